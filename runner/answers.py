@@ -1,0 +1,92 @@
+"""What the API can say to us, in our own words, whatever it said on the wire.
+
+The adapter in `api/` makes these values, the engine matches on them; neither sees the other. A submit is
+answered with one of the facts of `states`; a look, a result or a cancel with the values below.
+It knows no HTTP and no JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from runner.states import (
+    Accepted,
+    AccountTurnedAway,
+    Delivered,
+    Ended,
+    LostContact,
+    NotSent,
+    Refused,
+    RefusedForNow,
+)
+
+
+class JobStatus(StrEnum):
+    """What a look found. `ENDED` says nothing of success; `UNKNOWN` means keep looking, and say so."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+
+
+class TroubleKind(StrEnum):
+    """Why a read was not answered."""
+
+    TRANSIENT = "transient"
+    THROTTLED = "throttled"
+    ACCOUNT = "account"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A look that was answered; `word` is the status as the API spelled it."""
+
+    status: JobStatus
+    word: str
+    queue_position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A read that was not answered; `retry_after` is the server's wish in seconds, if it had one."""
+
+    kind: TroubleKind
+    reason: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """The result record exists but the job has not ended."""
+
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAnswer:
+    """The API's own word on a cancel: `cancelled`, `not_cancellable` or something new."""
+
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchTrouble:
+    """A clip that did not arrive.
+
+    `link_refused` asks for the result to be read again for a fresh link; `permanent` means that
+    another try cannot help.
+    """
+
+    reason: str
+    link_refused: bool = False
+    permanent: bool = False
+
+
+SubmitAnswer: TypeAlias = Accepted | NotSent | RefusedForNow | Refused | AccountTurnedAway | LostContact
+LookAnswer: TypeAlias = Seen | Trouble
+ResultAnswer: TypeAlias = Ended | NotYet | Trouble
+FetchAnswer: TypeAlias = Delivered | FetchTrouble

@@ -1,0 +1,94 @@
+"""What the engine needs of the world, said by the engine: four narrow Protocols and the events it tells.
+
+The API adapter, the state file and the downloader fit these shapes without knowing this module;
+`runner.testing` has fakes that pass the same conformance tests. Long work comes back as a standard
+`concurrent.futures.Future`, so neither a store thread nor a Dask cluster needs to know asyncio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from runner.answers import CancelAnswer, FetchAnswer, LookAnswer, ResultAnswer, SubmitAnswer, Trouble
+from runner.shots import Ticket
+from runner.states import Fact
+
+Begin: TypeAlias = Callable[[], Awaitable[None]]
+"""Awaited by the queue just before the first byte of a POST leaves; raising sends nothing."""
+
+
+class Queue(Protocol):
+    """The API: every answer and every failure comes back as a value, never as an exception."""
+
+    async def submit(self, ticket: Ticket, *, attempt: str, begin: Begin) -> SubmitAnswer:
+        """Send the ticket's body once, after `begin` has returned; never send it a second time.
+
+        An exception raised by `begin` is passed on, and nothing has been sent.
+        """
+        ...
+
+    async def look(self, request_id: str) -> LookAnswer:
+        """Return where the job stands; free to repeat."""
+        ...
+
+    async def result(self, request_id: str) -> ResultAnswer:
+        """Return the job's final record, or that there is none yet; free to repeat."""
+        ...
+
+    async def cancel(self, request_id: str) -> CancelAnswer | Trouble:
+        """Ask for a cancel; the answer is the API's own word and proves nothing."""
+        ...
+
+    async def probe(self, model: str) -> Trouble | None:
+        """Ask a free question to learn whether the service answers; None means that it does."""
+        ...
+
+
+class Journal(Protocol):
+    """The state file: a fact is durable when its future is done."""
+
+    def record(self, take_id: str, fact: Fact, *, at: float) -> Future[None]:
+        """Append `fact`, seen at wall time `at`, and move the take as the table says, in one transaction.
+
+        The future raises `IllegalTransition` if the table forbids the move and `DiskFailed` if the
+        disk does; in both cases nothing was recorded.
+        """
+        ...
+
+
+class Delivery(Protocol):
+    """Brings a clip home; runs elsewhere and never raises for what a server does."""
+
+    def fetch(self, ticket: Ticket) -> Future[FetchAnswer]:
+        """Download the ticket's first output to its final name, whole or not at all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A fact that has just become durable."""
+
+    take_id: str
+    fact: Fact
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Something the run wants the person to know that is no fact about one take."""
+
+    text: str
+
+
+Event: TypeAlias = Told | Said
+
+
+class Listener(Protocol):
+    """Whoever wants to follow the run: a progress bar, a log."""
+
+    def hear(self, event: Event) -> None:
+        """Take one event; must return quickly and must not raise."""
+        ...

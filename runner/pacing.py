@@ -1,0 +1,143 @@
+"""When to look, when to try again, and how long jobs of a model take: policy as data and pure functions.
+
+In: ages, counts, recorded durations, a random number. Out: seconds to wait. Nothing here waits;
+only the engine does, through a `Clock`. It knows no task, no network and no file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import time
+from bisect import insort
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+RETRY_AFTER_CEILING = 3600.0
+
+
+class Clock(Protocol):
+    """The only way the program learns the time or lets it pass."""
+
+    def wall(self) -> float:
+        """Return wall time in unix seconds: for records and messages, never for waiting."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def wall(self) -> float:
+        """Return wall time in unix seconds."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the running event loop."""
+        await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Full jitter: a random wait below an exponentially growing ceiling.
+
+    Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+    """
+
+    base: float = 1.0
+    cap: float = 60.0
+
+    def delay(self, failures: int, *, chance: float) -> float:
+        """Return seconds to wait after the `failures`-th failure in a row; `chance` is in [0, 1)."""
+        ceiling = min(self.cap, self.base * 2.0 ** min(failures - 1, 30))
+        return ceiling * chance
+
+
+@dataclass(frozen=True, slots=True)
+class LookPace:
+    """How closely a job is watched: dense where its end is likely, wider the longer it is overdue.
+
+    `floor` and `ceiling` bound the interval in seconds, `widening` is the share of the time since
+    watching began that the next interval may take, `jitter` the share by which it is blurred so that takes
+    submitted together are not looked at together.
+    """
+
+    floor: float = 1.0
+    ceiling: float = 30.0
+    widening: float = 0.15
+    jitter: float = 0.1
+
+    def first(self, soonest: float | None, *, chance: float) -> float:
+        """Return the age in seconds at which a job deserves its first look."""
+        return self._blurred(max(self.floor, soonest or 0.0), chance)
+
+    def next(self, watched: float, *, chance: float) -> float:
+        """Return seconds until the next look at a job that has been watched for `watched` seconds."""
+        interval = min(self.ceiling, max(self.floor, self.widening * watched))
+        return self._blurred(interval, chance)
+
+    def _blurred(self, seconds: float, chance: float) -> float:
+        return seconds * (1.0 + self.jitter * (2.0 * chance - 1.0))
+
+
+class Durations:
+    """How long jobs of each model took, in seconds, oldest forgotten first; grows while a run goes on."""
+
+    def __init__(self, recorded: Mapping[str, Iterable[float]] | None = None, *, keep: int = 400) -> None:
+        self._keep = keep
+        self._order: dict[str, list[float]] = {}
+        self._sorted: dict[str, list[float]] = {}
+        for model, seconds in (recorded or {}).items():
+            for value in seconds:
+                self.add(model, value)
+
+    def add(self, model: str, seconds: float) -> None:
+        """Record one finished job."""
+        order, ranked = self._order.setdefault(model, []), self._sorted.setdefault(model, [])
+        order.append(seconds)
+        insort(ranked, seconds)
+        if len(order) > self._keep:
+            ranked.remove(order.pop(0))
+
+    def quantile(self, model: str, share: float) -> float | None:
+        """Return the duration that `share` of the model's jobs stay below, or None without history."""
+        ranked = self._sorted.get(model)
+        if not ranked:
+            return None
+        return ranked[min(len(ranked) - 1, int(share * len(ranked)))]
+
+    def soonest(self, model: str) -> float | None:
+        """Return the age at which one job in twenty has ended, or None without history."""
+        return self.quantile(model, 0.05)
+
+
+def retry_after(value: str | None, *, now: float) -> float | None:
+    """Return the seconds a `Retry-After` header asks for, or None where it says nothing usable.
+
+    Takes ASCII digits or an HTTP date (RFC 9110, 10.2.3) and clamps to 0…3600: `int` alone would
+    also take full-width digits and underscores, and `float` would take `nan`.
+    """
+    text = (value or "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:12]), RETRY_AFTER_CEILING)
+    try:
+        when = email.utils.parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    return min(max(when.timestamp() - now, 0.0), RETRY_AFTER_CEILING)
+
+
+Chance = Callable[[], float]
+"""A source of random numbers in [0, 1), such as `random.random`."""

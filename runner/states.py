@@ -1,0 +1,341 @@
+"""The states of a take, the facts that move it, and the one table that says which fact may move what.
+
+In: a state and a fact. Out: the next state, or `IllegalTransition`. The state file's triggers, the
+README's diagram and a test over every pair derive from `TRANSITIONS` and `DELIVERIES`; nothing else
+in the program decides what may follow what. It knows no clock, no file and no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TypeAlias
+
+from runner.errors import IllegalTransition
+
+
+class TakeState(StrEnum):
+    """Where a take stands with the API; `HELD` waits for a person and is never sent again by itself."""
+
+    PENDING = "pending"
+    SUBMITTING = "submitting"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    HELD = "held"
+    DROPPED = "dropped"
+
+
+class DeliveryState(StrEnum):
+    """Where a finished clip stands with this machine.
+
+    A second axis, so that a lost download never looks like a lost render.
+    """
+
+    NONE = "none"
+    FETCHING = "fetching"
+    DELIVERED = "delivered"
+    UNDELIVERABLE = "undeliverable"
+
+
+class FailureClass(StrEnum):
+    """Why a take failed, so that each kind can be treated for what it is."""
+
+    INVALID_INPUT = "invalid-input"
+    MODERATION = "moderation"
+    PROVIDER_FAILED = "provider-failed"
+    NO_BALANCE = "no-balance"
+    AUTH = "auth"
+    RATE_LIMIT = "rate-limit"
+    TRANSIENT = "transient"
+    MISSING = "missing"
+    EXPIRED = "expired"
+    NO_OUTPUT = "no-output"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionStarted:
+    """The POST is about to leave; durable before its first byte."""
+
+    attempt: str
+    fingerprint: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The API took the job and gave it an id: the receipt for money, durable before anything uses it."""
+
+    attempt: str
+    request_id: str
+    http_status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Proved: nothing of this attempt reached the API."""
+
+    attempt: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedForNow:
+    """The API asked to come back later; `not_before` is wall time in unix seconds."""
+
+    attempt: str
+    reason: str
+    not_before: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The API refused this take before it was charged."""
+
+    attempt: str
+    failure: FailureClass
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTurnedAway:
+    """The API refused the account, not the take: the take goes back to pending and the run stops."""
+
+    attempt: str
+    failure: FailureClass
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LostContact:
+    """The POST began and its outcome is unknown: it may have been charged.
+
+    `milestone` says how far it got; `evidence` is what came back, cut and cleaned, for whoever decides.
+    """
+
+    attempt: str
+    milestone: str
+    reason: str
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A person found the request id of a held take."""
+
+    request_id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredNotSent:
+    """A person says that a held take never reached the API."""
+
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PayAgain:
+    """A person, or a flag that says so in its name, accepts that a held take may be paid twice."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A person gives a held take up."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The API says that the job runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """The API says that a running job waits again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The job's result record, which alone decides how it ended.
+
+    `outcome` is succeeded, failed or cancelled; `result` the answer's text verbatim; `outputs` the links in
+    its `output`, in order, each once; `cost` in USD and `seconds` from the API's own `created_at` to its
+    `finished_at`, each None where the record does not say.
+    """
+
+    outcome: TakeState
+    result: str
+    outputs: tuple[str, ...] = ()
+    failure: FailureClass | None = None
+    reason: str = ""
+    cost: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """The API no longer knows the id (`missing`) or its record has run out (`expired`)."""
+
+    failure: FailureClass
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRequested:
+    """An explicit wish, or a stated policy, to pay for a new attempt."""
+
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchStarted:
+    """A download of the clip began."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The clip is on disk, whole, under its final name; `file` is relative to the run directory."""
+
+    file: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Undeliverable:
+    """The clip could not be brought home; its link is kept."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileGone:
+    """A delivered clip is no longer on disk and shall be fetched again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """Somebody asked the API to cancel: a column, not a state, since the API may refuse."""
+
+    by: str
+    outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CostSeen:
+    """The API said late what the take cost, in USD."""
+
+    cost: float
+
+
+StateFact: TypeAlias = (
+    SubmissionStarted
+    | Accepted
+    | NotSent
+    | RefusedForNow
+    | Refused
+    | AccountTurnedAway
+    | LostContact
+    | Adopted
+    | DeclaredNotSent
+    | PayAgain
+    | Dropped
+    | Started
+    | Requeued
+    | Ended
+    | Vanished
+    | RetryRequested
+)
+DeliveryFact: TypeAlias = FetchStarted | Delivered | Undeliverable | FileGone
+NoteFact: TypeAlias = CancelRequested | CostSeen
+Fact: TypeAlias = StateFact | DeliveryFact | NoteFact
+
+S = TakeState
+_ENDS = frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED})
+
+TRANSITIONS: Mapping[tuple[TakeState, type[StateFact]], frozenset[TakeState]] = MappingProxyType(
+    {
+        (S.PENDING, SubmissionStarted): frozenset({S.SUBMITTING}),
+        (S.SUBMITTING, Accepted): frozenset({S.QUEUED}),
+        (S.SUBMITTING, NotSent): frozenset({S.PENDING}),
+        (S.SUBMITTING, RefusedForNow): frozenset({S.PENDING}),
+        (S.SUBMITTING, Refused): frozenset({S.FAILED}),
+        (S.SUBMITTING, AccountTurnedAway): frozenset({S.PENDING}),
+        (S.SUBMITTING, LostContact): frozenset({S.HELD}),
+        # The late answer of the very same attempt: an id is never thrown away.
+        (S.HELD, Accepted): frozenset({S.QUEUED}),
+        (S.HELD, Adopted): frozenset({S.QUEUED}),
+        (S.HELD, DeclaredNotSent): frozenset({S.PENDING}),
+        (S.HELD, PayAgain): frozenset({S.PENDING}),
+        (S.HELD, Dropped): frozenset({S.DROPPED}),
+        (S.QUEUED, Started): frozenset({S.RUNNING}),
+        (S.QUEUED, Ended): _ENDS,
+        (S.QUEUED, Vanished): frozenset({S.FAILED}),
+        (S.RUNNING, Requeued): frozenset({S.QUEUED}),
+        (S.RUNNING, Ended): _ENDS,
+        (S.RUNNING, Vanished): frozenset({S.FAILED}),
+        (S.FAILED, RetryRequested): frozenset({S.PENDING}),
+        (S.CANCELLED, RetryRequested): frozenset({S.PENDING}),
+    }
+)
+"""Every legal move of a take: (state, kind of fact) to the states it may lead to."""
+
+D = DeliveryState
+DELIVERIES: Mapping[tuple[DeliveryState, type[DeliveryFact]], DeliveryState] = MappingProxyType(
+    {
+        (D.NONE, FetchStarted): D.FETCHING,
+        # A killed run leaves `fetching` behind; starting over is always safe.
+        (D.FETCHING, FetchStarted): D.FETCHING,
+        (D.UNDELIVERABLE, FetchStarted): D.FETCHING,
+        (D.FETCHING, Delivered): D.DELIVERED,
+        (D.FETCHING, Undeliverable): D.UNDELIVERABLE,
+        (D.DELIVERED, FileGone): D.NONE,
+    }
+)
+"""Every legal move of a clip on its way home. Only a succeeded take has one."""
+
+OUT_THERE = frozenset({S.QUEUED, S.RUNNING})
+"""States in which the API has the job and may bill it."""
+
+SETTLED = frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED, S.DROPPED})
+"""States that only a person's explicit wish leaves."""
+
+
+def advance(state: TakeState, fact: StateFact) -> TakeState:
+    """Return the state that `fact` leads to.
+
+    Raises:
+        IllegalTransition: the table does not allow `fact` in `state`.
+    """
+    allowed = TRANSITIONS.get((state, type(fact)), frozenset())
+    target = fact.outcome if isinstance(fact, Ended) else next(iter(allowed), None)
+    if target is None or target not in allowed:
+        raise IllegalTransition(f"a take that is {state} cannot take {type(fact).__name__}")
+    return target
+
+
+def advance_delivery(state: DeliveryState, fact: DeliveryFact) -> DeliveryState:
+    """Return the delivery state that `fact` leads to.
+
+    Raises:
+        IllegalTransition: the table does not allow `fact` in `state`.
+    """
+    target = DELIVERIES.get((state, type(fact)))
+    if target is None:
+        raise IllegalTransition(f"a clip that is {state} cannot take {type(fact).__name__}")
+    return target
