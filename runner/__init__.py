@@ -1,3 +1,59 @@
-"""Shotrunner: a storyboard in, clips and a report out."""
+"""Shotrunner: a storyboard in, clips and a report out; resumable, and it never pays twice.
+
+`check` reads a manifest and returns its plan, `run_manifest` renders what is missing and returns a summary,
+`report` writes the CSV and the HTML page of a run. The command `shotrunner` is a skin over these.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from runner.engine.options import EngineOptions
+    from runner.errors import ManifestInvalid, Problem, ShotrunnerError
+    from runner.run import RunSummary, check, report, run_manifest
+    from runner.shots import Plan, Take
+    from runner.states import DeliveryState, FailureClass, TakeState
+
+__all__ = [
+    "DeliveryState",
+    "EngineOptions",
+    "FailureClass",
+    "ManifestInvalid",
+    "Plan",
+    "Problem",
+    "RunSummary",
+    "ShotrunnerError",
+    "Take",
+    "TakeState",
+    "check",
+    "report",
+    "run_manifest",
+]
+
+_HOMES = {
+    "DeliveryState": "states",
+    "EngineOptions": "engine.options",
+    "FailureClass": "states",
+    "ManifestInvalid": "errors",
+    "Plan": "shots",
+    "Problem": "errors",
+    "RunSummary": "run",
+    "ShotrunnerError": "errors",
+    "Take": "shots",
+    "TakeState": "states",
+    "check": "run",
+    "report": "run",
+    "run_manifest": "run",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its home when it is first asked for, so that `--help` starts in a blink."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'runner' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"runner.{_HOMES[name]}"), name)

@@ -1,1 +1,5 @@
-"""Placeholder: the owner of this room writes what it holds and does not know."""
+"""The command `shotrunner`: flags in, words and an exit code out.
+
+It is a skin over `runner.run` and the readers; it decides nothing about takes. Only `main` and the parser load at
+start-up, so that `--help` answers in a blink.
+"""

@@ -1,0 +1,1 @@
+"""A benchmark beside what users would write instead: one server, one manifest, one table of figures."""

@@ -1,0 +1,146 @@
+"""Which API to talk to and with what token: from the environment or the official client's saved file.
+
+In: a mapping of environment variables and an optional base. Out: an `Account`, or an error that says what to do and
+never shows the token. It knows no request.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from runner.errors import AccountRefused, UsageError
+from runner.transport.secret import Secret
+
+DEFAULT_BASE = "https://model-api.runcomfy.net"
+BASE_VARIABLE = "RUNCOMFY_MODEL_API_BASE"
+TOKEN_VARIABLES = ("RUNCOMFY_TOKEN", "RUNCOMFY_API_TOKEN", "RUNCOMFY_API_KEY", "YOUR_API_TOKEN")
+"""In the order they are asked; the last is spelled as the model pages print it."""
+
+_TOKEN_LENGTH = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An origin such as `https://host` (paths under it begin with `/v1`) and the token for it alone."""
+
+    origin: str
+    token: Secret
+    source: str
+
+
+def find_account(environ: Mapping[str, str], *, base: str | None = None) -> Account:
+    """Return the account to use.
+
+    Raises:
+        UsageError: the base is no usable URL.
+        AccountRefused: no token is set, or it cannot be one.
+    """
+    origin = parse_base(base or environ.get(BASE_VARIABLE) or DEFAULT_BASE)
+    for name in TOKEN_VARIABLES:
+        if environ.get(name, "").strip():
+            return Account(origin, clean_token(environ[name], source=name), source=name)
+    saved = _saved_token(environ)
+    if saved is not None:
+        return Account(origin, clean_token(saved[1], source=str(saved[0])), source=str(saved[0]))
+    raise AccountRefused(
+        "no API token is set",
+        advice=f"export {TOKEN_VARIABLES[0]}=… with a key from your RunComfy profile, "
+        "or try everything without one: add --simulate",
+    )
+
+
+def parse_base(text: str) -> str:
+    """Return the origin of an API base given with or without `/v1`.
+
+    Raises:
+        UsageError: it is not https to a host (http only to this machine), or it carries more than a path of /v1.
+    """
+    try:
+        parts = urlsplit(text.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise UsageError(f"the API base is not a URL: {error}", advice=f"set {BASE_VARIABLE}") from error
+    if host is None or parts.scheme not in {"http", "https"}:
+        raise UsageError("the API base must be an https URL", advice=f"for example {DEFAULT_BASE}/v1")
+    if (
+        parts.username is not None
+        or parts.query
+        or parts.fragment
+        or parts.path.rstrip("/") not in {"", "/v1"}
+    ):
+        raise UsageError(
+            "the API base must be a scheme, a host and at most the path /v1",
+            advice=f"for example {DEFAULT_BASE}/v1",
+        )
+    if parts.scheme == "http" and not is_loopback(host):
+        raise UsageError(
+            f"the API base {host} is plain http; the token is sent over https alone",
+            advice=f"use https://{host}",
+        )
+    bracketed = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{bracketed}" + (f":{port}" if port else "")
+
+
+def clean_token(value: str, *, source: str) -> Secret:
+    """Return the token without the decoration people paste with it.
+
+    Raises:
+        AccountRefused: what is left cannot be sent in a header; the message never shows it.
+    """
+    text = value.strip().strip("\"'").removeprefix("Bearer ").strip()
+    if not text or len(text) > _TOKEN_LENGTH or not all("!" <= char <= "~" for char in text):
+        raise AccountRefused(
+            f"the token in {source} cannot be one: it is empty, too long, or has blanks or characters beyond ASCII",
+            advice="copy the key again from your RunComfy profile",
+        )
+    return Secret(text)
+
+
+def on_this_machine(base: str | None) -> bool:
+    """Return whether `base` names a server on this machine; no base means the real API."""
+    return bool(base) and is_loopback(urlsplit(parse_base(base or "")).hostname or "")
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether `host` is a loopback address or the name localhost."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _saved_token(environ: Mapping[str, str]) -> tuple[Path, str] | None:
+    """Return the token that the official client saved, with its file, or None.
+
+    Source: the official client reads `access_token` from `token.json` under RUNCOMFY_CONFIG_DIR,
+    XDG_CONFIG_HOME/runcomfy or ~/.config/runcomfy.
+    """
+    path = _token_file(environ)
+    if path is None or not path.is_file():
+        return None
+    if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        raise AccountRefused(f"{path} can be read by others", advice=f"chmod 600 {path}")
+    try:
+        saved = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise AccountRefused(f"{path} is not JSON", advice="log in again with the official client") from error
+    token = saved.get("access_token") if isinstance(saved, dict) else None
+    return (path, token) if isinstance(token, str) else None
+
+
+def _token_file(environ: Mapping[str, str]) -> Path | None:
+    if folder := environ.get("RUNCOMFY_CONFIG_DIR"):
+        return Path(folder) / "token.json"
+    if folder := environ.get("XDG_CONFIG_HOME"):
+        return Path(folder) / "runcomfy" / "token.json"
+    if folder := environ.get("HOME"):
+        return Path(folder) / ".config" / "runcomfy" / "token.json"
+    return None

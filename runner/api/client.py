@@ -1,0 +1,64 @@
+"""The API as the engine's `Queue`: paths and bytes out, our words back.
+
+Every URL is built from the account's own origin and an id of a known shape; a URL that the server returns is
+never followed, because following it would hand the token to whoever wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import quote
+
+from runner.answers import CancelAnswer, LookAnswer, ResultAnswer, SubmitAnswer, Trouble
+from runner.api.account import Account
+from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_result, sort_submit
+from runner.pacing import Clock
+from runner.shots import Ticket
+from runner.transport.clients import ReadClients, SubmitClient
+
+
+class RunComfyQueue:
+    """Talks to the RunComfy Model API; fits the engine's `Queue`."""
+
+    def __init__(self, account: Account, *, clock: Clock, calls: int = 20, hooked: bool = True) -> None:
+        self._clock = clock
+        self._submits = SubmitClient(account.origin, account.token, hooked=hooked)
+        self._reads = ReadClients(account.origin, account.token, calls=calls)
+
+    async def submit(
+        self, ticket: Ticket, *, attempt: str, begin: Callable[[], Awaitable[None]]
+    ) -> SubmitAnswer:
+        """Send the ticket's body once and say what became of it."""
+        exchange = await self._submits.post(
+            f"/v1/models/{quote(ticket.model)}", ticket.body.encode(), begin=begin
+        )
+        return sort_submit(exchange, attempt=attempt, now=self._clock.wall())
+
+    async def look(self, request_id: str) -> LookAnswer:
+        """Return where the job stands."""
+        exchange = await self._reads.get(_request(request_id, "status"))
+        return sort_look(exchange, now=self._clock.wall())
+
+    async def result(self, request_id: str) -> ResultAnswer:
+        """Return the job's final record, with its cost where the API knows it already."""
+        exchange = await self._reads.get(_request(request_id, "result?include_cost=true"))
+        return sort_result(exchange, now=self._clock.wall())
+
+    async def cancel(self, request_id: str) -> CancelAnswer | Trouble:
+        """Ask for a cancel."""
+        exchange = await self._reads.post(_request(request_id, "cancel"))
+        return sort_cancel(exchange, now=self._clock.wall())
+
+    async def probe(self, model: str) -> Trouble | None:
+        """Ask the catalogue about `model`, which is free."""
+        exchange = await self._reads.get(f"/v1/models/{quote(model)}")
+        return sort_probe(exchange, now=self._clock.wall())
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._submits.aclose()
+        await self._reads.aclose()
+
+
+def _request(request_id: str, verb: str) -> str:
+    return f"/v1/requests/{quote(request_id, safe='')}/{verb}"

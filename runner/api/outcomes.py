@@ -1,0 +1,259 @@
+"""Sorts what an exchange came to into our words: accepted, refused, not sent, lost; seen, trouble; ended, not yet.
+
+Pure and total: every status, body and silence has an answer, and for a submit the answer to anything not listed is
+`LostContact`, because a job that may have been charged must never be sent again by itself. The tables
+say why each entry is safe; sources are the vendor's model pages and docs and the behaviour of its public clients.
+"""
+
+from __future__ import annotations
+
+from runner.answers import (
+    CancelAnswer,
+    JobStatus,
+    LookAnswer,
+    NotYet,
+    ResultAnswer,
+    Seen,
+    SubmitAnswer,
+    Trouble,
+    TroubleKind,
+)
+from runner.api import bodies
+from runner.api.bodies import JsonObject
+from runner.pacing import retry_after
+from runner.states import (
+    Accepted,
+    AccountTurnedAway,
+    Ended,
+    FailureClass,
+    LostContact,
+    NotSent,
+    Refused,
+    RefusedForNow,
+    TakeState,
+)
+from runner.transport.exchange import Answer, Exchange, Milestone, Silence
+
+CODE_NO_BALANCE = 400002
+CODE_NO_TOKEN = 400004
+CODE_NOT_READY = 400005
+CODE_NOT_YOURS = 403001
+CODE_UNKNOWN_ID = 404001
+CODE_MALFORMED_ID = 400001
+
+_ACCOUNT_CODES = {
+    CODE_NO_BALANCE: FailureClass.NO_BALANCE,
+    CODE_NO_TOKEN: FailureClass.AUTH,
+    CODE_NOT_YOURS: FailureClass.AUTH,
+}
+_ACCOUNT_STATUSES = {
+    401: FailureClass.AUTH,
+    402: FailureClass.NO_BALANCE,
+    403: FailureClass.AUTH,
+    405: FailureClass.AUTH,
+    407: FailureClass.AUTH,
+    426: FailureClass.AUTH,
+    451: FailureClass.AUTH,
+}
+_BAD_INPUT = frozenset({400, 413, 414, 415, 422})
+_LATER = frozenset({425, 429})
+_PAUSE_WITHOUT_A_WISH = 3.0
+
+_STATUS_WORDS = {
+    "in_queue": JobStatus.QUEUED,
+    "queued": JobStatus.QUEUED,
+    "pending": JobStatus.QUEUED,
+    "in_progress": JobStatus.RUNNING,
+    "processing": JobStatus.RUNNING,
+    "running": JobStatus.RUNNING,
+    "completed": JobStatus.ENDED,
+    "succeeded": JobStatus.ENDED,
+    "failed": JobStatus.ENDED,
+    "error": JobStatus.ENDED,
+    "cancelled": JobStatus.ENDED,
+    "canceled": JobStatus.ENDED,
+}
+_RESULT_WORDS = {
+    "succeeded": TakeState.SUCCEEDED,
+    "completed": TakeState.SUCCEEDED,
+    "failed": TakeState.FAILED,
+    "error": TakeState.FAILED,
+    "cancelled": TakeState.CANCELLED,
+    "canceled": TakeState.CANCELLED,
+}
+_MODERATION_WORDS = ("moderat", "nsfw", "safety", "content policy", "flagged", "sensitive content")
+
+
+def sort_submit(exchange: Exchange, *, attempt: str, now: float) -> SubmitAnswer:
+    """Return what became of a paid POST; anything not proved otherwise is `LostContact`."""
+    if isinstance(exchange, Silence):
+        return _silent_submit(exchange, attempt)
+    record = bodies.parse_object(exchange.body, unique_keys=True)
+    if 200 <= exchange.status < 300:
+        return _answered_submit(exchange, record, attempt)
+    return _refused_submit(exchange, record, attempt, now) or _lost(
+        exchange, attempt, f"the API answered {exchange.status}"
+    )
+
+
+def _silent_submit(silence: Silence, attempt: str) -> SubmitAnswer:
+    if silence.milestone is Milestone.NOTHING_SENT:
+        return NotSent(attempt, silence.reason)
+    return LostContact(attempt, silence.milestone.name.lower(), silence.reason)
+
+
+def _answered_submit(answer: Answer, record: JsonObject | None, attempt: str) -> SubmitAnswer:
+    """Sort a 2xx: only a whole body with a usable id is a receipt."""
+    found = bodies.request_id(record) if record is not None else None
+    if found is not None and answer.complete:
+        return Accepted(attempt, found, answer.status)
+    code = bodies.error_code(record)
+    if record is not None and code is not None and "request_id" not in record:
+        return _refused_by_code(code, record, attempt)
+    return _lost(answer, attempt, f"the API answered {answer.status} without a usable request id")
+
+
+def _refused_by_code(code: int, record: JsonObject, attempt: str) -> SubmitAnswer:
+    reason = _reason(record, f"error {code}")
+    if code in _ACCOUNT_CODES:
+        return AccountTurnedAway(attempt, _ACCOUNT_CODES[code], reason)
+    return Refused(attempt, FailureClass.INVALID_INPUT, reason)
+
+
+def _refused_submit(
+    answer: Answer, record: JsonObject | None, attempt: str, now: float
+) -> SubmitAnswer | None:
+    """Sort a non-2xx status that proves the job was not taken; None where it proves nothing."""
+    reason = _reason(record, f"HTTP {answer.status}")
+    account = _account_failure(answer, record)
+    if account is not None:
+        return AccountTurnedAway(attempt, account, reason)
+    if answer.status in _LATER:
+        wait = _wish(answer, now)
+        return RefusedForNow(attempt, reason, now + (_PAUSE_WITHOUT_A_WISH if wait is None else wait))
+    if answer.status in _BAD_INPUT:
+        return Refused(attempt, FailureClass.INVALID_INPUT, reason)
+    if answer.status == 404:
+        return Refused(attempt, FailureClass.REFUSED, reason)
+    return None
+
+
+def _account_failure(answer: Answer, record: JsonObject | None) -> FailureClass | None:
+    code = bodies.error_code(record)
+    if code is not None and code in _ACCOUNT_CODES:
+        return _ACCOUNT_CODES[code]
+    return _ACCOUNT_STATUSES.get(answer.status)
+
+
+def _lost(answer: Answer, attempt: str, reason: str) -> LostContact:
+    return LostContact(attempt, Milestone.ANSWERING.name.lower(), reason, bodies.excerpt(answer.body))
+
+
+def sort_look(exchange: Exchange, *, now: float) -> LookAnswer:
+    """Return what a look found; an unknown word is said, never taken for an end."""
+    record, trouble = _read(exchange, now)
+    if record is None:
+        return trouble
+    word = record.get("status")
+    if not isinstance(word, str):
+        return Trouble(TroubleKind.TRANSIENT, "the status answer has no status")
+    position = record.get("queue_position")
+    return Seen(
+        _STATUS_WORDS.get(word.lower(), JobStatus.UNKNOWN),
+        word,
+        position if isinstance(position, int) and not isinstance(position, bool) else None,
+    )
+
+
+def sort_result(exchange: Exchange, *, now: float) -> ResultAnswer:
+    """Return how the job ended by its result record, which alone decides."""
+    if (
+        isinstance(exchange, Answer)
+        and bodies.error_code(bodies.parse_object(exchange.body)) == CODE_NOT_READY
+    ):
+        return NotYet("not ready")
+    record, trouble = _read(exchange, now)
+    if record is None:
+        return trouble
+    word = record.get("status")
+    outcome = _RESULT_WORDS.get(word.lower()) if isinstance(word, str) else None
+    if outcome is None:
+        return NotYet(str(word))
+    assert isinstance(exchange, Answer)
+    return _ended(outcome, record, exchange.body.decode("utf-8", "replace"))
+
+
+def _ended(outcome: TakeState, record: JsonObject, text: str) -> Ended:
+    reason = bodies.error_text({"error": record.get("error")})
+    links = bodies.output_links(record)
+    failure = None
+    if outcome is TakeState.SUCCEEDED and (reason or not links):
+        outcome, failure = TakeState.FAILED, FailureClass.NO_OUTPUT
+        reason = reason or "the API says it succeeded but names no output"
+    elif outcome is TakeState.FAILED:
+        failure = _failure_class(reason)
+        reason = reason or "the API gives no reason"
+    return Ended(
+        outcome, text, links, failure, reason, cost=bodies.cost(record), seconds=bodies.job_seconds(record)
+    )
+
+
+def _failure_class(reason: str) -> FailureClass:
+    lowered = reason.lower()
+    if any(word in lowered for word in _MODERATION_WORDS):
+        return FailureClass.MODERATION
+    return FailureClass.PROVIDER_FAILED
+
+
+def sort_cancel(exchange: Exchange, *, now: float) -> CancelAnswer | Trouble:
+    """Return the API's own word on a cancel."""
+    record, trouble = _read(exchange, now)
+    if record is None:
+        return trouble
+    outcome = record.get("outcome")
+    return CancelAnswer(outcome if isinstance(outcome, str) else "unknown")
+
+
+def sort_probe(exchange: Exchange, *, now: float) -> Trouble | None:
+    """Return None if the service answers a free question, whatever it says of the thing asked about."""
+    if isinstance(exchange, Answer) and exchange.status == 404:
+        return None
+    record, trouble = _read(exchange, now)
+    return None if record is not None else trouble
+
+
+_NO_TROUBLE = Trouble(TroubleKind.TRANSIENT, "")
+
+
+def _read(exchange: Exchange, now: float) -> tuple[JsonObject | None, Trouble]:
+    """Return the record of a read that was answered, else None and what kept it from us."""
+    if isinstance(exchange, Silence):
+        return None, Trouble(TroubleKind.TRANSIENT, exchange.reason)
+    record = bodies.parse_object(exchange.body) if exchange.complete else None
+    code = bodies.error_code(record)
+    if record is not None and code is None and 200 <= exchange.status < 300:
+        return record, _NO_TROUBLE
+    return None, _trouble(exchange, record, code, now)
+
+
+def _trouble(answer: Answer, record: JsonObject | None, code: int | None, now: float) -> Trouble:
+    reason = _reason(record, f"HTTP {answer.status}")
+    if answer.status in {404, 410} or code in {CODE_UNKNOWN_ID, CODE_MALFORMED_ID}:
+        return Trouble(TroubleKind.MISSING, reason)
+    if answer.status in _LATER:
+        return Trouble(TroubleKind.THROTTLED, reason, _wish(answer, now))
+    if _account_failure(answer, record) is not None:
+        return Trouble(TroubleKind.ACCOUNT, reason)
+    return Trouble(TroubleKind.TRANSIENT, reason, _wish(answer, now))
+
+
+def _wish(answer: Answer, now: float) -> float | None:
+    return retry_after(answer.headers.get("retry-after"), now=now)
+
+
+def _reason(record: JsonObject | None, otherwise: str) -> str:
+    """Return the server's words with its number, or what we know without them."""
+    text, code = bodies.error_text(record), bodies.error_code(record)
+    if not text:
+        return f"error {code}" if code is not None else otherwise
+    return f"{text} ({code})" if code is not None else text

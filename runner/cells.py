@@ -1,0 +1,32 @@
+"""Cells that a spreadsheet cannot mistake for formulas, and the way back.
+
+In: the text of one CSV cell. Out: the text to write (`guard`), or the text that was meant (`unguard`); reading back
+what was written gives every character again. It knows no file, no column and no pandas.
+
+The rule. A text is *risky* if, after any blanks, it begins with `=`, `+`, `-`, `@`, their full-width forms, a tab, a
+carriage return or NUL (OWASP, "CSV Injection"), unless the whole of it is a plain number such as `-5`. A risky text,
+and a text that is only apostrophes before something risky, is written with one more apostrophe in front. A reader takes
+exactly one leading apostrophe off when what follows it is such a text.
+"""
+
+from __future__ import annotations
+
+import re
+
+# The blanks include what spreadsheets trim besides white space: the BOM and the zero-width space.
+_RISKY = re.compile("'*[\\s\ufeff\u200b]*[=+\\-@\\t\\r\\0\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+def _wants_guard(text: str) -> bool:
+    return _RISKY.match(text) is not None and _NUMBER.fullmatch(text) is None
+
+
+def guard(text: str) -> str:
+    """Return `text` as it is safe to write into a CSV cell."""
+    return f"'{text}" if _wants_guard(text) else text
+
+
+def unguard(cell: str) -> str:
+    """Return the text that `guard` was given; a cell that was never guarded comes back as it is."""
+    return cell[1:] if cell.startswith("'") and _wants_guard(cell[1:]) else cell

@@ -1,0 +1,64 @@
+"""Where a process begins and ends: parse, run one command, say what went wrong, return an exit code.
+
+Our own errors are put into words here, once. Anything else is a bug of ours: it gets one line and exit code 70, and
+the traceback goes to those who ask for it with -v.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+
+from runner.cli.parser import build_parser
+from runner.errors import ManifestInvalid, ShotrunnerError
+
+PROBLEMS_SHOWN = 50
+_BUG = 70
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line in `argv` (else the process's own) and return the exit code."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        code: int = arguments.command(arguments)
+        sys.stdout.flush()
+    except ShotrunnerError as error:
+        _tell(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # Whoever read our output has gone: no reason for a traceback, now or when Python closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug must not look like a crash of the run
+        _confess(error, verbose=arguments.verbose)
+        return _BUG
+    return code
+
+
+def _tell(error: ShotrunnerError) -> None:
+    from runner.wording import visible
+
+    if isinstance(error, ManifestInvalid):
+        for problem in error.problems[:PROBLEMS_SHOWN]:
+            print(visible(str(problem), limit=1000), file=sys.stderr)
+        if len(error.problems) > PROBLEMS_SHOWN:
+            print(f"… and {len(error.problems) - PROBLEMS_SHOWN} more", file=sys.stderr)
+    print(f"shotrunner: {visible(error.message, limit=2000)}", file=sys.stderr)
+    if error.advice:
+        print(f"  → {visible(error.advice, limit=1000)}", file=sys.stderr)
+
+
+def _confess(error: Exception, *, verbose: bool) -> None:
+    if verbose:
+        traceback.print_exception(error)
+    # Not the message: it may quote what must not be shown.
+    print(
+        f"shotrunner: a bug of ours: {type(error).__name__}; what was recorded is safe, running again goes on",
+        file=sys.stderr,
+    )
+    print("  → run again with -v for the traceback, and report it", file=sys.stderr)

@@ -1,0 +1,37 @@
+"""`init`: writes a manifest to start from, and beside it the JSON Schema that helps an editor check it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from runner.errors import CannotCreate
+from runner.models.catalogue import schemas_root
+
+SCHEMA_NAME = "manifest.schema.json"
+_START = "starter.yaml"
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Write both files, never over an existing one."""
+    manifest: Path = arguments.manifest
+    schema = manifest.with_name(SCHEMA_NAME)
+    if not schema.exists():
+        _write(schema, (schemas_root() / SCHEMA_NAME).read_text("utf-8"))
+    _write(manifest, Path(__file__).with_name(_START).read_text("utf-8"))
+    print(f"wrote {manifest}")
+    print(f"  → shotrunner check {manifest}")
+    print(f"  → shotrunner run {manifest} --simulate")
+    return 0
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise CannotCreate(
+            f"{path} is there already", advice="give another name: shotrunner init NAME.yaml"
+        ) from error
+    except OSError as error:
+        raise CannotCreate(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,15 @@
+"""`report`: writes the CSV and the page of a run, also of one that is going on or was killed."""
+
+from __future__ import annotations
+
+import argparse
+
+from runner.run import report
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Write both and print where they lie."""
+    reports = report(arguments.target, simulated=arguments.simulate or None)
+    print(reports.html)
+    print(reports.csv)
+    return 0

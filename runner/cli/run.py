@@ -1,0 +1,132 @@
+"""`run`: asks before it pays, shows what happens, and ends with where everything lies and how to go on."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from runner.cli.steering import simulator_settings
+from runner.engine.options import EndingKind, EngineOptions
+from runner.engine.ports import Listener
+from runner.errors import UsageError
+from runner.pacing import LookPace, SystemClock
+from runner.progress import Kind, make_progress
+from runner.run import Prospect, RunSummary, run_manifest
+from runner.simulator.settings import SimulatorSettings
+from runner.states import TakeState
+from runner.wording import counted, standing, tally, visible
+
+CLIPS_SHOWN = 12
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Run the manifest and say how it ended."""
+    summary = run_manifest(
+        arguments.manifest,
+        run_dir=arguments.run_dir,
+        options=_options(arguments),
+        simulate=_simulator(arguments),
+        only=arguments.only,
+        schema_dirs=arguments.schema_dir,
+        api_base=arguments.api_base,
+        confirm=_asker(assume_yes=arguments.yes),
+        progress=_progress(arguments.progress),
+    )
+    for line in _results(summary):
+        print(line)
+    for line in _advice(summary):
+        print(line, file=sys.stderr)
+    if summary.signal is not None:
+        # Downloads that go on in threads would keep the process; their part files are picked up by the next run.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(summary.exit_code)
+    return summary.exit_code
+
+
+def _options(arguments: argparse.Namespace) -> EngineOptions:
+    return EngineOptions(
+        jobs=arguments.jobs,
+        submit_window=arguments.submit_window,
+        download=not arguments.no_download,
+        max_unknown=arguments.max_unknown,
+        pace=LookPace(floor=arguments.poll_interval),
+    )
+
+
+def _simulator(arguments: argparse.Namespace) -> SimulatorSettings | None:
+    """Return how to simulate, or None for a real run, to which the simulator's flags would silently do nothing."""
+    if arguments.simulate:
+        return simulator_settings(arguments)
+    for flag in ("speed", "fail_rate", "script"):
+        if getattr(arguments, flag) is not None:
+            raise UsageError(f"--{flag.replace('_', '-')} steers the simulator", advice="add --simulate")
+    return None
+
+
+def _asker(*, assume_yes: bool) -> Callable[[Prospect], bool]:
+    def agree(prospect: Prospect) -> bool:
+        for remark in prospect.remarks:
+            print(visible(remark), file=sys.stderr)
+        if prospect.simulated or assume_yes:
+            return True
+        question = f"{counted(prospect.submits, 'paid job')} will be submitted to {prospect.host}."
+        if not sys.stdin.isatty():
+            raise UsageError(f"{question} nobody is there to agree", advice="add -y to agree beforehand")
+        print(f"{question} Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+    return agree
+
+
+def _progress(wish: str) -> Callable[[int, int], AbstractContextManager[Listener]]:
+    terminal = sys.stderr.isatty()
+    kinds: dict[str, Kind] = {"bar": "bar", "plain": "plain", "json": "json", "none": "none"}
+    kind = kinds.get(wish, "bar" if terminal else "plain")
+
+    def make(total: int, done: int) -> AbstractContextManager[Listener]:
+        return make_progress(kind, stream=sys.stderr, total=total, done=done, clock=SystemClock())
+
+    return make
+
+
+def _results(summary: RunSummary) -> list[str]:
+    """Return what a script may want: what became of the takes, and where things lie."""
+    standings: dict[str, int] = {}
+    for state, count in summary.counts.items():
+        if state is TakeState.SUCCEEDED:
+            continue
+        standings[standing(state)] = standings.get(standing(state), 0) + count
+    for delivery, count in summary.deliveries.items():
+        name = standing(TakeState.SUCCEEDED, delivery)
+        standings[name] = standings.get(name, 0) + count
+    total = sum(summary.counts.values())
+    lines = [f"{counted(total, 'take')}: {tally(standings)}" if total else "no takes"]
+    if summary.ending.kind is EndingKind.FINISHED and summary.submitted == 0 and summary.exit_code == 0:
+        lines[0] += "; nothing was submitted" + ("" if summary.ending.reason else ", everything is complete")
+    lines += ["", f"report  {summary.reports.html}", f"        {summary.reports.csv}"]
+    lines += [f"{'clips' if not at else '':<8}{clip}" for at, clip in enumerate(summary.clips[:CLIPS_SHOWN])]
+    if len(summary.clips) > CLIPS_SHOWN:
+        lines.append(f"        … and {len(summary.clips) - CLIPS_SHOWN} more in {summary.clips[0].parent}")
+    return lines
+
+
+def _advice(summary: RunSummary) -> list[str]:
+    """Return what is to be done next; after an interruption the last line is the command that goes on."""
+    lines = []
+    if summary.ending.reason:
+        lines.append(f"stopped: {visible(summary.ending.reason)}")
+    if summary.held:
+        lines.append(
+            f"{counted(len(summary.held), 'take')} held: submitted without an answer, perhaps paid for. "
+            "They are never sent again by themselves."
+        )
+        lines += [f"  {take.take_id}: {visible(take.reason)}" for take in summary.held[:5]]
+        lines.append(f"  → shotrunner show {shlex.quote(str(summary.run_dir))} {summary.held[0].take_id}")
+    if summary.signal is not None or summary.exit_code in {69, 77}:
+        lines.append(f"go on with: {shlex.join(['shotrunner', *sys.argv[1:]])}")
+    return lines

@@ -1,0 +1,40 @@
+"""`show`: everything that is recorded about one take."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+from dataclasses import asdict
+
+from runner.errors import UsageError
+from runner.report.text import take_lines
+from runner.run import find_run
+from runner.store.read import Reader, open_reader
+from runner.store.records import TakeRecord
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Print one take, its attempts and its events."""
+    place = find_run(arguments.target, simulated=arguments.simulate or None)
+    with open_reader(place.state_file) as reader:
+        take = _find(reader, arguments.take)
+        attempts, events = reader.attempts(take.take_id), reader.events(take.take_id)
+    if arguments.output == "json":
+        whole = {"take": asdict(take), "attempts": [asdict(each) for each in attempts]}
+        print(json.dumps(whole | {"events": [asdict(each) for each in events]}, indent=1, default=dict))
+    else:
+        print("\n".join(take_lines(take, attempts, events)))
+    return 0
+
+
+def _find(reader: Reader, name: str) -> TakeRecord:
+    take = reader.take(name)
+    if take is not None:
+        return take
+    known = [each.take_id for each in reader.takes()]
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    raise UsageError(
+        f"there is no take {name!r}",
+        advice=f"did you mean {', '.join(close)}?" if close else "see the ids in report.csv",
+    )

@@ -1,0 +1,21 @@
+"""`simulate`: serves the simulator until it is stopped, and says how to point a run at it."""
+
+from __future__ import annotations
+
+import argparse
+
+from runner.cli.steering import simulator_settings
+from runner.simulator.server import RunningSimulator, serve
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Serve."""
+    settings = simulator_settings(arguments, ledger=arguments.ledger)
+    serve(settings, port=arguments.port, schema_dirs=arguments.schema_dir, on_ready=_announce)
+    return 0
+
+
+def _announce(simulator: RunningSimulator) -> None:
+    print(f"export RUNCOMFY_MODEL_API_BASE={simulator.base_url}")
+    print(f"export RUNCOMFY_TOKEN={simulator.token}")
+    print(f"# simulating; the ledger is at {simulator.origin}/__ledger; Ctrl-C ends it", flush=True)

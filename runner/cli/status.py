@@ -1,0 +1,38 @@
+"""`status`: where a run stands, from the state file alone and without its lock."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from runner.report.text import status_lines
+from runner.run import find_run
+from runner.states import TakeState
+from runner.store.read import open_reader
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Print the standing of the run."""
+    place = find_run(arguments.target, simulated=arguments.simulate or None)
+    with open_reader(place.state_file) as reader:
+        header, counts, deliveries = reader.header, reader.counts(), reader.deliveries()
+        held = []
+        if counts.get(TakeState.HELD):
+            held = [take for take in reader.takes() if take.state is TakeState.HELD]
+    if arguments.output == "json":
+        print(
+            json.dumps(
+                {
+                    "name": header.name,
+                    "run_dir": str(place.path),
+                    "simulated": header.simulated,
+                    "takes": dict(counts),
+                    "deliveries": dict(deliveries),
+                    "held": [take.take_id for take in held],
+                },
+                indent=1,
+            )
+        )
+    else:
+        print("\n".join(status_lines(header, counts, deliveries, held=held)))
+    return 0

@@ -1,0 +1,33 @@
+"""The simulator's flags, shared by `run --simulate` and `simulate`, as settings."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from runner.errors import FileMissing
+from runner.simulator.settings import Script, SimulatorSettings, load_script
+
+
+def simulator_settings(arguments: argparse.Namespace, *, ledger: Path | None = None) -> SimulatorSettings:
+    """Return the settings that the flags ask for.
+
+    Raises:
+        FileMissing, ManifestInvalid: the fault script is not there, or not right.
+    """
+    plain = SimulatorSettings()
+    return SimulatorSettings(
+        speed=plain.speed if arguments.speed is None else arguments.speed,
+        fail_rate=plain.fail_rate if arguments.fail_rate is None else arguments.fail_rate,
+        script=_script(arguments.script),
+        ledger=ledger,
+    )
+
+
+def _script(path: Path | None) -> Script:
+    if path is None:
+        return Script()
+    try:
+        return load_script(path.read_text("utf-8"), str(path))
+    except OSError as error:
+        raise FileMissing(f"the fault script {path} cannot be read: {error.strerror}") from error

@@ -1,0 +1,190 @@
+"""The run as it stands: every unfinished take, the slots they hold, and the one way to move them.
+
+In: facts. Out: the same facts, durable first and then told. A take moves in memory only after the journal has it, by
+the same table, so memory can lag behind the state file but never run ahead of it. It knows no API.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from runner.engine.options import EngineOptions
+from runner.engine.ports import Event, Journal, Listener, Said, Told
+from runner.pacing import Clock
+from runner.shots import Ticket
+from runner.states import (
+    OUT_THERE,
+    CancelRequested,
+    CostSeen,
+    Delivered,
+    DeliveryState,
+    Fact,
+    FetchStarted,
+    FileGone,
+    TakeState,
+    Undeliverable,
+    advance,
+    advance_delivery,
+)
+
+_AT_HOME = frozenset({DeliveryState.DELIVERED, DeliveryState.UNDELIVERABLE})
+
+
+@dataclass(slots=True)
+class Live:
+    """A take while the run handles it: mutable, seen by one event loop only.
+
+    `born` is the monotonic time of its acceptance, `watched_from` of its first look; `holds_slot` says that the API
+    may be working on it.
+    """
+
+    ticket: Ticket
+    state: TakeState
+    delivery: DeliveryState
+    request_id: str | None
+    outputs: tuple[str, ...]
+    born: float = 0.0
+    watched_from: float | None = None
+    not_before: float = 0.0
+    holds_slot: bool = False
+    failures: int = 0
+    missed: int = 0
+    fetches: int = 0
+    refreshes: int = 0
+
+    @property
+    def id(self) -> str:
+        """The take's id."""
+        return self.ticket.take_id
+
+
+class Board:
+    """Keeps the takes of one run and records what happens to them."""
+
+    def __init__(
+        self,
+        tickets: Iterable[Ticket],
+        *,
+        journal: Journal,
+        clock: Clock,
+        listener: Listener,
+        options: EngineOptions,
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._listener = listener
+        self._options = options
+        self._unfinished: set[str] = set()
+        self._giving_up = False
+        self.pending: deque[Live] = deque()
+        self.slots_held = 0
+        self.changed = asyncio.Event()
+        self.finished = asyncio.Event()
+        self.takes = [self._live(ticket) for ticket in tickets]
+        for live in self.takes:
+            self._enter(live)
+        self._check_finished()
+
+    def _live(self, ticket: Ticket) -> Live:
+        age = self._clock.wall() - ticket.submitted_at if ticket.submitted_at is not None else 0.0
+        return Live(
+            ticket,
+            ticket.state,
+            ticket.delivery,
+            ticket.request_id,
+            ticket.outputs,
+            # A wall clock that was set back must not make a job younger than new.
+            born=self._clock.monotonic() - max(age, 0.0),
+            not_before=ticket.not_before,
+        )
+
+    def _enter(self, live: Live) -> None:
+        if not self._is_over(live) or self.wants_fetching(live):
+            self._unfinished.add(live.id)
+        if live.state is TakeState.PENDING:
+            self.pending.append(live)
+        elif live.state in OUT_THERE:
+            self.take_slot(live)
+
+    def _is_over(self, live: Live) -> bool:
+        if live.state is TakeState.SUCCEEDED:
+            return not self._options.download or live.delivery in _AT_HOME
+        return live.state not in {TakeState.PENDING, TakeState.SUBMITTING} | OUT_THERE
+
+    def wants_fetching(self, live: Live) -> bool:
+        """Return whether a take's clip is wanted and not here; what an earlier run could not fetch is tried again."""
+        succeeded = live.state is TakeState.SUCCEEDED
+        return succeeded and self._options.download and live.delivery is not DeliveryState.DELIVERED
+
+    @property
+    def has_room(self) -> bool:
+        """True while the API may be given another job."""
+        return self.slots_held < self._options.jobs
+
+    def take_slot(self, live: Live) -> None:
+        """Count `live` as work the API may be doing."""
+        if not live.holds_slot:
+            live.holds_slot = True
+            self.slots_held += 1
+
+    def free_slot(self, live: Live) -> None:
+        """Stop counting `live`; harmless if it held no slot."""
+        if live.holds_slot:
+            live.holds_slot = False
+            self.slots_held -= 1
+            self.changed.set()
+
+    async def record(self, live: Live, fact: Fact) -> None:
+        """Make `fact` durable, then move `live` by it, then tell.
+
+        Raises:
+            IllegalTransition, DiskFailed: nothing was recorded and `live` has not moved.
+        """
+        at = self._clock.wall()
+        # Shielded: a worker that is told to leave must not take back what is on its way to the disk.
+        await asyncio.shield(asyncio.wrap_future(self._journal.record(live.id, fact, at=at)))
+        self._move(live, fact)
+        self.tell(Told(live.id, fact, at))
+        self.changed.set()
+        if self._is_over(live):
+            self._unfinished.discard(live.id)
+            self._check_finished()
+
+    def _move(self, live: Live, fact: Fact) -> None:
+        if isinstance(fact, FetchStarted | Delivered | Undeliverable | FileGone):
+            live.delivery = advance_delivery(live.delivery, fact)
+        elif not isinstance(fact, CancelRequested | CostSeen):
+            live.state = advance(live.state, fact)
+            if live.state is not TakeState.SUBMITTING and live.state not in OUT_THERE:
+                self.free_slot(live)
+
+    def put_back(self, live: Live) -> None:
+        """Make `live` the next to be submitted, or leave it to the next run if this one gives up."""
+        self.free_slot(live)
+        self.pending.appendleft(live)
+        if self._giving_up:
+            self.give_up_pending()
+
+    def give_up_pending(self) -> None:
+        """Leave every take that was not sent, or comes back unsent, to the next run."""
+        self._giving_up = True
+        for live in self.pending:
+            self._unfinished.discard(live.id)
+        self.pending.clear()
+        self._check_finished()
+
+    def say(self, text: str) -> None:
+        """Tell the person something that is no fact about one take."""
+        self.tell(Said(text))
+
+    def tell(self, event: Event) -> None:
+        """Pass an event on."""
+        self._listener.hear(event)
+
+    def _check_finished(self) -> None:
+        if not self._unfinished:
+            self.finished.set()
+            self.changed.set()

@@ -1,0 +1,64 @@
+"""How a run shall behave, as one frozen value, and how it ended, as another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from runner.pacing import Backoff, LookPace
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """The engine's numbers; times are seconds.
+
+    `jobs` caps what the API may be working on at once, `submit_window` how many POSTs are in the air: with one, a
+    crash leaves at most one take in doubt. `looks_at_once` and `fetches_at_once` cap calls, not jobs.
+    `max_unknown` lost answers stop the submitting, `outage_limit` is how long to wait for a service that is away,
+    `missing_grace` how long an id may stay unknown to the API right after it was given.
+    """
+
+    jobs: int = 4
+    submit_window: int = 1
+    looks_at_once: int = 16
+    fetches_at_once: int = 4
+    download: bool = True
+    max_unknown: int = 3
+    outage_limit: float = 12 * 3600.0
+    missing_grace: float = 600.0
+    fetch_tries: int = 5
+    link_refreshes: int = 3
+    pace: LookPace = field(default_factory=LookPace)
+    backoff: Backoff = field(default_factory=Backoff)
+    throttled: Backoff = field(default_factory=lambda: Backoff(base=3.0))
+
+
+class Stop(StrEnum):
+    """How to stop: `DRAIN` submits no more and sees the rest through, `DETACH` leaves it to the next run."""
+
+    DRAIN = "drain"
+    DETACH = "detach"
+
+
+class EndingKind(StrEnum):
+    """Why the engine came to its end."""
+
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"
+    ACCOUNT = "account"
+    OUTAGE = "outage"
+    UNKNOWNS = "unknowns"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a run ended, with the words for it."""
+
+    kind: EndingKind
+    reason: str = ""
+
+
+End: TypeAlias = Callable[[EndingKind, str, Stop], None]
+"""How a part of the engine brings the run to an end: why, in what words, and what becomes of what is out there."""

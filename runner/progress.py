@@ -1,0 +1,254 @@
+"""What a person or a program sees while a run goes on: a bar, plain lines, JSON lines, or nothing.
+
+In: the engine's events, one at a time. Out: text on one stream. Every voice is a `Listener` and a context manager, and
+none of them can stop a run: a stream that breaks falls silent. It knows no state file and decides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections import Counter
+from dataclasses import asdict
+from types import TracebackType
+from typing import Literal, Protocol, Self, TextIO, assert_never
+
+from runner import wording
+from runner.engine.ports import Event, Said, Told
+from runner.pacing import Clock
+
+Kind = Literal["bar", "plain", "json", "none"]
+TICK_SECONDS = 1.0
+
+_OPEN = (
+    "submitting",
+    "queued",
+    "running",
+    "fetching",
+    "held",
+    "failed",
+    "undeliverable",
+    "cancelled",
+    "dropped",
+)
+_URGENT = frozenset({"held", "failed", "undeliverable"})
+
+
+class Progress(Protocol):
+    """A listener that is entered before the first event and left after the last."""
+
+    def hear(self, event: Event) -> None:
+        """Show one event; returns quickly and never raises for what the stream does."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def make_progress(kind: Kind, *, stream: TextIO, total: int, done: int, clock: Clock) -> Progress:
+    """Return the voice called `kind`.
+
+    `total` counts the run's takes and `done` those that need nothing more; `clock` dates what the engine
+    says without a time of its own.
+    """
+    match kind:
+        case "bar":
+            return BarProgress(Mouth(stream), total=total, done=done)
+        case "plain":
+            return PlainProgress(Mouth(stream))
+        case "json":
+            return JsonProgress(Mouth(stream), clock=clock)
+        case "none":
+            return Silence()
+        case _:
+            assert_never(kind)
+
+
+class Mouth:
+    """A text stream that falls silent once it is broken or closed, and writes what its encoding allows."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._broken = False
+        self.encoding = getattr(stream, "encoding", None) or "utf-8"
+
+    @property
+    def speaks_unicode(self) -> bool:
+        """True if the stream can write the characters of a bar."""
+        return self._fits("·…█") == "·…█"
+
+    def write(self, text: str) -> int:
+        """Write `text`, with escapes for what the encoding lacks."""
+        if not self._broken:
+            try:
+                self._stream.write(self._fits(text))
+            except (OSError, ValueError):
+                # ValueError: the stream was closed under us, as a shell closes a pipe's reader.
+                self._broken = True
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, unless the stream is broken."""
+        if not self._broken:
+            try:
+                self._stream.flush()
+            except (OSError, ValueError):
+                self._broken = True
+
+    def line(self, text: str) -> None:
+        """Write one line and flush it, so that a reader of a pipe sees it now."""
+        self.write(text + "\n")
+        self.flush()
+
+    def isatty(self) -> bool:
+        """Tell whether a person looks at the stream."""
+        return not self._broken and self._stream.isatty()
+
+    def fileno(self) -> int:
+        """Return the stream's descriptor, by which the width of a terminal is found."""
+        return self._stream.fileno()
+
+    def _fits(self, text: str) -> str:
+        return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
+
+
+class _Voice:
+    """The common frame of all kinds: entering and leaving do nothing of their own."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the stream as the next line of text needs it."""
+
+
+class Silence(_Voice):
+    """Says nothing."""
+
+    def hear(self, event: Event) -> None:
+        """Take the event and forget it."""
+
+
+class PlainProgress(_Voice):
+    """One line for every fact that matters, for pipes and logs: take, what happened, the short reason."""
+
+    def __init__(self, mouth: Mouth) -> None:
+        self._mouth = mouth
+
+    def hear(self, event: Event) -> None:
+        """Write the event's line, if it deserves one."""
+        if isinstance(event, Said):
+            self._mouth.line(wording.visible(event.text))
+        elif text := wording.sentence(event.fact):
+            self._mouth.line(f"{wording.visible(event.take_id)}  {text}")
+
+
+class JsonProgress(_Voice):
+    """One JSON object a line for every event, with all fields of the fact.
+
+    A fact is `{"at": unix seconds, "take": id, "fact": name, …}`, anything else `{"at": …, "said": text}`. The lines
+    are plain ASCII.
+    """
+
+    def __init__(self, mouth: Mouth, *, clock: Clock) -> None:
+        self._mouth = mouth
+        self._clock = clock
+
+    def hear(self, event: Event) -> None:
+        """Write the event as one line."""
+        self._mouth.line(json.dumps(self._fields(event)))
+
+    def _fields(self, event: Event) -> dict[str, object]:
+        if isinstance(event, Said):
+            return {"at": self._clock.wall(), "said": event.text}
+        facts = {
+            name: None if isinstance(found, float) and not math.isfinite(found) else found
+            for name, found in asdict(event.fact).items()
+        }
+        return {"at": event.at, "take": event.take_id, "fact": type(event.fact).__name__, **facts}
+
+
+class BarProgress(_Voice):
+    """A tqdm bar: takes ended of all, then how many stand where; what needs a person is said above it."""
+
+    def __init__(self, mouth: Mouth, *, total: int, done: int, tick: float | None = TICK_SECONDS) -> None:
+        # tqdm costs a quarter of the start-up allowance; pipes and --help never need it.
+        from tqdm import tqdm
+
+        self._mouth = mouth
+        self._total = total
+        self._at_start = done
+        self._standing: dict[str, str] = {}
+        self._ended: set[str] = set()
+        # A thread lock is enough: tqdm's default one makes a semaphore for other processes.
+        tqdm.set_lock(threading.RLock())
+        self._bar = tqdm(
+            total=total,
+            initial=done,
+            file=mouth,
+            unit="take",
+            ascii=not mouth.speaks_unicode,
+            dynamic_ncols=True,
+            mininterval=0.1,
+            bar_format="{n_fmt}/{total_fmt} |{bar:20}| {elapsed}<{remaining}, {rate_fmt}{postfix}",
+        )
+        self._stop = threading.Event()
+        self._ticker = threading.Thread(target=self._tick, args=(tick,), daemon=True) if tick else None
+
+    def __enter__(self) -> Self:
+        if self._ticker:
+            self._ticker.start()
+        return self
+
+    def close(self) -> None:
+        """Draw the bar a last time and end its line."""
+        self._stop.set()
+        if self._ticker and self._ticker.is_alive():
+            self._ticker.join()
+        self._bar.refresh()
+        self._bar.close()
+
+    def hear(self, event: Event) -> None:
+        """Move the bar, and say above it what is worth keeping on the screen."""
+        if isinstance(event, Said):
+            self._above(wording.visible(event.text))
+            return
+        self._follow(event)
+        if wording.standing_after(event.fact) in _URGENT:
+            self._above(f"{wording.visible(event.take_id)}  {wording.sentence(event.fact)}")
+        self._bar.update(min(self._total, self._at_start + len(self._ended)) - self._bar.n)
+
+    def _follow(self, told: Told) -> None:
+        after = wording.standing_after(told.fact)
+        if after is None:
+            return
+        self._standing[told.take_id] = after
+        if after in _MOVING:
+            self._ended.discard(told.take_id)
+        elif after != "fetching":
+            self._ended.add(told.take_id)
+        counts = Counter(self._standing.values())
+        text = wording.tally(counts, _OPEN)
+        if not self._mouth.speaks_unicode:
+            text = text.replace(" · ", ", ")
+        self._bar.set_postfix_str(text, refresh=False)
+
+    def _above(self, line: str) -> None:
+        self._bar.write(line, file=self._mouth)
+
+    def _tick(self, seconds: float) -> None:
+        # Jobs take minutes: without this the elapsed time would stand still between two facts.
+        while not self._stop.wait(seconds):
+            self._bar.refresh()
+
+
+_MOVING = frozenset({"pending", "submitting", "queued", "running", "held"})

@@ -1,0 +1,363 @@
+"""Downloads: a GET of a public file from a host that nobody here chose, so nothing about it is trusted.
+
+In: a URL out of a result record. Out: its raw bytes as they arrive, or a `DownloadError` that says whether a
+fresh link or another try could help. No token, no cookie and no proxy can be sent, since the bare transport
+has none to send. It knows no take, no folder and no kind of file.
+
+Rules of where a request may go: https on port 443, a public host, no user name in the URL, at most five
+redirects, each checked like the first link. What counts is the address that was really reached, read from the
+connected socket before any byte leaves: a name may resolve to something else each time it is asked for
+("DNS rebinding"; OWASP, Server-Side Request Forgery Prevention).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeAlias
+
+import httpx
+
+from runner.transport.tls import tls_context
+
+MAX_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PASSING = frozenset({408, 425, 429})
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_HOUSE_NAMES = ("localhost", "local", "internal", "lan", "home.arpa", "localdomain")
+_UNPRINTABLE = re.compile(r"[^ -~]")
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+_PROTOCOLS = ipaddress.IPv4Network("192.0.0.0/24")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+PeerRule: TypeAlias = Callable[[Address], bool]
+
+
+class DownloadError(Exception):
+    """A download that did not happen or did not end.
+
+    `link_refused` asks for a fresh link; `permanent` means that the same link cannot work another time.
+    """
+
+    def __init__(self, message: str, *, link_refused: bool = False, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.link_refused = link_refused
+        self.permanent = permanent
+
+
+class RangeRefused(DownloadError):
+    """The server has no such range (416): begin again from zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """An answer with a body: status 200 (the whole file) or 206 (from an offset on).
+
+    `headers` have lower-case names; `chunks` are the bytes as sent, never unpacked, and raise `DownloadError`
+    when the body breaks off; `url` is where the file was found, without its query.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+    url: str
+
+    @property
+    def length(self) -> int | None:
+        """Bytes that this body announces, or None; chunks count for more than a length (RFC 9112, 6.3)."""
+        if "transfer-encoding" in self.headers:
+            return None
+        text = self.headers.get("content-length", "")
+        return int(text[:19]) if text.isascii() and text.isdigit() else None
+
+    @property
+    def framed(self) -> bool:
+        """True if HTTP itself tells a whole body from a cut one; else the end is just a closed connection."""
+        return self.length is not None or "chunked" in self.headers.get("transfer-encoding", "").lower()
+
+    @property
+    def etag(self) -> str | None:
+        """The strong validator of the bytes, or None: a weak one does not promise the same bytes."""
+        tag = self.headers.get("etag", "")
+        return tag if tag.startswith('"') and tag.endswith('"') and 2 < len(tag) < 200 else None
+
+
+class Downloads:
+    """A client for public files.
+
+    `deadline_s` bounds one download as a whole, redirects and body included; the other times are per socket
+    operation. `ports` are those a public host may be asked on. `peer_rule` judges the connected address.
+    Use it as a context manager, or close it.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow_loopback: bool = False,
+        deadline_s: float = 1800.0,
+        connect_s: float = 10.0,
+        read_s: float = 30.0,
+        ports: Collection[int] = (443,),
+        peer_rule: PeerRule | None = None,
+    ) -> None:
+        self._allow_loopback = allow_loopback
+        self._deadline_s = deadline_s
+        self._times = {"connect": connect_s, "read": read_s, "write": read_s, "pool": connect_s}
+        self._ports = ports
+        self._peer_rule = peer_rule or is_public
+        # The bare transport, not a client: no cookie jar, no netrc, no proxy, no redirect of its own, no log
+        # line with a signed URL. No connection is kept, so that every request checks its own peer.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._transport = httpx.HTTPTransport(verify=tls_context(), trust_env=False, limits=limits)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._transport.close()
+
+    @contextmanager
+    def open(self, url: str, *, offset: int = 0, validator: str | None = None) -> Iterator[Download]:
+        """Ask for `url`, from byte `offset` on if the file still has the strong ETag `validator`.
+
+        Raises:
+            RangeRefused: the file has no byte `offset`.
+            DownloadError: anything else that is not a 200 or 206.
+        """
+        wanted = {"User-Agent": "shotrunner", "Accept": "*/*", "Accept-Encoding": "identity"}
+        if offset and validator:
+            wanted |= {"Range": f"bytes={offset}-", "If-Range": validator}
+        with _Deadline(self._deadline_s) as deadline, _translated(deadline):
+            where, response = self._arrive(url, wanted, deadline)
+            with closing(response):
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                yield Download(response.status_code, headers, _chunks(response, deadline), shown(str(where)))
+
+    def _arrive(
+        self, url: str, headers: Mapping[str, str], deadline: _Deadline
+    ) -> tuple[httpx.URL, httpx.Response]:
+        where = self._admitted(url)
+        for _ in range(MAX_REDIRECTS + 1):
+            response = self._ask(where, headers, deadline)
+            target = response.headers.get("location") if response.status_code in _REDIRECTS else None
+            if target is None and response.status_code in {200, 206}:
+                return where, response
+            response.close()
+            if target is None:
+                raise _refusal(response.status_code, where)
+            where = self._admitted(str(_joined(where, target)))
+        raise DownloadError(f"{shown(url)} redirects more than {MAX_REDIRECTS} times", permanent=True)
+
+    def _ask(self, where: httpx.URL, headers: Mapping[str, str], deadline: _Deadline) -> httpx.Response:
+        at_home = _is_loopback(_host(where))
+
+        def trace(event: str, info: Mapping[str, Any]) -> None:
+            if event.endswith("connect_tcp.complete"):
+                self._check_peer(info["return_value"], where, deadline, at_home=at_home)
+
+        extensions = {"timeout": self._times, "trace": trace}
+        request = httpx.Request("GET", where, headers=headers, extensions=extensions)
+        return self._transport.handle_request(request)
+
+    def _admitted(self, text: str) -> httpx.URL:
+        """Return the URL if a request may go there, as far as its text can tell."""
+        try:
+            url = httpx.URL(text)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise DownloadError(f"not a usable link: {shown(text)}", permanent=True) from error
+        reason = self._objection(url)
+        if reason:
+            raise DownloadError(f"{reason}: {shown(text)}", permanent=True)
+        return url
+
+    def _objection(self, url: httpx.URL) -> str | None:
+        host = _host(url)
+        at_home = self._allow_loopback and _is_loopback(host)
+        if url.scheme != "https" and not (url.scheme == "http" and at_home):
+            return "a download link must be https"
+        if url.userinfo:
+            return "a download link must not carry a user name"
+        if not at_home and (url.port or 443) not in self._ports:
+            return "a download link must use the standard port"
+        if at_home or _is_public_host(host):
+            return None
+        return "a download link must name a public host"
+
+    def _check_peer(self, stream: _Stream, where: httpx.URL, deadline: _Deadline, *, at_home: bool) -> None:
+        try:
+            objection = self._peer_objection(
+                stream.get_extra_info("socket"), at_home=at_home, deadline=deadline
+            )
+        except OSError as error:
+            objection = error.strerror or str(error)
+        if objection:
+            stream.close()
+            # Not permanent: a captive portal or a wrong resolver answers like this until it goes away.
+            raise DownloadError(f"no connection to {_host(where)}: {objection}")
+
+    def _peer_objection(self, connected: object, *, at_home: bool, deadline: _Deadline) -> str | None:
+        if not isinstance(connected, socket.socket):
+            return "the connection does not say where it leads"
+        peer = ipaddress.ip_address(connected.getpeername()[0])
+        if not (peer.is_loopback if at_home else self._peer_rule(peer)):
+            return f"the name leads to {peer}, which is not a public address"
+        deadline.guard(connected)
+        return None
+
+
+class _Stream(Protocol):
+    """A connection as the trace hook shows it."""
+
+    def get_extra_info(self, info: str) -> object: ...
+
+    def close(self) -> None: ...
+
+
+class _Deadline:
+    """Cuts the connection when the time is up: time-outs per read never end a server that drips.
+
+    Works on a duplicate of the socket, which stays valid while TLS is wrapped around the original.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._passed = False
+        self._sockets: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        with self._lock:
+            for held in self._sockets:
+                held.close()
+            self._sockets.clear()
+
+    def guard(self, connected: socket.socket) -> None:
+        """Watch over one more connection."""
+        with self._lock:
+            self._sockets.append(connected.dup())
+        if self._passed:
+            self._cut()
+
+    def check(self) -> None:
+        """Raise if the time is up: a cut connection otherwise looks like the end of a body without length."""
+        if self._passed:
+            raise DownloadError(f"took longer than {self._seconds:g} s")
+
+    def _cut(self) -> None:
+        self._passed = True
+        with self._lock:
+            for held in self._sockets:
+                with suppress(OSError):
+                    held.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def _translated(deadline: _Deadline) -> Iterator[None]:
+    try:
+        yield
+    except httpx.HTTPError as error:
+        deadline.check()
+        text = clean(str(error)) or "connection lost"
+        raise DownloadError(f"{text} ({type(error).__name__})") from error
+
+
+def _chunks(response: httpx.Response, deadline: _Deadline) -> Iterator[bytes]:
+    with _translated(deadline):
+        yield from response.iter_raw()
+    deadline.check()
+
+
+def _refusal(status: int, where: httpx.URL) -> DownloadError:
+    text = f"HTTP {status} from {shown(str(where))}"
+    if status == 416:
+        return RangeRefused(text)
+    # Stores answer an expired signature with 400, 401, 403, 404 or 410, so any other 4xx asks for a new link.
+    return DownloadError(text, link_refused=400 <= status < 500 and status not in _PASSING)
+
+
+def _joined(where: httpx.URL, target: str) -> httpx.URL:
+    try:
+        return where.join(target)
+    except (httpx.InvalidURL, ValueError) as error:
+        message = f"{shown(str(where))} redirects to something that is no link"
+        raise DownloadError(message, permanent=True) from error
+
+
+def _host(url: httpx.URL) -> str:
+    return url.raw_host.decode("ascii").lower().rstrip(".")
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return None
+
+
+def _is_loopback(host: str) -> bool:
+    address = _literal(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _is_public_host(host: str) -> bool:
+    address = _literal(host)
+    if address is not None:
+        return is_public(address)
+    labels = host.split(".")
+    # A last label that begins with a digit is an address in disguise: 127.1, 0x7f000001, 2130706433.
+    return (
+        len(labels) > 1
+        and len(host) <= 253
+        and all(_LABEL.fullmatch(label) for label in labels)
+        and not labels[-1][0].isdigit()
+        and not any(host == name or host.endswith(f".{name}") for name in _HOUSE_NAMES)
+    )
+
+
+def is_public(address: Address) -> bool:
+    """Return whether `address` is one unicast host on the public internet; wrapped IPv4 is unwrapped first."""
+    if isinstance(address, ipaddress.IPv4Address):
+        odd = address.is_multicast or address.is_reserved or address in _PROTOCOLS
+        return address.is_global and not odd
+    if address in _NAT64:
+        return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    inner = address.ipv4_mapped or address.sixtofour
+    if inner is not None:
+        return is_public(inner)
+    return address in _UNICAST and address.is_global
+
+
+def clean(text: str, *, limit: int = 200) -> str:
+    """Return foreign text as one printable ASCII line, cut to `limit` characters."""
+    return _UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text[:limit])
+
+
+def shown(url: str) -> str:
+    """Return a link as it may be printed: no query (signatures), no fragment, no user name."""
+    bare = re.split(r"[?#]", url, maxsplit=1)[0]
+    if bare[:5].lower() == "data:":
+        return "data:…"
+    return clean(re.sub(r"^([^/]*//)[^/]*@", r"\1", bare))

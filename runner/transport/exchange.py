@@ -1,0 +1,52 @@
+"""What one HTTP exchange came to, in values: an answer, or a silence and how far the request had got.
+
+The classifier in `api/` decides from these values alone, so it needs no HTTP library and is a pure function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import TypeAlias
+
+
+class Milestone(IntEnum):
+    """How far a request had got when it ended; only `NOTHING_SENT` proves that the server saw nothing."""
+
+    NOTHING_SENT = 0
+    SENDING = 1
+    SENT = 2
+    ANSWERING = 3
+
+
+class SilenceKind(StrEnum):
+    """Why no answer came, as far as the caller should care."""
+
+    UNREACHABLE = "unreachable"
+    CERTIFICATE = "certificate"
+    TIMEOUT = "timeout"
+    BROKEN = "broken"
+    MISUSE = "misuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status line and what came after it; `complete` is false where the body broke off or passed the cap."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """No status line came; `reason` names the failure and never holds a header's value."""
+
+    milestone: Milestone
+    kind: SilenceKind
+    reason: str
+
+
+Exchange: TypeAlias = Answer | Silence

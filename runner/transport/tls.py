@@ -1,0 +1,25 @@
+"""The one TLS context of the process.
+
+Building a context reads every root certificate and costs tens of milliseconds, so all clients share one.
+It knows no client and no host.
+"""
+
+from __future__ import annotations
+
+import functools
+import ssl
+
+import certifi
+
+
+@functools.cache
+def tls_context() -> ssl.SSLContext:
+    """Return the context all clients share: names and certificates are always checked.
+
+    Trusts the bundled roots and those of the system. It is not `ssl.create_default_context`, which would
+    write the session secrets to the file that `SSLKEYLOGFILE` names.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cafile=certifi.where())
+    context.load_default_certs()
+    return context

@@ -1,0 +1,328 @@
+"""How things are said to a person: facts, states, durations, money, sizes, times, and text nobody vouches for.
+
+In: plain values. Out: short English text, the same in the terminal, the progress lines and the sheet. Whatever came
+from a manifest or a server goes through `visible` first. It knows no terminal, no HTML, no file and no clock.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import assert_never
+
+from runner.shots import JsonValue
+from runner.states import (
+    Accepted,
+    AccountTurnedAway,
+    Adopted,
+    CancelRequested,
+    CostSeen,
+    DeclaredNotSent,
+    Delivered,
+    DeliveryState,
+    Dropped,
+    Ended,
+    Fact,
+    FailureClass,
+    FetchStarted,
+    FileGone,
+    LostContact,
+    NotSent,
+    PayAgain,
+    Refused,
+    RefusedForNow,
+    Requeued,
+    RetryRequested,
+    Started,
+    SubmissionStarted,
+    TakeState,
+    Undeliverable,
+    Vanished,
+)
+
+TEXT_LIMIT = 500
+REASON_LIMIT = 160
+
+HELD_ADVICE = (
+    "it may have been charged, so it is not sent again by itself; "
+    "look on the provider's site for a job of this model and time before deciding"
+)
+
+# C0 and C1 controls, marks that reorder or hide text (Unicode UAX 9, BOM, annotations, tags), separators, surrogates.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f\ud800-\udfff]"
+)
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def visible(text: str, limit: int = TEXT_LIMIT) -> str:
+    r"""Return `text` as one line that cannot steer a terminal or reorder what is read.
+
+    Control characters, bidirectional marks and line separators become escapes such as `\x1b` or `\u202e`, a
+    lone surrogate becomes U+FFFD, and past `limit` characters of the text an ellipsis stands for the rest.
+    """
+    shown = _UNSAFE.sub(_escape, text[:limit])
+    return shown + "…" if len(text) > limit else shown
+
+
+def _escape(found: re.Match[str]) -> str:
+    char = found.group()
+    code = ord(char)
+    if 0xD800 <= code <= 0xDFFF:
+        return "\ufffd"
+    if char in _SHORT:
+        return _SHORT[char]
+    if code > 0xFFFF:
+        return f"\\U{code:08x}"
+    return f"\\u{code:04x}" if code > 0xFF else f"\\x{code:02x}"
+
+
+def visible_lines(text: str, limit: int = TEXT_LIMIT) -> str:
+    """Return `text` like `visible`, but keep its line breaks; `limit` holds for the whole."""
+    shown = "\n".join(visible(line, limit) for line in re.split(r"\r\n|\r|\n", text[:limit]))
+    return shown + "…" if len(text) > limit else shown
+
+
+def duration(seconds: float | None) -> str:
+    """Return how long something took: `0.4 s`, `41 s`, `3 min 05 s`, `2 h 14 min`."""
+    if seconds is None or not math.isfinite(seconds):
+        return "unknown"
+    if seconds < 9.95:
+        return f"{max(seconds, 0.0):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def money(usd: float | None) -> str:
+    """Return an amount in US dollars, with up to four decimals where cents do not tell it."""
+    if usd is None or not math.isfinite(usd):
+        return "unknown"
+    cents = f"{usd:,.2f}"
+    # A clip can cost a fraction of a cent; rounding it to $0.00 would call it free.
+    text = cents if math.isclose(round(usd, 2), usd, abs_tol=5e-5) else f"{usd:,.4f}".rstrip("0")
+    return f"-${text[1:]}" if text.startswith("-") else f"${text}"
+
+
+def size(count: int | None) -> str:
+    """Return a number of bytes in decimal units: `312 B`, `31 kB`, `1.2 MB`."""
+    if count is None:
+        return "unknown"
+    if count < 1000:
+        return f"{count} B"
+    value = float(count)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.5 or unit == "TB":
+            break
+    return f"{value:.1f} {unit}" if value < 9.95 else f"{value:,.0f} {unit}"
+
+
+def when(unix: float | None) -> str:
+    """Return unix seconds as `2026-07-03 21:04:11 UTC`."""
+    return "unknown" if unix is None else f"{_utc(unix):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def iso(unix: float | None) -> str:
+    """Return unix seconds as ISO 8601 in UTC, to the second; empty for None."""
+    return "" if unix is None else f"{_utc(unix):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _utc(unix: float) -> datetime:
+    # Clamped to years 1970…9999: a record with an absurd time is still a record to be shown.
+    return datetime.fromtimestamp(min(max(unix, 0.0), 253402300799.0), UTC)
+
+
+STANDINGS = (
+    "delivered",
+    "succeeded",
+    "fetching",
+    "undeliverable",
+    "running",
+    "queued",
+    "submitting",
+    "pending",
+    "held",
+    "failed",
+    "cancelled",
+    "dropped",
+)
+"""Every word `standing` returns, in the order in which they are listed to a person."""
+
+_CLIP_WORDS = {
+    DeliveryState.NONE: "succeeded",
+    DeliveryState.FETCHING: "fetching",
+    DeliveryState.DELIVERED: "delivered",
+    DeliveryState.UNDELIVERABLE: "undeliverable",
+}
+
+
+def standing(state: TakeState, delivery: DeliveryState = DeliveryState.NONE) -> str:
+    """Return one word for where a take stands; a succeeded take is told by where its clip is."""
+    return _CLIP_WORDS[delivery] if state is TakeState.SUCCEEDED else state.value
+
+
+def trouble(failure: FailureClass | None, reason: str, limit: int = TEXT_LIMIT) -> str:
+    """Return a failure's class and reason as one safe phrase; empty if there is neither."""
+    return ": ".join(part for part in (failure.value if failure else "", visible(reason, limit)) if part)
+
+
+def value(given: JsonValue, limit: int = TEXT_LIMIT) -> str:
+    """Return an input's value as a person would write it: text bare, everything else as JSON."""
+    text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+    return visible(text, limit)
+
+
+def sweep(point: Mapping[str, JsonValue]) -> tuple[str, ...]:
+    """Return the swept values of a take, one `axis=value` each."""
+    return tuple(f"{visible(axis, 80)}={value(given, 80)}" for axis, given in point.items())
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 take`, `2 takes`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def tally(counts: Mapping[str, int], order: Iterable[str] = STANDINGS) -> str:
+    """Return counts by word as `4 delivered · 1 held`, in `order`, without the zeros."""
+    return " · ".join(f"{counts[word]:,} {word}" for word in order if counts.get(word))
+
+
+def standing_after(fact: Fact) -> str | None:
+    """Return the word for where `fact` leaves a take, as `standing` says it; None if it moves nothing."""
+    match fact:
+        case SubmissionStarted():
+            return "submitting"
+        case Accepted() | Adopted() | Requeued():
+            return "queued"
+        case (
+            NotSent()
+            | RefusedForNow()
+            | AccountTurnedAway()
+            | DeclaredNotSent()
+            | PayAgain()
+            | RetryRequested()
+        ):
+            return "pending"
+        case Refused() | Vanished():
+            return "failed"
+        case LostContact():
+            return "held"
+        case Dropped():
+            return "dropped"
+        case Started():
+            return "running"
+        case Ended():
+            return fact.outcome.value
+        case FetchStarted():
+            return "fetching"
+        case Delivered():
+            return "delivered"
+        case Undeliverable():
+            return "undeliverable"
+        case FileGone():
+            return "succeeded"
+        case CancelRequested() | CostSeen():
+            return None
+        case _:
+            assert_never(fact)
+
+
+def sentence(fact: Fact) -> str:
+    """Return what happened in a few safe words; empty for a fact that only announces the next one."""
+    match fact:
+        case SubmissionStarted() | FetchStarted():
+            return ""
+        case Accepted() | Adopted() | Started() | Requeued():
+            return _out_there(fact)
+        case Ended() | Vanished() | Refused():
+            return _ended(fact)
+        case NotSent() | RefusedForNow() | AccountTurnedAway() | LostContact():
+            return _not_accepted(fact)
+        case DeclaredNotSent() | PayAgain() | Dropped() | RetryRequested() | CancelRequested():
+            return _decided(fact)
+        case Delivered() | Undeliverable() | FileGone() | CostSeen():
+            return _brought_home(fact)
+        case _:
+            assert_never(fact)
+
+
+def _out_there(fact: Accepted | Adopted | Started | Requeued) -> str:
+    match fact:
+        case Accepted():
+            return f"submitted  req {_short(fact.request_id, 80)}"
+        case Adopted():
+            return f"adopted  req {_short(fact.request_id, 80)} by {_short(fact.by)}"
+        case Started():
+            return "running"
+        case Requeued():
+            return "queued again"
+
+
+def _ended(fact: Ended | Vanished | Refused) -> str:
+    if not isinstance(fact, Ended):
+        return f"failed  {trouble(fact.failure, fact.reason, REASON_LIMIT)}"
+    parts = [fact.outcome.value]
+    if fact.outcome is not TakeState.SUCCEEDED:
+        parts.append(trouble(fact.failure, fact.reason, REASON_LIMIT))
+    if fact.seconds is not None:
+        parts.append(duration(fact.seconds))
+    if fact.cost is not None:
+        parts.append(money(fact.cost))
+    return "  ".join(part for part in parts if part)
+
+
+def _not_accepted(fact: NotSent | RefusedForNow | AccountTurnedAway | LostContact) -> str:
+    reason = _short(fact.reason)
+    match fact:
+        case NotSent():
+            return f"not sent  {reason}"
+        case RefusedForNow():
+            return f"refused for now  {reason}, again after {when(fact.not_before)}"
+        case AccountTurnedAway():
+            return f"account refused  {trouble(fact.failure, fact.reason, REASON_LIMIT)}"
+        case LostContact():
+            return f"held  {reason} ({_short(fact.milestone)}); it may have been charged"
+
+
+def _decided(fact: DeclaredNotSent | PayAgain | Dropped | RetryRequested | CancelRequested) -> str:
+    by = _short(fact.by)
+    match fact:
+        case DeclaredNotSent():
+            return _joined(f"declared not sent by {by}", _short(fact.reason))
+        case PayAgain():
+            return f"goes again, may be paid twice, accepted by {by}"
+        case Dropped():
+            return f"dropped by {by}"
+        case RetryRequested():
+            return _joined(f"goes again, asked by {by}", _short(fact.reason))
+        case CancelRequested():
+            return _joined(f"cancel asked by {by}", _short(fact.outcome))
+
+
+def _brought_home(fact: Delivered | Undeliverable | FileGone | CostSeen) -> str:
+    match fact:
+        case Delivered():
+            return f"delivered  {visible(fact.file)}  {size(fact.bytes)}"
+        case Undeliverable():
+            return f"undeliverable  {_short(fact.reason)}"
+        case FileGone():
+            return f"clip missing  {_short(fact.reason)}"
+        case CostSeen():
+            return f"cost  {money(fact.cost)}"
+
+
+def _short(text: str, limit: int = REASON_LIMIT) -> str:
+    return visible(text, limit)
+
+
+def _joined(text: str, reason: str) -> str:
+    return f"{text}: {reason}" if reason else text

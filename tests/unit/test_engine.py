@@ -1,0 +1,438 @@
+"""The engine against scripted fakes, in virtual time: whole nights in milliseconds, and no real sleep."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+
+from runner.answers import FetchTrouble, JobStatus, NotYet, Seen, Trouble, TroubleKind
+from runner.engine.loop import Engine
+from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
+from runner.engine.ports import Journal, Said
+from runner.errors import DiskFailed
+from runner.pacing import Durations, LookPace
+from runner.shots import Ticket
+from runner.states import (
+    AccountTurnedAway,
+    DeliveryState,
+    Ended,
+    FailureClass,
+    LostContact,
+    NotSent,
+    Refused,
+    RefusedForNow,
+    TakeState,
+)
+from runner.testing import (
+    FailNth,
+    JobScript,
+    MemoryDelivery,
+    MemoryJournal,
+    Recorder,
+    ScriptedQueue,
+    VirtualClock,
+    run_virtual,
+)
+
+MODEL = "pika/pikaframes"
+EPOCH = 1_800_000_000.0
+
+
+def ticket(name: str, **changes: object) -> Ticket:
+    plain = Ticket(name, MODEL, '{"seed":1}', f"print-of-{name}", TakeState.PENDING)
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+@dataclass
+class Night:
+    """One run and everything it touched."""
+
+    queue: ScriptedQueue
+    journal: MemoryJournal
+    delivery: MemoryDelivery
+    heard: Recorder
+    ending: Ending
+    seconds: float
+
+    @property
+    def said(self) -> str:
+        return "\n".join(event.text for event in self.heard.events if isinstance(event, Said))
+
+    def states(self) -> dict[str, str]:
+        return {name: self.journal.state_of(name)[0] for name in self.journal._rows}
+
+
+def night(
+    tickets: Sequence[Ticket],
+    *,
+    scripts: Mapping[str, JobScript] | None = None,
+    queue: ScriptedQueue | None = None,
+    journal: MemoryJournal | None = None,
+    delivery: MemoryDelivery | None = None,
+    options: EngineOptions | None = None,
+    durations: Durations | None = None,
+    stop: tuple[float, Stop] | None = None,
+    through: Journal | None = None,
+) -> Night:
+    """Run the engine once over `tickets` in virtual time."""
+    the_queue = queue or ScriptedQueue(scripts)
+    the_journal = journal or MemoryJournal([each.take_id for each in tickets])
+    the_delivery = delivery or MemoryDelivery()
+    heard = Recorder()
+
+    async def main() -> tuple[Ending, float]:
+        clock = VirtualClock(epoch=EPOCH)
+        for each in tickets:
+            if each.request_id is not None and each.request_id not in the_queue._jobs:
+                the_queue.adopt(each)
+        engine = Engine(
+            tickets,
+            queue=the_queue,
+            journal=through or the_journal,
+            delivery=the_delivery,
+            clock=clock,
+            listener=heard,
+            options=options or EngineOptions(),
+            epoch=the_journal.epoch,
+            durations=durations,
+            chance=lambda: 0.5,
+        )
+        if stop is not None:
+            asyncio.get_running_loop().call_later(stop[0], engine.stop, stop[1])
+        return await engine.run(), clock.monotonic()
+
+    ending, seconds = run_virtual(main())
+    return Night(the_queue, the_journal, the_delivery, heard, ending, seconds)
+
+
+def test_every_take_is_submitted_once_and_delivered_once() -> None:
+    run = night([ticket(f"s{n:03}") for n in range(20)])
+    assert run.ending.kind is EndingKind.FINISHED
+    assert sorted(run.queue.ledger) == [f"s{n:03}" for n in range(20)]
+    assert sorted(name for name, _ in run.delivery.fetched) == [f"s{n:03}" for n in range(20)]
+
+
+def test_facts_of_a_take_come_in_the_order_of_the_payment_protocol() -> None:
+    run = night([ticket("s010")])
+    assert run.journal.kinds("s010") == [
+        "SubmissionStarted",
+        "Accepted",
+        "Started",
+        "Ended",
+        "FetchStarted",
+        "Delivered",
+    ]
+
+
+def test_takes_are_submitted_in_the_order_given() -> None:
+    run = night([ticket(name) for name in ("s030", "s010", "s020")])
+    assert [what for _, verb, what in run.queue.history if verb == "submit"] == ["s030", "s010", "s020"]
+
+
+@pytest.mark.parametrize("jobs", [1, 4, 7])
+def test_never_more_jobs_out_there_than_the_cap(jobs: int) -> None:
+    run = night([ticket(f"s{n}") for n in range(25)], options=EngineOptions(jobs=jobs, submit_window=3))
+    assert run.queue.peak == jobs
+    assert len(run.queue.ledger) == 25
+
+
+def test_without_downloads_a_run_ends_at_the_results() -> None:
+    run = night([ticket("s010")], options=EngineOptions(download=False))
+    assert run.delivery.fetched == []
+    assert run.states() == {"s010": TakeState.SUCCEEDED}
+
+
+def test_nothing_to_do_ends_at_once_and_asks_nobody() -> None:
+    finished = ticket("s010", state=TakeState.SUCCEEDED, delivery=DeliveryState.DELIVERED)
+    run = night([finished, ticket("s020", state=TakeState.HELD), ticket("s030", state=TakeState.FAILED)])
+    assert run.ending.kind is EndingKind.FINISHED
+    assert run.queue.history == []
+    assert run.seconds == 0
+
+
+class TestLookingAtTheRightTime:
+    """Looks are few, and where an end is likely."""
+
+    def test_first_look_waits_for_what_history_says(self) -> None:
+        history = Durations({MODEL: [60.0] * 20})
+        run = night([ticket("s010")], scripts={"s010": JobScript(runs=60.0)}, durations=history)
+        looks = [at for at, verb, _ in run.queue.history if verb == "look"]
+        assert looks[0] == pytest.approx(60.0, abs=7.0)
+        assert len(looks) <= 4
+
+    def test_without_history_looks_widen_up_to_the_ceiling(self) -> None:
+        pace = LookPace(floor=1.0, ceiling=30.0, jitter=0.0)
+        run = night([ticket("s010")], scripts={"s010": JobScript(runs=3600.0)}, options=EngineOptions(pace=pace))
+        looks = [at for at, verb, _ in run.queue.history if verb == "look"]
+        gaps = [later - earlier for earlier, later in zip(looks, looks[1:], strict=False)]
+        assert gaps[0] == pytest.approx(1.0, abs=0.1)
+        assert max(gaps) == pytest.approx(30.0, abs=0.1)
+        assert all(later >= earlier - 1e-6 for earlier, later in zip(gaps, gaps[1:], strict=False))
+
+    def test_the_run_learns_from_its_own_takes(self) -> None:
+        scripts = {f"s{n}": JobScript(queued=0.0, runs=50.0) for n in range(30)}
+        run = night([ticket(name) for name in scripts], scripts=scripts, options=EngineOptions(jobs=1))
+        last = run.journal._rows["s29"].request_id
+        looks = [what for _, verb, what in run.queue.history if verb == "look"]
+        assert looks.count("req-1") > 10
+        assert looks.count(str(last)) <= 6
+
+
+class TestAnAnswerThatWasLost:
+    """A submit without an answer may have been charged: it is held, and never sent again by itself."""
+
+    LOST = JobScript(submits=[lambda a: LostContact(a, "sent", "ReadTimeout")], lost_but_accepted=True)
+
+    def test_is_held_and_the_rest_goes_on(self) -> None:
+        run = night([ticket(f"s{n}") for n in range(5)], scripts={"s1": self.LOST})
+        assert run.states()["s1"] is TakeState.HELD
+        assert sorted(run.queue.ledger) == ["s0", "s1", "s2", "s3", "s4"]
+        assert run.ending.kind is EndingKind.FINISHED
+
+    def test_a_free_question_is_answered_before_the_next_submit(self) -> None:
+        run = night([ticket("s0"), ticket("s1")], scripts={"s0": self.LOST})
+        verbs = [verb for _, verb, _ in run.queue.history]
+        assert verbs.index("probe") < verbs.index("submit", verbs.index("submit") + 1)
+
+    def test_an_outage_costs_one_held_take_and_few_probes(self) -> None:
+        away = [Trouble(TroubleKind.TRANSIENT, "ConnectError")] * 40
+        queue = ScriptedQueue({"s0": self.LOST}, probes=away)
+        run = night([ticket(f"s{n}") for n in range(10)], queue=queue)
+        assert [name for name, state in run.states().items() if state == "held"] == ["s0"]
+        assert run.seconds > 3600
+        assert run.queue.calls("probe") / run.seconds <= 1 / 30
+
+    def test_too_many_stop_the_submitting(self) -> None:
+        scripts = {f"s{n}": self.LOST for n in range(10)}
+        run = night([ticket(name) for name in scripts], scripts=scripts, options=EngineOptions(max_unknown=3))
+        assert run.ending.kind is EndingKind.UNKNOWNS
+        assert list(run.states().values()).count(TakeState.HELD) == 3
+        assert run.queue.calls("submit") == 3
+
+    def test_a_service_that_stays_away_ends_the_run(self) -> None:
+        away = [Trouble(TroubleKind.TRANSIENT, "ConnectError")] * 1000
+        queue = ScriptedQueue({"s0": self.LOST}, probes=away)
+        run = night([ticket("s0"), ticket("s1")], queue=queue, options=EngineOptions(outage_limit=3600))
+        assert run.ending.kind is EndingKind.OUTAGE
+        assert run.states()["s1"] is TakeState.PENDING
+        assert 3600 <= run.seconds < 4200
+
+
+class TestAnAnswerThatWasNo:
+    """Refusals cost nothing; each kind has its own consequence."""
+
+    def test_not_sent_goes_again_by_itself(self) -> None:
+        script = JobScript(submits=[lambda a: NotSent(a, "connection refused")] * 3)
+        run = night([ticket("s0")], scripts={"s0": script})
+        assert run.queue.ledger == ["s0"]
+        assert run.states()["s0"] is TakeState.SUCCEEDED
+
+    def test_a_pause_is_honoured_by_all_submits(self) -> None:
+        script = JobScript(submits=[lambda a: RefusedForNow(a, "429", EPOCH + 100.0)])
+        run = night([ticket("s0"), ticket("s1")], scripts={"s0": script})
+        submits = [at for at, verb, _ in run.queue.history if verb == "submit"]
+        assert submits[0] < 1
+        assert min(submits[1:]) >= 100
+        assert run.queue.ledger == ["s0", "s1"]
+
+    def test_a_refused_take_fails_and_the_rest_goes_on(self) -> None:
+        script = JobScript(submits=[lambda a: Refused(a, FailureClass.INVALID_INPUT, "bad image")])
+        run = night([ticket("s0"), ticket("s1")], scripts={"s0": script})
+        assert run.states() == {"s0": TakeState.FAILED, "s1": TakeState.SUCCEEDED}
+        assert run.queue.calls("submit") == 2
+
+    def test_a_refused_account_stops_submitting_but_sees_the_rest_through(self) -> None:
+        poor = JobScript(submits=[lambda a: AccountTurnedAway(a, FailureClass.NO_BALANCE, "no balance")])
+        run = night([ticket("s0"), ticket("s1"), ticket("s2")], scripts={"s1": poor})
+        assert run.ending == Ending(EndingKind.ACCOUNT, "no balance")
+        assert run.states() == {
+            "s0": TakeState.SUCCEEDED,
+            "s1": TakeState.PENDING,
+            "s2": TakeState.PENDING,
+        }
+        assert [name for name, _ in run.delivery.fetched] == ["s0"]
+
+    def test_a_revoked_token_on_a_look_ends_the_run_and_loses_nothing(self) -> None:
+        revoked = JobScript(looks=[Trouble(TroubleKind.ACCOUNT, "token revoked")])
+        run = night([ticket("s0")], scripts={"s0": revoked})
+        assert run.ending == Ending(EndingKind.ACCOUNT, "token revoked")
+        assert run.journal.state_of("s0")[0] is TakeState.QUEUED
+
+
+class TestReadsThatFail:
+    """A failed look never fails a paid take."""
+
+    def test_trouble_is_waited_out(self) -> None:
+        spell = JobScript(looks=[Trouble(TroubleKind.TRANSIENT, "HTTP 502")] * 30)
+        run = night([ticket("s0")], scripts={"s0": spell})
+        assert run.states()["s0"] is TakeState.SUCCEEDED
+
+    def test_the_servers_wish_is_kept(self) -> None:
+        throttled = JobScript(looks=[Trouble(TroubleKind.THROTTLED, "HTTP 429", retry_after=300.0)])
+        run = night([ticket("s0")], scripts={"s0": throttled})
+        looks = [at for at, verb, _ in run.queue.history if verb == "look"]
+        assert looks[1] - looks[0] >= 300
+
+    def test_an_unknown_status_word_is_said_once_and_looked_past(self) -> None:
+        odd = JobScript(looks=[Seen(JobStatus.UNKNOWN, "warming_up")] * 4)
+        run = night([ticket("s0")], scripts={"s0": odd})
+        assert run.states()["s0"] is TakeState.SUCCEEDED
+        assert run.said.count("warming_up") == 1
+
+    def test_a_result_that_lags_behind_the_status_is_read_again(self) -> None:
+        run = night([ticket("s0")], scripts={"s0": JobScript(results=[NotYet("in_progress")] * 3)})
+        assert run.states()["s0"] is TakeState.SUCCEEDED
+        assert run.queue.calls("result") == 4
+
+    def test_an_id_unknown_for_a_moment_is_forgiven(self) -> None:
+        lag = JobScript(looks=[Trouble(TroubleKind.MISSING, "404")] * 5)
+        run = night([ticket("s0")], scripts={"s0": lag})
+        assert run.states()["s0"] is TakeState.SUCCEEDED
+
+    def test_an_id_unknown_for_long_fails_the_take_and_is_not_submitted_again(self) -> None:
+        gone = JobScript(looks=[Trouble(TroubleKind.MISSING, "404")] * 10_000)
+        run = night([ticket("s0")], scripts={"s0": gone})
+        assert run.journal.kinds("s0")[-1] == "Vanished"
+        assert run.queue.ledger == ["s0"]
+        assert run.seconds >= 600
+
+    def test_a_running_job_that_waits_again_is_followed(self) -> None:
+        back = JobScript(looks=[Seen(JobStatus.RUNNING, "in_progress"), Seen(JobStatus.QUEUED, "in_queue", 3)])
+        run = night([ticket("s0")], scripts={"s0": back})
+        assert run.journal.kinds("s0")[2:4] == ["Started", "Requeued"]
+        assert run.states()["s0"] is TakeState.SUCCEEDED
+
+
+class TestBringingClipsHome:
+    """A lost download is tried again and never leads to a submit."""
+
+    def test_a_broken_download_is_tried_again(self) -> None:
+        delivery = MemoryDelivery({"s0": [FetchTrouble("cut")] * 3})
+        run = night([ticket("s0")], delivery=delivery)
+        assert run.journal.state_of("s0")[1] is DeliveryState.DELIVERED
+        assert run.queue.ledger == ["s0"]
+
+    def test_a_refused_link_is_read_again(self) -> None:
+        fresh = Ended(TakeState.SUCCEEDED, "{}", ("https://files.example/fresh.mp4",))
+        script = JobScript(results=[JobScript().ending, fresh])
+        delivery = MemoryDelivery({"s0": [FetchTrouble("403", link_refused=True)]})
+        run = night([ticket("s0")], scripts={"s0": script}, delivery=delivery)
+        assert [url for _, url in run.delivery.fetched] == [
+            "https://files.example/clip.mp4",
+            "https://files.example/fresh.mp4",
+        ]
+        assert run.journal.state_of("s0")[1] is DeliveryState.DELIVERED
+
+    @pytest.mark.parametrize(
+        ("trouble", "tries"),
+        [
+            pytest.param(FetchTrouble("too large", permanent=True), 1, id="permanent"),
+            pytest.param(FetchTrouble("cut"), 5, id="always cut"),
+            pytest.param(FetchTrouble("410", link_refused=True), 4, id="link always refused"),
+        ],
+    )
+    def test_a_clip_that_never_comes_is_undeliverable_and_never_paid_again(
+        self, trouble: FetchTrouble, tries: int
+    ) -> None:
+        run = night([ticket("s0")], delivery=MemoryDelivery({"s0": [trouble] * 100}))
+        assert run.journal.state_of("s0")[:2] == (TakeState.SUCCEEDED, DeliveryState.UNDELIVERABLE)
+        assert len(run.delivery.fetched) == tries
+        assert run.queue.ledger == ["s0"]
+
+    def test_a_failed_job_is_not_fetched(self) -> None:
+        failed = Ended(TakeState.FAILED, "{}", (), FailureClass.MODERATION, "flagged")
+        run = night([ticket("s0")], scripts={"s0": JobScript(ending=failed)})
+        assert run.states() == {"s0": TakeState.FAILED}
+        assert run.delivery.fetched == []
+
+
+class TestStopping:
+    """Ask to stop, then insist; in both cases everything known is on record."""
+
+    def test_drain_submits_no_more_and_sees_the_rest_through(self) -> None:
+        run = night([ticket(f"s{n}") for n in range(9)], options=EngineOptions(jobs=2), stop=(1.0, Stop.DRAIN))
+        assert run.ending.kind is EndingKind.INTERRUPTED
+        assert list(run.states().values()).count(TakeState.SUCCEEDED) == 2
+        assert list(run.states().values()).count(TakeState.PENDING) == 7
+
+    def test_detach_leaves_the_rest_to_the_next_run(self) -> None:
+        run = night([ticket(f"s{n}") for n in range(9)], options=EngineOptions(jobs=2), stop=(1.5, Stop.DETACH))
+        assert run.seconds == pytest.approx(1.5, abs=0.1)
+        assert {TakeState.SUBMITTING, TakeState.HELD}.isdisjoint(run.states().values())
+
+    def test_detach_waits_for_the_post_in_the_air(self) -> None:
+        run = night([ticket("s0")], stop=(0.005, Stop.DETACH))
+        assert run.states() == {"s0": TakeState.QUEUED}
+
+    def test_a_drain_ends_even_if_the_post_in_the_air_comes_back_unsent(self) -> None:
+        script = JobScript(submits=[lambda a: RefusedForNow(a, "429", EPOCH + 5.0)])
+        run = night([ticket("s0")], scripts={"s0": script}, stop=(0.005, Stop.DRAIN))
+        assert run.states() == {"s0": TakeState.PENDING}
+        assert run.queue.ledger == []
+
+
+def _again(journal: MemoryJournal) -> list[Ticket]:
+    """Return what the state file would give the next run: doubtful takes held, the rest as they stand."""
+    tickets = []
+    for name, row in journal._rows.items():
+        if row.state is TakeState.SUBMITTING:
+            assert row.attempt is not None
+            journal.record(name, LostContact(row.attempt, "unknown", "died"), at=0.0).result()
+        outputs = ("https://files.example/clip.mp4",) if row.state is TakeState.SUCCEEDED else ()
+        tickets.append(
+            ticket(
+                name,
+                state=row.state,
+                delivery=row.delivery,
+                request_id=row.request_id,
+                submitted_at=EPOCH,
+                outputs=outputs,
+            )
+        )
+    return tickets
+
+
+def test_a_crash_at_every_single_write_loses_nothing_and_pays_nothing_twice() -> None:
+    """Fail the n-th write for n = 1, 2, 3… until a run goes through, and go on after each."""
+    names = [f"s{n}" for n in range(4)]
+    crashes = 0
+    for n in range(1, 200):
+        journal, queue = MemoryJournal(names), ScriptedQueue()
+        try:
+            night([ticket(name) for name in names], journal=journal, queue=queue, through=FailNth(journal, n))
+            break
+        except DiskFailed:
+            crashes += 1
+        night(_again(journal), journal=journal, queue=ScriptedQueue())
+        submitted = queue.ledger
+        assert len(set(submitted)) == len(submitted)
+        for name in names:
+            state, delivery, request_id = journal.state_of(name)
+            if state is TakeState.HELD:
+                assert delivery is DeliveryState.NONE
+            else:
+                assert (state, delivery) == (TakeState.SUCCEEDED, DeliveryState.DELIVERED)
+                assert request_id is not None
+    assert crashes == 4 * 6
+
+
+def test_a_run_taken_up_again_adopts_what_is_out_there() -> None:
+    out = ticket("s0", state=TakeState.QUEUED, request_id="old-1", submitted_at=EPOCH - 30)
+    journal = MemoryJournal(["s0", "s1"])
+    journal._rows["s0"].state = TakeState.QUEUED
+    journal._rows["s0"].request_id = "old-1"
+    run = night([out, ticket("s1")], journal=journal)
+    assert [what for _, verb, what in run.queue.history if verb == "submit"] == ["s1"]
+    assert set(run.states().values()) == {TakeState.SUCCEEDED}
+
+
+def test_jobs_taken_up_again_count_against_the_cap() -> None:
+    out = [ticket(f"o{n}", state=TakeState.RUNNING, request_id=f"old-{n}") for n in range(3)]
+    journal = MemoryJournal([each.take_id for each in out])
+    for each in out:
+        journal._rows[each.take_id].state = TakeState.RUNNING
+    run = night([*out, *(ticket(f"s{n}") for n in range(6))], journal=journal, options=EngineOptions(jobs=4))
+    assert run.queue.peak <= 4

@@ -1,0 +1,122 @@
+"""The transition table: every pair of state and fact either moves as the table says or is refused."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from runner.errors import IllegalTransition
+from runner.states import (
+    DELIVERIES,
+    SETTLED,
+    TRANSITIONS,
+    Accepted,
+    AccountTurnedAway,
+    Adopted,
+    DeclaredNotSent,
+    Delivered,
+    DeliveryFact,
+    DeliveryState,
+    Dropped,
+    Ended,
+    FailureClass,
+    FetchStarted,
+    FileGone,
+    LostContact,
+    NotSent,
+    PayAgain,
+    Refused,
+    RefusedForNow,
+    Requeued,
+    RetryRequested,
+    Started,
+    StateFact,
+    SubmissionStarted,
+    TakeState,
+    Undeliverable,
+    Vanished,
+    advance,
+    advance_delivery,
+)
+
+STATE_FACTS: tuple[StateFact, ...] = (
+    SubmissionStarted("a", "f", 1),
+    Accepted("a", "r"),
+    NotSent("a", "refused"),
+    RefusedForNow("a", "429", 1.0),
+    Refused("a", FailureClass.REFUSED, "no"),
+    AccountTurnedAway("a", FailureClass.AUTH, "no"),
+    LostContact("a", "sent", "cut"),
+    Adopted("r", "me"),
+    DeclaredNotSent("me"),
+    PayAgain("me"),
+    Dropped("me"),
+    Started(),
+    Requeued(),
+    Ended(TakeState.SUCCEEDED, "{}"),
+    Ended(TakeState.FAILED, "{}"),
+    Ended(TakeState.CANCELLED, "{}"),
+    Vanished(FailureClass.MISSING, "gone"),
+    RetryRequested("me"),
+)
+DELIVERY_FACTS: tuple[DeliveryFact, ...] = (
+    FetchStarted("u"),
+    Delivered("f", "0", 1),
+    Undeliverable("no"),
+    FileGone("deleted"),
+)
+
+
+def test_the_samples_cover_every_kind_of_fact() -> None:
+    assert {type(fact) for fact in STATE_FACTS} == set(get_args(StateFact))
+    assert {type(fact) for fact in DELIVERY_FACTS} == set(get_args(DeliveryFact))
+
+
+@pytest.mark.parametrize("state", TakeState)
+@pytest.mark.parametrize("fact", STATE_FACTS, ids=lambda fact: type(fact).__name__)
+def test_advance_does_what_the_table_says_for_every_pair(state: TakeState, fact: StateFact) -> None:
+    allowed = TRANSITIONS.get((state, type(fact)))
+    if allowed is None:
+        with pytest.raises(IllegalTransition, match=state):
+            advance(state, fact)
+    else:
+        assert advance(state, fact) in allowed
+
+
+@pytest.mark.parametrize("state", DeliveryState)
+@pytest.mark.parametrize("fact", DELIVERY_FACTS, ids=lambda fact: type(fact).__name__)
+def test_delivery_does_what_its_table_says_for_every_pair(state: DeliveryState, fact: DeliveryFact) -> None:
+    if (state, type(fact)) in DELIVERIES:
+        assert advance_delivery(state, fact) is DELIVERIES[state, type(fact)]
+    else:
+        with pytest.raises(IllegalTransition, match=state):
+            advance_delivery(state, fact)
+
+
+def test_a_result_cannot_claim_a_state_that_is_no_end() -> None:
+    with pytest.raises(IllegalTransition):
+        advance(TakeState.RUNNING, Ended(TakeState.PENDING, "{}"))
+
+
+def test_what_may_have_been_paid_goes_back_to_pending_only_by_a_persons_word() -> None:
+    back = {kind for (state, kind), to in TRANSITIONS.items() if TakeState.PENDING in to}
+    proved_unpaid = {NotSent, RefusedForNow, AccountTurnedAway}
+    a_persons_word = {DeclaredNotSent, PayAgain, RetryRequested}
+    assert back == proved_unpaid | a_persons_word
+
+
+@pytest.mark.parametrize("state", sorted(SETTLED))
+def test_only_a_retry_leaves_a_settled_state(state: TakeState) -> None:
+    assert {kind for (source, kind) in TRANSITIONS if source is state} <= {RetryRequested}
+
+
+def test_every_state_can_be_reached_from_pending() -> None:
+    reached, frontier = {TakeState.PENDING}, [TakeState.PENDING]
+    while frontier:
+        here = frontier.pop()
+        for (source, _), targets in TRANSITIONS.items():
+            if source is here:
+                frontier += targets - reached
+                reached |= targets
+    assert reached == set(TakeState)
