@@ -1,1 +1,1 @@
-"""Placeholder: the owner of this room writes what it holds and does not know."""
+"""Model schemas: found, loaded, made strict, and used to turn what a user wrote into a request body."""

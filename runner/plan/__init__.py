@@ -1,1 +1,1 @@
-"""Placeholder: the owner of this room writes what it holds and does not know."""
+"""From shots to takes: ids, seeds, request bodies, fingerprints, and what changed since they were recorded."""

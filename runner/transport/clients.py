@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from runner.transport.tls import tls_context
 
 from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
 from runner.transport.secret import Secret
+from runner.transport.tls import tls_context
 
 BODY_CAP = 1 << 20
 _SHARD_CALLS = 10

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import pytest
 
@@ -165,12 +166,14 @@ class TestLookingAtTheRightTime:
 
     def test_without_history_looks_widen_up_to_the_ceiling(self) -> None:
         pace = LookPace(floor=1.0, ceiling=30.0, jitter=0.0)
-        run = night([ticket("s010")], scripts={"s010": JobScript(runs=3600.0)}, options=EngineOptions(pace=pace))
+        run = night(
+            [ticket("s010")], scripts={"s010": JobScript(runs=3600.0)}, options=EngineOptions(pace=pace)
+        )
         looks = [at for at, verb, _ in run.queue.history if verb == "look"]
-        gaps = [later - earlier for earlier, later in zip(looks, looks[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in pairwise(looks)]
         assert gaps[0] == pytest.approx(1.0, abs=0.1)
         assert max(gaps) == pytest.approx(30.0, abs=0.1)
-        assert all(later >= earlier - 1e-6 for earlier, later in zip(gaps, gaps[1:], strict=False))
+        assert all(later >= earlier - 1e-6 for earlier, later in pairwise(gaps))
 
     def test_the_run_learns_from_its_own_takes(self) -> None:
         scripts = {f"s{n}": JobScript(queued=0.0, runs=50.0) for n in range(30)}
@@ -300,7 +303,9 @@ class TestReadsThatFail:
         assert run.seconds >= 600
 
     def test_a_running_job_that_waits_again_is_followed(self) -> None:
-        back = JobScript(looks=[Seen(JobStatus.RUNNING, "in_progress"), Seen(JobStatus.QUEUED, "in_queue", 3)])
+        back = JobScript(
+            looks=[Seen(JobStatus.RUNNING, "in_progress"), Seen(JobStatus.QUEUED, "in_queue", 3)]
+        )
         run = night([ticket("s0")], scripts={"s0": back})
         assert run.journal.kinds("s0")[2:4] == ["Started", "Requeued"]
         assert run.states()["s0"] is TakeState.SUCCEEDED
@@ -353,13 +358,17 @@ class TestStopping:
     """Ask to stop, then insist; in both cases everything known is on record."""
 
     def test_drain_submits_no_more_and_sees_the_rest_through(self) -> None:
-        run = night([ticket(f"s{n}") for n in range(9)], options=EngineOptions(jobs=2), stop=(1.0, Stop.DRAIN))
+        run = night(
+            [ticket(f"s{n}") for n in range(9)], options=EngineOptions(jobs=2), stop=(1.0, Stop.DRAIN)
+        )
         assert run.ending.kind is EndingKind.INTERRUPTED
         assert list(run.states().values()).count(TakeState.SUCCEEDED) == 2
         assert list(run.states().values()).count(TakeState.PENDING) == 7
 
     def test_detach_leaves_the_rest_to_the_next_run(self) -> None:
-        run = night([ticket(f"s{n}") for n in range(9)], options=EngineOptions(jobs=2), stop=(1.5, Stop.DETACH))
+        run = night(
+            [ticket(f"s{n}") for n in range(9)], options=EngineOptions(jobs=2), stop=(1.5, Stop.DETACH)
+        )
         assert run.seconds == pytest.approx(1.5, abs=0.1)
         assert {TakeState.SUBMITTING, TakeState.HELD}.isdisjoint(run.states().values())
 

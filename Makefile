@@ -1,0 +1,54 @@
+# Two commands matter: `make demo` shows it, `make test` proves it. Both set up their own environment in .venv.
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
+            command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+            && { echo $$p; break; }; done)
+LOCK   := .ci/lock.txt
+
+.PHONY: demo test check format bench torture help clean lock
+help:
+	@echo 'make demo     render the example storyboard on the simulator (no key, no network, no cost)'
+	@echo 'make test     everything: style, types, layers, docs, and all tests'
+	@echo 'make check    style, types, layers and docs only'
+	@echo 'make format   rewrite the code in the house style'
+	@echo 'make bench    measure against what you would use instead'
+	@echo 'make lock     resolve the pinned versions anew'
+
+demo: $(VENV)/demo
+	$(BIN)/shotrunner run manifests/storyboard.yaml --simulate
+
+test: check
+	$(BIN)/pytest
+
+check: $(VENV)/test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest tests/unit/test_layers.py tests/unit/test_docs.py
+
+format: $(VENV)/test
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/test
+	$(BIN)/python -m tests.benchmarks
+
+lock: $(VENV)/test
+	$(BIN)/pip freeze --exclude-editable --exclude pip --exclude setuptools --exclude shotrunner > $(LOCK)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@test -n '$(PYTHON)' || { echo 'Shotrunner needs Python 3.11 or newer as python3'; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { echo 'on Debian and Ubuntu: apt-get install python3-venv'; exit 1; }
+
+$(VENV)/demo: pyproject.toml $(LOCK) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(LOCK) -e '.[video]'
+	@touch $@
+
+$(VENV)/test: pyproject.toml $(LOCK) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(LOCK) -e '.[video,test]'
+	@touch $@ $(VENV)/demo

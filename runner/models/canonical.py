@@ -1,0 +1,26 @@
+"""One text for one JSON value, so that equal values have equal hashes on every machine.
+
+In: a JSON value. Out: its canonical text, or that text's SHA-256. It knows no model and no file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from runner.shots import JsonValue
+
+
+def canonical_json(value: JsonValue) -> str:
+    """Return `value` as JSON with sorted keys, no blanks and its own characters (not escapes).
+
+    Raises:
+        ValueError: it holds NaN or Infinity, which JSON does not have.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def canonical_hash(value: JsonValue) -> str:
+    """Return the SHA-256 of the canonical text in UTF-8, as 64 hex digits."""
+    # Half characters are refused in a body, but a name or variable must not break the hash before that is said.
+    return hashlib.sha256(canonical_json(value).encode(errors="surrogatepass")).hexdigest()

@@ -1,0 +1,201 @@
+"""One model: its inputs, and the way from what a user wrote to a request body or to all that is wrong with it.
+
+In: a schema file as published, then nodes. Out: a `Model`; per shot a `Bound` body with problems, each at the
+place of the value it is about. Optional inputs with a default are filled in, so that the body says
+all that decides the result; required ones never are. It knows no manifest syntax, seed rule or API.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from runner.errors import Position, Problem, SchemaInvalid
+from runner.models.expand import expand
+from runner.models.files import ModelFile
+from runner.models.inputs import MISSING, Input, Missing, inputs_of
+from runner.models.keywords import Schema
+from runner.models.nested import fold
+from runner.models.normalise import Normalised, normalise
+from runner.models.reading import Reading
+from runner.models.shape import Shape, shape_of
+from runner.models.validation import BodyCheck, Complaint, compile_schema
+from runner.models.wording import nearest_name, printable
+from runner.shots import Fields, Items, JsonValue, Node
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A request body and what is wrong with it; only a body without problems may be sent."""
+
+    body: dict[str, JsonValue]
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model's strict schema with everything made from it once.
+
+    `input_schema` is JSON Schema 2020-12 without references; `notes` say what was changed to make it so;
+    `validations` are private rules set aside; `source` says where and when the file was copied from.
+    """
+
+    id: str
+    file: str
+    source: Mapping[str, JsonValue]
+    input_schema: Schema
+    output_schema: Schema
+    inputs: tuple[Input, ...]
+    notes: tuple[str, ...] = ()
+    validations: Mapping[str, JsonValue] = field(default_factory=dict)
+    _check: BodyCheck = field(kw_only=True, repr=False, compare=False)
+
+    @classmethod
+    def from_file(cls, published: ModelFile) -> Model:
+        """Make a model of its file.
+
+        Raises:
+            SchemaInvalid: the schema is unsafe or no schema of an object; the message names the file.
+        """
+        strict = normalise(expand(published.input, file=published.file))
+        if strict.schema.get("type", "object") != "object" or "properties" not in strict.schema:
+            raise SchemaInvalid(
+                f"{published.file}: the input is not an object with properties",
+                advice="fix or remove this file",
+            )
+        check = compile_schema(strict.schema, file=published.file)
+        _drop_unusable_defaults(strict, check)
+        return cls(
+            published.model,
+            published.file,
+            published.source,
+            strict.schema,
+            _unwrapped(published.output),
+            inputs_of(strict.schema, media=published.media),
+            tuple(strict.notes),
+            strict.validations,
+            _check=check,
+        )
+
+    @cached_property
+    def seed_input(self) -> Input | None:
+        """The integer input that is called seed, if the model has one."""
+        return next((i for i in self.inputs if i.name.lower() == "seed" and i.type == "integer"), None)
+
+    def bind(
+        self,
+        inputs: Mapping[str, Node],
+        *,
+        subject: str,
+        at: Position,
+        keys_at: Mapping[str, Position],
+        allow_private_media: bool = False,
+    ) -> Bound:
+        """Return the request body for `inputs`, and every problem at its own place.
+
+        `at` is where the shot stands, for what is missing; `subject` names it ("shot s010"); `keys_at` says
+        where each input's name stands. `allow_private_media` takes links that only this machine can reach.
+        """
+        reading = Reading(subject, allow_private_media=allow_private_media)
+        nodes = fold(inputs, names=self._shapes, keys_at=keys_at, reading=reading)
+        meant = self._refuse_unknown(nodes, keys_at, reading)
+        body: dict[str, JsonValue] = {}
+        for wanted in self.inputs:
+            # A misspelled name is one mistake, not an unknown input and a missing one.
+            misspelled = wanted.name in meant and wanted.name not in nodes
+            value = MISSING if misspelled else self._value(wanted, nodes, reading, at)
+            if value is not MISSING:
+                body[wanted.name] = value
+        self._validate(body, nodes, reading, at)
+        return Bound(body, tuple(reading.problems))
+
+    def body_faults(self, body: Mapping[str, JsonValue]) -> list[tuple[str, str]]:
+        """Return (dotted field, message) for everything that is wrong with a body that is already JSON."""
+        return [
+            (".".join(map(str, found.path)), _with_choices(found))
+            for found in self._check.complaints(dict(body))
+        ]
+
+    @cached_property
+    def _shapes(self) -> Mapping[str, Shape]:
+        properties = self.input_schema["properties"]
+        known = properties if isinstance(properties, dict) else {}
+        return {i.name: shape_of(known[i.name], media=i.media or None) for i in self.inputs}
+
+    def _refuse_unknown(
+        self, nodes: Mapping[str, Node], keys_at: Mapping[str, Position], reading: Reading
+    ) -> set[str]:
+        """Complain of names the model does not have; return those that were probably meant."""
+        meant = set()
+        for name in [name for name in nodes if name not in self._shapes]:
+            nearest = nearest_name(name, self._shapes)
+            where = keys_at.get(name, nodes[name].at)
+            reading.complain(where, f"inputs.{printable(name)}", "unknown input", nearest=nearest)
+            meant.add(nearest or "")
+        return meant
+
+    def _value(
+        self, wanted: Input, nodes: Mapping[str, Node], reading: Reading, at: Position
+    ) -> JsonValue | Missing:
+        where = f"inputs.{wanted.name}"
+        node = nodes.get(wanted.name)
+        if node is None:
+            if wanted.required:
+                return reading.complain(at, where, "missing, and the model requires it")
+            # A default that is a list or mapping must not be shared between bodies.
+            return copy.deepcopy(wanted.default)
+        value = reading.value(node, self._shapes[wanted.name], where)
+        if wanted.required and isinstance(value, str) and not value.strip():
+            return reading.complain(node.at, where, "is empty, and the model requires it")
+        return value
+
+    def _validate(self, body: Schema, nodes: Mapping[str, Node], reading: Reading, at: Position) -> None:
+        incomplete = bool(reading.problems)
+        for found in self._check.complaints(body):
+            told_already = found.rule == "required" and len(found.path) == 1
+            # A rule over the whole body means nothing while parts of it are missing for other reasons.
+            if told_already or (incomplete and not found.path):
+                continue
+            where = ".".join(["inputs", *map(str, found.path)])
+            place = _position(found.path, nodes, at)
+            reading.complain(place, where, found.message, allowed=found.allowed, nearest=found.nearest)
+
+
+def _position(path: tuple[str | int, ...], nodes: Mapping[str, Node], at: Position) -> Position:
+    """Return the place of the value at `path`, or of the innermost part of it that was written."""
+    node = nodes.get(str(path[0])) if path else None
+    if node is None:
+        return at
+    for step in path[1:]:
+        if isinstance(node, Fields) and step in node.items:
+            node = node.items[str(step)]
+        elif isinstance(node, Items) and isinstance(step, int) and step < len(node.items):
+            node = node.items[step]
+        else:
+            break
+    return node.at
+
+
+def _drop_unusable_defaults(strict: Normalised, check: BodyCheck) -> None:
+    """Take out defaults of optional inputs that their own schema refuses; sending them would fail."""
+    properties, required = strict.schema["properties"], strict.schema.get("required", [])
+    if not isinstance(properties, dict) or not isinstance(required, list):
+        return
+    for name, prop in properties.items():
+        if name in required or not isinstance(prop, dict) or "default" not in prop:
+            continue
+        if not check.accepts(prop["default"], schema=prop):
+            strict.notes.append(f"input.{name}: the default is not valid and was dropped")
+            del prop["default"]
+
+
+def _unwrapped(output: Schema) -> Schema:
+    """Return the schema of `output` itself where the page describes the result that holds it."""
+    inner = output.get("output")
+    return inner if isinstance(inner, dict) and len(output) == 1 else output
+
+
+def _with_choices(found: Complaint) -> str:
+    return f"{found.message} (allowed: {', '.join(found.allowed)})" if found.allowed else found.message

@@ -1,0 +1,89 @@
+"""The text rule: what a bare word in a manifest means once the schema has said which type it has.
+
+In: text exactly as written. Out: an integer, number or boolean in JSON's own spelling, or why the text is
+none and what to write instead. Nothing is guessed: `007` is not 7, `no` is not false, `1e3` is not an
+integer. It knows no schema and no place in a file.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from runner.models.wording import shown
+
+MOST_DIGITS = 19
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+_LOOSE_NUMBER = re.compile(r"[+-]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)([eE][+-]?[0-9]+)?", re.ASCII)
+_TRUE = frozenset({"true", "yes", "on", "y", "1"})
+_FALSE = frozenset({"false", "no", "off", "n", "0"})
+
+
+@dataclass(frozen=True, slots=True)
+class Misread:
+    """Text that is not a value of the wanted type: why, and what the user probably meant."""
+
+    message: str
+    nearest: str | None = None
+
+
+def read_integer(text: str) -> int | Misread:
+    """Return the whole number that `text` spells in plain digits, of a size every JSON reader keeps exact."""
+    if _INTEGER.fullmatch(text):
+        if len(text.lstrip("-")) > MOST_DIGITS or not -(2**63) <= int(text) < 2**63:
+            return Misread(f"{shown(text)} is too large: whole numbers go from -2^63 to 2^63-1 (19 digits)")
+        return int(text)
+    if re.fullmatch(r"-?0[0-9]+", text, re.ASCII):
+        return Misread(f"{shown(text)} has leading zeros, which could mean octal", _whole(text))
+    return Misread(f"{shown(text)} is not a whole number in plain digits", _whole(text))
+
+
+def read_number(text: str) -> int | float | Misread:
+    """Return the finite number that `text` spells in JSON's way; `5.0` is 5, so that equals hash equal."""
+    if _INTEGER.fullmatch(text) and len(text) <= MOST_DIGITS:
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        value = float(text)
+        return plain_number(value) if math.isfinite(value) else Misread(f"{shown(text)} is too large")
+    if text.lower().lstrip("+-.") in {"nan", "inf", "infinity"}:
+        return Misread(f"{shown(text)} is not a number that a request can hold")
+    return Misread(f"{shown(text)} is not a number as JSON writes it", _decimal(text))
+
+
+def read_boolean(text: str) -> bool | Misread:
+    """Return the boolean for `true` or `false`, the only two spellings."""
+    if text in {"true", "false"}:
+        return text == "true"
+    lower = text.lower()
+    nearest = "true" if lower in _TRUE else "false" if lower in _FALSE else None
+    return Misread(f"{shown(text)} is neither true nor false", nearest)
+
+
+def plain_number(value: float) -> int | float:
+    """Return a float without fraction as the integer it is, where that is exact."""
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
+def _whole(text: str) -> str | None:
+    """Return the plain digits for a whole number in another spelling, such as 1e3, 1_000, 5.0 or 0x1F."""
+    if len(text) > MOST_DIGITS:
+        return None
+    if re.fullmatch(r"0[xob][0-9A-Fa-f]+", text, re.ASCII):
+        try:
+            return str(int(text, 0))
+        except ValueError:
+            return None
+    decimal = _decimal(text)
+    value = float(decimal) if decimal is not None else math.nan
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else None
+
+
+def _decimal(text: str) -> str | None:
+    """Return JSON's spelling of a number written loosely: +5, .5, 5., 1_000, 007.5 or 1,5."""
+    loose = text.strip().replace(",", ".") if text.count(",") == 1 and "." not in text else text.strip()
+    if len(loose) > MOST_DIGITS or not _LOOSE_NUMBER.fullmatch(loose):
+        return None
+    value = float(loose.replace("_", ""))
+    return str(plain_number(value)) if math.isfinite(value) else None

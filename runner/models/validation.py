@@ -1,0 +1,164 @@
+"""The one place that uses jsonschema: a validator compiled once per model, its errors in our words.
+
+In: a strict schema, then JSON bodies. Out: `Complaint`s with the path of the wrong value, what is allowed and
+the nearest choice. Two keywords are our own: `multipleOf` counts in decimal, so that 0.3 is a multiple
+of 0.1, and `pattern` is not tried on a text too long for it. It fetches nothing and knows no position.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from runner.errors import SchemaInvalid
+from runner.models.keywords import Schema
+from runner.models.patterns import LONGEST_TEXT
+from runner.models.wording import choices, nearest_name, shown
+from runner.shots import JsonValue
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """One rule of the schema that a body breaks; `rule` is the keyword, `path` leads to the value."""
+
+    path: tuple[str | int, ...]
+    rule: str
+    message: str
+    allowed: tuple[str, ...] = ()
+    nearest: str | None = None
+
+
+class BodyCheck:
+    """A compiled schema."""
+
+    def __init__(self, validator: Validator) -> None:
+        self._validator = validator
+
+    def complaints(self, body: JsonValue) -> list[Complaint]:
+        """Return everything that is wrong with `body`, in the order of its schema."""
+        return [_explained(error) for error in self._validator.iter_errors(body)]
+
+    def accepts(self, value: JsonValue, *, schema: Schema) -> bool:
+        """Tell whether `value` is valid under a part of the schema."""
+        return self._validator.evolve(schema=schema).is_valid(value)
+
+
+def compile_schema(schema: Schema, *, file: str) -> BodyCheck:
+    """Return a check for `schema`.
+
+    Raises:
+        SchemaInvalid: it is no valid JSON Schema; the message names `file`.
+    """
+    from jsonschema import SchemaError
+    from referencing import Registry
+
+    validator = _validator_class()
+    try:
+        validator.check_schema(schema)
+    except SchemaError as error:
+        where = ".".join(map(str, error.absolute_path)) or "the schema"
+        raise SchemaInvalid(f"{file}: {where}: {error.message}", advice="fix or remove this file") from error
+    # An empty registry has nothing to fetch with: the default one would follow http references.
+    return BodyCheck(validator(schema, registry=Registry()))
+
+
+@cache
+def _validator_class() -> Any:  # noqa: ANN401 - jsonschema makes its classes at run time
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    make: Any = extend
+    return make(Draft202012Validator, {"multipleOf": _multiple_of, "pattern": _pattern})
+
+
+def _multiple_of(_: Validator, step: float, value: JsonValue, __: Schema) -> Iterator[ValidationError]:
+    from jsonschema import ValidationError
+
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    try:
+        whole = Decimal(str(value)) % Decimal(str(step)) == 0
+    except InvalidOperation:
+        whole = False
+    if not whole:
+        yield ValidationError(f"{value} is not a multiple of {step}")
+
+
+def _pattern(_: Validator, pattern: str, value: JsonValue, __: Schema) -> Iterator[ValidationError]:
+    from jsonschema import ValidationError
+
+    if isinstance(value, str) and (len(value) > LONGEST_TEXT or not re.search(pattern, value)):
+        yield ValidationError(f"does not match {pattern}")
+
+
+def _explained(error: ValidationError) -> Complaint:
+    path, rule = tuple(error.absolute_path), str(error.validator)
+    value: Any = error.instance
+    limit: Any = error.validator_value
+    match rule:
+        case "enum" | "const":
+            values = limit if rule == "enum" else [limit]
+            return Complaint(path, rule, f"{shown(value)} is not an allowed value", *_near(value, values))
+        case "required":
+            # jsonschema tells one error per missing name, and only its message says which.
+            name = next((n for n in limit if error.message.startswith(repr(n))), "")
+            return Complaint((*path, name), rule, "missing, and the model requires it")
+        case "anyOf" | "oneOf" if error.context:
+            return _of_best_form(error, path, rule)
+        case _:
+            return Complaint(path, rule, _message(rule, value, limit) or shown(error.message))
+
+
+def _of_best_form(error: ValidationError, path: tuple[str | int, ...], rule: str) -> Complaint:
+    """Explain why none of several forms fits by the one that comes nearest."""
+    from jsonschema.exceptions import best_match
+
+    best = best_match([error])
+    if best is None or best is error:
+        value: Any = error.instance
+        return Complaint(path, rule, f"{shown(value)} fits none of the allowed forms")
+    inner = _explained(best)
+    return Complaint(inner.path, rule, inner.message, inner.allowed, inner.nearest)
+
+
+def _near(value: JsonValue, values: Iterable[JsonValue]) -> tuple[tuple[str, ...], str | None]:
+    allowed = list(values)
+    words = [v for v in allowed if isinstance(v, str)]
+    nearest = nearest_name(value, words) if isinstance(value, str) else None
+    return choices(allowed), nearest
+
+
+def _message(rule: str, value: Any, limit: Any) -> str | None:  # noqa: ANN401 - any JSON value under any keyword
+    match rule:
+        case "maxLength":
+            return f"is {len(value)} characters long; at most {limit} are allowed"
+        case "minLength":
+            return f"is {len(value)} characters long; at least {limit} are needed"
+        case "minimum":
+            return f"{shown(value)} is less than {limit}"
+        case "exclusiveMinimum":
+            return f"{shown(value)} is not more than {limit}"
+        case "maximum":
+            return f"{shown(value)} is more than {limit}"
+        case "exclusiveMaximum":
+            return f"{shown(value)} is not less than {limit}"
+        case "maxItems":
+            return f"has {len(value)} items; at most {limit} are allowed"
+        case "minItems":
+            return f"has {len(value)} items; at least {limit} are needed"
+        case "type":
+            return f"{shown(value)} is not of type {limit if isinstance(limit, str) else ' or '.join(limit)}"
+        case "pattern" if len(value) > LONGEST_TEXT:
+            return f"is {len(value)} characters long; at most {LONGEST_TEXT} can be checked against {shown(limit)}"
+        case "pattern":
+            return f"{shown(value)} does not match {shown(limit)}"
+        case _:
+            return None

@@ -1,0 +1,42 @@
+"""A take's id: short, readable, a safe file name, and dependent on nothing but its own shot and point.
+
+In: a shot id and the swept values. Out: `s010` or `s010@resolution=720p,seed=1001`. It knows no other take.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from runner.models.canonical import canonical_hash, canonical_json
+from runner.shots import JsonValue
+
+LONGEST: Final = 180
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._-]{1,24}", re.ASCII)
+_WORD: Final = re.compile(r"[A-Za-z0-9]+", re.ASCII)
+
+
+def take_id(shot_id: str, point: Mapping[str, JsonValue]) -> str:
+    """Return the id of a shot at one point of its sweep, at most 180 bytes of plain ASCII.
+
+    Axes stand sorted by name. A value or name that is not short and plain becomes its first word and six
+    hex digits of its hash; an id that is still too long is cut and ends in twelve.
+    """
+    if not point:
+        return shot_id
+    axes = ",".join(f"{_plain(axis)}={_plain(point[axis])}" for axis in sorted(point))
+    full = f"{shot_id}@{axes}"
+    if len(full) <= LONGEST:
+        return full
+    digest = hashlib.sha256(full.encode()).hexdigest()[:12]
+    return f"{full[: LONGEST - len(digest) - 1]}-{digest}"
+
+
+def _plain(value: JsonValue) -> str:
+    text = value if isinstance(value, str) else canonical_json(value)
+    if _PLAIN.fullmatch(text):
+        return text
+    word = _WORD.search(text)
+    return f"{word[0][:16] if word else 'value'}-{canonical_hash(value)[:6]}"

@@ -1,0 +1,164 @@
+"""Shots to takes: every shot bound to its model at every point of its sweep, or every reason why not.
+
+In: an expanded manifest and the models. Out: a plan of the valid takes, and all problems of the others. A
+take depends on its own shot and model alone, so editing one shot never moves another's id, seed or body.
+It knows no record, no price, no network and no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runner.errors import Problem, SchemaInvalid
+from runner.models.catalogue import Models
+from runner.models.inputs import MISSING, Input
+from runner.models.model import Model
+from runner.models.wording import shown
+from runner.plan.fingerprint import canonical_json, fingerprint
+from runner.plan.ids import take_id
+from runner.plan.repeats import default_seed_warnings, duplicate_warnings
+from runner.plan.seeds import seed_for
+from runner.shots import Fields, Items, JsonValue, Manifest, Node, Plan, Shot, Take, Text, Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The takes that are valid, and the problems of all others; with a problem nothing may be submitted.
+
+    `plan.warnings` are the manifest's own and then the plan's; they stop nothing.
+    """
+
+    plan: Plan
+    problems: tuple[Problem, ...]
+
+
+def make_plan(manifest: Manifest, *, models: Models, allow_private_media: bool = False) -> Planned:
+    """Return the plan of `manifest`, with its takes in the manifest's order.
+
+    `allow_private_media` takes media links that only this machine can reach, for an API that runs on it.
+    """
+    planner = _Planner(models, allow_private_media=allow_private_media)
+    for shot in manifest.shots:
+        planner.add(shot)
+    takes = tuple(planner.takes.values())
+    warnings = (
+        *manifest.warnings,
+        *default_seed_warnings(takes, planner.on_default_seed),
+        *duplicate_warnings(takes),
+    )
+    # The points of one sweep share what is not swept, and would each tell the same problem.
+    return Planned(Plan(manifest, takes, warnings), tuple(dict.fromkeys(planner.problems)))
+
+
+@dataclass(slots=True)
+class _Planner:
+    """The takes and problems so far; `takes` by id without regard to case, as a file system may see them."""
+
+    models: Models
+    allow_private_media: bool = field(kw_only=True)
+    takes: dict[str, Take] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    on_default_seed: set[str] = field(default_factory=set)
+
+    def add(self, shot: Shot) -> None:
+        """Plan all takes of one shot."""
+        if model := self._model(shot):
+            for variant in shot.variants:
+                self._add_take(shot, variant, model)
+
+    def _model(self, shot: Shot) -> Model | None:
+        message, nearest = "no model given", None
+        try:
+            if model := self.models.find(shot.model):
+                return model
+        except SchemaInvalid as error:
+            message = f"the schema of {shown(shot.model)} cannot be used: {error.message}"
+        else:
+            if shot.model:
+                message = f"unknown model {shown(shot.model)}; `shotrunner models` lists them all"
+                nearest = self.models.nearest(shot.model)
+        self.problems.append(Problem(shot.model_at, f"shot {shot.id}, model", message, nearest=nearest))
+        return None
+
+    def _add_take(self, shot: Shot, variant: Variant, model: Model) -> None:
+        seed = model.seed_input
+        bound = model.bind(
+            _with_seed(variant.inputs, seed, shot),
+            subject=f"shot {shot.id}",
+            at=shot.at,
+            keys_at=variant.keys_at,
+            allow_private_media=self.allow_private_media,
+        )
+        if bound.problems:
+            self.problems.extend(bound.problems)
+            return
+        point = {axis: _swept_value(axis, node, bound.body) for axis, node in variant.point.items()}
+        take = _take(shot, model, bound.body, point)
+        first = self.takes.setdefault(take.id.casefold(), take)
+        if first is not take:
+            self.problems.append(_clash(first, take))
+        elif seed and seed.name not in variant.inputs and _has_default(seed):
+            self.on_default_seed.add(take.id)
+
+
+def _with_seed(inputs: Mapping[str, Node], seed: Input | None, shot: Shot) -> Mapping[str, Node]:
+    """Return the inputs with a derived seed where neither the shot nor the model's default gives one."""
+    if seed is None or seed.name in inputs or _has_default(seed):
+        return inputs
+    return {**inputs, seed.name: Text(str(seed_for(shot.id, seed)), shot.at)}
+
+
+def _has_default(seed: Input) -> bool:
+    return not seed.required and seed.default is not MISSING
+
+
+def _take(shot: Shot, model: Model, body: Mapping[str, JsonValue], point: Mapping[str, JsonValue]) -> Take:
+    text = canonical_json(dict(body))
+    seed = body.get(model.seed_input.name) if model.seed_input else None
+    return Take(
+        id=shot.take_id or take_id(shot.id, point),
+        shot_id=shot.id,
+        model=model.id,
+        body=text,
+        fingerprint=fingerprint(model.id, text),
+        seed=seed if isinstance(seed, int) else None,
+        point=point,
+        at=shot.at,
+        tags=shot.tags,
+        notes=shot.notes,
+        cells=shot.cells,
+    )
+
+
+def _swept_value(axis: str, node: Node, body: Mapping[str, JsonValue]) -> JsonValue:
+    """Return the typed value of an axis: from the body if it is an input, as written if it is a variable."""
+    value: JsonValue = dict(body)
+    for part in [axis] if axis in body else axis.split("."):
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return _as_written(node)
+    return value
+
+
+def _as_written(node: Node) -> JsonValue:
+    match node:
+        case Text():
+            return node.text
+        case Items():
+            return [_as_written(item) for item in node]
+        case Fields():
+            return {key: _as_written(inner) for key, inner in node.items.items()}
+
+
+def _clash(first: Take, second: Take) -> Problem:
+    if first.id != second.id:
+        message = f"the take ids {first.id} and {second.id} differ only in case, and name the same files"
+    elif first.shot_id == second.shot_id and first.at == second.at:
+        message = f"the sweep gives the take {second.id} more than once"
+    else:
+        message = f"the take {second.id} is already given at {first.at}"
+    return Problem(second.at, f"shot {second.shot_id}", message)

@@ -1,0 +1,122 @@
+"""Which API and which token: found in the order documented, checked, and never shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner.api.account import TOKEN_VARIABLES, clean_token, find_account, on_this_machine, parse_base
+from runner.errors import AccountRefused, UsageError
+
+CANARY = "canary-7f3c9a"
+
+
+@pytest.mark.parametrize(
+    ("base", "origin"),
+    [
+        ("https://api.example.com", "https://api.example.com"),
+        ("https://api.example.com/", "https://api.example.com"),
+        ("https://api.example.com/v1", "https://api.example.com"),
+        (" https://API.example.com:8443/v1/ ", "https://api.example.com:8443"),
+        ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000"),
+        ("http://localhost:8000", "http://localhost:8000"),
+        ("http://[::1]:9/v1", "http://[::1]:9"),
+    ],
+)
+def test_a_base_is_taken_with_and_without_its_version(base: str, origin: str) -> None:
+    assert parse_base(base) == origin
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "http://api.example.com",
+        "ftp://api.example.com",
+        "api.example.com",
+        "https://",
+        "https://api.example.com:99999",
+        "https://user:pass@api.example.com",
+        "https://api.example.com/v2",
+        "https://api.example.com/v1?x=1",
+        "https://[::1",
+    ],
+)
+def test_a_base_the_token_must_not_go_to_is_refused(base: str) -> None:
+    with pytest.raises(UsageError):
+        parse_base(base)
+
+
+@pytest.mark.parametrize("name", TOKEN_VARIABLES)
+def test_every_documented_variable_is_read(name: str) -> None:
+    account = find_account({name: CANARY})
+    assert account.token.reveal() == CANARY
+    assert account.source == name
+
+
+def test_the_first_variable_wins() -> None:
+    environ = {TOKEN_VARIABLES[2]: "third", TOKEN_VARIABLES[0]: "first"}
+    assert find_account(environ).token.reveal() == "first"
+
+
+@pytest.mark.parametrize("value", [f"Bearer {CANARY}", f'"{CANARY}"', f"{CANARY}\n", f"  '{CANARY}'  "])
+def test_decoration_pasted_with_a_token_comes_off(value: str) -> None:
+    assert clean_token(value, source="X").reveal() == CANARY
+
+
+@pytest.mark.parametrize("value", ["", "  ", f"{CANARY} {CANARY}", f"{CANARY}é", f"a\n{CANARY}", "x" * 5000])
+def test_a_token_that_cannot_be_sent_is_refused_without_being_shown(value: str) -> None:
+    with pytest.raises(AccountRefused) as refusal:
+        clean_token(value, source="RUNCOMFY_TOKEN")
+    assert "RUNCOMFY_TOKEN" in str(refusal.value)
+    assert CANARY not in str(refusal.value) + refusal.value.advice
+
+
+def test_a_secret_shows_a_mask() -> None:
+    secret = clean_token(CANARY, source="X")
+    assert CANARY not in f"{secret} {secret!r} {[secret]}"
+
+
+def test_no_token_says_where_to_get_one_and_how_to_do_without() -> None:
+    with pytest.raises(AccountRefused) as refusal:
+        find_account({})
+    assert "--simulate" in refusal.value.advice
+    assert refusal.value.exit_code == 77
+
+
+@pytest.mark.parametrize(
+    ("variable", "below"),
+    [("RUNCOMFY_CONFIG_DIR", ""), ("XDG_CONFIG_HOME", "runcomfy"), ("HOME", ".config/runcomfy")],
+)
+def test_the_official_clients_saved_token_is_found(tmp_path: Path, variable: str, below: str) -> None:
+    file = tmp_path / below / "token.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f'{{"access_token": "{CANARY}"}}')
+    file.chmod(0o600)
+    assert find_account({variable: str(tmp_path)}).token.reveal() == CANARY
+
+
+def test_a_saved_token_that_others_can_read_is_refused_with_the_cure(tmp_path: Path) -> None:
+    file = tmp_path / "token.json"
+    file.write_text(f'{{"access_token": "{CANARY}"}}')
+    file.chmod(0o644)
+    with pytest.raises(AccountRefused) as refusal:
+        find_account({"RUNCOMFY_CONFIG_DIR": str(tmp_path)})
+    assert refusal.value.advice == f"chmod 600 {file}"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"access_token": 7}', "not json"])
+def test_a_saved_file_without_a_token_is_no_token(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "token.json"
+    file.write_text(text)
+    file.chmod(0o600)
+    with pytest.raises(AccountRefused):
+        find_account({"RUNCOMFY_CONFIG_DIR": str(tmp_path)})
+
+
+@pytest.mark.parametrize(
+    ("base", "here"),
+    [(None, False), ("", False), ("https://api.example.com", False), ("http://127.0.0.1:1/v1", True)],
+)
+def test_only_loopback_is_this_machine(base: str | None, here: bool) -> None:
+    assert on_this_machine(base) is here

@@ -1,0 +1,325 @@
+"""The classifier: pure, total, and when in doubt about money it says so."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.answers import (
+    CancelAnswer,
+    JobStatus,
+    LookAnswer,
+    NotYet,
+    ResultAnswer,
+    Seen,
+    SubmitAnswer,
+    Trouble,
+    TroubleKind,
+)
+from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_result, sort_submit
+from runner.states import (
+    Accepted,
+    AccountTurnedAway,
+    Ended,
+    FailureClass,
+    LostContact,
+    NotSent,
+    Refused,
+    RefusedForNow,
+    TakeState,
+)
+from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+
+NOW = 1_800_000_000.0
+
+
+def answer(status: int, body: object = None, **headers: str) -> Answer:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Answer(status, data, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def submitted(exchange: Exchange) -> SubmitAnswer:
+    return sort_submit(exchange, attempt="a1", now=NOW)
+
+
+GOOD_IDS = ["3f2a", "A_b-9", "x" * 200, "01:02.3"]
+BAD_IDS: list[Any] = [7, None, ["x"], "", "x" * 201, "a/b", "..", ".", "a b", "a\nb", "é", "a?b", {"id": 1}]
+
+
+class TestASubmitThatWasAnswered:
+    """Only a whole 2xx with one usable id is a receipt."""
+
+    @pytest.mark.parametrize("request_id", GOOD_IDS)
+    @pytest.mark.parametrize("status", [200, 201, 202])
+    def test_with_a_usable_id_is_accepted(self, request_id: str, status: int) -> None:
+        assert submitted(answer(status, {"request_id": request_id})) == Accepted("a1", request_id, status)
+
+    @pytest.mark.parametrize("request_id", BAD_IDS, ids=repr)
+    def test_with_an_id_that_cannot_be_used_is_in_doubt(self, request_id: object) -> None:
+        assert isinstance(submitted(answer(200, {"request_id": request_id})), LostContact)
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"<html>ok</html>",
+            b'{"request_id": "3f2a"',
+            b'["3f2a"]',
+            b'{"request_id": "one", "request_id": "two"}',
+            b"[" * 100_000,
+            b'{"n": ' + b"9" * 5000 + b"}",
+            b'{"status": "queued"}',
+        ],
+        ids=["empty", "html", "cut", "a list", "two ids", "deep", "huge number", "no id"],
+    )
+    def test_with_a_body_that_holds_no_id_is_in_doubt(self, body: bytes) -> None:
+        assert isinstance(submitted(answer(200, body)), LostContact)
+
+    def test_with_a_body_that_broke_off_is_in_doubt_even_if_an_id_is_in_it(self) -> None:
+        whole = json.dumps({"request_id": "3f2a"}).encode()
+        assert isinstance(submitted(Answer(200, whole, complete=False)), LostContact)
+
+    def test_evidence_of_a_doubtful_answer_is_kept_and_cut(self) -> None:
+        lost = submitted(answer(200, b"<html>" + b"x" * 9000))
+        assert isinstance(lost, LostContact)
+        assert lost.evidence.startswith("<html>")
+        assert len(lost.evidence) == 4096
+
+    @pytest.mark.parametrize(
+        ("code", "failure"),
+        [(400002, FailureClass.NO_BALANCE), (400004, FailureClass.AUTH), (403001, FailureClass.AUTH)],
+    )
+    @pytest.mark.parametrize("status", [200, 400, 401, 500])
+    def test_with_a_code_about_the_account_turns_the_account_away(
+        self, status: int, code: int, failure: FailureClass
+    ) -> None:
+        turned = submitted(answer(status, {"error_code": code, "error_message": "sorry"}))
+        assert turned == AccountTurnedAway("a1", failure, f"sorry ({code})")
+
+    def test_a_200_with_another_error_code_is_a_refusal(self) -> None:
+        refused = submitted(answer(200, {"error_code": 400001, "message": "no such model"}))
+        assert refused == Refused("a1", FailureClass.INVALID_INPUT, "no such model (400001)")
+
+    def test_a_200_with_an_error_code_and_an_id_is_a_receipt(self) -> None:
+        assert isinstance(submitted(answer(200, {"error_code": 5, "request_id": "3f2a"})), Accepted)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        *((status, Refused) for status in (400, 404, 413, 414, 415, 422)),
+        *((status, AccountTurnedAway) for status in (401, 402, 403, 405, 407, 426, 451)),
+        *((status, RefusedForNow) for status in (425, 429)),
+        *((status, LostContact) for status in (301, 302, 307, 308, 408, 409, 423, 424, 418)),
+        *((status, LostContact) for status in (500, 502, 503, 504, 507, 508, 520, 522, 524, 530)),
+    ],
+)
+def test_a_status_without_a_code_means_what_it_proves(status: int, kind: type) -> None:
+    assert isinstance(submitted(answer(status, {"message": "m"})), kind)
+
+
+@pytest.mark.parametrize(
+    ("wish", "wait"), [("7", 7.0), (None, 3.0), ("garbage", 3.0), ("99999999", 3600.0), ("0", 0.0)]
+)
+def test_a_pause_is_as_long_as_the_server_wishes_within_reason(wish: str | None, wait: float) -> None:
+    headers = {} if wish is None else {"retry_after": wish}
+    paused = submitted(answer(429, {}, **headers))
+    assert isinstance(paused, RefusedForNow)
+    assert paused.not_before == NOW + wait
+
+
+@pytest.mark.parametrize("kind", SilenceKind)
+@pytest.mark.parametrize("milestone", Milestone)
+def test_silence_is_sorted_by_the_milestone_and_nothing_else(milestone: Milestone, kind: SilenceKind) -> None:
+    sorted_ = submitted(Silence(milestone, kind, "why"))
+    if milestone is Milestone.NOTHING_SENT:
+        assert sorted_ == NotSent("a1", "why")
+    else:
+        assert sorted_ == LostContact("a1", milestone.name.lower(), "why")
+
+
+FIELDS = st.sampled_from(
+    ["request_id", "status", "error_code", "error", "message", "detail", "output", "video", "videos", "cost"]
+) | st.text(max_size=5)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4),
+    max_leaves=12,
+)
+BODIES = st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode())
+EXCHANGES = st.builds(
+    Answer,
+    st.integers(100, 599),
+    BODIES,
+    st.dictionaries(st.just("retry-after"), st.text(max_size=12)),
+    complete=st.booleans(),
+) | st.builds(Silence, st.sampled_from(Milestone), st.sampled_from(SilenceKind), st.text(max_size=10))
+
+
+@given(EXCHANGES)
+def test_every_exchange_has_an_answer_and_only_a_receipt_is_accepted(exchange: Exchange) -> None:
+    sorted_ = submitted(exchange)
+    assert isinstance(sorted_, get_args(SubmitAnswer))
+    if isinstance(sorted_, Accepted):
+        assert isinstance(exchange, Answer)
+        assert 200 <= exchange.status < 300
+        assert exchange.complete
+        assert json.loads(exchange.body)["request_id"] == sorted_.request_id
+    if isinstance(sorted_, NotSent):
+        assert isinstance(exchange, Silence)
+
+
+@given(EXCHANGES)
+def test_every_exchange_is_an_answer_to_every_read(exchange: Exchange) -> None:
+    assert isinstance(sort_look(exchange, now=NOW), get_args(LookAnswer))
+    assert isinstance(sort_result(exchange, now=NOW), get_args(ResultAnswer))
+    assert isinstance(sort_cancel(exchange, now=NOW), CancelAnswer | Trouble)
+    assert sort_probe(exchange, now=NOW) is None or isinstance(sort_probe(exchange, now=NOW), Trouble)
+
+
+class TestALook:
+    """A look may be wrong about many things; it never ends a job by mistake."""
+
+    @pytest.mark.parametrize(
+        ("word", "status"),
+        [
+            ("in_queue", JobStatus.QUEUED),
+            ("queued", JobStatus.QUEUED),
+            ("IN_PROGRESS", JobStatus.RUNNING),
+            ("processing", JobStatus.RUNNING),
+            *((word, JobStatus.ENDED) for word in ("completed", "succeeded", "failed", "error")),
+            *((word, JobStatus.ENDED) for word in ("cancelled", "canceled")),
+            ("warming_up", JobStatus.UNKNOWN),
+            ("", JobStatus.UNKNOWN),
+        ],
+    )
+    def test_knows_the_words_and_admits_the_rest(self, word: str, status: JobStatus) -> None:
+        assert sort_look(answer(200, {"status": word, "queue_position": 3}), now=NOW) == Seen(status, word, 3)
+
+    @pytest.mark.parametrize("status", [None, 5, ["completed"], {}])
+    def test_without_a_word_is_trouble(self, status: object) -> None:
+        look = sort_look(answer(200, {"status": status}), now=NOW)
+        assert isinstance(look, Trouble)
+        assert look.kind is TroubleKind.TRANSIENT
+
+    @pytest.mark.parametrize(
+        ("exchange", "kind"),
+        [
+            (answer(404, {"error_code": 404001}), TroubleKind.MISSING),
+            (answer(400, {"error_code": 400001}), TroubleKind.MISSING),
+            (answer(410, {}), TroubleKind.MISSING),
+            (answer(401, {}), TroubleKind.ACCOUNT),
+            (answer(400, {"error_code": 400004}), TroubleKind.ACCOUNT),
+            (answer(200, {"error_code": "400004"}), TroubleKind.ACCOUNT),
+            (answer(429, {}), TroubleKind.THROTTLED),
+            (answer(502, b"<html>"), TroubleKind.TRANSIENT),
+            (answer(200, b"<html>"), TroubleKind.TRANSIENT),
+            (Answer(200, b'{"status": "completed"}', complete=False), TroubleKind.TRANSIENT),
+            (Silence(Milestone.SENT, SilenceKind.TIMEOUT, "ReadTimeout"), TroubleKind.TRANSIENT),
+        ],
+        ids=lambda value: value if isinstance(value, str) else None,
+    )
+    def test_that_is_not_answered_says_why(self, exchange: Exchange, kind: TroubleKind) -> None:
+        look = sort_look(exchange, now=NOW)
+        assert isinstance(look, Trouble)
+        assert look.kind is kind
+
+
+VIDEO = "https://files.example/a.mp4"
+
+
+class TestAResult:
+    """The result record alone decides how a job ended."""
+
+    @pytest.mark.parametrize("word", ["succeeded", "completed"])
+    def test_with_output_is_a_success(self, word: str) -> None:
+        record = {
+            "status": word,
+            "output": {"video": VIDEO, "videos": [VIDEO, "https://files.example/b.mp4", 7, "data:x"]},
+            "input": {"image": "https://example.com/not-an-output.jpg"},
+            "cost": 0.45,
+            "created_at": "2026-11-20T10:00:00Z",
+            "finished_at": "2026-11-20T10:01:30.5Z",
+        }
+        ended = sort_result(answer(200, record), now=NOW)
+        assert isinstance(ended, Ended)
+        assert ended.outcome is TakeState.SUCCEEDED
+        assert ended.outputs == (VIDEO, "https://files.example/b.mp4")
+        assert (ended.cost, ended.seconds) == (0.45, 90.5)
+        assert json.loads(ended.result) == record
+
+    @pytest.mark.parametrize(
+        "record",
+        [
+            {"status": "succeeded", "output": {}},
+            {"status": "succeeded", "output": {"video": "file:///etc/passwd"}},
+            {"status": "completed", "output": None},
+            {"status": "completed", "output": {"video": VIDEO}, "error": "it broke"},
+        ],
+    )
+    def test_that_claims_success_without_a_clip_is_a_failure(self, record: object) -> None:
+        ended = sort_result(answer(200, record), now=NOW)
+        assert isinstance(ended, Ended)
+        assert (ended.outcome, ended.failure) == (TakeState.FAILED, FailureClass.NO_OUTPUT)
+
+    @pytest.mark.parametrize(
+        ("error", "failure", "reason"),
+        [
+            ("worker died", FailureClass.PROVIDER_FAILED, "worker died"),
+            ({"message": "worker died", "code": 7}, FailureClass.PROVIDER_FAILED, "worker died"),
+            (
+                "Content flagged by our safety system",
+                FailureClass.MODERATION,
+                "Content flagged by our safety system",
+            ),
+            (None, FailureClass.PROVIDER_FAILED, "the API gives no reason"),
+        ],
+    )
+    def test_of_a_failed_job_carries_class_and_reason(
+        self, error: object, failure: FailureClass, reason: str
+    ) -> None:
+        ended = sort_result(answer(200, {"status": "failed", "error": error}), now=NOW)
+        assert isinstance(ended, Ended)
+        assert (ended.outcome, ended.failure, ended.reason) == (TakeState.FAILED, failure, reason)
+
+    @pytest.mark.parametrize("word", ["cancelled", "canceled"])
+    def test_of_a_cancelled_job_is_cancelled(self, word: str) -> None:
+        ended = sort_result(answer(200, {"status": word}), now=NOW)
+        assert isinstance(ended, Ended)
+        assert (ended.outcome, ended.failure) == (TakeState.CANCELLED, None)
+
+    @pytest.mark.parametrize(
+        "exchange",
+        [
+            answer(200, {"status": "in_queue"}),
+            answer(200, {"status": "in_progress"}),
+            answer(200, {"status": "something_new"}),
+            answer(200, {}),
+            answer(400, {"error_code": 400005}),
+        ],
+    )
+    def test_before_the_end_is_not_yet(self, exchange: Exchange) -> None:
+        assert isinstance(sort_result(exchange, now=NOW), NotYet)
+
+    @pytest.mark.parametrize("cost", ["0.5", 0.5])
+    def test_cost_may_come_as_text(self, cost: object) -> None:
+        ended = sort_result(answer(200, {"status": "cancelled", "cost": cost}), now=NOW)
+        assert isinstance(ended, Ended)
+        assert ended.cost == 0.5
+
+    @pytest.mark.parametrize("cost", ["free", True, None, [], "nan", 1e999])
+    def test_a_cost_that_is_none_is_unknown_not_zero(self, cost: object) -> None:
+        ended = sort_result(answer(200, {"status": "cancelled", "cost": cost}), now=NOW)
+        assert isinstance(ended, Ended)
+        assert ended.cost is None
+
+
+def test_errors_of_fields_are_said_with_their_place() -> None:
+    detail = [{"loc": ["body", "duration"], "msg": "11 is too many"}, {"loc": ["body", "seed"], "msg": "no"}]
+    refused = submitted(answer(422, {"detail": detail}))
+    assert isinstance(refused, Refused)
+    assert refused.reason == "body.duration: 11 is too many; body.seed: no"

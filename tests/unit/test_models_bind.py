@@ -1,0 +1,448 @@
+"""From what a user wrote to a request body: the text rule on whole inputs, defaults, and every problem at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from runner.errors import Position, Problem
+from runner.models.catalogue import Models
+from runner.models.files import ModelFile
+from runner.models.keywords import Schema
+from runner.models.model import Bound, Model
+from runner.shots import Fields, Items, JsonValue, Node, Text
+
+SHOT_AT = Position("board.yaml", 10, 3)
+KEY_AT = Position("board.yaml", 12, 5)
+VALUE_AT = Position("board.yaml", 12, 20)
+A, B = "https://example.com/a.jpg", "https://example.com/b.jpg"
+
+
+def text(value: str, *, quoted: bool = False, at: Position = VALUE_AT) -> Text:
+    return Text(value, at, quoted)
+
+
+def frames(**changes: Node | None) -> dict[str, Node]:
+    """Return complete inputs for pikaframes with some changed, or left out by None."""
+    whole: dict[str, Node | None] = {
+        "keyFramesFirst": text(A),
+        "keyFramesLast": text(B),
+        "promptText": text("a hand"),
+    }
+    return {name: node for name, node in {**whole, **changes}.items() if node is not None}
+
+
+def made(properties: Schema, **more: JsonValue) -> Model:
+    schema: Schema = {"type": "object", "properties": properties, **more}
+    return Model.from_file(ModelFile("acme/dream", "dream.json", {}, None, schema, {}))
+
+
+def pikaframes() -> Model:
+    model = Models.bundled().find("pika/pikaframes")
+    assert model is not None
+    return model
+
+
+def bind(model: Model, inputs: Mapping[str, Node], *, allow_private_media: bool = False) -> Bound:
+    keys_at = dict.fromkeys(inputs, KEY_AT)
+    return model.bind(
+        inputs, subject="shot s010", at=SHOT_AT, keys_at=keys_at, allow_private_media=allow_private_media
+    )
+
+
+def only_problem(model: Model, inputs: Mapping[str, Node]) -> Problem:
+    (problem,) = bind(model, inputs).problems
+    return problem
+
+
+def test_a_whole_shot_becomes_a_body_with_its_defaults() -> None:
+    bound = bind(pikaframes(), frames(duration=text("7")))
+    assert bound.problems == ()
+    assert bound.body == {
+        "keyFramesFirst": A,
+        "keyFramesLast": B,
+        "promptText": "a hand",
+        "negativePrompt": "",
+        "seed": 90190857,
+        "resolution": "1080p",
+        "duration": 7,
+    }
+
+
+def test_an_optional_input_without_default_stays_out() -> None:
+    model = Models.bundled().find("pika/pika-2-2/image-to-video")
+    assert model is not None
+    assert bind(model, {"image": text(A)}).body == {"image": A, "resolution": "1080p", "duration": 5}
+
+
+@pytest.mark.parametrize(
+    "written", ["16:9", "no", "007", "1e3", "on", "2024-13-45", "  two  ", "a\nb", "null hypothesis", "é🎬"]
+)
+def test_a_text_input_keeps_the_text_exactly(written: str) -> None:
+    assert bind(pikaframes(), frames(promptText=text(written))).body["promptText"] == written
+
+
+@pytest.mark.parametrize("written", ["null", "~", "", "no", "5"])
+def test_quoted_text_is_always_text(written: str) -> None:
+    assert (
+        bind(pikaframes(), frames(negativePrompt=text(written, quoted=True))).body["negativePrompt"]
+        == written
+    )
+
+
+def test_zero_and_empty_are_values_and_not_absences() -> None:
+    body = bind(pikaframes(), frames(seed=text("0"), negativePrompt=text("", quoted=True))).body
+    assert (body["seed"], body["negativePrompt"]) == (0, "")
+
+
+def test_false_is_a_value_where_the_default_is_true() -> None:
+    model = made({"loop": {"type": "boolean", "default": True}})
+    assert bind(model, {"loop": text("false")}).body == {"loop": False}
+
+
+# Input, what is written, then the problem: message, allowed values, nearest one.
+WRONG: dict[str, tuple[str, Node, str, tuple[str, ...], str | None]] = {
+    "not in a range": ("duration", text("11"), "11 is not an allowed value", ("1…10",), None),
+    "not a choice": (
+        "resolution",
+        text("1080P"),
+        "1080P is not an allowed value",
+        ("720p", "1080p"),
+        "1080p",
+    ),
+    "octal": ("seed", text("007"), "007 has leading zeros, which could mean octal", (), "7"),
+    "exponent": ("duration", text("1e0"), "1e0 is not a whole number in plain digits", (), "1"),
+    "clock": ("duration", text("0:05"), "0:05 is not a whole number in plain digits", (), None),
+    "quoted number": (
+        "seed",
+        text("5", quoted=True),
+        "is text (in quotes) where a whole number is needed; remove the quotes",
+        (),
+        None,
+    ),
+    "quoted words": (
+        "seed",
+        text("five", quoted=True),
+        "is text (in quotes) where a whole number is needed",
+        (),
+        None,
+    ),
+    "no value": ("seed", text(""), "no value given; write one or leave the key out", (), None),
+    "null": ("promptText", text("null"), "no value given; write one or leave the key out", (), None),
+    "too long": (
+        "promptText",
+        text("é" * 2001),
+        "is 2001 characters long; at most 2000 are allowed",
+        (),
+        None,
+    ),
+    "required but empty": (
+        "promptText",
+        text("", quoted=True),
+        "is empty, and the model requires it",
+        (),
+        None,
+    ),
+    "required but blank": (
+        "promptText",
+        text(" \n", quoted=True),
+        "is empty, and the model requires it",
+        (),
+        None,
+    ),
+    "list for text": ("promptText", Items((), VALUE_AT), "is a list where text is needed", (), None),
+    "mapping for number": (
+        "seed",
+        Fields({}, VALUE_AT),
+        "is a mapping where a whole number is needed",
+        (),
+        None,
+    ),
+    "half a character": (
+        "promptText",
+        text("a\ud800"),
+        "holds half a character (a lone surrogate)",
+        (),
+        None,
+    ),
+    "plain http": (
+        "keyFramesFirst",
+        text("http://example.com/a"),
+        "http is not https; the API fetches media itself, from public https URLs only",
+        (),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "node", "message", "allowed", "nearest"), WRONG.values(), ids=WRONG)
+def test_a_wrong_value_is_one_problem_at_the_value(
+    name: str, node: Node, message: str, allowed: tuple[str, ...], nearest: str | None
+) -> None:
+    problem = only_problem(pikaframes(), frames(**{name: node}))
+    assert problem == Problem(VALUE_AT, f"shot s010, inputs.{name}", message, allowed, nearest)
+
+
+def test_a_prompt_of_exactly_the_limit_passes() -> None:
+    assert bind(pikaframes(), frames(promptText=text("🎬" * 2000))).problems == ()
+
+
+def test_a_missing_required_input_is_told_at_the_shot_and_never_filled_from_the_example() -> None:
+    bound = bind(pikaframes(), frames(keyFramesLast=None))
+    assert bound.problems == (
+        Problem(SHOT_AT, "shot s010, inputs.keyFramesLast", "missing, and the model requires it"),
+    )
+    assert "keyFramesLast" not in bound.body
+
+
+def test_an_unknown_input_is_told_at_its_name() -> None:
+    problem = only_problem(pikaframes(), frames(fps=text("24")))
+    assert problem == Problem(KEY_AT, "shot s010, inputs.fps", "unknown input")
+
+
+def test_a_misspelled_required_input_is_one_problem_and_not_two() -> None:
+    problem = only_problem(pikaframes(), frames(keyFramesFirst=None, keyFrameFirst=text(A)))
+    assert problem.nearest == "keyFramesFirst"
+    assert problem.subject == "shot s010, inputs.keyFrameFirst"
+
+
+def test_all_problems_come_in_one_pass() -> None:
+    inputs = frames(
+        keyFramesLast=None, seed=text("x"), duration=text("11"), promptText=text(""), fps=text("1")
+    )
+    told = [
+        problem.subject.removeprefix("shot s010, inputs.") for problem in bind(pikaframes(), inputs).problems
+    ]
+    assert sorted(told) == ["duration", "fps", "keyFramesLast", "promptText", "seed"]
+
+
+def test_private_links_pass_only_when_allowed() -> None:
+    inputs = frames(keyFramesFirst=text("http://127.0.0.1:1/a.jpg"))
+    assert bind(pikaframes(), inputs).problems
+    assert bind(pikaframes(), inputs, allow_private_media=True).problems == ()
+
+
+def test_the_files_media_list_goes_before_the_rule() -> None:
+    schema: Schema = {
+        "type": "object",
+        "properties": {"image": {"type": "string"}, "src": {"type": "string"}},
+    }
+    model = Model.from_file(ModelFile("m", "f", {}, ("src",), schema, {}))
+    (problem,) = bind(model, {"image": text("a cat"), "src": text("a.jpg")}).problems
+    assert problem.subject == "shot s010, inputs.src"
+
+
+NESTED = made(
+    {
+        "camera": {
+            "type": "object",
+            "properties": {"zoom": {"type": "number", "minimum": 1}, "mode": {"enum": ["pan", "tilt"]}},
+            "required": ["zoom"],
+        },
+        "images": {"type": "array", "items": {"type": "string", "format": "uri"}, "maxItems": 2},
+        "weights": {"type": "array", "items": {"type": "number"}},
+        "extra": {"type": "object"},
+    }
+)
+INNER_AT, INNER_KEY_AT = Position("board.yaml", 14, 9), Position("board.yaml", 14, 3)
+
+
+def camera(**items: Node) -> dict[str, Node]:
+    return {"camera": Fields(items, VALUE_AT, dict.fromkeys(items, INNER_KEY_AT))}
+
+
+def test_lists_and_mappings_are_typed_all_the_way_down() -> None:
+    inputs = {
+        **camera(zoom=text("1.50"), mode=text("pan")),
+        "images": Items((text(A), text(B)), VALUE_AT),
+        "weights": Items((text("1"), text("0.5")), VALUE_AT),
+        "extra": Fields({"free": text("007"), "deep": Items((text("no"),), VALUE_AT)}, VALUE_AT),
+    }
+    assert bind(NESTED, inputs).body == {
+        "camera": {"zoom": 1.5, "mode": "pan"},
+        "images": [A, B],
+        "weights": [1, 0.5],
+        "extra": {"free": "007", "deep": ["no"]},
+    }
+
+
+INNER: dict[str, tuple[dict[str, Node], Problem]] = {
+    "type": (
+        camera(zoom=text("wide", at=INNER_AT)),
+        Problem(INNER_AT, "shot s010, inputs.camera.zoom", "wide is not a number as JSON writes it"),
+    ),
+    "range": (
+        camera(zoom=text("0.5", at=INNER_AT)),
+        Problem(INNER_AT, "shot s010, inputs.camera.zoom", "0.5 is less than 1"),
+    ),
+    "choice": (
+        camera(zoom=text("1"), mode=text("pam", at=INNER_AT)),
+        Problem(
+            INNER_AT, "shot s010, inputs.camera.mode", "pam is not an allowed value", ("pan", "tilt"), "pan"
+        ),
+    ),
+    "unknown field": (
+        camera(zoom=text("1"), mod=text("pan", at=INNER_AT)),
+        Problem(INNER_KEY_AT, "shot s010, inputs.camera.mod", "unknown field", (), "mode"),
+    ),
+    "missing field": (
+        camera(mode=text("pan")),
+        Problem(VALUE_AT, "shot s010, inputs.camera.zoom", "missing, and the model requires it"),
+    ),
+    "second link": (
+        {"images": Items((text(A), text("b.jpg", at=INNER_AT)), VALUE_AT)},
+        Problem(
+            INNER_AT,
+            "shot s010, inputs.images.1",
+            "b.jpg is a local path; the API fetches media itself, from public https URLs only: "
+            "upload it and write its address",
+        ),
+    ),
+    "too many": (
+        {"images": Items((text(A), text(B), text(A)), VALUE_AT)},
+        Problem(VALUE_AT, "shot s010, inputs.images", "has 3 items; at most 2 are allowed"),
+    ),
+    "text for a list": (
+        {"images": text(A)},
+        Problem(VALUE_AT, "shot s010, inputs.images", "is text where a list is needed"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("inputs", "problem"), INNER.values(), ids=INNER)
+def test_a_problem_inside_a_value_has_its_own_address(inputs: dict[str, Node], problem: Problem) -> None:
+    assert only_problem(NESTED, inputs) == problem
+
+
+def test_dotted_names_fold_into_mappings_and_lists() -> None:
+    inputs = {"camera.zoom": text("2"), "images.1": text(B), "images.0": text(A), "camera.mode": text("tilt")}
+    assert bind(NESTED, inputs).body == {"camera": {"zoom": 2, "mode": "tilt"}, "images": [A, B]}
+
+
+def test_a_wrong_dotted_cell_keeps_its_own_place() -> None:
+    problem = only_problem(NESTED, {"camera.zoom": text("wide", at=Position("b.csv", 2, cell="C2"))})
+    assert str(problem.at) == "b.csv:2 (cell C2)"
+
+
+@pytest.mark.parametrize("order", [["camera", "camera.zoom"], ["camera.zoom", "camera"]])
+def test_an_input_given_whole_and_in_part_is_a_problem(order: list[str]) -> None:
+    nodes = {**camera(zoom=text("1")), "camera.zoom": text("2")}
+    problem = only_problem(NESTED, {name: nodes[name] for name in order})
+    assert problem.message == "is given here and also as part of another input"
+
+
+def test_a_dotted_name_below_no_input_is_unknown() -> None:
+    assert only_problem(NESTED, {"lens.zoom": text("1")}).message == "unknown input"
+
+
+SEVERAL: dict[str, tuple[JsonValue, Text, JsonValue]] = {
+    "integer or text, a number": ({"type": ["integer", "string"]}, text("7"), 7),
+    "integer or text, quoted": ({"type": ["integer", "string"]}, text("7", quoted=True), "7"),
+    "integer or text, a word": ({"type": ["integer", "string"]}, text("auto"), "auto"),
+    "text or null, null": ({"type": ["string", "null"]}, text("null"), None),
+    "one of two forms": ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, text("7"), 7),
+    "all of two": ({"allOf": [{"type": "integer"}, {"minimum": 3}]}, text("7"), 7),
+    "no type": ({}, text("007"), "007"),
+    "type of a default": ({"default": 5}, text("6"), 6),
+}
+
+
+@pytest.mark.parametrize(("schema", "node", "value"), SEVERAL.values(), ids=SEVERAL)
+def test_an_input_of_several_types_takes_the_first_that_the_text_spells(
+    schema: JsonValue, node: Text, value: JsonValue
+) -> None:
+    bound = bind(made({"a": schema}), {"a": node})
+    assert (bound.body, bound.problems) == ({"a": value}, ())
+
+
+def test_the_items_of_a_tuple_have_types_of_their_own() -> None:
+    model = made({"size": {"prefixItems": [{"type": "integer"}, {"type": "string"}]}})
+    assert bind(model, {"size": Items((text("16"), text("9")), VALUE_AT)}).body == {"size": [16, "9"]}
+
+
+def test_a_problem_with_several_forms_is_told_by_the_nearest_one() -> None:
+    model = made(
+        {"a": {"oneOf": [{"type": "integer", "maximum": 3}, {"type": "array", "items": {"type": "integer"}}]}}
+    )
+    assert only_problem(model, {"a": text("7")}).message == "7 is more than 3"
+
+
+RULES: dict[str, tuple[JsonValue, str, str]] = {
+    "below": ({"type": "integer", "minimum": 3}, "2", "2 is less than 3"),
+    "above": ({"type": "integer", "maximum": 3}, "4", "4 is more than 3"),
+    "not above": ({"type": "number", "exclusiveMinimum": 0}, "0", "0 is not more than 0"),
+    "not below": ({"type": "number", "exclusiveMaximum": 1}, "1", "1 is not less than 1"),
+    "too short": ({"type": "string", "minLength": 3}, "ab", "is 2 characters long; at least 3 are needed"),
+    "pattern": ({"type": "string", "pattern": "^#[0-9a-f]{6}$"}, "red", "red does not match ^#[0-9a-f]{6}$"),
+    "step": ({"type": "number", "multipleOf": 0.1}, "0.35", "0.35 is not a multiple of 0.1"),
+    "constant": ({"const": "x"}, "y", "y is not an allowed value"),
+    "not": ({"type": "string", "not": {"enum": ["a"]}}, "a", "'a' should not be valid under {'enum': ['a']}"),
+}
+
+
+@pytest.mark.parametrize(("schema", "written", "message"), RULES.values(), ids=RULES)
+def test_a_broken_rule_is_said_in_plain_words(schema: JsonValue, written: str, message: str) -> None:
+    assert only_problem(made({"a": schema}), {"a": text(written)}).message == message
+
+
+@pytest.mark.parametrize(("step", "written"), [(0.1, "0.3"), (0.01, "1.13"), (0.1, "0")])
+def test_multiples_are_counted_in_decimal(step: float, written: str) -> None:
+    bound = bind(made({"a": {"type": "number", "multipleOf": step}}), {"a": text(written)})
+    assert bound.problems == ()
+
+
+def test_a_text_too_long_for_its_pattern_is_refused_and_not_tried() -> None:
+    problem = only_problem(made({"a": {"type": "string", "pattern": "^.*.*$"}}), {"a": text("x" * 5000)})
+    assert problem.message == "is 5000 characters long; at most 4096 can be checked against ^.*.*$"
+
+
+def test_a_rule_over_the_whole_body_is_told_at_the_shot() -> None:
+    model = made({"a": {"type": "string"}, "b": {"type": "string"}}, dependentRequired={"a": ["b"]})
+    problem = only_problem(model, {"a": text("x")})
+    assert (problem.at, problem.subject) == (SHOT_AT, "shot s010, inputs")
+
+
+def test_such_a_rule_is_silent_while_the_body_is_incomplete_for_other_reasons() -> None:
+    model = made({"a": {"type": "string"}, "b": {"type": "integer"}}, dependentRequired={"a": ["b"]})
+    assert only_problem(model, {"a": text("x"), "b": text("y")}).subject == "shot s010, inputs.b"
+
+
+def test_two_bodies_share_no_default() -> None:
+    model = made({"a": {"type": "array", "default": ["x"]}})
+    first, second = bind(model, {}).body["a"], bind(model, {}).body["a"]
+    assert first == second == ["x"]
+    assert first is not second
+
+
+def test_the_seed_input_is_an_integer_called_seed() -> None:
+    found = made({"SEED": {"type": "integer"}}).seed_input
+    assert found is not None
+    assert found.name == "SEED"
+    assert made({"seed": {"type": "string"}, "seeds": {"type": "integer"}}).seed_input is None
+
+
+@pytest.mark.parametrize(
+    ("change", "faults"),
+    [
+        ({}, []),
+        ({"extra": 1}, []),
+        ({"duration": 11}, [("duration", "11 is not an allowed value (allowed: 1…10)")]),
+        ({"seed": True}, [("seed", "true is not of type integer")]),
+        ({"seed": "5"}, [("seed", "5 is not of type integer")]),
+        ({"promptText": "x" * 2001}, [("promptText", "is 2001 characters long; at most 2000 are allowed")]),
+    ],
+    ids=["good", "extra", "enum", "boolean", "text", "long"],
+)
+def test_a_json_body_is_judged_as_the_api_would(
+    change: dict[str, JsonValue], faults: list[tuple[str, str]]
+) -> None:
+    body: dict[str, JsonValue] = {"keyFramesFirst": A, "keyFramesLast": B, "promptText": "x", **change}
+    assert pikaframes().body_faults(body) == faults
+
+
+def test_every_missing_field_of_a_json_body_is_named() -> None:
+    missing = "missing, and the model requires it"
+    assert pikaframes().body_faults({}) == [
+        (name, missing) for name in ("keyFramesFirst", "keyFramesLast", "promptText")
+    ]

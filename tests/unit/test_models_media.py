@@ -1,0 +1,151 @@
+"""Links the API can fetch, links it cannot, and which inputs are links."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.models.keywords import Schema
+from runner.models.media import is_media, url_fault
+
+PUBLIC = [
+    "https://example.com/a.jpg",
+    "https://example.com:8443/a.jpg?signature=x#y",
+    "HTTPS://EXAMPLE.COM/a.jpg",
+    "https://bücher.example.com/ä.jpg",
+    "https://93.184.216.34/a.jpg",
+    "https://[2606:2800:220:1:248:1893:25c8:1946]/a.jpg",
+    "https://localhost.example.com/a.jpg",
+    "https://example.com./a.jpg",
+]
+PRIVATE = [
+    "localhost",
+    "LOCALHOST.",
+    "box.localhost",
+    "printer.local",
+    "metadata.google.internal",
+    "nas",
+    "127.0.0.1",
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "0x7f.1",
+    "0177.0.0.1",
+    "017700000001",
+    "127.0.0.1.",
+    "１２７.０.０.１",
+    "127。0。0。1",
+    "10.1.2.3",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "0.0.0.0",
+    "0",
+    "224.0.0.1",
+    "999.999.999.999",
+    "[::1]",
+    "[::]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:7f00:1]",
+    "[::127.0.0.1]",
+    "[64:ff9b::7f00:1]",
+    "[2002:7f00:1::]",
+    "[fe80::1]",
+    "[fe80::1%25eth0]",
+    "[fd00::1]",
+    "[ff02::1]",
+]
+REFUSED = {
+    "plain http": ("http://example.com/a.jpg", "http is not https"),
+    "other scheme": ("ftp://example.com/a.jpg", "ftp is not https"),
+    "script": ("javascript:alert(1)", "javascript is not https"),
+    "embedded": ("data:image/png;base64,AAAA", "embedded data"),
+    "relative path": ("board/010a.jpg", "010a.jpg is a local path"),
+    "absolute path": ("/home/me/010a.jpg", "010a.jpg is a local path"),
+    "windows path": ("C:\\board\\010a.jpg", "is a local path"),
+    "home path": ("~/010a.jpg", "local path"),
+    "file url": ("file:///home/me/010a.jpg", "local path"),
+    "no host": ("https:///a.jpg", "no usable host"),
+    "only scheme": ("https:", "no usable host"),
+    "password": ("https://me:secret@example.com/a.jpg", "user name or password"),
+    "user": ("https://me@example.com/a.jpg", "user name or password"),
+    "disguised host": ("https://example.com\\@127.0.0.1/a.jpg", "user name or password"),
+    "escaped host": ("https://%31%32%37.0.0.1/a.jpg", "no usable host"),
+    "bad port": ("https://example.com:99999/a.jpg", "malformed"),
+    "bad bracket": ("https://[::1/a.jpg", "malformed"),
+    "blank": ("https://example.com/my cat.jpg", "a blank"),
+    "line break": ("https://example.com/a.jpg\n", "control character"),
+    "bidi mark": ("https://example.com/\u202egpj.a", "control character"),
+}
+
+
+@pytest.mark.parametrize("url", PUBLIC)
+def test_a_public_https_link_is_fine(url: str) -> None:
+    assert url_fault(url) is None
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+def test_a_private_host_is_refused_in_any_notation(host: str) -> None:
+    fault = url_fault(f"https://{host}/a.jpg")
+    assert fault is not None
+    assert "not a public host" in fault or "no usable host" in fault
+
+
+@pytest.mark.parametrize(("url", "reason"), REFUSED.values(), ids=REFUSED)
+def test_anything_else_is_refused_with_its_reason(url: str, reason: str) -> None:
+    fault = url_fault(url)
+    assert fault is not None
+    assert reason in fault
+    assert "secret" not in fault
+
+
+def test_a_local_path_is_answered_with_what_to_do() -> None:
+    fault = url_fault("010.jpg") or ""
+    assert "public https URLs only" in fault
+    assert "upload it" in fault
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8000/a.jpg", "https://localhost/a.jpg", "http://nas/a.jpg"]
+)
+def test_private_links_pass_where_the_api_is_on_this_machine(url: str) -> None:
+    assert url_fault(url, allow_private=True) is None
+
+
+@pytest.mark.parametrize("url", ["http://example.com/a.jpg", "a.jpg", "https://me@localhost/a.jpg"])
+def test_nothing_else_passes_there(url: str) -> None:
+    assert url_fault(url, allow_private=True) is not None
+
+
+TEXT: Schema = {"type": "string"}
+MEDIA: dict[str, tuple[str, Schema]] = {
+    "image": ("image", TEXT),
+    "camel case": ("startFrame", TEXT),
+    "snake case": ("first_frame_image", TEXT),
+    "url": ("audio_url", TEXT),
+    "title": ("keyFramesFirst", {"type": "string", "title": "Start Image"}),
+    "format": ("src", {"type": "string", "format": "image_uri"}),
+    "plain uri": ("src", {"type": "string", "format": "uri"}),
+    "default": ("src", {"type": "string", "default": "https://example.com/a.jpg"}),
+    "list": ("images", {"type": "array", "items": {"type": "string"}}),
+    "list format": ("refs", {"type": "array", "items": {"type": "string", "format": "video_uri"}}),
+}
+NOT_MEDIA: dict[str, tuple[str, Schema]] = {
+    "prompt": ("promptText", {"type": "string", "title": "Prompt"}),
+    "number": ("num_frames", {"type": "integer"}),
+    "size": ("image_size", TEXT),
+    "choice": ("video", {"type": "string", "enum": ["a", "b"]}),
+    "long title": ("prompt", {"type": "string", "title": "What happens in the video"}),
+    "date": ("when", {"type": "string", "format": "date"}),
+    "numbers": ("frames", {"type": "array", "items": {"type": "integer"}}),
+}
+
+
+@pytest.mark.parametrize(("name", "schema"), MEDIA.values(), ids=MEDIA)
+def test_a_link_to_media_is_recognised(name: str, schema: Schema) -> None:
+    assert is_media(name, schema)
+
+
+@pytest.mark.parametrize(("name", "schema"), NOT_MEDIA.values(), ids=NOT_MEDIA)
+def test_what_only_sounds_like_media_is_not(name: str, schema: Schema) -> None:
+    assert not is_media(name, schema)

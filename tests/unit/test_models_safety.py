@@ -1,0 +1,150 @@
+"""A hostile or broken schema is refused before anything walks, fetches or matches with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.errors import SchemaInvalid
+from runner.models.expand import expand
+from runner.models.files import ModelFile
+from runner.models.keywords import Schema
+from runner.models.model import Model
+from runner.models.patterns import LONGEST_PATTERN, pattern_fault
+from runner.shots import JsonValue
+
+
+def properties(**named: JsonValue) -> Schema:
+    return {"type": "object", "properties": dict(named)}
+
+
+def deep(levels: int) -> Schema:
+    schema: Schema = {}
+    for _ in range(levels):
+        schema = {"items": schema}
+    return properties(a=schema)
+
+
+def doubling(levels: int) -> Schema:
+    """Return a schema of a few lines that unfolds to 2**levels nodes."""
+    defs: Schema = {"d0": {"type": "string"}}
+    for i in range(levels):
+        ref: JsonValue = {"$ref": f"#/$defs/d{i}"}
+        defs[f"d{i + 1}"] = {"allOf": [ref, ref]}
+    return {**properties(a={"$ref": f"#/$defs/d{levels}"}), "$defs": defs}
+
+
+REFUSED: dict[str, tuple[Schema, str]] = {
+    "http reference": (
+        properties(a={"$ref": "http://127.0.0.1:1/x.json"}),
+        "only point into the schema itself",
+    ),
+    "https reference": (
+        properties(a={"$ref": "https://example.com/x.json#/a"}),
+        "only point into the schema itself",
+    ),
+    "file reference": (properties(a={"$ref": "file:///etc/passwd"}), "only point into the schema itself"),
+    "relative reference": (properties(a={"$ref": "other.json"}), "only point into the schema itself"),
+    "reference to itself": (properties(a={"$ref": "#"}), "leads back to itself"),
+    "mutual references": (
+        {
+            **properties(a={"$ref": "#/$defs/x"}),
+            "$defs": {"x": {"allOf": [{"$ref": "#/$defs/y"}]}, "y": {"$ref": "#/$defs/x"}},
+        },
+        "leads back to itself",
+    ),
+    "reference to nothing": (properties(a={"$ref": "#/$defs/none"}), "points at nothing"),
+    "dynamic reference": (properties(a={"$dynamicRef": "#x"}), "not supported"),
+    "too deep": (deep(65), "levels deep"),
+    "far too deep": (deep(5000), "levels deep"),
+    "deep data": (properties(a={"default": deep(70)}), "levels deep"),
+    "exponential": (doubling(30), "more than 20000 nodes"),
+    "unknown dialect": ({**properties(), "$schema": "https://example.com/mine"}, "unknown $schema"),
+    "bad regex": (properties(a={"pattern": "("}), "not a usable regular expression"),
+    "hanging regex": (properties(a={"pattern": "^(a+)+$"}), "could take for ever"),
+    "hanging key regex": (properties(a={"patternProperties": {"^(a+)+$": {}}}), "could take for ever"),
+    "no schema": (properties(a=5), "must be an object"),
+    "wrong keyword": (properties(a={"maxLength": "long"}), "is not of type 'integer'"),
+    "not an object": ({"type": "string"}, "not an object with properties"),
+    "a list at the top": ({"type": "array", "properties": {}}, "not an object with properties"),
+}
+
+
+@pytest.mark.parametrize(("schema", "reason"), REFUSED.values(), ids=REFUSED)
+def test_an_unsafe_schema_is_refused_with_file_and_reason(schema: Schema, reason: str) -> None:
+    with pytest.raises(SchemaInvalid) as caught:
+        Model.from_file(ModelFile("acme/dream", "dream.json", {}, None, schema, {}))
+    assert caught.value.message.startswith("dream.json: ")
+    assert reason in caught.value.message
+    assert len(caught.value.message) < 2000
+
+
+def test_references_into_the_schema_are_put_in_place() -> None:
+    schema: Schema = {
+        **properties(mode={"$ref": "#/$defs/a~1b", "default": "x"}, other={"$ref": "#/properties/mode"}),
+        "$defs": {"a/b": {"type": "string", "enum": ["x", "y"]}},
+    }
+    mode: Schema = {"type": "string", "enum": ["x", "y"], "default": "x"}
+    assert expand(schema, file="f") == properties(mode=mode, other=mode)
+
+
+def test_a_rule_beside_a_reference_holds_as_well_as_the_one_behind_it() -> None:
+    schema = properties(a={"$ref": "#/$defs/short", "maxLength": 100})
+    schema["$defs"] = {"short": {"maxLength": 5}}
+    assert expand(schema, file="f")["properties"] == {"a": {"allOf": [{"maxLength": 5}, {"maxLength": 100}]}}
+
+
+def test_names_and_data_that_look_like_keywords_are_left_alone() -> None:
+    schema: Schema = {
+        "type": "object",
+        "properties": {"$ref": {"type": "string"}, "pattern": {"enum": ["("], "default": "("}},
+    }
+    assert expand(schema, file="f") == schema
+
+
+def test_a_moderate_unfolding_is_fine() -> None:
+    assert "properties" in expand(doubling(5), file="f")
+
+
+SAFE = [
+    r"^https?://.+\.(png|jpg)$",
+    r"^#[0-9a-fA-F]{6}$",
+    r"^\d+:\d+$",
+    r"^\(\?$",
+    r"^[^\]]+]$",
+    r"[(?=]x",
+    r"^(?:ab){0,5}$",
+    r"^a\\1$",
+    "a|b+",
+    "",
+]
+UNSAFE = {
+    "nested repeats": r"^(a+)+$",
+    "repeated choice": r"(a|a)*b",
+    "optional many times": "a?" * 30 + "a" * 30,
+    "optional repeated": "(a?){30}b",
+    "three open ends": "^.*.*.*x$",
+    "two open ends anywhere": ".*.*x",
+    "choice hides the anchor": "^a|.*.*x",
+    "nested counts": "^((((a{0,9}){0,9}){0,9}){0,9})$",
+    "look-ahead": "(?=a)b",
+    "look-behind": "(?<!a)b",
+    "back-reference": r"(a)\1",
+    "named group": "(?P<x>a)",
+    "flag": "(?i)a",
+    "foreign syntax": r"\p{L}",
+    "unbalanced": "a)",
+    "too long": "x" * (LONGEST_PATTERN + 1),
+    "set in a set": "[[a]",
+}
+
+
+@pytest.mark.parametrize("pattern", SAFE)
+def test_an_ordinary_pattern_may_be_used(pattern: str) -> None:
+    assert pattern_fault(pattern) is None
+
+
+@pytest.mark.parametrize("pattern", UNSAFE.values(), ids=UNSAFE)
+def test_a_pattern_that_could_hang_is_refused_with_a_reason(pattern: str) -> None:
+    fault = pattern_fault(pattern)
+    assert fault is not None
+    assert fault.startswith("the pattern ")

@@ -1,0 +1,164 @@
+"""The text rule: what a bare word means for each type, and nothing guessed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.models.scalars import Misread, read_boolean, read_integer, read_number
+from runner.models.wording import choices, nearest_name, printable, shown
+from runner.shots import JsonValue
+
+
+@pytest.mark.parametrize("text", ["0", "7", "-7", "1000", "9223372036854775807", "-9223372036854775808"])
+def test_an_integer_in_plain_digits_is_read(text: str) -> None:
+    assert read_integer(text) == int(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "nearest"),
+    [
+        ("007", "leading zeros", "7"),
+        ("-010", "leading zeros", "-10"),
+        ("1e3", "plain digits", "1000"),
+        ("1_000", "plain digits", "1000"),
+        ("5.0", "plain digits", "5"),
+        ("5.5", "plain digits", None),
+        ("+5", "plain digits", "5"),
+        ("0x1F", "plain digits", "31"),
+        ("1,5", "plain digits", None),
+        ("1:30", "plain digits", None),
+        ("five", "plain digits", None),
+        ("٣", "plain digits", None),
+        ("５", "plain digits", None),
+        ("true", "plain digits", None),
+        (" 5", "plain digits", "5"),
+        ("1e999", "plain digits", None),
+        ("9223372036854775808", "too large", None),
+        ("1" * 5000, "too large", None),
+        ("0" * 5000, "leading zeros", None),
+        ("1_" * 5000, "plain digits", None),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_any_other_integer_is_refused_with_what_to_write(text: str, reason: str, nearest: str | None) -> None:
+    read = read_integer(text)
+    assert isinstance(read, Misread)
+    assert reason in read.message
+    assert read.nearest == nearest
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("5", "5"),
+        ("5.0", "5"),
+        ("1e3", "1000"),
+        ("-0", "0"),
+        ("-0.0", "0"),
+        ("0.5", "0.5"),
+        ("1E-3", "0.001"),
+    ],
+)
+def test_equal_numbers_have_one_spelling_in_a_body(text: str, value: str) -> None:
+    read = read_number(text)
+    assert not isinstance(read, Misread)
+    assert json.dumps(read) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [
+        (".5", "0.5"),
+        ("5.", "5"),
+        ("1,5", "1.5"),
+        ("1_000", "1000"),
+        ("007", "7"),
+        (".nan", None),
+        (".inf", None),
+        ("-Infinity", None),
+        ("1e999", None),
+        ("half", None),
+    ],
+)
+def test_any_other_number_is_refused_with_what_to_write(text: str, nearest: str | None) -> None:
+    read = read_number(text)
+    assert isinstance(read, Misread)
+    assert read.nearest == nearest
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [
+        ("True", "true"),
+        ("yes", "true"),
+        ("on", "true"),
+        ("1", "true"),
+        ("no", "false"),
+        ("Off", "false"),
+        ("maybe", None),
+    ],
+)
+def test_only_true_and_false_are_booleans(text: str, nearest: str | None) -> None:
+    assert read_boolean(text) == Misread(f"{text} is neither true nor false", nearest)
+    assert (read_boolean("true"), read_boolean("false")) == (True, False)
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_what_json_writes_for_an_integer_is_read_back(number: int) -> None:
+    assert read_integer(json.dumps(number)) == number
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_what_json_writes_for_a_number_is_read_back(number: float) -> None:
+    assert read_number(json.dumps(number)) == number
+
+
+@given(st.text(max_size=40))
+def test_no_text_breaks_a_reader(text: str) -> None:
+    for read in (read_integer(text), read_number(text), read_boolean(text)):
+        assert isinstance(read, int | float | Misread)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([1, 2, 3, 4], ("1…4",)),
+        ([3, 1, 2], ("1…3",)),
+        ([5, 10], ("5", "10")),
+        ([1, 2], ("1", "2")),
+        ([True, False], ("true", "false")),
+        (["720p", "1080p"], ("720p", "1080p")),
+        ([], ()),
+    ],
+)
+def test_choices_are_short(values: list[JsonValue], words: tuple[str, ...]) -> None:
+    assert choices(values) == words
+
+
+def test_many_choices_are_cut() -> None:
+    assert choices([f"voice{i}" for i in range(100)])[-1] == "and 60 more"
+
+
+def test_a_value_in_a_message_is_short_and_harmless() -> None:
+    assert shown("a\x1b[31m\u202eb\n") == "a\\x1b[31m\\u202eb\\n"
+    assert len(shown("x" * 10_000)) == 60
+    assert (shown(""), shown("  "), shown(True), shown(None)) == ('""', '"  "', "true", "null")
+    assert printable("é “16:9”") == "é “16:9”"
+
+
+@pytest.mark.parametrize(
+    ("word", "nearest"),
+    [
+        ("keyFrameFirst", "keyFramesFirst"),
+        ("KEYFRAMESFIRST", "keyFramesFirst"),
+        ("zzz", None),
+        ("k" * 9999, None),
+    ],
+    ids=["near", "case", "far", "long"],
+)
+def test_the_nearest_name_is_found_without_regard_to_case(word: str, nearest: str | None) -> None:
+    assert nearest_name(word, ["keyFramesFirst", "seed"]) == nearest
