@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from runner.checking import check
     from runner.engine.options import EngineOptions
     from runner.errors import ManifestInvalid, Problem, ShotrunnerError
-    from runner.run import RunSummary, check, report, run_manifest
+    from runner.run import RunSummary, report, run_manifest
     from runner.shots import Plan, Take
     from runner.states import DeliveryState, FailureClass, TakeState
 
@@ -44,7 +45,7 @@ _HOMES = {
     "ShotrunnerError": "errors",
     "Take": "shots",
     "TakeState": "states",
-    "check": "run",
+    "check": "checking",
     "report": "run",
     "run_manifest": "run",
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import threading
 from collections import Counter
 from dataclasses import asdict
@@ -104,9 +105,13 @@ class Mouth:
         self.write(text + "\n")
         self.flush()
 
-    def isatty(self) -> bool:
-        """Tell whether a person looks at the stream."""
-        return not self._broken and self._stream.isatty()
+    @property
+    def width(self) -> int | None:
+        """Return the columns of the terminal, None without one; some terminals say 0, and tqdm would draw nothing."""
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns
+        except (OSError, ValueError):
+            return None
 
     def fileno(self) -> int:
         """Return the stream's descriptor, by which the width of a terminal is found."""
@@ -195,11 +200,11 @@ class BarProgress(_Voice):
             total=total,
             initial=done,
             file=mouth,
-            unit="take",
+            unit=" take",
             ascii=not mouth.speaks_unicode,
-            dynamic_ncols=True,
+            dynamic_ncols=mouth.width != 0,
             mininterval=0.1,
-            bar_format="{n_fmt}/{total_fmt} |{bar:20}| {elapsed}<{remaining}, {rate_fmt}{postfix}",
+            bar_format="{n_fmt}/{total_fmt} |{bar:16}| {elapsed}<{remaining}{postfix}, {rate_fmt}",
         )
         self._stop = threading.Event()
         self._ticker = threading.Thread(target=self._tick, args=(tick,), daemon=True) if tick else None

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import runner
 from runner import rundir
+from runner.checking import check, search_path
 from runner.choosing import choose
 from runner.engine.options import Ending, EndingKind, EngineOptions
 from runner.engine.ports import Event, Listener
-from runner.errors import ManifestInvalid, Problem, Severity
 from runner.pacing import Clock, Durations, SystemClock
 from runner.rundir import RunDir
 from runner.shots import Plan, Ticket
@@ -37,7 +37,7 @@ from runner.store.state_file import StateFile
 if TYPE_CHECKING:
     from runner.api.account import Account
     from runner.plan.against import Comparison
-    from runner.report.write import Reports
+    from runner.reporting.write import Reports
 
 SIMULATOR_BASE = "simulator"
 _WAITING = frozenset({TakeState.HELD, TakeState.SUBMITTING})
@@ -96,42 +96,6 @@ class RunSummary:
 
 Progress: TypeAlias = Callable[[int, int], AbstractContextManager[Listener]]
 """Makes the listener of a run from the number of its takes and of those already finished."""
-
-
-def check(
-    manifest: str | Path, *, schema_dirs: Sequence[Path] = (), allow_private_media: bool = False
-) -> Plan:
-    """Return the plan of a manifest: every take typed, checked and fingerprinted; needs no network.
-
-    `schema_dirs` are searched for model schemas beside the bundled ones and a `schemas` folder by the manifest.
-
-    Raises:
-        FileMissing: there is no such file.
-        ManifestInvalid: it has problems; all of them are in the exception.
-    """
-    from runner.manifest.read import read_manifest
-    from runner.models.catalogue import Models
-    from runner.plan.takes import make_plan
-
-    path = Path(manifest)
-    reading = read_manifest(path)
-    models = Models.bundled(_schema_dirs(path, schema_dirs))
-    planned = make_plan(reading.manifest, models=models, allow_private_media=allow_private_media)
-    problems = [*reading.problems, *planned.problems]
-    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
-    if errors:
-        raise ManifestInvalid(_in_file_order(errors))
-    warnings = dict.fromkeys((*problems, *planned.plan.warnings))
-    return replace(planned.plan, warnings=tuple(warnings))
-
-
-def _schema_dirs(manifest: Path, wanted: Sequence[Path]) -> list[Path]:
-    beside = manifest.parent / "schemas"
-    return [*wanted, beside] if beside.is_dir() else list(wanted)
-
-
-def _in_file_order(problems: Sequence[Problem]) -> list[Problem]:
-    return sorted(dict.fromkeys(problems), key=lambda problem: (problem.at.line or 0, problem.at.column or 0))
 
 
 def run_manifest(
@@ -360,7 +324,7 @@ def _account(wishes: _Wishes, place: RunDir) -> Iterator[Account]:
         ledger=wishes.simulate.ledger or home / "ledger.jsonl",
         clips=wishes.simulate.clips or home / "clips",
     )
-    with running(settings, schema_dirs=_schema_dirs(wishes.manifest, wishes.schema_dirs)) as simulator:
+    with running(settings, schema_dirs=search_path(wishes.manifest, wishes.schema_dirs)) as simulator:
         yield Account(simulator.origin, Secret(simulator.token or "any"), source="the simulator")
 
 
@@ -431,7 +395,7 @@ def _summary(
 ) -> RunSummary:
     with open_reader(place.state_file) as reader:
         header, takes = reader.header, reader.takes()
-    from runner.report.write import write_report
+    from runner.reporting.write import write_report
 
     reports = write_report(place.path, header=header, takes=takes, now=wishes.clock.wall())
     mine = [take for take in takes if take.take_id in about]
@@ -460,7 +424,7 @@ def report(target: str | Path, *, simulated: bool | None = None, clock: Clock | 
         FileMissing: nothing has been run there.
         StateFileUnusable: the state file cannot be read.
     """
-    from runner.report.write import write_report
+    from runner.reporting.write import write_report
 
     place = find_run(target, simulated=simulated)
     with open_reader(place.state_file) as reader:

@@ -6,7 +6,6 @@ never shows the token. It knows no request.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import stat
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from runner.errors import AccountRefused, UsageError
+from runner.hosts import is_loopback
 from runner.transport.secret import Secret
 
 DEFAULT_BASE = "https://model-api.runcomfy.net"
@@ -105,16 +105,6 @@ def clean_token(value: str, *, source: str) -> Secret:
 def on_this_machine(base: str | None) -> bool:
     """Return whether `base` names a server on this machine; no base means the real API."""
     return bool(base) and is_loopback(urlsplit(parse_base(base or "")).hostname or "")
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether `host` is a loopback address or the name localhost."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _saved_token(environ: Mapping[str, str]) -> tuple[Path, str] | None:

@@ -9,8 +9,8 @@ import sys
 from collections import Counter
 
 from runner.api.account import BASE_VARIABLE, on_this_machine
+from runner.checking import check
 from runner.errors import ManifestInvalid, Problem
-from runner.run import check
 from runner.shots import Plan
 from runner.wording import counted, visible
 

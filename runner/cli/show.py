@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict
 
 from runner.errors import UsageError
-from runner.report.text import take_lines
+from runner.reporting.text import take_lines
 from runner.run import find_run
 from runner.store.read import Reader, open_reader
 from runner.store.records import TakeRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from runner.report.text import status_lines
+from runner.reporting.text import status_lines
 from runner.run import find_run
 from runner.states import TakeState
 from runner.store.read import open_reader

@@ -8,20 +8,16 @@ ever put in a message, since the rest may carry a signature or a password.
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import unicodedata
 from urllib.parse import SplitResult, urlsplit
 
+from runner.hosts import is_public_host, plain_host
 from runner.models.keywords import Schema
 from runner.models.wording import shown
 
 _MEDIA_WORDS = frozenset({"image", "video", "audio", "frame", "picture", "photo", "clip", "url", "uri"})
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?=:)")
-_PRIVATE_NAMES = (".localhost", ".local", ".internal", ".intranet", ".lan", ".home.arpa", ".onion")
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _ADVICE = "the API fetches media itself, from public https URLs only"
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def is_media(name: str, schema: Schema) -> bool:
@@ -62,11 +58,11 @@ def url_fault(url: str, *, allow_private: bool = False) -> str | None:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         return "the URL is malformed"
-    return _parts_fault(parts, _plain_host(host), allow_private=allow_private)
+    return _parts_fault(parts, plain_host(host), allow_private=allow_private)
 
 
 def _parts_fault(parts: SplitResult, host: str, *, allow_private: bool) -> str | None:
-    private = _is_private(host)
+    private = not is_public_host(host)
     if parts.scheme != "https" and not (parts.scheme == "http" and private and allow_private):
         return f"{shown(parts.scheme)} is not https; {_ADVICE}"
     if not host or "%" in host or "\\" in host:
@@ -76,58 +72,6 @@ def _parts_fault(parts: SplitResult, host: str, *, allow_private: bool) -> str |
     if private and not allow_private:
         return f"{shown(host)} is not a public host; {_ADVICE}"
     return None
-
-
-def _plain_host(host: str) -> str:
-    """Return the host as a resolver would read it: full-width digits and dots are digits and dots."""
-    return unicodedata.normalize("NFKC", host).replace("。", ".").lower().rstrip(".")
-
-
-def _is_private(host: str) -> bool:
-    address = _address(host)
-    if address is not None:
-        return not address.is_global or address.is_multicast
-    return "." not in host or host.endswith(_PRIVATE_NAMES)
-
-
-def _address(host: str) -> _Address | None:
-    """Return the IP address that `host` is in any notation a resolver takes, or None for a name."""
-    try:
-        return _inner(ipaddress.ip_address(host.partition("%")[0]))
-    except ValueError:
-        return _old_ipv4(host)
-
-
-def _inner(address: _Address) -> _Address:
-    """Return the IPv4 address that an IPv6 address wraps, if it does."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    # ::/96 is the oldest way to wrap one, given up but still understood.
-    if address in _NAT64 or 1 < int(address) < 2**32:
-        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address.ipv4_mapped or address.sixtofour or address
-
-
-def _old_ipv4(host: str) -> ipaddress.IPv4Address | None:
-    """Read what inet_aton takes: one to four parts, each decimal, octal or hex, the last filling the rest."""
-    parts = host.split(".")
-    if len(parts) > 4 or not all(re.fullmatch(r"0x[0-9a-f]*|[0-9]+", part) for part in parts):
-        return None
-    try:
-        numbers = [_old_number(part) for part in parts]
-        value = numbers[-1]
-        for index, number in enumerate(numbers[:-1]):
-            value += number << (24 - 8 * index)
-        return ipaddress.IPv4Address(value)
-    except ValueError:
-        # Digits only, but no address: nothing public has such a name.
-        return ipaddress.IPv4Address(0)
-
-
-def _old_number(part: str) -> int:
-    if part.startswith("0x"):
-        return int(part[2:] or "0", 16)
-    return int(part, 8 if part.startswith("0") else 10)
 
 
 def _words(name: str) -> list[str]:

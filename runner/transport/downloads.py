@@ -24,19 +24,14 @@ from typing import Any, Protocol, Self, TypeAlias
 
 import httpx
 
+from runner.hosts import Address, is_loopback, is_public_address, is_public_host
 from runner.transport.tls import tls_context
 
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({408, 425, 429})
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-_HOUSE_NAMES = ("localhost", "local", "internal", "lan", "home.arpa", "localdomain")
 _UNPRINTABLE = re.compile(r"[^ -~]")
-_UNICAST = ipaddress.IPv6Network("2000::/3")
-_PROTOCOLS = ipaddress.IPv4Network("192.0.0.0/24")
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 PeerRule: TypeAlias = Callable[[Address], bool]
 
 
@@ -94,7 +89,8 @@ class Downloads:
     """A client for public files.
 
     `deadline_s` bounds one download as a whole, redirects and body included; the other times are per socket
-    operation. `ports` are those a public host may be asked on. `peer_rule` judges the connected address.
+    operation. `ports` are those a public host may be asked on. `peer_rule` judges each connected address; without
+    it that is `is_public_address`, or loopback for a link to loopback where that is allowed.
     Use it as a context manager, or close it.
     """
 
@@ -112,7 +108,7 @@ class Downloads:
         self._deadline_s = deadline_s
         self._times = {"connect": connect_s, "read": read_s, "write": read_s, "pool": connect_s}
         self._ports = ports
-        self._peer_rule = peer_rule or is_public
+        self._peer_rule = peer_rule
         # The bare transport, not a client: no cookie jar, no netrc, no proxy, no redirect of its own, no log
         # line with a signed URL. No connection is kept, so that every request checks its own peer.
         limits = httpx.Limits(max_keepalive_connections=0)
@@ -138,7 +134,12 @@ class Downloads:
             RangeRefused: the file has no byte `offset`.
             DownloadError: anything else that is not a 200 or 206.
         """
-        wanted = {"User-Agent": "shotrunner", "Accept": "*/*", "Accept-Encoding": "identity"}
+        wanted = {
+            "User-Agent": "shotrunner",
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+        }
         if offset and validator:
             wanted |= {"Range": f"bytes={offset}-", "If-Range": validator}
         with _Deadline(self._deadline_s) as deadline, _translated(deadline):
@@ -163,11 +164,17 @@ class Downloads:
         raise DownloadError(f"{shown(url)} redirects more than {MAX_REDIRECTS} times", permanent=True)
 
     def _ask(self, where: httpx.URL, headers: Mapping[str, str], deadline: _Deadline) -> httpx.Response:
-        at_home = _is_loopback(_host(where))
+        at_home = self._allow_loopback and is_loopback(_host(where))
+        checked = False
 
         def trace(event: str, info: Mapping[str, Any]) -> None:
+            nonlocal checked
             if event.endswith("connect_tcp.complete"):
                 self._check_peer(info["return_value"], where, deadline, at_home=at_home)
+                checked = True
+            elif not checked and not event.endswith(("connect_tcp.started", "connect_tcp.failed")):
+                # The names of events are no promise of httpx: without the check nothing may be sent.
+                raise DownloadError("the peer of the connection could not be checked")
 
         extensions = {"timeout": self._times, "trace": trace}
         request = httpx.Request("GET", where, headers=headers, extensions=extensions)
@@ -186,14 +193,14 @@ class Downloads:
 
     def _objection(self, url: httpx.URL) -> str | None:
         host = _host(url)
-        at_home = self._allow_loopback and _is_loopback(host)
+        at_home = self._allow_loopback and is_loopback(host)
         if url.scheme != "https" and not (url.scheme == "http" and at_home):
             return "a download link must be https"
         if url.userinfo:
             return "a download link must not carry a user name"
-        if not at_home and (url.port or 443) not in self._ports:
+        if not at_home and (443 if url.port is None else url.port) not in self._ports:
             return "a download link must use the standard port"
-        if at_home or _is_public_host(host):
+        if at_home or is_public_host(host):
             return None
         return "a download link must name a public host"
 
@@ -213,7 +220,8 @@ class Downloads:
         if not isinstance(connected, socket.socket):
             return "the connection does not say where it leads"
         peer = ipaddress.ip_address(connected.getpeername()[0])
-        if not (peer.is_loopback if at_home else self._peer_rule(peer)):
+        rule = self._peer_rule or (_at_home if at_home else is_public_address)
+        if not rule(peer):
             return f"the name leads to {peer}, which is not a public address"
         deadline.guard(connected)
         return None
@@ -310,44 +318,8 @@ def _host(url: httpx.URL) -> str:
     return url.raw_host.decode("ascii").lower().rstrip(".")
 
 
-def _literal(host: str) -> Address | None:
-    try:
-        return ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return None
-
-
-def _is_loopback(host: str) -> bool:
-    address = _literal(host)
-    return host == "localhost" if address is None else address.is_loopback
-
-
-def _is_public_host(host: str) -> bool:
-    address = _literal(host)
-    if address is not None:
-        return is_public(address)
-    labels = host.split(".")
-    # A last label that begins with a digit is an address in disguise: 127.1, 0x7f000001, 2130706433.
-    return (
-        len(labels) > 1
-        and len(host) <= 253
-        and all(_LABEL.fullmatch(label) for label in labels)
-        and not labels[-1][0].isdigit()
-        and not any(host == name or host.endswith(f".{name}") for name in _HOUSE_NAMES)
-    )
-
-
-def is_public(address: Address) -> bool:
-    """Return whether `address` is one unicast host on the public internet; wrapped IPv4 is unwrapped first."""
-    if isinstance(address, ipaddress.IPv4Address):
-        odd = address.is_multicast or address.is_reserved or address in _PROTOCOLS
-        return address.is_global and not odd
-    if address in _NAT64:
-        return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    inner = address.ipv4_mapped or address.sixtofour
-    if inner is not None:
-        return is_public(inner)
-    return address in _UNICAST and address.is_global
+def _at_home(address: Address) -> bool:
+    return address.is_loopback
 
 
 def clean(text: str, *, limit: int = 200) -> str:

@@ -1,0 +1,1 @@
+"""Tests of the installed command, as a user runs it."""

@@ -132,7 +132,7 @@ def as_json(
     return {"machine": machine, "least": load.least, "contenders": rows, "absent": absent}
 
 
-def yes_no(value: bool) -> str:  # noqa: FBT001 - the one argument is the question
+def yes_no(value: bool) -> str:
     """Return a word for a table cell."""
     return "yes" if value else "no"
 

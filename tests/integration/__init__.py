@@ -1,0 +1,1 @@
+"""Tests with real files, real SQLite and real sockets on loopback."""

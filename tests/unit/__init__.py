@@ -1,0 +1,1 @@
+"""Pure tests and tests with fakes; none sleeps and none patches."""

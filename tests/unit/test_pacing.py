@@ -30,7 +30,9 @@ NOW = 1_800_000_000.0
         ("tomorrow", None),
     ],
 )
-def test_retry_after_takes_digits_and_dates_and_nothing_else(header: str | None, seconds: float | None) -> None:
+def test_retry_after_takes_digits_and_dates_and_nothing_else(
+    header: str | None, seconds: float | None
+) -> None:
     assert retry_after(header, now=NOW) == seconds
 
 

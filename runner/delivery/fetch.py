@@ -1,0 +1,235 @@
+"""The door of the room: a ticket goes in, a future of `Delivered` or `FetchTrouble` comes out.
+
+The work is one module-level function of picklable values that may be repeated at any time, so it runs on any
+standard `concurrent.futures.Executor`: threads, processes or a cluster's. A server's behaviour never raises;
+only a full or failing disk does. It knows no engine and no state file.
+
+What is durable before what: hidden file flushed → claim → final name → sidecar → claim dropped → `Delivered`. A kill
+after any of these is found by the next call, which goes on from there and downloads nothing twice.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from runner.answers import FetchAnswer, FetchTrouble
+from runner.delivery.containers import Kind
+from runner.delivery.files import Busy, Folder, InTheWay, PartFile
+from runner.delivery.holdings import Holdings
+from runner.delivery.intake import Intake, Limits, NotDelivered, Rejected
+from runner.delivery.sidecar import Landed
+from runner.errors import DiskFailed
+from runner.shots import JsonValue, Ticket
+from runner.states import Delivered
+from runner.transport.downloads import DownloadError, Downloads, shown
+
+CLIPS = "clips"
+MOST_OUTPUTS = 64
+
+_BAD_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG})
+_SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR})
+
+
+@dataclass(frozen=True, slots=True)
+class FetchOptions:
+    """Where clips go and what a download may take.
+
+    `max_bytes` bounds one file and `deadline_s` one download; `connect_s` and `read_s` are per socket operation;
+    `spare_bytes` stay free on the volume. `allow_loopback` is for the simulator and for tests.
+    """
+
+    run_dir: Path
+    allow_loopback: bool
+    max_bytes: int = 4 * 2**30
+    deadline_s: float = 1800.0
+    connect_s: float = 10.0
+    read_s: float = 30.0
+    spare_bytes: int = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class FetchOrder:
+    """What to bring home and what the sidecar shall say; holds no secret.
+
+    `body` is the request body as sent, `outputs` the links in the result's order. `cost` is in USD, times are unix
+    seconds; each is None where it is not known.
+    """
+
+    take_id: str
+    model: str
+    body: str
+    request_id: str | None
+    outputs: tuple[str, ...]
+    fingerprint: str = ""
+    cost: float | None = None
+    submitted_at: float | None = None
+    finished_at: float | None = None
+
+    @classmethod
+    def of(cls, ticket: Ticket) -> Self:
+        """Return the order for a ticket whose outputs are known."""
+        return cls(
+            take_id=ticket.take_id,
+            model=ticket.model,
+            body=ticket.body,
+            request_id=ticket.request_id,
+            outputs=ticket.outputs,
+            fingerprint=ticket.fingerprint,
+            submitted_at=ticket.submitted_at,
+        )
+
+
+class ClipDelivery:
+    """The engine's `Delivery`: hands each ticket to the executor, which the caller owns and closes."""
+
+    def __init__(self, executor: Executor, options: FetchOptions) -> None:
+        self._executor = executor
+        self._options = options
+
+    def fetch(self, ticket: Ticket) -> Future[FetchAnswer]:
+        """Download the ticket's outputs to their final names, each whole or not at all.
+
+        The future raises `DiskFailed` if the disk is full or fails, and nothing else for what a server does.
+        """
+        return self._executor.submit(fetch_clip, FetchOrder.of(ticket), self._options)
+
+
+def fetch_clip(
+    order: FetchOrder, options: FetchOptions, *, now: Callable[[], float] = time.time
+) -> FetchAnswer:
+    """Bring all outputs of one take home and return the first, or say what hindered; safe to repeat.
+
+    Raises:
+        DiskFailed: the disk is full or failing.
+    """
+    if not order.outputs or not order.request_id:
+        missing = "output" if order.request_id else "request id"
+        return FetchTrouble(f"take {order.take_id} has no {missing} to fetch by", permanent=True)
+    client = Downloads(
+        allow_loopback=options.allow_loopback,
+        deadline_s=options.deadline_s,
+        connect_s=options.connect_s,
+        read_s=options.read_s,
+    )
+    try:
+        with client, Folder(options.run_dir / CLIPS) as folder:
+            return _Errand(order, order.request_id, options, client, folder, now).run()
+    except DownloadError as error:
+        return FetchTrouble(error.message, link_refused=error.link_refused, permanent=error.permanent)
+    except NotDelivered as error:
+        return FetchTrouble(error.reason, permanent=error.permanent)
+    except Busy as error:
+        return FetchTrouble(str(error))
+    except InTheWay as error:
+        return FetchTrouble(str(error), permanent=True)
+    except OSError as error:
+        return disk_answer(error, order.take_id)
+
+
+class _Errand:
+    """One call of `fetch_clip`."""
+
+    def __init__(
+        self,
+        order: FetchOrder,
+        request_id: str,
+        options: FetchOptions,
+        client: Downloads,
+        folder: Folder,
+        now: Callable[[], float],
+    ) -> None:
+        self._order = order
+        self._client = client
+        self._folder = folder
+        self._now = now
+        self._links = order.outputs[:MOST_OUTPUTS]
+        self._limits = Limits(options.max_bytes, options.spare_bytes, folder.free_bytes)
+        self._holdings = Holdings(folder, order.take_id, request_id, outputs=len(self._links))
+
+    def run(self) -> Delivered:
+        for index, link in enumerate(self._links):
+            if index not in self._holdings.landed:
+                self._bring(index, link)
+        self._holdings.settle(self._about())
+        self._sweep()
+        first = self._holdings.landed[0]
+        return Delivered(file=f"{CLIPS}/{first.file}", sha256=first.sha256, bytes=first.bytes)
+
+    def _bring(self, index: int, link: str) -> None:
+        holdings, url = self._holdings, shown(link)
+        left = holdings.remainder(index, url)
+        with PartFile(self._folder, holdings.part_name(index), keep=left.bytes if left else 0) as part:
+            holdings.forget(index)
+            intake = Intake(part, self._limits, etag=left.etag if left and part.size else None)
+            try:
+                kind = intake.receive(self._client, link, on_kind=lambda kind: self._admit(index, kind))
+            except DownloadError:
+                if intake.etag and part.size:
+                    part.leave()
+                    holdings.remember(index, url, intake.etag, part.size)
+                raise
+            except Rejected as error:
+                self._folder.write_whole(self._rejected_name, error.start)
+                raise
+            self._land(index, url, part, kind)
+
+    def _admit(self, index: int, kind: Kind) -> None:
+        self._holdings.admit(self._holdings.final_name(index, kind.extension))
+
+    def _land(self, index: int, url: str, part: PartFile, kind: Kind) -> None:
+        final = self._holdings.final_name(index, kind.extension)
+        landed = Landed(index, final, part.sha256, part.size, url)
+        part.flush()
+        self._holdings.claim(landed)
+        part.place(final)
+        self._holdings.land(landed, self._about())
+
+    def _sweep(self) -> None:
+        """Remove what a killed or rejected try left, now that the clips are home."""
+        hidden = [self._holdings.part_name(index) for index in range(len(self._links))]
+        for name in filter(self._folder.is_file, [*hidden, self._rejected_name]):
+            self._folder.remove(name)
+
+    @property
+    def _rejected_name(self) -> str:
+        return f"{self._order.take_id}.rejected"
+
+    def _about(self) -> dict[str, JsonValue]:
+        order, inputs = self._order, json.loads(self._order.body)
+        about: dict[str, JsonValue] = {
+            "model": order.model,
+            "inputs": inputs,
+            "seed": inputs.get("seed") if isinstance(inputs, dict) else None,
+            "fingerprint": order.fingerprint,
+            "cost": order.cost,
+            "submitted_at": _iso(order.submitted_at),
+            "finished_at": _iso(order.finished_at),
+            "fetched_at": _iso(self._now()),
+        }
+        if len(order.outputs) > MOST_OUTPUTS:
+            about["outputs_left_out"] = len(order.outputs) - MOST_OUTPUTS
+        return {key: value for key, value in about.items() if value not in (None, "")}
+
+
+def _iso(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def disk_answer(error: OSError, take_id: str) -> FetchTrouble:
+    """Return trouble with files that concerns this clip alone.
+
+    Raises:
+        DiskFailed: it concerns every clip.
+    """
+    what = f"cannot write the clip of take {take_id}: {error.strerror or error}"
+    if error.errno in _BAD_DISK:
+        raise DiskFailed(what, advice="free or repair the disk, then run the same command again") from error
+    return FetchTrouble(what, permanent=error.errno not in _SHORT_OF)

@@ -1,0 +1,101 @@
+"""Which hosts are out on the public internet, which are this machine, and which only pretend to be one or the other.
+
+In: a host as it stands in a URL, or an address that was really reached. Out: yes or no. Nothing is looked up: a name
+that leads to a private address is noticed only once a connection shows its peer. It knows no URL and no request.
+
+Source: OWASP, Server-Side Request Forgery Prevention; inet_aton(3) for the old notations of an address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from typing import TypeAlias
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_LABEL = re.compile(r"(?!-)[\w-]{1,63}(?<!-)")
+_LONGEST_NAME = 253
+_HOUSE_NAMES = ("localhost", "localdomain", "local", "internal", "intranet", "lan", "home.arpa", "onion")
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+_PROTOCOLS = ipaddress.IPv4Network("192.0.0.0/24")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether `host` is the name localhost or a loopback address in its plain notation."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def is_public_host(host: str) -> bool:
+    """Return whether `host` is a public address in any notation, or a name that could be looked up by anybody."""
+    plain = plain_host(host)
+    address = address_of(plain)
+    if address is not None:
+        return is_public_address(address)
+    labels = plain.split(".")
+    return (
+        len(labels) > 1
+        and len(plain) <= _LONGEST_NAME
+        and all(_LABEL.fullmatch(label) for label in labels)
+        # No public top-level name begins with a digit; 127.1x is neither a name nor an address.
+        and not labels[-1][0].isdigit()
+        and not any(plain == name or plain.endswith(f".{name}") for name in _HOUSE_NAMES)
+    )
+
+
+def is_public_address(address: Address) -> bool:
+    """Return whether `address` is one unicast host on the public internet; wrapped IPv4 is unwrapped first."""
+    if isinstance(address, ipaddress.IPv4Address):
+        odd = address.is_multicast or address.is_reserved or address in _PROTOCOLS
+        return address.is_global and not odd
+    inner = _inner(address)
+    if inner is not None:
+        return is_public_address(inner)
+    return address in _UNICAST and address.is_global
+
+
+def plain_host(host: str) -> str:
+    """Return the host as a resolver would read it: full-width digits and dots are digits and dots."""
+    return unicodedata.normalize("NFKC", host).replace("。", ".").strip("[]").lower().rstrip(".")
+
+
+def address_of(host: str) -> Address | None:
+    """Return the address that `host` is in any notation a resolver takes, or None for a name."""
+    try:
+        return ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return _old_ipv4(host)
+
+
+def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    # ::/96 is the oldest way to wrap an address, given up but still understood.
+    if address in _NAT64 or 1 < int(address) < 2**32:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour
+
+
+def _old_ipv4(host: str) -> ipaddress.IPv4Address | None:
+    """Read what inet_aton takes: one to four parts, each decimal, octal or hex, the last filling the rest."""
+    parts = host.split(".")
+    if len(parts) > 4 or not all(re.fullmatch(r"0x[0-9a-f]*|[0-9]+", part) for part in parts):
+        return None
+    try:
+        numbers = [_old_number(part) for part in parts]
+        value = numbers[-1]
+        for index, number in enumerate(numbers[:-1]):
+            value += number << (24 - 8 * index)
+        return ipaddress.IPv4Address(value)
+    except ValueError:
+        # Digits only, but no address: nothing public has such a name.
+        return ipaddress.IPv4Address(0)
+
+
+def _old_number(part: str) -> int:
+    if part.startswith("0x"):
+        return int(part[2:] or "0", 16)
+    return int(part, 8 if part.startswith("0") else 10)

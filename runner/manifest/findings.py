@@ -1,0 +1,83 @@
+"""The notebook in which reading a manifest writes down everything it finds wrong, and goes on.
+
+In: places, subjects, messages. Out: problems in the order of the file, each said once.
+It knows neither YAML nor CSV.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from itertools import islice
+
+from runner.errors import Position, Problem, Severity
+
+_SHOWN = 80
+_COMPARED = 500
+_HELPED = 100
+_MOST = 10_000
+
+
+class Stop(Exception):
+    """Reading cannot go on; what stands in its way is already among the findings."""
+
+
+class Findings:
+    """Problems of one file, collected.
+
+    Raises:
+        Stop: from `error` and `warn`, when there are more than anybody could want to see.
+    """
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self._problems: dict[tuple[Position, str], Problem] = {}
+
+    def at(self, line: int | None = None, column: int | None = None) -> Position:
+        """Return a place in the file; lines and columns count from 1."""
+        return Position(self.file, line, column)
+
+    def error(
+        self,
+        at: Position,
+        subject: str,
+        message: str,
+        *,
+        allowed: Iterable[str] = (),
+        nearest: str | None = None,
+    ) -> None:
+        """Write down something that stops the run."""
+        # One mistake in `defaults` or behind an alias meets every shot: its place and words are said once.
+        self._add(Problem(at, subject, message, tuple(allowed), nearest))
+
+    def warn(self, at: Position, subject: str, message: str) -> None:
+        """Write down something that is only said."""
+        self._add(Problem(at, subject, message, severity=Severity.WARNING))
+
+    def nearest(self, name: str, known: Iterable[str]) -> str | None:
+        """Return the known name that was probably meant, if one is close."""
+        # Only the first problems are ever shown; past them the comparison would be the slowest part of all.
+        if len(self._problems) > _HELPED or len(name) > _SHOWN:
+            return None
+        # Case is the commonest mistake of all, and similarity alone would miss PROMPTTEXT.
+        by_fold = {candidate.casefold(): candidate for candidate in islice(known, _COMPARED)}
+        close = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
+        return by_fold[close[0]] if close else None
+
+    def _add(self, problem: Problem) -> None:
+        self._problems.setdefault((problem.at, problem.message), problem)
+        if len(self._problems) >= _MOST:
+            message = f"reading stopped here after {_MOST:,} problems"
+            self._problems[problem.at, message] = Problem(problem.at, "", message)
+            raise Stop
+
+    def in_order(self) -> tuple[Problem, ...]:
+        """Return all findings by line and column."""
+        return tuple(sorted(self._problems.values(), key=lambda p: (p.at.line or 0, p.at.column or 0)))
+
+
+def shown(text: str) -> str:
+    """Return what the user wrote in quotes: cut, on one line, nothing in it that could steer a terminal."""
+    cut = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
+    return f"'{safe}'"

@@ -1,0 +1,57 @@
+"""Names that become names of files and folders: shot ids, take ids, the manifest's name.
+
+In: text. Out: the reason why it cannot be one, or nothing. The rule is the same on every system, because
+run folders get copied to systems that fold case and reserve names (Microsoft, "Naming Files, Paths, and
+Namespaces"). It touches no file.
+"""
+
+from __future__ import annotations
+
+import re
+
+ID_RULE = "letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 80"
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+# Reserved with any suffix too: nul.mp4 is the null device.
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+_UNSAFE_IN_TAKE = frozenset('/\\:*?"<>| ')
+# File systems allow 255 bytes; suffixes such as .mp4.part and .json need their share.
+_TAKE_BYTES = 200
+_MANGLED = re.compile(r"\d+(?:\.\d+)?E\+?\d+|\d{1,2}-[A-Z][a-z]{2}(?:-\d{2,4})?|[A-Z][a-z]{2}-\d{2}")
+
+
+def why_no_id(text: str) -> str | None:
+    """Return why `text` cannot be a shot's id or a manifest's name, or None if it can."""
+    if not text:
+        return "is empty"
+    if not _ID.fullmatch(text):
+        return f"is not an id: {ID_RULE}"
+    if text.endswith("."):
+        return "ends with a dot, which some systems drop from file names"
+    if _RESERVED.fullmatch(text):
+        return "is a reserved file name on Windows"
+    return None
+
+
+def why_no_take(take: str, *, shot: str) -> str | None:
+    """Return why `take` cannot be the id of a take of `shot`, or None if it can."""
+    if take != shot and not take.startswith(f"{shot}@"):
+        return f"is not a take of {shot}: it is its id, or begins with '{shot}@'"
+    if not take.isprintable() or _UNSAFE_IN_TAKE.intersection(take) or take.endswith((".", "@")):
+        return "holds characters that a file name cannot have"
+    if len(take.encode()) > _TAKE_BYTES:
+        return f"is longer than {_TAKE_BYTES} bytes"
+    return None
+
+
+def looks_mangled(text: str) -> bool:
+    """Return whether a spreadsheet seems to have turned an id into a number or a date (1.23E+12, 12-Mar)."""
+    return _MANGLED.fullmatch(text) is not None or (bool(text) and set(text) == {"#"})
+
+
+def folder_name(stem: str) -> str:
+    """Return a name that follows the id rule, as close to a file's stem as can be."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("._-")[:80].rstrip(".-")
+    if not name:
+        return "manifest"
+    return f"board-{name}"[:80].rstrip(".-") if _RESERVED.fullmatch(name) else name

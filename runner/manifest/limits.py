@@ -1,0 +1,70 @@
+"""How large a manifest may be, and the running count that is held against it.
+
+In: amounts, as reading and expansion come upon them. Out: nothing, or a finding and `Stop`.
+A file of a few lines can ask for millions of takes, so counts are checked before anything is built.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runner.errors import Position
+from runner.manifest.findings import Findings, Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The sizes a manifest may not pass; `text_bytes` is UTF-8 bytes of one value, such as a prompt."""
+
+    file_bytes: int = 16 * 2**20
+    takes: int = 100_000
+    text_bytes: int = 100_000
+    depth: int = 64
+    nodes: int = 1_000_000
+    aliased_nodes: int = 100_000
+    variables: int = 1_000
+    columns: int = 1_000
+    tags: int = 100
+    expanded_values: int = 2_000_000
+    expanded_characters: int = 64 * 2**20
+
+    def too_long(self, text: str) -> bool:
+        """Return whether one value is larger than `text_bytes`."""
+        # Four bytes a character is the most UTF-8 needs: nearly every value is cleared without encoding it.
+        return len(text) * 4 > self.text_bytes and len(text.encode("utf-8", "replace")) > self.text_bytes
+
+
+class Budget:
+    """What an expansion has used so far of its limits.
+
+    Raises:
+        Stop: from every method, when a limit is passed and the problem has been told.
+    """
+
+    def __init__(self, limits: Limits, findings: Findings) -> None:
+        self.limits = limits
+        self._findings = findings
+        self._takes = 0
+        self._values = 0
+        self._characters = 0
+
+    def spend_takes(self, count: int, *, values: int, at: Position, subject: str) -> None:
+        """Count `count` takes of `values` input values each, before they are built."""
+        self._takes += count
+        self._values += count * values
+        if self._takes > self.limits.takes:
+            self._refuse(at, subject, f"more than {self.limits.takes:,} takes; split the manifest")
+        if self._values > self.limits.expanded_values:
+            most = self.limits.expanded_values
+            self._refuse(at, subject, f"more than {most:,} input values in all takes; split the manifest")
+
+    def spend_characters(self, count: int, *, at: Position, subject: str) -> None:
+        """Count `count` characters that a template is about to write."""
+        self._characters += count
+        if self._characters > self.limits.expanded_characters:
+            most = self.limits.expanded_characters
+            self._refuse(at, subject, f"templates write more than {most:,} characters; split the manifest")
+
+    def _refuse(self, at: Position, subject: str, message: str) -> None:
+        self._findings.error(at, subject, message)
+        raise Stop

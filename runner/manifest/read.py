@@ -1,0 +1,131 @@
+"""The one thin reader of manifest files, and the pure function behind it.
+
+In: a path, or bytes and a file's name. Out: a `Reading` with the manifest as far as it could be read and every
+structural problem at once. Values stay text: what they must be is the model schema's to say. Nothing in a
+manifest is executed, and no other file is opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.errors import FileMissing, Problem, Severity, UsageError
+from runner.manifest.encoding import decode
+from runner.manifest.expand import expand
+from runner.manifest.findings import Findings, Stop
+from runner.manifest.ids import folder_name
+from runner.manifest.limits import Limits
+from runner.manifest.source import Source
+from runner.shots import Manifest, Shot
+
+_YAML = frozenset({".yaml", ".yml"})
+_CSV = frozenset({".csv", ".tsv"})
+_CSV_HEADER = re.compile(r'(?!#)(?:"?sep=.|(?:[^:\r\n]*[,;\t])?[ "]*(?:id|model)[ "]*[,;\t])', re.IGNORECASE)
+_LIMITS = Limits()
+_ADVICE = "give the path of a .yaml or .csv file"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A manifest and what was found in it, in the order of the file; warnings are among the problems."""
+
+    manifest: Manifest
+    problems: tuple[Problem, ...]
+
+
+def read_manifest(path: Path) -> Reading:
+    """Read a manifest file; never waits on a pipe or device.
+
+    Raises:
+        FileMissing: there is no such file, it cannot be read, or it is not a regular file.
+        UsageError: `-` was given for standard input.
+    """
+    if str(path) == "-":
+        raise UsageError(
+            "a manifest cannot be read from standard input yet", advice="give the path of a file"
+        )
+    return parse_manifest(_bytes_of(path), file=str(path), name=path.stem)
+
+
+def parse_manifest(text_or_bytes: bytes, *, file: str, name: str, limits: Limits = _LIMITS) -> Reading:
+    """Read a manifest from the bytes of a file; what is wrong with them is returned, never raised.
+
+    `file` names it in problems and tells YAML from CSV by its suffix, else its content does; `name` is the
+    manifest's name where it gives none itself.
+    """
+    findings = Findings(file)
+    # Whatever stops the reading, the caller gets a manifest: what is known of it, and every problem found so far.
+    text, source, shots = "", Source(()), tuple[Shot, ...]()
+    with suppress(Stop):
+        text = _text_of(text_or_bytes, findings, limits)
+        source = _source_of(text, file, findings, limits)
+        shots = expand(source, findings, limits)
+    problems = findings.in_order()
+    manifest = Manifest(
+        name=source.name or folder_name(name),
+        file=file,
+        text=text,
+        sha256=hashlib.sha256(text_or_bytes).hexdigest(),
+        shots=shots,
+        columns=source.columns,
+        warnings=tuple(problem for problem in problems if problem.severity is Severity.WARNING),
+    )
+    return Reading(manifest, problems)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        # Without O_NONBLOCK the open itself would wait for the other end of a pipe.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a usable path"
+        raise FileMissing(
+            f"{path}: the manifest cannot be opened: {reason.lower()}",
+            advice=_ADVICE,
+        ) from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise FileMissing(f"{path}: not a regular file", advice=_ADVICE)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            # One byte past the limit is enough to know; a file that grows while it is read cannot fill memory.
+            return file.read(_LIMITS.file_bytes + 1)
+    except OSError as error:
+        raise FileMissing(f"{path}: the manifest cannot be read: {error.strerror}", advice=_ADVICE) from error
+    finally:
+        os.close(descriptor)
+
+
+def _text_of(data: bytes, findings: Findings, limits: Limits) -> str:
+    if len(data) > limits.file_bytes:
+        findings.error(findings.at(), "", f"larger than {limits.file_bytes // 2**20} MiB; split the manifest")
+        raise Stop
+    return decode(data, findings)
+
+
+def _source_of(text: str, file: str, findings: Findings, limits: Limits) -> Source:
+    # The two parsers are imported when they are needed: starting the program stays quick.
+    if _is_csv(text, file):
+        from runner.manifest.csv_rows import KNOWN_COLUMNS, rows_of
+        from runner.manifest.csv_text import parse_csv
+
+        table = parse_csv(text, findings, limits, known=KNOWN_COLUMNS)
+        return Source(()) if table is None else rows_of(table, findings, limits)
+
+    from runner.manifest.yaml_rows import source_of
+    from runner.manifest.yaml_text import parse_yaml
+
+    top = parse_yaml(text, findings, limits)
+    return Source(()) if top is None else source_of(top, findings, limits)
+
+
+def _is_csv(text: str, file: str) -> bool:
+    suffix = Path(file).suffix.lower()
+    if suffix in _YAML or suffix in _CSV:
+        return suffix in _CSV
+    return _CSV_HEADER.match(text.lstrip()) is not None

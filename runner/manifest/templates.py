@@ -1,0 +1,103 @@
+"""Plain substitution: `{{ name }}` becomes the text of that name, and nothing is ever executed.
+
+In: nodes and the names a shot knows (variables, `id`, sweep axes). Out: nodes with the names replaced.
+Rules: a value that is nothing but one reference takes the named value as it was written, so `"{{ n }}"` can
+be a number; what is put in is not looked through again; `{{{{` writes a literal `{{`; any other `{{` is a problem.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from runner.manifest.findings import Findings, shown
+from runner.manifest.limits import Budget
+from runner.shots import Fields, Items, Node, Text
+
+_OPENING = "{{"
+_NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
+_REFERENCE = re.compile(rf"\{{\{{\{{\{{|\{{\{{\s*({_NAME})\s*\}}\}}|\{{\{{")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,79}")
+
+
+def is_variable_name(name: str) -> bool:
+    """Return whether `name` can be given under `vars`."""
+    return _VARIABLE.fullmatch(name) is not None
+
+
+def has_template(text: str) -> bool:
+    """Return whether rendering could change `text`."""
+    return _OPENING in text
+
+
+class Templates:
+    """Renders nodes; what is wrong in them goes to the findings, and their text stays as it was."""
+
+    def __init__(self, findings: Findings, budget: Budget) -> None:
+        self._findings = findings
+        self._budget = budget
+
+    def render(self, node: Node, names: Mapping[str, Text], subject: str) -> Node:
+        """Return `node` with every reference replaced, at any depth; nodes without any are returned as they are."""
+        if isinstance(node, Text):
+            return self.render_text(node, names, subject)
+        if isinstance(node, Items):
+            items = (self.render(item, names, f"{subject}[{i}]") for i, item in enumerate(node))
+            return Items(tuple(items), node.at)
+        fields = {key: self.render(value, names, f"{subject}.{key}") for key, value in node.items.items()}
+        return Fields(fields, node.at, node.keys_at)
+
+    def render_text(self, node: Text, names: Mapping[str, Text], subject: str) -> Text:
+        """Return one scalar with every reference replaced.
+
+        Raises:
+            Stop: templates have written more than a manifest may.
+        """
+        if not has_template(node.text):
+            return node
+        # A mixture is text, but a lone reference must be able to stand for a number: `duration: "{{ d }}"`.
+        alone = _REFERENCE.fullmatch(node.text)
+        if alone and alone[1] in names:
+            value = names[alone[1]]
+            return Text(value.text, node.at, value.quoted)
+        pieces = self._pieces(node, names, subject)
+        # Measured before joining: a long variable named a thousand times would be built only to be refused.
+        length = sum(map(len, pieces))
+        limit = self._budget.limits.text_bytes
+        if length > limit:
+            self._findings.error(node.at, subject, f"larger than {limit:,} bytes after its templates")
+            return node
+        self._budget.spend_characters(length, at=node.at, subject=subject)
+        return self._measured(Text("".join(pieces), node.at, node.quoted), subject)
+
+    def _pieces(self, node: Text, names: Mapping[str, Text], subject: str) -> list[str]:
+        pieces: list[str] = []
+        end = 0
+        for found in _REFERENCE.finditer(node.text):
+            pieces += (node.text[end : found.start()], self._value(found, node, names, subject))
+            end = found.end()
+        pieces.append(node.text[end:])
+        return pieces
+
+    def _value(self, found: re.Match[str], node: Text, names: Mapping[str, Text], subject: str) -> str:
+        name = found[1]
+        if name in names:
+            return names[name].text
+        if found[0] == _OPENING * 2:
+            return _OPENING
+        if name is None:
+            after = node.text[found.start() : found.start() + 30]
+            message = f"{shown(after)} opens a template and is none; write {{{{{{{{ for a literal {{{{"
+            self._findings.error(node.at, subject, message)
+        else:
+            nearest = self._findings.nearest(name, names)
+            allowed = () if nearest else sorted(filter(is_variable_name, names))[:20]
+            message = f"{{{{ {name} }}}} names nothing this shot knows"
+            self._findings.error(node.at, subject, message, allowed=allowed, nearest=nearest)
+        return found[0]
+
+    def _measured(self, text: Text, subject: str) -> Text:
+        if self._budget.limits.too_long(text.text):
+            most = self._budget.limits.text_bytes
+            self._findings.error(text.at, subject, f"larger than {most:,} bytes after its templates")
+        return text

@@ -1,0 +1,155 @@
+"""What `shotrunner status` and `shotrunner show TAKE` print, as plain lines.
+
+In: records and counts as the state file's reader gives them. Out: lines of safe text, without colour. It knows no
+terminal, no clock and no state file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from runner import wording
+from runner.shots import JsonValue
+from runner.states import DeliveryState, TakeState
+from runner.store.records import AttemptRecord, EventRecord, RunHeader, TakeRecord
+
+HELD_SHOWN = 20
+_INDENT = "  "
+_DETAIL_LIMIT = 200
+# The result's text is shown by the fields made of it; as one line it would bury the others.
+_LONG_DETAILS = frozenset({"result", "fingerprint", "epoch"})
+
+
+def status_lines(
+    header: RunHeader,
+    counts: Mapping[TakeState, int],
+    deliveries: Mapping[DeliveryState, int],
+    *,
+    held: Sequence[TakeRecord],
+) -> list[str]:
+    """Return where the run stands: its name, how many takes stand where, and every held take with what to do.
+
+    `counts` is over all takes, `deliveries` over the succeeded ones, `held` the takes that wait for a person.
+    """
+    total = sum(counts.values())
+    lines = [
+        _title(header),
+        f"{wording.counted(total, 'take')}: {wording.tally(_standings(counts, deliveries))}",
+    ]
+    if not total:
+        lines[1] = "no takes yet"
+    if held:
+        lines += ["", *_held_lines(held)]
+    return lines
+
+
+def _title(header: RunHeader) -> str:
+    name = wording.visible(header.name)
+    return f"{name} (simulated, nothing is paid)" if header.simulated else name
+
+
+def _standings(counts: Mapping[TakeState, int], deliveries: Mapping[DeliveryState, int]) -> Counter[str]:
+    words = Counter(
+        {state.value: count for state, count in counts.items() if state is not TakeState.SUCCEEDED}
+    )
+    told = {kind: deliveries.get(kind, 0) for kind in DeliveryState if kind is not DeliveryState.NONE}
+    for kind, count in told.items():
+        words[wording.standing(TakeState.SUCCEEDED, kind)] += count
+    # What is left has rendered and was never fetched, whatever the reader counts as `none`.
+    words["succeeded"] = max(counts.get(TakeState.SUCCEEDED, 0) - sum(told.values()), 0)
+    return words
+
+
+def _held_lines(held: Sequence[TakeRecord]) -> list[str]:
+    lines = [f"{wording.counted(len(held), 'take')} held: the answer to the submission was lost."]
+    for take in held[:HELD_SHOWN]:
+        since = f", sent {wording.when(take.submitted_at)}" if take.submitted_at is not None else ""
+        reason = f": {wording.visible(take.reason, wording.REASON_LIMIT)}" if take.reason else ""
+        lines.append(
+            f"{_INDENT}{wording.visible(take.take_id)} ({wording.visible(take.model)}{since}){reason}"
+        )
+    if len(held) > HELD_SHOWN:
+        lines.append(f"{_INDENT}and {len(held) - HELD_SHOWN:,} more")
+    lines.append(f"For each: {wording.HELD_ADVICE}.")
+    return lines
+
+
+def take_lines(
+    record: TakeRecord, attempts: Sequence[AttemptRecord], events: Sequence[EventRecord]
+) -> list[str]:
+    """Return everything worth knowing about one take: result, inputs as sent, attempts and history."""
+    lines = [_headline(record)]
+    if record.state is TakeState.HELD:
+        lines.append(f"{_INDENT}{wording.HELD_ADVICE}")
+    lines += _table(_facts(record))
+    body: dict[str, JsonValue] = json.loads(record.body)
+    lines += ["", "inputs as sent", *_table((name, wording.value(given)) for name, given in body.items())]
+    if attempts:
+        lines += ["", "attempts"]
+        for attempt in attempts:
+            lines += _attempt_lines(attempt)
+    if events:
+        lines += ["", "history", *(_event_line(event) for event in events)]
+    return lines
+
+
+def _headline(record: TakeRecord) -> str:
+    line = f"{wording.visible(record.take_id)}  {wording.standing(record.state, record.delivery)}"
+    reason = wording.trouble(record.failure, record.reason)
+    return f"{line}  {reason}" if reason else line
+
+
+def _facts(record: TakeRecord) -> list[tuple[str, str]]:
+    size = f", {wording.size(record.bytes)}" if record.bytes is not None else ""
+    took = f" ({wording.duration(record.seconds)})" if record.seconds is not None else ""
+    said = [
+        ("shot", record.shot_id),
+        ("model", record.model),
+        ("sweep", ", ".join(wording.sweep(record.point))),
+        ("seed", "" if record.seed is None else str(record.seed)),
+        ("tags", ", ".join(record.tags)),
+        ("notes", record.notes),
+        ("request", record.request_id or ""),
+        ("submitted", "" if record.submitted_at is None else wording.when(record.submitted_at)),
+        ("finished", "" if record.finished_at is None else wording.when(record.finished_at) + took),
+        ("cost", wording.money(record.cost) if record.request_id or record.cost is not None else ""),
+        ("clip", f"{record.file}{size}" if record.file else ""),
+        ("sha256", record.sha256 or ""),
+        ("cancel", record.cancel_requested or ""),
+        ("fingerprint", record.fingerprint),
+        ("manifest", "" if record.position is not None else "no longer holds this take"),
+    ]
+    links = [("output", url) for url in record.outputs]
+    return [(name, wording.visible(text, 8192)) for name, text in [*said, *links] if text]
+
+
+def _table(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    rows = [(wording.visible(name, 60), text) for name, text in pairs]
+    width = max((len(name) for name, _ in rows), default=0)
+    return [f"{_INDENT}{name:<{width}}  {text}" for name, text in rows]
+
+
+def _attempt_lines(attempt: AttemptRecord) -> list[str]:
+    outcome = attempt.outcome or "open: its outcome is not known"
+    request = f"  req {wording.visible(attempt.request_id)}" if attempt.request_id else ""
+    line = (
+        f"{_INDENT}{attempt.number}  {wording.when(attempt.started_at)}  {wording.visible(outcome)}{request}"
+    )
+    return [line, *(f"{_INDENT}   {text}" for text in _details(attempt.evidence))]
+
+
+def _event_line(event: EventRecord) -> str:
+    moved = f"  {event.before} → {event.after}" if event.before != event.after else ""
+    said = "  ".join(_details(event.details))
+    line = f"{_INDENT}{wording.when(event.at)}  {wording.visible(event.fact)}{wording.visible(moved)}"
+    return f"{line}  {said}" if said else line
+
+
+def _details(found: Mapping[str, JsonValue]) -> list[str]:
+    return [
+        f"{wording.visible(name, 60)}: {wording.value(given, _DETAIL_LIMIT)}"
+        for name, given in found.items()
+        if name not in _LONG_DETAILS and given not in (None, "", [])
+    ]

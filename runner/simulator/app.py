@@ -1,0 +1,276 @@
+"""The API's routes: checks a request, asks the ledger and the dispatcher, lets a rule spoil the answer.
+
+In: requests. Out: answers, charges in the ledger, and clips ordered ahead of their time. Everything it needs is handed
+to it. It runs on one event loop and never waits for anything slower than an `fsync`, but for clips being fetched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route as Path_
+
+from runner.shots import JsonValue
+from runner.simulator import catalogue, records, refusals
+from runner.simulator.faults import Fault, Mischief, Route, Rule
+from runner.simulator.jobs import Dispatcher, Fate, Job, Phase
+from runner.simulator.ledger import Ledger
+from runner.simulator.looks import Cue, Stage, balance_record, refused, spoiled
+from runner.simulator.previews import Previews
+from runner.simulator.refusals import Refusal
+from runner.simulator.scenes import clip_seconds, scene_of
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_FATES: Mapping[Fault, Fate] = {Fault(fate): fate for fate in Fate if fate is not Fate.SUCCEEDS}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """All parts of one simulator, put together."""
+
+    stage: Stage
+    models: catalogue.KnownModels
+    ledger: Ledger
+    dispatcher: Dispatcher
+    mischief: Mischief
+    previews: Previews
+
+
+def application(house: House) -> Starlette:
+    """Return the ASGI application for a house."""
+    front = _Front(house)
+    routes = [
+        Path_("/v1/models", front.list_models),
+        Path_("/v1/models/{model_id:path}", front.one_model),
+        Path_("/v1/models/{model_id:path}", front.submit, methods=["POST"]),
+        Path_("/v1/requests/{request_id}/status", front.status),
+        Path_("/v1/requests/{request_id}/result", front.result),
+        Path_("/v1/requests/{request_id}/cancel", front.cancel, methods=["POST"]),
+        Path_("/prod/v2/balance", front.balance),
+        Path_("/files/{name}", front.file),
+        Path_("/__ledger", front.show_ledger),
+        Path_("/__health", front.health),
+    ]
+    return Starlette(routes=routes, exception_handlers={Refusal: _on_refusal, Exception: _on_bug})
+
+
+async def _on_refusal(_: Request, error: Exception) -> Response:
+    if not isinstance(error, Refusal):
+        raise error
+    return refused(error)
+
+
+async def _on_bug(request: Request, error: Exception) -> Response:
+    _log.error("the simulator failed on %s %s", request.method, request.url.path, exc_info=error)
+    return JSONResponse({"error_message": f"a bug of the simulator: {error!r}"}, 500)
+
+
+class _Front:
+    """The endpoints."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._stage = house.stage
+        self._settings = house.stage.settings
+        self._ledger = house.ledger
+
+    async def submit(self, request: Request) -> Response:
+        self._ledger.note_hit(Route.SUBMIT)
+        owner = self._owner(request)
+        name = request.path_params["model_id"]
+        model = self._known(name)
+        raw = await request.body()
+        body = self._checked(raw, model)
+        if self._balance() <= 0:
+            raise refusals.no_balance(self._settings)
+        key = hashlib.sha256(raw).hexdigest()
+        rule = self._house.mischief.strike(Route.SUBMIT, model=name, key=key)
+        if rule is not None and not rule.accepted:
+            return await self._spoiled(_unaccepted(rule), rule, request)
+        job = self._house.dispatcher.decide(
+            name,
+            raw,
+            owner=owner,
+            price=catalogue.price_of(name, model).of(body),
+            seconds=clip_seconds(body),
+            fate=_FATES.get(rule.fault) if rule else None,
+        )
+        self._ledger.charge(job)
+        if job.fate in {Fate.SUCCEEDS, Fate.NEVER_ENDS}:
+            self._house.previews.order(scene_of(name, body))
+        return await self._spoiled(JSONResponse(records.accepted(job, self._stage.origin)), rule, request)
+
+    async def status(self, request: Request) -> Response:
+        job, rule = self._look(Route.STATUS, request)
+        now = self._stage.clock()
+        ahead = self._house.dispatcher.ahead_of(job, now)
+        record = records.status(
+            job, now=now, ahead=ahead, origin=self._stage.origin, settings=self._settings, rule=rule
+        )
+        return await self._spoiled(JSONResponse(record), rule, request)
+
+    async def result(self, request: Request) -> Response:
+        job, rule = self._look(Route.RESULT, request)
+        return await self._spoiled(self._result_of(job, request, rule), rule, request)
+
+    def _result_of(self, job: Job, request: Request, rule: Rule | None) -> Response:
+        now = self._stage.clock()
+        if records.is_early(job, now=now, rule=rule):
+            if self._settings.early_result == "error":
+                return refused(refusals.not_ready())
+            return JSONResponse(records.early_result(job, now=now))
+        with_cost = request.query_params.get("include_cost") == "true"
+        return JSONResponse(
+            records.result(
+                job, now=now, origin=self._stage.origin, with_cost=with_cost, settings=self._settings
+            )
+        )
+
+    async def cancel(self, request: Request) -> Response:
+        job, rule = self._look(Route.CANCEL, request)
+        now = self._stage.clock()
+        waiting = job.phase(now) is Phase.QUEUED
+        if waiting:
+            self._house.dispatcher.withdraw(job)
+            job = self._ledger.cancel(job.request_id, at=now)
+        answer = JSONResponse(records.cancel(job, now=now, done=waiting), 202)
+        return await self._spoiled(answer, rule, request)
+
+    async def list_models(self, request: Request) -> Response:
+        rule = self._free_look(Route.CATALOGUE, request)
+        page = catalogue.page(self._house.models, _query(request.query_params))
+        return await self._spoiled(JSONResponse(page), rule, request)
+
+    async def one_model(self, request: Request) -> Response:
+        name = request.path_params["model_id"]
+        rule = self._free_look(Route.CATALOGUE, request, model=name)
+        entry = catalogue.entry(name, self._known(name))
+        return await self._spoiled(JSONResponse(entry), rule, request)
+
+    async def balance(self, request: Request) -> Response:
+        rule = self._free_look(Route.BALANCE, request)
+        return await self._spoiled(JSONResponse(balance_record(self._balance())), rule, request)
+
+    async def file(self, request: Request) -> Response:
+        self._ledger.note_hit(Route.FILE)
+        if "authorization" in request.headers:
+            self._ledger.note_token_leak()
+        job = self._ledger.find_file(request.path_params["name"])
+        now = self._stage.clock()
+        if job is None or job.phase(now) is not Phase.ENDED or self._expired(job, self._settings.file_ttl_s):
+            return Response("no such file", 404, media_type="text/plain")
+        scene = scene_of(job.model, json.loads(job.body))
+        clip = await asyncio.shield(asyncio.wrap_future(self._house.previews.order(scene)))
+        rule = self._house.mischief.strike(Route.FILE, model=job.model, key=job.file)
+        if rule is None:
+            return FileResponse(clip, media_type="video/mp4", headers={"etag": f'"{scene.key}"'})
+        return await self._spoiled(Response(clip.read_bytes(), media_type="video/mp4"), rule, request)
+
+    async def show_ledger(self, _: Request) -> Response:
+        now, ledger = self._stage.clock(), self._ledger
+        return JSONResponse(
+            {
+                "charges": [records.charge(job, now=now) for job in ledger.charges()],
+                "submits": ledger.submits,
+                "distinct": ledger.distinct,
+                "doubled": len(ledger.doubled()),
+                "peak_outstanding": ledger.peak_outstanding,
+                "token_leaks": ledger.token_leaks,
+                "spent_usd": ledger.spent / 1_000_000,
+                "hits": dict(ledger.hits),
+            }
+        )
+
+    async def health(self, _: Request) -> Response:
+        return JSONResponse({"ok": True, "simulated": True, "previews": self._house.previews.real})
+
+    async def _spoiled(self, right: Response, rule: Rule | None, request: Request) -> Response:
+        return right if rule is None else await spoiled(Cue(right, rule, request, self._stage))
+
+    def _owner(self, request: Request) -> str:
+        """Return a name for the account behind the token, which is not the token."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token or self._settings.token not in {None, token}:
+            raise refusals.bad_token(self._settings)
+        return hashlib.sha256(token.encode("latin-1")).hexdigest()[:16]
+
+    def _known(self, name: str) -> catalogue.KnownModel:
+        model = self._house.models.find(name)
+        if model is None:
+            raise refusals.unknown_model(self._settings, name)
+        return model
+
+    def _checked(self, raw: bytes, model: catalogue.KnownModel) -> dict[str, JsonValue]:
+        try:
+            body = json.loads(raw, parse_constant=_no_constant)
+        except (ValueError, RecursionError):
+            raise refusals.not_json(self._settings) from None
+        if not isinstance(body, dict):
+            raise refusals.not_json(self._settings)
+        if faults := model.body_faults(body):
+            raise refusals.bad_inputs(self._settings, faults)
+        return body
+
+    def _look(self, route: Route, request: Request) -> tuple[Job, Rule | None]:
+        """Return the job a request is about, and the rule that strikes it."""
+        self._ledger.note_hit(route)
+        owner = self._owner(request)
+        request_id = request.path_params["request_id"]
+        if not _ID.fullmatch(request_id):
+            raise refusals.malformed_id()
+        job = self._ledger.find(request_id)
+        if job is None or self._expired(job, self._settings.id_ttl_s):
+            raise refusals.unknown_id()
+        if job.owner != owner:
+            raise refusals.not_yours()
+        return job, self._house.mischief.strike(route, model=job.model, key=request_id)
+
+    def _free_look(self, route: Route, request: Request, *, model: str = "") -> Rule | None:
+        self._ledger.note_hit(route)
+        self._owner(request)
+        return self._house.mischief.strike(route, model=model)
+
+    def _expired(self, job: Job, ttl: float | None) -> bool:
+        return ttl is not None and job.over_at is not None and self._stage.clock() > job.over_at + ttl
+
+    def _balance(self) -> int:
+        return round(self._settings.balance_usd * 1_000_000) - self._ledger.spent
+
+
+def _unaccepted(rule: Rule) -> Response:
+    """Return what stands in for the right answer to a submit that is not accepted: it never has an id.
+
+    It looks like an acceptance where only a spoiled part of it is seen, and like an outage where all of it is.
+    """
+    seen_whole = rule.fault in {Fault.DELAY, Fault.DRIP, Fault.WRONG_LENGTH}
+    return JSONResponse(refusals.unavailable().record(), 503 if seen_whole else 200)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _query(asked: Mapping[str, Any]) -> catalogue.Query:
+    def count(name: str, otherwise: int) -> int:
+        text = str(asked.get(name, ""))
+        return min(int(text), 10_000) if text.isascii() and text.isdigit() else otherwise
+
+    return catalogue.Query(
+        search=asked.get("search", ""),
+        category=asked.get("category", ""),
+        kind=asked.get("kind", ""),
+        with_schema=asked.get("include_schema") == "true",
+        limit=count("limit", catalogue.PAGE),
+        offset=count("offset", 0),
+    )

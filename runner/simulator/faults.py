@@ -1,0 +1,213 @@
+"""The ways the simulator can misbehave, which rule of a script strikes when, and nothing of how it is done.
+
+In: rules, and the hits on each route in the order they come. Out: the rule that strikes a hit, or none. The table
+`FAULTS` is the whole vocabulary: the script reader, the server and the documentation read it. A new fault
+is a line here and a few lines in `looks` (a way to answer) or `records` (a word or a fate). It knows no HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+
+from runner.simulator.chance import chance
+
+
+class Route(StrEnum):
+    """The kinds of request a rule can be about."""
+
+    SUBMIT = "submit"
+    STATUS = "status"
+    RESULT = "result"
+    CANCEL = "cancel"
+    FILE = "file"
+    CATALOGUE = "catalogue"
+    BALANCE = "balance"
+
+
+class Fault(StrEnum):
+    """Every misbehaviour by name."""
+
+    CLOSE = "close"
+    RESET = "reset"
+    CUT = "cut"
+    DELAY = "delay"
+    STATUS = "status"
+    EMPTY = "empty"
+    HTML = "html"
+    TRUNCATED = "truncated"
+    WRONG_LENGTH = "wrong-length"
+    DRIP = "drip"
+    REDIRECT = "redirect"
+    ERROR_CODE = "error-code"
+    THROTTLED = "throttled"
+    TOKEN_REVOKED = "token-revoked"  # noqa: S105 - the name of a fault, not a secret
+    BALANCE_GONE = "balance-gone"
+    NO_ID = "no-id"
+    NEVER_ENDS = "never-ends"
+    FAILS = "fails"
+    FAILS_OBJECT = "fails-object"
+    MODERATION = "moderation"
+    NO_OUTPUT = "no-output"
+    CANCELED = "canceled"
+    EARLY_COMPLETED = "early-completed"
+    BACK_TO_QUEUE = "back-to-queue"
+    UNKNOWN_WORD = "unknown-word"
+    LAGGING = "lagging"
+    TOO_LARGE = "too-large"
+
+
+@dataclass(frozen=True, slots=True)
+class FaultKind:
+    """What one fault does, where it can strike, and which settings of a rule mean something to it.
+
+    `accepted` says whether a submit that is struck is accepted, and charged, before the fault is seen; None where the
+    fault decides that by its nature and a rule may not say otherwise.
+    """
+
+    says: str
+    routes: frozenset[Route]
+    options: frozenset[str] = frozenset()
+    accepted: bool | None = True
+
+
+_ALL = frozenset(Route)
+_API = _ALL - {Route.FILE}
+_SUBMIT, _STATUS = frozenset({Route.SUBMIT}), frozenset({Route.STATUS})
+_RESULT, _FILE = frozenset({Route.RESULT}), frozenset({Route.FILE})
+
+
+def _kind(says: str, routes: frozenset[Route], *options: str, accepted: bool | None = True) -> FaultKind:
+    return FaultKind(says, routes, frozenset(options), accepted)
+
+
+def _fate(says: str) -> FaultKind:
+    return _kind(says, _SUBMIT, accepted=None)
+
+
+FAULTS: Mapping[Fault, FaultKind] = MappingProxyType(
+    {
+        Fault.CLOSE: _kind("the connection is closed without a byte of answer", _ALL),
+        Fault.RESET: _kind("the connection is reset without a byte of answer", _ALL),
+        Fault.CUT: _kind("headers and half of the body, then the connection is closed", _ALL),
+        Fault.DELAY: _kind("the right answer, `delay_s` seconds late", _ALL),
+        Fault.STATUS: _kind("an HTML error page with the status `code`", _ALL, "code"),
+        Fault.EMPTY: _kind("200 with an empty body", _ALL),
+        Fault.HTML: _kind("200 with a web page", _ALL),
+        Fault.TRUNCATED: _kind("200 with half of the body, honestly measured", _ALL),
+        Fault.WRONG_LENGTH: _kind("the whole body, announced as longer than it is", _ALL),
+        Fault.DRIP: _kind("the body in pieces of `bytes`, `pause_s` seconds apart", _ALL, "bytes", "pause_s"),
+        Fault.REDIRECT: _kind("302 to `location`, on another host", _ALL, "location", accepted=False),
+        Fault.ERROR_CODE: _kind("200 with a top-level `error_code`", _API, "error_code", accepted=False),
+        Fault.THROTTLED: _kind(
+            "429, with `retry_after` seconds in the form `seconds`, `date` or `none`",
+            _ALL,
+            "retry_after",
+            "retry_form",
+            accepted=False,
+        ),
+        Fault.TOKEN_REVOKED: _kind("the token is refused", _API, accepted=False),
+        Fault.BALANCE_GONE: _kind(
+            "no balance is left", frozenset({Route.SUBMIT, Route.BALANCE}), accepted=False
+        ),
+        Fault.NO_ID: _kind("200 without a request id", _SUBMIT),
+        Fault.NEVER_ENDS: _fate("the job is accepted, starts and never ends"),
+        Fault.FAILS: _fate("the job fails; its error is a string"),
+        Fault.FAILS_OBJECT: _fate("the job fails; its error is an object"),
+        Fault.MODERATION: _fate("the job fails in content moderation"),
+        Fault.NO_OUTPUT: _fate("the job succeeds with an empty output"),
+        Fault.CANCELED: _fate("the provider cancels the job, spelled with one l"),
+        Fault.EARLY_COMPLETED: _kind("`completed` while the job still runs", _STATUS),
+        Fault.BACK_TO_QUEUE: _kind("`in_queue` for a job that has started", _STATUS),
+        Fault.UNKNOWN_WORD: _kind("`word`, a status nobody knows", _STATUS, "word"),
+        Fault.LAGGING: _kind("`in_progress` for a job whose status is `completed`", _RESULT),
+        Fault.TOO_LARGE: _kind("a body of `bytes` bytes", _FILE, "bytes"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of a fault script: what strikes, where, and how often.
+
+    The first `after` hits pass, then `count` hits are struck (None: all), each with `probability`; `for_s` ends
+    the spell that many seconds after its first strike. With `per_job` each job is counted by itself (a
+    submit by its body). `model` is a glob. `accepted` matters to submits alone.
+    """
+
+    fault: Fault
+    routes: frozenset[Route]
+    after: int = 0
+    count: int | None = None
+    probability: float = 1.0
+    per_job: bool = False
+    for_s: float | None = None
+    model: str = "*"
+    accepted: bool = True
+    delay_s: float = 0.0
+    code: int = 502
+    error_code: int = 500001
+    retry_after: float = 1.0
+    retry_form: str = "seconds"
+    location: str = ""
+    bytes: int | None = None
+    pause_s: float = 0.2
+    word: str = "warming_up"
+
+    def concerns(self, route: Route, model: str) -> bool:
+        """Say whether a hit on `route` for `model` is counted by this rule at all."""
+        return route in self.routes and fnmatchcase(model, self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The rules of a fault script, in the order of the file; an empty script never misbehaves."""
+
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(slots=True)
+class _Tally:
+    hits: int = 0
+    struck: int = 0
+    since: float | None = None
+
+
+@dataclass(slots=True)
+class Mischief:
+    """Counts hits and says which rule strikes; the same hits under the same seed are struck the same way.
+
+    Meant for one thread. Every rule that concerns a hit counts it; the first in the script that strikes wins.
+    """
+
+    rules: Iterable[Rule]
+    seed: int
+    clock: Callable[[], float]
+    _tallies: dict[tuple[int, str], _Tally] = field(default_factory=dict)
+
+    def strike(self, route: Route, *, model: str = "", key: str = "") -> Rule | None:
+        """Return the rule that strikes this hit, or None; `key` names the job, body or file."""
+        winner = None
+        for number, rule in enumerate(self.rules):
+            if not rule.concerns(route, model):
+                continue
+            tally = self._tallies.setdefault((number, key if rule.per_job else ""), _Tally())
+            tally.hits += 1
+            if winner is None and self._strikes(rule, tally, number, key):
+                tally.struck += 1
+                winner = rule
+        return winner
+
+    def _strikes(self, rule: Rule, tally: _Tally, number: int, key: str) -> bool:
+        if tally.hits <= rule.after or (rule.count is not None and tally.struck >= rule.count):
+            return False
+        if tally.since is not None and rule.for_s is not None and self.clock() > tally.since + rule.for_s:
+            return False
+        luck = chance(self.seed, "fault", number, key if rule.per_job else "", tally.hits)
+        if luck >= rule.probability:
+            return False
+        tally.since = self.clock() if tally.since is None else tally.since
+        return True

@@ -1,0 +1,159 @@
+"""A job's whole life, decided when it is accepted: where it stands is a function of the time and nothing else.
+
+In: an accepted body, a clock, a seed. Out: a frozen `Job` with the moments it starts and ends and how it ends. Since
+nothing about a job changes while it runs, a record of its acceptance is enough to know it again after a restart.
+It knows no HTTP, no file and no clip.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import secrets
+import uuid
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from runner.simulator.chance import between, chance
+
+
+class Fate(StrEnum):
+    """How a job will end; all but `SUCCEEDS` carry the name of the fault that brings them about."""
+
+    SUCCEEDS = "succeeds"
+    FAILS = "fails"
+    FAILS_OBJECT = "fails-object"
+    MODERATION = "moderation"
+    NO_OUTPUT = "no-output"
+    CANCELED = "canceled"
+    NEVER_ENDS = "never-ends"
+
+
+class Phase(StrEnum):
+    """Where a job stands, in the API's words; `ENDED` says nothing of success."""
+
+    QUEUED = "in_queue"
+    RUNNING = "in_progress"
+    ENDED = "completed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One accepted submit, which is one charge.
+
+    `body` is the request's text verbatim and `body_sha256` the hash of its bytes; `owner` stands for the token it came
+    with; moments are unix seconds, `ends_at` None for a job that never ends; `price` is in millionths of a dollar.
+    """
+
+    request_id: str
+    model: str
+    body: str
+    body_sha256: str
+    owner: str
+    price: int
+    accepted_at: float
+    started_at: float
+    ends_at: float | None
+    fate: Fate
+    file: str
+    cancelled_at: float | None = None
+
+    def phase(self, now: float) -> Phase:
+        """Return where the job stands at `now`."""
+        if self.cancelled_at is not None:
+            return Phase.CANCELLED
+        if now < self.started_at:
+            return Phase.QUEUED
+        return Phase.RUNNING if self.ends_at is None or now < self.ends_at else Phase.ENDED
+
+    @property
+    def over_at(self) -> float | None:
+        """Return the moment the job is over, one way or another."""
+        return self.ends_at if self.cancelled_at is None else self.cancelled_at
+
+
+def new_request_id() -> str:
+    """Return an id as the API makes them: opaque, and never the same twice."""
+    return str(uuid.uuid4())
+
+
+class Dispatcher:
+    """Decides the fate of each accepted body, and hands out the slots that jobs run in. Meant for one thread.
+
+    The n-th submit of the same body to the same model takes equally long and ends equally, whatever came between.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        speed: float = 1.0,
+        slots: int = 64,
+        seed: int = 0,
+        fail_rate: float = 0.0,
+        new_id: Callable[[], str] = new_request_id,
+    ) -> None:
+        self._clock = clock
+        self._speed = speed
+        self._seed = seed
+        self._fail_rate = fail_rate
+        self._new_id = new_id
+        self._free_from = [0.0] * slots
+        self._starts: list[float] = []
+        self._seen: Counter[tuple[str, str]] = Counter()
+
+    def decide(
+        self, model: str, body: bytes, *, owner: str, price: int, seconds: float, fate: Fate | None = None
+    ) -> Job:
+        """Return the new job for a body that asks for `seconds` of clip; a given `fate` overrules luck."""
+        now = self._clock()
+        digest = hashlib.sha256(body).hexdigest()
+        who = (model, digest, self._seen[model, digest])
+        fate = fate or (Fate.FAILS if self._luck("fails", *who) < self._fail_rate else Fate.SUCCEEDS)
+        start = max(now + between(0.3, 0.8, self._luck("queue", *who)) / self._speed, self._free_from[0])
+        length = self._length(model, seconds, self._luck("length", *who))
+        job = Job(
+            request_id=self._new_id(),
+            model=model,
+            body=body.decode("utf-8", "replace"),
+            body_sha256=digest,
+            owner=owner,
+            price=price,
+            accepted_at=now,
+            started_at=start,
+            ends_at=None if fate is Fate.NEVER_ENDS else start + length,
+            fate=fate,
+            file=f"{secrets.token_hex(16)}.mp4",
+        )
+        self.admit(job)
+        return job
+
+    def admit(self, job: Job) -> None:
+        """Take a decided job into account: give it its slot and its place in the queue.
+
+        Jobs of an earlier life come back this way, in the order they were accepted.
+        """
+        self._seen[job.model, job.body_sha256] += 1
+        heapq.heapreplace(self._free_from, float("inf") if job.ends_at is None else job.ends_at)
+        if job.cancelled_at is None:
+            insort(self._starts, job.started_at)
+
+    def withdraw(self, job: Job) -> None:
+        """Take a cancelled job out of the queue; its slot stays reserved, since others' starts are decided."""
+        self._starts.remove(job.started_at)
+
+    def ahead_of(self, job: Job, now: float) -> int:
+        """Return how many waiting jobs start before this one; it falls as time goes by."""
+        return max(bisect_left(self._starts, job.started_at) - bisect_right(self._starts, now), 0)
+
+    def _length(self, model: str, seconds: float, luck: float) -> float:
+        """Return a run's length: each model has a pace of its own, longer clips take longer, and luck blurs it."""
+        pace = between(0.8, 1.3, chance(0, "pace", model))
+        return pace * between(0.8, 1.6, luck) * seconds / 5.0 / self._speed
+
+    def _luck(self, what: str, *who: object) -> float:
+        return chance(self._seed, what, *who)

@@ -1,0 +1,190 @@
+"""The ledger: every charge and every cancel, for any thread to read and, if asked, in a file that only grows.
+
+In: accepted jobs, cancels, and notes of what was seen. Out: the truth about money that tests compare a client's account
+with. A charge is on disk before the answer that tells of it leaves. A file can be opened again, and then
+gives back every job as it was; a last line that a crash cut short was never answered, and is cut off.
+It decides nothing about jobs and knows no HTTP.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from runner.errors import CannotCreate, UsageError
+from runner.simulator.jobs import Fate, Job
+
+
+class Ledger:
+    """Charges in the order they were made; every method may be called from any thread."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Job] = {}
+        self._files: dict[str, str] = {}
+        self._hits: Counter[str] = Counter()
+        self._token_leaks = 0
+        self._spent = 0
+        self._out = _opened(path) if path else None
+        if self._out is not None:
+            for job in _restored(self._out, str(path)):
+                self._keep(job)
+
+    def charge(self, job: Job) -> None:
+        """Record an accepted job; durable on return."""
+        with self._lock:
+            self._append({"kind": "charge", **asdict(job)})
+            self._keep(job)
+
+    def cancel(self, request_id: str, *, at: float) -> Job:
+        """Record that a job was cancelled at `at` and return it as it is now; durable on return."""
+        with self._lock:
+            self._append({"kind": "cancel", "request_id": request_id, "at": at})
+            job = replace(self._jobs[request_id], cancelled_at=at)
+            self._keep(job)
+            return job
+
+    def note_hit(self, route: str) -> None:
+        """Count a request."""
+        with self._lock:
+            self._hits[route] += 1
+
+    def note_token_leak(self) -> None:
+        """Count a request for a file that carried a token, which files never ask for."""
+        with self._lock:
+            self._token_leaks += 1
+
+    def find(self, request_id: str) -> Job | None:
+        """Return the job of an id."""
+        with self._lock:
+            return self._jobs.get(request_id)
+
+    def find_file(self, name: str) -> Job | None:
+        """Return the job whose clip has this name."""
+        with self._lock:
+            return self._jobs.get(self._files.get(name, ""))
+
+    def charges(self) -> tuple[Job, ...]:
+        """Return every charge, oldest first."""
+        with self._lock:
+            return tuple(self._jobs.values())
+
+    def by_body(self) -> Mapping[tuple[str, str], tuple[Job, ...]]:
+        """Return the charges of each distinct request, named by model and SHA-256 of its body."""
+        groups: dict[tuple[str, str], tuple[Job, ...]] = {}
+        for job in self.charges():
+            who = (job.model, job.body_sha256)
+            groups[who] = (*groups.get(who, ()), job)
+        return groups
+
+    def doubled(self) -> tuple[Job, ...]:
+        """Return the charges beyond the first for each distinct request: what may have been paid twice."""
+        return tuple(job for group in self.by_body().values() for job in group[1:])
+
+    @property
+    def submits(self) -> int:
+        """How many submits were accepted and charged."""
+        with self._lock:
+            return len(self._jobs)
+
+    @property
+    def distinct(self) -> int:
+        """How many different requests were charged."""
+        return len(self.by_body())
+
+    @property
+    def spent(self) -> int:
+        """What all charges come to, in millionths of a dollar."""
+        with self._lock:
+            return self._spent
+
+    @property
+    def token_leaks(self) -> int:
+        """How many requests for files carried a token."""
+        with self._lock:
+            return self._token_leaks
+
+    @property
+    def hits(self) -> Mapping[str, int]:
+        """How many requests came on each route, refused and faulty ones too."""
+        with self._lock:
+            return dict(self._hits)
+
+    @property
+    def peak_outstanding(self) -> int:
+        """The most jobs that were accepted and not over at one moment."""
+        moments: list[tuple[float, int]] = []
+        for job in self.charges():
+            moments.append((job.accepted_at, 1))
+            if job.over_at is not None:
+                moments.append((job.over_at, -1))
+        peak = outstanding = 0
+        for _, change in sorted(moments):
+            outstanding += change
+            peak = max(peak, outstanding)
+        return peak
+
+    def close(self) -> None:
+        """Close the file; what is in memory can still be read."""
+        with self._lock:
+            if self._out is not None:
+                self._out.close()
+                self._out = None
+
+    def _keep(self, job: Job) -> None:
+        if job.request_id not in self._jobs:
+            self._spent += job.price
+        self._jobs[job.request_id] = job
+        self._files[job.file] = job.request_id
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        if self._out is None:
+            return
+        self._out.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+        self._out.flush()
+        os.fsync(self._out.fileno())
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a+b")
+    except OSError as error:
+        raise CannotCreate(
+            f"the simulator's ledger {path} cannot be written: {error.strerror}", advice="name another file"
+        ) from error
+
+
+def _restored(out: BinaryIO, name: str) -> Iterator[Job]:
+    """Yield the jobs of an earlier life as they stand, and cut off a line that never became whole."""
+    out.seek(0)
+    text = out.read()
+    whole = text.rfind(b"\n") + 1
+    out.truncate(whole)
+    jobs: dict[str, Job] = {}
+    for number, line in enumerate(text[:whole].splitlines(), 1):
+        try:
+            job = _job_of(json.loads(line), jobs)
+        except (ValueError, TypeError, KeyError) as error:
+            out.close()
+            raise UsageError(
+                f"{name}:{number}: not a line of a simulator's ledger",
+                advice="name another file, or remove this one",
+            ) from error
+        jobs[job.request_id] = job
+    yield from jobs.values()
+
+
+def _job_of(line: dict[str, Any], jobs: Mapping[str, Job]) -> Job:
+    kind = line.pop("kind")
+    if kind == "cancel":
+        return replace(jobs[line["request_id"]], cancelled_at=float(line["at"]))
+    if kind != "charge":
+        raise ValueError(kind)
+    return Job(**{**line, "fate": Fate(line["fate"])})

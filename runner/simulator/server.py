@@ -1,0 +1,217 @@
+"""A simulator that runs: in a thread beside the program that needs it, or alone until it is told to stop.
+
+In: settings and a port. Out: a served simulator on a loopback address and its ledger. Puts the parts together; it
+decides nothing about jobs or answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from runner.errors import BrokenPromise, CannotCreate, UsageError
+from runner.simulator.app import House, application
+from runner.simulator.catalogue import KnownModels
+from runner.simulator.faults import Mischief
+from runner.simulator.jobs import Dispatcher
+from runner.simulator.ledger import Ledger
+from runner.simulator.looks import Stage
+from runner.simulator.previews import Previews
+from runner.simulator.settings import SimulatorSettings
+from runner.simulator.wire import Wires
+
+_HOST = "127.0.0.1"
+_RENDERERS = 2
+_PATIENCE = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSimulator:
+    """A simulator that answers: where it is, what it accepts, and its ledger, which any thread may read.
+
+    `previews` says whether clips are drawn for each job; otherwise one ready-made clip stands for all.
+    """
+
+    origin: str
+    token: str | None
+    ledger: Ledger
+    previews: bool
+
+    @property
+    def base_url(self) -> str:
+        """Return the API's base, with its version."""
+        return f"{self.origin}/v1"
+
+
+@contextmanager
+def running(
+    settings: SimulatorSettings,
+    *,
+    port: int = 0,
+    schema_dirs: Sequence[Path] = (),
+    models: KnownModels | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Iterator[RunningSimulator]:
+    """Serve a simulator from a thread while the block runs; port 0 takes a free one.
+
+    `schema_dirs` hold schemas of models beyond the bundled ones; `models` replaces them all. `clock` is wall time.
+
+    Raises: `UsageError` if the port cannot be had, `CannotCreate` if ledger or clips cannot be written.
+    """
+    with ExitStack() as stack:
+        listener = stack.enter_context(_listening(port))
+        origin = f"http://{_HOST}:{listener.getsockname()[1]}"
+        ledger = Ledger(settings.ledger)
+        stack.callback(ledger.close)
+        executor = ThreadPoolExecutor(_RENDERERS, thread_name_prefix="preview")
+        stack.callback(executor.shutdown, cancel_futures=True)
+        previews = Previews(_clip_folder(settings, stack), executor=executor, render=settings.render)
+        stage = Stage(Wires(), settings, clock, origin)
+        house = House(
+            stage=stage,
+            models=models or _bundled(schema_dirs),
+            ledger=ledger,
+            dispatcher=_dispatcher(settings, ledger, clock),
+            mischief=Mischief(settings.script.rules, seed=settings.seed, clock=clock),
+            previews=previews,
+        )
+        stack.enter_context(_served(house, listener))
+        yield RunningSimulator(origin, settings.token, ledger, previews.real)
+
+
+def serve(
+    settings: SimulatorSettings,
+    *,
+    port: int = 0,
+    schema_dirs: Sequence[Path] = (),
+    on_ready: Callable[[RunningSimulator], None] = lambda _: None,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then stop cleanly; to be called from the main thread.
+
+    Raises: what `running` raises.
+    """
+    asked_to_stop = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        asked_to_stop.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with running(settings, port=port, schema_dirs=schema_dirs) as simulator:
+            on_ready(simulator)
+            asked_to_stop.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _listening(port: int) -> socket.socket:
+    # Named as TCP, or asyncio leaves Nagle's algorithm on and every answer on a kept connection waits 40 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    # A simulator that is stopped and started again takes its port back at once.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((_HOST, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise UsageError(
+            f"port {port} cannot be used: {error}", advice="name another port, or 0 for any"
+        ) from error
+    return listener
+
+
+def _clip_folder(settings: SimulatorSettings, stack: ExitStack) -> Path:
+    if settings.clips is None:
+        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shotrunner-clips-")))
+    try:
+        settings.clips.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotCreate(f"the folder {settings.clips} cannot be made: {error.strerror}") from error
+    return settings.clips
+
+
+def _bundled(schema_dirs: Sequence[Path]) -> KnownModels:
+    from runner.models.catalogue import Models
+
+    return Models.bundled(extra_dirs=schema_dirs)
+
+
+def _dispatcher(settings: SimulatorSettings, ledger: Ledger, clock: Callable[[], float]) -> Dispatcher:
+    dispatcher = Dispatcher(
+        clock=clock,
+        speed=settings.speed,
+        slots=settings.slots,
+        seed=settings.seed,
+        fail_rate=settings.fail_rate,
+    )
+    for job in ledger.charges():
+        dispatcher.admit(job)
+    return dispatcher
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it listens, and stops when it is told to instead of at its next tick."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told_to_stop = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
+        self.ready.set()
+
+    async def main_loop(self) -> None:
+        counter = 0
+        while not await self.on_tick(counter):
+            counter += 1
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._told_to_stop.wait(), timeout=0.1)
+
+    def stop(self) -> None:
+        """Ask the server to stop, from any thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._told_to_stop.set)
+
+
+@contextmanager
+def _served(house: House, listener: socket.socket) -> Iterator[None]:
+    server = _Server(
+        uvicorn.Config(
+            application(house),
+            http=house.stage.wires.protocol(),
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            # Broken connections are meant here; the application reports its own bugs.
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    thread = threading.Thread(target=server.run, args=([listener],), name="simulator", daemon=True)
+    thread.start()
+    try:
+        if not server.ready.wait(_PATIENCE):
+            raise BrokenPromise("the simulator did not start")
+        yield
+    finally:
+        server.stop()
+        thread.join(_PATIENCE)

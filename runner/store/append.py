@@ -1,0 +1,153 @@
+"""Appends one fact: the event, the take's row and its attempt, inside the caller's transaction.
+
+Every guard stands twice: `states` is asked first, then each UPDATE names what it expects to find and must touch
+exactly one row, so that a second writer cannot slip between the two. It opens no transaction and no file.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import asdict
+from typing import TypeAlias
+
+from runner.errors import IllegalTransition
+from runner.states import (
+    Accepted,
+    AccountTurnedAway,
+    Adopted,
+    DeclaredNotSent,
+    DeliveryFact,
+    DeliveryState,
+    Dropped,
+    Fact,
+    LostContact,
+    NoteFact,
+    NotSent,
+    PayAgain,
+    Refused,
+    RefusedForNow,
+    SubmissionStarted,
+    TakeState,
+    advance,
+    advance_delivery,
+)
+from runner.store.effects import EFFECTS, Cell, Standing
+
+Answer: TypeAlias = Accepted | NotSent | RefusedForNow | Refused | AccountTurnedAway | LostContact
+Decision: TypeAlias = Adopted | DeclaredNotSent | PayAgain | Dropped
+
+
+def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: float) -> None:
+    """Record `fact`, seen at wall time `at`, and move the take as the table says.
+
+    Raises:
+        IllegalTransition: the table, the attempt or the epoch forbids it; the caller rolls back.
+        sqlite3.IntegrityError: a rule of the file forbids it; the same.
+    """
+    standing = _standing(connection, take_id)
+    try:
+        state, delivery, before, after = _move(standing, fact)
+    except IllegalTransition as error:
+        raise IllegalTransition(f"take {take_id}: {error.message}") from error
+    if isinstance(fact, SubmissionStarted):
+        _open_attempt(connection, standing, fact, at=at)
+    elif isinstance(fact, Answer | Decision):
+        _settle_attempt(connection, standing, fact, at=at)
+    _update_take(connection, standing, fact, state=state, delivery=delivery, at=at)
+    connection.execute(
+        "INSERT INTO events (at, take_id, fact, details, before, after) VALUES (?, ?, ?, ?, ?, ?)",
+        (at, take_id, type(fact).__name__, json.dumps(asdict(fact)), before, after),
+    )
+
+
+def _standing(connection: sqlite3.Connection, take_id: str) -> Standing:
+    row = connection.execute(
+        "SELECT t.state, t.delivery, t.fingerprint, t.attempts, t.submitted_at, a.started_at FROM takes t"
+        " LEFT JOIN attempts a ON a.take_id = t.take_id AND a.number = t.attempts WHERE t.take_id = ?",
+        (take_id,),
+    ).fetchone()
+    if row is None:
+        raise IllegalTransition(f"the state file knows no take {take_id}")
+    return Standing(take_id, TakeState(row[0]), DeliveryState(row[1]), *row[2:])
+
+
+def _move(standing: Standing, fact: Fact) -> tuple[TakeState, DeliveryState, str, str]:
+    """Return the new state and delivery, and the before and after of the axis that the fact is about."""
+    state, delivery = standing.state, standing.delivery
+    if isinstance(fact, NoteFact):
+        return state, delivery, state, state
+    if isinstance(fact, DeliveryFact):
+        if state is not TakeState.SUCCEEDED:
+            raise IllegalTransition(f"a take that is {state} has no clip to bring home")
+        moved = advance_delivery(delivery, fact)
+        return state, moved, delivery, moved
+    target = advance(state, fact)
+    return target, delivery, state, target
+
+
+def _open_attempt(
+    connection: sqlite3.Connection, standing: Standing, fact: SubmissionStarted, *, at: float
+) -> None:
+    if fact.fingerprint != standing.fingerprint:
+        raise IllegalTransition(f"take {standing.take_id}: what would be sent is not what was recorded")
+    # The epoch in the file decides, not what this process remembers of it.
+    opened = connection.execute(
+        "INSERT INTO attempts (attempt, take_id, number, epoch, fingerprint, started_at)"
+        " SELECT ?, ?, ?, epoch, ?, ? FROM run WHERE epoch = ?",
+        (fact.attempt, standing.take_id, standing.attempts + 1, fact.fingerprint, at, fact.epoch),
+    )
+    if opened.rowcount != 1:
+        raise IllegalTransition(
+            f"take {standing.take_id}: another runner has taken over; nothing may be sent"
+        )
+
+
+def _settle_attempt(
+    connection: sqlite3.Connection, standing: Standing, fact: Answer | Decision, *, at: float
+) -> None:
+    """Close the latest attempt: an answer must be its own, and a held one waits as `LostContact`."""
+    details = asdict(fact)
+    attempt, request_id = details.pop("attempt", None), details.pop("request_id", None)
+    expected = None if standing.state is TakeState.SUBMITTING else LostContact.__name__
+    settled = connection.execute(
+        "UPDATE attempts SET outcome = ?, ended_at = ?, request_id = ?, evidence = json_patch(evidence, ?)"
+        " WHERE take_id = ? AND number = ? AND attempt = coalesce(?, attempt) AND outcome IS ?",
+        (
+            type(fact).__name__,
+            at,
+            request_id,
+            json.dumps(details),
+            standing.take_id,
+            standing.attempts,
+            attempt,
+            expected,
+        ),
+    )
+    if settled.rowcount != 1:
+        raise IllegalTransition(f"take {standing.take_id}: attempt {attempt} is not the one that waits")
+
+
+def _update_take(
+    connection: sqlite3.Connection,
+    standing: Standing,
+    fact: Fact,
+    *,
+    state: TakeState,
+    delivery: DeliveryState,
+    at: float,
+) -> None:
+    columns = {"state": state, "delivery": delivery, **EFFECTS[type(fact)](fact, at, standing)}
+    sets = ", ".join(f"{name} = ?" for name in columns)
+    values = [_storable(value) for value in columns.values()]
+    moved = connection.execute(
+        f"UPDATE takes SET {sets} WHERE take_id = ? AND state = ? AND delivery = ?",  # noqa: S608 - our own names
+        (*values, standing.take_id, standing.state, standing.delivery),
+    )
+    if moved.rowcount != 1:
+        raise IllegalTransition(f"take {standing.take_id}: it is no longer {standing.state}")
+
+
+def _storable(value: Cell) -> Cell:
+    # A lone surrogate in a server's text has no UTF-8 form; a fact about money is not lost for its sake.
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value

@@ -1,0 +1,159 @@
+"""What is looked at before a state file is trusted: its place, its kind, its version, its soundness.
+
+In: a path. Out: nothing, or `FileMissing` or `StateFileUnusable`. Every check leaves the file as it was, so that
+a refused file is also an untouched one. It knows the names of two settings and one column, and no take.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runner.errors import FileMissing, StateFileUnusable
+from runner.store import database
+from runner.store.marker import read_marker
+from runner.store.mounts import refuse_network
+from runner.store.schema import APPLICATION_ID, MIGRATIONS
+
+
+_FOLDED = "UPDATE run SET at_rest = 1"
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """Return SQLite's own companion file, such as `state.db-wal`."""
+    return path.with_name(path.name + suffix)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say of anything that cannot be opened, read or understood that the file is unusable.
+
+    A flipped bit may surface as SQLite's error, as text that is no UTF-8, or as a value no record can hold.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        ours = database.translate(error, path, opening=True)
+        if beside(path, "-journal").exists():
+            ours.advice = "give the run's own command once more: it repairs what a kill left half done"
+        raise ours from error
+    except (ValueError, TypeError) as error:
+        raise database.unusable(path, f"holds something this program does not understand: {error}") from error
+
+
+def refuse_odd_place(path: Path) -> None:
+    """Refuse what cannot be a state file by its looks alone.
+
+    Raises:
+        FileMissing: nothing is there, and nothing says that something was.
+        StateFileUnusable: it was there once, is no regular file, is empty, or lies on a network share.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError as error:
+        raise _missing(path) from error
+    except OSError as error:
+        raise database.unusable(path, f"cannot be looked at: {error.strerror}") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise database.unusable(path, "is not a regular file")
+    if found.st_size == 0:
+        raise database.unusable(path, "is empty")
+    refuse_network(path)
+
+
+def _missing(path: Path) -> FileMissing | StateFileUnusable:
+    if read_marker(path) is not None:
+        return database.unusable(path, "is gone, but a run that wrote it was here")
+    return FileMissing(
+        f"{path}: no state file here", advice="start the run, or name its folder with --run-dir"
+    )
+
+
+def refuse_stranger(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a database that is not ours or that a newer program wrote.
+
+    Raises:
+        StateFileUnusable: as said.
+    """
+    if database.pragma(connection, "application_id") != APPLICATION_ID:
+        raise database.unusable(path, "is not a state file of this program")
+    version = database.pragma(connection, "user_version")
+    if not isinstance(version, int) or not 1 <= version <= len(MIGRATIONS):
+        raise StateFileUnusable(
+            f"{path}: has version {version}; this program knows versions 1 to {len(MIGRATIONS)}",
+            advice="use the newer program that wrote it",
+        )
+
+
+def refuse_lost_log(path: Path) -> None:
+    """Refuse a file that was in use when its log (`-wal`) went missing: it would have forgotten paid jobs.
+
+    Raises:
+        StateFileUnusable: the log is lost, or the file is not ours.
+    """
+    log = beside(path, "-wal")
+    if log.exists():
+        return
+    connection = database.connect_glance(path)
+    try:
+        refuse_stranger(connection, path)
+        row = connection.execute("SELECT at_rest FROM run").fetchone()
+    except (sqlite3.Error, StateFileUnusable):
+        # A writer that started while we looked explains anything; the log is there then.
+        if log.exists():
+            return
+        raise
+    finally:
+        connection.close()
+    if row is None:
+        raise database.unusable(path, "says of no run that it belongs to it")
+    if not row[0] and not log.exists():
+        raise StateFileUnusable(
+            f"{path}: was in use and its log {log.name} is missing: the newest facts were in it",
+            advice=f"bring {log.name} back from where it was left; only if another SQLite program has folded it in,"
+            " say so there: {_FOLDED}",
+        )
+
+
+def undo_half_change(path: Path) -> None:
+    """Let SQLite roll back what a kill left half done; a read-only connection cannot."""
+    if beside(path, "-journal").exists():
+        connection = database.connect_writer(path)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        finally:
+            connection.close()
+
+
+def refuse_damage(path: Path) -> str:
+    """Read the whole file once and return the id of its run.
+
+    Raises:
+        StateFileUnusable: pages are damaged, values break their column's rule, or the file is not ours.
+    """
+    connection = database.connect_reader(path)
+    try:
+        refuse_stranger(connection, path)
+        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise database.unusable(path, f"is damaged: {verdict}")
+        row = connection.execute("SELECT run_id FROM run").fetchone()
+    finally:
+        connection.close()
+    if row is None:
+        raise database.unusable(path, "says of no run that it belongs to it")
+    return str(row[0])
+
+
+def refuse_other_run(path: Path, run_id: str) -> None:
+    """Refuse a file that is not the one this folder's marker was written for: a mixed-up copy or log.
+
+    Raises:
+        StateFileUnusable: as said.
+    """
+    expected = read_marker(path)
+    if expected and expected != run_id:
+        raise database.unusable(path, f"belongs to run {run_id}, but this folder to run {expected}")

@@ -1,0 +1,120 @@
+"""Makes a new state file and brings an older one up to date; either is done whole or not at all.
+
+In: a path and a header, or a connection. Out: a file of the newest version. It records no fact.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from runner.errors import CannotCreate
+from runner.store import database
+from runner.store.marker import flush_folder, read_marker, write_marker
+from runner.store.mounts import refuse_network
+from runner.store.records import RunHeader
+from runner.store.rows import columns_of, header_cells
+from runner.store.schema import APPLICATION_ID, MIGRATIONS, RULES
+
+
+def create_file(path: Path, header: RunHeader) -> None:
+    """Make the file, private to its owner, and mark its folder.
+
+    It is built under another name and then linked to its own, so that a crash never leaves a half-made state
+    file behind and two creators at once never both succeed.
+
+    Raises:
+        CannotCreate: it exists, or the folder or file cannot be made.
+        StateFileUnusable: a state file was here and is gone, or the folder is on a network share.
+    """
+    with _as_cannot_create(path):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.exists():
+            raise CannotCreate(
+                f"{path}: a state file is already here", advice="run the same command to go on"
+            )
+        if read_marker(path) is not None:
+            raise database.unusable(path, "is gone, but a run that wrote it was here")
+        refuse_network(path)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.new-")
+        os.close(handle)
+        draft = Path(name)
+        try:
+            with database.translated(path):
+                _fill(draft, header)
+            _publish(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+        flush_folder(path.parent)
+        write_marker(path, header.run_id)
+
+
+@contextmanager
+def _as_cannot_create(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CannotCreate(
+            f"{path}: cannot be made: {error.strerror}", advice="make the folder writable, or give --run-dir"
+        ) from error
+
+
+def _fill(draft: Path, header: RunHeader) -> None:
+    with closing(database.connect_writer(draft)) as connection:
+        migrate(connection)
+        marks = ", ".join("?" for _ in header_cells(header))
+        with database.atomic(connection):
+            connection.execute(
+                f"INSERT INTO run ({columns_of(RunHeader)}) VALUES ({marks})",  # noqa: S608 - our own names
+                header_cells(header),
+            )
+
+
+def _publish(draft: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError as error:
+        raise CannotCreate(f"{path}: another process has just made it") from error
+    except OSError:
+        # Some file systems (exFAT) know no links; there the run's lock alone keeps a second creator out.
+        draft.rename(path)
+
+
+def migrate(
+    connection: sqlite3.Connection,
+    *,
+    keep_copy_at: Path | None = None,
+    migrations: Sequence[Sequence[str]] = MIGRATIONS,
+) -> None:
+    """Bring the file to the newest version in one transaction, and its triggers to what `states` says today.
+
+    `keep_copy_at` is the name of the file; the copy of an older one gets its version added (`state.db.v1`).
+    """
+    version = int(str(database.pragma(connection, "user_version")))
+    if version < len(migrations):
+        if version and keep_copy_at is not None:
+            copy = keep_copy_at.with_name(f"{keep_copy_at.name}.v{version}")
+            with closing(sqlite3.connect(copy)) as target:
+                connection.backup(target)
+        with database.atomic(connection):
+            for statement in (step for steps in migrations[version:] for step in steps):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {len(migrations)}")
+    _renew_rules(connection)
+
+
+def _renew_rules(connection: sqlite3.Connection) -> None:
+    found = dict(connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'"))
+    if found == dict(RULES):
+        return
+    with database.atomic(connection):
+        for name in found:
+            quoted = name.replace('"', '""')
+            connection.execute(f'DROP TRIGGER "{quoted}"')
+        for rule in RULES.values():
+            connection.execute(rule)

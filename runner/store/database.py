@@ -1,0 +1,204 @@
+"""The one place that opens SQLite: connections with their settings read back, transactions, errors in our words.
+
+In: a path. Out: connections that either have every setting the payment protocol needs or do not exist.
+Why these settings: WAL with `synchronous=FULL` is the fastest mode that forgets no commit at power loss;
+`NORMAL` and Python's default (DELETE with FULL) both do. It knows no take and no fact.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from runner.errors import (
+    BrokenPromise,
+    DiskFailed,
+    IllegalTransition,
+    RunInUse,
+    ShotrunnerError,
+    StateFileUnusable,
+)
+
+BUSY_MS = 10_000
+
+_SHARED_SETTINGS: Mapping[str, int] = {
+    "busy_timeout": BUSY_MS,
+    "trusted_schema": 0,
+    "cell_size_check": 1,
+}
+_WRITER_SETTINGS: Mapping[str, int] = {
+    **_SHARED_SETTINGS,
+    "foreign_keys": 1,
+    # Only macOS reads these two: its plain fsync leaves data in the drive's own cache.
+    "fullfsync": 1,
+    "checkpoint_fullfsync": 1,
+}
+_FULL, _EXTRA = 2, 3
+
+_SHUT = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, *_SHUT}
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """Return SQLite's primary result code, 0 for an error that Python's module raised by itself."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+
+
+def translate(error: sqlite3.Error, path: Path, *, opening: bool = False) -> ShotrunnerError:
+    """Return our error for SQLite's; the caller raises it `from` the original.
+
+    While `opening`, a file that cannot be written is unusable; later it means that the disk has failed.
+    """
+    code = primary_code(error)
+    if opening and code in _SHUT:
+        return StateFileUnusable(f"{path}: {error}", advice="make the state file and its folder writable")
+    if isinstance(error, sqlite3.IntegrityError):
+        return IllegalTransition(f"the state file refuses this: {error}")
+    if isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError | sqlite3.DataError):
+        return BrokenPromise(f"the state file was misused: {error}")
+    if code in _BUSY:
+        return RunInUse(
+            f"{path}: another process has been writing for more than {BUSY_MS // 1000} s",
+            advice="wait for it or stop it, then run the same command again",
+        )
+    if code in _DISK:
+        return DiskFailed(
+            f"{path}: {error}", advice="free or repair the disk, then run the same command again"
+        )
+    return unusable(path, str(error))
+
+
+def unusable(path: Path, why: str) -> StateFileUnusable:
+    """Return the error for a state file that must not be run from."""
+    return StateFileUnusable(
+        f"{path}: {why}",
+        advice="do not start over, or paid takes would be paid again: restore the file from a backup,"
+        " or give another --run-dir for a new run",
+    )
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn every `sqlite3.Error` of the block into ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise translate(error, path) from error
+
+
+@contextmanager
+def atomic(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run the block in one write transaction: all of it is committed and flushed, or none."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk has already rolled back; a second ROLLBACK would hide the first error.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _connect(path: Path, query: str) -> sqlite3.Connection:
+    # check_same_thread is off because the opener hands the connection to the writer thread and keeps none.
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?{query}",
+        uri=True,
+        isolation_level=None,
+        timeout=BUSY_MS / 1000,
+        check_same_thread=False,
+    )
+
+
+def _apply(connection: sqlite3.Connection, settings: Mapping[str, int], path: Path) -> None:
+    for name, value in settings.items():
+        connection.execute(f"PRAGMA {name} = {value}")
+        found = pragma(connection, name)
+        if found != value:
+            raise unusable(path, f"SQLite keeps {name} at {found} instead of {value}")
+
+
+def pragma(connection: sqlite3.Connection, name: str) -> object:
+    """Return the value of a setting."""
+    row = connection.execute(f"PRAGMA {name}").fetchone()
+    return row[0] if row else None
+
+
+@contextmanager
+def _closed_if_failing(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """Open for reading; changes nothing and takes no lock that lasts."""
+    connection = _connect(path, "mode=ro")
+    with _closed_if_failing(connection):
+        _apply(connection, _SHARED_SETTINGS, path)
+    return connection
+
+
+def connect_glance(path: Path) -> sqlite3.Connection:
+    """Open the main file alone, without lock or log: right only while nobody writes."""
+    return _connect(path, "mode=ro&immutable=1")
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """Open an existing file for writing, in whatever journal mode it rests; `awaken` comes next."""
+    connection = _connect(path, "mode=rw")
+    with _closed_if_failing(connection):
+        _apply(connection, {**_WRITER_SETTINGS, "synchronous": _EXTRA}, path)
+    return connection
+
+
+def awaken(connection: sqlite3.Connection, path: Path) -> None:
+    """Go over to WAL with FULL and note in the main file itself that a log now belongs to it.
+
+    The note is what later tells a file whose log was lost from one that was closed. The change of mode runs under
+    EXTRA, which flushes the folder too: a rollback journal that came back after a power loss would undo the log.
+
+    Raises:
+        StateFileUnusable: a setting did not take.
+    """
+    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":
+        raise unusable(path, f"SQLite keeps the journal mode at {mode} instead of wal")
+    _apply(connection, {"synchronous": _FULL}, path)
+    with atomic(connection):
+        connection.execute("UPDATE run SET at_rest = 0")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def lay_to_rest(connection: sqlite3.Connection) -> None:
+    """Fold the log into the main file and leave WAL, so that the run's state is one plain file.
+
+    Readers of a file at rest then create nothing beside it. A reader that is just looking keeps it in WAL,
+    which is as safe and only less tidy.
+    """
+    with atomic(connection):
+        connection.execute("UPDATE run SET at_rest = 1")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.execute(f"PRAGMA synchronous = {_EXTRA}")
+    try:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.OperationalError as error:
+        if primary_code(error) not in _BUSY:
+            raise
+
+
+def abandon(connection: sqlite3.Connection, path: Path) -> None:
+    """Close as a kill would, with the log left beside the file.
+
+    The last connection to close folds the log in and deletes it; without the note that the file is at rest, that
+    would look like a lost log. While a reader is attached, SQLite leaves the log alone.
+    """
+    with closing(connect_reader(path)) as keeper:
+        keeper.execute("SELECT at_rest FROM run").fetchone()
+        connection.close()

@@ -1,0 +1,92 @@
+"""The run lock: one process at a time may write into a run directory.
+
+The kernel holds it and frees it when the process ends, however it ends, so there is never a stale lock to delete.
+Who holds it stands in a file beside it, only for the message. The lock is the courtesy; the
+epoch in the state file is the guarantee. In: a run directory. Out: the lock, or `RunInUse`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import filelock
+
+from runner.errors import CannotCreate, RunInUse
+from runner.store.marker import write_whole
+
+LOCK = ".lock"
+OWNER = ".lock-owner.json"
+
+
+class RunLock:
+    """Held from `__enter__` to `__exit__`; never waits.
+
+    `command` is what another process is shown, by default this process' own command line.
+    """
+
+    def __init__(
+        self, run_dir: Path, *, command: str | None = None, now: Callable[[], float] = time.time
+    ) -> None:
+        self._dir = run_dir
+        self._command = shlex.join(sys.argv) if command is None else command
+        self._now = now
+        # Not per thread: whoever ends the run may let go, and a second lock in this process must be refused too.
+        self._lock = filelock.FileLock(run_dir / LOCK, timeout=0, mode=0o600, thread_local=False)
+
+    def __enter__(self) -> Self:
+        """Take the lock, making the run directory if it is not there.
+
+        Raises:
+            RunInUse: another process, or this one, holds it.
+            CannotCreate: the folder or the lock cannot be made.
+        """
+        try:
+            self._dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock.acquire()
+        except filelock.Timeout as error:
+            raise RunInUse(
+                f"{self._dir}: in use by {owner_of(self._dir)}", advice="wait for it to end, or stop it first"
+            ) from error
+        except (OSError, NotImplementedError) as error:
+            raise CannotCreate(f"{self._dir}: cannot be locked: {error}") from error
+        try:
+            write_whole(self._dir / OWNER, json.dumps(self._facts()) + "\n")
+        except OSError as error:
+            self._lock.release()
+            raise CannotCreate(f"{self._dir}: cannot be written to: {error.strerror}") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # While the lock is still held, or the facts of the next owner could be removed.
+        (self._dir / OWNER).unlink(missing_ok=True)
+        self._lock.release()
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "since": self._now(),
+            "command": self._command,
+        }
+
+
+def owner_of(run_dir: Path) -> str:
+    """Return who holds the lock, in words; the file may be stale, foreign or not yet written."""
+    try:
+        facts = json.loads((run_dir / OWNER).read_text(encoding="utf-8"))
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(facts["since"])))
+        text = f"process {int(facts['pid'])} on {facts['host']} since {since}: {facts['command']}"
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return "another process"
+    return "".join(sign if sign.isprintable() else "?" for sign in text)[:300]

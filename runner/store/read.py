@@ -1,0 +1,143 @@
+"""Reads a state file, also while a run writes it or after it was killed; any number of readers at once.
+
+In: a path. Out: records. A reader takes no run lock, changes no byte of the state, and makes no file beside one
+that was closed; beside one whose runner was killed SQLite may rebuild its index of the log (`-shm`).
+A reader belongs to the thread that uses it. Each call sees one moment of the run, and two calls may see two.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from runner.states import DeliveryState, TakeState
+from runner.store import checks, database
+from runner.store.records import AttemptRecord, EventRecord, TakeRecord
+from runner.store.rows import BY_PLACE, columns_of, decode
+from runner.store.state_file import read_epoch, read_header
+
+R = TypeVar("R", TakeRecord, AttemptRecord, EventRecord)
+E = TypeVar("E", bound=StrEnum)
+DURATIONS_KEPT = 400
+
+
+def open_reader(path: Path) -> Reader:
+    """Open the state file for reading.
+
+    Raises:
+        FileMissing: there is none, and nothing says that there was one.
+        StateFileUnusable: it is damaged, foreign, newer, lost, incomplete or on a network share.
+    """
+    checks.refuse_odd_place(path)
+    with checks.readable(path):
+        checks.refuse_lost_log(path)
+        connection = database.connect_reader(path)
+        try:
+            checks.refuse_stranger(connection, path)
+            return Reader(path, connection)
+        except BaseException:
+            connection.close()
+            raise
+
+
+class Reader:
+    """An open state file that can only be read; close it, or use it as a context manager.
+
+    `header` is as it was at opening.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        """Take over a read-only connection; use `open_reader` instead."""
+        self.path = path
+        self.header = read_header(connection)
+        self._connection = connection
+
+    @property
+    def epoch(self) -> int:
+        """How many runners have begun on this file."""
+        with checks.readable(self.path):
+            return read_epoch(self._connection)
+
+    def takes(self) -> list[TakeRecord]:
+        """Return every take, in manifest order, then those that are no longer in the manifest."""
+        return self._select(TakeRecord, f"FROM takes {BY_PLACE}")
+
+    def take(self, take_id: str) -> TakeRecord | None:
+        """Return one take, or None if there is no such take."""
+        found = self._select(TakeRecord, "FROM takes WHERE take_id = ?", (take_id,))
+        return found[0] if found else None
+
+    def counts(self) -> Mapping[TakeState, int]:
+        """Return how many takes are in each state, every state named.
+
+        Pending takes that left the manifest are not counted: nothing will happen to them.
+        """
+        return self._count(
+            TakeState,
+            "SELECT state, count(*) FROM takes"
+            " WHERE state <> 'pending' OR position IS NOT NULL GROUP BY state",
+        )
+
+    def deliveries(self) -> Mapping[DeliveryState, int]:
+        """Return how many of the succeeded takes are in each delivery state, every state named."""
+        return self._count(
+            DeliveryState, "SELECT delivery, count(*) FROM takes WHERE state = 'succeeded' GROUP BY delivery"
+        )
+
+    def events(self, take_id: str | None = None) -> list[EventRecord]:
+        """Return the facts about one take, or about all, in the order in which they were recorded."""
+        if take_id is None:
+            return self._select(EventRecord, "FROM events ORDER BY seq")
+        return self._select(EventRecord, "FROM events WHERE take_id = ? ORDER BY seq", (take_id,))
+
+    def attempts(self, take_id: str) -> list[AttemptRecord]:
+        """Return the submissions of one take, oldest first."""
+        return self._select(AttemptRecord, "FROM attempts WHERE take_id = ? ORDER BY number", (take_id,))
+
+    def durations(self) -> dict[str, list[float]]:
+        """Return, per model, how many seconds its latest succeeded takes took: oldest first, at most 400 each."""
+        durations: dict[str, list[float]] = {}
+        with checks.readable(self.path):
+            rows = self._connection.execute(
+                "SELECT model, seconds FROM (SELECT model, seconds, finished_at,"
+                " row_number() OVER (PARTITION BY model ORDER BY finished_at DESC) AS age FROM takes"
+                " WHERE state = 'succeeded' AND seconds IS NOT NULL) WHERE age <= ? ORDER BY model, age DESC",
+                (DURATIONS_KEPT,),
+            )
+            for model, seconds in rows:
+                durations.setdefault(model, []).append(seconds)
+        return durations
+
+    def manifest(self) -> str | None:
+        """Return the text of the newest manifest that was adopted, None before the first."""
+        with checks.readable(self.path):
+            row = self._connection.execute(
+                "SELECT text FROM manifests WHERE id = (SELECT newest_manifest FROM run)"
+            ).fetchone()
+        return None if row is None else str(row[0])
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _select(self, record: type[R], rest: str, values: Sequence[object] = ()) -> list[R]:
+        with checks.readable(self.path):
+            rows = self._connection.execute(f"SELECT {columns_of(record)} {rest}", values)
+            return [decode(record, row) for row in rows]
+
+    def _count(self, words: type[E], sql: str) -> Mapping[E, int]:
+        with checks.readable(self.path):
+            found = {words(word): count for word, count in self._connection.execute(sql)}
+        return {word: found.get(word, 0) for word in words}

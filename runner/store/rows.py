@@ -1,0 +1,56 @@
+"""From SQL rows to the records readers get, and back for the run's header.
+
+The names of the columns are the names of the records' fields; only what SQL cannot hold is decoded here.
+A value that does not fit raises `ValueError` or `TypeError`; the caller knows which file it came from.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from runner.shots import Ticket
+from runner.states import DeliveryState, FailureClass, TakeState
+from runner.store.records import AttemptRecord, EventRecord, RunHeader, TakeRecord
+
+R = TypeVar("R", TakeRecord, AttemptRecord, EventRecord, Ticket, RunHeader)
+
+
+def _strings(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
+_DECODERS: Mapping[str, Callable[[Any], object]] = {
+    "state": TakeState,
+    "delivery": DeliveryState,
+    "failure": FailureClass,
+    "seed": int,
+    "simulated": bool,
+    **dict.fromkeys(("tags", "outputs", "columns"), _strings),
+    **dict.fromkeys(("point", "cells", "details", "evidence"), json.loads),
+}
+
+BY_PLACE = "ORDER BY position IS NULL, position, rowid"
+"""Manifest order, then takes that are no longer in it in the order they came."""
+
+
+def columns_of(record: type[R]) -> str:
+    """Return the columns to select, in the order of the record's fields."""
+    return ", ".join(field.name for field in fields(record))
+
+
+def decode(record: type[R], row: Sequence[object]) -> R:
+    """Return the record for a row that was selected with `columns_of`."""
+    values: dict[str, Any] = dict(zip((field.name for field in fields(record)), row, strict=True))
+    for name, value in values.items():
+        if value is not None and name in _DECODERS:
+            values[name] = _DECODERS[name](value)
+    return record(**values)
+
+
+def header_cells(header: RunHeader) -> tuple[str | float | int, ...]:
+    """Return the header's values as the columns of `run` hold them, in the order of its fields."""
+    values = [getattr(header, field.name) for field in fields(header)]
+    return tuple(json.dumps(value) if isinstance(value, tuple) else value for value in values)

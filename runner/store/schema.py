@@ -1,0 +1,169 @@
+"""The shape of the state file: its tables by version, and the rules its triggers hold, made from the table of states.
+
+In: the enums and tables of `states`. Out: SQL text. It opens nothing; `database` runs what stands here.
+A change to a table is a new entry in `MIGRATIONS`, never an edit of an old one; the triggers in `RULES` hold no
+data and are brought up to date at every opening, so that they always say what `states` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from runner.states import DELIVERIES, TRANSITIONS, DeliveryState, FailureClass, TakeState
+
+APPLICATION_ID = 0x53484F54  # "SHOT": how `file` and we tell this database from any other
+
+
+def _names(words: Iterable[str]) -> str:
+    return ", ".join(f"'{word}'" for word in words)
+
+
+def _one_of(column: str, words: type[StrEnum]) -> str:
+    return f"CHECK ({column} IN ({_names(word.value for word in words)}))"
+
+
+# Small columns stand first: a row whose body or result runs over a page is then counted and filtered
+# without its overflow pages being read. `seed` is text because seeds of 64 unsigned bits exist.
+_VERSION_1 = (
+    """CREATE TABLE manifests (
+        id INTEGER PRIMARY KEY,
+        sha256 TEXT NOT NULL UNIQUE,
+        file TEXT NOT NULL,
+        adopted_at REAL NOT NULL,
+        text TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE run (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        run_id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        manifest TEXT NOT NULL,
+        simulated INTEGER NOT NULL CHECK (simulated IN (0, 1)),
+        api_base TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        version TEXT NOT NULL,
+        columns TEXT NOT NULL,
+        epoch INTEGER NOT NULL DEFAULT 0,
+        at_rest INTEGER NOT NULL DEFAULT 1 CHECK (at_rest IN (0, 1)),
+        newest_manifest INTEGER REFERENCES manifests (id)
+    ) STRICT""",
+    f"""CREATE TABLE takes (
+        take_id TEXT NOT NULL PRIMARY KEY,
+        position INTEGER,
+        state TEXT NOT NULL DEFAULT 'pending' {_one_of("state", TakeState)},
+        delivery TEXT NOT NULL DEFAULT 'none' {_one_of("delivery", DeliveryState)},
+        failure TEXT {_one_of("failure", FailureClass)},
+        attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+        request_id TEXT UNIQUE CHECK (length(request_id) > 0),
+        submitted_at REAL,
+        finished_at REAL,
+        seconds REAL,
+        not_before REAL NOT NULL DEFAULT 0,
+        cost REAL,
+        shot_id TEXT NOT NULL,
+        model TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        seed TEXT,
+        file TEXT,
+        sha256 TEXT,
+        bytes INTEGER,
+        cancel_requested TEXT,
+        reason TEXT NOT NULL DEFAULT '',
+        point TEXT NOT NULL,
+        tags TEXT NOT NULL,
+        notes TEXT NOT NULL,
+        cells TEXT NOT NULL,
+        outputs TEXT NOT NULL DEFAULT '[]',
+        body TEXT NOT NULL,
+        result TEXT,
+        CHECK (delivery = 'none' OR state = 'succeeded'),
+        CHECK (delivery <> 'delivered' OR file IS NOT NULL),
+        CHECK (state NOT IN ('pending', 'submitting', 'held') OR request_id IS NULL),
+        CHECK (state NOT IN ('queued', 'running', 'succeeded', 'cancelled') OR request_id IS NOT NULL)
+    ) STRICT""",
+    """CREATE TABLE attempts (
+        attempt TEXT NOT NULL PRIMARY KEY,
+        take_id TEXT NOT NULL REFERENCES takes (take_id),
+        number INTEGER NOT NULL CHECK (number > 0),
+        epoch INTEGER NOT NULL,
+        fingerprint TEXT NOT NULL,
+        started_at REAL NOT NULL,
+        ended_at REAL,
+        outcome TEXT,
+        request_id TEXT UNIQUE,
+        evidence TEXT NOT NULL DEFAULT '{}',
+        UNIQUE (take_id, number)
+    ) STRICT""",
+    """CREATE TABLE events (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        at REAL NOT NULL,
+        take_id TEXT NOT NULL REFERENCES takes (take_id),
+        fact TEXT NOT NULL,
+        details TEXT NOT NULL,
+        before TEXT NOT NULL,
+        after TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX events_of_take ON events (take_id, seq)",
+    "CREATE INDEX takes_by_state ON takes (state, delivery, position)",
+    """CREATE INDEX takes_by_duration ON takes (model, finished_at, seconds)
+        WHERE state = 'succeeded' AND seconds IS NOT NULL""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+"""Statements that lead from version n to n + 1, for n = 0, 1, …; a new file takes all of them."""
+
+
+def legal_moves() -> frozenset[tuple[str, str]]:
+    """Return every (from, to) pair of take states that some fact allows."""
+    return frozenset(
+        (before.value, after.value) for (before, _), targets in TRANSITIONS.items() for after in targets
+    )
+
+
+def legal_deliveries() -> frozenset[tuple[str, str]]:
+    """Return every (from, to) pair of delivery states that some fact allows."""
+    return frozenset((before.value, after.value) for (before, _), after in DELIVERIES.items())
+
+
+def _forbid(when: str, why: str) -> str:
+    condition = f"WHEN {when} " if when else ""
+    return f"{condition}BEGIN SELECT RAISE(ABORT, '{why}'); END"
+
+
+def _off_the_table(column: str, moves: Iterable[tuple[str, str]]) -> str:
+    pairs = _names(sorted(f"{before}>{after}" for before, after in moves))
+    return f"OLD.{column} <> NEW.{column} AND OLD.{column} || '>' || NEW.{column} NOT IN ({pairs})"
+
+
+_EPOCH = "SELECT epoch FROM run"
+_OPEN_ATTEMPT = (
+    "SELECT 1 FROM attempts WHERE take_id = NEW.take_id AND number = NEW.attempts AND outcome IS NULL"
+)
+
+_BODIES: Mapping[str, str] = {
+    "take_begins_pending": "BEFORE INSERT ON takes "
+    + _forbid("NEW.state <> 'pending' OR NEW.delivery <> 'none'", "a take begins as pending"),
+    "take_moves_by_the_table": "BEFORE UPDATE OF state ON takes "
+    + _forbid(_off_the_table("state", legal_moves()), "the table of states forbids this move"),
+    "clip_moves_by_the_table": "BEFORE UPDATE OF delivery ON takes "
+    + _forbid(_off_the_table("delivery", legal_deliveries()), "the table of deliveries forbids this move"),
+    "nothing_is_sent_unclaimed": "BEFORE UPDATE OF state ON takes "
+    + _forbid(
+        f"NEW.state = 'submitting' AND OLD.state <> 'submitting' AND NOT EXISTS ({_OPEN_ATTEMPT})",
+        "a take is sent only with an open attempt",
+    ),
+    "attempt_needs_the_epoch": "BEFORE INSERT ON attempts "
+    + _forbid(f"NEW.epoch <> ({_EPOCH})", "another runner has taken over"),
+    "what_was_sent_stays": "BEFORE UPDATE OF body, fingerprint, model, seed, point ON takes "
+    + _forbid("OLD.state <> 'pending'", "only a pending take may be given a new body"),
+    "epoch_only_rises": "BEFORE UPDATE OF epoch ON run "
+    + _forbid("NEW.epoch < OLD.epoch", "the epoch never falls"),
+    "events_are_written_once": "BEFORE UPDATE ON events " + _forbid("", "events are never changed"),
+    **{
+        f"{table}_are_kept": f"BEFORE DELETE ON {table} " + _forbid("", f"{table} are never deleted")
+        for table in ("run", "manifests", "takes", "attempts", "events")
+    },
+}
+
+RULES: Mapping[str, str] = {name: f"CREATE TRIGGER {name} {body}" for name, body in _BODIES.items()}
+"""The triggers by name: what must hold even if the program around the file is wrong."""

@@ -1,0 +1,81 @@
+"""The run lock: one holder, a message that names it, and nothing stale after a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from runner.errors import CannotCreate, RunInUse
+from runner.store.lock import OWNER, RunLock, owner_of
+
+HOLDER = """
+import sys
+from pathlib import Path
+from runner.store.lock import RunLock
+with RunLock(Path(sys.argv[1]), command="shotrunner run board.yaml"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_holder_is_told_who_has_the_run(tmp_path: Path) -> None:
+    with RunLock(tmp_path, command="shotrunner run", now=lambda: 0.0):
+        with pytest.raises(RunInUse, match=f"process {os.getpid()} on .*: shotrunner run"):
+            RunLock(tmp_path).__enter__()
+        assert json.loads((tmp_path / OWNER).read_text())["since"] == 0.0
+    with RunLock(tmp_path):
+        assert (tmp_path / OWNER).exists()
+    assert not (tmp_path / OWNER).exists()
+
+
+def test_a_killed_process_leaves_no_lock_behind(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(RunInUse, match=rf"process {holder.pid} on .*shotrunner run board\.yaml"):
+            RunLock(tmp_path).__enter__()
+        holder.kill()
+    assert (tmp_path / OWNER).exists()
+    with RunLock(tmp_path, command="next"):
+        assert "next" in owner_of(tmp_path)
+
+
+def test_another_thread_may_let_go(tmp_path: Path) -> None:
+    lock = RunLock(tmp_path)
+    lock.__enter__()
+    thread = threading.Thread(target=lock.__exit__, args=(None, None, None))
+    thread.start()
+    thread.join()
+    with RunLock(tmp_path):
+        assert str(os.getpid()) in owner_of(tmp_path)
+
+
+def test_the_folder_is_made_and_one_that_cannot_be_is_said(tmp_path: Path) -> None:
+    with RunLock(tmp_path / "reports" / "board"):
+        assert (tmp_path / "reports" / "board" / ".lock").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotCreate, match="file"):
+        RunLock(tmp_path / "file").__enter__()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"pid": "x"}', '{"pid": 1, "host": "h", "since": 1e99, "command": ""}', "\x00"]
+)
+def test_owner_facts_that_make_no_sense_are_not_shown(tmp_path: Path, text: str) -> None:
+    (tmp_path / OWNER).write_text(text)
+    assert owner_of(tmp_path) == "another process"
+
+
+def test_owner_facts_cannot_play_tricks_on_a_terminal(tmp_path: Path) -> None:
+    facts = {"pid": 1, "host": "h", "since": 0, "command": "\x1b[31mred\u202e" + "x" * 1000}
+    (tmp_path / OWNER).write_text(json.dumps(facts))
+    assert owner_of(tmp_path).isprintable()
+    assert len(owner_of(tmp_path)) <= 300

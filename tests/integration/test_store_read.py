@@ -1,0 +1,197 @@
+"""Readers: what they return, beside a live, a killed and a resting file, and that they leave no trace."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from runner.errors import StateFileUnusable
+from runner.states import CostSeen, DeliveryState, Ended, RetryRequested, TakeState
+from runner.store.read import DURATIONS_KEPT, open_reader
+from runner.store.state_file import StateFile
+from tests.integration.store_samples import HEADER, delivery_road, make_take, new_state_file, road
+
+S, D = TakeState, DeliveryState
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[StateFile]:
+    """Give a state file with one take in every state, and two more succeeded ones on their way home."""
+    takes = [make_take(state) for state in S] + [make_take("home"), make_take("lost")]
+    with new_state_file(tmp_path, takes) as state_file:
+        for take in takes:
+            state = S(take.id) if take.id in set(S) else S.SUCCEEDED
+            facts = road(take, state, attempt=f"try-{take.id}", epoch=state_file.epoch)
+            facts += delivery_road({"home": D.DELIVERED, "lost": D.UNDELIVERABLE}.get(take.id, D.NONE))
+            for fact in facts:
+                state_file.record(take.id, fact, at=1010.0).result(timeout=20)
+        yield state_file
+
+
+def test_counts_name_every_state(live: StateFile) -> None:
+    with open_reader(live.path) as reader:
+        assert reader.counts() == {**dict.fromkeys(S, 1), S.SUCCEEDED: 3}
+        assert reader.deliveries() == {D.NONE: 1, D.FETCHING: 0, D.DELIVERED: 1, D.UNDELIVERABLE: 1}
+        assert (reader.header.run_id, reader.epoch) == (HEADER.run_id, live.epoch)
+
+
+def test_takes_come_in_manifest_order(live: StateFile) -> None:
+    with open_reader(live.path) as reader:
+        takes = reader.takes()
+        assert [take.take_id for take in takes] == [*S, "home", "lost"]
+        assert reader.take("home") == takes[-2]
+        assert reader.take("nobody") is None
+
+
+def test_events_are_whole_or_of_one_take(live: StateFile) -> None:
+    with open_reader(live.path) as reader:
+        everything = reader.events()
+        assert [event.seq for event in everything] == list(range(1, len(everything) + 1))
+        assert reader.events("home") == [event for event in everything if event.take_id == "home"]
+        assert [event.after for event in reader.events("home")][-2:] == ["fetching", "delivered"]
+        assert reader.events("nobody") == []
+        assert reader.attempts("pending") == []
+
+
+def test_durations_are_the_latest_of_each_model_oldest_first(tmp_path: Path) -> None:
+    count = DURATIONS_KEPT + 3
+    takes = [make_take(f"t{n:03d}") for n in range(count)] + [make_take("other", model="x/y")]
+    with new_state_file(tmp_path, takes) as state_file:
+        for number, take in enumerate(takes):
+            *facts, _ = road(take, S.SUCCEEDED, attempt=f"try-{take.id}", epoch=state_file.epoch)
+            for fact in (*facts, Ended(S.SUCCEEDED, "{}", seconds=float(number))):
+                last = state_file.record(take.id, fact, at=2000.0 + number)
+        last.result(timeout=30)
+        with open_reader(state_file.path) as reader:
+            durations = reader.durations()
+    assert durations == {takes[0].model: [float(n) for n in range(3, count)], "x/y": [float(count)]}
+
+
+def test_failed_takes_lend_no_duration(tmp_path: Path) -> None:
+    take = make_take("a")
+    with new_state_file(tmp_path, [take]) as state_file:
+        for fact in (*road(take, S.FAILED, attempt="try", epoch=1), RetryRequested("ada")):
+            state_file.record("a", fact, at=1.0).result(timeout=20)
+        with open_reader(state_file.path) as reader:
+            assert reader.durations() == {}
+
+
+def test_a_reader_of_a_file_at_rest_leaves_no_trace(tmp_path: Path) -> None:
+    with new_state_file(tmp_path, [make_take("a")]) as state_file:
+        pass
+    before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in tmp_path.iterdir()}
+    with open_reader(state_file.path) as reader:
+        assert [take.take_id for take in reader.takes()] == ["a"]
+        assert {path.name for path in tmp_path.iterdir()} == set(before)
+    assert {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("index", [True, False], ids=["with-shm", "without-shm"])
+def test_a_reader_of_a_killed_file_sees_the_newest_facts(tmp_path: Path, *, index: bool) -> None:
+    with new_state_file(tmp_path / "live", [make_take("a")]) as state_file:
+        state_file.record("a", CostSeen(0.5), at=1.0).result(timeout=20)
+        shutil.copytree(tmp_path / "live", tmp_path / "killed")
+    path = tmp_path / "killed" / "state.db"
+    if not index:
+        path.with_name("state.db-shm").unlink()
+    state = {name: (tmp_path / "killed" / name).read_bytes() for name in ("state.db", "state.db-wal")}
+    with open_reader(path) as reader:
+        found = reader.take("a")
+    assert found is not None
+    assert found.cost == 0.5
+    assert {name: (tmp_path / "killed" / name).read_bytes() for name in state} == state
+
+
+def test_readers_come_and_go_while_a_run_writes(tmp_path: Path) -> None:
+    """Each sees a whole moment: every accepted take has its id, and nothing ever goes back."""
+    takes = [make_take(f"t{n:03d}") for n in range(60)]
+    done = threading.Event()
+    seen: list[int] = []
+    faults: list[str] = []
+
+    def watch() -> None:
+        while not done.is_set():
+            with open_reader(path) as reader:
+                records = reader.takes()
+                seen.append(sum(reader.counts().values()))
+            faults.extend(t.take_id for t in records if t.state is S.QUEUED and t.request_id is None)
+
+    with new_state_file(tmp_path, takes) as state_file:
+        path = state_file.path
+        watchers = [threading.Thread(target=watch) for _ in range(3)]
+        for watcher in watchers:
+            watcher.start()
+        for take in takes:
+            for fact in road(take, S.RUNNING, attempt=f"try-{take.id}", epoch=state_file.epoch):
+                state_file.record(take.id, fact, at=1.0).result(timeout=20)
+    done.set()
+    for watcher in watchers:
+        watcher.join()
+    assert len(seen) >= 3
+    assert set(seen) == {60}
+    assert faults == []
+    with StateFile.open(path) as again, open_reader(path) as reader:
+        assert reader.counts()[S.RUNNING] == 60
+        assert again.begin(at=2.0) == ()
+
+
+def test_a_reader_stays_open_while_runs_come_and_go(tmp_path: Path) -> None:
+    with new_state_file(tmp_path, [make_take("a")]) as state_file:
+        pass
+    with open_reader(state_file.path) as reader:
+        for number in range(3):
+            with StateFile.open(state_file.path) as again:
+                again.record("a", CostSeen(float(number)), at=1.0).result(timeout=20)
+                found = reader.take("a")
+                assert found is not None
+                assert found.cost == float(number)
+
+
+def test_a_reader_cannot_write(live: StateFile) -> None:
+    with open_reader(live.path) as reader, pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reader._connection.execute("UPDATE run SET epoch = 99")
+
+
+def test_a_value_nobody_knows_is_refused_in_our_words(tmp_path: Path) -> None:
+    with new_state_file(tmp_path, [make_take("a")]) as state_file:
+        pass
+    with closing(sqlite3.connect(state_file.path)) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("UPDATE takes SET failure = 'invented', tags = '{'")
+        connection.commit()
+    with (
+        open_reader(state_file.path) as reader,
+        pytest.raises(StateFileUnusable, match="does not understand"),
+    ):
+        reader.takes()
+
+
+def half_changed(folder: Path) -> Path:
+    """Return a file at rest that a kill has left in the middle of a change of its main file."""
+    live = folder / "live"
+    with new_state_file(live, [make_take(f"t{n:03d}") for n in range(200)]) as state_file:
+        pass
+    with closing(sqlite3.connect(state_file.path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA cache_size = 2")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("UPDATE takes SET notes = hex(randomblob(500))")
+        shutil.copytree(live, folder / "killed")
+        connection.execute("ROLLBACK")
+    return folder / "killed" / "state.db"
+
+
+def test_a_half_made_change_is_undone_by_the_run_and_only_reported_by_a_reader(tmp_path: Path) -> None:
+    path = half_changed(tmp_path)
+    with pytest.raises(StateFileUnusable) as caught:
+        open_reader(path)
+    assert "once more" in caught.value.advice
+    with StateFile.open(path) as state_file:
+        assert len(state_file.tickets()) == 200
+    with open_reader(path) as reader:
+        assert {take.notes for take in reader.takes()} == {""}

@@ -1,0 +1,99 @@
+"""Sidecars and notes say what was put in, and are never believed blindly."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner.delivery.sidecar import (
+    Claim,
+    Landed,
+    Remainder,
+    Sidecar,
+    note_bytes,
+    read_note,
+    read_sidecar,
+)
+
+LANDED = Landed(0, "s010.mp4", "ab" * 32, 7, "https://a.example/x.mp4")
+SIDECAR = Sidecar("s010", "req-1", (LANDED,), {"model": "m", "seed": 7, "inputs": {"promptText": "größer"}})
+
+
+def test_a_sidecar_reads_back_equal() -> None:
+    assert read_sidecar(SIDECAR.to_bytes(), take="s010") == SIDECAR
+
+
+def test_a_sidecar_leads_with_the_first_file() -> None:
+    content = json.loads(SIDECAR.to_bytes())
+    assert (content["take"], content["file"], content["sha256"], content["bytes"]) == (
+        "s010",
+        "s010.mp4",
+        "ab" * 32,
+        7,
+    )
+
+
+@pytest.mark.parametrize(
+    "note", [Claim("req-1", LANDED), Remainder("req-1", "https://a.example/x", '"tag"', 9)]
+)
+def test_a_note_reads_back_equal(note: Claim | Remainder) -> None:
+    assert read_note(note_bytes(note), take="s010") == note
+
+
+def _edited(**changes: object) -> bytes:
+    return json.dumps({**json.loads(SIDECAR.to_bytes()), **changes}).encode()
+
+
+def _output(**changes: object) -> bytes:
+    content = json.loads(SIDECAR.to_bytes())
+    content["outputs"][0].update(changes)
+    return json.dumps(content).encode()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{}",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"format": "shotrunner-clip/1"}',
+        _edited(format="shotrunner-clip/2"),
+        _edited(take="s020"),
+        _edited(request_id=7),
+        _edited(outputs=None),
+        _edited(outputs=["x"]),
+        _output(file="../../home/x"),
+        _output(file="s020.mp4"),
+        _output(file="s010.x/../../y"),
+        _output(bytes=-1),
+        _output(bytes=True),
+        _output(index="0"),
+    ],
+)
+def test_a_file_that_is_not_ours_is_no_sidecar(data: bytes) -> None:
+    assert read_sidecar(data, take="s010") is None
+    assert read_note(data, take="s010") is None
+
+
+def test_a_note_about_another_takes_file_is_none() -> None:
+    assert read_note(note_bytes(Claim("req-1", LANDED)), take="s01") is None
+
+
+@settings(max_examples=100)
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(max_size=5), lambda t: st.lists(t, max_size=3), max_leaves=5
+    )
+)
+def test_any_json_gets_an_answer(value: object) -> None:
+    for form in ("shotrunner-clip/1", "shotrunner-claim/1", "shotrunner-remainder/1"):
+        data = json.dumps({"format": form, "take": "s010", "request_id": value, "outputs": value}).encode()
+        found = read_sidecar(data, take="s010")
+        assert found is None or found.take == "s010"
+        assert read_note(data, take="s010") is None
