@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from runner.cells import unguard
 from runner.errors import Position
 from runner.manifest.findings import Findings, Stop, shown
 from runner.manifest.limits import Limits
@@ -25,8 +26,6 @@ _DECLARED = re.compile(r'"?sep=(.)"?(?=[\r\n]|\Z)', re.IGNORECASE)
 _HEADER = 100_000
 _SPREADSHEET_ROWS = 1_048_576
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
-# The apostrophe our reports put before text that a spreadsheet would run as a formula.
-_GUARD = re.compile(r"'(?='*[^\S\t\r]*[=+\-@\t\r＝＋－＠])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +157,7 @@ class _Reader:
             # A blank row is passed over, but a spreadsheet counts it, and so does `number`.
             if any(cell and not cell.isspace() for cell in cells):
                 self._check_sizes(cells, start, number)
-                yield Record(
-                    number, start + 1, tuple(_GUARD.sub("", c, count=1) if c[:1] == "'" else c for c in cells)
-                )
+                yield Record(number, start + 1, tuple(unguard(cell) for cell in cells))
 
     def _check_sizes(self, cells: list[str], start: int, number: int) -> None:
         if len(cells) > self._limits.columns:

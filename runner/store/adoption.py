@@ -55,6 +55,7 @@ def _store_manifest(connection: sqlite3.Connection, manifest: Manifest, *, at: f
 
 
 def _forget_places(connection: sqlite3.Connection, planned: Collection[str]) -> None:
+    # Only takes that really left are touched: a resumed run of ten thousand takes writes nothing here.
     placed = connection.execute("SELECT take_id FROM takes WHERE position IS NOT NULL").fetchall()
     gone = [row for row in placed if row[0] not in planned]
     connection.executemany("UPDATE takes SET position = NULL WHERE take_id = ?", gone)
@@ -81,6 +82,7 @@ def _renew(connection: sqlite3.Connection, take: Take, *, at: float) -> None:
     state, failure = connection.execute(
         "SELECT state, failure FROM takes WHERE take_id = ?", (take.id,)
     ).fetchone()
+    # A fact like any other, so that the event log tells why a failed take is pending again.
     if state == TakeState.FAILED and failure in RENEWABLE:
         fact = RetryRequested(by="manifest", reason=f"the row was corrected; as it was it had been {failure}")
         append(connection, take.id, fact, at=at)

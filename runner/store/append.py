@@ -107,6 +107,7 @@ def _settle_attempt(
     connection: sqlite3.Connection, standing: Standing, fact: Answer | Decision, *, at: float
 ) -> None:
     """Close the latest attempt: an answer must be its own, and a held one waits as `LostContact`."""
+    # Patched, not replaced: what came back from a lost attempt stays beside the answer that settled it.
     details = asdict(fact)
     attempt, request_id = details.pop("attempt", None), details.pop("request_id", None)
     expected = None if standing.state is TakeState.SUBMITTING else LostContact.__name__
@@ -137,6 +138,7 @@ def _update_take(
     delivery: DeliveryState,
     at: float,
 ) -> None:
+    # What was read is named again in WHERE: between the two, only this transaction can have written.
     columns = {"state": state, "delivery": delivery, **EFFECTS[type(fact)](fact, at, standing)}
     sets = ", ".join(f"{name} = ?" for name in columns)
     values = [_storable(value) for value in columns.values()]

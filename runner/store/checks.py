@@ -18,7 +18,6 @@ from runner.store.marker import read_marker
 from runner.store.mounts import refuse_network
 from runner.store.schema import APPLICATION_ID, MIGRATIONS
 
-
 _FOLDED = "UPDATE run SET at_rest = 1"
 
 
@@ -57,6 +56,7 @@ def refuse_odd_place(path: Path) -> None:
         raise _missing(path) from error
     except OSError as error:
         raise database.unusable(path, f"cannot be looked at: {error.strerror}") from error
+    # Before anything opens it: opening a pipe would wait for ever.
     if not stat.S_ISREG(found.st_mode):
         raise database.unusable(path, "is not a regular file")
     if found.st_size == 0:
@@ -97,6 +97,7 @@ def refuse_lost_log(path: Path) -> None:
     log = beside(path, "-wal")
     if log.exists():
         return
+    # A glance, because opening in the ordinary way would make a new, empty log and so hide the loss.
     connection = database.connect_glance(path)
     try:
         refuse_stranger(connection, path)
@@ -114,12 +115,13 @@ def refuse_lost_log(path: Path) -> None:
         raise StateFileUnusable(
             f"{path}: was in use and its log {log.name} is missing: the newest facts were in it",
             advice=f"bring {log.name} back from where it was left; only if another SQLite program has folded it in,"
-            " say so there: {_FOLDED}",
+            f" say so there: {_FOLDED}",
         )
 
 
 def undo_half_change(path: Path) -> None:
     """Let SQLite roll back what a kill left half done; a read-only connection cannot."""
+    # Only the change of journal mode at opening and closing leaves one; the facts themselves are in WAL.
     if beside(path, "-journal").exists():
         connection = database.connect_writer(path)
         try:
@@ -134,6 +136,7 @@ def refuse_damage(path: Path) -> str:
     Raises:
         StateFileUnusable: pages are damaged, values break their column's rule, or the file is not ours.
     """
+    # Through a reader: a writing connection would fold the log into the damaged file when it closes.
     connection = database.connect_reader(path)
     try:
         refuse_stranger(connection, path)
@@ -155,5 +158,6 @@ def refuse_other_run(path: Path, run_id: str) -> None:
         StateFileUnusable: as said.
     """
     expected = read_marker(path)
+    # A marker that cannot be read says nothing against the file; the writer renews it.
     if expected and expected != run_id:
         raise database.unusable(path, f"belongs to run {run_id}, but this folder to run {expected}")

@@ -42,6 +42,7 @@ def create_file(path: Path, header: RunHeader) -> None:
         refuse_network(path)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.new-")
         os.close(handle)
+        # From mkstemp it has mode 0600, and SQLite gives the log the mode of its main file.
         draft = Path(name)
         try:
             with database.translated(path):
@@ -49,6 +50,8 @@ def create_file(path: Path, header: RunHeader) -> None:
             _publish(draft, path)
         finally:
             draft.unlink(missing_ok=True)
+        # The marker comes last: one without a state file would forbid the run for ever, while a state file
+        # without its marker gets one when it is next opened.
         flush_folder(path.parent)
         write_marker(path, header.run_id)
 
@@ -96,6 +99,7 @@ def migrate(
     """
     version = int(str(database.pragma(connection, "user_version")))
     if version < len(migrations):
+        # Copied with SQLite's own backup: a plain copy would miss the log, and closing it drop our locks.
         if version and keep_copy_at is not None:
             copy = keep_copy_at.with_name(f"{keep_copy_at.name}.v{version}")
             with closing(sqlite3.connect(copy)) as target:
@@ -109,6 +113,7 @@ def migrate(
 
 
 def _renew_rules(connection: sqlite3.Connection) -> None:
+    # Compared first, so that an ordinary opening changes no schema and makes no reader parse it again.
     found = dict(connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'"))
     if found == dict(RULES):
         return

@@ -116,6 +116,7 @@ def _connect(path: Path, query: str) -> sqlite3.Connection:
 
 def _apply(connection: sqlite3.Connection, settings: Mapping[str, int], path: Path) -> None:
     for name, value in settings.items():
+        # SQLite ignores a setting it cannot take without a word, so each is read back.
         connection.execute(f"PRAGMA {name} = {value}")
         found = pragma(connection, name)
         if found != value:
@@ -152,6 +153,7 @@ def connect_glance(path: Path) -> sqlite3.Connection:
 
 def connect_writer(path: Path) -> sqlite3.Connection:
     """Open an existing file for writing, in whatever journal mode it rests; `awaken` comes next."""
+    # mode=rw and not the default: SQLite must never make an empty file where ours has vanished.
     connection = _connect(path, "mode=rw")
     with _closed_if_failing(connection):
         _apply(connection, {**_WRITER_SETTINGS, "synchronous": _EXTRA}, path)
@@ -173,6 +175,7 @@ def awaken(connection: sqlite3.Connection, path: Path) -> None:
     _apply(connection, {"synchronous": _FULL}, path)
     with atomic(connection):
         connection.execute("UPDATE run SET at_rest = 0")
+    # The log exists before the note reaches the main file: a kill in between must not look like a loss.
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
@@ -184,6 +187,7 @@ def lay_to_rest(connection: sqlite3.Connection) -> None:
     """
     with atomic(connection):
         connection.execute("UPDATE run SET at_rest = 1")
+    # The other way round here: the note is in the main file before the log is deleted.
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.execute(f"PRAGMA synchronous = {_EXTRA}")
     try:

@@ -38,6 +38,7 @@ _NO_FILE: Columns = MappingProxyType({"file": None, "sha256": None, "bytes": Non
 _UNSENT: Columns = MappingProxyType(
     {"request_id": None, "submitted_at": None, "not_before": 0.0, "reason": "", "cancel_requested": None}
 )
+# A retry starts from a clean row; what the old attempt cost and gave stays in its events.
 _UNTRIED: Columns = MappingProxyType(
     {
         **_UNSENT,

@@ -50,6 +50,7 @@ class RunLock:
             CannotCreate: the folder or the lock cannot be made.
         """
         try:
+            # The lock comes before the state file, so it may be the first thing in a new run's folder.
             self._dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock.acquire()
         except filelock.Timeout as error:
@@ -59,6 +60,7 @@ class RunLock:
         except (OSError, NotImplementedError) as error:
             raise CannotCreate(f"{self._dir}: cannot be locked: {error}") from error
         try:
+            # Not into the lock file itself: whoever is refused could then read it while it is written.
             write_whole(self._dir / OWNER, json.dumps(self._facts()) + "\n")
         except OSError as error:
             self._lock.release()

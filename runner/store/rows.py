@@ -22,6 +22,7 @@ def _strings(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
+# By name, since a name means the same in every record: `outputs` of a take is `outputs` of a ticket.
 _DECODERS: Mapping[str, Callable[[Any], object]] = {
     "state": TakeState,
     "delivery": DeliveryState,

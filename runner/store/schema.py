@@ -140,6 +140,7 @@ _OPEN_ATTEMPT = (
     "SELECT 1 FROM attempts WHERE take_id = NEW.take_id AND number = NEW.attempts AND outcome IS NULL"
 )
 
+# Each condition must be one that no legal append meets: ABORT undoes the whole statement that broke it.
 _BODIES: Mapping[str, str] = {
     "take_begins_pending": "BEFORE INSERT ON takes "
     + _forbid("NEW.state <> 'pending' OR NEW.delivery <> 'none'", "a take begins as pending"),

@@ -72,6 +72,7 @@ class StateFile:
             checks.undo_half_change(path)
             run_id = checks.refuse_damage(path)
             checks.refuse_other_run(path, run_id)
+            # Before the file is awakened: a folder that cannot be marked must leave it at rest.
             _mark(path, run_id)
             connection = database.connect_writer(path)
             try:
@@ -89,6 +90,7 @@ class StateFile:
             DiskFailed: the disk did not take it; the epoch is as it was.
         """
 
+        # One transaction: no other runner may begin between the new epoch and the takes held under it.
         def work(connection: sqlite3.Connection) -> tuple[int, tuple[str, ...]]:
             epoch = connection.execute("UPDATE run SET epoch = epoch + 1 RETURNING epoch").fetchone()[0]
             return epoch, _hold_abandoned(connection, at=at)
@@ -141,6 +143,7 @@ class StateFile:
         """
         if self._closed:
             return
+        # First of all, so that a close that fails is not tried again on a connection that is gone.
         self._closed = True
         self._writer.stop()
         with database.translated(self.path):

@@ -101,6 +101,7 @@ class Writer:
         # sender still wants to know (asyncio cancels the future of a cancelled task).
         job.future.set_running_or_notify_cancel()
         with self._changed:
+            # Under the same lock as the end of the thread, so that no job can slip in behind it.
             if self._stopped:
                 job.fail(BrokenPromise(f"{self._path}: the state file is closed"))
             else:
@@ -147,5 +148,6 @@ class Writer:
                 # Each waiter gets an error of its own: a shared one would collect all their tracebacks.
                 job.fail(_own(error, self._path))
             return
+        # Only now, after COMMIT has returned: a future that is done promises that the fact is on disk.
         for job in group:
             job.wake()

@@ -37,7 +37,8 @@ from runner.states import (
     Undeliverable,
     Vanished,
 )
-from runner.store.records import RunHeader
+from runner.store.read import open_reader
+from runner.store.records import AttemptRecord, RunHeader, TakeRecord
 from runner.store.state_file import StateFile
 
 MODEL = "pika/pikaframes"
@@ -147,3 +148,31 @@ def delivery_road(delivery: DeliveryState) -> list[Fact]:
         D.DELIVERED: [*fetching, Delivered("clips/a.mp4", "ab" * 32, 1234)],
         D.UNDELIVERABLE: [*fetching, Undeliverable("gone")],
     }[delivery]
+
+
+A = make_take("a")
+
+
+def tell(state_file: StateFile, *facts: Fact, take_id: str = "a", at: float = 1010.0) -> None:
+    for fact in facts:
+        state_file.record(take_id, fact, at=at).result(timeout=20)
+
+
+def drive(state_file: StateFile, state: TakeState, *, take_id: str = "a") -> None:
+    tell(
+        state_file,
+        *road(make_take(take_id), state, attempt=f"try-{take_id}", epoch=state_file.epoch),
+        take_id=take_id,
+    )
+
+
+def seen(state_file: StateFile, take_id: str = "a") -> TakeRecord:
+    with open_reader(state_file.path) as reader:
+        found = reader.take(take_id)
+    assert found is not None
+    return found
+
+
+def attempts(state_file: StateFile, take_id: str = "a") -> list[AttemptRecord]:
+    with open_reader(state_file.path) as reader:
+        return reader.attempts(take_id)

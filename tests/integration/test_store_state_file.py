@@ -1,18 +1,15 @@
-"""The writer: what facts leave in rows, events and attempts; epochs; plans; group commit; the file's own rules."""
+"""The writer's side of the state file: what facts leave in rows, events and attempts; epochs; plans."""
 
 from __future__ import annotations
 
-import sqlite3
-import stat
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from runner.errors import BrokenPromise, DiskFailed, IllegalTransition
+from runner.errors import IllegalTransition
 from runner.states import (
     Accepted,
     Adopted,
@@ -20,71 +17,38 @@ from runner.states import (
     CostSeen,
     DeclaredNotSent,
     Ended,
-    Fact,
     FailureClass,
     FileGone,
     LostContact,
-    NotSent,
     Refused,
     RefusedForNow,
     RetryRequested,
-    Started,
     SubmissionStarted,
     TakeState,
     Undeliverable,
 )
 from runner.states import DeliveryState as D
 from runner.store.read import open_reader
-from runner.store.records import AttemptRecord, TakeRecord
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import (
+    A,
+    attempts,
     delivery_road,
+    drive,
     make_plan,
     make_take,
     new_state_file,
-    road,
+    seen,
+    tell,
 )
 
 S = TakeState
-A = make_take("a")
 
 
 @pytest.fixture
 def state_file(tmp_path: Path) -> Iterator[StateFile]:
     with new_state_file(tmp_path, [A]) as state_file:
         yield state_file
-
-
-def tell(state_file: StateFile, *facts: Fact, take_id: str = "a", at: float = 1010.0) -> None:
-    for fact in facts:
-        state_file.record(take_id, fact, at=at).result(timeout=20)
-
-
-def drive(state_file: StateFile, state: TakeState, *, take_id: str = "a") -> None:
-    tell(
-        state_file,
-        *road(make_take(take_id), state, attempt=f"try-{take_id}", epoch=state_file.epoch),
-        take_id=take_id,
-    )
-
-
-def seen(state_file: StateFile, take_id: str = "a") -> TakeRecord:
-    with open_reader(state_file.path) as reader:
-        found = reader.take(take_id)
-    assert found is not None
-    return found
-
-
-def attempts(state_file: StateFile, take_id: str = "a") -> list[AttemptRecord]:
-    with open_reader(state_file.path) as reader:
-        return reader.attempts(take_id)
-
-
-def raw(state_file: StateFile, sql: str, *values: object) -> None:
-    """Run SQL as a program that knows none of our rules would."""
-    with sqlite3.connect(state_file.path, timeout=5) as connection:
-        connection.execute(sql, values)
-    connection.close()
 
 
 def test_a_new_take_is_recorded_as_planned(state_file: StateFile) -> None:
@@ -331,207 +295,3 @@ def test_what_may_have_been_paid_is_never_renewed(state_file: StateFile, state: 
 def test_a_take_outside_the_plan_cannot_be_renewed(state_file: StateFile) -> None:
     with pytest.raises(IllegalTransition, match="not in the plan"):
         state_file.adopt_plan(make_plan([A]), renew={"z"}, at=1100.0)
-
-
-# Group commit and failures
-
-
-def hold_writer(state_file: StateFile) -> Callable[[], None]:
-    """Make the writer wait, so that what is handed in meanwhile is one group; returns what lets it go."""
-    gate = threading.Event()
-    busy = threading.Event()
-
-    def work(_connection: sqlite3.Connection) -> None:
-        busy.set()
-        gate.wait(20)
-
-    state_file._writer.submit(work)
-    busy.wait(20)
-    return gate.set
-
-
-def test_two_thousand_records_from_fifty_threads_are_durable_and_in_order(tmp_path: Path) -> None:
-    takes = [make_take(f"t{number:03d}") for number in range(500)]
-    with new_state_file(tmp_path, takes) as state_file:
-        epoch = state_file.epoch
-
-        def sender(mine: list[str]) -> None:
-            futures = [
-                state_file.record(name, fact, at=1.0)
-                for name in mine
-                for fact in road(make_take(name), S.SUCCEEDED, attempt=f"try-{name}", epoch=epoch)
-            ]
-            futures += [state_file.record(name, CostSeen(0.5), at=1.0) for name in mine]
-            for future in futures:
-                future.result(timeout=30)
-            done.append(len(futures))
-
-        done: list[int] = []
-        threads = [
-            threading.Thread(target=sender, args=([take.id for take in takes[n::50]],)) for n in range(50)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert sum(done) == 2000
-    with open_reader(tmp_path / "state.db") as reader:
-        assert reader.counts()[S.SUCCEEDED] == 500
-        events = reader.events()
-    assert len(events) == 2000
-    kinds = {take.id: [event.fact for event in events if event.take_id == take.id] for take in takes[:20]}
-    assert set(map(tuple, kinds.values())) == {("SubmissionStarted", "Accepted", "Ended", "CostSeen")}
-
-
-def test_all_that_waits_shares_one_commit(state_file: StateFile) -> None:
-    commits: list[str] = []
-    release = hold_writer(state_file)
-    state_file._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
-    futures = [state_file.record("a", CostSeen(float(n)), at=1.0) for n in range(500)]
-    release()
-    for future in futures:
-        future.result(timeout=20)
-    state_file._connection.set_trace_callback(None)
-    assert len(commits) == 2  # the held one's, and that of all five hundred
-
-
-def test_a_refused_record_spoils_only_itself(state_file: StateFile) -> None:
-    release = hold_writer(state_file)
-    good = state_file.record("a", CostSeen(1.0), at=1.0)
-    bad = [
-        state_file.record("a", Accepted("try", "r"), at=1.0),
-        state_file.record("nobody", CostSeen(1.0), at=1.0),
-        state_file.record("a", CostSeen(1.0), at=float("nan")),
-        state_file.record("a", CancelRequested("ada", object()), at=1.0),  # type: ignore[arg-type]  # a bug
-    ]
-    last = state_file.record("a", CostSeen(2.0), at=1.0)
-    release()
-    assert good.exception(20) is None
-    assert last.exception(20) is None
-    assert [type(future.exception(20)) for future in bad] == [IllegalTransition] * 3 + [BrokenPromise]
-    with open_reader(state_file.path) as reader:
-        assert [event.details for event in reader.events()] == [{"cost": 1.0}, {"cost": 2.0}]
-
-
-def test_a_full_disk_fails_the_whole_group_and_records_nothing(state_file: StateFile) -> None:
-    drive(state_file, S.QUEUED)
-    release = hold_writer(state_file)
-    connection = state_file._connection
-    pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    connection.execute(f"PRAGMA max_page_count = {pages}")
-    small = state_file.record("a", Started(), at=1.0)
-    large = state_file.record("a", Ended(S.SUCCEEDED, "x" * 100_000), at=1.0)
-    release()
-    assert isinstance(small.exception(20), DiskFailed)
-    assert isinstance(large.exception(20), DiskFailed)
-    assert small.exception() is not large.exception()
-    assert seen(state_file).state is S.QUEUED
-    connection.execute(f"PRAGMA max_page_count = {pages + 1000}")
-    tell(state_file, Started(), Ended(S.SUCCEEDED, "x" * 100_000))
-    assert seen(state_file).state is S.SUCCEEDED
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_writer_that_dies_leaves_nobody_waiting(state_file: StateFile) -> None:
-    def die(_connection: sqlite3.Connection) -> None:
-        raise SystemExit
-
-    release = hold_writer(state_file)
-    futures = [state_file.record("a", CostSeen(1.0), at=1.0), state_file._writer.submit(die)]
-    release()
-    assert [type(future.exception(20)) for future in futures] == [BrokenPromise, BrokenPromise]
-    assert isinstance(state_file.record("a", CostSeen(1.0), at=1.0).exception(20), BrokenPromise)
-    assert seen(state_file).cost is None
-
-
-def test_closing_records_what_waits_and_refuses_what_comes_later(state_file: StateFile) -> None:
-    futures = [state_file.record("a", CostSeen(float(n)), at=1.0) for n in range(50)]
-    state_file.close()
-    state_file.close()
-    assert all(future.done() and future.exception() is None for future in futures)
-    assert isinstance(state_file.record("a", CostSeen(1.0), at=1.0).exception(20), BrokenPromise)
-    assert seen(state_file).cost == 49.0
-
-
-# The file's own rules
-
-
-def test_the_settings_that_keep_the_promises_are_on(state_file: StateFile) -> None:
-    found = {
-        name: state_file._connection.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("journal_mode", "synchronous", "fullfsync", "checkpoint_fullfsync", "foreign_keys")
-    }
-    assert found == {
-        "journal_mode": "wal",
-        "synchronous": 2,
-        "fullfsync": 1,
-        "checkpoint_fullfsync": 1,
-        "foreign_keys": 1,
-    }
-    for name in ("state.db", "state.db-wal", "state.db-shm"):
-        assert stat.S_IMODE((state_file.path.parent / name).stat().st_mode) == 0o600
-
-
-SECOND_RUN = """
-    INSERT INTO run SELECT 2, run_id, name, manifest, simulated, api_base, created_at, version, columns, epoch,
-    at_rest, newest_manifest FROM run
-"""
-OLD_EPOCH = """
-    INSERT INTO attempts (attempt, take_id, number, epoch, fingerprint, started_at)
-    VALUES ('x', 'a', 2, 0, 'f', 1.0)
-"""
-BORN_QUEUED = """
-    INSERT INTO takes (take_id, state, shot_id, model, fingerprint, point, tags, notes, cells, body)
-    VALUES ('b', 'queued', 'b', 'm', 'f', '{}', '[]', '', '{}', '{}')
-"""
-
-
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "UPDATE takes SET state = 'pending'",
-        "UPDATE takes SET state = 'submitting', request_id = NULL",
-        "UPDATE takes SET state = 'invented'",
-        "UPDATE takes SET delivery = 'fetching'",
-        "UPDATE takes SET request_id = NULL",
-        "UPDATE takes SET body = '{}'",
-        "UPDATE takes SET attempts = 'many'",
-        "DELETE FROM takes",
-        "DELETE FROM events",
-        "DELETE FROM attempts",
-        "DELETE FROM run",
-        "UPDATE events SET fact = 'Ended'",
-        "UPDATE run SET epoch = 0",
-        SECOND_RUN,
-        OLD_EPOCH,
-        BORN_QUEUED,
-    ],
-)
-def test_the_file_itself_refuses_what_the_rules_forbid(state_file: StateFile, sql: str) -> None:
-    drive(state_file, S.QUEUED)
-    before = seen(state_file)
-    with pytest.raises(sqlite3.IntegrityError):
-        raw(state_file, sql)
-    assert seen(state_file) == before
-
-
-def test_a_raw_claim_without_an_attempt_is_refused(state_file: StateFile) -> None:
-    with pytest.raises(sqlite3.IntegrityError, match="open attempt"):
-        raw(state_file, "UPDATE takes SET state = 'submitting'")
-
-
-def test_rules_that_were_taken_out_are_put_back_at_opening(state_file: StateFile) -> None:
-    state_file.close()
-    raw(state_file, "DROP TRIGGER take_moves_by_the_table")
-    with (
-        StateFile.open(state_file.path) as again,
-        pytest.raises(sqlite3.IntegrityError, match="table of states"),
-    ):
-        raw(again, "UPDATE takes SET state = 'failed'")
-
-
-def test_not_sent_lets_the_take_be_tried_again(state_file: StateFile) -> None:
-    drive(state_file, S.SUBMITTING)
-    tell(state_file, NotSent("try-a", "no route"))
-    tell(state_file, SubmissionStarted("try-2", A.fingerprint, state_file.epoch))
-    assert [(a.number, a.outcome) for a in attempts(state_file)] == [(1, "NotSent"), (2, None)]
