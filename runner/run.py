@@ -25,7 +25,7 @@ from runner.engine.options import Ending, EndingKind, EngineOptions
 from runner.engine.ports import Event, Listener
 from runner.pacing import Clock, Durations, SystemClock
 from runner.rundir import RunDir
-from runner.shots import Plan, Ticket
+from runner.shots import JsonValue, Plan, Ticket
 from runner.simulator.settings import SimulatorSettings
 from runner.states import OUT_THERE, DeliveryState, FileGone, TakeState
 from runner.stopping import Interruption, heeding_signals
@@ -300,7 +300,7 @@ def _work(
     if finished == len(takes):
         return Ending(EndingKind.FINISHED), None
     with ExitStack() as stack:
-        account = stack.enter_context(_account(wishes, place))
+        account = stack.enter_context(_account(wishes, place, takes))
         log = stack.enter_context(_log(place, wishes.clock))
         shown = stack.enter_context(wishes.progress(len(takes), finished))
         listener = _Everyone((shown, log))
@@ -308,9 +308,10 @@ def _work(
 
 
 @contextmanager
-def _account(wishes: _Wishes, place: RunDir) -> Iterator[Account]:
+def _account(wishes: _Wishes, place: RunDir, takes: Sequence[TakeRecord]) -> Iterator[Account]:
     """Yield whom to talk to: the account of the environment, or a simulator that runs as long as the run."""
     from runner.api.account import Account, find_account
+    from runner.plan.fingerprint import canonical_json, fingerprint
     from runner.transport.secret import Secret
 
     if wishes.simulate is None:
@@ -324,7 +325,13 @@ def _account(wishes: _Wishes, place: RunDir) -> Iterator[Account]:
         ledger=wishes.simulate.ledger or home / "ledger.jsonl",
         clips=wishes.simulate.clips or home / "clips",
     )
-    with running(settings, schema_dirs=search_path(wishes.manifest, wishes.schema_dirs)) as simulator:
+    names = {take.fingerprint: take.take_id for take in takes}
+
+    def slate(model: str, body: Mapping[str, JsonValue]) -> str:
+        return names.get(fingerprint(model, canonical_json(dict(body))), "")
+
+    schema_dirs = search_path(wishes.manifest, wishes.schema_dirs)
+    with running(settings, schema_dirs=schema_dirs, slates=slate) as simulator:
         yield Account(simulator.origin, Secret(simulator.token or "any"), source="the simulator")
 
 

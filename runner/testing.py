@@ -132,50 +132,77 @@ class _Row:
     delivery: DeliveryState = DeliveryState.NONE
     request_id: str | None = None
     attempt: str | None = None
+    lost: bool = False
 
 
 class MemoryJournal:
-    """A state file in memory: the same guards by the same table, and a list of every fact in order."""
+    """A state file in memory: the same guards by the same table, and a list of every fact in order.
 
-    def __init__(self, take_ids: Iterable[str] = (), *, epoch: int = 1) -> None:
-        self._rows = {take_id: _Row() for take_id in take_ids}
+    `takes` are their ids, or a mapping of ids to recorded fingerprints, without which any fingerprint will do.
+    """
+
+    def __init__(self, takes: Iterable[str] = (), *, epoch: int = 1) -> None:
+        self._prints = dict(takes) if isinstance(takes, Mapping) else {}
+        self._rows = {take_id: _Row() for take_id in takes}
+        self._attempts: set[str] = set()
+        self._request_ids: set[str] = set()
         self.epoch = epoch
         self.facts: list[tuple[str, Fact]] = []
 
     def record(self, take_id: str, fact: Fact, *, at: float) -> Future[None]:  # noqa: ARG002 - the real one keeps it
         """Append `fact` or refuse it as the state file would."""
-        row = self._rows.setdefault(take_id, _Row())
+        row = self._rows.get(take_id)
+        if row is None:
+            return failed(IllegalTransition(f"there is no take {take_id}"))
         try:
-            self._move(row, fact)
+            self._move(take_id, row, fact)
         except IllegalTransition as error:
             return failed(error)
         self.facts.append((take_id, fact))
         return done(None)
 
-    def _move(self, row: _Row, fact: Fact) -> None:
+    def _move(self, take_id: str, row: _Row, fact: Fact) -> None:
         match fact:
             case FetchStarted() | Delivered() | Undeliverable() | FileGone():
                 self._move_delivery(row, fact)
                 return
             case CancelRequested() | CostSeen():
                 return
-            case SubmissionStarted(attempt=attempt, epoch=epoch):
-                if epoch != self.epoch:
-                    raise IllegalTransition("another runner has taken this run over")
-                row.state, row.attempt = advance(row.state, fact), attempt
-            case Accepted(attempt=attempt, request_id=request_id):
-                if attempt != row.attempt:
-                    raise IllegalTransition("the answer belongs to another attempt")
-                self._give_id(row, fact, request_id)
-            case Adopted(request_id=request_id):
+            case SubmissionStarted():
+                self._start(take_id, row, fact)
+            case Accepted(request_id=request_id) | Adopted(request_id=request_id):
+                self._check_attempt(row, fact)
                 self._give_id(row, fact, request_id)
             case _:
+                self._check_attempt(row, fact)
                 row.state = advance(row.state, fact)
+                row.lost = isinstance(fact, LostContact)
+                if row.state is TakeState.PENDING:
+                    row.request_id, row.delivery = None, DeliveryState.NONE
+
+    def _start(self, take_id: str, row: _Row, fact: SubmissionStarted) -> None:
+        if fact.epoch != self.epoch:
+            raise IllegalTransition("another runner has taken this run over")
+        if fact.fingerprint != self._prints.get(take_id, fact.fingerprint):
+            raise IllegalTransition("the take's body has changed")
+        if fact.attempt in self._attempts:
+            raise IllegalTransition("an attempt is made once")
+        row.state, row.attempt, row.lost = advance(row.state, fact), fact.attempt, False
+        self._attempts.add(fact.attempt)
+
+    @staticmethod
+    def _check_attempt(row: _Row, fact: Fact) -> None:
+        attempt = getattr(fact, "attempt", row.attempt)
+        if attempt != row.attempt or (
+            isinstance(fact, Accepted) and row.state is TakeState.HELD and not row.lost
+        ):
+            raise IllegalTransition("the answer belongs to another attempt")
 
     def _give_id(self, row: _Row, fact: Accepted | Adopted, request_id: str) -> None:
-        if any(other.request_id == request_id for other in self._rows.values()):
-            raise IllegalTransition(f"request id {request_id} belongs to another take")
+        if request_id in self._request_ids:
+            raise IllegalTransition(f"request id {request_id} belongs to another attempt")
         row.state, row.request_id = advance(row.state, fact), request_id
+        self._request_ids.add(request_id)
 
     def _move_delivery(self, row: _Row, fact: FetchStarted | Delivered | Undeliverable | FileGone) -> None:
         if row.state is not TakeState.SUCCEEDED:

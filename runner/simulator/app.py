@@ -11,9 +11,9 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -28,11 +28,15 @@ from runner.simulator.ledger import Ledger
 from runner.simulator.looks import Cue, Stage, balance_record, refused, spoiled
 from runner.simulator.previews import Previews
 from runner.simulator.refusals import Refusal
-from runner.simulator.scenes import clip_seconds, scene_of
+from runner.simulator.scenes import Scene, clip_seconds, scene_of
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _FATES: Mapping[Fault, Fate] = {Fault(fate): fate for fate in Fate if fate is not Fate.SUCCEEDS}
 _log = logging.getLogger(__name__)
+
+
+Slates: TypeAlias = Callable[[str, Mapping[str, JsonValue]], str]
+"""Names the take that a model's body belongs to, or returns an empty text: the wire does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,11 @@ class House:
     dispatcher: Dispatcher
     mischief: Mischief
     previews: Previews
+    slates: Slates
+
+    def scene(self, model: str, body: Mapping[str, JsonValue]) -> Scene:
+        """Return what a job's clip shows, with the take's name on it where somebody knows it."""
+        return scene_of(model, body, slate=self.slates(model, body))
 
 
 def application(house: House) -> Starlette:
@@ -108,7 +117,7 @@ class _Front:
         )
         self._ledger.charge(job)
         if job.fate in {Fate.SUCCEEDS, Fate.NEVER_ENDS}:
-            self._house.previews.order(scene_of(name, body))
+            self._house.previews.order(self._house.scene(name, body))
         return await self._spoiled(JSONResponse(records.accepted(job, self._stage.origin)), rule, request)
 
     async def status(self, request: Request) -> Response:
@@ -170,7 +179,7 @@ class _Front:
         now = self._stage.clock()
         if job is None or job.phase(now) is not Phase.ENDED or self._expired(job, self._settings.file_ttl_s):
             return Response("no such file", 404, media_type="text/plain")
-        scene = scene_of(job.model, json.loads(job.body))
+        scene = self._house.scene(job.model, json.loads(job.body))
         clip = await asyncio.shield(asyncio.wrap_future(self._house.previews.order(scene)))
         rule = self._house.mischief.strike(Route.FILE, model=job.model, key=job.file)
         if rule is None:

@@ -127,7 +127,7 @@ def _with_layer(scene: Scene, number: int, layer: Image.Image) -> Image.Image:
 
 
 def _caption(scene: Scene) -> Image.Image:
-    return caption((scene.width, scene.height), prompt=scene.prompt, details=scene.details)
+    return caption((scene.width, scene.height), slate=scene.slate, prompt=scene.prompt, details=scene.details)
 
 
 def _packed(image: Image.Image) -> Frame:

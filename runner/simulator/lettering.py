@@ -60,7 +60,7 @@ def _cut(row: str, size: int, width: float, *, more: bool) -> str:
     return row + tail
 
 
-def caption(size: tuple[int, int], *, prompt: str, details: str) -> Image.Image:
+def caption(size: tuple[int, int], *, slate: str, prompt: str, details: str) -> Image.Image:
     """Return a clear layer with the slate at the top and prompt and details on a dark band at the foot."""
     width, height = size
     layer = Image.new("RGBA", size, (0, 0, 0, 0))
@@ -69,7 +69,7 @@ def caption(size: tuple[int, int], *, prompt: str, details: str) -> Image.Image:
     for number, row in enumerate(rows):
         _write(layer, (8, height - 20 - 13 * (len(rows) - number)), row, 11, WHITE)
     _write(layer, (8, height - 17), "".join(fitted(details, 9, width - 16)), 9, AMBER)
-    word = "SIMULATED"
+    word = "".join(fitted(f"SIMULATED  ·  {slate}" if slate else "SIMULATED", 9, width * 0.7))
     _plate(layer, (6, 6, 18 + round(_length(word, 9)), 20), AMBER)
     _write(layer, (12, 7), word, 9, INK)
     return layer

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from runner.shots import JsonValue
 
-LOOK = 1
+LOOK = 2
 """Raised whenever the drawing changes, so that no clip of an older look is taken from the cache."""
 
 _WIDE = (320, 180)
@@ -35,7 +35,8 @@ class Card:
 class Scene:
     """One clip to draw: two cards are a cross-fade, one card is a slow push-in.
 
-    `width` and `height` are even, in pixels; `seconds` is the clip's length.
+    `width` and `height` are even, in pixels; `seconds` is the clip's length; `slate` names the take where that is
+    known, for a request body does not say.
     """
 
     model: str
@@ -45,6 +46,7 @@ class Scene:
     seconds: float
     width: int
     height: int
+    slate: str = ""
 
     @property
     def key(self) -> str:
@@ -53,7 +55,7 @@ class Scene:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def scene_of(model: str, body: Mapping[str, JsonValue]) -> Scene:
+def scene_of(model: str, body: Mapping[str, JsonValue], *, slate: str = "") -> Scene:
     """Return the scene for an accepted body, whatever model it is of."""
     prompt = _first_text(body, ("promptText", "prompt", "text"))
     seconds = _seconds(body)
@@ -66,6 +68,7 @@ def scene_of(model: str, body: Mapping[str, JsonValue]) -> Scene:
         seconds=seconds,
         width=width,
         height=height,
+        slate=slate,
     )
 
 

@@ -22,7 +22,7 @@ from types import FrameType
 import uvicorn
 
 from runner.errors import BrokenPromise, CannotCreate, UsageError
-from runner.simulator.app import House, application
+from runner.simulator.app import House, Slates, application
 from runner.simulator.catalogue import KnownModels
 from runner.simulator.faults import Mischief
 from runner.simulator.jobs import Dispatcher
@@ -62,11 +62,13 @@ def running(
     port: int = 0,
     schema_dirs: Sequence[Path] = (),
     models: KnownModels | None = None,
+    slates: Slates = lambda _model, _body: "",
     clock: Callable[[], float] = time.time,
 ) -> Iterator[RunningSimulator]:
     """Serve a simulator from a thread while the block runs; port 0 takes a free one.
 
-    `schema_dirs` hold schemas of models beyond the bundled ones; `models` replaces them all. `clock` is wall time.
+    `schema_dirs` hold schemas of models beyond the bundled ones; `models` replaces them all. `slates` names
+    takes for the previews. `clock` is wall time.
 
     Raises: `UsageError` if the port cannot be had, `CannotCreate` if ledger or clips cannot be written.
     """
@@ -86,6 +88,7 @@ def running(
             dispatcher=_dispatcher(settings, ledger, clock),
             mischief=Mischief(settings.script.rules, seed=settings.seed, clock=clock),
             previews=previews,
+            slates=slates,
         )
         stack.enter_context(_served(house, listener))
         yield RunningSimulator(origin, settings.token, ledger, previews.real)

@@ -440,7 +440,7 @@ def test_a_run_taken_up_again_adopts_what_is_out_there() -> None:
 
 def test_jobs_taken_up_again_count_against_the_cap() -> None:
     out = [ticket(f"o{n}", state=TakeState.RUNNING, request_id=f"old-{n}") for n in range(3)]
-    journal = MemoryJournal([each.take_id for each in out])
+    journal = MemoryJournal([*(each.take_id for each in out), *(f"s{n}" for n in range(6))])
     for each in out:
         journal._rows[each.take_id].state = TakeState.RUNNING
     run = night([*out, *(ticket(f"s{n}") for n in range(6))], journal=journal, options=EngineOptions(jobs=4))
