@@ -10,10 +10,9 @@ from dataclasses import replace
 
 from runner.answers import FetchTrouble
 from runner.engine.agenda import Agenda
-from runner.engine.board import Board, Live
-from runner.engine.options import EngineOptions
-from runner.engine.ports import Delivery, Queue
-from runner.pacing import Chance, Clock
+from runner.engine.board import Live
+from runner.engine.means import Means
+from runner.engine.ports import Delivery
 from runner.shots import Ticket
 from runner.states import Delivered, Ended, FetchStarted, Undeliverable
 
@@ -21,22 +20,11 @@ from runner.states import Delivered, Ended, FetchStarted, Undeliverable
 class Collector:
     """Fetches the clips of succeeded takes."""
 
-    def __init__(
-        self,
-        board: Board,
-        *,
-        queue: Queue,
-        delivery: Delivery,
-        clock: Clock,
-        options: EngineOptions,
-        chance: Chance,
-    ) -> None:
-        self._board = board
-        self._queue = queue
+    def __init__(self, means: Means, *, delivery: Delivery) -> None:
+        self._means = means
+        self._board = means.board
         self._delivery = delivery
-        self._options = options
-        self._chance = chance
-        self._agenda: Agenda[Live] = Agenda(clock)
+        self._agenda: Agenda[Live] = Agenda(means.clock)
 
     def collect(self, live: Live) -> None:
         """Put a take on the agenda if its clip is wanted."""
@@ -64,18 +52,20 @@ class Collector:
         live.fetches += 1
         # A link may be stale without saying so: its host may be gone. So the second failure asks for a fresh one too.
         fresh = (trouble.link_refused or live.fetches > 1) and await self._refresh(live)
-        spent = live.fetches >= self._options.fetch_tries or (trouble.link_refused and not fresh)
+        spent = live.fetches >= self._means.options.fetch_tries or (trouble.link_refused and not fresh)
         if trouble.permanent or spent:
             await self._board.record(live, Undeliverable(trouble.reason))
         else:
-            self._agenda.add(live, after=self._options.backoff.delay(live.fetches, chance=self._chance()))
+            self._agenda.add(
+                live, after=self._means.options.backoff.delay(live.fetches, chance=self._means.chance())
+            )
 
     async def _refresh(self, live: Live) -> bool:
         """Read the result again for fresh links; False once that has been tried often enough."""
-        if live.refreshes >= self._options.link_refreshes or live.request_id is None:
+        if live.refreshes >= self._means.options.link_refreshes or live.request_id is None:
             return False
         live.refreshes += 1
-        answer = await self._queue.result(live.request_id)
+        answer = await self._means.queue.result(live.request_id)
         if isinstance(answer, Ended) and answer.outputs:
             live.outputs = answer.outputs
         return True

@@ -15,6 +15,7 @@ from typing import Any
 from runner.engine.board import Board
 from runner.engine.collect import Collector
 from runner.engine.gate import Gate
+from runner.engine.means import Means
 from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
 from runner.engine.ports import Delivery, Journal, Listener, Queue
 from runner.engine.submit import Submitter
@@ -59,32 +60,10 @@ class Engine:
             away=lambda reason: self._end(EndingKind.OUTAGE, reason, Stop.DETACH),
             opened=self._board.changed.set,
         )
-        self._collector = Collector(
-            self._board, queue=queue, delivery=delivery, clock=clock, options=options, chance=chance
-        )
-        self._watcher = Watcher(
-            self._board,
-            queue=queue,
-            gate=self._gate,
-            clock=clock,
-            options=options,
-            durations=durations or Durations(),
-            chance=chance,
-            succeeded=self._collector.collect,
-            end=self._end,
-        )
-        self._submitter = Submitter(
-            self._board,
-            queue=queue,
-            gate=self._gate,
-            clock=clock,
-            options=options,
-            epoch=epoch,
-            chance=chance,
-            new_attempt=new_attempt,
-            accepted=self._watcher.watch,
-            end=self._end,
-        )
+        means = Means(self._board, queue, self._gate, clock, options, chance, self._end)
+        self._collector = Collector(means, delivery=delivery)
+        self._watcher = Watcher(means, durations=durations or Durations(), succeeded=self._collector.collect)
+        self._submitter = Submitter(means, epoch=epoch, new_attempt=new_attempt, accepted=self._watcher.watch)
 
     @property
     def out_there(self) -> int:

@@ -11,12 +11,10 @@ from collections.abc import Callable
 from typing import assert_never
 
 from runner.answers import SubmitAnswer
-from runner.engine.board import Board, Live
-from runner.engine.gate import Gate
-from runner.engine.options import End, EndingKind, EngineOptions, Stop
-from runner.engine.ports import Queue
+from runner.engine.board import Live
+from runner.engine.means import Means
+from runner.engine.options import EndingKind, Stop
 from runner.errors import DiskFailed
-from runner.pacing import Chance, Clock
 from runner.states import (
     Accepted,
     AccountTurnedAway,
@@ -33,29 +31,14 @@ class Submitter:
     """Gives pending takes to the API, in order, as slots come free."""
 
     def __init__(
-        self,
-        board: Board,
-        *,
-        queue: Queue,
-        gate: Gate,
-        clock: Clock,
-        options: EngineOptions,
-        epoch: int,
-        chance: Chance,
-        new_attempt: Callable[[], str],
-        accepted: Callable[[Live], None],
-        end: End,
+        self, means: Means, *, epoch: int, new_attempt: Callable[[], str], accepted: Callable[[Live], None]
     ) -> None:
-        self._board = board
-        self._queue = queue
-        self._gate = gate
-        self._clock = clock
-        self._options = options
+        self._means = means
+        self._board = means.board
+        self._gate = means.gate
         self._epoch = epoch
-        self._chance = chance
         self._new_attempt = new_attempt
         self._accepted = accepted
-        self._end = end
         self._in_the_air = 0
         self._unknown = 0
         self._refusals = 0
@@ -93,7 +76,7 @@ class Submitter:
         """Return the seconds until the next take may go: 0 for now, None for until something changes."""
         if not (self._board.pending and self._board.has_room and self._gate.is_open):
             return None
-        own = self._board.pending[0].not_before - self._clock.wall()
+        own = self._board.pending[0].not_before - self._means.clock.wall()
         return max(self._gate.rest_left(), own, 0.0)
 
     async def _change_within(self, seconds: float | None) -> None:
@@ -111,7 +94,7 @@ class Submitter:
             started = SubmissionStarted(attempt, live.ticket.fingerprint, self._epoch)
             await self._board.record(live, started)
 
-        answer = await self._queue.submit(live.ticket, attempt=attempt, begin=begin)
+        answer = await self._means.queue.submit(live.ticket, attempt=attempt, begin=begin)
         await self._settle(live, answer)
 
     async def _settle(self, live: Live, answer: SubmitAnswer) -> None:
@@ -127,7 +110,7 @@ class Submitter:
                 self._rest(moment)
             case AccountTurnedAway(reason=reason):
                 await self._put_back(live, answer)
-                self._end(EndingKind.ACCOUNT, reason, Stop.DRAIN)
+                self._means.end(EndingKind.ACCOUNT, reason, Stop.DRAIN)
             case Refused():
                 self._refusals = 0
                 await self._board.record(live, answer)
@@ -147,7 +130,7 @@ class Submitter:
             ) from failure
         self._refusals = 0
         live.request_id = answer.request_id
-        live.born = self._clock.monotonic()
+        live.born = self._means.clock.monotonic()
         self._accepted(live)
 
     async def _put_back(self, live: Live, answer: NotSent | RefusedForNow | AccountTurnedAway) -> None:
@@ -159,15 +142,17 @@ class Submitter:
     def _rest(self, not_before: float) -> None:
         """Pause all submits, longer after each refusal in a row."""
         self._refusals += 1
-        own = self._options.throttled.delay(self._refusals, chance=self._chance())
-        wished = not_before - self._clock.wall()
+        own = self._means.options.throttled.delay(self._refusals, chance=self._means.chance())
+        wished = not_before - self._means.clock.wall()
         self._gate.rest(max(own, wished))
         self._board.say(f"the API asked for a pause; submitting goes on in {max(own, wished):.0f} s")
 
     async def _hold(self, live: Live, answer: LostContact, reason: str) -> None:
         await self._board.record(live, answer)
         self._unknown += 1
-        if self._unknown >= self._options.max_unknown:
-            self._end(EndingKind.UNKNOWNS, f"{self._unknown} submits were left without an answer", Stop.DRAIN)
+        if self._unknown >= self._means.options.max_unknown:
+            self._means.end(
+                EndingKind.UNKNOWNS, f"{self._unknown} submits were left without an answer", Stop.DRAIN
+            )
         else:
             self._gate.shut(live.ticket.model, reason)

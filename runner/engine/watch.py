@@ -11,11 +11,10 @@ from typing import assert_never
 
 from runner.answers import JobStatus, NotYet, Seen, Trouble, TroubleKind
 from runner.engine.agenda import Agenda
-from runner.engine.board import Board, Live
-from runner.engine.gate import Gate
-from runner.engine.options import End, EndingKind, EngineOptions, Stop
-from runner.engine.ports import Queue
-from runner.pacing import Chance, Clock, Durations
+from runner.engine.board import Live
+from runner.engine.means import Means
+from runner.engine.options import EndingKind, Stop
+from runner.pacing import Durations
 from runner.states import Ended, FailureClass, Requeued, Started, TakeState, Vanished
 
 MISSES_THAT_COUNT = 3
@@ -28,37 +27,23 @@ _UNSEEN_SHARE = 0.9
 class Watcher:
     """Looks at every accepted take until its result is known."""
 
-    def __init__(
-        self,
-        board: Board,
-        *,
-        queue: Queue,
-        gate: Gate,
-        clock: Clock,
-        options: EngineOptions,
-        durations: Durations,
-        chance: Chance,
-        succeeded: Callable[[Live], None],
-        end: End,
-    ) -> None:
-        self._board = board
-        self._queue = queue
-        self._gate = gate
-        self._clock = clock
-        self._options = options
+    def __init__(self, means: Means, *, durations: Durations, succeeded: Callable[[Live], None]) -> None:
+        self._means = means
+        self._board = means.board
+        self._gate = means.gate
         self._durations = durations
-        self._chance = chance
         self._succeeded = succeeded
-        self._end = end
-        self._agenda: Agenda[Live] = Agenda(clock)
+        self._agenda: Agenda[Live] = Agenda(means.clock)
         self._strange: set[str] = set()
 
     def watch(self, live: Live) -> None:
         """Put a take that is out there on the agenda, first look when it may have ended."""
-        age = self._clock.monotonic() - live.born
-        first = self._options.pace.first(self._durations.soonest(live.ticket.model), chance=self._chance())
+        age = self._means.clock.monotonic() - live.born
+        first = self._means.options.pace.first(
+            self._durations.soonest(live.ticket.model), chance=self._means.chance()
+        )
         # Takes taken up again are all overdue at once; a look each within the floor spreads them.
-        spread = self._options.pace.floor * self._chance() if age > first else 0.0
+        spread = self._means.options.pace.floor * self._means.chance() if age > first else 0.0
         self._agenda.add(live, after=max(first - age, spread))
 
     async def run(self) -> None:
@@ -70,11 +55,11 @@ class Watcher:
 
     async def _look(self, live: Live) -> None:
         assert live.request_id is not None
-        now = self._clock.monotonic()
+        now = self._means.clock.monotonic()
         first = live.watched_from is None
         if live.watched_from is None:
             live.watched_from = now
-        answer = await self._queue.look(live.request_id)
+        answer = await self._means.queue.look(live.request_id)
         if isinstance(answer, Trouble):
             await self._bear(live, answer)
             return
@@ -97,14 +82,14 @@ class Watcher:
             self._board.say(f"the API calls {live.id} {seen.word!r}, a word not known here; still looking")
 
     def _again(self, live: Live) -> None:
-        watched = self._clock.monotonic() - (live.watched_from or 0.0)
-        self._agenda.add(live, after=self._options.pace.next(watched, chance=self._chance()))
+        watched = self._means.clock.monotonic() - (live.watched_from or 0.0)
+        self._agenda.add(live, after=self._means.options.pace.next(watched, chance=self._means.chance()))
 
     async def _collect(self, live: Live, *, seen_after: float) -> None:
         """Read the result; the slot is free already, since the API has ended its work."""
         assert live.request_id is not None
         self._board.free_slot(live)
-        answer = await self._queue.result(live.request_id)
+        answer = await self._means.queue.result(live.request_id)
         match answer:
             case Ended():
                 await self._close(live, answer, seen_after)
@@ -126,20 +111,24 @@ class Watcher:
         """Take a read that was not answered for what it is; nothing here fails a job that may still run."""
         live.failures += 1
         if trouble.kind is TroubleKind.ACCOUNT:
-            self._end(EndingKind.ACCOUNT, trouble.reason, Stop.DETACH)
+            self._means.end(EndingKind.ACCOUNT, trouble.reason, Stop.DETACH)
         elif trouble.kind is TroubleKind.MISSING and await self._is_gone(live, trouble.reason):
             return
         elif trouble.kind is TroubleKind.TRANSIENT:
             self._gate.failed(live.ticket.model, trouble.reason)
-        backoff = self._options.throttled if trouble.kind is TroubleKind.THROTTLED else self._options.backoff
-        wait = max(trouble.retry_after or 0.0, backoff.delay(live.failures, chance=self._chance()))
-        self._agenda.add(live, after=max(wait, self._options.pace.floor))
+        backoff = (
+            self._means.options.throttled
+            if trouble.kind is TroubleKind.THROTTLED
+            else self._means.options.backoff
+        )
+        wait = max(trouble.retry_after or 0.0, backoff.delay(live.failures, chance=self._means.chance()))
+        self._agenda.add(live, after=max(wait, self._means.options.pace.floor))
 
     async def _is_gone(self, live: Live, reason: str) -> bool:
         """Record that the API does not know the id any more, once that is beyond doubt."""
         live.missed += 1
-        age = self._clock.monotonic() - live.born
-        if live.missed < MISSES_THAT_COUNT or age < self._options.missing_grace:
+        age = self._means.clock.monotonic() - live.born
+        if live.missed < MISSES_THAT_COUNT or age < self._means.options.missing_grace:
             return False
         await self._board.record(live, Vanished(FailureClass.MISSING, reason))
         return True
