@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from runner.checking import check
     from runner.engine.options import EngineOptions
     from runner.errors import ManifestInvalid, Problem, ShotrunnerError
-    from runner.run import RunSummary, report, run_manifest
+    from runner.run import report, run_manifest
     from runner.shots import Plan, Take
     from runner.states import DeliveryState, FailureClass, TakeState
+    from runner.summary import RunSummary
 
 __all__ = [
     "DeliveryState",
@@ -41,7 +42,7 @@ _HOMES = {
     "ManifestInvalid": "errors",
     "Plan": "shots",
     "Problem": "errors",
-    "RunSummary": "run",
+    "RunSummary": "summary",
     "ShotrunnerError": "errors",
     "Take": "shots",
     "TakeState": "states",

@@ -14,7 +14,7 @@ from runner.api.account import Account
 from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_result, sort_submit
 from runner.pacing import Clock
 from runner.shots import Ticket
-from runner.transport.clients import ReadClients, SubmitClient
+from runner.transport.clients import ReadLanes, SubmitClient
 
 
 class RunComfyQueue:
@@ -23,7 +23,7 @@ class RunComfyQueue:
     def __init__(self, account: Account, *, clock: Clock, calls: int = 20, hooked: bool = True) -> None:
         self._clock = clock
         self._submits = SubmitClient(account.origin, account.token, hooked=hooked)
-        self._reads = ReadClients(account.origin, account.token, calls=calls)
+        self._reads = ReadLanes(account.origin, account.token, calls=calls)
 
     async def submit(
         self, ticket: Ticket, *, attempt: str, begin: Callable[[], Awaitable[None]]

@@ -15,9 +15,10 @@ from runner.engine.ports import Listener
 from runner.errors import UsageError
 from runner.pacing import LookPace, SystemClock
 from runner.progress import Kind, make_progress
-from runner.run import Prospect, RunSummary, run_manifest
+from runner.run import run_manifest
 from runner.simulator.settings import SimulatorSettings
 from runner.states import TakeState
+from runner.summary import Prospect, RunSummary
 from runner.wording import counted, standing, tally, visible
 
 CLIPS_SHOWN = 12

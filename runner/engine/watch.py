@@ -116,13 +116,10 @@ class Watcher:
             return
         elif trouble.kind is TroubleKind.TRANSIENT:
             self._gate.failed(live.ticket.model, trouble.reason)
-        backoff = (
-            self._means.options.throttled
-            if trouble.kind is TroubleKind.THROTTLED
-            else self._means.options.backoff
-        )
+        options = self._means.options
+        backoff = options.throttled if trouble.kind is TroubleKind.THROTTLED else options.backoff
         wait = max(trouble.retry_after or 0.0, backoff.delay(live.failures, chance=self._means.chance()))
-        self._agenda.add(live, after=max(wait, self._means.options.pace.floor))
+        self._agenda.add(live, after=max(wait, options.pace.floor))
 
     async def _is_gone(self, live: Live, reason: str) -> bool:
         """Record that the API does not know the id any more, once that is beyond doubt."""

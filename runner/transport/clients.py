@@ -1,12 +1,13 @@
-"""The two ways to the API: a client for the one paid POST, and sharded clients for everything that is free to repeat.
+"""The two ways to the API: a client for the one paid POST, and lanes for everything that is free to repeat.
 
 In: an origin, a token, paths and bytes. Out: `Exchange` values; no httpx exception leaves this package.
 It knows nothing of takes, classes of failure or retries.
 
-Three rules found by measurement shape it. One httpx pool collapses above about 50 busy connections, so reads are
-spread over shards of ten with a semaphore in front. A reused idle connection turns a clean submit into a doubtful
-one, so each POST has a connection of its own. httpx time-outs are per socket operation, so each request also has
-one deadline over all.
+Four rules found by measurement shape it. A pool of many connections costs more with each one, so every read
+travels on a lane with one connection of its own. httpx's bare transport takes well under half the processor time of
+its client, and has no cookies, redirects, proxies or log lines that would have to be switched off. A reused idle
+connection turns a clean submit into a doubtful one, so each POST has a connection of its own. Time-outs are per socket
+operation, so each request also has one deadline over all.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx
@@ -24,8 +26,7 @@ from runner.transport.secret import Secret
 from runner.transport.tls import tls_context
 
 BODY_CAP = 1 << 20
-_SHARD_CALLS = 10
-_QUIET = {"Accept": "application/json", "Accept-Encoding": "identity"}
+_MOST_SUBMITS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ class Deadlines:
     read: float = 60.0
     overall: float = 120.0
 
-    def per_operation(self) -> httpx.Timeout:
+    def per_operation(self) -> dict[str, float]:
         """Return httpx's own, finer time-outs."""
-        return httpx.Timeout(connect=self.connect, write=self.write, read=self.read, pool=self.connect)
+        return {"connect": self.connect, "write": self.write, "read": self.read, "pool": self.connect}
 
 
 READ_DEADLINES = Deadlines(connect=10.0, write=10.0, read=20.0, overall=30.0)
@@ -91,8 +92,9 @@ class SubmitClient:
     ) -> None:
         self._deadlines = deadlines or Deadlines()
         self._hooked = hooked
-        self._token = token
-        self._client = _client(origin, self._deadlines, connections=64, keep=0)
+        self._origin = origin
+        self._headers = {**_headers(token), "Content-Type": "application/json", "Connection": "close"}
+        self._transport = _transport(origin, connections=_MOST_SUBMITS, keep=0)
 
     async def post(self, path: str, body: bytes, *, begin: Callable[[], Awaitable[None]]) -> Exchange:
         """Send `body` once and return what came of it; what `begin` raises is passed on and nothing was sent."""
@@ -100,40 +102,38 @@ class SubmitClient:
         if not self._hooked:
             await trace.begin_once()
             trace.milestone = Milestone.SENDING
-        request = self._client.build_request(
+        request = httpx.Request(
             "POST",
-            path,
+            f"{self._origin}{path}",
             content=body,
-            headers={**_bearer(self._token), "Content-Type": "application/json"},
-            extensions={"trace": trace, "timeout": self._deadlines.per_operation().as_dict()},
+            headers=self._headers,
+            extensions={"trace": trace, "timeout": self._deadlines.per_operation()},
         )
-        exchange = await _exchange(self._client, request, overall=self._deadlines.overall, trace=trace)
+        exchange = await _exchange(self._transport, request, overall=self._deadlines.overall, trace=trace)
         if trace.failed is not None:
             raise trace.failed
         return exchange
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._client.aclose()
+        await self._transport.aclose()
 
 
-class ReadClients:
-    """Sends requests that are free to repeat, over as many shards as the calls in flight need."""
+class ReadLanes:
+    """Sends requests that are free to repeat, at most `calls` at once, each on a lane with one kept connection."""
 
     def __init__(
         self, origin: str, token: Secret, *, calls: int = 20, deadlines: Deadlines = READ_DEADLINES
     ) -> None:
-        shards = max(1, -(-calls // _SHARD_CALLS))
-        self._deadlines = deadlines
-        self._token = token
-        self._shards = [
-            (
-                _client(origin, deadlines, connections=_SHARD_CALLS, keep=_SHARD_CALLS),
-                asyncio.Semaphore(_SHARD_CALLS),
-            )
-            for _ in range(shards)
-        ]
-        self._turn = 0
+        self._origin = origin
+        self._headers = _headers(token)
+        self._overall = deadlines.overall
+        self._extensions = {"timeout": deadlines.per_operation()}
+        # Last in, first out: as few connections as the traffic needs stay warm.
+        self._idle: asyncio.LifoQueue[httpx.AsyncHTTPTransport] = asyncio.LifoQueue()
+        self._lanes = [_transport(origin, connections=1, keep=1) for _ in range(calls)]
+        for lane in self._lanes:
+            self._idle.put_nowait(lane)
 
     async def get(self, path: str) -> Exchange:
         """Return the answer to a GET of `path` below the origin."""
@@ -144,48 +144,58 @@ class ReadClients:
         return await self._send("POST", path)
 
     async def _send(self, method: str, path: str) -> Exchange:
-        self._turn = (self._turn + 1) % len(self._shards)
-        client, room = self._shards[self._turn]
-        async with room:
-            request = client.build_request(method, path, headers=_bearer(self._token))
-            return await _exchange(client, request, overall=self._deadlines.overall)
+        request = httpx.Request(
+            method, f"{self._origin}{path}", headers=self._headers, extensions=self._extensions
+        )
+        lane = await self._idle.get()
+        try:
+            return await _exchange(lane, request, overall=self._overall)
+        finally:
+            self._idle.put_nowait(lane)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        for client, _ in self._shards:
-            await client.aclose()
+        for lane in self._lanes:
+            await lane.aclose()
 
 
-def _client(origin: str, deadlines: Deadlines, *, connections: int, keep: int) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        base_url=origin,
-        headers=_QUIET,
-        verify=_verification(origin),
-        timeout=deadlines.per_operation(),
-        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=keep),
-        follow_redirects=False,
-        trust_env=False,
-    )
+def _transport(origin: str, *, connections: int, keep: int) -> httpx.AsyncHTTPTransport:
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=keep)
+    return httpx.AsyncHTTPTransport(verify=_verification(origin), limits=limits, trust_env=False)
+
+
+@cache
+def _bare_context() -> ssl.SSLContext:
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _verification(origin: str) -> ssl.SSLContext:
     # Loading the system's certificates takes 30 ms, and plain http (loopback only) has no use for them. A bare
     # context trusts nobody, so a surprise https hop would fail, not slip through.
-    return tls_context() if origin.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return tls_context() if origin.startswith("https:") else _bare_context()
 
 
-def _bearer(token: Secret) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token.reveal()}"}
+def _headers(token: Secret) -> dict[str, str]:
+    return {
+        "Authorization": f"Bearer {token.reveal()}",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": "shotrunner",
+    }
 
 
 async def _exchange(
-    client: httpx.AsyncClient, request: httpx.Request, *, overall: float, trace: _Trace | None = None
+    transport: httpx.AsyncHTTPTransport,
+    request: httpx.Request,
+    *,
+    overall: float,
+    trace: _Trace | None = None,
 ) -> Exchange:
     """Run one request to its end and translate every failure, once, here."""
     started = trace or _Trace(_nothing)
     try:
         async with asyncio.timeout(overall):
-            response = await client.send(request, stream=True)
+            response = await transport.handle_async_request(request)
             try:
                 body, complete = await _body(response)
             finally:
@@ -199,7 +209,7 @@ async def _exchange(
     except (httpx.InvalidURL, UnicodeError, ValueError, RuntimeError) as error:
         # Not shown: these messages can hold header values.
         return Silence(started.milestone, SilenceKind.MISUSE, _name(error))
-    return Answer(response.status_code, body, dict(response.headers), complete=complete)
+    return Answer(response.status_code, body, response.headers, complete=complete)
 
 
 async def _nothing() -> None:
@@ -208,10 +218,12 @@ async def _nothing() -> None:
 
 async def _body(response: httpx.Response) -> tuple[bytes, bool]:
     """Return the body up to the cap, and whether it came whole; the status line counts even if it did not."""
+    stream = response.stream
+    assert isinstance(stream, httpx.AsyncByteStream)
     parts: list[bytes] = []
     size = 0
     try:
-        async for part in response.aiter_raw():
+        async for part in stream:
             parts.append(part)
             size += len(part)
             if size > BODY_CAP:

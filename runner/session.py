@@ -1,0 +1,192 @@
+"""One session of the engine: real adapters round it, listeners beside it, signals heeded, everything closed again.
+
+In: an open state file and the takes to be about. Out: how the engine ended. It knows which adapter fits which
+Protocol, and the details of none; libraries that are slow to import are imported where they are used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from runner.checking import search_path
+from runner.engine.options import Ending, EndingKind, EngineOptions
+from runner.engine.ports import Event, Listener
+from runner.pacing import Clock, Durations
+from runner.rundir import RunDir
+from runner.shots import JsonValue, Ticket
+from runner.simulator.settings import SimulatorSettings
+from runner.stopping import Interruption, heeding_signals
+from runner.store.read import open_reader
+from runner.store.records import TakeRecord
+from runner.store.state_file import StateFile
+from runner.summary import Prospect, needs_nothing
+
+if TYPE_CHECKING:
+    from runner.api.account import Account
+
+SIMULATOR_BASE = "simulator"
+
+Progress: TypeAlias = Callable[[int, int], AbstractContextManager[Listener]]
+"""Makes the listener of a run from the number of its takes and of those already finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """The arguments of `run_manifest`, settled."""
+
+    manifest: Path
+    options: EngineOptions
+    simulate: SimulatorSettings | None
+    only: tuple[str, ...]
+    schema_dirs: tuple[Path, ...]
+    api_base: str | None
+    environ: Mapping[str, str]
+    confirm: Callable[[Prospect], bool]
+    progress: Progress
+    clock: Clock
+
+    @property
+    def origin(self) -> str:
+        """The API's origin, which needs no token to know."""
+        from runner.api.account import BASE_VARIABLE, DEFAULT_BASE, parse_base
+
+        if self.simulate is not None:
+            return SIMULATOR_BASE
+        return parse_base(self.api_base or self.environ.get(BASE_VARIABLE) or DEFAULT_BASE)
+
+    @property
+    def on_this_machine(self) -> bool:
+        """True where the API is the simulator or another server on loopback."""
+        from runner.api.account import on_this_machine
+
+        return self.simulate is not None or on_this_machine(self.origin)
+
+
+def unheard(_total: int, _done: int) -> AbstractContextManager[Listener]:
+    """Listen to a run and tell nobody."""
+    return nullcontext(_Everyone(()))
+
+
+class _Everyone:
+    """Passes events on to several listeners."""
+
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self._listeners = listeners
+
+    def hear(self, event: Event) -> None:
+        """Pass `event` on."""
+        for listener in self._listeners:
+            listener.hear(event)
+
+
+def work(
+    wishes: Wishes, place: RunDir, state: StateFile, takes: Sequence[TakeRecord]
+) -> tuple[Ending, int | None]:
+    """Let the engine do what is left; ask for neither token nor simulator when nothing is."""
+    about = {take.take_id for take in takes}
+    tickets = [ticket for ticket in state.tickets() if ticket.take_id in about]
+    finished = sum(1 for take in takes if needs_nothing(take, wishes.options))
+    if finished == len(takes):
+        return Ending(EndingKind.FINISHED), None
+    with ExitStack() as stack:
+        account = stack.enter_context(_account(wishes, place, takes))
+        log = stack.enter_context(_log(place, wishes.clock))
+        shown = stack.enter_context(wishes.progress(len(takes), finished))
+        listener = _Everyone((shown, log))
+        return asyncio.run(_engage(wishes, place, state, tickets, account, listener))
+
+
+@contextmanager
+def _account(wishes: Wishes, place: RunDir, takes: Sequence[TakeRecord]) -> Iterator[Account]:
+    """Yield whom to talk to: the account of the environment, or a simulator that runs as long as the run."""
+    from runner.api.account import Account, find_account
+    from runner.plan.fingerprint import canonical_json, fingerprint
+    from runner.transport.secret import Secret
+
+    if wishes.simulate is None:
+        yield find_account(wishes.environ, base=wishes.api_base)
+        return
+    from runner.simulator.server import running
+
+    home = place.simulator
+    settings = replace(
+        wishes.simulate,
+        ledger=wishes.simulate.ledger or home / "ledger.jsonl",
+        clips=wishes.simulate.clips or home / "clips",
+    )
+    names = {take.fingerprint: take.take_id for take in takes}
+
+    def slate(model: str, body: Mapping[str, JsonValue]) -> str:
+        return names.get(fingerprint(model, canonical_json(dict(body))), "")
+
+    schema_dirs = search_path(wishes.manifest, wishes.schema_dirs)
+    with running(settings, schema_dirs=schema_dirs, slates=slate) as simulator:
+        yield Account(simulator.origin, Secret(simulator.token or "any"), source="the simulator")
+
+
+@contextmanager
+def _log(place: RunDir, clock: Clock) -> Iterator[Listener]:
+    from runner.progress import make_progress
+
+    with (
+        place.log.open("a", encoding="utf-8") as stream,
+        make_progress("json", stream=stream, total=0, done=0, clock=clock) as log,
+    ):
+        yield log
+
+
+async def _engage(
+    wishes: Wishes,
+    place: RunDir,
+    state: StateFile,
+    tickets: Sequence[Ticket],
+    account: Account,
+    listener: Listener,
+) -> tuple[Ending, int | None]:
+    """Put real adapters round the engine and run it."""
+    from runner.api.client import RunComfyQueue
+    from runner.delivery.fetch import ClipDelivery, FetchOptions
+    from runner.engine.loop import Engine
+    from runner.engine.ports import Said
+    from runner.transport.selftest import hook_holds_bytes
+
+    options = wishes.options
+    queue = RunComfyQueue(
+        account,
+        clock=wishes.clock,
+        calls=options.looks_at_once + options.fetches_at_once,
+        hooked=await hook_holds_bytes(),
+    )
+    pool = ThreadPoolExecutor(options.fetches_at_once, thread_name_prefix="fetch")
+    fetching = FetchOptions(run_dir=place.path, allow_loopback=wishes.on_this_machine)
+    engine = Engine(
+        tickets,
+        queue=queue,
+        journal=state,
+        delivery=ClipDelivery(pool, fetching),
+        clock=wishes.clock,
+        listener=listener,
+        options=options,
+        epoch=state.epoch,
+        durations=_recorded_durations(place),
+    )
+    interruption = Interruption(engine, say=lambda text: listener.hear(Said(text)))
+    try:
+        with heeding_signals(interruption):
+            ending = await engine.run()
+    finally:
+        # A download that is still going must not keep a person waiting who asked to leave; its part file stays.
+        pool.shutdown(wait=False, cancel_futures=True)
+        await queue.aclose()
+    return ending, interruption.signal
+
+
+def _recorded_durations(place: RunDir) -> Durations:
+    with open_reader(place.state_file) as reader:
+        return Durations(reader.durations())
