@@ -82,7 +82,7 @@ def real(origin: str, token: str) -> Iterator[Conversation]:
 @contextmanager
 def against_the_simulator() -> Iterator[Conversation]:
     with (
-        running(SimulatorSettings(speed=20.0, render=False)) as simulator,
+        running(SimulatorSettings(speed=4.0, render=False)) as simulator,
         real(simulator.origin, str(simulator.token)) as talk,
     ):
         yield talk
