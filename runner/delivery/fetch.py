@@ -29,7 +29,8 @@ from runner.delivery.sidecar import Landed
 from runner.errors import DiskFailed
 from runner.shots import JsonValue, Ticket
 from runner.states import Delivered
-from runner.transport.downloads import DownloadError, Downloads, shown
+from runner.transport.downloads import Downloads
+from runner.transport.received import DownloadError, shown
 
 CLIPS = "clips"
 MOST_OUTPUTS = 64

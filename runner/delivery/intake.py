@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from runner.delivery.containers import HEAD_BYTES, Ending, Kind, ending_of, kind_of, looks_like_text
 from runner.delivery.files import PartFile
-from runner.transport.downloads import Download, DownloadError, Downloads, RangeRefused
+from runner.transport.downloads import Downloads
+from runner.transport.received import Download, DownloadError, RangeRefused
 
 REJECTED_BYTES = 64 << 10
 """As much of a body that is no clip is kept for whoever wants to know what it was."""

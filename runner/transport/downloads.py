@@ -13,76 +13,24 @@ connected socket before any byte leaves: a name may resolve to something else ea
 from __future__ import annotations
 
 import ipaddress
-import re
 import socket
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeAlias
 
 import httpx
 
 from runner.hosts import Address, is_loopback, is_public_address, is_public_host
+from runner.transport.received import Download, DownloadError, RangeRefused, clean, shown
 from runner.transport.tls import tls_context
+from runner.transport.watchdog import Deadline, Watchdog
 
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({408, 425, 429})
-_UNPRINTABLE = re.compile(r"[^ -~]")
 
 PeerRule: TypeAlias = Callable[[Address], bool]
-
-
-class DownloadError(Exception):
-    """A download that did not happen or did not end.
-
-    `link_refused` asks for a fresh link; `permanent` means that the same link cannot work another time.
-    """
-
-    def __init__(self, message: str, *, link_refused: bool = False, permanent: bool = False) -> None:
-        super().__init__(message)
-        self.message = message
-        self.link_refused = link_refused
-        self.permanent = permanent
-
-
-class RangeRefused(DownloadError):
-    """The server has no such range (416): begin again from zero."""
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """An answer with a body: status 200 (the whole file) or 206 (from an offset on).
-
-    `headers` have lower-case names; `chunks` are the bytes as sent, never unpacked, and raise `DownloadError`
-    when the body breaks off; `url` is where the file was found, without its query.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    chunks: Iterator[bytes]
-    url: str
-
-    @property
-    def length(self) -> int | None:
-        """Bytes that this body announces, or None; chunks count for more than a length (RFC 9112, 6.3)."""
-        if "transfer-encoding" in self.headers:
-            return None
-        text = self.headers.get("content-length", "")
-        return int(text[:19]) if text.isascii() and text.isdigit() else None
-
-    @property
-    def framed(self) -> bool:
-        """True if HTTP itself tells a whole body from a cut one; else the end is just a closed connection."""
-        return self.length is not None or "chunked" in self.headers.get("transfer-encoding", "").lower()
-
-    @property
-    def etag(self) -> str | None:
-        """The strong validator of the bytes, or None: a weak one does not promise the same bytes."""
-        tag = self.headers.get("etag", "")
-        return tag if tag.startswith('"') and tag.endswith('"') and 2 < len(tag) < 200 else None
 
 
 class Downloads:
@@ -91,6 +39,7 @@ class Downloads:
     `deadline_s` bounds one download as a whole, redirects and body included; the other times are per socket
     operation. `ports` are those a public host may be asked on. `peer_rule` judges each connected address; without
     it that is `is_public_address`, or loopback for a link to loopback where that is allowed.
+    Several threads may share one: each download has connections of its own, and all have one watchdog.
     Use it as a context manager, or close it.
     """
 
@@ -109,6 +58,7 @@ class Downloads:
         self._times = {"connect": connect_s, "read": read_s, "write": read_s, "pool": connect_s}
         self._ports = ports
         self._peer_rule = peer_rule
+        self._watchdog = Watchdog()
         # The bare transport, not a client: no cookie jar, no netrc, no proxy, no redirect of its own, no log
         # line with a signed URL. No connection is kept, so that every request checks its own peer.
         limits = httpx.Limits(max_keepalive_connections=0)
@@ -142,14 +92,14 @@ class Downloads:
         }
         if offset and validator:
             wanted |= {"Range": f"bytes={offset}-", "If-Range": validator}
-        with _Deadline(self._deadline_s) as deadline, _translated(deadline):
+        with Deadline(self._deadline_s, self._watchdog) as deadline, _translated(deadline):
             where, response = self._arrive(url, wanted, deadline)
             with closing(response):
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 yield Download(response.status_code, headers, _chunks(response, deadline), shown(str(where)))
 
     def _arrive(
-        self, url: str, headers: Mapping[str, str], deadline: _Deadline
+        self, url: str, headers: Mapping[str, str], deadline: Deadline
     ) -> tuple[httpx.URL, httpx.Response]:
         where = self._admitted(url)
         for _ in range(MAX_REDIRECTS + 1):
@@ -163,7 +113,7 @@ class Downloads:
             where = self._admitted(str(_joined(where, target)))
         raise DownloadError(f"{shown(url)} redirects more than {MAX_REDIRECTS} times", permanent=True)
 
-    def _ask(self, where: httpx.URL, headers: Mapping[str, str], deadline: _Deadline) -> httpx.Response:
+    def _ask(self, where: httpx.URL, headers: Mapping[str, str], deadline: Deadline) -> httpx.Response:
         at_home = self._allow_loopback and is_loopback(_host(where))
         checked = False
 
@@ -204,7 +154,7 @@ class Downloads:
             return None
         return "a download link must name a public host"
 
-    def _check_peer(self, stream: _Stream, where: httpx.URL, deadline: _Deadline, *, at_home: bool) -> None:
+    def _check_peer(self, stream: _Stream, where: httpx.URL, deadline: Deadline, *, at_home: bool) -> None:
         try:
             objection = self._peer_objection(
                 stream.get_extra_info("socket"), at_home=at_home, deadline=deadline
@@ -216,7 +166,7 @@ class Downloads:
             # Not permanent: a captive portal or a wrong resolver answers like this until it goes away.
             raise DownloadError(f"no connection to {_host(where)}: {objection}")
 
-    def _peer_objection(self, connected: object, *, at_home: bool, deadline: _Deadline) -> str | None:
+    def _peer_objection(self, connected: object, *, at_home: bool, deadline: Deadline) -> str | None:
         if not isinstance(connected, socket.socket):
             return "the connection does not say where it leads"
         peer = ipaddress.ip_address(connected.getpeername()[0])
@@ -235,55 +185,8 @@ class _Stream(Protocol):
     def close(self) -> None: ...
 
 
-class _Deadline:
-    """Cuts the connection when the time is up: time-outs per read never end a server that drips.
-
-    Works on a duplicate of the socket, which stays valid while TLS is wrapped around the original.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._passed = False
-        self._sockets: list[socket.socket] = []
-        self._lock = threading.Lock()
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Self:
-        self._timer.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._timer.cancel()
-        with self._lock:
-            for held in self._sockets:
-                held.close()
-            self._sockets.clear()
-
-    def guard(self, connected: socket.socket) -> None:
-        """Watch over one more connection."""
-        with self._lock:
-            self._sockets.append(connected.dup())
-        if self._passed:
-            self._cut()
-
-    def check(self) -> None:
-        """Raise if the time is up: a cut connection otherwise looks like the end of a body without length."""
-        if self._passed:
-            raise DownloadError(f"took longer than {self._seconds:g} s")
-
-    def _cut(self) -> None:
-        self._passed = True
-        with self._lock:
-            for held in self._sockets:
-                with suppress(OSError):
-                    held.shutdown(socket.SHUT_RDWR)
-
-
 @contextmanager
-def _translated(deadline: _Deadline) -> Iterator[None]:
+def _translated(deadline: Deadline) -> Iterator[None]:
     try:
         yield
     except httpx.HTTPError as error:
@@ -292,7 +195,7 @@ def _translated(deadline: _Deadline) -> Iterator[None]:
         raise DownloadError(f"{text} ({type(error).__name__})") from error
 
 
-def _chunks(response: httpx.Response, deadline: _Deadline) -> Iterator[bytes]:
+def _chunks(response: httpx.Response, deadline: Deadline) -> Iterator[bytes]:
     with _translated(deadline):
         yield from response.iter_raw()
     deadline.check()
@@ -320,16 +223,3 @@ def _host(url: httpx.URL) -> str:
 
 def _at_home(address: Address) -> bool:
     return address.is_loopback
-
-
-def clean(text: str, *, limit: int = 200) -> str:
-    """Return foreign text as one printable ASCII line, cut to `limit` characters."""
-    return _UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text[:limit])
-
-
-def shown(url: str) -> str:
-    """Return a link as it may be printed: no query (signatures), no fragment, no user name."""
-    bare = re.split(r"[?#]", url, maxsplit=1)[0]
-    if bare[:5].lower() == "data:":
-        return "data:…"
-    return clean(re.sub(r"^([^/]*//)[^/]*@", r"\1", bare))

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from runner.hosts import Address
-from runner.transport.downloads import DownloadError, Downloads, RangeRefused
+from runner.transport.downloads import Downloads
+from runner.transport.received import DownloadError, RangeRefused
 from tests.integration.test_delivery_server import (
     Answer,
     RawServer,

@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 
 from runner.hosts import is_public_address
-from runner.transport.downloads import Download, clean, shown
+from runner.transport.received import Download, clean, shown
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "64:ff9b::101:101"])
