@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,10 +85,11 @@ def run_manifest(
         )
         agreed = prospect.submits == 0 or wishes.confirm(prospect)
         ending, signal = work(wishes, place, state, takes) if agreed else (_DECLINED, None)
-    return sum_up(place, takes, ending=ending, signal=signal, now=wishes.clock.wall())
+    summary = sum_up(place, takes, ending=ending, signal=signal, now=wishes.clock.wall())
+    return replace(summary, remarks=prospect.remarks)
 
 
-_DECLINED = Ending(EndingKind.FINISHED, "not agreed to: nothing was submitted")
+_DECLINED = Ending(EndingKind.DECLINED, "not agreed to, so nothing was submitted")
 
 
 def _planned(wishes: Wishes) -> Plan:

@@ -86,7 +86,8 @@ class Variant:
 class Shot:
     """A row after defaults, templates and sweep: what a storyboard numbers. Its inputs are still text.
 
-    `take_id` is set when the row names one concrete take (a line of an earlier report), which keeps that id.
+    `take_id` is set when the row names one concrete take (a line of an earlier report), which keeps that id. A `faulty`
+    shot has a problem already: it is checked with the rest, so that all problems are told at once, and never planned.
     """
 
     id: str
@@ -98,6 +99,7 @@ class Shot:
     notes: str = ""
     cells: Mapping[str, str] = field(default_factory=dict)
     take_id: str | None = None
+    faulty: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,8 @@ class RunSummary:
     """How a run ended and what it left behind; `exit_code` follows the documented table.
 
     `counts` and `deliveries` are over the takes the run was about; `clips` are the delivered files among
-    them, in the manifest's order; `signal` is the number of the one that stopped it.
+    them, in the manifest's order; `signal` is the number of the one that stopped it; `remarks` are sentences about
+    takes whose rows changed or left the manifest.
     """
 
     run_dir: Path
@@ -59,16 +60,19 @@ class RunSummary:
     held: tuple[TakeRecord, ...]
     reports: Reports
     signal: int | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """0 complete, 2 some failed, 4 a person is needed, 69, 77, or 128 and the signal's number."""
+        """0 complete, 2 some failed, 3 not agreed to, 4 a person is needed, 69, 77, or 128 and the signal's number."""
         if self.signal is not None:
             return 128 + self.signal
         if self.ending.kind is EndingKind.ACCOUNT:
             return 77
         if self.ending.kind is EndingKind.OUTAGE:
             return 69
+        if self.ending.kind is EndingKind.DECLINED:
+            return 3
         if self.held or self.ending.kind is EndingKind.UNKNOWNS:
             return 4
         lost = self.deliveries.get(DeliveryState.UNDELIVERABLE, 0)

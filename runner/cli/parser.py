@@ -19,19 +19,23 @@ from runner.errors import UsageError
 USAGE = UsageError.exit_code
 
 _ABOUT = """\
-Render a storyboard of generative video shots: check it, submit it, go on after any
-interruption, bring the clips home, and report. It never pays twice.
+Render a storyboard of generative video shots: check it, submit it, go on after
+any interruption, bring the clips home, and report. It never pays twice.
 """
 
 _EXITS = """\
 exit codes:
-  0 all complete and on disk   2 some takes failed        3 stopped on purpose
-  4 a person is needed (held)  64 usage                   65 invalid manifest
-  66 no such file              69 API unavailable         70 a bug of ours
-  73 cannot create             74 disk full or failing    75 run in use by another process
-  77 token or balance refused  78 state file unusable     128+N stopped by signal N
+   0  all complete and on disk            2  some takes failed
+   3  stopped on purpose                  4  a person is needed (held takes)
+  64  usage                              65  invalid manifest
+  66  no such file                       69  API unavailable
+  70  a bug of ours                      73  cannot create
+  74  disk full or failing               75  run in use by another process
+  77  token or balance refused           78  state file unusable
+  128+N  stopped by signal N
 
-Try it without a key: shotrunner init && shotrunner run storyboard.yaml --simulate
+Try it without a key:
+  shotrunner init && shotrunner run storyboard.yaml --simulate
 """
 
 
@@ -68,7 +72,6 @@ def _command(commands: Commands[Parser], name: str, line: str, more: str = "") -
         name,
         help=line,
         description=f"{line[0].upper()}{line[1:]}. {more}".strip(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.set_defaults(command=_later(name))
     return made
@@ -99,7 +102,7 @@ def _check(commands: Commands[Parser]) -> None:
         commands, "check", "tell every problem of a manifest at once; needs no network and no key"
     )
     _manifest(parser)
-    _schemas(parser)
+    _schemas(parser, beside=_BESIDE)
     _output(parser)
 
 
@@ -146,7 +149,7 @@ def _run(commands: Commands[Parser]) -> None:
         help="how to show progress",
     )
     parser.add_argument("--api-base", metavar="URL", help="the API (RUNCOMFY_MODEL_API_BASE)")
-    _schemas(parser)
+    _schemas(parser, beside=_BESIDE)
     simulation = parser.add_argument_group("simulation")
     simulation.add_argument(
         "--simulate", action="store_true", help="use a local simulator: no key, no network, no cost"
@@ -154,6 +157,7 @@ def _run(commands: Commands[Parser]) -> None:
     _steering(simulation)
 
 
+_BESIDE = "; a folder schemas beside the manifest is always searched"
 _ONLY = "submit only these takes: an id, a glob, tag:NAME or status:STATE; may be repeated"
 
 
@@ -208,14 +212,14 @@ def _target(parser: Parser) -> None:
     parser.add_argument("--simulate", action="store_true", help="the manifest's simulated run")
 
 
-def _schemas(parser: Parser) -> None:
+def _schemas(parser: Parser, *, beside: str = "") -> None:
     parser.add_argument(
         "--schema-dir",
         type=Path,
         action="append",
         default=[],
         metavar="DIR",
-        help="more model schemas; a folder `schemas` beside the manifest is always searched",
+        help=f"a folder of more model schemas; may be repeated{beside}",
     )
 
 

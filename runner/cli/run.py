@@ -71,8 +71,6 @@ def _simulator(arguments: argparse.Namespace) -> SimulatorSettings | None:
 
 def _asker(*, assume_yes: bool) -> Callable[[Prospect], bool]:
     def agree(prospect: Prospect) -> bool:
-        for remark in prospect.remarks:
-            print(visible(remark), file=sys.stderr)
         if prospect.simulated or assume_yes:
             return True
         question = f"{counted(prospect.submits, 'paid job')} will be submitted to {prospect.host}."
@@ -108,7 +106,7 @@ def _results(summary: RunSummary) -> list[str]:
     total = sum(summary.counts.values())
     lines = [f"{counted(total, 'take')}: {tally(standings)}" if total else "no takes"]
     if summary.ending.kind is EndingKind.FINISHED and summary.submitted == 0 and summary.exit_code == 0:
-        lines[0] += "; nothing was submitted" + ("" if summary.ending.reason else ", everything is complete")
+        lines[0] += "; nothing was submitted, everything is complete"
     lines += ["", f"report  {summary.reports.html}", f"        {summary.reports.csv}"]
     lines += [f"{'clips' if not at else '':<8}{clip}" for at, clip in enumerate(summary.clips[:CLIPS_SHOWN])]
     if len(summary.clips) > CLIPS_SHOWN:
@@ -118,7 +116,7 @@ def _results(summary: RunSummary) -> list[str]:
 
 def _advice(summary: RunSummary) -> list[str]:
     """Return what is to be done next; after an interruption the last line is the command that goes on."""
-    lines = []
+    lines = [visible(remark) for remark in summary.remarks]
     if summary.ending.reason:
         lines.append(f"stopped: {visible(summary.ending.reason)}")
     if summary.held:

@@ -50,6 +50,7 @@ class EndingKind(StrEnum):
     ACCOUNT = "account"
     OUTAGE = "outage"
     UNKNOWNS = "unknowns"
+    DECLINED = "declined"
 
 
 @dataclass(frozen=True, slots=True)

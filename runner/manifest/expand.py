@@ -68,7 +68,7 @@ class _Expansion:
         self._axes = self._sweeps.axes(sweep, "defaults") if sweep else ()
 
     def shot(self, row: Row, number: int) -> Shot | None:
-        """Return the row's shot, or None if it has no id or no model."""
+        """Return the row's shot, faulty if its id cannot be used, or None if it has no model to check it by."""
         subject = _row_name(row, number)
         identity = text_of(row.fields, "id", self._findings, subject)
         take = text_of(row.fields, "take", self._findings, subject)
@@ -83,10 +83,10 @@ class _Expansion:
         # Chained and not copied: there may be a thousand variables and ten thousand rows.
         known = ChainMap({"id": identity} if identity else {}, self._variables)
         variants = self._variants(row, known, subject)
-        if identity is None or model is None or not named:
+        if model is None:
             return None
         return Shot(
-            identity.text,
+            identity.text if identity else subject,
             model.text,
             model.at,
             variants,
@@ -95,6 +95,7 @@ class _Expansion:
             notes=notes.text if notes else "",
             cells=row.cells,
             take_id=take.text if take else None,
+            faulty=not named,
         )
 
     def _variants(self, row: Row, known: _Names, subject: str) -> tuple[Variant, ...]:

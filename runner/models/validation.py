@@ -132,7 +132,8 @@ def _of_best_form(error: ValidationError, path: tuple[str | int, ...], rule: str
 def _near(value: JsonValue, values: Iterable[JsonValue]) -> tuple[tuple[str, ...], str | None]:
     allowed = list(values)
     words = [v for v in allowed if isinstance(v, str)]
-    nearest = nearest_name(value, words) if isinstance(value, str) else None
+    # Values are short: 480p and 1080p look alike and are not the same slip of the hand.
+    nearest = nearest_name(value, words, likeness=0.75) if isinstance(value, str) else None
     return choices(allowed), nearest
 
 

@@ -41,11 +41,11 @@ def choices(values: Sequence[JsonValue]) -> tuple[str, ...]:
     return (*words[:MOST_CHOICES], f"and {len(words) - MOST_CHOICES} more")
 
 
-def nearest_name(word: str, names: Iterable[str]) -> str | None:
+def nearest_name(word: str, names: Iterable[str], *, likeness: float = 0.6) -> str | None:
     """Return the name that `word` was probably meant to be, without regard to case, or None."""
     by_fold = {name.casefold(): name for name in names}
     # A pasted prompt in the wrong place is no misspelling, and comparing it would cost seconds.
     if len(word) > LONGEST:
         return None
-    close = difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=likeness)
     return by_fold[close[0]] if close else None

@@ -90,8 +90,8 @@ class _Planner:
             keys_at=variant.keys_at,
             allow_private_media=self.allow_private_media,
         )
-        if bound.problems:
-            self.problems.extend(bound.problems)
+        self.problems.extend(bound.problems)
+        if bound.problems or shot.faulty:
             return
         point = {axis: _swept_value(axis, node, bound.body) for axis, node in variant.point.items()}
         take = _take(shot, model, bound.body, point)

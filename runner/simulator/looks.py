@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 
 import anyio
+import anyio.lowlevel
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 
@@ -116,7 +117,7 @@ def _too_large(cue: Cue) -> Response:
         for at in range(len(start), size, _CHUNK):
             # A server swallows what it sends to a client that has left: without this turn of the loop and this
             # question, nobody else would be served until all of it is swallowed.
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
             if await cue.request.is_disconnected():
                 return
             yield bytes(min(_CHUNK, size - at))

@@ -11,14 +11,10 @@ import pytest
 
 from runner.delivery.files import (
     Busy,
-    Folder,
-    InTheWay,
     PartFile,
-    _rename_exclusively,
-    below,
-    plain_name,
     write_whole,
 )
+from runner.delivery.folder import Folder, InTheWay, _rename_exclusively, plain_name
 
 
 def names(folder: Path) -> set[str]:
@@ -28,18 +24,20 @@ def names(folder: Path) -> set[str]:
 @pytest.mark.parametrize(
     "name", ["", ".", "..", "a/b", "../x", "/etc/passwd", "a\\b", "a\0b", "a\nb", "é" * 128]
 )
-def test_a_name_that_leads_elsewhere_is_refused(name: str, tmp_path: Path) -> None:
+def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
     with pytest.raises(InTheWay, match="not usable as a file name"):
-        below(tmp_path, name)
+        plain_name(name)
 
 
-def test_a_plain_name_is_below_the_folder(tmp_path: Path) -> None:
-    assert below(tmp_path, "s010@seed=7.mp4") == tmp_path / plain_name("s010@seed=7.mp4")
+@pytest.mark.parametrize("name", ["s010@seed=7.mp4", ".s010.part", "...", "a b", "é" * 127])
+def test_a_plain_name_is_taken_as_it_is(name: str) -> None:
+    assert plain_name(name) == name
 
 
 def test_a_small_file_replaces_the_older_one_and_leaves_nothing_else(tmp_path: Path) -> None:
-    for text in (b"one", b"two"):
-        write_whole(tmp_path / "a.json", text)
+    with Folder(tmp_path) as folder:
+        for text in (b"one", b"two"):
+            write_whole(folder, "a.json", text)
     assert (tmp_path / "a.json").read_bytes() == b"two"
     assert names(tmp_path) == {"a.json"}
 
@@ -48,7 +46,8 @@ def test_writing_a_small_file_replaces_a_link_and_not_its_target(tmp_path: Path)
     target = tmp_path / "precious"
     target.write_text("precious")
     (tmp_path / "a.json").symlink_to(target)
-    write_whole(tmp_path / "a.json", b"x")
+    with Folder(tmp_path) as folder:
+        write_whole(folder, "a.json", b"x")
     assert target.read_text() == "precious"
     assert not (tmp_path / "a.json").is_symlink()
 
@@ -139,7 +138,8 @@ def test_an_obstacle_under_the_hidden_name_is_refused_and_kept(
         for keep in (0, 3):
             with pytest.raises(InTheWay):
                 PartFile(folder, ".a.part", keep=keep)
-        assert folder.read(".a.part", limit=100) is None
+        with pytest.raises(InTheWay):
+            folder.read(".a.part", limit=100)
         assert folder.digest(".a.part") is None
     assert names(tmp_path) == before
 
@@ -189,7 +189,7 @@ def test_the_folder_stays_the_one_that_was_opened(tmp_path: Path) -> None:
     with Folder(clips) as folder:
         clips.rename(tmp_path / "moved")
         clips.symlink_to(trap)
-        folder.write_whole("a.json", b"x")
+        write_whole(folder, "a.json", b"x")
     assert names(trap) == set()
     assert names(tmp_path / "moved") == {"a.json"}
 
@@ -197,6 +197,7 @@ def test_the_folder_stays_the_one_that_was_opened(tmp_path: Path) -> None:
 def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"12345")
     with Folder(tmp_path) as folder:
-        assert folder.read("a", limit=4) is None
+        with pytest.raises(InTheWay):
+            folder.read("a", limit=4)
         assert folder.read("a", limit=5) == b"12345"
         assert folder.read("missing", limit=5) is None

@@ -7,35 +7,40 @@ from pathlib import Path
 
 import pytest
 
-from runner.delivery.files import Folder, InTheWay, PartFile
+from runner.delivery.files import PartFile
+from runner.delivery.folder import Folder, InTheWay
 from runner.delivery.holdings import Holdings
 from runner.delivery.sidecar import Landed, read_sidecar
+from runner.shots import JsonValue
 
 
-def arrive(
-    clips: Path, content: bytes, *, request_id: str, index: int = 0, outputs: int = 2, stop: str = ""
-) -> Holdings:
+def about() -> dict[str, JsonValue]:
+    return {"model": "m"}
+
+
+def arrive(clips: Path, content: bytes, *, request_id: str, index: int = 0, stop: str = "") -> Holdings:
     """Deliver one output as `fetch` does; `stop` ends early, as a kill would."""
     with Folder(clips) as folder:
-        holdings = Holdings(folder, "s010", request_id, outputs=outputs)
+        holdings = Holdings(folder, "s010", request_id)
         name = holdings.final_name(index, "mp4")
         landed = Landed(index, name, hashlib.sha256(content).hexdigest(), len(content))
         part = PartFile(folder, holdings.part_name(index))
         with part:
             part.write(content)
-            holdings.claim(landed)
-            if stop == "claimed":
+            holdings.promise(landed, about)
+            if stop == "promised":
                 part.leave()
                 return holdings
             part.place(name)
         if stop != "named":
-            holdings.land(landed, {"model": "m"})
+            holdings.land(landed)
+            holdings.settle(about)
         return holdings
 
 
 def known(clips: Path, request_id: str = "req-1") -> dict[int, str]:
     with Folder(clips) as folder:
-        holdings = Holdings(folder, "s010", request_id, outputs=2)
+        holdings = Holdings(folder, "s010", request_id)
         return {index: landed.file for index, landed in holdings.landed.items()}
 
 
@@ -50,17 +55,27 @@ def test_an_arrived_output_is_known_again(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"s010.mp4", "s010.2.mp4", "s010.json"}
 
 
-def test_a_kill_between_name_and_sidecar_does_not_make_the_clip_foreign(tmp_path: Path) -> None:
+def test_a_kill_just_after_the_name_does_not_make_the_clip_foreign(tmp_path: Path) -> None:
     arrive(tmp_path, b"one", request_id="req-1", stop="named")
-    assert not (tmp_path / "s010.json").exists()
     assert known(tmp_path) == {0: "s010.mp4"}
 
 
-def test_a_kill_between_claim_and_name_leaves_nothing_arrived(tmp_path: Path) -> None:
-    arrive(tmp_path, b"one", request_id="req-1", stop="claimed")
+def test_a_sidecar_whose_clip_did_not_come_is_only_a_promise(tmp_path: Path) -> None:
+    """A kill between the sidecar and the clip's name leaves one."""
+    arrive(tmp_path, b"one", request_id="req-1", stop="promised")
+    assert (tmp_path / "s010.json").exists()
     assert known(tmp_path) == {}
     arrive(tmp_path, b"one", request_id="req-1")
     assert known(tmp_path) == {0: "s010.mp4"}
+
+
+def test_a_promise_is_no_claim_to_a_strangers_file(tmp_path: Path) -> None:
+    """What turned up under the name in between is moved aside whole, since it cannot be told from an edited clip."""
+    arrive(tmp_path, b"one", request_id="req-1", stop="promised")
+    (tmp_path / "s010.mp4").write_bytes(b"theirs")
+    assert known(tmp_path) == {}
+    arrive(tmp_path, b"one", request_id="req-1")
+    assert visible(tmp_path) == {"s010.mp4": b"one", "s010.changed.mp4": b"theirs"}
 
 
 @pytest.mark.parametrize("stop", ["", "named"])
@@ -101,6 +116,29 @@ def test_a_clip_that_was_edited_is_kept_beside_the_new_download(tmp_path: Path) 
     assert visible(tmp_path) == {"s010.mp4": b"one", "s010.changed.mp4": b"edited"}
 
 
+def test_two_edited_outputs_are_both_kept(tmp_path: Path) -> None:
+    """Bringing the first again must not make a stranger's of the second."""
+    for index in (0, 1):
+        arrive(tmp_path, b"one", request_id="req-1", index=index)
+    for name in ("s010.mp4", "s010.2.mp4"):
+        (tmp_path / name).write_bytes(b"edited")
+    with Folder(tmp_path) as folder:
+        holdings = Holdings(folder, "s010", "req-1")
+        for index in (0, 1):
+            landed = Landed(index, holdings.final_name(index, "mp4"), "ab" * 32, 3)
+            with PartFile(folder, holdings.part_name(index)) as part:
+                part.write(b"two")
+                holdings.promise(landed, about)
+                part.place(landed.file)
+            holdings.land(landed)
+    assert visible(tmp_path) == {
+        "s010.mp4": b"two",
+        "s010.2.mp4": b"two",
+        "s010.changed.mp4": b"edited",
+        "s010.changed.2.mp4": b"edited",
+    }
+
+
 def test_a_deleted_clip_is_not_known_any_more(tmp_path: Path) -> None:
     arrive(tmp_path, b"one", request_id="req-1")
     (tmp_path / "s010.mp4").unlink()
@@ -130,9 +168,9 @@ def test_a_link_in_place_of_a_known_clip_is_refused(tmp_path: Path) -> None:
 
 def test_a_remainder_belongs_to_one_job_and_one_link(tmp_path: Path) -> None:
     with Folder(tmp_path) as folder:
-        Holdings(folder, "s010", "req-1", outputs=1).remember(0, "https://a.example/x", '"tag"', 5)
-        left = Holdings(folder, "s010", "req-1", outputs=1).remainder(0, "https://a.example/x")
+        Holdings(folder, "s010", "req-1").remember(0, "https://a.example/x", '"tag"', 5)
+        left = Holdings(folder, "s010", "req-1").remainder(0, "https://a.example/x")
         assert left is not None
         assert (left.etag, left.bytes) == ('"tag"', 5)
-        assert Holdings(folder, "s010", "req-1", outputs=1).remainder(0, "https://a.example/y") is None
-        assert Holdings(folder, "s010", "req-2", outputs=1).remainder(0, "https://a.example/x") is None
+        assert Holdings(folder, "s010", "req-1").remainder(0, "https://a.example/y") is None
+        assert Holdings(folder, "s010", "req-2").remainder(0, "https://a.example/x") is None

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.delivery.sidecar import (
-    Claim,
     Landed,
     Remainder,
     Sidecar,
@@ -36,11 +35,9 @@ def test_a_sidecar_leads_with_the_first_file() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "note", [Claim("req-1", LANDED), Remainder("req-1", "https://a.example/x", '"tag"', 9)]
-)
-def test_a_note_reads_back_equal(note: Claim | Remainder) -> None:
-    assert read_note(note_bytes(note), take="s010") == note
+def test_a_note_reads_back_equal() -> None:
+    note = Remainder("req-1", "https://a.example/x", '"tag"', 9)
+    assert read_note(note_bytes(note)) == note
 
 
 def _edited(**changes: object) -> bytes:
@@ -78,11 +75,7 @@ def _output(**changes: object) -> bytes:
 )
 def test_a_file_that_is_not_ours_is_no_sidecar(data: bytes) -> None:
     assert read_sidecar(data, take="s010") is None
-    assert read_note(data, take="s010") is None
-
-
-def test_a_note_about_another_takes_file_is_none() -> None:
-    assert read_note(note_bytes(Claim("req-1", LANDED)), take="s01") is None
+    assert read_note(data) is None
 
 
 @settings(max_examples=100)
@@ -92,8 +85,8 @@ def test_a_note_about_another_takes_file_is_none() -> None:
     )
 )
 def test_any_json_gets_an_answer(value: object) -> None:
-    for form in ("shotrunner-clip/1", "shotrunner-claim/1", "shotrunner-remainder/1"):
+    for form in ("shotrunner-clip/1", "shotrunner-remainder/1"):
         data = json.dumps({"format": form, "take": "s010", "request_id": value, "outputs": value}).encode()
         found = read_sidecar(data, take="s010")
         assert found is None or found.take == "s010"
-        assert read_note(data, take="s010") is None
+        assert read_note(data) is None

@@ -1,0 +1,280 @@
+"""The documents say what the program does: help texts, exit codes, states, layers, links and commands cannot drift."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import runner
+from runner import errors, wording
+from runner.cli.parser import build_parser
+from runner.manifest.shape import SHOT_KEYS, TOP_KEYS
+from runner.models.scalars import Misread, read_boolean, read_integer, read_number
+from runner.simulator.script import _SETTINGS as FAULT_SETTINGS
+from runner.simulator.script import read_script
+from tests import generated_docs
+from tests.unit.test_layers import MAY_IMPORT, ONLY_IN, TOP, WORDS
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted(
+    path
+    for pattern in ("*.md", "docs/*.md", "schemas/*.md", "reports/README.md", "tests/**/*.md")
+    for path in ROOT.glob(pattern)
+)
+README = (ROOT / "README.md").read_text("utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+
+_FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+_LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def fences(text: str, kind: str) -> list[str]:
+    return [found["text"] for found in _FENCE.finditer(text) if found["kind"] == kind]
+
+
+def prose(text: str) -> str:
+    return _FENCE.sub("", text)
+
+
+def table(text: str, head: str) -> list[list[str]]:
+    """Return the body of the Markdown table whose first line begins with `| head |`."""
+    lines = iter(text.splitlines())
+    for line in lines:
+        if line.startswith(f"| {head} |"):
+            break
+    rows = []
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    assert len(rows) > 1, f"there is no table headed {head}"
+    return rows[1:]
+
+
+def names(cell: str) -> set[str]:
+    """Return what stands in backticks in a cell."""
+    return set(re.findall(r"`([^`]+)`", cell))
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors of a document's headings, spelled as GitHub spells them."""
+    heads = re.findall(r"^#+ (.+)$", prose(text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+# generated parts
+
+
+@pytest.mark.parametrize("document", generated_docs.HOMES)
+def test_generated_parts_are_as_the_program_makes_them(document: str) -> None:
+    found = dict(generated_docs.parts((ROOT / document).read_text("utf-8")))
+    for name, text in found.items():
+        fresh = generated_docs.made(name)
+        same = generated_docs.same_help if name.startswith("help") else str
+        assert same(text) == same(fresh), f"{document}, {name}: run python -m tests.generated_docs"
+
+
+def test_each_document_holds_the_parts_it_should() -> None:
+    for document, wanted in generated_docs.HOMES.items():
+        found = [name for name, _ in generated_docs.parts((ROOT / document).read_text("utf-8"))]
+        assert len(found) == len(set(found))
+        assert {name.split()[0] for name in found} == set(wanted)
+
+
+def test_every_command_has_its_help_in_the_readme() -> None:
+    wanted = ["help", *(f"help {command}" for command in generated_docs.commands())]
+    assert [name for name, _ in generated_docs.parts(README) if name.startswith("help")] == wanted
+
+
+def test_help_texts_of_all_pythons_compare_equal() -> None:
+    old = "usage: x [-h]\n         [-j N]\n\n  -j N, --jobs N  jobs"
+    new = "usage: x [-h] [-j N]\n\n  -j, --jobs N    jobs"
+    assert generated_docs.same_help(old) == generated_docs.same_help(new)
+    assert generated_docs.same_help(old) != generated_docs.same_help(new.replace("jobs N", "jobs M"))
+
+
+# exit codes and states
+
+
+def error_classes(
+    root: type[errors.ShotrunnerError] = errors.ShotrunnerError,
+) -> Iterator[type[errors.ShotrunnerError]]:
+    for kind in root.__subclasses__():
+        if kind.__module__ == errors.__name__:
+            yield kind
+            yield from error_classes(kind)
+
+
+def test_the_exit_codes_are_those_of_the_errors() -> None:
+    rows = table(README, "code")
+    told = {(name, code) for code, *_, classes in rows for name in names(classes)}
+    assert told == {(kind.__name__, str(kind.exit_code)) for kind in error_classes()}
+
+
+def test_the_exit_codes_are_those_of_the_help_text() -> None:
+    epilog = build_parser().epilog or ""
+    in_help = set(re.findall(r"(?:^|\s{2,})(\d+(?:\+N)?) +[A-Za-z]", epilog))
+    assert {row[0] for row in table(README, "code")} == in_help
+
+
+def test_every_word_for_a_take_is_explained() -> None:
+    told = [word for row in table(README, "word") for word in row[0].split(", ")]
+    assert sorted(told) == sorted(wording.STANDINGS)
+
+
+# layers and dependencies
+
+
+def test_the_layer_table_is_the_one_that_is_enforced() -> None:
+    told: dict[str, set[str]] = {}
+    for room, below, *_ in table(ARCHITECTURE, "room"):
+        told[room.strip("`")] = names(below) | (set(WORDS) if "words" in below.split(", ") else set())
+    # A word's own line stands in the enforced table without itself, and so it does here.
+    assert told == {room: set(below) for room, below in MAY_IMPORT.items()}
+
+
+def test_the_words_and_the_top_floor_are_named() -> None:
+    text = " ".join(ARCHITECTURE.split())
+    words = re.search(r"\*words\* stands for (.+?);", text)
+    top = re.search(r"The top floor is (.+?)\. Nobody", text)
+    assert words is not None
+    assert names(words[1]) == WORDS
+    assert top is not None
+    assert names(top[1]) == TOP - {"__main__", "__init__"}
+
+
+def test_every_dependency_has_its_reason_and_its_door() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    needed = [*project["dependencies"], *project["optional-dependencies"]["video"]]
+    wanted = {re.split(r"[<>=\[; ]", line)[0] for line in needed}
+    told = {
+        library: names(door)
+        for libraries, door, *_ in table(ARCHITECTURE, "library")
+        for library in libraries.split(", ")
+    }
+    assert set(told) == wanted
+    imported_as = {"pyyaml": "yaml", "pillow": "PIL"}
+    for library, doors in told.items():
+        assert doors == ONLY_IN.get(imported_as.get(library, library), doors), library
+
+
+def test_the_house_of_the_contributors_page_has_every_room() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    house = fences(page, "")[0]
+    for room in MAY_IMPORT:
+        assert re.search(rf"\b{room}\b", house), room
+
+
+# links and commands
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_every_relative_link_resolves(path: Path) -> None:
+    text = path.read_text("utf-8")
+    for found in _LINK.finditer(prose(text)):
+        target, _, anchor = found["target"].partition("#")
+        if "://" in target:
+            continue
+        there = (path.parent / target) if target else path
+        assert there.exists(), found["target"]
+        if anchor:
+            assert anchor in anchors(there.read_text("utf-8")), found["target"]
+
+
+def commands_in(text: str) -> Iterator[str]:
+    """Yield every command line of ours, in a block for a shell or in backticks."""
+    for block in fences(text, "sh"):
+        for line in block.splitlines():
+            yield from (part.strip() for part in line.split("&&") if part.strip().startswith("shotrunner "))
+    for quoted in re.findall(r"`(shotrunner [^`]+)`", prose(text)):
+        yield quoted.replace("…", "x.yaml")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_every_command_line_is_one_the_parser_takes(path: Path) -> None:
+    parser = build_parser()
+    for line in commands_in(path.read_text("utf-8")):
+        words = shlex.split(line, comments=True)[1:]
+        if words == ["--version"] or (len(words) == 1 and words[0] in generated_docs.commands()):
+            # A command that is only named, or a flag that ends the program.
+            continue
+        assert callable(parser.parse_args(words).command), line
+
+
+def test_the_readme_shows_most_commands_at_work() -> None:
+    shown = {shlex.split(line)[1] for line in commands_in(README)}
+    assert shown >= {"init", "check", "run", "status", "show", "report", "models", "simulate"}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_every_make_target_is_in_the_makefile(path: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    text = path.read_text("utf-8")
+    quoted = re.findall(r"`make ([a-z]+)`", text) + re.findall(
+        r"^make ([a-z]+)", "\n".join(fences(text, "sh")), re.MULTILINE
+    )
+    assert set(quoted) <= targets
+
+
+def test_the_two_commands_stand_at_the_top_of_the_readme() -> None:
+    first = fences(README, "sh")[0]
+    assert [line.split("#")[0].strip() for line in first.splitlines()] == ["make demo", "make test"]
+    assert README.index(first) < README.index("\n## ")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_every_file_the_documents_name_is_there(path: Path) -> None:
+    for name in re.findall(r"`((?:runner|tests|manifests)/[\w/.-]+)`", prose(path.read_text("utf-8"))):
+        assert (ROOT / name).exists(), name
+
+
+# the two references
+
+
+def test_the_manifest_reference_has_every_field() -> None:
+    page = (ROOT / "docs" / "manifest.md").read_text("utf-8")
+    assert tuple(row[0].strip("`") for row in table(page, "field")) == TOP_KEYS
+    assert tuple(row[0].strip("`") for row in table(page, "field of a shot")) == SHOT_KEYS
+
+
+def test_the_table_of_values_is_what_the_text_rule_does() -> None:
+    page = (ROOT / "docs" / "manifest.md").read_text("utf-8")
+    readers = (read_integer, read_number, read_boolean)
+    for written, *told, _ in table(page, "written | read as a whole number"):
+        text = written.strip("`")
+        for reader, cell in zip(readers, told, strict=True):
+            value = reader(text)
+            assert cell.startswith("refused") == isinstance(value, Misread), (text, cell)
+            if not isinstance(value, Misread):
+                assert cell == str(value).lower()
+            elif "proposed" in cell:
+                assert cell == f"refused, {value.nearest} proposed"
+
+
+def test_the_simulator_page_has_every_key_of_a_rule() -> None:
+    page = (ROOT / "docs" / "simulator.md").read_text("utf-8")
+    told = {row[0].strip("`") for row in table(page, "key")}
+    options = {option for row in table(page, "fault") for option in names(row[3])}
+    assert told | options == {"route", "fault", *FAULT_SETTINGS}
+
+
+def test_the_script_on_the_simulator_page_is_one() -> None:
+    page = (ROOT / "docs" / "simulator.md").read_text("utf-8")
+    (script,) = fences(page, "yaml")
+    assert len(read_script(script, "simulator.md").rules) == 2
+
+
+def test_the_changelog_knows_this_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert re.search(
+        rf"^## \[{re.escape(runner.__version__)}\] - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE
+    )
