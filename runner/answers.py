@@ -77,13 +77,14 @@ class CancelAnswer:
 class FetchTrouble:
     """A clip that did not arrive.
 
-    `link_refused` asks for the result to be read again for a fresh link; `permanent` means that
-    another try cannot help.
+    `link_refused` asks for the result to be read again for a fresh link; `permanent` means that another try cannot
+    help; `unreachable` that the host is away, which is waited out and counts against no number of tries.
     """
 
     reason: str
     link_refused: bool = False
     permanent: bool = False
+    unreachable: bool = False
 
 
 SubmitAnswer: TypeAlias = Accepted | NotSent | RefusedForNow | Refused | AccountTurnedAway | LostContact

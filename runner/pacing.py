@@ -71,17 +71,18 @@ class LookPace:
 
     `floor` and `ceiling` bound the interval in seconds, `widening` is the share of the time since
     watching began that the next interval may take, `jitter` the share by which it is blurred so that takes
-    submitted together are not looked at together.
+    submitted together are not looked at together. No history makes the first look wait more than `longest_wait`.
     """
 
     floor: float = 1.0
     ceiling: float = 30.0
     widening: float = 0.15
     jitter: float = 0.1
+    longest_wait: float = 900.0
 
     def first(self, soonest: float | None, *, chance: float) -> float:
         """Return the age in seconds at which a job deserves its first look."""
-        return self._blurred(max(self.floor, soonest or 0.0), chance)
+        return self._blurred(min(max(self.floor, soonest or 0.0), self.longest_wait), chance)
 
     def next(self, watched: float, *, chance: float) -> float:
         """Return seconds until the next look at a job that has been watched for `watched` seconds."""
@@ -90,6 +91,30 @@ class LookPace:
 
     def _blurred(self, seconds: float, chance: float) -> float:
         return seconds * (1.0 + self.jitter * (2.0 * chance - 1.0))
+
+
+class RetryQuota:
+    """Retries are paid from a purse that successes refill, so that errors cannot multiply the requests.
+
+    Source: the retry quota of the AWS SDKs (standard mode): 500 tokens, 14 a transient retry, one back a success.
+    """
+
+    def __init__(self, *, tokens: float = 500.0, price: float = 14.0, refund: float = 1.0) -> None:
+        self._most = tokens
+        self._tokens = tokens
+        self._price = price
+        self._refund = refund
+
+    def spend(self) -> bool:
+        """Pay for one retry; False means that there is nothing left to pay with."""
+        if self._tokens < self._price:
+            return False
+        self._tokens -= self._price
+        return True
+
+    def earn(self) -> None:
+        """Take a refund for one success."""
+        self._tokens = min(self._most, self._tokens + self._refund)
 
 
 class Durations:
@@ -134,9 +159,10 @@ def retry_after(value: str | None, *, now: float) -> float | None:
         return min(float(text[:12]), RETRY_AFTER_CEILING)
     try:
         when = email.utils.parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+        wait = when.timestamp() - now
+    except (ValueError, TypeError, OverflowError):
         return None
-    return min(max(when.timestamp() - now, 0.0), RETRY_AFTER_CEILING)
+    return min(max(wait, 0.0), RETRY_AFTER_CEILING)
 
 
 Chance = Callable[[], float]

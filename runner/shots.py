@@ -153,7 +153,7 @@ class Ticket:
     """What the engine needs to know of one recorded take to bring it to its end.
 
     `submitted_at` is wall time in unix seconds of the accepted attempt; `not_before` the wall time
-    before which the API asked not to be tried again.
+    before which the API asked not to be tried again. `cost` (USD) and `finished_at` are of a job that has ended.
     """
 
     take_id: str
@@ -166,3 +166,5 @@ class Ticket:
     submitted_at: float | None = None
     not_before: float = 0.0
     outputs: tuple[str, ...] = ()
+    cost: float | None = None
+    finished_at: float | None = None

@@ -78,10 +78,11 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """Proved: nothing of this attempt reached the API."""
+    """Proved: nothing of this attempt reached the API; `hopeless` says that no other try would."""
 
     attempt: str
     reason: str
+    hopeless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +238,14 @@ class CancelRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class LateAnswer:
+    """An id that came for an attempt which is no longer waited for: it moves nothing, and is never thrown away."""
+
+    attempt: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class CostSeen:
     """The API said late what the take cost, in USD."""
 
@@ -262,7 +271,7 @@ StateFact: TypeAlias = (
     | RetryRequested
 )
 DeliveryFact: TypeAlias = FetchStarted | Delivered | Undeliverable | FileGone
-NoteFact: TypeAlias = CancelRequested | CostSeen
+NoteFact: TypeAlias = CancelRequested | CostSeen | LateAnswer
 Fact: TypeAlias = StateFact | DeliveryFact | NoteFact
 
 S = TakeState
@@ -311,6 +320,9 @@ DELIVERIES: Mapping[tuple[DeliveryState, type[DeliveryFact]], DeliveryState] = M
 
 OUT_THERE = frozenset({S.QUEUED, S.RUNNING})
 """States in which the API has the job and may bill it."""
+
+NEVER_CHARGED = frozenset({FailureClass.REFUSED, FailureClass.INVALID_INPUT})
+"""Classes of a failed take that the API refused at the door: its body may be corrected and sent anew."""
 
 SETTLED = frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED, S.DROPPED})
 """States that only a person's explicit wish leaves."""

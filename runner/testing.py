@@ -40,6 +40,7 @@ from runner.states import (
     Fact,
     FetchStarted,
     FileGone,
+    LateAnswer,
     LostContact,
     NotSent,
     SubmissionStarted,
@@ -166,7 +167,7 @@ class MemoryJournal:
             case FetchStarted() | Delivered() | Undeliverable() | FileGone():
                 self._move_delivery(row, fact)
                 return
-            case CancelRequested() | CostSeen():
+            case CancelRequested() | CostSeen() | LateAnswer():
                 return
             case SubmissionStarted():
                 self._start(take_id, row, fact)
@@ -220,16 +221,17 @@ class MemoryJournal:
 
 
 class FailNth:
-    """A journal whose n-th record fails as a full disk does; what came before it stays recorded."""
+    """A journal whose n-th record fails as a full disk does, with all after it unless `once`."""
 
-    def __init__(self, journal: Journal, n: int) -> None:
+    def __init__(self, journal: Journal, n: int, *, once: bool = False) -> None:
         self._journal = journal
         self._left = n
+        self._once = once
 
     def record(self, take_id: str, fact: Fact, *, at: float) -> Future[None]:
-        """Record, or fail if this is the n-th call."""
+        """Record, or fail if this call is to fail."""
         self._left -= 1
-        if self._left == 0:
+        if self._left == 0 or (self._left < 0 and not self._once):
             return failed(DiskFailed("the disk is full"))
         return self._journal.record(take_id, fact, at=at)
 

@@ -29,6 +29,7 @@ from runner.states import (
     FailureClass,
     FetchStarted,
     FileGone,
+    LateAnswer,
     LostContact,
     NotSent,
     PayAgain,
@@ -230,7 +231,7 @@ def standing_after(fact: Fact) -> str | None:
             return "undeliverable"
         case FileGone():
             return "succeeded"
-        case CancelRequested() | CostSeen():
+        case CancelRequested() | CostSeen() | LateAnswer():
             return None
         case _:
             assert_never(fact)
@@ -241,7 +242,7 @@ def sentence(fact: Fact) -> str:
     match fact:
         case SubmissionStarted() | FetchStarted():
             return ""
-        case Accepted() | Adopted() | Started() | Requeued():
+        case Accepted() | Adopted() | Started() | Requeued() | LateAnswer():
             return _out_there(fact)
         case Ended() | Vanished() | Refused():
             return _ended(fact)
@@ -255,7 +256,7 @@ def sentence(fact: Fact) -> str:
             assert_never(fact)
 
 
-def _out_there(fact: Accepted | Adopted | Started | Requeued) -> str:
+def _out_there(fact: Accepted | Adopted | Started | Requeued | LateAnswer) -> str:
     match fact:
         case Accepted():
             return f"submitted  req {_short(fact.request_id, 80)}"
@@ -265,6 +266,8 @@ def _out_there(fact: Accepted | Adopted | Started | Requeued) -> str:
             return "running"
         case Requeued():
             return "queued again"
+        case LateAnswer():
+            return f"late answer  req {_short(fact.request_id, 80)}; the take had been decided on"
 
 
 def _ended(fact: Ended | Vanished | Refused) -> str:

@@ -19,6 +19,9 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9._:-]{0,199}")
 """What an id may look like to be used in a URL; it cannot be `.` or `..`."""
 
 OUTPUT_LIMIT = 64
+_WORDS = 2000
+_DEEPEST = 6
+_MILLISECONDS = 1e11
 _LINK_FIELDS = ("video", "videos", "image", "images", "audio", "audios")
 
 
@@ -51,8 +54,9 @@ def error_code(record: JsonObject | None) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, str) and value.isascii() and value.isdigit():
-        return int(value[:12])
-    return value if isinstance(value, int) else None
+        value = int(value[:12])
+    # Zero is what some services write for "no error".
+    return value if isinstance(value, int) and value != 0 else None
 
 
 def error_text(record: JsonObject | None) -> str:
@@ -64,18 +68,27 @@ def error_text(record: JsonObject | None) -> str:
     return ""
 
 
-def _words(value: object) -> str:
+def _words(value: object, depth: int = 0) -> str:
     """Return the sentence in a value that may be text, an object, or a list of field errors."""
     if isinstance(value, str):
-        return value
+        return value[:_WORDS]
+    if not value or depth > _DEEPEST:
+        return ""
     if isinstance(value, dict):
         inner = next((value[key] for key in ("message", "msg", "detail", "error") if value.get(key)), None)
         where = ".".join(str(part) for part in value["loc"]) if isinstance(value.get("loc"), list) else ""
-        text = _words(inner) if inner is not None else json.dumps(value, ensure_ascii=False)
+        text = _words(inner, depth + 1) if inner is not None else _plain(value)
         return f"{where}: {text}" if where else text
     if isinstance(value, list):
-        return "; ".join(filter(None, (_words(item) for item in value[:5])))
+        return "; ".join(filter(None, (_words(item, depth + 1) for item in value[:5])))
     return ""
+
+
+def _plain(value: JsonObject) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)[:_WORDS]
+    except RecursionError:
+        return ""
 
 
 def output_links(record: JsonObject) -> tuple[str, ...]:
@@ -98,19 +111,25 @@ def _links(output: JsonObject) -> Iterator[str]:
 
 def cost(record: JsonObject) -> float | None:
     """Return the cost in USD if the record has it already."""
-    value = record.get("cost")
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    return _number(record.get("cost"))
+
+
+def _number(value: object) -> float | None:
+    """Return a finite number, which may have come as text; a server may send one of a thousand digits."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
-    return float(value)
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def job_seconds(record: JsonObject) -> float | None:
-    """Return how long the job took by the API's own clock, from `created_at` to `finished_at`."""
+    """Return how long the job took by the API's own clock, from `created_at` to `finished_at`.
+
+    Unix times may be in seconds or in milliseconds; both ends are read alike.
+    """
     begin, end = _time(record.get("created_at")), _time(record.get("finished_at"))
     if begin is None or end is None or end < begin:
         return None
@@ -118,17 +137,14 @@ def job_seconds(record: JsonObject) -> float | None:
 
 
 def _time(value: object) -> float | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, (int, float)):
-        return float(value)
     if not isinstance(value, str):
-        return None
+        number = _number(value)
+        return number / 1000 if number is not None and number > _MILLISECONDS else number
     try:
         parsed = dt.datetime.fromisoformat(value)
-    except ValueError:
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=dt.UTC)).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=dt.UTC)).timestamp()
 
 
 def excerpt(body: bytes, limit: int = 4096) -> str:

@@ -32,7 +32,7 @@ from runner.states import (
     RefusedForNow,
     TakeState,
 )
-from runner.transport.exchange import Answer, Exchange, Milestone, Silence
+from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
 
 CODE_NO_BALANCE = 400002
 CODE_NO_TOKEN = 400004
@@ -40,6 +40,11 @@ CODE_NOT_READY = 400005
 CODE_NOT_YOURS = 403001
 CODE_UNKNOWN_ID = 404001
 CODE_MALFORMED_ID = 400001
+
+_BEFORE_ACCEPTANCE = frozenset(
+    {CODE_MALFORMED_ID, CODE_NO_BALANCE, CODE_NO_TOKEN, CODE_NOT_YOURS, CODE_UNKNOWN_ID}
+)
+"""Numbers that the vendor documents as refusals at the door; any other number proves nothing about a charge."""
 
 _ACCOUNT_CODES = {
     CODE_NO_BALANCE: FailureClass.NO_BALANCE,
@@ -57,7 +62,13 @@ _ACCOUNT_STATUSES = {
 }
 _BAD_INPUT = frozenset({400, 413, 414, 415, 422})
 _LATER = frozenset({425, 429})
+_PROVES_NO_CHARGE = _BAD_INPUT | _LATER | frozenset(_ACCOUNT_STATUSES) | {404}
+"""Statuses that say the job was not taken. A time-out (408), a conflict (409) and any 5xx say nothing of the kind."""
+
 _PAUSE_WITHOUT_A_WISH = 3.0
+
+_HOPELESS = frozenset({SilenceKind.CERTIFICATE, SilenceKind.MISUSE})
+"""Failures before the first byte that no second try can cure."""
 
 _STATUS_WORDS = {
     "in_queue": JobStatus.QUEUED,
@@ -98,7 +109,7 @@ def sort_submit(exchange: Exchange, *, attempt: str, now: float) -> SubmitAnswer
 
 def _silent_submit(silence: Silence, attempt: str) -> SubmitAnswer:
     if silence.milestone is Milestone.NOTHING_SENT:
-        return NotSent(attempt, silence.reason)
+        return NotSent(attempt, silence.reason, hopeless=silence.kind in _HOPELESS)
     return LostContact(attempt, silence.milestone.name.lower(), silence.reason)
 
 
@@ -108,7 +119,8 @@ def _answered_submit(answer: Answer, record: JsonObject | None, attempt: str) ->
     if found is not None and answer.complete:
         return Accepted(attempt, found, answer.status)
     code = bodies.error_code(record)
-    if record is not None and code is not None and "request_id" not in record:
+    known = code is not None and code in _BEFORE_ACCEPTANCE
+    if record is not None and code is not None and known and "request_id" not in record and answer.complete:
         return _refused_by_code(code, record, attempt)
     return _lost(answer, attempt, f"the API answered {answer.status} without a usable request id")
 
@@ -124,6 +136,8 @@ def _refused_submit(
     answer: Answer, record: JsonObject | None, attempt: str, now: float
 ) -> SubmitAnswer | None:
     """Sort a non-2xx status that proves the job was not taken; None where it proves nothing."""
+    if answer.status not in _PROVES_NO_CHARGE:
+        return None
     reason = _reason(record, f"HTTP {answer.status}")
     account = _account_failure(answer, record)
     if account is not None:
@@ -133,9 +147,7 @@ def _refused_submit(
         return RefusedForNow(attempt, reason, now + (_PAUSE_WITHOUT_A_WISH if wait is None else wait))
     if answer.status in _BAD_INPUT:
         return Refused(attempt, FailureClass.INVALID_INPUT, reason)
-    if answer.status == 404:
-        return Refused(attempt, FailureClass.REFUSED, reason)
-    return None
+    return Refused(attempt, FailureClass.REFUSED, reason)
 
 
 def _account_failure(answer: Answer, record: JsonObject | None) -> FailureClass | None:
@@ -167,27 +179,29 @@ def sort_look(exchange: Exchange, *, now: float) -> LookAnswer:
 
 def sort_result(exchange: Exchange, *, now: float) -> ResultAnswer:
     """Return how the job ended by its result record, which alone decides."""
-    if (
-        isinstance(exchange, Answer)
-        and bodies.error_code(bodies.parse_object(exchange.body)) == CODE_NOT_READY
-    ):
-        return NotYet("not ready")
-    record, trouble = _read(exchange, now)
-    if record is None:
-        return trouble
-    word = record.get("status")
-    outcome = _RESULT_WORDS.get(word.lower()) if isinstance(word, str) else None
-    if outcome is None:
-        return NotYet(str(word))
-    assert isinstance(exchange, Answer)
-    return _ended(outcome, record, exchange.body.decode("utf-8", "replace"))
+    if isinstance(exchange, Answer) and exchange.complete:
+        record = bodies.parse_object(exchange.body)
+        if bodies.error_code(record) == CODE_NOT_READY:
+            return NotYet("not ready")
+        outcome = _outcome(record) if 200 <= exchange.status < 300 else None
+        # A failed job's record may carry an error number of its own: that is the job's end and no trouble of ours.
+        if record is not None and outcome is not None:
+            return _ended(outcome, record, exchange.body.decode("utf-8", "replace"))
+    found, trouble = _read(exchange, now)
+    return trouble if found is None else NotYet(str(found.get("status"))[:100])
+
+
+def _outcome(record: JsonObject | None) -> TakeState | None:
+    word = (record or {}).get("status")
+    return _RESULT_WORDS.get(word.lower()) if isinstance(word, str) else None
 
 
 def _ended(outcome: TakeState, record: JsonObject, text: str) -> Ended:
     reason = bodies.error_text({"error": record.get("error")})
     links = bodies.output_links(record)
     failure = None
-    if outcome is TakeState.SUCCEEDED and (reason or not links):
+    # A record with a link is a clip that was paid for, whatever else it says.
+    if outcome is TakeState.SUCCEEDED and not links:
         outcome, failure = TakeState.FAILED, FailureClass.NO_OUTPUT
         reason = reason or "the API says it succeeded but names no output"
     elif outcome is TakeState.FAILED:
@@ -216,10 +230,12 @@ def sort_cancel(exchange: Exchange, *, now: float) -> CancelAnswer | Trouble:
 
 def sort_probe(exchange: Exchange, *, now: float) -> Trouble | None:
     """Return None if the service answers a free question, whatever it says of the thing asked about."""
-    if isinstance(exchange, Answer) and exchange.status == 404:
+    found, trouble = _read(exchange, now)
+    if found is not None:
         return None
-    record, trouble = _read(exchange, now)
-    return None if record is not None else trouble
+    if isinstance(exchange, Silence) or trouble.kind in {TroubleKind.ACCOUNT, TroubleKind.THROTTLED}:
+        return trouble
+    return None if exchange.status < 500 and exchange.status != 408 else trouble
 
 
 _NO_TROUBLE = Trouble(TroubleKind.TRANSIENT, "")
@@ -238,7 +254,9 @@ def _read(exchange: Exchange, now: float) -> tuple[JsonObject | None, Trouble]:
 
 def _trouble(answer: Answer, record: JsonObject | None, code: int | None, now: float) -> Trouble:
     reason = _reason(record, f"HTTP {answer.status}")
-    if answer.status in {404, 410} or code in {CODE_UNKNOWN_ID, CODE_MALFORMED_ID}:
+    # A bare or HTML 404 may come from anything in between; only the API's own word says that an id is unknown.
+    unknown = record is not None and answer.status in {404, 410}
+    if unknown or code in {CODE_UNKNOWN_ID, CODE_MALFORMED_ID}:
         return Trouble(TroubleKind.MISSING, reason)
     if answer.status in _LATER:
         return Trouble(TroubleKind.THROTTLED, reason, _wish(answer, now))

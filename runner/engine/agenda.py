@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections.abc import Callable
 from itertools import count
 from typing import Generic, TypeVar
 
@@ -31,6 +32,13 @@ class Agenda(Generic[T]):
     def add(self, item: T, *, after: float = 0.0) -> None:
         """Put `item` on the list, due in `after` seconds."""
         heapq.heappush(self._heap, (self._clock.monotonic() + after, next(self._order), item))
+        self._news.set()
+
+    def hurry(self, within: Callable[[], float]) -> None:
+        """Make everything due soon: each item in `within()` seconds at the latest."""
+        now = self._clock.monotonic()
+        self._heap = [(min(due, now + within()), order, item) for due, order, item in self._heap]
+        heapq.heapify(self._heap)
         self._news.set()
 
     async def next(self) -> T:

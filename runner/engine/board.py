@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from runner import failpoints
 from runner.engine.options import EngineOptions
 from runner.engine.ports import Event, Journal, Listener, Said, Told
 from runner.pacing import Clock
@@ -24,6 +25,7 @@ from runner.states import (
     Fact,
     FetchStarted,
     FileGone,
+    LateAnswer,
     TakeState,
     Undeliverable,
     advance,
@@ -38,7 +40,9 @@ class Live:
     """A take while the run handles it: mutable, seen by one event loop only.
 
     `born` is the monotonic time of its acceptance, `watched_from` of its first look; `holds_slot` says that the API
-    may be working on it.
+    may be working on it. `silent_since` and `missing_since` are when reads about it began to fail or to find
+    nothing, `ended_since` when a look said that it has ended, `doubted_since` when its result first said otherwise,
+    `away_since` when the host of its clip went away.
     """
 
     ticket: Ticket
@@ -48,11 +52,17 @@ class Live:
     outputs: tuple[str, ...]
     born: float = 0.0
     watched_from: float | None = None
-    not_before: float = 0.0
     holds_slot: bool = False
     failures: int = 0
-    missed: int = 0
+    silent_since: float | None = None
+    missing_since: float | None = None
+    ended_since: float | None = None
+    doubted_since: float | None = None
+    away_since: float | None = None
+    cost: float | None = None
+    finished_at: float | None = None
     fetches: int = 0
+    fetch_failures: int = 0
     refreshes: int = 0
 
     @property
@@ -78,7 +88,8 @@ class Board:
         self._listener = listener
         self._options = options
         self._unfinished: set[str] = set()
-        self._giving_up = False
+        self.giving_up = False
+        self.left_behind = 0
         self.pending: deque[Live] = deque()
         self.slots_held = 0
         self.changed = asyncio.Event()
@@ -98,7 +109,6 @@ class Board:
             ticket.outputs,
             # A wall clock that was set back must not make a job younger than new.
             born=self._clock.monotonic() - max(age, 0.0),
-            not_before=ticket.not_before,
         )
 
     def _enter(self, live: Live) -> None:
@@ -118,6 +128,11 @@ class Board:
         """Return whether a take's clip is wanted and not here; what an earlier run could not fetch is tried again."""
         succeeded = live.state is TakeState.SUCCEEDED
         return succeeded and self._options.download and live.delivery is not DeliveryState.DELIVERED
+
+    @property
+    def is_busy(self) -> bool:
+        """True while somebody will still want to talk to the API."""
+        return bool(self.pending) or self.slots_held > 0
 
     @property
     def has_room(self) -> bool:
@@ -146,6 +161,7 @@ class Board:
         at = self._clock.wall()
         # Shielded: a worker that is told to leave must not take back what is on its way to the disk.
         await asyncio.shield(asyncio.wrap_future(self._journal.record(live.id, fact, at=at)))
+        failpoints.hit("board.recorded")
         self._move(live, fact)
         self.tell(Told(live.id, fact, at))
         self.changed.set()
@@ -156,7 +172,7 @@ class Board:
     def _move(self, live: Live, fact: Fact) -> None:
         if isinstance(fact, FetchStarted | Delivered | Undeliverable | FileGone):
             live.delivery = advance_delivery(live.delivery, fact)
-        elif not isinstance(fact, CancelRequested | CostSeen):
+        elif not isinstance(fact, CancelRequested | CostSeen | LateAnswer):
             live.state = advance(live.state, fact)
             if live.state is not TakeState.SUBMITTING and live.state not in OUT_THERE:
                 self.free_slot(live)
@@ -165,12 +181,20 @@ class Board:
         """Make `live` the next to be submitted, or leave it to the next run if this one gives up."""
         self.free_slot(live)
         self.pending.appendleft(live)
-        if self._giving_up:
+        if self.giving_up:
             self.give_up_pending()
+
+    def leave(self, live: Live, reason: str) -> None:
+        """Leave a take that is out there to the next run: nothing is known of its end, and nothing is lost."""
+        self.left_behind += 1
+        self._unfinished.discard(live.id)
+        self.free_slot(live)
+        self.say(f"{live.id} is left to the next run: {reason}")
+        self._check_finished()
 
     def give_up_pending(self) -> None:
         """Leave every take that was not sent, or comes back unsent, to the next run."""
-        self._giving_up = True
+        self.giving_up = True
         for live in self.pending:
             self._unfinished.discard(live.id)
         self.pending.clear()

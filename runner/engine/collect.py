@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from runner import failpoints
 from runner.answers import FetchTrouble
 from runner.engine.agenda import Agenda
 from runner.engine.board import Live
 from runner.engine.means import Means
 from runner.engine.ports import Delivery
 from runner.shots import Ticket
-from runner.states import Delivered, Ended, FetchStarted, Undeliverable
+from runner.states import Delivered, DeliveryState, Ended, FetchStarted, Undeliverable
 
 
 class Collector:
@@ -41,32 +42,47 @@ class Collector:
             await self._board.record(live, FetchStarted(""))
             await self._board.record(live, Undeliverable("the result names no output"))
             return
-        await self._board.record(live, FetchStarted(live.outputs[0]))
+        if live.delivery is not DeliveryState.FETCHING:
+            await self._board.record(live, FetchStarted(live.outputs[0]))
         answer = await asyncio.wrap_future(self._delivery.fetch(_ticket(live)))
+        failpoints.hit("collect.fetched")
         if isinstance(answer, Delivered):
             await self._board.record(live, answer)
         else:
             await self._bear(live, answer)
 
     async def _bear(self, live: Live, trouble: FetchTrouble) -> None:
-        live.fetches += 1
-        # A link may be stale without saying so: its host may be gone. So the second failure asks for a fresh one too.
-        fresh = (trouble.link_refused or live.fetches > 1) and await self._refresh(live)
-        spent = live.fetches >= self._means.options.fetch_tries or (trouble.link_refused and not fresh)
-        if trouble.permanent or spent:
+        live.fetch_failures += 1
+        if trouble.permanent or self._is_spent(live, trouble):
             await self._board.record(live, Undeliverable(trouble.reason))
-        else:
-            self._agenda.add(
-                live, after=self._means.options.backoff.delay(live.fetches, chance=self._means.chance())
-            )
+            return
+        # A link may be stale without saying so: its host may be gone. So the second failure asks for a fresh one too.
+        if (trouble.link_refused or live.fetch_failures > 1) and not await self._refresh(live, trouble):
+            await self._board.record(live, Undeliverable(trouble.reason))
+            return
+        backoff = self._means.options.backoff
+        self._agenda.add(live, after=backoff.delay(live.fetch_failures, chance=self._means.chance()))
 
-    async def _refresh(self, live: Live) -> bool:
-        """Read the result again for fresh links; False once that has been tried often enough."""
-        if live.refreshes >= self._means.options.link_refreshes or live.request_id is None:
+    def _is_spent(self, live: Live, trouble: FetchTrouble) -> bool:
+        """Count a try; a host that is away is waited for, as an outage is, unless the run wants to end."""
+        now = self._means.clock.monotonic()
+        if trouble.unreachable and not self._board.giving_up:
+            live.away_since = now if live.away_since is None else live.away_since
+            return now - live.away_since >= self._means.options.outage_limit
+        live.away_since = None
+        live.fetches += 1
+        return live.fetches >= self._means.options.fetch_tries
+
+    async def _refresh(self, live: Live, trouble: FetchTrouble) -> bool:
+        """Read the result again for fresh links; False once refused links have been refreshed often enough."""
+        if live.request_id is None:
+            return not trouble.link_refused
+        if trouble.link_refused and live.refreshes >= self._means.options.link_refreshes:
             return False
-        live.refreshes += 1
         answer = await self._means.queue.result(live.request_id)
         if isinstance(answer, Ended) and answer.outputs:
+            # Only an answer counts: while the API is away as well, no link can be called refused for good.
+            live.refreshes += trouble.link_refused
             live.outputs = answer.outputs
         return True
 
@@ -79,4 +95,6 @@ def _ticket(live: Live) -> Ticket:
         delivery=live.delivery,
         request_id=live.request_id,
         outputs=live.outputs,
+        cost=live.cost if live.cost is not None else live.ticket.cost,
+        finished_at=live.finished_at if live.finished_at is not None else live.ticket.finished_at,
     )

@@ -1,7 +1,8 @@
 """A gate in front of the API: shut while the service is away, resting when it asked for peace.
 
-After a lost answer, or several failed reads in a row, one free question at a time decides when to go on, so that an
-outage of any length costs one doubtful submit and at most one request per half minute. It knows no takes.
+After a lost answer, or reads of several takes that failed in a row, one free question at a time decides when to go on,
+so that an outage of any length costs one doubtful submit and about one request per half minute. It knows no takes but
+their names.
 """
 
 from __future__ import annotations
@@ -9,18 +10,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from runner.answers import Trouble, TroubleKind
+from runner.engine.options import End, EndingKind, Stop
 from runner.engine.ports import Queue
-from runner.pacing import Clock
+from runner.pacing import Clock, RetryQuota
 
 FIRST_PROBE = 1.0
 PROBE_EVERY = 30.0
 PROBE_CEILING = 300.0
 PROBE_GROWTH = 1.5
-FAILURES_THAT_SHUT = 5
+TAKES_THAT_SHUT = 3
+"""One take whose reads fail may be at fault itself; three are not."""
+
+_SAME_SPELL = 900.0
 
 
 class Gate:
-    """Lets calls through while the service answers; `away` is called once an outage passes its limit."""
+    """Lets calls through while the service answers; `end` is called once an outage passes its limit."""
 
     def __init__(
         self,
@@ -29,21 +35,23 @@ class Gate:
         clock: Clock,
         limit: float,
         say: Callable[[str], None],
-        away: Callable[[str], None],
+        end: End,
         opened: Callable[[], None],
     ) -> None:
         self._queue = queue
         self._clock = clock
         self._limit = limit
         self._say = say
-        self._away = away
+        self._end = end
         self._opened = opened
         self._open = asyncio.Event()
         self._open.set()
         self._shut = asyncio.Event()
         self._model = ""
-        self._failures = 0
+        self._failing: set[str] = set()
+        self._quota = RetryQuota()
         self._rest_until = 0.0
+        self._opened_at = float("-inf")
 
     @property
     def is_open(self) -> bool:
@@ -51,7 +59,7 @@ class Gate:
         return self._open.is_set()
 
     def rest_left(self) -> float:
-        """Return the seconds for which the API asked that nothing be submitted."""
+        """Return the seconds for which nothing shall be submitted."""
         return max(0.0, self._rest_until - self._clock.monotonic())
 
     def rest(self, seconds: float) -> None:
@@ -63,22 +71,29 @@ class Gate:
         await self._open.wait()
 
     def answered(self) -> None:
-        """Note that the service answered."""
-        self._failures = 0
+        """Note that a read was answered."""
+        self._failing.clear()
+        self._quota.earn()
 
-    def failed(self, model: str, reason: str) -> None:
-        """Note a read that was not answered; enough of them in a row shut the gate."""
-        self._failures += 1
-        if self._failures >= FAILURES_THAT_SHUT:
+    def failed(self, take_id: str, model: str, reason: str) -> None:
+        """Note a read about `take_id` that was not answered; several takes in a row, or too many retries, shut."""
+        self._failing.add(take_id)
+        paid = self._quota.spend()
+        if len(self._failing) >= (TAKES_THAT_SHUT if paid else 2):
             self.shut(model, reason)
 
     def shut(self, model: str, reason: str) -> None:
         """Let nothing through until a free question about `model` is answered."""
-        if self.is_open:
-            self._model = model
-            self._open.clear()
-            self._shut.set()
+        if not self.is_open:
+            return
+        self._model = model
+        self._open.clear()
+        self._shut.set()
+        if not self._is_same_spell():
             self._say(f"the API does not answer ({reason}); waiting until it does")
+
+    def _is_same_spell(self) -> bool:
+        return self._clock.monotonic() - self._opened_at < _SAME_SPELL
 
     async def keep(self) -> None:
         """Open the gate again whenever the service is back; runs until it is cancelled."""
@@ -86,19 +101,28 @@ class Gate:
             await self._shut.wait()
             await self._until_back()
             self._shut.clear()
-            self._failures = 0
+            self._failing.clear()
+            self._opened_at = self._clock.monotonic()
             self._open.set()
             self._opened()
 
     async def _until_back(self) -> None:
-        began, wait = self._clock.monotonic(), FIRST_PROBE
+        began = self._clock.monotonic()
+        again = self._is_same_spell()
+        wait = PROBE_EVERY if again else FIRST_PROBE
         while True:
             await self._clock.sleep(wait)
             trouble = await self._queue.probe(self._model)
             away_for = self._clock.monotonic() - began
             if trouble is None:
-                self._say(f"the API answers again after {away_for:.0f} s")
+                if not again:
+                    self._say(f"the API answers again after {away_for:.0f} s")
                 return
-            if away_for >= self._limit:
-                self._away(trouble.reason)
-            wait = min(PROBE_CEILING, max(PROBE_EVERY, wait * PROBE_GROWTH))
+            self._judge(trouble, away_for)
+            wait = min(PROBE_CEILING, max(PROBE_EVERY, wait * PROBE_GROWTH, trouble.retry_after or 0.0))
+
+    def _judge(self, trouble: Trouble, away_for: float) -> None:
+        if trouble.kind is TroubleKind.ACCOUNT:
+            self._end(EndingKind.ACCOUNT, trouble.reason, Stop.DETACH)
+        elif away_for >= self._limit:
+            self._end(EndingKind.OUTAGE, trouble.reason, Stop.DETACH)

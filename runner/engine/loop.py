@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any
 
 from runner.engine.board import Board
@@ -19,6 +18,7 @@ from runner.engine.means import Means
 from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
 from runner.engine.ports import Delivery, Journal, Listener, Queue
 from runner.engine.submit import Submitter
+from runner.engine.waking import notice_sleep
 from runner.engine.watch import Watcher
 from runner.errors import ShotrunnerError
 from runner.pacing import Chance, Clock, Durations
@@ -49,6 +49,7 @@ class Engine:
         new_attempt: Callable[[], str] = _new_attempt,
     ) -> None:
         self._options = options
+        self._clock = clock
         self._ending = Ending(EndingKind.FINISHED)
         self._left = asyncio.Event()
         self._board = Board(tickets, journal=journal, clock=clock, listener=listener, options=options)
@@ -57,7 +58,7 @@ class Engine:
             clock=clock,
             limit=options.outage_limit,
             say=self._board.say,
-            away=lambda reason: self._end(EndingKind.OUTAGE, reason, Stop.DETACH),
+            end=self._end,
             opened=self._board.changed.set,
         )
         means = Means(self._board, queue, self._gate, clock, options, chance, self._end)
@@ -70,9 +71,19 @@ class Engine:
         """How many jobs the API may be working on."""
         return self._board.slots_held
 
-    def stop(self, how: Stop) -> None:
-        """Submit no more; with `DETACH` leave as soon as the POST in the air has its answer."""
+    @property
+    def is_away(self) -> bool:
+        """True while the API does not answer."""
+        return not self._gate.is_open
+
+    def stop(self, how: Stop, *, patience: float | None = None) -> None:
+        """Submit no more; with `DETACH` leave as soon as the POST in the air has its answer.
+
+        `patience` is how many seconds that answer is waited for before its take is held; None is until its deadline.
+        """
         self._end(EndingKind.INTERRUPTED, "", how)
+        if patience is not None:
+            asyncio.get_running_loop().call_later(patience, self._submitter.abandon)
 
     def _end(self, kind: EndingKind, reason: str, how: Stop) -> None:
         """Come to an end; the first reason given is the one told."""
@@ -87,46 +98,70 @@ class Engine:
         """Work until every take is finished or the run is told to stop.
 
         Raises:
-            DiskFailed, IllegalTransition: the first failure to record a fact; everything recorded stays.
+            ShotrunnerError: the first failure of a part; everything recorded stays, and no POST was abandoned.
         """
-        for live in self._board.takes:
+        # Oldest first: results do not last for ever.
+        for live in sorted(self._board.takes, key=lambda live: live.born):
             if live.state in OUT_THERE:
                 self._watcher.watch(live)
             elif self._board.wants_fetching(live):
                 self._collector.collect(live)
-        with _first_error_alone():
-            async with asyncio.TaskGroup() as group:
-                await self._work(group)
+        await self._work()
+        if self._ending.kind is EndingKind.FINISHED and self._board.left_behind:
+            return Ending(EndingKind.OUTAGE, "some takes could not be followed to their end")
         return self._ending
 
-    async def _work(self, group: asyncio.TaskGroup) -> None:
-        submits = [group.create_task(self._submitter.run()) for _ in range(self._options.submit_window)]
-        workers = [group.create_task(work) for work in self._workers()]
-        leaving = group.create_task(self._left.wait())
-        finished = group.create_task(self._board.finished.wait())
-        await asyncio.wait({leaving, finished}, return_when=asyncio.FIRST_COMPLETED)
-        # A POST in the air is never abandoned: its answer may be the receipt for money.
-        await asyncio.wait(submits)
-        if not self._left.is_set():
-            await self._board.finished.wait()
-        for task in (*workers, leaving, finished):
-            task.cancel()
+    async def _work(self) -> None:
+        """Run every part; the first failure of one ends the rest, but never a POST that is in the air."""
+        submits = [asyncio.create_task(self._submitter.run()) for _ in range(self._options.submit_window)]
+        workers = [asyncio.create_task(work) for work in self._workers()]
+        over = asyncio.create_task(self._over())
+        try:
+            await _until_done_or_failed(over, {*submits, *workers})
+        finally:
+            self._submitter.stop()
+            # The answer of a POST in the air may be the receipt for money.
+            await asyncio.wait(submits)
+            for task in (*workers, over):
+                task.cancel()
+            await asyncio.wait({*workers, over})
+        _raise_first_failure([*submits, *workers, over])
+
+    async def _over(self) -> None:
+        """Wait until nothing is left to do, or the run is told to leave."""
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._left, self._board.finished)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     def _workers(self) -> Iterator[Coroutine[Any, Any, None]]:
         yield self._gate.keep()
+        yield notice_sleep(self._clock, self._woken)
         for _ in range(self._options.looks_at_once):
             yield self._watcher.run()
         for _ in range(self._options.fetches_at_once):
             yield self._collector.run()
 
+    def _woken(self, seconds: float) -> None:
+        self._board.say(f"this machine slept for {seconds:.0f} s; looking at everything now")
+        self._watcher.hurry()
 
-@contextmanager
-def _first_error_alone() -> Iterator[None]:
-    """Raise the first of our own errors instead of the task group's bundle."""
-    try:
-        yield
-    except BaseExceptionGroup as bundle:
-        for error in bundle.exceptions:
-            if isinstance(error, ShotrunnerError):
-                raise error from bundle
-        raise
+
+async def _until_done_or_failed(over: asyncio.Task[None], parts: set[asyncio.Task[None]]) -> None:
+    waiting = {over, *parts}
+    while not over.done():
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if any(task.exception() for task in done if not task.cancelled()):
+            return
+
+
+def _raise_first_failure(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Raise what went wrong: one of our own errors if there is one, with the others in its notes."""
+    failures = [failure for task in tasks if not task.cancelled() and (failure := task.exception())]
+    failures.sort(key=lambda failure: not isinstance(failure, ShotrunnerError))
+    for other in failures[1:]:
+        failures[0].add_note(f"besides: {type(other).__name__}: {other}")
+    if failures:
+        raise failures[0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from runner.errors import UsageError
 from runner.pacing import Backoff, LookPace
 
 
@@ -17,7 +18,11 @@ class EngineOptions:
     `jobs` caps what the API may be working on at once, `submit_window` how many POSTs are in the air: with one, a
     crash leaves at most one take in doubt. `looks_at_once` and `fetches_at_once` cap calls, not jobs.
     `max_unknown` lost answers stop the submitting, `outage_limit` is how long to wait for a service that is away,
-    `missing_grace` how long an id may stay unknown to the API right after it was given.
+    `missing_grace` how long an id must stay unknown to the API to be believed gone, `fetch_tries` how often a clip that
+    arrives broken is fetched again, and `same_refusals` in a row, before anything was accepted, stop the submitting.
+
+    Raises:
+        UsageError: a number with which nothing could ever happen.
     """
 
     jobs: int = 4
@@ -30,9 +35,22 @@ class EngineOptions:
     missing_grace: float = 600.0
     fetch_tries: int = 5
     link_refreshes: int = 3
+    same_refusals: int = 3
     pace: LookPace = field(default_factory=LookPace)
-    backoff: Backoff = field(default_factory=Backoff)
-    throttled: Backoff = field(default_factory=lambda: Backoff(base=3.0))
+    backoff: Backoff = field(default_factory=lambda: Backoff(cap=300.0))
+    throttled: Backoff = field(default_factory=lambda: Backoff(base=3.0, cap=300.0))
+
+    def __post_init__(self) -> None:
+        for name in (
+            "jobs",
+            "submit_window",
+            "looks_at_once",
+            "fetches_at_once",
+            "max_unknown",
+            "fetch_tries",
+        ):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} must be at least 1")
 
 
 class Stop(StrEnum):
@@ -51,6 +69,7 @@ class EndingKind(StrEnum):
     OUTAGE = "outage"
     UNKNOWNS = "unknowns"
     DECLINED = "declined"
+    HALTED = "halted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,18 @@ import asyncio
 from collections.abc import Callable
 from typing import assert_never
 
+from runner import failpoints
 from runner.answers import SubmitAnswer
 from runner.engine.board import Live
 from runner.engine.means import Means
 from runner.engine.options import EndingKind, Stop
-from runner.errors import DiskFailed
+from runner.errors import IllegalTransition, ShotrunnerError
+from runner.pacing import RETRY_AFTER_CEILING, Clock
 from runner.states import (
     Accepted,
     AccountTurnedAway,
+    FailureClass,
+    LateAnswer,
     LostContact,
     NotSent,
     Refused,
@@ -40,14 +44,31 @@ class Submitter:
         self._new_attempt = new_attempt
         self._accepted = accepted
         self._in_the_air = 0
-        self._unknown = 0
-        self._refusals = 0
         self._stopped = False
+        self._abandoned = asyncio.Event()
+        self._any_accepted = False
+        self._refused_because: list[str] = []
+        self._unsent = _Spell(means.clock)
+        self._throttled = _Spell(means.clock)
+        # Held takes of earlier runs count: the limit is on what a person has to sort out, not on one process.
+        self._unknown = sum(1 for live in means.board.takes if live.state is TakeState.HELD)
+        self._gate.rest(self._wished_before())
+
+    def _wished_before(self) -> float:
+        """Return the pause that the API asked an earlier run for, as far as it still lies ahead."""
+        now = self._means.clock.wall()
+        wishes = [live.ticket.not_before - now for live in self._board.pending]
+        return min(max([0.0, *wishes]), RETRY_AFTER_CEILING)
 
     def stop(self) -> None:
         """Begin no further POST; one that is in the air is seen through."""
         self._stopped = True
         self._board.changed.set()
+
+    def abandon(self) -> None:
+        """Wait no longer for the POST in the air: its take is held, since it may have been charged."""
+        self.stop()
+        self._abandoned.set()
 
     async def run(self) -> None:
         """Submit until nothing is left to submit or `stop` was called; run once per place in the window."""
@@ -76,8 +97,7 @@ class Submitter:
         """Return the seconds until the next take may go: 0 for now, None for until something changes."""
         if not (self._board.pending and self._board.has_room and self._gate.is_open):
             return None
-        own = self._board.pending[0].not_before - self._means.clock.wall()
-        return max(self._gate.rest_left(), own, 0.0)
+        return self._gate.rest_left()
 
     async def _change_within(self, seconds: float | None) -> None:
         self._board.changed.clear()
@@ -89,49 +109,90 @@ class Submitter:
 
     async def _submit(self, live: Live) -> None:
         attempt = self._new_attempt()
+        failpoints.hit("submit.claimed")
+        post = asyncio.ensure_future(self._post(live, attempt))
+        abandoned = asyncio.ensure_future(self._abandoned.wait())
+        try:
+            await asyncio.wait({post, abandoned}, return_when=asyncio.FIRST_COMPLETED)
+            if not post.done():
+                post.cancel()
+                await asyncio.wait({post})
+        finally:
+            abandoned.cancel()
+        if post.cancelled():
+            answer: SubmitAnswer = LostContact(
+                attempt, "sending", "the run was told to leave before the answer came"
+            )
+        else:
+            answer = post.result()
+        failpoints.hit("submit.answered")
+        if live.state is TakeState.SUBMITTING or not isinstance(answer, LostContact):
+            await self._settle(live, answer)
+        else:
+            self._board.put_back(live)
 
+    async def _post(self, live: Live, attempt: str) -> SubmitAnswer:
         async def begin() -> None:
             started = SubmissionStarted(attempt, live.ticket.fingerprint, self._epoch)
-            await self._board.record(live, started)
+            # Shielded: whoever gives up on the POST must still learn whether the intent is on record.
+            await asyncio.shield(asyncio.ensure_future(self._board.record(live, started)))
+            failpoints.hit("submit.begun")
 
-        answer = await self._means.queue.submit(live.ticket, attempt=attempt, begin=begin)
-        await self._settle(live, answer)
+        return await self._means.queue.submit(live.ticket, attempt=attempt, begin=begin)
 
     async def _settle(self, live: Live, answer: SubmitAnswer) -> None:
+        if not isinstance(answer, NotSent):
+            self._unsent.end()
+        if not isinstance(answer, RefusedForNow):
+            self._throttled.end()
         match answer:
             case Accepted():
                 await self._keep(live, answer)
-            case NotSent(reason=reason):
+            case NotSent():
                 await self._put_back(live, answer)
-                self._gate.shut(live.ticket.model, reason)
-            case RefusedForNow(not_before=moment):
-                live.not_before = moment
+                self._not_sent(live, answer)
+            case RefusedForNow():
                 await self._put_back(live, answer)
-                self._rest(moment)
+                self._rest(answer)
             case AccountTurnedAway(reason=reason):
                 await self._put_back(live, answer)
                 self._means.end(EndingKind.ACCOUNT, reason, Stop.DRAIN)
             case Refused():
-                self._refusals = 0
                 await self._board.record(live, answer)
-            case LostContact(reason=reason):
-                await self._hold(live, answer, reason)
+                self._refused(answer)
+            case LostContact():
+                await self._hold(live, answer)
             case _:
                 assert_never(answer)
 
     async def _keep(self, live: Live, answer: Accepted) -> None:
-        """Make the receipt durable before anything uses it."""
+        """Make the receipt durable before anything uses it; whatever goes wrong, the id is never thrown away."""
         try:
             await self._board.record(live, answer)
-        except DiskFailed as failure:
-            raise DiskFailed(
-                f"{live.id} was accepted as request {answer.request_id}, but that could not be written down: {failure}",
-                advice="keep this id: the take is held when the run goes on",
-            ) from failure
-        self._refusals = 0
+        except IllegalTransition as refusal:
+            await self._keep_beside(live, answer, str(refusal))
+            return
+        except ShotrunnerError as failure:
+            self._board.say(
+                f"{live.id} was accepted as request {answer.request_id}, which could not be written down "
+                f"({failure}); keep this id"
+            )
+            await self._board.record(live, answer)
+        failpoints.hit("submit.recorded")
+        self._any_accepted = True
         live.request_id = answer.request_id
         live.born = self._means.clock.monotonic()
         self._accepted(live)
+
+    async def _keep_beside(self, live: Live, answer: Accepted, refusal: str) -> None:
+        """Keep an id that cannot become the take's: another take has it, or somebody has decided meanwhile."""
+        reason = f"the API answered with request id {answer.request_id}, which cannot be taken: {refusal}"
+        try:
+            await self._hold(live, LostContact(answer.attempt, "answering", reason, answer.request_id))
+        except IllegalTransition:
+            await self._board.record(live, LateAnswer(answer.attempt, answer.request_id))
+            self._board.say(f"{live.id}: {reason}")
+            self._board.leave(live, "another runner has taken it over")
 
     async def _put_back(self, live: Live, answer: NotSent | RefusedForNow | AccountTurnedAway) -> None:
         # A connection that never came about has not awaited `begin`, so there may be no attempt to close.
@@ -139,20 +200,68 @@ class Submitter:
             await self._board.record(live, answer)
         self._board.put_back(live)
 
-    def _rest(self, not_before: float) -> None:
-        """Pause all submits, longer after each refusal in a row."""
-        self._refusals += 1
-        own = self._means.options.throttled.delay(self._refusals, chance=self._means.chance())
-        wished = not_before - self._means.clock.wall()
-        self._gate.rest(max(own, wished))
-        self._board.say(f"the API asked for a pause; submitting goes on in {max(own, wished):.0f} s")
+    def _not_sent(self, live: Live, answer: NotSent) -> None:
+        """Wait for the service, longer each time: reads may be answered where submits are not."""
+        if answer.hopeless:
+            self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
+            return
+        lasted = self._unsent.goes_on()
+        if lasted >= self._means.options.outage_limit:
+            self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
+        self._gate.shut(live.ticket.model, answer.reason)
+        if self._unsent.count > 1:
+            backoff = self._means.options.backoff
+            self._gate.rest(backoff.delay(self._unsent.count, chance=self._means.chance()))
 
-    async def _hold(self, live: Live, answer: LostContact, reason: str) -> None:
+    def _rest(self, answer: RefusedForNow) -> None:
+        """Pause all submits, longer after each refusal in a row."""
+        lasted = self._throttled.goes_on()
+        own = self._means.options.throttled.delay(self._throttled.count, chance=self._means.chance())
+        wished = min(answer.not_before - self._means.clock.wall(), RETRY_AFTER_CEILING)
+        self._gate.rest(max(own, wished))
+        if self._throttled.count == 1:
+            self._board.say(
+                f"the API asked for a pause ({answer.reason}); submitting goes on in {max(own, wished):.0f} s"
+            )
+        if lasted >= self._means.options.outage_limit:
+            self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
+
+    def _refused(self, answer: Refused) -> None:
+        """Stop where the API, which has accepted nothing yet, refuses everything alike: something is wrong for all."""
+        if self._any_accepted:
+            return
+        self._refused_because.append(answer.reason)
+        alike = self._refused_because[-self._means.options.same_refusals :]
+        all_alike = len(alike) == self._means.options.same_refusals and len(set(alike)) == 1
+        if answer.failure is FailureClass.REFUSED or all_alike:
+            self._means.end(EndingKind.HALTED, f"the API refuses everything: {answer.reason}", Stop.DRAIN)
+
+    async def _hold(self, live: Live, answer: LostContact) -> None:
         await self._board.record(live, answer)
         self._unknown += 1
         if self._unknown >= self._means.options.max_unknown:
-            self._means.end(
-                EndingKind.UNKNOWNS, f"{self._unknown} submits were left without an answer", Stop.DRAIN
-            )
-        else:
-            self._gate.shut(live.ticket.model, reason)
+            text = f"{self._unknown} submits were left without an answer"
+            self._means.end(EndingKind.UNKNOWNS, text, Stop.DRAIN)
+        elif self._board.is_busy:
+            self._gate.shut(live.ticket.model, answer.reason)
+
+
+class _Spell:
+    """How often in a row, and since when, the same thing has happened."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since: float | None = None
+        self.count = 0
+
+    def goes_on(self) -> float:
+        """Count one more, and return for how many seconds this has been going on."""
+        self.count += 1
+        now = self._clock.monotonic()
+        self._since = now if self._since is None else self._since
+        return now - self._since
+
+    def end(self) -> None:
+        """Begin anew."""
+        self.count = 0
+        self._since = None

@@ -7,8 +7,10 @@ never fails a paid take.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import assert_never
 
+from runner import failpoints
 from runner.answers import JobStatus, NotYet, Seen, Trouble, TroubleKind
 from runner.engine.agenda import Agenda
 from runner.engine.board import Live
@@ -17,8 +19,8 @@ from runner.engine.options import EndingKind, Stop
 from runner.pacing import Durations
 from runner.states import Ended, FailureClass, Requeued, Started, TakeState, Vanished
 
-MISSES_THAT_COUNT = 3
-"""Looks in a row that must find an id unknown before it is believed: one may be a replica that lags."""
+_SPREAD = 5.0
+_MOST_WORDS = 20
 
 _UNSEEN_SHARE = 0.9
 """A job found ended at its first look took at most so long; the guess errs low, or history could only grow."""
@@ -46,30 +48,40 @@ class Watcher:
         spread = self._means.options.pace.floor * self._means.chance() if age > first else 0.0
         self._agenda.add(live, after=max(first - age, spread))
 
+    def hurry(self) -> None:
+        """Look at everything soon, spread over a few seconds: nobody knows what happened meanwhile."""
+        floor = self._means.options.pace.floor
+        self._agenda.hurry(lambda: floor * _SPREAD * self._means.chance())
+
     async def run(self) -> None:
         """Look at whatever is due, until cancelled; run once per call allowed in flight."""
         while True:
             live = await self._agenda.next()
             await self._gate.passes()
-            await self._look(live)
+            # Once a look has said that a job ended, only its result is of interest.
+            await (self._look(live) if live.ended_since is None else self._collect(live))
 
     async def _look(self, live: Live) -> None:
         assert live.request_id is not None
-        now = self._means.clock.monotonic()
         first = live.watched_from is None
-        if live.watched_from is None:
-            live.watched_from = now
+        live.watched_from = self._means.clock.monotonic() if live.watched_from is None else live.watched_from
         answer = await self._means.queue.look(live.request_id)
         if isinstance(answer, Trouble):
             await self._bear(live, answer)
             return
-        self._gate.answered()
-        live.failures = live.missed = 0
+        self._answered(live)
         if answer.status is JobStatus.ENDED:
-            await self._collect(live, seen_after=(now - live.born) * (_UNSEEN_SHARE if first else 1.0))
+            live.ended_since = self._means.clock.monotonic()
+            failpoints.hit("watch.ended")
+            await self._collect(live, found_at_once=first)
             return
         await self._note(live, answer)
         self._again(live)
+
+    def _answered(self, live: Live) -> None:
+        self._gate.answered()
+        live.failures = 0
+        live.silent_since = live.missing_since = None
 
     async def _note(self, live: Live, seen: Seen) -> None:
         """Record that a job started or waits again, and say a status word nobody knows."""
@@ -77,55 +89,85 @@ class Watcher:
             await self._board.record(live, Started())
         elif seen.status is JobStatus.QUEUED and live.state is TakeState.RUNNING:
             await self._board.record(live, Requeued())
-        elif seen.status is JobStatus.UNKNOWN and seen.word not in self._strange:
-            self._strange.add(seen.word)
-            self._board.say(f"the API calls {live.id} {seen.word!r}, a word not known here; still looking")
+        elif seen.status is JobStatus.UNKNOWN:
+            self._wonder(live, seen.word)
+
+    def _wonder(self, live: Live, word: str) -> None:
+        if word not in self._strange and len(self._strange) < _MOST_WORDS:
+            self._strange.add(word)
+            self._board.say(f"the API calls {live.id} {word!r}, a word not known here; still looking")
 
     def _again(self, live: Live) -> None:
         watched = self._means.clock.monotonic() - (live.watched_from or 0.0)
         self._agenda.add(live, after=self._means.options.pace.next(watched, chance=self._means.chance()))
 
-    async def _collect(self, live: Live, *, seen_after: float) -> None:
+    async def _collect(self, live: Live, *, found_at_once: bool = False) -> None:
         """Read the result; the slot is free already, since the API has ended its work."""
         assert live.request_id is not None
         self._board.free_slot(live)
         answer = await self._means.queue.result(live.request_id)
         match answer:
             case Ended():
-                await self._close(live, answer, seen_after)
+                self._answered(live)
+                await self._close(live, answer, found_at_once=found_at_once)
             case NotYet():
-                self._again(live)
+                await self._not_yet(live, answer)
             case Trouble():
                 await self._bear(live, answer)
             case _:
                 assert_never(answer)
 
-    async def _close(self, live: Live, ended: Ended, seen_after: float) -> None:
+    async def _not_yet(self, live: Live, answer: NotYet) -> None:
+        """Take `ended` back: the API says that it goes on, so it may be working after all."""
+        if live.doubted_since is None:
+            live.doubted_since = self._means.clock.monotonic()
+        if self._too_long(live.doubted_since):
+            self._board.leave(live, f"it is said to have ended, but its result still says {answer.word!r}")
+            return
+        self._board.take_slot(live)
+        live.ended_since = None
+        self._again(live)
+
+    async def _close(self, live: Live, ended: Ended, *, found_at_once: bool) -> None:
+        age = max(0.0, self._means.clock.monotonic() - live.born)
+        # What a server says of its own times is believed only as far as our clock allows.
+        if ended.seconds is not None and ended.seconds > age:
+            ended = replace(ended, seconds=None)
+        failpoints.hit("watch.result")
         await self._board.record(live, ended)
-        live.outputs = ended.outputs
+        live.outputs, live.cost, live.finished_at = ended.outputs, ended.cost, self._means.clock.wall()
         if live.state is TakeState.SUCCEEDED:
-            self._durations.add(live.ticket.model, seen_after if ended.seconds is None else ended.seconds)
+            seen = age * _UNSEEN_SHARE if found_at_once else age
+            self._durations.add(live.ticket.model, seen if ended.seconds is None else ended.seconds)
             self._succeeded(live)
 
     async def _bear(self, live: Live, trouble: Trouble) -> None:
         """Take a read that was not answered for what it is; nothing here fails a job that may still run."""
         live.failures += 1
+        live.silent_since = self._means.clock.monotonic() if live.silent_since is None else live.silent_since
         if trouble.kind is TroubleKind.ACCOUNT:
             self._means.end(EndingKind.ACCOUNT, trouble.reason, Stop.DETACH)
         elif trouble.kind is TroubleKind.MISSING and await self._is_gone(live, trouble.reason):
             return
         elif trouble.kind is TroubleKind.TRANSIENT:
-            self._gate.failed(live.ticket.model, trouble.reason)
+            self._gate.failed(live.id, live.ticket.model, trouble.reason)
+        if self._too_long(live.silent_since):
+            self._board.leave(live, f"the API has not answered about it: {trouble.reason}")
+            return
         options = self._means.options
         backoff = options.throttled if trouble.kind is TroubleKind.THROTTLED else options.backoff
         wait = max(trouble.retry_after or 0.0, backoff.delay(live.failures, chance=self._means.chance()))
         self._agenda.add(live, after=max(wait, options.pace.floor))
 
+    def _too_long(self, since: float) -> bool:
+        return self._means.clock.monotonic() - since >= self._means.options.outage_limit
+
     async def _is_gone(self, live: Live, reason: str) -> bool:
-        """Record that the API does not know the id any more, once that is beyond doubt."""
-        live.missed += 1
-        age = self._means.clock.monotonic() - live.born
-        if live.missed < MISSES_THAT_COUNT or age < self._means.options.missing_grace:
+        """Record that the API does not know the id any more, once it has said so for long enough."""
+        now = self._means.clock.monotonic()
+        live.missing_since = now if live.missing_since is None else live.missing_since
+        if now - live.missing_since < self._means.options.missing_grace:
             return False
-        await self._board.record(live, Vanished(FailureClass.MISSING, reason))
+        failure = FailureClass.MISSING if live.ended_since is None else FailureClass.EXPIRED
+        await self._board.record(live, Vanished(failure, reason))
         return True

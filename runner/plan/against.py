@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runner.shots import Take
-from runner.states import FailureClass, TakeState
-
-NEVER_CHARGED = frozenset({FailureClass.REFUSED, FailureClass.INVALID_INPUT})
+from runner.states import NEVER_CHARGED, FailureClass, TakeState
 
 
 class Recorded(Protocol):

@@ -12,11 +12,8 @@ from collections.abc import Collection, Iterable
 
 from runner.errors import IllegalTransition
 from runner.shots import Manifest, Plan, Take
-from runner.states import FailureClass, RetryRequested, TakeState
+from runner.states import NEVER_CHARGED, RetryRequested, TakeState
 from runner.store.append import append
-
-RENEWABLE = frozenset({FailureClass.REFUSED, FailureClass.INVALID_INPUT})
-"""Failures that were never charged: a corrected row may be sent without asking."""
 
 _UPSERT = """
 INSERT INTO takes (take_id, shot_id, model, body, fingerprint, seed, point, position, tags, notes, cells)
@@ -83,7 +80,7 @@ def _renew(connection: sqlite3.Connection, take: Take, *, at: float) -> None:
         "SELECT state, failure FROM takes WHERE take_id = ?", (take.id,)
     ).fetchone()
     # A fact like any other, so that the event log tells why a failed take is pending again.
-    if state == TakeState.FAILED and failure in RENEWABLE:
+    if state == TakeState.FAILED and failure in NEVER_CHARGED:
         fact = RetryRequested(by="manifest", reason=f"the row was corrected; as it was it had been {failure}")
         append(connection, take.id, fact, at=at)
     renewed = connection.execute(

@@ -118,6 +118,7 @@ EFFECTS: Mapping[type[Fact], Effect] = MappingProxyType(
         states.Undeliverable: _reason,
         states.FileGone: lambda fact, _, __: {**_NO_FILE, "reason": fact.reason},
         states.CancelRequested: lambda fact, _, __: {"cancel_requested": fact.outcome or "requested"},
+        states.LateAnswer: lambda *_: {},
         states.CostSeen: lambda fact, _, __: {"cost": fact.cost},
     }
 )

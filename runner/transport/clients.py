@@ -49,14 +49,17 @@ READ_DEADLINES = Deadlines(connect=10.0, write=10.0, read=20.0, overall=30.0)
 class _Trace:
     """Follows one request through httpcore's trace events and holds its first byte until `begin` has returned.
 
-    Source: httpcore documents the `trace` extension and awaits it before each step; an exception raised in it
-    ends the request with nothing written.
+    The time that `begin` takes is not the server's: the deadline stands still meanwhile, for a flush that was cut
+    short would leave it unknown what is on record. Source: httpcore documents the `trace` extension and awaits it
+    before each step; an exception raised in it ends the request with nothing written.
     """
 
-    def __init__(self, begin: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, begin: Callable[[], Awaitable[None]], *, overall: float) -> None:
         self.milestone = Milestone.NOTHING_SENT
         self.failed: Exception | None = None
-        self.began = False
+        self.limit = asyncio.timeout(overall)
+        self._overall = overall
+        self._began = False
         self._begin = begin
 
     async def __call__(self, event: str, _info: Mapping[str, Any]) -> None:
@@ -70,14 +73,16 @@ class _Trace:
 
     async def begin_once(self) -> None:
         """Let the caller write down its intent, and keep a failure of that: it must not look like httpx's."""
-        if self.began:
+        if self._began:
             return
+        self.limit.reschedule(None)
         try:
             await self._begin()
         except Exception as failure:
             self.failed = failure
             raise
-        self.began = True
+        self._began = True
+        self.limit.reschedule(asyncio.get_running_loop().time() + self._overall)
 
 
 class SubmitClient:
@@ -98,10 +103,7 @@ class SubmitClient:
 
     async def post(self, path: str, body: bytes, *, begin: Callable[[], Awaitable[None]]) -> Exchange:
         """Send `body` once and return what came of it; what `begin` raises is passed on and nothing was sent."""
-        trace = _Trace(begin)
-        if not self._hooked:
-            await trace.begin_once()
-            trace.milestone = Milestone.SENDING
+        trace = _Trace(begin, overall=self._deadlines.overall)
         request = httpx.Request(
             "POST",
             f"{self._origin}{path}",
@@ -109,7 +111,7 @@ class SubmitClient:
             headers=self._headers,
             extensions={"trace": trace, "timeout": self._deadlines.per_operation()},
         )
-        exchange = await _exchange(self._transport, request, overall=self._deadlines.overall, trace=trace)
+        exchange = await _exchange(self._transport, request, trace=trace, hooked=self._hooked)
         if trace.failed is not None:
             raise trace.failed
         return exchange
@@ -149,7 +151,7 @@ class ReadLanes:
         )
         lane = await self._idle.get()
         try:
-            return await _exchange(lane, request, overall=self._overall)
+            return await _exchange(lane, request, trace=_Trace(_nothing, overall=self._overall))
         finally:
             self._idle.put_nowait(lane)
 
@@ -185,52 +187,60 @@ def _headers(token: Secret) -> dict[str, str]:
 
 
 async def _exchange(
-    transport: httpx.AsyncHTTPTransport,
-    request: httpx.Request,
-    *,
-    overall: float,
-    trace: _Trace | None = None,
+    transport: httpx.AsyncHTTPTransport, request: httpx.Request, *, trace: _Trace, hooked: bool = True
 ) -> Exchange:
     """Run one request to its end and translate every failure, once, here."""
-    started = trace or _Trace(_nothing)
     try:
-        async with asyncio.timeout(overall):
+        async with trace.limit:
+            if not hooked:
+                await trace.begin_once()
+                trace.milestone = Milestone.SENDING
             response = await transport.handle_async_request(request)
             try:
-                body, complete = await _body(response)
+                return await _answer(response, trace)
             finally:
                 await response.aclose()
     except TimeoutError:
-        return Silence(started.milestone, SilenceKind.TIMEOUT, f"no answer within {overall:g} s")
+        return Silence(trace.milestone, SilenceKind.TIMEOUT, "no answer before the deadline")
     except httpx.TimeoutException as error:
-        return Silence(started.milestone, SilenceKind.TIMEOUT, _name(error))
+        return Silence(trace.milestone, SilenceKind.TIMEOUT, _name(error))
     except httpx.TransportError as error:
-        return Silence(started.milestone, _kind(error), _describe(error))
-    except (httpx.InvalidURL, UnicodeError, ValueError, RuntimeError) as error:
+        return Silence(trace.milestone, _kind(error), _describe(error))
+    except (httpx.InvalidURL, UnicodeError, ValueError, RuntimeError, OSError) as error:
         # Not shown: these messages can hold header values.
-        return Silence(started.milestone, SilenceKind.MISUSE, _name(error))
-    return Answer(response.status_code, body, response.headers, complete=complete)
+        return Silence(trace.milestone, SilenceKind.MISUSE, _name(error))
 
 
 async def _nothing() -> None:
     """Stand in for `begin` where nothing has to be written down."""
 
 
-async def _body(response: httpx.Response) -> tuple[bytes, bool]:
-    """Return the body up to the cap, and whether it came whole; the status line counts even if it did not."""
+async def _answer(response: httpx.Response, trace: _Trace) -> Answer:
+    """Return the answer with its body up to the cap; the status line counts even if the body does not come whole."""
+    parts: list[bytes] = []
+    complete = False
+    try:
+        complete = await _read_into(parts, response)
+    except httpx.TransportError:
+        pass
+    except asyncio.CancelledError:
+        # The deadline struck in the body. Whoever really cancels us would not have set it off.
+        if not trace.limit.expired():
+            raise
+    return Answer(response.status_code, b"".join(parts)[:BODY_CAP], response.headers, complete=complete)
+
+
+async def _read_into(parts: list[bytes], response: httpx.Response) -> bool:
+    """Collect the body's raw bytes; return whether they are all of it."""
     stream = response.stream
     assert isinstance(stream, httpx.AsyncByteStream)
-    parts: list[bytes] = []
     size = 0
-    try:
-        async for part in stream:
-            parts.append(part)
-            size += len(part)
-            if size > BODY_CAP:
-                return b"".join(parts)[:BODY_CAP], False
-    except httpx.TransportError:
-        return b"".join(parts), False
-    return b"".join(parts), True
+    async for part in stream:
+        parts.append(part)
+        size += len(part)
+        if size > BODY_CAP:
+            return False
+    return True
 
 
 def _kind(error: httpx.TransportError) -> SilenceKind:

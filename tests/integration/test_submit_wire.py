@@ -19,7 +19,7 @@ from runner.states import Accepted, AccountTurnedAway, LostContact, NotSent, Ref
 from runner.transport.clients import Deadlines, SubmitClient
 from runner.transport.secret import Secret
 from runner.transport.selftest import hook_holds_bytes
-from tests.outside.faults import BASIC, At, Fault, Script
+from tests.outside.faults import BASIC, At, End, Fault, Script
 from tests.outside.jobs import Settings
 from tests.outside.server import OutsideServer
 
@@ -134,13 +134,24 @@ def test_each_post_has_a_connection_of_its_own() -> None:
         assert outside.stats()["submits"] == 3
 
 
-def test_a_begin_that_outlasts_the_deadline_sends_nothing() -> None:
+@pytest.mark.parametrize("hooked", [True, False])
+def test_a_slow_disk_is_waited_for_and_never_cut_short(hooked: bool) -> None:
+    """A flush that was cut short would leave it unknown whether the intent is on record."""
+
     async def begin() -> None:
-        await asyncio.sleep(30)
+        await asyncio.sleep(1.3 * QUICK.overall)
 
     with server() as outside:
-        assert isinstance(submit(outside.url, begin=begin), NotSent)
-        assert outside.stats()["submits"] == 0
+        assert isinstance(submit(outside.url, begin=begin, hooked=hooked), Accepted)
+
+
+def test_an_id_that_came_before_the_deadline_struck_is_kept_as_evidence() -> None:
+    stalls = Fault(cut=-1, end=End.STALL)
+    with server(stalls) as outside:
+        answer = submit(outside.url)
+        (charged,) = outside.ledger()
+    assert isinstance(answer, LostContact)
+    assert charged.request_id in answer.evidence
 
 
 def test_a_wrong_token_turns_the_account_away_and_charges_nothing() -> None:

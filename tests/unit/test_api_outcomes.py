@@ -93,7 +93,7 @@ class TestASubmitThatWasAnswered:
         ("code", "failure"),
         [(400002, FailureClass.NO_BALANCE), (400004, FailureClass.AUTH), (403001, FailureClass.AUTH)],
     )
-    @pytest.mark.parametrize("status", [200, 400, 401, 500])
+    @pytest.mark.parametrize("status", [200, 400, 401, 403])
     def test_with_a_code_about_the_account_turns_the_account_away(
         self, status: int, code: int, failure: FailureClass
     ) -> None:
@@ -103,6 +103,18 @@ class TestASubmitThatWasAnswered:
     def test_a_200_with_another_error_code_is_a_refusal(self) -> None:
         refused = submitted(answer(200, {"error_code": 400001, "message": "no such model"}))
         assert refused == Refused("a1", FailureClass.INVALID_INPUT, "no such model (400001)")
+
+    @pytest.mark.parametrize("code", [500123, 1, -7, 0, "0", None, 400005])
+    @pytest.mark.parametrize("status", [200, 202])
+    def test_a_2xx_with_a_number_that_no_document_explains_is_in_doubt(
+        self, status: int, code: object
+    ) -> None:
+        assert isinstance(submitted(answer(status, {"error_code": code})), LostContact)
+
+    @pytest.mark.parametrize("status", [408, 409, 500, 502, 503, 504])
+    @pytest.mark.parametrize("code", [400001, 400002, 400004])
+    def test_a_number_does_not_outweigh_a_status_that_proves_nothing(self, status: int, code: int) -> None:
+        assert isinstance(submitted(answer(status, {"error_code": code})), LostContact)
 
     def test_a_200_with_an_error_code_and_an_id_is_a_receipt(self) -> None:
         assert isinstance(submitted(answer(200, {"error_code": 5, "request_id": "3f2a"})), Accepted)
@@ -137,7 +149,8 @@ def test_a_pause_is_as_long_as_the_server_wishes_within_reason(wish: str | None,
 def test_silence_is_sorted_by_the_milestone_and_nothing_else(milestone: Milestone, kind: SilenceKind) -> None:
     sorted_ = submitted(Silence(milestone, kind, "why"))
     if milestone is Milestone.NOTHING_SENT:
-        assert sorted_ == NotSent("a1", "why")
+        assert isinstance(sorted_, NotSent)
+        assert sorted_.reason == "why"
     else:
         assert sorted_ == LostContact("a1", milestone.name.lower(), "why")
 
@@ -212,6 +225,8 @@ class TestALook:
             (answer(404, {"error_code": 404001}), TroubleKind.MISSING),
             (answer(400, {"error_code": 400001}), TroubleKind.MISSING),
             (answer(410, {}), TroubleKind.MISSING),
+            (answer(404, b"<html>no such page</html>"), TroubleKind.TRANSIENT),
+            (answer(404, b""), TroubleKind.TRANSIENT),
             (answer(401, {}), TroubleKind.ACCOUNT),
             (answer(400, {"error_code": 400004}), TroubleKind.ACCOUNT),
             (answer(200, {"error_code": "400004"}), TroubleKind.ACCOUNT),
@@ -258,13 +273,19 @@ class TestAResult:
             {"status": "succeeded", "output": {}},
             {"status": "succeeded", "output": {"video": "file:///etc/passwd"}},
             {"status": "completed", "output": None},
-            {"status": "completed", "output": {"video": VIDEO}, "error": "it broke"},
         ],
     )
     def test_that_claims_success_without_a_clip_is_a_failure(self, record: object) -> None:
         ended = sort_result(answer(200, record), now=NOW)
         assert isinstance(ended, Ended)
         assert (ended.outcome, ended.failure) == (TakeState.FAILED, FailureClass.NO_OUTPUT)
+
+    @pytest.mark.parametrize("error", [None, {}, {"code": 0}, "", "a warning", []])
+    def test_with_a_link_is_a_clip_that_was_paid_for_whatever_else_it_says(self, error: object) -> None:
+        record = {"status": "succeeded", "output": {"video": VIDEO}, "error": error, "error_code": 0}
+        ended = sort_result(answer(200, record), now=NOW)
+        assert isinstance(ended, Ended)
+        assert (ended.outcome, ended.outputs) == (TakeState.SUCCEEDED, (VIDEO,))
 
     @pytest.mark.parametrize(
         ("error", "failure", "reason"),
@@ -323,3 +344,79 @@ def test_errors_of_fields_are_said_with_their_place() -> None:
     refused = submitted(answer(422, {"detail": detail}))
     assert isinstance(refused, Refused)
     assert refused.reason == "body.duration: 11 is too many; body.seed: no"
+
+
+HUGE = int("9" * 401)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"cost": HUGE},
+        {"cost": "1e999"},
+        {"created_at": HUGE, "finished_at": HUGE},
+        {"created_at": 0, "finished_at": 1e999},
+        {"created_at": "9999-12-31T23:59:59-23:59", "finished_at": "x"},
+    ],
+    ids=["cost", "endless cost", "times", "endless time", "a far year"],
+)
+def test_numbers_beyond_reason_are_unknown(record: dict[str, object]) -> None:
+    ended = sort_result(answer(200, {"status": "failed", **record}), now=NOW)
+    assert isinstance(ended, Ended)
+    assert (ended.cost, ended.seconds) == (None, None)
+
+
+def test_times_in_milliseconds_are_seconds_too() -> None:
+    record = {"status": "failed", "created_at": 1_800_000_000_000, "finished_at": 1_800_000_060_000}
+    ended = sort_result(answer(200, record), now=NOW)
+    assert isinstance(ended, Ended)
+    assert ended.seconds == 60.0
+
+
+def test_a_reason_nested_beyond_reason_is_no_reason_to_fall_over() -> None:
+    detail: object = "deep"
+    for _ in range(400):
+        detail = {"detail": detail}
+    refused = submitted(answer(422, {"detail": detail}))
+    assert isinstance(refused, Refused)
+
+
+def test_a_date_beyond_reason_is_no_wish() -> None:
+    paused = submitted(answer(429, {}, retry_after="Fri, 20 Nov 99999999999999999999 10:00:00 GMT"))
+    assert isinstance(paused, RefusedForNow)
+    assert paused.not_before == NOW + 3.0
+
+
+def test_a_failed_jobs_own_error_number_is_its_end_and_no_trouble() -> None:
+    record = {"status": "failed", "error_code": 400002, "error": "the worker had no balance"}
+    assert isinstance(sort_result(answer(200, record), now=NOW), Ended)
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 404, 405, 410, 422])
+def test_a_service_that_answers_a_free_question_is_back_whatever_it_says(status: int) -> None:
+    body: object = {"error_code": 400001} if status >= 400 else {}
+    if status != 403:
+        assert sort_probe(answer(status, body), now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("exchange", "kind"),
+    [
+        (answer(400, {"error_code": 400004}), TroubleKind.ACCOUNT),
+        (answer(401, {}), TroubleKind.ACCOUNT),
+        (answer(429, {}, retry_after="60"), TroubleKind.THROTTLED),
+        (answer(503, b"<html>"), TroubleKind.TRANSIENT),
+        (Silence(Milestone.NOTHING_SENT, SilenceKind.UNREACHABLE, "refused"), TroubleKind.TRANSIENT),
+    ],
+)
+def test_a_free_question_that_is_not_answered_says_why(exchange: Exchange, kind: TroubleKind) -> None:
+    trouble = sort_probe(exchange, now=NOW)
+    assert trouble is not None
+    assert trouble.kind is kind
+
+
+@pytest.mark.parametrize("kind", SilenceKind)
+def test_only_what_no_other_try_can_cure_is_hopeless(kind: SilenceKind) -> None:
+    unsent = submitted(Silence(Milestone.NOTHING_SENT, kind, "why"))
+    assert isinstance(unsent, NotSent)
+    assert unsent.hopeless == (kind in {SilenceKind.CERTIFICATE, SilenceKind.MISUSE})

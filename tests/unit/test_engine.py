@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import pytest
 
-from runner.answers import FetchTrouble, JobStatus, NotYet, Seen, Trouble, TroubleKind
+from runner.answers import (
+    FetchAnswer,
+    FetchTrouble,
+    JobStatus,
+    NotYet,
+    Seen,
+    SubmitAnswer,
+    Trouble,
+    TroubleKind,
+)
 from runner.engine.loop import Engine
 from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
 from runner.engine.ports import Journal, Said
@@ -17,6 +27,8 @@ from runner.errors import DiskFailed
 from runner.pacing import Durations, LookPace
 from runner.shots import Ticket
 from runner.states import (
+    OUT_THERE,
+    Accepted,
     AccountTurnedAway,
     DeliveryState,
     Ended,
@@ -26,6 +38,7 @@ from runner.states import (
     Refused,
     RefusedForNow,
     TakeState,
+    Vanished,
 )
 from runner.testing import (
     FailNth,
@@ -35,6 +48,7 @@ from runner.testing import (
     Recorder,
     ScriptedQueue,
     VirtualClock,
+    failed,
     run_virtual,
 )
 
@@ -76,13 +90,17 @@ def night(
     options: EngineOptions | None = None,
     durations: Durations | None = None,
     stop: tuple[float, Stop] | None = None,
+    patience: float | None = None,
+    at: Sequence[tuple[float, Callable[[VirtualClock], None]]] = (),
+    limit: float = 10 * 24 * 3600.0,
     through: Journal | None = None,
+    heard: Recorder | None = None,
 ) -> Night:
     """Run the engine once over `tickets` in virtual time."""
     the_queue = queue or ScriptedQueue(scripts)
     the_journal = journal or MemoryJournal([each.take_id for each in tickets])
     the_delivery = delivery or MemoryDelivery()
-    heard = Recorder()
+    heard = heard or Recorder()
 
     async def main() -> tuple[Ending, float]:
         clock = VirtualClock(epoch=EPOCH)
@@ -101,9 +119,13 @@ def night(
             durations=durations,
             chance=lambda: 0.5,
         )
+        loop = asyncio.get_running_loop()
         if stop is not None:
-            asyncio.get_running_loop().call_later(stop[0], engine.stop, stop[1])
-        return await engine.run(), clock.monotonic()
+            loop.call_later(stop[0], lambda: engine.stop(stop[1], patience=patience))
+        for when, happening in at:
+            loop.call_later(when, happening, clock)
+        async with asyncio.timeout(limit):
+            return await engine.run(), clock.monotonic()
 
     ending, seconds = run_virtual(main())
     return Night(the_queue, the_journal, the_delivery, heard, ending, seconds)
@@ -302,6 +324,57 @@ class TestReadsThatFail:
         assert run.queue.ledger == ["s0"]
         assert run.seconds >= 600
 
+    def test_a_short_spell_of_unknown_ids_does_not_fail_an_old_job(self) -> None:
+        """Ten minutes of it count from the first miss, however old the job is."""
+        gone = [Trouble(TroubleKind.MISSING, "404")] * 4
+        script = JobScript(looks=[*[Seen(JobStatus.RUNNING, "in_progress")] * 40, *gone], runs=3600.0)
+        run = night([ticket("s0")], scripts={"s0": script})
+        assert run.states()["s0"] is TakeState.SUCCEEDED
+
+    def test_a_result_that_has_run_out_fails_the_take_as_expired(self) -> None:
+        gone = JobScript(results=[Trouble(TroubleKind.MISSING, "404")] * 10_000)
+        run = night([ticket("s0")], scripts={"s0": gone})
+        assert run.states()["s0"] is TakeState.FAILED
+        assert run.journal.facts[-1][1] == Vanished(FailureClass.EXPIRED, "404")
+
+    @pytest.mark.parametrize(
+        "script",
+        [
+            JobScript(looks=[Trouble(TroubleKind.TRANSIENT, "HTTP 500")] * 100_000),
+            JobScript(results=[Trouble(TroubleKind.TRANSIENT, "HTTP 500")] * 100_000),
+            JobScript(results=[NotYet("in_progress")] * 100_000),
+        ],
+        ids=["looks", "results", "results that go on"],
+    )
+    def test_one_take_that_is_never_answered_for_is_left_and_the_rest_ends(self, script: JobScript) -> None:
+        run = night([ticket("s0"), ticket("s1")], scripts={"s0": script})
+        assert run.ending.kind is EndingKind.OUTAGE
+        assert run.states()["s0"] in OUT_THERE
+        assert run.states()["s1"] is TakeState.SUCCEEDED
+        assert 12 * 3600 <= run.seconds < 13 * 3600
+        assert len(run.queue.history) < 6000
+        assert run.said.count("\n") < 5
+
+    def test_a_job_that_turns_out_not_to_have_ended_holds_its_slot_again(self) -> None:
+        back = JobScript(
+            looks=[Seen(JobStatus.ENDED, "completed")], results=[NotYet("in_progress")], runs=30.0
+        )
+        run = night(
+            [ticket("s0"), ticket("s1"), ticket("s2")], scripts={"s0": back}, options=EngineOptions(jobs=1)
+        )
+        assert run.queue.peak <= 2
+        assert set(run.states().values()) == {TakeState.SUCCEEDED}
+
+    def test_what_a_server_says_of_its_times_is_believed_only_as_far_as_our_clock_allows(self) -> None:
+        lying = replace(JobScript().ending, seconds=60_000.0)
+        run = night(
+            [ticket("s0"), ticket("s1")],
+            scripts={"s0": JobScript(ending=lying)},
+            options=EngineOptions(jobs=1),
+        )
+        assert run.seconds < 60
+        assert all(fact.seconds is None for _, fact in run.journal.facts if isinstance(fact, Ended))
+
     def test_a_running_job_that_waits_again_is_followed(self) -> None:
         back = JobScript(
             looks=[Seen(JobStatus.RUNNING, "in_progress"), Seen(JobStatus.QUEUED, "in_queue", 3)]
@@ -309,6 +382,126 @@ class TestReadsThatFail:
         run = night([ticket("s0")], scripts={"s0": back})
         assert run.journal.kinds("s0")[2:4] == ["Started", "Requeued"]
         assert run.states()["s0"] is TakeState.SUCCEEDED
+
+
+class TestWhenNothingWorks:
+    """Spells of trouble are bounded in requests, in words and in time."""
+
+    def test_submits_that_never_get_through_grow_rarer_and_end(self) -> None:
+        never = JobScript(submits=[lambda a: NotSent(a, "ConnectError")] * 100_000)
+        run = night([ticket("s0")], scripts={"s0": never})
+        assert run.ending == Ending(EndingKind.OUTAGE, "ConnectError")
+        assert run.states() == {"s0": TakeState.PENDING}
+        assert 12 * 3600 <= run.seconds < 14 * 3600
+        assert run.queue.calls("submit") < 800
+        assert run.said.count("does not answer") < 5
+
+    def test_a_certificate_that_cannot_be_trusted_ends_the_run_at_once(self) -> None:
+        hopeless = JobScript(submits=[lambda a: NotSent(a, "expired certificate", hopeless=True)] * 9)
+        run = night([ticket("s0"), ticket("s1")], scripts={"s0": hopeless})
+        assert run.ending == Ending(EndingKind.OUTAGE, "expired certificate")
+        assert run.queue.calls("submit") == 1
+
+    def test_throttling_for_ever_ends_and_is_said_once(self) -> None:
+        later = JobScript(submits=[lambda a: RefusedForNow(a, "429", 0.0)] * 100_000)
+        run = night([ticket("s0")], scripts={"s0": later})
+        assert run.ending.kind is EndingKind.OUTAGE
+        assert run.said.count("pause") == 1
+        assert run.queue.calls("submit") < 800
+
+    def test_the_first_404_stops_the_run_it_is_a_wrong_address(self) -> None:
+        wrong = JobScript(submits=[lambda a: Refused(a, FailureClass.REFUSED, "HTTP 404")])
+        run = night([ticket(f"s{n}") for n in range(9)], scripts={f"s{n}": wrong for n in range(9)})
+        assert run.ending.kind is EndingKind.HALTED
+        assert run.queue.calls("submit") == 1
+
+    def test_the_same_refusal_three_times_at_the_start_stops_the_run(self) -> None:
+        bad = JobScript(submits=[lambda a: Refused(a, FailureClass.INVALID_INPUT, "seed is gone")])
+        run = night([ticket(f"s{n}") for n in range(9)], scripts={f"s{n}": bad for n in range(9)})
+        assert run.ending.kind is EndingKind.HALTED
+        assert run.queue.calls("submit") == 3
+
+    def test_refusals_after_something_was_accepted_stop_nothing(self) -> None:
+        bad = JobScript(submits=[lambda a: Refused(a, FailureClass.INVALID_INPUT, "seed is gone")])
+        run = night([ticket(f"s{n}") for n in range(9)], scripts={f"s{n}": bad for n in range(1, 9)})
+        assert run.ending.kind is EndingKind.FINISHED
+        assert run.queue.calls("submit") == 9
+
+    def test_a_revoked_token_is_seen_while_waiting_for_the_service(self) -> None:
+        lost = JobScript(submits=[lambda a: LostContact(a, "sent", "ReadTimeout")])
+        queue = ScriptedQueue({"s0": lost}, probes=[Trouble(TroubleKind.ACCOUNT, "token revoked")])
+        run = night([ticket("s0"), ticket("s1")], queue=queue)
+        assert run.ending == Ending(EndingKind.ACCOUNT, "token revoked")
+        assert run.seconds < 5
+
+    def test_takes_held_by_earlier_runs_count_against_the_limit(self) -> None:
+        held = [ticket(f"h{n}", state=TakeState.HELD) for n in range(2)]
+        lost = JobScript(submits=[lambda a: LostContact(a, "sent", "ReadTimeout")])
+        run = night([*held, ticket("s0"), ticket("s1")], scripts={"s0": lost})
+        assert run.ending.kind is EndingKind.UNKNOWNS
+        assert run.queue.calls("submit") == 1
+
+    def test_a_lost_answer_with_nothing_left_to_do_waits_for_nobody(self) -> None:
+        lost = JobScript(submits=[lambda a: LostContact(a, "sent", "ReadTimeout")])
+        run = night([ticket("s0")], scripts={"s0": lost})
+        assert run.said == ""
+        assert run.seconds < 1
+
+    def test_a_wall_clock_that_was_set_back_makes_nobody_wait_longer(self) -> None:
+        later = JobScript(submits=[lambda a: RefusedForNow(a, "429", EPOCH + 5.0)])
+        back = (0.005, lambda clock: clock.set_wall(EPOCH - 30 * 24 * 3600.0))
+        run = night([ticket("s0")], scripts={"s0": later}, at=[back])
+        assert run.seconds < 3700
+
+    def test_a_machine_that_slept_looks_at_everything_at_once(self) -> None:
+        slept = (12.0, lambda clock: clock.set_wall(clock.wall() + 8 * 3600.0))
+        pace = LookPace(floor=1.0, ceiling=3000.0, longest_wait=3000.0)
+        run = night(
+            [ticket("s0")],
+            options=EngineOptions(pace=pace),
+            durations=Durations({MODEL: [2000.0] * 9}),
+            at=[slept],
+        )
+        assert "slept for 28800 s" in run.said
+        assert run.seconds < 60
+
+
+class TestAnIdIsNeverThrownAway:
+    """Whatever fails around it: the id is on record, or a person has it."""
+
+    def test_if_the_disk_fails_for_a_moment_it_is_written_a_moment_later(self) -> None:
+        journal = MemoryJournal(["s0"])
+        run = night([ticket("s0")], journal=journal, through=FailNth(journal, 2, once=True))
+        assert "accepted as request req-1" in run.said
+        assert run.states() == {"s0": TakeState.SUCCEEDED}
+
+    def test_if_the_disk_stays_full_it_is_said_before_the_run_ends(self) -> None:
+        journal = MemoryJournal(["s0"])
+        heard = Recorder()
+        with pytest.raises(DiskFailed):
+            night([ticket("s0")], journal=journal, through=FailNth(journal, 2), heard=heard)
+        assert any("req-1" in event.text for event in heard.events if isinstance(event, Said))
+
+    def test_if_another_take_has_it_the_take_is_held_with_the_id_as_evidence(self) -> None:
+        twice = JobScript(submits=[lambda a: Accepted(a, "same")])
+        run = night([ticket("s0"), ticket("s1")], scripts={"s0": twice, "s1": twice}, stop=(5.0, Stop.DETACH))
+        assert run.states()["s1"] is TakeState.HELD
+        (lost,) = [fact for _, fact in run.journal.facts if isinstance(fact, LostContact)]
+        assert lost.evidence == "same"
+
+    def test_a_part_that_fails_does_not_abandon_the_post_in_the_air(self) -> None:
+        """A full disk under the clips must not cost the receipt of a submit."""
+
+        class FullDisk(MemoryDelivery):
+            def fetch(self, ticket: Ticket) -> Future[FetchAnswer]:
+                return failed(DiskFailed(f"no room for {ticket.take_id}"))
+
+        journal = MemoryJournal(["done", "s0"])
+        journal._rows["done"].state = TakeState.SUCCEEDED
+        done = ticket("done", state=TakeState.SUCCEEDED, outputs=("https://files.example/a.mp4",))
+        with pytest.raises(DiskFailed):
+            night([done, ticket("s0")], journal=journal, delivery=FullDisk())
+        assert journal.state_of("s0") == (TakeState.QUEUED, DeliveryState.NONE, "req-1")
 
 
 class TestBringingClipsHome:
@@ -347,9 +540,28 @@ class TestBringingClipsHome:
         assert len(run.delivery.fetched) == tries
         assert run.queue.ledger == ["s0"]
 
+    def test_a_host_that_is_away_for_hours_is_waited_for(self) -> None:
+        away = [FetchTrouble("ConnectError", unreachable=True)] * 60
+        run = night([ticket("s0")], delivery=MemoryDelivery({"s0": away}))
+        assert run.journal.state_of("s0")[1] is DeliveryState.DELIVERED
+        assert run.seconds > 3600
+
+    def test_a_run_that_wants_to_end_does_not_wait_for_a_host_that_is_away(self) -> None:
+        away = [FetchTrouble("ConnectError", unreachable=True)] * 10_000
+        run = night([ticket("s0")], delivery=MemoryDelivery({"s0": away}), stop=(60.0, Stop.DRAIN))
+        assert run.journal.state_of("s0")[1] is DeliveryState.UNDELIVERABLE
+        assert run.seconds < 3600
+
+    def test_a_link_is_not_called_refused_for_good_while_the_api_is_away(self) -> None:
+        away = Trouble(TroubleKind.TRANSIENT, "HTTP 502")
+        script = JobScript(results=[JobScript().ending, *[away] * 4])
+        refused = [FetchTrouble("403", link_refused=True)] * 4
+        run = night([ticket("s0")], scripts={"s0": script}, delivery=MemoryDelivery({"s0": refused}))
+        assert run.journal.state_of("s0")[1] is DeliveryState.DELIVERED
+
     def test_a_failed_job_is_not_fetched(self) -> None:
-        failed = Ended(TakeState.FAILED, "{}", (), FailureClass.MODERATION, "flagged")
-        run = night([ticket("s0")], scripts={"s0": JobScript(ending=failed)})
+        flagged = Ended(TakeState.FAILED, "{}", (), FailureClass.MODERATION, "flagged")
+        run = night([ticket("s0")], scripts={"s0": JobScript(ending=flagged)})
         assert run.states() == {"s0": TakeState.FAILED}
         assert run.delivery.fetched == []
 
@@ -375,6 +587,19 @@ class TestStopping:
     def test_detach_waits_for_the_post_in_the_air(self) -> None:
         run = night([ticket("s0")], stop=(0.005, Stop.DETACH))
         assert run.states() == {"s0": TakeState.QUEUED}
+
+    def test_an_answer_that_does_not_come_in_time_leaves_the_take_held(self) -> None:
+        class Slow(ScriptedQueue):
+            async def submit(
+                self, ticket: Ticket, *, attempt: str, begin: Callable[[], Awaitable[None]]
+            ) -> SubmitAnswer:
+                await begin()
+                await asyncio.sleep(100)
+                return Accepted(attempt, f"late for {ticket.take_id}")
+
+        run = night([ticket("s0"), ticket("s1")], queue=Slow(), stop=(1.0, Stop.DETACH), patience=8.0)
+        assert run.states() == {"s0": TakeState.HELD, "s1": TakeState.PENDING}
+        assert run.seconds == pytest.approx(9.0, abs=0.1)
 
     def test_a_drain_ends_even_if_the_post_in_the_air_comes_back_unsent(self) -> None:
         script = JobScript(submits=[lambda a: RefusedForNow(a, "429", EPOCH + 5.0)])

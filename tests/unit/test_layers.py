@@ -11,11 +11,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "runner"
 
-WORDS = frozenset({"errors", "states", "shots", "answers", "cells", "hosts"})
+WORDS = frozenset({"errors", "states", "shots", "answers", "cells", "hosts", "failpoints"})
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "cells": frozenset(),
     "hosts": frozenset(),
+    "failpoints": frozenset({"errors"}),
     "states": frozenset({"errors"}),
     "shots": frozenset({"errors", "states"}),
     "answers": frozenset({"states"}),
