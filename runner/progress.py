@@ -193,6 +193,7 @@ class BarProgress(_Voice):
         self._total = total
         self._at_start = done
         self._standing: dict[str, str] = {}
+        self._counts: Counter[str] = Counter()
         self._ended: set[str] = set()
         # A thread lock is enough: tqdm's default one makes a semaphore for other processes.
         tqdm.set_lock(threading.RLock())
@@ -236,13 +237,17 @@ class BarProgress(_Voice):
         after = wording.standing_after(told.fact)
         if after is None:
             return
+        # Counted by steps: counting all takes anew at each fact would be felt from a few thousand on.
+        before = self._standing.get(told.take_id)
+        if before is not None:
+            self._counts[before] -= 1
+        self._counts[after] += 1
         self._standing[told.take_id] = after
         if after in _MOVING:
             self._ended.discard(told.take_id)
         elif after != "fetching":
             self._ended.add(told.take_id)
-        counts = Counter(self._standing.values())
-        text = wording.tally(counts, _OPEN)
+        text = wording.tally(+self._counts, _OPEN)
         if not self._mouth.speaks_unicode:
             text = text.replace(" · ", ", ")
         self._bar.set_postfix_str(text, refresh=False)

@@ -86,7 +86,7 @@ def run_manifest(
         agreed = prospect.submits == 0 or wishes.confirm(prospect)
         ending, signal = work(wishes, place, state, takes) if agreed else (_DECLINED, None)
     summary = sum_up(place, takes, ending=ending, signal=signal, now=wishes.clock.wall())
-    return replace(summary, remarks=prospect.remarks)
+    return replace(summary, remarks=(*prospect.remarks, *summary.remarks))
 
 
 _DECLINED = Ending(EndingKind.DECLINED, "not agreed to, so nothing was submitted")
@@ -125,10 +125,13 @@ def _recall(state: StateFile, plan: Plan, place: RunDir, *, clock: Clock) -> Com
         recorded = reader.takes()
     comparison = compare(plan.takes, recorded)
     state.adopt_plan(plan, renew=comparison.renewed, at=clock.wall())
+    gone = []
     for take in recorded:
         if _clip_is_gone(take, place):
             fact = FileGone("the file is not there any more, or not whole")
-            state.record(take.take_id, fact, at=clock.wall()).result()
+            gone.append(state.record(take.take_id, fact, at=clock.wall()))
+    for recorded_fact in gone:
+        recorded_fact.result()
     return comparison
 
 

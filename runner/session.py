@@ -7,12 +7,12 @@ Protocol, and the details of none; libraries that are slow to import are importe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from runner.checking import search_path
 from runner.engine.options import Ending, EndingKind, EngineOptions
@@ -26,11 +26,13 @@ from runner.store.read import open_reader
 from runner.store.records import TakeRecord
 from runner.store.state_file import StateFile
 from runner.summary import Prospect, needs_nothing
+from runner.threads import PassingThreads
 
 if TYPE_CHECKING:
     from runner.api.account import Account
 
 SIMULATOR_BASE = "simulator"
+T = TypeVar("T")
 
 Progress: TypeAlias = Callable[[int, int], AbstractContextManager[Listener]]
 """Makes the listener of a run from the number of its takes and of those already finished."""
@@ -99,7 +101,17 @@ def work(
         log = stack.enter_context(_log(place, wishes.clock))
         shown = stack.enter_context(wishes.progress(len(takes), finished))
         listener = _Everyone((shown, log))
-        return asyncio.run(_engage(wishes, place, state, tickets, account, listener))
+        return _run_alone(_engage(wishes, place, state, tickets, account, listener))
+
+
+def _run_alone(session: Coroutine[Any, Any, T]) -> T:
+    """Run `session` on an event loop of its own, in a thread of its own where this one has a loop: a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(session)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, session).result()
 
 
 @contextmanager
@@ -132,12 +144,15 @@ def _account(wishes: Wishes, place: RunDir, takes: Sequence[TakeRecord]) -> Iter
 
 @contextmanager
 def _log(place: RunDir, clock: Clock) -> Iterator[Listener]:
+    """Yield the run's log; one that cannot be opened is no reason not to run."""
     from runner.progress import make_progress
 
-    with (
-        place.log.open("a", encoding="utf-8") as stream,
-        make_progress("json", stream=stream, total=0, done=0, clock=clock) as log,
-    ):
+    try:
+        stream = place.log.open("a", encoding="utf-8")
+    except OSError:
+        yield _Everyone(())
+        return
+    with stream, make_progress("json", stream=stream, total=0, done=0, clock=clock) as log:
         yield log
 
 
@@ -163,7 +178,8 @@ async def _engage(
         calls=options.looks_at_once + options.fetches_at_once,
         hooked=await hook_holds_bytes(),
     )
-    pool = ThreadPoolExecutor(options.fetches_at_once, thread_name_prefix="fetch")
+    # A download that is still going must not keep a person waiting who asked to leave.
+    pool = PassingThreads(options.fetches_at_once, name="fetch")
     fetching = FetchOptions(run_dir=place.path, allow_loopback=wishes.on_this_machine)
     engine = Engine(
         tickets,
@@ -181,8 +197,7 @@ async def _engage(
         with heeding_signals(interruption):
             ending = await engine.run()
     finally:
-        # A download that is still going must not keep a person waiting who asked to leave; its part file stays.
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=False)
         await queue.aclose()
     return ending, interruption.signal
 

@@ -17,6 +17,8 @@ from typing import Protocol
 
 from runner.engine.options import Stop
 
+_PATIENCE = 8.0
+_MOST_PATIENT = 2
 _ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -28,8 +30,13 @@ class Stoppable(Protocol):
         """How many jobs the API may be working on."""
         ...
 
-    def stop(self, how: Stop) -> None:
-        """Begin no further POST, and leave as `how` says."""
+    @property
+    def is_away(self) -> bool:
+        """True while the API does not answer."""
+        ...
+
+    def stop(self, how: Stop, *, patience: float | None = None) -> None:
+        """Begin no further POST, and leave as `how` says, waiting `patience` seconds for the one in the air."""
         ...
 
 
@@ -46,17 +53,24 @@ class Interruption:
         """Act on one signal."""
         self._count += 1
         self.signal = self.signal or number
-        out = self._engine.out_there
-        if self._count >= 3:
+        if self._count > _MOST_PATIENT:
             os._exit(128 + number)
         if number == signal.SIGINT and self._count == 1:
             self._engine.stop(Stop.DRAIN)
             self._say(
-                f"submitting no more; seeing {out} job{'s' if out != 1 else ''} through (Ctrl-C again to leave now)"
+                f"submitting no more; seeing {self._jobs()} through{self._weather()} (Ctrl-C again to leave now)"
             )
         else:
-            self._engine.stop(Stop.DETACH)
-            self._say(f"leaving; {out} job{'s' if out != 1 else ''} go on at the API and will be picked up")
+            # A container is given ten seconds after its TERM; who asks a second time is given none.
+            self._engine.stop(Stop.DETACH, patience=_PATIENCE if self._count == 1 else 0.0)
+            self._say(f"leaving; {self._jobs()} at the API will be picked up by the next run")
+
+    def _jobs(self) -> str:
+        out = self._engine.out_there
+        return f"{out} job{'' if out == 1 else 's'}"
+
+    def _weather(self) -> str:
+        return ", once the API answers again" if self._engine.is_away else ""
 
 
 @contextmanager
@@ -73,9 +87,11 @@ def heeding_signals(interruption: Interruption) -> Iterator[None]:
     def hand_over(number: int, _frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(interruption.take, number)
 
-    before = {number: signal.signal(number, hand_over) for number in _ASKED}
+    # What the parent told us to ignore stays ignored: that is how nohup works.
+    heeded = [number for number in _ASKED if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, hand_over) for number in heeded}
     try:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.engine.options import Ending, EndingKind, EngineOptions
+from runner.errors import CannotCreate, DiskFailed
 from runner.rundir import RunDir
 from runner.states import OUT_THERE, DeliveryState, TakeState
 from runner.store.read import open_reader
-from runner.store.records import TakeRecord
+from runner.store.records import RunHeader, TakeRecord
 
 if TYPE_CHECKING:
     from runner.plan.against import Comparison
     from runner.reporting.write import Reports
 
 _WAITING = frozenset({TakeState.HELD, TakeState.SUBMITTING})
+_UNFINISHED = OUT_THERE | {TakeState.PENDING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class RunSummary:
 
     `counts` and `deliveries` are over the takes the run was about; `clips` are the delivered files among
     them, in the manifest's order; `signal` is the number of the one that stopped it; `remarks` are sentences about
-    takes whose rows changed or left the manifest.
+    takes whose rows changed or left the manifest. `held` are all of the run's held takes; `reports` is None where
+    they could not be written, which `remarks` then say.
     """
 
     run_dir: Path
@@ -58,23 +61,25 @@ class RunSummary:
     deliveries: Mapping[DeliveryState, int]
     clips: tuple[Path, ...]
     held: tuple[TakeRecord, ...]
-    reports: Reports
+    reports: Reports | None
     signal: int | None = None
     remarks: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """0 complete, 2 some failed, 3 not agreed to, 4 a person is needed, 69, 77, or 128 and the signal's number."""
+        """0 complete, 2 some failed, 3 stopped on purpose, 4 a person is needed, 69, 77, or 128 and a signal."""
         if self.signal is not None:
             return 128 + self.signal
         if self.ending.kind is EndingKind.ACCOUNT:
             return 77
         if self.ending.kind is EndingKind.OUTAGE:
             return 69
-        if self.ending.kind is EndingKind.DECLINED:
+        if self.ending.kind in {EndingKind.DECLINED, EndingKind.HALTED}:
             return 3
         if self.held or self.ending.kind is EndingKind.UNKNOWNS:
             return 4
+        if any(self.counts.get(state, 0) for state in _UNFINISHED):
+            return 3
         lost = self.deliveries.get(DeliveryState.UNDELIVERABLE, 0)
         failed = self.counts.get(TakeState.FAILED, 0) + self.counts.get(TakeState.CANCELLED, 0)
         return 2 if failed or lost else 0
@@ -116,11 +121,9 @@ def sum_up(
     place: RunDir, about: Sequence[TakeRecord], *, ending: Ending, signal: int | None, now: float
 ) -> RunSummary:
     """Write the reports and return how the run ended for the takes it was about, given as they stood before it."""
-    from runner.reporting.write import write_report
-
     with open_reader(place.state_file) as reader:
         header, takes = reader.header, reader.takes()
-    reports = write_report(place.path, header=header, takes=takes, now=now)
+    reports, remarks = _reported(place, header, takes, now=now)
     ids = {take.take_id for take in about}
     mine = [take for take in takes if take.take_id in ids]
     delivered = [take.file for take in mine if take.delivery is DeliveryState.DELIVERED and take.file]
@@ -132,10 +135,23 @@ def sum_up(
         counts=Counter(take.state for take in mine),
         deliveries=Counter(take.delivery for take in mine if take.state is TakeState.SUCCEEDED),
         clips=tuple(place.path / file for file in delivered),
-        held=tuple(take for take in mine if take.state in _WAITING),
+        held=tuple(take for take in takes if take.state in _WAITING),
         reports=reports,
         signal=signal,
+        remarks=remarks,
     )
+
+
+def _reported(
+    place: RunDir, header: RunHeader, takes: Sequence[TakeRecord], *, now: float
+) -> tuple[Reports | None, tuple[str, ...]]:
+    """Write the reports; a page that cannot be written, since a program holds it open, fails no finished run."""
+    from runner.reporting.write import write_report
+
+    try:
+        return write_report(place.path, header=header, takes=takes, now=now), ()
+    except (CannotCreate, DiskFailed) as error:
+        return None, (f"the report could not be written: {error.message}",)
 
 
 def _attempts(takes: Collection[TakeRecord]) -> int:

@@ -7,12 +7,15 @@ the traceback goes to those who ask for it with -v.
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
 
+from runner import failpoints
 from runner.cli.parser import build_parser
+from runner.cli.streams import settle_streams
 from runner.errors import ManifestInvalid, ShotrunnerError
 
 PROBLEMS_SHOWN = 50
@@ -21,22 +24,23 @@ _BUG = 70
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line in `argv` (else the process's own) and return the exit code."""
+    settle_streams()
+    if rules := os.environ.get(failpoints.VARIABLE):
+        failpoints.arm(rules)
     arguments = build_parser().parse_args(argv)
+    arguments.words = list(sys.argv[1:] if argv is None else argv)
     try:
         code: int = arguments.command(arguments)
-        sys.stdout.flush()
     except ShotrunnerError as error:
+        code = error.exit_code
         _tell(error)
-        return error.exit_code
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    except BrokenPipeError:
-        # Whoever read our output has gone: no reason for a traceback, now or when Python closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        code = 128 + signal.SIGINT
+        print(f"stopped; go on with: {shlex.join(['shotrunner', *arguments.words])}", file=sys.stderr)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug must not look like a crash of the run
+        code = _BUG
         _confess(error, verbose=arguments.verbose)
-        return _BUG
+    sys.stdout.flush()
     return code
 
 

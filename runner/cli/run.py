@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from runner.cli.steering import simulator_settings
@@ -22,6 +21,7 @@ from runner.summary import Prospect, RunSummary
 from runner.wording import counted, standing, tally, visible
 
 CLIPS_SHOWN = 12
+_RESUMABLE = frozenset({3, 69, 77})
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -39,13 +39,9 @@ def command(arguments: argparse.Namespace) -> int:
     )
     for line in _results(summary):
         print(line)
-    for line in _advice(summary):
+    sys.stdout.flush()
+    for line in _advice(summary, arguments.words):
         print(line, file=sys.stderr)
-    if summary.signal is not None:
-        # Downloads that go on in threads would keep the process; their part files are picked up by the next run.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(summary.exit_code)
     return summary.exit_code
 
 
@@ -107,14 +103,15 @@ def _results(summary: RunSummary) -> list[str]:
     lines = [f"{counted(total, 'take')}: {tally(standings)}" if total else "no takes"]
     if summary.ending.kind is EndingKind.FINISHED and summary.submitted == 0 and summary.exit_code == 0:
         lines[0] += "; nothing was submitted, everything is complete"
-    lines += ["", f"report  {summary.reports.html}", f"        {summary.reports.csv}"]
+    if summary.reports is not None:
+        lines += ["", f"report  {summary.reports.html}", f"        {summary.reports.csv}"]
     lines += [f"{'clips' if not at else '':<8}{clip}" for at, clip in enumerate(summary.clips[:CLIPS_SHOWN])]
     if len(summary.clips) > CLIPS_SHOWN:
         lines.append(f"        … and {len(summary.clips) - CLIPS_SHOWN} more in {summary.clips[0].parent}")
     return lines
 
 
-def _advice(summary: RunSummary) -> list[str]:
+def _advice(summary: RunSummary, words: Sequence[str]) -> list[str]:
     """Return what is to be done next; after an interruption the last line is the command that goes on."""
     lines = [visible(remark) for remark in summary.remarks]
     if summary.ending.reason:
@@ -126,6 +123,6 @@ def _advice(summary: RunSummary) -> list[str]:
         )
         lines += [f"  {take.take_id}: {visible(take.reason)}" for take in summary.held[:5]]
         lines.append(f"  → shotrunner show {shlex.quote(str(summary.run_dir))} {summary.held[0].take_id}")
-    if summary.signal is not None or summary.exit_code in {69, 77}:
-        lines.append(f"go on with: {shlex.join(['shotrunner', *sys.argv[1:]])}")
+    if summary.signal is not None or summary.exit_code in _RESUMABLE:
+        lines.append(f"go on with: {shlex.join(['shotrunner', *words])}")
     return lines

@@ -132,8 +132,7 @@ def _of_best_form(error: ValidationError, path: tuple[str | int, ...], rule: str
 def _near(value: JsonValue, values: Iterable[JsonValue]) -> tuple[tuple[str, ...], str | None]:
     allowed = list(values)
     words = [v for v in allowed if isinstance(v, str)]
-    # Values are short: 480p and 1080p look alike and are not the same slip of the hand.
-    nearest = nearest_name(value, words, likeness=0.75) if isinstance(value, str) else None
+    nearest = nearest_name(value, words, likeness=_likeness(value)) if isinstance(value, str) else None
     return choices(allowed), nearest
 
 
@@ -163,3 +162,8 @@ def _message(rule: str, value: Any, limit: Any) -> str | None:  # noqa: ANN401 -
             return f"{shown(value)} does not match {shown(limit)}"
         case _:
             return None
+
+
+def _likeness(value: str) -> float:
+    # 480p and 1080p look alike and are not the same slip of the hand; pam and pan are.
+    return 0.75 if any(char.isdigit() for char in value) else 0.6

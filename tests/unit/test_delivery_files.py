@@ -94,6 +94,43 @@ def test_a_part_is_continued_from_its_kept_bytes(tmp_path: Path) -> None:
     assert part.sha256 == hashlib.sha256(b"abcdefghi").hexdigest()
 
 
+def test_bytes_are_read_back_wherever_they_are(tmp_path: Path) -> None:
+    """The first 64 KiB are kept in memory; a part that is continued has none of them."""
+    content = bytes(range(256)) * 400
+    with Folder(tmp_path) as folder:
+        with PartFile(folder, ".a.part") as part:
+            for at in range(0, len(content), 1000):
+                part.write(content[at : at + 1000])
+            check_reads(part, content)
+            part.leave()
+        with PartFile(folder, ".a.part", keep=50_000) as part:
+            part.write(b"more")
+            check_reads(part, content[:50_000] + b"more")
+            part.restart()
+            part.write(b"another")
+            check_reads(part, b"another")
+
+
+def check_reads(part: PartFile, content: bytes) -> None:
+    for at in (0, 1, 8, 999, 49_999, 65_530, 65_536, len(content) - 3, len(content)):
+        assert part.read_at(at, 16) == content[at : at + 16], at
+
+
+def test_what_a_kill_left_of_a_small_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / ".a.json.tmp").write_bytes(b"half")
+    with Folder(tmp_path) as folder:
+        write_whole(folder, "a.json", b"whole")
+    assert (tmp_path / "a.json").read_bytes() == b"whole"
+    assert names(tmp_path) == {"a.json"}
+
+
+def test_a_small_file_that_cannot_get_its_name_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.json").mkdir()
+    with Folder(tmp_path) as folder, pytest.raises(IsADirectoryError):
+        write_whole(folder, "a.json", b"x")
+    assert names(tmp_path) == {"a.json"}
+
+
 def test_a_part_shorter_than_promised_starts_over(tmp_path: Path) -> None:
     (tmp_path / ".a.part").write_bytes(b"abc")
     with Folder(tmp_path) as folder, PartFile(folder, ".a.part", keep=6) as part:

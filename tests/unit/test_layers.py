@@ -37,7 +37,21 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 }
 """Room to the rooms below it that it may know; a dotted name is one file of a room. Not listed: the top floor."""
 
-TOP = frozenset({"checking", "session", "summary", "run", "rundir", "choosing", "stopping", "cli", "__main__", "__init__"})
+TOP = frozenset(
+    {
+        "threads",
+        "checking",
+        "session",
+        "summary",
+        "run",
+        "rundir",
+        "choosing",
+        "stopping",
+        "cli",
+        "__main__",
+        "__init__",
+    }
+)
 
 ONLY_IN = {
     "httpx": {"transport"},

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from runner.errors import Position
-from runner.plan.against import NEVER_CHARGED, Comparison, compare
+from runner.plan.against import Comparison, compare
 from runner.shots import Take
-from runner.states import FailureClass, TakeState
+from runner.states import NEVER_CHARGED, FailureClass, TakeState
 
 
 @dataclass(frozen=True)

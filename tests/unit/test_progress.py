@@ -33,6 +33,7 @@ from runner.states import (
     FailureClass,
     FetchStarted,
     FileGone,
+    LateAnswer,
     LostContact,
     NotSent,
     PayAgain,
@@ -81,6 +82,7 @@ FACTS: list[tuple[Fact, str]] = [
     (FileGone("deleted"), "clip missing  deleted"),
     (CancelRequested("ann", "not_cancellable"), "cancel asked by ann: not_cancellable"),
     (CostSeen(0.25), "cost  $0.25"),
+    (LateAnswer("a1", "late-1"), "late answer  req late-1; the take had been decided on"),
 ]
 KINDS = cast("list[Kind]", list(get_args(Kind)))
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.reporting.write import write_report
 from runner.checking import check
+from runner.reporting.write import write_report
 from runner.shots import Take
 from runner.store.records import TakeRecord
 from tests.unit.reporting_records import NOW, delivered, header, pending
