@@ -14,7 +14,7 @@ from runner.models.inputs import MISSING, Missing
 from runner.models.media import url_fault
 from runner.models.scalars import Misread, read_boolean, read_integer, read_number
 from runner.models.shape import Shape
-from runner.models.wording import nearest_name
+from runner.models.wording import choices, nearest_name
 from runner.shots import Fields, Items, JsonValue, Node, Text
 
 _READERS: Final = {"integer": read_integer, "number": read_number, "boolean": read_boolean}
@@ -80,7 +80,8 @@ class Reading:
         if "string" in shape.kinds:
             return self._plain_text(node, shape, where)
         if misread:
-            return self.complain(node.at, where, misread.message, nearest=misread.nearest)
+            allowed = choices(shape.choices)
+            return self.complain(node.at, where, misread.message, allowed=allowed, nearest=misread.nearest)
         return self._wrong_kind(node, shape, where)
 
     def _wrong_kind(self, node: Text, shape: Shape, where: str) -> Missing:

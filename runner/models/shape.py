@@ -7,7 +7,7 @@ several forms the shape unites them; the validator decides exactly. It knows no 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from runner.models.keywords import Schema
@@ -22,7 +22,8 @@ class Shape:
     """The JSON types a value may have, in the schema's order, and the shapes inside it.
 
     `kinds` is empty where the schema does not say; `prefix` are the shapes of a list's first items, `items`
-    of the others; `extras` is true where keys beside `fields` are declared welcome.
+    of the others; `extras` is true where keys beside `fields` are declared welcome; `choices` are the values of an
+    enum, for messages.
     """
 
     kinds: tuple[str, ...] = ()
@@ -32,6 +33,7 @@ class Shape:
     prefix: tuple[Shape, ...] = ()
     fields: Mapping[str, Shape] = field(default_factory=lambda: _NONE)
     extras: bool = True
+    choices: tuple[JsonValue, ...] = ()
 
     def item(self, index: int) -> Shape:
         """Return the shape of a list's item."""
@@ -68,6 +70,7 @@ def _own_shape(schema: Schema, *, is_link: bool, handed_on: bool | None) -> Shap
         prefix=tuple(map(shape_of, prefix)) if isinstance(prefix, list) else (),
         fields={n: shape_of(p) for n, p in properties.items()} if isinstance(properties, dict) else _NONE,
         extras=not isinstance(properties, dict) or schema.get("additionalProperties", False) is not False,
+        choices=tuple(enum) if isinstance(enum := schema.get("enum"), list) else (),
     )
 
 
@@ -119,8 +122,9 @@ def _united(shapes: list[Shape]) -> Shape:
         prefix=next((shape.prefix for shape in shapes if shape.prefix), ()),
         fields=fields,
         extras=not fields or any(shape.fields and shape.extras for shape in shapes),
+        choices=next((shape.choices for shape in shapes if shape.choices), ()),
     )
 
 
 def _replace_kinds(shape: Shape, kinds: tuple[str, ...]) -> Shape:
-    return Shape(kinds, shape.nullable, shape.media, shape.items, shape.prefix, shape.fields, shape.extras)
+    return replace(shape, kinds=kinds)

@@ -112,8 +112,8 @@ WRONG: dict[str, tuple[str, Node, str, tuple[str, ...], str | None]] = {
         "1080p",
     ),
     "octal": ("seed", text("007"), "007 has leading zeros, which could mean octal", (), "7"),
-    "exponent": ("duration", text("1e0"), "1e0 is not a whole number in plain digits", (), "1"),
-    "clock": ("duration", text("0:05"), "0:05 is not a whole number in plain digits", (), None),
+    "exponent": ("duration", text("1e0"), "1e0 is not a whole number in plain digits", ("1…10",), "1"),
+    "clock": ("duration", text("0:05"), "0:05 is not a whole number in plain digits", ("1…10",), None),
     "quoted number": (
         "seed",
         text("5", quoted=True),

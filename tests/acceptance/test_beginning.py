@@ -1,0 +1,153 @@
+"""A newcomer's first commands: `init`, `models`, help, the version; and how little they load."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.boards import record_many
+from tests.acceptance.command import Desk
+
+HEAVY_FOR_HELP = {
+    "httpx",
+    "pandas",
+    "yaml",
+    "jsonschema",
+    "asyncio",
+    "sqlite3",
+    "tqdm",
+    "starlette",
+    "jinja2",
+    "av",
+}
+HEAVY_FOR_CHECK = {
+    "pandas",
+    "httpx",
+    "sqlite3",
+    "starlette",
+    "uvicorn",
+    "jinja2",
+    "tqdm",
+    "av",
+    "PIL",
+    "numpy",
+}
+HEAVY_FOR_STATUS = {"pandas", "httpx", "starlette", "uvicorn", "av", "PIL", "numpy"}
+COMMANDS = ("init", "check", "run", "status", "show", "report", "models", "simulate")
+
+
+def test_init_writes_a_board_that_checks_and_runs(desk: Desk) -> None:
+    """The three commands that `init` leads to work as they stand, and an editor finds the schema."""
+    said = desk.run("init").out
+    board = desk.folder / "storyboard.yaml"
+    first = board.read_text("utf-8").splitlines()[0]
+    schema = board.parent / first.removeprefix("# yaml-language-server: $schema=")
+    assert json.loads(schema.read_text("utf-8"))["$schema"].startswith("https://json-schema.org/")
+    advice = [line.split()[2:] for line in said.splitlines() if "→ shotrunner" in line]
+    assert [words[0] for words in advice] == ["check", "run"]
+    assert desk.run(*advice[0]).err == ""
+    outcome = desk.run(*advice[1], "--speed", 50, "--poll-interval", 0.1)
+    assert "6 takes: 6 delivered" in outcome.out
+
+
+@pytest.mark.parametrize("name", ["storyboard.yaml", "mine.yaml"])
+def test_init_never_writes_over_a_file(desk: Desk, name: str) -> None:
+    """Exit 73 with the way out; the file is as it was."""
+    board = desk.folder / name
+    board.write_text("precious")
+    outcome = desk.run("init", name, code=73)
+    assert name in outcome.err
+    assert "→" in outcome.err
+    assert board.read_text() == "precious"
+
+
+def test_init_in_a_folder_that_is_not_there_is_73(desk: Desk) -> None:
+    """The folder is named."""
+    assert "nowhere" in desk.run("init", "nowhere/board.yaml", code=73).err
+
+
+def test_models_lists_what_can_be_used(desk: Desk) -> None:
+    """One id a line, the same for programs."""
+    listed = desk.run("models").out.splitlines()
+    assert {"pika/pikaframes", "pika/pika-2-2/image-to-video"} <= set(listed)
+    assert json.loads(desk.run("models", "--output", "json").out) == listed
+
+
+def test_a_models_inputs_are_a_table(desk: Desk) -> None:
+    """Every input with its type, what is allowed, its default, and whether it is needed."""
+    lines = desk.run("models", "pika/pikaframes").out.splitlines()
+    rows = {line.split()[0]: line for line in lines[2:8] + lines[8:9]}
+    assert "required" in rows["keyFramesFirst"]
+    assert "2000" in rows["promptText"]
+    assert "720p, 1080p" in rows["resolution"]
+    assert "90190857" in rows["seed"]
+    assert "required" not in rows["duration"]
+
+
+def test_an_unknown_model_is_64_with_the_nearest(desk: Desk) -> None:
+    """A slip of the pen is recognised, also in the last part alone."""
+    for name in ("pika/pikafrims", "pikaframes"):
+        assert "did you mean pika/pikaframes?" in desk.run("models", name, code=64).err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(desk: Desk, command: str) -> None:
+    """`--help` is on stdout, names its arguments, and says first what the command does."""
+    outcome = desk.run(command, "--help")
+    assert outcome.out.startswith(f"usage: shotrunner {command} ")
+    assert outcome.err == ""
+    assert outcome.out.split("\n\n")[1][0].isupper()
+    assert max(map(len, outcome.out.splitlines())) <= 120
+
+
+def test_help_lists_every_command_and_every_exit_code(desk: Desk) -> None:
+    """The first page a person sees leads to all others."""
+    page = desk.run("--help").out
+    assert [command for command in COMMANDS if f"    {command} " not in page] == []
+    assert [
+        code for code in (2, 3, 4, 64, 65, 66, 69, 70, 73, 74, 75, 77, 78) if f"{code} " not in page
+    ] == []
+
+
+def test_the_module_is_the_command(desk: Desk) -> None:
+    """`python -m runner` says and does the same."""
+    module = Desk(desk.folder, desk.environment, (sys.executable, "-m", "runner"))
+    for arguments in (("--help",), ("--version",), ("check", "--help")):
+        assert module.run(*arguments).out == desk.run(*arguments).out
+
+
+def test_no_command_at_all_is_64(desk: Desk) -> None:
+    """A usage error leads to the help."""
+    assert "shotrunner --help" in desk.run(code=64).err
+
+
+def loaded(desk: Desk, *arguments: object) -> set[str]:
+    """Return the top-level packages that a command imports, as the interpreter itself tells them."""
+    program = (sys.executable, "-X", "importtime", "-m", "runner")
+    outcome = Desk(desk.folder, desk.environment, program).run(*arguments)
+    lines = [line for line in outcome.err.splitlines() if line.startswith("import time:")]
+    names = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+    assert "argparse" in names
+    return names
+
+
+def test_help_loads_nothing_heavy(desk: Desk) -> None:
+    """`--help` answers in a blink because nothing is imported for it."""
+    assert loaded(desk, "--help") & HEAVY_FOR_HELP == set()
+    assert loaded(desk, "run", "--help") & HEAVY_FOR_HELP == set()
+
+
+def test_check_loads_what_checking_needs(desk: Desk, tmp_path: Path) -> None:
+    """`check` needs no network, no state file and no table."""
+    board = tmp_path / "board.yaml"
+    desk.run("init", board)
+    assert loaded(desk, "check", board) & HEAVY_FOR_CHECK == set()
+
+
+def test_a_state_files_readers_load_no_network_and_no_tables(desk: Desk) -> None:
+    """`status` of ten thousand takes comes at once because it only reads."""
+    place = record_many(desk.folder / "run", 3)
+    assert loaded(desk, "status", place) & HEAVY_FOR_STATUS == set()

@@ -1,0 +1,159 @@
+"""What the flags of `run` promise: progress for people and programs, a part of the board, a place, no downloads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.boards import ONE_SHOT, charges_of, report_of, takes_of, write_csv
+from tests.acceptance.command import Desk
+
+FAST = ("--simulate", "--speed", 50, "--poll-interval", 0.1, "-j", 8)
+
+
+@pytest.fixture
+def board(desk: Desk) -> Path:
+    return write_csv(desk.folder / "board.csv", 3)
+
+
+def test_json_progress_is_one_object_a_line(desk: Desk, board: Path) -> None:
+    """Every line of stderr parses; each take's way can be followed to its file."""
+    outcome = desk.run("run", board, *FAST, "--progress", "json")
+    lines = [json.loads(line) for line in outcome.err.splitlines()]
+    ways: dict[str, list[str]] = {}
+    for line in lines:
+        assert isinstance(line["at"], float)
+        ways.setdefault(line["take"], []).append(line["fact"])
+    assert set(ways) == {"t0000", "t0001", "t0002"}
+    for way in ways.values():
+        known = [fact for fact in way if fact != "Started"]
+        assert known == ["SubmissionStarted", "Accepted", "Ended", "FetchStarted", "Delivered"]
+    files = [line["file"] for line in lines if line["fact"] == "Delivered"]
+    assert all((desk.folder / "reports" / "board-simulated" / file).is_file() for file in files)
+
+
+def test_a_pipe_gets_plain_lines(desk: Desk, board: Path) -> None:
+    """No carriage returns, no escapes, no bar in a pipe."""
+    plain = desk.run("run", board, *FAST)
+    assert plain.err.count(" delivered ") == 3
+    assert not any(mark in plain.err + plain.out for mark in ("\r", "\x1b", "|", "%"))
+
+
+def test_the_run_directory_is_where_it_is_told_and_serves_one_manifest(desk: Desk, board: Path) -> None:
+    """`--run-dir` holds all of the run, silent as it was asked to be; another manifest is refused there."""
+    wishes = ("--no-download", "--progress", "none", "--run-dir", "elsewhere/deep")
+    outcome = desk.run("run", board, *FAST, *wishes)
+    assert outcome.err == ""
+    assert "3 takes: 3 succeeded" in outcome.out
+    place = desk.folder / "elsewhere" / "deep"
+    assert str(place / "report.csv") in outcome.out or "elsewhere/deep/report.csv" in outcome.out
+    assert len(takes_of(place)) == 3
+    assert not (desk.folder / "reports").exists()
+    other = desk.folder / "other.yaml"
+    other.write_text(ONE_SHOT)
+    refused = desk.run("run", other, *FAST, "--run-dir", "elsewhere/deep", code=64)
+    assert "board.csv" in refused.err
+    assert "--run-dir" in refused.err
+    assert len(takes_of(place)) == 3
+
+
+def test_clips_that_are_not_there_are_fetched_later_without_paying(desk: Desk, board: Path) -> None:
+    """With `--no-download` no file; the same command without it only fetches, also what was deleted since."""
+    place = desk.folder / "reports" / "board-simulated"
+    desk.run("run", board, *FAST, "--only", "t0000")
+    first = place / "clips" / "t0000.mp4"
+    content = first.read_bytes()
+    outcome = desk.run("run", board, *FAST, "--no-download")
+    assert "2 succeeded" in outcome.out
+    assert [path.name for path in place.glob("clips/*.mp4")] == ["t0000.mp4"]
+    assert all(row["outputs"] for row in report_of(place))
+    first.unlink()
+    ledger = place / "simulator" / "ledger.jsonl"
+    charged = ledger.read_bytes()
+    later = desk.run("run", board, *FAST)
+    assert "3 takes: 3 delivered" in later.out
+    assert first.read_bytes() == content
+    assert len(list(place.glob("clips/*.mp4"))) == 3
+    assert ledger.read_bytes() == charged
+
+
+TAGGED = """\
+version: 1
+name: tagged
+defaults:
+  model: pika/pikaframes
+  inputs:
+    keyFramesFirst: https://example.com/a.jpg
+    keyFramesLast: https://example.com/b.jpg
+    promptText: "Shot {{ id }}."
+    duration: 1
+shots:
+  - {id: s010, tags: [night], inputs: {seed: 1}}
+  - {id: s020, sweep: {seed: [7, 8], resolution: [720p, 1080p]}}
+  - {id: s030, inputs: {seed: 3}}
+  - {id: s040, tags: [hero, night], inputs: {seed: 4}}
+  - {id: s050, inputs: {seed: 5}}
+"""
+
+
+@pytest.fixture
+def tagged(desk: Desk) -> Path:
+    path = desk.folder / "tagged.yaml"
+    path.write_text(TAGGED)
+    return path
+
+
+def test_only_submits_what_is_meant(desk: Desk, tagged: Path) -> None:
+    """An id, a glob, a tag and a state choose takes; each is submitted once, whatever was asked before."""
+    place = desk.folder / "reports" / "tagged-simulated"
+    steps = {
+        ("s030", "s020@*seed=8"): {"s030", "s020@resolution=720p,seed=8", "s020@resolution=1080p,seed=8"},
+        ("tag:night",): {"s010", "s040"},
+    }
+    done: set[str] = set()
+    for wishes, meant in steps.items():
+        only = [word for wish in wishes for word in ("--only", wish)]
+        desk.run("run", tagged, *FAST, "--no-download", *only)
+        done |= meant
+        assert {take.take_id for take in takes_of(place) if take.request_id} == done, wishes
+    desk.run("run", tagged, *FAST, "--no-download", "--only", "status:pending")
+    takes = takes_of(place)
+    assert len(takes) == 8
+    charges = charges_of(place / "simulator" / "ledger.jsonl")
+    assert sorted(str(take.request_id) for take in takes) == sorted(
+        str(charge["request_id"]) for charge in charges
+    )
+
+
+@pytest.mark.parametrize(
+    ("wish", "advice"),
+    [("s03", "s030"), ("status:done", "succeeded"), ("tag:nobody", "nobody")],
+)
+def test_a_wish_that_means_nothing_is_refused_with_the_nearest(
+    desk: Desk, tagged: Path, wish: str, advice: str
+) -> None:
+    """Exit 64, not an empty run that looks complete."""
+    outcome = desk.run("run", tagged, *FAST, "--only", wish, code=64)
+    assert advice in outcome.err
+    assert not list(desk.folder.rglob("ledger.jsonl"))
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("-j", "0"),
+        ("-j", "many"),
+        ("--poll-interval", "0"),
+        ("--speed", "nan"),
+        ("--progress", "loud"),
+        ("--what",),
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_flag_is_64_and_names_itself(desk: Desk, board: Path, flags: tuple[str, ...]) -> None:
+    """Exit 2 would say that takes failed."""
+    outcome = desk.run("run", board, "--simulate", *flags, code=64)
+    assert flags[0] in outcome.err
+    assert not (desk.folder / "reports").exists()
