@@ -1,5 +1,6 @@
 """Delivery: brings finished clips home, whole or not at all, each with a sidecar that says what it is.
 
 `fetch` is the door, `holdings` knows what lies in the clips folder already and whose it is, `files` writes so that
-a file is whole or absent, `containers` tells a clip from an error page. It knows no engine and no state file.
+a file is whole or absent, below the one open `folder`, `containers` tells a clip from an error page. It knows no
+engine and no state file.
 """

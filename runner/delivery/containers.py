@@ -1,6 +1,6 @@
 """What a file is by its own bytes, and whether it is whole.
 
-In: the first bytes, or an open file. Out: a `Kind` from our own table, which alone decides a file's extension
+In: the first bytes, or a way to read a file. Out: a `Kind` from our own table, which alone decides a file's extension
 (never a URL or a header), and an `Ending`. It knows no names, no network and no codecs.
 """
 
@@ -11,7 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import BinaryIO
+from typing import TypeAlias
+
+ReadAt: TypeAlias = Callable[[int, int], bytes]
+"""Returns so many bytes from a place in a file on, or fewer at its end; called with place and count."""
 
 HEAD_BYTES = 512
 """As many first bytes as `kind_of` may want to see."""
@@ -90,20 +93,20 @@ def looks_like_text(head: bytes) -> bool:
     return bool(head.strip()) and not any(byte < 9 or 13 < byte < 32 for byte in head.lstrip(b"\xef\xbb\xbf"))
 
 
-def ending_of(kind: Kind, file: BinaryIO, size: int) -> Ending:
-    """Return whether `file`, `size` bytes long, is a whole file of its kind; reads headers only."""
+def ending_of(kind: Kind, read: ReadAt, size: int) -> Ending:
+    """Return whether a file, `size` bytes long, is a whole file of its kind; reads headers only."""
     walk = _WALKS.get(kind)
-    return walk(file, size) if walk else Ending.UNKNOWN
+    return walk(read, size) if walk else Ending.UNKNOWN
 
 
-def _boxes(file: BinaryIO, size: int) -> Ending:
+def _boxes(read: ReadAt, size: int) -> Ending:
     """Walk the boxes of ISO/IEC 14496-12, 4.2; a whole film ends with a box and has content and an index.
 
     A film in fragments looks whole after each of them, so it is believed only with its closing `mfra`.
     """
     at, seen = 0, set()
     for _ in range(_MOST_PARTS):
-        head = _read(file, at, 16)
+        head = read(at, 16) if at < size else b""
         if len(head) < 8:
             break
         length, name = struct.unpack(">I4s", head[:8])
@@ -120,11 +123,11 @@ def _boxes(file: BinaryIO, size: int) -> Ending:
     return Ending.WHOLE if at == size and complete else Ending.UNKNOWN
 
 
-def _png_chunks(file: BinaryIO, size: int) -> Ending:
+def _png_chunks(read: ReadAt, size: int) -> Ending:
     """Walk the chunks of a PNG (W3C PNG, 5.3) to its `IEND`."""
     at = 8
     for _ in range(_MOST_PARTS):
-        head = _read(file, at, 8)
+        head = read(at, 8)
         if len(head) < 8:
             return Ending.CUT
         length, name = struct.unpack(">I4s", head)
@@ -136,9 +139,9 @@ def _png_chunks(file: BinaryIO, size: int) -> Ending:
     return Ending.UNKNOWN
 
 
-def _riff(file: BinaryIO, size: int) -> Ending:
+def _riff(read: ReadAt, size: int) -> Ending:
     """Compare a RIFF file's own length; streamed files carry none, long AVIs go on after it."""
-    head = _read(file, 0, 8)
+    head = read(0, 8)
     inner = int.from_bytes(head[4:8], "little")
     if inner in {0, 0xFFFFFFFF}:
         return Ending.UNKNOWN
@@ -147,13 +150,13 @@ def _riff(file: BinaryIO, size: int) -> Ending:
     return Ending.WHOLE if size <= inner + 8 + inner % 2 else Ending.UNKNOWN
 
 
-def _ebml(file: BinaryIO, size: int) -> Ending:
+def _ebml(read: ReadAt, size: int) -> Ending:
     """Walk the outermost elements of EBML (RFC 8794); a live stream does not know its length."""
     at = 0
     for _ in range(_MOST_PARTS):
         if at >= size:
             break
-        head = _read(file, at, 16)
+        head = read(at, 16)
         name_bytes = _vint_bytes(head[:1])
         size_bytes = _vint_bytes(head[name_bytes : name_bytes + 1])
         field = head[name_bytes : name_bytes + size_bytes]
@@ -174,20 +177,15 @@ def _vint_bytes(first: bytes) -> int:
     return 9 - first[0].bit_length() if first and first[0] else 0
 
 
-def _last(mark: bytes) -> Callable[[BinaryIO, int], Ending]:
-    def walk(file: BinaryIO, size: int) -> Ending:
-        tail = _read(file, max(0, size - len(mark)), len(mark))
+def _last(mark: bytes) -> Callable[[ReadAt, int], Ending]:
+    def walk(read: ReadAt, size: int) -> Ending:
+        tail = read(max(0, size - len(mark)), len(mark))
         return Ending.WHOLE if tail == mark else Ending.UNKNOWN
 
     return walk
 
 
-def _read(file: BinaryIO, at: int, count: int) -> bytes:
-    file.seek(at)
-    return file.read(count)
-
-
-_WALKS: Mapping[Kind, Callable[[BinaryIO, int], Ending]] = MappingProxyType(
+_WALKS: Mapping[Kind, Callable[[ReadAt, int], Ending]] = MappingProxyType(
     {
         MP4: _boxes,
         MOV: _boxes,

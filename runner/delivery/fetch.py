@@ -4,25 +4,34 @@ The work is one module-level function of picklable values that may be repeated a
 standard `concurrent.futures.Executor`: threads, processes or a cluster's. A server's behaviour never raises;
 only a full or failing disk does. It knows no engine and no state file.
 
-What is durable before what: hidden file flushed → claim → final name → sidecar → claim dropped → `Delivered`. A kill
-after any of these is found by the next call, which goes on from there and downloads nothing twice.
+What is durable before what: the bytes before any name; then sidecar → final name → hidden name gone, which one flush
+of the folder makes durable together before `Delivered` is said. A kill after any of these is found by the next call:
+
+    hidden file only, or with its sidecar     fetched again, or from where a noted break left it
+    final name, with or without the hidden    proved by its hash: nothing is fetched, the folder is flushed
+
+A power loss before that flush takes names back, the newest first wherever a journal keeps a folder's order; on a
+file system without one a clip may be left that no sidecar knows, which the next call reports and does not touch.
 """
 
 from __future__ import annotations
 
 import errno
 import json
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Self
 
 from runner.answers import FetchAnswer, FetchTrouble
 from runner.delivery.containers import Kind
-from runner.delivery.files import Busy, Folder, InTheWay, PartFile
+from runner.delivery.files import Busy, PartFile, write_whole
+from runner.delivery.folder import Folder, InTheWay
 from runner.delivery.holdings import Holdings
 from runner.delivery.intake import Intake, Limits, NotDelivered, Rejected
 from runner.delivery.sidecar import Landed
@@ -114,14 +123,9 @@ def fetch_clip(
     if not order.outputs or not order.request_id:
         missing = "output" if order.request_id else "request id"
         return FetchTrouble(f"take {order.take_id} has no {missing} to fetch by", permanent=True)
-    client = Downloads(
-        allow_loopback=options.allow_loopback,
-        deadline_s=options.deadline_s,
-        connect_s=options.connect_s,
-        read_s=options.read_s,
-    )
+    client = _client(options.allow_loopback, options.deadline_s, options.connect_s, options.read_s)
     try:
-        with client, Folder(options.run_dir / CLIPS) as folder:
+        with Folder(options.run_dir / CLIPS) as folder:
             return _Errand(order, order.request_id, options, client, folder, now).run()
     except DownloadError as error:
         return FetchTrouble(error.message, link_refused=error.link_refused, permanent=error.permanent)
@@ -133,6 +137,16 @@ def fetch_clip(
         return FetchTrouble(str(error), permanent=True)
     except OSError as error:
         return disk_answer(error, order.take_id)
+
+
+@cache
+def _client(allow_loopback: bool, deadline_s: float, connect_s: float, read_s: float) -> Downloads:  # noqa: FBT001 - a key
+    """Return the one client that all downloads of this process with these options share; it is never closed."""
+    return Downloads(allow_loopback=allow_loopback, deadline_s=deadline_s, connect_s=connect_s, read_s=read_s)
+
+
+# A forked worker must not use locks that a thread of its parent may have held.
+os.register_at_fork(after_in_child=_client.cache_clear)
 
 
 class _Errand:
@@ -153,14 +167,16 @@ class _Errand:
         self._now = now
         self._links = order.outputs[:MOST_OUTPUTS]
         self._limits = Limits(options.max_bytes, options.spare_bytes, folder.free_bytes)
-        self._holdings = Holdings(folder, order.take_id, request_id, outputs=len(self._links))
+        self._holdings = Holdings(folder, order.take_id, request_id)
 
     def run(self) -> Delivered:
-        for index, link in enumerate(self._links):
-            if index not in self._holdings.landed:
-                self._bring(index, link)
-        self._holdings.settle(self._about())
-        self._sweep()
+        missing = [index for index in range(len(self._links)) if index not in self._holdings.landed]
+        for index in missing:
+            self._bring(index, self._links[index])
+        self._holdings.settle(self._about)
+        self._sweep(missing)
+        # Also when nothing was missing: a call that was killed just before this has said nothing yet.
+        self._folder.sync()
         first = self._holdings.landed[0]
         return Delivered(file=f"{CLIPS}/{first.file}", sha256=first.sha256, bytes=first.bytes)
 
@@ -178,7 +194,7 @@ class _Errand:
                     holdings.remember(index, url, intake.etag, part.size)
                 raise
             except Rejected as error:
-                self._folder.write_whole(self._rejected_name, error.start)
+                write_whole(self._folder, self._rejected_name, error.start)
                 raise
             self._land(index, url, part, kind)
 
@@ -189,13 +205,14 @@ class _Errand:
         final = self._holdings.final_name(index, kind.extension)
         landed = Landed(index, final, part.sha256, part.size, url)
         part.flush()
-        self._holdings.claim(landed)
+        self._holdings.promise(landed, self._about)
         part.place(final)
-        self._holdings.land(landed, self._about())
+        self._holdings.land(landed)
 
-    def _sweep(self) -> None:
+    def _sweep(self, brought: Collection[int]) -> None:
         """Remove what a killed or rejected try left, now that the clips are home."""
-        hidden = [self._holdings.part_name(index) for index in range(len(self._links))]
+        others = set(range(len(self._links))).difference(brought)
+        hidden = [self._holdings.part_name(index) for index in sorted(others)]
         for name in filter(self._folder.is_file, [*hidden, self._rejected_name]):
             self._folder.remove(name)
 

@@ -8,19 +8,23 @@ aside under its own request id. It knows no network.
     ours, other bytes     moved aside as `changed`
     an older request's    moved aside under its request id
     nobody's we know      InTheWay
+
+The sidecar names an output before the output gets its name, or a kill between the two would make a clip of ours a
+stranger's. So what a sidecar says is a promise, and only the hash says that it was kept.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import count
+from typing import TypeAlias
 
-from runner.delivery.files import Folder, InTheWay
+from runner.delivery.files import write_whole
+from runner.delivery.folder import Folder, InTheWay
 from runner.delivery.sidecar import (
     MOST_BYTES,
-    Claim,
     Landed,
     Remainder,
     Sidecar,
@@ -30,6 +34,9 @@ from runner.delivery.sidecar import (
 )
 from runner.shots import JsonValue
 
+About: TypeAlias = Callable[[], Mapping[str, JsonValue]]
+"""Tells what else a sidecar shall say; asked only when one is written."""
+
 
 class Holdings:
     """What is known of one take's files.
@@ -38,16 +45,20 @@ class Holdings:
         InTheWay: the sidecar's name is taken by a file that is not ours.
     """
 
-    def __init__(self, folder: Folder, take: str, request_id: str, *, outputs: int) -> None:
+    def __init__(self, folder: Folder, take: str, request_id: str) -> None:
         self._folder = folder
         self._take = take
         self._request_id = request_id
-        self._notes = {index: self._read_note(index) for index in range(outputs)}
+        self._noted: set[int] = set()
         self._sidecar = self._read_sidecar()
-        self._landed: dict[int, Landed] = {}
-        for landed in self._mine():
-            if folder.digest(landed.file) == (landed.sha256, landed.bytes):
-                self._landed[landed.index] = landed
+        self._promised: dict[int, Landed] = {}
+        if self._sidecar and self._sidecar.request_id == request_id:
+            self._promised = {landed.index: landed for landed in self._sidecar.outputs}
+        self._landed = {
+            index: landed
+            for index, landed in self._promised.items()
+            if folder.digest(landed.file) == (landed.sha256, landed.bytes)
+        }
 
     @property
     def landed(self) -> Mapping[int, Landed]:
@@ -64,55 +75,60 @@ class Holdings:
 
     def remainder(self, index: int, url: str) -> Remainder | None:
         """Return what an earlier try of this job left of this link."""
-        note = self._notes[index]
-        if isinstance(note, Remainder) and (note.request_id, note.url) == (self._request_id, url):
-            return note
-        return None
+        data = self._folder.read(self._note_name(index), limit=MOST_BYTES)
+        if data is None:
+            return None
+        self._noted.add(index)
+        note = read_note(data)
+        return note if note and (note.request_id, note.url) == (self._request_id, url) else None
 
     def forget(self, index: int) -> None:
-        """Drop the note on an output before its hidden file changes; a claim on a file that exists stays."""
-        if not isinstance(self._notes[index], Claim):
-            self._drop_note(index)
+        """Drop the note that `remainder` found on an output, before its hidden file changes."""
+        if index in self._noted:
+            self._folder.remove(self._note_name(index))
+            self._noted.discard(index)
 
     def remember(self, index: int, url: str, etag: str, size: int) -> None:
         """Note how the download of an output can be continued."""
-        self._write_note(index, Remainder(self._request_id, url, etag, size))
+        note = Remainder(self._request_id, url, etag, size)
+        write_whole(self._folder, self._note_name(index), note_bytes(note))
 
-    def admit(self, name: str) -> None:
-        """Check that an output may get this name, if need be by moving an older file of ours aside.
+    def admit(self, name: str) -> bool:
+        """Return whether an older file of ours must make room before an output may get this name.
 
         Raises:
             InTheWay: a file that is not ours has it.
         """
         if not self._folder.has(name):
-            return
-        known = name in {landed.file for landed in self._known()}
-        if not known or not self._folder.is_file(name):
+            return False
+        known = {landed.file for landed in self._sidecar.outputs} if self._sidecar else set()
+        if name not in known or not self._folder.is_file(name):
             raise InTheWay(f"clips/{name} is not a clip of ours; move it away and fetch again")
+        return True
 
-    def claim(self, landed: Landed) -> None:
-        """Make room for an output and write down that the file about to appear is ours."""
-        self.admit(landed.file)
+    def promise(self, landed: Landed, about: About) -> None:
+        """Make room for an output and let the sidecar say that the file about to appear is ours."""
+        occupied = self.admit(landed.file)
         self._set_older_aside()
-        if self._folder.has(landed.file):
+        if occupied and self._folder.has(landed.file):
             self._set_aside([landed], "changed")
-        self._write_note(landed.index, Claim(self._request_id, landed))
+        self._promised[landed.index] = landed
+        self._write_sidecar(about)
 
-    def land(self, landed: Landed, about: Mapping[str, JsonValue]) -> None:
-        """Record that an output has its final name."""
+    def land(self, landed: Landed) -> None:
+        """Take note that an output has its final name."""
         self._landed[landed.index] = landed
-        self.settle(about)
 
-    def settle(self, about: Mapping[str, JsonValue]) -> None:
-        """Make the sidecar say exactly what has landed, and drop the notes that it replaces."""
-        outputs = tuple(self._landed[index] for index in sorted(self._landed))
-        current = self._sidecar
-        if current is None or (current.request_id, current.outputs) != (self._request_id, outputs):
-            self._set_older_aside()
-            self._sidecar = Sidecar(self._take, self._request_id, outputs, about)
-            self._folder.write_whole(self._sidecar_name, self._sidecar.to_bytes())
-        for index in self._landed:
-            self._drop_note(index)
+    def settle(self, about: About) -> None:
+        """Make the sidecar say exactly what has landed."""
+        self._promised = dict(self._landed)
+        self._write_sidecar(about)
+
+    def _write_sidecar(self, about: About) -> None:
+        outputs = tuple(self._promised[index] for index in sorted(self._promised))
+        if self._sidecar is None or self._sidecar.outputs != outputs:
+            self._sidecar = Sidecar(self._take, self._request_id, outputs, about())
+            write_whole(self._folder, self._sidecar_name, self._sidecar.to_bytes())
 
     @property
     def _sidecar_name(self) -> str:
@@ -122,52 +138,25 @@ class Holdings:
         return f"{self.part_name(index)}.json"
 
     def _read_sidecar(self) -> Sidecar | None:
-        if not self._folder.has(self._sidecar_name):
-            return None
         data = self._folder.read(self._sidecar_name, limit=MOST_BYTES)
-        found = read_sidecar(data, take=self._take) if data is not None else None
+        if data is None:
+            return None
+        found = read_sidecar(data, take=self._take)
         if found is None:
             raise InTheWay(f"clips/{self._sidecar_name} is not a file of ours; move it away and fetch again")
         return found
 
-    def _read_note(self, index: int) -> Claim | Remainder | None:
-        data = self._folder.read(self._note_name(index), limit=MOST_BYTES)
-        return read_note(data, take=self._take) if data is not None else None
-
-    def _write_note(self, index: int, note: Claim | Remainder) -> None:
-        self._notes[index] = note
-        self._folder.write_whole(self._note_name(index), note_bytes(note))
-
-    def _drop_note(self, index: int) -> None:
-        self._notes[index] = None
-        self._folder.remove(self._note_name(index))
-
-    def _mine(self) -> Iterator[Landed]:
-        if self._sidecar and self._sidecar.request_id == self._request_id:
-            yield from self._sidecar.outputs
-        yield from (claim.landed for claim in self._claims() if claim.request_id == self._request_id)
-
-    def _known(self) -> Iterator[Landed]:
-        if self._sidecar:
-            yield from self._sidecar.outputs
-        yield from (claim.landed for claim in self._claims())
-
-    def _claims(self) -> Iterator[Claim]:
-        return (note for note in self._notes.values() if isinstance(note, Claim))
-
     def _set_older_aside(self) -> None:
-        """Move the clips of earlier paid jobs away, their sidecar last, so that a kill in between is resumed."""
-        for claim in list(self._claims()):
-            if claim.request_id != self._request_id:
-                self._set_aside([claim.landed], _tag(claim.request_id))
-                self._drop_note(claim.landed.index)
+        """Move the clips of an earlier paid job away, their sidecar last, so that a kill in between is resumed."""
         older = self._sidecar
-        if older and older.request_id != self._request_id:
-            tag = self._set_aside(older.outputs, _tag(older.request_id))
-            moved = tuple(replace(landed, file=self._aside(landed.file, tag)) for landed in older.outputs)
-            self._folder.write_whole(f"{self._take}.{tag}.json", replace(older, outputs=moved).to_bytes())
-            self._folder.remove(self._sidecar_name)
-            self._sidecar = None
+        if older is None or older.request_id == self._request_id:
+            return
+        tag = self._set_aside(older.outputs, _tag(older.request_id))
+        moved = tuple(replace(landed, file=self._aside(landed.file, tag)) for landed in older.outputs)
+        write_whole(self._folder, f"{self._take}.{tag}.json", replace(older, outputs=moved).to_bytes())
+        self._folder.sync()
+        self._folder.remove(self._sidecar_name)
+        self._sidecar = None
 
     def _set_aside(self, files: Iterable[Landed], wish: str) -> str:
         """Move files of ours to names nobody has, all with the same tag, and return the tag."""

@@ -124,7 +124,7 @@ class Intake:
         return kind or self._identify(chunks, on_kind)
 
     def _identify(self, chunks: Iterator[bytes], on_kind: Callable[[Kind], None]) -> Kind:
-        head = self._part.head(HEAD_BYTES)
+        head = self._part.read_at(0, HEAD_BYTES)
         kind = kind_of(head)
         if kind is None:
             self._fill(chunks, REJECTED_BYTES)
@@ -133,7 +133,7 @@ class Intake:
                 "a page or a message came instead of a clip" if text else "what came is no known kind of clip"
             )
             # An error page sent as a clip may be gone the next time; another kind of file will not.
-            raise Rejected(what, start=self._part.head(REJECTED_BYTES), permanent=not text)
+            raise Rejected(what, start=self._part.read_at(0, REJECTED_BYTES), permanent=not text)
         on_kind(kind)
         return kind
 
@@ -155,8 +155,7 @@ class Intake:
             )
 
     def _check_ending(self, kind: Kind, *, framed: bool) -> None:
-        with self._part.opened() as file:
-            ending = ending_of(kind, file, self._part.size)
+        ending = ending_of(kind, self._part.read_at, self._part.size)
         if ending is Ending.CUT:
             raise NotDelivered(f"the {kind.extension} file is cut: it ends before its own end")
         if not framed and ending is not Ending.WHOLE:

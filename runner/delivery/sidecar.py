@@ -1,9 +1,8 @@
-"""What is written beside a clip: the sidecar for people and other programs, and two short-lived notes for us.
+"""What is written beside a clip: the sidecar for people and other programs, and a short-lived note for us.
 
 In: values, or the bytes of such a file. Out: bytes, or values; None for anything that is not ours. The sidecar
-`<take>.json` says what the clip is and proves whose it is. A `Claim` is written just before a clip gets its name,
-so that a kill between the two does not make the clip look foreign. A `Remainder` says how a broken download
-can be continued. Nothing here is secret: links are kept without their query. It knows no folder and no network.
+`<take>.json` says what the clip is and proves whose it is. A `Remainder` says how a broken download can be
+continued. Nothing here is secret: links are kept without their query. It knows no folder and no network.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from typing import Any
 from runner.shots import JsonValue
 
 FORMAT = "shotrunner-clip/1"
-_CLAIM, _REMAINDER = "shotrunner-claim/1", "shotrunner-remainder/1"
+_REMAINDER = "shotrunner-remainder/1"
 MOST_BYTES = 4 << 20
 """A file of ours is never larger: prompts end at 100 kB and outputs at 64."""
 
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """One output on disk: its place in the result (from 0), its file name, hash, size in bytes and bare link."""
+    """One output on disk or about to be: its place in the result (from 0), name, hash, size in bytes, bare link."""
 
     index: int
     file: str
@@ -52,14 +51,6 @@ class Sidecar:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A file that is about to get its final name is ours."""
-
-    request_id: str
-    landed: Landed
-
-
-@dataclass(frozen=True, slots=True)
 class Remainder:
     """The first `bytes` bytes of a download are flushed; `etag` is the strong validator they came with."""
 
@@ -83,25 +74,27 @@ def read_sidecar(data: bytes, *, take: str) -> Sidecar | None:
         return None
 
 
-def note_bytes(note: Claim | Remainder) -> bytes:
+def note_bytes(note: Remainder) -> bytes:
     """Return the text of a note."""
-    if isinstance(note, Claim):
-        return _encoded({"format": _CLAIM, "request_id": note.request_id, **_landed_json(note.landed)})
-    content: dict[str, JsonValue] = {"format": _REMAINDER, "request_id": note.request_id}
-    return _encoded({**content, "url": note.url, "etag": note.etag, "bytes": note.bytes})
+    return _encoded(
+        {
+            "format": _REMAINDER,
+            "request_id": note.request_id,
+            "url": note.url,
+            "etag": note.etag,
+            "bytes": note.bytes,
+        }
+    )
 
 
-def read_note(data: bytes, *, take: str) -> Claim | Remainder | None:
+def read_note(data: bytes) -> Remainder | None:
     """Return the note, or None if these bytes are none of ours."""
+    found = _decoded(data, _REMAINDER)
     try:
-        if found := _decoded(data, _CLAIM):
-            return Claim(_text(found["request_id"]), _landed(found, take=take))
-        if found := _decoded(data, _REMAINDER):
-            request_id, url, etag = (_text(found[key]) for key in ("request_id", "url", "etag"))
-            return Remainder(request_id, url, etag, _count(found["bytes"]))
+        request_id, url, etag = (_text(found[key]) for key in ("request_id", "url", "etag"))
+        return Remainder(request_id, url, etag, _count(found["bytes"]))
     except (KeyError, TypeError, ValueError):
         return None
-    return None
 
 
 def _landed_json(landed: Landed) -> dict[str, JsonValue]:

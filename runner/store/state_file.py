@@ -17,7 +17,18 @@ from typing import Self
 
 from runner.errors import CannotCreate
 from runner.shots import Plan, Ticket
-from runner.states import Fact, LostContact
+from runner.states import (
+    CostSeen,
+    Delivered,
+    Ended,
+    Fact,
+    FetchStarted,
+    LostContact,
+    Requeued,
+    Started,
+    Undeliverable,
+    Vanished,
+)
 from runner.store import checks, database
 from runner.store.adoption import adopt
 from runner.store.append import append
@@ -25,7 +36,14 @@ from runner.store.creation import create_file, migrate
 from runner.store.marker import read_marker, write_marker
 from runner.store.records import RunHeader
 from runner.store.rows import BY_PLACE, columns_of, decode
-from runner.store.writer import Writer
+from runner.store.writer import PATIENCE, Writer
+
+PATIENT = Started | Requeued | Ended | Vanished | CostSeen | FetchStarted | Delivered | Undeliverable
+"""Facts that may wait for company in a commit: what the API or the disk says will be said again if it is asked again.
+
+All others are urgent. The first byte of a POST waits for `SubmissionStarted`; an answer to it is the only receipt for
+money; and a person waits for decisions, which come one at a time.
+"""
 
 
 class StateFile:
@@ -34,17 +52,17 @@ class StateFile:
     `epoch` is the file's as this process last saw it: `begin` raises it and makes this process the one that may submit.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, patience: float) -> None:
         """Take over an awakened connection; use `create` or `open` instead."""
         self.path = path
         self.header = read_header(connection)
         self.epoch = read_epoch(connection)
         self._connection = connection
-        self._writer = Writer(connection, path)
+        self._writer = Writer(connection, path, patience=patience)
         self._closed = False
 
     @classmethod
-    def create(cls, path: Path, header: RunHeader) -> Self:
+    def create(cls, path: Path, header: RunHeader, *, patience: float = PATIENCE) -> Self:
         """Make a new state file, private to its owner, and open it.
 
         Raises:
@@ -53,11 +71,13 @@ class StateFile:
             StateFileUnusable: a state file was here and is gone, or this is a network share.
         """
         create_file(path, header)
-        return cls.open(path)
+        return cls.open(path, patience=patience)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, *, patience: float = PATIENCE) -> Self:
         """Check the whole file, then open it for writing; a file that is refused is left as it was.
+
+        `patience` is how many seconds a fact of `PATIENT` may wait for others.
 
         Raises:
             FileMissing: there is none, and nothing says that there was one.
@@ -78,7 +98,7 @@ class StateFile:
             try:
                 migrate(connection, keep_copy_at=path)
                 database.awaken(connection, path)
-                return cls(path, connection)
+                return cls(path, connection, patience=patience)
             except BaseException:
                 database.abandon(connection, path)
                 raise
@@ -114,11 +134,14 @@ class StateFile:
     def record(self, take_id: str, fact: Fact, *, at: float) -> Future[None]:
         """Append `fact`, seen at wall time `at`, and move the take as the table says; callable from any thread.
 
-        Facts are recorded in the order in which they are handed in, those that wait together in one commit. The
-        future cannot be cancelled. It raises `IllegalTransition` if the table, the attempt or the epoch forbids
-        the fact, `DiskFailed` if the disk does, `RunInUse` if another process blocks it; nothing was recorded then.
+        Facts are recorded in the order in which they are handed in, those that wait together in one commit; a fact
+        of `PATIENT` may wait a moment for others, and is durable like all when its future is done. The future cannot
+        be cancelled. It raises `IllegalTransition` if the table, the attempt or the epoch forbids the fact,
+        `DiskFailed` if the disk does, `RunInUse` if another process blocks it; nothing was recorded then.
         """
-        return self._writer.submit(lambda connection: append(connection, take_id, fact, at=at))
+        return self._writer.submit(
+            lambda connection: append(connection, take_id, fact, at=at), patient=isinstance(fact, PATIENT)
+        )
 
     def tickets(self) -> list[Ticket]:
         """Return all takes a run could still care for, in manifest order, then those that left the manifest.

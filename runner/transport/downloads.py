@@ -24,7 +24,7 @@ import httpx
 from runner.hosts import Address, is_loopback, is_public_address, is_public_host
 from runner.transport.received import Download, DownloadError, RangeRefused, clean, shown
 from runner.transport.tls import tls_context
-from runner.transport.watchdog import Deadline, Watchdog
+from runner.transport.watchdog import PROCESS_WATCHDOG, Deadline
 
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -39,7 +39,7 @@ class Downloads:
     `deadline_s` bounds one download as a whole, redirects and body included; the other times are per socket
     operation. `ports` are those a public host may be asked on. `peer_rule` judges each connected address; without
     it that is `is_public_address`, or loopback for a link to loopback where that is allowed.
-    Several threads may share one: each download has connections of its own, and all have one watchdog.
+    Several threads may share one: each download has connections of its own.
     Use it as a context manager, or close it.
     """
 
@@ -58,7 +58,6 @@ class Downloads:
         self._times = {"connect": connect_s, "read": read_s, "write": read_s, "pool": connect_s}
         self._ports = ports
         self._peer_rule = peer_rule
-        self._watchdog = Watchdog()
         # The bare transport, not a client: no cookie jar, no netrc, no proxy, no redirect of its own, no log
         # line with a signed URL. No connection is kept, so that every request checks its own peer.
         limits = httpx.Limits(max_keepalive_connections=0)
@@ -92,7 +91,7 @@ class Downloads:
         }
         if offset and validator:
             wanted |= {"Range": f"bytes={offset}-", "If-Range": validator}
-        with Deadline(self._deadline_s, self._watchdog) as deadline, _translated(deadline):
+        with Deadline(self._deadline_s, PROCESS_WATCHDOG) as deadline, _translated(deadline):
             where, response = self._arrive(url, wanted, deadline)
             with closing(response):
                 headers = {name.lower(): value for name, value in response.headers.items()}

@@ -24,6 +24,7 @@ from runner.states import (
     FailureClass,
     FetchStarted,
     FileGone,
+    LateAnswer,
     LostContact,
     NotSent,
     PayAgain,
@@ -80,9 +81,9 @@ HEADER = RunHeader(
 )
 
 
-def new_state_file(folder: Path, takes: Sequence[Take]) -> StateFile:
+def new_state_file(folder: Path, takes: Sequence[Take], *, patience: float = 0.0) -> StateFile:
     """Return a begun state file in `folder` that has adopted `takes`; the caller closes it."""
-    state_file = StateFile.create(folder / "state.db", HEADER)
+    state_file = StateFile.create(folder / "state.db", HEADER, patience=patience)
     state_file.begin(at=1000.0)
     state_file.adopt_plan(make_plan(takes), renew=(), at=1000.0)
     return state_file
@@ -115,6 +116,7 @@ def every_fact(take: Take, *, attempt: str, epoch: int) -> list[Fact]:
         FileGone("not on disk"),
         CancelRequested("ada", "not_cancellable"),
         CostSeen(0.25),
+        LateAnswer(attempt, f"late-{take.id}"),
     ]
 
 

@@ -14,7 +14,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -491,9 +491,24 @@ def test_two_fetches_of_one_clip_at_once_never_mix(server: RawServer, options: F
     assert clips(options) == {f"{TAKE}.mp4": film(100)}
 
 
-def test_the_work_goes_to_another_process_and_back(server: RawServer, options: FetchOptions) -> None:
+def test_all_downloads_of_a_process_share_one_watchdog(server: RawServer, options: FetchOptions) -> None:
+    begun: set[int] = set()
+    already = {thread.ident for thread in threading.enumerate()}
+    tickets = [replace(_ticket(server.serve(body(FILM), path=f"/{n}")), take_id=f"s{n}") for n in range(12)]
+    with ThreadPoolExecutor(4) as pool:
+        for done in as_completed([ClipDelivery(pool, options).fetch(ticket) for ticket in tickets]):
+            assert isinstance(done.result(), Delivered)
+            begun |= {thread.ident or 0 for thread in threading.enumerate() if "watchdog" in thread.name}
+    assert begun
+    assert len(begun - already) <= 1
+
+
+@pytest.mark.parametrize("way", ["spawn", "forkserver"])
+def test_the_work_goes_to_another_process_and_back(
+    server: RawServer, options: FetchOptions, way: str
+) -> None:
     url = server.serve(body(FILM))
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, mp_context=get_context(way)) as pool:
         assert ClipDelivery(pool, options).fetch(_ticket(url)).result(timeout=30) == delivered(FILM)
 
 
