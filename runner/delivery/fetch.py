@@ -4,14 +4,12 @@ The work is one module-level function of picklable values that may be repeated a
 standard `concurrent.futures.Executor`: threads, processes or a cluster's. A server's behaviour never raises;
 only a full or failing disk does. It knows no engine and no state file.
 
-What is durable before what: the bytes before any name; then sidecar → final name → hidden name gone, which one flush
-of the folder makes durable together before `Delivered` is said. A kill after any of these is found by the next call:
+What is durable before what: the bytes before any name; the sidecar before the final name; then final name → hidden name
+gone, which one flush of the folder makes durable together before `Delivered` is said. A kill after any of these is
+found by the next call:
 
     hidden file only, or with its sidecar     fetched again, or from where a noted break left it
     final name, with or without the hidden    proved by its hash: nothing is fetched, the folder is flushed
-
-A power loss before that flush takes names back, the newest first wherever a journal keeps a folder's order; on a
-file system without one a clip may be left that no sidecar knows, which the next call reports and does not touch.
 """
 
 from __future__ import annotations
@@ -93,7 +91,9 @@ class FetchOrder:
             request_id=ticket.request_id,
             outputs=ticket.outputs,
             fingerprint=ticket.fingerprint,
+            cost=ticket.cost,
             submitted_at=ticket.submitted_at,
+            finished_at=ticket.finished_at,
         )
 
 
@@ -128,7 +128,12 @@ def fetch_clip(
         with Folder(options.run_dir / CLIPS) as folder:
             return _Errand(order, order.request_id, options, client, folder, now).run()
     except DownloadError as error:
-        return FetchTrouble(error.message, link_refused=error.link_refused, permanent=error.permanent)
+        return FetchTrouble(
+            error.message,
+            link_refused=error.link_refused,
+            permanent=error.permanent,
+            unreachable=error.unreachable,
+        )
     except NotDelivered as error:
         return FetchTrouble(error.reason, permanent=error.permanent)
     except Busy as error:

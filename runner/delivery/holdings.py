@@ -114,6 +114,8 @@ class Holdings:
             self._set_aside([landed], "changed")
         self._promised[landed.index] = landed
         self._write_sidecar(about)
+        # A clip whose sidecar a power loss took back would look like a stranger's, and be left alone for ever.
+        self._folder.sync()
 
     def land(self, landed: Landed) -> None:
         """Take note that an output has its final name."""

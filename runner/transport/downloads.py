@@ -127,7 +127,8 @@ class Downloads:
 
         extensions = {"timeout": self._times, "trace": trace}
         request = httpx.Request("GET", where, headers=headers, extensions=extensions)
-        return self._transport.handle_request(request)
+        with _translated(deadline, unreachable=True):
+            return self._transport.handle_request(request)
 
     def _admitted(self, text: str) -> httpx.URL:
         """Return the URL if a request may go there, as far as its text can tell."""
@@ -163,7 +164,7 @@ class Downloads:
         if objection:
             stream.close()
             # Not permanent: a captive portal or a wrong resolver answers like this until it goes away.
-            raise DownloadError(f"no connection to {_host(where)}: {objection}")
+            raise DownloadError(f"no connection to {_host(where)}: {objection}", unreachable=True)
 
     def _peer_objection(self, connected: object, *, at_home: bool, deadline: Deadline) -> str | None:
         if not isinstance(connected, socket.socket):
@@ -185,13 +186,13 @@ class _Stream(Protocol):
 
 
 @contextmanager
-def _translated(deadline: Deadline) -> Iterator[None]:
+def _translated(deadline: Deadline, *, unreachable: bool = False) -> Iterator[None]:
     try:
         yield
     except httpx.HTTPError as error:
         deadline.check()
         text = clean(str(error)) or "connection lost"
-        raise DownloadError(f"{text} ({type(error).__name__})") from error
+        raise DownloadError(f"{text} ({type(error).__name__})", unreachable=unreachable) from error
 
 
 def _chunks(response: httpx.Response, deadline: Deadline) -> Iterator[bytes]:
@@ -205,7 +206,8 @@ def _refusal(status: int, where: httpx.URL) -> DownloadError:
     if status == 416:
         return RangeRefused(text)
     # Stores answer an expired signature with 400, 401, 403, 404 or 410, so any other 4xx asks for a new link.
-    return DownloadError(text, link_refused=400 <= status < 500 and status not in _PASSING)
+    refused = 400 <= status < 500 and status not in _PASSING
+    return DownloadError(text, link_refused=refused, unreachable=status >= 500 or status in _PASSING)
 
 
 def _joined(where: httpx.URL, target: str) -> httpx.URL:

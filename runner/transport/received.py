@@ -16,14 +16,18 @@ _UNPRINTABLE = re.compile(r"[^ -~]")
 class DownloadError(Exception):
     """A download that did not happen or did not end.
 
-    `link_refused` asks for a fresh link; `permanent` means that the same link cannot work another time.
+    `link_refused` asks for a fresh link; `permanent` means that the same link cannot work another time;
+    `unreachable` that the host gave no file and no refusal: it is away.
     """
 
-    def __init__(self, message: str, *, link_refused: bool = False, permanent: bool = False) -> None:
+    def __init__(
+        self, message: str, *, link_refused: bool = False, permanent: bool = False, unreachable: bool = False
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.link_refused = link_refused
         self.permanent = permanent
+        self.unreachable = unreachable
 
 
 class RangeRefused(DownloadError):
