@@ -20,7 +20,7 @@ demo: $(VENV)/demo
 	$(BIN)/shotrunner run manifests/storyboard.yaml --simulate
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist worksteal
 
 check: $(VENV)/test
 	$(BIN)/ruff check

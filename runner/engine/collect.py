@@ -57,11 +57,12 @@ class Collector:
             await self._board.record(live, Undeliverable(trouble.reason))
             return
         # A link may be stale without saying so: its host may be gone. So the second failure asks for a fresh one too.
+        stale = live.outputs
         if (trouble.link_refused or live.fetch_failures > 1) and not await self._refresh(live, trouble):
             await self._board.record(live, Undeliverable(trouble.reason))
             return
-        backoff = self._means.options.backoff
-        self._agenda.add(live, after=backoff.delay(live.fetch_failures, chance=self._means.chance()))
+        wait = self._means.options.backoff.delay(live.fetch_failures, chance=self._means.chance())
+        self._agenda.add(live, after=wait if live.outputs == stale else 0.0)
 
     def _is_spent(self, live: Live, trouble: FetchTrouble) -> bool:
         """Count a try; a host that is away is waited for, as an outage is, unless the run wants to end."""

@@ -23,6 +23,7 @@ TAKES_THAT_SHUT = 3
 """One take whose reads fail may be at fault itself; three are not."""
 
 _SAME_SPELL = 900.0
+_TOLD_AGAIN = 3 * 3600.0
 
 
 class Gate:
@@ -52,6 +53,7 @@ class Gate:
         self._quota = RetryQuota()
         self._rest_until = 0.0
         self._opened_at = float("-inf")
+        self._told_at = float("-inf")
 
     @property
     def is_open(self) -> bool:
@@ -95,6 +97,13 @@ class Gate:
     def _is_same_spell(self) -> bool:
         return self._clock.monotonic() - self._opened_at < _SAME_SPELL
 
+    def _tell_now_and_then(self, text: str) -> None:
+        """Say `text` where it has not been said for hours: one long spell of bad weather is no news each minute."""
+        now = self._clock.monotonic()
+        if now - self._told_at >= _TOLD_AGAIN:
+            self._told_at = now
+            self._say(text)
+
     async def keep(self) -> None:
         """Open the gate again whenever the service is back; runs until it is cancelled."""
         while True:
@@ -110,6 +119,8 @@ class Gate:
         began = self._clock.monotonic()
         again = self._is_same_spell()
         wait = PROBE_EVERY if again else FIRST_PROBE
+        if again:
+            self._tell_now_and_then(f"the API failed again; asking it in {wait:.0f} s whether it answers")
         while True:
             await self._clock.sleep(wait)
             trouble = await self._queue.probe(self._model)

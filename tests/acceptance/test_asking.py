@@ -65,13 +65,15 @@ def test_yes_at_the_terminal_goes_on(desk: Desk, board: Path) -> None:
 
 
 def test_yes_beforehand_is_not_asked_and_a_complete_run_asks_nothing(desk: Desk, board: Path) -> None:
-    """With -y no question; when all is complete there is nothing to pay and nobody to ask, not even for a token."""
+    """With -y plain lines and no question; when all is complete there is nobody to ask, not even for a token."""
     with OutsideServer(QUICK) as server:
         here = pointed_at(server, desk)
         first = here.run("run", board, "-y", "--poll-interval", 0.1)
         again = here.with_environment(RUNCOMFY_TOKEN="").run("run", board)
         assert (server.stats()["submits"], server.stats()["doubled"]) == (3, 0)
     assert "Go on?" not in first.err
+    assert first.err.count(" delivered ") == 3
+    assert not any(mark in first.err + first.out for mark in ("\r", "\x1b", "|", "%"))
     assert "everything is complete" in again.out
     assert again.err == ""
 

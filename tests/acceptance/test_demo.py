@@ -55,16 +55,12 @@ def test_the_demo_renders_every_take_and_a_second_run_submits_nothing(desk: Desk
 
 
 def test_the_clips_are_as_long_and_as_wide_as_was_asked(desk: Desk) -> None:
-    """A clip has the duration of its take, a wide picture, and something moves in it; rendered again it is the same."""
-    hashes = []
-    for name in ("one", "two"):
-        board = copy_examples(desk.folder / name) / "storyboard.yaml"
-        desk.run("run", board, "--simulate", *FAST, "--only", "s030", "--only", "s040")
-        place = desk.folder / name / "reports" / "paper-boat-simulated"
-        takes = [take for take in takes_of(place) if take.file]
-        assert {take.shot_id for take in takes} == {"s030", "s040"}
-        hashes.append([take.sha256 for take in takes])
-    assert hashes[0] == hashes[1]
+    """A clip has the duration of its take, a wide picture, and something moves in it."""
+    board = copy_examples(desk.folder) / "storyboard.yaml"
+    desk.run("run", board, "--simulate", *FAST, "--only", "s030", "--only", "s040")
+    place = desk.folder / "reports" / "paper-boat-simulated"
+    takes = [take for take in takes_of(place) if take.file]
+    assert {take.shot_id for take in takes} == {"s030", "s040"}
     for take in takes:
         with av.open(str(place / str(take.file))) as clip:
             stream = clip.streams.video[0]

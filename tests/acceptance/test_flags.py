@@ -34,13 +34,6 @@ def test_json_progress_is_one_object_a_line(desk: Desk, board: Path) -> None:
     assert all((desk.folder / "reports" / "board-simulated" / file).is_file() for file in files)
 
 
-def test_a_pipe_gets_plain_lines(desk: Desk, board: Path) -> None:
-    """No carriage returns, no escapes, no bar in a pipe."""
-    plain = desk.run("run", board, *FAST)
-    assert plain.err.count(" delivered ") == 3
-    assert not any(mark in plain.err + plain.out for mark in ("\r", "\x1b", "|", "%"))
-
-
 def test_the_run_directory_is_where_it_is_told_and_serves_one_manifest(desk: Desk, board: Path) -> None:
     """`--run-dir` holds all of the run, silent as it was asked to be; another manifest is refused there."""
     wishes = ("--no-download", "--progress", "none", "--run-dir", "elsewhere/deep")

@@ -25,7 +25,8 @@ Later: TypeAlias = Callable[[float, Callable[[], None]], object]
 class Settings:
     """How the service behaves: `service` is a job's mean time in seconds, `jitter` its spread as a share.
 
-    `balance` and `price` are invented USD; `clip_bytes` is the size of every clip.
+    `balance` and `price` are invented USD; `clip_bytes` is the size of every clip. `failing` is the share of jobs that
+    end as failed. `echo` makes every answer of the API repeat the token it was asked with, as careless services do.
     """
 
     slots: int = 100
@@ -36,6 +37,8 @@ class Settings:
     token: str = "bench-token"
     balance: float = 1_000_000.0
     price: float = 0.25
+    failing: float = 0.0
+    echo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,10 @@ class Entry:
 
 @dataclass(slots=True)
 class Job:
-    """One accepted job; times are wall time in unix seconds, 0 where it has not come to that."""
+    """One accepted job; times are wall time in unix seconds, 0 where it has not come to that.
+
+    `fails` says beforehand whether its result will be a failure.
+    """
 
     id: str
     model: str
@@ -59,6 +65,7 @@ class Job:
     state: str = "in_queue"
     started: float = 0.0
     done: float = 0.0
+    fails: bool = False
 
 
 class Jobs:
@@ -85,7 +92,8 @@ class Jobs:
 
     def accept(self, model: str, body: bytes) -> Job:
         """Charge for a job, whatever was charged before, and queue it."""
-        job = Job(uuid.uuid4().hex, model, self._now())
+        fails = self.settings.failing > 0 and self._random.random() < self.settings.failing
+        job = Job(uuid.uuid4().hex, model, self._now(), fails=fails)
         sha256 = hashlib.sha256(body).hexdigest()
         self.ledger.append(Entry(job.id, model, sha256, body.decode("utf-8", "replace"), job.at))
         self._bodies[model, sha256] += 1

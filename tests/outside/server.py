@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import json
 import signal
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -37,12 +38,27 @@ _OPEN_ROUTES = {"file", "stats", "ledger", "nowhere"}
 _VERBS = {("GET", "status"), ("GET", "result"), ("POST", "cancel")}
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One whole request: when it was read (monotonic seconds), on which connection, and what it was about.
+
+    `request_id` is the id in its path, `sha256` the hash of its body; each is empty where there is none.
+    """
+
+    at: float
+    connection: int
+    route: str
+    request_id: str
+    sha256: str
+
+
 class Api:
     """Names routes, counts calls, and answers; `base` is this server's own origin."""
 
     def __init__(self, settings: Settings, later: Later) -> None:
         self.jobs = Jobs(settings, later)
         self.calls: Counter[str] = Counter()
+        self.arrivals: list[Arrival] = []
         self.leaks = 0
         self.base = ""
         self._bearer = f"Bearer {settings.token}"
@@ -81,10 +97,12 @@ class Api:
     def answer(self, route: str, request: Request) -> Reply:
         """Check the bearer token where one is due, and answer."""
         bearer = request.headers.get("authorization")
+        self.arrivals.append(_arrival(route, request))
         self.leaks += route == "file" and bearer is not None
-        if route not in _OPEN_ROUTES and bearer != self._bearer:
-            return _refusal(400004)
-        return self._answers[route](request)
+        if route in _OPEN_ROUTES:
+            return self._answers[route](request)
+        reply = self._answers[route](request) if bearer == self._bearer else _refusal(400004)
+        return _echoing(reply, bearer or "") if self.jobs.settings.echo else reply
 
     def stats(self) -> dict[str, Any]:
         """Return everything counted so far; `calls` are by route, `cpu_s` is this whole process's."""
@@ -124,6 +142,8 @@ class Api:
             return _json(200, {**record, "status": job.state})
         if "include_cost=true" in request.query:
             record["cost"] = self.jobs.settings.price
+        if job.fails:
+            return _json(200, {**record, "status": "failed", "error": "the provider failed"})
         output = {"video": f"{self.base}/files/{job.id}.mp4"}
         ended = {"status": "succeeded", "output": output, "finished_at": _stamp(job.done)}
         return _json(200, {**record, **ended})
@@ -181,6 +201,22 @@ class Api:
         return {**entry, "input_schema": {"type": "object", "required": required}} if schema else entry
 
 
+def _arrival(route: str, request: Request) -> Arrival:
+    rest = request.path.removeprefix("/v1/requests/")
+    request_id = rest.partition("/")[0] if rest != request.path else ""
+    sha256 = hashlib.sha256(request.body).hexdigest() if request.body else ""
+    return Arrival(time.monotonic(), request.connection, route, request_id, sha256)
+
+
+def _echoing(reply: Reply, bearer: str) -> Reply:
+    """Return an answer that repeats its token in a field, in its error text and in a header."""
+    record = {**json.loads(reply.body), "seen": {"authorization": bearer}}
+    for name in ("error_message", "error"):
+        if name in record:
+            record[name] = f"{record[name]}; authorization was {bearer}"
+    return replace(reply, body=json.dumps(record).encode(), headers={"X-Seen-Authorization": bearer})
+
+
 def _json(status: int, value: object) -> Reply:
     return Reply(status, json.dumps(value).encode())
 
@@ -221,6 +257,29 @@ class OutsideServer:
     def ledger(self) -> list[Entry]:
         """Return every accepted submission so far, in order."""
         return self._ask(lambda: list(self._api.jobs.ledger))
+
+    def arrivals(self) -> list[Arrival]:
+        """Return every whole request so far, in order."""
+        return self._ask(lambda: list(self._api.arrivals))
+
+    def clip(self, request_id: str) -> bytes | None:
+        """Return the clip that an accepted job has or will have, or None for an id that was never given."""
+
+        def find() -> bytes | None:
+            job = self._api.jobs.find(request_id)
+            return None if job is None else self._api.jobs.clip(job)
+
+        return self._ask(find)
+
+    def failing(self) -> frozenset[str]:
+        """Return the ids of the accepted jobs whose result is a failure, be it known yet or not."""
+        return self._ask(
+            lambda: frozenset(
+                entry.request_id
+                for entry in self._api.jobs.ledger
+                if (job := self._api.jobs.find(entry.request_id)) and job.fails
+            )
+        )
 
     def _ask(self, question: Callable[[], T]) -> T:
         async def asked() -> T:

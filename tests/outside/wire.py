@@ -10,7 +10,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Protocol, cast
 
@@ -23,7 +23,10 @@ _HALF_CLOSED_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as read; header names are in lower case, `length` is the body's announced length."""
+    """One request as read; header names are in lower case, `length` is the body's announced length.
+
+    `connection` is the number of the connection it came on, counting from 1.
+    """
 
     method: str
     path: str
@@ -31,6 +34,7 @@ class Request:
     headers: Mapping[str, str]
     length: int = 0
     body: bytes = b""
+    connection: int = 0
 
 
 class Service(Protocol):
@@ -88,11 +92,13 @@ class Connection(asyncio.Protocol):
         self._fault: Fault | None = None
         self._act: asyncio.Task[None] | None = None
         self._deaf = False
+        self._number = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._open_now.add(self)
-        fault = self._faults("connect", self._service.count("connect"))
+        self._number = self._service.count("connect")
+        fault = self._faults("connect", self._number)
         if fault:
             self._carry_out(fault, b"")
 
@@ -142,7 +148,7 @@ class Connection(asyncio.Protocol):
         body = bytes(self._buffer[: head.length])
         del self._buffer[: head.length]
         self._head = None
-        self._respond(Request(head.method, head.path, head.query, head.headers, head.length, body))
+        self._respond(replace(head, body=body, connection=self._number))
         return True
 
     def _respond(self, request: Request) -> None:
