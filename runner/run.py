@@ -17,7 +17,7 @@ import runner
 from runner import rundir
 from runner.checking import check
 from runner.choosing import choose
-from runner.engine.options import Ending, EndingKind, EngineOptions
+from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
 from runner.pacing import Clock, SystemClock
 from runner.rundir import RunDir
 from runner.session import Progress, Wishes, unheard, work
@@ -48,13 +48,14 @@ def run_manifest(
     confirm: Callable[[Prospect], bool] | None = None,
     progress: Progress | None = None,
     clock: Clock | None = None,
+    on_interrupt: Stop = Stop.DRAIN,
 ) -> RunSummary:
     """Render what the manifest asks for and the run directory does not have yet; calling it again goes on.
 
     With `simulate` it talks to its own local simulator and nothing is paid. `confirm` is asked before the first
     submit and a False ends the run with nothing sent; without it nobody is asked. `only` takes ids, globs,
     `tag:NAME` and `status:STATE`, and limits what is submitted, never what is watched. Signals are handled if
-    this is the main thread.
+    this is the main thread; `on_interrupt` says what the first Ctrl-C does.
 
     Raises:
         ShotrunnerError: one of its classes says what to do; everything recorded so far stays.
@@ -70,6 +71,7 @@ def run_manifest(
         confirm or (lambda _: True),
         progress or unheard,
         clock or SystemClock(),
+        on_interrupt,
     )
     plan = _planned(wishes)
     place = _place(wishes, plan, run_dir)

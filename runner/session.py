@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from runner.checking import search_path
-from runner.engine.options import Ending, EndingKind, EngineOptions
+from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
 from runner.engine.ports import Event, Listener
 from runner.pacing import Clock, Durations
 from runner.rundir import RunDir
 from runner.shots import JsonValue, Ticket
 from runner.simulator.settings import SimulatorSettings
+from runner.states import PayAgain
 from runner.stopping import Interruption, heeding_signals
 from runner.store.read import open_reader
 from runner.store.records import TakeRecord
@@ -52,6 +53,7 @@ class Wishes:
     confirm: Callable[[Prospect], bool]
     progress: Progress
     clock: Clock
+    on_interrupt: Stop = Stop.DRAIN
 
     @property
     def origin(self) -> str:
@@ -191,8 +193,9 @@ async def _engage(
         options=options,
         epoch=state.epoch,
         durations=_recorded_durations(place),
+        extra_paid=_extra_paid(place) if options.max_extra_paid else 0,
     )
-    interruption = Interruption(engine, say=lambda text: listener.hear(Said(text)))
+    interruption = Interruption(engine, say=lambda text: listener.hear(Said(text)), first=wishes.on_interrupt)
     try:
         with heeding_signals(interruption):
             ending = await engine.run()
@@ -200,6 +203,12 @@ async def _engage(
         pool.shutdown(wait=False)
         await queue.aclose()
     return ending, interruption.signal
+
+
+def _extra_paid(place: RunDir) -> int:
+    """Return how often this run has paid again for an unknown submit: the bound is on its whole life."""
+    with open_reader(place.state_file) as reader:
+        return sum(1 for event in reader.events() if event.fact == PayAgain.__name__)
 
 
 def _recorded_durations(place: RunDir) -> Durations:

@@ -153,7 +153,8 @@ class Ticket:
     """What the engine needs to know of one recorded take to bring it to its end.
 
     `submitted_at` is wall time in unix seconds of the accepted attempt; `not_before` the wall time
-    before which the API asked not to be tried again. `cost` (USD) and `finished_at` are of a job that has ended.
+    before which the API asked not to be tried again. `cost` (USD) and `finished_at` are of a job that has ended;
+    `attempts` counts submissions begun.
     """
 
     take_id: str
@@ -168,3 +169,4 @@ class Ticket:
     outputs: tuple[str, ...] = ()
     cost: float | None = None
     finished_at: float | None = None
+    attempts: int = 0

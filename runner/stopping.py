@@ -43,9 +43,10 @@ class Stoppable(Protocol):
 class Interruption:
     """Counts the signals of one run: the first Ctrl-C drains, the second or a TERM or HUP leaves, the third insists."""
 
-    def __init__(self, engine: Stoppable, *, say: Callable[[str], None]) -> None:
+    def __init__(self, engine: Stoppable, *, say: Callable[[str], None], first: Stop = Stop.DRAIN) -> None:
         self._engine = engine
         self._say = say
+        self._first = first
         self._count = 0
         self.signal: int | None = None
 
@@ -55,8 +56,8 @@ class Interruption:
         self.signal = self.signal or number
         if self._count > _MOST_PATIENT:
             os._exit(128 + number)
-        if number == signal.SIGINT and self._count == 1:
-            self._engine.stop(Stop.DRAIN)
+        if number == signal.SIGINT and self._count == 1 and self._first is not Stop.DETACH:
+            self._engine.stop(self._first)
             self._say(
                 f"submitting no more; seeing {self._jobs()} through{self._weather()} (Ctrl-C again to leave now)"
             )

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from runner.cli.steering import simulator_settings
-from runner.engine.options import EndingKind, EngineOptions
+from runner.engine.options import EndingKind, EngineOptions, Stop
+from runner.engine.policies import Breaker, OnUnknown
 from runner.engine.ports import Listener
 from runner.errors import UsageError
 from runner.pacing import LookPace, SystemClock
@@ -34,8 +35,9 @@ def command(arguments: argparse.Namespace) -> int:
         only=arguments.only,
         schema_dirs=arguments.schema_dir,
         api_base=arguments.api_base,
-        confirm=_asker(assume_yes=arguments.yes),
+        confirm=_asker(assume_yes=arguments.yes, extra=_extra(arguments)),
         progress=_progress(arguments.progress),
+        on_interrupt=Stop(arguments.on_interrupt),
     )
     for line in _results(summary):
         print(line)
@@ -51,6 +53,12 @@ def _options(arguments: argparse.Namespace) -> EngineOptions:
         submit_window=arguments.submit_window,
         download=not arguments.no_download,
         max_unknown=arguments.max_unknown,
+        outage_limit=arguments.outage_limit,
+        on_unknown=OnUnknown(arguments.on_unknown),
+        max_extra_paid=arguments.max_extra_paid,
+        retries=arguments.retries,
+        breaker=Breaker(dict(arguments.halt)),
+        scout=arguments.scout,
         pace=LookPace(floor=arguments.poll_interval),
     )
 
@@ -65,11 +73,21 @@ def _simulator(arguments: argparse.Namespace) -> SimulatorSettings | None:
     return None
 
 
-def _asker(*, assume_yes: bool) -> Callable[[Prospect], bool]:
+def _extra(arguments: argparse.Namespace) -> str:
+    """Return what the flags may add to the bill, in words."""
+    more = []
+    if arguments.retries:
+        more.append(f"each paid up to {arguments.retries} times more if the provider fails")
+    if arguments.max_extra_paid:
+        more.append(f"up to {arguments.max_extra_paid} paid twice if their answers are lost")
+    return f" ({'; '.join(more)})" if more else ""
+
+
+def _asker(*, assume_yes: bool, extra: str) -> Callable[[Prospect], bool]:
     def agree(prospect: Prospect) -> bool:
         if prospect.simulated or assume_yes:
             return True
-        question = f"{counted(prospect.submits, 'paid job')} will be submitted to {prospect.host}."
+        question = f"{counted(prospect.submits, 'paid job')} will be submitted to {prospect.host}{extra}."
         if not sys.stdin.isatty():
             raise UsageError(f"{question} nobody is there to agree", advice="add -y to agree beforehand")
         print(f"{question} Go on? [y/N] ", end="", file=sys.stderr, flush=True)
@@ -123,6 +141,7 @@ def _advice(summary: RunSummary, words: Sequence[str]) -> list[str]:
         )
         lines += [f"  {take.take_id}: {visible(take.reason)}" for take in summary.held[:5]]
         lines.append(f"  → shotrunner show {shlex.quote(str(summary.run_dir))} {summary.held[0].take_id}")
+        lines.append(f"  → shotrunner reconcile {shlex.quote(str(summary.run_dir))}")
     if summary.signal is not None or summary.exit_code in _RESUMABLE:
         lines.append(f"go on with: {shlex.join(['shotrunner', *words])}")
     return lines

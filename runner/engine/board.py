@@ -53,6 +53,7 @@ class Live:
     born: float = 0.0
     watched_from: float | None = None
     holds_slot: bool = False
+    attempts: int = 0
     failures: int = 0
     silent_since: float | None = None
     missing_since: float | None = None
@@ -109,6 +110,7 @@ class Board:
             ticket.outputs,
             # A wall clock that was set back must not make a job younger than new.
             born=self._clock.monotonic() - max(age, 0.0),
+            attempts=ticket.attempts,
         )
 
     def _enter(self, live: Live) -> None:
@@ -152,8 +154,10 @@ class Board:
             self.slots_held -= 1
             self.changed.set()
 
-    async def record(self, live: Live, fact: Fact) -> None:
+    async def record(self, live: Live, fact: Fact, *, goes_on: bool = False) -> None:
         """Make `fact` durable, then move `live` by it, then tell.
+
+        `goes_on` says that another fact follows at once, so that the run must not take the take for finished.
 
         Raises:
             IllegalTransition, DiskFailed: nothing was recorded and `live` has not moved.
@@ -165,7 +169,7 @@ class Board:
         self._move(live, fact)
         self.tell(Told(live.id, fact, at))
         self.changed.set()
-        if self._is_over(live):
+        if self._is_over(live) and not goes_on:
             self._unfinished.discard(live.id)
             self._check_finished()
 
@@ -176,6 +180,15 @@ class Board:
             live.state = advance(live.state, fact)
             if live.state is not TakeState.SUBMITTING and live.state not in OUT_THERE:
                 self.free_slot(live)
+
+    def again(self, live: Live) -> None:
+        """Queue a take that shall be paid for once more, behind those that were not tried yet."""
+        live.request_id, live.outputs, live.ended_since, live.watched_from = None, (), None, None
+        self._unfinished.add(live.id)
+        self.pending.append(live)
+        self.changed.set()
+        if self.giving_up:
+            self.give_up_pending()
 
     def put_back(self, live: Live) -> None:
         """Make `live` the next to be submitted, or leave it to the next run if this one gives up."""

@@ -18,6 +18,7 @@ from runner.engine.means import Means
 from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
 from runner.engine.ports import Delivery, Journal, Listener, Queue
 from runner.engine.submit import Submitter
+from runner.engine.vanguard import Vanguard
 from runner.engine.waking import notice_sleep
 from runner.engine.watch import Watcher
 from runner.errors import ShotrunnerError
@@ -44,6 +45,7 @@ class Engine:
         listener: Listener,
         options: EngineOptions,
         epoch: int,
+        extra_paid: int = 0,
         durations: Durations | None = None,
         chance: Chance = random.random,
         new_attempt: Callable[[], str] = _new_attempt,
@@ -61,10 +63,17 @@ class Engine:
             end=self._end,
             opened=self._board.changed.set,
         )
-        means = Means(self._board, queue, self._gate, clock, options, chance, self._end)
+        vanguard = Vanguard(self._board, each=options.scout, end=self._end)
+        means = Means(self._board, queue, self._gate, clock, options, chance, self._end, vanguard)
         self._collector = Collector(means, delivery=delivery)
         self._watcher = Watcher(means, durations=durations or Durations(), succeeded=self._collector.collect)
-        self._submitter = Submitter(means, epoch=epoch, new_attempt=new_attempt, accepted=self._watcher.watch)
+        self._submitter = Submitter(
+            means,
+            epoch=epoch,
+            new_attempt=new_attempt,
+            accepted=self._watcher.watch,
+            extra_paid=extra_paid,
+        )
 
     @property
     def out_there(self) -> int:
@@ -93,6 +102,8 @@ class Engine:
         self._board.give_up_pending()
         if how is Stop.DETACH:
             self._left.set()
+        elif how is Stop.CANCEL_QUEUED:
+            self._watcher.wants_cancel.set()
 
     async def run(self) -> Ending:
         """Work until every take is finished or the run is told to stop.
@@ -138,6 +149,7 @@ class Engine:
 
     def _workers(self) -> Iterator[Coroutine[Any, Any, None]]:
         yield self._gate.keep()
+        yield self._watcher.cancel_queued()
         yield notice_sleep(self._clock, self._woken)
         for _ in range(self._options.looks_at_once):
             yield self._watcher.run()

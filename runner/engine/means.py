@@ -1,4 +1,4 @@
-"""What every part of the engine works with: the board, the API, its gate, the clock and the options.
+"""What every part of the engine works with: the board, the API, its gate, the clock, the options, the scouts.
 
 One value, so that a part says in its signature only what is special to it. It holds and decides nothing.
 """
@@ -11,6 +11,7 @@ from runner.engine.board import Board
 from runner.engine.gate import Gate
 from runner.engine.options import End, EngineOptions
 from runner.engine.ports import Queue
+from runner.engine.vanguard import Vanguard
 from runner.pacing import Chance, Clock
 
 
@@ -25,3 +26,4 @@ class Means:
     options: EngineOptions
     chance: Chance
     end: End
+    vanguard: Vanguard

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from runner.engine.policies import Breaker, OnUnknown
 from runner.errors import UsageError
 from runner.pacing import Backoff, LookPace
 
@@ -20,6 +21,8 @@ class EngineOptions:
     `max_unknown` lost answers stop the submitting, `outage_limit` is how long to wait for a service that is away,
     `missing_grace` how long an id must stay unknown to the API to be believed gone, `fetch_tries` how often a clip that
     arrives broken is fetched again, and `same_refusals` in a row, before anything was accepted, stop the submitting.
+    `max_extra_paid` bounds what `on_unknown` may pay again over the whole life of a run, `retries` how often one take
+    that failed is paid for again by itself; with `scout`, so many takes of every model and settings go first.
 
     Raises:
         UsageError: a number with which nothing could ever happen.
@@ -36,6 +39,11 @@ class EngineOptions:
     fetch_tries: int = 5
     link_refreshes: int = 3
     same_refusals: int = 3
+    on_unknown: OnUnknown = OnUnknown.HOLD
+    max_extra_paid: int = 0
+    retries: int = 0
+    breaker: Breaker = field(default_factory=lambda: Breaker({}))
+    scout: int = 0
     pace: LookPace = field(default_factory=LookPace)
     backoff: Backoff = field(default_factory=lambda: Backoff(cap=300.0))
     throttled: Backoff = field(default_factory=lambda: Backoff(base=3.0, cap=300.0))
@@ -51,13 +59,21 @@ class EngineOptions:
         ):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1")
+        if self.on_unknown is OnUnknown.PAY_AGAIN and self.max_extra_paid < 1:
+            raise UsageError(
+                "paying again for unknown submits needs a bound", advice="add --max-extra-paid N"
+            )
 
 
 class Stop(StrEnum):
-    """How to stop: `DRAIN` submits no more and sees the rest through, `DETACH` leaves it to the next run."""
+    """How to stop: `DRAIN` submits no more and sees the rest through, `DETACH` leaves it to the next run.
+
+    `CANCEL_QUEUED` drains too, after it has asked the API to cancel what has not started yet.
+    """
 
     DRAIN = "drain"
     DETACH = "detach"
+    CANCEL_QUEUED = "cancel-queued"
 
 
 class EndingKind(StrEnum):

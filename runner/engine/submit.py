@@ -15,6 +15,7 @@ from runner.answers import SubmitAnswer
 from runner.engine.board import Live
 from runner.engine.means import Means
 from runner.engine.options import EndingKind, Stop
+from runner.engine.policies import OnUnknown
 from runner.errors import IllegalTransition, ShotrunnerError
 from runner.pacing import RETRY_AFTER_CEILING, Clock
 from runner.states import (
@@ -24,6 +25,7 @@ from runner.states import (
     LateAnswer,
     LostContact,
     NotSent,
+    PayAgain,
     Refused,
     RefusedForNow,
     SubmissionStarted,
@@ -35,7 +37,13 @@ class Submitter:
     """Gives pending takes to the API, in order, as slots come free."""
 
     def __init__(
-        self, means: Means, *, epoch: int, new_attempt: Callable[[], str], accepted: Callable[[Live], None]
+        self,
+        means: Means,
+        *,
+        epoch: int,
+        new_attempt: Callable[[], str],
+        accepted: Callable[[Live], None],
+        extra_paid: int,
     ) -> None:
         self._means = means
         self._board = means.board
@@ -43,7 +51,6 @@ class Submitter:
         self._epoch = epoch
         self._new_attempt = new_attempt
         self._accepted = accepted
-        self._in_the_air = 0
         self._stopped = False
         self._abandoned = asyncio.Event()
         self._any_accepted = False
@@ -52,6 +59,7 @@ class Submitter:
         self._throttled = _Spell(means.clock)
         # Held takes of earlier runs count: the limit is on what a person has to sort out, not on one process.
         self._unknown = sum(1 for live in means.board.takes if live.state is TakeState.HELD)
+        self._extra_paid = extra_paid
         self._gate.rest(self._wished_before())
 
     def _wished_before(self) -> float:
@@ -71,19 +79,16 @@ class Submitter:
         self._abandoned.set()
 
     async def run(self) -> None:
-        """Submit until nothing is left to submit or `stop` was called; run once per place in the window."""
+        """Submit until the run is finished or `stop` was called; run once per place in the window."""
         while (live := await self._next()) is not None:
-            self._in_the_air += 1
-            try:
-                await self._submit(live)
-            finally:
-                self._in_the_air -= 1
-                self._board.changed.set()
+            await self._submit(live)
+            self._board.changed.set()
 
     async def _next(self) -> Live | None:
         """Return the next take with its slot taken, or None when there will be none."""
         while not self._stopped:
-            if not self._board.pending and not self._in_the_air:
+            # Not before all is finished: a take that failed may come back to be paid for once more.
+            if self._board.finished.is_set():
                 return None
             wait = self._wait()
             if wait == 0.0:
@@ -97,6 +102,8 @@ class Submitter:
         """Return the seconds until the next take may go: 0 for now, None for until something changes."""
         if not (self._board.pending and self._board.has_room and self._gate.is_open):
             return None
+        if not self._means.vanguard.lets_pass(self._board.pending[0]):
+            return None
         return self._gate.rest_left()
 
     async def _change_within(self, seconds: float | None) -> None:
@@ -109,6 +116,7 @@ class Submitter:
 
     async def _submit(self, live: Live) -> None:
         attempt = self._new_attempt()
+        live.attempts += 1
         failpoints.hit("submit.claimed")
         post = asyncio.ensure_future(self._post(live, attempt))
         abandoned = asyncio.ensure_future(self._abandoned.wait())
@@ -237,13 +245,27 @@ class Submitter:
             self._means.end(EndingKind.HALTED, f"the API refuses everything: {answer.reason}", Stop.DRAIN)
 
     async def _hold(self, live: Live, answer: LostContact) -> None:
+        options = self._means.options
+        if options.on_unknown is OnUnknown.PAY_AGAIN and self._extra_paid < options.max_extra_paid:
+            await self._pay_again(live, answer)
+            return
         await self._board.record(live, answer)
         self._unknown += 1
-        if self._unknown >= self._means.options.max_unknown:
+        if options.on_unknown is OnUnknown.STOP:
+            self._means.end(EndingKind.UNKNOWNS, f"{live.id} was left without an answer", Stop.DRAIN)
+        elif self._unknown >= options.max_unknown:
             text = f"{self._unknown} submits were left without an answer"
             self._means.end(EndingKind.UNKNOWNS, text, Stop.DRAIN)
         elif self._board.is_busy:
             self._gate.shut(live.ticket.model, answer.reason)
+
+    async def _pay_again(self, live: Live, answer: LostContact) -> None:
+        """Put a held take back by the flag that says so in its name; it may be paid for twice."""
+        self._extra_paid += 1
+        await self._board.record(live, answer, goes_on=True)
+        await self._board.record(live, PayAgain("--on-unknown pay-again"))
+        self._board.again(live)
+        self._gate.shut(live.ticket.model, answer.reason)
 
 
 class _Spell:

@@ -6,18 +6,30 @@ never fails a paid take.
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import assert_never
 
 from runner import failpoints
-from runner.answers import JobStatus, NotYet, Seen, Trouble, TroubleKind
+from runner.answers import CancelAnswer, JobStatus, NotYet, Seen, Trouble, TroubleKind
 from runner.engine.agenda import Agenda
 from runner.engine.board import Live
 from runner.engine.means import Means
 from runner.engine.options import EndingKind, Stop
+from runner.engine.policies import may_retry
 from runner.pacing import Durations
-from runner.states import Ended, FailureClass, Requeued, Started, TakeState, Vanished
+from runner.states import (
+    CancelRequested,
+    Ended,
+    FailureClass,
+    Requeued,
+    RetryRequested,
+    Started,
+    TakeState,
+    Vanished,
+)
 
 _SPREAD = 5.0
 _MOST_WORDS = 20
@@ -37,6 +49,8 @@ class Watcher:
         self._succeeded = succeeded
         self._agenda: Agenda[Live] = Agenda(means.clock)
         self._strange: set[str] = set()
+        self._failed: Counter[FailureClass] = Counter()
+        self.wants_cancel = asyncio.Event()
 
     def watch(self, live: Live) -> None:
         """Put a take that is out there on the agenda, first look when it may have ended."""
@@ -102,9 +116,10 @@ class Watcher:
         self._agenda.add(live, after=self._means.options.pace.next(watched, chance=self._means.chance()))
 
     async def _collect(self, live: Live, *, found_at_once: bool = False) -> None:
-        """Read the result; the slot is free already, since the API has ended its work."""
+        """Read the result; the slot is free already, since the API has ended its work, unless failures are counted."""
         assert live.request_id is not None
-        self._board.free_slot(live)
+        if not self._means.options.breaker.limits:
+            self._board.free_slot(live)
         answer = await self._means.queue.result(live.request_id)
         match answer:
             case Ended():
@@ -134,12 +149,20 @@ class Watcher:
         if ended.seconds is not None and ended.seconds > age:
             ended = replace(ended, seconds=None)
         failpoints.hit("watch.result")
-        await self._board.record(live, ended)
+        retry = self._is_retried(live, ended)
+        await self._board.record(live, ended, goes_on=retry)
         live.outputs, live.cost, live.finished_at = ended.outputs, ended.cost, self._means.clock.wall()
         if live.state is TakeState.SUCCEEDED:
             seen = age * _UNSEEN_SHARE if found_at_once else age
             self._durations.add(live.ticket.model, seen if ended.seconds is None else ended.seconds)
             self._succeeded(live)
+        await self._outcome(live, ended, retry=retry)
+
+    def _is_retried(self, live: Live, ended: Ended) -> bool:
+        retries = self._means.options.retries
+        return ended.outcome is TakeState.FAILED and may_retry(
+            ended.failure, attempts=live.attempts, retries=retries
+        )
 
     async def _bear(self, live: Live, trouble: Trouble) -> None:
         """Take a read that was not answered for what it is; nothing here fails a job that may still run."""
@@ -170,4 +193,33 @@ class Watcher:
             return False
         failure = FailureClass.MISSING if live.ended_since is None else FailureClass.EXPIRED
         await self._board.record(live, Vanished(failure, reason))
+        self._trip(live, failure)
         return True
+
+    async def _outcome(self, live: Live, ended: Ended, *, retry: bool) -> None:
+        """Pay for another attempt where a stated policy says so, else let scouts and breaker know of a failure."""
+        if retry:
+            wish = RetryRequested(f"--retries {self._means.options.retries}", ended.reason)
+            await self._board.record(live, wish)
+            self._board.again(live)
+            return
+        self._means.vanguard.settled(live, ended)
+        if ended.failure is not None:
+            self._trip(live, ended.failure)
+
+    def _trip(self, live: Live, failure: FailureClass) -> None:
+        self._failed[failure] += 1
+        tripped = self._means.options.breaker.tripped(self._failed)
+        if tripped:
+            self._means.end(EndingKind.HALTED, f"{tripped}, the last was {live.id}", Stop.DRAIN)
+
+    async def cancel_queued(self) -> None:
+        """Ask the API, once `wants_cancel` is set, to cancel what has not started; what came of it a look will show."""
+        await self.wants_cancel.wait()
+        for live in self._board.takes:
+            if live.state is TakeState.QUEUED and live.request_id is not None:
+                answer = await self._means.queue.cancel(live.request_id)
+                outcome = answer.outcome if isinstance(answer, CancelAnswer) else answer.reason
+                await self._board.record(live, CancelRequested("--on-interrupt cancel-queued", outcome))
+        self.hurry()
+        await asyncio.Event().wait()

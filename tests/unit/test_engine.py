@@ -22,6 +22,7 @@ from runner.answers import (
 )
 from runner.engine.loop import Engine
 from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
+from runner.engine.policies import RETRIED_BY_ITSELF, Breaker, OnUnknown
 from runner.engine.ports import Journal, Said
 from runner.errors import DiskFailed
 from runner.pacing import Durations, LookPace
@@ -95,6 +96,7 @@ def night(
     limit: float = 10 * 24 * 3600.0,
     through: Journal | None = None,
     heard: Recorder | None = None,
+    extra_paid: int = 0,
 ) -> Night:
     """Run the engine once over `tickets` in virtual time."""
     the_queue = queue or ScriptedQueue(scripts)
@@ -117,6 +119,7 @@ def night(
             options=options or EngineOptions(),
             epoch=the_journal.epoch,
             durations=durations,
+            extra_paid=extra_paid,
             chance=lambda: 0.5,
         )
         loop = asyncio.get_running_loop()
@@ -502,6 +505,96 @@ class TestAnIdIsNeverThrownAway:
         with pytest.raises(DiskFailed):
             night([done, ticket("s0")], journal=journal, delivery=FullDisk())
         assert journal.state_of("s0") == (TakeState.QUEUED, DeliveryState.NONE, "req-1")
+
+
+def ending(failure: FailureClass) -> JobScript:
+    return JobScript(ending=Ended(TakeState.FAILED, "{}", (), failure, "no luck"))
+
+
+class TestPoliciesAboutMoney:
+    """What a run may decide by itself is stated, bounded and counted over the run's whole life."""
+
+    LOST = JobScript(submits=[lambda a: LostContact(a, "sent", "ReadTimeout")], lost_but_accepted=True)
+
+    def test_pay_again_pays_at_most_so_much_extra(self) -> None:
+        options = EngineOptions(on_unknown=OnUnknown.PAY_AGAIN, max_extra_paid=2)
+        scripts = {f"s{n}": self.LOST for n in range(4)}
+        run = night([ticket(name) for name in scripts], scripts=scripts, options=options)
+        assert len(run.queue.ledger) == 4 + 2
+        assert list(run.states().values()).count(TakeState.HELD) == 2
+
+    def test_what_earlier_runs_paid_extra_counts(self) -> None:
+        options = EngineOptions(on_unknown=OnUnknown.PAY_AGAIN, max_extra_paid=2)
+        run = night([ticket("s0")], scripts={"s0": self.LOST}, options=options, extra_paid=2)
+        assert run.queue.ledger == ["s0"]
+        assert run.states() == {"s0": TakeState.HELD}
+
+    def test_stop_ends_the_submitting_at_the_first_unknown(self) -> None:
+        options = EngineOptions(on_unknown=OnUnknown.STOP)
+        run = night([ticket(f"s{n}") for n in range(5)], scripts={"s1": self.LOST}, options=options)
+        assert run.ending.kind is EndingKind.UNKNOWNS
+        assert run.queue.calls("submit") == 2
+
+    @pytest.mark.parametrize(("retries", "charges"), [(0, 1), (1, 2), (3, 4)])
+    def test_a_take_the_provider_failed_is_paid_for_again_as_often_as_stated(
+        self, retries: int, charges: int
+    ) -> None:
+        script = ending(FailureClass.PROVIDER_FAILED)
+        run = night([ticket("s0")], scripts={"s0": script}, options=EngineOptions(retries=retries))
+        assert run.queue.ledger == ["s0"] * charges
+        assert run.states() == {"s0": TakeState.FAILED}
+
+    def test_attempts_of_earlier_runs_count(self) -> None:
+        script = ending(FailureClass.PROVIDER_FAILED)
+        run = night([ticket("s0", attempts=2)], scripts={"s0": script}, options=EngineOptions(retries=2))
+        assert run.queue.ledger == ["s0"]
+
+    @pytest.mark.parametrize("failure", sorted(set(FailureClass) - RETRIED_BY_ITSELF))
+    def test_no_other_class_is_paid_for_again_by_itself(self, failure: FailureClass) -> None:
+        run = night([ticket("s0")], scripts={"s0": ending(failure)}, options=EngineOptions(retries=5))
+        assert run.queue.ledger == ["s0"]
+
+    def test_a_breaker_for_any_failure_stops_the_submitting(self) -> None:
+        scripts = {f"s{n}": ending(FailureClass.PROVIDER_FAILED) for n in range(9)}
+        options = EngineOptions(jobs=1, breaker=Breaker({"fail": 3}))
+        run = night([ticket(name) for name in scripts], scripts=scripts, options=options)
+        assert run.ending == Ending(EndingKind.HALTED, "3 takes failed, the last was s2")
+        assert run.queue.calls("submit") == 3
+
+    def test_a_breaker_for_a_class_counts_that_class_alone(self) -> None:
+        kinds = [FailureClass.PROVIDER_FAILED, FailureClass.MODERATION]
+        scripts = {f"s{n}": ending(kinds[n % 2]) for n in range(9)}
+        options = EngineOptions(jobs=1, breaker=Breaker({"moderation": 2}))
+        run = night([ticket(name) for name in scripts], scripts=scripts, options=options)
+        assert run.ending == Ending(EndingKind.HALTED, "2 takes failed with moderation, the last was s3")
+
+    def test_scouts_go_first_one_for_each_model_and_settings(self) -> None:
+        cheap, dear = '{"resolution":"720p","seed":%d}', '{"resolution":"1080p","seed":%d}'
+        takes = [ticket(f"a{n}", body=cheap % n) for n in range(3)] + [
+            ticket(f"b{n}", body=dear % n) for n in range(3)
+        ]
+        run = night(takes, options=EngineOptions(scout=1))
+        submits = [(at, what) for at, verb, what in run.queue.history if verb == "submit"]
+        assert [what for _, what in submits[:2]] == ["a0", "b0"]
+        assert submits[2][0] > 5.0
+        assert len(run.queue.ledger) == 6
+
+    def test_a_scout_that_fails_keeps_the_rest_from_being_paid_for(self) -> None:
+        run = night(
+            [ticket(f"s{n}") for n in range(5)],
+            scripts={"s0": ending(FailureClass.MODERATION)},
+            options=EngineOptions(scout=1),
+        )
+        assert run.ending == Ending(EndingKind.HALTED, "the scout s0 failed: no luck")
+        assert run.queue.ledger == ["s0"]
+
+    def test_an_interrupt_may_cancel_what_is_queued(self) -> None:
+        slow = JobScript(queued=100.0)
+        scripts = {f"s{n}": slow for n in range(3)}
+        run = night([ticket(name) for name in scripts], scripts=scripts, stop=(1.0, Stop.CANCEL_QUEUED))
+        assert run.queue.calls("cancel") == 3
+        assert run.journal.kinds("s0").count("CancelRequested") == 1
+        assert set(run.states().values()) == {TakeState.SUCCEEDED}
 
 
 class TestBringingClipsHome:

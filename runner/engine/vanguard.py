@@ -1,0 +1,41 @@
+"""Scouts first: one take of every model and settings is seen to its end before the rest is paid for.
+
+In: the board's pending takes, and how scouts end. Out: who may pass. It knows no API and writes nothing down.
+"""
+
+from __future__ import annotations
+
+from runner.engine.board import Board, Live
+from runner.engine.options import End, EndingKind, Stop
+from runner.engine.policies import scouts
+from runner.states import Ended, TakeState
+
+
+class Vanguard:
+    """Puts the scouts at the head of the queue and lets nobody else pass until they have come back."""
+
+    def __init__(self, board: Board, *, each: int, end: End) -> None:
+        self._board = board
+        self._end = end
+        chosen = scouts((live.ticket for live in board.pending), each=each) if each else frozenset()
+        first = [live for live in board.pending if live.id in chosen]
+        self._out = {live.id for live in first} if len(first) < len(board.pending) else set()
+        if self._out:
+            rest = [live for live in board.pending if live.id not in chosen]
+            board.pending.clear()
+            board.pending.extend([*first, *rest])
+            board.say(f"{len(first)} of {len(first) + len(rest)} takes go first as scouts")
+
+    def lets_pass(self, live: Live) -> bool:
+        """Return whether `live` may be submitted: a scout, or anybody once all scouts are back."""
+        return not self._out or live.id in self._out
+
+    def settled(self, live: Live, ended: Ended) -> None:
+        """Take note of a scout's end; one that failed stops the submitting."""
+        if live.id not in self._out:
+            return
+        if ended.outcome is TakeState.SUCCEEDED:
+            self._out.discard(live.id)
+            self._board.changed.set()
+        else:
+            self._end(EndingKind.HALTED, f"the scout {live.id} failed: {ended.reason}", Stop.DRAIN)
