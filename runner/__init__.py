@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from runner.version import __version__
 
 if TYPE_CHECKING:
     from runner.checking import check
@@ -30,6 +30,7 @@ __all__ = [
     "ShotrunnerError",
     "Take",
     "TakeState",
+    "__version__",
     "check",
     "report",
     "run_manifest",

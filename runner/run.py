@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import runner
 from runner import rundir
 from runner.checking import check
 from runner.choosing import choose
@@ -29,6 +28,7 @@ from runner.store.read import open_reader
 from runner.store.records import TakeRecord
 from runner.store.state_file import StateFile
 from runner.summary import Prospect, RunSummary, foresee, sum_up
+from runner.version import __version__
 
 if TYPE_CHECKING:
     from runner.plan.against import Comparison
@@ -113,7 +113,7 @@ def _opened(wishes: Wishes, plan: Plan, place: RunDir) -> StateFile:
         simulated=wishes.simulate is not None,
         api_base=wishes.origin,
         now=wishes.clock.wall(),
-        version=runner.__version__,
+        version=__version__,
     )
     return rundir.open_state(place, header=header)
 

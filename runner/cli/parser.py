@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-import runner
 from runner.errors import UsageError
 from runner.states import FailureClass
+from runner.version import __version__
 
 USAGE = UsageError.exit_code
 
@@ -40,6 +41,9 @@ Try it without a key:
 """
 
 
+_MAY_BE_LEFT_OUT = re.compile(r"\bTAKE\s+\[TAKE \.\.\.\]")
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that exits with 64 (EX_USAGE), since 2 means that takes failed."""
 
@@ -47,6 +51,14 @@ class Parser(argparse.ArgumentParser):
         """Say what is wrong with the command line and exit."""
         self.print_usage(sys.stderr)
         self.exit(USAGE, f"{self.prog}: {message}\n  → {self.prog} --help\n")
+
+    def format_usage(self) -> str:
+        """Return the usage, with takes that may be left out in brackets."""
+        return _MAY_BE_LEFT_OUT.sub("[TAKE ...]", super().format_usage())
+
+    def format_help(self) -> str:
+        """Return the help, with takes that may be left out in brackets."""
+        return _MAY_BE_LEFT_OUT.sub("[TAKE ...]", super().format_help())
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -57,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=_EXITS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"shotrunner {runner.__version__}")
+    parser.add_argument("--version", action="version", version=f"shotrunner {__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="show tracebacks of our own bugs")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (_init, _check, _run, _status, _show, *_DECIDING, _report, _models, _simulate):

@@ -11,11 +11,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "runner"
 
-WORDS = frozenset({"errors", "states", "shots", "answers", "cells", "hosts", "failpoints"})
+WORDS = frozenset({"errors", "states", "shots", "answers", "cells", "hosts", "failpoints", "version"})
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "cells": frozenset(),
     "hosts": frozenset(),
+    "version": frozenset(),
     "failpoints": frozenset({"errors"}),
     "states": frozenset({"errors"}),
     "shots": frozenset({"errors", "states"}),
@@ -41,6 +42,10 @@ TOP = frozenset(
     {
         "threads",
         "checking",
+        "contact",
+        "deciding",
+        "cancelling",
+        "upkeep",
         "session",
         "summary",
         "run",
