@@ -1,8 +1,8 @@
 """Sorts what an exchange came to into our words: accepted, refused, not sent, lost; seen, trouble; ended, not yet.
 
 Pure and total: every status, body and silence has an answer, and for a submit the answer to anything not listed is
-`LostContact`, because a job that may have been charged must never be sent again by itself. The tables
-say why each entry is safe; sources are the vendor's model pages and docs and the behaviour of its public clients.
+`LostContact`, because a job that may have been charged must never be sent again by itself. What is known of the
+provider, and from where, stands in `profile`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from runner.answers import (
     Trouble,
     TroubleKind,
 )
-from runner.api import bodies
+from runner.api import bodies, profile
 from runner.api.bodies import JsonObject
 from runner.pacing import retry_after
 from runner.states import (
@@ -34,65 +34,8 @@ from runner.states import (
 )
 from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
 
-CODE_NO_BALANCE = 400002
-CODE_NO_TOKEN = 400004
-CODE_NOT_READY = 400005
-CODE_NOT_YOURS = 403001
-CODE_UNKNOWN_ID = 404001
-CODE_MALFORMED_ID = 400001
-
-_BEFORE_ACCEPTANCE = frozenset(
-    {CODE_MALFORMED_ID, CODE_NO_BALANCE, CODE_NO_TOKEN, CODE_NOT_YOURS, CODE_UNKNOWN_ID}
-)
-"""Numbers that the vendor documents as refusals at the door; any other number proves nothing about a charge."""
-
-_ACCOUNT_CODES = {
-    CODE_NO_BALANCE: FailureClass.NO_BALANCE,
-    CODE_NO_TOKEN: FailureClass.AUTH,
-    CODE_NOT_YOURS: FailureClass.AUTH,
-}
-_ACCOUNT_STATUSES = {
-    401: FailureClass.AUTH,
-    402: FailureClass.NO_BALANCE,
-    403: FailureClass.AUTH,
-    405: FailureClass.AUTH,
-    407: FailureClass.AUTH,
-    426: FailureClass.AUTH,
-    451: FailureClass.AUTH,
-}
-_BAD_INPUT = frozenset({400, 413, 414, 415, 422})
-_LATER = frozenset({425, 429})
-_PROVES_NO_CHARGE = _BAD_INPUT | _LATER | frozenset(_ACCOUNT_STATUSES) | {404}
-"""Statuses that say the job was not taken. A time-out (408), a conflict (409) and any 5xx say nothing of the kind."""
-
-_PAUSE_WITHOUT_A_WISH = 3.0
-
 _HOPELESS = frozenset({SilenceKind.CERTIFICATE, SilenceKind.MISUSE})
 """Failures before the first byte that no second try can cure."""
-
-_STATUS_WORDS = {
-    "in_queue": JobStatus.QUEUED,
-    "queued": JobStatus.QUEUED,
-    "pending": JobStatus.QUEUED,
-    "in_progress": JobStatus.RUNNING,
-    "processing": JobStatus.RUNNING,
-    "running": JobStatus.RUNNING,
-    "completed": JobStatus.ENDED,
-    "succeeded": JobStatus.ENDED,
-    "failed": JobStatus.ENDED,
-    "error": JobStatus.ENDED,
-    "cancelled": JobStatus.ENDED,
-    "canceled": JobStatus.ENDED,
-}
-_RESULT_WORDS = {
-    "succeeded": TakeState.SUCCEEDED,
-    "completed": TakeState.SUCCEEDED,
-    "failed": TakeState.FAILED,
-    "error": TakeState.FAILED,
-    "cancelled": TakeState.CANCELLED,
-    "canceled": TakeState.CANCELLED,
-}
-_MODERATION_WORDS = ("moderat", "nsfw", "safety", "content policy", "flagged", "sensitive content")
 
 
 def sort_submit(exchange: Exchange, *, attempt: str, now: float) -> SubmitAnswer:
@@ -119,7 +62,7 @@ def _answered_submit(answer: Answer, record: JsonObject | None, attempt: str) ->
     if found is not None and answer.complete:
         return Accepted(attempt, found, answer.status)
     code = bodies.error_code(record)
-    known = code is not None and code in _BEFORE_ACCEPTANCE
+    known = code is not None and code in profile.BEFORE_ACCEPTANCE
     if record is not None and code is not None and known and "request_id" not in record and answer.complete:
         return _refused_by_code(code, record, attempt)
     return _lost(answer, attempt, f"the API answered {answer.status} without a usable request id")
@@ -127,8 +70,8 @@ def _answered_submit(answer: Answer, record: JsonObject | None, attempt: str) ->
 
 def _refused_by_code(code: int, record: JsonObject, attempt: str) -> SubmitAnswer:
     reason = _reason(record, f"error {code}")
-    if code in _ACCOUNT_CODES:
-        return AccountTurnedAway(attempt, _ACCOUNT_CODES[code], reason)
+    if code in profile.ACCOUNT_CODES:
+        return AccountTurnedAway(attempt, profile.ACCOUNT_CODES[code], reason)
     return Refused(attempt, FailureClass.INVALID_INPUT, reason)
 
 
@@ -136,25 +79,25 @@ def _refused_submit(
     answer: Answer, record: JsonObject | None, attempt: str, now: float
 ) -> SubmitAnswer | None:
     """Sort a non-2xx status that proves the job was not taken; None where it proves nothing."""
-    if answer.status not in _PROVES_NO_CHARGE:
+    if answer.status not in profile.PROVES_NO_CHARGE:
         return None
     reason = _reason(record, f"HTTP {answer.status}")
     account = _account_failure(answer, record)
     if account is not None:
         return AccountTurnedAway(attempt, account, reason)
-    if answer.status in _LATER:
+    if answer.status in profile.LATER_STATUSES:
         wait = _wish(answer, now)
-        return RefusedForNow(attempt, reason, now + (_PAUSE_WITHOUT_A_WISH if wait is None else wait))
-    if answer.status in _BAD_INPUT:
+        return RefusedForNow(attempt, reason, now + (profile.PAUSE_WITHOUT_A_WISH if wait is None else wait))
+    if answer.status in profile.BAD_INPUT_STATUSES:
         return Refused(attempt, FailureClass.INVALID_INPUT, reason)
     return Refused(attempt, FailureClass.REFUSED, reason)
 
 
 def _account_failure(answer: Answer, record: JsonObject | None) -> FailureClass | None:
     code = bodies.error_code(record)
-    if code is not None and code in _ACCOUNT_CODES:
-        return _ACCOUNT_CODES[code]
-    return _ACCOUNT_STATUSES.get(answer.status)
+    if code is not None and code in profile.ACCOUNT_CODES:
+        return profile.ACCOUNT_CODES[code]
+    return profile.ACCOUNT_STATUSES.get(answer.status)
 
 
 def _lost(answer: Answer, attempt: str, reason: str) -> LostContact:
@@ -171,7 +114,7 @@ def sort_look(exchange: Exchange, *, now: float) -> LookAnswer:
         return Trouble(TroubleKind.TRANSIENT, "the status answer has no status")
     position = record.get("queue_position")
     return Seen(
-        _STATUS_WORDS.get(word.lower(), JobStatus.UNKNOWN),
+        profile.STATUS_WORDS.get(word.lower(), JobStatus.UNKNOWN),
         word,
         position if isinstance(position, int) and not isinstance(position, bool) else None,
     )
@@ -181,7 +124,7 @@ def sort_result(exchange: Exchange, *, now: float) -> ResultAnswer:
     """Return how the job ended by its result record, which alone decides."""
     if isinstance(exchange, Answer) and exchange.complete:
         record = bodies.parse_object(exchange.body)
-        if bodies.error_code(record) == CODE_NOT_READY:
+        if bodies.error_code(record) == profile.CODE_NOT_READY:
             return NotYet("not ready")
         outcome = _outcome(record) if 200 <= exchange.status < 300 else None
         # A failed job's record may carry an error number of its own: that is the job's end and no trouble of ours.
@@ -193,7 +136,7 @@ def sort_result(exchange: Exchange, *, now: float) -> ResultAnswer:
 
 def _outcome(record: JsonObject | None) -> TakeState | None:
     word = (record or {}).get("status")
-    return _RESULT_WORDS.get(word.lower()) if isinstance(word, str) else None
+    return profile.RESULT_WORDS.get(word.lower()) if isinstance(word, str) else None
 
 
 def _ended(outcome: TakeState, record: JsonObject, text: str) -> Ended:
@@ -214,7 +157,7 @@ def _ended(outcome: TakeState, record: JsonObject, text: str) -> Ended:
 
 def _failure_class(reason: str) -> FailureClass:
     lowered = reason.lower()
-    if any(word in lowered for word in _MODERATION_WORDS):
+    if any(word in lowered for word in profile.MODERATION_WORDS):
         return FailureClass.MODERATION
     return FailureClass.PROVIDER_FAILED
 
@@ -256,9 +199,9 @@ def _trouble(answer: Answer, record: JsonObject | None, code: int | None, now: f
     reason = _reason(record, f"HTTP {answer.status}")
     # A bare or HTML 404 may come from anything in between; only the API's own word says that an id is unknown.
     unknown = record is not None and answer.status in {404, 410}
-    if unknown or code in {CODE_UNKNOWN_ID, CODE_MALFORMED_ID}:
+    if unknown or code in profile.UNKNOWN_ID_CODES:
         return Trouble(TroubleKind.MISSING, reason)
-    if answer.status in _LATER:
+    if answer.status in profile.LATER_STATUSES:
         return Trouble(TroubleKind.THROTTLED, reason, _wish(answer, now))
     if _account_failure(answer, record) is not None:
         return Trouble(TroubleKind.ACCOUNT, reason)

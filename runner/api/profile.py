@@ -1,0 +1,99 @@
+"""What is known of this provider, as data, each claim with its source; nothing of it is guessed at run time.
+
+Sources, by the letters used below:
+    P  the vendor's model pages            D  the vendor's API documentation
+    C  the vendor's public clients (its command line and its nodes for ComfyUI, Dify and Zapier)
+    H  RFC 9110, HTTP Semantics            N  nobody says: the cautious reading
+It knows no answer and decides nothing; `outcomes` does, by these tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from runner.answers import JobStatus
+from runner.states import FailureClass, TakeState
+
+CODE_MALFORMED_ID = 400001  # D
+CODE_NO_BALANCE = 400002  # D
+CODE_NO_TOKEN = 400004  # D: missing, expired or revoked
+CODE_NOT_READY = 400005  # C: the Zapier client, for a result asked too early
+CODE_NOT_YOURS = 403001  # D
+CODE_UNKNOWN_ID = 404001  # D: unknown, deleted or expired
+
+BEFORE_ACCEPTANCE = frozenset(
+    {CODE_MALFORMED_ID, CODE_NO_BALANCE, CODE_NO_TOKEN, CODE_NOT_YOURS, CODE_UNKNOWN_ID}
+)
+"""Numbers documented as refusals at the door (D); any other number proves nothing about a charge (N)."""
+
+UNKNOWN_ID_CODES = frozenset({CODE_UNKNOWN_ID, CODE_MALFORMED_ID})
+"""Numbers by which the API itself says that it does not know an id (D)."""
+
+ACCOUNT_CODES: Mapping[int, FailureClass] = MappingProxyType(
+    {
+        CODE_NO_BALANCE: FailureClass.NO_BALANCE,
+        CODE_NO_TOKEN: FailureClass.AUTH,
+        CODE_NOT_YOURS: FailureClass.AUTH,
+    }
+)
+"""Numbers that are about the account and not about one take (D)."""
+
+ACCOUNT_STATUSES: Mapping[int, FailureClass] = MappingProxyType(
+    {
+        401: FailureClass.AUTH,  # C H
+        402: FailureClass.NO_BALANCE,  # C
+        403: FailureClass.AUTH,  # C H
+        405: FailureClass.AUTH,  # H: not this resource, so a wrong base
+        407: FailureClass.AUTH,  # H: a proxy wants to be paid first
+        426: FailureClass.AUTH,  # H
+        451: FailureClass.AUTH,  # H
+    }
+)
+"""Statuses that refuse the account whatever the body says."""
+
+BAD_INPUT_STATUSES = frozenset({400, 413, 414, 415, 422})
+"""Refusals of one body (C H)."""
+
+LATER_STATUSES = frozenset({425, 429})
+"""Refusals for now (H); limits are undocumented, so they may come on any call (N)."""
+
+PROVES_NO_CHARGE = BAD_INPUT_STATUSES | LATER_STATUSES | frozenset(ACCOUNT_STATUSES) | {404}
+"""Statuses that say the job was not taken (H). A time-out (408), a conflict (409) and any 5xx do not say so (N):
+gateways answer with them for requests that the service behind them may have carried out."""
+
+PAUSE_WITHOUT_A_WISH = 3.0
+"""Seconds to rest after a 429 that names none (N)."""
+
+STATUS_WORDS: Mapping[str, JobStatus] = MappingProxyType(
+    {
+        "in_queue": JobStatus.QUEUED,  # P
+        "queued": JobStatus.QUEUED,  # C
+        "pending": JobStatus.QUEUED,  # C
+        "in_progress": JobStatus.RUNNING,  # P
+        "processing": JobStatus.RUNNING,  # C
+        "running": JobStatus.RUNNING,  # C
+        "completed": JobStatus.ENDED,  # P: ended, not succeeded
+        "succeeded": JobStatus.ENDED,  # C
+        "failed": JobStatus.ENDED,  # C
+        "error": JobStatus.ENDED,  # C
+        "cancelled": JobStatus.ENDED,  # P
+        "canceled": JobStatus.ENDED,  # C
+    }
+)
+"""What the status route says; any other word means: keep looking, and say so (N)."""
+
+RESULT_WORDS: Mapping[str, TakeState] = MappingProxyType(
+    {
+        "succeeded": TakeState.SUCCEEDED,  # D
+        "completed": TakeState.SUCCEEDED,  # C
+        "failed": TakeState.FAILED,  # D
+        "error": TakeState.FAILED,  # C
+        "cancelled": TakeState.CANCELLED,  # D
+        "canceled": TakeState.CANCELLED,  # C
+    }
+)
+"""What the result record says; any other word means that there is no result yet (D)."""
+
+MODERATION_WORDS = ("moderat", "nsfw", "safety", "content policy", "flagged", "sensitive content")
+"""Parts of a failure's words that mean a judgement of the content (C, N): sent again it would be judged alike."""
