@@ -1,0 +1,54 @@
+"""Where a run lives never depends on where it is started from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner.errors import FileMissing
+from runner.rundir import STATE_FILE, default_run_dir, existing, new_header
+
+
+@pytest.mark.parametrize(
+    ("manifest", "simulated", "place"),
+    [
+        ("show/manifests/day1.yaml", False, "show/reports/day1"),
+        ("show/manifests/day1.yaml", True, "show/reports/day1-simulated"),
+        ("show/day1.csv", False, "show/reports/day1"),
+    ],
+)
+def test_reports_lie_beside_a_folder_of_manifests_and_else_beside_the_manifest(
+    tmp_path: Path, manifest: str, simulated: bool, place: str
+) -> None:
+    assert default_run_dir(tmp_path / manifest, name="day1", simulated=simulated) == tmp_path / place
+
+
+def test_a_manifest_is_named_relative_to_its_run_so_that_a_tree_can_be_moved_whole(tmp_path: Path) -> None:
+    from runner.rundir import RunDir
+
+    header = new_header(
+        RunDir(tmp_path / "reports" / "day1"),
+        manifest=tmp_path / "manifests" / "day1.yaml",
+        name="day1",
+        simulated=False,
+        api_base="https://api.example",
+        now=0.0,
+        version="1",
+    )
+    assert header.manifest == "../../manifests/day1.yaml"
+
+
+def test_the_paid_run_is_meant_before_the_simulated_one(tmp_path: Path) -> None:
+    manifest = tmp_path / "day1.yaml"
+    for kind in ("day1", "day1-simulated"):
+        (tmp_path / "reports" / kind).mkdir(parents=True)
+        (tmp_path / "reports" / kind / STATE_FILE).touch()
+    assert existing(manifest, name="day1", kinds=(False, True)).path.name == "day1"
+    assert existing(manifest, name="day1", kinds=(True,)).path.name == "day1-simulated"
+
+
+def test_a_manifest_that_was_never_run_is_missing_with_the_command_to_run_it(tmp_path: Path) -> None:
+    with pytest.raises(FileMissing) as missing:
+        existing(tmp_path / "day1.yaml", name="day1", kinds=(False, True))
+    assert missing.value.advice == f"shotrunner run {tmp_path / 'day1.yaml'}"

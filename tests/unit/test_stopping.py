@@ -1,0 +1,94 @@
+"""Signals: ask to stop, then insist; what the parent ignores stays ignored."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from runner.engine.options import Stop
+from runner.stopping import Interruption, heeding_signals
+
+
+class Engine:
+    """Notes how it was asked to stop."""
+
+    def __init__(self, *, away: bool = False) -> None:
+        self.out_there = 3
+        self.is_away = away
+        self.asked: list[tuple[Stop, float | None]] = []
+
+    def stop(self, how: Stop, *, patience: float | None = None) -> None:
+        self.asked.append((how, patience))
+
+
+@pytest.mark.parametrize(
+    ("signals", "asked"),
+    [
+        ([signal.SIGINT], [(Stop.DRAIN, None)]),
+        ([signal.SIGINT, signal.SIGINT], [(Stop.DRAIN, None), (Stop.DETACH, 0.0)]),
+        ([signal.SIGTERM], [(Stop.DETACH, 8.0)]),
+        ([signal.SIGHUP], [(Stop.DETACH, 8.0)]),
+        ([signal.SIGINT, signal.SIGTERM], [(Stop.DRAIN, None), (Stop.DETACH, 0.0)]),
+    ],
+)
+def test_the_first_asks_and_the_second_insists(
+    signals: list[signal.Signals], asked: list[tuple[Stop, float | None]]
+) -> None:
+    engine, said = Engine(), list[str]()
+    interruption = Interruption(engine, say=said.append)
+    for number in signals:
+        interruption.take(number)
+    assert engine.asked == asked
+    assert interruption.signal == signals[0]
+    assert all("3 jobs" in text for text in said)
+
+
+@pytest.mark.parametrize(
+    ("first", "asked"),
+    [(Stop.DETACH, (Stop.DETACH, 8.0)), (Stop.CANCEL_QUEUED, (Stop.CANCEL_QUEUED, None))],
+)
+def test_the_first_interrupt_does_what_was_wished(first: Stop, asked: tuple[Stop, float | None]) -> None:
+    engine = Engine()
+    Interruption(engine, say=lambda _: None, first=first).take(signal.SIGINT)
+    assert engine.asked == [asked]
+
+
+def test_a_drain_during_an_outage_says_that_it_waits_for_the_service() -> None:
+    said: list[str] = []
+    Interruption(Engine(away=True), say=said.append).take(signal.SIGINT)
+    assert "once the API answers again" in said[0]
+
+
+def heed(send: Callable[[], None]) -> Engine:
+    """Send signals to this process while they are heeded."""
+    engine = Engine()
+
+    async def main() -> None:
+        with heeding_signals(Interruption(engine, say=lambda _: None)):
+            send()
+            for _ in range(3):
+                await asyncio.sleep(0)
+
+    asyncio.run(main())
+    return engine
+
+
+def test_signals_reach_the_engine_through_the_loop_and_the_old_handlers_come_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    engine = heed(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert engine.asked == [(Stop.DETACH, 8.0)]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_what_the_parent_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        engine = heed(lambda: os.kill(os.getpid(), signal.SIGHUP))
+        assert engine.asked == []
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
