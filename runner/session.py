@@ -99,14 +99,14 @@ def work(
     if finished == len(takes):
         return Ending(EndingKind.FINISHED), None
     with ExitStack() as stack:
-        account = stack.enter_context(_account(wishes, place, takes))
+        account = stack.enter_context(account_of(wishes, place, takes))
         log = stack.enter_context(_log(place, wishes.clock))
         shown = stack.enter_context(wishes.progress(len(takes), finished))
         listener = _Everyone((shown, log))
-        return _run_alone(_engage(wishes, place, state, tickets, account, listener))
+        return run_alone(_engage(wishes, place, state, tickets, account, listener))
 
 
-def _run_alone(session: Coroutine[Any, Any, T]) -> T:
+def run_alone(session: Coroutine[Any, Any, T]) -> T:
     """Run `session` on an event loop of its own, in a thread of its own where this one has a loop: a notebook."""
     try:
         asyncio.get_running_loop()
@@ -117,7 +117,7 @@ def _run_alone(session: Coroutine[Any, Any, T]) -> T:
 
 
 @contextmanager
-def _account(wishes: Wishes, place: RunDir, takes: Sequence[TakeRecord]) -> Iterator[Account]:
+def account_of(wishes: Wishes, place: RunDir, takes: Sequence[TakeRecord]) -> Iterator[Account]:
     """Yield whom to talk to: the account of the environment, or a simulator that runs as long as the run."""
     from runner.api.account import Account, find_account
     from runner.plan.fingerprint import canonical_json, fingerprint

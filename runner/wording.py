@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import assert_never
 
 from runner.shots import JsonValue
@@ -49,8 +49,16 @@ REASON_LIMIT = 160
 
 HELD_ADVICE = (
     "it may have been charged, so it is not sent again by itself; "
-    "look on the provider's site for a job of this model and time before deciding"
+    "look on the provider's site for a job of this model and time, then decide with shotrunner reconcile"
 )
+
+MILESTONES = {
+    "sending": "the request was on its way: part of it may have arrived",
+    "sent": "the whole request had left; no answer came",
+    "answering": "an answer had begun, and did not say that the job was taken or refused",
+    "unknown": "not known: the runner died while sending",
+}
+"""How far a request had got whose outcome is unknown, in words."""
 
 # C0 and C1 controls, marks that reorder or hide text (Unicode UAX 9, BOM, annotations, tags), separators, surrogates.
 _UNSAFE = re.compile(
@@ -135,6 +143,24 @@ def when(unix: float | None) -> str:
 def iso(unix: float | None) -> str:
     """Return unix seconds as ISO 8601 in UTC, to the second; empty for None."""
     return "" if unix is None else f"{_utc(unix):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def window(start: float | None, end: float | None, zone: tzinfo | None = None) -> str:
+    """Return two moments as `2026-07-03 21:04:11 to 21:04:13 (UTC+02:00)`, in `zone` or the machine's own."""
+    if start is None:
+        return "unknown"
+    began = _utc(start).astimezone(zone)
+    shown, place = f"{began:%Y-%m-%d %H:%M:%S}", f"(UTC{_offset(began)})"
+    if end is None:
+        return f"{shown} or later {place}"
+    ended = _utc(end).astimezone(zone)
+    until = f"{ended:%H:%M:%S}" if ended.date() == began.date() else f"{ended:%Y-%m-%d %H:%M:%S}"
+    return f"{shown} to {until} {place}"
+
+
+def _offset(moment: datetime) -> str:
+    text = f"{moment:%z}"
+    return f"{text[:3]}:{text[3:5]}"
 
 
 def _utc(unix: float) -> datetime:

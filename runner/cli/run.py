@@ -30,12 +30,12 @@ def command(arguments: argparse.Namespace) -> int:
     summary = run_manifest(
         arguments.manifest,
         run_dir=arguments.run_dir,
-        options=_options(arguments),
-        simulate=_simulator(arguments),
+        options=options_of(arguments),
+        simulate=simulator_of(arguments),
         only=arguments.only,
         schema_dirs=arguments.schema_dir,
         api_base=arguments.api_base,
-        confirm=_asker(assume_yes=arguments.yes, extra=_extra(arguments)),
+        confirm=_asker(assume_yes=arguments.yes, extra=extra_words(arguments)),
         progress=_progress(arguments.progress),
         on_interrupt=Stop(arguments.on_interrupt),
     )
@@ -47,7 +47,8 @@ def command(arguments: argparse.Namespace) -> int:
     return summary.exit_code
 
 
-def _options(arguments: argparse.Namespace) -> EngineOptions:
+def options_of(arguments: argparse.Namespace) -> EngineOptions:
+    """Return the engine's options that the flags ask for."""
     return EngineOptions(
         jobs=arguments.jobs,
         submit_window=arguments.submit_window,
@@ -63,7 +64,7 @@ def _options(arguments: argparse.Namespace) -> EngineOptions:
     )
 
 
-def _simulator(arguments: argparse.Namespace) -> SimulatorSettings | None:
+def simulator_of(arguments: argparse.Namespace) -> SimulatorSettings | None:
     """Return how to simulate, or None for a real run, to which the simulator's flags would silently do nothing."""
     if arguments.simulate:
         return simulator_settings(arguments)
@@ -73,7 +74,7 @@ def _simulator(arguments: argparse.Namespace) -> SimulatorSettings | None:
     return None
 
 
-def _extra(arguments: argparse.Namespace) -> str:
+def extra_words(arguments: argparse.Namespace) -> str:
     """Return what the flags may add to the bill, in words."""
     more = []
     if arguments.retries:

@@ -121,6 +121,14 @@ class Jobs:
         self._outstanding -= 1
         return True
 
+    def ends(self) -> dict[str, str]:
+        """Return by id how each job ends or will end, if nobody cancels it: succeeded, failed or cancelled."""
+        words = {True: "failed", False: "succeeded"}
+        return {
+            job.id: "cancelled" if job.state == "cancelled" else words[job.fails]
+            for job in self._jobs.values()
+        }
+
     def stats(self) -> dict[str, int | float]:
         """Return the counts: submits, bodies, outstanding jobs, work in milliseconds, first and last moment."""
         return {

@@ -271,15 +271,9 @@ class OutsideServer:
 
         return self._ask(find)
 
-    def failing(self) -> frozenset[str]:
-        """Return the ids of the accepted jobs whose result is a failure, be it known yet or not."""
-        return self._ask(
-            lambda: frozenset(
-                entry.request_id
-                for entry in self._api.jobs.ledger
-                if (job := self._api.jobs.find(entry.request_id)) and job.fails
-            )
-        )
+    def ends(self) -> dict[str, str]:
+        """Return by id of every accepted job how it ends or will end: succeeded, failed or cancelled."""
+        return self._ask(self._api.jobs.ends)
 
     def _ask(self, question: Callable[[], T]) -> T:
         async def asked() -> T:

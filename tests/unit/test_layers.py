@@ -44,6 +44,7 @@ TOP = frozenset(
         "checking",
         "contact",
         "deciding",
+        "retrying",
         "cancelling",
         "upkeep",
         "session",

@@ -1,0 +1,63 @@
+"""What the commands that decide have in common: who decides, questions to a person, and the commands that go on."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner.contact import manifest_of
+from runner.errors import UsageError
+from runner.rundir import RunDir, default_run_dir
+from runner.store.records import RunHeader
+from runner.wording import visible
+
+
+def user_name() -> str:
+    """Return who is at the keyboard, for the record."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        # A container may run as a user that nothing knows by name; which of the two is raised is Python's version.
+        return f"user {os.getuid()}"
+
+
+def typed(question: str, *, instead: str) -> str:
+    """Return what a person types after `question`.
+
+    Raises:
+        UsageError: nobody is there to ask; `instead` is the flag that answers beforehand.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question.rstrip()} nobody is there to answer", advice=f"add {instead}")
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
+def agreed(question: str, *, instead: str) -> bool:
+    """Return whether a person says yes."""
+    return typed(f"{question} Go on? [y/N] ", instead=instead).lower() in {"y", "yes"}
+
+
+def run_words(place: RunDir, header: RunHeader) -> list[str]:
+    """Return the command line that goes on with a run, without the program's name."""
+    manifest = manifest_of(place, header)
+    words = ["run", _as_seen_from_here(manifest)]
+    if header.simulated:
+        words.append("--simulate")
+    if default_run_dir(manifest, name=header.name, simulated=header.simulated) != place.path.resolve():
+        words += ["--run-dir", _as_seen_from_here(place.path)]
+    return words
+
+
+def command_line(words: Sequence[str]) -> str:
+    """Return `words` as a command to copy."""
+    return visible(shlex.join(["shotrunner", *words]), 1000)
+
+
+def _as_seen_from_here(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return str(path.resolve()) if relative.startswith("..") else relative

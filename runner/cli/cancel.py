@@ -1,0 +1,60 @@
+"""`cancel`: asks the API to cancel jobs, and tells honestly what became of each."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from runner.cancelling import CancelOutcome, cancel
+from runner.choosing import choose
+from runner.cli.asking import user_name
+from runner.contact import recorded_wishes
+from runner.deciding import WAITING, named
+from runner.errors import UsageError
+from runner.run import find_run
+from runner.states import OUT_THERE, TakeState
+from runner.store.read import open_reader
+from runner.store.records import TakeRecord
+from runner.wording import visible
+
+GOES_ON = 2
+_TO_TELL = OUT_THERE | WAITING | {TakeState.PENDING}
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Ask, and print one line a take; 2 if something goes on or could not be asked."""
+    place = find_run(arguments.target, simulated=arguments.simulate or None)
+    with open_reader(place.state_file) as reader:
+        wishes = recorded_wishes(place, reader.header, api_base=arguments.api_base)
+        take_ids = _chosen(arguments, reader.takes())
+    done = cancel(place, take_ids, by=user_name(), wishes=wishes)
+    if arguments.output == "json":
+        print(json.dumps([_as_json(outcome) for outcome in done.outcomes], indent=1))
+    else:
+        for outcome in done.outcomes:
+            print(f"{visible(outcome.take_id)}: {outcome.says}")
+        if not done.outcomes:
+            print("no job is out there, so there is nothing to cancel")
+    if done.runner_at_work:
+        print("a runner is working on this run: it will see and record what became of them", file=sys.stderr)
+    return 0 if all(outcome.stopped for outcome in done.outcomes) else GOES_ON
+
+
+def _chosen(arguments: argparse.Namespace, takes: Sequence[TakeRecord]) -> list[str]:
+    if bool(arguments.takes) + bool(arguments.only) + arguments.all != 1:
+        raise UsageError("which takes?", advice="name them, or say --only WHAT, or --all")
+    if arguments.takes:
+        return [take.take_id for take in named(takes, arguments.takes)]
+    fitting = choose(takes, arguments.only)
+    return [take.take_id for take in takes if take.take_id in fitting and take.state in _TO_TELL]
+
+
+def _as_json(outcome: CancelOutcome) -> dict[str, object]:
+    return {
+        "take": outcome.take_id,
+        "outcome": outcome.word,
+        "stopped": outcome.stopped,
+        "says": outcome.says,
+    }

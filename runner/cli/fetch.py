@@ -1,0 +1,71 @@
+"""`fetch`: brings home the clips of rendered takes that are missing or not whole; it never submits."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from contextlib import AbstractContextManager
+
+from runner import upkeep
+from runner.contact import recorded_wishes
+from runner.engine.options import EndingKind, EngineOptions
+from runner.engine.ports import Listener
+from runner.pacing import SystemClock
+from runner.progress import Kind, make_progress
+from runner.run import find_run
+from runner.states import DeliveryState
+from runner.store.read import open_reader
+from runner.upkeep import Fetched
+from runner.wording import counted, visible
+
+PATIENCE = 600.0
+"""Seconds to wait for hosts that are away: a person sits before this, and can repeat it."""
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Fetch, and say what came."""
+    place = find_run(arguments.target, simulated=arguments.simulate or None)
+    with open_reader(place.state_file) as reader:
+        header = reader.header
+    wishes = recorded_wishes(
+        place,
+        header,
+        api_base=arguments.api_base,
+        options=EngineOptions(outage_limit=PATIENCE),
+        progress=_progress,
+    )
+    fetched = upkeep.fetch(place, arguments.takes, wishes=wishes)
+    for line in _results(fetched):
+        print(line)
+    for line in _advice(fetched, arguments):
+        print(line, file=sys.stderr)
+    return fetched.exit_code
+
+
+def _progress(total: int, done: int) -> AbstractContextManager[Listener]:
+    kind: Kind = "bar" if sys.stderr.isatty() else "plain"
+    return make_progress(kind, stream=sys.stderr, total=total, done=done, clock=SystemClock())
+
+
+def _results(fetched: Fetched) -> list[str]:
+    summary = fetched.summary
+    wanted, home = sum(summary.deliveries.values()), summary.deliveries.get(DeliveryState.DELIVERED, 0)
+    lines = [f"{home} of {counted(wanted, 'clip')} brought home" if wanted else "every clip is here, whole"]
+    lines += [str(clip) for clip in summary.clips]
+    if fetched.restored:
+        lines.append(f"written anew: {counted(len(fetched.restored), 'sidecar')}")
+    return lines
+
+
+def _advice(fetched: Fetched, arguments: argparse.Namespace) -> list[str]:
+    summary = fetched.summary
+    lines = [visible(remark) for remark in summary.remarks]
+    lines += [f"not touched: {visible(find.file)}: {visible(find.says)}" for find in fetched.untouched]
+    if summary.ending.reason:
+        lines.append(f"stopped: {visible(summary.ending.reason)}")
+    if summary.deliveries.get(DeliveryState.UNDELIVERABLE):
+        lines.append(f"why, and the links: shotrunner report {shlex.quote(str(summary.run_dir))}")
+    if summary.ending.kind is not EndingKind.FINISHED or summary.signal is not None:
+        lines.append(f"go on with: {shlex.join(['shotrunner', *arguments.words])}")
+    return lines

@@ -1,0 +1,134 @@
+"""`reconcile`: shows held takes with all that is known of them, and records what a person decides."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from runner import deciding
+from runner.cli.asking import command_line, run_words, typed, user_name
+from runner.contact import Found, look_up, recorded_wishes, talk
+from runner.deciding import Decided, HeldCase
+from runner.errors import UsageError
+from runner.run import find_run
+from runner.rundir import RunDir
+from runner.states import TakeState
+from runner.store.read import open_reader
+from runner.wording import MILESTONES, counted, value, visible, window
+
+REMAINING = 4
+_PROMPT, _INPUT, _PRINT = 80, 80, 12
+_CONSEQUENCES = {
+    "adopt": "adopted: the next run watches this job and brings its clip home; nothing is submitted for it",
+    "not-sent": "declared not sent: the next run submits it again; if it was accepted after all, it is paid for twice",
+    "drop": "given up: no run sends or watches it again, and what it may have cost stays spent",
+}
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Show what is held, or record a decision."""
+    place = find_run(arguments.target, simulated=arguments.simulate or None)
+    if arguments.decision is None:
+        return _show(place, arguments)
+    decided = {"adopt": _adopt, "not-sent": _not_sent, "drop": _drop}[arguments.decision](place, arguments)
+    if decided is None:
+        print("nothing was recorded", file=sys.stderr)
+        return 3
+    for take_id in decided.take_ids:
+        print(f"{visible(take_id)}: {_CONSEQUENCES[arguments.decision]}")
+    for remark in decided.remarks:
+        print(visible(remark), file=sys.stderr)
+    _say_how_to_go_on(place)
+    return 0
+
+
+def _adopt(place: RunDir, arguments: argparse.Namespace) -> Decided:
+    def ask(request_id: str) -> Found:
+        with open_reader(place.state_file) as reader:
+            wishes = recorded_wishes(place, reader.header, api_base=arguments.api_base)
+            takes = reader.takes()
+        return talk(wishes, place, takes, lambda queue: look_up(queue, request_id, clock=wishes.clock))
+
+    asking = None if arguments.offline else ask
+    return deciding.adopt(place, arguments.take, arguments.request_id, by=user_name(), look_up=asking)
+
+
+def _not_sent(place: RunDir, arguments: argparse.Namespace) -> Decided | None:
+    if arguments.all == bool(arguments.takes):
+        raise UsageError("which takes?", advice="name them, or say --all")
+    take_ids = arguments.takes
+    if arguments.all:
+        take_ids = [case.take_id for case in deciding.held_cases(place)]
+        if not take_ids:
+            raise UsageError("no take is held")
+        if not arguments.yes_i_may_pay_twice and not _means_all(len(take_ids)):
+            return None
+    return deciding.declare_not_sent(place, take_ids, by=user_name(), reason=arguments.reason)
+
+
+def _means_all(number: int) -> bool:
+    warning = f"{counted(number, 'take')} will be submitted again and may be paid for twice."
+    return typed(f"{warning} Type the number of takes: ", instead="--yes-i-may-pay-twice") == str(number)
+
+
+def _drop(place: RunDir, arguments: argparse.Namespace) -> Decided:
+    if not arguments.takes:
+        raise UsageError("which takes?", advice="name them")
+    return deciding.drop(place, arguments.takes, by=user_name())
+
+
+def _say_how_to_go_on(place: RunDir) -> None:
+    with open_reader(place.state_file) as reader:
+        header, left = reader.header, reader.counts()[TakeState.HELD]
+    if left:
+        print(f"{counted(left, 'take')} still held", file=sys.stderr)
+    print(f"go on with: {command_line(run_words(place, header))}", file=sys.stderr)
+
+
+def _show(place: RunDir, arguments: argparse.Namespace) -> int:
+    cases = deciding.held_cases(place)
+    base = ["reconcile", str(arguments.target), *(["--simulate"] if arguments.simulate else [])]
+    if arguments.output == "json":
+        held = [asdict(case) | {"inputs": dict(case.inputs)} for case in cases]
+        print(json.dumps({"run_dir": str(place.path), "held": held}, indent=1))
+    elif cases:
+        print(f"{counted(len(cases), 'take')} held: submitted, and whether the API took it is not known.")
+        for case in cases:
+            print("\n" + "\n".join(case_lines(case, base)))
+    else:
+        print("no take is held")
+    return REMAINING if cases else 0
+
+
+def case_lines(case: HeldCase, base: Sequence[str]) -> list[str]:
+    """Return one held take as a person needs it to decide; `base` begins the commands that decide."""
+    back = visible(case.evidence) if case.evidence else "nothing"
+    facts = {
+        "sent": window(case.started_at, case.ended_at),
+        "how far": MILESTONES.get(case.milestone, visible(case.milestone)),
+        "why held": visible(case.reason),
+        "came back": back,
+        "prompt": visible(case.prompt, _PROMPT),
+        "inputs": "  ".join(
+            f"{visible(name, 60)}={value(case.inputs[name], _INPUT)}" for name in case.inputs
+        ),
+        "fingerprint": case.fingerprint[:_PRINT],
+        "look for": f"on the provider's site, a job of {visible(case.model)} with this prompt, made in that time",
+    }
+    ways = {
+        "it is there": ["adopt", case.take_id, "REQUEST_ID"],
+        "it is not": ["not-sent", case.take_id],
+        "give it up": ["drop", case.take_id],
+    }
+    lines = [f"{visible(case.take_id)}  {visible(case.model)}{_attempt(case)}"]
+    lines += [f"  {name:<12} {text}" for name, text in facts.items() if text]
+    return lines + [f"  → {name + ':':<13}{command_line([*base, *words])}" for name, words in ways.items()]
+
+
+def _attempt(case: HeldCase) -> str:
+    if case.state is TakeState.SUBMITTING:
+        return "  being sent right now, or its runner died while sending"
+    return f"  attempt {case.attempt}" if case.attempt > 1 else ""

@@ -1,0 +1,119 @@
+"""`retry`: asks whether failed takes shall be paid for once more, records it, and goes on as `run` does for them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner import retrying
+from runner.checking import check
+from runner.cli import run
+from runner.cli.asking import agreed, run_words, user_name
+from runner.cli.run import extra_words, options_of, simulator_of
+from runner.contact import manifest_of
+from runner.errors import FileMissing, UsageError
+from runner.retrying import Retries
+from runner.run import find_run
+from runner.rundir import RunDir, is_run
+from runner.shots import Plan
+from runner.store.read import open_reader
+from runner.store.records import RunHeader, TakeRecord
+from runner.wording import counted, visible
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Record the wish and run; the exit code is the run's."""
+    place = _place(arguments)
+    with open_reader(place.state_file) as reader:
+        header, takes = reader.header, reader.takes()
+    if arguments.simulate and not header.simulated:
+        raise UsageError(f"{place.path} holds a paid run", advice="leave out --simulate")
+    manifest = _manifest(arguments.target, place, header)
+    plan = _planned(arguments, manifest, header)
+    retries = _chosen(arguments, takes, plan)
+    onward = _as_run(arguments, place, header, manifest, retries, plan)
+    # Flags that a run refuses are refused before anything is recorded.
+    options_of(onward)
+    simulator_of(onward)
+    for text in retries.left_out:
+        print(f"left out: {visible(text)}", file=sys.stderr)
+    number = len(retries.takes)
+    if header.simulated:
+        print(f"{counted(number, 'new attempt')}, simulated", file=sys.stderr)
+    else:
+        question = (
+            f"each is a new paid attempt: {counted(number, 'job')} will be paid for at {header.api_base}."
+        )
+        if not arguments.yes and not agreed(question, instead="-y"):
+            print("nothing was recorded or submitted", file=sys.stderr)
+            return 3
+        print(f"{counted(number, 'new paid attempt')}, whatever the earlier ones cost", file=sys.stderr)
+    retrying.request_retries(place, retries.takes, by=user_name(), reason=arguments.reason)
+    return run.command(onward)
+
+
+def _place(arguments: argparse.Namespace) -> RunDir:
+    if arguments.run_dir is not None:
+        if not is_run(arguments.run_dir):
+            raise FileMissing(f"nothing has been run in {arguments.run_dir}")
+        return RunDir(arguments.run_dir)
+    return find_run(arguments.target, simulated=arguments.simulate or None)
+
+
+def _manifest(target: Path, place: RunDir, header: RunHeader) -> Path:
+    recorded = manifest_of(place, header)
+    if target.is_file() and target.resolve() != recorded:
+        raise UsageError(f"{place.path} belongs to another manifest: {recorded}")
+    return target if target.is_file() else recorded
+
+
+def _planned(arguments: argparse.Namespace, manifest: Path, header: RunHeader) -> Plan:
+    """Check the manifest before anything is recorded: with a problem in it nothing would be run."""
+    from runner.api.account import BASE_VARIABLE, on_this_machine
+
+    local = on_this_machine(arguments.api_base or os.environ.get(BASE_VARIABLE))
+    return check(manifest, schema_dirs=arguments.schema_dir, allow_private_media=header.simulated or local)
+
+
+def _chosen(arguments: argparse.Namespace, takes: Sequence[TakeRecord], plan: Plan) -> Retries:
+    if not arguments.takes and not arguments.only:
+        raise UsageError("which takes?", advice="name them, or say --only status:failed")
+    return retrying.retries(
+        takes,
+        planned={take.id: take.fingerprint for take in plan.takes},
+        names=arguments.takes,
+        only=arguments.only,
+        even_moderated=arguments.even_moderated,
+    )
+
+
+def _as_run(
+    arguments: argparse.Namespace,
+    place: RunDir,
+    header: RunHeader,
+    manifest: Path,
+    retries: Retries,
+    plan: Plan,
+) -> argparse.Namespace:
+    """Return the same flags as `run` knows them, for the chosen takes alone.
+
+    What is told to go on is `run`: this command once more would pay once more for what failed again.
+    """
+    chosen = [take.take_id for take in retries.takes]
+    meant_besides = [take for take in plan.takes if take.shot_id in chosen and take.id not in chosen]
+    return argparse.Namespace(
+        **{
+            **vars(arguments),
+            "manifest": manifest,
+            "run_dir": place.path,
+            "simulate": header.simulated,
+            "only": chosen,
+            # Asked once more where `run` may pay for more than was agreed to: by a flag, or since a pattern means
+            # shots too and an id is another take's shot.
+            "yes": arguments.yes or not (meant_besides or extra_words(arguments)),
+            "words": run_words(place, header),
+        }
+    )

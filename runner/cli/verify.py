@@ -1,0 +1,50 @@
+"""`verify`: reads every delivered clip again and tells what is not as it was delivered."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+from runner import upkeep
+from runner.run import find_run
+from runner.upkeep import CLIP_FLAWS, Finding, Verification
+from runner.wording import counted, visible
+
+NOT_WHOLE = 2
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Print the table; 2 if anything is amiss."""
+    place = find_run(arguments.target, simulated=arguments.simulate or None)
+    found = upkeep.verify(place)
+    if arguments.output == "json":
+        print(json.dumps(asdict(found), indent=1))
+    else:
+        print("\n".join(_lines(found)))
+    if arguments.mark:
+        marked = upkeep.mark(place, found.findings)
+        print(
+            f"{counted(len(marked), 'take')} marked: the next run fetches their clips again", file=sys.stderr
+        )
+    if found.findings or found.absent:
+        print(f"bring them home with: shotrunner fetch {arguments.target}", file=sys.stderr)
+    return NOT_WHOLE if found.findings else 0
+
+
+def _lines(found: Verification) -> list[str]:
+    flawed = {finding.take_id for finding in found.findings}
+    whole = found.checked - len(flawed)
+    lines = [f"{counted(found.checked, 'clip')} read: {whole} whole, {len(flawed)} not as delivered"]
+    width = max((len(visible(finding.take_id)) for finding in found.findings), default=0)
+    lines += [_line(finding, width) for finding in found.findings]
+    if found.absent:
+        lines.append(f"{counted(found.absent, 'rendered clip')} never brought home")
+    return lines
+
+
+def _line(finding: Finding, width: int) -> str:
+    keeps = "" if finding.flaw in CLIP_FLAWS else "; the clip itself is not concerned"
+    told = f"{visible(finding.file)}: {visible(finding.says)}{keeps}"
+    return f"  {visible(finding.take_id):<{width}}  {finding.flaw:<13}  {told}"

@@ -1,0 +1,141 @@
+"""Talking to the API about a run that is on record, with no run going on: its account or its simulator, and no engine.
+
+In: a run directory, its header, an environment. Out: the settled `Wishes` of such a talk, and answers as values. It
+submits nothing and records nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from runner.answers import JobStatus, Seen, Trouble, TroubleKind
+from runner.engine.options import EngineOptions
+from runner.engine.ports import Queue
+from runner.errors import AccountRefused, ServiceUnavailable, ShotrunnerError, UsageError
+from runner.pacing import Backoff, Chance, Clock, SystemClock
+from runner.rundir import RunDir
+from runner.session import Progress, Wishes, account_of, run_alone, unheard
+from runner.simulator.settings import SimulatorSettings
+from runner.states import Ended
+from runner.store.records import RunHeader, TakeRecord
+
+T = TypeVar("T")
+Found: TypeAlias = Seen | Ended | Trouble
+"""What the API says of an id: the result's record if the job has ended, else where it stands."""
+
+_TRIES = 3
+_LONGEST_WAIT = 30.0
+_BACKOFF = Backoff()
+
+
+def manifest_of(place: RunDir, header: RunHeader) -> Path:
+    """Return the path of the manifest a run was made from, which may be gone."""
+    return Path(os.path.normpath(place.path.resolve() / header.manifest))
+
+
+def recorded_wishes(
+    place: RunDir,
+    header: RunHeader,
+    *,
+    environ: Mapping[str, str] | None = None,
+    api_base: str | None = None,
+    options: EngineOptions | None = None,
+    progress: Progress | None = None,
+    clock: Clock | None = None,
+) -> Wishes:
+    """Return what it takes to talk about the jobs of a run: the API they live at, or its own simulator.
+
+    Raises:
+        UsageError: the flag or the environment names another API than the run's.
+    """
+    environment = os.environ if environ is None else environ
+    return Wishes(
+        manifest=manifest_of(place, header),
+        options=options or EngineOptions(),
+        simulate=SimulatorSettings() if header.simulated else None,
+        only=(),
+        schema_dirs=(),
+        api_base=None if header.simulated else _base(header, api_base, environment),
+        environ=environment,
+        confirm=lambda _: False,
+        progress=progress or unheard,
+        clock=clock or SystemClock(),
+    )
+
+
+def _base(header: RunHeader, api_base: str | None, environ: Mapping[str, str]) -> str:
+    from runner.api.account import BASE_VARIABLE, on_this_machine, parse_base
+
+    asked = api_base or environ.get(BASE_VARIABLE)
+    if not asked:
+        return header.api_base
+    origin = parse_base(asked)
+    # A server on loopback gets a new port with each start.
+    if origin != header.api_base and not (on_this_machine(origin) and on_this_machine(header.api_base)):
+        raise UsageError(
+            f"the jobs of this run live at {header.api_base}, not at {origin}",
+            advice=f"leave out --api-base and unset {BASE_VARIABLE}",
+        )
+    return origin
+
+
+def talk(
+    wishes: Wishes, place: RunDir, takes: Sequence[TakeRecord], words: Callable[[Queue], Awaitable[T]]
+) -> T:
+    """Open a connection to the run's API, or start its simulator on its ledger, and return what `words` return.
+
+    Raises:
+        AccountRefused: there is no token.
+    """
+    from runner.api.client import RunComfyQueue
+
+    async def session(queue: RunComfyQueue) -> T:
+        try:
+            return await words(queue)
+        finally:
+            await queue.aclose()
+
+    with account_of(wishes, place, takes) as account:
+        return run_alone(session(RunComfyQueue(account, clock=wishes.clock)))
+
+
+async def insist(
+    ask: Callable[[], Awaitable[T | Trouble]], *, clock: Clock, chance: Chance = random.random
+) -> T | Trouble:
+    """Ask up to three times what is free to repeat, while the API is away or busy; then return the trouble."""
+    for failures in range(1, _TRIES + 1):
+        answer = await ask()
+        passing = isinstance(answer, Trouble) and answer.kind in {
+            TroubleKind.TRANSIENT,
+            TroubleKind.THROTTLED,
+        }
+        if not isinstance(answer, Trouble) or not passing or failures == _TRIES:
+            break
+        wait = max(answer.retry_after or 0.0, _BACKOFF.delay(failures, chance=chance()))
+        # A person is waiting: what takes longer is theirs to try again.
+        if wait > _LONGEST_WAIT:
+            break
+        await clock.sleep(wait)
+    return answer
+
+
+async def look_up(queue: Queue, request_id: str, *, clock: Clock) -> Found:
+    """Return what the API knows of an id: its result if it has ended, for the result alone decides."""
+    seen = await insist(lambda: queue.look(request_id), clock=clock)
+    if isinstance(seen, Trouble) or seen.status is not JobStatus.ENDED:
+        return seen
+    result = await insist(lambda: queue.result(request_id), clock=clock)
+    return result if isinstance(result, Ended | Trouble) else seen
+
+
+def unanswered(trouble: Trouble) -> ShotrunnerError:
+    """Return the error to raise for an API that does not answer; an id it does not know is the caller's to judge."""
+    if trouble.kind is TroubleKind.ACCOUNT:
+        return AccountRefused(
+            f"the API refuses the account: {trouble.reason}", advice="put the token or the balance right"
+        )
+    return ServiceUnavailable(f"the API did not answer: {trouble.reason}", advice="try again later")

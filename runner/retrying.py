@@ -1,0 +1,114 @@
+"""Trying again what failed or was cancelled: which takes may be, and the wish on record.
+
+In: takes as recorded, the manifest's fingerprints, who asks. Out: the takes to try, and why others are not. Each new
+attempt is paid for: the wish is recorded under the run lock, and the next run submits it. It submits nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from runner.choosing import choose
+from runner.deciding import WAITING, Decided, desk, named, record
+from runner.errors import UsageError
+from runner.pacing import Clock, SystemClock
+from runner.rundir import RunDir
+from runner.states import OUT_THERE, FailureClass, RetryRequested, TakeState
+from runner.store.read import open_reader
+from runner.store.records import TakeRecord
+
+_AGAIN = frozenset({TakeState.FAILED, TakeState.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """The takes to try again, and sentences about those that a pattern meant and that stay as they are."""
+
+    takes: tuple[TakeRecord, ...]
+    left_out: tuple[str, ...]
+
+
+def retries(
+    takes: Sequence[TakeRecord],
+    *,
+    planned: Mapping[str, str],
+    names: Sequence[str] = (),
+    only: Sequence[str] = (),
+    even_moderated: bool = False,
+) -> Retries:
+    """Return which takes a retry is about: those named, all of which must do, and those fitting `only` that do.
+
+    `planned` are the fingerprints of the manifest's takes as it stands now.
+
+    Raises:
+        UsageError: a named take cannot be tried again, or nothing is left to try.
+    """
+    asked = named(takes, names)
+    refused = [(take, why) for take in asked if (why := _why_not(take, planned, even_moderated))]
+    if refused:
+        advice = refused[0][1][1]
+        told = "; ".join(f"{take.take_id} {reason}" for take, (reason, _) in refused)
+        raise UsageError(f"nothing was asked for: {told}", advice=advice)
+    fitting = choose(takes, only) if only else frozenset()
+    others = [take for take in takes if take.take_id in fitting and take not in asked]
+    good = [take for take in others if not _why_not(take, planned, even_moderated)]
+    left_out = [
+        f"{take.take_id} {why[0]}" for take in others if (why := _why_not(take, planned, even_moderated))
+    ]
+    if not asked and not good:
+        raise UsageError(
+            "no take that fits can be tried again" + "".join(f"; {text}" for text in left_out[:3]),
+            advice="see what failed with shotrunner status",
+        )
+    return Retries((*asked, *good), tuple(left_out))
+
+
+def _why_not(take: TakeRecord, planned: Mapping[str, str], even_moderated: bool) -> tuple[str, str] | None:  # noqa: FBT001 - passed on
+    """Return why a take cannot be tried again, with the way out; None if it can."""
+    if take.state in WAITING:
+        return "is held: it may have been paid for", "decide on it: shotrunner reconcile RUN"
+    if take.state not in _AGAIN:
+        return _settled_otherwise(take)
+    if take.take_id not in planned:
+        return "is no longer in the manifest", "put its row back first"
+    same = planned[take.take_id] == take.fingerprint
+    if take.failure is FailureClass.MODERATION and same and not even_moderated:
+        return (
+            "was turned down by moderation and will likely be again unless its prompt or seed changes",
+            "change its row, or add --even-moderated",
+        )
+    return None
+
+
+def _settled_otherwise(take: TakeRecord) -> tuple[str, str]:
+    if take.state is TakeState.SUCCEEDED:
+        return (
+            "has rendered; only what failed is tried again",
+            "for another clip give the shot a new id or seed",
+        )
+    if take.state is TakeState.PENDING:
+        return "is not sent yet", "shotrunner run sends it"
+    if take.state in OUT_THERE:
+        return "is still out there", "wait for its end, or shotrunner cancel it"
+    return "was given up", "give the shot a new id"
+
+
+def request_retries(
+    place: RunDir, takes: Sequence[TakeRecord], *, by: str, reason: str = "", clock: Clock | None = None
+) -> Decided:
+    """Record that a new attempt of each take shall be paid for; the next run submits it.
+
+    Raises:
+        UsageError: one of them has changed since it was chosen; nothing was recorded.
+        RunInUse: a runner works on this run.
+    """
+    now = clock or SystemClock()
+    with desk(place, now) as state:
+        with open_reader(place.state_file) as reader:
+            standing = {take.take_id: (take.state, take.attempts) for take in reader.takes()}
+        for take in takes:
+            if standing.get(take.take_id) != (take.state, take.attempts):
+                raise UsageError(f"{take.take_id} has changed meanwhile", advice="look again and repeat")
+        record(state, {take.take_id: RetryRequested(by, reason) for take in takes}, now)
+    return Decided(tuple(take.take_id for take in takes))

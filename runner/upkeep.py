@@ -1,0 +1,256 @@
+"""Keeping what a run has brought home: clips are read again and compared, and what is missing is fetched.
+
+In: a run directory. Out: what is not as it was delivered, and a summary of what was brought home. Nothing here ever
+submits: the engine is handed succeeded takes alone. The manifest is not needed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from enum import StrEnum
+
+from runner.deciding import named
+from runner.delivery.fetch import CLIPS
+from runner.delivery.files import write_whole
+from runner.delivery.folder import Folder, InTheWay
+from runner.delivery.sidecar import MOST_BYTES, Landed, Sidecar, read_sidecar
+from runner.engine.options import Ending, EndingKind
+from runner.errors import DiskFailed, UsageError
+from runner.pacing import Clock, SystemClock
+from runner.rundir import RunDir
+from runner.session import Wishes, work
+from runner.shots import JsonValue
+from runner.states import DeliveryState, FileGone, TakeState
+from runner.store.lock import RunLock
+from runner.store.read import open_reader
+from runner.store.records import TakeRecord
+from runner.store.state_file import StateFile
+from runner.summary import RunSummary, sum_up
+from runner.wording import iso
+
+
+class Flaw(StrEnum):
+    """What can be wrong with a delivered clip."""
+
+    MISSING = "missing"
+    CUT = "cut"
+    CHANGED = "changed"
+    NO_SIDECAR = "no sidecar"
+    OTHER_SIDECAR = "other sidecar"
+
+
+CLIP_FLAWS = frozenset({Flaw.MISSING, Flaw.CUT, Flaw.CHANGED})
+"""Flaws for which the clip is fetched again; the others leave it whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One file that is not as it was delivered; `file` is relative to the run directory."""
+
+    take_id: str
+    file: str
+    flaw: Flaw
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found among `checked` delivered clips; `absent` counts rendered ones that were never brought home."""
+
+    checked: int
+    findings: tuple[Finding, ...]
+    absent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a fetch was about and how it ended; `restored` are takes whose sidecar was written anew."""
+
+    summary: RunSummary
+    findings: tuple[Finding, ...]
+    restored: tuple[str, ...]
+
+    @property
+    def untouched(self) -> tuple[Finding, ...]:
+        """What stands where a sidecar of ours should be: it may be somebody's, so it is left to them."""
+        return tuple(finding for finding in self.findings if finding.flaw is Flaw.OTHER_SIDECAR)
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every clip it was about is home, 2 if not; 69, 77, or 128 and a signal if it was cut short."""
+        short = self.summary.ending.kind is not EndingKind.FINISHED or self.summary.signal is not None
+        if short and self.summary.exit_code >= 64:
+            return self.summary.exit_code
+        deliveries = self.summary.deliveries
+        return 0 if sum(deliveries.values()) == deliveries.get(DeliveryState.DELIVERED, 0) else 2
+
+
+def verify(place: RunDir, take_ids: Sequence[str] = ()) -> Verification:
+    """Read every delivered clip, or those of `take_ids`, and compare it with its record and its sidecar; no lock.
+
+    Raises:
+        UsageError: there is no such take, or the clips' folder is a link or a file.
+        DiskFailed: the disk fails.
+    """
+    with open_reader(place.state_file) as reader:
+        takes = _about(reader.takes(), take_ids)
+    delivered = [take for take in takes if take.delivery is DeliveryState.DELIVERED]
+    absent = sum(1 for take in takes if _wants_fetching(take))
+    return Verification(len(delivered), tuple(_findings(place, delivered)), absent)
+
+
+def mark(place: RunDir, findings: Sequence[Finding], *, clock: Clock | None = None) -> tuple[str, ...]:
+    """Record that clips are gone or not whole, so that the next run fetches them again; returns their takes.
+
+    Raises:
+        RunInUse: a runner works on this run.
+    """
+    now = clock or SystemClock()
+    with RunLock(place.path), StateFile.open(place.state_file) as state:
+        state.begin(at=now.wall())
+        return _mark(place, state, findings, now)
+
+
+def fetch(place: RunDir, take_ids: Sequence[str] = (), *, wishes: Wishes) -> Fetched:
+    """Bring home the clips of succeeded takes, all or those of `take_ids`, that are not here whole.
+
+    Raises:
+        UsageError: a named take has no clip to fetch.
+        RunInUse: a runner works on this run.
+    """
+    with RunLock(place.path), StateFile.open(place.state_file) as state:
+        state.begin(at=wishes.clock.wall())
+        findings = verify(place, take_ids).findings
+        _mark(place, state, findings, wishes.clock)
+        with open_reader(place.state_file) as reader:
+            takes = _about(reader.takes(), take_ids)
+        _refuse_without_clip(takes if take_ids else ())
+        restored = tuple(_restored(place, takes, findings))
+        wanted = [take for take in takes if _wants_fetching(take)]
+        ending, signal = work(wishes, place, state, wanted) if wanted else (Ending(EndingKind.FINISHED), None)
+    summary = sum_up(place, wanted, ending=ending, signal=signal, now=wishes.clock.wall())
+    return Fetched(summary, findings, restored)
+
+
+def _about(takes: Sequence[TakeRecord], take_ids: Sequence[str]) -> Sequence[TakeRecord]:
+    return named(takes, take_ids) if take_ids else takes
+
+
+def _wants_fetching(take: TakeRecord) -> bool:
+    return take.state is TakeState.SUCCEEDED and take.delivery is not DeliveryState.DELIVERED
+
+
+def _refuse_without_clip(takes: Sequence[TakeRecord]) -> None:
+    for take in takes:
+        if take.state is not TakeState.SUCCEEDED:
+            raise UsageError(f"take {take.take_id} has no clip to fetch: it is {take.state}")
+
+
+def _mark(place: RunDir, state: StateFile, findings: Sequence[Finding], clock: Clock) -> tuple[str, ...]:
+    with open_reader(place.state_file) as reader:
+        here = {take.take_id for take in reader.takes() if take.delivery is DeliveryState.DELIVERED}
+    flawed = {find.take_id: find for find in findings if find.flaw in CLIP_FLAWS and find.take_id in here}
+    for recorded in [
+        state.record(take_id, FileGone(f"{find.file}: {find.says}"), at=clock.wall())
+        for take_id, find in flawed.items()
+    ]:
+        recorded.result()
+    return tuple(flawed)
+
+
+def _findings(place: RunDir, takes: Sequence[TakeRecord]) -> Iterator[Finding]:
+    with ExitStack() as stack:
+        try:
+            # Opened only where it is, for opening would make it.
+            folder = (
+                stack.enter_context(Folder(place.path / CLIPS)) if (place.path / CLIPS).exists() else None
+            )
+            for take in takes:
+                yield from _of_take(take, folder)
+        except InTheWay as error:
+            raise UsageError(str(error), advice=f"look at {place.path / CLIPS}") from error
+        except OSError as error:
+            raise DiskFailed(f"{place.path / CLIPS} cannot be read: {error.strerror}") from error
+
+
+def _of_take(take: TakeRecord, folder: Folder | None) -> Iterator[Finding]:
+    file = take.file or ""
+    flaw = _flaw(folder, file.removeprefix(f"{CLIPS}/"), take.sha256, take.bytes)
+    if flaw:
+        yield Finding(take.take_id, file, *flaw)
+    if folder is None:
+        return
+    name = f"{take.take_id}.json"
+    sidecar = _sidecar(folder, take)
+    if sidecar is None:
+        yield Finding(take.take_id, f"{CLIPS}/{name}", Flaw.NO_SIDECAR, "the file beside the clip is gone")
+    elif not isinstance(sidecar, Sidecar) or not _agrees(sidecar, take):
+        yield Finding(
+            take.take_id, f"{CLIPS}/{name}", Flaw.OTHER_SIDECAR, "it is not the one written for this clip"
+        )
+    else:
+        for other in sidecar.outputs:
+            flaw = _flaw(folder, other.file, other.sha256, other.bytes) if other.index else None
+            if flaw:
+                yield Finding(take.take_id, f"{CLIPS}/{other.file}", *flaw)
+
+
+def _flaw(folder: Folder | None, name: str, sha256: str | None, size: int | None) -> tuple[Flaw, str] | None:
+    found = folder.digest(name) if folder is not None else None
+    if found is None:
+        return Flaw.MISSING, "the file is gone"
+    if found == (sha256, size):
+        return None
+    if size is not None and found[1] < size:
+        return Flaw.CUT, f"it has {found[1]} of {size} bytes"
+    return Flaw.CHANGED, "its bytes are not those that were delivered"
+
+
+def _sidecar(folder: Folder, take: TakeRecord) -> Sidecar | InTheWay | None:
+    """Return a take's sidecar, None if there is none, or what stands in its place."""
+    name = f"{take.take_id}.json"
+    try:
+        data = folder.read(name, limit=MOST_BYTES)
+    except InTheWay as error:
+        return error
+    if data is None:
+        return None
+    return read_sidecar(data, take=take.take_id) or InTheWay(f"{name} is not a file of ours")
+
+
+def _agrees(sidecar: Sidecar, take: TakeRecord) -> bool:
+    first = next((landed for landed in sidecar.outputs if landed.index == 0), None)
+    told = None if first is None else (f"{CLIPS}/{first.file}", first.sha256, first.bytes)
+    return sidecar.request_id == take.request_id and told == (take.file, take.sha256, take.bytes)
+
+
+def _restored(place: RunDir, takes: Sequence[TakeRecord], findings: Sequence[Finding]) -> Iterator[str]:
+    """Write the lost sidecars of clips that are whole: the record has proved whose they are. Yields their takes."""
+    lost = {find.take_id for find in findings if find.flaw is Flaw.NO_SIDECAR}
+    whole = [take for take in takes if take.take_id in lost and take.delivery is DeliveryState.DELIVERED]
+    if not whole:
+        return
+    with Folder(place.path / CLIPS) as folder:
+        for take in whole:
+            file = (take.file or "").removeprefix(f"{CLIPS}/")
+            landed = Landed(0, file, take.sha256 or "", take.bytes or 0)
+            sidecar = Sidecar(take.take_id, take.request_id or "", (landed,), _about_job(take))
+            write_whole(folder, f"{take.take_id}.json", sidecar.to_bytes())
+            yield take.take_id
+        folder.sync()
+
+
+def _about_job(take: TakeRecord) -> Mapping[str, JsonValue]:
+    about: dict[str, JsonValue] = {
+        "model": take.model,
+        "inputs": json.loads(take.body),
+        "seed": take.seed,
+        "fingerprint": take.fingerprint,
+        "cost": take.cost,
+        "submitted_at": iso(take.submitted_at),
+        "finished_at": iso(take.finished_at),
+    }
+    return {name: value for name, value in about.items() if value not in (None, "")}

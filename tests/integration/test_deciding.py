@@ -1,0 +1,420 @@
+"""Decisions and upkeep on real state files and real clips: what is recorded, by whom, and what is refused untouched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from runner import deciding, retrying, upkeep
+from runner.answers import JobStatus, Seen, Trouble, TroubleKind
+from runner.cancelling import cancel
+from runner.cli.asking import run_words
+from runner.contact import Found, manifest_of, recorded_wishes
+from runner.delivery.sidecar import Landed, Sidecar
+from runner.errors import AccountRefused, RunInUse, ServiceUnavailable, UsageError
+from runner.rundir import RunDir
+from runner.states import Adopted, DeclaredNotSent, Delivered, Ended, FetchStarted, LateAnswer, TakeState
+from runner.store.lock import RunLock
+from runner.store.read import open_reader
+from runner.store.records import EventRecord, RunHeader, TakeRecord
+from runner.testing import VirtualClock
+from runner.upkeep import Finding, Flaw
+from tests.integration.store_samples import HEADER, S, drive, make_plan, make_take, new_state_file, tell
+
+KNOWN = Seen(JobStatus.RUNNING, "in_progress")
+
+
+class Noon(VirtualClock):
+    """A clock whose wall stands still, since no loop runs."""
+
+    def wall(self) -> float:
+        return 5000.0
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> RunDir:
+    """Return a run with a take in each state, named after it, and a second held one."""
+    takes = [make_take(state) for state in S] + [make_take("held2")]
+    with new_state_file(tmp_path, takes) as state:
+        for each in S:
+            drive(state, each, take_id=each)
+        drive(state, S.HELD, take_id="held2")
+    return RunDir(tmp_path)
+
+
+def take_of(place: RunDir, take_id: str) -> TakeRecord:
+    with open_reader(place.state_file) as reader:
+        found = reader.take(take_id)
+    assert found is not None
+    return found
+
+
+def last_event(place: RunDir, take_id: str) -> EventRecord:
+    with open_reader(place.state_file) as reader:
+        return reader.events(take_id)[-1]
+
+
+def known(request_id: str) -> Found:
+    assert request_id
+    return KNOWN
+
+
+# held takes
+
+
+def test_held_takes_are_listed_with_their_evidence_and_nothing_is_touched(place: RunDir) -> None:
+    before = place.state_file.read_bytes()
+    with RunLock(place.path):
+        cases = deciding.held_cases(place)
+    assert {case.take_id for case in cases} == {"submitting", "held", "held2"}
+    case = next(case for case in cases if case.take_id == "held")
+    assert (case.milestone, case.reason, case.prompt) == ("body sent", "read timed out", "a hand")
+    assert (case.started_at, case.ended_at) == (1010.0, 1010.0)
+    assert case.fingerprint == make_take("held").fingerprint
+    assert place.state_file.read_bytes() == before
+
+
+def test_an_adopted_take_is_queued_under_its_id(place: RunDir) -> None:
+    decided = deciding.adopt(place, "held", "req-found", by="ada", look_up=known, clock=Noon())
+    assert decided.take_ids == ("held",)
+    take = take_of(place, "held")
+    assert (take.state, take.request_id, take.submitted_at) == (S.QUEUED, "req-found", 1010.0)
+    event = last_event(place, "held")
+    assert (event.fact, event.at, event.details["by"]) == ("Adopted", 5000.0, "ada")
+
+
+def test_a_take_whose_runner_died_while_sending_can_be_decided_on(place: RunDir) -> None:
+    """The decision first holds it, as the next run would."""
+    deciding.drop(place, ["submitting"], by="ada")
+    assert take_of(place, "submitting").state is S.DROPPED
+    with open_reader(place.state_file) as reader:
+        assert [event.fact for event in reader.events("submitting")] == [
+            "SubmissionStarted",
+            "LostContact",
+            "Dropped",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("found", "error"),
+    [
+        (Trouble(TroubleKind.MISSING, "unknown id"), UsageError),
+        (Trouble(TroubleKind.ACCOUNT, "no token"), AccountRefused),
+        (Trouble(TroubleKind.TRANSIENT, "away"), ServiceUnavailable),
+        (Trouble(TroubleKind.THROTTLED, "later"), ServiceUnavailable),
+        (Ended(S.SUCCEEDED, json.dumps({"model_id": "another/model"})), UsageError),
+        (Ended(S.SUCCEEDED, json.dumps({"input": {"promptText": "a foot"}})), UsageError),
+    ],
+    ids=["unknown", "account", "away", "throttled", "other model", "other prompt"],
+)
+def test_an_id_that_the_api_does_not_confirm_is_not_adopted(
+    place: RunDir, found: Found, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        deciding.adopt(place, "held", "req-found", by="ada", look_up=lambda _: found)
+    assert take_of(place, "held").state is S.HELD
+
+
+def test_without_a_look_the_id_is_taken_as_it_is(place: RunDir) -> None:
+    deciding.adopt(place, "held", "req-found", by="ada", look_up=None)
+    assert take_of(place, "held").request_id == "req-found"
+
+
+@pytest.mark.parametrize("request_id", ["", "..", "a/b", "a b", "x" * 201, "é"])
+def test_an_id_that_cannot_be_one_never_reaches_the_api(place: RunDir, request_id: str) -> None:
+    asked: list[str] = []
+
+    def ask(request_id: str) -> Found:
+        asked.append(request_id)
+        return KNOWN
+
+    with pytest.raises(UsageError, match="cannot be a request id"):
+        deciding.adopt(place, "held", request_id, by="ada", look_up=ask)
+    assert asked == []
+
+
+@pytest.mark.parametrize("owner", ["succeeded", "queued", "cancelled"])
+def test_an_id_of_another_take_is_refused(place: RunDir, owner: str) -> None:
+    with pytest.raises(UsageError, match=f"belongs to take {owner}"):
+        deciding.adopt(place, "held", f"request-{owner}", by="ada", look_up=known)
+    assert take_of(place, "held").state is S.HELD
+
+
+def test_an_id_adopted_for_one_take_is_refused_for_the_next(place: RunDir) -> None:
+    deciding.adopt(place, "held", "req-found", by="ada", look_up=known)
+    with pytest.raises(UsageError, match="belongs to take held already"):
+        deciding.adopt(place, "held2", "req-found", by="ada", look_up=known)
+
+
+def test_a_late_id_of_this_very_take_may_be_adopted(tmp_path: Path) -> None:
+    """It came for an attempt that had been decided on; when the next attempt is held too, it is the job to take."""
+    with new_state_file(tmp_path, [make_take("a"), make_take("b")]) as state:
+        drive(state, S.HELD)
+        drive(state, S.HELD, take_id="b")
+        tell(state, LateAnswer("try-a", "req-late"))
+    place = RunDir(tmp_path)
+    with pytest.raises(UsageError, match="belongs to take a"):
+        deciding.adopt(place, "b", "req-late", by="ada", look_up=known)
+    deciding.adopt(place, "a", "req-late", by="ada", look_up=known)
+    assert take_of(place, "a").request_id == "req-late"
+
+
+def test_declared_not_sent_means_pending_again(place: RunDir) -> None:
+    decided = deciding.declare_not_sent(place, ["held", "held2"], by="ada", reason="not there", clock=Noon())
+    assert (decided.take_ids, decided.remarks) == (("held", "held2"), ())
+    assert take_of(place, "held").state is S.PENDING
+    event = last_event(place, "held2")
+    assert (event.fact, event.details) == ("DeclaredNotSent", asdict(DeclaredNotSent("ada", "not there")))
+
+
+def test_a_take_that_left_the_manifest_is_told_to_be_sent_by_no_run(tmp_path: Path) -> None:
+    with new_state_file(tmp_path, [make_take("a"), make_take("b")]) as state:
+        drive(state, S.HELD)
+        state.adopt_plan(make_plan([make_take("b")], text="without a"), renew=(), at=1020.0)
+    (remark,) = deciding.declare_not_sent(RunDir(tmp_path), ["a"], by="ada").remarks
+    assert "no longer in the manifest" in remark
+
+
+def test_one_take_that_is_not_held_leaves_all_as_they_were(place: RunDir) -> None:
+    for decide in (deciding.declare_not_sent, deciding.drop):
+        with pytest.raises(UsageError, match="succeeded is not held"):
+            decide(place, ["held", "succeeded"], by="ada")
+        assert take_of(place, "held").state is S.HELD
+    with pytest.raises(UsageError, match="no take 'hold'"):
+        deciding.drop(place, ["hold"], by="ada")
+
+
+def test_a_dropped_take_is_given_up(place: RunDir) -> None:
+    deciding.drop(place, ["held"], by="ada")
+    assert take_of(place, "held").state is S.DROPPED
+    assert last_event(place, "held").details == {"by": "ada"}
+
+
+DECISIONS: list[Callable[[RunDir], object]] = [
+    lambda place: deciding.adopt(place, "held", "req-found", by="ada", look_up=known),
+    lambda place: deciding.declare_not_sent(place, ["held"], by="ada"),
+    lambda place: deciding.drop(place, ["held"], by="ada"),
+    lambda place: retrying.request_retries(place, [take_of(place, "failed")], by="ada"),
+    lambda place: upkeep.mark(place, []),
+]
+
+
+@pytest.mark.parametrize("decide", DECISIONS, ids=["adopt", "not-sent", "drop", "retry", "mark"])
+def test_while_a_runner_works_nothing_can_be_decided(
+    place: RunDir, decide: Callable[[RunDir], object]
+) -> None:
+    before = place.state_file.read_bytes()
+    with RunLock(place.path), pytest.raises(RunInUse):
+        decide(place)
+    assert place.state_file.read_bytes() == before
+
+
+# retries
+
+
+def test_a_retry_is_recorded_with_who_and_why_and_makes_it_pending(place: RunDir) -> None:
+    takes = [take_of(place, "failed"), take_of(place, "cancelled")]
+    retrying.request_retries(place, takes, by="ada", reason="once more", clock=Noon())
+    for take in takes:
+        event = last_event(place, take.take_id)
+        assert (event.fact, event.details) == ("RetryRequested", {"by": "ada", "reason": "once more"})
+        assert take_of(place, take.take_id).state is S.PENDING
+
+
+def test_a_retry_of_what_has_changed_meanwhile_records_nothing(place: RunDir) -> None:
+    """Two people who say yes to the same question pay once."""
+    takes = [take_of(place, "cancelled"), take_of(place, "failed")]
+    retrying.request_retries(place, takes[1:], by="ada")
+    with pytest.raises(UsageError, match="failed has changed"):
+        retrying.request_retries(place, takes, by="bob")
+    assert take_of(place, "cancelled").state is S.CANCELLED
+
+
+# the same run's API and manifest
+
+REAL = RunHeader("run-1", "board", "../board.csv", False, "https://api.example", 1000.0, "0.1")
+LOCAL = RunHeader("run-1", "board", "../board.csv", False, "http://127.0.0.1:7001", 1000.0, "0.1")
+
+
+def test_the_api_of_a_run_is_the_recorded_one(tmp_path: Path) -> None:
+    place = RunDir(tmp_path)
+    assert recorded_wishes(place, REAL, environ={}).origin == "https://api.example"
+    with pytest.raises(UsageError, match=r"live at https://api\.example"):
+        recorded_wishes(place, REAL, environ={"RUNCOMFY_MODEL_API_BASE": "https://other.example/v1"})
+    with pytest.raises(UsageError):
+        recorded_wishes(place, REAL, environ={}, api_base="http://127.0.0.1:7001")
+    assert recorded_wishes(place, LOCAL, environ={}, api_base="http://127.0.0.1:9/v1").origin.endswith(":9")
+    assert recorded_wishes(place, HEADER, environ={}).simulate is not None
+
+
+def test_the_command_that_goes_on_names_the_manifest_and_an_unusual_folder(tmp_path: Path) -> None:
+    usual = RunDir(tmp_path / "reports" / "board")
+    there = RunHeader("run-1", "board", "../../board.csv", False, "https://api.example", 1000.0, "0.1")
+    assert manifest_of(usual, there) == tmp_path.resolve() / "board.csv"
+    assert run_words(usual, there) == ["run", str(tmp_path.resolve() / "board.csv")]
+    odd = RunDir(tmp_path / "elsewhere")
+    words = run_words(odd, REAL)
+    assert words[:2] == ["run", str(tmp_path.resolve() / "board.csv")]
+    assert words[2:] == ["--run-dir", str(odd.path.resolve())]
+
+
+def test_where_nothing_is_out_there_the_api_is_not_asked(place: RunDir) -> None:
+    """So it needs no token and no simulator; held and rendered takes are not called stopped."""
+    with open_reader(place.state_file) as reader:
+        wishes = recorded_wishes(place, reader.header, environ={})
+    done = cancel(place, ["pending", "held", "succeeded", "failed"], by="ada", wishes=wishes)
+    assert [outcome.stopped for outcome in done.outcomes] == [True, False, False, True]
+    assert "nothing to cancel" in done.outcomes[0].says
+    assert not done.runner_at_work
+
+
+def test_a_simulated_run_that_is_going_on_cannot_be_reached(place: RunDir) -> None:
+    with open_reader(place.state_file) as reader:
+        wishes = recorded_wishes(place, reader.header, environ={})
+    with RunLock(place.path), pytest.raises(RunInUse) as raised:
+        cancel(place, ["queued"], by="ada", wishes=wishes)
+    assert "stop it first" in raised.value.advice
+
+
+# clips
+
+CLIP = b"a clip's bytes" * 50
+
+
+def deliver(place: RunDir, name: str, *, extra: bytes | None = None) -> None:
+    """Put a clip and its sidecar where a run would, with a second output if `extra` is one."""
+    clips = place.path / "clips"
+    clips.mkdir(exist_ok=True)
+    outputs = [Landed(0, f"{name}.mp4", hashlib.sha256(CLIP).hexdigest(), len(CLIP))]
+    (clips / f"{name}.mp4").write_bytes(CLIP)
+    if extra is not None:
+        outputs.append(Landed(1, f"{name}.2.mp4", hashlib.sha256(extra).hexdigest(), len(extra)))
+        (clips / f"{name}.2.mp4").write_bytes(extra)
+    sidecar = Sidecar(name, f"request-{name}", tuple(outputs), {"model": "pika/pikaframes"})
+    (clips / f"{name}.json").write_bytes(sidecar.to_bytes())
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> RunDir:
+    """Return a run with two delivered clips, a (of two outputs) and b, and c that was never fetched."""
+    place = RunDir(tmp_path)
+    with new_state_file(tmp_path, [make_take(name) for name in "abc"]) as state:
+        for name in "abc":
+            drive(state, S.SUCCEEDED, take_id=name)
+        for name in "ab":
+            file = f"clips/{name}.mp4"
+            delivered = Delivered(file, hashlib.sha256(CLIP).hexdigest(), len(CLIP))
+            tell(state, FetchStarted("https://clips/1.mp4"), delivered, take_id=name)
+            deliver(place, name, extra=b"second" if name == "a" else None)
+    return place
+
+
+def flaws(place: RunDir) -> list[tuple[str, str, Flaw]]:
+    return [(find.take_id, find.file, find.flaw) for find in upkeep.verify(place).findings]
+
+
+def test_whole_clips_have_no_findings(gallery: RunDir) -> None:
+    found = upkeep.verify(gallery)
+    assert (found.checked, found.findings, found.absent) == (2, (), 1)
+
+
+def _edit(path: Path) -> None:
+    path.write_bytes(b"X" + path.read_bytes()[1:])
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-3])
+
+
+def _link(path: Path) -> None:
+    path.rename(path.with_suffix(".away"))
+    path.symlink_to(path.with_suffix(".away"))
+
+
+@pytest.mark.parametrize(
+    ("file", "spoil", "flaw"),
+    [
+        ("b.mp4", Path.unlink, Flaw.MISSING),
+        ("b.mp4", _cut, Flaw.CUT),
+        ("b.mp4", _edit, Flaw.CHANGED),
+        ("b.mp4", _link, Flaw.MISSING),
+        ("b.json", Path.unlink, Flaw.NO_SIDECAR),
+        ("b.json", _cut, Flaw.OTHER_SIDECAR),
+        ("b.json", _link, Flaw.OTHER_SIDECAR),
+        ("a.2.mp4", Path.unlink, Flaw.MISSING),
+        ("a.2.mp4", _edit, Flaw.CHANGED),
+    ],
+    ids=lambda case: getattr(case, "__name__", str(case)).strip("_"),
+)
+def test_each_flaw_is_found_and_named(
+    gallery: RunDir, file: str, spoil: Callable[[Path], None], flaw: Flaw
+) -> None:
+    spoil(gallery.path / "clips" / file)
+    assert flaws(gallery) == [(file[0], f"clips/{file}", flaw)]
+
+
+def test_a_sidecar_of_another_clip_is_no_sidecar(gallery: RunDir) -> None:
+    clips = gallery.path / "clips"
+    text = (clips / "b.json").read_text().replace("request-b", "request-x")
+    (clips / "b.json").write_text(text)
+    assert flaws(gallery) == [("b", "clips/b.json", Flaw.OTHER_SIDECAR)]
+
+
+def test_a_folder_that_is_gone_is_not_made(tmp_path: Path, gallery: RunDir) -> None:
+    (tmp_path / "clips").rename(tmp_path / "away")
+    assert {flaw for _, _, flaw in flaws(gallery)} == {Flaw.MISSING}
+    assert not (tmp_path / "clips").exists()
+
+
+def test_a_folder_that_is_a_link_is_refused(tmp_path: Path, gallery: RunDir) -> None:
+    _link(tmp_path / "clips")
+    with pytest.raises(UsageError, match="symbolic link"):
+        upkeep.verify(gallery)
+
+
+def test_marked_clips_are_to_be_fetched_again_and_whole_ones_stay(gallery: RunDir) -> None:
+    _edit(gallery.path / "clips" / "b.mp4")
+    (gallery.path / "clips" / "a.json").unlink()
+    marked = upkeep.mark(gallery, upkeep.verify(gallery).findings, clock=Noon())
+    assert marked == ("b",)
+    assert last_event(gallery, "b").fact == "FileGone"
+    assert take_of(gallery, "b").file is None
+    assert take_of(gallery, "a").file == "clips/a.mp4"
+
+
+def test_marking_twice_records_once(gallery: RunDir) -> None:
+    (gallery.path / "clips" / "b.mp4").unlink()
+    found: tuple[Finding, ...] = upkeep.verify(gallery).findings
+    assert upkeep.mark(gallery, found) == ("b",)
+    assert upkeep.mark(gallery, found) == ()
+
+
+def test_a_lost_sidecar_of_a_whole_clip_is_written_anew_without_any_request(gallery: RunDir) -> None:
+    """The environment has no token, so a request would be refused."""
+    (gallery.path / "clips" / "b.json").unlink()
+    with open_reader(gallery.state_file) as reader:
+        wishes = recorded_wishes(gallery, reader.header, environ={})
+    fetched = upkeep.fetch(gallery, ["b"], wishes=wishes)
+    assert (fetched.exit_code, fetched.restored) == (0, ("b",))
+    told = json.loads((gallery.path / "clips" / "b.json").read_text())
+    assert told["inputs"] == json.loads(make_take("b").body)
+    assert told["sha256"] == hashlib.sha256(CLIP).hexdigest()
+    assert flaws(gallery) == []
+
+
+def test_a_take_without_a_clip_cannot_be_fetched(place: RunDir) -> None:
+    with open_reader(place.state_file) as reader:
+        wishes = recorded_wishes(place, reader.header, environ={})
+    with pytest.raises(UsageError, match="failed has no clip to fetch"):
+        upkeep.fetch(place, ["failed"], wishes=wishes)
+
+
+def test_every_decision_is_a_fact_with_a_name(place: RunDir) -> None:
+    deciding.adopt(place, "held", "req-found", by="ada", look_up=None)
+    assert last_event(place, "held").details == asdict(Adopted("req-found", "ada"))
+    assert last_event(place, "held").after == TakeState.QUEUED
