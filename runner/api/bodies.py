@@ -76,19 +76,15 @@ def _words(value: object, depth: int = 0) -> str:
         return ""
     if isinstance(value, dict):
         inner = next((value[key] for key in ("message", "msg", "detail", "error") if value.get(key)), None)
-        where = ".".join(str(part) for part in value["loc"]) if isinstance(value.get("loc"), list) else ""
-        text = _words(inner, depth + 1) if inner is not None else _plain(value)
+        loc = value.get("loc")
+        where = ".".join(str(part)[:40] for part in loc[:8]) if isinstance(loc, list) else ""
+        text = (
+            _words(inner, depth + 1) if inner is not None else json.dumps(value, ensure_ascii=False)[:_WORDS]
+        )
         return f"{where}: {text}" if where else text
     if isinstance(value, list):
         return "; ".join(filter(None, (_words(item, depth + 1) for item in value[:5])))
     return ""
-
-
-def _plain(value: JsonObject) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False)[:_WORDS]
-    except RecursionError:
-        return ""
 
 
 def output_links(record: JsonObject) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from runner.states import (
 )
 from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
 
+_LONGEST_WORD = 100
 _HOPELESS = frozenset({SilenceKind.CERTIFICATE, SilenceKind.MISUSE})
 """Failures before the first byte that no second try can cure."""
 
@@ -115,7 +116,7 @@ def sort_look(exchange: Exchange, *, now: float) -> LookAnswer:
     position = record.get("queue_position")
     return Seen(
         profile.STATUS_WORDS.get(word.lower(), JobStatus.UNKNOWN),
-        word,
+        word[:_LONGEST_WORD],
         position if isinstance(position, int) and not isinstance(position, bool) else None,
     )
 
@@ -131,7 +132,7 @@ def sort_result(exchange: Exchange, *, now: float) -> ResultAnswer:
         if record is not None and outcome is not None:
             return _ended(outcome, record, exchange.body.decode("utf-8", "replace"))
     found, trouble = _read(exchange, now)
-    return trouble if found is None else NotYet(str(found.get("status"))[:100])
+    return trouble if found is None else NotYet(str(found.get("status"))[:_LONGEST_WORD])
 
 
 def _outcome(record: JsonObject | None) -> TakeState | None:
@@ -168,7 +169,7 @@ def sort_cancel(exchange: Exchange, *, now: float) -> CancelAnswer | Trouble:
     if record is None:
         return trouble
     outcome = record.get("outcome")
-    return CancelAnswer(outcome if isinstance(outcome, str) else "unknown")
+    return CancelAnswer(outcome[:_LONGEST_WORD] if isinstance(outcome, str) else "unknown")
 
 
 def sort_probe(exchange: Exchange, *, now: float) -> Trouble | None:

@@ -77,11 +77,14 @@ class Gate:
         self._failing.clear()
         self._quota.earn()
 
-    def failed(self, take_id: str, model: str, reason: str) -> None:
-        """Note a read about `take_id` that was not answered; several takes in a row, or too many retries, shut."""
+    def failed(self, take_id: str, model: str, reason: str, *, out_there: int) -> None:
+        """Note a read about `take_id` that was not answered; several takes in a row, or too many retries, shut.
+
+        Where fewer than that are out there, all of them are several.
+        """
         self._failing.add(take_id)
-        paid = self._quota.spend()
-        if len(self._failing) >= (TAKES_THAT_SHUT if paid else 2):
+        enough = TAKES_THAT_SHUT if self._quota.spend() else 2
+        if len(self._failing) >= min(enough, max(out_there, 1)):
             self.shut(model, reason)
 
     def shut(self, model: str, reason: str) -> None:

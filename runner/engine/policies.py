@@ -36,7 +36,7 @@ class OnUnknown(StrEnum):
 
 def may_retry(failure: FailureClass | None, *, attempts: int, retries: int) -> bool:
     """Return whether a failed take, of which `attempts` were submitted, may be paid for once more by itself."""
-    return failure in RETRIED_BY_ITSELF and attempts <= retries
+    return retries > 0 and failure in RETRIED_BY_ITSELF and attempts <= retries
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,8 @@ class Watcher:
         elif trouble.kind is TroubleKind.MISSING and await self._is_gone(live, trouble.reason):
             return
         elif trouble.kind is TroubleKind.TRANSIENT:
-            self._gate.failed(live.id, live.ticket.model, trouble.reason)
+            out_there = self._board.slots_held
+            self._gate.failed(live.id, live.ticket.model, trouble.reason, out_there=out_there)
         if self._too_long(live.silent_since):
             self._board.leave(live, f"the API has not answered about it: {trouble.reason}")
             return

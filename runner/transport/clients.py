@@ -209,6 +209,8 @@ async def _exchange(
     except (httpx.InvalidURL, UnicodeError, ValueError, RuntimeError, OSError) as error:
         # Not shown: these messages can hold header values.
         return Silence(trace.milestone, SilenceKind.MISUSE, _name(error))
+    except Exception as error:  # noqa: BLE001 - a foreign library may raise anything, and each is a silence
+        return Silence(trace.milestone, SilenceKind.BROKEN, _name(error))
 
 
 async def _nothing() -> None:

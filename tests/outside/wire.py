@@ -10,6 +10,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Protocol, cast
@@ -191,7 +192,8 @@ class Connection(asyncio.Protocol):
         elif end is End.CLOSE and not self._transport.is_closing():
             # A full close with bytes still unread would send RST: half-close, and swallow what comes.
             self._transport.resume_reading()
-            self._transport.write_eof()
+            with suppress(OSError):
+                self._transport.write_eof()
             asyncio.get_running_loop().call_later(_HALF_CLOSED_SECONDS, self._transport.close)
 
 

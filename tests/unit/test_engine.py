@@ -356,7 +356,8 @@ class TestReadsThatFail:
         assert run.states()["s1"] is TakeState.SUCCEEDED
         assert 12 * 3600 <= run.seconds < 13 * 3600
         assert len(run.queue.history) < 6000
-        assert run.said.count("\n") < 5
+        # A line now and then, every three hours, so that nobody wonders in the morning.
+        assert run.said.count("\n") <= 7
 
     def test_a_job_that_turns_out_not_to_have_ended_holds_its_slot_again(self) -> None:
         back = JobScript(
