@@ -7,6 +7,8 @@ reports and the screen. In: exchanges. Out: the same without the token, in any o
 from __future__ import annotations
 
 import base64
+import html
+import json
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -41,8 +43,9 @@ class Redactor:
 
 
 def _forms(token: str) -> set[str]:
-    """Return the token plain, in a URL, in JSON with its slashes escaped, and in base64 at every alignment."""
-    plain = {token, quote(token, safe=""), quote(token), token.replace("/", "\\/")}
+    """Return the token plain, in a URL, in JSON, in HTML, in hex, and in base64 at every alignment."""
+    in_json = json.dumps(token)[1:-1]
+    plain = {token, quote(token, safe=""), quote(token), in_json, in_json.replace("/", "\\/"), html.escape(token)}
     coded = {form for text in (token, f"Bearer {token}") for form in _base64_forms(text.encode())}
     return plain | coded | {token.encode().hex()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 from urllib.parse import quote
 
@@ -14,14 +15,16 @@ from runner.api.redaction import Redactor
 from runner.transport.exchange import Answer, Milestone, Silence, SilenceKind
 from runner.transport.secret import Secret
 
-TOKEN = "canary/7f3c+9a=zz"
+TOKEN = 'canary/7f3c+9a"<\\=zz'
 REDACTOR = Redactor(Secret(TOKEN))
 
 FORMS = {
     "plain": TOKEN,
     "in a URL": quote(TOKEN, safe=""),
     "in a path": quote(TOKEN),
-    "with escaped slashes": TOKEN.replace("/", "\\/"),
+    "in JSON": json.dumps(TOKEN)[1:-1],
+    "in JSON with escaped slashes": json.dumps(TOKEN)[1:-1].replace("/", "\\/"),
+    "in HTML": html.escape(TOKEN),
     "in hex": TOKEN.encode().hex(),
     "in base64": base64.b64encode(TOKEN.encode()).decode(),
     "as basic credentials": base64.b64encode(f"user:{TOKEN}".encode()).decode(),
