@@ -27,7 +27,7 @@ from runner.answers import (
     TroubleKind,
 )
 from runner.engine.ports import Event, Journal
-from runner.errors import DiskFailed, IllegalTransition
+from runner.errors import DiskFailed, IllegalTransition, RunInUse
 from runner.shots import Ticket
 from runner.states import (
     Accepted,
@@ -157,7 +157,7 @@ class MemoryJournal:
             return failed(IllegalTransition(f"there is no take {take_id}"))
         try:
             self._move(take_id, row, fact)
-        except IllegalTransition as error:
+        except (IllegalTransition, RunInUse) as error:
             return failed(error)
         self.facts.append((take_id, fact))
         return done(None)
@@ -183,7 +183,7 @@ class MemoryJournal:
 
     def _start(self, take_id: str, row: _Row, fact: SubmissionStarted) -> None:
         if fact.epoch != self.epoch:
-            raise IllegalTransition("another runner has taken this run over")
+            raise RunInUse("another runner has taken this run over")
         if fact.fingerprint != self._prints.get(take_id, fact.fingerprint):
             raise IllegalTransition("the take's body has changed")
         if fact.attempt in self._attempts:

@@ -53,8 +53,9 @@ class Journal(Protocol):
     def record(self, take_id: str, fact: Fact, *, at: float) -> Future[None]:
         """Append `fact`, seen at wall time `at`, and move the take as the table says, in one transaction.
 
-        The future raises `IllegalTransition` if the table forbids the move and `DiskFailed` if the
-        disk does; in both cases nothing was recorded.
+        The future raises `IllegalTransition` if the table forbids the move, `RunInUse` if another runner has
+        begun since and this is a `SubmissionStarted`, and `DiskFailed` if the disk forbids it; nothing was recorded
+        then, but an id that the disk did not take is kept for the next start, and the error names it.
         """
         ...
 

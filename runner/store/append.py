@@ -12,7 +12,7 @@ from dataclasses import fields
 from functools import cache
 from typing import Any, TypeAlias
 
-from runner.errors import IllegalTransition
+from runner.errors import IllegalTransition, RunInUse
 from runner.states import (
     Accepted,
     AccountTurnedAway,
@@ -22,6 +22,7 @@ from runner.states import (
     DeliveryState,
     Dropped,
     Fact,
+    LateAnswer,
     LostContact,
     NoteFact,
     NotSent,
@@ -45,22 +46,40 @@ def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: floa
     """Record `fact`, seen at wall time `at`, and move the take as the table says.
 
     Raises:
-        IllegalTransition: the table, the attempt or the epoch forbids it; the caller rolls back.
+        IllegalTransition: the table or the attempt forbids it; the caller rolls back.
+        RunInUse: another runner has begun since; the same.
         sqlite3.IntegrityError: a rule of the file forbids it; the same.
     """
     standing = _standing(connection, take_id)
     try:
         state, delivery, before, after = _move(standing, fact)
     except IllegalTransition as error:
+        # Where a successor has moved the take, that it has taken over is the reason to tell.
+        if isinstance(fact, SubmissionStarted) and read_epoch(connection) != fact.epoch:
+            raise _overtaken(take_id) from error
         raise IllegalTransition(f"take {take_id}: {error.message}") from error
     if isinstance(fact, SubmissionStarted):
         _open_attempt(connection, standing, fact, at=at)
     elif isinstance(fact, Answer | Decision):
         _settle_attempt(connection, standing, fact, at=at)
+    elif isinstance(fact, LateAnswer):
+        _note_late(connection, take_id, fact)
     _update_take(connection, standing, fact, state=state, delivery=delivery, at=at)
     connection.execute(
         "INSERT INTO events (at, take_id, fact, details, before, after) VALUES (?, ?, ?, ?, ?, ?)",
         (at, take_id, type(fact).__name__, json.dumps(_details(fact)), before, after),
+    )
+
+
+def read_epoch(connection: sqlite3.Connection) -> int:
+    """Return how many runners have begun on this file."""
+    return int(connection.execute("SELECT epoch FROM run").fetchone()[0])
+
+
+def _overtaken(take_id: str) -> RunInUse:
+    return RunInUse(
+        f"take {take_id}: another runner has taken this run over; nothing may be sent",
+        advice="see what the other one does; stop it before you give the command again",
     )
 
 
@@ -101,9 +120,7 @@ def _open_attempt(
         (fact.attempt, standing.take_id, standing.attempts + 1, fact.fingerprint, at, fact.epoch),
     )
     if opened.rowcount != 1:
-        raise IllegalTransition(
-            f"take {standing.take_id}: another runner has taken over; nothing may be sent"
-        )
+        raise _overtaken(standing.take_id)
 
 
 def _settle_attempt(
@@ -130,6 +147,14 @@ def _settle_attempt(
     )
     if settled.rowcount != 1:
         raise IllegalTransition(f"take {standing.take_id}: attempt {attempt} is not the one that waits")
+
+
+def _note_late(connection: sqlite3.Connection, take_id: str, fact: LateAnswer) -> None:
+    """Give the attempt its id; one that another attempt has already stays in the event alone."""
+    connection.execute(
+        "UPDATE OR IGNORE attempts SET request_id = ? WHERE attempt = ? AND take_id = ? AND request_id IS NULL",
+        (fact.request_id, fact.attempt, take_id),
+    )
 
 
 def _update_take(

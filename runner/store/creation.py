@@ -5,6 +5,7 @@ In: a path and a header, or a connection. Out: a file of the newest version. It 
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import tempfile
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from runner import failpoints
 from runner.errors import CannotCreate
 from runner.store import database
 from runner.store.marker import flush_folder, read_marker, write_marker
@@ -20,8 +22,11 @@ from runner.store.records import RunHeader
 from runner.store.rows import columns_of, header_cells
 from runner.store.schema import APPLICATION_ID, MIGRATIONS, RULES
 
+# What the folder's owner cannot help by its permissions.
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE})
 
-def create_file(path: Path, header: RunHeader) -> None:
+
+def create_file(path: Path, header: RunHeader, *, machine: str) -> None:
     """Make the file, private to its owner, and mark its folder.
 
     It is built under another name and then linked to its own, so that a crash never leaves a half-made state
@@ -29,6 +34,7 @@ def create_file(path: Path, header: RunHeader) -> None:
 
     Raises:
         CannotCreate: it exists, or the folder or file cannot be made.
+        DiskFailed: the disk is full or failing.
         StateFileUnusable: a state file was here and is gone, or the folder is on a network share.
     """
     with _as_cannot_create(path):
@@ -46,13 +52,15 @@ def create_file(path: Path, header: RunHeader) -> None:
         draft = Path(name)
         try:
             with database.translated(path):
-                _fill(draft, header)
+                _fill(draft, header, machine=machine)
+            failpoints.hit("store.create")
             _publish(draft, path)
         finally:
             draft.unlink(missing_ok=True)
         # The marker comes last: one without a state file would forbid the run for ever, while a state file
         # without its marker gets one when it is next opened.
         flush_folder(path.parent)
+        failpoints.hit("store.created")
         write_marker(path, header.run_id)
 
 
@@ -61,12 +69,14 @@ def _as_cannot_create(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in _DISK:
+            raise database.translate(error, path) from error
         raise CannotCreate(
             f"{path}: cannot be made: {error.strerror}", advice="make the folder writable, or give --run-dir"
         ) from error
 
 
-def _fill(draft: Path, header: RunHeader) -> None:
+def _fill(draft: Path, header: RunHeader, *, machine: str) -> None:
     with closing(database.connect_writer(draft)) as connection:
         migrate(connection)
         marks = ", ".join("?" for _ in header_cells(header))
@@ -75,6 +85,7 @@ def _fill(draft: Path, header: RunHeader) -> None:
                 f"INSERT INTO run ({columns_of(RunHeader)}) VALUES ({marks})",  # noqa: S608 - our own names
                 header_cells(header),
             )
+            connection.execute("UPDATE run SET machine = ?", (machine,))
 
 
 def _publish(draft: Path, path: Path) -> None:
@@ -123,3 +134,27 @@ def _renew_rules(connection: sqlite3.Connection) -> None:
             connection.execute(f'DROP TRIGGER "{quoted}"')
         for rule in RULES.values():
             connection.execute(rule)
+
+
+def note_machine(connection: sqlite3.Connection, machine: str) -> None:
+    """Note that the file is open on `machine`."""
+    if connection.execute("SELECT machine FROM run").fetchone()[0] != machine:
+        with database.atomic(connection):
+            connection.execute("UPDATE run SET machine = ?", (machine,))
+
+
+def renew_marker(path: Path, run_id: str) -> None:
+    """Write the marker where a crash, or an older copy of the folder, has left none.
+
+    Raises:
+        CannotCreate: the folder cannot be written to.
+        DiskFailed: the disk is full or failing.
+    """
+    if read_marker(path) == run_id:
+        return
+    try:
+        write_marker(path, run_id)
+    except OSError as error:
+        if error.errno in _DISK:
+            raise database.translate(error, path) from error
+        raise CannotCreate(f"{path.parent}: cannot be written to: {error.strerror}") from error

@@ -7,11 +7,15 @@ Why these settings: WAL with `synchronous=FULL` is the fastest mode that forgets
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
+from runner import failpoints
 from runner.errors import (
     BrokenPromise,
     DiskFailed,
@@ -42,18 +46,38 @@ _DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, *_SHUT}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-def primary_code(error: sqlite3.Error) -> int:
+_FULL_CODES = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+Failure: TypeAlias = sqlite3.Error | OSError
+"""What comes up where the file or its disk fails; the second from files that are not SQLite's."""
+
+_NEXT_STEP = "free or repair the disk, then run the same command again"
+
+
+def primary_code(error: BaseException) -> int:
     """Return SQLite's primary result code, 0 for an error that Python's module raised by itself."""
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
 
 
-def translate(error: sqlite3.Error, path: Path, *, opening: bool = False) -> ShotrunnerError:
+def is_full(error: Failure) -> bool:
+    """Return whether the disk had no room: then SQLite has undone all, and nothing is in doubt."""
+    return primary_code(error) == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in _FULL_CODES
+
+
+def disk_failed(path: Path, why: object) -> DiskFailed:
+    """Return the error for a disk that is full or failing."""
+    return DiskFailed(f"{path}: {why}", advice=_NEXT_STEP)
+
+
+def translate(error: Failure, path: Path, *, opening: bool = False) -> ShotrunnerError:
     """Return our error for SQLite's; the caller raises it `from` the original.
 
     While `opening`, a file that cannot be written is unusable; later it means that the disk has failed.
     """
+    if isinstance(error, OSError):
+        return disk_failed(path, error.strerror or error)
     code = primary_code(error)
-    if opening and code in _SHUT:
+    if opening and code in _SHUT and not (code == sqlite3.SQLITE_CANTOPEN and _may_be_written(path)):
         return StateFileUnusable(f"{path}: {error}", advice="make the state file and its folder writable")
     if isinstance(error, sqlite3.IntegrityError):
         return IllegalTransition(f"the state file refuses this: {error}")
@@ -65,10 +89,13 @@ def translate(error: sqlite3.Error, path: Path, *, opening: bool = False) -> Sho
             advice="wait for it or stop it, then run the same command again",
         )
     if code in _DISK:
-        return DiskFailed(
-            f"{path}: {error}", advice="free or repair the disk, then run the same command again"
-        )
+        return disk_failed(path, error)
     return unusable(path, str(error))
+
+
+def _may_be_written(path: Path) -> bool:
+    # Then it is not the permissions that keep SQLite out but something that will pass: no descriptors, a failing disk.
+    return os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)
 
 
 def unusable(path: Path, why: str) -> StateFileUnusable:
@@ -82,10 +109,10 @@ def unusable(path: Path, why: str) -> StateFileUnusable:
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn every `sqlite3.Error` of the block into ours."""
+    """Turn every `Failure` of the block into our error."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise translate(error, path) from error
 
 
@@ -95,7 +122,9 @@ def atomic(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        failpoints.hit("store.before-commit")
         connection.execute("COMMIT")
+        failpoints.hit("store.after-commit")
     except BaseException:
         # A full disk has already rolled back; a second ROLLBACK would hide the first error.
         if connection.in_transaction:
@@ -160,8 +189,8 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def awaken(connection: sqlite3.Connection, path: Path) -> None:
-    """Go over to WAL with FULL and note in the main file itself that a log now belongs to it.
+def awaken(connection: sqlite3.Connection, keeper: sqlite3.Connection, path: Path) -> None:
+    """Go over to WAL with FULL, and note in the main file itself that a log now belongs to it; attaches `keeper`.
 
     The note is what later tells a file whose log was lost from one that was closed. The change of mode runs under
     EXTRA, which flushes the folder too: a rollback journal that came back after a power loss would undo the log.
@@ -173,14 +202,25 @@ def awaken(connection: sqlite3.Connection, path: Path) -> None:
     if mode != "wal":
         raise unusable(path, f"SQLite keeps the journal mode at {mode} instead of wal")
     _apply(connection, {"synchronous": _FULL}, path)
+    # Before the note: if the keeper fails, closing may still fold the log and delete it.
+    keep_log(keeper)
     with atomic(connection):
         connection.execute("UPDATE run SET at_rest = 0")
     # The log exists before the note reaches the main file: a kill in between must not look like a loss.
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def lay_to_rest(connection: sqlite3.Connection) -> None:
-    """Fold the log into the main file and leave WAL, so that the run's state is one plain file.
+def keep_log(keeper: sqlite3.Connection) -> None:
+    """Attach `keeper`, a reader, so that closing the writing connection leaves the log alone; raises `sqlite3.Error`.
+
+    The last connection to close folds the log in and deletes it. Without the note that the file is at rest that would
+    look like a lost log, and after a failed flush nothing more may be written. A reader cannot fold.
+    """
+    keeper.execute("SELECT at_rest FROM run").fetchone()
+
+
+def lay_to_rest(connection: sqlite3.Connection, keeper: sqlite3.Connection) -> None:
+    """Fold the log into the main file and leave WAL, so that the run's state is one plain file; closes `keeper`.
 
     Readers of a file at rest then create nothing beside it. A reader that is just looking keeps it in WAL,
     which is as safe and only less tidy.
@@ -189,6 +229,8 @@ def lay_to_rest(connection: sqlite3.Connection) -> None:
         connection.execute("UPDATE run SET at_rest = 1")
     # The other way round here: the note is in the main file before the log is deleted.
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    failpoints.hit("store.folded")
+    keeper.close()
     connection.execute(f"PRAGMA synchronous = {_EXTRA}")
     try:
         connection.execute("PRAGMA journal_mode = DELETE")
@@ -197,12 +239,18 @@ def lay_to_rest(connection: sqlite3.Connection) -> None:
             raise
 
 
-def abandon(connection: sqlite3.Connection, path: Path) -> None:
-    """Close as a kill would, with the log left beside the file.
+def reconnect(path: Path, old: sqlite3.Connection) -> sqlite3.Connection:
+    """Close a connection whose commit failed and return a new one in the same mode; a keeper must be attached.
 
-    The last connection to close folds the log in and deletes it; without the note that the file is at rest, that
-    would look like a lost log. While a reader is attached, SQLite leaves the log alone.
+    Raises:
+        StateFileUnusable: a setting did not take.
     """
-    with closing(connect_reader(path)) as keeper:
-        keeper.execute("SELECT at_rest FROM run").fetchone()
-        connection.close()
+    old.close()
+    failpoints.hit("store.reconnect")
+    connection = connect_writer(path)
+    with _closed_if_failing(connection):
+        mode = pragma(connection, "journal_mode")
+        if mode != "wal":
+            raise unusable(path, f"is in the journal mode {mode} instead of wal")
+        _apply(connection, {"synchronous": _FULL}, path)
+    return connection

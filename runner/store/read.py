@@ -16,9 +16,10 @@ from typing import Self, TypeVar
 
 from runner.states import DeliveryState, TakeState
 from runner.store import checks, database
+from runner.store.append import read_epoch
 from runner.store.records import AttemptRecord, EventRecord, TakeRecord
 from runner.store.rows import BY_PLACE, columns_of, decode
-from runner.store.state_file import read_epoch, read_header
+from runner.store.state_file import read_header
 
 R = TypeVar("R", TakeRecord, AttemptRecord, EventRecord)
 E = TypeVar("E", bound=StrEnum)

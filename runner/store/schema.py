@@ -109,7 +109,10 @@ _VERSION_1 = (
         WHERE state = 'succeeded' AND seconds IS NOT NULL""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+# Empty for a file that was made before machines were told apart; it gets the one it is next opened on.
+_VERSION_2 = ("ALTER TABLE run ADD COLUMN machine TEXT NOT NULL DEFAULT ''",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
 """Statements that lead from version n to n + 1, for n = 0, 1, …; a new file takes all of them."""
 
 

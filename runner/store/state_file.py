@@ -10,12 +10,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection
 from concurrent.futures import Future
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from runner.errors import CannotCreate
+from runner import failpoints
+from runner.errors import DiskFailed
 from runner.shots import Plan, Ticket
 from runner.states import (
     CostSeen,
@@ -26,15 +28,20 @@ from runner.states import (
     LostContact,
     Requeued,
     Started,
+    SubmissionStarted,
     Undeliverable,
     Vanished,
 )
 from runner.store import checks, database
 from runner.store.adoption import adopt
-from runner.store.append import append
-from runner.store.creation import create_file, migrate
-from runner.store.marker import read_marker, write_marker
+from runner.store.append import append, read_epoch
+from runner.store.creation import create_file, migrate, note_machine, renew_marker
+from runner.store.emergency import Receipt, receipt_of
+from runner.store.machine import machine_id
+from runner.store.receipts import enter_receipt
 from runner.store.records import RunHeader
+from runner.store.rescue import DiskRescue
+from runner.store.reserve import MIB, Gauge, Provision
 from runner.store.rows import BY_PLACE, columns_of, decode
 from runner.store.writer import PATIENCE, Writer
 
@@ -46,76 +53,139 @@ money; and a person waits for decisions, which come one at a time.
 """
 
 
+PROVISION = Provision()
+
+
 class StateFile:
     """An open state file; close it, or use it as a context manager, so that it rests as one plain file.
 
     `epoch` is the file's as this process last saw it: `begin` raises it and makes this process the one that may submit.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, *, patience: float) -> None:
-        """Take over an awakened connection; use `create` or `open` instead."""
+    def __init__(
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        keeper: sqlite3.Connection,
+        *,
+        patience: float,
+        provision: Provision,
+    ) -> None:
+        """Take over an awakened connection, and a reader that keeps its log; use `create` or `open` instead."""
         self.path = path
         self.header = read_header(connection)
         self.epoch = read_epoch(connection)
-        self._connection = connection
-        self._writer = Writer(connection, path, patience=patience)
+        self._keeper = keeper
+        self._provision = provision
+        self._gauge = Gauge(path, provision.low_water)
+        self._rescue = DiskRescue(path, self.header.run_id, provision)
+        self._writer = Writer(connection, path, rescue=self._rescue, patience=patience)
         self._closed = False
 
     @classmethod
-    def create(cls, path: Path, header: RunHeader, *, patience: float = PATIENCE) -> Self:
-        """Make a new state file, private to its owner, and open it.
+    def create(
+        cls,
+        path: Path,
+        header: RunHeader,
+        *,
+        patience: float = PATIENCE,
+        provision: Provision = PROVISION,
+        machine: str | None = None,
+    ) -> Self:
+        """Make a new state file, private to its owner, and open it; the parameters are those of `open`.
 
         Raises:
             CannotCreate: it exists, or cannot be made.
             DiskFailed: the disk is full or failing.
             StateFileUnusable: a state file was here and is gone, or this is a network share.
         """
-        create_file(path, header)
-        return cls.open(path, patience=patience)
+        here = machine_id() if machine is None else machine
+        create_file(path, header, machine=here)
+        return cls.open(path, patience=patience, provision=provision, machine=here)
 
     @classmethod
-    def open(cls, path: Path, *, patience: float = PATIENCE) -> Self:
+    def open(
+        cls,
+        path: Path,
+        *,
+        patience: float = PATIENCE,
+        provision: Provision = PROVISION,
+        machine: str | None = None,
+        moved: bool = False,
+    ) -> Self:
         """Check the whole file, then open it for writing; a file that is refused is left as it was.
 
-        `patience` is how many seconds a fact of `PATIENT` may wait for others.
+        `patience` is how many seconds a fact of `PATIENT` may wait for others. `machine` is a name for this machine,
+        by default its own; a file that was last open on another is only taken if it has `moved`.
 
         Raises:
             FileMissing: there is none, and nothing says that there was one.
-            StateFileUnusable: it is damaged, foreign, newer, lost, incomplete, not writable or on a network share.
+            StateFileUnusable: it is damaged, foreign, newer, lost, incomplete, not writable or on a network share, or
+                it comes from another machine.
             RunInUse: another process is writing.
             CannotCreate: the folder's marker is missing and cannot be written.
             DiskFailed: the disk is full or failing.
         """
+        here = machine_id() if machine is None else machine
         checks.refuse_odd_place(path)
         with checks.readable(path):
             checks.refuse_lost_log(path)
+            checks.refuse_damaged_log(path)
             checks.undo_half_change(path)
-            run_id = checks.refuse_damage(path)
-            checks.refuse_other_run(path, run_id)
+            found = checks.refuse_damage(path)
+            checks.refuse_older_log(path)
+            checks.refuse_other_run(path, found.run_id)
+            if not moved:
+                checks.refuse_other_machine(path, found.machine, here)
             # Before the file is awakened: a folder that cannot be marked must leave it at rest.
-            _mark(path, run_id)
-            connection = database.connect_writer(path)
-            try:
-                migrate(connection, keep_copy_at=path)
-                database.awaken(connection, path)
-                return cls(path, connection, patience=patience)
-            except BaseException:
-                database.abandon(connection, path)
-                raise
+            renew_marker(path, found.run_id)
+            failpoints.hit("store.open")
+            return cls._awakened(path, patience=patience, provision=provision, machine=here)
+
+    @classmethod
+    def _awakened(cls, path: Path, *, patience: float, provision: Provision, machine: str) -> Self:
+        with ExitStack() as opened:
+            # Attached first and closed last, whatever fails: a log that a dead runner left stays where it is.
+            keeper = opened.enter_context(closing(database.connect_reader(path)))
+            database.keep_log(keeper)
+            connection = opened.enter_context(closing(database.connect_writer(path)))
+            migrate(connection, keep_copy_at=path)
+            database.awaken(connection, keeper, path)
+            note_machine(connection, machine)
+            state_file = cls(path, connection, keeper, patience=patience, provision=provision)
+            opened.pop_all()
+            return state_file
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how the file was opened and begun, one sentence each."""
+        return tuple(self._rescue.notes)
+
+    def has_room(self) -> bool:
+        """Return whether the volume is above its low-water mark, as seen within the last second."""
+        return self._gauge.has_room()
 
     def begin(self, *, at: float) -> tuple[str, ...]:
         """Become the runner: raise the epoch, and hold every take whose sender died. Returns their ids.
 
+        Before that the ids are entered that an earlier runner could only keep beside the file.
+
         Raises:
             DiskFailed: the disk did not take it; the epoch is as it was.
         """
+        with database.translated(self.path):
+            kept = self._rescue.side.read()
 
         # One transaction: no other runner may begin between the new epoch and the takes held under it.
-        def work(connection: sqlite3.Connection) -> tuple[int, tuple[str, ...]]:
+        def work(connection: sqlite3.Connection) -> tuple[int, tuple[str, ...], list[Receipt]]:
             epoch = connection.execute("UPDATE run SET epoch = epoch + 1 RETURNING epoch").fetchone()[0]
-            return epoch, _hold_abandoned(connection, at=at)
+            # Entered first, or a take whose answer is known would be held for want of it.
+            entered = [receipt for receipt in kept if enter_receipt(connection, receipt)]
+            return epoch, _hold_abandoned(connection, at=at), entered
 
-        self.epoch, held = self._writer.submit(work).result()
+        self.epoch, held, entered = self._writer.submit(work).result()
+        failpoints.hit("store.begun")
+        self._rescue.forget(entered, left=len(kept) - len(entered))
         return held
 
     def adopt_plan(self, plan: Plan, *, renew: Collection[str], at: float) -> None:
@@ -136,11 +206,24 @@ class StateFile:
 
         Facts are recorded in the order in which they are handed in, those that wait together in one commit; a fact
         of `PATIENT` may wait a moment for others, and is durable like all when its future is done. The future cannot
-        be cancelled. It raises `IllegalTransition` if the table, the attempt or the epoch forbids the fact,
-        `DiskFailed` if the disk does, `RunInUse` if another process blocks it; nothing was recorded then.
+        be cancelled. It raises `IllegalTransition` if the table or the attempt forbids the fact, `RunInUse` if the
+        epoch does or another process blocks the file, `DiskFailed` if the disk does, or had too little room to begin
+        a submit. Nothing was recorded then; but a request id that the disk did not take was kept beside the file if
+        that could be done, and the error says where.
         """
+        if isinstance(fact, SubmissionStarted) and not self.has_room():
+            return _failed(self._too_full(take_id))
         return self._writer.submit(
-            lambda connection: append(connection, take_id, fact, at=at), patient=isinstance(fact, PATIENT)
+            lambda connection: append(connection, take_id, fact, at=at),
+            patient=isinstance(fact, PATIENT),
+            receipt=receipt_of(take_id, fact, at=at),
+        )
+
+    def _too_full(self, take_id: str) -> DiskFailed:
+        mark = self._provision.low_water // MIB
+        return database.disk_failed(
+            self.path,
+            f"less than {mark} MiB are free; {take_id} is not sent, since its answer might find no room",
         )
 
     def tickets(self) -> list[Ticket]:
@@ -169,17 +252,15 @@ class StateFile:
         # First of all, so that a close that fails is not tried again on a connection that is gone.
         self._closed = True
         self._writer.stop()
-        with database.translated(self.path):
-            try:
-                if read_epoch(self._connection) != self.epoch:
-                    # Whoever has taken over is still writing, or died so: the log is theirs.
-                    database.abandon(self._connection, self.path)
-                else:
-                    database.lay_to_rest(self._connection)
-                    self._connection.close()
-            except BaseException:
-                database.abandon(self._connection, self.path)
-                raise
+        with database.translated(self.path), ExitStack() as left:
+            # In this order, whatever happens: the keeper goes last, so that a log that is still needed stays.
+            left.callback(self._rescue.close)
+            left.callback(self._keeper.close)
+            left.callback(self._writer.connection.close)
+            # Whoever has taken over is still writing, or died so: the log is theirs. After a failed flush it is
+            # the next opening's.
+            if self._writer.broken is None and read_epoch(self._writer.connection) == self.epoch:
+                database.lay_to_rest(self._writer.connection, self._keeper)
 
     def __enter__(self) -> Self:
         return self
@@ -196,11 +277,6 @@ def read_header(connection: sqlite3.Connection) -> RunHeader:
     return decode(RunHeader, row)
 
 
-def read_epoch(connection: sqlite3.Connection) -> int:
-    """Return how many runners have begun on this file."""
-    return int(connection.execute("SELECT epoch FROM run").fetchone()[0])
-
-
 def _hold_abandoned(connection: sqlite3.Connection, *, at: float) -> tuple[str, ...]:
     found = connection.execute(
         "SELECT t.take_id, a.attempt FROM takes t JOIN attempts a"
@@ -213,11 +289,7 @@ def _hold_abandoned(connection: sqlite3.Connection, *, at: float) -> tuple[str, 
     return tuple(take_id for take_id, _ in found)
 
 
-def _mark(path: Path, run_id: str) -> None:
-    """Write the marker where a crash, or an older copy of the folder, has left none."""
-    if read_marker(path) == run_id:
-        return
-    try:
-        write_marker(path, run_id)
-    except OSError as error:
-        raise CannotCreate(f"{path.parent}: cannot be written to: {error.strerror}") from error
+def _failed(error: Exception) -> Future[None]:
+    future: Future[None] = Future()
+    future.set_exception(error)
+    return future

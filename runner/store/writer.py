@@ -6,6 +6,10 @@ what makes full durability cheap: a hundred waiters share one fsync. It knows no
 Work is urgent or patient. Urgent work is begun at once and takes along all that was handed in before it. Patient work
 waits up to `patience` seconds for company, since every commit has a price: it writes each touched page and flushes.
 Patience delays a promise and weakens none: order is kept, and a future is done only when its work is on disk.
+
+A commit that failed is not tried again on its connection: the kernel forgets what it could not write, so that a second
+flush may succeed and mean nothing. From then on everything fails, until a receipt for money comes. That one is first
+kept beside the file, and then worth one more try on a connection made anew.
 """
 
 from __future__ import annotations
@@ -18,10 +22,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from runner.errors import BrokenPromise
-from runner.store.database import atomic, primary_code, translate
+from runner import failpoints
+from runner.errors import BrokenPromise, DiskFailed, ShotrunnerError
+from runner.store.database import Failure, atomic, disk_failed, is_full, primary_code, translate
+from runner.store.emergency import Receipt
 
 T = TypeVar("T")
 Work: TypeAlias = Callable[[sqlite3.Connection], T]
@@ -41,11 +47,32 @@ _ONE_WORKS_FAULT = {
 }
 
 
+class Rescue(Protocol):
+    """What the writer can call on when the disk fails it."""
+
+    def make_room(self) -> bool:
+        """Give room back on a full disk; return whether there was any to give."""
+        ...
+
+    def keep(self, receipts: Sequence[Receipt]) -> Path | None:
+        """Write receipts down elsewhere and return where; None if that failed too."""
+        ...
+
+    def reconnect(self, old: sqlite3.Connection) -> sqlite3.Connection:
+        """Close `old` and return a new connection; raises what SQLite does."""
+        ...
+
+    def has(self, connection: sqlite3.Connection, receipt: Receipt) -> bool:
+        """Return whether the file has the receipt already."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class _Job(Generic[T]):
-    """One piece of work and whoever waits for it."""
+    """One piece of work and whoever waits for it; `receipt` is what of it must not be lost."""
 
     work: Work[T]
+    receipt: Receipt | None = None
     future: Future[T] = field(default_factory=Future)
     result: T | None = None
     refusal: Exception | None = None
@@ -57,6 +84,7 @@ class _Job(Generic[T]):
     def attempt(self, connection: sqlite3.Connection, path: Path) -> None:
         """Do the work in a savepoint: what it breaks is undone and spoils only itself."""
         connection.execute("SAVEPOINT job")
+        self.refusal = None
         try:
             self.do(connection)
         except Exception as error:
@@ -82,11 +110,18 @@ class _Job(Generic[T]):
 
 def _spoils_all(error: Exception) -> bool:
     """Return whether the file itself failed, as against one piece of work that asked for too much."""
-    return isinstance(error, sqlite3.Error) and primary_code(error) not in _ONE_WORKS_FAULT
+    if isinstance(error, sqlite3.Error):
+        return primary_code(error) not in _ONE_WORKS_FAULT
+    return isinstance(error, OSError)
+
+
+def _is_in_doubt(error: Failure) -> bool:
+    """Return whether nobody knows what has reached the disk."""
+    return not is_full(error) and primary_code(error) not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def _own(error: Exception, path: Path) -> Exception:
-    if not isinstance(error, sqlite3.Error):
+    if not isinstance(error, Failure):
         return error
     ours = translate(error, path)
     ours.__cause__ = error
@@ -94,11 +129,18 @@ def _own(error: Exception, path: Path) -> Exception:
 
 
 class Writer:
-    """Owns the writing connection from `start` to `stop`; `submit` may be called from any thread."""
+    """Owns the writing connection until `stop`; `submit` may be called from any thread.
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, *, patience: float = PATIENCE) -> None:
-        self._connection = connection
+    `connection` is the one in use, and `broken` what failed on it, if anything did.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, *, rescue: Rescue, patience: float = PATIENCE
+    ) -> None:
+        self.connection = connection
+        self.broken: Failure | None = None
         self._path = path
+        self._rescue = rescue
         self._patience = patience
         self._waiting: deque[_Job[Any]] = deque()
         self._changed = threading.Condition()
@@ -109,12 +151,13 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="state-file-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Work[T], *, patient: bool = False) -> Future[T]:
+    def submit(self, work: Work[T], *, patient: bool = False, receipt: Receipt | None = None) -> Future[T]:
         """Queue `work`; its future is done when it is durable, or when it is certain that nothing of it is.
 
-        It must bear being done twice: where one piece of work in a group fails, the group is undone and begun again.
+        Where the disk fails, `receipt` is kept beside the file, and the work is tried once more. It must bear being
+        done twice: where one piece of work in a group fails, the group is undone and begun again.
         """
-        job = _Job(work)
+        job = _Job(work, receipt)
         # From here it cannot be cancelled: a fact that was handed in is recorded whether or not its
         # sender still wants to know (asyncio cancels the future of a cancelled task).
         job.future.set_running_or_notify_cancel()
@@ -171,8 +214,8 @@ class Writer:
 
     def _commit(self, group: Sequence[_Job[Any]]) -> None:
         try:
-            self._write(group)
-        except sqlite3.Error as error:
+            self._persist(group)
+        except (sqlite3.Error, OSError, ShotrunnerError) as error:
             for job in group:
                 # Each waiter gets an error of its own: a shared one would collect all their tracebacks.
                 job.fail(_own(error, self._path))
@@ -181,16 +224,72 @@ class Writer:
         for job in group:
             job.wake()
 
+    def _persist(self, group: Sequence[_Job[Any]]) -> None:
+        """Write a group; if that fails, save its receipts."""
+        try:
+            self._write_once(group)
+        except (sqlite3.Error, OSError) as error:
+            receipts = [job.receipt for job in group if job.receipt is not None and job.refusal is None]
+            if not receipts:
+                raise
+            self._save(group, receipts, error)
+
+    def _write_once(self, group: Sequence[_Job[Any]]) -> None:
+        """Write a group on a connection that is whole; on a full disk, once more after room was made."""
+        if self.broken is not None:
+            raise self.broken
+        try:
+            try:
+                self._write(group)
+            except (sqlite3.Error, OSError) as error:
+                if not (is_full(error) and self._rescue.make_room()):
+                    raise
+                self._write(group)
+        except (sqlite3.Error, OSError) as error:
+            self.broken = error if _is_in_doubt(error) else None
+            raise
+
+    def _save(self, group: Sequence[_Job[Any]], receipts: Sequence[Receipt], error: Failure) -> None:
+        """Keep receipts elsewhere, then try once more on a new connection.
+
+        Raises:
+            DiskFailed: it names what was not recorded, and where it was kept.
+        """
+        kept = self._rescue.keep(receipts)
+        self._rescue.make_room()
+        try:
+            self.connection = self._rescue.reconnect(self.connection)
+            self.broken = None
+            # One transaction: if one receipt of it is there, the commit that seemed to fail has taken them all.
+            if not self._rescue.has(self.connection, receipts[0]):
+                self._write_once(group)
+        except (sqlite3.Error, OSError, ShotrunnerError) as again:
+            self.broken = again if isinstance(again, sqlite3.Error | OSError) else error
+            raise self._unrecorded(receipts, error, kept) from again
+
+    def _unrecorded(self, receipts: Sequence[Receipt], error: Failure, kept: Path | None) -> DiskFailed:
+        named = ", ".join(f"{receipt.take} is request {receipt.request_id}" for receipt in receipts)
+        where = f"kept in {kept} for the next start" if kept else "it is kept nowhere: write it down"
+        return disk_failed(self._path, f"{named}, which could not be recorded ({error}); {where}")
+
     def _write(self, group: Sequence[_Job[Any]]) -> None:
         """Do a group's work in one transaction, at first in the hope that nothing in it is refused."""
         try:
-            with atomic(self._connection):
+            with atomic(self.connection):
                 for job in group:
-                    job.do(self._connection)
+                    job.do(self.connection)
+                _strike(group)
         except Exception as error:
             # Broad, because any of them means the same: all is undone, and each gets a savepoint of its own.
             if _spoils_all(error):
                 raise
-            with atomic(self._connection):
+            with atomic(self.connection):
                 for job in group:
-                    job.attempt(self._connection, self._path)
+                    job.attempt(self.connection, self._path)
+                _strike(group)
+
+
+def _strike(group: Sequence[_Job[Any]]) -> None:
+    # A point of its own: what a test wants to fail or kill most is the commit of a receipt.
+    if any(job.receipt is not None for job in group):
+        failpoints.hit("store.receipt")

@@ -40,7 +40,8 @@ from runner.states import (
 )
 from runner.store.read import open_reader
 from runner.store.records import AttemptRecord, RunHeader, TakeRecord
-from runner.store.state_file import StateFile
+from runner.store.reserve import Provision
+from runner.store.state_file import PROVISION, StateFile
 
 MODEL = "pika/pikaframes"
 S, D = TakeState, DeliveryState
@@ -81,9 +82,11 @@ HEADER = RunHeader(
 )
 
 
-def new_state_file(folder: Path, takes: Sequence[Take], *, patience: float = 0.0) -> StateFile:
+def new_state_file(
+    folder: Path, takes: Sequence[Take], *, patience: float = 0.0, provision: Provision = PROVISION
+) -> StateFile:
     """Return a begun state file in `folder` that has adopted `takes`; the caller closes it."""
-    state_file = StateFile.create(folder / "state.db", HEADER, patience=patience)
+    state_file = StateFile.create(folder / "state.db", HEADER, patience=patience, provision=provision)
     state_file.begin(at=1000.0)
     state_file.adopt_plan(make_plan(takes), renew=(), at=1000.0)
     return state_file

@@ -42,7 +42,7 @@ def raw(state_file: StateFile, sql: str, *values: object) -> None:
 
 def test_the_settings_that_keep_the_promises_are_on(state_file: StateFile) -> None:
     found = {
-        name: state_file._connection.execute(f"PRAGMA {name}").fetchone()[0]
+        name: state_file._writer.connection.execute(f"PRAGMA {name}").fetchone()[0]
         for name in ("journal_mode", "synchronous", "fullfsync", "checkpoint_fullfsync", "foreign_keys")
     }
     assert found == {
@@ -58,7 +58,7 @@ def test_the_settings_that_keep_the_promises_are_on(state_file: StateFile) -> No
 
 SECOND_RUN = """
     INSERT INTO run SELECT 2, run_id, name, manifest, simulated, api_base, created_at, version, columns, epoch,
-    at_rest, newest_manifest FROM run
+    at_rest, newest_manifest, machine FROM run
 """
 OLD_EPOCH = """
     INSERT INTO attempts (attempt, take_id, number, epoch, fingerprint, started_at)

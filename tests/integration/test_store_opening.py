@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 
 from runner.errors import CannotCreate, FileMissing, ShotrunnerError, StateFileUnusable
-from runner.states import CostSeen
+from runner.states import Adopted, CostSeen, TakeState
 from runner.store.creation import migrate
+from runner.store.machine import machine_id
 from runner.store.marker import MARKER, read_marker
 from runner.store.read import open_reader
 from runner.store.schema import APPLICATION_ID, MIGRATIONS
 from runner.store.state_file import StateFile
-from tests.integration.store_samples import HEADER, make_take, new_state_file
+from tests.integration.store_samples import HEADER, make_take, new_state_file, tell
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -278,7 +279,7 @@ def test_a_close_that_fails_leaves_the_log_where_it_is(tmp_path: Path) -> None:
     """Or the next opening would take the log for lost."""
     state_file = new_state_file(tmp_path, [make_take("a")])
     state_file.record("a", CostSeen(0.5), at=1.0).result(timeout=20)
-    state_file._connection.execute(
+    state_file._writer.connection.execute(
         "CREATE TRIGGER fault BEFORE UPDATE OF at_rest ON run BEGIN SELECT RAISE(ABORT, 'fault'); END"
     )
     with pytest.raises(ShotrunnerError, match="fault"):
@@ -323,23 +324,87 @@ def test_litter_of_sqlite_beside_a_file_at_rest_may_be_swept_away(tmp_path: Path
         assert [ticket.take_id for ticket in again.tickets()] == ["a"]
 
 
-def test_an_older_file_is_copied_and_then_brought_up_to_date(tmp_path: Path) -> None:
-    path = closed_file(tmp_path)
-    newer = (*MIGRATIONS, ("ALTER TABLE run ADD COLUMN machine TEXT", "UPDATE run SET machine = 'm'"))
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        migrate(connection, keep_copy_at=path, migrations=newer)
-        assert connection.execute("SELECT machine FROM run").fetchone() == ("m",)
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
-    with open_reader(tmp_path / "state.db.v1") as reader:
-        assert len(reader.takes()) == 3
+V1 = Path(__file__).with_name("state_v1.sql")
+"""A file of version 1 with a take in every state, as its program left it."""
+
+
+def old_file(folder: Path) -> Path:
+    path = folder / "state.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(V1.read_text("utf-8"))
+    return path
+
+
+def version_of(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def test_a_file_of_version_1_goes_on_under_this_program(tmp_path: Path) -> None:
+    path = old_file(tmp_path)
+    with open_reader(path) as reader:
+        before = reader.takes(), reader.events()
+    with StateFile.open(path) as state_file:
+        assert state_file.begin(at=2000.0) == ("submitting",)
+        tell(state_file, Adopted("found", "ada"), take_id="submitting", at=2001.0)
+    assert (version_of(path), version_of(tmp_path / "state.db.v1")) == (len(MIGRATIONS), 1)
+    with open_reader(path) as reader:
+        assert reader.takes()[0] == before[0][0]
+        assert reader.events()[: len(before[1])] == before[1]
+        assert [event.fact for event in reader.events()[len(before[1]) :]] == ["LostContact", "Adopted"]
+        assert {take.take_id: take.state for take in reader.takes()} == {
+            state.value: TakeState.QUEUED if state is TakeState.SUBMITTING else state for state in TakeState
+        }
+
+
+def test_a_file_of_version_1_takes_the_machine_it_is_opened_on(tmp_path: Path) -> None:
+    path = old_file(tmp_path)
+    StateFile.open(path, machine="here").close()
+    with pytest.raises(StateFileUnusable, match="another machine"):
+        StateFile.open(path, machine="there")
+
+
+def test_the_copy_that_a_migration_keeps_can_still_be_read(tmp_path: Path) -> None:
+    StateFile.open(old_file(tmp_path)).close()
+    with closing(sqlite3.connect(tmp_path / "state.db.v1")) as connection:
+        assert connection.execute("SELECT count(*) FROM takes").fetchone() == (len(TakeState),)
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
     path = closed_file(tmp_path)
-    broken = (*MIGRATIONS, ("ALTER TABLE run ADD COLUMN machine TEXT", "UPDATE nothing SET x = 1"))
+    broken = (*MIGRATIONS, ("ALTER TABLE run ADD COLUMN colour TEXT", "UPDATE nothing SET x = 1"))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         with pytest.raises(sqlite3.OperationalError):
             migrate(connection, migrations=broken)
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
     with StateFile.open(path) as state_file:
         assert state_file.header.run_id == HEADER.run_id
+
+
+def test_a_file_from_another_machine_is_refused_untouched_until_it_is_said_to_have_moved(
+    tmp_path: Path,
+) -> None:
+    with StateFile.create(tmp_path / "state.db", HEADER, machine="here") as state_file:
+        path = state_file.path
+    before = contents(tmp_path)
+    with pytest.raises(StateFileUnusable, match="another machine") as caught:
+        StateFile.open(path, machine="there")
+    assert "--moved" in caught.value.advice
+    assert contents(tmp_path) == before
+    StateFile.open(path, machine="there", moved=True).close()
+    StateFile.open(path, machine="there").close()
+    with pytest.raises(StateFileUnusable):
+        StateFile.open(path, machine="here")
+
+
+def test_a_machine_is_known_by_its_id_and_else_by_its_name(tmp_path: Path) -> None:
+    known, blank = tmp_path / "known", tmp_path / "blank"
+    known.write_text("abc\n")
+    blank.write_text("\n")
+    by_id = machine_id(id_files=[tmp_path / "missing", blank, known])
+    by_name = machine_id(id_files=[tmp_path / "missing", blank])
+    assert by_id != by_name
+    assert by_id == machine_id(id_files=[known])
+    assert "abc" not in by_id
+    assert machine_id() == machine_id()

@@ -47,7 +47,9 @@ def queue(state_file: StateFile, take_id: str = "a") -> None:
 def commits(state_file: StateFile) -> list[str]:
     """Return a list that grows with every commit from now on."""
     found: list[str] = []
-    state_file._connection.set_trace_callback(lambda sql: found.append(sql) if sql == "COMMIT" else None)
+    state_file._writer.connection.set_trace_callback(
+        lambda sql: found.append(sql) if sql == "COMMIT" else None
+    )
     return found
 
 
@@ -94,7 +96,7 @@ def test_an_urgent_fact_takes_the_patient_ones_along_in_one_commit(state_file: S
     for future in patient:
         # Woken in order, so the urgent one's end says that of all before it.
         assert future.done()
-    state_file._connection.set_trace_callback(None)
+    state_file._writer.connection.set_trace_callback(None)
     assert found == ["COMMIT"]
     assert (seen(state_file).state, seen(state_file, "t0").state) == (S.SUCCEEDED, S.SUBMITTING)
 

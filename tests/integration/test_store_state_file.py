@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import IllegalTransition
+from runner.errors import IllegalTransition, RunInUse
 from runner.states import (
     Accepted,
     Adopted,
@@ -193,7 +193,7 @@ def test_an_overtaken_runner_records_its_answer_and_begins_nothing(tmp_path: Pat
         drive(old, S.SUBMITTING, take_id="a")
         with StateFile.open(old.path) as new:
             assert new.begin(at=2000.0) == ("a",)
-            with pytest.raises(IllegalTransition, match="taken over"):
+            with pytest.raises(RunInUse, match="taken this run over"):
                 drive(old, S.SUBMITTING, take_id="b")
             tell(old, Accepted("try-a", "r-1"), take_id="a")
             assert (seen(new).state, seen(new).request_id) == (S.QUEUED, "r-1")

@@ -89,12 +89,14 @@ def test_two_thousand_records_from_fifty_threads_are_durable_and_in_order(tmp_pa
 def test_all_that_waits_shares_one_commit(state_file: StateFile) -> None:
     commits: list[str] = []
     release = hold_writer(state_file)
-    state_file._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+    state_file._writer.connection.set_trace_callback(
+        lambda sql: commits.append(sql) if sql == "COMMIT" else None
+    )
     futures = [state_file.record("a", CostSeen(float(n)), at=1.0) for n in range(500)]
     release()
     for future in futures:
         future.result(timeout=20)
-    state_file._connection.set_trace_callback(None)
+    state_file._writer.connection.set_trace_callback(None)
     assert len(commits) == 2  # the held one's, and that of all five hundred
 
 
@@ -119,7 +121,7 @@ def test_a_refused_record_spoils_only_itself(state_file: StateFile) -> None:
 def test_a_full_disk_fails_the_whole_group_and_records_nothing(state_file: StateFile) -> None:
     drive(state_file, S.QUEUED)
     release = hold_writer(state_file)
-    connection = state_file._connection
+    connection = state_file._writer.connection
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages}")
     small = state_file.record("a", Started(), at=1.0)

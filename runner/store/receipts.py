@@ -1,0 +1,69 @@
+"""Enters the receipts that were kept beside the state file, at the next start.
+
+In: a connection inside the caller's transaction, and receipts. Out: the facts that they prove. To enter one twice does
+nothing, so a start that dies between the commit and the emptying of the side file is simply made again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from runner.errors import IllegalTransition
+from runner.states import Accepted, Adopted, LateAnswer, SubmissionStarted, TakeState
+from runner.store.append import append, read_epoch
+from runner.store.emergency import Receipt
+
+
+def has_receipt(connection: sqlite3.Connection, receipt: Receipt) -> bool:
+    """Return whether the take has this id already, in whatever attempt, or in an event alone."""
+    found = connection.execute(
+        "SELECT 1 FROM attempts WHERE take_id = ?1 AND request_id = ?2 UNION ALL SELECT 1 FROM events"
+        " WHERE take_id = ?1 AND fact = 'LateAnswer' AND details ->> 'request_id' = ?2",
+        (receipt.take, receipt.request_id),
+    )
+    return found.fetchone() is not None
+
+
+def enter_receipt(connection: sqlite3.Connection, receipt: Receipt) -> bool:
+    """Record a receipt that was kept beside the file: as the take's own if it waits for it, else as a late answer.
+
+    Return False where the file knows no such take; nothing is changed then.
+    """
+    if has_receipt(connection, receipt):
+        return True
+    found = connection.execute("SELECT fingerprint FROM takes WHERE take_id = ?", (receipt.take,)).fetchone()
+    if found is None:
+        return False
+    attempt = receipt.attempt or _latest_attempt(connection, receipt.take)
+    if attempt is None:
+        return False
+    own = (
+        Accepted(attempt, receipt.request_id) if receipt.attempt else Adopted(receipt.request_id, receipt.by)
+    )
+    connection.execute("SAVEPOINT receipt")
+    try:
+        if _is_forgotten(connection, receipt.take, attempt):
+            begun = SubmissionStarted(attempt, found[0], read_epoch(connection))
+            append(connection, receipt.take, begun, at=receipt.at)
+        append(connection, receipt.take, own, at=receipt.at)
+    except (IllegalTransition, sqlite3.IntegrityError):
+        connection.execute("ROLLBACK TO receipt")
+        append(connection, receipt.take, LateAnswer(attempt, receipt.request_id), at=receipt.at)
+    connection.execute("RELEASE receipt")
+    return True
+
+
+def _latest_attempt(connection: sqlite3.Connection, take_id: str) -> str | None:
+    row = connection.execute(
+        "SELECT attempt FROM attempts WHERE take_id = ? ORDER BY number DESC LIMIT 1", (take_id,)
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _is_forgotten(connection: sqlite3.Connection, take_id: str, attempt: str) -> bool:
+    # A disk that fails may also have lied about the flush before: then the take looks as if it had never been sent.
+    row = connection.execute(
+        "SELECT state, EXISTS (SELECT 1 FROM attempts WHERE attempt = ?) FROM takes WHERE take_id = ?",
+        (attempt, take_id),
+    ).fetchone()
+    return row[0] == TakeState.PENDING and not row[1]
