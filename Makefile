@@ -14,6 +14,7 @@ help:
 	@echo 'make check    style, types, layers and docs only'
 	@echo 'make format   rewrite the code in the house style'
 	@echo 'make bench    measure against what you would use instead'
+	@echo 'make torture  kill, fail and corrupt it for an hour, and count what was paid twice or lost'
 	@echo 'make lock     resolve the pinned versions anew'
 
 demo: $(VENV)/demo
@@ -34,6 +35,9 @@ format: $(VENV)/test
 
 bench: $(VENV)/test
 	$(BIN)/python -m tests.benchmarks
+
+torture: $(VENV)/test
+	$(BIN)/python -m tests.torture
 
 lock: $(VENV)/test
 	$(BIN)/pip freeze --exclude-editable --exclude pip --exclude setuptools --exclude shotrunner > $(LOCK)

@@ -1,0 +1,234 @@
+"""The seeded bugs: what a tired programmer could do to the payment protocol, as exact replacements in its source.
+
+Each says by which hunt of `hunts` it must be found. One bug of the list cannot be found by killing processes, since the
+kernel keeps what a dead process wrote: `synchronous=OFF` is found by the power-loss replay (T4) alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.torture.hunts import (
+    CROWDED,
+    EMPTY,
+    IN_FLIGHT,
+    LOST,
+    LOST_READS,
+    OVERTAKEN,
+    PLAIN,
+    REFUSING,
+    SERVER_ERRORS,
+    SLOW_DISK,
+    STORMY,
+    Hunt,
+)
+from tests.torture.patches import LOCKLESS, Replacement
+
+_SUBMIT = "runner/engine/submit.py"
+_OUTCOMES = "runner/api/outcomes.py"
+_CLIENTS = "runner/transport/clients.py"
+_APPEND = "runner/store/append.py"
+_STATE = "runner/store/state_file.py"
+
+
+_NO_EPOCH = (
+    Replacement(_APPEND, "FROM run WHERE epoch = ?", "FROM run WHERE ? > 0"),
+    Replacement(_APPEND, "read_epoch(connection) != fact.epoch:", "read_epoch(connection) < 0:"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """One bug by name; a bug without replacements is a control, in which its hunt must find nothing."""
+
+    name: str
+    hunt: Hunt
+    replacements: tuple[Replacement, ...] = ()
+
+    @property
+    def is_control(self) -> bool:
+        """True if nothing is wrong but what the hunt itself needs."""
+        return set(self.replacements) <= {LOCKLESS}
+
+
+BUGS: tuple[Bug, ...] = (
+    Bug(
+        "a lost answer counts as not sent",
+        LOST,
+        (
+            Replacement(
+                _OUTCOMES, "milestone is Milestone.NOTHING_SENT:", "milestone is not Milestone.ANSWERING:"
+            ),
+        ),
+    ),
+    Bug(
+        "resume sends again what was being sent",
+        IN_FLIGHT,
+        (
+            Replacement(
+                _STATE,
+                'lost = LostContact(attempt, milestone="unknown", reason="the runner died while sending")',
+                'lost = __import__("runner.states").states.NotSent(attempt, "the runner died while sending")',
+            ),
+        ),
+    ),
+    Bug(
+        "resume sends held takes again",
+        LOST,
+        (
+            Replacement(
+                _STATE,
+                "    return tuple(take_id for take_id, _ in found)",
+                "    from runner.states import DeclaredNotSent\n"
+                "    held = connection.execute(\"SELECT take_id FROM takes WHERE state = 'held'\").fetchall()\n"
+                '    [append(connection, row[0], DeclaredNotSent(by="resume"), at=at) for row in held]\n'
+                "    return tuple(take_id for take_id, _ in found)",
+            ),
+        ),
+    ),
+    Bug(
+        "the first byte does not wait for the commit",
+        SLOW_DISK,
+        (
+            Replacement(
+                _SUBMIT,
+                "await asyncio.shield(asyncio.ensure_future(self._board.record(live, started)))",
+                "self._early = asyncio.ensure_future(self._board.record(live, started))",
+            ),
+        ),
+    ),
+    Bug(
+        "the intent is written after the request",
+        IN_FLIGHT,
+        (
+            Replacement(
+                _CLIENTS,
+                'if event == "http11.send_request_headers.started":',
+                'if event == "http11.receive_response_headers.started":',
+            ),
+            Replacement("runner/session.py", "hooked=await hook_holds_bytes()", "hooked=True"),
+        ),
+    ),
+    Bug(
+        "an id is used before it is stored",
+        PLAIN,
+        (
+            Replacement(
+                _SUBMIT,
+                "        try:\n            await self._board.record(live, answer)\n"
+                "        except IllegalTransition as refusal:",
+                "        try:\n            await self._means.queue.look(answer.request_id)\n"
+                "            await self._board.record(live, answer)\n        except IllegalTransition as refusal:",
+            ),
+        ),
+    ),
+    Bug(
+        "a 2xx without an id counts as not sent",
+        EMPTY,
+        (
+            Replacement(
+                _OUTCOMES,
+                'return _lost(answer, attempt, f"the API answered {answer.status} without a usable request id")',
+                'return NotSent(attempt, "no id came back")',
+            ),
+        ),
+    ),
+    Bug(
+        "a 500 counts as a refusal",
+        SERVER_ERRORS,
+        (
+            Replacement(
+                _OUTCOMES,
+                "if answer.status not in profile.PROVES_NO_CHARGE:",
+                "if answer.status not in profile.PROVES_NO_CHARGE and answer.status != 500:",
+            ),
+        ),
+    ),
+    Bug(
+        "submits share kept connections",
+        PLAIN,
+        (
+            Replacement(_CLIENTS, ', "Content-Type": "application/json", "Connection": "close"}', "}"),
+            Replacement(_CLIENTS, "connections=_MOST_SUBMITS, keep=0", "connections=_MOST_SUBMITS, keep=4"),
+        ),
+    ),
+    Bug(
+        "a clip counts as delivered before it has its name",
+        PLAIN,
+        (
+            Replacement(
+                "runner/delivery/folder.py",
+                "        if self._linked(hidden, final):\n            os.unlink(hidden, dir_fd=self._fd)\n\n"
+                "    def replace",
+                "        import threading\n"
+                "        names = (self.path / hidden, self.path / final)\n"
+                "        threading.Timer(0.3, os.rename, names).start()\n\n"
+                "    def replace",
+            ),
+        ),
+    ),
+    Bug(
+        "the pause that a 429 asks for is not kept",
+        REFUSING,
+        (
+            Replacement(
+                _SUBMIT, "        self._gate.rest(max(own, wished))\n", "        self._gate.rest(0.01)\n"
+            ),
+        ),
+    ),
+    Bug(
+        "one 404 counts as a lost job",
+        LOST_READS,
+        (
+            Replacement(
+                "runner/engine/watch.py",
+                "if now - live.missing_since < self._means.options.missing_grace:",
+                "if now < 0:",
+            ),
+        ),
+    ),
+    Bug(
+        "the wrong take's body is sent",
+        PLAIN,
+        (
+            Replacement(
+                _SUBMIT,
+                "self._means.queue.submit(live.ticket, attempt",
+                "self._means.queue.submit(self._board.takes[-1].ticket, attempt",
+            ),
+        ),
+    ),
+    Bug(
+        "there is a lock and no epoch",
+        OVERTAKEN,
+        (
+            LOCKLESS,
+            *_NO_EPOCH,
+        ),
+    ),
+    Bug(
+        "a take is claimed without compare-and-set",
+        CROWDED,
+        (
+            LOCKLESS,
+            *_NO_EPOCH,
+            Replacement(
+                _APPEND,
+                "    target = advance(state, fact)\n    return target, delivery, state, target",
+                "    claimed = isinstance(fact, SubmissionStarted) and state is TakeState.SUBMITTING\n"
+                "    target = state if claimed else advance(state, fact)\n    return target, delivery, state, target",
+            ),
+        ),
+    ),
+)
+"""Every seeded bug that killing, cheating or crowding can show."""
+
+CONTROLS: tuple[Bug, ...] = (
+    *(
+        Bug(f"control: {hunt.name}", hunt)
+        for hunt in (PLAIN, STORMY, IN_FLIGHT, SLOW_DISK, LOST, LOST_READS, REFUSING)
+    ),
+    Bug("control: overtaken", OVERTAKEN, (LOCKLESS,)),
+    Bug("control: crowded", CROWDED, (LOCKLESS,)),
+)
+"""The same hunts on the product as it is: what finds something here would find anything anywhere."""

@@ -1,0 +1,158 @@
+"""Situations in which a failpoint may be reached: plain and stormy runs, failing disks, every command that decides.
+
+In: a folder and a seed. Out: a rig that is ready, and the arguments of the command that is to be killed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.outside.faults import Fault
+from tests.outside.jobs import Settings
+from tests.torture.rig import QUICK, REPOSITORY, Rig, Tally, settings
+from tests.torture.weather import Chances, Weather, storm
+
+DISK_FAILED = 74
+
+
+def _nothing(rig: Rig) -> None:
+    """Prepare nothing: the command begins with an empty folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One situation: `prepare` brings a rig into it, `arguments` is the command to kill, by default `run`.
+
+    `rules` are failpoints armed beside the one that kills; `codes` are the exit codes of a life that outlives its
+    failpoint.
+    """
+
+    name: str
+    chances: Chances = field(default_factory=dict)
+    settings: Settings = QUICK
+    takes: int = 12
+    prepare: Callable[[Rig], None] = _nothing
+    arguments: Callable[[Rig], list[str]] = Rig.run_arguments
+    rules: str = ""
+    codes: frozenset[int] = frozenset({0, 2, 3, 4, 69})
+
+    def rig(self, folder: Path, tally: Tally, seed: int, *, tree: Path = REPOSITORY) -> Rig:
+        """Return the rig, not yet entered."""
+        weather = Weather(seed, self.chances)
+        return Rig(folder, tally, takes=self.takes, weather=weather, settings=self.settings, tree=tree)
+
+
+def _doubtful(rig: Rig) -> None:
+    """Let four lives die with a request in the air: three takes are held, and one is as its runner left it."""
+    for _ in range(4):
+        _die_in_flight(rig)
+    rig.weather.calm()
+
+
+def _die_in_flight(rig: Rig) -> None:
+    rig.weather.strike_at("submit", after=0.005, blow=lambda: life.kill())
+    life = rig.start()
+    life.end()
+    rig.check(life)
+
+
+def _decide(rig: Rig) -> list[str]:
+    """Answer the first doubt that is left by what the ledger says of it."""
+    for take_id, request_id in rig.doubts().items():
+        rig.exempt.add(request_id)
+        decision = ["adopt", take_id, request_id] if request_id else ["not-sent", take_id]
+        return ["reconcile", str(rig.place), *decision]
+    return ["reconcile", str(rig.place)]
+
+
+def _done(rig: Rig) -> None:
+    """Let a run come to its end."""
+    life = rig.start()
+    life.end()
+    rig.check(life)
+
+
+def _pay_again(rig: Rig) -> list[str]:
+    """Ask for a second attempt of three takes that failed."""
+    failed = [take.take_id for take in rig.recorded.takes.values() if take.state == "failed"][:3]
+    rig.agreed.update(failed)
+    _, manifest, *flags = rig.run_arguments()
+    return ["retry", manifest, *failed, *flags] if failed else rig.run_arguments()
+
+
+def _waiting(rig: Rig) -> None:
+    """Leave jobs in a slow queue."""
+    calls = rig.server.stats()["submits"]
+    life = rig.start()
+    life.wait_until(lambda: int(rig.server.stats()["submits"]) >= calls + rig.takes)
+    life.kill()
+    rig.check(life)
+
+
+def _not_fetched(rig: Rig) -> None:
+    """Let a run come to its end without its clips."""
+    life = rig.start(rig.run_arguments(download=False))
+    life.end()
+    rig.check(life)
+
+
+def _spoil_and_verify(rig: Rig) -> list[str]:
+    """Cut the first clip that is whole, and ask for all to be read again."""
+    for take in rig.recorded.takes.values():
+        if take.delivery == "delivered" and take.take_id not in rig.spoilt:
+            rig.spoilt.add(take.take_id)
+            (rig.place / (take.file or "")).write_bytes(b"cut")
+            break
+    return ["verify", str(rig.place), "--mark"]
+
+
+_DECIDED = frozenset({0, 2, 3, 4, 64})
+
+SCENARIOS: Mapping[str, Scenario] = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario("plain"),
+        # The commit that fails must be the one that brings an id home, and which one that is depends on the start.
+        *(
+            Scenario(
+                f"disk {nth}", rules=f"store.before-commit=EIO@{nth}+;", codes=frozenset({0, DISK_FAILED})
+            )
+            for nth in (8, 9, 10, 11)
+        ),
+        *(
+            Scenario(
+                f"flaw {nth}", rules=f"store.before-commit=EIO@{nth};", codes=frozenset({0, DISK_FAILED})
+            )
+            for nth in (8, 9, 10)
+        ),
+        Scenario(
+            "reconcile",
+            chances={"submit": [(1.0, Fault(delay=0.1))]},
+            takes=8,
+            prepare=_doubtful,
+            arguments=_decide,
+            codes=_DECIDED,
+        ),
+        Scenario("retry", settings=settings(failing=1.0), takes=6, prepare=_done, arguments=_pay_again),
+        Scenario(
+            "cancel",
+            settings=settings(slots=1, service=0.5, jitter=0.0),
+            takes=5,
+            prepare=_waiting,
+            arguments=lambda rig: ["cancel", str(rig.place), "--all"],
+            codes=_DECIDED,
+        ),
+        Scenario(
+            "fetch",
+            takes=6,
+            prepare=_not_fetched,
+            arguments=lambda rig: ["fetch", str(rig.place)],
+            codes=_DECIDED,
+        ),
+        Scenario("verify", takes=6, prepare=_done, arguments=_spoil_and_verify, codes=_DECIDED),
+        Scenario("storm", chances=storm(0.15), takes=20),
+    )
+}
+"""By name, in the order in which they are tried."""
