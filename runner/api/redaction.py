@@ -45,7 +45,14 @@ class Redactor:
 def _forms(token: str) -> set[str]:
     """Return the token plain, in a URL, in JSON, in HTML, in hex, and in base64 at every alignment."""
     in_json = json.dumps(token)[1:-1]
-    plain = {token, quote(token, safe=""), quote(token), in_json, in_json.replace("/", "\\/"), html.escape(token)}
+    plain = {
+        token,
+        quote(token, safe=""),
+        quote(token),
+        in_json,
+        in_json.replace("/", "\\/"),
+        html.escape(token),
+    }
     coded = {form for text in (token, f"Bearer {token}") for form in _base64_forms(text.encode())}
     return plain | coded | {token.encode().hex()}
 
