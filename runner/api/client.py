@@ -6,6 +6,7 @@ never followed, because following it would hand the token to whoever wrote it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
@@ -60,6 +61,8 @@ class RunComfyQueue:
         """Close every connection."""
         await self._submits.aclose()
         await self._reads.aclose()
+        # A transport ends its closing in the loop's next turn; a loop that ends first leaves it to the garbage.
+        await asyncio.sleep(0)
 
 
 def _request(request_id: str, verb: str) -> str:
