@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tests.torture.hunts import (
     CROWDED,
     EMPTY,
+    FIRST_USE,
     IN_FLIGHT,
     LOST,
     LOST_READS,
@@ -111,7 +112,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "an id is used before it is stored",
-        PLAIN,
+        FIRST_USE,
         (
             Replacement(
                 _SUBMIT,
@@ -182,8 +183,8 @@ BUGS: tuple[Bug, ...] = (
         (
             Replacement(
                 "runner/engine/watch.py",
-                "if now - live.missing_since < self._means.options.missing_grace:",
-                "if now < 0:",
+                "if live.missing.goes_on(self._means.clock.monotonic()) < self._means.options.missing_grace:",
+                "if False:",
             ),
         ),
     ),
@@ -226,7 +227,7 @@ BUGS: tuple[Bug, ...] = (
 CONTROLS: tuple[Bug, ...] = (
     *(
         Bug(f"control: {hunt.name}", hunt)
-        for hunt in (PLAIN, STORMY, IN_FLIGHT, SLOW_DISK, LOST, LOST_READS, REFUSING)
+        for hunt in (PLAIN, STORMY, IN_FLIGHT, FIRST_USE, SLOW_DISK, LOST, LOST_READS, REFUSING)
     ),
     Bug("control: overtaken", OVERTAKEN, (LOCKLESS,)),
     Bug("control: crowded", CROWDED, (LOCKLESS,)),

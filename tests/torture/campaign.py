@@ -2,7 +2,7 @@
 
 `python -m tests.torture [--seed N] [--only T1,T2] [--scale F] [--budget MINUTES] [--resume FILE]`. A campaign that
 was stopped goes on with `--resume`: finished cases are in the file and are not run again. Exit code 0 means that every
-case ran and nothing was wrong, 1 that something was, 3 that cases are left.
+case ran and nothing was wrong, 1 that something was, 3 that cases are left or a test cannot be run on this machine.
 """
 
 from __future__ import annotations
@@ -67,9 +67,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.resume:
         plan = read_record(record, book)
     tests = find(plan.only)
+    skipped = {test.name: why for test in tests.values() if (why := test.obstacle())}
     todo = [
         (module, test, case)
         for module, test in tests.items()
+        if test.name not in skipped
         for case in test.cases(plan.seed, plan.scale)
         if (test.name, case.name) not in book.done
     ]
@@ -79,12 +81,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             _write(stream, {"seed": plan.seed, "scale": plan.scale, "only": plan.only})
         deadline = time.monotonic() + given.budget * 60
         left = work_through(todo, book, stream, workers=given.workers, deadline=deadline)
-    print(table(book, [test.name for test in tests.values()]))
+    print(table(book, [test.name for test in tests.values()], skipped))
     for line in failure_lines(book):
         print(line)
     if left:
         print(f"{left} cases are left; go on with: python -m tests.torture --resume {record}")
-    return 1 if not book.clean else 3 if left else 0
+    return 1 if not book.clean else 3 if left or skipped else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -178,10 +180,15 @@ def progress_line(place: str, test: str, case: str, verdict: Verdict, seconds: f
     return f"{place:>9} {word:5} {test} {case}: {verdict.kills} kills, {verdict.held} held, {seconds:.1f} s"
 
 
-def table(book: Book, names: Sequence[str]) -> str:
-    """Return the table of a campaign, one line a test, as Markdown."""
+def table(book: Book, names: Sequence[str], skipped: Mapping[str, str]) -> str:
+    """Return the table of a campaign, one line a test, as Markdown; `skipped` says by name why a test was not run."""
     rows = [_COLUMNS, tuple("---" for _ in _COLUMNS)]
-    rows += [_row(name, book.verdicts.get(name, Verdict()), book.seconds.get(name, 0.0)) for name in names]
+    rows += [
+        (name, f"skipped: {skipped[name]}", *["-"] * (len(_COLUMNS) - 2))
+        if name in skipped
+        else _row(name, book.verdicts.get(name, Verdict()), book.seconds.get(name, 0.0))
+        for name in names
+    ]
     widths = [max(len(row[at]) for row in rows) for at in range(len(_COLUMNS))]
     return "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"

@@ -68,9 +68,9 @@ def _killed_in_flight(rig: Rig, chance: random.Random) -> None:
 
 
 def _killed_at_first_use(rig: Rig, chance: random.Random) -> None:
-    """Die while a look is on its way: the id that it names must be on disk by then."""
+    """Die as the first look arrives, on a disk that takes its time: the id that it names must be on disk by then."""
     rig.weather.strike_at("status", after=chance.uniform(0.0, 0.02), blow=lambda: life.kill())
-    life = rig.start()
+    life = rig.start(failpoints="store.before-commit=sleep:0.03@1+")
     life.end(within=20.0)
     rig.check(life)
 

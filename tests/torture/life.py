@@ -111,6 +111,18 @@ class Life:
         except OSError:
             return False
 
+    def over(self) -> bool:
+        """Return whether it has ended, and leave it to the kernel, so that `unhindered` can still be asked."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def unhindered(self) -> float:
+        """Return the seconds of its life in which it was not waiting for a processor; ask before its `code`.
+
+        Many processes on few processors wait for those, and not for anything that the product does.
+        """
+        waited = int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[1]) / 1e9
+        return time.monotonic() - self.began - waited
+
     def command_line(self) -> bytes:
         """Return its command line as every other process can see it."""
         try:

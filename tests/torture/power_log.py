@@ -7,12 +7,14 @@ memory and never has to survive. It knows no state file.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -81,17 +83,16 @@ Operation: TypeAlias = Made | Gone | Renamed | Wrote | Cut | Flushed | Said
 FOLDER = 0
 
 
-def can_record() -> bool:
-    """Return whether strace is here and may trace."""
+@cache
+def obstacle() -> str:
+    """Return why no system calls can be recorded or made to fail here, or nothing."""
     strace = shutil.which("strace")
     if strace is None:
-        return False
-    return (
-        subprocess.run(
-            [strace, "-qq", "-o", "/dev/null", "true"], capture_output=True, check=False
-        ).returncode
-        == 0
-    )
+        return "strace is not installed"
+    command = [strace, "-f", "-qq", "--seccomp-bpf", "-e", "trace=fsync", "-o", os.devnull, "true"]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        return "strace may not trace here"
+    return ""
 
 
 def record(arguments: Sequence[str], *, cwd: Path, folder: Path, log: Path) -> list[Operation]:

@@ -71,19 +71,21 @@ class Torture:
     """One test: its short name (T1), its title, and the module's two functions.
 
     `cases(seed, scale)` yields the cases; scale 1.0 is the full number, less is a share of it. `run(case, workdir)`
-    runs one of them in an empty folder, in whatever process.
+    runs one of them in an empty folder, in whatever process. `obstacle()` says why none can be run here, or nothing.
     """
 
     name: str
     title: str
     cases: Callable[[int, float], Iterable[Any]]
     run: Callable[[Any, Path], Verdict]
+    obstacle: Callable[[], str]
 
 
 def load(module: str) -> Torture:
     """Return the test that a module of this package holds; its `NAME` is the short name, perhaps with a title."""
     found = importlib.import_module(f"{__package__}.{module}")
-    return Torture(short_name(module), str(found.NAME).partition(" ")[2], found.cases, found.run)
+    obstacle = getattr(found, "obstacle", str)
+    return Torture(short_name(module), str(found.NAME).partition(" ")[2], found.cases, found.run, obstacle)
 
 
 def short_name(module: str) -> str:

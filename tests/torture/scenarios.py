@@ -5,6 +5,7 @@ In: a folder and a seed. Out: a rig that is ready, and the arguments of the comm
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,10 +27,11 @@ class Scenario:
     """One situation: `prepare` brings a rig into it, `arguments` is the command to kill, by default `run`.
 
     `rules` are failpoints armed beside the one that kills; `codes` are the exit codes of a life that outlives its
-    failpoint.
+    failpoint. Points whose names begin as one of `reaches` are looked for here first.
     """
 
     name: str
+    reaches: tuple[str, ...] = ()
     chances: Chances = field(default_factory=dict)
     settings: Settings = QUICK
     takes: int = 12
@@ -67,6 +69,20 @@ def _decide(rig: Rig) -> list[str]:
     return ["reconcile", str(rig.place)]
 
 
+def _unsent(rig: Rig) -> None:
+    """Let three lives die between the intent and its first byte: three takes are in doubt, and none was charged."""
+    for _ in range(3):
+        life = rig.start(failpoints="submit.begun=kill@1")
+        life.end()
+        rig.check(life)
+
+
+def _declare(rig: Rig) -> list[str]:
+    """Say of all takes that are held that they were not sent, as the ledger does."""
+    held = [take_id for take_id, request_id in rig.doubts().items() if not request_id]
+    return ["reconcile", str(rig.place), *(["not-sent", *held] if held else [])]
+
+
 def _done(rig: Rig) -> None:
     """Let a run come to its end."""
     life = rig.start()
@@ -77,7 +93,9 @@ def _done(rig: Rig) -> None:
 def _pay_again(rig: Rig) -> list[str]:
     """Ask for a second attempt of three takes that failed."""
     failed = [take.take_id for take in rig.recorded.takes.values() if take.state == "failed"][:3]
-    rig.agreed.update(failed)
+    made = Counter(attempt.take_id for attempt in rig.recorded.attempts)
+    # Set and not added: a wish that died before it was on record allows no charge beside that of the next.
+    rig.agreed.update({take_id: made[take_id] - rig.agreed[take_id] for take_id in failed})
     _, manifest, *flags = rig.run_arguments()
     return ["retry", manifest, *failed, *flags] if failed else rig.run_arguments()
 
@@ -98,14 +116,29 @@ def _not_fetched(rig: Rig) -> None:
     rig.check(life)
 
 
-def _spoil_and_verify(rig: Rig) -> list[str]:
-    """Cut the first clip that is whole, and ask for all to be read again."""
-    for take in rig.recorded.takes.values():
-        if take.delivery == "delivered" and take.take_id not in rig.spoilt:
+def _spoil(rig: Rig) -> None:
+    """Cut every other clip, once, and throw the files beside the others away: with neither it would not be ours."""
+    for number, take in enumerate(rig.recorded.takes.values()):
+        if take.delivery != "delivered" or take.take_id in rig.spoilt:
+            continue
+        clip = rig.place / (take.file or "")
+        if number % 2:
+            clip.with_name(f"{take.take_id}.json").unlink(missing_ok=True)
+        else:
             rig.spoilt.add(take.take_id)
-            (rig.place / (take.file or "")).write_bytes(b"cut")
-            break
+            clip.write_bytes(b"cut")
+
+
+def _spoil_and_verify(rig: Rig) -> list[str]:
+    """Spoil what is at home, and ask for all to be read again."""
+    _spoil(rig)
     return ["verify", str(rig.place), "--mark"]
+
+
+def _spoil_and_fetch(rig: Rig) -> list[str]:
+    """Spoil what is at home, and ask for it to be brought again."""
+    _spoil(rig)
+    return ["fetch", str(rig.place)]
 
 
 _DECIDED = frozenset({0, 2, 3, 4, 64})
@@ -117,7 +150,10 @@ SCENARIOS: Mapping[str, Scenario] = {
         # The commit that fails must be the one that brings an id home, and which one that is depends on the start.
         *(
             Scenario(
-                f"disk {nth}", rules=f"store.before-commit=EIO@{nth}+;", codes=frozenset({0, DISK_FAILED})
+                f"disk {nth}",
+                reaches=("store.side-file", "store.reconnect"),
+                rules=f"store.before-commit=EIO@{nth}+;",
+                codes=frozenset({0, DISK_FAILED}),
             )
             for nth in (8, 9, 10, 11)
         ),
@@ -129,15 +165,32 @@ SCENARIOS: Mapping[str, Scenario] = {
         ),
         Scenario(
             "reconcile",
+            reaches=("decide.looked", "decide.recorded"),
             chances={"submit": [(1.0, Fault(delay=0.1))]},
             takes=8,
             prepare=_doubtful,
             arguments=_decide,
             codes=_DECIDED,
         ),
-        Scenario("retry", settings=settings(failing=1.0), takes=6, prepare=_done, arguments=_pay_again),
+        Scenario(
+            "not sent",
+            reaches=("decide.handed-in",),
+            takes=5,
+            prepare=_unsent,
+            arguments=_declare,
+            codes=_DECIDED,
+        ),
+        Scenario(
+            "retry",
+            reaches=("retry.",),
+            settings=settings(failing=1.0),
+            takes=6,
+            prepare=_done,
+            arguments=_pay_again,
+        ),
         Scenario(
             "cancel",
+            reaches=("cancel.",),
             settings=settings(slots=1, service=0.5, jitter=0.0),
             takes=5,
             prepare=_waiting,
@@ -151,8 +204,23 @@ SCENARIOS: Mapping[str, Scenario] = {
             arguments=lambda rig: ["fetch", str(rig.place)],
             codes=_DECIDED,
         ),
-        Scenario("verify", takes=6, prepare=_done, arguments=_spoil_and_verify, codes=_DECIDED),
+        Scenario(
+            "verify",
+            reaches=("upkeep.marked",),
+            takes=6,
+            prepare=_done,
+            arguments=_spoil_and_verify,
+            codes=_DECIDED,
+        ),
+        Scenario(
+            "spoilt",
+            reaches=("upkeep.",),
+            takes=6,
+            prepare=_done,
+            arguments=_spoil_and_fetch,
+            codes=_DECIDED,
+        ),
         Scenario("storm", chances=storm(0.15), takes=20),
     )
 }
-"""By name, in the order in which they are tried."""
+"""By name, in the order in which they are tried where none says that it reaches the point."""

@@ -79,8 +79,9 @@ class _Learnt:
     later: Counter[str] = field(default_factory=Counter)
 
     def scenario(self, point: str) -> Scenario | None:
-        """Return the first scenario that may reach `point`."""
-        return next((SCENARIOS[name] for name in SCENARIOS if name not in self.missed[point]), None)
+        """Return the first scenario that may reach `point`, of those that say so if there are any left."""
+        left = (SCENARIOS[name] for name in SCENARIOS if name not in self.missed[point])
+        return min(left, key=lambda scenario: not point.startswith(scenario.reaches), default=None)
 
     def nth(self, goal: Goal) -> int:
         """Return the hit to die at: the one that is wanted, if a life has as many."""

@@ -22,7 +22,7 @@ from runner.store.read import open_reader
 from runner.store.reserve import NOTHING
 from runner.store.state_file import StateFile
 from tests.torture.power_disk import Files, losses
-from tests.torture.power_log import Operation, can_record, promises, record
+from tests.torture.power_log import Operation, obstacle, promises, record
 from tests.torture.power_victim import MACHINE
 from tests.torture.registry import Verdict
 from tests.torture.rig import REPOSITORY
@@ -56,8 +56,8 @@ def cases(seed: int, scale: float) -> Iterator[Outage]:
 
 def run(case: Outage, workdir: Path) -> Verdict:
     """Record, replay, and hold each disk against what had been promised."""
-    if not can_record():
-        print(f"{case.name}: skipped, strace is not here or may not trace")
+    if why := obstacle():
+        print(f"T4 {case.name}: skipped, {why}", flush=True)
         return Verdict()
     folder = workdir / "run"
     folder.mkdir(parents=True)
@@ -71,6 +71,11 @@ def run(case: Outage, workdir: Path) -> Verdict:
     with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else workdir) as scratch:
         for loss in losses(operations, chance=random.Random(case.seed), number=case.states):
             verdict += _judge(case, operations[: loss.operations], loss.files, Path(scratch) / "run")
+    print(
+        f"T4 {case.name}: {verdict.cases} disks after {len(operations)} operations: "
+        f"{verdict.doubled} takes would be paid again, {verdict.lost} ids are lost",
+        flush=True,
+    )
     return verdict if case.mode == PRODUCT else _of_control(case, verdict)
 
 

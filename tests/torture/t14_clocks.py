@@ -147,9 +147,14 @@ def run(case: Jump, workdir: Path) -> Verdict:  # noqa: ARG001 - nothing is writ
     owner = {job.request_id: job.take for job in jumped.api.ledger}
     recorded = {jumped.journal.memory.state_of(name)[2]: name for name in jumped.journal.takes}
     held = {name for name in jumped.journal.takes if jumped.journal.state_of(name) is TakeState.HELD}
+    print(
+        f"T14 {case.name}: {TAKES} takes in {jumped.took:.0f} s with {len(jumped.api.left_at)} requests, "
+        f"without the jump in {twin.took:.0f} s with {len(twin.api.left_at)}",
+        flush=True,
+    )
     return Verdict(
         cases=1,
-        kills=len(jumped.endings) == 1 and case.phase in BETWEEN,
+        kills=int(len(jumped.endings) == 1 and case.phase in BETWEEN),
         doubled=len(charged) - len(set(charged)),
         lost=sum(rid not in recorded and take not in held for rid, take in owner.items()),
         mispaired=sum(rid is not None and owner.get(rid) != take for rid, take in recorded.items()),

@@ -69,6 +69,8 @@ def run(case: Damage, workdir: Path) -> Verdict:
             damage = {"flip": flip, "cut": cut}.get(case.kind) or MIX_UPS[case.kind]
             what = damage(place, chance)
             verdict += judge(place, before, f"{case.name} {number}: {what}", refused=case.kind in MIX_UPS)
+    wrong = len(verdict.failures)
+    print(f"T22 {case.name}: {case.copies} damaged files, {wrong} objections; the last: {what}", flush=True)
     return verdict
 
 

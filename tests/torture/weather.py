@@ -79,6 +79,7 @@ class _Strike:
     route: str
     after: float
     blow: Callable[[], None]
+    skip: int
 
 
 @dataclass(slots=True)
@@ -105,9 +106,9 @@ class Weather:
         """From now on answer everything as it is."""
         self._calm = True
 
-    def strike_at(self, route: str, *, after: float, blow: Callable[[], None]) -> None:
-        """Call `blow` once, `after` seconds after the next call of `route` has begun to arrive."""
-        self._strike = _Strike(route, after, blow)
+    def strike_at(self, route: str, *, after: float, blow: Callable[[], None], skip: int = 0) -> None:
+        """Call `blow` once, `after` seconds after the next call of `route` but `skip` has begun to arrive."""
+        self._strike = _Strike(route, after, blow, skip)
 
     def forget_strike(self) -> None:
         """Strike no more."""
@@ -117,7 +118,9 @@ class Weather:
         if route != "connect":
             self.calls += 1
         strike = self._strike
-        if strike is not None and strike.route == route:
+        if strike is not None and strike.route == route and strike.skip:
+            strike.skip -= 1
+        elif strike is not None and strike.route == route:
             self._strike = None
             asyncio.get_running_loop().call_later(strike.after, strike.blow)
         fault = None if self._calm else self._pick(route)
