@@ -12,11 +12,13 @@ from urllib.parse import quote
 
 from runner.answers import CancelAnswer, LookAnswer, ResultAnswer, SubmitAnswer, Trouble
 from runner.api.account import Account
+from runner.api.host import Host
 from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_result, sort_submit
 from runner.api.redaction import Redactor
 from runner.pacing import Clock
 from runner.shots import Ticket
 from runner.transport.clients import ReadLanes, SubmitClient
+from runner.transport.exchange import Exchange
 
 
 class RunComfyQueue:
@@ -25,6 +27,7 @@ class RunComfyQueue:
     def __init__(self, account: Account, *, clock: Clock, calls: int = 20, hooked: bool = True) -> None:
         self._clock = clock
         self._redactor = Redactor(account.token)
+        self._host = Host(account.origin)
         self._submits = SubmitClient(account.origin, account.token, hooked=hooked)
         self._reads = ReadLanes(account.origin, account.token, calls=calls)
 
@@ -35,27 +38,33 @@ class RunComfyQueue:
         exchange = await self._submits.post(
             f"/v1/models/{quote(ticket.model)}", ticket.body.encode(), begin=begin
         )
-        return sort_submit(self._redactor.cleaned(exchange), attempt=attempt, now=self._clock.wall())
+        return sort_submit(self._taken(exchange), attempt=attempt, now=self._clock.wall())
 
     async def look(self, request_id: str) -> LookAnswer:
         """Return where the job stands."""
         exchange = await self._reads.get(_request(request_id, "status"))
-        return sort_look(self._redactor.cleaned(exchange), now=self._clock.wall())
+        return sort_look(self._taken(exchange), now=self._clock.wall())
 
     async def result(self, request_id: str) -> ResultAnswer:
         """Return the job's final record, with its cost where the API knows it already."""
         exchange = await self._reads.get(_request(request_id, "result?include_cost=true"))
-        return sort_result(self._redactor.cleaned(exchange), now=self._clock.wall())
+        return sort_result(self._taken(exchange), now=self._clock.wall())
 
     async def cancel(self, request_id: str) -> CancelAnswer | Trouble:
         """Ask for a cancel."""
         exchange = await self._reads.post(_request(request_id, "cancel"))
-        return sort_cancel(self._redactor.cleaned(exchange), now=self._clock.wall())
+        return sort_cancel(self._taken(exchange), now=self._clock.wall())
 
     async def probe(self, model: str) -> Trouble | None:
         """Ask the catalogue about `model`, which is free."""
-        exchange = await self._reads.get(f"/v1/models/{quote(model)}")
-        return sort_probe(self._redactor.cleaned(exchange), now=self._clock.wall())
+        exchange = self._taken(await self._reads.get(f"/v1/models/{quote(model)}"))
+        return self._host.absence(exchange) or sort_probe(exchange, now=self._clock.wall())
+
+    def _taken(self, exchange: Exchange) -> Exchange:
+        """Return what came without the token, and keep in mind whether anybody was there."""
+        cleaned = self._redactor.cleaned(exchange)
+        self._host.heed(cleaned)
+        return cleaned
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -1,8 +1,8 @@
 """A gate in front of the API: shut while the service is away, resting when it asked for peace.
 
 After a lost answer, or reads of several takes that failed in a row, one free question at a time decides when to go on,
-so that an outage of any length costs one doubtful submit and about one request per half minute. It knows no takes but
-their names.
+so that an outage of any length costs one doubtful submit and about one request per half minute. A host that was never
+there is no outage: it is a wrong address, and waiting does not mend it. It knows no takes but their names.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from runner.answers import Trouble, TroubleKind
 from runner.engine.options import End, EndingKind, Stop
 from runner.engine.ports import Queue
+from runner.errors import UsageError
 from runner.pacing import Clock, RetryQuota
 
 FIRST_PROBE = 1.0
@@ -21,6 +22,12 @@ PROBE_CEILING = 300.0
 PROBE_GROWTH = 1.5
 TAKES_THAT_SHUT = 3
 """One take whose reads fail may be at fault itself; three are not."""
+
+ABSENCES_THAT_END = 5
+"""A name may be unknown for a moment, while a network comes up; five times in a row it is a wrong one."""
+
+ABSENT_EVERY = 10.0
+"""Seconds between questions to a host that does not exist: they reach nobody, and somebody waits to hear of it."""
 
 _SAME_SPELL = 900.0
 _TOLD_AGAIN = 3 * 3600.0
@@ -108,7 +115,11 @@ class Gate:
             self._say(text)
 
     async def keep(self) -> None:
-        """Open the gate again whenever the service is back; runs until it is cancelled."""
+        """Open the gate again whenever the service is back; runs until it is cancelled.
+
+        Raises:
+            UsageError: the service's host does not exist, and never did in this run.
+        """
         while True:
             await self._shut.wait()
             await self._until_back()
@@ -122,6 +133,7 @@ class Gate:
         began = self._clock.monotonic()
         again = self._is_same_spell()
         wait = PROBE_EVERY if again else FIRST_PROBE
+        absences = 0
         if again:
             self._tell_now_and_then(f"the API failed again; asking it in {wait:.0f} s whether it answers")
         while True:
@@ -133,10 +145,22 @@ class Gate:
                     self._say(f"the API answers again after {away_for:.0f} s")
                 return
             self._judge(trouble, away_for)
-            wait = min(PROBE_CEILING, max(PROBE_EVERY, wait * PROBE_GROWTH, trouble.retry_after or 0.0))
+            absences = absences + 1 if trouble.kind is TroubleKind.MISSING else 0
+            if absences >= ABSENCES_THAT_END:
+                raise _wrong_address(trouble.reason)
+            grown = max(PROBE_EVERY, wait * PROBE_GROWTH, trouble.retry_after or 0.0)
+            wait = ABSENT_EVERY if absences else min(PROBE_CEILING, grown)
 
     def _judge(self, trouble: Trouble, away_for: float) -> None:
         if trouble.kind is TroubleKind.ACCOUNT:
             self._end(EndingKind.ACCOUNT, trouble.reason, Stop.DETACH)
         elif away_for >= self._limit:
             self._end(EndingKind.OUTAGE, trouble.reason, Stop.DETACH)
+
+
+def _wrong_address(reason: str) -> UsageError:
+    return UsageError(
+        f"{reason}; nothing was sent, and every take stands where it stood",
+        advice="check the API base (--api-base, or its environment variable) and that this machine's network "
+        "and DNS work, then run the same command again",
+    )

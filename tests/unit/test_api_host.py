@@ -1,0 +1,237 @@
+"""A host that does not exist is a wrong address and ends a run soon; one that was there before is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+import pytest
+
+from runner.answers import LookAnswer, SubmitAnswer, Trouble, TroubleKind
+from runner.api.account import Account
+from runner.api.client import RunComfyQueue
+from runner.api.host import Host
+from runner.api.outcomes import sort_look, sort_probe, sort_submit
+from runner.engine.gate import ABSENCES_THAT_END
+from runner.engine.loop import Engine
+from runner.engine.options import EndingKind, EngineOptions
+from runner.errors import UsageError
+from runner.shots import Ticket
+from runner.states import LostContact, NotSent, TakeState
+from runner.testing import (
+    JobScript,
+    MemoryDelivery,
+    MemoryJournal,
+    Recorder,
+    ScriptedQueue,
+    VirtualClock,
+    VirtualLoop,
+)
+from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+from runner.transport.secret import Secret
+from tests.unit.test_engine import EPOCH, Night, night, ticket
+
+NAME = "model-api.exmaple.net"
+ORIGIN = f"https://{NAME}"
+NO_SUCH_NAME = Silence(
+    Milestone.NOTHING_SENT,
+    SilenceKind.UNREACHABLE,
+    f"ConnectError: [Errno {int(socket.EAI_NONAME)}] Name or service not known",
+)
+REFUSED = Silence(
+    Milestone.NOTHING_SENT, SilenceKind.UNREACHABLE, "ConnectError: All connection attempts failed"
+)
+ABSENT = Trouble(TroubleKind.MISSING, f"the API's host {NAME} does not exist")
+AWAY = Trouble(TroubleKind.TRANSIENT, "ConnectError")
+
+
+def silence(milestone: Milestone, kind: SilenceKind, reason: str = "why") -> Silence:
+    return Silence(milestone, kind, reason)
+
+
+class TestAHost:
+    """A name counts as wrong only while nobody has ever been reached under it."""
+
+    @pytest.mark.parametrize("milestone", [Milestone.NOTHING_SENT, Milestone.SENDING])
+    def test_whose_name_is_unknown_is_named(self, milestone: Milestone) -> None:
+        """Without the trace hook a submit is taken for begun before its connection is made."""
+        exchange = Silence(milestone, NO_SUCH_NAME.kind, NO_SUCH_NAME.reason)
+        host = Host(ORIGIN)
+        host.heed(exchange)
+        assert host.absence(exchange) == ABSENT
+
+    @pytest.mark.parametrize(
+        "exchange",
+        [
+            pytest.param(REFUSED, id="refused"),
+            pytest.param(
+                Silence(
+                    Milestone.NOTHING_SENT,
+                    SilenceKind.UNREACHABLE,
+                    f"ConnectError: [Errno {int(socket.EAI_AGAIN)}] Temporary failure in name resolution",
+                ),
+                id="names unavailable",
+            ),
+            pytest.param(silence(Milestone.NOTHING_SENT, SilenceKind.TIMEOUT), id="time-out"),
+            pytest.param(silence(Milestone.NOTHING_SENT, SilenceKind.CERTIFICATE), id="certificate"),
+            pytest.param(
+                silence(Milestone.NOTHING_SENT, SilenceKind.MISUSE, NO_SUCH_NAME.reason), id="other kind"
+            ),
+            pytest.param(Answer(404, NO_SUCH_NAME.reason.encode()), id="an answer that quotes it"),
+        ],
+    )
+    def test_that_fails_in_another_way_is_not_called_absent(self, exchange: Exchange) -> None:
+        assert Host(ORIGIN).absence(exchange) is None
+
+    @pytest.mark.parametrize(
+        ("before", "known"),
+        [
+            pytest.param(Answer(500, b""), True, id="an answer"),
+            pytest.param(silence(Milestone.SENT, SilenceKind.TIMEOUT), True, id="sent"),
+            pytest.param(silence(Milestone.SENDING, SilenceKind.BROKEN), True, id="begun"),
+            pytest.param(silence(Milestone.SENDING, SilenceKind.UNREACHABLE), False, id="never connected"),
+            pytest.param(REFUSED, False, id="refused"),
+        ],
+    )
+    def test_that_was_reached_once_is_never_called_absent_again(
+        self, before: Exchange, *, known: bool
+    ) -> None:
+        host = Host(ORIGIN)
+        host.heed(before)
+        assert (host.absence(NO_SUCH_NAME) is None) is known
+
+
+class NoNames(VirtualLoop):
+    """A virtual loop on a network that knows no names."""
+
+    async def getaddrinfo(self, *_where: object, **_how: object) -> NoReturn:
+        """Answer as the system does for a name that does not exist."""
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+def test_the_real_adapter_on_a_network_without_the_name_ends_soon_with_nothing_begun() -> None:
+    """From the resolver's own exception, through the real transport, to the error a person reads."""
+    tickets = [ticket("s0"), ticket("s1")]
+    journal = MemoryJournal(["s0", "s1"])
+
+    async def main() -> float:
+        clock = VirtualClock(epoch=EPOCH)
+        queue = RunComfyQueue(Account(ORIGIN, Secret("canary-token"), "a test"), clock=clock)
+        engine = Engine(
+            tickets,
+            queue=queue,
+            journal=journal,
+            delivery=MemoryDelivery(),
+            clock=clock,
+            listener=Recorder(),
+            options=EngineOptions(),
+            epoch=journal.epoch,
+            chance=lambda: 0.5,
+        )
+        try:
+            with pytest.raises(UsageError, match=rf"host {NAME} does not exist; nothing was sent"):
+                await engine.run()
+        finally:
+            await queue.aclose()
+        return clock.monotonic()
+
+    with asyncio.Runner(loop_factory=NoNames) as runner:
+        assert runner.run(main()) < 60
+    assert journal.facts == []
+
+
+UNSENT = JobScript(submits=[lambda a: NotSent(a, "ConnectError: [Errno -2]")] * 100_000)
+
+
+def ended_wrongly(tickets: list[Ticket], queue: ScriptedQueue, journal: MemoryJournal) -> UsageError:
+    with pytest.raises(UsageError) as refusal:
+        night(tickets, queue=queue, journal=journal)
+    return refusal.value
+
+
+class TestARunWhoseFirstContactsFindNoHost:
+    """It ends within a minute, says what to check, and nothing has moved."""
+
+    def test_ends_as_a_configuration_error(self) -> None:
+        journal = MemoryJournal(["s0", "s1"])
+        queue = ScriptedQueue({"s0": UNSENT}, probes=[ABSENT] * 1000)
+        error = ended_wrongly([ticket("s0"), ticket("s1")], queue, journal)
+        assert error.exit_code == 64
+        assert NAME in error.message
+        assert "--api-base" in error.advice
+        assert "DNS" in error.advice
+        assert queue.calls("submit") == 1
+        assert queue.calls("probe") == ABSENCES_THAT_END
+        assert queue.history[-1][0] < 60
+        assert (journal.facts, queue.ledger) == ([], [])
+
+    def test_leaves_what_an_earlier_run_has_out_there_where_it_is(self) -> None:
+        out = ticket("s0", state=TakeState.RUNNING, request_id="old-1", submitted_at=EPOCH - 600)
+        journal = MemoryJournal(["s0"])
+        journal._rows["s0"].state = TakeState.RUNNING
+        lost = JobScript(looks=[AWAY] * 100_000)
+        queue = ScriptedQueue({"s0": lost}, probes=[ABSENT] * 1000)
+        ended_wrongly([out], queue, journal)
+        assert journal.state_of("s0")[0] is TakeState.RUNNING
+        assert journal.facts == []
+
+    def test_goes_on_if_the_name_turns_up_in_time(self) -> None:
+        once = JobScript(submits=[lambda a: NotSent(a, "ConnectError: [Errno -2]")])
+        queue = ScriptedQueue({"s0": once}, probes=[ABSENT] * (ABSENCES_THAT_END - 1))
+        run = night([ticket("s0")], queue=queue)
+        assert run.states() == {"s0": TakeState.SUCCEEDED}
+        assert run.queue.ledger == ["s0"]
+
+    def test_counts_only_absences_in_a_row(self) -> None:
+        few = [ABSENT] * (ABSENCES_THAT_END - 1)
+        once = JobScript(submits=[lambda a: NotSent(a, "ConnectError: [Errno -2]")])
+        run = night([ticket("s0")], queue=ScriptedQueue({"s0": once}, probes=[*few, AWAY, *few]))
+        assert run.states() == {"s0": TakeState.SUCCEEDED}
+
+
+class LosesItsName(ScriptedQueue):
+    """An API whose name is taken off the network at a time, sorted as the real adapter sorts it."""
+
+    def __init__(self, *, gone_at: float) -> None:
+        super().__init__()
+        self._gone_at = gone_at
+        self._host = Host(ORIGIN)
+
+    def _found(self) -> bool:
+        found = self._now() < self._gone_at
+        self._host.heed(Answer(200, b"{}") if found else NO_SUCH_NAME)
+        return found
+
+    async def submit(
+        self, ticket: Ticket, *, attempt: str, begin: Callable[[], Awaitable[None]]
+    ) -> SubmitAnswer:
+        """Accept, or find nobody."""
+        if self._found():
+            return await super().submit(ticket, attempt=attempt, begin=begin)
+        self._note("submit", ticket.take_id)
+        return sort_submit(NO_SUCH_NAME, attempt=attempt, now=EPOCH)
+
+    async def look(self, request_id: str) -> LookAnswer:
+        """Look, or find nobody."""
+        return await super().look(request_id) if self._found() else sort_look(NO_SUCH_NAME, now=EPOCH)
+
+    async def probe(self, model: str) -> Trouble | None:
+        """Answer, or find nobody."""
+        if self._found():
+            return await super().probe(model)
+        self._note("probe", model)
+        return self._host.absence(NO_SUCH_NAME) or sort_probe(NO_SUCH_NAME, now=EPOCH)
+
+
+@pytest.mark.parametrize("gone_at", [0.005, 3.0, 12.0], ids=["after a submit", "in a job", "between jobs"])
+def test_after_one_success_a_name_that_vanishes_is_an_outage_like_any_other(gone_at: float) -> None:
+    options = EngineOptions(jobs=1, outage_limit=3600.0)
+    run: Night = night(
+        [ticket(f"s{n}") for n in range(9)], queue=LosesItsName(gone_at=gone_at), options=options
+    )
+    assert run.ending.kind is EndingKind.OUTAGE
+    assert run.seconds >= 3600
+    assert LostContact not in {type(fact) for _, fact in run.journal.facts}
+    assert TakeState.PENDING in run.states().values()
