@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import threading
 from collections import Counter
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from typing import Literal, Protocol, Self, TextIO, assert_never
 
 from runner import wording
 from runner.engine.ports import Event, Said, Told
+from runner.outlet import Outlet
 from runner.pacing import Clock
 
 Kind = Literal["bar", "plain", "json", "none"]
@@ -58,67 +58,15 @@ def make_progress(kind: Kind, *, stream: TextIO, total: int, done: int, clock: C
     """
     match kind:
         case "bar":
-            return BarProgress(Mouth(stream), total=total, done=done)
+            return BarProgress(Outlet.over(stream), total=total, done=done)
         case "plain":
-            return PlainProgress(Mouth(stream))
+            return PlainProgress(Outlet.over(stream))
         case "json":
-            return JsonProgress(Mouth(stream), clock=clock)
+            return JsonProgress(Outlet.over(stream), clock=clock)
         case "none":
             return Silence()
         case _:
             assert_never(kind)
-
-
-class Mouth:
-    """A text stream that falls silent once it is broken or closed, and writes what its encoding allows."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._broken = False
-        self.encoding = getattr(stream, "encoding", None) or "utf-8"
-
-    @property
-    def speaks_unicode(self) -> bool:
-        """True if the stream can write the characters of a bar."""
-        return self._fits("·…█") == "·…█"
-
-    def write(self, text: str) -> int:
-        """Write `text`, with escapes for what the encoding lacks."""
-        if not self._broken:
-            try:
-                self._stream.write(self._fits(text))
-            except (OSError, ValueError):
-                # ValueError: the stream was closed under us, as a shell closes a pipe's reader.
-                self._broken = True
-        return len(text)
-
-    def flush(self) -> None:
-        """Flush, unless the stream is broken."""
-        if not self._broken:
-            try:
-                self._stream.flush()
-            except (OSError, ValueError):
-                self._broken = True
-
-    def line(self, text: str) -> None:
-        """Write one line and flush it, so that a reader of a pipe sees it now."""
-        self.write(text + "\n")
-        self.flush()
-
-    @property
-    def width(self) -> int | None:
-        """Return the columns of the terminal, None without one; some terminals say 0, and tqdm would draw nothing."""
-        try:
-            return os.get_terminal_size(self._stream.fileno()).columns
-        except (OSError, ValueError):
-            return None
-
-    def fileno(self) -> int:
-        """Return the stream's descriptor, by which the width of a terminal is found."""
-        return self._stream.fileno()
-
-    def _fits(self, text: str) -> str:
-        return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
 
 
 class _Voice:
@@ -146,15 +94,15 @@ class Silence(_Voice):
 class PlainProgress(_Voice):
     """One line for every fact that matters, for pipes and logs: take, what happened, the short reason."""
 
-    def __init__(self, mouth: Mouth) -> None:
-        self._mouth = mouth
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
 
     def hear(self, event: Event) -> None:
         """Write the event's line, if it deserves one."""
         if isinstance(event, Said):
-            self._mouth.line(wording.visible(event.text))
+            self._outlet.line(wording.visible(event.text))
         elif text := wording.sentence(event.fact):
-            self._mouth.line(f"{wording.visible(event.take_id)}  {text}")
+            self._outlet.line(f"{wording.visible(event.take_id)}  {text}")
 
 
 class JsonProgress(_Voice):
@@ -164,13 +112,13 @@ class JsonProgress(_Voice):
     are plain ASCII.
     """
 
-    def __init__(self, mouth: Mouth, *, clock: Clock) -> None:
-        self._mouth = mouth
+    def __init__(self, outlet: Outlet, *, clock: Clock) -> None:
+        self._outlet = outlet
         self._clock = clock
 
     def hear(self, event: Event) -> None:
         """Write the event as one line."""
-        self._mouth.line(json.dumps(self._fields(event)))
+        self._outlet.line(json.dumps(self._fields(event)))
 
     def _fields(self, event: Event) -> dict[str, object]:
         if isinstance(event, Said):
@@ -185,11 +133,11 @@ class JsonProgress(_Voice):
 class BarProgress(_Voice):
     """A tqdm bar: takes ended of all, then how many stand where; what needs a person is said above it."""
 
-    def __init__(self, mouth: Mouth, *, total: int, done: int, tick: float | None = TICK_SECONDS) -> None:
+    def __init__(self, outlet: Outlet, *, total: int, done: int, tick: float | None = TICK_SECONDS) -> None:
         # tqdm costs a quarter of the start-up allowance; pipes and --help never need it.
         from tqdm import tqdm
 
-        self._mouth = mouth
+        self._outlet = outlet
         self._total = total
         self._at_start = done
         self._standing: dict[str, str] = {}
@@ -200,10 +148,10 @@ class BarProgress(_Voice):
         self._bar = tqdm(
             total=total,
             initial=done,
-            file=mouth,
+            file=outlet,
             unit=" take",
-            ascii=not mouth.speaks_unicode,
-            dynamic_ncols=mouth.width != 0,
+            ascii=not outlet.speaks_unicode,
+            dynamic_ncols=outlet.width != 0,
             mininterval=0.1,
             bar_format="{n_fmt}/{total_fmt} |{bar:16}| {elapsed}<{remaining}{postfix}, {rate_fmt}",
         )
@@ -248,12 +196,12 @@ class BarProgress(_Voice):
         elif after != "fetching":
             self._ended.add(told.take_id)
         text = wording.tally(+self._counts, _OPEN)
-        if not self._mouth.speaks_unicode:
+        if not self._outlet.speaks_unicode:
             text = text.replace(" · ", ", ")
         self._bar.set_postfix_str(text, refresh=False)
 
     def _above(self, line: str) -> None:
-        self._bar.write(line, file=self._mouth)
+        self._bar.write(line, file=self._outlet)
 
     def _tick(self, seconds: float) -> None:
         # Jobs take minutes: without this the elapsed time would stand still between two facts.

@@ -66,11 +66,9 @@ class Collector:
 
     def _is_spent(self, live: Live, trouble: FetchTrouble) -> bool:
         """Count a try; a host that is away is waited for, as an outage is, unless the run wants to end."""
-        now = self._means.clock.monotonic()
         if trouble.unreachable and not self._board.giving_up:
-            live.away_since = now if live.away_since is None else live.away_since
-            return now - live.away_since >= self._means.options.outage_limit
-        live.away_since = None
+            return live.away.goes_on(self._means.clock.monotonic()) >= self._means.options.outage_limit
+        live.away.is_over()
         live.fetches += 1
         return live.fetches >= self._means.options.fetch_tries
 

@@ -19,6 +19,7 @@ from runner.engine.board import Live
 from runner.engine.means import Means
 from runner.engine.options import EndingKind, Stop
 from runner.engine.policies import may_retry
+from runner.engine.spell import Spell
 from runner.pacing import Durations
 from runner.states import (
     CancelRequested,
@@ -50,7 +51,8 @@ class Watcher:
         self._agenda: Agenda[Live] = Agenda(means.clock)
         self._strange: set[str] = set()
         self._failed: Counter[FailureClass] = Counter()
-        self.wants_cancel = asyncio.Event()
+        self._wants_cancel = asyncio.Event()
+        self._cancelled_by = ""
 
     def watch(self, live: Live) -> None:
         """Put a take that is out there on the agenda, first look when it may have ended."""
@@ -73,19 +75,19 @@ class Watcher:
             live = await self._agenda.next()
             await self._gate.passes()
             # Once a look has said that a job ended, only its result is of interest.
-            await (self._look(live) if live.ended_since is None else self._collect(live))
+            await (self._collect(live) if live.has_ended else self._look(live))
 
     async def _look(self, live: Live) -> None:
         assert live.request_id is not None
-        first = live.watched_from is None
-        live.watched_from = self._means.clock.monotonic() if live.watched_from is None else live.watched_from
+        first = live.watched.since is None
+        live.watched.goes_on(self._means.clock.monotonic())
         answer = await self._means.queue.look(live.request_id)
         if isinstance(answer, Trouble):
             await self._bear(live, answer)
             return
         self._answered(live)
         if answer.status is JobStatus.ENDED:
-            live.ended_since = self._means.clock.monotonic()
+            live.has_ended = True
             failpoints.hit("watch.ended")
             await self._collect(live, found_at_once=first)
             return
@@ -95,7 +97,8 @@ class Watcher:
     def _answered(self, live: Live) -> None:
         self._gate.answered()
         live.failures = 0
-        live.silent_since = live.missing_since = None
+        live.silent.is_over()
+        live.missing.is_over()
 
     async def _note(self, live: Live, seen: Seen) -> None:
         """Record that a job started or waits again, and say a status word nobody knows."""
@@ -112,7 +115,7 @@ class Watcher:
             self._board.say(f"the API calls {live.id} {word!r}, a word not known here; still looking")
 
     def _again(self, live: Live) -> None:
-        watched = self._means.clock.monotonic() - (live.watched_from or 0.0)
+        watched = live.watched.goes_on(self._means.clock.monotonic())
         self._agenda.add(live, after=self._means.options.pace.next(watched, chance=self._means.chance()))
 
     async def _collect(self, live: Live, *, found_at_once: bool = False) -> None:
@@ -134,13 +137,11 @@ class Watcher:
 
     async def _not_yet(self, live: Live, answer: NotYet) -> None:
         """Take `ended` back: the API says that it goes on, so it may be working after all."""
-        if live.doubted_since is None:
-            live.doubted_since = self._means.clock.monotonic()
-        if self._too_long(live.doubted_since):
+        if self._too_long(live.doubted):
             self._board.leave(live, f"it is said to have ended, but its result still says {answer.word!r}")
             return
         self._board.take_slot(live)
-        live.ended_since = None
+        live.has_ended = False
         self._again(live)
 
     async def _close(self, live: Live, ended: Ended, *, found_at_once: bool) -> None:
@@ -167,7 +168,7 @@ class Watcher:
     async def _bear(self, live: Live, trouble: Trouble) -> None:
         """Take a read that was not answered for what it is; nothing here fails a job that may still run."""
         live.failures += 1
-        live.silent_since = self._means.clock.monotonic() if live.silent_since is None else live.silent_since
+        given_up = self._too_long(live.silent)
         if trouble.kind is TroubleKind.ACCOUNT:
             self._means.end(EndingKind.ACCOUNT, trouble.reason, Stop.DETACH)
         elif trouble.kind is TroubleKind.MISSING and await self._is_gone(live, trouble.reason):
@@ -175,7 +176,7 @@ class Watcher:
         elif trouble.kind is TroubleKind.TRANSIENT:
             out_there = self._board.slots_held
             self._gate.failed(live.id, live.ticket.model, trouble.reason, out_there=out_there)
-        if self._too_long(live.silent_since):
+        if given_up:
             self._board.leave(live, f"the API has not answered about it: {trouble.reason}")
             return
         options = self._means.options
@@ -183,16 +184,15 @@ class Watcher:
         wait = max(trouble.retry_after or 0.0, backoff.delay(live.failures, chance=self._means.chance()))
         self._agenda.add(live, after=max(wait, options.pace.floor))
 
-    def _too_long(self, since: float) -> bool:
-        return self._means.clock.monotonic() - since >= self._means.options.outage_limit
+    def _too_long(self, trouble: Spell) -> bool:
+        """Note that `trouble` goes on, and return whether it has done so for as long as an outage is waited for."""
+        return trouble.goes_on(self._means.clock.monotonic()) >= self._means.options.outage_limit
 
     async def _is_gone(self, live: Live, reason: str) -> bool:
         """Record that the API does not know the id any more, once it has said so for long enough."""
-        now = self._means.clock.monotonic()
-        live.missing_since = now if live.missing_since is None else live.missing_since
-        if now - live.missing_since < self._means.options.missing_grace:
+        if live.missing.goes_on(self._means.clock.monotonic()) < self._means.options.missing_grace:
             return False
-        failure = FailureClass.MISSING if live.ended_since is None else FailureClass.EXPIRED
+        failure = FailureClass.EXPIRED if live.has_ended else FailureClass.MISSING
         await self._board.record(live, Vanished(failure, reason))
         self._trip(live, failure)
         return True
@@ -214,13 +214,18 @@ class Watcher:
         if tripped:
             self._means.end(EndingKind.HALTED, f"{tripped}, the last was {live.id}", Stop.DRAIN)
 
+    def want_cancel(self, by: str) -> None:
+        """Let `cancel_queued` begin; `by` is the flag that says so, for the record."""
+        self._cancelled_by = self._cancelled_by or f"{by} cancel-queued"
+        self._wants_cancel.set()
+
     async def cancel_queued(self) -> None:
-        """Ask the API, once `wants_cancel` is set, to cancel what has not started; what came of it a look will show."""
-        await self.wants_cancel.wait()
+        """Ask the API, once it is wanted, to cancel what has not started; what came of it a look will show."""
+        await self._wants_cancel.wait()
         for live in self._board.takes:
             if live.state is TakeState.QUEUED and live.request_id is not None:
                 answer = await self._means.queue.cancel(live.request_id)
                 outcome = answer.outcome if isinstance(answer, CancelAnswer) else answer.reason
-                await self._board.record(live, CancelRequested("--on-interrupt cancel-queued", outcome))
+                await self._board.record(live, CancelRequested(self._cancelled_by, outcome))
         self.hurry()
         await asyncio.Event().wait()

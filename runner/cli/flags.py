@@ -1,0 +1,109 @@
+"""The arguments and flags that several commands share: written once, so that they are called and told the same.
+
+In: the parser of a command. Out: the same parser with one thing more. Which command takes which is not said here.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from runner.cli.grammar import Parser, number, whole
+
+BESIDE = "; a folder schemas beside the manifest is always searched"
+WHICH_TAKES = "these takes: an id, a glob, tag:NAME or status:STATE; may be repeated"
+
+
+def manifest(parser: Parser) -> None:
+    """Add the manifest to be read."""
+    parser.add_argument("manifest", type=Path, help="YAML or CSV file of shots")
+
+
+def target(parser: Parser) -> None:
+    """Add the run that is meant, by its manifest or its directory."""
+    parser.add_argument(
+        "target", type=Path, metavar="RUN", help="a manifest that has been run, or a run directory"
+    )
+
+
+def target_of_two(parser: Parser) -> None:
+    """Add the run that is meant, and the choice between a manifest's paid run and its simulated one."""
+    target(parser)
+    parser.add_argument("--simulate", action="store_true", help="the manifest's simulated run")
+
+
+def takes(parser: Parser) -> None:
+    """Add ids of takes, which may be left out."""
+    added = parser.add_argument("takes", nargs="+", default=[], metavar="TAKE", help="ids of takes")
+    # Not `*`: argparse takes that for given and empty as soon as a flag stands between RUN and TAKE.
+    added.required = False
+
+
+def choosing(parser: Parser, *, acts: str) -> None:
+    """Add what chooses takes; `acts` is what is done with them."""
+    group = parser.add_argument_group(f"which takes to {acts} (all)")
+    group.add_argument(
+        "--only", action="append", default=[], metavar="WHAT", help=f"{acts} only {WHICH_TAKES}"
+    )
+    group.add_argument(
+        "--exclude", action="append", default=[], metavar="WHAT", help="all but these; written as for --only"
+    )
+    group.add_argument("--tag", action="append", default=[], help="only takes with this tag; may be repeated")
+    group.add_argument(
+        "--status",
+        action="append",
+        default=[],
+        metavar="STATE",
+        help="only takes in this state: as status tells it, or stale; may be repeated",
+    )
+    group.add_argument("--limit", type=whole(1, 100_000), metavar="N", help=f"{acts} at most the first N")
+
+
+def schemas(parser: Parser, *, beside: str = "") -> None:
+    """Add folders of more model schemas; `beside` is said after the help's own words."""
+    parser.add_argument(
+        "--schema-dir",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help=f"a folder of more model schemas; may be repeated{beside}",
+    )
+
+
+def api_base(parser: argparse._ActionsContainer) -> None:
+    """Add the address of the API."""
+    parser.add_argument("--api-base", metavar="URL", help="the API (RUNCOMFY_MODEL_API_BASE)")
+
+
+def consent(parser: Parser, *, said_before: bool = False) -> None:
+    """Add what a person may agree to about the place of the run; `said_before` keeps what stood before a decision."""
+    default = argparse.SUPPRESS if said_before else False
+    parser.add_argument(
+        "--moved",
+        action="store_true",
+        default=default,
+        help="I moved or copied this run directory on purpose; the original is not used any more",
+    )
+    parser.add_argument(
+        "--allow-network-fs",
+        action="store_true",
+        default=default,
+        help="the run directory may lie on a network share; only this machine uses it",
+    )
+
+
+def output(parser: Parser) -> None:
+    """Add the choice between text for people and JSON for programs."""
+    parser.add_argument(
+        "--output", choices=("pretty", "json"), default="pretty", help="for people or for programs"
+    )
+
+
+def steering(parser: argparse._ActionsContainer) -> None:
+    """Add what steers the simulator."""
+    parser.add_argument(
+        "--speed", type=number(0.01, 10_000.0), metavar="X", help="jobs so many times as fast (1)"
+    )
+    parser.add_argument("--fail-rate", type=number(0.0, 1.0), metavar="P", help="share of jobs that fail (0)")
+    parser.add_argument("--script", type=Path, metavar="FILE", help="YAML script of faults")

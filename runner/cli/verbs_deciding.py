@@ -1,0 +1,95 @@
+"""The grammar of what a person decides about takes of a run: reconcile, cancel, fetch.
+
+In: the list of commands. Out: the same list with these in it. What they do is in the module each is named after.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from runner.cli import flags
+from runner.cli.grammar import Commands, Parser, add_command
+
+
+def reconcile(commands: Commands[Parser]) -> None:
+    """Add `reconcile` and its decisions."""
+    parser = add_command(
+        commands,
+        "reconcile",
+        "show held takes with all that is known of them, and record what you decide",
+        "Without a decision it shows them and exits with 4 while there are any. It submits nothing.",
+    )
+    flags.target_of_two(parser)
+    flags.consent(parser)
+    flags.output(parser)
+    decisions = parser.add_subparsers(title="decisions", metavar="DECISION", dest="decision")
+    adopt = _decision(decisions, "adopt", "the job was taken, and this is its request id")
+    adopt.add_argument("take", metavar="TAKE", help="the held take's id")
+    adopt.add_argument("request_id", metavar="REQUEST_ID", help="as the provider's site shows it")
+    adopt.add_argument("--offline", action="store_true", help="do not ask the API whether it knows the id")
+    flags.api_base(adopt)
+    not_sent = _decision(
+        decisions, "not-sent", "the job was not taken: submit it again, at the risk of paying twice"
+    )
+    flags.takes(not_sent)
+    not_sent.add_argument("--all", action="store_true", help="all held takes; asks for their number")
+    not_sent.add_argument("--yes-i-may-pay-twice", action="store_true", help="do not ask")
+    not_sent.add_argument("--reason", default="", metavar="TEXT", help="why you are sure; kept on record")
+    flags.takes(_decision(decisions, "drop", "give the takes up: no run sends or watches them again"))
+
+
+def _decision(decisions: Commands[Parser], name: str, line: str) -> Parser:
+    made = decisions.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.")
+    # Said before or after the decision: without SUPPRESS this default would undo what was said before it.
+    made.add_argument(
+        "--simulate", action="store_true", default=argparse.SUPPRESS, help="the manifest's simulated run"
+    )
+    flags.consent(made, said_before=True)
+    return made
+
+
+def cancel(commands: Commands[Parser]) -> None:
+    """Add `cancel`."""
+    parser = add_command(
+        commands,
+        "cancel",
+        "ask the API to cancel jobs, and tell what became of each",
+        "Only a job that still waits can be cancelled; one that runs goes on and is billed.",
+    )
+    flags.target_of_two(parser)
+    flags.takes(parser)
+    flags.choosing(parser, acts="cancel")
+    parser.add_argument("--all", action="store_true", help="every job that is out there")
+    flags.api_base(parser)
+    flags.consent(parser)
+    flags.output(parser)
+
+
+def accept(commands: Commands[Parser]) -> None:
+    """Add `accept`."""
+    parser = add_command(
+        commands,
+        "accept",
+        "keep the clips of takes whose rows have changed since",
+        "A stale take was made of another row than the manifest has now; run --stale renders it anew instead.",
+    )
+    flags.target_of_two(parser)
+    flags.takes(parser)
+    flags.choosing(parser, acts="accept")
+    parser.add_argument("--all", action="store_true", help="every stale take")
+    flags.schemas(parser, beside=flags.BESIDE)
+    flags.consent(parser)
+
+
+def fetch(commands: Commands[Parser]) -> None:
+    """Add `fetch`."""
+    parser = add_command(
+        commands,
+        "fetch",
+        "bring home rendered clips that are missing or not whole",
+        "It never submits, and needs no manifest.",
+    )
+    flags.target_of_two(parser)
+    flags.takes(parser)
+    flags.api_base(parser)
+    flags.consent(parser)

@@ -1,0 +1,121 @@
+"""The grammar of what comes before a run: init, check, models, and the simulator to try things on.
+
+In: the list of commands. Out: the same list with these in it. What they do is in the module each is named after.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runner.cli import flags
+from runner.cli.grammar import Commands, Parser, add_command, period, whole
+
+
+def init(commands: Commands[Parser]) -> None:
+    """Add `init`."""
+    parser = add_command(commands, "init", "write a small manifest to start from")
+    parser.add_argument(
+        "manifest",
+        nargs="?",
+        type=Path,
+        default=Path("storyboard.yaml"),
+        help="file to write (storyboard.yaml)",
+    )
+
+
+def check(commands: Commands[Parser]) -> None:
+    """Add `check`."""
+    parser = add_command(
+        commands, "check", "tell every problem of a manifest at once; needs no network and no key"
+    )
+    flags.manifest(parser)
+    flags.schemas(parser, beside=flags.BESIDE)
+    flags.output(parser)
+    parser.add_argument(
+        "--simulate", action="store_true", help="as for a simulated run: media may lie on this machine"
+    )
+    online = parser.add_argument_group("media")
+    online.add_argument(
+        "--online",
+        action="store_true",
+        help="also look once at every media link, without a key: whether it can be fetched, what it is, "
+        "how large, and when its signature ends",
+    )
+    online.add_argument(
+        "--refresh", action="store_true", help="look again at what was seen less than an hour ago"
+    )
+    online.add_argument(
+        "--wait",
+        type=period,
+        default=12 * 3600.0,
+        metavar="TIME",
+        help="how long a job may wait before its links are fetched (12h)",
+    )
+    online.add_argument(
+        "--run-dir", type=Path, metavar="DIR", help="where what was seen is kept (reports/NAME)"
+    )
+
+
+def models(commands: Commands[Parser]) -> None:
+    """Add `models`."""
+    parser = add_command(
+        commands,
+        "models",
+        "list the models that can be used, or one model's inputs; diff and add ask the catalogue",
+        "`models diff [MODEL …]` says what the live catalogue has otherwise than the schemas here, and exits with 2 if"
+        " it has; `models add MODEL` takes a model's schema from there. Flags stand behind the models.",
+    )
+    words = parser.add_argument(
+        "words",
+        nargs="+",
+        default=[],
+        metavar="MODEL",
+        help="a model id, such as pika/pikaframes; or diff, or add",
+    )
+    words.required = False
+    flags.schemas(parser)
+    flags.output(parser)
+    asking = parser.add_argument_group("diff and add")
+    flags.api_base(asking)
+    asking.add_argument(
+        "--into",
+        type=Path,
+        default=Path("schemas"),
+        metavar="DIR",
+        help="the folder of schemas that add writes to (schemas, which is searched for a manifest beside it)",
+    )
+    asking.add_argument("--force", action="store_true", help="add may replace a file that is there")
+
+
+def export(commands: Commands[Parser]) -> None:
+    """Add `export` and what it can write."""
+    parser = add_command(commands, "export", "write a board in another form")
+    forms = parser.add_subparsers(title="forms", metavar="FORM", dest="form", required=True)
+    line = "a manifest with every take written out, to repeat a board exactly"
+    made = forms.add_parser("lock", help=line, description=f"{line[0].upper()}{line[1:]}.")
+    made.add_argument(
+        "target", type=Path, metavar="MANIFEST", help="a manifest; with --recorded also a run directory"
+    )
+    made.add_argument("-o", dest="out", type=Path, metavar="FILE", help="file to write (standard output)")
+    made.add_argument("--force", action="store_true", help="replace a file that is there")
+    made.add_argument(
+        "--recorded", action="store_true", help="what the run has really sent, from its state file"
+    )
+    made.add_argument("--simulate", action="store_true", help="with --recorded: the manifest's simulated run")
+    flags.schemas(made, beside=flags.BESIDE)
+
+
+def simulate(commands: Commands[Parser]) -> None:
+    """Add `simulate`."""
+    parser = add_command(
+        commands,
+        "simulate",
+        "serve a simulator of the API on this machine",
+        "Point runs at it with RUNCOMFY_MODEL_API_BASE.",
+    )
+    parser.add_argument(
+        "--port", type=whole(0, 65535), default=0, metavar="N", help="port on 127.0.0.1 (any free one)"
+    )
+    parser.add_argument("--ledger", type=Path, metavar="FILE", help="file of charges; outlives a restart")
+    flags.schemas(parser)
+    flags.steering(parser)

@@ -1,0 +1,46 @@
+"""The grammar of what tells about a run and never pays: status, show, verify, report.
+
+In: the list of commands. Out: the same list with these in it. What they do is in the module each is named after.
+"""
+
+from __future__ import annotations
+
+from runner.cli import flags
+from runner.cli.grammar import Commands, Parser, add_command
+
+
+def status(commands: Commands[Parser]) -> None:
+    """Add `status`."""
+    parser = add_command(commands, "status", "tell where a run stands, also while it is going on")
+    flags.target_of_two(parser)
+    flags.output(parser)
+
+
+def show(commands: Commands[Parser]) -> None:
+    """Add `show`."""
+    parser = add_command(commands, "show", "tell everything about one take")
+    flags.target_of_two(parser)
+    parser.add_argument("take", metavar="TAKE", help="the take's id")
+    flags.output(parser)
+
+
+def verify(commands: Commands[Parser]) -> None:
+    """Add `verify`."""
+    parser = add_command(
+        commands,
+        "verify",
+        "read every delivered clip again and tell what is not as it was delivered",
+        "Exits with 0 if all are whole, else with 2.",
+    )
+    flags.target_of_two(parser)
+    parser.add_argument(
+        "--mark", action="store_true", help="let the next run fetch again what is missing, cut or changed"
+    )
+    flags.consent(parser)
+    flags.output(parser)
+
+
+def report(commands: Commands[Parser]) -> None:
+    """Add `report`."""
+    parser = add_command(commands, "report", "write report.csv and report.html from the state file alone")
+    flags.target_of_two(parser)
