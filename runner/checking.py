@@ -1,13 +1,17 @@
 """The first half of every run: a manifest's file in, a plan out, or every problem at once.
 
-It needs no network, no state file and no event loop, and imports none, so that `check` answers at once.
+It needs no network, no state file and no event loop, and imports none, so that `check` answers at once. The look at
+a plan's media links, which does, is asked for apart and imports what it needs then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.errors import FileMissing, ManifestInvalid, Problem, Severity
 from runner.manifest.read import read_manifest
@@ -15,7 +19,32 @@ from runner.models.catalogue import Models
 from runner.plan.takes import make_plan
 from runner.shots import Plan
 
+if TYPE_CHECKING:
+    from runner.pacing import Clock
+    from runner.preflight.inspection import Inspection
+    from runner.preflight.looks import Look
 
+MEDIA_FILE = "preflight.json"
+_DAMAGED = "not to be read"
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Let no garbage be looked for meanwhile.
+
+    A board of ten thousand takes becomes a million values that all stay, and none of them in circles: the collector
+    would look through them again and again, for a third of the time, and find nothing.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@uncollected()
 def check(
     manifest: str | Path, *, schema_dirs: Sequence[Path] = (), allow_private_media: bool = False
 ) -> Plan:
@@ -37,6 +66,97 @@ def check(
     if errors:
         raise ManifestInvalid(sorted(errors, key=_place))
     return replace(planned.plan, warnings=tuple(sorted(found, key=_place)))
+
+
+def check_media(
+    plan: Plan,
+    *,
+    manifest: str | Path,
+    schema_dirs: Sequence[Path] = (),
+    allow_private_media: bool = False,
+    run_dir: Path | None = None,
+    simulated: bool = False,
+    wait: float = 12 * 3600.0,
+    refresh: bool = False,
+    clock: Clock | None = None,
+    tell: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Inspection:
+    """Look once at every media link of a plan, over the network, and return what is wrong with them.
+
+    What was seen within the hour is taken from `preflight.json` in the run directory, unless `refresh` asks for
+    another look. `wait` is how many seconds the API may take to fetch a link; `tell` hears of links done and of all.
+    """
+    from runner import rundir
+    from runner.pacing import SystemClock
+    from runner.preflight.inspection import inspect
+
+    clock, path = clock or SystemClock(), Path(manifest)
+    home = run_dir or rundir.default_run_dir(path, name=plan.manifest.name, simulated=simulated)
+    inspection = inspect(
+        plan.takes,
+        find=Models.bundled(search_path(path, schema_dirs)).find,
+        look_at_all=lambda urls: _look(urls, clock=clock, at_home=allow_private_media, tell=tell),
+        kept="" if refresh else _kept(home / MEDIA_FILE),
+        now=clock.wall(),
+        wait=wait,
+    )
+    return replace(inspection, notes=(*inspection.notes, *_keep(home, inspection)))
+
+
+def _look(
+    urls: Sequence[str], *, clock: Clock, at_home: bool, tell: Callable[[int, int], None]
+) -> Mapping[str, Look]:
+    if not urls:
+        return {}
+    from runner.preflight.looking import Limits, look_at_all
+    from runner.preflight.looks import look_at
+    from runner.threads import PassingThreads
+    from runner.transport.peeking import Peeking
+
+    limits = Limits()
+    pool = PassingThreads(limits.at_once, name="preflight")
+    with Peeking(allow_loopback=at_home) as peeking:
+        try:
+            return look_at_all(
+                urls,
+                look=lambda url: look_at(url, peek=peeking.peek, at=clock.wall()),
+                executor=pool,
+                clock=clock,
+                limits=limits,
+                tell=tell,
+            )
+        finally:
+            pool.shutdown(wait=False)
+
+
+def _kept(path: Path) -> str:
+    from runner.preflight.cache import MOST_CHARACTERS
+
+    try:
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            text = stream.read(MOST_CHARACTERS + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError:
+        return _DAMAGED
+    return text if text and len(text) <= MOST_CHARACTERS else _DAMAGED
+
+
+def _keep(home: Path, inspection: Inspection) -> tuple[str, ...]:
+    """Write what was seen into the run directory, and return what to say if that cannot be."""
+    if not inspection.links:
+        return ()
+    from runner import rundir
+    from runner.errors import CannotCreate
+    from runner.store.marker import write_whole
+
+    try:
+        write_whole(rundir.make(home).path / MEDIA_FILE, inspection.to_keep)
+    except CannotCreate as error:
+        return (f"the next look will be at everything again: {error.message}",)
+    except OSError as error:
+        return (f"the next look will be at everything again: {home / MEDIA_FILE}: {error.strerror}",)
+    return ()
 
 
 def search_path(manifest: Path, wanted: Sequence[Path]) -> list[Path]:

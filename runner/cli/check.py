@@ -1,4 +1,4 @@
-"""`check`: the plan's size if all is well; every problem, once, if not."""
+"""`check`: the plan's size if all is well; every problem, once, if not; with `--online`, also those of its media."""
 
 from __future__ import annotations
 
@@ -7,46 +7,118 @@ import json
 import os
 import sys
 from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from runner.api.account import BASE_VARIABLE, on_this_machine
-from runner.checking import check
-from runner.errors import ManifestInvalid, Problem
+from runner.checking import check, check_media
+from runner.errors import ManifestInvalid, Problem, UsageError
 from runner.shots import Plan
 from runner.wording import counted, visible
 
+if TYPE_CHECKING:
+    from runner.preflight.findings import Finding
+    from runner.preflight.inspection import Inspection
+
+WARNINGS_SHOWN = 50
+_CLEAR = "\r\x1b[K"
+
 
 def command(arguments: argparse.Namespace) -> int:
-    """Check the manifest and say what was found."""
+    """Check the manifest, and its media if that is asked for, and say what was found."""
+    if arguments.refresh and not arguments.online:
+        raise UsageError("--refresh says how to look online", advice="add --online")
+    at_home = arguments.simulate or on_this_machine(os.environ.get(BASE_VARIABLE))
     try:
-        plan = check(
-            arguments.manifest,
-            schema_dirs=arguments.schema_dir,
-            allow_private_media=on_this_machine(os.environ.get(BASE_VARIABLE)),
-        )
+        plan = check(arguments.manifest, schema_dirs=arguments.schema_dir, allow_private_media=at_home)
     except ManifestInvalid as error:
         if arguments.output != "json":
             raise
-        print(
-            json.dumps({"ok": False, "problems": [_as_json(problem) for problem in error.problems]}, indent=1)
-        )
+        _print_json({"ok": False, "problems": _problems_as_json(error.problems)})
         return error.exit_code
-    for warning in plan.warnings:
+    plan = replace(plan, warnings=(*plan.warnings, *_drift(arguments, plan)))
+    seen = _look(arguments, plan, at_home=at_home) if arguments.online else None
+    return _tell(plan, seen, as_json=arguments.output == "json")
+
+
+def _drift(arguments: argparse.Namespace, plan: Plan) -> tuple[Problem, ...]:
+    """Return what there is to say of the schemas that takes on record were sent by."""
+    from runner import rundir
+
+    simulated = arguments.simulate
+    default = rundir.default_run_dir(arguments.manifest, name=plan.manifest.name, simulated=simulated)
+    place = rundir.RunDir(arguments.run_dir or default)
+    if not rundir.is_run(place.path):
+        return ()
+    from runner.drifting import schema_warnings
+
+    return schema_warnings(plan, place.state_file)
+
+
+def _look(arguments: argparse.Namespace, plan: Plan, *, at_home: bool) -> Inspection:
+    try:
+        return check_media(
+            plan,
+            manifest=arguments.manifest,
+            schema_dirs=arguments.schema_dir,
+            allow_private_media=at_home,
+            run_dir=arguments.run_dir,
+            simulated=arguments.simulate,
+            wait=arguments.wait,
+            refresh=arguments.refresh,
+            tell=_progress(),
+        )
+    finally:
+        if sys.stderr.isatty():
+            print(_CLEAR, end="", file=sys.stderr, flush=True)
+
+
+def _progress() -> Callable[[int, int], None]:
+    """Return what tells how far the look has come: one line that is written over, on a terminal alone."""
+    on_terminal = sys.stderr.isatty()
+
+    def tell(done: int, of: int) -> None:
+        if on_terminal:
+            print(f"{_CLEAR}looked at {done:,} of {counted(of, 'link')}", end="", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def _tell(plan: Plan, seen: Inspection | None, *, as_json: bool) -> int:
+    errors = [finding.problem for finding in seen.errors] if seen else []
+    warnings = [*plan.warnings, *(finding.problem for finding in seen.warnings)] if seen else plan.warnings
+    for warning in warnings[:WARNINGS_SHOWN]:
         print(visible(str(warning), limit=1000), file=sys.stderr)
-    print(json.dumps(_plan_as_json(plan), indent=1) if arguments.output == "json" else _plan_in_words(plan))
+    if len(warnings) > WARNINGS_SHOWN:
+        print(f"… and {len(warnings) - WARNINGS_SHOWN:,} more; --output json has all", file=sys.stderr)
+    for note in seen.notes if seen else ():
+        print(f"note: {visible(note, limit=1000)}", file=sys.stderr)
+    if as_json:
+        _print_json(_plan_as_json(plan, [*errors, *warnings], seen) | {"ok": not errors})
+        return ManifestInvalid.exit_code if errors else 0
+    if errors:
+        raise ManifestInvalid(errors)
+    print(_plan_in_words(plan, seen))
     return 0
 
 
-def _plan_in_words(plan: Plan) -> str:
+def _plan_in_words(plan: Plan, seen: Inspection | None) -> str:
     shots = len({take.shot_id for take in plan.takes})
     by_model = Counter(take.model for take in plan.takes)
     lines = [
         f"{visible(plan.manifest.name)}: {counted(len(plan.takes), 'take')} of {counted(shots, 'shot')}, all valid"
     ]
     lines += [f"  {count:>5}  {model}" for model, count in by_model.items()]
+    if seen:
+        again = (
+            f"; {seen.reused:,} of them less than an hour ago, --refresh looks again" if seen.reused else ""
+        )
+        lines.append(f"  {seen.links:>5}  media {'link' if seen.links == 1 else 'links'} looked at{again}")
     return "\n".join(lines)
 
 
-def _plan_as_json(plan: Plan) -> dict[str, object]:
+def _plan_as_json(plan: Plan, problems: Sequence[Problem], seen: Inspection | None) -> dict[str, object]:
     takes = [
         {
             "take": take.id,
@@ -58,19 +130,51 @@ def _plan_as_json(plan: Plan) -> dict[str, object]:
         | {"fingerprint": take.fingerprint}
         for take in plan.takes
     ]
-    warnings = [_as_json(warning) for warning in plan.warnings]
-    return {"ok": True, "name": plan.manifest.name, "takes": takes, "problems": warnings}
-
-
-def _as_json(problem: Problem) -> dict[str, object]:
-    return {
-        "severity": problem.severity,
-        "file": problem.at.file,
-        "line": problem.at.line,
-        "column": problem.at.column,
-        "cell": problem.at.cell,
-        "subject": problem.subject,
-        "message": problem.message,
-        "allowed": list(problem.allowed),
-        "nearest": problem.nearest,
+    whole = {
+        "ok": True,
+        "name": plan.manifest.name,
+        "takes": takes,
+        "problems": _problems_as_json(problems),
     }
+    return whole | ({"media": _media_as_json(seen)} if seen else {})
+
+
+def _media_as_json(seen: Inspection) -> dict[str, object]:
+    return {
+        "links": seen.links,
+        "reused": seen.reused,
+        "notes": list(seen.notes),
+        "findings": [_finding_as_json(finding) for finding in seen.findings],
+    }
+
+
+def _finding_as_json(finding: Finding) -> dict[str, object]:
+    return {
+        "severity": finding.severity,
+        "takes": list(finding.takes),
+        "input": finding.input,
+        "url": finding.url,
+        "message": finding.message,
+        "advice": finding.advice,
+    }
+
+
+def _problems_as_json(problems: Sequence[Problem]) -> list[dict[str, object]]:
+    return [
+        {
+            "severity": problem.severity,
+            "file": problem.at.file,
+            "line": problem.at.line,
+            "column": problem.at.column,
+            "cell": problem.at.cell,
+            "subject": problem.subject,
+            "message": problem.message,
+            "allowed": list(problem.allowed),
+            "nearest": problem.nearest,
+        }
+        for problem in problems
+    ]
+
+
+def _print_json(document: dict[str, object]) -> None:
+    print(json.dumps(document, indent=1))

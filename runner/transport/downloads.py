@@ -76,8 +76,12 @@ class Downloads:
         self._transport.close()
 
     @contextmanager
-    def open(self, url: str, *, offset: int = 0, validator: str | None = None) -> Iterator[Download]:
+    def open(
+        self, url: str, *, offset: int = 0, validator: str | None = None, first: int | None = None
+    ) -> Iterator[Download]:
         """Ask for `url`, from byte `offset` on if the file still has the strong ETag `validator`.
+
+        `first` asks for so many of its first bytes only, which a server may heed or not.
 
         Raises:
             RangeRefused: the file has no byte `offset`.
@@ -91,6 +95,8 @@ class Downloads:
         }
         if offset and validator:
             wanted |= {"Range": f"bytes={offset}-", "If-Range": validator}
+        elif first:
+            wanted |= {"Range": f"bytes=0-{first - 1}"}
         with Deadline(self._deadline_s, PROCESS_WATCHDOG) as deadline, _translated(deadline):
             where, response = self._arrive(url, wanted, deadline)
             with closing(response):
@@ -204,10 +210,11 @@ def _chunks(response: httpx.Response, deadline: Deadline) -> Iterator[bytes]:
 def _refusal(status: int, where: httpx.URL) -> DownloadError:
     text = f"HTTP {status} from {shown(str(where))}"
     if status == 416:
-        return RangeRefused(text)
+        return RangeRefused(text, status=status)
     # Stores answer an expired signature with 400, 401, 403, 404 or 410, so any other 4xx asks for a new link.
     refused = 400 <= status < 500 and status not in _PASSING
-    return DownloadError(text, link_refused=refused, unreachable=status >= 500 or status in _PASSING)
+    away = status >= 500 or status in _PASSING
+    return DownloadError(text, link_refused=refused, unreachable=away, status=status)
 
 
 def _joined(where: httpx.URL, target: str) -> httpx.URL:

@@ -17,17 +17,25 @@ class DownloadError(Exception):
     """A download that did not happen or did not end.
 
     `link_refused` asks for a fresh link; `permanent` means that the same link cannot work another time;
-    `unreachable` that the host gave no file and no refusal: it is away.
+    `unreachable` that the host gave no file and no refusal: it is away. `status` is the HTTP status of an answer
+    that is no file.
     """
 
     def __init__(
-        self, message: str, *, link_refused: bool = False, permanent: bool = False, unreachable: bool = False
+        self,
+        message: str,
+        *,
+        link_refused: bool = False,
+        permanent: bool = False,
+        unreachable: bool = False,
+        status: int | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.link_refused = link_refused
         self.permanent = permanent
         self.unreachable = unreachable
+        self.status = status
 
 
 class RangeRefused(DownloadError):

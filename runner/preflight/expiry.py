@@ -1,0 +1,110 @@
+"""When a signed link ends, as far as the link itself tells.
+
+In: a URL. Out: unix seconds, or None where it names no end. The signature is not checked, and nothing of the query is
+given back.
+
+Sources: AWS Signature Version 4, query parameters (the same form at Google and others); Signature Version 2 and
+CloudFront (`Expires`, `Policy`); Azure service SAS (`se`); the `expires` and `exp` of many; `ex` of Discord.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl, urlsplit
+
+_DATED = re.compile(r"(?P<vendor>x-[a-z]{1,16})-date")
+_LONGEST_QUERY = 16_384
+_MOST_PARAMETERS = 200
+_PLAIN = ("expires", "expires_at", "expire", "expiry", "exp")
+_IN_MILLISECONDS = 1e11
+_EARLIEST = 1e9
+
+
+def ends_at(url: str) -> float | None:
+    """Return when the link ends, the soonest moment where it names several, or None."""
+    query = _query(url)
+    ends = [_dated(query), _azure(query), _policy(query), _discord(query), *_plain(query)]
+    return min((end for end in ends if end is not None), default=None)
+
+
+def _query(url: str) -> Mapping[str, str]:
+    try:
+        text = urlsplit(url).query[:_LONGEST_QUERY]
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
+    except ValueError:
+        return {}
+    return {name.lower(): value for name, value in pairs}
+
+
+def _dated(query: Mapping[str, str]) -> float | None:
+    """Return date plus seconds: X-Amz-Date and X-Amz-Expires, and so at other vendors."""
+    for name, value in query.items():
+        if found := _DATED.fullmatch(name):
+            seconds = query.get(f"{found['vendor']}-expires", "")
+            began = _moment(value, "%Y%m%dT%H%M%SZ")
+            if began is not None and _is_number(seconds):
+                return began + int(seconds)
+    return None
+
+
+def _azure(query: Mapping[str, str]) -> float | None:
+    return _iso(query["se"]) if "se" in query and "sig" in query else None
+
+
+def _policy(query: Mapping[str, str]) -> float | None:
+    """Return the end in a CloudFront policy, which is JSON in their own spelling of base64."""
+    text = query.get("policy", "") if "key-pair-id" in query else ""
+    plain = text.translate(str.maketrans("-_~", "+=/"))
+    try:
+        policy = json.loads(base64.b64decode(plain, validate=True))
+        end = policy["Statement"][0]["Condition"]["DateLessThan"]["AWS:EpochTime"]
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError, binascii.Error):
+        return None
+    return float(end) if isinstance(end, int) and _EARLIEST <= end < _IN_MILLISECONDS else None
+
+
+def _discord(query: Mapping[str, str]) -> float | None:
+    text = query.get("ex", "") if {"is", "hm"} <= query.keys() else ""
+    return float(int(text, 16)) if re.fullmatch(r"[0-9a-fA-F]{8}", text) else None
+
+
+def _plain(query: Mapping[str, str]) -> list[float | None]:
+    return [_absolute(query[name]) for name in _PLAIN if name in query]
+
+
+def _absolute(text: str) -> float | None:
+    """Return a moment written as unix seconds, milliseconds or ISO 8601; a small number is a length of time."""
+    if not _is_number(text):
+        return _iso(text)
+    value = float(text)
+    value = value / 1000 if value >= _IN_MILLISECONDS else value
+    return value if _EARLIEST <= value < _IN_MILLISECONDS else None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 15
+
+
+def _iso(text: str) -> float | None:
+    """Return an ISO 8601 moment; a bare day is its beginning, and no zone is UTC (Azure, `se`)."""
+    # The plus of a zone arrives as a blank where it was not escaped.
+    for spelled in (text[:40], text[:40].replace(" ", "+")):
+        try:
+            found = datetime.fromisoformat(spelled)
+            return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            continue
+    return None
+
+
+def _moment(text: str, layout: str) -> float | None:
+    try:
+        found = datetime.strptime(text[:40], layout).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return found.timestamp()
