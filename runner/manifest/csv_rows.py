@@ -1,36 +1,40 @@
 """CSV records become the same rows that YAML gives: reserved columns, inputs, and our own report's columns.
 
-In: a table. Out: rows whose fields are `id, model, inputs, sweep, tags, notes, take`. A manifest in CSV has neither
-variables nor defaults. Result columns of a report are known and ignored, so that a report is a manifest too.
+In: a table. Out: rows whose fields are `id, model, inputs, sweep, repeat, tags, notes, take`. A manifest in CSV has
+neither variables nor defaults. Result columns of a report are known and ignored, so that a report is a manifest too.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from runner import cells
 from runner.errors import Position
+from runner.manifest.axes import REPEAT
 from runner.manifest.csv_text import Record, Table
 from runner.manifest.findings import Findings, shown
 from runner.manifest.ids import looks_mangled
 from runner.manifest.limits import Limits
 from runner.manifest.source import Source
-from runner.manifest.sweeps import range_values
+from runner.manifest.sweep_cells import CellReader
 from runner.shots import Fields, Items, Node, Row, Text
 
-RESERVED_COLUMNS = ("id", "model", "tags", "notes", "seeds")
+RESERVED_COLUMNS = ("id", "model", "tags", "notes", "price", "seeds", "sweep")
 RESULT_COLUMNS = (
-    "take", "state", "class", "request_id", "outputs", "file", "sha256", "bytes", "submitted_at", "finished_at",
-    "seconds", "cost", "error", "fingerprint",
+    "take", "point", "state", "class", "stale_fields", "request_id", "outputs", "file", "sha256", "bytes",
+    "submitted_at", "finished_at", "seconds", "cost", "estimate", "error", "fingerprint",
 )  # fmt: skip
 """What a report adds. Its column `seed` is not here: there it is the input of that name, and read as such."""
 
 KNOWN_COLUMNS = RESERVED_COLUMNS + RESULT_COLUMNS
-# Seeds are a list in one cell; a comma in it needs quotes around the cell, so the other two are what people write.
-_SEPARATOR = re.compile(r"[;,\s]+")
-_SEED = re.compile(r"-?\d{1,18}")
 _Tree: TypeAlias = "dict[str, Text | _Tree]"
+# All other lists and mappings have a column for each of their parts.
+_EMPTY: Mapping[str, Callable[[Position], Node]] = {
+    "[]": lambda at: Items((), at),
+    "{}": lambda at: Fields({}, at),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ def _columns(header: Record, findings: Findings) -> list[_Column]:
     columns: list[_Column] = []
     for number, name in enumerate(header.cells, 1):
         at = header.at(findings.file, number)
-        path = () if name in KNOWN_COLUMNS else tuple(name.split("."))
+        path = () if name in KNOWN_COLUMNS else _path(name)
         meant = next(
             (known for known in RESERVED_COLUMNS if known == name.casefold() and known != name), None
         )
@@ -72,6 +76,12 @@ def _columns(header: Record, findings: Findings) -> list[_Column]:
     _check_needed(header, findings)
     _check_paths(columns, findings)
     return columns
+
+
+def _path(name: str) -> tuple[str, ...]:
+    """Return where in the inputs a column belongs; `inputs.seconds` is an input that is called like one of ours."""
+    own = name.removeprefix(cells.SHADOWED)
+    return (own,) if own != name and own.casefold() in KNOWN_COLUMNS else tuple(name.split("."))
 
 
 def _check_needed(header: Record, findings: Findings) -> None:
@@ -109,7 +119,7 @@ class _RowReader:
         """Return one record as a row; its `cells` are the user's own, verbatim."""
         at = record.at(self._findings.file, 1)
         items: dict[str, Node] = {}
-        for key in ("id", "model", "notes", "take"):
+        for key in ("id", "model", "notes", "price", "take", "point"):
             text = self._text(record, self._reserved.get(key))
             if text is not None:
                 items[key] = text
@@ -127,8 +137,8 @@ class _RowReader:
         self._add_sweep(items, inputs, record, subject)
         items["inputs"] = Fields(inputs, at, self._keys_at)
         # Result columns are left out: the next report writes its own.
-        cells = {column.name: record.cells[column.number - 1] for column in self._own}
-        return Row(Fields(items, at, self._keys_at), at, cells)
+        own = {column.name: record.cells[column.number - 1] for column in self._own}
+        return Row(Fields(items, at, self._keys_at), at, own)
 
     def _text(self, record: Record, column: _Column | None) -> Text | None:
         if column is None:
@@ -137,6 +147,9 @@ class _RowReader:
         trimmed = cell.strip()
         if not trimmed:
             return None
+        marked = cells.unmark(trimmed) if column.path else None
+        if marked is not None:
+            return Text(marked, record.at(self._findings.file, column.number), quoted=True)
         return Text(cell if column.is_prose else trimmed, record.at(self._findings.file, column.number))
 
     def _nested(self, record: Record) -> dict[str, Node]:
@@ -158,40 +171,55 @@ class _RowReader:
     def _add_sweep(
         self, items: dict[str, Node], inputs: dict[str, Node], record: Record, subject: str
     ) -> None:
-        seeds = self._text(record, self._reserved.get("seeds"))
-        if seeds is None:
-            return
-        if "take" in items:
+        seeds, cell = (self._text(record, self._reserved.get(name)) for name in ("seeds", "sweep"))
+        identity = items.get("id")
+        name = identity.text if isinstance(identity, Text) else subject
+        reader = CellReader(self._findings, shot=name, subject=subject, limit=self._limits.takes)
+        axes: dict[str, Node] = {}
+        if cell is not None:
+            swept = reader.sweep(cell).items
+            if "take" in items:
+                self._check_concrete(swept, cell, record, subject)
+            else:
+                axes.update(swept)
+                self._move_repeat(axes, items, cell, subject)
+        if seeds is not None and "take" in items:
             # One concrete take of a sweep: its own seed is the point, so that {{ seed }} still means it.
             seed = inputs.pop("seed", None)
-            values = [seed] if seed is not None else []
-        else:
-            values = list(self._seeds(seeds, subject))
-        if values:
-            items["sweep"] = Fields({"seed": Items(tuple(values), seeds.at)}, seeds.at, {"seed": seeds.at})
+            axes.update({"seed": Items((seed,), seeds.at)} if seed is not None else {})
+        elif seeds is not None:
+            if "seed" in axes:
+                message = "the seed is swept in the cell sweep too; keep one of them"
+                self._findings.error(seeds.at, f"{subject}, seeds", message)
+            values = tuple(reader.seeds(seeds))
+            axes.update({"seed": Items(values, seeds.at)} if values else {})
+        at = cell.at if cell else seeds.at if seeds else None
+        if axes and at:
+            items["sweep"] = Fields(axes, at, {axis: node.at for axis, node in axes.items()})
 
-    def _seeds(self, cell: Text, subject: str) -> list[Text]:
-        compact = (
-            re.sub(r"\s*-\s*(?=\d)", "-", cell.text) if re.search(r"\d\s+-\s*\d", cell.text) else cell.text
-        )
-        seeds: list[Text] = []
-        for part in filter(None, _SEPARATOR.split(compact)):
-            found = range_values(part, cell.at, limit=self._limits.takes)
-            if isinstance(found, str):
-                self._findings.error(cell.at, f"{subject}, seeds", found)
-            elif found is not None:
-                seeds += found
-            elif _SEED.fullmatch(part):
-                seeds.append(Text(part, cell.at))
-            else:
-                message = f"{shown(part)} is neither a seed nor a range; write 7; 8 or 1000-1003"
-                self._findings.error(cell.at, f"{subject}, seeds", message)
-        return seeds
+    def _move_repeat(self, axes: dict[str, Node], items: dict[str, Node], cell: Text, subject: str) -> None:
+        node = axes.pop(REPEAT, None)
+        if not isinstance(node, Items):
+            return
+        first, *others = node
+        if others:
+            self._findings.error(cell.at, f"{subject}, sweep", "repeat is one number, as in repeat=3")
+        items[REPEAT] = first
+
+    def _check_concrete(self, swept: Mapping[str, Node], cell: Text, record: Record, subject: str) -> None:
+        """Tell the axes whose value at this row's take cannot be known: a report gives each its own column."""
+        given = {column.name for column in self._inputs if self._text(record, column) is not None}
+        names = {name for key in swept for name in key.strip("[]").split(", ")}
+        for name in sorted(names - given - {"model", REPEAT}):
+            message = (
+                f"this row is one take: give {shown(name)[1:-1]} a column of its own and leave sweep empty"
+            )
+            self._findings.error(cell.at, f"{subject}, sweep", message)
 
 
 def _node(tree: Text | _Tree) -> Node:
     if isinstance(tree, Text):
-        return tree
+        return _EMPTY[tree.text](tree.at) if tree.text in _EMPTY and not tree.quoted else tree
     items = {name: _node(inner) for name, inner in tree.items()}
     places = {name: inner.at for name, inner in items.items()}
     return Fields(items, next(iter(places.values())), places)

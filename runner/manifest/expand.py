@@ -2,11 +2,12 @@
 
 In: a `Source`. Out: shots, whose inputs are still text, and findings. The same steps serve YAML and CSV.
 A shot's own input replaces the default of that name whole; tags of the defaults are added to its own; its own
-`sweep` replaces the default one. It does not know what a model accepts.
+`sweep` and `repeat` replace the default ones. It does not know what a model accepts.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
@@ -14,17 +15,22 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from runner.errors import Position
+from runner.manifest.axes import MODEL, REPEAT, Point, Sweep, points_of
 from runner.manifest.findings import Findings, shown
-from runner.manifest.ids import why_no_id, why_no_take
 from runner.manifest.limits import Budget, Limits
-from runner.manifest.shape import fields_of, joined, text_of
+from runner.manifest.nesting import holds, planted
+from runner.manifest.prices import price_of
+from runner.manifest.ranges import whole_number
+from runner.manifest.register import Register
+from runner.manifest.shape import fields_of, joined, row_name, text_of
 from runner.manifest.source import Source
-from runner.manifest.sweeps import Axis, SweepReader, count_points, points
+from runner.manifest.sweeps import SweepReader
 from runner.manifest.templates import Templates, has_template
-from runner.shots import Fields, Items, Node, Row, Shot, Text, Variant
+from runner.shots import Fields, Items, JsonValue, Node, Row, Shot, Text, Variant
 
 _TAG = re.compile(r"[\w.+-]{1,80}")
 _Names: TypeAlias = ChainMap[str, Text]
+_TWICE = "is given and swept at once; keep one (sweep: {} switches the defaults' sweep off)"
 _TAG_SEPARATOR = re.compile(r"[;,\s]+")
 
 
@@ -59,30 +65,32 @@ class _Expansion:
         self._templates = Templates(findings, self._budget)
         self._sweeps = SweepReader(findings, limit=limits.takes)
         self._variables = source.variables
-        self._ids = _Ids(findings)
+        self._ids = Register(findings)
         defaults = source.defaults or Fields({}, findings.at())
         self._model = text_of(defaults, "model", findings, "defaults")
         self._inputs = _weighed(fields_of(defaults, "inputs", findings, "defaults"))
         self._tags = self._read_tags(defaults, "defaults")
         sweep = fields_of(defaults, "sweep", findings, "defaults")
-        self._axes = self._sweeps.axes(sweep, "defaults") if sweep else ()
+        self._sweep = self._sweeps.read(sweep, "defaults") if sweep else Sweep()
+        self._repeat = self._read_repeat(defaults, "defaults") or 1
 
     def shot(self, row: Row, number: int) -> Shot | None:
         """Return the row's shot, faulty if its id cannot be used, or None if it has no model to check it by."""
-        subject = _row_name(row, number)
+        subject = row_name(row, number)
         identity = text_of(row.fields, "id", self._findings, subject)
         take = text_of(row.fields, "take", self._findings, subject)
         if "id" not in row.fields.items:
             self._findings.error(row.at, subject, "has no id")
         named = identity is not None and self._ids.admit(identity, take, subject)
-        model = text_of(row.fields, "model", self._findings, subject) or self._model
-        if model is None and "model" not in row.fields.items:
-            self._findings.error(row.at, subject, "has no model, and defaults give none")
+        sweep = self._own_sweep(row, subject)
         notes = text_of(row.fields, "notes", self._findings, subject)
         tags = tuple(dict.fromkeys(self._tags + self._read_tags(row.fields, subject)))
         # Chained and not copied: there may be a thousand variables and ten thousand rows.
-        known = ChainMap({"id": identity} if identity else {}, self._variables)
-        variants = self._variants(row, known, subject)
+        style = text_of(row.fields, "style", self._findings, subject)
+        own = {name: text for name, text in (("id", identity), ("style", style)) if text is not None}
+        known = ChainMap(own, self._variables)
+        variants = self._variants(row, sweep, known, subject)
+        model = self._own_model(row, sweep, subject) or next((v.model for v in variants if v.model), None)
         if model is None:
             return None
         return Shot(
@@ -96,41 +104,103 @@ class _Expansion:
             cells=row.cells,
             take_id=take.text if take else None,
             faulty=not named,
+            price=price_of(row.fields, self._findings, subject),
+            point=self._read_point(row.fields, subject) if take else None,
         )
 
-    def _variants(self, row: Row, known: _Names, subject: str) -> tuple[Variant, ...]:
+    def _read_point(self, fields: Fields, subject: str) -> Mapping[str, JsonValue] | None:
+        """Return the swept values of a row that is one take, which a report writes down as JSON."""
+        text = text_of(fields, "point", self._findings, subject)
+        if text is None:
+            return None
+        try:
+            point = json.loads(text.text)
+        except (ValueError, RecursionError):
+            point = None
+        if not isinstance(point, dict):
+            message = 'must be the swept values as a JSON object, as in {"seed": 7}'
+            self._findings.error(text.at, joined(subject, "point"), message)
+            return None
+        return point
+
+    def _own_model(self, row: Row, sweep: Sweep, subject: str) -> Text | None:
+        own = text_of(row.fields, "model", self._findings, subject)
+        if own is not None and MODEL in sweep.keys_at:
+            message = f"{_TWICE}; an input called model cannot be swept"
+            self._findings.error(own.at, joined(subject, "model"), message)
+        elif self._model is None and "model" not in row.fields.items and MODEL not in sweep.keys_at:
+            self._findings.error(row.at, subject, "has no model, and defaults give none")
+        return own or self._model
+
+    def _variants(self, row: Row, sweep: Sweep, known: _Names, subject: str) -> tuple[Variant, ...]:
         own = _weighed(fields_of(row.fields, "inputs", self._findings, subject))
+        self._check_given_once(own, sweep, subject)
         inputs = {**self._inputs, **own} if own else self._inputs
-        axes = self._own_axes(row, own, known, subject)
+        repeat = self._read_repeat(row.fields, subject) or self._repeat
         # Spent before it is built: the product of three short axes can be more than memory holds.
-        weight = sum(given.weight for given in inputs.values()) + len(axes) + 1
-        self._budget.spend_takes(count_points(axes), values=weight, at=row.at, subject=subject)
+        weight = sum(given.weight for given in inputs.values()) + len(sweep.keys_at) + len(sweep.patterns) + 1
+        self._budget.spend_takes(len(sweep) * repeat, values=weight, at=row.at, subject=subject)
         # One mapping serves every point: a sweep of thousands must not copy it thousands of times.
         keys_at = {name: given.at for name, given in inputs.items()}
-        keys_at.update((name, axis.at) for axis in axes for name in axis.names if name not in self._variables)
+        keys_at.update((name, at) for name, at in sweep.keys_at.items() if self._is_input(name))
         return tuple(
-            Variant(point, self._filled(inputs, point, known, subject), keys_at) for point in points(axes)
+            Variant(_numbered(point, number, row.at), filled, keys_at, point.get(MODEL))
+            for point in self._points(sweep, known, subject)
+            for filled in [self._filled(inputs, point, known, subject)]
+            for number in range(1, repeat + 1)
         )
 
-    def _own_axes(self, row: Row, own: Mapping[str, _Input], known: _Names, subject: str) -> tuple[Axis, ...]:
-        sweep = fields_of(row.fields, "sweep", self._findings, subject)
-        axes = self._axes if sweep is None else self._sweeps.axes(sweep, subject)
-        swept = {name for axis in axes for name in axis.names}
-        # Which of the two was meant cannot be known, and either guess is paid for.
-        for name in swept & own.keys() - self._variables.keys():
-            message = "is given and swept at once; keep one (sweep: {} switches the defaults' sweep off)"
-            self._findings.error(own[name].node.at, joined(subject, f"inputs.{name}"), message)
-        return tuple(self._rendered(axis, known, swept, subject) for axis in axes)
+    def _own_sweep(self, row: Row, subject: str) -> Sweep:
+        fields = fields_of(row.fields, "sweep", self._findings, subject)
+        sweep = self._sweep if fields is None else self._sweeps.read(fields, subject)
+        if MODEL in sweep.keys_at and MODEL in self._variables:
+            message = "sweeps the model itself, and there is a variable of that name; rename the variable"
+            self._findings.error(sweep.keys_at[MODEL], joined(subject, "sweep.model"), message)
+        return sweep
 
-    def _rendered(self, axis: Axis, known: _Names, swept: set[str], subject: str) -> Axis:
-        """Fill in the templates of an axis; its values may not use what is itself swept."""
-        if not any(has_template(value.text) for step in axis.steps for value in step):
-            return axis
-        # The value of one axis inside another would make a point depend on the order of the axes.
-        fixed = {name: value for name, value in known.items() if name not in swept}
-        render, where = self._templates.render_text, joined(subject, f"sweep.{axis.names[0]}")
-        steps = (tuple(render(value, fixed, where) for value in step) for step in axis.steps)
-        return Axis(axis.names, tuple(steps), axis.at)
+    def _check_given_once(self, own: Mapping[str, _Input], sweep: Sweep, subject: str) -> None:
+        # Which of the two was meant cannot be known, and either guess is paid for.
+        for axis in filter(self._is_input, sweep.keys_at):
+            head, *path = [axis] if axis in own else axis.split(".")
+            if head in own and holds(own[head].node, path):
+                self._findings.error(own[head].node.at, joined(subject, f"inputs.{axis}"), _TWICE)
+
+    def _is_input(self, axis: str) -> bool:
+        return axis != MODEL and axis not in self._variables
+
+    def _points(self, sweep: Sweep, known: _Names, subject: str) -> tuple[Point, ...]:
+        """Return the points with templates filled in; a swept value may not use what is itself swept."""
+        if any(has_template(text.text) for text in sweep.texts()):
+            # The value of one axis inside another would make a point depend on the order of the axes.
+            fixed = {name: value for name, value in known.items() if name not in sweep.keys_at}
+            render = self._templates.render_text
+            sweep = sweep.rendered(lambda text, axis: render(text, fixed, joined(subject, f"sweep.{axis}")))
+        identity = known.get("id")
+        made = points_of(sweep.for_shot(identity.text if identity else subject))
+        for entry in made.idle:
+            self._findings.warn(
+                entry.at, joined(subject, "sweep.exclude"), "takes no point out of this sweep"
+            )
+        for entry in made.repeated:
+            self._findings.error(
+                entry.at, joined(subject, "sweep.include"), "is a point of this sweep already"
+            )
+        if not made.points:
+            self._findings.error(
+                sweep.excluded[0].at, joined(subject, "sweep.exclude"), "leaves nothing to render"
+            )
+        return made.points
+
+    def _read_repeat(self, fields: Fields, subject: str) -> int | None:
+        text = text_of(fields, REPEAT, self._findings, subject)
+        if text is None:
+            return None
+        number = whole_number(text.text)
+        if number is None or not 1 <= number <= self._limits.takes:
+            message = f"must be a whole number from 1 to {self._limits.takes:,}, not {shown(text.text)}"
+            self._findings.error(text.at, joined(subject, REPEAT), message)
+            return None
+        return number
 
     def _filled(
         self, inputs: Mapping[str, _Input], point: dict[str, Text], known: _Names, subject: str
@@ -140,7 +210,11 @@ class _Expansion:
         for name, given in inputs.items():
             if given.templated and (name not in point or name in self._variables):
                 filled[name] = self._templates.render(given.node, names, joined(subject, f"inputs.{name}"))
-        filled.update((name, value) for name, value in point.items() if name not in self._variables)
+        for name in filter(self._is_input, point):
+            head, *path = name.split(".")
+            # A part of a nested input that is given; without one, the model folds the dotted name itself.
+            whole = planted(filled[head], path, point[name]) if path and head in filled else None
+            filled[head if whole else name] = whole or point[name]
         return filled
 
     def _read_tags(self, fields: Fields, subject: str) -> tuple[str, ...]:
@@ -168,54 +242,9 @@ class _Expansion:
         return [item.text for item in items if isinstance(item, Text) and not item.is_null]
 
 
-class _Ids:
-    """The ids met so far; rows that are takes of one shot may share its id, all others may not."""
-
-    def __init__(self, findings: Findings) -> None:
-        self._findings = findings
-        self._shots: dict[str, tuple[Text, bool]] = {}
-        self._takes: dict[str, Text] = {}
-
-    def admit(self, identity: Text, take: Text | None, subject: str) -> bool:
-        """Return whether an id, and the take of a report's row, can be used; if not, it has been told."""
-        reason = why_no_id(identity.text)
-        if reason:
-            self._findings.error(identity.at, joined(subject, "id"), f"{shown(identity.text)} {reason}")
-            return False
-        # Compared without case: on a system that folds it, two such shots would write the same clip.
-        first = self._shots.setdefault(identity.text.casefold(), (identity, take is not None))
-        if first[0] is not identity and not (take and first[1] and first[0].text == identity.text):
-            self._duplicate(identity, first[0], joined(subject, "id"))
-            return False
-        return take is None or self._admit_take(take, identity.text, subject)
-
-    def _admit_take(self, take: Text, shot: str, subject: str) -> bool:
-        reason = why_no_take(take.text, shot=shot)
-        if reason:
-            self._findings.error(take.at, joined(subject, "take"), f"{shown(take.text)} {reason}")
-            return False
-        first = self._takes.setdefault(take.text.casefold(), take)
-        if first is not take:
-            self._duplicate(take, first, joined(subject, "take"))
-        return first is take
-
-    def _duplicate(self, text: Text, first: Text, subject: str) -> None:
-        case = (
-            ""
-            if text.text == first.text
-            else f", as {first.text}: they would share files where case is folded"
-        )
-        message = f"{shown(text.text)} is used twice (first at line {first.at.line}{case})"
-        self._findings.error(text.at, subject, message)
-
-
-def _row_name(row: Row, number: int) -> str:
-    identity = row.fields.items.get("id")
-    if isinstance(identity, Text) and not identity.is_null and identity.text:
-        return f"shot {shown(identity.text)[1:-1]}"
-    if row.at.cell:
-        return f"row {row.at.cell.lstrip('ABCDEFGHIJKLMNOPQRSTUVWXYZ')}"
-    return f"entry {number} of shots"
+def _numbered(point: Point, number: int, at: Position) -> Point:
+    # The first keeps the point as it is: asking for repeats later must not move the take that is there.
+    return point if number == 1 else {**point, REPEAT: Text(str(number), at)}
 
 
 def _weighed(fields: Fields | None) -> dict[str, _Input]:

@@ -14,6 +14,8 @@ ID_RULE = "letters, digits, '.', '_' and '-', beginning with a letter or digit, 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 # Reserved with any suffix too: nul.mp4 is the null device.
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+# What a newer render of the same take has put aside: s010~1.
+_OLDER = re.compile(r"~[1-9][0-9]{0,8}\Z")
 _UNSAFE_IN_TAKE = frozenset('/\\:*?"<>| ')
 # File systems allow 255 bytes; suffixes such as .mp4.part and .json need their share.
 _TAKE_BYTES = 200
@@ -35,8 +37,10 @@ def why_no_id(text: str) -> str | None:
 
 def why_no_take(take: str, *, shot: str) -> str | None:
     """Return why `take` cannot be the id of a take of `shot`, or None if it can."""
-    if take != shot and not take.startswith(f"{shot}@"):
+    if take != shot and not take.startswith((f"{shot}@", f"{shot}~")):
         return f"is not a take of {shot}: it is its id, or begins with '{shot}@'"
+    if "~" in _OLDER.sub("", take):
+        return "has a '~', behind which only the number of an older render can stand"
     if not take.isprintable() or _UNSAFE_IN_TAKE.intersection(take) or take.endswith((".", "@")):
         return "holds characters that a file name cannot have"
     if len(take.encode()) > _TAKE_BYTES:

@@ -2,7 +2,8 @@
 
 In: a path, or bytes and a file's name. Out: a `Reading` with the manifest as far as it could be read and every
 structural problem at once. Values stay text: what they must be is the model schema's to say. Nothing in a
-manifest is executed, and no other file is opened.
+manifest is executed. The only other files opened are texts it names in its own folder, by a function that is handed
+in, so that all else works on bytes alone.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from runner.manifest.expand import expand
 from runner.manifest.findings import Findings, Stop
 from runner.manifest.ids import folder_name
 from runner.manifest.limits import Limits
+from runner.manifest.prices import warn_of_unused
+from runner.manifest.prompt_files import OpenBeside
+from runner.manifest.references import resolved
 from runner.manifest.source import Source
 from runner.shots import Manifest, Shot
 
@@ -50,22 +54,33 @@ def read_manifest(path: Path) -> Reading:
         raise UsageError(
             "a manifest cannot be read from standard input yet", advice="give the path of a file"
         )
-    return parse_manifest(_bytes_of(path), file=str(path), name=path.stem)
+    beside = opener_beside(path)
+    return parse_manifest(_bytes_of(path), file=str(path), name=path.stem, open_beside=beside)
 
 
-def parse_manifest(text_or_bytes: bytes, *, file: str, name: str, limits: Limits = _LIMITS) -> Reading:
+def parse_manifest(
+    text_or_bytes: bytes,
+    *,
+    file: str,
+    name: str,
+    limits: Limits = _LIMITS,
+    open_beside: OpenBeside | None = None,
+) -> Reading:
     """Read a manifest from the bytes of a file; what is wrong with them is returned, never raised.
 
     `file` names it in problems and tells YAML from CSV by its suffix, else its content does; `name` is the
-    manifest's name where it gives none itself.
+    manifest's name where it gives none itself. `open_beside` opens the prompt files it names; without it they are
+    problems.
     """
     findings = Findings(file)
     # Whatever stops the reading, the caller gets a manifest: what is known of it, and every problem found so far.
     text, source, shots = "", Source(()), tuple[Shot, ...]()
     with suppress(Stop):
         text = _text_of(text_or_bytes, findings, limits)
-        source = _source_of(text, file, findings, limits)
+        source = resolved(_source_of(text, file, findings, limits), findings, limits, open_beside)
         shots = expand(source, findings, limits)
+        if source.top:
+            warn_of_unused(source.prices, source.top, shots, findings)
     problems = findings.in_order()
     manifest = Manifest(
         name=source.name or folder_name(name),
@@ -75,30 +90,57 @@ def parse_manifest(text_or_bytes: bytes, *, file: str, name: str, limits: Limits
         shots=shots,
         columns=source.columns,
         warnings=tuple(problem for problem in problems if problem.severity is Severity.WARNING),
+        prices=source.prices,
     )
     return Reading(manifest, problems)
 
 
+def opener_beside(manifest: Path) -> OpenBeside:
+    """Return the function that opens files in the folder of `manifest`, and in no other."""
+
+    def open_beside(name: str, *, most: int) -> bytes:
+        try:
+            folder = manifest.parent.resolve(strict=True)
+            path = (folder / name).resolve(strict=True)
+        except (OSError, RuntimeError, ValueError) as error:
+            # A loop of links is a RuntimeError in older Pythons.
+            raise FileMissing(f"cannot be opened: {_reason(error)}") from error
+        # Looked at after links are followed: a name without '..' may still lead anywhere.
+        if not path.is_relative_to(folder):
+            raise FileMissing("lies outside the manifest's folder: a link leads there")
+        try:
+            return _regular_bytes(path, most=most)
+        except (OSError, ValueError) as error:
+            raise FileMissing(f"cannot be read: {_reason(error)}") from error
+
+    return open_beside
+
+
 def _bytes_of(path: Path) -> bytes:
     try:
-        # Without O_NONBLOCK the open itself would wait for the other end of a pipe.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        # One byte past the limit is enough to know; a file that grows while it is read cannot fill memory.
+        return _regular_bytes(path, most=_LIMITS.file_bytes + 1)
+    except FileMissing as error:
+        raise FileMissing(f"{path}: {error.message}", advice=_ADVICE) from error
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a usable path"
-        raise FileMissing(
-            f"{path}: the manifest cannot be opened: {reason.lower()}",
-            advice=_ADVICE,
-        ) from error
+        message = f"{path}: the manifest cannot be opened: {_reason(error)}"
+        raise FileMissing(message, advice=_ADVICE) from error
+
+
+def _regular_bytes(path: Path, *, most: int) -> bytes:
+    # Without O_NONBLOCK the open itself would wait for the other end of a pipe.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise FileMissing(f"{path}: not a regular file", advice=_ADVICE)
+            raise FileMissing("not a regular file")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            # One byte past the limit is enough to know; a file that grows while it is read cannot fill memory.
-            return file.read(_LIMITS.file_bytes + 1)
-    except OSError as error:
-        raise FileMissing(f"{path}: the manifest cannot be read: {error.strerror}", advice=_ADVICE) from error
+            return file.read(most)
     finally:
         os.close(descriptor)
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or "not a usable path").lower()
 
 
 def _text_of(data: bytes, findings: Findings, limits: Limits) -> str:

@@ -9,14 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from runner.manifest.findings import Findings, shown
-from runner.shots import Fields, Items, Node, Text
+from runner.shots import Fields, Items, Node, Row, Text
 
-TOP_KEYS = ("version", "name", "vars", "defaults", "shots")
-DEFAULT_KEYS = ("model", "inputs", "tags", "sweep")
-SHOT_KEYS = ("id", "model", "inputs", "sweep", "tags", "notes")
+TOP_KEYS = (
+    "version", "name", "vars", "defaults", "frames", "styles", "prices", "shots", "sequences",
+)  # fmt: skip
+DEFAULT_KEYS = ("model", "inputs", "style", "tags", "sweep", "repeat")
+SHOT_KEYS = (
+    "id", "model", "inputs", "style", "sweep", "tags", "notes", "repeat", "chain", "price", "take", "point",
+)  # fmt: skip
+PLACE_KEYS = ("sequence",)
+SEQUENCE_KEYS = (
+    "id", "model", "frames", "prompts", "durations", "inputs", "style", "sweep", "tags", "notes", "repeat", "chain",
+    "price", "first", "last", "prompt", "duration",
+)  # fmt: skip
+ENTRY_KEYS = ("id", "prompt", "inputs", "style", "sweep", "tags", "notes", "repeat", "price")
+STYLE_KEYS = ("text", "inputs")
+PRICE_KEYS = ("usd", "per", "dated")
 RANGE_KEYS = ("from", "count", "step")
-LATER_KEYS = ("sequences", "prices")
-"""Fields that have a meaning to come: refused plainly, never ignored."""
+RANDOM_KEYS = ("random", "from")
+LATER_KEYS = {
+    "publish": "local files cannot be put on a host for you yet; upload them and write their https addresses",
+}
+"""Fields that have a meaning to come, and what to do until then: refused plainly, never ignored."""
 
 
 def joined(subject: str, field: str) -> str:
@@ -54,6 +69,25 @@ def items_of(fields: Fields, key: str, findings: Findings, subject: str = "") ->
     return None
 
 
+def flag_of(fields: Fields, key: str, findings: Findings, subject: str = "") -> bool:
+    """Return a field that must be true or false; false where it is missing."""
+    text = text_of(fields, key, findings, subject)
+    if text is None or text.text in {"true", "false"}:
+        return text is not None and text.text == "true"
+    findings.error(text.at, joined(subject, key), f"must be true or false, not {shown(text.text)}")
+    return False
+
+
+def row_name(row: Row, number: int) -> str:
+    """Return how a row is called in a problem: by its id, else by where it stands."""
+    identity = row.fields.items.get("id")
+    if isinstance(identity, Text) and not identity.is_null and identity.text:
+        return f"shot {shown(identity.text)[1:-1]}"
+    if row.at.cell:
+        return f"row {row.at.cell.lstrip('ABCDEFGHIJKLMNOPQRSTUVWXYZ')}"
+    return f"entry {number} of shots"
+
+
 def check_keys(
     fields: Fields, known: Iterable[str], findings: Findings, subject: str, hint: str = ""
 ) -> None:
@@ -64,7 +98,7 @@ def check_keys(
             continue
         at = fields.key_at(key)
         if key in LATER_KEYS:
-            findings.error(at, subject, f"{key} is not supported yet; remove it")
+            findings.error(at, subject, f"{key} is not supported yet: {LATER_KEYS[key]}")
             continue
         nearest = findings.nearest(key, known)
         message = f"unknown field {shown(key)}"

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from runner.shots import Fields, Row, Text
+from runner.manifest.styles import Style
+from runner.shots import Fields, Price, Row, Text
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """Rows in the order of the file, with the variables and defaults that are to be applied to them.
 
-    `name` is None where the file gives none; `columns` are the user's CSV headers, empty for YAML.
+    `name` is None where the file gives none; `columns` are the user's CSV headers, empty for YAML. `frames` and
+    `styles` are what rows may refer to by name; `top` is the whole document, empty for CSV.
     """
 
     rows: tuple[Row, ...]
@@ -22,3 +24,7 @@ class Source:
     variables: dict[str, Text] = field(default_factory=dict)
     defaults: Fields | None = None
     columns: tuple[str, ...] = ()
+    frames: dict[str, Text] = field(default_factory=dict)
+    styles: dict[str, Style] = field(default_factory=dict)
+    prices: dict[str, Price] = field(default_factory=dict)
+    top: Fields | None = None

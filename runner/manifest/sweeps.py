@@ -1,93 +1,72 @@
-"""Sweeps: a mapping of axes becomes the points at which a shot is rendered.
+"""The `sweep` field as written becomes a sweep: axes, and the points that `exclude` and `include` change.
 
-In: the `sweep` field as written. Out: axes, and their product as points, the last axis moving fastest. An axis
-is a list of values, `{from, count, step}`, a range such as `1000-1003`, or a list of names as key
-(`[seed, duration]: [[7, 5], [8, 10]]`) whose inputs move in lock-step. It does not know what an axis is an axis of.
+In: nodes. Out: a `Sweep`, and findings. An axis is a list of values, a range (`1000-1003`, `0-100:10`), `{from, count,
+step}`, `{random, from}`, or a list of names as key (`[seed, duration]: [[7, 5], [8, 10]]`) whose inputs move in
+lock-step. It does not know what an axis is an axis of.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Collection
 from math import prod
 
 from runner.errors import Position
+from runner.manifest.axes import REPEAT, Axis, Entry, Sweep
 from runner.manifest.findings import Findings, shown
-from runner.manifest.shape import RANGE_KEYS, check_keys, joined, text_of
+from runner.manifest.ranges import counted_values, drawn_seeds, range_values, whole_number
+from runner.manifest.shape import RANDOM_KEYS, RANGE_KEYS, check_keys, joined, text_of
+from runner.manifest.templates import has_template
 from runner.shots import Fields, Items, Node, Text
 
-# Eighteen digits: past them int() of hostile text grows slow, and no API takes such a number.
-_WHOLE = re.compile(r"-?\d{1,18}")
-_RANGE = re.compile(r"\s*(\d{1,18})\s*-\s*(\d{1,18})\s*")
+_EXCLUDE, _INCLUDE = "exclude", "include"
 _NOT_SWEPT = {
     "id": "an id cannot be swept: every take has its shot's",
-    "model": "the model cannot be swept yet: write one shot a model",
+    REPEAT: "is no axis; write repeat: 3 beside the sweep (an input called repeat cannot be swept)",
+    _EXCLUDE: "is a word of the sweep itself; an input called exclude cannot be swept",
+    _INCLUDE: "is a word of the sweep itself; an input called include cannot be swept",
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """Names that move together, and the values they take, one tuple a step."""
-
-    names: tuple[str, ...]
-    steps: tuple[tuple[Text, ...], ...]
-    at: Position
-
-
-def count_points(axes: Sequence[Axis]) -> int:
-    """Return how many points the product has."""
-    return prod(len(axis.steps) for axis in axes)
-
-
-def points(axes: Sequence[Axis]) -> Iterator[dict[str, Text]]:
-    """Yield every point, names in the order of the file; one empty point if nothing is swept."""
-    for steps in product(*(axis.steps for axis in axes)):
-        yield {
-            name: value
-            for axis, step in zip(axes, steps, strict=True)
-            for name, value in zip(axis.names, step, strict=True)
-        }
-
-
-def range_values(text: str, at: Position, *, limit: int) -> list[Text] | str | None:
-    """Return the values of a range such as `1000-1003`, the reason why it is none, or None for other text."""
-    found = _RANGE.fullmatch(text)
-    if found is None:
-        return None
-    first, last = int(found[1]), int(found[2])
-    if last < first:
-        return f"the range {shown(text)} ends before it begins"
-    if last - first >= limit:
-        return f"the range {shown(text)} has more than {limit:,} values"
-    return [Text(str(number), at) for number in range(first, last + 1)]
-
-
 class SweepReader:
-    """Reads one `sweep` field; `limit` is the most steps an axis may have."""
+    """Reads `sweep` fields; `limit` is the most steps an axis, and the most points a sweep, may have."""
 
     def __init__(self, findings: Findings, *, limit: int) -> None:
         self._findings = findings
         self._limit = limit
 
-    def axes(self, sweep: Fields, subject: str) -> tuple[Axis, ...]:
-        """Return the axes that could be read; what could not is told."""
-        found: list[Axis] = []
-        taken: set[str] = set()
+    def read(self, sweep: Fields, subject: str) -> Sweep:
+        """Return what could be read of a sweep; what could not is told."""
+        axes: list[Axis] = []
+        places: dict[str, Position] = {}
+        whole = True
         for key, node in sweep.items.items():
-            where, at = joined(subject, f"sweep.{key}"), sweep.key_at(key)
-            names = _names(key)
-            problem = _bad_names(names, taken)
-            taken.update(names)
-            if problem:
-                self._findings.error(at, where, problem)
+            if key in (_EXCLUDE, _INCLUDE):
                 continue
-            steps = self._steps(names, node, where)
-            if steps:
-                self._check_distinct(steps, where)
-                found.append(Axis(names, steps, at))
-        return tuple(found)
+            axis = self._axis(_names(key), node, joined(subject, f"sweep.{key}"), sweep.key_at(key), places)
+            places.update((name, sweep.key_at(key)) for name in _names(key))
+            whole = whole and axis is not None
+            if axis is not None:
+                axes.append(axis)
+            # What follows is not built: the expansion refuses so many points anyway.
+            if prod(map(len, axes)) > self._limit:
+                return Sweep(tuple(axes), keys_at=places)
+        excluded = self._entries(sweep, _EXCLUDE, places, subject)
+        included = self._entries(sweep, _INCLUDE, places, subject)
+        # An entry cannot be held against an axis that could not be read.
+        return Sweep(tuple(axes), excluded, included, places) if whole else Sweep(tuple(axes), keys_at=places)
+
+    def _axis(
+        self, names: tuple[str, ...], node: Node, where: str, at: Position, taken: Collection[str]
+    ) -> Axis | None:
+        problem = _bad_names(names, taken)
+        if problem:
+            self._findings.error(at, where, problem)
+            return None
+        if isinstance(node, Fields) and "random" in node.items and len(names) == 1:
+            return self._drawn(names, node, where, at)
+        steps = self._steps(names, node, where)
+        self._check_distinct(steps, where)
+        return Axis(names, steps, at) if steps else None
 
     def _steps(self, names: tuple[str, ...], node: Node, where: str) -> tuple[tuple[Text, ...], ...]:
         if len(names) > 1:
@@ -124,25 +103,41 @@ class SweepReader:
 
     def _counted(self, fields: Fields, where: str) -> list[Text] | None:
         check_keys(fields, RANGE_KEYS, self._findings, where)
-        numbers = {key: self._whole(fields, key, where) for key in RANGE_KEYS}
-        start, count, step = numbers["from"], numbers["count"], numbers["step"]
+        start, step = self._whole(fields, "from", where), self._whole(fields, "step", where)
+        count = self._count(fields, "count", where)
         for key in ("from", "count"):
             if key not in fields.items:
                 self._findings.error(fields.at, where, f"needs {key}, as in {{from: 1000, count: 4}}")
         if start is None or count is None or ("step" in fields.items and not step):
             return None
-        # Before anything is built from it: `count` is the cheapest way to ask for too much.
-        if not 1 <= count <= self._limit:
-            self._findings.error(fields.at, where, f"count must be from 1 to {self._limit:,}, not {count}")
+        return counted_values(start, count=count, step=step or 1, at=fields.at)
+
+    def _drawn(self, names: tuple[str, ...], fields: Fields, where: str, at: Position) -> Axis | None:
+        check_keys(fields, RANDOM_KEYS, self._findings, where)
+        count = self._count(fields, "random", where)
+        source = text_of(fields, "from", self._findings, where)
+        if source is not None and has_template(source.text):
+            self._findings.error(source.at, where, "from is a plain name; templates are not filled in here")
+        if count is None or ("from" in fields.items and source is None):
             return None
-        stride = step or 1
-        return [Text(str(start + n * stride), fields.at) for n in range(count)]
+        if source is None:
+            return Axis(names, (), at, drawn=count)
+        return Axis(names, tuple((seed,) for seed in drawn_seeds(source.text, count, at=source.at)), at)
+
+    def _count(self, fields: Fields, key: str, where: str) -> int | None:
+        number = self._whole(fields, key, where)
+        # Before anything is built from it: a count is the cheapest way to ask for too much.
+        if number is not None and not 1 <= number <= self._limit:
+            message = f"{key} must be from 1 to {self._limit:,}, not {number}"
+            self._findings.error(fields.at, where, message)
+            return None
+        return number
 
     def _whole(self, fields: Fields, key: str, where: str) -> int | None:
         text = text_of(fields, key, self._findings, where)
         if text is None:
             return None
-        number = int(text.text) if _WHOLE.fullmatch(text.text) else None
+        number = whole_number(text.text)
         if number is None or (key == "step" and number == 0):
             wanted = "a whole number other than 0" if key == "step" else "a whole number"
             self._findings.error(text.at, where, f"{key} must be {wanted}, not {shown(text.text)}")
@@ -174,6 +169,39 @@ class SweepReader:
                 )
             seen.add(texts)
 
+    def _entries(self, sweep: Fields, key: str, axes: Collection[str], subject: str) -> tuple[Entry, ...]:
+        where, node = joined(subject, f"sweep.{key}"), sweep.items.get(key)
+        if node is None:
+            return ()
+        items = list(node) if isinstance(node, Items) else [node]
+        if not items or not all(isinstance(item, Fields) and item.items for item in items):
+            self._findings.error(
+                node.at, where, f"must be a list of mappings of axes to values: {_NOT_SWEPT[key]}"
+            )
+        elif not axes:
+            message = "needs axes beside it; for single points write [seed, duration]: [[7, 5], [8, 10]]"
+            self._findings.error(sweep.key_at(key), where, message)
+        else:
+            fields = (item for item in items if isinstance(item, Fields))
+            entries = (self._entry(item, axes, where, complete=key == _INCLUDE) for item in fields)
+            return tuple(entry for entry in entries if entry is not None)
+        return ()
+
+    def _entry(self, item: Fields, axes: Collection[str], where: str, *, complete: bool) -> Entry | None:
+        values: dict[str, Text] = {}
+        for name in item.items:
+            value = text_of(item, name, self._findings, where)
+            if name not in axes:
+                nearest = self._findings.nearest(name, axes)
+                message = f"{shown(name)} is no axis of this sweep"
+                self._findings.error(item.key_at(name), where, message, nearest=nearest)
+            elif value is not None:
+                values[name] = value
+        missing = ", ".join(name for name in axes if complete and name not in item.items)
+        if missing:
+            self._findings.error(item.at, where, f"needs a value for every axis; there is none for {missing}")
+        return None if missing or len(values) < len(item.items) else Entry(values, item.at)
+
 
 def _names(key: str) -> tuple[str, ...]:
     if key.startswith("[") and key.endswith("]"):
@@ -181,7 +209,7 @@ def _names(key: str) -> tuple[str, ...]:
     return (key,)
 
 
-def _bad_names(names: tuple[str, ...], taken: set[str]) -> str | None:
+def _bad_names(names: tuple[str, ...], taken: Collection[str]) -> str | None:
     for index, name in enumerate(names):
         if not name.strip():
             return "has an axis without a name"

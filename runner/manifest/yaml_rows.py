@@ -1,4 +1,4 @@
-"""A YAML document becomes rows: the top-level fields, checked, and the entries of `shots`.
+"""A YAML document becomes rows: the top-level fields, checked, the entries of `shots`, and those of `sequences`.
 
 In: the top node. Out: a `Source`. What a row holds is looked at when it is expanded, whether it came from here or
 from CSV; only its keys are checked here, since a CSV row cannot have others.
@@ -7,19 +7,25 @@ from CSV; only its keys are checked here, since a CSV row cannot have others.
 from __future__ import annotations
 
 from runner.manifest.findings import Findings, shown
+from runner.manifest.frames import Frames, frames_of
 from runner.manifest.ids import why_no_id
 from runner.manifest.limits import Limits
+from runner.manifest.prices import prices_of
+from runner.manifest.sequences import Sequences
 from runner.manifest.shape import (
     DEFAULT_KEYS,
+    PLACE_KEYS,
     SHOT_KEYS,
     TOP_KEYS,
     check_keys,
     fields_of,
     items_of,
     joined,
+    row_name,
     text_of,
 )
 from runner.manifest.source import Source
+from runner.manifest.styles import styles_of
 from runner.manifest.templates import has_template, is_variable_name
 from runner.shots import Fields, Node, Row, Text
 
@@ -40,7 +46,17 @@ def source_of(top: Node, findings: Findings, limits: Limits) -> Source:
     defaults = fields_of(top, "defaults", findings)
     if defaults is not None:
         check_keys(defaults, DEFAULT_KEYS, findings, "defaults", _HINT)
-    return Source(_rows(top, findings), _name(top, findings), _variables(top, findings, limits), defaults)
+    variables, frames = _variables(top, findings, limits), frames_of(top, findings)
+    return Source(
+        _rows(top, Sequences(top, Frames(frames, findings), findings), findings),
+        _name(top, findings),
+        variables,
+        defaults,
+        frames=frames,
+        styles=styles_of(top, findings, variables),
+        prices=prices_of(top, findings),
+        top=top,
+    )
 
 
 def _check_version(top: Fields, findings: Findings) -> None:
@@ -89,26 +105,23 @@ def _variables(top: Fields, findings: Findings, limits: Limits) -> dict[str, Tex
     return variables
 
 
-def _rows(top: Fields, findings: Findings) -> tuple[Row, ...]:
+def _rows(top: Fields, sequences: Sequences, findings: Findings) -> tuple[Row, ...]:
+    """Return the shots, with each sequence where an entry places it, and the other sequences behind them."""
     shots = items_of(top, "shots", findings)
-    if shots is None:
-        if "shots" not in top.items:
-            findings.error(top.at, "shots", "is missing: a manifest lists its shots there")
-        return ()
-    if not shots.items:
+    if not {"shots", "sequences"} & top.items.keys():
+        findings.error(top.at, "shots", "is missing: a manifest lists its shots there, or sequences")
+    if shots is not None and not shots.items:
         findings.error(shots.at, "shots", "no shots")
     rows: list[Row] = []
-    for number, entry in enumerate(shots, 1):
+    for number, entry in enumerate(shots or (), 1):
+        subject = f"entry {number} of shots"
         if not isinstance(entry, Fields):
-            findings.error(entry.at, f"entry {number} of shots", "must be a mapping that begins with 'id:'")
-            continue
-        identity = entry.items.get("id")
-        named = isinstance(identity, Text) and identity.text
-        subject = (
-            f"shot {shown(identity.text)[1:-1]}"
-            if named and isinstance(identity, Text)
-            else f"entry {number} of shots"
-        )
-        check_keys(entry, SHOT_KEYS, findings, subject, _HINT)
-        rows.append(Row(entry, entry.at))
-    return tuple(rows)
+            findings.error(entry.at, subject, "must be a mapping that begins with 'id:'")
+        elif "sequence" in entry.items and "id" not in entry.items:
+            check_keys(entry, PLACE_KEYS, findings, subject, "what its shots share goes under sequences:")
+            name = text_of(entry, "sequence", findings, subject)
+            rows += sequences.place(name, subject) if name else ()
+        else:
+            rows.append(Row(entry, entry.at))
+            check_keys(entry, SHOT_KEYS, findings, row_name(rows[-1], number), _HINT)
+    return (*rows, *sequences.rest())

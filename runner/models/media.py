@@ -1,4 +1,4 @@
-"""Which inputs are links to media, and which links the API can fetch.
+"""Which inputs are links to media, which of them are frames, and which links the API can fetch.
 
 The API fetches pictures and clips itself, from public https addresses without login; anything else fails
 after it was sent. In: property schemas and URLs. Out: yes or no, or why a URL cannot work. Nothing is
@@ -9,6 +9,7 @@ ever put in a message, since the rest may carry a signature or a password.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from runner.hosts import is_public_host, plain_host
@@ -17,7 +18,12 @@ from runner.models.wording import shown
 
 _MEDIA_WORDS = frozenset({"image", "video", "audio", "frame", "picture", "photo", "clip", "url", "uri"})
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?=:)")
+_FIRST_WORDS = frozenset({"first", "start", "begin", "initial", "head"})
+_LAST_WORDS = frozenset({"last", "end", "final", "tail"})
+_PLAIN_WORDS = frozenset({"image", "picture", "photo", "frame", "input", "source", "url", "uri"})
+_LIKE_A_HOST = re.compile(r"(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?::\d+)?/")
 _ADVICE = "the API fetches media itself, from public https URLs only"
+_UPLOAD = "put the file on a public https host that asks for no login, and write its address"
 
 
 def is_media(name: str, schema: Schema) -> bool:
@@ -43,16 +49,42 @@ def has_media_format(schema: Schema) -> bool:
     return any(word in _MEDIA_WORDS or word == "file" for word in words)
 
 
+def frame_inputs(titles: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Return which media inputs are the first and the last frame, of input names with their titles.
+
+    The rule: a name or title with a word such as first or start, and last, end or tail; else the first
+    frame is the first input that is plainly called an image. None where no input fits.
+    """
+    words = {name: {*_words(name), *_words(title)} for name, title in titles.items()}
+    last = next((name for name in words if words[name] & _LAST_WORDS), None)
+    first = next((name for name in words if words[name] & _FIRST_WORDS and name != last), None)
+    plain = (name for name in words if name != last and {*_words(name)} <= _PLAIN_WORDS)
+    return first or next(plain, None), last
+
+
+def local_file(text: str) -> str | None:
+    """Return the name of the file that `text` means on this machine, without its folders, or None.
+
+    The one place that tells a file from a link. What a file would become is an address: something that
+    publishes files would put it in here, before the request body is made and hashed.
+    """
+    scheme = _SCHEME.match(text)
+    # One letter before a colon is a Windows drive, which the pattern does not take for a scheme.
+    if scheme and scheme[0].lower() != "file":
+        return None
+    return re.split(r"[/\\]", text.rstrip("/\\"))[-1] or text
+
+
 def url_fault(url: str, *, allow_private: bool = False) -> str | None:
     """Return why the API could not fetch `url`, or None; `allow_private` is for an API on this machine."""
+    if name := (local_file(url) or "").partition("?")[0]:
+        # A forgotten scheme is not the same mistake as a file, and cannot be told from one.
+        web = "; if it is on the web, begin it with https://" if _LIKE_A_HOST.match(url) else ""
+        return f"{shown(name)} is a file on this machine, and {_ADVICE}; {_UPLOAD}{web}"
+    if url[:5].lower() == "data:":
+        return f"embedded data is not taken: {_ADVICE}; {_UPLOAD}"
     if not url.isprintable() or " " in url:
         return "the URL has a blank or a control character in it"
-    scheme = _SCHEME.match(url)
-    # One letter before a colon is a Windows drive, which the pattern does not take for a scheme.
-    if not scheme or scheme[0].lower() == "file":
-        return f"{shown(url.rpartition('/')[2] or url)} is a local path; {_ADVICE}: upload it and write its address"
-    if scheme[0].lower() == "data":
-        return f"embedded data is not taken; {_ADVICE}"
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port

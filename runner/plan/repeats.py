@@ -1,4 +1,4 @@
-"""Says when takes will probably look alike: the same body paid twice, or many on one default seed.
+"""Says when takes will probably look alike: the same body paid twice, one seed repeated, many on one default seed.
 
 In: valid takes. Out: warnings, which stop nothing. It knows no model and no record.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from runner.errors import Problem, Severity
+from runner.plan.ids import repeated_id
 from runner.shots import Take
 
 
@@ -15,7 +16,7 @@ def default_seed_warnings(takes: Iterable[Take], on_default: Collection[str]) ->
     """Return a warning for each model whose default seed more than one take shares."""
     sharing: dict[str, list[Take]] = {}
     for take in takes:
-        if take.id in on_default:
+        if take.id in on_default and repeated_id(take.id) is None:
             sharing.setdefault(take.model, []).append(take)
     return [
         _warning(
@@ -29,12 +30,47 @@ def default_seed_warnings(takes: Iterable[Take], on_default: Collection[str]) ->
     ]
 
 
+def repeated_seed_warnings(takes: Iterable[Take]) -> list[Problem]:
+    """Return a warning for each model that is asked to repeat takes although it has a seed."""
+    repeats: dict[str, list[Take]] = {}
+    for take in takes:
+        if take.seed is not None and repeated_id(take.id) is not None:
+            repeats.setdefault(take.model, []).append(take)
+    return [
+        _warning(
+            group[0],
+            f"shot {group[0].shot_id}, repeat",
+            f"{_counted(len(group))} the seed of another, and {model} gives the same clip for the same seed; "
+            "write sweep: {seed: {random: 3}} for different ones",
+        )
+        for model, group in repeats.items()
+    ]
+
+
 def duplicate_warnings(takes: Iterable[Take]) -> list[Problem]:
-    """Return a warning for each group of takes that send the same body to the same model."""
+    """Return a warning for each group of takes that send the same body to the same model, unasked.
+
+    A take that `repeat` asks for is the same on purpose.
+    """
+    return [_duplicates(group) for group in _alike(takes)]
+
+
+def paid_twice(takes: Iterable[Take], *, going: Collection[str], sent: Collection[str]) -> tuple[str, ...]:
+    """Return which of the `going` takes pay once more for a request that another one sends, or of `sent` has sent."""
+    again: list[str] = []
+    for group in _alike(takes):
+        waiting = [take.id for take in group if take.id in going]
+        was_sent = any(take.id in sent and take.id not in going for take in group)
+        again += waiting if was_sent else waiting[1:]
+    return tuple(again)
+
+
+def _alike(takes: Iterable[Take]) -> list[list[Take]]:
     alike: dict[str, list[Take]] = {}
     for take in takes:
-        alike.setdefault(take.fingerprint, []).append(take)
-    return [_duplicates(group) for group in alike.values() if len(group) > 1]
+        if repeated_id(take.id) is None:
+            alike.setdefault(take.fingerprint, []).append(take)
+    return [group for group in alike.values() if len(group) > 1]
 
 
 def _duplicates(group: list[Take]) -> Problem:
@@ -45,6 +81,10 @@ def _duplicates(group: list[Take]) -> Problem:
         f"shot {second.shot_id}",
         f"takes {first.id} and {second.id}{more} send the same request; each is paid for",
     )
+
+
+def _counted(takes: int) -> str:
+    return "1 take repeats" if takes == 1 else f"{takes:,} takes repeat"
 
 
 def _warning(take: Take, subject: str, message: str) -> Problem:

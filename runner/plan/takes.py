@@ -1,25 +1,27 @@
 """Shots to takes: every shot bound to its model at every point of its sweep, or every reason why not.
 
 In: an expanded manifest and the models. Out: a plan of the valid takes, and all problems of the others. A
-take depends on its own shot and model alone, so editing one shot never moves another's id, seed or body.
-It knows no record, no price, no network and no clock.
+take depends on its own shot and model alone, so editing one shot never moves another's id, seed or body; only
+the start frame that a chained shot leaves out is the end frame of the one before. It knows no record, no network
+and no clock, and a price only to pass it on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
-from runner.errors import Problem, SchemaInvalid
+from runner.errors import Position, Problem, SchemaInvalid
 from runner.models.catalogue import Models
 from runner.models.inputs import MISSING, Input
 from runner.models.model import Model
 from runner.models.wording import shown
+from runner.plan.continuity import continuity_warnings, linked
 from runner.plan.fingerprint import canonical_json, fingerprint
-from runner.plan.ids import take_id
-from runner.plan.repeats import default_seed_warnings, duplicate_warnings
+from runner.plan.ids import MODEL, REPEAT, take_id
+from runner.plan.repeats import default_seed_warnings, duplicate_warnings, repeated_seed_warnings
 from runner.plan.seeds import seed_for
-from runner.shots import Fields, Items, JsonValue, Manifest, Node, Plan, Shot, Take, Text, Variant
+from runner.shots import Fields, Items, JsonValue, Manifest, Node, Plan, Price, Shot, Take, Text, Variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +41,21 @@ def make_plan(manifest: Manifest, *, models: Models, allow_private_media: bool =
     `allow_private_media` takes media links that only this machine can reach, for an API that runs on it.
     """
     planner = _Planner(models, allow_private_media=allow_private_media)
-    for shot in manifest.shots:
+    chain = linked(manifest.shots, models=models)
+    for shot in chain.shots:
         planner.add(shot)
-    takes = tuple(planner.takes.values())
+    takes = tuple(_priced(take, manifest.prices) for take in planner.takes.values())
     warnings = (
         *manifest.warnings,
         *default_seed_warnings(takes, planner.on_default_seed),
+        *repeated_seed_warnings(takes),
+        *continuity_warnings(takes, chain.joins, models=models),
         *duplicate_warnings(takes),
     )
     # The points of one sweep share what is not swept, and would each tell the same problem.
-    return Planned(Plan(manifest, takes, warnings), tuple(dict.fromkeys(planner.problems)))
+    problems = dict.fromkeys((*chain.problems, *planner.problems))
+    plan = Plan(replace(manifest, shots=chain.shots), takes, warnings, planner.schemas)
+    return Planned(plan, tuple(problems))
 
 
 @dataclass(slots=True)
@@ -60,25 +67,34 @@ class _Planner:
     takes: dict[str, Take] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     on_default_seed: set[str] = field(default_factory=set)
+    schemas: dict[str, str] = field(default_factory=dict)
 
     def add(self, shot: Shot) -> None:
         """Plan all takes of one shot."""
-        if model := self._model(shot):
-            for variant in shot.variants:
-                self._add_take(shot, variant, model)
+        swept = {variant.model.text: variant.model for variant in shot.variants if variant.model}
+        models = {name: self._model(shot, name, text.at) for name, text in swept.items()}
+        own = self._model(shot, shot.model, shot.model_at) if not swept else None
+        known = {name for model in models.values() if model for name in _names(model)}
+        for variant in shot.variants:
+            model = models[variant.model.text] if variant.model else own
+            if model:
+                self._add_take(shot, _meant_for(model, variant, known) if swept else variant, model)
 
-    def _model(self, shot: Shot) -> Model | None:
+    def _model(self, shot: Shot, name: str, at: Position) -> Model | None:
         message, nearest = "no model given", None
         try:
-            if model := self.models.find(shot.model):
+            if model := self.models.find(name):
                 return model
+            own = self.models.find(shot.model)
         except SchemaInvalid as error:
-            message = f"the schema of {shown(shot.model)} cannot be used: {error.message}"
+            message = f"the schema of {shown(name)} cannot be used: {error.message}"
         else:
-            if shot.model:
-                message = f"unknown model {shown(shot.model)}; `shotrunner models` lists them all"
-                nearest = self.models.nearest(shot.model)
-        self.problems.append(Problem(shot.model_at, f"shot {shot.id}, model", message, nearest=nearest))
+            if name:
+                message = f"unknown model {shown(name)}; `shotrunner models` lists them all"
+                if own and MODEL in _names(own):
+                    message += f"; what is swept is the model, and never the input {MODEL} that {own.id} has"
+                nearest = self.models.nearest(name)
+        self.problems.append(Problem(at, f"shot {shot.id}, model", message, nearest=nearest))
         return None
 
     def _add_take(self, shot: Shot, variant: Variant, model: Model) -> None:
@@ -94,12 +110,32 @@ class _Planner:
         if bound.problems or shot.faulty:
             return
         point = {axis: _swept_value(axis, node, bound.body) for axis, node in variant.point.items()}
-        take = _take(shot, model, bound.body, point)
+        take = _take(shot, model, bound.body, point if shot.point is None else shot.point)
+        self.schemas[model.id] = model.sha256
         first = self.takes.setdefault(take.id.casefold(), take)
         if first is not take:
             self.problems.append(_clash(first, take))
         elif seed and seed.name not in variant.inputs and _has_default(seed):
             self.on_default_seed.add(take.id)
+
+
+def _meant_for(model: Model, variant: Variant, known: Collection[str]) -> Variant:
+    """Return the variant without the inputs that this model does not have but another of the same sweep has.
+
+    Models are compared with the inputs that each of them needs; what none of them knows is still a mistake, and so
+    is a swept input that only some of them know.
+    """
+    names = _names(model)
+    inputs = {
+        name: node
+        for name, node in variant.inputs.items()
+        if name in variant.point or not {name, name.split(".")[0]} & set(known) - names
+    }
+    return replace(variant, inputs=inputs)
+
+
+def _names(model: Model) -> set[str]:
+    return {wanted.name for wanted in model.inputs}
 
 
 def _with_seed(inputs: Mapping[str, Node], seed: Input | None, shot: Shot) -> Mapping[str, Node]:
@@ -128,11 +164,20 @@ def _take(shot: Shot, model: Model, body: Mapping[str, JsonValue], point: Mappin
         tags=shot.tags,
         notes=shot.notes,
         cells=shot.cells,
+        price=shot.price,
     )
+
+
+def _priced(take: Take, prices: Mapping[str, Price]) -> Take:
+    """Return the take with the manifest's price of its model where its shot has none of its own."""
+    price = take.price or prices.get(take.model)
+    return take if price is take.price else replace(take, price=price)
 
 
 def _swept_value(axis: str, node: Node, body: Mapping[str, JsonValue]) -> JsonValue:
     """Return the typed value of an axis: from the body if it is an input, as written if it is a variable."""
+    if axis in (MODEL, REPEAT) and isinstance(node, Text):
+        return int(node.text) if axis == REPEAT else node.text
     value: JsonValue = dict(body)
     for part in [axis] if axis in body else axis.split("."):
         if isinstance(value, dict) and part in value:

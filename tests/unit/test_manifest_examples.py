@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from runner.manifest.read import Reading, parse_manifest, read_manifest
-from runner.manifest.shape import DEFAULT_KEYS, RANGE_KEYS, SHOT_KEYS, TOP_KEYS
+from runner.manifest.shape import DEFAULT_KEYS, RANDOM_KEYS, RANGE_KEYS, SHOT_KEYS, TOP_KEYS
 from runner.shots import Text
 
 ROOT = Path(__file__).parents[2]
@@ -88,8 +88,9 @@ def test_the_schema_is_a_schema_and_takes_the_storyboard() -> None:
         (SCHEMA["properties"]["defaults"], DEFAULT_KEYS),
         (SCHEMA["$defs"]["shot"], SHOT_KEYS),
         (SCHEMA["$defs"]["axis"]["anyOf"][2], RANGE_KEYS),
+        (SCHEMA["$defs"]["axis"]["anyOf"][3], RANDOM_KEYS),
     ],
-    ids=["top", "defaults", "shot", "range"],
+    ids=["top", "defaults", "shot", "range", "random"],
 )
 def test_the_schema_and_the_parser_know_the_same_keys(where: dict[str, Any], keys: tuple[str, ...]) -> None:
     assert set(where["properties"]) == set(keys)
@@ -115,7 +116,11 @@ SHOT = {"id": "s010", "model": "m"}
         {"version": 1, "shots": [{**SHOT, "inputs": ["x"]}]},
         {"version": 1, "shots": [{**SHOT, "tags": ["two words"]}]},
         {"version": 1, "shots": [{**SHOT, "sweep": {"seed": []}}]},
-        {"version": 1, "shots": [{**SHOT, "sweep": {"model": ["m"]}}]},
+        {"version": 1, "shots": [{**SHOT, "sweep": {"repeat": ["m"]}}]},
+        {"version": 1, "shots": [{**SHOT, "repeat": 0}]},
+        {"version": 1, "shots": [{**SHOT, "sweep": {"seed": {"random": 0}}}]},
+        {"version": 1, "shots": [{**SHOT, "sweep": {"seed": [1], "exclude": [1]}}]},
+        {"version": 1, "shots": [{**SHOT, "sweep": {"seed": [1], "include": []}}]},
         {"version": 1, "shots": [{**SHOT, "sweep": {"seed": {"from": 1}}}]},
         {"version": 1, "shots": [{**SHOT, "sweep": {"seed": {"from": 1, "count": 0}}}]},
         {"version": 1, "shots": [{**SHOT, "sweep": {"[a, b]": [1, 2]}}]},
@@ -128,7 +133,16 @@ def test_what_the_schema_refuses_the_parser_refuses_too(document: dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    "shot", [{}, {"sweep": {"[a, b]": [[1, 2]]}}, {"sweep": {}}, {"tags": "hero", "notes": "n"}], ids=str
+    "shot",
+    [
+        {},
+        {"sweep": {"[a, b]": [[1, 2]]}},
+        {"sweep": {}},
+        {"tags": "hero", "notes": "n"},
+        {"repeat": 3, "sweep": {"a": {"random": 4, "from": "x"}, "b": "0-1:0.5"}},
+        {"sweep": {"a": [1, 2], "exclude": [{"a": 1}], "include": [{"a": 3}]}},
+    ],
+    ids=str,
 )
 def test_what_the_schema_takes_the_parser_takes_too(shot: dict[str, Any]) -> None:
     document = {"version": 1, "shots": [{**SHOT, **shot}]}

@@ -220,7 +220,7 @@ def test_what_is_put_in_is_not_looked_through_again() -> None:
         ("sweep: {'[a, b]': [[1, 2]], a: [1]}", "shot s, sweep.a: a is swept twice"),
         ("sweep: {'[a, a]': [[1, 2]]}", "shot s, sweep.[a, a]: a is swept twice"),
         ("sweep: {'[a, ]': [[1, 2]]}", "has an axis without a name"),
-        ("sweep: {model: [m, n]}", "shot s, sweep.model: the model cannot be swept yet"),
+        ("sweep: {model: [m, n]}", "shot s, model: is given and swept at once; keep one"),
         ("sweep: {id: [m, n]}", "shot s, sweep.id: an id cannot be swept"),
         (
             "inputs: {seed: 1}, sweep: {seed: [2]}",

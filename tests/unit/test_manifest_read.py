@@ -16,6 +16,7 @@ from runner.errors import FileMissing, UsageError
 from runner.manifest.ids import folder_name, looks_mangled, why_no_id, why_no_take
 from runner.manifest.limits import Limits
 from runner.manifest.read import Reading, parse_manifest, read_manifest
+from runner.manifest.shape import TOP_KEYS
 
 YAML = "version: 1\nname: board\nshots: [{id: é1, model: m}]\n".replace("é1", "s1")
 CSV = "id,model,promptText\ns1,m,é\n"
@@ -122,7 +123,7 @@ def test_a_control_character_does_not_hide_other_problems() -> None:
     assert [p.split(" ", 1)[1] for p in problems] == [
         "version: '2' is not known (allowed: 1)",
         "shots: no shots",
-        "unknown field 'x' (allowed: version, name, vars, defaults, shots)",
+        f"unknown field 'x' (allowed: {', '.join(TOP_KEYS)})",
         "the control character U+001B is not allowed; remove it",
     ]
 

@@ -230,19 +230,19 @@ def test_the_pure_loader_tells_an_impossible_escape() -> None:
 def test_all_problems_are_told_in_the_order_of_the_file() -> None:
     text = (
         "version: 2\nname: a/b\nsequences: []\nshtos: []\nvars: {id: x, b: '{{ c }}', 'a b': 1}\n"
-        "shots:\n  - {id: a, promt: x}\n  - text\n"
+        "shots:\n  - {id: a, zoom: x}\n  - text\n"
     )
     problems = told(text)
     assert [p.split(": ", 1)[1] for p in problems] == [
         "version: '2' is not known (allowed: 1)",
         f"name: 'a/b' is not an id: {ID_RULE}; it names the run's folder",
-        "sequences is not supported yet; remove it",
+        "sequences: no sequences",
         "unknown field 'shtos'; did you mean shots?",
         "vars, id: the name 'id' is the shot's own",
         "vars, b: a variable cannot be made of others; write it out",
         "vars, a b: the name 'a b' must be a letter or '_', then letters, digits, '_' or '-'",
         "shot a: has no model, and defaults give none",
-        f"shot a: unknown field 'promt'; a model's inputs go under inputs: (allowed: {', '.join(SHOT_KEYS)})",
+        f"shot a: unknown field 'zoom'; a model's inputs go under inputs: (allowed: {', '.join(SHOT_KEYS)})",
         "entry 2 of shots: must be a mapping that begins with 'id:'",
     ]
 
@@ -260,7 +260,10 @@ def test_all_problems_are_told_in_the_order_of_the_file() -> None:
             "version: 1\ndefaults: {modle: m}\nshots: [{id: a, model: m}]",
             "defaults: unknown field 'modle'; did you mean model?",
         ),
-        ("version: 1\nprices: {}\nshots: [{id: a, model: m}]", "prices is not supported yet; remove it"),
+        (
+            "version: 1\npublish: {}\nshots: [{id: a, model: m}]",
+            "publish is not supported yet: local files cannot be put on a host for you yet",
+        ),
         (
             "version: 1\nshots: [{id: a, model: m, inputs: [x]}]",
             "shot a, inputs: must be a mapping of names to values, not a list",

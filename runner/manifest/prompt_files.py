@@ -1,0 +1,101 @@
+"""Long texts in files of their own: `promptText: {file: prompts/010.txt}`.
+
+In: a reference, and a function that opens a file beside the manifest. Out: the file's text, at the place of the
+reference, or a finding with that place and the file's name. A manifest may come from anybody, so it can name files in
+its own folder only. Line ends are read as one newline and those at the end are dropped, so that an editor's or a
+checkout's habits do not change what is sent. It opens nothing itself.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import Protocol
+
+from runner.errors import FileMissing
+from runner.manifest.encoding import FORBIDDEN, place
+from runner.manifest.findings import Findings, Stop, shown
+from runner.manifest.limits import Limits
+from runner.shots import Text
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+_LONGEST = 1_000
+
+
+class OpenBeside(Protocol):
+    """Opens a file beside the manifest."""
+
+    def __call__(self, name: str, *, most: int) -> bytes:
+        """Return the first `most` bytes of a file whose name has been found harmless.
+
+        Raises:
+            FileMissing: it is not there, no regular file, or a link leads it out of the manifest's folder.
+        """
+
+
+class PromptFiles:
+    """Reads each file once; what is wrong with it is told at every reference to it."""
+
+    def __init__(self, open_beside: OpenBeside | None, findings: Findings, limits: Limits) -> None:
+        self._open = open_beside
+        self._findings = findings
+        self._limits = limits
+        self._read: dict[str, tuple[str, str]] = {}
+        self._bytes = 0
+
+    def text(self, name: Text, subject: str) -> Text:
+        """Return the text of the file, or an empty one after a finding.
+
+        Raises:
+            Stop: the files hold more together than a manifest may.
+        """
+        fault = _name_fault(name.text)
+        text = ""
+        if not fault:
+            if name.text not in self._read:
+                self._read[name.text] = self._content(name, subject)
+            text, fault = self._read[name.text]
+        if fault:
+            self._findings.error(name.at, subject, f"the file {shown(name.text)} {fault}")
+        return Text(text, name.at, quoted=True)
+
+    def _content(self, name: Text, subject: str) -> tuple[str, str]:
+        """Return the file's text, and what is wrong with it or nothing."""
+        most = self._limits.text_bytes
+        if self._open is None:
+            return "", "cannot be read: this manifest has no folder"
+        try:
+            data = self._open(name.text, most=most + 1)
+        except FileMissing as error:
+            return "", error.message
+        self._bytes += len(data)
+        # The bytes of a manifest are bounded, and its prompts must not be the way round that.
+        if self._bytes > self._limits.file_bytes:
+            most = self._limits.file_bytes // 2**20
+            self._findings.error(name.at, subject, f"the files of this manifest hold more than {most} MiB")
+            raise Stop
+        return ("", f"is larger than {most:,} bytes") if len(data) > most else _decoded(data)
+
+
+def _name_fault(name: str) -> str:
+    if not name.strip() or len(name) > _LONGEST or not name.isprintable():
+        return "has no usable name"
+    if "\\" in name:
+        return "has a backslash in its name; write '/' between folders"
+    if name.startswith(("/", "~")) or _DRIVE.match(name):
+        return "is not named from the manifest's folder; write a name such as prompts/010.txt"
+    if ".." in name.split("/"):
+        return "lies outside the manifest's folder; '..' is not allowed"
+    return ""
+
+
+def _decoded(data: bytes) -> tuple[str, str]:
+    try:
+        text = data.removeprefix(codecs.BOM_UTF8).decode()
+    except UnicodeDecodeError as error:
+        return "", f"is not UTF-8 at byte {error.start}; save it as UTF-8"
+    text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+    if found := FORBIDDEN.search(text):
+        line, column = place(text, found.start())
+        return "", f"has the control character U+{ord(found[0]):04X} at line {line}, column {column}"
+    return (text, "") if text.strip() else ("", "is empty")
