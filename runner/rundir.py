@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.errors import CannotCreate, FileMissing, UsageError
+from runner.errors import FileMissing, ShotrunnerError, UsageError
+from runner.store.consent import MOVED, ConsentMissing
+from runner.store.database import not_made
 from runner.store.records import RunHeader
+from runner.store.reserve import Provision
 from runner.store.state_file import StateFile
 
 STATE_FILE = "state.db"
+REPORT = "report.csv"
 SIMULATED = "-simulated"
 
 
@@ -40,6 +44,53 @@ class RunDir:
     def simulator(self) -> Path:
         """The folder of a simulated run's own API: its ledger and its renders."""
         return self.path / "simulator"
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How one call opens state files to write: what its user has agreed to, and whose own folders may keep ids.
+
+    `moved` says that the run was moved or copied here on purpose, `network` that it may lie on a network share;
+    `environ` names the user's folders.
+    """
+
+    moved: bool = False
+    network: bool = False
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def provision(self, run_dir: RunDir) -> Provision:
+        """Return what the state file of `run_dir` keeps for bad times."""
+        return Provision(second_places=second_places(self.environ, run_dir.path))
+
+
+AS_IT_IS = Opening()
+"""Nobody has agreed to anything, and ids are kept in the run directory alone."""
+
+
+def second_places(environ: Mapping[str, str], run_dir: Path) -> tuple[Path, ...]:
+    """Return folders of the user's own for ids that the run directory's disk does not take, other disks first.
+
+    They are those of the XDG base directories for state and, lost at the next start of the machine but better than
+    nothing, for the time of the login.
+    """
+    state, home, login = (
+        Path(environ.get(name, "")) for name in ("XDG_STATE_HOME", "HOME", "XDG_RUNTIME_DIR")
+    )
+    # Relative ones are to be ignored, says the XDG Base Directory Specification.
+    roots = [state if state.is_absolute() else home / ".local" / "state", login]
+    folders = [root / "shotrunner" for root in roots if root.is_absolute()]
+    here = _device(run_dir)
+    return tuple(sorted(folders, key=lambda folder: _device(folder) == here))
+
+
+def _device(path: Path) -> int | None:
+    """Return the number of the file system that `path` lies on, or would."""
+    for place in (path, *path.absolute().parents):
+        try:
+            return place.stat().st_dev
+        except OSError:
+            continue
+    return None
 
 
 def default_run_dir(manifest: Path, *, name: str, simulated: bool) -> Path:
@@ -72,43 +123,69 @@ def make(path: Path) -> RunDir:
 
     Raises:
         CannotCreate: the folder cannot be made.
+        DiskFailed: the disk is full or failing.
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotCreate(
-            f"the run directory {path} cannot be made: {error.strerror}",
-            advice="choose another with --run-dir",
-        ) from error
+        raise not_made(path, "cannot be made", error, advice="choose another with --run-dir") from error
     return RunDir(path)
 
 
-def open_state(run_dir: RunDir, *, header: RunHeader) -> StateFile:
+def open_state(run_dir: RunDir, *, header: RunHeader, opening: Opening = AS_IT_IS) -> StateFile:
     """Return the run's state file, made with `header` on the first run.
 
     Raises:
         UsageError: the folder belongs to another manifest, another API, or to a run of the other kind.
-        StateFileUnusable: the file is not one of ours or not whole.
+        StateFileUnusable: the file is not one of ours, not whole, or was moved and nobody has said so.
     """
     if not run_dir.state_file.exists():
-        return StateFile.create(run_dir.state_file, header)
-    state = StateFile.open(run_dir.state_file)
+        return StateFile.create(
+            run_dir.state_file, header, provision=opening.provision(run_dir), network=opening.network
+        )
+    state = open_recorded(run_dir, opening)
     try:
-        _same_run(state.header, header, run_dir)
-    except UsageError:
+        _same_run(state.header, header, run_dir, moved=opening.moved)
+        # Its own report stands in for the manifest this once, and is written anew when the run ends.
+        if header.manifest not in {state.header.manifest, REPORT}:
+            state.note_manifest(header.manifest)
+    except ShotrunnerError:
         state.close()
         raise
     return state
 
 
-def _same_run(recorded: RunHeader, asked: RunHeader, run_dir: RunDir) -> None:
+def open_recorded(run_dir: RunDir, opening: Opening) -> StateFile:
+    """Return the state file of a run that is on record.
+
+    Raises:
+        StateFileUnusable: the file is not one of ours, not whole, or was moved and nobody has said so.
+    """
+    return StateFile.open(
+        run_dir.state_file,
+        provision=opening.provision(run_dir),
+        moved=opening.moved,
+        network=opening.network,
+    )
+
+
+def _same_run(recorded: RunHeader, asked: RunHeader, run_dir: RunDir, *, moved: bool) -> None:
     if recorded.simulated != asked.simulated:
         kind = "a simulated" if recorded.simulated else "a paid"
         raise UsageError(
             f"{run_dir.path} holds {kind} run, which cannot go on as the other kind",
             advice="choose another folder with --run-dir",
         )
-    if recorded.manifest != asked.manifest:
+    same_board = asked.manifest in {recorded.manifest, REPORT}
+    if not same_board and recorded.name == asked.name and not moved:
+        raise ConsentMissing(
+            f"{run_dir.path} was made for the manifest {recorded.manifest}, as seen from there, and not for"
+            f" {asked.manifest}",
+            flag=MOVED,
+            condition="if it is the same board, and one of the two was moved or copied on purpose",
+            otherwise="if not, choose another folder with --run-dir, or give this manifest a name of its own",
+        )
+    if not same_board and recorded.name != asked.name:
         raise UsageError(
             f"{run_dir.path} belongs to another manifest: {recorded.manifest}",
             advice="choose another folder with --run-dir, or give this manifest a name of its own",

@@ -89,6 +89,11 @@ class Folder:
         mode = self._mode(name)
         return mode is not None and stat.S_ISREG(mode)
 
+    def is_one_file(self, name: str, other: str) -> bool:
+        """Return whether two names are of one and the same file."""
+        found = [self._stat(plain_name(each)) for each in (name, other)]
+        return None not in found and len({(each.st_dev, each.st_ino) for each in found if each}) == 1
+
     def read(self, name: str, *, limit: int) -> bytes | None:
         """Return the content of a file, or None if nothing has this name.
 
@@ -201,8 +206,12 @@ class Folder:
         return InTheWay(f"{name} in {self.path.name} is not a regular file of ours; move it away")
 
     def _mode(self, name: str) -> int | None:
+        found = self._stat(plain_name(name))
+        return None if found is None else found.st_mode
+
+    def _stat(self, name: str) -> os.stat_result | None:
         try:
-            return os.stat(plain_name(name), dir_fd=self._fd, follow_symlinks=False).st_mode
+            return os.stat(name, dir_fd=self._fd, follow_symlinks=False)
         except FileNotFoundError:
             return None
 

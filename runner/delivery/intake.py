@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from runner.delivery.containers import HEAD_BYTES, Ending, Kind, ending_of, kind_of, looks_like_text
 from runner.delivery.files import PartFile
+from runner.errors import DiskFailed
 from runner.transport.downloads import Downloads
 from runner.transport.received import Download, DownloadError, RangeRefused
 
@@ -20,6 +21,7 @@ REJECTED_BYTES = 64 << 10
 """As much of a body that is no clip is kept for whoever wants to know what it was."""
 
 _SPACE_CHECK_BYTES = 32 << 20
+_ROOM_FOR_ANY = 64 << 20
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 
 
@@ -65,6 +67,7 @@ class Intake:
             DownloadError: the body did not come or broke off; what came may be continued.
             Rejected: it is no media file.
             NotDelivered: it is too large, or not whole.
+            DiskFailed: the volume is full.
         """
         if self._part.size and self.etag:
             with suppress(RangeRefused, _Unfitting):
@@ -149,10 +152,13 @@ class Intake:
     def _check_space(self, coming: int) -> None:
         self._checked_at = self._part.size
         free = self._limits.free_bytes() - self._limits.spare_bytes
-        if coming > free or free < 0:
-            raise NotDelivered(
-                f"does not fit on the disk: {max(coming, 1)} bytes more, {max(free, 0)} to spare"
-            )
+        if coming <= free and free > 0:
+            return
+        what = f"does not fit on the disk: {max(coming, 1)} bytes more, {max(free, 0)} to spare"
+        # Where an ordinary clip has room, only this one is too large; else none that comes after it will fit either.
+        if free >= _ROOM_FOR_ANY:
+            raise NotDelivered(what)
+        raise DiskFailed(f"a clip {what}", advice="free the disk, then run the same command again")
 
     def _check_ending(self, kind: Kind, *, framed: bool) -> None:
         ending = ending_of(kind, self._part.read_at, self._part.size)

@@ -1,36 +1,51 @@
-"""Brings a plan into the state file: new takes in, corrected ones renewed, the others' places refreshed.
+"""Brings a plan into the state file: new takes in, renamed ones under their new ids, corrected ones renewed.
 
 Runs inside the caller's transaction, so a plan is adopted whole or not at all. What was ever sent keeps
-its body: a row that changed afterwards is the caller's to report, not ours to overwrite.
+its body; what the manifest asks for now is noted beside it, so that a changed row is known from the record alone.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from runner.errors import IllegalTransition
-from runner.shots import Manifest, Plan, Take
-from runner.states import NEVER_CHARGED, RetryRequested, TakeState
+from runner.money import estimate
+from runner.shots import Manifest, Plan, Price, Take
+from runner.states import NEVER_CHARGED, Renamed, RetryRequested, TakeState
 from runner.store.append import append
 
 _UPSERT = """
-INSERT INTO takes (take_id, shot_id, model, body, fingerprint, seed, point, position, tags, notes, cells)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO takes
+    (take_id, shot_id, model, body, fingerprint, seed, point, position, tags, notes, cells, estimate, price)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (take_id) DO UPDATE
-SET position = excluded.position, tags = excluded.tags, notes = excluded.notes, cells = excluded.cells
-WHERE (position, tags, notes, cells) IS NOT (excluded.position, excluded.tags, excluded.notes, excluded.cells)
+SET position = excluded.position, tags = excluded.tags, notes = excluded.notes, cells = excluded.cells,
+    shot_id = excluded.shot_id, point = excluded.point, estimate = excluded.estimate, price = excluded.price
+WHERE (position, tags, notes, cells, shot_id, point, estimate, price)
+    IS NOT (excluded.position, excluded.tags, excluded.notes, excluded.cells, excluded.shot_id, excluded.point,
+            excluded.estimate, excluded.price)
 """
+_ASIDE = "\x00"
 
 
-def adopt(connection: sqlite3.Connection, plan: Plan, *, renew: Collection[str], at: float) -> None:
-    """Record `plan`; takes named in `renew` get its body, fingerprint, seed and point.
+def adopt(
+    connection: sqlite3.Connection,
+    plan: Plan,
+    *,
+    renew: Collection[str],
+    at: float,
+    renames: Mapping[str, str] | None = None,
+) -> None:
+    """Record `plan`; takes named in `renew` get its body, and `renames` leads from ids on record to new ones.
 
     Raises:
         IllegalTransition: a take to renew is not in the plan, or may have been paid for.
     """
     _store_manifest(connection, plan.manifest, at=at)
+    _store_schemas(connection, plan.schemas, at=at)
+    _rename(connection, renames or {}, at=at)
     _forget_places(connection, {take.id for take in plan.takes})
     connection.executemany(_UPSERT, _rows(plan.takes))
     by_id = {take.id: take for take in plan.takes}
@@ -38,6 +53,7 @@ def adopt(connection: sqlite3.Connection, plan: Plan, *, renew: Collection[str],
         if take_id not in by_id:
             raise IllegalTransition(f"take {take_id} is not in the plan and cannot be renewed")
         _renew(connection, by_id[take_id], at=at)
+    _note_wanted(connection, by_id)
 
 
 def _store_manifest(connection: sqlite3.Connection, manifest: Manifest, *, at: float) -> None:
@@ -49,6 +65,35 @@ def _store_manifest(connection: sqlite3.Connection, manifest: Manifest, *, at: f
         "UPDATE run SET columns = ?, newest_manifest = (SELECT id FROM manifests WHERE sha256 = ?)",
         (json.dumps(manifest.columns), manifest.sha256),
     )
+
+
+def _store_schemas(connection: sqlite3.Connection, schemas: Mapping[str, str], *, at: float) -> None:
+    connection.executemany(
+        "INSERT INTO schemas (model, sha256, first_seen) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(model, sha256, at) for model, sha256 in schemas.items()],
+    )
+
+
+def _rename(connection: sqlite3.Connection, renames: Mapping[str, str], *, at: float) -> None:
+    if not renames:
+        return
+    # Attempts and events follow within this transaction; two takes may also have changed places.
+    connection.execute("PRAGMA defer_foreign_keys = ON")
+    for old in renames:
+        _give_id(connection, old, _ASIDE + old)
+    for old, new in renames.items():
+        _give_id(connection, _ASIDE + old, new)
+    for old, new in renames.items():
+        why = "made room for a newer render" if new.startswith(f"{old}~") else "the manifest calls it so now"
+        append(connection, new, Renamed(old, why), at=at)
+
+
+def _give_id(connection: sqlite3.Connection, old: str, new: str) -> None:
+    renamed = connection.execute("UPDATE takes SET take_id = ? WHERE take_id = ?", (new, old))
+    if renamed.rowcount != 1:
+        raise IllegalTransition(f"the state file knows no take {old.removeprefix(_ASIDE)}")
+    connection.execute("UPDATE attempts SET take_id = ? WHERE take_id = ?", (new, old))
+    connection.execute("UPDATE events SET take_id = ? WHERE take_id = ?", (new, old))
 
 
 def _forget_places(connection: sqlite3.Connection, planned: Collection[str]) -> None:
@@ -67,7 +112,15 @@ def _rows(takes: Iterable[Take]) -> Iterable[tuple[object, ...]]:
             json.dumps(take.tags),
             take.notes,
             json.dumps(dict(take.cells)),
+            estimate(take.price, take.body),
+            _price(take.price),
         )
+
+
+def _price(price: Price | None) -> str:
+    if price is None:
+        return ""
+    return json.dumps({"usd": price.usd, "per": price.per, "source": price.source, "dated": price.dated})
 
 
 def _content(take: Take) -> tuple[object, ...]:
@@ -90,3 +143,22 @@ def _renew(connection: sqlite3.Connection, take: Take, *, at: float) -> None:
     )
     if renewed.rowcount != 1:
         raise IllegalTransition(f"take {take.id} is {state}: it may have been paid for and keeps its body")
+
+
+def _note_wanted(connection: sqlite3.Connection, takes: Mapping[str, Take]) -> None:
+    """Note beside each take what the manifest asks for now, where that is not what was sent; nothing for the others."""
+    changes: list[tuple[object, ...]] = []
+    rows = connection.execute("SELECT take_id, fingerprint, wanted FROM takes WHERE position IS NOT NULL")
+    for take_id, sent, noted in rows:
+        take = takes[take_id]
+        wanted = None if take.fingerprint == sent else take.fingerprint
+        if wanted != noted:
+            changes.append((wanted, *((take.model, take.body) if wanted else (None, None)), take_id))
+    connection.executemany(
+        "UPDATE takes SET wanted = ?, wanted_model = ?, wanted_body = ? WHERE take_id = ?", changes
+    )
+    # An older render, or one that left the manifest, is asked for by nobody.
+    connection.execute(
+        "UPDATE takes SET wanted = NULL, wanted_model = NULL, wanted_body = NULL"
+        " WHERE position IS NULL AND wanted IS NOT NULL"
+    )

@@ -17,10 +17,12 @@ from runner.states import (
     Accepted,
     AccountTurnedAway,
     Adopted,
+    CostSeen,
     DeclaredNotSent,
     DeliveryFact,
     DeliveryState,
     Dropped,
+    Ended,
     Fact,
     LateAnswer,
     LostContact,
@@ -64,6 +66,8 @@ def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: floa
         _settle_attempt(connection, standing, fact, at=at)
     elif isinstance(fact, LateAnswer):
         _note_late(connection, take_id, fact)
+    elif isinstance(fact, Ended | CostSeen) and fact.cost is not None:
+        _note_cost(connection, standing, fact.cost)
     _update_take(connection, standing, fact, state=state, delivery=delivery, at=at)
     connection.execute(
         "INSERT INTO events (at, take_id, fact, details, before, after) VALUES (?, ?, ?, ?, ?, ?)",
@@ -115,8 +119,9 @@ def _open_attempt(
         raise IllegalTransition(f"take {standing.take_id}: what would be sent is not what was recorded")
     # The epoch in the file decides, not what this process remembers of it.
     opened = connection.execute(
-        "INSERT INTO attempts (attempt, take_id, number, epoch, fingerprint, started_at)"
-        " SELECT ?, ?, ?, epoch, ?, ? FROM run WHERE epoch = ?",
+        "INSERT INTO attempts (attempt, take_id, number, epoch, fingerprint, started_at, estimate)"
+        " SELECT ?1, ?2, ?3, epoch, ?4, ?5, (SELECT estimate FROM takes WHERE take_id = ?2)"
+        " FROM run WHERE epoch = ?6",
         (fact.attempt, standing.take_id, standing.attempts + 1, fact.fingerprint, at, fact.epoch),
     )
     if opened.rowcount != 1:
@@ -154,6 +159,14 @@ def _note_late(connection: sqlite3.Connection, take_id: str, fact: LateAnswer) -
     connection.execute(
         "UPDATE OR IGNORE attempts SET request_id = ? WHERE attempt = ? AND take_id = ? AND request_id IS NULL",
         (fact.request_id, fact.attempt, take_id),
+    )
+
+
+def _note_cost(connection: sqlite3.Connection, standing: Standing, cost: float) -> None:
+    """Give the latest attempt what its job cost: a take that is retried has paid for each."""
+    connection.execute(
+        "UPDATE attempts SET cost = ? WHERE take_id = ? AND number = ?",
+        (cost, standing.take_id, standing.attempts),
     )
 
 

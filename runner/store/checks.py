@@ -15,6 +15,7 @@ from pathlib import Path
 
 from runner.errors import FileMissing, StateFileUnusable
 from runner.store import database
+from runner.store.consent import MOVED, ConsentMissing
 from runner.store.log import is_damaged
 from runner.store.marker import read_marker
 from runner.store.mounts import refuse_network
@@ -47,8 +48,10 @@ def readable(path: Path) -> Iterator[None]:
         raise database.unusable(path, f"holds something this program does not understand: {error}") from error
 
 
-def refuse_odd_place(path: Path) -> None:
-    """Refuse what cannot be a state file by its looks alone.
+def refuse_odd_place(path: Path, *, network: bool, mounts: str | None = None) -> str | None:
+    """Refuse what cannot be a state file by its looks alone; return the type of the network share it lies on, if any.
+
+    `network` says that it may lie on one; `mounts` is what the system tells of its mounts, None to ask it.
 
     Raises:
         FileMissing: nothing is there, and nothing says that something was.
@@ -65,7 +68,7 @@ def refuse_odd_place(path: Path) -> None:
         raise database.unusable(path, "is not a regular file")
     if found.st_size == 0:
         raise database.unusable(path, "is empty")
-    refuse_network(path)
+    return refuse_network(path, allowed=network, mountinfo=mounts)
 
 
 def _missing(path: Path) -> FileMissing | StateFileUnusable:
@@ -120,6 +123,19 @@ def refuse_lost_log(path: Path) -> None:
             f"{path}: was in use and its log {log.name} is missing: the newest facts were in it",
             advice=f"bring {log.name} back from where it was left; only if another SQLite program has folded it in,"
             f" say so there: {_FOLDED}",
+        )
+
+
+def refuse_log_on_share(path: Path, share: str | None) -> None:
+    """Refuse a file with a log on a network share, where its log cannot be used.
+
+    Raises:
+        StateFileUnusable: as said.
+    """
+    if share is not None and beside(path, "-wal").exists():
+        raise StateFileUnusable(
+            f"{path}: was in use on a local disk and has a log, which cannot be read on a network share ({share})",
+            advice="copy the whole folder to a local disk, let the run go on there once, and copy it back",
         )
 
 
@@ -224,9 +240,11 @@ def refuse_other_machine(path: Path, known: str, machine: str) -> None:
         StateFileUnusable: as said.
     """
     if known not in {"", machine}:
-        raise StateFileUnusable(
+        raise ConsentMissing(
             f"{path}: comes from another machine; if it goes on there too, both will pay for the same takes",
-            advice="if the run was moved here for good, give the same command with --moved",
+            flag=MOVED,
+            condition="if the run was moved or copied here on purpose and goes on nowhere else",
+            otherwise="if not, go on where it came from",
         )
 
 

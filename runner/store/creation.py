@@ -5,7 +5,6 @@ In: a path and a header, or a connection. Out: a file of the newest version. It 
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 import tempfile
@@ -22,12 +21,11 @@ from runner.store.records import RunHeader
 from runner.store.rows import columns_of, header_cells
 from runner.store.schema import APPLICATION_ID, MIGRATIONS, RULES
 
-# What the folder's owner cannot help by its permissions.
-_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE})
 
-
-def create_file(path: Path, header: RunHeader, *, machine: str) -> None:
-    """Make the file, private to its owner, and mark its folder.
+def create_file(
+    path: Path, header: RunHeader, *, machine: str, network: bool = False, mounts: str | None = None
+) -> None:
+    """Make the file, private to its owner, and mark its folder; `network` says that it may lie on a network share.
 
     It is built under another name and then linked to its own, so that a crash never leaves a half-made state
     file behind and two creators at once never both succeed.
@@ -45,7 +43,7 @@ def create_file(path: Path, header: RunHeader, *, machine: str) -> None:
             )
         if read_marker(path) is not None:
             raise database.unusable(path, "is gone, but a run that wrote it was here")
-        refuse_network(path)
+        refuse_network(path, allowed=network, mountinfo=mounts)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.new-")
         os.close(handle)
         # From mkstemp it has mode 0600, and SQLite gives the log the mode of its main file.
@@ -69,10 +67,8 @@ def _as_cannot_create(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _DISK:
-            raise database.translate(error, path) from error
-        raise CannotCreate(
-            f"{path}: cannot be made: {error.strerror}", advice="make the folder writable, or give --run-dir"
+        raise database.not_made(
+            path, "cannot be made", error, advice="make the folder writable, or give --run-dir"
         ) from error
 
 
@@ -155,6 +151,4 @@ def renew_marker(path: Path, run_id: str) -> None:
     try:
         write_marker(path, run_id)
     except OSError as error:
-        if error.errno in _DISK:
-            raise database.translate(error, path) from error
-        raise CannotCreate(f"{path.parent}: cannot be written to: {error.strerror}") from error
+        raise database.not_made(path.parent, "cannot be written to", error) from error

@@ -18,6 +18,7 @@ from typing import TypeAlias
 from runner import failpoints
 from runner.errors import (
     BrokenPromise,
+    CannotCreate,
     DiskFailed,
     IllegalTransition,
     RunInUse,
@@ -47,6 +48,8 @@ _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 _FULL_CODES = frozenset({errno.ENOSPC, errno.EDQUOT})
+# What the folder's owner cannot help by its permissions.
+_DISK_CODES = _FULL_CODES | {errno.EIO, errno.EMFILE, errno.ENFILE}
 
 Failure: TypeAlias = sqlite3.Error | OSError
 """What comes up where the file or its disk fails; the second from files that are not SQLite's."""
@@ -69,16 +72,30 @@ def disk_failed(path: Path, why: object) -> DiskFailed:
     return DiskFailed(f"{path}: {why}", advice=_NEXT_STEP)
 
 
+def not_made(path: Path, what: str, error: OSError, *, advice: str = "") -> DiskFailed | CannotCreate:
+    """Return the error for a file or folder that could not be made: the disk's fault, or else that of its place.
+
+    `what` follows the path ("cannot be made"), `advice` is for a place that does not allow it.
+    """
+    if error.errno in _DISK_CODES:
+        return disk_failed(path, f"{what}: {error.strerror or error}")
+    return CannotCreate(f"{path}: {what}: {error.strerror or error}", advice=advice)
+
+
 def translate(error: Failure, path: Path, *, opening: bool = False) -> ShotrunnerError:
     """Return our error for SQLite's; the caller raises it `from` the original.
 
-    While `opening`, a file that cannot be written is unusable; later it means that the disk has failed.
+    While `opening`, a file that may not be written is unusable; later, or if its permissions are not to blame, it
+    means that the disk has failed. SQLite opens a file for reading only where one try to open it for writing fails,
+    whatever for, and says so at the first write.
     """
     if isinstance(error, OSError):
         return disk_failed(path, error.strerror or error)
     code = primary_code(error)
-    if opening and code in _SHUT and not (code == sqlite3.SQLITE_CANTOPEN and _may_be_written(path)):
-        return StateFileUnusable(f"{path}: {error}", advice="make the state file and its folder writable")
+    if opening and code in _SHUT:
+        if not _may_be_written(path):
+            return StateFileUnusable(f"{path}: {error}", advice="make the state file and its folder writable")
+        return disk_failed(path, f"cannot be opened to write, although its permissions allow it ({error})")
     if isinstance(error, sqlite3.IntegrityError):
         return IllegalTransition(f"the state file refuses this: {error}")
     if isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError | sqlite3.DataError):
@@ -207,7 +224,29 @@ def awaken(connection: sqlite3.Connection, keeper: sqlite3.Connection, path: Pat
     with atomic(connection):
         connection.execute("UPDATE run SET at_rest = 0")
     # The log exists before the note reaches the main file: a kill in between must not look like a loss.
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    run_to_end(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def awaken_on_share(connection: sqlite3.Connection, path: Path) -> None:
+    """Go over to TRUNCATE with FULL, which need no memory shared between processes and forget nothing either.
+
+    The file stays at rest: it has no log that could get lost.
+
+    Raises:
+        StateFileUnusable: a setting did not take.
+    """
+    mode = connection.execute("PRAGMA journal_mode = TRUNCATE").fetchone()[0]
+    if mode != "truncate":
+        raise unusable(path, f"SQLite keeps the journal mode at {mode} instead of truncate")
+    _apply(connection, {"synchronous": _FULL}, path)
+
+
+def run_to_end(connection: sqlite3.Connection, statement: str) -> None:
+    """Execute a statement that answers with rows, and fetch them all: only its last step commits what it has done.
+
+    A statement that is dropped before its end is committed all the same, and nobody hears if that fails.
+    """
+    connection.execute(statement).fetchall()
 
 
 def keep_log(keeper: sqlite3.Connection) -> None:
@@ -228,18 +267,18 @@ def lay_to_rest(connection: sqlite3.Connection, keeper: sqlite3.Connection) -> N
     with atomic(connection):
         connection.execute("UPDATE run SET at_rest = 1")
     # The other way round here: the note is in the main file before the log is deleted.
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    run_to_end(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
     failpoints.hit("store.folded")
     keeper.close()
     connection.execute(f"PRAGMA synchronous = {_EXTRA}")
     try:
-        connection.execute("PRAGMA journal_mode = DELETE")
+        run_to_end(connection, "PRAGMA journal_mode = DELETE")
     except sqlite3.OperationalError as error:
         if primary_code(error) not in _BUSY:
             raise
 
 
-def reconnect(path: Path, old: sqlite3.Connection) -> sqlite3.Connection:
+def reconnect(path: Path, old: sqlite3.Connection, *, on_share: bool = False) -> sqlite3.Connection:
     """Close a connection whose commit failed and return a new one in the same mode; a keeper must be attached.
 
     Raises:
@@ -249,6 +288,9 @@ def reconnect(path: Path, old: sqlite3.Connection) -> sqlite3.Connection:
     failpoints.hit("store.reconnect")
     connection = connect_writer(path)
     with _closed_if_failing(connection):
+        if on_share:
+            awaken_on_share(connection, path)
+            return connection
         mode = pragma(connection, "journal_mode")
         if mode != "wal":
             raise unusable(path, f"is in the journal mode {mode} instead of wal")

@@ -119,6 +119,10 @@ EFFECTS: Mapping[type[Fact], Effect] = MappingProxyType(
         states.FileGone: lambda fact, _, __: {**_NO_FILE, "reason": fact.reason},
         states.CancelRequested: lambda fact, _, __: {"cancel_requested": fact.outcome or "requested"},
         states.LateAnswer: lambda *_: {},
+        # The ids themselves are changed where a plan is adopted; this is the note of it.
+        states.Renamed: lambda *_: {},
+        states.ClipMoved: lambda fact, _, __: {"file": fact.file},
+        states.KeptAsIs: lambda fact, _, __: {"kept_for": fact.wanted},
         states.CostSeen: lambda fact, _, __: {"cost": fact.cost},
     }
 )

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from runner import failpoints
 from runner.states import Accepted, Adopted, Fact, LateAnswer
@@ -122,21 +123,28 @@ class SideFile:
 
 @dataclass(slots=True)
 class SideFiles:
-    """The side file beside the state file, and perhaps one in a second place; `notes` say what is amiss."""
+    """The side file beside the state file, and those in second places; `notes` say what is amiss."""
 
     files: list[SideFile]
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def lay_out(cls, path: Path, run_id: str, *, second: Path | None) -> SideFiles:
-        """Open `path`, and `second` if that can be done; raises OSError for the first alone."""
+    def lay_out(cls, path: Path, run_id: str, *, seconds: Sequence[Path] = ()) -> SideFiles:
+        """Open `path`, and a file of this run in each folder of `seconds` that lets us; raises OSError for the first.
+
+        They are opened in all of them, since an earlier start may have found another one to be the best.
+        """
         side = cls([SideFile(path, run_id)])
-        if second is not None:
+        # The id is quoted: a state file that was made elsewhere may hold any text for it.
+        places = [folder / f"{quote(run_id, safe='')}.ids" for folder in seconds]
+        refused = []
+        for place in places:
             try:
-                second.parent.mkdir(parents=True, exist_ok=True)
-                side.files.append(SideFile(second, run_id))
+                place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                side.files.append(SideFile(place, run_id))
             except OSError as error:
-                side.notes.append(f"{second}: no second place for ids there: {error.strerror}")
+                refused.append(f"{place.parent}: no second place for ids there: {error.strerror}")
+        side.notes += refused if len(refused) == len(places) else []
         return side
 
     def keep(self, receipts: Sequence[Receipt]) -> Path | None:

@@ -2,7 +2,8 @@
 
 The kernel holds it and frees it when the process ends, however it ends, so there is never a stale lock to delete.
 Who holds it stands in a file beside it, only for the message. The lock is the courtesy; the
-epoch in the state file is the guarantee. In: a run directory. Out: the lock, or `RunInUse`.
+epoch in the state file is the guarantee. In: a run directory. Out: the lock, or an error that says who has it or why
+there can be none.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +23,7 @@ from typing import Self
 import filelock
 
 from runner.errors import CannotCreate, RunInUse
+from runner.store.database import not_made
 from runner.store.marker import write_whole
 
 LOCK = ".lock"
@@ -48,6 +51,7 @@ class RunLock:
         Raises:
             RunInUse: another process, or this one, holds it.
             CannotCreate: the folder or the lock cannot be made.
+            DiskFailed: the disk is full or failing.
         """
         try:
             # The lock comes before the state file, so it may be the first thing in a new run's folder.
@@ -57,21 +61,25 @@ class RunLock:
             raise RunInUse(
                 f"{self._dir}: in use by {owner_of(self._dir)}", advice="wait for it to end, or stop it first"
             ) from error
-        except (OSError, NotImplementedError) as error:
+        except NotImplementedError as error:
             raise CannotCreate(f"{self._dir}: cannot be locked: {error}") from error
+        except OSError as error:
+            raise not_made(self._dir, "cannot be locked", error) from error
         try:
             # Not into the lock file itself: whoever is refused could then read it while it is written.
             write_whole(self._dir / OWNER, json.dumps(self._facts()) + "\n")
         except OSError as error:
             self._lock.release()
-            raise CannotCreate(f"{self._dir}: cannot be written to: {error.strerror}") from error
+            raise not_made(self._dir, "cannot be written to", error) from error
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # While the lock is still held, or the facts of the next owner could be removed.
-        (self._dir / OWNER).unlink(missing_ok=True)
+        # While the lock is still held, or the facts of the next owner could be removed. Left lying they mislead
+        # nobody, since only who is refused reads them: no reason to end otherwise, or to hide how this is ending.
+        with suppress(OSError):
+            (self._dir / OWNER).unlink(missing_ok=True)
         self._lock.release()
 
     def _facts(self) -> dict[str, object]:

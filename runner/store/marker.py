@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 MARKER = ".shotrunner-run"
@@ -45,7 +46,9 @@ def write_whole(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         Path(name).replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        # The first failure is the one to be told.
+        with suppress(OSError):
+            Path(name).unlink(missing_ok=True)
         raise
     flush_folder(path.parent)
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from runner.errors import StateFileUnusable
+from runner.store.consent import NETWORK as NETWORK_FLAG
+from runner.store.consent import ConsentMissing
 
 # fmt: off
 NETWORK = frozenset({
@@ -45,18 +46,25 @@ def _unescaped(field: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)
 
 
-def refuse_network(path: Path, *, mountinfo: str | None = None) -> None:
-    """Refuse a path on a network share; where the system does not tell, let it pass.
+def refuse_network(path: Path, *, allowed: bool = False, mountinfo: str | None = None) -> str | None:
+    """Refuse a path on a network share unless that is `allowed`, and return the share's type; None for a local disk.
+
+    Where the system does not tell, the path is taken for local.
 
     Raises:
-        StateFileUnusable: it lies on one.
+        ConsentMissing: it lies on one.
     """
     kind = file_system_of(path.resolve(), _system_mounts() if mountinfo is None else mountinfo)
-    if kind in NETWORK:
-        raise StateFileUnusable(
-            f"{path}: lies on a network file system ({kind}), where SQLite cannot keep its promises",
-            advice="give a folder on a local disk with --run-dir",
+    if kind not in NETWORK:
+        return None
+    if not allowed:
+        raise ConsentMissing(
+            f"{path}: lies on a network file system ({kind}), whose locks and flushes SQLite cannot rely on",
+            flag=NETWORK_FLAG,
+            condition="if no other machine uses this run and there is no local disk",
+            otherwise="better give a folder on a local disk with --run-dir",
         )
+    return kind
 
 
 def _system_mounts() -> str:

@@ -14,16 +14,30 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from runner.states import DeliveryState, TakeState
+from runner.money import Charge, Spending
+from runner.states import (
+    AccountTurnedAway,
+    DeclaredNotSent,
+    DeliveryState,
+    NotSent,
+    Refused,
+    RefusedForNow,
+    TakeState,
+)
 from runner.store import checks, database
 from runner.store.append import read_epoch
-from runner.store.records import AttemptRecord, EventRecord, TakeRecord
+from runner.store.records import AttemptRecord, EventRecord, SchemaRecord, SessionRecord, TakeRecord
 from runner.store.rows import BY_PLACE, columns_of, decode
 from runner.store.state_file import read_header
 
-R = TypeVar("R", TakeRecord, AttemptRecord, EventRecord)
+R = TypeVar("R", TakeRecord, AttemptRecord, EventRecord, SchemaRecord, SessionRecord)
 E = TypeVar("E", bound=StrEnum)
 DURATIONS_KEPT = 400
+
+FREE = frozenset(
+    fact.__name__ for fact in (NotSent, Refused, RefusedForNow, AccountTurnedAway, DeclaredNotSent)
+)
+"""Facts, by name, that close an attempt as not charged."""
 
 
 def open_reader(path: Path) -> Reader:
@@ -31,10 +45,12 @@ def open_reader(path: Path) -> Reader:
 
     Raises:
         FileMissing: there is none, and nothing says that there was one.
-        StateFileUnusable: it is damaged, foreign, newer, lost, incomplete or on a network share.
+        StateFileUnusable: it is damaged, foreign, newer, lost, incomplete, or has a log on a network share.
     """
-    checks.refuse_odd_place(path)
+    # Looking needs nobody's word: without a log a share is read like a disk.
+    share = checks.refuse_odd_place(path, network=True)
     with checks.readable(path):
+        checks.refuse_log_on_share(path, share)
         checks.refuse_lost_log(path)
         connection = database.connect_reader(path)
         try:
@@ -99,6 +115,35 @@ class Reader:
         """Return the submissions of one take, oldest first."""
         return self._select(AttemptRecord, "FROM attempts WHERE take_id = ? ORDER BY number", (take_id,))
 
+    def sent(self) -> frozenset[str]:
+        """Return the ids of all takes that are not waiting to be sent."""
+        with checks.readable(self.path):
+            rows = self._connection.execute("SELECT take_id FROM takes WHERE state <> 'pending'")
+            return frozenset(row[0] for row in rows)
+
+    def spending(self) -> Spending:
+        """Return every attempt that was or may have been charged, oldest first.
+
+        That is all but those proved or declared to be free, and of these the ones whose answer came late after all. An
+        attempt from before there was a price takes the one its take has now.
+        """
+        with checks.readable(self.path):
+            rows = self._connection.execute(
+                "SELECT a.take_id, coalesce(a.estimate, t.estimate), a.cost, a.number = t.attempts, a.outcome,"
+                " a.request_id FROM attempts a JOIN takes t ON t.take_id = a.take_id ORDER BY a.rowid"
+            ).fetchall()
+        return Spending(
+            tuple(
+                Charge(take_id, estimate, cost, bool(latest))
+                for take_id, estimate, cost, latest, outcome, request_id in rows
+                if outcome not in FREE or request_id is not None
+            )
+        )
+
+    def sessions(self) -> list[SessionRecord]:
+        """Return the sessions of the run, oldest first."""
+        return self._select(SessionRecord, "FROM sessions ORDER BY epoch")
+
     def durations(self) -> dict[str, list[float]]:
         """Return, per model, how many seconds its latest succeeded takes took: oldest first, at most 400 each."""
         durations: dict[str, list[float]] = {}
@@ -113,6 +158,10 @@ class Reader:
                 durations.setdefault(model, []).append(seconds)
         return durations
 
+    def schemas(self) -> list[SchemaRecord]:
+        """Return the model schemas that takes were checked against, those of a model in the order they were met."""
+        return self._select(SchemaRecord, "FROM schemas ORDER BY model, first_seen")
+
     def manifest(self) -> str | None:
         """Return the text of the newest manifest that was adopted, None before the first."""
         with checks.readable(self.path):
@@ -120,6 +169,14 @@ class Reader:
                 "SELECT text FROM manifests WHERE id = (SELECT newest_manifest FROM run)"
             ).fetchone()
         return None if row is None else str(row[0])
+
+    def manifest_sha256(self) -> str:
+        """Return the hash of the newest manifest's file, empty before the first."""
+        with checks.readable(self.path):
+            row = self._connection.execute(
+                "SELECT sha256 FROM manifests WHERE id = (SELECT newest_manifest FROM run)"
+            ).fetchone()
+        return "" if row is None else str(row[0])
 
     def close(self) -> None:
         """Close the file; safe to call twice."""

@@ -5,9 +5,10 @@ It knows how the rows are named, not how they are written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from runner.differences import Difference, differences
 from runner.shots import JsonValue
 from runner.states import DeliveryState, FailureClass, TakeState
 
@@ -35,7 +36,9 @@ class TakeRecord:
     """Everything recorded about one take. Times are unix seconds, `cost` is USD, `seconds` how long the job took.
 
     `position` is the take's place in the newest manifest, None once it is no longer in it. `result` is the API's
-    final record verbatim. `file` is relative to the run directory. `attempts` counts submissions begun.
+    final record verbatim. `file` is relative to the run directory. `attempts` counts submissions begun. `wanted` is the
+    fingerprint of what the manifest asks for now where that is not what was sent, and `kept_for` the one for which a
+    person keeps the clip all the same. `estimate` (USD) is by `price`, JSON text, empty where there is none.
     """
 
     take_id: str
@@ -66,6 +69,23 @@ class TakeRecord:
     sha256: str | None
     bytes: int | None
     cancel_requested: str | None
+    wanted: str | None = None
+    wanted_model: str | None = None
+    wanted_body: str | None = None
+    kept_for: str | None = None
+    estimate: float | None = None
+    price: str = ""
+
+    @property
+    def is_stale(self) -> bool:
+        """True for a take that was made of another body than its row asks for now, and nobody kept it for that."""
+        return self.wanted is not None and self.wanted != self.kept_for
+
+    def stale_fields(self) -> tuple[Difference, ...]:
+        """Return in what the row differs from what was sent; empty if it does not."""
+        if self.wanted_model is None or self.wanted_body is None:
+            return ()
+        return differences(self.model, self.body, self.wanted_model, self.wanted_body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +102,46 @@ class AttemptRecord:
     outcome: str | None
     request_id: str | None
     evidence: Mapping[str, JsonValue]
+    estimate: float | None = None
+    cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """One runner's time at the run, which its `epoch` names; times are unix seconds.
+
+    `limit_s` is how many seconds from `window_began_at` it might submit, None without a limit. `ending` says how it
+    ended; None for one that was killed, that failed, or that goes on.
+    """
+
+    epoch: int
+    began_at: float
+    version: str
+    limit_s: float | None = None
+    window_began_at: float | None = None
+    ended_at: float | None = None
+    ending: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaRecord:
+    """A model's schema file by the SHA-256 of its bytes, and when a run first checked takes against it."""
+
+    model: str
+    sha256: str
+    first_seen: float
+
+
+def schema_of(take: TakeRecord, schemas: Iterable[SchemaRecord]) -> str | None:
+    """Return the hash of the schema that a take was sent by: the newest that was known then; None without any.
+
+    Of a take that was never sent it is the newest of all.
+    """
+    sent = take.submitted_at
+    known = [each for each in schemas if each.model == take.model]
+    before = [each for each in known if sent is None or each.first_seen <= sent]
+    newest = max(before or known, key=lambda each: each.first_seen, default=None)
+    return newest.sha256 if newest else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,11 @@ from runner.store.reserve import Ballast, Provision
 class DiskRescue:
     """Holds the ballast and the side files of one open state file; `notes` are sentences for a person."""
 
-    def __init__(self, path: Path, run_id: str, provision: Provision) -> None:
+    def __init__(self, path: Path, run_id: str, provision: Provision, *, on_share: bool = False) -> None:
         """Lay the ballast and the side files out; raises OSError if ids could not be kept beside the file."""
         self._path = path
-        self.side = SideFiles.lay_out(path.with_suffix(".ids"), run_id, second=provision.second_place)
+        self._on_share = on_share
+        self.side = SideFiles.lay_out(path.with_suffix(".ids"), run_id, seconds=provision.second_places)
         self._ballast = Ballast(path.with_suffix(".ballast"), provision.ballast)
         note = self._ballast.lay(low_water=provision.low_water)
         self.notes = [*self.side.notes, *filter(None, [note])]
@@ -37,7 +38,7 @@ class DiskRescue:
 
     def reconnect(self, old: sqlite3.Connection) -> sqlite3.Connection:
         """Close `old` and return a new connection."""
-        return database.reconnect(self._path, old)
+        return database.reconnect(self._path, old, on_share=self._on_share)
 
     def has(self, connection: sqlite3.Connection, receipt: Receipt) -> bool:
         """Return whether the file has the receipt already."""

@@ -22,13 +22,14 @@ _LOOKED_AT = 1.0
 class Provision:
     """What a state file keeps for bad times.
 
-    `ballast` and `low_water` are bytes, 0 for none; `second_place` is a file for ids that the folder itself does not
-    take. No ballast is laid on a volume that is below the low-water mark, or would be with it.
+    `ballast` and `low_water` are bytes, 0 for none; `second_places` are folders of the user's own for ids that the
+    run's folder does not take, the best first. No ballast is laid on a volume that is below the low-water mark, or
+    would be with it.
     """
 
     ballast: int = 8 * MIB
     low_water: int = 64 * MIB
-    second_place: Path | None = None
+    second_places: tuple[Path, ...] = ()
 
 
 NOTHING = Provision(ballast=0, low_water=0)

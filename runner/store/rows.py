@@ -13,9 +13,16 @@ from typing import Any, TypeVar
 
 from runner.shots import Ticket
 from runner.states import DeliveryState, FailureClass, TakeState
-from runner.store.records import AttemptRecord, EventRecord, RunHeader, TakeRecord
+from runner.store.records import (
+    AttemptRecord,
+    EventRecord,
+    RunHeader,
+    SchemaRecord,
+    SessionRecord,
+    TakeRecord,
+)
 
-R = TypeVar("R", TakeRecord, AttemptRecord, EventRecord, Ticket, RunHeader)
+R = TypeVar("R", TakeRecord, AttemptRecord, EventRecord, SchemaRecord, SessionRecord, Ticket, RunHeader)
 
 
 def _strings(text: str) -> tuple[str, ...]:

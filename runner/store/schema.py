@@ -112,7 +112,39 @@ _VERSION_1 = (
 # Empty for a file that was made before machines were told apart; it gets the one it is next opened on.
 _VERSION_2 = ("ALTER TABLE run ADD COLUMN machine TEXT NOT NULL DEFAULT ''",)
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
+# `wanted…` is what the newest manifest asks for where that is not what was sent, `kept_for` the wanted fingerprint
+# for which a person keeps the clip all the same. `estimate` (USD) and `price` are as of the latest adoption; an
+# attempt has the estimate it began with, and the cost of the job it made. `schemas` are the model schemas that takes
+# were checked against; a session is one runner's, and `limit_s` the time it was given.
+_VERSION_3 = (
+    "ALTER TABLE takes ADD COLUMN wanted TEXT",
+    "ALTER TABLE takes ADD COLUMN wanted_model TEXT",
+    "ALTER TABLE takes ADD COLUMN wanted_body TEXT",
+    "ALTER TABLE takes ADD COLUMN kept_for TEXT",
+    "ALTER TABLE takes ADD COLUMN estimate REAL",
+    "ALTER TABLE takes ADD COLUMN price TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE attempts ADD COLUMN estimate REAL",
+    "ALTER TABLE attempts ADD COLUMN cost REAL",
+    """UPDATE attempts SET cost = (SELECT t.cost FROM takes t
+        WHERE t.take_id = attempts.take_id AND t.attempts = attempts.number)""",
+    """CREATE TABLE schemas (
+        model TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        first_seen REAL NOT NULL,
+        PRIMARY KEY (model, sha256)
+    ) STRICT""",
+    """CREATE TABLE sessions (
+        epoch INTEGER PRIMARY KEY,
+        began_at REAL NOT NULL,
+        version TEXT NOT NULL,
+        limit_s REAL,
+        window_began_at REAL,
+        ended_at REAL,
+        ending TEXT
+    ) STRICT""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Statements that lead from version n to n + 1, for n = 0, 1, …; a new file takes all of them."""
 
 
@@ -158,14 +190,17 @@ _BODIES: Mapping[str, str] = {
     ),
     "attempt_needs_the_epoch": "BEFORE INSERT ON attempts "
     + _forbid(f"NEW.epoch <> ({_EPOCH})", "another runner has taken over"),
-    "what_was_sent_stays": "BEFORE UPDATE OF body, fingerprint, model, seed, point ON takes "
+    # Not `point`: it only names the take, as the take's id and shot do.
+    "what_was_sent_stays": "BEFORE UPDATE OF body, fingerprint, model, seed ON takes "
     + _forbid("OLD.state <> 'pending'", "only a pending take may be given a new body"),
     "epoch_only_rises": "BEFORE UPDATE OF epoch ON run "
     + _forbid("NEW.epoch < OLD.epoch", "the epoch never falls"),
-    "events_are_written_once": "BEFORE UPDATE ON events " + _forbid("", "events are never changed"),
+    # Not `take_id`: a take that the manifest renamed takes its history with it.
+    "events_are_written_once": "BEFORE UPDATE OF seq, at, fact, details, before, after ON events "
+    + _forbid("", "events are never changed"),
     **{
         f"{table}_are_kept": f"BEFORE DELETE ON {table} " + _forbid("", f"{table} are never deleted")
-        for table in ("run", "manifests", "takes", "attempts", "events")
+        for table in ("run", "manifests", "takes", "attempts", "events", "schemas", "sessions")
     },
 }
 

@@ -8,7 +8,7 @@ file should that fail. It knows no asyncio; what a fact may do is decided in `st
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -70,15 +70,21 @@ class StateFile:
         *,
         patience: float,
         provision: Provision,
+        share: str | None = None,
     ) -> None:
         """Take over an awakened connection, and a reader that keeps its log; use `create` or `open` instead."""
         self.path = path
         self.header = read_header(connection)
         self.epoch = read_epoch(connection)
         self._keeper = keeper
-        self._provision = provision
+        # A simulated id is no receipt for money, so nothing of such a run is kept outside its folder.
+        self._provision = replace(provision, second_places=()) if self.header.simulated else provision
         self._gauge = Gauge(path, provision.low_water)
-        self._rescue = DiskRescue(path, self.header.run_id, provision)
+        self._rescue = DiskRescue(path, self.header.run_id, self._provision, on_share=share is not None)
+        if share is not None:
+            self._rescue.notes.append(
+                f"{path}: lies on a network share ({share}); run it from one machine only"
+            )
         self._writer = Writer(connection, path, rescue=self._rescue, patience=patience)
         self._closed = False
 
@@ -91,6 +97,8 @@ class StateFile:
         patience: float = PATIENCE,
         provision: Provision = PROVISION,
         machine: str | None = None,
+        network: bool = False,
+        mounts: str | None = None,
     ) -> Self:
         """Make a new state file, private to its owner, and open it; the parameters are those of `open`.
 
@@ -100,8 +108,10 @@ class StateFile:
             StateFileUnusable: a state file was here and is gone, or this is a network share.
         """
         here = machine_id() if machine is None else machine
-        create_file(path, header, machine=here)
-        return cls.open(path, patience=patience, provision=provision, machine=here)
+        create_file(path, header, machine=here, network=network, mounts=mounts)
+        return cls.open(
+            path, patience=patience, provision=provision, machine=here, network=network, mounts=mounts
+        )
 
     @classmethod
     def open(
@@ -112,11 +122,14 @@ class StateFile:
         provision: Provision = PROVISION,
         machine: str | None = None,
         moved: bool = False,
+        network: bool = False,
+        mounts: str | None = None,
     ) -> Self:
         """Check the whole file, then open it for writing; a file that is refused is left as it was.
 
         `patience` is how many seconds a fact of `PATIENT` may wait for others. `machine` is a name for this machine,
-        by default its own; a file that was last open on another is only taken if it has `moved`.
+        by default its own; a file that was last open on another is only taken if it has `moved`, and one on a network
+        share only if `network` says so; `mounts` is what Linux's mountinfo tells, None to ask it.
 
         Raises:
             FileMissing: there is none, and nothing says that there was one.
@@ -127,8 +140,12 @@ class StateFile:
             DiskFailed: the disk is full or failing.
         """
         here = machine_id() if machine is None else machine
-        checks.refuse_odd_place(path)
+        share = checks.refuse_odd_place(path, network=network, mounts=mounts)
         with checks.readable(path):
+            checks.refuse_log_on_share(path, share)
+            if share is not None:
+                # Without a log it is the main file that a kill leaves half written, so that comes first.
+                checks.undo_half_change(path)
             checks.refuse_lost_log(path)
             checks.refuse_damaged_log(path)
             checks.undo_half_change(path)
@@ -140,19 +157,25 @@ class StateFile:
             # Before the file is awakened: a folder that cannot be marked must leave it at rest.
             renew_marker(path, found.run_id)
             failpoints.hit("store.open")
-            return cls._awakened(path, patience=patience, provision=provision, machine=here)
+            return cls._awakened(path, patience=patience, provision=provision, machine=here, share=share)
 
     @classmethod
-    def _awakened(cls, path: Path, *, patience: float, provision: Provision, machine: str) -> Self:
+    def _awakened(
+        cls, path: Path, *, patience: float, provision: Provision, machine: str, share: str | None
+    ) -> Self:
         with ExitStack() as opened:
             # Attached first and closed last, whatever fails: a log that a dead runner left stays where it is.
             keeper = opened.enter_context(closing(database.connect_reader(path)))
-            database.keep_log(keeper)
+            if share is None:
+                database.keep_log(keeper)
             connection = opened.enter_context(closing(database.connect_writer(path)))
             migrate(connection, keep_copy_at=path)
-            database.awaken(connection, keeper, path)
+            if share is None:
+                database.awaken(connection, keeper, path)
+            else:
+                database.awaken_on_share(connection, path)
             note_machine(connection, machine)
-            state_file = cls(path, connection, keeper, patience=patience, provision=provision)
+            state_file = cls(path, connection, keeper, patience=patience, provision=provision, share=share)
             opened.pop_all()
             return state_file
 
@@ -188,18 +211,58 @@ class StateFile:
         self._rescue.forget(entered, left=len(kept) - len(entered))
         return held
 
-    def adopt_plan(self, plan: Plan, *, renew: Collection[str], at: float) -> None:
+    def begin_session(
+        self, *, at: float, version: str, limit_s: float | None = None, window_began_at: float | None = None
+    ) -> None:
+        """Note that this process is about to submit, and for how long it may; the parameters are as in the record.
+
+        Raises:
+            DiskFailed: the disk did not take it.
+        """
+        self._change(
+            "INSERT INTO sessions (epoch, began_at, version, limit_s, window_began_at) VALUES (?, ?, ?, ?, ?)",
+            (self.epoch, at, version, limit_s, window_began_at),
+        )
+
+    def end_session(self, *, at: float, ending: str) -> None:
+        """Note how this process ended its session.
+
+        Raises:
+            DiskFailed: the disk did not take it.
+        """
+        self._change("UPDATE sessions SET ended_at = ?, ending = ? WHERE epoch = ?", (at, ending, self.epoch))
+
+    def _change(self, statement: str, values: tuple[object, ...]) -> None:
+        """Run one statement in a transaction of its own; durable on return."""
+        self._writer.submit(lambda connection: connection.execute(statement, values).rowcount).result()
+
+    def adopt_plan(
+        self, plan: Plan, *, renew: Collection[str], at: float, renames: Mapping[str, str] | None = None
+    ) -> None:
         """Record `plan` in one transaction: its manifest, its new takes as pending, everyone's place, tags and notes.
 
-        Takes named in `renew` get the plan's body, fingerprint, seed and point; they must be pending, or have
+        Takes on record whose ids `renames` has get new ones first, all at once, with their history. Takes named in
+        `renew` get the plan's body, fingerprint, seed and point; they must be pending, or have
         failed without a charge, which makes them pending again. Takes no longer in the plan keep all but their place.
 
         Raises:
-            IllegalTransition: a take to renew may have been paid for; nothing was changed.
+            IllegalTransition: a take to renew may have been paid for, or one to rename is not known; nothing was
+                changed.
             DiskFailed: the disk did not take it; nothing was changed.
         """
-        self._writer.submit(lambda connection: adopt(connection, plan, renew=renew, at=at)).result()
+        self._writer.submit(
+            lambda connection: adopt(connection, plan, renew=renew, at=at, renames=renames)
+        ).result()
         self.header = replace(self.header, columns=plan.manifest.columns)
+
+    def note_manifest(self, manifest: str) -> None:
+        """Record where the manifest lies as seen from the folder, which has moved; durable on return.
+
+        Raises:
+            DiskFailed: the disk did not take it; nothing was changed.
+        """
+        self._change("UPDATE run SET manifest = ?", (manifest,))
+        self.header = replace(self.header, manifest=manifest)
 
     def record(self, take_id: str, fact: Fact, *, at: float) -> Future[None]:
         """Append `fact`, seen at wall time `at`, and move the take as the table says; callable from any thread.

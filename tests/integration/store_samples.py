@@ -14,6 +14,7 @@ from runner.states import (
     AccountTurnedAway,
     Adopted,
     CancelRequested,
+    ClipMoved,
     CostSeen,
     DeclaredNotSent,
     Delivered,
@@ -24,12 +25,14 @@ from runner.states import (
     FailureClass,
     FetchStarted,
     FileGone,
+    KeptAsIs,
     LateAnswer,
     LostContact,
     NotSent,
     PayAgain,
     Refused,
     RefusedForNow,
+    Renamed,
     Requeued,
     RetryRequested,
     Started,
@@ -83,10 +86,15 @@ HEADER = RunHeader(
 
 
 def new_state_file(
-    folder: Path, takes: Sequence[Take], *, patience: float = 0.0, provision: Provision = PROVISION
+    folder: Path,
+    takes: Sequence[Take],
+    *,
+    patience: float = 0.0,
+    provision: Provision = PROVISION,
+    header: RunHeader = HEADER,
 ) -> StateFile:
     """Return a begun state file in `folder` that has adopted `takes`; the caller closes it."""
-    state_file = StateFile.create(folder / "state.db", HEADER, patience=patience, provision=provision)
+    state_file = StateFile.create(folder / "state.db", header, patience=patience, provision=provision)
     state_file.begin(at=1000.0)
     state_file.adopt_plan(make_plan(takes), renew=(), at=1000.0)
     return state_file
@@ -120,6 +128,9 @@ def every_fact(take: Take, *, attempt: str, epoch: int) -> list[Fact]:
         CancelRequested("ada", "not_cancellable"),
         CostSeen(0.25),
         LateAnswer(attempt, f"late-{take.id}"),
+        Renamed("s009", "the manifest calls it so now"),
+        ClipMoved(f"clips/{take.id}.mp4"),
+        KeptAsIs("ada", "f" * 64),
     ]
 
 

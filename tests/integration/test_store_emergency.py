@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ from tests.integration.store_samples import HEADER, A, attempts, drive, make_tak
 
 S = TakeState
 ID = Accepted("try-a", "r-1")
+PAID = replace(HEADER, simulated=False)
 
 
 @pytest.fixture(autouse=True)
@@ -46,8 +48,10 @@ def state_file(tmp_path: Path) -> Iterator[StateFile]:
         yield state_file
 
 
-def side_lines(folder: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in (folder / "state.ids").read_text().splitlines() if line]
+def side_lines(folder: Path, name: str = "state.ids") -> list[dict[str, object]]:
+    """Return the lines of a side file; one that was closed with nothing in it is gone."""
+    path = folder / name
+    return [json.loads(line) for line in path.read_text().splitlines() if line] if path.exists() else []
 
 
 def killed(state_file: StateFile, folder: Path) -> Path:
@@ -111,27 +115,71 @@ def test_an_id_that_the_disk_never_takes_is_entered_at_the_next_start(
 
 
 def test_where_the_side_file_fails_too_the_second_place_takes_the_id(tmp_path: Path) -> None:
-    second = tmp_path / "elsewhere" / "ids"
-    provision = Provision(second_place=second)
-    state_file = new_state_file(tmp_path / "run", [A], provision=provision)
+    second = tmp_path / "elsewhere"
+    provision = Provision(second_places=(second,))
+    state_file = new_state_file(tmp_path / "run", [A], provision=provision, header=PAID)
     drive(state_file, S.SUBMITTING)
     failpoints.arm("store.receipt=EIO@1+;store.side-file=EIO@1")
-    with pytest.raises(DiskFailed, match=r"kept in .*elsewhere/ids"):
+    with pytest.raises(DiskFailed, match=r"kept in .*elsewhere/run-1\.ids"):
         tell(state_file, ID)
     failpoints.arm("")
     state_file.close()
-    assert second.exists()
+    assert side_lines(tmp_path / "run", "state.ids") == []
+    assert [line["request_id"] for line in side_lines(second, "run-1.ids")] == ["r-1"]
     with StateFile.open(state_file.path, provision=provision) as again:
         assert again.begin(at=2000.0) == ()
         assert seen(again).request_id == "r-1"
-    assert not second.exists()
+        assert again.notes == ("a is request r-1, which was kept beside the state file",)
+    assert list(second.iterdir()) == []
+
+
+def test_an_id_in_a_place_that_is_no_longer_the_best_is_found_all_the_same(tmp_path: Path) -> None:
+    best, other = tmp_path / "best", tmp_path / "other"
+    new_state_file(tmp_path / "run", [A], header=PAID).close()
+    other.mkdir()
+    keep(other / "run-1.ids", Receipt("a", "try-a", "r-1", 1100.0))
+    with StateFile.open(tmp_path / "run/state.db", provision=Provision(second_places=(best, other))) as again:
+        again.begin(at=2000.0)
+        assert seen(again).request_id == "r-1"
+
+
+def test_ids_of_another_run_in_the_second_place_are_left_alone(tmp_path: Path) -> None:
+    """Neither a file that is another run's by its name, nor a line that is by what it says."""
+    second = tmp_path / "elsewhere"
+    second.mkdir()
+    receipt = Receipt("a", "try-a", "r-1", 1100.0)
+    keep(second / "run-2.ids", receipt, run_id="run-2")
+    keep(second / "run-1.ids", receipt, run_id="run-2")
+    provision = Provision(second_places=(second,))
+    with new_state_file(tmp_path / "run", [A], provision=provision, header=PAID) as state_file:
+        assert (seen(state_file).state, seen(state_file).request_id) == (S.PENDING, None)
+    for name in ("run-1.ids", "run-2.ids"):
+        assert [line["run"] for line in side_lines(second, name)] == ["run-2"]
 
 
 def test_a_second_place_that_cannot_be_is_said_and_no_reason_to_stop(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    provision = Provision(second_place=tmp_path / "file" / "ids")
-    with new_state_file(tmp_path / "run", [A], provision=provision) as state_file:
+    provision = Provision(second_places=(tmp_path / "file",))
+    with new_state_file(tmp_path / "run", [A], provision=provision, header=PAID) as state_file:
         assert "no second place" in state_file.notes[0]
+    more = Provision(second_places=(tmp_path / "file", tmp_path / "folder"))
+    with StateFile.open(tmp_path / "run/state.db", provision=more) as state_file:
+        assert state_file.notes == ()
+
+
+def test_a_simulated_run_leaves_nothing_outside_its_folder(tmp_path: Path) -> None:
+    provision = Provision(second_places=(tmp_path / "elsewhere",))
+    with new_state_file(tmp_path / "run", [A], provision=provision):
+        assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("run_id", ["../../etc/x", "..", "a/b"])
+def test_a_run_id_of_any_text_is_one_file_in_the_second_place(tmp_path: Path, run_id: str) -> None:
+    second = tmp_path / "deep" / "elsewhere"
+    provision = Provision(second_places=(second,))
+    with new_state_file(tmp_path / "run", [A], provision=provision, header=replace(PAID, run_id=run_id)):
+        assert len(list(second.iterdir())) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["deep", "run"]
 
 
 def test_where_every_place_fails_the_error_still_names_the_id(state_file: StateFile) -> None:
@@ -189,6 +237,7 @@ def test_a_kept_id_finds_its_attempt_however_the_take_stands(
 
 
 def keep(path: Path, *receipts: Receipt, run_id: str = HEADER.run_id) -> None:
+    """Keep receipts beside the state file `path`, or in the side file `path` itself."""
     side = SideFile(path.with_suffix(".ids"), run_id)
     side.append(receipts)
     side.close()

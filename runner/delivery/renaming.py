@@ -1,0 +1,151 @@
+"""Gives clips the names of their takes again, after takes were renamed.
+
+In: the clips folder, and delivered takes with the files they have. Out: the clips under their takes' names, each move
+told before the next, so that the record follows. It knows no state file and no network.
+
+Nothing is ever overwritten, and every step may be cut short: the new sidecar promises the new name before the file has
+it, the old sidecar goes last, and a clip that has its new name already, since a kill came before the record, is found
+there by its hash. Clips that change places go through a name nobody else has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias
+
+from runner.delivery.fetch import CLIPS
+from runner.delivery.files import write_whole
+from runner.delivery.folder import Folder
+from runner.delivery.sidecar import MOST_BYTES, Sidecar, read_sidecar
+
+_BETWEEN = ".moving"
+
+Told: TypeAlias = Callable[[str, str], None]
+"""Takes a take's id and the new place of its clip, relative to the run directory, when the clip is there for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A delivered clip: its take's id, its file relative to the run directory, and its SHA-256."""
+
+    take: str
+    file: str
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The plain name of the file."""
+        return PurePosixPath(self.file).name
+
+    @property
+    def wanted(self) -> str:
+        """The name that the take's first output should have."""
+        return f"{self.take}.{self.name.rpartition('.')[2]}"
+
+    @property
+    def stem(self) -> str:
+        """What all outputs of the take's job begin with now."""
+        return self.name.rpartition(".")[0]
+
+
+def rename_clips(run_dir: Path, clips: Iterable[Clip], *, told: Told) -> tuple[Clip, ...]:
+    """Rename all clips whose names are not their takes'; return those that had to stay, since a name is taken.
+
+    Raises:
+        InTheWay: the clips folder is a link or a file, or something in it that we wrote is no plain file any more.
+        OSError: the disk fails; what was told is done, and the rest can be done again.
+    """
+    waiting = [clip for clip in clips if clip.name != clip.wanted]
+    if not waiting or not (run_dir / CLIPS).exists():
+        return ()
+    with Folder(run_dir / CLIPS) as folder:
+        while waiting:
+            left = [clip for clip in waiting if not _renamed(folder, clip, told)]
+            if len(left) == len(waiting):
+                left = _one_stepped_aside(folder, left, told)
+                if left == waiting:
+                    return tuple(left)
+            waiting = left
+    return ()
+
+
+def _renamed(folder: Folder, clip: Clip, told: Told) -> bool:
+    """Rename one clip; False if its name is taken. One that is nowhere, or was edited, is somebody else's finding."""
+    if not _holds(folder, clip.name, clip):
+        if _holds(folder, clip.wanted, clip):
+            _finish(folder, clip, clip.take, told)
+            return True
+        if not _holds(folder, _between(clip), clip):
+            return True
+        clip = replace(clip, file=f"{CLIPS}/{_between(clip)}")
+        told(clip.take, clip.file)
+    if folder.has(clip.wanted) and not folder.is_one_file(clip.name, clip.wanted):
+        return False
+    _move(folder, clip, clip.take, told)
+    return True
+
+
+def _holds(folder: Folder, name: str, clip: Clip) -> bool:
+    digest = folder.digest(name)
+    return digest is not None and digest[0] == clip.sha256
+
+
+def _between(clip: Clip) -> str:
+    return f"{clip.take}{_BETWEEN}.{clip.name.rpartition('.')[2]}"
+
+
+def _one_stepped_aside(folder: Folder, clips: Sequence[Clip], told: Told) -> list[Clip]:
+    """Let one of the clips that wait for each other out of the circle; all as they were if there is none."""
+    names = {clip.name for clip in clips}
+    for at, clip in enumerate(clips):
+        if clip.wanted in names and not folder.has(_between(clip)):
+            file = _move(folder, clip, f"{clip.take}{_BETWEEN}", told)
+            return [*clips[:at], *clips[at + 1 :], replace(clip, file=file)]
+    return list(clips)
+
+
+def _move(folder: Folder, clip: Clip, stem: str, told: Told) -> str:
+    sidecar = _sidecar(folder, clip)
+    files = [landed.file for landed in sidecar.outputs] if sidecar else [clip.name]
+    if sidecar:
+        outputs = tuple(replace(landed, file=_under(stem, landed.file, clip)) for landed in sidecar.outputs)
+        moved = Sidecar(clip.take, sidecar.request_id, outputs, sidecar.about)
+        write_whole(folder, f"{stem}.json", moved.to_bytes())
+        folder.sync()
+    for file in files:
+        name = _under(stem, file, clip)
+        if not folder.is_file(file):
+            continue
+        # A kill between the two halves of a move leaves both names on one file.
+        if folder.is_one_file(file, name):
+            folder.remove(file)
+        else:
+            folder.move(file, name)
+    return _finish(folder, clip, stem, told)
+
+
+def _finish(folder: Folder, clip: Clip, stem: str, told: Told) -> str:
+    folder.sync()
+    file = f"{CLIPS}/{_under(stem, clip.name, clip)}"
+    told(clip.take, file)
+    # Only now: until the record follows, the old sidecar is how a person would find the clip.
+    if _sidecar(folder, clip):
+        folder.remove(f"{clip.stem}.json")
+    return file
+
+
+def _under(stem: str, file: str, clip: Clip) -> str:
+    return stem + file.removeprefix(clip.stem)
+
+
+def _sidecar(folder: Folder, clip: Clip) -> Sidecar | None:
+    """Return what is written beside the clip, whichever take it names; None if there is nothing of ours."""
+    data = folder.read(f"{clip.stem}.json", limit=MOST_BYTES)
+    if data is None:
+        return None
+    owners = (clip.stem, clip.stem.removesuffix(_BETWEEN))
+    found = next(filter(None, (read_sidecar(data, take=take) for take in owners)), None)
+    mine = found is not None and any(landed.sha256 == clip.sha256 for landed in found.outputs)
+    return found if mine else None

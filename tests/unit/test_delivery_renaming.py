@@ -1,0 +1,155 @@
+"""Clips follow their takes' names: through chains and circles, past strangers' files, and after a kill anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner.delivery.renaming import Clip, rename_clips
+from runner.delivery.sidecar import Landed, Sidecar, read_sidecar
+
+
+class Killed(Exception):
+    """Stands for a kill at this moment."""
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def deliver(run_dir: Path, take: str, *, sidecar: bool = True, outputs: int = 1) -> Clip:
+    """Lay a clip down as a delivery would, with the take's name as its content."""
+    folder = run_dir / "clips"
+    folder.mkdir(exist_ok=True)
+    landed = []
+    for index in range(outputs):
+        name = f"{take}.{f'{index + 1}.' if index else ''}mp4"
+        data = f"{take}#{index}".encode()
+        (folder / name).write_bytes(data)
+        landed.append(Landed(index, name, digest(data), len(data)))
+    if sidecar:
+        (folder / f"{take}.json").write_bytes(Sidecar(take, f"req-{take}", tuple(landed)).to_bytes())
+    return Clip(take, f"clips/{take}.mp4", landed[0].sha256)
+
+
+def rename(run_dir: Path, clips: Mapping[str, Clip], renames: Mapping[str, str]) -> dict[str, str]:
+    """Rename, and return the files by take id as a record would know them."""
+    files = {renames.get(old, old): clip.file for old, clip in clips.items()}
+    moved = [Clip(renames.get(old, old), clip.file, clip.sha256) for old, clip in clips.items()]
+    left = rename_clips(run_dir, moved, told=lambda take, file: files.update({take: file}))
+    assert not left
+    return files
+
+
+@pytest.mark.parametrize(
+    "renames",
+    [
+        {"a": "x"},
+        {"a": "b", "b": "c", "c": "d"},
+        {"c": "d", "b": "c", "a": "b"},
+        {"a": "b", "b": "a"},
+        {"a": "b", "b": "c", "c": "a"},
+        {"a": "a~1"},
+        {"a": "b", "b": "a", "c": "c~1"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("sidecar", [True, False])
+def test_every_clip_has_its_takes_name_and_its_own_bytes(
+    renames: Mapping[str, str], sidecar: bool, tmp_path: Path
+) -> None:
+    clips = {take: deliver(tmp_path, take, sidecar=sidecar) for take in "abc"}
+    files = rename(tmp_path, clips, renames)
+    for old in "abc":
+        new = renames.get(old, old)
+        assert files[new] == f"clips/{new}.mp4"
+        assert (tmp_path / files[new]).read_bytes() == f"{old}#0".encode()
+        note = tmp_path / f"clips/{new}.json"
+        found = read_sidecar(note.read_bytes(), take=new) if sidecar else None
+        assert (found.request_id if found else None) == (f"req-{old}" if sidecar else None)
+    expected = len(clips) * (2 if sidecar else 1)
+    assert len(list((tmp_path / "clips").iterdir())) == expected
+
+
+def test_further_outputs_go_along(tmp_path: Path) -> None:
+    clip = deliver(tmp_path, "a", outputs=3)
+    rename(tmp_path, {"a": clip}, {"a": "b"})
+    names = sorted(path.name for path in (tmp_path / "clips").iterdir())
+    assert names == ["b.2.mp4", "b.3.mp4", "b.json", "b.mp4"]
+
+
+def test_a_strangers_file_is_never_replaced_and_the_clip_keeps_its_name(tmp_path: Path) -> None:
+    clip = deliver(tmp_path, "a")
+    (tmp_path / "clips/b.mp4").write_bytes(b"mine")
+    told: list[str] = []
+    left = rename_clips(tmp_path, [Clip("b", clip.file, clip.sha256)], told=lambda _, file: told.append(file))
+    assert [one.file for one in left] == ["clips/a.mp4"]
+    assert (tmp_path / "clips/b.mp4").read_bytes() == b"mine"
+    assert not told
+
+
+def test_a_clip_that_is_gone_is_told_by_nobody(tmp_path: Path) -> None:
+    clip = deliver(tmp_path, "a")
+    (tmp_path / "clips/a.mp4").unlink()
+    told: list[str] = []
+    assert rename_clips(tmp_path, [Clip("b", clip.file, clip.sha256)], told=lambda _, f: told.append(f)) == ()
+    assert not told
+
+
+def test_without_a_clips_folder_there_is_nothing_to_do(tmp_path: Path) -> None:
+    assert rename_clips(tmp_path, [Clip("b", "clips/a.mp4", "0" * 64)], told=lambda *_: None) == ()
+
+
+def test_clips_of_the_same_bytes_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    clips = {take: deliver(tmp_path, take, sidecar=False) for take in "abc"}
+    for take in "abc":
+        (tmp_path / f"clips/{take}.mp4").write_bytes(b"the same")
+    clips = {take: Clip(take, clip.file, digest(b"the same")) for take, clip in clips.items()}
+    files = rename(tmp_path, clips, {"a": "b", "b": "c", "c": "d"})
+    assert sorted(files.values()) == sorted(f"clips/{path.name}" for path in (tmp_path / "clips").iterdir())
+    assert len(set(files.values())) == 3
+
+
+def test_a_kill_between_the_two_halves_of_a_move_is_mended(tmp_path: Path) -> None:
+    clip = deliver(tmp_path, "a")
+    (tmp_path / "clips/b.mp4").hardlink_to(tmp_path / "clips/a.mp4")
+    assert rename(tmp_path, {"a": clip}, {"a": "b"}) == {"b": "clips/b.mp4"}
+    assert sorted(path.name for path in (tmp_path / "clips").iterdir()) == ["b.json", "b.mp4"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(order=st.permutations("abcd"), kills=st.lists(st.integers(0, 5), max_size=4))
+def test_a_kill_before_or_after_any_record_loses_no_clip(
+    order: list[str], kills: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    run_dir = tmp_path_factory.mktemp("run")
+    renames = dict(zip("abcd", order, strict=True))
+    owners = {renames[take]: take for take in "abcd"}
+    record = {renames[take]: deliver(run_dir, take) for take in "abcd"}
+    record = {new: Clip(new, clip.file, clip.sha256) for new, clip in record.items()}
+    for kill_at in [*kills, None]:
+        count = itertools.count()
+
+        def told(
+            take: str, file: str, kill: int | None = kill_at, seen: itertools.count[int] = count
+        ) -> None:
+            number = next(seen)
+            if kill is not None and number == kill // 2 and kill % 2:
+                raise Killed
+            record[take] = Clip(take, file, record[take].sha256)
+            if kill is not None and number == kill // 2:
+                raise Killed
+
+        try:
+            rename_clips(run_dir, list(record.values()), told=told)
+        except Killed:
+            continue
+    for take, clip in record.items():
+        assert clip.file == f"clips/{take}.mp4"
+        assert (run_dir / clip.file).read_bytes() == f"{owners[take]}#0".encode()
