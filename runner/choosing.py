@@ -1,52 +1,118 @@
-"""Which takes a command is about: `--only` with ids, globs, tags and states.
+"""Which takes a command is about: ids, globs, tags, states, what to leave out, and how many.
 
-In: patterns and records. Out: ids. It knows no command and no file.
+In: a choice and takes, recorded or planned. Out: ids, in the order of the takes. It knows no command and no file.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 from runner.errors import UsageError
-from runner.states import TakeState
-from runner.store.records import TakeRecord
+from runner.states import DeliveryState, TakeState
+
+STALE = "stale"
+STATUSES = (*TakeState, DeliveryState.DELIVERED.value, DeliveryState.UNDELIVERABLE.value, STALE)
 
 
-def choose(takes: Iterable[TakeRecord], patterns: Sequence[str]) -> frozenset[str]:
-    """Return the ids of the takes that any of `patterns` means; all of them without patterns.
+class Choosable(Protocol):
+    """What a take is chosen by."""
 
-    A pattern is a take's or shot's id, a glob over those, `tag:NAME` or `status:STATE`.
+    @property
+    def take_id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def shot_id(self) -> str:
+        """Its shot's id."""
+        ...
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its tags."""
+        ...
+
+    @property
+    def state(self) -> TakeState:
+        """Where it stands."""
+        ...
+
+    @property
+    def delivery(self) -> DeliveryState:
+        """Where its clip stands."""
+        ...
+
+    @property
+    def is_stale(self) -> bool:
+        """True if its row has changed since."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person asked for. Several of a kind add up; kinds narrow each other; empty means all.
+
+    `only` and `exclude` take ids, globs, `tag:NAME` and `status:STATE`; `limit` keeps the first so many.
+    """
+
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    limit: int | None = None
+
+    @property
+    def is_all(self) -> bool:
+        """True if nothing narrows it."""
+        return self == Choice()
+
+
+ALL = Choice()
+
+
+def choose(takes: Iterable[Choosable], choice: Choice) -> tuple[str, ...]:
+    """Return the ids of the takes that `choice` means, in their order; `limit` is left to whoever acts.
 
     Raises:
         UsageError: a pattern means nothing here, with the nearest id.
     """
     known = list(takes)
-    if not patterns:
-        return frozenset(take.take_id for take in known)
-    return frozenset().union(*(_meant(known, pattern) for pattern in patterns))
+    chosen = _union(known, choice.only) if choice.only else frozenset(take.take_id for take in known)
+    for kind, values in (("tag", choice.tags), ("status", choice.statuses)):
+        if values:
+            chosen &= _union(known, [f"{kind}:{value}" for value in values])
+    if choice.exclude:
+        chosen -= _union(known, choice.exclude)
+    return tuple(take.take_id for take in known if take.take_id in chosen)
 
 
-def _meant(takes: Sequence[TakeRecord], pattern: str) -> frozenset[str]:
+def _union(takes: Sequence[Choosable], patterns: Iterable[str]) -> frozenset[str]:
+    return frozenset().union(*(_meant(takes, pattern) for pattern in patterns))
+
+
+def _meant(takes: Sequence[Choosable], pattern: str) -> frozenset[str]:
     kind, _, value = pattern.partition(":")
-    if kind == "status" and value not in set(TakeState):
-        raise UsageError(f"{value!r} is no state", advice="states are " + ", ".join(TakeState))
+    if kind == "status" and value not in STATUSES:
+        raise UsageError(f"{value!r} is no state", advice="states are " + ", ".join(STATUSES))
     found = frozenset(take.take_id for take in takes if _fits(take, pattern, kind, value))
     if not found and kind != "status":
         raise UsageError(f"no take fits {pattern!r}", advice=_nearest(takes, pattern))
     return found
 
 
-def _fits(take: TakeRecord, pattern: str, kind: str, value: str) -> bool:
+def _fits(take: Choosable, pattern: str, kind: str, value: str) -> bool:
     if kind == "tag":
         return value in take.tags
     if kind == "status":
-        return take.state == value
+        return take.is_stale if value == STALE else value in {take.state, take.delivery}
     return fnmatchcase(take.take_id, pattern) or fnmatchcase(take.shot_id, pattern)
 
 
-def _nearest(takes: Sequence[TakeRecord], pattern: str) -> str:
+def _nearest(takes: Sequence[Choosable], pattern: str) -> str:
     names = {name: None for take in takes for name in (take.shot_id, take.take_id)}
     close = difflib.get_close_matches(pattern, names, n=1)
     return f"did you mean {close[0]}?" if close else "see the ids with shotrunner status"

@@ -14,12 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from runner import failpoints
 from runner.answers import Trouble, TroubleKind
+from runner.choosing import Choice
 from runner.contact import Found, unanswered
 from runner.errors import UsageError
 from runner.pacing import Clock, SystemClock
-from runner.rundir import RunDir
-from runner.shots import JsonValue
+from runner.recalling import PAID, recall
+from runner.rundir import AS_IT_IS, Opening, RunDir, open_recorded
+from runner.shots import JsonValue, Plan
 from runner.states import (
     Accepted,
     Adopted,
@@ -27,6 +30,7 @@ from runner.states import (
     Dropped,
     Ended,
     Fact,
+    KeptAsIs,
     LateAnswer,
     TakeState,
 )
@@ -65,7 +69,7 @@ class HeldCase:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What was decided about which takes; `remarks` are sentences about those for which nothing will follow."""
+    """What was decided about which takes; `remarks` are sentences about the state file and where nothing follows."""
 
     take_ids: tuple[str, ...]
     remarks: tuple[str, ...] = ()
@@ -113,6 +117,7 @@ def adopt(
     by: str,
     look_up: LookUp | None,
     clock: Clock | None = None,
+    opening: Opening = AS_IT_IS,
 ) -> Decided:
     """Record that a held take's job is `request_id`, after asking the API about it unless `look_up` is None.
 
@@ -126,13 +131,14 @@ def adopt(
     if not REQUEST_ID.fullmatch(request_id):
         raise UsageError(f"{request_id!r} cannot be a request id", advice="copy it from the provider's site")
     now = clock or SystemClock()
-    with desk(place, now) as state:
+    with desk(place, now, opening) as state:
         (take,) = _held(place, [take_id])
         _refuse_taken_id(place, take, request_id)
         if look_up is not None:
             _refuse_other_job(take, request_id, look_up(request_id))
+            failpoints.hit("decide.looked")
         record(state, {take_id: Adopted(request_id, by)}, now)
-    return Decided((take_id,))
+    return Decided((take_id,), state.notes)
 
 
 def _refuse_taken_id(place: RunDir, take: TakeRecord, request_id: str) -> None:
@@ -188,7 +194,13 @@ def _plain(value: JsonValue) -> bool:
 
 
 def declare_not_sent(
-    place: RunDir, take_ids: Sequence[str], *, by: str, reason: str = "", clock: Clock | None = None
+    place: RunDir,
+    take_ids: Sequence[str],
+    *,
+    by: str,
+    reason: str = "",
+    clock: Clock | None = None,
+    opening: Opening = AS_IT_IS,
 ) -> Decided:
     """Record that held takes never reached the API: the next run submits them again, and may pay twice.
 
@@ -196,30 +208,76 @@ def declare_not_sent(
         UsageError: one of them is not held; nothing was recorded.
         RunInUse: a runner works on this run.
     """
-    now = clock or SystemClock()
-    with desk(place, now) as state:
-        takes = _held(place, take_ids)
-        record(state, {take.take_id: DeclaredNotSent(by, reason) for take in takes}, now)
+    takes, notes = _decide(place, take_ids, DeclaredNotSent(by, reason), clock, opening)
     homeless = [
         f"{take.take_id}: its row is no longer in the manifest, so no run will submit it"
         for take in takes
         if take.position is None
     ]
-    return Decided(tuple(take.take_id for take in takes), tuple(homeless))
+    return Decided(tuple(take.take_id for take in takes), (*notes, *homeless))
 
 
-def drop(place: RunDir, take_ids: Sequence[str], *, by: str, clock: Clock | None = None) -> Decided:
+def drop(
+    place: RunDir,
+    take_ids: Sequence[str],
+    *,
+    by: str,
+    clock: Clock | None = None,
+    opening: Opening = AS_IT_IS,
+) -> Decided:
     """Record that held takes are given up.
 
     Raises:
         UsageError: one of them is not held; nothing was recorded.
         RunInUse: a runner works on this run.
     """
+    takes, notes = _decide(place, take_ids, Dropped(by), clock, opening)
+    return Decided(tuple(take.take_id for take in takes), notes)
+
+
+def keep_stale(
+    place: RunDir,
+    plan: Plan,
+    *,
+    names: Sequence[str],
+    choice: Choice,
+    by: str,
+    clock: Clock | None = None,
+    opening: Opening = AS_IT_IS,
+) -> Decided:
+    """Record that the clips of stale takes are kept for their rows as `plan` has them now.
+
+    It is about the takes of these very `names`, or, without any, about all stale ones of `choice`.
+
+    Raises:
+        UsageError: a named one is not stale, or none is; nothing was recorded.
+        RunInUse: a runner works on this run.
+    """
     now = clock or SystemClock()
-    with desk(place, now) as state:
+    with RunLock(place.path), open_recorded(place, opening) as state:
+        found, remarks = recall(state, plan, place, choice=choice, clock=now)
+        with open_reader(place.state_file) as reader:
+            takes = reader.takes()
+        chosen = set(found.chosen)
+        stale = [take for take in takes if take.take_id in chosen and take.is_stale and take.state in PAID]
+        asked = named(takes, names) if names else stale[: choice.limit]
+        others = [take.take_id for take in asked if take not in stale]
+        if others or not asked:
+            which = f"take {others[0]} is not stale" if others else "no take that was chosen is stale"
+            raise UsageError(f"{which}; nothing was recorded", advice="see them with shotrunner plan")
+        record(state, {take.take_id: KeptAsIs(by, take.wanted or "") for take in asked}, now)
+    return Decided(tuple(take.take_id for take in asked), (*state.notes, *remarks))
+
+
+def _decide(
+    place: RunDir, take_ids: Sequence[str], fact: Fact, clock: Clock | None, opening: Opening
+) -> tuple[tuple[TakeRecord, ...], tuple[str, ...]]:
+    """Record the same decision for all of these held takes, or for none; return them, and the state file's notes."""
+    now = clock or SystemClock()
+    with desk(place, now, opening) as state:
         takes = _held(place, take_ids)
-        record(state, {take.take_id: Dropped(by) for take in takes}, now)
-    return Decided(tuple(take.take_id for take in takes))
+        record(state, dict.fromkeys((take.take_id for take in takes), fact), now)
+    return takes, state.notes
 
 
 def named(takes: Sequence[TakeRecord], take_ids: Sequence[str]) -> tuple[TakeRecord, ...]:
@@ -238,9 +296,9 @@ def named(takes: Sequence[TakeRecord], take_ids: Sequence[str]) -> tuple[TakeRec
 
 
 @contextmanager
-def desk(place: RunDir, clock: Clock) -> Iterator[StateFile]:
+def desk(place: RunDir, clock: Clock, opening: Opening) -> Iterator[StateFile]:
     """Open the state file to write decisions, with the run to ourselves; what a dead runner was sending is held."""
-    with RunLock(place.path), StateFile.open(place.state_file) as state:
+    with RunLock(place.path), open_recorded(place, opening) as state:
         state.begin(at=clock.wall())
         yield state
 
@@ -259,5 +317,10 @@ def _held(place: RunDir, take_ids: Sequence[str]) -> tuple[TakeRecord, ...]:
 
 def record(state: StateFile, facts: Mapping[str, Fact], clock: Clock) -> None:
     """Record one fact a take; they are durable on return."""
-    for recorded in [state.record(take_id, fact, at=clock.wall()) for take_id, fact in facts.items()]:
+    waiting = []
+    for take_id, fact in facts.items():
+        waiting.append(state.record(take_id, fact, at=clock.wall()))
+        failpoints.hit("decide.handed-in")
+    for recorded in waiting:
         recorded.result()
+    failpoints.hit("decide.recorded")

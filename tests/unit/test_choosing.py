@@ -1,4 +1,4 @@
-"""`--only`: which takes a pattern means, and what is said to one that means none."""
+"""Which takes a choice means, and what is said to one that means none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.choosing import choose
+from runner.choosing import ALL, Choice, choose
 from runner.errors import UsageError
 from runner.states import TakeState
 from tests.unit.reporting_records import pending
@@ -34,7 +34,7 @@ TAKES = [
     ],
 )
 def test_a_pattern_means_what_it_says(patterns: list[str], ids: set[str]) -> None:
-    assert choose(TAKES, patterns) == ids
+    assert set(choose(TAKES, Choice(tuple(patterns)))) == ids
 
 
 @pytest.mark.parametrize(
@@ -43,5 +43,32 @@ def test_a_pattern_means_what_it_says(patterns: list[str], ids: set[str]) -> Non
 )
 def test_a_pattern_that_means_nothing_is_refused_with_a_way_out(pattern: str, advice: str) -> None:
     with pytest.raises(UsageError) as refusal:
-        choose(TAKES, [pattern])
+        choose(TAKES, Choice((pattern,)))
     assert advice in refusal.value.advice
+
+
+@pytest.mark.parametrize(
+    ("choice", "ids"),
+    [
+        (ALL, ("s010@seed=1", "s010@seed=2", "s020")),
+        (Choice(tags=("hero",)), ("s010@seed=1", "s010@seed=2")),
+        (Choice(tags=("hero",), statuses=("failed",)), ("s010@seed=2",)),
+        (Choice(tags=("night", "hero")), ("s010@seed=1", "s010@seed=2")),
+        (Choice(exclude=("s010",)), ("s020",)),
+        (Choice(only=("s010",), exclude=("tag:night",)), ("s010@seed=1",)),
+        (Choice(statuses=("pending", "succeeded")), ("s010@seed=1", "s020")),
+        (Choice(statuses=("stale",)), ()),
+        (Choice(limit=1), ("s010@seed=1", "s010@seed=2", "s020")),
+    ],
+    ids=str,
+)
+def test_of_one_kind_they_add_up_and_kinds_narrow_each_other(choice: Choice, ids: tuple[str, ...]) -> None:
+    """The limit is left to whoever acts, since only they know what they act on."""
+    assert choose(TAKES, choice) == ids
+
+
+def test_a_stale_take_is_chosen_by_that_word() -> None:
+    stale = replace(TAKES[0], wanted="f" * 64)
+    assert choose([stale, *TAKES[1:]], Choice(statuses=("stale",))) == ("s010@seed=1",)
+    kept = replace(stale, kept_for="f" * 64)
+    assert choose([kept, *TAKES[1:]], Choice(statuses=("stale",))) == ()

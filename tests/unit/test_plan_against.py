@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.errors import Position
 from runner.plan.against import Comparison, compare
@@ -47,7 +49,101 @@ def test_a_changed_body_renews_only_what_was_surely_not_charged(
 ) -> None:
     found = compare([take("a")], [Record("a", "before", state, failure)])
     free = state is TakeState.PENDING or (state is TakeState.FAILED and failure in NEVER_CHARGED)
-    assert found == (Comparison(renewed=("a",)) if free else Comparison(changed=("a",)))
+    over = state in {TakeState.FAILED, TakeState.CANCELLED, TakeState.DROPPED}
+    if free:
+        assert found == Comparison(renewed=("a",))
+    elif over:
+        assert found == Comparison(replaced=("a",), renames={"a": "a~1"})
+    else:
+        assert found == Comparison(changed=("a",))
+
+
+@pytest.mark.parametrize("state", list(TakeState))
+def test_a_wish_replaces_what_was_paid_for_but_nothing_that_is_in_doubt(state: TakeState) -> None:
+    found = compare([take("a")], [Record("a", "before", state)], replace={"a"})
+    doubtful = state in {TakeState.HELD, TakeState.SUBMITTING}
+    assert (found.changed == ("a",)) is doubtful
+    assert (found.renames == {"a": "a~1"}) is (not doubtful and state is not TakeState.PENDING)
+
+
+KEPT = [TakeState.QUEUED, TakeState.RUNNING, TakeState.SUCCEEDED, TakeState.HELD]
+
+
+@pytest.mark.parametrize("state", list(TakeState))
+def test_a_renamed_take_takes_over_what_may_have_been_paid_for(state: TakeState) -> None:
+    found = compare([take("b", "same")], [Record("a", "same", state)])
+    if state in KEPT:
+        assert found == Comparison(renamed=("b",), renames={"a": "b"})
+        assert found.came_from == {"b": "a"}
+    else:
+        assert found == Comparison(new=("b",), removed=("a",))
+
+
+def test_renumbered_shots_change_places_and_none_is_new() -> None:
+    """A shot was put in front, and all others moved up by one."""
+    records = [Record("s010", "A"), Record("s020", "B")]
+    found = compare([take("s010", "new"), take("s020", "A"), take("s030", "B")], records)
+    assert (found.new, found.renamed) == (("s010",), ("s020", "s030"))
+    assert found.renames == {"s010": "s020", "s020": "s030"}
+    assert not found.removed
+
+
+def test_two_takes_that_changed_names_change_names() -> None:
+    found = compare([take("a", "B"), take("b", "A")], [Record("a", "A"), Record("b", "B")])
+    assert found == Comparison(renamed=("a", "b"), renames={"a": "b", "b": "a"})
+
+
+def test_an_edit_taken_back_brings_the_first_render_back_and_keeps_the_second() -> None:
+    records = [Record("a", "second"), Record("a~1", "first")]
+    found = compare([take("a", "first")], records)
+    assert found == Comparison(renamed=("a",), renames={"a~1": "a", "a": "a~2"})
+
+
+def test_a_record_is_taken_over_once() -> None:
+    found = compare([take("b", "A"), take("c", "A")], [Record("a", "A")])
+    assert found == Comparison(renamed=("b",), new=("c",), renames={"a": "b"})
+
+
+def test_a_copy_of_a_row_is_new_since_its_own_row_still_asks_for_the_record() -> None:
+    found = compare([take("b", "A"), take("a", "A")], [Record("a", "A")])
+    assert found == Comparison(new=("b",), same=("a",))
+
+
+def test_a_record_whose_row_is_gone_is_preferred_to_one_whose_row_changed() -> None:
+    records = [Record("a", "X"), Record("z", "X")]
+    found = compare([take("b", "X"), take("a", "Y")], records)
+    assert found == Comparison(renamed=("b",), changed=("a",), renames={"z": "b"})
+
+
+def test_an_older_render_is_not_counted_as_removed() -> None:
+    assert compare([take("a", "B")], [Record("a", "B"), Record("a~1", "A")]) == Comparison(same=("a",))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("UVWXYZ")), unique_by=lambda row: row[0]),
+    st.lists(
+        st.tuples(
+            st.sampled_from([*"abcdef", "a~1", "b~3"]),
+            st.sampled_from("UVWXYZ"),
+            st.sampled_from(list(TakeState)),
+        ),
+        unique_by=lambda row: row[0],
+    ),
+    st.sets(st.sampled_from("abcdef")),
+)
+def test_renames_never_lose_or_merge_a_record_and_every_take_has_one_place(
+    rows: list[tuple[str, str]], records: list[tuple[str, str, TakeState]], replace: set[str]
+) -> None:
+    found = compare([take(*row) for row in rows], [Record(*row) for row in records], replace=replace)
+    after = [found.renames.get(take_id, take_id) for take_id, _, _ in records]
+    assert len(set(after)) == len(records)
+    told = [*found.new, *found.same, *found.renamed, *found.renewed, *found.changed, *found.replaced]
+    assert sorted(told) == sorted(row[0] for row in rows)
+    # What is sent anew must find its id free.
+    assert not {*found.new, *found.replaced} & set(after)
+    bodies = {found.renames.get(take_id, take_id): body for take_id, body, _ in records}
+    wanted = dict(rows)
+    assert all(bodies[take_id] == wanted[take_id] for take_id in (*found.same, *found.renamed))
 
 
 def test_only_a_refusal_before_the_charge_counts_as_never_charged() -> None:

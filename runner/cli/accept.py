@@ -1,0 +1,36 @@
+"""`accept`: keeps the clips of stale takes for the rows as they are now."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from runner import deciding
+from runner.checking import check
+from runner.cli.asking import choice_of, opening_of, user_name
+from runner.contact import manifest_of, recorded_wishes
+from runner.errors import UsageError
+from runner.run import find_run
+from runner.store.read import open_reader
+from runner.wording import visible
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Record the decision and say what it means."""
+    place = find_run(arguments.target, simulated=arguments.simulate or None)
+    choice = choice_of(arguments)
+    if bool(arguments.takes) + (not choice.is_all) + arguments.all != 1:
+        raise UsageError("which takes?", advice="name them, or say --only WHAT, or --all")
+    with open_reader(place.state_file) as reader:
+        header = reader.header
+    manifest = arguments.target if arguments.target.is_file() else manifest_of(place, header)
+    private = recorded_wishes(place, header).on_this_machine
+    plan = check(manifest, schema_dirs=arguments.schema_dir, allow_private_media=private)
+    decided = deciding.keep_stale(
+        place, plan, names=arguments.takes, choice=choice, by=user_name(), opening=opening_of(arguments)
+    )
+    for take_id in decided.take_ids:
+        print(f"{visible(take_id)}: kept as it is; it counts as current until its row changes again")
+    for remark in decided.remarks:
+        print(visible(remark), file=sys.stderr)
+    return 0

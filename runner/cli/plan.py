@@ -1,0 +1,187 @@
+"""`plan`, which is also `run -n`: what a run would do with each take, why, and for how much. It changes nothing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+
+from runner.cli.asking import choice_of
+from runner.differences import Difference
+from runner.plan.actions import Action, Step
+from runner.plan.forecast import Forecast
+from runner.planning import Asked, Outlook, outlook
+from runner.wording import counted, duration, money, visible
+
+SPENDS = 2
+FORMAT = "shotrunner-plan/1"
+_NARROWEST, _VALUE = 60, 40
+_CHANGES = 3
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Show the plan; with `--exit-code` 2 says that something would be spent."""
+    found = outlook(_asked(arguments))
+    if arguments.output == "json":
+        print(json.dumps(as_json(found), indent=1, ensure_ascii=False))
+    else:
+        for problem in found.warnings:
+            print(visible(str(problem), limit=1000), file=sys.stderr)
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        print("\n".join(lines(found, width=width)))
+    return SPENDS if arguments.exit_code and found.would_spend else 0
+
+
+def _asked(arguments: argparse.Namespace) -> Asked:
+    from runner.api.account import BASE_VARIABLE, on_this_machine
+
+    return Asked(
+        manifest=arguments.manifest,
+        run_dir=arguments.run_dir,
+        choice=choice_of(arguments),
+        stale=arguments.stale,
+        download=not arguments.no_download,
+        simulated=arguments.simulate,
+        on_this_machine=on_this_machine(arguments.api_base or os.environ.get(BASE_VARIABLE)),
+        schema_dirs=tuple(arguments.schema_dir),
+        at_once=arguments.jobs,
+        max_cost=arguments.max_cost,
+    )
+
+
+def lines(found: Outlook, *, width: int | None = None) -> list[str]:
+    """Return the plan as a person reads it: one line a take, then what it comes to; `width` cuts long reasons."""
+    told = [_title(found), *_table(found.steps, width)]
+    return [*told, "", *_totals(found)]
+
+
+def _title(found: Outlook) -> str:
+    kind = " (simulated, nothing is paid)" if found.simulated else ""
+    return f"{visible(found.name)}{kind}"
+
+
+def _table(steps: Sequence[Step], width: int | None) -> list[str]:
+    if not steps:
+        return ["nothing was chosen"]
+    rows = [(_mark(step), visible(step.take_id), _price(step), _why(step)) for step in steps]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    told = []
+    for row in rows:
+        line = f"  {row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip()
+        cut = width is not None and len(line) > max(width, _NARROWEST)
+        told.append(line[: max(width or 0, _NARROWEST) - 1] + "…" if cut else line)
+    return told
+
+
+def _mark(step: Step) -> str:
+    return step.action.value
+
+
+def _price(step: Step) -> str:
+    if step.action not in {Action.SUBMIT, Action.BLOCKED}:
+        return ""
+    return money(step.estimate) if step.estimate is not None else "no price"
+
+
+def _why(step: Step) -> str:
+    changes = [_change(change) for change in step.changes[:_CHANGES]]
+    if len(step.changes) > _CHANGES:
+        changes.append(f"and {len(step.changes) - _CHANGES} more")
+    return visible(step.reason) + (f": {'; '.join(changes)}" if changes else "")
+
+
+def _change(change: Difference) -> str:
+    old, new = _apart(change.old, change.new)
+    return f"{visible(change.field.removeprefix('inputs.'))} {visible(old)} → {visible(new)}"
+
+
+def _apart(old: str, new: str) -> tuple[str, str]:
+    """Return two texts short enough to read, from where they begin to differ: prompts differ in their middle."""
+    if max(len(old), len(new)) <= _VALUE:
+        return old, new
+    same = next((at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), len(old))
+    start = max(0, min(same, len(old), len(new)) - _VALUE // 4)
+    return _cut(old, start), _cut(new, start)
+
+
+def _cut(text: str, start: int) -> str:
+    piece = text[start : start + _VALUE]
+    return ("…" if start else "") + piece + ("…" if start + _VALUE < len(text) else "")
+
+
+def _totals(found: Outlook) -> list[str]:
+    counts = found.counts
+    tally = ", ".join(f"{count:,} {action}" for action, count in counts.items())
+    told = [f"{counted(sum(counts.values()), 'take')}: {tally or 'nothing'}"]
+    if found.left_out:
+        told.append(f"{counted(found.left_out, 'take')} not chosen")
+    submits = counts.get(Action.SUBMIT, 0)
+    if submits:
+        told.append(_money_line(found, submits))
+        told += [f"        {visible(model)}: {visible(said)}" for model, said in found.prices.items()]
+        told.append(f"time    {_time(found.forecast)}")
+    if found.spent:
+        told.append(f"spent   {money(found.spent)} so far, as far as it is known")
+    return told
+
+
+def _money_line(found: Outlook, submits: int) -> str:
+    if found.unpriced == submits:
+        return (
+            f"cost    unknown: no price for {counted(submits, 'take')} (prices: in the manifest, or --price)"
+        )
+    more = f", and {counted(found.unpriced, 'take')} without a price" if found.unpriced else ""
+    return f"cost    {money(found.estimate)} estimated{more}"
+
+
+def _time(found: Forecast | None) -> str:
+    if found is None:
+        return "no history yet"
+    more = f"; no history yet for {', '.join(map(visible, found.unknown))}" if found.unknown else ""
+    return f"{duration(found.low)} to {duration(found.high)}, as such jobs took before{more}"
+
+
+def as_json(found: Outlook) -> dict[str, object]:
+    """Return the plan for programs, as `schemas/plan.schema.json` describes it."""
+    return {
+        "format": FORMAT,
+        "name": found.name,
+        "manifest": str(found.manifest),
+        "run_dir": str(found.run_dir),
+        "simulated": found.simulated,
+        "takes": [_step_as_json(step) for step in found.steps],
+        "totals": {
+            "takes": len(found.steps),
+            "left_out": found.left_out,
+            "actions": {action.value: count for action, count in found.counts.items()},
+            "estimate_usd": found.estimate,
+            "unpriced": found.unpriced,
+            "spent_usd": found.spent,
+            "seconds": None
+            if found.forecast is None
+            else {
+                "low": round(found.forecast.low, 3),
+                "high": round(found.forecast.high, 3),
+                "unknown": list(found.forecast.unknown),
+            },
+        },
+        "prices": dict(found.prices),
+        "warnings": [str(problem) for problem in found.warnings],
+    }
+
+
+def _step_as_json(step: Step) -> dict[str, object]:
+    return {
+        "take": step.take_id,
+        "shot": step.shot_id,
+        "model": step.model,
+        "action": step.action.value,
+        "reason": step.reason,
+        "changes": [{"field": c.field, "old": c.old, "new": c.new} for c in step.changes],
+        "estimate_usd": step.estimate,
+        "was": step.was,
+        "in_manifest": not step.is_removed,
+    }

@@ -1,0 +1,56 @@
+"""In what two request bodies differ, field by field.
+
+In: canonical JSON texts and model ids. Out: fields with their old and new values, in the order of their names. It
+knows no take, no record and no terminal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from runner.shots import JsonValue
+
+ABSENT = "(absent)"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that changed; `old` and `new` are JSON values as text, a string as it is, `ABSENT` where missing.
+
+    `field` is `model`, or an input by its dotted name: `inputs.promptText`.
+    """
+
+    field: str
+    old: str
+    new: str
+
+
+def differences(old_model: str, old_body: str, new_model: str, new_body: str) -> tuple[Difference, ...]:
+    """Return every field in which two requests differ."""
+    changed = [Difference("model", old_model, new_model)] if old_model != new_model else []
+    old, new = json.loads(old_body), json.loads(new_body)
+    return (*changed, *_between(old, new, "inputs"))
+
+
+def _between(old: JsonValue, new: JsonValue, path: str) -> Iterator[Difference]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted(old.keys() | new.keys()):
+            if name not in old:
+                yield Difference(f"{path}.{name}", ABSENT, _text(new[name]))
+            elif name not in new:
+                yield Difference(f"{path}.{name}", _text(old[name]), ABSENT)
+            else:
+                yield from _between(old[name], new[name], f"{path}.{name}")
+    # As text, since to Python `true` is 1 and to a model it is not.
+    elif json.dumps(old, sort_keys=True) != json.dumps(new, sort_keys=True):
+        kind = str if isinstance(old, str) == isinstance(new, str) else object
+        yield Difference(path, _text(old, kind), _text(new, kind))
+
+
+def _text(value: JsonValue, kind: type = str) -> str:
+    # A string stands as it is, but for where the text "5" became the number 5.
+    if kind is str and isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)

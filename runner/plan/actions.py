@@ -1,0 +1,246 @@
+"""What a run would do with each take, and why: the plan as a person reads it before paying.
+
+In: takes, what is on record of them, and how the two compare. Out: one `Step` a take, in the manifest's order, then
+those of takes that left it. It knows no SQL, no terminal and no clock; it decides nothing that a run would not do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from runner.differences import Difference, differences
+from runner.money import estimate
+from runner.plan.against import Comparison, Recorded, older_id
+from runner.shots import Take
+from runner.states import OUT_THERE, DeliveryState, TakeState
+
+S = TakeState
+
+
+class Action(StrEnum):
+    """What a run would do with a take."""
+
+    SUBMIT = "submit"
+    ADOPT = "adopt"
+    WATCH = "watch"
+    DOWNLOAD = "download"
+    SKIP = "skip"
+    STALE = "stale"
+    HELD = "held"
+    BLOCKED = "blocked"
+
+
+class Known(Recorded, Protocol):
+    """What is asked of a recorded take beside its standing."""
+
+    @property
+    def shot_id(self) -> str:
+        """Its shot."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model it was sent to."""
+        ...
+
+    @property
+    def body(self) -> str:
+        """What was sent."""
+        ...
+
+    @property
+    def delivery(self) -> DeliveryState:
+        """Where its clip stands."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it stands where it does, in a few words."""
+        ...
+
+    @property
+    def kept_for(self) -> str | None:
+        """The fingerprint of a changed row for which a person keeps the clip."""
+        ...
+
+    @property
+    def attempts(self) -> int:
+        """How many submissions were begun."""
+        ...
+
+    @property
+    def request_id(self) -> str | None:
+        """Its job's id."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What would be done with one take: `estimate` is in US dollars, for a submit only, None where it has no price.
+
+    `changes` are the fields in which the row differs from what was sent; `was` is the id on record of a renamed take.
+    """
+
+    take_id: str
+    shot_id: str
+    model: str
+    action: Action
+    reason: str
+    changes: tuple[Difference, ...] = ()
+    estimate: float | None = None
+    was: str | None = None
+    is_removed: bool = False
+
+
+def steps(
+    takes: Sequence[Take],
+    recorded: Mapping[str, Known],
+    comparison: Comparison,
+    *,
+    files_missing: Collection[str] = (),
+    download: bool = True,
+) -> tuple[Step, ...]:
+    """Return what a run would do with every take, and with every record whose row is gone.
+
+    `files_missing` are the ids on record of delivered takes whose clips are not on disk.
+    """
+    planner = _Planner(recorded, comparison, files_missing, download)
+    return (*map(planner.step, takes), *planner.removed())
+
+
+class _Planner:
+    def __init__(
+        self,
+        recorded: Mapping[str, Known],
+        comparison: Comparison,
+        files_missing: Collection[str],
+        download: bool,  # noqa: FBT001 - one call
+    ) -> None:
+        self._recorded = recorded
+        self._came_from = comparison.came_from
+        self._renewed = frozenset(comparison.renewed)
+        self._changed = frozenset(comparison.changed)
+        self._new = frozenset((*comparison.new, *comparison.replaced))
+        self._removed = comparison.removed
+        self._missing = files_missing
+        self._download = download
+
+    def step(self, take: Take) -> Step:
+        """Return what would be done with one take."""
+        was = self._came_from.get(take.id)
+        record = self._recorded.get(was or take.id)
+        if record is None:
+            return self._submit(take, "new")
+        same = record.fingerprint == take.fingerprint
+        changes = () if same else differences(record.model, record.body, take.model, take.body)
+        if take.id in self._new:
+            # Its record became another take, or makes room.
+            mine = record.take_id not in self._came_from.values()
+            return self._submit(take, _anew(record) if mine else "new", changes if mine else ())
+        if take.id in self._renewed:
+            failed = record.state is S.FAILED
+            return self._submit(take, f"failed before: {_why(record)}" if failed else "new", changes)
+        if take.id in self._changed:
+            return self._of_changed(take, record, changes)
+        action, reason = self._standing(record)
+        if was and action not in {Action.HELD, Action.WATCH, Action.DOWNLOAD}:
+            action = Action.ADOPT
+        reason = f"was {was}; {reason}" if was else reason
+        if action is Action.SUBMIT:
+            return self._submit(take, reason)
+        return Step(take.id, take.shot_id, take.model, action, reason, was=was)
+
+    def removed(self) -> Iterator[Step]:
+        """Yield what would be done with records whose rows are gone; those that were never sent are left out."""
+        for take_id in self._removed:
+            record = self._recorded[take_id]
+            if record.state is S.PENDING and not record.attempts:
+                continue
+            action, reason = self._standing(record)
+            if action is Action.SUBMIT:
+                action = Action.SKIP
+            yield Step(
+                take_id,
+                record.shot_id,
+                record.model,
+                action,
+                f"no longer in the manifest; {reason}",
+                is_removed=True,
+            )
+
+    def _submit(self, take: Take, reason: str, changes: tuple[Difference, ...] = ()) -> Step:
+        price = estimate(take.price, take.body)
+        return Step(take.id, take.shot_id, take.model, Action.SUBMIT, reason, changes, price)
+
+    def _of_changed(self, take: Take, record: Known, changes: tuple[Difference, ...]) -> Step:
+        action, reason = self._standing(record)
+        if action is not Action.HELD:
+            kept = record.kept_for == take.fingerprint
+            action = Action.SKIP if kept else Action.STALE
+            reason = (
+                "kept as it is, though its row changed"
+                if kept
+                else f"changed after it was paid for; {reason}"
+            )
+        return Step(take.id, take.shot_id, take.model, action, reason, changes)
+
+    def _standing(self, record: Known) -> tuple[Action, str]:
+        match record.state:
+            case S.PENDING:
+                return Action.SUBMIT, "not submitted yet" if record.attempts else "new"
+            case S.SUBMITTING | S.HELD:
+                return Action.HELD, record.reason or "submitted without an answer; perhaps paid for"
+            case S.QUEUED | S.RUNNING:
+                return Action.WATCH, f"{record.state} as {record.request_id}"
+            case S.SUCCEEDED:
+                return self._clip(record)
+            case S.FAILED:
+                return Action.SKIP, f"failed before: {_why(record)}"
+            case S.CANCELLED | S.DROPPED:
+                return Action.SKIP, f"{record.state} before"
+
+    def _clip(self, record: Known) -> tuple[Action, str]:
+        if record.delivery is DeliveryState.DELIVERED and record.take_id not in self._missing:
+            return Action.SKIP, "complete"
+        if not self._download:
+            return Action.SKIP, "rendered; its clip stays at the API"
+        if record.take_id in self._missing:
+            return Action.DOWNLOAD, "file missing"
+        if record.delivery is DeliveryState.UNDELIVERABLE:
+            return Action.DOWNLOAD, f"could not be fetched before: {record.reason}"
+        return Action.DOWNLOAD, "rendered, not fetched yet"
+
+
+def _anew(record: Known) -> str:
+    before = "changed after it was paid for" if record.state in OUT_THERE | {S.SUCCEEDED} else ""
+    return before or f"{record.state} before, and its row changed"
+
+
+def _why(record: Known) -> str:
+    return ": ".join(filter(None, (record.failure and record.failure.value, record.reason))) or "unknown"
+
+
+def blocked(steps: Sequence[Step], refusals: Mapping[str, str]) -> tuple[Step, ...]:
+    """Return the same steps, those of `refusals` (take id to reason) blocked instead of submitted."""
+    return tuple(
+        Step(
+            step.take_id,
+            step.shot_id,
+            step.model,
+            Action.BLOCKED,
+            f"{refusals[step.take_id]}; {step.reason}",
+            step.changes,
+            step.estimate,
+        )
+        if step.action is Action.SUBMIT and step.take_id in refusals
+        else step
+        for step in steps
+    )
+
+
+def is_older(step: Step) -> bool:
+    """Return whether a step is about an older render that made room for a newer one."""
+    return older_id(step.take_id) is not None

@@ -1,0 +1,219 @@
+"""The plan as it is shown before anybody pays: what a run would do with each take, why, and for how much.
+
+In: a manifest's path and the wishes of a run. Out: an `Outlook`. It opens the state file to read only, takes no lock,
+changes nothing, and needs no network: what it shows is decided by the same lines as what a run does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner import pricing, rundir
+from runner.checking import check, uncollected
+from runner.choosing import ALL, Choice
+from runner.errors import Problem
+from runner.money import micros, total
+from runner.plan.actions import Action, Step, blocked, steps
+from runner.plan.forecast import Forecast, forecast
+from runner.recalling import clip_is_gone, survey
+from runner.rundir import RunDir
+from runner.shots import Plan, Price
+from runner.store.read import open_reader
+from runner.store.records import TakeRecord
+
+_SIBLINGS = 20
+_SPENDS = frozenset({Action.SUBMIT})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a plan is asked for: the same wishes as a run's, as far as they decide what it would do.
+
+    `max_cost` is in US dollars; `at_once` is the cap on jobs; `on_this_machine` says that the API runs here.
+    """
+
+    manifest: Path
+    run_dir: Path | None = None
+    choice: Choice = ALL
+    stale: bool = False
+    download: bool = True
+    simulated: bool = False
+    on_this_machine: bool = False
+    schema_dirs: tuple[Path, ...] = ()
+    at_once: int = 4
+    max_cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a run would do; `estimate` and `spent` are in US dollars, `unpriced` counts submits without a price.
+
+    `left_out` counts takes that were not chosen; `forecast` is None where no such job has ended yet. `prices` are by
+    model, for the takes that would be submitted.
+    """
+
+    name: str
+    manifest: Path
+    run_dir: Path
+    simulated: bool
+    steps: tuple[Step, ...]
+    estimate: float
+    unpriced: int
+    spent: float
+    forecast: Forecast | None
+    left_out: int
+    warnings: tuple[Problem, ...]
+    prices: Mapping[str, str]
+
+    @property
+    def counts(self) -> Mapping[Action, int]:
+        """How many takes each action is for."""
+        found = Counter(step.action for step in self.steps)
+        return {action: found[action] for action in Action if found[action]}
+
+    @property
+    def would_spend(self) -> bool:
+        """True if a run would submit anything."""
+        return any(step.action in _SPENDS for step in self.steps)
+
+
+@uncollected()
+def outlook(asked: Asked) -> Outlook:
+    """Return what a run would do.
+
+    Raises:
+        FileMissing, ManifestInvalid: as `check` raises them.
+        UsageError: the choice means nothing here.
+        StateFileUnusable: there is a state file that cannot be read.
+    """
+    plan = check(
+        asked.manifest,
+        schema_dirs=asked.schema_dirs,
+        allow_private_media=asked.simulated or asked.on_this_machine,
+    )
+    place = RunDir(
+        asked.run_dir
+        or rundir.default_run_dir(asked.manifest, name=plan.manifest.name, simulated=asked.simulated)
+    )
+    recorded, spent = _recorded(place)
+    plan = pricing.priced(plan, _quotes(asked, plan, recorded))
+    return _outlook(asked, plan, place, recorded, spent)
+
+
+def _outlook(
+    asked: Asked, plan: Plan, place: RunDir, recorded: Sequence[TakeRecord], spent: float
+) -> Outlook:
+    found = survey(plan, recorded, asked.choice, anew=asked.stale)
+    all_steps = steps(
+        plan.takes,
+        {record.take_id: record for record in recorded},
+        found.comparison,
+        files_missing={take.take_id for take in recorded if clip_is_gone(take, place)},
+        download=asked.download,
+    )
+    chosen = _chosen(all_steps, set(found.chosen), asked.choice.limit)
+    shown = _capped(chosen, asked.max_cost, spent)
+    submits = [step for step in shown if step.action is Action.SUBMIT]
+    return Outlook(
+        name=plan.manifest.name,
+        manifest=asked.manifest,
+        run_dir=place.path,
+        simulated=asked.simulated,
+        steps=shown,
+        estimate=total(step.estimate for step in submits if step.estimate is not None),
+        unpriced=sum(1 for step in submits if step.estimate is None),
+        spent=spent,
+        forecast=forecast(Counter(step.model for step in submits), _durations(place), at_once=asked.at_once),
+        left_out=len(all_steps) - len(chosen),
+        warnings=plan.warnings,
+        prices=_prices(plan, {step.take_id for step in submits}),
+    )
+
+
+def _recorded(place: RunDir) -> tuple[list[TakeRecord], float]:
+    if not rundir.is_run(place.path):
+        return [], 0.0
+    with open_reader(place.state_file) as reader:
+        return reader.takes(), reader.spending().committed
+
+
+def _quotes(asked: Asked, plan: Plan, recorded: Sequence[TakeRecord]) -> Mapping[str, Price]:
+    models = pricing.unpriced_models(plan)
+    if not models:
+        return {}
+    if asked.simulated:
+        return pricing.invented_prices(models, asked.manifest, asked.schema_dirs)
+    return pricing.recorded_prices(recorded)
+
+
+def _chosen(found: Sequence[Step], chosen: Collection[str], limit: int | None) -> tuple[Step, ...]:
+    """Return the steps of a run with this choice: of what is out there already, none is left out."""
+    left = limit if limit is not None else len(found)
+    kept: list[Step] = []
+    for step in found:
+        if step.action is Action.SUBMIT:
+            if step.take_id not in chosen or left == 0:
+                continue
+            left -= 1
+        if step.take_id in chosen or step.action is Action.WATCH:
+            kept.append(step)
+    return tuple(kept)
+
+
+def _capped(found: Sequence[Step], cap: float | None, spent: float) -> tuple[Step, ...]:
+    """Block what would pass the cap: a run stops there, even where a cheaper take would still fit."""
+    if cap is None:
+        return tuple(found)
+    refusals: dict[str, str] = {}
+    committed = micros(spent)
+    for step in found:
+        if step.action is not Action.SUBMIT:
+            continue
+        committed += micros(step.estimate or 0.0)
+        if committed > micros(cap):
+            refusals[step.take_id] = "past --max-cost"
+    return blocked(found, refusals)
+
+
+def _durations(place: RunDir) -> Mapping[str, Sequence[float]]:
+    """Return how long jobs took on this machine: in this run, and in the runs beside it."""
+    found: dict[str, list[float]] = {}
+    for folder in (place.path, *_siblings(place)):
+        if not rundir.is_run(folder):
+            continue
+        with open_reader(RunDir(folder).state_file) as reader:
+            for model, seconds in reader.durations().items():
+                found.setdefault(model, []).extend(seconds)
+    return found
+
+
+def _siblings(place: RunDir) -> list[Path]:
+    """Return the runs beside this one that are of its kind, newest first."""
+    simulated = place.path.name.endswith(rundir.SIMULATED)
+    try:
+        beside = [path for path in place.path.parent.iterdir() if path != place.path and rundir.is_run(path)]
+    except OSError:
+        return []
+    same = [path for path in beside if path.name.endswith(rundir.SIMULATED) is simulated]
+    return sorted(same, key=_changed_at, reverse=True)[:_SIBLINGS]
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return (path / rundir.STATE_FILE).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _prices(plan: Plan, submitted: Collection[str]) -> Mapping[str, str]:
+    """Return in words what each model costs and who says so."""
+    said: dict[str, str] = {}
+    for take in plan.takes:
+        if take.id in submitted and take.price:
+            price = take.price
+            dated = f", {price.dated}" if price.dated else ""
+            said.setdefault(take.model, f"${price.usd:g} per {price.per} ({price.source}{dated})")
+    return said

@@ -1,0 +1,250 @@
+"""What a run would do with each take, and why: every standing has its action, its reason and its price."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.differences import ABSENT, Difference, differences
+from runner.errors import Position
+from runner.plan.actions import Action, Step, blocked, steps
+from runner.plan.against import compare
+from runner.plan.fingerprint import canonical_json, fingerprint
+from runner.plan.forecast import forecast
+from runner.shots import JsonValue, Price, PriceUnit, Take
+from runner.states import DeliveryState, FailureClass, TakeState
+
+S, D = TakeState, DeliveryState
+MODEL = "acme/dream"
+
+
+@dataclass(frozen=True)
+class Record:
+    """The least that a recorded take can be."""
+
+    take_id: str
+    state: TakeState = S.SUCCEEDED
+    delivery: DeliveryState = D.NONE
+    prompt: str = "a boat"
+    failure: FailureClass | None = None
+    reason: str = ""
+    kept_for: str | None = None
+    attempts: int = 1
+    request_id: str | None = "req-1"
+    model: str = MODEL
+
+    @property
+    def shot_id(self) -> str:
+        return self.take_id
+
+    @property
+    def body(self) -> str:
+        return canonical_json({"prompt": self.prompt})
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.model, self.body)
+
+
+def take(take_id: str, prompt: str = "a boat", *, price: float | None = 0.25) -> Take:
+    body = canonical_json({"prompt": prompt})
+    cost = None if price is None else Price(price)
+    at = Position("board.yaml")
+    return Take(take_id, take_id, MODEL, body, fingerprint(MODEL, body), None, {}, at, price=cost)
+
+
+def planned(takes: list[Take], records: list[Record], *, replace: set[str] | None = None) -> tuple[Step, ...]:
+    comparison = compare(takes, records, replace=replace or ())
+    return steps(takes, {record.take_id: record for record in records}, comparison)
+
+
+def only(takes: list[Take], records: list[Record], **more: set[str]) -> Step:
+    (step,) = planned(takes, records, **more)
+    return step
+
+
+def test_a_new_take_is_submitted_at_its_price() -> None:
+    step = only([take("a")], [])
+    assert (step.action, step.reason, step.estimate) == (Action.SUBMIT, "new", 0.25)
+    assert only([take("a", price=None)], []).estimate is None
+
+
+@pytest.mark.parametrize(
+    ("record", "action", "reason"),
+    [
+        (Record("a", S.PENDING, attempts=0), Action.SUBMIT, "new"),
+        (Record("a", S.PENDING), Action.SUBMIT, "not submitted yet"),
+        (Record("a", S.SUBMITTING), Action.HELD, "submitted without an answer; perhaps paid for"),
+        (Record("a", S.HELD, reason="read timed out"), Action.HELD, "read timed out"),
+        (Record("a", S.QUEUED), Action.WATCH, "queued as req-1"),
+        (Record("a", S.RUNNING), Action.WATCH, "running as req-1"),
+        (Record("a", S.SUCCEEDED), Action.DOWNLOAD, "rendered, not fetched yet"),
+        (Record("a", S.SUCCEEDED, D.FETCHING), Action.DOWNLOAD, "rendered, not fetched yet"),
+        (Record("a", S.SUCCEEDED, D.DELIVERED), Action.SKIP, "complete"),
+        (
+            Record("a", S.SUCCEEDED, D.UNDELIVERABLE, reason="403"),
+            Action.DOWNLOAD,
+            "could not be fetched before: 403",
+        ),
+        (
+            Record("a", S.FAILED, failure=FailureClass.MODERATION, reason="hat"),
+            Action.SKIP,
+            "failed before: moderation: hat",
+        ),
+        (Record("a", S.FAILED), Action.SKIP, "failed before: unknown"),
+        (Record("a", S.CANCELLED), Action.SKIP, "cancelled before"),
+        (Record("a", S.DROPPED), Action.SKIP, "dropped before"),
+    ],
+    ids=lambda given: f"{given.state}-{given.delivery}" if isinstance(given, Record) else None,
+)
+def test_every_standing_has_its_action(record: Record, action: Action, reason: str) -> None:
+    step = only([take("a")], [record])
+    assert (step.action, step.reason) == (action, reason)
+    assert (step.estimate is not None) is (action is Action.SUBMIT)
+
+
+def test_a_missing_file_is_fetched_and_not_rendered_again() -> None:
+    record = Record("a", S.SUCCEEDED, D.DELIVERED)
+    takes = [take("a")]
+    (step,) = steps(takes, {"a": record}, compare(takes, [record]), files_missing={"a"})
+    assert (step.action, step.reason) == (Action.DOWNLOAD, "file missing")
+
+
+def test_without_downloads_nothing_is_fetched() -> None:
+    record, takes = Record("a"), [take("a")]
+    (step,) = steps(takes, {"a": record}, compare(takes, [record]), download=False)
+    assert step.action is Action.SKIP
+
+
+def test_a_changed_row_is_stale_with_the_field_that_changed() -> None:
+    step = only([take("a", "a ship")], [Record("a", S.SUCCEEDED, D.DELIVERED)])
+    assert (step.action, step.estimate) == (Action.STALE, None)
+    assert step.changes == (Difference("inputs.prompt", "a boat", "a ship"),)
+
+
+def test_a_stale_take_that_is_wished_anew_is_submitted_with_its_reason() -> None:
+    step = only([take("a", "a ship")], [Record("a", S.SUCCEEDED, D.DELIVERED)], replace={"a"})
+    assert (step.action, step.reason) == (Action.SUBMIT, "changed after it was paid for")
+    assert step.changes == (Difference("inputs.prompt", "a boat", "a ship"),)
+
+
+def test_a_stale_take_that_was_kept_is_skipped_until_its_row_changes_again() -> None:
+    ship = take("a", "a ship")
+    kept = Record("a", S.SUCCEEDED, D.DELIVERED, kept_for=ship.fingerprint)
+    assert only([ship], [kept]).action is Action.SKIP
+    assert only([take("a", "a raft")], [kept]).action is Action.STALE
+
+
+def test_a_held_take_stays_held_whatever_its_row_says_now() -> None:
+    assert only([take("a", "a ship")], [Record("a", S.HELD)], replace={"a"}).action is Action.HELD
+
+
+@pytest.mark.parametrize("state", [S.FAILED, S.CANCELLED, S.DROPPED])
+def test_what_ended_without_a_clip_and_changed_since_is_submitted(state: TakeState) -> None:
+    step = only([take("a", "a ship")], [Record("a", state)])
+    assert (step.action, step.reason) == (Action.SUBMIT, f"{state} before, and its row changed")
+
+
+def test_what_was_refused_at_the_door_is_submitted_with_its_correction() -> None:
+    record = Record("a", S.FAILED, failure=FailureClass.INVALID_INPUT, reason="too long")
+    step = only([take("a", "a ship")], [record])
+    assert (step.action, step.reason) == (Action.SUBMIT, "failed before: invalid-input: too long")
+
+
+def test_a_renamed_take_is_adopted_and_costs_nothing() -> None:
+    step = only([take("b")], [Record("a", S.SUCCEEDED, D.DELIVERED)])
+    assert (step.action, step.was, step.estimate) == (Action.ADOPT, "a", None)
+    assert step.reason == "was a; complete"
+
+
+@pytest.mark.parametrize(
+    ("state", "action"), [(S.HELD, Action.HELD), (S.RUNNING, Action.WATCH), (S.SUCCEEDED, Action.DOWNLOAD)]
+)
+def test_a_renamed_take_that_is_not_done_says_what_is_left(state: TakeState, action: Action) -> None:
+    step = only([take("b")], [Record("a", state)])
+    assert (step.action, step.was) == (action, "a")
+
+
+def test_a_new_take_under_an_id_whose_record_went_elsewhere_is_just_new() -> None:
+    first, second = planned([take("a", "a ship"), take("b")], [Record("a", S.SUCCEEDED, D.DELIVERED)])
+    assert (first.action, first.reason, first.changes) == (Action.SUBMIT, "new", ())
+    assert second.action is Action.ADOPT
+
+
+def test_what_left_the_manifest_is_listed_unless_it_was_never_sent() -> None:
+    records = [
+        Record("x", S.RUNNING),
+        Record("y", S.PENDING, attempts=0),
+        Record("z", S.SUCCEEDED, D.DELIVERED),
+    ]
+    found = {step.take_id: step for step in planned([], records)}
+    assert {take_id: step.action for take_id, step in found.items()} == {"x": Action.WATCH, "z": Action.SKIP}
+    assert all(step.is_removed for step in found.values())
+
+
+def test_only_submits_can_be_blocked() -> None:
+    found = planned([take("a"), take("b")], [Record("b", S.SUCCEEDED, D.DELIVERED)])
+    first, second = blocked(found, {"a": "past --max-cost", "b": "past --max-cost"})
+    assert (first.action, first.reason, first.estimate) == (Action.BLOCKED, "past --max-cost; new", 0.25)
+    assert second.action is Action.SKIP
+
+
+BODIES = st.dictionaries(
+    st.sampled_from("abc"),
+    st.recursive(
+        st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["", "1", "true", "x"]),
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("xy"), inner, max_size=2),
+        max_leaves=4,
+    ),
+)
+
+
+@given(BODIES, BODIES)
+def test_two_bodies_differ_in_no_field_exactly_if_they_are_the_same(
+    old: dict[str, JsonValue], new: dict[str, JsonValue]
+) -> None:
+    found = differences(MODEL, canonical_json(old), MODEL, canonical_json(new))
+    assert (found == ()) is (canonical_json(old) == canonical_json(new))
+    assert all(change.old != change.new for change in found)
+
+
+def test_a_changed_model_and_missing_inputs_are_told() -> None:
+    assert differences("a/b", '{"x":1}', "a/c", '{"y":{"z":"t"}}') == (
+        Difference("model", "a/b", "a/c"),
+        Difference("inputs.x", "1", ABSENT),
+        Difference("inputs.y", ABSENT, '{"z": "t"}'),
+    )
+
+
+def test_without_history_there_is_no_forecast() -> None:
+    assert forecast({"a/b": 3}, {}, at_once=4) is None
+    assert forecast({}, {"a/b": [1.0]}, at_once=4) is None
+
+
+def test_a_forecast_fills_the_places_and_names_what_it_does_not_know() -> None:
+    found = forecast({"a/b": 5, "c/d": 2}, {"a/b": [10.0] * 20}, at_once=2)
+    assert found is not None
+    assert (found.low, found.high, found.unknown) == (30.0, 30.0, ("c/d",))
+
+
+@given(st.lists(st.floats(0.1, 1e4), min_size=1), st.integers(1, 50), st.integers(1, 9))
+def test_a_forecast_is_never_below_its_shortest_job_and_grows_with_the_work(
+    seconds: list[float], jobs: int, at_once: int
+) -> None:
+    found = forecast({"a/b": jobs}, {"a/b": seconds}, at_once=at_once)
+    more = forecast({"a/b": jobs + 1}, {"a/b": seconds}, at_once=at_once)
+    assert found is not None
+    assert more is not None
+    assert min(seconds) <= found.low <= found.high
+    assert (found.low, found.high) <= (more.low, more.high)
+
+
+def test_a_price_by_the_second_asks_the_body_for_its_duration() -> None:
+    price = Price(0.06, PriceUnit.SECOND)
+    body = canonical_json({"duration": 5})
+    one = Take("a", "a", MODEL, body, fingerprint(MODEL, body), None, {}, Position("b.yaml"), price=price)
+    (step,) = steps([one], {}, compare([one], []))
+    assert step.estimate == 0.3
