@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import sys
+from typing import NoReturn
 
-from runner.cli.entry import main
+from runner.cli import entry
+
+
+def main() -> NoReturn:
+    """Run this process's command line, and end the process with its exit code."""
+    entry.leave(entry.main())
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from runner import failpoints
 from runner.answers import CancelAnswer, Trouble, TroubleKind
 from runner.contact import Found, insist, look_up, talk, unanswered
 from runner.deciding import WAITING
 from runner.engine.ports import Journal, Queue
 from runner.errors import RunInUse
 from runner.pacing import Clock
-from runner.rundir import RunDir
+from runner.rundir import RunDir, open_recorded
 from runner.session import Wishes
 from runner.states import OUT_THERE, CancelRequested, Ended, TakeState
 from runner.store.lock import RunLock
@@ -44,10 +45,14 @@ class CancelOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Cancelling:
-    """All outcomes in the order asked; `runner_at_work` says that another process watches and will record them."""
+    """All outcomes in the order asked; `runner_at_work` says that another process watches and will record them.
+
+    `notes` are sentences about the state file.
+    """
 
     outcomes: tuple[CancelOutcome, ...]
     runner_at_work: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def cancel(place: RunDir, take_ids: Sequence[str], *, by: str, wishes: Wishes) -> Cancelling:
@@ -72,7 +77,8 @@ def cancel(place: RunDir, take_ids: Sequence[str], *, by: str, wishes: Wishes) -
                 lambda queue: cancel_jobs(queue, asked, state, by=by, clock=wishes.clock),
             )
             found |= {outcome.take_id: outcome for outcome in outcomes}
-    return Cancelling(tuple(found[take.take_id] for take in takes), runner_at_work=state is None)
+        notes = () if state is None else state.notes
+    return Cancelling(tuple(found[take.take_id] for take in takes), state is None, notes)
 
 
 def _state_file(place: RunDir, wishes: Wishes, stack: ExitStack) -> StateFile | None:
@@ -84,7 +90,7 @@ def _state_file(place: RunDir, wishes: Wishes, stack: ExitStack) -> StateFile | 
             error.advice = "a simulated run has its API inside it: stop it first"
             raise
         return None
-    state = stack.enter_context(StateFile.open(place.state_file))
+    state = stack.enter_context(open_recorded(place, wishes.opening))
     state.begin(at=wishes.clock.wall())
     return state
 
@@ -124,12 +130,15 @@ async def _cancel(
         return CancelOutcome(
             take.take_id, "", stopped=False, says=f"the API did not take it: {visible(answer.reason)}"
         )
+    failpoints.hit("cancel.answered")
     if journal is not None:
         journal.record(take.take_id, CancelRequested(by, answer.outcome), at=clock.wall()).result()
+        failpoints.hit("cancel.recorded")
     # The word proves nothing; only a look afterwards does.
     found = await look_up(queue, request_id, clock=clock)
     if journal is not None and isinstance(found, Ended):
         journal.record(take.take_id, _believable(found, take, clock), at=clock.wall()).result()
+        failpoints.hit("cancel.ended")
     return _outcome(take, answer, found)
 
 

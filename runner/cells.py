@@ -1,4 +1,4 @@
-"""Cells that a spreadsheet cannot mistake for formulas, and the way back.
+"""Cells that a spreadsheet cannot mistake for formulas, and that can say any text; and the way back.
 
 In: the text of one CSV cell. Out: the text to write (`guard`), or the text that was meant (`unguard`); reading back
 what was written gives every character again. It knows no file, no column and no pandas.
@@ -30,3 +30,36 @@ def guard(text: str) -> str:
 def unguard(cell: str) -> str:
     """Return the text that `guard` was given; a cell that was never guarded comes back as it is."""
     return cell[1:] if cell.startswith("'") and _wants_guard(cell[1:]) else cell
+
+
+SHADOWED = "inputs."
+"""Stands before the name of an input that a column of ours has already: `inputs.seconds`."""
+
+# What a reader of bare cells takes for nothing, for a truth, or for an empty list or mapping.
+_NO_TEXT = frozenset({"", "~", "null", "Null", "NULL", "true", "false", "[]", "{}"})
+
+
+def literal(text: str) -> str:
+    """Return an input's text such that a row that is one take reads it as it is, with no template in it."""
+    return text.replace("{{", "{{{{")
+
+
+def mark(text: str) -> str:
+    """Return an input's text as a cell that is read as this very text: in double quotes where it needs them.
+
+    They are needed by what a bare cell cannot say: an empty text, blanks at its ends, a text such as 7 or true.
+    """
+    return f'"{text}"' if _wants_marks(text) else text
+
+
+def unmark(cell: str) -> str | None:
+    """Return the text that `mark` has put in quotes, or None for a cell that stands for itself."""
+    inner = cell[1:-1]
+    return inner if len(cell) > 1 and cell[0] == cell[-1] == '"' and _wants_marks(inner) else None
+
+
+def _wants_marks(text: str) -> bool:
+    # A text that is such a text in quotes itself gets another pair, or it would lose its own.
+    while len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1]
+    return text in _NO_TEXT or text != text.strip() or _NUMBER.fullmatch(text) is not None

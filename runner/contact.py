@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from runner.answers import JobStatus, Seen, Trouble, TroubleKind
+from runner.choosing import ALL
 from runner.engine.options import EngineOptions
 from runner.engine.ports import Queue
 from runner.errors import AccountRefused, ServiceUnavailable, ShotrunnerError, UsageError
@@ -57,7 +58,7 @@ def recorded_wishes(
         manifest=manifest_of(place, header),
         options=options or EngineOptions(),
         simulate=SimulatorSettings() if header.simulated else None,
-        only=(),
+        choice=ALL,
         schema_dirs=(),
         api_base=None if header.simulated else _base(header, api_base, environment),
         environ=environment,

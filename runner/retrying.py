@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from runner.choosing import choose
+from runner import failpoints
+from runner.choosing import Choice, choose
 from runner.deciding import WAITING, Decided, desk, named, record
 from runner.errors import UsageError
 from runner.pacing import Clock, SystemClock
-from runner.rundir import RunDir
+from runner.rundir import AS_IT_IS, Opening, RunDir
 from runner.states import OUT_THERE, FailureClass, RetryRequested, TakeState
 from runner.store.read import open_reader
 from runner.store.records import TakeRecord
@@ -34,10 +35,10 @@ def retries(
     *,
     planned: Mapping[str, str],
     names: Sequence[str] = (),
-    only: Sequence[str] = (),
+    choice: Choice | None = None,
     even_moderated: bool = False,
 ) -> Retries:
-    """Return which takes a retry is about: those named, all of which must do, and those fitting `only` that do.
+    """Return which takes a retry is about: those named, all of which must do, and those of `choice` that do.
 
     `planned` are the fingerprints of the manifest's takes as it stands now.
 
@@ -50,9 +51,10 @@ def retries(
         advice = refused[0][1][1]
         told = "; ".join(f"{take.take_id} {reason}" for take, (reason, _) in refused)
         raise UsageError(f"nothing was asked for: {told}", advice=advice)
-    fitting = choose(takes, only) if only else frozenset()
+    fitting = choose(takes, choice) if choice else ()
     others = [take for take in takes if take.take_id in fitting and take not in asked]
     good = [take for take in others if not _why_not(take, planned, even_moderated)]
+    good = good[: choice.limit if choice else None]
     left_out = [
         f"{take.take_id} {why[0]}" for take in others if (why := _why_not(take, planned, even_moderated))
     ]
@@ -95,7 +97,13 @@ def _settled_otherwise(take: TakeRecord) -> tuple[str, str]:
 
 
 def request_retries(
-    place: RunDir, takes: Sequence[TakeRecord], *, by: str, reason: str = "", clock: Clock | None = None
+    place: RunDir,
+    takes: Sequence[TakeRecord],
+    *,
+    by: str,
+    reason: str = "",
+    clock: Clock | None = None,
+    opening: Opening = AS_IT_IS,
 ) -> Decided:
     """Record that a new attempt of each take shall be paid for; the next run submits it.
 
@@ -104,11 +112,13 @@ def request_retries(
         RunInUse: a runner works on this run.
     """
     now = clock or SystemClock()
-    with desk(place, now) as state:
+    with desk(place, now, opening) as state:
         with open_reader(place.state_file) as reader:
             standing = {take.take_id: (take.state, take.attempts) for take in reader.takes()}
         for take in takes:
             if standing.get(take.take_id) != (take.state, take.attempts):
                 raise UsageError(f"{take.take_id} has changed meanwhile", advice="look again and repeat")
+        failpoints.hit("retry.chosen")
         record(state, {take.take_id: RetryRequested(by, reason) for take in takes}, now)
-    return Decided(tuple(take.take_id for take in takes))
+        failpoints.hit("retry.recorded")
+    return Decided(tuple(take.take_id for take in takes), state.notes)

@@ -7,7 +7,7 @@ Protocol, and the details of none; libraries that are slow to import are importe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -15,13 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from runner.checking import search_path
+from runner.choosing import Choice
+from runner.engine.costs import GRACE, LateCosts, without_cost
 from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
-from runner.engine.ports import Event, Listener
+from runner.engine.ports import Event, Listener, Said
+from runner.errors import AccountRefused
+from runner.money import Spending
 from runner.pacing import Clock, Durations
-from runner.rundir import RunDir
+from runner.rundir import AS_IT_IS, Opening, RunDir
 from runner.shots import JsonValue, Ticket
 from runner.simulator.settings import SimulatorSettings
-from runner.states import PayAgain
+from runner.states import CostSeen, PayAgain
 from runner.stopping import Interruption, heeding_signals
 from runner.store.read import open_reader
 from runner.store.records import TakeRecord
@@ -31,6 +35,7 @@ from runner.threads import PassingThreads
 
 if TYPE_CHECKING:
     from runner.api.account import Account
+    from runner.api.client import RunComfyQueue
 
 SIMULATOR_BASE = "simulator"
 T = TypeVar("T")
@@ -46,7 +51,7 @@ class Wishes:
     manifest: Path
     options: EngineOptions
     simulate: SimulatorSettings | None
-    only: tuple[str, ...]
+    choice: Choice
     schema_dirs: tuple[Path, ...]
     api_base: str | None
     environ: Mapping[str, str]
@@ -54,6 +59,8 @@ class Wishes:
     progress: Progress
     clock: Clock
     on_interrupt: Stop = Stop.DRAIN
+    opening: Opening = AS_IT_IS
+    stale: bool = False
 
     @property
     def origin(self) -> str:
@@ -90,20 +97,59 @@ class _Everyone:
 
 
 def work(
-    wishes: Wishes, place: RunDir, state: StateFile, takes: Sequence[TakeRecord]
+    wishes: Wishes,
+    place: RunDir,
+    state: StateFile,
+    takes: Sequence[TakeRecord],
+    *,
+    deadline: float | None = None,
 ) -> tuple[Ending, int | None]:
-    """Let the engine do what is left; ask for neither token nor simulator when nothing is."""
-    about = {take.take_id for take in takes}
-    tickets = [ticket for ticket in state.tickets() if ticket.take_id in about]
+    """Let the engine do what is left, submitting until the wall time `deadline`; ask for no token when nothing is.
+
+    Costs that came late are asked for on the way.
+    """
+    tickets = state.tickets()
     finished = sum(1 for take in takes if needs_nothing(take, wishes.options))
     if finished == len(takes):
+        _ask_costs(wishes, place, state, takes, tickets)
         return Ending(EndingKind.FINISHED), None
     with ExitStack() as stack:
         account = stack.enter_context(account_of(wishes, place, takes))
         log = stack.enter_context(_log(place, wishes.clock))
         shown = stack.enter_context(wishes.progress(len(takes), finished))
         listener = _Everyone((shown, log))
-        return run_alone(_engage(wishes, place, state, tickets, account, listener))
+        for note in state.notes:
+            listener.hear(Said(note))
+        about = {take.take_id for take in takes}
+        return run_alone(_engage(wishes, place, state, tickets, about, account, listener, deadline))
+
+
+def _ask_costs(
+    wishes: Wishes, place: RunDir, state: StateFile, takes: Sequence[TakeRecord], tickets: Sequence[Ticket]
+) -> None:
+    """Ask for a few seconds what ended jobs have cost; without a token nobody is asked, since nothing depends on it."""
+    lacking = without_cost(tickets, now=wishes.clock.wall())
+    if not lacking:
+        return
+
+    async def note(take_id: str, fact: CostSeen) -> None:
+        await asyncio.wrap_future(state.record(take_id, fact, at=wishes.clock.wall()))
+
+    async def ask(account: Account) -> None:
+        queue = await _queue(wishes, account)
+        try:
+            async with asyncio.timeout(GRACE):
+                await LateCosts(lacking, queue=queue, note=note).run()
+        except TimeoutError:
+            return
+        finally:
+            await queue.aclose()
+
+    try:
+        with account_of(wishes, place, takes) as account:
+            run_alone(ask(account))
+    except AccountRefused:
+        return
 
 
 def run_alone(session: Coroutine[Any, Any, T]) -> T:
@@ -163,28 +209,22 @@ async def _engage(
     place: RunDir,
     state: StateFile,
     tickets: Sequence[Ticket],
+    about: Collection[str],
     account: Account,
     listener: Listener,
+    deadline: float | None,
 ) -> tuple[Ending, int | None]:
     """Put real adapters round the engine and run it."""
-    from runner.api.client import RunComfyQueue
     from runner.delivery.fetch import ClipDelivery, FetchOptions
     from runner.engine.loop import Engine
-    from runner.engine.ports import Said
-    from runner.transport.selftest import hook_holds_bytes
 
     options = wishes.options
-    queue = RunComfyQueue(
-        account,
-        clock=wishes.clock,
-        calls=options.looks_at_once + options.fetches_at_once,
-        hooked=await hook_holds_bytes(),
-    )
+    queue = await _queue(wishes, account)
     # A download that is still going must not keep a person waiting who asked to leave.
     pool = PassingThreads(options.fetches_at_once, name="fetch")
     fetching = FetchOptions(run_dir=place.path, allow_loopback=wishes.on_this_machine)
     engine = Engine(
-        tickets,
+        [ticket for ticket in tickets if ticket.take_id in about],
         queue=queue,
         journal=state,
         delivery=ClipDelivery(pool, fetching),
@@ -194,6 +234,9 @@ async def _engage(
         epoch=state.epoch,
         durations=_recorded_durations(place),
         extra_paid=_extra_paid(place) if options.max_extra_paid else 0,
+        spending=_spending(place),
+        deadline=deadline,
+        ended=tickets,
     )
     interruption = Interruption(engine, say=lambda text: listener.hear(Said(text)), first=wishes.on_interrupt)
     try:
@@ -205,10 +248,23 @@ async def _engage(
     return ending, interruption.signal
 
 
+async def _queue(wishes: Wishes, account: Account) -> RunComfyQueue:
+    from runner.api.client import RunComfyQueue
+    from runner.transport.selftest import hook_holds_bytes
+
+    calls = wishes.options.looks_at_once + wishes.options.fetches_at_once
+    return RunComfyQueue(account, clock=wishes.clock, calls=calls, hooked=await hook_holds_bytes())
+
+
 def _extra_paid(place: RunDir) -> int:
     """Return how often this run has paid again for an unknown submit: the bound is on its whole life."""
     with open_reader(place.state_file) as reader:
         return sum(1 for event in reader.events() if event.fact == PayAgain.__name__)
+
+
+def _spending(place: RunDir) -> Spending:
+    with open_reader(place.state_file) as reader:
+        return reader.spending()
 
 
 def _recorded_durations(place: RunDir) -> Durations:

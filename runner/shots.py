@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TypeAlias
 
 from runner.errors import Position, Problem
@@ -73,21 +74,46 @@ class Row:
     cells: Mapping[str, str] = field(default_factory=dict)
 
 
+class PriceUnit(StrEnum):
+    """What a price is for: one output, or one second of it."""
+
+    OUTPUT = "output"
+    SECOND = "second"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model is said to cost: US dollars a unit, who says so, and as of when (ISO date, may be empty).
+
+    An estimate and no quote: what was really billed is the `cost` on a job's result.
+    """
+
+    usd: float
+    per: PriceUnit = PriceUnit.OUTPUT
+    source: str = "manifest"
+    dated: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One point of a shot's sweep: the swept values by axis, and the inputs with them in place."""
+    """One point of a shot's sweep: the swept values by axis, and the inputs with them in place.
+
+    `model` is set where the model itself is swept; it then stands in the shot's place.
+    """
 
     point: Mapping[str, Node]
     inputs: Mapping[str, Node]
     keys_at: Mapping[str, Position] = field(default_factory=dict)
+    model: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
     """A row after defaults, templates and sweep: what a storyboard numbers. Its inputs are still text.
 
-    `take_id` is set when the row names one concrete take (a line of an earlier report), which keeps that id. A `faulty`
-    shot has a problem already: it is checked with the rest, so that all problems are told at once, and never planned.
+    `take_id` is set when the row names one concrete take (a line of an earlier report), which keeps that id, and
+    `point` when it says of which point of its sweep. A `faulty` shot has a problem already: it is checked with the
+    rest, so that all problems are told at once, and never planned.
     """
 
     id: str
@@ -100,13 +126,15 @@ class Shot:
     cells: Mapping[str, str] = field(default_factory=dict)
     take_id: str | None = None
     faulty: bool = False
+    price: Price | None = None
+    point: Mapping[str, JsonValue] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """A whole manifest, read and expanded; `text` and `sha256` are of the file as it was.
 
-    `columns` are the CSV headers in their order, empty for YAML.
+    `columns` are the CSV headers in their order, empty for YAML; `prices` are by model id, as the manifest gives them.
     """
 
     name: str
@@ -116,6 +144,7 @@ class Manifest:
     shots: tuple[Shot, ...]
     columns: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    prices: Mapping[str, Price] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +152,8 @@ class Take:
     """One paid job: a shot at one point of its sweep, typed and checked.
 
     `body` is the request body as canonical JSON text: these bytes are sent, hashed and recorded.
-    `point` holds the swept values as they stand in the id; `seed` is None where the model has no such input.
+    `point` holds the swept values as they stand in the id; `seed` is None where the model has no such input;
+    `price` is None where nobody gives one.
     """
 
     id: str
@@ -137,15 +167,20 @@ class Take:
     tags: tuple[str, ...] = ()
     notes: str = ""
     cells: Mapping[str, str] = field(default_factory=dict)
+    price: Price | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Checked takes in the manifest's order, ready to be recorded, with what is worth saying about them."""
+    """Checked takes in the manifest's order, ready to be recorded, with what is worth saying about them.
+
+    `schemas` are the SHA-256 of the schema files that the takes were checked against, by model.
+    """
 
     manifest: Manifest
     takes: tuple[Take, ...]
     warnings: tuple[Problem, ...] = ()
+    schemas: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +189,7 @@ class Ticket:
 
     `submitted_at` is wall time in unix seconds of the accepted attempt; `not_before` the wall time
     before which the API asked not to be tried again. `cost` (USD) and `finished_at` are of a job that has ended;
-    `attempts` counts submissions begun.
+    `attempts` counts submissions begun, and `estimate` (USD) is what one more should cost, None where nobody knows.
     """
 
     take_id: str
@@ -170,3 +205,4 @@ class Ticket:
     cost: float | None = None
     finished_at: float | None = None
     attempts: int = 0
+    estimate: float | None = None

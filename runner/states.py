@@ -252,6 +252,32 @@ class CostSeen:
     cost: float
 
 
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """The manifest calls this take by another id than before, or it made room for a newer take of its id.
+
+    `old` is the id it had. The same job, the same clip, the same money: nothing was sent.
+    """
+
+    old: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClipMoved:
+    """A delivered clip got another name on disk, after its take; `file` is relative to the run directory."""
+
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAsIs:
+    """A person keeps a take's clip for a row that has changed; `wanted` is the fingerprint of the row's new body."""
+
+    by: str
+    wanted: str
+
+
 StateFact: TypeAlias = (
     SubmissionStarted
     | Accepted
@@ -271,7 +297,7 @@ StateFact: TypeAlias = (
     | RetryRequested
 )
 DeliveryFact: TypeAlias = FetchStarted | Delivered | Undeliverable | FileGone
-NoteFact: TypeAlias = CancelRequested | CostSeen | LateAnswer
+NoteFact: TypeAlias = CancelRequested | CostSeen | LateAnswer | Renamed | ClipMoved | KeptAsIs
 Fact: TypeAlias = StateFact | DeliveryFact | NoteFact
 
 S = TakeState

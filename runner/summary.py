@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 from runner.engine.options import Ending, EndingKind, EngineOptions
 from runner.errors import CannotCreate, DiskFailed
+from runner.money import NOTHING_SPENT, Spending, total
 from runner.rundir import RunDir
 from runner.states import OUT_THERE, DeliveryState, TakeState
 from runner.store.read import open_reader
 from runner.store.records import RunHeader, TakeRecord
+from runner.wording import listed
 
 if TYPE_CHECKING:
     from runner.plan.against import Comparison
@@ -31,8 +33,11 @@ _UNFINISHED = OUT_THERE | {TakeState.PENDING}
 class Prospect:
     """What a run is about to do, for whoever is asked to agree.
 
-    `submits` counts the jobs it will submit, each of them paid unless `simulated`; `host` is who is paid.
-    `remarks` are sentences about takes whose rows changed or left the manifest.
+    `submits` counts the jobs it will submit, each of them paid unless `simulated`; `host` is who is paid. `estimate` is
+    what those with a price should cost together, None if none has one, and `unpriced` counts the others; `spent` is
+    what the run directory has paid or may have paid before. Amounts are US dollars.
+    `remarks` are sentences about takes whose rows changed or left the manifest; `duplicates` are takes among the
+    submits whose very request another take sends or has sent.
     """
 
     submits: int
@@ -41,6 +46,10 @@ class Prospect:
     host: str
     simulated: bool
     remarks: tuple[str, ...] = ()
+    estimate: float | None = None
+    unpriced: int = 0
+    spent: float = 0.0
+    duplicates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,8 @@ class RunSummary:
     `counts` and `deliveries` are over the takes the run was about; `clips` are the delivered files among
     them, in the manifest's order; `signal` is the number of the one that stopped it; `remarks` are sentences about
     takes whose rows changed or left the manifest. `held` are all of the run's held takes; `reports` is None where
-    they could not be written, which `remarks` then say.
+    they could not be written, which `remarks` then say. `spending` is all that the run directory ever may have paid,
+    and `left` are the takes that were not submitted. `stale` counts clips of rows that changed since.
     """
 
     run_dir: Path
@@ -64,6 +74,15 @@ class RunSummary:
     reports: Reports | None
     signal: int | None = None
     remarks: tuple[str, ...] = ()
+    spending: Spending = NOTHING_SPENT
+    left: tuple[TakeRecord, ...] = ()
+    stale: int = 0
+
+    @property
+    def _is_cut_short(self) -> bool:
+        """True where a limit has kept takes from being rendered."""
+        states = _UNFINISHED | {TakeState.CANCELLED}
+        return self.ending.kind is EndingKind.LIMIT and any(self.counts.get(state, 0) for state in states)
 
     @property
     def exit_code(self) -> int:
@@ -74,7 +93,7 @@ class RunSummary:
             return 77
         if self.ending.kind is EndingKind.OUTAGE:
             return 69
-        if self.ending.kind in {EndingKind.DECLINED, EndingKind.HALTED}:
+        if self.ending.kind in {EndingKind.DECLINED, EndingKind.HALTED} or self._is_cut_short:
             return 3
         if self.held or self.ending.kind is EndingKind.UNKNOWNS:
             return 4
@@ -86,16 +105,28 @@ class RunSummary:
 
 
 def foresee(
-    takes: Sequence[TakeRecord], comparison: Comparison, *, options: EngineOptions, host: str, simulated: bool
+    takes: Sequence[TakeRecord],
+    comparison: Comparison,
+    *,
+    options: EngineOptions,
+    host: str,
+    simulated: bool,
+    anew: Collection[str] = (),
+    spending: Spending = NOTHING_SPENT,
 ) -> Prospect:
-    """Return what a run over `takes` is about to do."""
+    """Return what a run over `takes` is about to do; `anew` are ids of stale takes that it will render again."""
+    going = [take for take in takes if take.state is TakeState.PENDING or take.take_id in anew]
+    prices = [take.estimate for take in going if take.estimate is not None]
     return Prospect(
-        submits=sum(1 for take in takes if take.state is TakeState.PENDING),
+        submits=len(going),
+        estimate=total(prices) if prices else None,
+        unpriced=len(going) - len(prices),
+        spent=spending.committed,
         takes=len(takes),
         finished=sum(1 for take in takes if needs_nothing(take, options)),
         host=host,
         simulated=simulated,
-        remarks=_remarks(comparison),
+        remarks=_remarks(comparison, {take.take_id for take in takes if take.is_stale} - set(anew)),
     )
 
 
@@ -106,15 +137,21 @@ def needs_nothing(take: TakeRecord, options: EngineOptions) -> bool:
     return take.state is not TakeState.PENDING and take.state not in OUT_THERE
 
 
-def _remarks(comparison: Comparison) -> tuple[str, ...]:
-    remarks = [
-        f"{take_id}: its row changed after it was submitted; the paid take is kept as it was"
-        for take_id in comparison.changed
-    ]
-    remarks += [
-        f"{take_id}: no longer in the manifest; what was paid for is kept" for take_id in comparison.removed
-    ]
-    return tuple(remarks)
+def _remarks(comparison: Comparison, stale: Collection[str]) -> tuple[str, ...]:
+    came_from = comparison.came_from
+    renamed = [f"{take_id} (was {came_from[take_id]})" for take_id in comparison.renamed]
+    replaced = [f"{take_id} (kept as {comparison.renames[take_id]})" for take_id in comparison.replaced]
+    changed = [take_id for take_id in comparison.changed if take_id in stale]
+    said = (
+        ("renamed in the manifest, so nothing is paid for again", renamed),
+        ("ended without a clip and changed since, so sent anew", replaced),
+        (
+            "changed after it was paid for, and kept: --stale renders it anew, shotrunner accept keeps it",
+            changed,
+        ),
+        ("no longer in the manifest; what was paid for is kept", comparison.removed),
+    )
+    return tuple(f"{why}: {listed(names)}" for why, names in said if names)
 
 
 def sum_up(
@@ -122,7 +159,7 @@ def sum_up(
 ) -> RunSummary:
     """Write the reports and return how the run ended for the takes it was about, given as they stood before it."""
     with open_reader(place.state_file) as reader:
-        header, takes = reader.header, reader.takes()
+        header, takes, spending = reader.header, reader.takes(), reader.spending()
     reports, remarks = _reported(place, header, takes, now=now)
     ids = {take.take_id for take in about}
     mine = [take for take in takes if take.take_id in ids]
@@ -136,9 +173,12 @@ def sum_up(
         deliveries=Counter(take.delivery for take in mine if take.state is TakeState.SUCCEEDED),
         clips=tuple(place.path / file for file in delivered),
         held=tuple(take for take in takes if take.state in _WAITING),
+        stale=sum(1 for take in mine if take.is_stale and take.state is TakeState.SUCCEEDED),
         reports=reports,
         signal=signal,
         remarks=remarks,
+        spending=spending,
+        left=tuple(take for take in mine if take.state is TakeState.PENDING),
     )
 
 

@@ -33,6 +33,7 @@ from runner.states import (
     Accepted,
     Adopted,
     CancelRequested,
+    ClipMoved,
     CostSeen,
     Delivered,
     DeliveryState,
@@ -40,9 +41,11 @@ from runner.states import (
     Fact,
     FetchStarted,
     FileGone,
+    KeptAsIs,
     LateAnswer,
     LostContact,
     NotSent,
+    Renamed,
     SubmissionStarted,
     TakeState,
     Undeliverable,
@@ -167,7 +170,7 @@ class MemoryJournal:
             case FetchStarted() | Delivered() | Undeliverable() | FileGone():
                 self._move_delivery(row, fact)
                 return
-            case CancelRequested() | CostSeen() | LateAnswer():
+            case CancelRequested() | CostSeen() | LateAnswer() | Renamed() | ClipMoved() | KeptAsIs():
                 return
             case SubmissionStarted():
                 self._start(take_id, row, fact)

@@ -6,30 +6,27 @@ submits: the engine is handed succeeded takes alone. The manifest is not needed.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from runner.deciding import named
+from runner import failpoints
+from runner.deciding import Decided, desk, named
 from runner.delivery.fetch import CLIPS
-from runner.delivery.files import write_whole
 from runner.delivery.folder import Folder, InTheWay
-from runner.delivery.sidecar import MOST_BYTES, Landed, Sidecar, read_sidecar
-from runner.engine.options import Ending, EndingKind
-from runner.errors import DiskFailed, UsageError
+from runner.delivery.sidecar import MOST_BYTES, Sidecar, read_sidecar
+from runner.engine.options import EndingKind
+from runner.errors import UsageError
 from runner.pacing import Clock, SystemClock
-from runner.rundir import RunDir
+from runner.restoring import clips_of, restore_sidecars
+from runner.rundir import AS_IT_IS, Opening, RunDir
 from runner.session import Wishes, work
-from runner.shots import JsonValue
 from runner.states import DeliveryState, FileGone, TakeState
-from runner.store.lock import RunLock
 from runner.store.read import open_reader
 from runner.store.records import TakeRecord
 from runner.store.state_file import StateFile
 from runner.summary import RunSummary, sum_up
-from runner.wording import iso
 
 
 class Flaw(StrEnum):
@@ -102,16 +99,21 @@ def verify(place: RunDir, take_ids: Sequence[str] = ()) -> Verification:
     return Verification(len(delivered), tuple(_findings(place, delivered)), absent)
 
 
-def mark(place: RunDir, findings: Sequence[Finding], *, clock: Clock | None = None) -> tuple[str, ...]:
+def mark(
+    place: RunDir,
+    findings: Sequence[Finding],
+    *,
+    clock: Clock | None = None,
+    opening: Opening = AS_IT_IS,
+) -> Decided:
     """Record that clips are gone or not whole, so that the next run fetches them again; returns their takes.
 
     Raises:
         RunInUse: a runner works on this run.
     """
     now = clock or SystemClock()
-    with RunLock(place.path), StateFile.open(place.state_file) as state:
-        state.begin(at=now.wall())
-        return _mark(place, state, findings, now)
+    with desk(place, now, opening) as state:
+        return Decided(_mark(place, state, findings, now), state.notes)
 
 
 def fetch(place: RunDir, take_ids: Sequence[str] = (), *, wishes: Wishes) -> Fetched:
@@ -121,18 +123,19 @@ def fetch(place: RunDir, take_ids: Sequence[str] = (), *, wishes: Wishes) -> Fet
         UsageError: a named take has no clip to fetch.
         RunInUse: a runner works on this run.
     """
-    with RunLock(place.path), StateFile.open(place.state_file) as state:
-        state.begin(at=wishes.clock.wall())
+    with desk(place, wishes.clock, wishes.opening) as state:
         findings = verify(place, take_ids).findings
         _mark(place, state, findings, wishes.clock)
         with open_reader(place.state_file) as reader:
             takes = _about(reader.takes(), take_ids)
         _refuse_without_clip(takes if take_ids else ())
-        restored = tuple(_restored(place, takes, findings))
+        restored = restore_sidecars(place, _without_sidecar(takes, findings))
         wanted = [take for take in takes if _wants_fetching(take)]
-        ending, signal = work(wishes, place, state, wanted) if wanted else (Ending(EndingKind.FINISHED), None)
+        ending, signal = work(wishes, place, state, wanted)
+        failpoints.hit("upkeep.fetched")
+        notes = () if wanted else state.notes
     summary = sum_up(place, wanted, ending=ending, signal=signal, now=wishes.clock.wall())
-    return Fetched(summary, findings, restored)
+    return Fetched(replace(summary, remarks=(*notes, *summary.remarks)), findings, restored)
 
 
 def _about(takes: Sequence[TakeRecord], take_ids: Sequence[str]) -> Sequence[TakeRecord]:
@@ -151,29 +154,25 @@ def _refuse_without_clip(takes: Sequence[TakeRecord]) -> None:
 
 def _mark(place: RunDir, state: StateFile, findings: Sequence[Finding], clock: Clock) -> tuple[str, ...]:
     with open_reader(place.state_file) as reader:
-        here = {take.take_id for take in reader.takes() if take.delivery is DeliveryState.DELIVERED}
+        here = {take.take_id: take for take in reader.takes() if take.delivery is DeliveryState.DELIVERED}
     flawed = {find.take_id: find for find in findings if find.flaw in CLIP_FLAWS and find.take_id in here}
+    # First, because the fact takes the file's name out of the record.
+    restore_sidecars(place, _without_sidecar([here[take_id] for take_id in flawed], findings))
     for recorded in [
         state.record(take_id, FileGone(f"{find.file}: {find.says}"), at=clock.wall())
         for take_id, find in flawed.items()
     ]:
         recorded.result()
+        failpoints.hit("upkeep.marked")
     return tuple(flawed)
 
 
 def _findings(place: RunDir, takes: Sequence[TakeRecord]) -> Iterator[Finding]:
     with ExitStack() as stack:
-        try:
-            # Opened only where it is, for opening would make it.
-            folder = (
-                stack.enter_context(Folder(place.path / CLIPS)) if (place.path / CLIPS).exists() else None
-            )
-            for take in takes:
-                yield from _of_take(take, folder)
-        except InTheWay as error:
-            raise UsageError(str(error), advice=f"look at {place.path / CLIPS}") from error
-        except OSError as error:
-            raise DiskFailed(f"{place.path / CLIPS} cannot be read: {error.strerror}") from error
+        # Opened only where it is, for opening would make it.
+        folder = stack.enter_context(clips_of(place)) if (place.path / CLIPS).exists() else None
+        for take in takes:
+            yield from _of_take(take, folder)
 
 
 def _of_take(take: TakeRecord, folder: Folder | None) -> Iterator[Finding]:
@@ -227,30 +226,6 @@ def _agrees(sidecar: Sidecar, take: TakeRecord) -> bool:
     return sidecar.request_id == take.request_id and told == (take.file, take.sha256, take.bytes)
 
 
-def _restored(place: RunDir, takes: Sequence[TakeRecord], findings: Sequence[Finding]) -> Iterator[str]:
-    """Write the lost sidecars of clips that are whole: the record has proved whose they are. Yields their takes."""
+def _without_sidecar(takes: Sequence[TakeRecord], findings: Sequence[Finding]) -> list[TakeRecord]:
     lost = {find.take_id for find in findings if find.flaw is Flaw.NO_SIDECAR}
-    whole = [take for take in takes if take.take_id in lost and take.delivery is DeliveryState.DELIVERED]
-    if not whole:
-        return
-    with Folder(place.path / CLIPS) as folder:
-        for take in whole:
-            file = (take.file or "").removeprefix(f"{CLIPS}/")
-            landed = Landed(0, file, take.sha256 or "", take.bytes or 0)
-            sidecar = Sidecar(take.take_id, take.request_id or "", (landed,), _about_job(take))
-            write_whole(folder, f"{take.take_id}.json", sidecar.to_bytes())
-            yield take.take_id
-        folder.sync()
-
-
-def _about_job(take: TakeRecord) -> Mapping[str, JsonValue]:
-    about: dict[str, JsonValue] = {
-        "model": take.model,
-        "inputs": json.loads(take.body),
-        "seed": take.seed,
-        "fingerprint": take.fingerprint,
-        "cost": take.cost,
-        "submitted_at": iso(take.submitted_at),
-        "finished_at": iso(take.finished_at),
-    }
-    return {name: value for name, value in about.items() if value not in (None, "")}
+    return [take for take in takes if take.take_id in lost and take.delivery is DeliveryState.DELIVERED]

@@ -9,16 +9,18 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import assert_never
 
+from runner.money import Spending
 from runner.shots import JsonValue
 from runner.states import (
     Accepted,
     AccountTurnedAway,
     Adopted,
     CancelRequested,
+    ClipMoved,
     CostSeen,
     DeclaredNotSent,
     Delivered,
@@ -29,12 +31,14 @@ from runner.states import (
     FailureClass,
     FetchStarted,
     FileGone,
+    KeptAsIs,
     LateAnswer,
     LostContact,
     NotSent,
     PayAgain,
     Refused,
     RefusedForNow,
+    Renamed,
     Requeued,
     RetryRequested,
     Started,
@@ -119,6 +123,18 @@ def money(usd: float | None) -> str:
     # A clip can cost a fraction of a cent; rounding it to $0.00 would call it free.
     text = cents if math.isclose(round(usd, 2), usd, abs_tol=5e-5) else f"{usd:,.4f}".rstrip("0")
     return f"-${text[1:]}" if text.startswith("-") else f"${text}"
+
+
+def spent_words(spending: Spending, *, simulated: bool) -> str:
+    """Return what a run has cost beside what it should have cost; empty where nothing was submitted."""
+    if not spending.charges:
+        return ""
+    said = f"spent {money(spending.billed)}{', invented,' if simulated else ''}"
+    if spending.estimated:
+        said += f" of an estimated {money(spending.estimated)}"
+    if spending.without_cost:
+        said += f"; {counted(spending.without_cost, 'job')} without a known cost"
+    return said.rstrip(",")
 
 
 def size(count: int | None) -> str:
@@ -257,7 +273,7 @@ def standing_after(fact: Fact) -> str | None:
             return "undeliverable"
         case FileGone():
             return "succeeded"
-        case CancelRequested() | CostSeen() | LateAnswer():
+        case CancelRequested() | CostSeen() | LateAnswer() | Renamed() | ClipMoved() | KeptAsIs():
             return None
         case _:
             assert_never(fact)
@@ -278,6 +294,8 @@ def sentence(fact: Fact) -> str:
             return _decided(fact)
         case Delivered() | Undeliverable() | FileGone() | CostSeen():
             return _brought_home(fact)
+        case Renamed() | ClipMoved() | KeptAsIs():
+            return _renamed(fact)
         case _:
             assert_never(fact)
 
@@ -347,6 +365,22 @@ def _brought_home(fact: Delivered | Undeliverable | FileGone | CostSeen) -> str:
             return f"clip missing  {_short(fact.reason)}"
         case CostSeen():
             return f"cost  {money(fact.cost)}"
+
+
+def _renamed(fact: Renamed | ClipMoved | KeptAsIs) -> str:
+    match fact:
+        case Renamed():
+            return _joined(f"renamed  was {_short(fact.old)}", _short(fact.reason))
+        case ClipMoved():
+            return f"clip renamed  {visible(fact.file)}"
+        case KeptAsIs():
+            return f"kept as it is by {_short(fact.by)}, though its row changed"
+
+
+def listed(names: Sequence[str], *, most: int = 5) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(visible(name) for name in names[:most]) + more
 
 
 def _short(text: str, limit: int = REASON_LIMIT) -> str:

@@ -107,18 +107,18 @@ def _links(output: JsonObject) -> Iterator[str]:
 
 def cost(record: JsonObject) -> float | None:
     """Return the cost in USD if the record has it already."""
-    return _number(record.get("cost"))
+    return number(record.get("cost"))
 
 
-def _number(value: object) -> float | None:
+def number(value: object) -> float | None:
     """Return a finite number, which may have come as text; a server may send one of a thousand digits."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
-        number = float(value)
+        found = float(value)
     except (ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) else None
+    return found if math.isfinite(found) else None
 
 
 def job_seconds(record: JsonObject) -> float | None:
@@ -134,8 +134,8 @@ def job_seconds(record: JsonObject) -> float | None:
 
 def _time(value: object) -> float | None:
     if not isinstance(value, str):
-        number = _number(value)
-        return number / 1000 if number is not None and number > _MILLISECONDS else number
+        unix = number(value)
+        return unix / 1000 if unix is not None and unix > _MILLISECONDS else unix
     try:
         parsed = dt.datetime.fromisoformat(value)
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=dt.UTC)).timestamp()

@@ -107,7 +107,7 @@ def _lost(answer: Answer, attempt: str, reason: str) -> LostContact:
 
 def sort_look(exchange: Exchange, *, now: float) -> LookAnswer:
     """Return what a look found; an unknown word is said, never taken for an end."""
-    record, trouble = _read(exchange, now)
+    record, trouble = read_record(exchange, now=now)
     if record is None:
         return trouble
     word = record.get("status")
@@ -131,7 +131,7 @@ def sort_result(exchange: Exchange, *, now: float) -> ResultAnswer:
         # A failed job's record may carry an error number of its own: that is the job's end and no trouble of ours.
         if record is not None and outcome is not None:
             return _ended(outcome, record, exchange.body.decode("utf-8", "replace"))
-    found, trouble = _read(exchange, now)
+    found, trouble = read_record(exchange, now=now)
     return trouble if found is None else NotYet(str(found.get("status"))[:_LONGEST_WORD])
 
 
@@ -165,7 +165,7 @@ def _failure_class(reason: str) -> FailureClass:
 
 def sort_cancel(exchange: Exchange, *, now: float) -> CancelAnswer | Trouble:
     """Return the API's own word on a cancel."""
-    record, trouble = _read(exchange, now)
+    record, trouble = read_record(exchange, now=now)
     if record is None:
         return trouble
     outcome = record.get("outcome")
@@ -174,7 +174,7 @@ def sort_cancel(exchange: Exchange, *, now: float) -> CancelAnswer | Trouble:
 
 def sort_probe(exchange: Exchange, *, now: float) -> Trouble | None:
     """Return None if the service answers a free question, whatever it says of the thing asked about."""
-    found, trouble = _read(exchange, now)
+    found, trouble = read_record(exchange, now=now)
     if found is not None:
         return None
     if isinstance(exchange, Silence) or trouble.kind in {TroubleKind.ACCOUNT, TroubleKind.THROTTLED}:
@@ -185,7 +185,7 @@ def sort_probe(exchange: Exchange, *, now: float) -> Trouble | None:
 _NO_TROUBLE = Trouble(TroubleKind.TRANSIENT, "")
 
 
-def _read(exchange: Exchange, now: float) -> tuple[JsonObject | None, Trouble]:
+def read_record(exchange: Exchange, *, now: float) -> tuple[JsonObject | None, Trouble]:
     """Return the record of a read that was answered, else None and what kept it from us."""
     if isinstance(exchange, Silence):
         return None, Trouble(TroubleKind.TRANSIENT, exchange.reason)

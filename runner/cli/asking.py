@@ -6,12 +6,15 @@ import getpass
 import os
 import shlex
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+from runner.choosing import Choice
 from runner.contact import manifest_of
 from runner.errors import UsageError
-from runner.rundir import RunDir, default_run_dir
+from runner.rundir import Opening, RunDir, default_run_dir
+from runner.store.consent import MOVED
 from runner.store.records import RunHeader
 from runner.wording import visible
 
@@ -23,6 +26,27 @@ def user_name() -> str:
     except (OSError, KeyError):
         # A container may run as a user that nothing knows by name; which of the two is raised is Python's version.
         return f"user {os.getuid()}"
+
+
+def repeated(words: Sequence[str]) -> str:
+    """Return the command line in `words` as it goes on: whoever has said once that a run was moved is done with it."""
+    return shlex.join(["shotrunner", *(word for word in words if word != MOVED)])
+
+
+def opening_of(arguments: Namespace) -> Opening:
+    """Return how the flags and the environment let state files be opened."""
+    return Opening(arguments.moved, arguments.allow_network_fs, os.environ)
+
+
+def choice_of(arguments: Namespace) -> Choice:
+    """Return which takes the flags choose."""
+    return Choice(
+        tuple(arguments.only),
+        tuple(arguments.exclude),
+        tuple(arguments.tag),
+        tuple(arguments.status),
+        arguments.limit,
+    )
 
 
 def typed(question: str, *, instead: str) -> str:

@@ -6,10 +6,11 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from runner.cancelling import CancelOutcome, cancel
 from runner.choosing import choose
-from runner.cli.asking import user_name
+from runner.cli.asking import choice_of, opening_of, user_name
 from runner.contact import recorded_wishes
 from runner.deciding import WAITING, named
 from runner.errors import UsageError
@@ -29,7 +30,10 @@ def command(arguments: argparse.Namespace) -> int:
     with open_reader(place.state_file) as reader:
         wishes = recorded_wishes(place, reader.header, api_base=arguments.api_base)
         take_ids = _chosen(arguments, reader.takes())
+    wishes = replace(wishes, opening=opening_of(arguments))
     done = cancel(place, take_ids, by=user_name(), wishes=wishes)
+    for note in done.notes:
+        print(visible(note), file=sys.stderr)
     if arguments.output == "json":
         print(json.dumps([_as_json(outcome) for outcome in done.outcomes], indent=1))
     else:
@@ -43,12 +47,14 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _chosen(arguments: argparse.Namespace, takes: Sequence[TakeRecord]) -> list[str]:
-    if bool(arguments.takes) + bool(arguments.only) + arguments.all != 1:
+    choice = choice_of(arguments)
+    if bool(arguments.takes) + (not choice.is_all) + arguments.all != 1:
         raise UsageError("which takes?", advice="name them, or say --only WHAT, or --all")
     if arguments.takes:
         return [take.take_id for take in named(takes, arguments.takes)]
-    fitting = choose(takes, arguments.only)
-    return [take.take_id for take in takes if take.take_id in fitting and take.state in _TO_TELL]
+    fitting = set(choose(takes, choice))
+    chosen = [take.take_id for take in takes if take.take_id in fitting and take.state in _TO_TELL]
+    return chosen[: choice.limit]
 
 
 def _as_json(outcome: CancelOutcome) -> dict[str, object]:

@@ -10,8 +10,10 @@ import os
 import shlex
 import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from runner import failpoints
 from runner.cli.parser import build_parser
@@ -33,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.command(arguments)
     except ShotrunnerError as error:
         code = error.exit_code
-        _tell(error)
+        _tell(error, arguments.words)
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
         print(f"stopped; go on with: {shlex.join(['shotrunner', *arguments.words])}", file=sys.stderr)
@@ -44,7 +46,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _tell(error: ShotrunnerError) -> None:
+def leave(code: int, *, cut: Callable[[int], NoReturn] = os._exit) -> NoReturn:
+    """End this process with `code`, by `cut` if threads that nobody waits for are still at work, as downloads are.
+
+    An interpreter that ends in the ordinary way frees what such a thread still uses: the process may then die of a
+    segmentation fault, after it has said that all is well. Nothing is lost by the short way: what must not be cut off
+    was closed before `main` returned, and no part of this program has anything to do at the interpreter's end.
+    """
+    if any(thread.daemon for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        cut(code)
+    sys.exit(code)
+
+
+def _tell(error: ShotrunnerError, words: Sequence[str]) -> None:
+    from runner.store.consent import ConsentMissing
     from runner.wording import visible
 
     if isinstance(error, ManifestInvalid):
@@ -53,7 +70,11 @@ def _tell(error: ShotrunnerError) -> None:
         if len(error.problems) > PROBLEMS_SHOWN:
             print(f"… and {len(error.problems) - PROBLEMS_SHOWN} more", file=sys.stderr)
     print(f"shotrunner: {visible(error.message, limit=2000)}", file=sys.stderr)
-    if error.advice:
+    if isinstance(error, ConsentMissing):
+        again = shlex.join(["shotrunner", *words, error.flag])
+        print(f"  → {error.condition}: {visible(again, limit=1000)}", file=sys.stderr)
+        print(f"  → {visible(error.otherwise, limit=1000)}", file=sys.stderr)
+    elif error.advice:
         print(f"  → {visible(error.advice, limit=1000)}", file=sys.stderr)
 
 

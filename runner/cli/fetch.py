@@ -6,8 +6,10 @@ import argparse
 import shlex
 import sys
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from runner import upkeep
+from runner.cli.asking import opening_of, repeated
 from runner.contact import recorded_wishes
 from runner.engine.options import EndingKind, EngineOptions
 from runner.engine.ports import Listener
@@ -17,7 +19,7 @@ from runner.run import find_run
 from runner.states import DeliveryState
 from runner.store.read import open_reader
 from runner.upkeep import Fetched
-from runner.wording import counted, visible
+from runner.wording import counted, spent_words, visible
 
 PATIENCE = 600.0
 """Seconds to wait for hosts that are away: a person sits before this, and can repeat it."""
@@ -35,6 +37,7 @@ def command(arguments: argparse.Namespace) -> int:
         options=EngineOptions(outage_limit=PATIENCE),
         progress=_progress,
     )
+    wishes = replace(wishes, opening=opening_of(arguments))
     fetched = upkeep.fetch(place, arguments.takes, wishes=wishes)
     for line in _results(fetched):
         print(line)
@@ -53,6 +56,8 @@ def _results(fetched: Fetched) -> list[str]:
     wanted, home = sum(summary.deliveries.values()), summary.deliveries.get(DeliveryState.DELIVERED, 0)
     lines = [f"{home} of {counted(wanted, 'clip')} brought home" if wanted else "every clip is here, whole"]
     lines += [str(clip) for clip in summary.clips]
+    spent = spent_words(summary.spending, simulated=summary.simulated)
+    lines += [spent] if spent and summary.spending.without_cost else []
     if fetched.restored:
         lines.append(f"written anew: {counted(len(fetched.restored), 'sidecar')}")
     return lines
@@ -67,5 +72,5 @@ def _advice(fetched: Fetched, arguments: argparse.Namespace) -> list[str]:
     if summary.deliveries.get(DeliveryState.UNDELIVERABLE):
         lines.append(f"why, and the links: shotrunner report {shlex.quote(str(summary.run_dir))}")
     if summary.ending.kind is not EndingKind.FINISHED or summary.signal is not None:
-        lines.append(f"go on with: {shlex.join(['shotrunner', *arguments.words])}")
+        lines.append(f"go on with: {repeated(arguments.words)}")
     return lines

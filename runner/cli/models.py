@@ -1,35 +1,102 @@
-"""`models`: which models can be used, or one model's inputs as a table."""
+"""`models`: which models can be used, one model's inputs, and how they stand with the API's catalogue."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import textwrap
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
 from runner.models.catalogue import Models
 from runner.models.inputs import MISSING, Input
 from runner.models.model import Model
-from runner.wording import visible
+from runner.wording import counted, visible
 
+if TYPE_CHECKING:
+    from runner.cataloguing import Compared
+
+CHANGED = 2
 _DEFAULT_SHOWN = 40
+_SAID = 400
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Print the list, or the table."""
+    """Print the list or the table, compare, or add."""
+    first, *others = arguments.words or [None]
+    if first == "diff":
+        return _diff(others, arguments)
+    if first == "add":
+        return _add(others, arguments)
+    if others:
+        raise UsageError("one model at a time", advice=f"shotrunner models {first}")
+    return _list(arguments) if first is None else _show(first, arguments)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    ids = Models.bundled(arguments.schema_dir).ids()
+    print(json.dumps(list(ids), indent=1) if arguments.output == "json" else "\n".join(ids))
+    return 0
+
+
+def _show(model_id: str, arguments: argparse.Namespace) -> int:
     models = Models.bundled(arguments.schema_dir)
-    if arguments.model is None:
-        ids = models.ids()
-        print(json.dumps(list(ids), indent=1) if arguments.output == "json" else "\n".join(ids))
-        return 0
-    model = models.find(arguments.model)
+    model = models.find(model_id)
     if model is None:
-        nearest = models.nearest(arguments.model)
+        nearest = models.nearest(model_id)
         raise UsageError(
-            f"there is no schema for the model {arguments.model!r}",
+            f"there is no schema for the model {model_id!r}",
             advice=f"did you mean {nearest}?" if nearest else "shotrunner models",
         )
     print(json.dumps(model.input_schema, indent=1) if arguments.output == "json" else _table(model))
+    return 0
+
+
+def _diff(model_ids: Sequence[str], arguments: argparse.Namespace) -> int:
+    from runner.cataloguing import compare_with_catalogue
+
+    compared = compare_with_catalogue(
+        model_ids, schema_dirs=arguments.schema_dir, api_base=arguments.api_base
+    )
+    if arguments.output == "json":
+        print(json.dumps({"models": [_as_json(each) for each in compared]}, indent=1))
+    else:
+        print("\n".join(line for each in compared for line in _lines(each)))
+    return CHANGED if any(each.has_changed for each in compared) else 0
+
+
+def _as_json(compared: Compared) -> dict[str, object]:
+    return {
+        "model": compared.model,
+        "changed": compared.has_changed,
+        "changes": [asdict(change) for change in compared.changes],
+        "fault": compared.fault or None,
+        "price": compared.price or None,
+    }
+
+
+def _lines(compared: Compared) -> list[str]:
+    price = f" ({compared.price})" if compared.price else ""
+    if not compared.has_changed:
+        return [f"{compared.model}: as in the catalogue{price}"]
+    if compared.fault:
+        return [f"{compared.model}: {visible(compared.fault, _SAID)}"]
+    told = [f"  {visible(str(change), _SAID)}" for change in compared.changes]
+    return [f"{compared.model}: {counted(len(told), 'change')}{price}", *told]
+
+
+def _add(model_ids: Sequence[str], arguments: argparse.Namespace) -> int:
+    from runner.cataloguing import add_from_catalogue
+
+    if len(model_ids) != 1:
+        raise UsageError("which model?", advice="shotrunner models add pika/pikaframes")
+    path = add_from_catalogue(
+        model_ids[0], arguments.into, replace=arguments.force, api_base=arguments.api_base
+    )
+    print(f"wrote {path}")
+    print(f"  → shotrunner models {model_ids[0]} --schema-dir {arguments.into}")
     return 0
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from runner import deciding
-from runner.cli.asking import command_line, run_words, typed, user_name
+from runner.cli.asking import command_line, opening_of, run_words, typed, user_name
 from runner.contact import Found, look_up, recorded_wishes, talk
 from runner.deciding import Decided, HeldCase
 from runner.errors import UsageError
@@ -53,7 +53,14 @@ def _adopt(place: RunDir, arguments: argparse.Namespace) -> Decided:
         return talk(wishes, place, takes, lambda queue: look_up(queue, request_id, clock=wishes.clock))
 
     asking = None if arguments.offline else ask
-    return deciding.adopt(place, arguments.take, arguments.request_id, by=user_name(), look_up=asking)
+    return deciding.adopt(
+        place,
+        arguments.take,
+        arguments.request_id,
+        by=user_name(),
+        look_up=asking,
+        opening=opening_of(arguments),
+    )
 
 
 def _not_sent(place: RunDir, arguments: argparse.Namespace) -> Decided | None:
@@ -66,7 +73,9 @@ def _not_sent(place: RunDir, arguments: argparse.Namespace) -> Decided | None:
             raise UsageError("no take is held")
         if not arguments.yes_i_may_pay_twice and not _means_all(len(take_ids)):
             return None
-    return deciding.declare_not_sent(place, take_ids, by=user_name(), reason=arguments.reason)
+    return deciding.declare_not_sent(
+        place, take_ids, by=user_name(), reason=arguments.reason, opening=opening_of(arguments)
+    )
 
 
 def _means_all(number: int) -> bool:
@@ -77,7 +86,7 @@ def _means_all(number: int) -> bool:
 def _drop(place: RunDir, arguments: argparse.Namespace) -> Decided:
     if not arguments.takes:
         raise UsageError("which takes?", advice="name them")
-    return deciding.drop(place, arguments.takes, by=user_name())
+    return deciding.drop(place, arguments.takes, by=user_name(), opening=opening_of(arguments))
 
 
 def _say_how_to_go_on(place: RunDir) -> None:

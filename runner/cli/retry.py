@@ -6,12 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from runner import retrying
 from runner.checking import check
 from runner.cli import run
-from runner.cli.asking import agreed, run_words, user_name
+from runner.cli.asking import agreed, choice_of, opening_of, run_words, user_name
 from runner.cli.run import extra_words, options_of, simulator_of
 from runner.contact import manifest_of
 from runner.errors import FileMissing, UsageError
@@ -31,7 +32,9 @@ def command(arguments: argparse.Namespace) -> int:
         header, takes = reader.header, reader.takes()
     if arguments.simulate and not header.simulated:
         raise UsageError(f"{place.path} holds a paid run", advice="leave out --simulate")
-    manifest = _manifest(arguments.target, place, header)
+    manifest = _manifest(arguments.target, place, header, moved=arguments.moved)
+    # Where a run was moved, what goes on is said with where its manifest lies now.
+    header = replace(header, manifest=os.path.relpath(manifest.resolve(), place.path.resolve()))
     plan = _planned(arguments, manifest, header)
     retries = _chosen(arguments, takes, plan)
     onward = _as_run(arguments, place, header, manifest, retries, plan)
@@ -51,7 +54,11 @@ def command(arguments: argparse.Namespace) -> int:
             print("nothing was recorded or submitted", file=sys.stderr)
             return 3
         print(f"{counted(number, 'new paid attempt')}, whatever the earlier ones cost", file=sys.stderr)
-    retrying.request_retries(place, retries.takes, by=user_name(), reason=arguments.reason)
+    recorded = retrying.request_retries(
+        place, retries.takes, by=user_name(), reason=arguments.reason, opening=opening_of(arguments)
+    )
+    for note in recorded.remarks:
+        print(visible(note), file=sys.stderr)
     return run.command(onward)
 
 
@@ -63,9 +70,9 @@ def _place(arguments: argparse.Namespace) -> RunDir:
     return find_run(arguments.target, simulated=arguments.simulate or None)
 
 
-def _manifest(target: Path, place: RunDir, header: RunHeader) -> Path:
+def _manifest(target: Path, place: RunDir, header: RunHeader, *, moved: bool) -> Path:
     recorded = manifest_of(place, header)
-    if target.is_file() and target.resolve() != recorded:
+    if target.is_file() and target.resolve() != recorded and not moved:
         raise UsageError(f"{place.path} belongs to another manifest: {recorded}")
     return target if target.is_file() else recorded
 
@@ -79,13 +86,14 @@ def _planned(arguments: argparse.Namespace, manifest: Path, header: RunHeader) -
 
 
 def _chosen(arguments: argparse.Namespace, takes: Sequence[TakeRecord], plan: Plan) -> Retries:
-    if not arguments.takes and not arguments.only:
+    choice = choice_of(arguments)
+    if not arguments.takes and choice.is_all:
         raise UsageError("which takes?", advice="name them, or say --only status:failed")
     return retrying.retries(
         takes,
         planned={take.id: take.fingerprint for take in plan.takes},
         names=arguments.takes,
-        only=arguments.only,
+        choice=None if choice.is_all else choice,
         even_moderated=arguments.even_moderated,
     )
 
@@ -111,6 +119,12 @@ def _as_run(
             "run_dir": place.path,
             "simulate": header.simulated,
             "only": chosen,
+            "exclude": [],
+            "tag": [],
+            "status": [],
+            "limit": None,
+            "stale": False,
+            "dry_run": False,
             # Asked once more where `run` may pay for more than was agreed to: by a flag, or since a pattern means
             # shots too and an id is another take's shot.
             "yes": arguments.yes or not (meant_besides or extra_words(arguments)),

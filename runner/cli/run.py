@@ -8,7 +8,10 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
+from runner.cli.asking import choice_of, repeated
+from runner.cli.spending import limit_lines, limits_of, price_words, raised
 from runner.cli.steering import simulator_settings
+from runner.engine.limits import Limits
 from runner.engine.options import EndingKind, EngineOptions, Stop
 from runner.engine.policies import Breaker, OnUnknown
 from runner.engine.ports import Listener
@@ -19,30 +22,42 @@ from runner.run import run_manifest
 from runner.simulator.settings import SimulatorSettings
 from runner.states import TakeState
 from runner.summary import Prospect, RunSummary
-from runner.wording import counted, standing, tally, visible
+from runner.wording import counted, listed, spent_words, standing, tally, visible
 
 CLIPS_SHOWN = 12
 _RESUMABLE = frozenset({3, 69, 77})
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Run the manifest and say how it ended."""
+    """Run the manifest and say how it ended; `-n` only shows what would be done."""
+    if arguments.dry_run:
+        from runner.cli import plan
+
+        return plan.command(arguments)
     summary = run_manifest(
         arguments.manifest,
         run_dir=arguments.run_dir,
         options=options_of(arguments),
         simulate=simulator_of(arguments),
-        only=arguments.only,
+        choice=choice_of(arguments),
+        stale=arguments.stale,
         schema_dirs=arguments.schema_dir,
         api_base=arguments.api_base,
-        confirm=_asker(assume_yes=arguments.yes, extra=extra_words(arguments)),
+        confirm=_asker(
+            assume_yes=arguments.yes,
+            capped=arguments.max_cost is not None,
+            twice=arguments.allow_duplicates,
+            extra=extra_words(arguments),
+        ),
         progress=_progress(arguments.progress),
         on_interrupt=Stop(arguments.on_interrupt),
+        moved=arguments.moved,
+        allow_network_fs=arguments.allow_network_fs,
     )
     for line in _results(summary):
         print(line)
     sys.stdout.flush()
-    for line in _advice(summary, arguments.words):
+    for line in _advice(summary, arguments.words, limits_of(arguments)):
         print(line, file=sys.stderr)
     return summary.exit_code
 
@@ -60,6 +75,7 @@ def options_of(arguments: argparse.Namespace) -> EngineOptions:
         retries=arguments.retries,
         breaker=Breaker(dict(arguments.halt)),
         scout=arguments.scout,
+        limits=limits_of(arguments),
         pace=LookPace(floor=arguments.poll_interval),
     )
 
@@ -84,13 +100,31 @@ def extra_words(arguments: argparse.Namespace) -> str:
     return f" ({'; '.join(more)})" if more else ""
 
 
-def _asker(*, assume_yes: bool, extra: str) -> Callable[[Prospect], bool]:
+def _asker(*, assume_yes: bool, capped: bool, twice: bool, extra: str) -> Callable[[Prospect], bool]:
+    """Return who agrees to pay: -y, a person, or where nobody is there the cap."""
+
     def agree(prospect: Prospect) -> bool:
-        if prospect.simulated or assume_yes:
+        if prospect.simulated:
             return True
-        question = f"{counted(prospect.submits, 'paid job')} will be submitted to {prospect.host}{extra}."
+        alone = assume_yes or not sys.stdin.isatty()
+        if alone and prospect.duplicates and not twice:
+            raise UsageError(
+                f"{listed(prospect.duplicates)} would pay once more for a request that another take sends or has sent",
+                advice="change or remove the rows, or add --allow-duplicates",
+            )
+        jobs = counted(prospect.submits, "paid job")
+        again = f", {len(prospect.duplicates):,} of them for a request that another take sends" * bool(
+            prospect.duplicates
+        )
+        question = f"{jobs} will be submitted to {prospect.host}{again}{extra}: {price_words(prospect)}."
+        if assume_yes or (capped and not sys.stdin.isatty()):
+            print(question, file=sys.stderr, flush=True)
+            return True
         if not sys.stdin.isatty():
-            raise UsageError(f"{question} nobody is there to agree", advice="add -y to agree beforehand")
+            raise UsageError(
+                f"{question} nobody is there to agree",
+                advice="add -y to agree beforehand, or --max-cost to say how much at most",
+            )
         print(f"{question} Go on? [y/N] ", end="", file=sys.stderr, flush=True)
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
@@ -121,7 +155,13 @@ def _results(summary: RunSummary) -> list[str]:
     total = sum(summary.counts.values())
     lines = [f"{counted(total, 'take')}: {tally(standings)}" if total else "no takes"]
     if summary.ending.kind is EndingKind.FINISHED and summary.submitted == 0 and summary.exit_code == 0:
-        lines[0] += "; nothing was submitted, everything is complete"
+        lines[0] += "; nothing was submitted"
+        lines[0] += "" if summary.stale else ", everything is complete"
+    if summary.stale:
+        lines[0] += f"; {summary.stale:,} stale: made of rows that changed since"
+    spent = spent_words(summary.spending, simulated=summary.simulated)
+    if spent:
+        lines.append(spent)
     if summary.reports is not None:
         lines += ["", f"report  {summary.reports.html}", f"        {summary.reports.csv}"]
     lines += [f"{'clips' if not at else '':<8}{clip}" for at, clip in enumerate(summary.clips[:CLIPS_SHOWN])]
@@ -130,11 +170,12 @@ def _results(summary: RunSummary) -> list[str]:
     return lines
 
 
-def _advice(summary: RunSummary, words: Sequence[str]) -> list[str]:
+def _advice(summary: RunSummary, words: Sequence[str], limits: Limits) -> list[str]:
     """Return what is to be done next; after an interruption the last line is the command that goes on."""
     lines = [visible(remark) for remark in summary.remarks]
     if summary.ending.reason:
         lines.append(f"stopped: {visible(summary.ending.reason)}")
+    lines += limit_lines(summary)
     if summary.held:
         lines.append(
             f"{counted(len(summary.held), 'take')} held: submitted without an answer, perhaps paid for. "
@@ -144,5 +185,5 @@ def _advice(summary: RunSummary, words: Sequence[str]) -> list[str]:
         lines.append(f"  → shotrunner show {shlex.quote(str(summary.run_dir))} {summary.held[0].take_id}")
         lines.append(f"  → shotrunner reconcile {shlex.quote(str(summary.run_dir))}")
     if summary.signal is not None or summary.exit_code in _RESUMABLE:
-        lines.append(f"go on with: {shlex.join(['shotrunner', *words])}")
+        lines.append(f"go on with: {repeated(raised(words, summary, limits))}")
     return lines

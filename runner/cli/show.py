@@ -11,7 +11,7 @@ from runner.errors import UsageError
 from runner.reporting.text import take_lines
 from runner.run import find_run
 from runner.store.read import Reader, open_reader
-from runner.store.records import TakeRecord
+from runner.store.records import TakeRecord, schema_of
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -20,11 +20,12 @@ def command(arguments: argparse.Namespace) -> int:
     with open_reader(place.state_file) as reader:
         take = _find(reader, arguments.take)
         attempts, events = reader.attempts(take.take_id), reader.events(take.take_id)
+        schema = schema_of(take, reader.schemas())
     if arguments.output == "json":
-        whole = {"take": asdict(take), "attempts": [asdict(each) for each in attempts]}
+        whole = {"take": asdict(take), "schema": schema, "attempts": [asdict(each) for each in attempts]}
         print(json.dumps(whole | {"events": [asdict(each) for each in events]}, indent=1, default=dict))
     else:
-        print("\n".join(take_lines(take, attempts, events)))
+        print("\n".join(take_lines(take, attempts, events, schema=schema)))
     return 0
 
 

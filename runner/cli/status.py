@@ -16,6 +16,7 @@ def command(arguments: argparse.Namespace) -> int:
     place = find_run(arguments.target, simulated=arguments.simulate or None)
     with open_reader(place.state_file) as reader:
         header, counts, deliveries = reader.header, reader.counts(), reader.deliveries()
+        spending = reader.spending()
         held = []
         if counts.get(TakeState.HELD):
             held = [take for take in reader.takes() if take.state is TakeState.HELD]
@@ -29,10 +30,13 @@ def command(arguments: argparse.Namespace) -> int:
                     "takes": dict(counts),
                     "deliveries": dict(deliveries),
                     "held": [take.take_id for take in held],
+                    "spent": spending.billed,
+                    "estimated": spending.estimated,
+                    "without_cost": spending.without_cost,
                 },
                 indent=1,
             )
         )
     else:
-        print("\n".join(status_lines(header, counts, deliveries, held=held)))
+        print("\n".join(status_lines(header, counts, deliveries, held=held, spending=spending)))
     return 0

@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict
 
 from runner import upkeep
+from runner.cli.asking import opening_of
 from runner.run import find_run
 from runner.upkeep import CLIP_FLAWS, Finding, Verification
 from runner.wording import counted, visible
@@ -24,10 +25,11 @@ def command(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(_lines(found)))
     if arguments.mark:
-        marked = upkeep.mark(place, found.findings)
-        print(
-            f"{counted(len(marked), 'take')} marked: the next run fetches their clips again", file=sys.stderr
-        )
+        marked = upkeep.mark(place, found.findings, opening=opening_of(arguments))
+        for note in marked.remarks:
+            print(visible(note), file=sys.stderr)
+        number = counted(len(marked.take_ids), "take")
+        print(f"{number} marked: the next run fetches their clips again", file=sys.stderr)
     if found.findings or found.absent:
         print(f"bring them home with: shotrunner fetch {arguments.target}", file=sys.stderr)
     return NOT_WHOLE if found.findings else 0

@@ -9,23 +9,23 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runner import failpoints
+from runner.engine.limits import Allowance
 from runner.engine.options import EngineOptions
 from runner.engine.ports import Event, Journal, Listener, Said, Told
+from runner.engine.spell import Spell
 from runner.pacing import Clock
 from runner.shots import Ticket
 from runner.states import (
     OUT_THERE,
-    CancelRequested,
-    CostSeen,
     Delivered,
     DeliveryState,
     Fact,
     FetchStarted,
     FileGone,
-    LateAnswer,
+    NoteFact,
     TakeState,
     Undeliverable,
     advance,
@@ -39,10 +39,10 @@ _AT_HOME = frozenset({DeliveryState.DELIVERED, DeliveryState.UNDELIVERABLE})
 class Live:
     """A take while the run handles it: mutable, seen by one event loop only.
 
-    `born` is the monotonic time of its acceptance, `watched_from` of its first look; `holds_slot` says that the API
-    may be working on it. `silent_since` and `missing_since` are when reads about it began to fail or to find
-    nothing, `ended_since` when a look said that it has ended, `doubted_since` when its result first said otherwise,
-    `away_since` when the host of its clip went away.
+    `born` is the monotonic time of its acceptance; `holds_slot` says that the API may be working on it, `has_ended`
+    that a look said it is done. Spells: `watched` since its first look, `silent` while reads about it fail, `missing`
+    while they find nothing, `doubted` since its result first said that it has not ended, `away` while the host of its
+    clip is.
     """
 
     ticket: Ticket
@@ -51,15 +51,15 @@ class Live:
     request_id: str | None
     outputs: tuple[str, ...]
     born: float = 0.0
-    watched_from: float | None = None
     holds_slot: bool = False
+    has_ended: bool = False
     attempts: int = 0
     failures: int = 0
-    silent_since: float | None = None
-    missing_since: float | None = None
-    ended_since: float | None = None
-    doubted_since: float | None = None
-    away_since: float | None = None
+    watched: Spell = field(default_factory=Spell)
+    silent: Spell = field(default_factory=Spell)
+    missing: Spell = field(default_factory=Spell)
+    doubted: Spell = field(default_factory=Spell)
+    away: Spell = field(default_factory=Spell)
     cost: float | None = None
     finished_at: float | None = None
     fetches: int = 0
@@ -83,7 +83,9 @@ class Board:
         clock: Clock,
         listener: Listener,
         options: EngineOptions,
+        allowance: Allowance | None = None,
     ) -> None:
+        self.allowance = allowance or Allowance(options.limits, wall=clock.wall)
         self._journal = journal
         self._clock = clock
         self._listener = listener
@@ -164,10 +166,12 @@ class Board:
         """
         at = self._clock.wall()
         # Shielded: a worker that is told to leave must not take back what is on its way to the disk.
-        await asyncio.shield(asyncio.wrap_future(self._journal.record(live.id, fact, at=at)))
+        await asyncio.shield(_noted(asyncio.wrap_future(self._journal.record(live.id, fact, at=at))))
         failpoints.hit("board.recorded")
         self._move(live, fact)
+        self.allowance.note(live.id, fact)
         self.tell(Told(live.id, fact, at))
+        self.warn_of_cost()
         self.changed.set()
         if self._is_over(live) and not goes_on:
             self._unfinished.discard(live.id)
@@ -176,14 +180,16 @@ class Board:
     def _move(self, live: Live, fact: Fact) -> None:
         if isinstance(fact, FetchStarted | Delivered | Undeliverable | FileGone):
             live.delivery = advance_delivery(live.delivery, fact)
-        elif not isinstance(fact, CancelRequested | CostSeen | LateAnswer):
+        elif not isinstance(fact, NoteFact):
             live.state = advance(live.state, fact)
             if live.state is not TakeState.SUBMITTING and live.state not in OUT_THERE:
                 self.free_slot(live)
 
     def again(self, live: Live) -> None:
         """Queue a take that shall be paid for once more, behind those that were not tried yet."""
-        live.request_id, live.outputs, live.ended_since, live.watched_from = None, (), None, None
+        live.request_id, live.outputs, live.has_ended = None, (), False
+        live.watched.is_over()
+        live.doubted.is_over()
         self._unfinished.add(live.id)
         self.pending.append(live)
         self.changed.set()
@@ -192,6 +198,7 @@ class Board:
 
     def put_back(self, live: Live) -> None:
         """Make `live` the next to be submitted, or leave it to the next run if this one gives up."""
+        self.allowance.give_back(live.id)
         self.free_slot(live)
         self.pending.appendleft(live)
         if self.giving_up:
@@ -200,6 +207,7 @@ class Board:
     def leave(self, live: Live, reason: str) -> None:
         """Leave a take that is out there to the next run: nothing is known of its end, and nothing is lost."""
         self.left_behind += 1
+        self.allowance.leave(live.id)
         self._unfinished.discard(live.id)
         self.free_slot(live)
         self.say(f"{live.id} is left to the next run: {reason}")
@@ -213,6 +221,12 @@ class Board:
         self.pending.clear()
         self._check_finished()
 
+    def warn_of_cost(self) -> None:
+        """Say once that the run has passed the sum that a person wants to be warned of."""
+        warning = self.allowance.warning()
+        if warning is not None:
+            self.say(warning)
+
     def say(self, text: str) -> None:
         """Tell the person something that is no fact about one take."""
         self.tell(Said(text))
@@ -225,3 +239,9 @@ class Board:
         if not self._unfinished:
             self.finished.set()
             self.changed.set()
+
+
+def _noted(recording: asyncio.Future[None]) -> asyncio.Future[None]:
+    # Once its waiter has gone nobody asks how it ended; the journal refuses all that follows, so the failure is told.
+    recording.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return recording

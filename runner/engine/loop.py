@@ -13,7 +13,9 @@ from typing import Any
 
 from runner.engine.board import Board
 from runner.engine.collect import Collector
+from runner.engine.costs import GRACE, LateCosts, without_cost
 from runner.engine.gate import Gate
+from runner.engine.limits import Allowance
 from runner.engine.means import Means
 from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
 from runner.engine.ports import Delivery, Journal, Listener, Queue
@@ -22,9 +24,10 @@ from runner.engine.vanguard import Vanguard
 from runner.engine.waking import notice_sleep
 from runner.engine.watch import Watcher
 from runner.errors import ShotrunnerError
+from runner.money import NOTHING_SPENT, Spending
 from runner.pacing import Chance, Clock, Durations
 from runner.shots import Ticket
-from runner.states import OUT_THERE
+from runner.states import OUT_THERE, CostSeen
 
 
 def _new_attempt() -> str:
@@ -47,14 +50,33 @@ class Engine:
         epoch: int,
         extra_paid: int = 0,
         durations: Durations | None = None,
+        spending: Spending = NOTHING_SPENT,
+        deadline: float | None = None,
+        ended: Iterable[Ticket] = (),
         chance: Chance = random.random,
         new_attempt: Callable[[], str] = _new_attempt,
     ) -> None:
+        """Take everything the run needs; what earlier runs left is `extra_paid`, `durations`, `spending` and `ended`.
+
+        `extra_paid` counts unknown submits that were paid again, `spending` is all that may have been paid, and `ended`
+        are more takes whose costs may be asked for. `deadline` is the wall time at which submitting stops.
+        """
         self._options = options
         self._clock = clock
+        self._journal = journal
         self._ending = Ending(EndingKind.FINISHED)
         self._left = asyncio.Event()
-        self._board = Board(tickets, journal=journal, clock=clock, listener=listener, options=options)
+        tickets = tuple(tickets)
+        allowance = Allowance(
+            options.limits,
+            wall=clock.wall,
+            spending=spending,
+            out_there={ticket.take_id for ticket in tickets if ticket.state in OUT_THERE},
+            deadline=deadline,
+        )
+        self._board = Board(
+            tickets, journal=journal, clock=clock, listener=listener, options=options, allowance=allowance
+        )
         self._gate = Gate(
             queue=queue,
             clock=clock,
@@ -65,6 +87,10 @@ class Engine:
         )
         vanguard = Vanguard(self._board, each=options.scout, end=self._end)
         means = Means(self._board, queue, self._gate, clock, options, chance, self._end, vanguard)
+        self._by_id = {live.id: live for live in self._board.takes}
+        self._costs = LateCosts(
+            without_cost({*tickets, *ended}, now=clock.wall()), queue=queue, note=self._note_cost
+        )
         self._collector = Collector(means, delivery=delivery)
         self._watcher = Watcher(means, durations=durations or Durations(), succeeded=self._collector.collect)
         self._submitter = Submitter(
@@ -74,6 +100,13 @@ class Engine:
             accepted=self._watcher.watch,
             extra_paid=extra_paid,
         )
+
+    async def _note_cost(self, take_id: str, fact: CostSeen) -> None:
+        live = self._by_id.get(take_id)
+        if live is None:
+            await asyncio.wrap_future(self._journal.record(take_id, fact, at=self._clock.wall()))
+        else:
+            await self._board.record(live, fact)
 
     @property
     def out_there(self) -> int:
@@ -103,7 +136,7 @@ class Engine:
         if how is Stop.DETACH:
             self._left.set()
         elif how is Stop.CANCEL_QUEUED:
-            self._watcher.wants_cancel.set()
+            self._watcher.want_cancel("--cutoff" if kind is EndingKind.LIMIT else "--on-interrupt")
 
     async def run(self) -> Ending:
         """Work until every take is finished or the run is told to stop.
@@ -111,6 +144,7 @@ class Engine:
         Raises:
             ShotrunnerError: the first failure of a part; everything recorded stays, and no POST was abandoned.
         """
+        self._board.warn_of_cost()
         # Oldest first: results do not last for ever.
         for live in sorted(self._board.takes, key=lambda live: live.born):
             if live.state in OUT_THERE:
@@ -140,16 +174,14 @@ class Engine:
 
     async def _over(self) -> None:
         """Wait until nothing is left to do, or the run is told to leave."""
-        waits = [asyncio.ensure_future(event.wait()) for event in (self._left, self._board.finished)]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        await _first_of(self._left, self._board.finished)
+        await _first_of(self._left, self._costs.done, within=GRACE)
 
     def _workers(self) -> Iterator[Coroutine[Any, Any, None]]:
         yield self._gate.keep()
         yield self._watcher.cancel_queued()
+        yield self._submitter.watch_the_time()
+        yield self._costs.run()
         yield notice_sleep(self._clock, self._woken)
         for _ in range(self._options.looks_at_once):
             yield self._watcher.run()
@@ -159,6 +191,16 @@ class Engine:
     def _woken(self, seconds: float) -> None:
         self._board.say(f"this machine slept for {seconds:.0f} s; looking at everything now")
         self._watcher.hurry()
+
+
+async def _first_of(*events: asyncio.Event, within: float | None = None) -> None:
+    """Wait until one of `events` is set, or `within` seconds are over."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED, timeout=within)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 async def _until_done_or_failed(over: asyncio.Task[None], parts: set[asyncio.Task[None]]) -> None:

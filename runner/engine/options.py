@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from runner.engine.limits import Limits
 from runner.engine.policies import Breaker, OnUnknown
 from runner.errors import UsageError
 from runner.pacing import Backoff, LookPace
@@ -22,7 +23,8 @@ class EngineOptions:
     `missing_grace` how long an id must stay unknown to the API to be believed gone, `fetch_tries` how often a clip that
     arrives broken is fetched again, and `same_refusals` in a row, before anything was accepted, stop the submitting.
     `max_extra_paid` bounds what `on_unknown` may pay again over the whole life of a run, `retries` how often one take
-    that failed is paid for again by itself; with `scout`, so many takes of every model and settings go first.
+    that failed is paid for again by itself; with `scout`, so many takes of every model and settings go first. `limits`
+    are the bounds on money, submissions and time.
 
     Raises:
         UsageError: a number with which nothing could ever happen.
@@ -44,9 +46,15 @@ class EngineOptions:
     retries: int = 0
     breaker: Breaker = field(default_factory=lambda: Breaker({}))
     scout: int = 0
+    limits: Limits = field(default_factory=Limits)
     pace: LookPace = field(default_factory=LookPace)
     backoff: Backoff = field(default_factory=lambda: Backoff(cap=300.0))
     throttled: Backoff = field(default_factory=lambda: Backoff(base=3.0, cap=300.0))
+
+    @property
+    def at_limit(self) -> Stop:
+        """What becomes of the jobs that are out there when a limit stops the run."""
+        return Stop.CANCEL_QUEUED if self.limits.cancel_queued else Stop.DRAIN
 
     def __post_init__(self) -> None:
         for name in (
@@ -86,6 +94,7 @@ class EndingKind(StrEnum):
     UNKNOWNS = "unknowns"
     DECLINED = "declined"
     HALTED = "halted"
+    LIMIT = "limit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ RETRIED_BY_ITSELF = frozenset({FailureClass.PROVIDER_FAILED, FailureClass.TRANSI
 """Classes where the same body may well succeed: the fault was not the take's.
 
 Moderation would judge the same words again, a refused input stays refused, a missing or expired record may have been a
-success, and an empty balance ends the run. Those are a person's to decide.
+success, and an empty balance ends the run. Those are a person's to decide. No class is tried with another seed by
+itself: that would be another body under the same id, and a take is what its row in the manifest says.
 """
 
 _LONGEST_SETTING = 24

@@ -32,6 +32,8 @@ from runner.states import (
     TakeState,
 )
 
+_TIME_STEP = 20.0
+
 
 class Submitter:
     """Gives pending takes to the API, in order, as slots come free."""
@@ -92,11 +94,40 @@ class Submitter:
                 return None
             wait = self._wait()
             if wait == 0.0:
-                live = self._board.pending.popleft()
-                self._board.take_slot(live)
-                return live
-            await self._change_within(wait)
+                if self._is_affordable(self._board.pending[0]):
+                    return self._claim()
+                wait = None
+            if not self._stopped:
+                await self._change_within(wait)
         return None
+
+    def _is_affordable(self, live: Live) -> bool:
+        """Return whether the limits let `live` go; where they never will, the submitting ends."""
+        hurdle = self._board.allowance.hurdle(live.ticket)
+        if hurdle is not None and not hurdle.may_ease:
+            self._means.end(EndingKind.LIMIT, hurdle.reason, self._means.options.at_limit)
+        return hurdle is None
+
+    def _claim(self) -> Live:
+        """Take the next take's slot and reserve its price, in one step with the question whether it may go."""
+        live = self._board.pending.popleft()
+        self._board.take_slot(live)
+        self._board.allowance.reserve(live.ticket)
+        self._board.warn_of_cost()
+        return live
+
+    async def watch_the_time(self) -> None:
+        """End the submitting when its time is up, also while it waits for something else."""
+        allowance = self._board.allowance
+        while left := allowance.time_left():
+            # In short steps: the limit is by the wall clock, which goes on while the machine sleeps or is set.
+            await self._means.clock.sleep(min(left, _TIME_STEP))
+        if left is None:
+            return
+        how = self._means.options.at_limit
+        # With nothing left to submit the limit stops nothing, but for jobs that it shall cancel.
+        if self._board.pending or (how is Stop.CANCEL_QUEUED and self._board.slots_held):
+            self._means.end(EndingKind.LIMIT, allowance.time_is_up(), how)
 
     def _wait(self) -> float | None:
         """Return the seconds until the next take may go: 0 for now, None for until something changes."""
@@ -185,7 +216,7 @@ class Submitter:
                 f"{live.id} was accepted as request {answer.request_id}, which could not be written down "
                 f"({failure}); keep this id"
             )
-            await self._board.record(live, answer)
+            raise
         failpoints.hit("submit.recorded")
         self._any_accepted = True
         live.request_id = answer.request_id

@@ -22,6 +22,7 @@ from runner.models.wording import nearest_name
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*", re.ASCII)
 _DEEPEST: Final = 8
+_LONGEST_ID: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class _Shelf:
             model_id = "/".join(path).removesuffix(".json")
             if _ID.fullmatch(model_id) and self.file(model_id):
                 yield model_id
+
+
+def is_model_id(text: str) -> bool:
+    """Return whether `text` can be a model's id: plain names with slashes between them, a path that leads down."""
+    return len(text) <= _LONGEST_ID and _ID.fullmatch(text) is not None
 
 
 class Models:
@@ -115,7 +121,7 @@ class Models:
 
     def _locate(self, model_id: str) -> tuple[Traversable, _Shelf] | None:
         # The id becomes a path, so nothing but plain names may pass.
-        if len(model_id) > 200 or not _ID.fullmatch(model_id):
+        if not is_model_id(model_id):
             return None
         found = ((shelf.file(model_id), shelf) for shelf in self._shelves)
         return next(((file, shelf) for file, shelf in found if file), None)

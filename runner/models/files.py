@@ -7,6 +7,7 @@ may list its `media` inputs; anything else in it is ignored. It knows no directo
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +23,10 @@ MOST_BYTES: Final = 4 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A schema file as it stands: `file` is for messages, `media` is None where the file does not say."""
+    """A schema file as it stands: `file` is for messages, `media` is None where the file does not say.
+
+    `sha256` is of the file's bytes.
+    """
 
     model: str
     file: str
@@ -30,6 +34,7 @@ class ModelFile:
     media: tuple[str, ...] | None
     input: Schema
     output: Schema
+    sha256: str = ""
 
 
 def parse_model_file(data: bytes, *, model: str, file: str, hashes_needed: bool = False) -> ModelFile:
@@ -41,10 +46,11 @@ def parse_model_file(data: bytes, *, model: str, file: str, hashes_needed: bool 
         SchemaInvalid: not JSON, not about `model`, or not what its hashes say; the message names `file`.
     """
     document = _parsed(data, file)
+    sha256 = hashlib.sha256(data).hexdigest()
     if not isinstance(document.get("input"), dict) or "properties" in document:
         if hashes_needed:
             _refuse(file, "it has no `input`")
-        return ModelFile(model, file, {}, None, document, {})
+        return ModelFile(model, file, {}, None, document, {}, sha256)
     if document.get("model", model) != model:
         _refuse(file, f"it says that it describes {document['model']}, but its path says {model}")
     _check_hashes(document, file, needed=hashes_needed)
@@ -56,6 +62,7 @@ def parse_model_file(data: bytes, *, model: str, file: str, hashes_needed: bool 
         tuple(map(str, media)) if isinstance(media, list) else None,
         _section(document, "input"),
         _section(document, "output"),
+        sha256,
     )
 
 

@@ -39,7 +39,8 @@ class Model:
     """A model's strict schema with everything made from it once.
 
     `input_schema` is JSON Schema 2020-12 without references; `notes` say what was changed to make it so;
-    `validations` are private rules set aside; `source` says where and when the file was copied from.
+    `validations` are private rules set aside; `source` says where and when the file was copied from, `sha256` is of its
+    bytes.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Model:
     inputs: tuple[Input, ...]
     notes: tuple[str, ...] = ()
     validations: Mapping[str, JsonValue] = field(default_factory=dict)
+    sha256: str = ""
     _check: BodyCheck = field(kw_only=True, repr=False, compare=False)
 
     @classmethod
@@ -76,6 +78,7 @@ class Model:
             inputs_of(strict.schema, media=published.media),
             tuple(strict.notes),
             strict.validations,
+            published.sha256,
             _check=check,
         )
 

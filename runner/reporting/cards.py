@@ -12,11 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from runner import wording
+from runner.differences import Difference
+from runner.money import total
 from runner.reporting import links
 from runner.shots import JsonValue
 from runner.states import OUT_THERE, DeliveryState, TakeState
 from runner.store.records import RunHeader, TakeRecord
 
+_CHANGE_SHOWN = 120
 EAGER_PLAYERS = 24
 """Players that load their first frame at once; a script wakes the others when they come near the screen."""
 
@@ -42,7 +45,7 @@ class Input:
 class Card:
     """One take on the sheet. `player` is the checked reference of its clip, `eager` whether it loads by itself.
 
-    `seed` is None where the model has none or where `point` already says it.
+    `seed` is None where the model has none or where `point` already says it; `stale` is in what its row differs by now.
     """
 
     number: int
@@ -63,17 +66,22 @@ class Card:
     details: tuple[tuple[str, str], ...]
     tags: tuple[str, ...]
     gone: bool
+    stale: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Counts by standing in the order of `wording.STANDINGS`, and what the run has cost as far as it is known."""
+    """Counts by standing in the order of `wording.STANDINGS`, and what the run has cost as far as it is known.
+
+    `estimate` is what the takes that may have been billed should have cost. Amounts are US dollars.
+    """
 
     standings: tuple[tuple[str, int], ...]
     takes: int
     cost: float
     unknown: int
     priced: int
+    estimate: float = 0.0
 
 
 def totals(takes: Sequence[TakeRecord]) -> Totals:
@@ -83,9 +91,10 @@ def totals(takes: Sequence[TakeRecord]) -> Totals:
     return Totals(
         standings=tuple((word, counts[word]) for word in wording.STANDINGS if counts[word]),
         takes=len(takes),
-        cost=sum(prices),
+        cost=total(prices),
         unknown=sum(1 for take in takes if take.cost is None and _may_be_billed(take)),
         priced=len(prices),
+        estimate=total(take.estimate for take in takes if take.estimate is not None and _may_be_billed(take)),
     )
 
 
@@ -127,6 +136,13 @@ def _card(header: RunHeader, take: TakeRecord, number: int, *, eager: bool) -> C
         details=_details(take),
         tags=take.tags,
         gone=take.position is None,
+        stale=tuple(map(_short, take.stale_fields())) if take.is_stale else (),
+    )
+
+
+def _short(changed: Difference) -> Difference:
+    return Difference(
+        changed.field, *(wording.visible(text, _CHANGE_SHOWN) for text in (changed.old, changed.new))
     )
 
 
@@ -165,6 +181,8 @@ def _facts(take: TakeRecord) -> tuple[str, ...]:
         said.append(wording.money(take.cost))
     elif _may_be_billed(take):
         said.append("cost not known yet" if take.state in OUT_THERE else "cost unknown")
+    if take.estimate is not None:
+        said.append(f"{wording.money(take.estimate)} expected")
     if take.bytes is not None:
         said.append(wording.size(take.bytes))
     return tuple(said)

@@ -7,7 +7,8 @@ and of HTML.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from runner import cells, wording
@@ -22,8 +23,10 @@ Cell: TypeAlias = "str | int | float | None"
 
 RESULT_COLUMNS = (
     "take",
+    "point",
     "state",
     "class",
+    "stale_fields",
     "request_id",
     "seed",
     "outputs",
@@ -34,14 +37,17 @@ RESULT_COLUMNS = (
     "finished_at",
     "seconds",
     "cost",
+    "estimate",
     "error",
     "fingerprint",
 )
-"""Columns the report adds, in this order; a manifest reader knows and ignores all but `take` and `seed`."""
+"""Columns the report adds, in this order; a manifest reader knows and ignores all but `take`, `point` and `seed`."""
 
 YAML_COLUMNS = ("id", "model", "tags", "notes")
 SEEDS = "seeds"
+SWEEP = "sweep"
 LINK_LIMIT = 8192
+_OURS = frozenset({*YAML_COLUMNS, *RESULT_COLUMNS, SEEDS, SWEEP, "price"}) - {"seed"}
 
 
 def in_order(takes: Iterable[TakeRecord]) -> list[TakeRecord]:
@@ -66,13 +72,11 @@ def frame(header: RunHeader, takes: Sequence[TakeRecord]) -> pd.DataFrame:
     import pandas as pd
 
     ordered = in_order(takes)
-    inputs = [_flat(json.loads(take.body)) for take in ordered]
-    columns = list(dict.fromkeys((*(header.columns or _yaml_columns(inputs)), *RESULT_COLUMNS)))
-    rows = [
-        [row.get(column) for column in columns]
-        for row in (_row(header, take, given) for take, given in zip(ordered, inputs, strict=True))
-    ]
-    return pd.DataFrame(rows, columns=columns, dtype=object)
+    rows = [_row(header, take) for take in ordered]
+    needed = (name for row in rows for name in row.needed)
+    columns = list(dict.fromkeys((*(header.columns or YAML_COLUMNS), *needed, *RESULT_COLUMNS)))
+    cells_of = [[row.cells.get(column) for column in columns] for row in rows]
+    return pd.DataFrame(cells_of, columns=columns, dtype=object)
 
 
 def csv_text(header: RunHeader, takes: Sequence[TakeRecord]) -> str:
@@ -90,38 +94,49 @@ def _guarded(cell: Cell) -> Cell:
     return cells.guard(cell) if isinstance(cell, str) else cell
 
 
-def _yaml_columns(inputs: Iterable[Mapping[str, Cell]]) -> Iterator[str]:
-    yield from YAML_COLUMNS
-    for given in inputs:
-        # Result columns keep their place in the result block; `seed` is the one that is also an input.
-        yield from (name for name in given if name not in RESULT_COLUMNS)
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One take's cells by column; `needed` are columns of inputs that it must have beside the manifest's own."""
+
+    cells: Mapping[str, Cell]
+    needed: tuple[str, ...] = ()
 
 
-def _row(header: RunHeader, take: TakeRecord, inputs: Mapping[str, Cell]) -> dict[str, Cell]:
-    row: dict[str, Cell]
-    if not header.columns:
-        row = {
-            **inputs,
-            "id": take.shot_id,
-            "model": take.model,
-            "tags": ", ".join(take.tags),
-            "notes": take.notes,
-        }
-    elif not take.point:
-        row = dict(take.cells)
-    else:
-        # A sweep's row says many takes at once. Read again, this row must say this one.
-        row = {**take.cells, **{name: inputs[name] for name in header.columns if name in inputs}, SEEDS: ""}
-    return {**row, **_result(take)}
+def _row(header: RunHeader, take: TakeRecord) -> _Row:
+    inputs = {_column(name): cell for name, cell in _flat(json.loads(take.body)).items()}
+    result = _result(take) | {"seed": inputs.get("seed", "")}
+    if header.columns and not take.point and _is_as_written(take):
+        return _Row({**take.cells, SWEEP: "", **result})
+    own = {"id": take.shot_id, "model": take.model, "tags": ", ".join(take.tags), "notes": take.notes}
+    if header.columns:
+        # Read again, this row must say this one take as it was sent, and not its sweep or what its row says now.
+        kept = {name: cell for name, cell in take.cells.items() if name in _OURS}
+        own = {**own, **kept, "id": take.shot_id, "model": take.model, SEEDS: "", SWEEP: ""}
+    # The result block has the seed's place already.
+    needed = tuple(name for name in inputs if name != "seed")
+    if header.columns and _is_as_written(take):
+        needed = tuple(name for name in needed if name in {_column(axis) for axis in take.point})
+        inputs = {name: cell for name, cell in inputs.items() if name in {*header.columns, *needed}}
+    return _Row({**inputs, **own, **result}, needed)
+
+
+def _is_as_written(take: TakeRecord) -> bool:
+    """Return whether the cells on record are of the row that the take was made of, and not of a later one."""
+    return take.position is not None and take.wanted is None and bool(take.cells)
+
+
+def _column(name: str) -> str:
+    return cells.SHADOWED + name if name.casefold() in _OURS else name
 
 
 def _result(take: TakeRecord) -> dict[str, Cell]:
     return {
         "take": take.take_id,
+        "point": _compact(dict(take.point)) if take.point else None,
         "state": wording.standing(take.state, take.delivery),
         "class": take.failure.value if take.failure else None,
+        "stale_fields": "; ".join(field.field for field in take.stale_fields()) if take.is_stale else None,
         "request_id": _safe(take.request_id),
-        "seed": take.seed,
         "outputs": " ".join(wording.visible(url.replace(" ", "%20"), LINK_LIMIT) for url in take.outputs),
         "file": take.file,
         "sha256": take.sha256,
@@ -130,6 +145,7 @@ def _result(take: TakeRecord) -> dict[str, Cell]:
         "finished_at": wording.iso(take.finished_at),
         "seconds": None if take.seconds is None else round(take.seconds, 3),
         "cost": take.cost,
+        "estimate": take.estimate,
         "error": _safe(take.reason),
         "fingerprint": take.fingerprint,
     }
@@ -140,16 +156,21 @@ def _safe(text: str | None) -> str | None:
 
 
 def _flat(body: Mapping[str, JsonValue], prefix: str = "") -> dict[str, Cell]:
-    """Return the inputs by dotted name, as a CSV manifest writes them: lists as JSON, literal braces doubled."""
+    """Return the inputs by dotted name, each as a cell of a CSV manifest: `camera.zoom`, `images.0`."""
     flat: dict[str, Cell] = {}
     for name, given in body.items():
         if isinstance(given, dict) and given:
             flat |= _flat(given, f"{prefix}{name}.")
+        elif isinstance(given, list) and given:
+            flat |= _flat({str(number): item for number, item in enumerate(given)}, f"{prefix}{name}.")
         elif isinstance(given, str):
-            # A body has its templates behind it; read again, `{{` would open one.
-            flat[prefix + name] = given.replace("{{", "{{{{")
-        elif given is None or (isinstance(given, int | float) and not isinstance(given, bool)):
-            flat[prefix + name] = given
+            flat[prefix + name] = cells.mark(cells.literal(given))
+        elif given is None or isinstance(given, bool | list | dict):
+            flat[prefix + name] = json.dumps(given)
         else:
-            flat[prefix + name] = json.dumps(given, ensure_ascii=False)
+            flat[prefix + name] = given
     return flat
+
+
+def _compact(value: JsonValue) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from runner import wording
+from runner.money import NOTHING_SPENT, Spending
 from runner.shots import JsonValue
 from runner.states import DeliveryState, TakeState
 from runner.store.records import AttemptRecord, EventRecord, RunHeader, TakeRecord
@@ -28,10 +29,12 @@ def status_lines(
     deliveries: Mapping[DeliveryState, int],
     *,
     held: Sequence[TakeRecord],
+    spending: Spending = NOTHING_SPENT,
 ) -> list[str]:
-    """Return where the run stands: its name, how many takes stand where, and every held take with what to do.
+    """Return where the run stands: its name, its takes and money, and every held take with what to do.
 
-    `counts` is over all takes, `deliveries` over the succeeded ones, `held` the takes that wait for a person.
+    `counts` is over all takes, `deliveries` over the succeeded ones, `held` the takes that wait for a person,
+    `spending` what was or may have been paid.
     """
     total = sum(counts.values())
     lines = [
@@ -40,6 +43,8 @@ def status_lines(
     ]
     if not total:
         lines[1] = "no takes yet"
+    spent = wording.spent_words(spending, simulated=header.simulated)
+    lines += [spent] if spent else []
     if held:
         lines += ["", *_held_lines(held)]
     return lines
@@ -77,13 +82,20 @@ def _held_lines(held: Sequence[TakeRecord]) -> list[str]:
 
 
 def take_lines(
-    record: TakeRecord, attempts: Sequence[AttemptRecord], events: Sequence[EventRecord]
+    record: TakeRecord,
+    attempts: Sequence[AttemptRecord],
+    events: Sequence[EventRecord],
+    *,
+    schema: str | None = None,
 ) -> list[str]:
-    """Return everything worth knowing about one take: result, inputs as sent, attempts and history."""
+    """Return everything worth knowing about one take: result, inputs as sent, attempts and history.
+
+    `schema` is the hash of the schema file its inputs were checked against.
+    """
     lines = [_headline(record)]
     if record.state is TakeState.HELD:
         lines.append(f"{_INDENT}{wording.HELD_ADVICE}")
-    lines += _table(_facts(record))
+    lines += _table(_facts(record, schema or ""))
     body: dict[str, JsonValue] = json.loads(record.body)
     lines += ["", "inputs as sent", *_table((name, wording.value(given)) for name, given in body.items())]
     if attempts:
@@ -101,7 +113,7 @@ def _headline(record: TakeRecord) -> str:
     return f"{line}  {reason}" if reason else line
 
 
-def _facts(record: TakeRecord) -> list[tuple[str, str]]:
+def _facts(record: TakeRecord, schema: str) -> list[tuple[str, str]]:
     size = f", {wording.size(record.bytes)}" if record.bytes is not None else ""
     took = f" ({wording.duration(record.seconds)})" if record.seconds is not None else ""
     said = [
@@ -114,11 +126,13 @@ def _facts(record: TakeRecord) -> list[tuple[str, str]]:
         ("request", record.request_id or ""),
         ("submitted", "" if record.submitted_at is None else wording.when(record.submitted_at)),
         ("finished", "" if record.finished_at is None else wording.when(record.finished_at) + took),
+        ("estimate", "" if record.estimate is None else wording.money(record.estimate)),
         ("cost", wording.money(record.cost) if record.request_id or record.cost is not None else ""),
         ("clip", f"{record.file}{size}" if record.file else ""),
         ("sha256", record.sha256 or ""),
         ("cancel", record.cancel_requested or ""),
         ("fingerprint", record.fingerprint),
+        ("schema", schema),
         ("manifest", "" if record.position is not None else "no longer holds this take"),
     ]
     links = [("output", url) for url in record.outputs]

@@ -22,7 +22,7 @@ from tests.acceptance.boards import (
 from tests.acceptance.command import Desk
 
 FAST = ("--speed", 20, "--poll-interval", 0.1, "-j", 8)
-BOARDS = sorted(path.name for path in EXAMPLES.iterdir() if path.stem != "faults")
+BOARDS = sorted(path.name for path in EXAMPLES.iterdir() if path.is_file() and path.stem != "faults")
 
 
 def test_the_demo_renders_every_take_and_a_second_run_submits_nothing(desk: Desk) -> None:

@@ -15,16 +15,20 @@ from runner.answers import JobStatus, Seen, Trouble, TroubleKind
 from runner.cancelling import cancel
 from runner.cli.asking import run_words
 from runner.contact import Found, manifest_of, recorded_wishes
+from runner.delivery.fetch import FetchOptions, FetchOrder, fetch_clip
 from runner.delivery.sidecar import Landed, Sidecar
 from runner.errors import AccountRefused, RunInUse, ServiceUnavailable, UsageError
+from runner.restoring import restore_sidecars
 from runner.rundir import RunDir
 from runner.states import Adopted, DeclaredNotSent, Delivered, Ended, FetchStarted, LateAnswer, TakeState
+from runner.store.emergency import Receipt, SideFile
 from runner.store.lock import RunLock
 from runner.store.read import open_reader
 from runner.store.records import EventRecord, RunHeader, TakeRecord
 from runner.testing import VirtualClock
 from runner.upkeep import Finding, Flaw
 from tests.integration.store_samples import HEADER, S, drive, make_plan, make_take, new_state_file, tell
+from tests.integration.test_delivery_server import body, film, raw_server
 
 KNOWN = Seen(JobStatus.RUNNING, "in_progress")
 
@@ -381,7 +385,7 @@ def test_marked_clips_are_to_be_fetched_again_and_whole_ones_stay(gallery: RunDi
     _edit(gallery.path / "clips" / "b.mp4")
     (gallery.path / "clips" / "a.json").unlink()
     marked = upkeep.mark(gallery, upkeep.verify(gallery).findings, clock=Noon())
-    assert marked == ("b",)
+    assert marked.take_ids == ("b",)
     assert last_event(gallery, "b").fact == "FileGone"
     assert take_of(gallery, "b").file is None
     assert take_of(gallery, "a").file == "clips/a.mp4"
@@ -390,8 +394,8 @@ def test_marked_clips_are_to_be_fetched_again_and_whole_ones_stay(gallery: RunDi
 def test_marking_twice_records_once(gallery: RunDir) -> None:
     (gallery.path / "clips" / "b.mp4").unlink()
     found: tuple[Finding, ...] = upkeep.verify(gallery).findings
-    assert upkeep.mark(gallery, found) == ("b",)
-    assert upkeep.mark(gallery, found) == ()
+    assert upkeep.mark(gallery, found).take_ids == ("b",)
+    assert upkeep.mark(gallery, found).take_ids == ()
 
 
 def test_a_lost_sidecar_of_a_whole_clip_is_written_anew_without_any_request(gallery: RunDir) -> None:
@@ -405,6 +409,48 @@ def test_a_lost_sidecar_of_a_whole_clip_is_written_anew_without_any_request(gall
     assert told["inputs"] == json.loads(make_take("b").body)
     assert told["sha256"] == hashlib.sha256(CLIP).hexdigest()
     assert flaws(gallery) == []
+
+
+@pytest.mark.parametrize("spoil", [_edit, _cut])
+@pytest.mark.parametrize("begin", ["mark", "run"])
+def test_an_edited_clip_without_sidecar_is_moved_aside_and_the_paid_one_comes_home(
+    gallery: RunDir, spoil: Callable[[Path], None], begin: str
+) -> None:
+    """Its name and its sum are on record, so it is no stranger's file that would stand in the way for ever."""
+    clips = gallery.path / "clips"
+    spoil(clips / "b.mp4")
+    edited = (clips / "b.mp4").read_bytes()
+    (clips / "b.json").unlink()
+    assert set(flaws(gallery)) >= {("b", "clips/b.json", Flaw.NO_SIDECAR)}
+    if begin == "mark":
+        upkeep.mark(gallery, upkeep.verify(gallery).findings)
+    else:
+        assert restore_sidecars(gallery, [take_of(gallery, "b")]) == ("b",)
+    whole = film()
+    with raw_server() as server:
+        order = FetchOrder("b", "pika/pikaframes", "{}", "request-b", (server.serve(body(whole)),))
+        answer = fetch_clip(order, FetchOptions(run_dir=gallery.path, allow_loopback=True, deadline_s=5))
+    assert isinstance(answer, Delivered)
+    assert (clips / "b.mp4").read_bytes() == whole
+    assert (clips / "b.changed.mp4").read_bytes() == edited
+
+
+def test_no_sidecar_is_made_up_for_a_clip_that_is_gone_or_over_what_stands_there(gallery: RunDir) -> None:
+    clips = gallery.path / "clips"
+    (clips / "b.mp4").unlink()
+    (clips / "b.json").unlink()
+    (clips / "a.json").write_text("somebody's")
+    assert restore_sidecars(gallery, [take_of(gallery, name) for name in "ab"]) == ()
+    assert not (clips / "b.json").exists()
+    assert (clips / "a.json").read_text() == "somebody's"
+
+
+def test_what_a_person_should_know_of_the_state_file_is_told_with_the_decision(place: RunDir) -> None:
+    side = SideFile(place.state_file.with_suffix(".ids"), HEADER.run_id)
+    side.append([Receipt("nobody", "try-x", "req-x", 1.0)])
+    side.close()
+    decided = deciding.drop(place, ["held"], by="ada")
+    assert [note for note in decided.remarks if "belong to no take of this run" in note]
 
 
 def test_a_take_without_a_clip_cannot_be_fetched(place: RunDir) -> None:

@@ -23,10 +23,14 @@ import pytest
 
 from runner.answers import FetchAnswer, FetchTrouble
 from runner.delivery.fetch import ClipDelivery, FetchOptions, FetchOrder, disk_answer, fetch_clip
+from runner.delivery.files import PartFile
+from runner.delivery.folder import Folder
+from runner.delivery.intake import Intake, Limits, NotDelivered
 from runner.engine.ports import Delivery
 from runner.errors import DiskFailed
 from runner.shots import Ticket
 from runner.states import Delivered, TakeState
+from runner.transport.downloads import Downloads
 from tests.integration.test_delivery_server import (
     Answer,
     Asked,
@@ -414,11 +418,41 @@ def _say(answer: Answer, peer: socket.socket, asked: Asked) -> None:
     peer.shutdown(socket.SHUT_WR)
 
 
-def test_a_file_larger_than_the_free_space_is_not_begun(server: RawServer, options: FetchOptions) -> None:
-    found = trouble(fetch_clip(order(server.serve(body(FILM))), replace(options, spare_bytes=2**62)))
-    assert "does not fit on the disk" in found.reason
-    assert not found.permanent
+def test_a_full_volume_ends_the_run_and_the_next_one_fetches(
+    server: RawServer, options: FetchOptions
+) -> None:
+    asked = order(server.serve(body(FILM)))
+    with pytest.raises(DiskFailed, match="does not fit on the disk") as caught:
+        fetch_clip(asked, replace(options, spare_bytes=2**62))
+    assert "run the same command again" in caught.value.advice
     assert clips(options) == {}
+    assert isinstance(fetch_clip(asked, options), Delivered)
+
+
+@pytest.mark.parametrize(
+    ("free", "announced", "error"),
+    [
+        (0, True, DiskFailed),
+        (0, False, DiskFailed),
+        (3 << 20, True, DiskFailed),
+        (65 << 20, True, NotDelivered),
+    ],
+    ids=["full", "full, no length", "no room for any clip", "room for others"],
+)
+def test_a_clip_without_room_concerns_all_only_where_the_volume_is_full(
+    server: RawServer, tmp_path: Path, free: int, announced: bool, error: type[Exception]
+) -> None:
+    link = server.serve(body(FILM, length=1 << 30 if announced else None))
+    limits = Limits(max_bytes=2 << 30, spare_bytes=0, free_bytes=lambda: free)
+    with (
+        Downloads(allow_loopback=True, deadline_s=5) as client,
+        Folder(tmp_path / "clips") as folder,
+        PartFile(folder, ".s010.part") as part,
+    ):
+        intake = Intake(part, limits)
+        with pytest.raises(error, match="does not fit on the disk"):
+            intake.receive(client, link, on_kind=lambda _: None)
+        assert part.size == 0
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])

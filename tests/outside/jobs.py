@@ -27,6 +27,7 @@ class Settings:
 
     `balance` and `price` are invented USD; `clip_bytes` is the size of every clip. `failing` is the share of jobs that
     end as failed. `echo` makes every answer of the API repeat the token it was asked with, as careless services do.
+    So many results as `late_costs` come before any says its cost.
     """
 
     slots: int = 100
@@ -39,6 +40,7 @@ class Settings:
     price: float = 0.25
     failing: float = 0.0
     echo: bool = False
+    late_costs: int = 0
 
 
 @dataclass(frozen=True, slots=True)

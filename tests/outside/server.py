@@ -140,7 +140,8 @@ class Api:
         record: dict[str, Any] = {"request_id": job.id, "model_id": job.model, "created_at": _stamp(job.at)}
         if job.state != "completed":
             return _json(200, {**record, "status": job.state})
-        if "include_cost=true" in request.query:
+        costs_are_known = self.calls["result"] > self.jobs.settings.late_costs
+        if costs_are_known and "include_cost=true" in request.query:
             record["cost"] = self.jobs.settings.price
         if job.fails:
             return _json(200, {**record, "status": "failed", "error": "the provider failed"})

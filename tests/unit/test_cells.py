@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.cells import guard, unguard
+from runner.cells import guard, mark, unguard, unmark
 
 STARTERS = "=+-@\t\r\0＝＋－＠"
 FORMULAS = [
@@ -81,3 +81,21 @@ def test_nothing_written_begins_like_a_formula_unless_it_is_a_number(
     written = guard(blanks + start + rest)
     first = written.lstrip()[:1]
     assert first not in set(STARTERS) or float(written) <= 0
+
+
+@given(st.text('"~nul7 -.e[]{}\t', max_size=8) | st.text(max_size=8))
+def test_a_marked_text_is_read_as_itself_and_no_other_is_taken_for_marked(text: str) -> None:
+    cell = mark(text)
+    assert cell in {text, f'"{text}"'}
+    assert (unmark(cell) if cell != text else text) == text
+    assert cell != text or unmark(cell) is None
+
+
+@pytest.mark.parametrize("text", ["", " ", "~", "null", "true", "7", "-0.5e3", "[]", " x", "x ", '""', '"7"'])
+def test_what_a_bare_cell_cannot_say_is_marked(text: str) -> None:
+    assert mark(text) == f'"{text}"'
+
+
+@pytest.mark.parametrize("text", ["x", '"Stop"', 'He says "no"', '"', '"""', "None", "1e", "007a", "TRUE"])
+def test_other_texts_stand_as_they_are(text: str) -> None:
+    assert mark(text) == text

@@ -21,6 +21,7 @@ from runner.answers import (
     TroubleKind,
 )
 from runner.cancelling import CancelOutcome, cancel_jobs
+from runner.choosing import Choice
 from runner.cli.parser import build_parser
 from runner.cli.reconcile import case_lines
 from runner.contact import Found, insist, look_up, unanswered
@@ -103,14 +104,14 @@ def test_one_named_take_that_will_not_do_stops_all() -> None:
 
 def test_a_pattern_takes_what_will_do_and_tells_what_not() -> None:
     takes = [failed("a1"), failed("a2", FailureClass.MODERATION), succeeded(pending("a3"))]
-    chosen = retries(takes, planned=planned(*takes), only=["a*"])
+    chosen = retries(takes, planned=planned(*takes), choice=Choice(("a*",)))
     assert chosen.takes == (takes[0],)
     assert [text.split()[0] for text in chosen.left_out] == ["a2", "a3"]
 
 
 def test_a_pattern_that_leaves_nothing_is_said() -> None:
     with pytest.raises(UsageError, match="no take that fits"):
-        retries([at(S.SUCCEEDED)], planned=planned(at(S.SUCCEEDED)), only=["a"])
+        retries([at(S.SUCCEEDED)], planned=planned(at(S.SUCCEEDED)), choice=Choice(("a",)))
 
 
 def test_takes_are_named_by_their_ids_once_each() -> None:

@@ -11,7 +11,20 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "runner"
 
-WORDS = frozenset({"errors", "states", "shots", "answers", "cells", "hosts", "failpoints", "version"})
+WORDS = frozenset(
+    {
+        "errors",
+        "states",
+        "shots",
+        "answers",
+        "cells",
+        "hosts",
+        "failpoints",
+        "version",
+        "money",
+        "differences",
+    }
+)
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "cells": frozenset(),
@@ -21,8 +34,11 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "states": frozenset({"errors"}),
     "shots": frozenset({"errors", "states"}),
     "answers": frozenset({"states"}),
+    "money": frozenset({"shots"}),
+    "differences": frozenset({"shots"}),
     "pacing": WORDS,
     "wording": WORDS,
+    "outlet": frozenset(),
     "manifest": WORDS,
     "models": WORDS,
     "plan": WORDS | {"models"},
@@ -31,7 +47,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "api": WORDS | {"pacing", "transport"},
     "store": WORDS,
     "delivery": WORDS | {"transport"},
-    "progress": WORDS | {"pacing", "wording", "engine.ports"},
+    "preflight": WORDS | {"pacing", "wording", "models", "transport"},
+    "progress": WORDS | {"pacing", "wording", "outlet", "engine.ports"},
     "reporting": WORDS | {"wording", "store.records"},
     "simulator": WORDS | {"models"},
     "testing": WORDS | {"engine.ports"},
@@ -48,10 +65,19 @@ TOP = frozenset(
         "cancelling",
         "upkeep",
         "session",
+        "window",
         "summary",
         "run",
         "rundir",
+        "recalling",
+        "restoring",
+        "planning",
+        "pricing",
+        "window",
         "choosing",
+        "exporting",
+        "cataloguing",
+        "drifting",
         "stopping",
         "cli",
         "__main__",

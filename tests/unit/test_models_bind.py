@@ -295,8 +295,8 @@ INNER: dict[str, tuple[dict[str, Node], Problem]] = {
         Problem(
             INNER_AT,
             "shot s010, inputs.images.1",
-            "b.jpg is a local path; the API fetches media itself, from public https URLs only: "
-            "upload it and write its address",
+            "b.jpg is a file on this machine, and the API fetches media itself, from public https URLs only; "
+            "put the file on a public https host that asks for no login, and write its address",
         ),
     ),
     "too many": (

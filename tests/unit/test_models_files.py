@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -24,12 +25,17 @@ def test_a_wrapper_is_taken_apart_and_left_unchanged() -> None:
     found = parse(
         {"model": "acme/dream", "source": {"url": "u"}, "media": ["b"], "input": SCHEMA, "output": {}}
     )
-    assert found == ModelFile("acme/dream", "dream.json", {"url": "u"}, ("b",), SCHEMA, {})
+    assert found == ModelFile("acme/dream", "dream.json", {"url": "u"}, ("b",), SCHEMA, {}, found.sha256)
     assert list(found.input["properties"] or ()) == ["b", "a"]  # type: ignore[arg-type]
 
 
 def test_a_bare_schema_needs_no_wrapper() -> None:
     assert parse(SCHEMA).input == SCHEMA
+
+
+def test_a_file_is_known_by_the_hash_of_its_bytes() -> None:
+    data = json.dumps(SCHEMA).encode()
+    assert parse(data).sha256 == hashlib.sha256(data).hexdigest() != parse(data + b"\n").sha256
 
 
 def test_a_bare_schema_may_have_an_input_called_input() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.models.keywords import Schema
-from runner.models.media import is_media, url_fault
+from runner.models.media import frame_inputs, is_media, url_fault
 
 PUBLIC = [
     "https://example.com/a.jpg",
@@ -60,11 +60,16 @@ REFUSED = {
     "other scheme": ("ftp://example.com/a.jpg", "ftp is not https"),
     "script": ("javascript:alert(1)", "javascript is not https"),
     "embedded": ("data:image/png;base64,AAAA", "embedded data"),
-    "relative path": ("board/010a.jpg", "010a.jpg is a local path"),
-    "absolute path": ("/home/me/010a.jpg", "010a.jpg is a local path"),
-    "windows path": ("C:\\board\\010a.jpg", "is a local path"),
-    "home path": ("~/010a.jpg", "local path"),
-    "file url": ("file:///home/me/010a.jpg", "local path"),
+    "relative path": ("board/010a.jpg", "010a.jpg is a file on this machine"),
+    "absolute path": ("/home/me/010a.jpg", "010a.jpg is a file on this machine"),
+    "windows path": ("C:\\board\\010a.jpg", "010a.jpg is a file on this machine"),
+    "home path": ("~/010a.jpg", "010a.jpg is a file on this machine"),
+    "network path": ("\\\\nas\\board\\010a.jpg", "010a.jpg is a file on this machine"),
+    "windows path with a blank": ("C:/my board/010a.jpg", "010a.jpg is a file on this machine"),
+    "folder": ("board/", "board is a file on this machine"),
+    "forgotten scheme": ("www.example.com/a.jpg?x=secret", "if it is on the web, begin it with https://"),
+    "embedded with a blank": ("DATA:image/png;base64, secret", "embedded data"),
+    "file url": ("file:///home/me/010a.jpg", "010a.jpg is a file on this machine"),
     "no host": ("https:///a.jpg", "no usable host"),
     "only scheme": ("https:", "no usable host"),
     "password": ("https://me:secret@example.com/a.jpg", "user name or password"),
@@ -102,7 +107,28 @@ def test_anything_else_is_refused_with_its_reason(url: str, reason: str) -> None
 def test_a_local_path_is_answered_with_what_to_do() -> None:
     fault = url_fault("010.jpg") or ""
     assert "public https URLs only" in fault
-    assert "upload it" in fault
+    assert "put the file on a public https host" in fault
+
+
+FRAMES = {
+    "keyframes": (
+        {"keyFramesFirst": "Start Image", "keyFramesLast": "End Image"},
+        ("keyFramesFirst", "keyFramesLast"),
+    ),
+    "titles alone": ({"a": "First frame", "b": "Last frame"}, ("a", "b")),
+    "one image": ({"image": "Image"}, ("image", None)),
+    "image and its tail": ({"image": "Image", "tail_image_url": ""}, ("image", "tail_image_url")),
+    "image url": ({"reference_image_url": "", "image_url": ""}, ("image_url", None)),
+    "a video": ({"video": "Video"}, (None, None)),
+    "nothing": ({}, (None, None)),
+}
+
+
+@pytest.mark.parametrize(("titles", "expected"), FRAMES.values(), ids=FRAMES)
+def test_the_frames_of_a_model_are_found_by_their_names(
+    titles: dict[str, str], expected: tuple[str | None, str | None]
+) -> None:
+    assert frame_inputs(titles) == expected
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,15 @@ import pytest
 
 from runner import wording
 from runner.engine.ports import Event, Said, Told
-from runner.progress import BarProgress, Kind, Mouth, make_progress
+from runner.outlet import Outlet
+from runner.progress import BarProgress, Kind, make_progress
 from runner.states import (
     TRANSITIONS,
     Accepted,
     AccountTurnedAway,
     Adopted,
     CancelRequested,
+    ClipMoved,
     CostSeen,
     DeclaredNotSent,
     Delivered,
@@ -33,12 +35,14 @@ from runner.states import (
     FailureClass,
     FetchStarted,
     FileGone,
+    KeptAsIs,
     LateAnswer,
     LostContact,
     NotSent,
     PayAgain,
     Refused,
     RefusedForNow,
+    Renamed,
     Requeued,
     RetryRequested,
     Started,
@@ -83,6 +87,9 @@ FACTS: list[tuple[Fact, str]] = [
     (CancelRequested("ann", "not_cancellable"), "cancel asked by ann: not_cancellable"),
     (CostSeen(0.25), "cost  $0.25"),
     (LateAnswer("a1", "late-1"), "late answer  req late-1; the take had been decided on"),
+    (Renamed("s009", "renumbered"), "renamed  was s009: renumbered"),
+    (ClipMoved("clips/s010.mp4"), "clip renamed  clips/s010.mp4"),
+    (KeptAsIs("ann", "f" * 64), "kept as it is by ann, though its row changed"),
 ]
 KINDS = cast("list[Kind]", list(get_args(Kind)))
 
@@ -125,7 +132,7 @@ def _heard(kind: Kind, *events: Event, total: int = 3, done: int = 0) -> str:
 def _bar(*events: Event, total: int = 14, done: int = 0) -> str:
     """Return the last state of the bar."""
     stream = io.StringIO()
-    with BarProgress(Mouth(stream), total=total, done=done, tick=None) as progress:
+    with BarProgress(Outlet(stream), total=total, done=done, tick=None) as progress:
         for event in events:
             progress.hear(event)
     return stream.getvalue().rstrip("\n").rpartition("\r")[2]
@@ -218,7 +225,7 @@ def test_a_closed_stream_stops_nothing(kind: Kind) -> None:
 def test_a_stream_without_unicode_gets_ascii() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    with BarProgress(Mouth(stream), total=3, done=0, tick=None) as progress:
+    with BarProgress(Outlet(stream), total=3, done=0, tick=None) as progress:
         progress.hear(_told(Accepted("a1", "r1"), "s010"))
         progress.hear(_told(Started(), "s020"))
         progress.hear(_told(Undeliverable("naïve"), "s030"))
@@ -266,7 +273,7 @@ def test_the_bar_is_drawn_on_a_terminal_of_any_width(columns: int) -> None:
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with (
         os.fdopen(theirs, "w", encoding="utf-8") as stream,
-        BarProgress(Mouth(stream), total=14, done=4, tick=None) as progress,
+        BarProgress(Outlet(stream), total=14, done=4, tick=None) as progress,
     ):
         progress.hear(_told(Accepted("a1", "r1")))
     last = _all_of(ours).rpartition("4/14 |")[2]

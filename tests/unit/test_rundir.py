@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import FileMissing
-from runner.rundir import STATE_FILE, default_run_dir, existing, new_header
+from runner.rundir import STATE_FILE, default_run_dir, existing, new_header, second_places
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,28 @@ def test_a_manifest_that_was_never_run_is_missing_with_the_command_to_run_it(tmp
     with pytest.raises(FileMissing) as missing:
         existing(tmp_path / "day1.yaml", name="day1", kinds=(False, True))
     assert missing.value.advice == f"shotrunner run {tmp_path / 'day1.yaml'}"
+
+
+@pytest.mark.parametrize(
+    ("environ", "places"),
+    [
+        ({"HOME": "/home/ada"}, ["/home/ada/.local/state/shotrunner"]),
+        ({"HOME": "/home/ada", "XDG_STATE_HOME": "/var/ada"}, ["/var/ada/shotrunner"]),
+        ({"XDG_STATE_HOME": "/var/ada"}, ["/var/ada/shotrunner"]),
+        ({"HOME": "/home/ada", "XDG_STATE_HOME": "state"}, ["/home/ada/.local/state/shotrunner"]),
+        ({"HOME": "home"}, []),
+        ({}, []),
+    ],
+)
+def test_the_second_place_for_ids_is_the_users_own(environ: dict[str, str], places: list[str]) -> None:
+    assert [str(place) for place in second_places(environ, Path("/nowhere/reports/day1"))] == places
+
+
+def test_a_second_place_on_another_disk_comes_first(tmp_path: Path) -> None:
+    """Linux keeps /proc on a file system of its own, and nothing is written to find that out."""
+    if not Path("/proc").is_dir():
+        pytest.skip("there is no second file system to look at")
+    environ = {"XDG_STATE_HOME": str(tmp_path), "XDG_RUNTIME_DIR": "/proc"}
+    there, here = Path("/proc/shotrunner"), tmp_path / "shotrunner"
+    assert second_places(environ, tmp_path / "reports" / "day1") == (there, here)
+    assert second_places(environ, Path("/proc/run")) == (here, there)

@@ -117,9 +117,16 @@ def test_a_network_share_is_refused_by_name() -> None:
     with pytest.raises(StateFileUnusable, match="nfs4") as caught:
         refuse_network(Path("/home/ada/My Share/state.db"), mountinfo=MOUNTS)
     assert "--run-dir" in caught.value.advice
+    assert "--allow-network-fs" in caught.value.advice
     assert "ext4" not in NETWORK
+
+
+def test_a_network_share_is_let_pass_where_that_was_agreed_to_and_told() -> None:
+    share = Path("/home/ada/My Share/state.db")
+    assert refuse_network(share, allowed=True, mountinfo=MOUNTS) == "nfs4"
+    assert refuse_network(Path("/tmp/state.db"), allowed=True, mountinfo=MOUNTS) is None
 
 
 def test_a_system_that_tells_nothing_is_let_pass() -> None:
     assert file_system_of(Path("/x"), "") is None
-    refuse_network(Path("/x"), mountinfo="")
+    assert refuse_network(Path("/x"), mountinfo="") is None

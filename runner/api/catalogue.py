@@ -1,0 +1,140 @@
+"""What the API's catalogue and its till say: a model's schema and price, and the account's balance; all free to ask.
+
+In: an account, model ids. Out: frozen values of our own, or the trouble that kept them from us. Nothing that comes from
+there is believed further than its form: numbers are finite and within bounds, texts are short, a schema is plain JSON.
+What a schema means is not known here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+from urllib.parse import quote
+
+from runner.answers import Trouble, TroubleKind
+from runner.api import bodies
+from runner.api.account import DEFAULT_BASE, Account
+from runner.api.bodies import JsonObject
+from runner.api.outcomes import read_record
+from runner.api.redaction import Redactor
+from runner.pacing import Clock
+from runner.shots import JsonValue
+from runner.transport.clients import ReadLanes
+
+BALANCE_ORIGIN = "https://api.runcomfy.net"
+"""Where the balance of the real account is told; every other API is asked at its own origin.
+
+Source: the vendor's command line and its Zapier and Dify plugins.
+"""
+
+DEAREST = 10_000.0
+"""US dollars a unit that no model costs: what is beyond it is no price."""
+
+_LARGEST_BALANCE = 1e9
+_LONGEST_WORD = 40
+_CALLS = 4
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A model as the catalogue shows it; None is what it does not say, or says in a way that cannot be used.
+
+    `input_schema` is as published, not made strict. The price is US dollars for one `price_unit` (`output`, `second`,
+    `image`), a base and no quote.
+    """
+
+    model: str
+    input_schema: Mapping[str, JsonValue] | None = None
+    base_price_usd: float | None = None
+    price_unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What the account holds, in US dollars; may be negative."""
+
+    usd: float
+
+
+EntryAnswer: TypeAlias = Entry | Trouble
+BalanceAnswer: TypeAlias = Balance | Trouble
+
+
+class Catalogue:
+    """Asks an account's catalogue and till; close it when done."""
+
+    def __init__(self, account: Account, *, clock: Clock) -> None:
+        self._clock = clock
+        self._redactor = Redactor(account.token)
+        self._models = ReadLanes(account.origin, account.token, calls=_CALLS)
+        self._till = ReadLanes(_till_of(account.origin), account.token, calls=1)
+
+    async def entry(self, model: str) -> EntryAnswer:
+        """Return the entry of one model; trouble of the kind `MISSING` means that the API does not know it."""
+        return await self._read(
+            self._models, f"/v1/models/{quote(model)}", lambda record: _entry(model, record)
+        )
+
+    async def balance(self) -> BalanceAnswer:
+        """Return what the account holds."""
+        return await self._read(self._till, "/prod/v2/balance", _balance)
+
+    async def _read(
+        self, lanes: ReadLanes, path: str, read: Callable[[JsonObject], T | Trouble]
+    ) -> T | Trouble:
+        exchange = self._redactor.cleaned(await lanes.get(path))
+        record, trouble = read_record(exchange, now=self._clock.wall())
+        return trouble if record is None else read(record)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._models.aclose()
+        await self._till.aclose()
+        # A transport ends its closing in the loop's next turn; a loop that ends first leaves it to the garbage.
+        await asyncio.sleep(0)
+
+
+def _till_of(origin: str) -> str:
+    return BALANCE_ORIGIN if origin == DEFAULT_BASE else origin
+
+
+def _entry(model: str, record: JsonObject) -> EntryAnswer:
+    named = record.get("model_id", record.get("id", model))
+    if named != model:
+        return Trouble(
+            TroubleKind.TRANSIENT, f"the catalogue was asked for {model} and told of another model"
+        )
+    unit = record.get("price_unit")
+    return Entry(
+        model,
+        _schema(record.get("input_schema")),
+        _bounded(record.get("base_price_usd"), least=0.0, most=DEAREST),
+        unit if isinstance(unit, str) and unit.isprintable() and 0 < len(unit) <= _LONGEST_WORD else None,
+    )
+
+
+def _schema(value: object) -> Mapping[str, JsonValue] | None:
+    if not isinstance(value, dict):
+        return None
+    try:
+        # NaN and Infinity are no JSON, and Python reads them all the same.
+        json.dumps(value, allow_nan=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def _balance(record: JsonObject) -> BalanceAnswer:
+    usd = _bounded(record.get("balance_usd"), least=-_LARGEST_BALANCE, most=_LARGEST_BALANCE)
+    if usd is None or record.get("currency", "USD") != "USD":
+        return Trouble(TroubleKind.TRANSIENT, "the balance was told in a way that cannot be read")
+    return Balance(usd)
+
+
+def _bounded(value: object, *, least: float, most: float) -> float | None:
+    number = bodies.number(value)
+    return number if number is not None and least <= number <= most else None

@@ -1,0 +1,35 @@
+"""`export lock`: writes a manifest in which every take is written out, so that a board can be repeated exactly."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from runner.errors import UsageError
+from runner.exporting import Lock, lock, lock_recorded, write_lock
+from runner.rundir import is_run
+from runner.wording import counted
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Make the lock, and print it or write it."""
+    made = _made(arguments)
+    if arguments.out is None:
+        sys.stdout.write(made.text)
+        return 0
+    write_lock(made, arguments.out, force=arguments.force)
+    print(f"wrote {arguments.out}: {counted(made.takes, 'take')}")
+    return 0
+
+
+def _made(arguments: argparse.Namespace) -> Lock:
+    if arguments.recorded:
+        from runner.run import find_run
+
+        place = find_run(arguments.target, simulated=arguments.simulate or None)
+        return lock_recorded(place, schema_dirs=arguments.schema_dir)
+    if arguments.simulate:
+        raise UsageError("--simulate says which run's record is meant", advice="add --recorded")
+    if is_run(arguments.target):
+        raise UsageError(f"{arguments.target} is a run directory", advice="add --recorded")
+    return lock(arguments.target, schema_dirs=arguments.schema_dir)

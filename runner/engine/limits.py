@@ -1,0 +1,222 @@
+"""How far a run may go: money, submissions and time. What was asked for, and the count that the submitter asks.
+
+In: what was spent before, the takes that want to go, facts as they come. Out: yes, not now, or no more and why. Money
+is counted in whole millionths of a dollar. A take's estimate is reserved before its POST, so that submits side by side
+cannot pass the cap together. It reads no file, waits for nothing and talks to nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from runner.errors import UsageError
+from runner.money import NOTHING_SPENT, Spending, micros
+from runner.shots import Ticket
+from runner.states import (
+    Accepted,
+    AccountTurnedAway,
+    CostSeen,
+    Ended,
+    Fact,
+    LostContact,
+    NotSent,
+    Refused,
+    RefusedForNow,
+    Vanished,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a person set a run as bounds; None is no bound.
+
+    `max_cost` and `warn_cost` are US dollars and `max_submits` a number, each over the whole life of the run directory.
+    `lasts` is in seconds, `until` a time of day on this machine or unix seconds. Where a limit stops the submitting,
+    jobs that still wait at the API are cancelled if `cancel_queued`, else seen through. `allow_unpriced` lets takes
+    without a price go under a cap, where they count for nothing.
+
+    Raises:
+        UsageError: a bound that lets nothing happen.
+    """
+
+    max_cost: float | None = None
+    warn_cost: float | None = None
+    max_submits: int | None = None
+    until: time | float | None = None
+    lasts: float | None = None
+    cancel_queued: bool = False
+    allow_unpriced: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("max_cost", "warn_cost", "max_submits", "lasts"):
+            given = getattr(self, name)
+            # Not `<= 0`: nan is no bound either.
+            if given is not None and not 0 < given < float("inf"):
+                raise UsageError(f"{name} must be more than 0")
+
+    def seconds_from(self, start: float) -> float | None:
+        """Return how many seconds a run that began at wall time `start` may submit; None for as long as it takes."""
+        given = [self.lasts] if self.lasts is not None else []
+        if isinstance(self.until, time):
+            given.append(_next_moment(self.until, start) - start)
+        elif self.until is not None:
+            given.append(max(0.0, self.until - start))
+        return min(given, default=None)
+
+    @property
+    def needs_prices(self) -> bool:
+        """True where a take without a price may not go."""
+        return self.max_cost is not None and not self.allow_unpriced
+
+
+def _next_moment(when: time, start: float) -> float:
+    """Return the next time that clocks here show `when`, as unix seconds."""
+    begins = datetime.fromtimestamp(start)  # noqa: DTZ006 - a time of day is what the clocks here show
+    moment = datetime.combine(begins.date(), when)
+    if moment.timestamp() <= start:
+        moment += timedelta(days=1)
+    return moment.timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class Hurdle:
+    """Why the next take may not go, in words; `may_ease` says that what is under way may make room for it."""
+
+    reason: str
+    may_ease: bool = False
+
+
+class Allowance:
+    """Counts what a run has left of its limits; the engine asks before each submit and tells it every fact.
+
+    A submission is *reserved* from before its POST until its answer, then *out* until its job has ended: as long, what
+    it costs may turn out lower than its estimate. Whatever has no known cost counts with its estimate.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        wall: Callable[[], float],
+        spending: Spending = NOTHING_SPENT,
+        out_there: Collection[str] = (),
+        deadline: float | None = None,
+    ) -> None:
+        """Begin where earlier runs ended; `out_there` are takes with a job at the API, `deadline` is wall time."""
+        self._limits = limits
+        self._wall = wall
+        self._deadline = deadline
+        self._committed = sum(micros(charge.usd) for charge in spending.charges)
+        self._submits = len(spending.charges)
+        self._latest = {charge.take_id: micros(charge.usd) for charge in spending.charges if charge.latest}
+        self._reserved: dict[str, int] = {}
+        self._out = {take_id for take_id in out_there if take_id in self._latest}
+        self._has_warned = limits.warn_cost is None
+
+    @property
+    def committed(self) -> int:
+        """Millionths of a dollar that are spent, may have been, or are reserved."""
+        return self._committed
+
+    def time_left(self) -> float | None:
+        """Return the seconds until submitting stops, by the wall clock; None without such a limit."""
+        return None if self._deadline is None else max(0.0, self._deadline - self._wall())
+
+    def time_is_up(self) -> str:
+        """Return the words for a run whose time is over."""
+        # By the machine's own clock and zone: that is how the limit was given.
+        moment = datetime.fromtimestamp(self._deadline or 0.0)  # noqa: DTZ006
+        return f"its time was up at {moment:%Y-%m-%d %H:%M}"
+
+    def hurdle(self, ticket: Ticket) -> Hurdle | None:
+        """Return what keeps `ticket` from being submitted now, or None if it may go."""
+        if self.time_left() == 0.0:
+            return Hurdle(self.time_is_up())
+        most = self._limits.max_submits
+        if most is not None and self._submits >= most:
+            return Hurdle(f"--max-submits {most} is reached", may_ease=bool(self._reserved))
+        return self._too_dear(ticket)
+
+    def _too_dear(self, ticket: Ticket) -> Hurdle | None:
+        if self._limits.max_cost is None:
+            return None
+        if ticket.estimate is None and self._limits.needs_prices:
+            return Hurdle(f"{ticket.take_id} has no price, which --max-cost needs")
+        cap, price = micros(self._limits.max_cost), micros(ticket.estimate or 0.0)
+        if self._committed + price <= cap:
+            return None
+        reason = (
+            f"--max-cost {_dollars(cap)}: {_dollars(self._committed)} is spent or reserved, and {ticket.take_id} at "
+            f"{_dollars(price)} would go beyond"
+        )
+        # At best all that is under way turns out to be free.
+        return Hurdle(reason, may_ease=self._committed - self._open() + price <= cap and self._is_open())
+
+    def _open(self) -> int:
+        return sum(self._reserved.values()) + sum(self._latest[take_id] for take_id in self._out)
+
+    def _is_open(self) -> bool:
+        return bool(self._reserved or self._out)
+
+    def reserve(self, ticket: Ticket) -> None:
+        """Count `ticket` as paid for; to be called in the same step as `hurdle`, before anything else can ask."""
+        price = micros(ticket.estimate or 0.0)
+        self._reserved[ticket.take_id] = price
+        self._committed += price
+        self._submits += 1
+
+    def give_back(self, take_id: str) -> None:
+        """Count a submission as free: it is proved that it was not accepted. Harmless if none is reserved."""
+        price = self._reserved.pop(take_id, None)
+        if price is not None:
+            self._committed -= price
+            self._submits -= 1
+
+    def note(self, take_id: str, fact: Fact) -> None:
+        """Take in what has just been recorded about a take."""
+        match fact:
+            case NotSent() | RefusedForNow() | Refused() | AccountTurnedAway():
+                self.give_back(take_id)
+            case Accepted():
+                self._settle(take_id)
+                self._out |= {take_id} & self._latest.keys()
+            case LostContact():
+                self._settle(take_id)
+            case Ended(cost=cost) | CostSeen(cost=cost):
+                self.leave(take_id)
+                self._bill(take_id, cost)
+            case Vanished():
+                self.leave(take_id)
+            case _:
+                pass
+
+    def leave(self, take_id: str) -> None:
+        """Wait no longer for what a take's job will have cost; it stays counted."""
+        self._out.discard(take_id)
+
+    def _settle(self, take_id: str) -> None:
+        """Keep what was reserved as spent: the answer says so, or does not say otherwise."""
+        if take_id in self._reserved:
+            self._latest[take_id] = self._reserved.pop(take_id)
+
+    def _bill(self, take_id: str, cost: float | None) -> None:
+        if cost is None or take_id not in self._latest:
+            return
+        billed = max(0, micros(cost))
+        self._committed += billed - self._latest[take_id]
+        self._latest[take_id] = billed
+
+    def warning(self) -> str | None:
+        """Return the warning that `warn_cost` asks for, once, when it is passed."""
+        mark = self._limits.warn_cost
+        if self._has_warned or mark is None or self._committed <= micros(mark):
+            return None
+        self._has_warned = True
+        return f"{_dollars(self._committed)} is spent or reserved, more than --warn-cost {_dollars(micros(mark))}"
+
+
+def _dollars(amount: int) -> str:
+    whole, rest = divmod(amount, 1_000_000)
+    return f"${whole:,}.{f'{rest:06}'.rstrip('0').ljust(2, '0')}"
