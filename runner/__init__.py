@@ -12,6 +12,7 @@ from runner.version import __version__
 
 if TYPE_CHECKING:
     from runner.checking import check
+    from runner.engine.limits import Limits
     from runner.engine.options import EngineOptions
     from runner.errors import ManifestInvalid, Problem, ShotrunnerError
     from runner.run import report, run_manifest
@@ -23,6 +24,7 @@ __all__ = [
     "DeliveryState",
     "EngineOptions",
     "FailureClass",
+    "Limits",
     "ManifestInvalid",
     "Plan",
     "Problem",
@@ -40,6 +42,7 @@ _HOMES = {
     "DeliveryState": "states",
     "EngineOptions": "engine.options",
     "FailureClass": "states",
+    "Limits": "engine.limits",
     "ManifestInvalid": "errors",
     "Plan": "shots",
     "Problem": "errors",

@@ -68,7 +68,7 @@ def compare_with_catalogue(
     models = [_known(known, model_id) for model_id in model_ids or known.ids()]
     account = find_account(os.environ if environ is None else environ, base=api_base)
     answers = _asked(account, [model.id for model in models], clock=clock or SystemClock())
-    return tuple(_compared(model, answers[model.id]) for model in models)
+    return tuple(compared(model, answers[model.id]) for model in models)
 
 
 def add_from_catalogue(
@@ -144,7 +144,8 @@ def _answered(answer: EntryAnswer) -> EntryAnswer:
     return answer
 
 
-def _compared(model: Model, answer: EntryAnswer) -> Compared:
+def compared(model: Model, answer: EntryAnswer) -> Compared:
+    """Return how one model stands with what the catalogue answered."""
     if isinstance(answer, Trouble):
         return Compared(model.id, fault=f"not in the catalogue: {visible(answer.reason, _REASON)}")
     price = _price(answer.base_price_usd, answer.price_unit)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner import pricing, rundir
-from runner.checking import check, uncollected
+from runner.checking import check, search_path, uncollected
 from runner.choosing import ALL, Choice
 from runner.errors import Problem
 from runner.money import micros, total
+from runner.pacing import Clock, SystemClock
 from runner.plan.actions import Action, Step, blocked, steps
 from runner.plan.forecast import Forecast, forecast
 from runner.recalling import clip_is_gone, survey
@@ -23,6 +25,10 @@ from runner.rundir import RunDir
 from runner.shots import Plan, Price
 from runner.store.read import open_reader
 from runner.store.records import TakeRecord
+
+if TYPE_CHECKING:
+    from runner.api.account import Account
+    from runner.live import Live
 
 _SIBLINGS = 20
 _SPENDS = frozenset({Action.SUBMIT})
@@ -32,7 +38,8 @@ _SPENDS = frozenset({Action.SUBMIT})
 class Asked:
     """What a plan is asked for: the same wishes as a run's, as far as they decide what it would do.
 
-    `max_cost` is in US dollars; `at_once` is the cap on jobs; `on_this_machine` says that the API runs here.
+    `max_cost` is in US dollars; `at_once` is the cap on jobs; `on_this_machine` says that the API runs here. With an
+    `account` the API is asked for live prices, the balance and its schemas.
     """
 
     manifest: Path
@@ -45,6 +52,8 @@ class Asked:
     schema_dirs: tuple[Path, ...] = ()
     at_once: int = 4
     max_cost: float | None = None
+    account: Account | None = None
+    clock: Clock = field(default_factory=SystemClock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,7 @@ class Outlook:
     left_out: int
     warnings: tuple[Problem, ...]
     prices: Mapping[str, str]
+    live: Live | None = None
 
     @property
     def counts(self) -> Mapping[Action, int]:
@@ -99,8 +109,9 @@ def outlook(asked: Asked) -> Outlook:
         or rundir.default_run_dir(asked.manifest, name=plan.manifest.name, simulated=asked.simulated)
     )
     recorded, spent = _recorded(place)
-    plan = pricing.priced(plan, _quotes(asked, plan, recorded))
-    return _outlook(asked, plan, place, recorded, spent)
+    said = _ask(asked, asked.account, plan) if asked.account else None
+    plan = pricing.priced(plan, _quotes(asked, plan, recorded, said))
+    return replace(_outlook(asked, plan, place, recorded, spent), live=said)
 
 
 def _outlook(
@@ -140,13 +151,24 @@ def _recorded(place: RunDir) -> tuple[list[TakeRecord], float]:
         return reader.takes(), reader.spending().committed
 
 
-def _quotes(asked: Asked, plan: Plan, recorded: Sequence[TakeRecord]) -> Mapping[str, Price]:
+def _ask(asked: Asked, account: Account, plan: Plan) -> Live:
+    from runner.live import ask_catalogue
+    from runner.models.catalogue import Models
+
+    known = Models.bundled(search_path(asked.manifest, asked.schema_dirs))
+    models = sorted({take.model for take in plan.takes})
+    return ask_catalogue(account, models, clock=asked.clock, known=known, till=True)
+
+
+def _quotes(
+    asked: Asked, plan: Plan, recorded: Sequence[TakeRecord], said: Live | None
+) -> Mapping[str, Price]:
     models = pricing.unpriced_models(plan)
     if not models:
         return {}
     if asked.simulated:
         return pricing.invented_prices(models, asked.manifest, asked.schema_dirs)
-    return pricing.recorded_prices(recorded)
+    return {**pricing.recorded_prices(recorded), **(said.prices if said else {})}
 
 
 def _chosen(found: Sequence[Step], chosen: Collection[str], limit: int | None) -> tuple[Step, ...]:

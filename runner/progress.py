@@ -151,6 +151,9 @@ class BarProgress(_Voice):
             file=outlet,
             unit=" take",
             ascii=not outlet.speaks_unicode,
+            # A terminal that does not say how wide it is says 0, and tqdm would draw nothing.
+            ncols=_USUAL[0] if outlet.width == 0 else None,
+            nrows=_USUAL[1] if outlet.width == 0 else None,
             dynamic_ncols=outlet.width != 0,
             mininterval=0.1,
             bar_format="{n_fmt}/{total_fmt} |{bar:16}| {elapsed}<{remaining}{postfix}, {rate_fmt}",
@@ -209,4 +212,5 @@ class BarProgress(_Voice):
             self._bar.refresh()
 
 
+_USUAL = (80, 24)
 _MOVING = frozenset({"pending", "submitting", "queued", "running", "held"})

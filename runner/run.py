@@ -90,6 +90,9 @@ def run_manifest(
         plan = _priced(wishes, plan, place)
         found, remarks = recall(state, plan, place, choice=wishes.choice, clock=wishes.clock)
         takes = _chosen(place, found, wishes.choice)
+        if any(_lacks_price(take, wishes) for take in takes):
+            state.adopt_plan(plan := _priced_live(wishes, plan), renew=(), at=wishes.clock.wall())
+            takes = _chosen(place, found, wishes.choice)
         anew = _anew([take for take in takes if take.take_id in set(found.chosen)], wishes)
         prospect = _foreseen(wishes, place, takes, found.comparison, plan=plan, anew=anew)
         _refuse_unpriced(wishes, prospect)
@@ -144,6 +147,21 @@ def _priced(wishes: Wishes, plan: Plan, place: RunDir) -> Plan:
         return pricing.priced(plan, pricing.invented_prices(models, wishes.manifest, wishes.schema_dirs))
     with open_reader(place.state_file) as reader:
         return pricing.priced(plan, pricing.recorded_prices(reader.takes()))
+
+
+def _lacks_price(take: TakeRecord, wishes: Wishes) -> bool:
+    going = take.state is TakeState.PENDING or (wishes.stale and take.is_stale)
+    return going and take.estimate is None and wishes.simulate is None
+
+
+def _priced_live(wishes: Wishes, plan: Plan) -> Plan:
+    """Return the plan with the catalogue's prices; a run goes online anyway, and without an answer nobody gives one."""
+    from runner.api.account import find_account
+    from runner.live import ask_catalogue
+
+    account = find_account(wishes.environ, base=wishes.api_base)
+    said = ask_catalogue(account, pricing.unpriced_models(plan), clock=wishes.clock)
+    return pricing.priced(plan, said.prices)
 
 
 def _place(wishes: Wishes, plan: Plan, run_dir: str | Path | None) -> RunDir:

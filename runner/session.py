@@ -21,6 +21,7 @@ from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
 from runner.engine.ports import Event, Listener, Said
 from runner.errors import AccountRefused
 from runner.money import Spending
+from runner.outlet import Outlet
 from runner.pacing import Clock, Durations
 from runner.rundir import AS_IT_IS, Opening, RunDir
 from runner.shots import JsonValue, Ticket
@@ -192,7 +193,7 @@ def account_of(wishes: Wishes, place: RunDir, takes: Sequence[TakeRecord]) -> It
 
 @contextmanager
 def _log(place: RunDir, clock: Clock) -> Iterator[Listener]:
-    """Yield the run's log; one that cannot be opened is no reason not to run."""
+    """Yield the run's log; one that cannot be opened is no reason not to run, nor one that cannot be closed to fail."""
     from runner.progress import make_progress
 
     try:
@@ -200,8 +201,9 @@ def _log(place: RunDir, clock: Clock) -> Iterator[Listener]:
     except OSError:
         yield _Everyone(())
         return
-    with stream, make_progress("json", stream=stream, total=0, done=0, clock=clock) as log:
-        yield log
+    with ExitStack() as opened:
+        opened.callback(Outlet(stream).end)
+        yield opened.enter_context(make_progress("json", stream=stream, total=0, done=0, clock=clock))
 
 
 async def _engage(
@@ -223,11 +225,12 @@ async def _engage(
     # A download that is still going must not keep a person waiting who asked to leave.
     pool = PassingThreads(options.fetches_at_once, name="fetch")
     fetching = FetchOptions(run_dir=place.path, allow_loopback=wishes.on_this_machine)
+    delivery = ClipDelivery(pool, fetching)
     engine = Engine(
         [ticket for ticket in tickets if ticket.take_id in about],
         queue=queue,
         journal=state,
-        delivery=ClipDelivery(pool, fetching),
+        delivery=delivery,
         clock=wishes.clock,
         listener=listener,
         options=options,
@@ -237,6 +240,8 @@ async def _engage(
         spending=_spending(place),
         deadline=deadline,
         ended=tickets,
+        room=delivery.room if options.download else None,
+        largest_clip=_largest_clip(place),
     )
     interruption = Interruption(engine, say=lambda text: listener.hear(Said(text)), first=wishes.on_interrupt)
     try:
@@ -265,6 +270,11 @@ def _extra_paid(place: RunDir) -> int:
 def _spending(place: RunDir) -> Spending:
     with open_reader(place.state_file) as reader:
         return reader.spending()
+
+
+def _largest_clip(place: RunDir) -> int:
+    with open_reader(place.state_file) as reader:
+        return max((take.bytes or 0 for take in reader.takes()), default=0)
 
 
 def _recorded_durations(place: RunDir) -> Durations:

@@ -33,9 +33,9 @@ _UNFINISHED = OUT_THERE | {TakeState.PENDING}
 class Prospect:
     """What a run is about to do, for whoever is asked to agree.
 
-    `submits` counts the jobs it will submit, each of them paid unless `simulated`; `host` is who is paid. `estimate` is
-    what those with a price should cost together, None if none has one, and `unpriced` counts the others; `spent` is
-    what the run directory has paid or may have paid before. Amounts are US dollars.
+    `submits` counts the jobs it will submit, each of them paid unless `simulated`; `host` is who is paid.
+    `estimate` is what those with a price should cost together, None if none has one, and `unpriced` counts the others;
+    `spent` is what the run directory has paid or may have paid before. Amounts are US dollars.
     `remarks` are sentences about takes whose rows changed or left the manifest; `duplicates` are takes among the
     submits whose very request another take sends or has sent.
     """
@@ -86,13 +86,15 @@ class RunSummary:
 
     @property
     def exit_code(self) -> int:
-        """0 complete, 2 some failed, 3 stopped on purpose, 4 a person is needed, 69, 77, or 128 and a signal."""
+        """0 complete, 2 some failed, 3 stopped on purpose, 4 a person is needed, 69, 74, 77, or 128 and a signal."""
         if self.signal is not None:
             return 128 + self.signal
         if self.ending.kind is EndingKind.ACCOUNT:
             return 77
         if self.ending.kind is EndingKind.OUTAGE:
             return 69
+        if self.ending.kind is EndingKind.DISK:
+            return 74
         if self.ending.kind in {EndingKind.DECLINED, EndingKind.HALTED} or self._is_cut_short:
             return 3
         if self.held or self.ending.kind is EndingKind.UNKNOWNS:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from runner import upkeep
-from runner.cli.asking import opening_of, repeated
+from runner.choosing import Choice, choose
+from runner.cli.asking import choice_of, opening_of, repeated
 from runner.contact import recorded_wishes
 from runner.engine.options import EndingKind, EngineOptions
 from runner.engine.ports import Listener
+from runner.errors import UsageError
 from runner.pacing import SystemClock
 from runner.progress import Kind, make_progress
 from runner.run import find_run
-from runner.states import DeliveryState
+from runner.states import DeliveryState, TakeState
 from runner.store.read import open_reader
+from runner.store.records import TakeRecord
 from runner.upkeep import Fetched
 from runner.wording import counted, spent_words, visible
 
@@ -30,6 +34,7 @@ def command(arguments: argparse.Namespace) -> int:
     place = find_run(arguments.target, simulated=arguments.simulate or None)
     with open_reader(place.state_file) as reader:
         header = reader.header
+        take_ids = arguments.takes or _chosen(reader.takes(), choice_of(arguments))
     wishes = recorded_wishes(
         place,
         header,
@@ -38,12 +43,25 @@ def command(arguments: argparse.Namespace) -> int:
         progress=_progress,
     )
     wishes = replace(wishes, opening=opening_of(arguments))
-    fetched = upkeep.fetch(place, arguments.takes, wishes=wishes)
+    fetched = upkeep.fetch(place, take_ids, wishes=wishes)
     for line in _results(fetched):
         print(line)
     for line in _advice(fetched, arguments):
         print(line, file=sys.stderr)
     return fetched.exit_code
+
+
+def _chosen(takes: Sequence[TakeRecord], choice: Choice) -> list[str]:
+    """Return the chosen takes that have a clip; none means all."""
+    if choice.is_all:
+        return []
+    fitting = set(choose(takes, choice))
+    rendered = [
+        take.take_id for take in takes if take.take_id in fitting and take.state is TakeState.SUCCEEDED
+    ]
+    if not rendered:
+        raise UsageError("no take that was chosen has a clip", advice="see them with shotrunner status")
+    return rendered[: choice.limit]
 
 
 def _progress(total: int, done: int) -> AbstractContextManager[Listener]:

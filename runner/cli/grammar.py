@@ -127,7 +127,8 @@ def moment(text: str) -> time | float:
     """Parse a time of day such as 07:00, or an ISO date and time; one without a zone is this machine's."""
     try:
         if _TIME_OF_DAY.fullmatch(text):
-            return time(*map(int, text.split(":")))
+            hour, minute = map(int, text.split(":"))
+            return time(hour, minute)
         if _DATE_TIME.match(text):
             return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError):

@@ -25,7 +25,7 @@ _SAID = 400
 
 def command(arguments: argparse.Namespace) -> int:
     """Print the list or the table, compare, or add."""
-    first, *others = arguments.words or [None]
+    first, *others = arguments.asked or [None]
     if first == "diff":
         return _diff(others, arguments)
     if first == "add":

@@ -8,13 +8,19 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from runner.cli.asking import choice_of
 from runner.differences import Difference
+from runner.errors import UsageError
 from runner.plan.actions import Action, Step
 from runner.plan.forecast import Forecast
 from runner.planning import Asked, Outlook, outlook
 from runner.wording import counted, duration, money, visible
+
+if TYPE_CHECKING:
+    from runner.api.account import Account
+    from runner.live import Live
 
 SPENDS = 2
 FORMAT = "shotrunner-plan/1"
@@ -49,7 +55,16 @@ def _asked(arguments: argparse.Namespace) -> Asked:
         schema_dirs=tuple(arguments.schema_dir),
         at_once=arguments.jobs,
         max_cost=arguments.max_cost,
+        account=_account(arguments) if arguments.online else None,
     )
+
+
+def _account(arguments: argparse.Namespace) -> Account:
+    from runner.api.account import find_account
+
+    if arguments.simulate:
+        raise UsageError("a simulated run has no catalogue to ask", advice="leave out --online or --simulate")
+    return find_account(os.environ, base=arguments.api_base)
 
 
 def lines(found: Outlook, *, width: int | None = None) -> list[str]:
@@ -123,16 +138,24 @@ def _totals(found: Outlook) -> list[str]:
         told.append(_money_line(found, submits))
         told += [f"        {visible(model)}: {visible(said)}" for model, said in found.prices.items()]
         told.append(f"time    {_time(found.forecast)}")
+    told += _live_lines(found.live) if found.live else []
     if found.spent:
         told.append(f"spent   {money(found.spent)} so far, as far as it is known")
     return told
 
 
+def _live_lines(live: Live) -> list[str]:
+    told = [] if live.balance is None else [f"balance {money(live.balance)}"]
+    for each in live.compared:
+        if each.has_changed:
+            why = each.fault or "; ".join(str(change) for change in each.changes)
+            told.append(f"schema  {visible(each.model)} is not as the API has it now: {visible(why)}")
+    return told + [f"not learnt: {visible(problem)}" for problem in live.problems]
+
+
 def _money_line(found: Outlook, submits: int) -> str:
     if found.unpriced == submits:
-        return (
-            f"cost    unknown: no price for {counted(submits, 'take')} (prices: in the manifest, or --price)"
-        )
+        return f"cost    unknown: no price for {counted(submits, 'take')} (give prices: in the manifest, or see --online)"
     more = f", and {counted(found.unpriced, 'take')} without a price" if found.unpriced else ""
     return f"cost    {money(found.estimate)} estimated{more}"
 
@@ -170,7 +193,17 @@ def as_json(found: Outlook) -> dict[str, object]:
         },
         "prices": dict(found.prices),
         "warnings": [str(problem) for problem in found.warnings],
+        **({"online": _live_as_json(found.live)} if found.live else {}),
     }
+
+
+def _live_as_json(live: Live) -> dict[str, object]:
+    drift = [
+        f"{each.model}: {each.fault or '; '.join(map(str, each.changes))}"
+        for each in live.compared
+        if each.has_changed
+    ]
+    return {"balance_usd": live.balance, "drift": drift, "problems": list(live.problems)}
 
 
 def _step_as_json(step: Step) -> dict[str, object]:

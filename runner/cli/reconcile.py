@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from runner import deciding
-from runner.cli.asking import command_line, opening_of, run_words, typed, user_name
+from runner.choosing import choose
+from runner.cli.asking import choice_of, command_line, opening_of, run_words, typed, user_name
 from runner.contact import Found, look_up, recorded_wishes, talk
 from runner.deciding import Decided, HeldCase
 from runner.errors import UsageError
@@ -64,9 +65,9 @@ def _adopt(place: RunDir, arguments: argparse.Namespace) -> Decided:
 
 
 def _not_sent(place: RunDir, arguments: argparse.Namespace) -> Decided | None:
-    if arguments.all == bool(arguments.takes):
-        raise UsageError("which takes?", advice="name them, or say --all")
-    take_ids = arguments.takes
+    take_ids = _chosen(place, arguments)
+    if arguments.all == bool(take_ids):
+        raise UsageError("which takes?", advice="name them, choose them with --only, or say --all")
     if arguments.all:
         take_ids = [case.take_id for case in deciding.held_cases(place)]
         if not take_ids:
@@ -84,9 +85,24 @@ def _means_all(number: int) -> bool:
 
 
 def _drop(place: RunDir, arguments: argparse.Namespace) -> Decided:
-    if not arguments.takes:
-        raise UsageError("which takes?", advice="name them")
-    return deciding.drop(place, arguments.takes, by=user_name(), opening=opening_of(arguments))
+    take_ids = _chosen(place, arguments)
+    if not take_ids:
+        raise UsageError("which takes?", advice="name them, or choose them with --only")
+    return deciding.drop(place, take_ids, by=user_name(), opening=opening_of(arguments))
+
+
+def _chosen(place: RunDir, arguments: argparse.Namespace) -> list[str]:
+    """Return the takes that are named, or the held ones of a choice; none without either."""
+    choice = choice_of(arguments)
+    if arguments.takes or choice.is_all:
+        return list(arguments.takes)
+    with open_reader(place.state_file) as reader:
+        takes = reader.takes()
+    fitting = set(choose(takes, choice))
+    held = [take.take_id for take in takes if take.take_id in fitting and take.state in deciding.WAITING]
+    if not held:
+        raise UsageError("no take that was chosen is held", advice="see them with shotrunner reconcile")
+    return held[: choice.limit]
 
 
 def _say_how_to_go_on(place: RunDir) -> None:

@@ -25,7 +25,7 @@ from runner.summary import Prospect, RunSummary
 from runner.wording import counted, listed, spent_words, standing, tally, visible
 
 CLIPS_SHOWN = 12
-_RESUMABLE = frozenset({3, 69, 77})
+_RESUMABLE = frozenset({3, 69, 74, 77})
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -118,7 +118,12 @@ def _asker(*, assume_yes: bool, capped: bool, twice: bool, extra: str) -> Callab
         )
         question = f"{jobs} will be submitted to {prospect.host}{again}{extra}: {price_words(prospect)}."
         if assume_yes or (capped and not sys.stdin.isatty()):
-            print(question, file=sys.stderr, flush=True)
+            # Other words than the progress lines have, so that whoever counts those counts right.
+            print(
+                f"{jobs} at {prospect.host}{again}{extra}: {price_words(prospect)}",
+                file=sys.stderr,
+                flush=True,
+            )
             return True
         if not sys.stdin.isatty():
             raise UsageError(

@@ -32,10 +32,13 @@ def reconcile(commands: Commands[Parser]) -> None:
         decisions, "not-sent", "the job was not taken: submit it again, at the risk of paying twice"
     )
     flags.takes(not_sent)
+    flags.choosing(not_sent, acts="decide on")
     not_sent.add_argument("--all", action="store_true", help="all held takes; asks for their number")
     not_sent.add_argument("--yes-i-may-pay-twice", action="store_true", help="do not ask")
     not_sent.add_argument("--reason", default="", metavar="TEXT", help="why you are sure; kept on record")
-    flags.takes(_decision(decisions, "drop", "give the takes up: no run sends or watches them again"))
+    drop = _decision(decisions, "drop", "give the takes up: no run sends or watches them again")
+    flags.takes(drop)
+    flags.choosing(drop, acts="decide on")
 
 
 def _decision(decisions: Commands[Parser], name: str, line: str) -> Parser:
@@ -91,5 +94,6 @@ def fetch(commands: Commands[Parser]) -> None:
     )
     flags.target_of_two(parser)
     flags.takes(parser)
+    flags.choosing(parser, acts="fetch")
     flags.api_base(parser)
     flags.consent(parser)

@@ -65,14 +65,14 @@ def models(commands: Commands[Parser]) -> None:
         "`models diff [MODEL …]` says what the live catalogue has otherwise than the schemas here, and exits with 2 if"
         " it has; `models add MODEL` takes a model's schema from there. Flags stand behind the models.",
     )
-    words = parser.add_argument(
-        "words",
+    asked = parser.add_argument(
+        "asked",
         nargs="+",
         default=[],
         metavar="MODEL",
         help="a model id, such as pika/pikaframes; or diff, or add",
     )
-    words.required = False
+    asked.required = False
     flags.schemas(parser)
     flags.output(parser)
     asking = parser.add_argument_group("diff and add")

@@ -75,6 +75,11 @@ def _dry(parser: Parser) -> None:
     parser.add_argument(
         "--exit-code", action="store_true", help="of a plan: exit with 2 if anything would be submitted"
     )
+    parser.add_argument(
+        "--online",
+        action="store_true",
+        help="of a plan: also ask the API for live prices, the balance and its schemas",
+    )
     flags.output(parser)
 
 

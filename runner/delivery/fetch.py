@@ -111,6 +111,28 @@ class ClipDelivery:
         """
         return self._executor.submit(fetch_clip, FetchOrder.of(ticket), self._options)
 
+    def room(self) -> int | None:
+        """Return how many bytes of clips there is room for, None where nobody knows."""
+        return room_for_clips(self._options)
+
+
+def room_for_clips(
+    options: FetchOptions, *, probe: Callable[[Path], os.statvfs_result] = os.statvfs
+) -> int | None:
+    """Return how many bytes of clips the volume still takes, beyond what stays free; None if it does not tell."""
+    for place in (options.run_dir / CLIPS, options.run_dir):
+        try:
+            volume = probe(place)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return None
+        # File systems without a fixed number of files say that they have none at all.
+        if volume.f_files and not volume.f_favail:
+            return 0
+        return volume.f_bavail * volume.f_frsize - options.spare_bytes
+    return None
+
 
 def fetch_clip(
     order: FetchOrder, options: FetchOptions, *, now: Callable[[], float] = time.time

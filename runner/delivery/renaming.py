@@ -10,7 +10,7 @@ there by its hash. Clips that change places go through a name nobody else has.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
@@ -60,9 +60,10 @@ def rename_clips(run_dir: Path, clips: Iterable[Clip], *, told: Told) -> tuple[C
     waiting = [clip for clip in clips if clip.name != clip.wanted]
     if not waiting or not (run_dir / CLIPS).exists():
         return ()
+    proved: set[Clip] = set()
     with Folder(run_dir / CLIPS) as folder:
         while waiting:
-            left = [clip for clip in waiting if not _renamed(folder, clip, told)]
+            left = [clip for clip in _in_order(waiting) if not _renamed(folder, clip, told, proved)]
             if len(left) == len(waiting):
                 left = _one_stepped_aside(folder, left, told)
                 if left == waiting:
@@ -71,25 +72,64 @@ def rename_clips(run_dir: Path, clips: Iterable[Clip], *, told: Told) -> tuple[C
     return ()
 
 
-def _renamed(folder: Folder, clip: Clip, told: Told) -> bool:
-    """Rename one clip; False if its name is taken. One that is nowhere, or was edited, is somebody else's finding."""
-    if not _holds(folder, clip.name, clip):
+def _in_order(clips: Sequence[Clip]) -> list[Clip]:
+    """Return the clips so that one comes after whoever has its name now: a renumbered board is done in one go."""
+    owners = {clip.name: clip for clip in clips}
+    ordered: dict[Clip, None] = {}
+    for clip in clips:
+        chain: dict[Clip, None] = {}
+        next_one: Clip | None = clip
+        while next_one and next_one not in chain and next_one not in ordered:
+            chain[next_one] = None
+            next_one = owners.get(next_one.wanted)
+        ordered.update(dict.fromkeys(reversed(chain)))
+    return list(ordered)
+
+
+def _renamed(folder: Folder, clip: Clip, told: Told, proved: set[Clip]) -> bool:
+    """Rename one clip; False if a name is taken. One that is nowhere, or was edited, is somebody else's finding.
+
+    `proved` are clips whose bytes were seen under their names: those that wait for others are not read each time.
+    """
+    if clip not in proved and not _holds(folder, clip.name, clip):
         if _holds(folder, clip.wanted, clip):
-            _finish(folder, clip, clip.take, told)
+            # A kill came on the way; further outputs may still have their old names.
+            _move(folder, clip, clip.take, told)
             return True
         if not _holds(folder, _between(clip), clip):
             return True
-        clip = replace(clip, file=f"{CLIPS}/{_between(clip)}")
-        told(clip.take, clip.file)
-    if folder.has(clip.wanted) and not folder.is_one_file(clip.name, clip.wanted):
+        clip = replace(clip, file=_move(folder, clip, f"{clip.take}{_BETWEEN}", told))
+    proved.add(clip)
+    if not _is_free(folder, clip):
         return False
     _move(folder, clip, clip.take, told)
     return True
 
 
+def _is_free(folder: Folder, clip: Clip) -> bool:
+    """Return whether the clip, its further outputs and its sidecar can have their new names."""
+    sidecar = _sidecar(folder, clip)
+    for file in _files(clip, sidecar):
+        name = _under(clip.take, file, clip)
+        if folder.has(name) and not folder.is_one_file(file, name):
+            return False
+    there = folder.read(f"{clip.take}.json", limit=MOST_BYTES) if sidecar else None
+    if there is None:
+        return True
+    found = read_sidecar(there, take=clip.take)
+    # Of ours, and nothing it speaks of is there: what a clip left that is gone, or what we promised before a kill.
+    return found is not None and not any(
+        folder.has(landed.file) and not folder.is_one_file(landed.file, clip.name) for landed in found.outputs
+    )
+
+
 def _holds(folder: Folder, name: str, clip: Clip) -> bool:
+    return _is(folder, name, clip.sha256)
+
+
+def _is(folder: Folder, name: str, sha256: str) -> bool:
     digest = folder.digest(name)
-    return digest is not None and digest[0] == clip.sha256
+    return digest is not None and digest[0] == sha256
 
 
 def _between(clip: Clip) -> str:
@@ -108,25 +148,18 @@ def _one_stepped_aside(folder: Folder, clips: Sequence[Clip], told: Told) -> lis
 
 def _move(folder: Folder, clip: Clip, stem: str, told: Told) -> str:
     sidecar = _sidecar(folder, clip)
-    files = [landed.file for landed in sidecar.outputs] if sidecar else [clip.name]
     if sidecar:
         outputs = tuple(replace(landed, file=_under(stem, landed.file, clip)) for landed in sidecar.outputs)
         moved = Sidecar(clip.take, sidecar.request_id, outputs, sidecar.about)
         write_whole(folder, f"{stem}.json", moved.to_bytes())
         folder.sync()
-    for file in files:
+    for file, sha256 in _files(clip, sidecar).items():
         name = _under(stem, file, clip)
-        if not folder.is_file(file):
-            continue
         # A kill between the two halves of a move leaves both names on one file.
         if folder.is_one_file(file, name):
             folder.remove(file)
-        else:
+        elif not folder.has(name) and (file == clip.name or _is(folder, file, sha256)):
             folder.move(file, name)
-    return _finish(folder, clip, stem, told)
-
-
-def _finish(folder: Folder, clip: Clip, stem: str, told: Told) -> str:
     folder.sync()
     file = f"{CLIPS}/{_under(stem, clip.name, clip)}"
     told(clip.take, file)
@@ -134,6 +167,13 @@ def _finish(folder: Folder, clip: Clip, stem: str, told: Told) -> str:
     if _sidecar(folder, clip):
         folder.remove(f"{clip.stem}.json")
     return file
+
+
+def _files(clip: Clip, sidecar: Sidecar | None) -> Mapping[str, str]:
+    """Return the hashes of all outputs of the clip's job by their names."""
+    return {clip.name: clip.sha256} | (
+        {each.file: each.sha256 for each in sidecar.outputs} if sidecar else {}
+    )
 
 
 def _under(stem: str, file: str, clip: Clip) -> str:

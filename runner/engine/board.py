@@ -84,6 +84,7 @@ class Board:
         listener: Listener,
         options: EngineOptions,
         allowance: Allowance | None = None,
+        largest_clip: int = 0,
     ) -> None:
         self.allowance = allowance or Allowance(options.limits, wall=clock.wall)
         self._journal = journal
@@ -91,6 +92,7 @@ class Board:
         self._listener = listener
         self._options = options
         self._unfinished: set[str] = set()
+        self.largest_clip = largest_clip
         self.giving_up = False
         self.left_behind = 0
         self.pending: deque[Live] = deque()
@@ -180,6 +182,8 @@ class Board:
     def _move(self, live: Live, fact: Fact) -> None:
         if isinstance(fact, FetchStarted | Delivered | Undeliverable | FileGone):
             live.delivery = advance_delivery(live.delivery, fact)
+            if isinstance(fact, Delivered):
+                self.largest_clip = max(self.largest_clip, fact.bytes)
         elif not isinstance(fact, NoteFact):
             live.state = advance(live.state, fact)
             if live.state is not TakeState.SUBMITTING and live.state not in OUT_THERE:

@@ -18,7 +18,7 @@ from runner.engine.gate import Gate
 from runner.engine.limits import Allowance
 from runner.engine.means import Means
 from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
-from runner.engine.ports import Delivery, Journal, Listener, Queue
+from runner.engine.ports import Delivery, Journal, Listener, Queue, Room
 from runner.engine.submit import Submitter
 from runner.engine.vanguard import Vanguard
 from runner.engine.waking import notice_sleep
@@ -53,13 +53,16 @@ class Engine:
         spending: Spending = NOTHING_SPENT,
         deadline: float | None = None,
         ended: Iterable[Ticket] = (),
+        room: Room | None = None,
+        largest_clip: int = 0,
         chance: Chance = random.random,
         new_attempt: Callable[[], str] = _new_attempt,
     ) -> None:
         """Take everything the run needs; what earlier runs left is `extra_paid`, `durations`, `spending` and `ended`.
 
         `extra_paid` counts unknown submits that were paid again, `spending` is all that may have been paid, and `ended`
-        are more takes whose costs may be asked for. `deadline` is the wall time at which submitting stops.
+        are more takes whose costs may be asked for. `deadline` is the wall time at which submitting stops. `room` is
+        asked before each submit whether its clip will fit, None for no; `largest_clip` in bytes is a guess at its size.
         """
         self._options = options
         self._clock = clock
@@ -75,7 +78,13 @@ class Engine:
             deadline=deadline,
         )
         self._board = Board(
-            tickets, journal=journal, clock=clock, listener=listener, options=options, allowance=allowance
+            tickets,
+            journal=journal,
+            clock=clock,
+            listener=listener,
+            options=options,
+            allowance=allowance,
+            largest_clip=largest_clip,
         )
         self._gate = Gate(
             queue=queue,
@@ -99,6 +108,7 @@ class Engine:
             new_attempt=new_attempt,
             accepted=self._watcher.watch,
             extra_paid=extra_paid,
+            room=room,
         )
 
     async def _note_cost(self, take_id: str, fact: CostSeen) -> None:

@@ -95,6 +95,7 @@ class EndingKind(StrEnum):
     DECLINED = "declined"
     HALTED = "halted"
     LIMIT = "limit"
+    DISK = "disk"
 
 
 @dataclass(frozen=True, slots=True)

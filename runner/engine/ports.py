@@ -60,6 +60,10 @@ class Journal(Protocol):
         ...
 
 
+Room: TypeAlias = Callable[[], int | None]
+"""Tells how many bytes of clips there is room for, beyond what shall stay free; None where nobody knows."""
+
+
 class Delivery(Protocol):
     """Brings a clip home; runs elsewhere and never raises for what a server does."""
 

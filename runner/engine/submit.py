@@ -16,6 +16,7 @@ from runner.engine.board import Live
 from runner.engine.means import Means
 from runner.engine.options import EndingKind, Stop
 from runner.engine.policies import OnUnknown
+from runner.engine.ports import Room
 from runner.errors import IllegalTransition, ShotrunnerError
 from runner.pacing import RETRY_AFTER_CEILING, Clock
 from runner.states import (
@@ -33,6 +34,7 @@ from runner.states import (
 )
 
 _TIME_STEP = 20.0
+_MB = 1_000_000
 
 
 class Submitter:
@@ -46,6 +48,7 @@ class Submitter:
         new_attempt: Callable[[], str],
         accepted: Callable[[Live], None],
         extra_paid: int,
+        room: Room | None = None,
     ) -> None:
         self._means = means
         self._board = means.board
@@ -62,6 +65,7 @@ class Submitter:
         # Held takes of earlier runs count: the limit is on what a person has to sort out, not on one process.
         self._unknown = sum(1 for live in means.board.takes if live.state is TakeState.HELD)
         self._extra_paid = extra_paid
+        self._room = room or (lambda: None)
         self._gate.rest(self._wished_before())
 
     def _wished_before(self) -> float:
@@ -94,12 +98,26 @@ class Submitter:
                 return None
             wait = self._wait()
             if wait == 0.0:
-                if self._is_affordable(self._board.pending[0]):
+                if self._is_affordable(self._board.pending[0]) and self._has_room_for_its_clip():
                     return self._claim()
                 wait = None
             if not self._stopped:
                 await self._change_within(wait)
         return None
+
+    def _has_room_for_its_clip(self) -> bool:
+        """Return whether the clips of all jobs out there and of one more will fit; if not, the submitting ends.
+
+        What is out there is seen through: its clips are those that there is room for.
+        """
+        room = self._room()
+        needed = self._board.largest_clip * (self._board.slots_held + 1)
+        if room is None or (room > 0 and room >= needed):
+            return True
+        reason = f"too little room for clips: {max(room, 0) // _MB} MB to spare"
+        reason += f", {-(-needed // _MB)} MB needed" if needed else ""
+        self._means.end(EndingKind.DISK, f"{reason}; free the disk first", Stop.DRAIN)
+        return False
 
     def _is_affordable(self, live: Live) -> bool:
         """Return whether the limits let `live` go; where they never will, the submitting ends."""

@@ -74,7 +74,9 @@ def _columns(header: Record, findings: Findings) -> list[_Column]:
         is_prose = name == "notes" or "prompt" in name.casefold()
         columns.append(_Column(name, number, path, at, is_prose))
     _check_needed(header, findings)
-    _check_paths(columns, findings)
+    # In a report one take may have an empty list where another has parts, so there each row is checked by itself.
+    if "take" not in header.cells:
+        _check_paths(columns, findings)
     return columns
 
 
@@ -160,13 +162,20 @@ class _RowReader:
                 continue
             branch = tree
             for part in column.path[:-1]:
-                # A text here is a contradiction of the header, which has been told.
                 inner = branch.get(part)
+                if isinstance(inner, Text):
+                    self._contradicted(text, column)
                 inner = inner if isinstance(inner, dict) else {}
                 branch[part] = inner
                 branch = inner
+            if column.path[-1] in branch:
+                self._contradicted(text, column)
             branch[column.path[-1]] = text
         return {name: _node(inner) for name, inner in tree.items()}
+
+    def _contradicted(self, text: Text, column: _Column) -> None:
+        message = f"{shown(column.name)} is given both whole and in parts; keep one of them"
+        self._findings.error(text.at, "", message)
 
     def _add_sweep(
         self, items: dict[str, Node], inputs: dict[str, Node], record: Record, subject: str
@@ -222,4 +231,7 @@ def _node(tree: Text | _Tree) -> Node:
         return _EMPTY[tree.text](tree.at) if tree.text in _EMPTY and not tree.quoted else tree
     items = {name: _node(inner) for name, inner in tree.items()}
     places = {name: inner.at for name, inner in items.items()}
+    # Names that count from 0 are a list's places.
+    if set(items) == {str(number) for number in range(len(items))}:
+        return Items(tuple(items[str(number)] for number in range(len(items))), places["0"])
     return Fields(items, next(iter(places.values())), places)

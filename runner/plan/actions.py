@@ -103,12 +103,12 @@ def steps(
     files_missing: Collection[str] = (),
     download: bool = True,
 ) -> tuple[Step, ...]:
-    """Return what a run would do with every take, and with every record whose row is gone.
+    """Return what a run would do with every take, with every record whose row is gone, and with older renders.
 
     `files_missing` are the ids on record of delivered takes whose clips are not on disk.
     """
     planner = _Planner(recorded, comparison, files_missing, download)
-    return (*map(planner.step, takes), *planner.removed())
+    return (*map(planner.step, takes), *planner.removed(), *planner.older({take.id for take in takes}))
 
 
 class _Planner:
@@ -121,6 +121,7 @@ class _Planner:
     ) -> None:
         self._recorded = recorded
         self._came_from = comparison.came_from
+        self._renames = comparison.renames
         self._renewed = frozenset(comparison.renewed)
         self._changed = frozenset(comparison.changed)
         self._new = frozenset((*comparison.new, *comparison.replaced))
@@ -170,6 +171,16 @@ class _Planner:
                 f"no longer in the manifest; {reason}",
                 is_removed=True,
             )
+
+    def older(self, planned: Collection[str]) -> Iterator[Step]:
+        """Yield what is left to be done with older renders; those that are complete, or over, are left out."""
+        for take_id, record in self._recorded.items():
+            now = self._renames.get(take_id, take_id)
+            action, reason = self._standing(record)
+            if older_id(now) is None or now in planned or action in {Action.SUBMIT, Action.SKIP}:
+                continue
+            told = f"an older render; {reason}"
+            yield Step(now, record.shot_id, record.model, action, told, is_removed=True)
 
     def _submit(self, take: Take, reason: str, changes: tuple[Difference, ...] = ()) -> Step:
         price = estimate(take.price, take.body)
@@ -239,8 +250,3 @@ def blocked(steps: Sequence[Step], refusals: Mapping[str, str]) -> tuple[Step, .
         else step
         for step in steps
     )
-
-
-def is_older(step: Step) -> bool:
-    """Return whether a step is about an older render that made room for a newer one."""
-    return older_id(step.take_id) is not None

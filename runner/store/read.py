@@ -28,6 +28,7 @@ from runner.store import checks, database
 from runner.store.append import read_epoch
 from runner.store.records import AttemptRecord, EventRecord, SchemaRecord, SessionRecord, TakeRecord
 from runner.store.rows import BY_PLACE, columns_of, decode
+from runner.store.schema import MIGRATIONS, OLDER
 from runner.store.state_file import read_header
 
 R = TypeVar("R", TakeRecord, AttemptRecord, EventRecord, SchemaRecord, SessionRecord)
@@ -55,10 +56,22 @@ def open_reader(path: Path) -> Reader:
         connection = database.connect_reader(path)
         try:
             checks.refuse_stranger(connection, path)
+            _see_as_newest(connection)
             return Reader(path, connection)
         except BaseException:
             connection.close()
             raise
+
+
+def _see_as_newest(connection: sqlite3.Connection) -> None:
+    """Let a file that an older program wrote be read like a new one; the next run brings it up to date."""
+    version = int(str(database.pragma(connection, "user_version")))
+    if version == len(MIGRATIONS):
+        return
+    connection.execute("PRAGMA temp_store = MEMORY")
+    for statements in OLDER[version:]:
+        for statement in statements:
+            connection.execute(statement)
 
 
 class Reader:

@@ -7,6 +7,7 @@ nothing, so a start that dies between the commit and the emptying of the side fi
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 from runner.errors import IllegalTransition
 from runner.states import Accepted, Adopted, LateAnswer, SubmissionStarted, TakeState
@@ -16,6 +17,10 @@ from runner.store.emergency import Receipt
 
 def has_receipt(connection: sqlite3.Connection, receipt: Receipt) -> bool:
     """Return whether the take has this id already, in whatever attempt, or in an event alone."""
+    return _has(connection, _addressed(connection, receipt))
+
+
+def _has(connection: sqlite3.Connection, receipt: Receipt) -> bool:
     found = connection.execute(
         "SELECT 1 FROM attempts WHERE take_id = ?1 AND request_id = ?2 UNION ALL SELECT 1 FROM events"
         " WHERE take_id = ?1 AND fact = 'LateAnswer' AND details ->> 'request_id' = ?2",
@@ -29,7 +34,8 @@ def enter_receipt(connection: sqlite3.Connection, receipt: Receipt) -> bool:
 
     Return False where the file knows no such take; nothing is changed then.
     """
-    if has_receipt(connection, receipt):
+    receipt = _addressed(connection, receipt)
+    if _has(connection, receipt):
         return True
     found = connection.execute("SELECT fingerprint FROM takes WHERE take_id = ?", (receipt.take,)).fetchone()
     if found is None:
@@ -51,6 +57,21 @@ def enter_receipt(connection: sqlite3.Connection, receipt: Receipt) -> bool:
         append(connection, receipt.take, LateAnswer(attempt, receipt.request_id), at=receipt.at)
     connection.execute("RELEASE receipt")
     return True
+
+
+def _addressed(connection: sqlite3.Connection, receipt: Receipt) -> Receipt:
+    """Return the receipt with the id that its take has today: it may have been renamed, and its old id be another's."""
+    row = connection.execute("SELECT take_id FROM attempts WHERE attempt = ?", (receipt.attempt,)).fetchone()
+    # The event goes along with its take, so what it belongs to now is the take that had the old id then.
+    row = (
+        row
+        or connection.execute(
+            "SELECT take_id FROM events WHERE fact = 'Renamed' AND at >= ? AND details ->> 'old' = ?"
+            " ORDER BY seq LIMIT 1",
+            (receipt.at, receipt.take),
+        ).fetchone()
+    )
+    return receipt if row is None else replace(receipt, take=row[0])
 
 
 def _latest_attempt(connection: sqlite3.Connection, take_id: str) -> str | None:

@@ -116,17 +116,7 @@ _VERSION_2 = ("ALTER TABLE run ADD COLUMN machine TEXT NOT NULL DEFAULT ''",)
 # for which a person keeps the clip all the same. `estimate` (USD) and `price` are as of the latest adoption; an
 # attempt has the estimate it began with, and the cost of the job it made. `schemas` are the model schemas that takes
 # were checked against; a session is one runner's, and `limit_s` the time it was given.
-_VERSION_3 = (
-    "ALTER TABLE takes ADD COLUMN wanted TEXT",
-    "ALTER TABLE takes ADD COLUMN wanted_model TEXT",
-    "ALTER TABLE takes ADD COLUMN wanted_body TEXT",
-    "ALTER TABLE takes ADD COLUMN kept_for TEXT",
-    "ALTER TABLE takes ADD COLUMN estimate REAL",
-    "ALTER TABLE takes ADD COLUMN price TEXT NOT NULL DEFAULT ''",
-    "ALTER TABLE attempts ADD COLUMN estimate REAL",
-    "ALTER TABLE attempts ADD COLUMN cost REAL",
-    """UPDATE attempts SET cost = (SELECT t.cost FROM takes t
-        WHERE t.take_id = attempts.take_id AND t.attempts = attempts.number)""",
+_NEW_IN_3 = (
     """CREATE TABLE schemas (
         model TEXT NOT NULL,
         sha256 TEXT NOT NULL,
@@ -143,9 +133,40 @@ _VERSION_3 = (
         ending TEXT
     ) STRICT""",
 )
+_VERSION_3 = (
+    "ALTER TABLE takes ADD COLUMN wanted TEXT",
+    "ALTER TABLE takes ADD COLUMN wanted_model TEXT",
+    "ALTER TABLE takes ADD COLUMN wanted_body TEXT",
+    "ALTER TABLE takes ADD COLUMN kept_for TEXT",
+    "ALTER TABLE takes ADD COLUMN estimate REAL",
+    "ALTER TABLE takes ADD COLUMN price TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE attempts ADD COLUMN estimate REAL",
+    "ALTER TABLE attempts ADD COLUMN cost REAL",
+    """UPDATE attempts SET cost = (SELECT t.cost FROM takes t
+        WHERE t.take_id = attempts.take_id AND t.attempts = attempts.number)""",
+    *_NEW_IN_3,
+)
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Statements that lead from version n to n + 1, for n = 0, 1, …; a new file takes all of them."""
+
+
+OLDER: tuple[tuple[str, ...], ...] = (
+    (),
+    (),
+    (
+        """CREATE TEMP VIEW takes AS SELECT rowid AS rowid, *, NULL AS wanted, NULL AS wanted_model,
+            NULL AS wanted_body, NULL AS kept_for, NULL AS estimate, '' AS price FROM main.takes""",
+        """CREATE TEMP VIEW attempts AS SELECT a.rowid AS rowid, a.*, NULL AS estimate,
+            (SELECT t.cost FROM main.takes t WHERE t.take_id = a.take_id AND t.attempts = a.number) AS cost
+            FROM main.attempts a""",
+        *(table.replace("CREATE TABLE", "CREATE TEMP TABLE") for table in _NEW_IN_3),
+    ),
+)
+"""Statements by which a reader, who may change nothing, sees a file of version n as one of version n + 1.
+
+What they make lies in the reader's own memory, and hides what has the same name in the file.
+"""
 
 
 def legal_moves() -> frozenset[tuple[str, str]]:

@@ -98,8 +98,7 @@ def test_takes_without_a_price_are_refused_under_a_cap_before_anything_is_sent(d
         assert "--allow-unpriced" in refused.err
         assert len(server.ledger()) == 0
         allowed = here.run("run", board, "--max-cost", 1, "--allow-unpriced", *QUICK)
-        assert "3 paid jobs will be submitted" in allowed.err
-        assert "price unknown" in allowed.err
+        assert f"3 paid jobs at {server.url}: price unknown\n" in allowed.err
         assert len(server.ledger()) == 3
 
 
@@ -112,7 +111,7 @@ def test_a_real_run_says_what_it_will_cost_and_needs_a_yes_or_a_cap(desk: Desk) 
         assert "--max-cost" in refused.err
         assert len(server.ledger()) == 0
         capped = here.run("run", board, "--max-cost", 1, *QUICK)
-        assert f"3 paid jobs will be submitted to {server.url}: estimated $0.30." in capped.err
+        assert f"3 paid jobs at {server.url}: estimated $0.30\n" in capped.err
 
 
 def test_so_many_submits_in_the_life_of_the_run(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import pickle
 import signal
 import socket
@@ -22,7 +23,15 @@ from pathlib import Path
 import pytest
 
 from runner.answers import FetchAnswer, FetchTrouble
-from runner.delivery.fetch import ClipDelivery, FetchOptions, FetchOrder, disk_answer, fetch_clip
+from runner.delivery.fetch import (
+    CLIPS,
+    ClipDelivery,
+    FetchOptions,
+    FetchOrder,
+    disk_answer,
+    fetch_clip,
+    room_for_clips,
+)
 from runner.delivery.files import PartFile
 from runner.delivery.folder import Folder
 from runner.delivery.intake import Intake, Limits, NotDelivered
@@ -523,6 +532,40 @@ def test_two_fetches_of_one_clip_at_once_never_mix(server: RawServer, options: F
     assert whole
     assert all(answer == delivered(film(100)) for answer in whole)
     assert clips(options) == {f"{TAKE}.mp4": film(100)}
+
+
+def test_the_room_for_clips_is_that_of_their_folder_beyond_what_stays_free(tmp_path: Path) -> None:
+    """Their folder may be a volume of its own; before it is made they count on that of the run."""
+    options = FetchOptions(tmp_path, allow_loopback=True, spare_bytes=1000)
+    free = {tmp_path: 5000, tmp_path / CLIPS: 3000}
+
+    def probe(place: Path) -> os.statvfs_result:
+        place.stat()
+        return _volume(free=free[place])
+
+    assert room_for_clips(options, probe=probe) == 4000
+    (tmp_path / CLIPS).mkdir()
+    assert room_for_clips(options, probe=probe) == 2000
+    assert room_for_clips(replace(options, run_dir=tmp_path / "gone"), probe=probe) is None
+
+
+def test_a_volume_without_a_name_left_has_no_room_and_one_that_cannot_be_asked_is_unknown(
+    tmp_path: Path,
+) -> None:
+    options = FetchOptions(tmp_path, allow_loopback=True, spare_bytes=1000)
+    assert room_for_clips(options, probe=lambda _: _volume(free=5000, files=10, names=0)) == 0
+    assert room_for_clips(options, probe=lambda _: _volume(free=5000, files=10, names=1)) == 4000
+
+    def ailing(_place: Path) -> os.statvfs_result:
+        raise OSError(errno.EIO, "cannot be read")
+
+    assert room_for_clips(options, probe=ailing) is None
+    assert room_for_clips(options) is not None
+
+
+def _volume(*, free: int, files: int = 0, names: int = 0) -> os.statvfs_result:
+    """Return what a volume tells of itself: free bytes, and its names for files where there is a number of them."""
+    return os.statvfs_result((4096, 1, free, free, free, files, names, names, 0, 255))
 
 
 def test_all_downloads_of_a_process_share_one_watchdog(server: RawServer, options: FetchOptions) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import CannotCreate, RunInUse
+from runner.errors import CannotCreate, DiskFailed, RunInUse
 from runner.store.lock import OWNER, RunLock, owner_of
 
 HOLDER = """
@@ -56,6 +57,44 @@ def test_another_thread_may_let_go(tmp_path: Path) -> None:
     thread.join()
     with RunLock(tmp_path):
         assert str(os.getpid()) in owner_of(tmp_path)
+
+
+def test_a_note_of_the_owner_that_cannot_be_removed_changes_no_ending(tmp_path: Path) -> None:
+    """Neither a good one nor an error on its way; and the next holder writes its own."""
+
+    def spoil() -> None:
+        (tmp_path / OWNER).unlink()
+        (tmp_path / OWNER).mkdir()
+
+    with RunLock(tmp_path):
+        spoil()
+    (tmp_path / OWNER).rmdir()
+    lock = RunLock(tmp_path).__enter__()
+    spoil()
+    assert lock.__exit__(DiskFailed, DiskFailed("the first failure"), None) is None  # type: ignore[func-returns-value]
+    (tmp_path / OWNER).rmdir()
+    (tmp_path / OWNER).write_text('{"pid": 1, "host": "h", "since": 0, "command": "long gone"}')
+    with RunLock(tmp_path, command="next"):
+        assert owner_of(tmp_path).endswith(": next")
+
+
+@pytest.mark.parametrize("spare", [0, 1], ids=["the lock", "the note of its owner"])
+def test_a_lock_that_fails_for_want_of_descriptors_is_no_matter_of_the_folder(
+    tmp_path: Path, spare: int
+) -> None:
+    RunLock(tmp_path).__enter__().__exit__(None, None, None)
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lock, free = RunLock(tmp_path), os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + spare, limit[1]))
+    try:
+        with pytest.raises(DiskFailed) as caught:
+            lock.__enter__()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    assert "Too many open files" in caught.value.message
+    with RunLock(tmp_path):
+        assert (tmp_path / OWNER).is_file()
 
 
 def test_the_folder_is_made_and_one_that_cannot_be_is_said(tmp_path: Path) -> None:

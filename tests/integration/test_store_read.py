@@ -195,3 +195,21 @@ def test_a_half_made_change_is_undone_by_the_run_and_only_reported_by_a_reader(t
         assert len(state_file.tickets()) == 200
     with open_reader(path) as reader:
         assert {take.notes for take in reader.takes()} == {""}
+
+
+def test_a_file_of_an_older_program_is_read_like_a_new_one_and_left_as_it_is(tmp_path: Path) -> None:
+    """`status`, `show`, `plan` and `report` look before the next run brings the file up to date."""
+    path = tmp_path / "state.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(Path(__file__).with_name("state_v1.sql").read_text("utf-8"))
+    before = path.read_bytes()
+    with open_reader(path) as reader:
+        takes = reader.takes()
+        assert takes
+        assert not any(take.is_stale or take.estimate is not None for take in takes)
+        costs = {take.take_id: take.cost for take in takes if take.cost is not None}
+        assert {charge.take_id: charge.cost for charge in reader.spending().charges if charge.cost} == costs
+        assert (reader.sessions(), reader.schemas()) == ([], [])
+        assert all(reader.attempts(take.take_id) for take in takes if take.attempts)
+    assert path.read_bytes() == before
+    assert not (tmp_path / "state.db-wal").exists()

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -162,6 +163,17 @@ def test_a_wrong_token_turns_the_account_away_and_charges_nothing() -> None:
 
 def test_the_self_test_passes_with_the_http_client_in_use() -> None:
     assert asyncio.run(hook_holds_bytes())
+
+
+def test_the_self_test_fails_where_no_socket_can_be_opened() -> None:
+    """A server that listens nowhere is what asyncio gives back then; the run goes on without the hook."""
+
+    async def listen(*arguments: Any) -> asyncio.Server:  # noqa: ANN401 - passed on as they come
+        server = await asyncio.start_server(*arguments)
+        server.close()
+        return server
+
+    assert not asyncio.run(hook_holds_bytes(listen=listen))
 
 
 def test_the_bytes_on_the_wire_are_the_bytes_that_were_fingerprinted() -> None:

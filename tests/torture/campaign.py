@@ -58,15 +58,15 @@ class Book:
         return all(verdict.clean for verdict in self.verdicts.values())
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run a campaign and return its exit code."""
+def main(argv: Sequence[str] | None = None, *, tests: Mapping[str, Torture] | None = None) -> int:
+    """Run a campaign over `tests` by their modules, by default those asked for, and return its exit code."""
     given = _parser().parse_args(argv)
     record: Path = given.resume or Path(tempfile.gettempdir()) / f"torture-{_stamp()}.jsonl"
     book = Book()
     plan = Plan(given.seed, given.scale, tuple(filter(None, given.only.split(","))))
     if given.resume:
         plan = read_record(record, book)
-    tests = find(plan.only)
+    tests = find(plan.only) if tests is None else tests
     skipped = {test.name: why for test in tests.values() if (why := test.obstacle())}
     todo = [
         (module, test, case)
@@ -183,12 +183,7 @@ def progress_line(place: str, test: str, case: str, verdict: Verdict, seconds: f
 def table(book: Book, names: Sequence[str], skipped: Mapping[str, str]) -> str:
     """Return the table of a campaign, one line a test, as Markdown; `skipped` says by name why a test was not run."""
     rows = [_COLUMNS, tuple("---" for _ in _COLUMNS)]
-    rows += [
-        (name, f"skipped: {skipped[name]}", *["-"] * (len(_COLUMNS) - 2))
-        if name in skipped
-        else _row(name, book.verdicts.get(name, Verdict()), book.seconds.get(name, 0.0))
-        for name in names
-    ]
+    rows += [_row(name, book, skipped.get(name, "")) for name in names]
     widths = [max(len(row[at]) for row in rows) for at in range(len(_COLUMNS))]
     return "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
@@ -196,7 +191,13 @@ def table(book: Book, names: Sequence[str], skipped: Mapping[str, str]) -> str:
     )
 
 
-def _row(name: str, verdict: Verdict, seconds: float) -> tuple[str, ...]:
+def _row(name: str, book: Book, obstacle: str) -> tuple[str, ...]:
+    verdict, seconds = book.verdicts.get(name), book.seconds.get(name, 0.0)
+    if obstacle and verdict is None:
+        return (name, f"skipped: {obstacle}", *["-"] * (len(_COLUMNS) - 2))
+    # A campaign that was begun on another machine has found something all the same.
+    name += f" (the rest skipped: {obstacle})" if obstacle else ""
+    verdict = verdict or Verdict()
     counts = (verdict.cases, verdict.kills, verdict.doubled, verdict.lost, verdict.mispaired)
     held = f"{verdict.held / verdict.kills:.2f}" if verdict.kills else "-"
     return (name, *map(str, counts), held, str(len(verdict.failures)), f"{seconds:.0f}")

@@ -52,7 +52,8 @@ AWKWARD = (
     "{a: b}", '"', '""', '"""', '""""', '"no"', "'", "'=1", "=1+1", "+x", "@door", "@@door", "@@@door", "@ door",
     "{{", "{{{", "{{ id }}", "{{{{", "}}", " leading", "trailing ", "\ttab", "a\tb", "one\ntwo", "one\r\ntwo\r",
     "\n", "# no comment", "a # b", "key: value", "- item", "&anchor", "*alias", "!tag", "%YAML", "---", "...", "|",
-    ">", "\u2028line", "\u00a0", "\ufeffbom", "ünï 🎬", "\u202eright to left", "\\n", "\\", "C:\\x", "<<", "?", "x" * 9000,
+    ">", "\u2028line", "\u00a0", "\ufeffbom", "ünï 🎬", "\u202eright to left",
+    "\\n", "\\", "C:\\x", "<<", "?", "x" * 9000,
 )  # fmt: skip
 TEXTS = st.sampled_from(AWKWARD) | st.text("ab 07.:{}@'\"\\=\n\r\t#-[]~|é🎬", max_size=12)
 _NUMBERS = st.integers(-(2**53), 2**53) | st.floats(-1e12, 1e12, allow_nan=False).filter(

@@ -23,7 +23,7 @@ from runner.answers import (
 from runner.engine.loop import Engine
 from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
 from runner.engine.policies import RETRIED_BY_ITSELF, Breaker, OnUnknown
-from runner.engine.ports import Journal, Said
+from runner.engine.ports import Journal, Room, Said
 from runner.errors import DiskFailed
 from runner.money import NOTHING_SPENT, Spending
 from runner.pacing import Durations, LookPace
@@ -100,6 +100,8 @@ def night(
     extra_paid: int = 0,
     spending: Spending = NOTHING_SPENT,
     deadline: float | None = None,
+    room: Room | None = None,
+    largest_clip: int = 0,
 ) -> Night:
     """Run the engine once over `tickets` in virtual time."""
     the_queue = queue or ScriptedQueue(scripts)
@@ -125,6 +127,8 @@ def night(
             extra_paid=extra_paid,
             spending=spending,
             deadline=deadline,
+            room=room,
+            largest_clip=largest_clip,
             chance=lambda: 0.5,
         )
         loop = asyncio.get_running_loop()

@@ -214,7 +214,9 @@ def test_what_is_committed_never_passes_the_cap(
 ) -> None:
     """For any order of answers and any costs: only a cost above its estimate can, and by no more than that."""
     purse = allowance(max_cost=cap / 1000)
-    waiting, in_air, out, over = [], [], [], []
+    in_air: list[Ticket] = []
+    out: list[Ticket] = []
+    over: list[Ticket] = []
     names = count()
     booked: dict[str, int] = {}
     excess = 0
@@ -229,7 +231,6 @@ def test_what_is_committed_never_passes_the_cap(
                 in_air.append(take)
                 booked[take.take_id] = price * 1000
             else:
-                waiting.append(take)
                 assert hurdle.may_ease <= bool(in_air or out)
         elif what in {"accept", "free", "lose"} and in_air:
             take = in_air.pop(which % len(in_air))

@@ -56,6 +56,20 @@ def test_a_stream_closed_under_it_swallows_text() -> None:
     assert outlet.write("too late") == 8
 
 
+def test_a_disk_that_complains_at_the_end_changes_nothing() -> None:
+    class Late(io.StringIO):
+        def close(self) -> None:
+            super().close()
+            raise OSError(122, "disk quota exceeded")
+
+    stream = Late()
+    outlet = Outlet(stream)
+    outlet.line("said")
+    outlet.end()
+    outlet.end()
+    assert stream.closed
+
+
 def test_a_pipe_without_a_reader_can_still_be_closed() -> None:
     """What waits in the stream's own buffer goes nowhere, so that the end of the process has nothing to complain of."""
     ours, theirs = os.pipe()

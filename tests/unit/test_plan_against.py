@@ -66,7 +66,13 @@ def test_a_wish_replaces_what_was_paid_for_but_nothing_that_is_in_doubt(state: T
     assert (found.renames == {"a": "a~1"}) is (not doubtful and state is not TakeState.PENDING)
 
 
-KEPT = [TakeState.QUEUED, TakeState.RUNNING, TakeState.SUCCEEDED, TakeState.HELD]
+KEPT = [
+    TakeState.QUEUED,
+    TakeState.RUNNING,
+    TakeState.SUCCEEDED,
+    TakeState.HELD,
+    TakeState.SUBMITTING,
+]
 
 
 @pytest.mark.parametrize("state", list(TakeState))

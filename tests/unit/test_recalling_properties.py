@@ -1,31 +1,228 @@
-"""What a plan says is what a run then does, for any board, any edits and any standing of its takes; and nothing paid
-for is ever asked for again without a wish.
+"""What a plan says is what a run then does, for any board, any edits and any standing of its takes; and nothing that
+was paid for is asked for again without a wish, and no clip is lost.
 
-The state files are real; nothing is sent: a pending take that a run would be about counts as a submit.
+The state files and the clips are real; nothing is sent: a pending take that a run is about counts as a submit.
 """
 
 from __future__ import annotations
 
-import tempfile
+import hashlib
+import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from runner.choosing import Choice
+from runner.choosing import ALL, Choice
+from runner.engine.options import EngineOptions
 from runner.pacing import SystemClock
 from runner.plan.actions import Action, Step
-from runner.planning import Asked, outlook_of
+from runner.planning import Asked, _outlook
 from runner.recalling import PAID, recall, replace_stale
-from runner.run import chosen_takes, stale_takes
+from runner.run import _anew, _chosen
 from runner.rundir import RunDir
-from runner.shots import Plan, Take
-from runner.states import OUT_THERE, KeptAsIs, TakeState
+from runner.session import Wishes, unheard
+from runner.shots import Plan
+from runner.states import (
+    OUT_THERE,
+    Accepted,
+    Delivered,
+    DeliveryState,
+    Fact,
+    FailureClass,
+    FetchStarted,
+    KeptAsIs,
+    Refused,
+    TakeState,
+)
 from runner.store.read import open_reader
 from runner.store.records import TakeRecord
-from runner.store.state_file import StateFile
+from runner.store.reserve import NOTHING
 from tests.integration.store_samples import make_plan, make_take, new_state_file, road
+
+S, D = TakeState, DeliveryState
+CLOCK = SystemClock()
+KEPT = OUT_THERE | {S.SUCCEEDED, S.HELD, S.SUBMITTING}
+Rows = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a take is brought to before the next edit; `kept` says that a person keeps it if it is stale."""
+
+    state: TakeState = S.SUCCEEDED
+    is_delivered: bool = True
+    is_refused: bool = False
+    kept: bool = False
+
+
+@dataclass(frozen=True)
+class Round:
+    """One look at an edited board, and what then becomes of the takes, by turns."""
+
+    rows: Rows
+    choice: Choice = ALL
+    stale: bool = False
+    standings: Sequence[Standing] = (Standing(),)
+
+
+def plan_of(rows: Rows) -> Plan:
+    return make_plan([make_take(take_id, prompt=prompt) for take_id, prompt in rows.items()], text=repr(rows))
+
+
+class Board:
+    """A run directory that rows are adopted into, and its takes moved in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.place = RunDir(folder)
+        (folder / "clips").mkdir()
+        self.state = new_state_file(folder, [], provision=NOTHING)
+        self._number = 0
+
+    def takes(self) -> list[TakeRecord]:
+        with open_reader(self.place.state_file) as reader:
+            return reader.takes()
+
+    def planned(self, look: Round) -> Sequence[Step]:
+        """Return what a plan says."""
+        asked = Asked(Path("b.yaml"), choice=look.choice, stale=look.stale)
+        return _outlook(asked, plan_of(look.rows), self.place, self.takes(), 0.0).steps
+
+    def run(self, look: Round) -> list[TakeRecord]:
+        """Do what a run does before it sends anything, and return the takes that it is about."""
+        plan = plan_of(look.rows)
+        wishes = Wishes(
+            Path("b.yaml"), EngineOptions(), None, look.choice, (), None, {}, lambda _: True, unheard, CLOCK,
+            stale=look.stale,
+        )  # fmt: skip
+        found, remarks = recall(self.state, plan, self.place, choice=look.choice, clock=CLOCK)
+        assert not remarks
+        takes = _chosen(self.place, found, look.choice)
+        anew = _anew([take for take in takes if take.take_id in set(found.chosen)], wishes)
+        if anew:
+            replace_stale(self.state, plan, self.place, anew, clock=CLOCK)
+            takes = _chosen(self.place, found, look.choice)
+        return takes
+
+    def move(self, take: TakeRecord, standing: Standing) -> None:
+        """Bring a pending take to where it shall stand; another one only becomes kept."""
+        facts: list[Fact] = []
+        if take.state is S.PENDING:
+            facts = self._road(take, standing)
+        elif standing.kept and take.is_stale and take.state in PAID:
+            facts = [KeptAsIs("ada", take.wanted or "")]
+        for fact in facts:
+            self.state.record(take.take_id, fact, at=1010.0).result(20)
+
+    def _road(self, take: TakeRecord, standing: Standing) -> list[Fact]:
+        self._number += 1
+        attempt, request_id = f"try-{self._number}", f"request-{self._number}"
+        as_sent = make_take(take.take_id, prompt=json.loads(take.body)["promptText"])
+        facts = road(as_sent, standing.state, attempt=attempt, epoch=self.state.epoch)
+        if standing.is_refused and standing.state is S.FAILED:
+            return [facts[0], Refused(attempt, FailureClass.INVALID_INPUT, "too long")]
+        facts = [
+            replace(fact, request_id=request_id) if isinstance(fact, Accepted) else fact for fact in facts
+        ]
+        if isinstance(facts[-1:], list) and standing.state is S.SUCCEEDED and standing.is_delivered:
+            clip = f"clip of {request_id}".encode()
+            file = f"clips/{take.take_id}.mp4"
+            assert not (self.place.path / file).exists()
+            (self.place.path / file).write_bytes(clip)
+            facts += [FetchStarted("https://clips/1.mp4"), Delivered(file, digest(clip), len(clip))]
+        return facts
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@contextmanager
+def board() -> Iterator[Board]:
+    with TemporaryDirectory() as folder:
+        made = Board(Path(folder))
+        try:
+            yield made
+        finally:
+            made.state.close()
+
+
+def bodies(takes: Sequence[TakeRecord]) -> Counter[str]:
+    return Counter(take.body for take in takes)
+
+
+def holds_together(made: Board, look: Round) -> None:
+    """Hold a plan against the run that follows it, and both against what was paid for before."""
+    before = made.takes()
+    steps = made.planned(look)
+    about = made.run(look)
+    after = made.takes()
+
+    def said(action: Action) -> set[str]:
+        return {step.take_id for step in steps if step.action is action}
+
+    wanted = {take.id: take.body for take in plan_of(look.rows).takes}
+    sent = [take for take in about if take.state is S.PENDING]
+    assert bodies(sent) == Counter(wanted[take_id] for take_id in said(Action.SUBMIT))
+    assert {take.take_id for take in sent} == said(Action.SUBMIT)
+    changed = {take.take_id for take in after if take.wanted is not None}
+    watched = {take.take_id for take in about if take.state in OUT_THERE}
+    assert watched - changed == said(Action.WATCH) - changed
+    fetched = {
+        take.take_id for take in about if take.state is S.SUCCEEDED and take.delivery is not D.DELIVERED
+    }
+    assert fetched - changed == said(Action.DOWNLOAD)
+    assert said(Action.STALE) <= {take.take_id for take in after if take.is_stale}
+
+    held = bodies([take for take in before if take.state in KEPT])
+    asked = Counter(wanted.values())
+    for body, number in bodies(sent).items():
+        assert number <= asked[body] - held[body]
+    paid = [(take.body, take.request_id, take.sha256) for take in before if take.request_id]
+    kept = [(take.body, take.request_id, take.sha256) for take in after]
+    assert not Counter(paid) - Counter(kept)
+    clips = [take for take in after if take.file]
+    assert len({take.file for take in clips}) == len(clips)
+    for take in clips:
+        assert take.file == f"clips/{take.take_id}.mp4"
+        assert digest((made.place.path / take.file).read_bytes()) == take.sha256
+
+
+IDS = ["a", "b", "c", "d", "a~1"]
+ROWS = st.dictionaries(st.sampled_from(IDS), st.sampled_from("UVWX"), max_size=4)
+CHOICES = st.builds(
+    Choice,
+    exclude=st.sampled_from([(), (), ("status:failed",), ("status:succeeded",)]),
+    statuses=st.sampled_from([(), (), ("pending",), ("stale", "pending"), ("held", "queued"), ("failed",)]),
+    limit=st.none() | st.integers(1, 3),
+)
+STANDINGS = st.builds(
+    Standing,
+    state=st.sampled_from([S.SUCCEEDED, S.SUCCEEDED, *S]),
+    is_delivered=st.sampled_from([True, True, False]),
+    is_refused=st.booleans(),
+    kept=st.booleans(),
+)
+ROUNDS = st.builds(
+    Round,
+    rows=ROWS,
+    choice=st.just(ALL) | CHOICES,
+    stale=st.booleans(),
+    standings=st.lists(STANDINGS, min_size=1, max_size=4),
+)
+
+
+@settings(max_examples=120, deadline=None, phases=[Phase.generate])
+@given(st.lists(ROUNDS, min_size=2, max_size=4))
+def test_a_run_does_what_the_plan_said_and_pays_for_no_body_twice(rounds: list[Round]) -> None:
+    with board() as made:
+        for look in rounds:
+            holds_together(made, look)
+            takes = [take for take in made.takes() if take.position is not None]
+            for at, take in enumerate(takes):
+                made.move(take, look.standings[at % len(look.standings)])

@@ -113,7 +113,7 @@ def _read_back(folder: Path, plan: Plan, *schema_dirs: Path) -> Plan:
     return check(report, schema_dirs=schema_dirs)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(shots=st.lists(INPUTS, min_size=1, max_size=4), seeds=st.sets(st.integers(0, 2**63 - 1), max_size=3))
 def test_any_board_comes_back_from_its_report_with_the_same_takes(
     tmp_path_factory: pytest.TempPathFactory, shots: list[dict[str, JsonValue]], seeds: set[int]

@@ -13,12 +13,12 @@ from tests.outside.faults import Fault
 from tests.outside.jobs import Entry
 from tests.outside.server import Arrival
 from tests.torture import canary, core
-from tests.torture.campaign import Book, Plan, failure_lines, read_record, table
+from tests.torture.campaign import Book, Plan, failure_lines, main, read_record, table
 from tests.torture.core import Findings, body_hash, judge
 from tests.torture.patches import PatchStale, Replacement, apply
 from tests.torture.points import names
 from tests.torture.recorded import Recorded, RecordedId, RecordedTake
-from tests.torture.registry import Verdict, short_name
+from tests.torture.registry import Torture, Verdict, short_name
 from tests.torture.weather import RETRY_SOON, Weather
 
 RETRY = Fault(effect=False, reply=RETRY_SOON)
@@ -206,7 +206,7 @@ def test_the_table_adds_up() -> None:
     book = Book()
     for held in (3, 5):
         book.enter("T1", f"case-{held}", Verdict(cases=1, kills=20, held=held), 1.5)
-    head, _, row, empty = table(book, ["T1", "T2"]).splitlines()
+    head, _, row, empty = table(book, ["T1", "T2"], {}).splitlines()
     assert [cell.strip() for cell in head.strip("| ").split("|")][:3] == ["test", "cases", "kills"]
     assert [cell.strip() for cell in row.strip("| ").split("|")] == [
         "T1",
@@ -221,3 +221,26 @@ def test_the_table_adds_up() -> None:
     ]
     assert [cell.strip() for cell in empty.strip("| ").split("|")][:2] == ["T2", "0"]
     assert short_name("t01_random_kills") == "T1"
+
+
+def test_a_test_that_cannot_be_run_here_is_said_in_the_table_and_hides_no_result() -> None:
+    book = Book()
+    book.enter("T1", "case-1", Verdict(cases=1, failures=("x",)), 1.0)
+    lacking = {"T1": "no strace", "T2": "no strace"}
+    *_, partly, skipped = table(book, ["T1", "T2"], lacking).splitlines()
+    cells = [[cell.strip() for cell in row.strip("| ").split("|")] for row in (partly, skipped)]
+    assert [cells[0][0], cells[0][1], cells[0][-2]] == ["T1 (the rest skipped: no strace)", "1", "1"]
+    assert cells[1][:2] == ["T2", "skipped: no strace"]
+    assert set(cells[1][2:]) == {"-"}
+
+
+@pytest.mark.parametrize(("why", "code"), [("nothing to mount with", 3), ("", 0)])
+def test_a_campaign_that_skipped_a_test_is_not_complete(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], why: str, code: int
+) -> None:
+    """Exit code 0 is for a campaign in which every case ran, also if the others were all well."""
+    alone = Torture("T99", "nothing", lambda _seed, _scale: (), lambda _case, _place: Verdict(), lambda: why)
+    given = ["--seed", "1", "--resume", str(tmp_path / "record.jsonl")]
+    (tmp_path / "record.jsonl").write_text('{"seed": 1, "scale": 1.0, "only": []}\n')
+    assert main(given, tests={"t99_nothing": alone}) == code
+    assert ("skipped: nothing to mount with" in capsys.readouterr().out) == bool(why)

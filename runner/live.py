@@ -1,0 +1,90 @@
+"""What the API says before anybody pays: live prices, the balance, and whether its schemas are still those at hand.
+
+In: models, an account. Out: values, and in words what could not be learnt. All of it is free to ask and nothing of it
+is needed: a catalogue that does not answer leaves takes without a price, and stops nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from runner.answers import Trouble
+from runner.api.account import Account
+from runner.api.catalogue import Balance, BalanceAnswer, Catalogue, Entry, EntryAnswer
+from runner.cataloguing import Compared, compared
+from runner.models.catalogue import Models
+from runner.pacing import Clock
+from runner.pricing import CATALOGUE
+from runner.session import run_alone
+from runner.shots import Price, PriceUnit
+from runner.wording import visible
+
+_PATIENCE = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Prices by model, the balance in US dollars (None if not learnt), how schemas differ, and what went wrong."""
+
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    balance: float | None = None
+    compared: tuple[Compared, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def ask_catalogue(
+    account: Account,
+    model_ids: Sequence[str],
+    *,
+    clock: Clock,
+    known: Models | None = None,
+    till: bool = False,
+) -> Live:
+    """Return what the catalogue says of the models, asking each thing once and for at most 15 seconds in all.
+
+    With `known` the live schemas are compared with those; with `till` the balance is asked for.
+    """
+    entries, balance = run_alone(_answers(account, model_ids, clock, till=till))
+    problems = [
+        f"{model}: {_why(answer)}" for model, answer in entries.items() if isinstance(answer, Trouble)
+    ]
+    if isinstance(balance, Trouble):
+        problems.append(f"balance: {_why(balance)}")
+    found = {model: answer for model, answer in entries.items() if isinstance(answer, Entry)}
+    models = [model for model_id in found if known and (model := known.find(model_id))]
+    today = datetime.fromtimestamp(clock.wall(), UTC).date().isoformat()
+    return Live(
+        {model: price for model, entry in found.items() if (price := _price(entry, today))},
+        balance.usd if isinstance(balance, Balance) else None,
+        tuple(compared(model, found[model.id]) for model in models),
+        tuple(problems),
+    )
+
+
+async def _answers(
+    account: Account, model_ids: Sequence[str], clock: Clock, *, till: bool
+) -> tuple[dict[str, EntryAnswer], BalanceAnswer | None]:
+    catalogue = Catalogue(account, clock=clock)
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            entries = await asyncio.gather(*(catalogue.entry(model) for model in model_ids))
+            balance = await catalogue.balance() if till else None
+        return dict(zip(model_ids, entries, strict=True)), balance
+    except TimeoutError:
+        return {}, None
+    finally:
+        await catalogue.aclose()
+
+
+def _price(entry: Entry, today: str) -> Price | None:
+    # A unit that we cannot count in a request, such as an image, leaves the price unknown.
+    if entry.base_price_usd is None or entry.price_unit not in set(PriceUnit):
+        return None
+    return Price(entry.base_price_usd, PriceUnit(entry.price_unit), CATALOGUE, today)
+
+
+def _why(trouble: Trouble) -> str:
+    return visible(trouble.reason, 200)
