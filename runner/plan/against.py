@@ -138,7 +138,7 @@ def _was_refused(record: Recorded) -> bool:
 
 def _adoptions(takes: Sequence[Take], records: Mapping[str, Recorded]) -> dict[str, str]:
     """Return which record each renamed take takes over, by the take's id."""
-    same = {take.id for take in takes if take.id in records and _has_body(take, records[take.id])}
+    same = {take.id for take in takes if take.id in records and _is_served(take, records[take.id])}
     free = _free(takes, records, same)
     adoptions: dict[str, str] = {}
     for take in takes:
@@ -165,8 +165,9 @@ def _free(
     return free
 
 
-def _has_body(take: Take, record: Recorded) -> bool:
-    return record.fingerprint == take.fingerprint
+def _is_served(take: Take, record: Recorded) -> bool:
+    # One that waits to be sent can still take over what was paid for under another id.
+    return record.fingerprint == take.fingerprint and record.state is not TakeState.PENDING
 
 
 def _room_made(

@@ -160,3 +160,10 @@ def test_each_list_keeps_the_manifests_order() -> None:
     takes = [take(name) for name in ("d", "b", "c", "a")]
     records = [Record(name, "before") for name in ("a", "b")] + [Record(name, "now") for name in ("c", "d")]
     assert compare(takes, records) == Comparison(same=("d", "c"), changed=("b", "a"))
+
+
+def test_a_take_that_waits_takes_over_a_render_of_its_body_that_no_row_asks_for_any_more() -> None:
+    records = [Record("a", "A"), Record("b", "A", TakeState.PENDING)]
+    found = compare([take("b", "A")], records)
+    assert found == Comparison(renamed=("b",), renames={"a": "b", "b": "b~1"})
+    assert compare([take("a", "A"), take("b", "A")], records) == Comparison(same=("a", "b"))
