@@ -155,7 +155,7 @@ def _live_lines(live: Live) -> list[str]:
 
 def _money_line(found: Outlook, submits: int) -> str:
     if found.unpriced == submits:
-        return f"cost    unknown: no price for {counted(submits, 'take')} (give prices: in the manifest, or see --online)"
+        return f"cost    unknown: no price for {counted(submits, 'take')} (see prices: in the manifest, or --online)"
     more = f", and {counted(found.unpriced, 'take')} without a price" if found.unpriced else ""
     return f"cost    {money(found.estimate)} estimated{more}"
 

@@ -67,7 +67,7 @@ def rename_clips(run_dir: Path, clips: Iterable[Clip], *, told: Told) -> tuple[C
             if len(left) == len(waiting):
                 left = _one_stepped_aside(folder, left, told)
                 if left == waiting:
-                    return tuple(left)
+                    return tuple(_out_of_the_way(folder, clip, told) for clip in left)
             waiting = left
     return ()
 
@@ -144,6 +144,13 @@ def _one_stepped_aside(folder: Folder, clips: Sequence[Clip], told: Told) -> lis
             file = _move(folder, clip, f"{clip.take}{_BETWEEN}", told)
             return [*clips[:at], *clips[at + 1 :], replace(clip, file=file)]
     return list(clips)
+
+
+def _out_of_the_way(folder: Folder, clip: Clip, told: Told) -> Clip:
+    """Let a clip that cannot have its own name not keep another take's, who would move it where no record looks."""
+    if clip.name == _between(clip) or folder.has(_between(clip)) or not _holds(folder, clip.name, clip):
+        return clip
+    return replace(clip, file=_move(folder, clip, f"{clip.take}{_BETWEEN}", told))
 
 
 def _move(folder: Folder, clip: Clip, stem: str, told: Told) -> str:

@@ -10,7 +10,7 @@ room for it, and goes on as `s010~1`: no take id has a `~`, so none is taken.
 
     record has the same body                  same
     no record has the id, or the body         new
-    another, free record has the body         renamed
+    another, free record has the body         renamed; one that ended without a clip only if its row is gone
     changed, and surely not charged           renewed: the new body may replace the old
     changed, and failed, cancelled, dropped   replaced: the record makes room, the take is new
     changed, and paid for or held             changed: what was sent is kept; replaced only on an explicit wish
@@ -139,10 +139,12 @@ def _was_refused(record: Recorded) -> bool:
 def _adoptions(takes: Sequence[Take], records: Mapping[str, Recorded]) -> dict[str, str]:
     """Return which record each renamed take takes over, by the take's id."""
     same = {take.id for take in takes if take.id in records and _is_served(take, records[take.id])}
-    free = _free(takes, records, same)
+    free, ended = _free(takes, records, same), _ended(takes, records)
     adoptions: dict[str, str] = {}
     for take in takes:
         offered = free.get(take.fingerprint)
+        if not offered and take.id not in records:
+            offered = ended.get(take.fingerprint)
         if take.id in same or not offered:
             continue
         # A take's own older render comes first: that is an edit taken back.
@@ -163,6 +165,17 @@ def _free(
             if take_id not in same and (take_id not in planned) is gone and record.state in _WORTH_KEEPING:
                 free[record.fingerprint].append(take_id)
     return free
+
+
+def _ended(takes: Sequence[Take], records: Mapping[str, Recorded]) -> dict[str, list[str]]:
+    """Return by fingerprint what ended without a clip and whose row is gone: under a new id it is not sent unasked."""
+    planned = {take.id for take in takes}
+    ended: dict[str, list[str]] = defaultdict(list)
+    for take_id, record in records.items():
+        over = record.state in _OVER and not _was_refused(record)
+        if over and take_id not in planned and not _is_older(take_id):
+            ended[record.fingerprint].append(take_id)
+    return ended
 
 
 def _is_served(take: Take, record: Recorded) -> bool:

@@ -52,6 +52,7 @@ def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: floa
         RunInUse: another runner has begun since; the same.
         sqlite3.IntegrityError: a rule of the file forbids it; the same.
     """
+    take_id = _owner(connection, take_id, fact)
     standing = _standing(connection, take_id)
     try:
         state, delivery, before, after = _move(standing, fact)
@@ -73,6 +74,14 @@ def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: floa
         "INSERT INTO events (at, take_id, fact, details, before, after) VALUES (?, ?, ?, ?, ?, ?)",
         (at, take_id, type(fact).__name__, json.dumps(_details(fact)), before, after),
     )
+
+
+def _owner(connection: sqlite3.Connection, take_id: str, fact: Fact) -> str:
+    """Return which take a fact is about: a runner that was overtaken may not know that its take was renamed."""
+    if not isinstance(fact, Answer | LateAnswer):
+        return take_id
+    row = connection.execute("SELECT take_id FROM attempts WHERE attempt = ?", (fact.attempt,)).fetchone()
+    return take_id if row is None else str(row[0])
 
 
 def read_epoch(connection: sqlite3.Connection) -> int:

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.errors import FileMissing, StateFileUnusable
+from runner.errors import FileMissing, ShotrunnerError, StateFileUnusable
 from runner.store import database
 from runner.store.consent import MOVED, ConsentMissing
 from runner.store.log import is_damaged
@@ -38,9 +38,12 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        ours = database.translate(error, path, opening=True)
         if beside(path, "-journal").exists():
+            # A reader may not undo it, and SQLite then calls the file read-only: that is no fault of the disk.
+            ours: ShotrunnerError = database.unusable(path, f"was left half changed by a kill ({error})")
             ours.advice = "give the run's own command once more: it repairs what a kill left half done"
+        else:
+            ours = database.translate(error, path, opening=True)
         raise ours from error
     except OSError as error:
         raise database.translate(error, path) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,9 @@ QUICK = ("--simulate", "--speed", 50, "-j", 8, "--poll-interval", 0.05)
 
 def write(desk: Desk, rows: Mapping[str, str]) -> Path:
     """Write a board of ids and prompts, which make up its bodies."""
-    shots = "".join(f"  - id: {name}\n    inputs: {{promptText: {json.dumps(prompt)}}}\n" for name, prompt in rows.items())
+    shots = "".join(
+        f"  - id: {name}\n    inputs: {{promptText: {json.dumps(prompt)}}}\n" for name, prompt in rows.items()
+    )
     path = desk.folder / "board.yaml"
     path.write_text(
         f"version: 1\nname: board\ndefaults:\n  model: {MODEL}\n  inputs:\n"
@@ -44,7 +46,9 @@ def plan(desk: Desk, path: Path, *more: object) -> dict[str, str]:
 
 def charged(desk: Desk) -> int:
     """Return how many charges there were; no body may have two."""
-    counts = Counter(str(charge["body_sha256"]) for charge in charges_of(place(desk) / "simulator" / "ledger.jsonl"))
+    counts = Counter(
+        str(charge["body_sha256"]) for charge in charges_of(place(desk) / "simulator" / "ledger.jsonl")
+    )
     assert set(counts.values()) <= {1}
     return len(counts)
 
@@ -129,7 +133,11 @@ def test_a_limit_takes_what_was_never_sent_before_what_is_stale_and_the_plan_say
     path = write(desk, {"a": "new", "b": "newer", "c": "C"})
     shown = plan(desk, path, "--stale", "--limit", limit)
     run(desk, path, "--stale", "--limit", limit)
-    made = [take.take_id for take in takes_of(place(desk)) if take.state == "succeeded" and "~" not in take.take_id]
+    made = [
+        take.take_id
+        for take in takes_of(place(desk))
+        if take.state == "succeeded" and "~" not in take.take_id
+    ]
     expected = ["c", "a", "b"][:limit]
     assert sorted(take for take, action in shown.items() if action == "submit") == sorted(expected)
     assert charged(desk) == 2 + limit
@@ -170,8 +178,10 @@ def test_a_board_that_shrinks_keeps_what_was_paid_for(desk: Desk) -> None:
     path = write(desk, {"a": "A", "b": "B"})
     run(desk, path)
     before = clips(desk)
-    path.write_text(f"version: 1\nname: board\nshots:\n  - id: n\n    model: {MODEL}\n    inputs: {{promptText: N, "
-                    "keyFramesFirst: 'https://example.com/a.jpg', keyFramesLast: 'https://example.com/b.jpg'}\n")
+    path.write_text(
+        f"version: 1\nname: board\nshots:\n  - id: n\n    model: {MODEL}\n    inputs: {{promptText: N, "
+        "keyFramesFirst: 'https://example.com/a.jpg', keyFramesLast: 'https://example.com/b.jpg'}\n"
+    )
     assert plan(desk, path, "--exclude", "n") == {"a": "skip", "b": "skip"}
     run(desk, path, "--exclude", "n")
     assert clips(desk) == before

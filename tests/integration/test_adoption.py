@@ -1,5 +1,6 @@
-"""Adopting an edited board: nothing is written where nothing changed, ids kept beside the file follow their takes, files
-of older versions take renames, and further outputs of a clip go along whatever happens on the way.
+"""Adopting an edited board: what is written, where ids kept beside the file go, older files, further outputs.
+
+Nothing is written where nothing changed, and a kill between two outputs of a clip leaves none of them behind.
 """
 
 from __future__ import annotations
@@ -189,14 +190,15 @@ def names(run_dir: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["b.2.mp4", "b.json", "b.mp4"])
-def test_a_strangers_file_under_any_of_the_names_leaves_all_outputs_where_they_are(
+def test_a_strangers_file_under_any_of_the_names_is_left_and_all_outputs_go_to_a_name_of_their_own(
     name: str, tmp_path: Path
 ) -> None:
+    """Staying would not do either: `a.mp4` is the next `a`'s."""
     clip, told = clip_of_two(tmp_path), []
     (tmp_path / "clips" / name).write_bytes(b"mine")
-    left = rename_clips(tmp_path, [clip], told=lambda take, file: told.append((take, file)))
-    assert (left, told) == ((clip,), [])
-    assert names(tmp_path) == sorted(["a.mp4", "a.2.mp4", "a.json", name])
+    (left,) = rename_clips(tmp_path, [clip], told=lambda take, file: told.append((take, file)))
+    assert (left.file, told) == ("clips/b.moving.mp4", [("b", "clips/b.moving.mp4")])
+    assert names(tmp_path) == sorted(["b.moving.mp4", "b.moving.2.mp4", "b.moving.json", name])
     assert (tmp_path / "clips" / name).read_bytes() == b"mine"
 
 

@@ -90,6 +90,7 @@ class Rig:
         self.exempt: set[str] = set()
         self.lives = 0
         self.takes = takes
+        self._moved = 0
         self._window = window
         self._flags = ["-j", str(jobs), "--submit-window", str(window), "--max-unknown", "1000"]
         self._download = download
@@ -113,7 +114,12 @@ class Rig:
     def grow(self, takes: int) -> None:
         """Let the manifest have so many takes; those it had stay as they were."""
         self.takes = takes
-        write_board(self.manifest, takes)
+        write_board(self.manifest, takes, moved=self._moved)
+
+    def renumber(self) -> None:
+        """Let every shot have the id of the next one, and the last that of the first."""
+        self._moved += 1
+        write_board(self.manifest, self.takes, moved=self._moved)
 
     def run_arguments(self, *, download: bool | None = None) -> list[str]:
         """Return the arguments of `run` for this rig."""
@@ -288,15 +294,22 @@ class Rig:
             self.complain(f"the doubts cannot be answered: {type(error).__name__}: {error}")
 
 
-def write_board(path: Path, takes: int) -> None:
-    """Write a CSV manifest of so many takes, no two with the same request."""
+def write_board(path: Path, takes: int, *, moved: int = 0) -> None:
+    """Write a CSV manifest of so many takes, no two with the same request; ids have `moved` on by so many shots."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "model", "keyFramesFirst", "keyFramesLast", "promptText", "duration", "seed"])
         for number in range(takes):
             frames = (f"https://example.com/{number}{which}.jpg" for which in "ab")
             writer.writerow(
-                [f"t{number:03}", "pika/pikaframes", *frames, f"Shot number {number}.", 1, number]
+                [
+                    f"t{(number + moved) % takes:03}",
+                    "pika/pikaframes",
+                    *frames,
+                    f"Shot number {number}.",
+                    1,
+                    number,
+                ]
             )
 
 

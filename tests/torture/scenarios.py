@@ -141,6 +141,12 @@ def _spoil_and_fetch(rig: Rig) -> list[str]:
     return ["fetch", str(rig.place)]
 
 
+def _renumber(rig: Rig) -> list[str]:
+    """Give every shot another's id, and run: all clips change names in a circle, and nothing is paid for."""
+    rig.renumber()
+    return rig.run_arguments()
+
+
 _DECIDED = frozenset({0, 2, 3, 4, 64})
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -220,6 +226,7 @@ SCENARIOS: Mapping[str, Scenario] = {
             arguments=_spoil_and_fetch,
             codes=_DECIDED,
         ),
+        Scenario("renumbered", reaches=("recall.",), takes=6, prepare=_done, arguments=_renumber),
         Scenario("storm", chances=storm(0.15), takes=20),
     )
 }

@@ -84,14 +84,23 @@ def test_further_outputs_go_along(tmp_path: Path) -> None:
     assert names == ["b.2.mp4", "b.3.mp4", "b.json", "b.mp4"]
 
 
-def test_a_strangers_file_is_never_replaced_and_the_clip_keeps_its_name(tmp_path: Path) -> None:
+def test_a_strangers_file_is_never_replaced_and_the_clip_leaves_the_name_of_another_take(
+    tmp_path: Path,
+) -> None:
+    """Were it to stay, the next render of `a` would move it where no record looks."""
     clip = deliver(tmp_path, "a")
     (tmp_path / "clips/b.mp4").write_bytes(b"mine")
     told: list[str] = []
-    left = rename_clips(tmp_path, [Clip("b", clip.file, clip.sha256)], told=lambda _, file: told.append(file))
-    assert [one.file for one in left] == ["clips/a.mp4"]
+    for file in (clip.file, "clips/b.moving.mp4"):
+        left = rename_clips(tmp_path, [Clip("b", file, clip.sha256)], told=lambda _, file: told.append(file))
+        assert [one.file for one in left] == ["clips/b.moving.mp4"]
+    assert told == ["clips/b.moving.mp4"]
     assert (tmp_path / "clips/b.mp4").read_bytes() == b"mine"
-    assert not told
+    assert sorted(path.name for path in (tmp_path / "clips").iterdir()) == [
+        "b.moving.json",
+        "b.moving.mp4",
+        "b.mp4",
+    ]
 
 
 def test_a_clip_that_is_gone_is_told_by_nobody(tmp_path: Path) -> None:

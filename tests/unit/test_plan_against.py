@@ -66,19 +66,10 @@ def test_a_wish_replaces_what_was_paid_for_but_nothing_that_is_in_doubt(state: T
     assert (found.renames == {"a": "a~1"}) is (not doubtful and state is not TakeState.PENDING)
 
 
-KEPT = [
-    TakeState.QUEUED,
-    TakeState.RUNNING,
-    TakeState.SUCCEEDED,
-    TakeState.HELD,
-    TakeState.SUBMITTING,
-]
-
-
 @pytest.mark.parametrize("state", list(TakeState))
 def test_a_renamed_take_takes_over_what_may_have_been_paid_for(state: TakeState) -> None:
     found = compare([take("b", "same")], [Record("a", "same", state)])
-    if state in KEPT:
+    if state is not TakeState.PENDING:
         assert found == Comparison(renamed=("b",), renames={"a": "b"})
         assert found.came_from == {"b": "a"}
     else:
@@ -167,3 +158,14 @@ def test_a_take_that_waits_takes_over_a_render_of_its_body_that_no_row_asks_for_
     found = compare([take("b", "A")], records)
     assert found == Comparison(renamed=("b",), renames={"a": "b", "b": "b~1"})
     assert compare([take("a", "A"), take("b", "A")], records) == Comparison(same=("a", "b"))
+
+
+@pytest.mark.parametrize("state", [TakeState.FAILED, TakeState.CANCELLED, TakeState.DROPPED])
+def test_what_ended_without_a_clip_is_not_sent_again_for_being_renumbered(state: TakeState) -> None:
+    """Under its own id it is skipped, and a new number is no wish to pay for it once more."""
+    assert compare([take("b", "A")], [Record("a", "A", state)]).renamed == ("b",)
+    # But a row that is still there, or a take that has a record of its own, is somebody's wish.
+    copied = compare([take("b", "A"), take("a", "B")], [Record("a", "A", state)])
+    assert (copied.new, copied.replaced) == (("b",), ("a",))
+    refused = Record("a", "A", TakeState.FAILED, FailureClass.REFUSED)
+    assert compare([take("b", "A")], [refused]).new == ("b",)
