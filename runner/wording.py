@@ -383,6 +383,21 @@ def listed(names: Sequence[str], *, most: int = 5) -> str:
     return ", ".join(visible(name) for name in names[:most]) + more
 
 
+def apart(old: str, new: str, limit: int) -> tuple[str, str]:
+    """Return two texts of at most about `limit` characters, from where they begin to differ: prompts do so midway."""
+    if max(len(old), len(new)) <= limit:
+        return old, new
+    same = next(
+        (at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new))
+    )
+    start = max(0, same - limit // 4)
+    return _piece(old, start, limit), _piece(new, start, limit)
+
+
+def _piece(text: str, start: int, limit: int) -> str:
+    return ("…" if start else "") + text[start : start + limit] + ("…" if start + limit < len(text) else "")
+
+
 def _short(text: str, limit: int = REASON_LIMIT) -> str:
     return visible(text, limit)
 

@@ -16,7 +16,7 @@ from runner.errors import UsageError
 from runner.plan.actions import Action, Step
 from runner.plan.forecast import Forecast
 from runner.planning import Asked, Outlook, outlook
-from runner.wording import counted, duration, money, visible
+from runner.wording import apart, counted, duration, money, visible
 
 if TYPE_CHECKING:
     from runner.api.account import Account
@@ -109,22 +109,8 @@ def _why(step: Step) -> str:
 
 
 def _change(change: Difference) -> str:
-    old, new = _apart(change.old, change.new)
+    old, new = apart(change.old, change.new, _VALUE)
     return f"{visible(change.field.removeprefix('inputs.'))} {visible(old)} → {visible(new)}"
-
-
-def _apart(old: str, new: str) -> tuple[str, str]:
-    """Return two texts short enough to read, from where they begin to differ: prompts differ in their middle."""
-    if max(len(old), len(new)) <= _VALUE:
-        return old, new
-    same = next((at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), len(old))
-    start = max(0, min(same, len(old), len(new)) - _VALUE // 4)
-    return _cut(old, start), _cut(new, start)
-
-
-def _cut(text: str, start: int) -> str:
-    piece = text[start : start + _VALUE]
-    return ("…" if start else "") + piece + ("…" if start + _VALUE < len(text) else "")
 
 
 def _totals(found: Outlook) -> list[str]:

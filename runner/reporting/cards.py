@@ -19,7 +19,7 @@ from runner.shots import JsonValue
 from runner.states import OUT_THERE, DeliveryState, TakeState
 from runner.store.records import RunHeader, TakeRecord
 
-_CHANGE_SHOWN = 120
+_CHANGE_SHOWN = 60
 EAGER_PLAYERS = 24
 """Players that load their first frame at once; a script wakes the others when they come near the screen."""
 
@@ -141,9 +141,9 @@ def _card(header: RunHeader, take: TakeRecord, number: int, *, eager: bool) -> C
 
 
 def _short(changed: Difference) -> Difference:
-    return Difference(
-        changed.field, *(wording.visible(text, _CHANGE_SHOWN) for text in (changed.old, changed.new))
-    )
+    old, new = wording.apart(changed.old, changed.new, _CHANGE_SHOWN)
+    field = changed.field.removeprefix("inputs.")
+    return Difference(field, wording.visible(old, 2 * _CHANGE_SHOWN), wording.visible(new, 2 * _CHANGE_SHOWN))
 
 
 def _is_prompt(name: str, given: JsonValue) -> bool:
@@ -181,7 +181,8 @@ def _facts(take: TakeRecord) -> tuple[str, ...]:
         said.append(wording.money(take.cost))
     elif _may_be_billed(take):
         said.append("cost not known yet" if take.state in OUT_THERE else "cost unknown")
-    if take.estimate is not None:
+    # Beside a cost that is as expected it would say nothing.
+    if take.estimate is not None and take.estimate != take.cost:
         said.append(f"{wording.money(take.estimate)} expected")
     if take.bytes is not None:
         said.append(wording.size(take.bytes))
