@@ -52,6 +52,7 @@ class Asked:
     schema_dirs: tuple[Path, ...] = ()
     at_once: int = 4
     max_cost: float | None = None
+    moved: bool = False
     account: Account | None = None
     clock: Clock = field(default_factory=SystemClock)
 
@@ -96,7 +97,7 @@ def outlook(asked: Asked) -> Outlook:
 
     Raises:
         FileMissing, ManifestInvalid: as `check` raises them.
-        UsageError: the choice means nothing here.
+        UsageError: the choice means nothing here, or a run would be refused in this run directory.
         StateFileUnusable: there is a state file that cannot be read.
     """
     plan = check(
@@ -108,7 +109,7 @@ def outlook(asked: Asked) -> Outlook:
         asked.run_dir
         or rundir.default_run_dir(asked.manifest, name=plan.manifest.name, simulated=asked.simulated)
     )
-    recorded, spent = _recorded(place)
+    recorded, spent = _recorded(asked, plan, place)
     said = _ask(asked, asked.account, plan) if asked.account else None
     plan = pricing.priced(plan, _quotes(asked, plan, recorded, said))
     return replace(_outlook(asked, plan, place, recorded, spent), live=said)
@@ -144,10 +145,18 @@ def _outlook(
     )
 
 
-def _recorded(place: RunDir) -> tuple[list[TakeRecord], float]:
+def _recorded(asked: Asked, plan: Plan, place: RunDir) -> tuple[list[TakeRecord], float]:
     if not rundir.is_run(place.path):
         return [], 0.0
     with open_reader(place.state_file) as reader:
+        rundir.refuse_other_run(
+            reader.header,
+            place,
+            manifest=asked.manifest,
+            name=plan.manifest.name,
+            simulated=asked.simulated,
+            moved=asked.moved,
+        )
         return reader.takes(), reader.spending().committed
 
 

@@ -169,6 +169,27 @@ def open_recorded(run_dir: RunDir, opening: Opening) -> StateFile:
     )
 
 
+def refuse_other_run(
+    recorded: RunHeader, run_dir: RunDir, *, manifest: Path, name: str, simulated: bool, moved: bool = False
+) -> None:
+    """Refuse to look at a run directory with a manifest that a run there would be refused for.
+
+    Raises:
+        UsageError: the folder belongs to another manifest, or to a run of the other kind.
+        ConsentMissing: it may be the same board, moved or copied, and nobody has said so.
+    """
+    asked = new_header(
+        run_dir,
+        manifest=manifest,
+        name=name,
+        simulated=simulated,
+        api_base=recorded.api_base,
+        now=recorded.created_at,
+        version=recorded.version,
+    )
+    _same_run(recorded, asked, run_dir, moved=moved)
+
+
 def _same_run(recorded: RunHeader, asked: RunHeader, run_dir: RunDir, *, moved: bool) -> None:
     if recorded.simulated != asked.simulated:
         kind = "a simulated" if recorded.simulated else "a paid"

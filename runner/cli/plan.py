@@ -55,6 +55,7 @@ def _asked(arguments: argparse.Namespace) -> Asked:
         schema_dirs=tuple(arguments.schema_dir),
         at_once=arguments.jobs,
         max_cost=arguments.max_cost,
+        moved=arguments.moved,
         account=_account(arguments) if arguments.online else None,
     )
 

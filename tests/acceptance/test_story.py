@@ -242,3 +242,17 @@ def test_the_same_request_twice_is_told_and_paid_only_when_that_was_said(desk: D
         "paid jobs will be submitted"
         in service.run("run", path, "-y", "--exclude", "s099", "--outage-limit", "1s", code=69).err
     )
+
+
+def test_a_plan_is_refused_where_its_run_would_be(small: tuple[Desk, Path, list[Row]]) -> None:
+    """Another board beside this one may have the same name, and its run must not be taken for this one's."""
+    desk, path, _ = small
+    other = desk.folder / "other"
+    other.mkdir()
+    copy = other / path.name
+    copy.write_bytes(path.read_bytes())
+    place = desk.folder / "reports" / "board-simulated"
+    for verb in ("plan", "run"):
+        refused = desk.run(verb, copy, "--simulate", "--run-dir", place, code=78)
+        assert "was made for the manifest" in refused.err
+    assert "4 skip" in desk.run("plan", copy, "--simulate", "--run-dir", place, "--moved").out
