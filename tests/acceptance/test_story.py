@@ -239,7 +239,7 @@ def test_the_same_request_twice_is_told_and_paid_only_when_that_was_said(desk: D
     assert "s099@seed=1" in refused.err
     assert "--allow-duplicates" in refused.err
     assert (
-        "paid jobs will be submitted"
+        "3 paid jobs at"
         in service.run("run", path, "-y", "--exclude", "s099", "--outage-limit", "1s", code=69).err
     )
 
