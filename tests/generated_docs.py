@@ -21,10 +21,11 @@ from runner.states import DELIVERIES, TRANSITIONS, TakeState
 ROOT = Path(__file__).parents[1]
 HOMES: Mapping[str, tuple[str, ...]] = {
     "README.md": ("help", "states"),
+    "docs/commands.md": ("help",),
     "docs/architecture.md": ("transitions", "deliveries"),
     "docs/simulator.md": ("faults",),
 }
-"""Which document holds which parts; `help` stands for one part a command."""
+"""Which document holds which kinds of parts: `help` is that of the whole program, or of one command."""
 
 _PART = re.compile(r"<!-- generated: (?P<name>[a-z ]+) -->\n(?P<text>.*?)\n?<!-- end -->", re.DOTALL)
 
