@@ -33,12 +33,17 @@ class JobStatus(StrEnum):
 
 
 class TroubleKind(StrEnum):
-    """Why a read was not answered."""
+    """Why a read was not answered.
+
+    `MISSING` is the API's word that it does not know what was asked about. `NO_HOST` says that there is no API at that
+    address: its host does not exist, and was never reached.
+    """
 
     TRANSIENT = "transient"
     THROTTLED = "throttled"
     ACCOUNT = "account"
     MISSING = "missing"
+    NO_HOST = "no-host"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ that says so to a script.
 
     ShotrunnerError
     ├── UsageError             64  change the command line
-    │   └── ExtraMissing       64  install the named extra
+    │   ├── ExtraMissing       64  install the named extra
+    │   └── NoSuchHost         64  correct the API's address or the network, then run again
     ├── ManifestInvalid        65  fix the manifest (all problems at once)
     ├── SchemaInvalid          65  fix or remove a model schema
     ├── FileMissing            66  give the right path
@@ -104,6 +105,10 @@ class ExtraMissing(UsageError):
             f"{purpose} needs the [{extra}] extra",
             advice=f"pip install 'shotrunner[{extra}]'",
         )
+
+
+class NoSuchHost(UsageError):
+    """The API's host does not exist; nothing was sent, so the same command goes on once it does."""
 
 
 class ManifestInvalid(ShotrunnerError):

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runner.errors import FileMissing, ShotrunnerError, UsageError
 from runner.store.consent import MOVED, ConsentMissing
 from runner.store.database import not_made
+from runner.store.read import open_reader
 from runner.store.records import RunHeader
 from runner.store.reserve import Provision
 from runner.store.state_file import StateFile
@@ -145,7 +146,13 @@ def open_state(run_dir: RunDir, *, header: RunHeader, opening: Opening = AS_IT_I
         )
     state = open_recorded(run_dir, opening)
     try:
-        _same_run(state.header, header, run_dir, moved=opening.moved)
+        recorded = state.header
+        # A wrong address that led nowhere must not bind the run: nothing lives there, so it can be corrected.
+        if recorded.api_base != header.api_base and not _has_sent(run_dir):
+            recorded = replace(recorded, api_base=header.api_base)
+        _same_run(recorded, header, run_dir, moved=opening.moved)
+        if recorded.api_base != state.header.api_base:
+            state.note_api_base(recorded.api_base)
         # Its own report stands in for the manifest this once, and is written anew when the run ends.
         if header.manifest not in {state.header.manifest, REPORT}:
             state.note_manifest(header.manifest)
@@ -153,6 +160,12 @@ def open_state(run_dir: RunDir, *, header: RunHeader, opening: Opening = AS_IT_I
         state.close()
         raise
     return state
+
+
+def _has_sent(run_dir: RunDir) -> bool:
+    """Return whether any submission was ever begun, whatever became of it."""
+    with open_reader(run_dir.state_file) as reader:
+        return any(take.attempts for take in reader.takes())
 
 
 def open_recorded(run_dir: RunDir, opening: Opening) -> StateFile:

@@ -96,11 +96,12 @@ class RefusedForNow:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The API refused this take before it was charged."""
+    """The API refused this take before it was charged; `hopeless` says that it would refuse every other alike."""
 
     attempt: str
     failure: FailureClass
     reason: str
+    hopeless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +117,15 @@ class AccountTurnedAway:
 class LostContact:
     """The POST began and its outcome is unknown: it may have been charged.
 
-    `milestone` says how far it got; `evidence` is what came back, cut and cleaned, for whoever decides.
+    `milestone` says how far it got; `evidence` is what came back, cut and cleaned, for whoever decides; `hopeless`
+    says that every other submit would end alike.
     """
 
     attempt: str
     milestone: str
     reason: str
     evidence: str = ""
+    hopeless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,8 +121,8 @@ def _schema(value: object) -> Mapping[str, JsonValue] | None:
     if not isinstance(value, dict):
         return None
     try:
-        # NaN and Infinity are no JSON, and Python reads them all the same.
-        json.dumps(value, allow_nan=False).encode("utf-8")
+        # NaN, Infinity and half characters are no JSON, and Python reads them all the same.
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         return None
     return value

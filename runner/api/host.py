@@ -6,17 +6,12 @@ never did in this run. It asks nobody and decides nothing: how often is too ofte
 
 from __future__ import annotations
 
-import socket
 from urllib.parse import urlsplit
 
 from runner.answers import Trouble, TroubleKind
 from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
 
-_UNKNOWN_NAME = f"[Errno {int(socket.EAI_NONAME)}]"
-"""How the system's resolver says that a name does not exist; its words change with the language, its number does not.
-
-Source: RFC 3493, 6.1 (EAI_NONAME). A resolver that is away says EAI_AGAIN, which is an outage like any other.
-"""
+_NOT_CONNECTED = frozenset({SilenceKind.UNREACHABLE, SilenceKind.NO_SUCH_NAME})
 
 
 class Host:
@@ -34,17 +29,15 @@ class Host:
         self._reached = self._reached or isinstance(exchange, Answer) or _was_connected(exchange)
 
     def absence(self, exchange: Exchange) -> Trouble | None:
-        """Return `MISSING` trouble if `exchange` found no such host and none before it did; else None."""
+        """Return `NO_HOST` trouble if `exchange` found no such host and none before it did; else None."""
         if self._reached or not _finds_no_name(exchange):
             return None
-        return Trouble(TroubleKind.MISSING, f"the API's host {self._name} does not exist")
+        return Trouble(TroubleKind.NO_HOST, f"the API's host {self._name} does not exist")
 
 
 def _was_connected(silence: Silence) -> bool:
-    return silence.milestone is not Milestone.NOTHING_SENT and silence.kind is not SilenceKind.UNREACHABLE
+    return silence.milestone is not Milestone.NOTHING_SENT and silence.kind not in _NOT_CONNECTED
 
 
 def _finds_no_name(exchange: Exchange) -> bool:
-    if not isinstance(exchange, Silence) or exchange.kind is not SilenceKind.UNREACHABLE:
-        return False
-    return _UNKNOWN_NAME in exchange.reason
+    return isinstance(exchange, Silence) and exchange.kind is SilenceKind.NO_SUCH_NAME

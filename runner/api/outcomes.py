@@ -7,6 +7,8 @@ provider, and from where, stands in `profile`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from runner.answers import (
     CancelAnswer,
     JobStatus,
@@ -46,6 +48,8 @@ def sort_submit(exchange: Exchange, *, attempt: str, now: float) -> SubmitAnswer
     record = bodies.parse_object(exchange.body, unique_keys=True)
     if 200 <= exchange.status < 300:
         return _answered_submit(exchange, record, attempt)
+    if exchange.status in profile.REDIRECTS:
+        return _sent_elsewhere(exchange, attempt)
     return _refused_submit(exchange, record, attempt, now) or _lost(
         exchange, attempt, f"the API answered {exchange.status}"
     )
@@ -91,7 +95,13 @@ def _refused_submit(
         return RefusedForNow(attempt, reason, now + (profile.PAUSE_WITHOUT_A_WISH if wait is None else wait))
     if answer.status in profile.BAD_INPUT_STATUSES:
         return Refused(attempt, FailureClass.INVALID_INPUT, reason)
-    return Refused(attempt, FailureClass.REFUSED, reason)
+    return Refused(attempt, FailureClass.REFUSED, reason, hopeless=answer.status in profile.CANNOT_STATUSES)
+
+
+def _sent_elsewhere(answer: Answer, attempt: str) -> LostContact:
+    """Sort a redirect: to follow it would be to send the job a second time, or the token to somebody else."""
+    reason = f"the API answered {answer.status}, a redirect, which is not followed: the API base is almost surely wrong"
+    return replace(_lost(answer, attempt, reason), hopeless=True)
 
 
 def _account_failure(answer: Answer, record: JsonObject | None) -> FailureClass | None:

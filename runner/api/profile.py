@@ -58,8 +58,18 @@ BAD_INPUT_STATUSES = frozenset({400, 413, 414, 415, 422})
 LATER_STATUSES = frozenset({425, 429})
 """Refusals for now (H); limits are undocumented, so they may come on any call (N)."""
 
-PROVES_NO_CHARGE = BAD_INPUT_STATUSES | LATER_STATUSES | frozenset(ACCOUNT_STATUSES) | {404}
-"""Statuses that say the job was not taken (H). A time-out (408), a conflict (409) and any 5xx do not say so (N):
+CANNOT_STATUSES = frozenset({501, 505})
+"""Refusals of the request's kind, its method (501) or its version of HTTP (505), and so of every submit alike.
+
+Source: H, 15.6.2 and 15.6.6: the server lacks, or refuses, what it would take to carry the request out."""
+
+REDIRECTS = range(300, 400)
+"""Answers that send elsewhere, which prove nothing: a 303 may follow a job that was taken (H, 15.4.4).
+
+The API is documented without any (D), so whoever answers with one is almost surely not the API (N)."""
+
+PROVES_NO_CHARGE = BAD_INPUT_STATUSES | LATER_STATUSES | frozenset(ACCOUNT_STATUSES) | CANNOT_STATUSES | {404}
+"""Statuses that say the job was not taken (H). A time-out (408), a conflict (409) and any other 5xx do not say so (N):
 gateways answer with them for requests that the service behind them may have carried out."""
 
 PAUSE_WITHOUT_A_WISH = 3.0

@@ -18,7 +18,7 @@ from typing import NoReturn
 from runner import failpoints
 from runner.cli.parser import build_parser
 from runner.cli.streams import settle_streams
-from runner.errors import ManifestInvalid, ShotrunnerError
+from runner.errors import ManifestInvalid, NoSuchHost, ShotrunnerError
 
 PROBLEMS_SHOWN = 50
 _BUG = 70
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.command(arguments)
     except ShotrunnerError as error:
         code = error.exit_code
-        _tell(error, arguments.words)
+        tell(error, arguments.words)
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
         print(f"stopped; go on with: {shlex.join(['shotrunner', *arguments.words])}", file=sys.stderr)
@@ -60,7 +60,8 @@ def leave(code: int, *, cut: Callable[[int], NoReturn] = os._exit) -> NoReturn:
     sys.exit(code)
 
 
-def _tell(error: ShotrunnerError, words: Sequence[str]) -> None:
+def tell(error: ShotrunnerError, words: Sequence[str]) -> None:
+    """Say what went wrong and what to do next; where the command line in `words` goes on, it is the last line."""
     from runner.store.consent import ConsentMissing
     from runner.wording import visible
 
@@ -76,6 +77,10 @@ def _tell(error: ShotrunnerError, words: Sequence[str]) -> None:
         print(f"  → {visible(error.otherwise, limit=1000)}", file=sys.stderr)
     elif error.advice:
         print(f"  → {visible(error.advice, limit=1000)}", file=sys.stderr)
+    if isinstance(error, NoSuchHost):
+        from runner.cli.asking import repeated
+
+        print(f"go on with: {repeated(words)}", file=sys.stderr)
 
 
 def _confess(error: Exception, *, verbose: bool) -> None:

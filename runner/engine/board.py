@@ -216,6 +216,8 @@ class Board:
         self.free_slot(live)
         self.say(f"{live.id} is left to the next run: {reason}")
         self._check_finished()
+        # Also where it held no slot: a submit that waits for what this take will have cost waits for nothing now.
+        self.changed.set()
 
     def give_up_pending(self) -> None:
         """Leave every take that was not sent, or comes back unsent, to the next run."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from runner.answers import Trouble, TroubleKind
 from runner.engine.options import End, EndingKind, Stop
 from runner.engine.ports import Queue
-from runner.errors import UsageError
+from runner.errors import NoSuchHost
 from runner.pacing import Clock, RetryQuota
 
 FIRST_PROBE = 1.0
@@ -118,7 +118,7 @@ class Gate:
         """Open the gate again whenever the service is back; runs until it is cancelled.
 
         Raises:
-            UsageError: the service's host does not exist, and never did in this run.
+            NoSuchHost: the service's host does not exist, and never did in this run.
         """
         while True:
             await self._shut.wait()
@@ -145,7 +145,7 @@ class Gate:
                     self._say(f"the API answers again after {away_for:.0f} s")
                 return
             self._judge(trouble, away_for)
-            absences = absences + 1 if trouble.kind is TroubleKind.MISSING else 0
+            absences = absences + 1 if trouble.kind is TroubleKind.NO_HOST else 0
             if absences >= ABSENCES_THAT_END:
                 raise _wrong_address(trouble.reason)
             grown = max(PROBE_EVERY, wait * PROBE_GROWTH, trouble.retry_after or 0.0)
@@ -158,9 +158,9 @@ class Gate:
             self._end(EndingKind.OUTAGE, trouble.reason, Stop.DETACH)
 
 
-def _wrong_address(reason: str) -> UsageError:
-    return UsageError(
+def _wrong_address(reason: str) -> NoSuchHost:
+    return NoSuchHost(
         f"{reason}; nothing was sent, and every take stands where it stood",
         advice="check the API base (--api-base, or its environment variable) and that this machine's network "
-        "and DNS work, then run the same command again",
+        "and DNS work",
     )

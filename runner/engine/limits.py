@@ -74,10 +74,17 @@ class Limits:
 def _next_moment(when: time, start: float) -> float:
     """Return the next time that clocks here show `when`, as unix seconds."""
     begins = datetime.fromtimestamp(start)  # noqa: DTZ006 - a time of day is what the clocks here show
-    moment = datetime.combine(begins.date(), when)
-    if moment.timestamp() <= start:
-        moment += timedelta(days=1)
-    return moment.timestamp()
+    today = datetime.combine(begins.date(), when)
+    return min(ahead for day in (0, 1) for ahead in _moments(today + timedelta(days=day)) if ahead > start)
+
+
+def _moments(local: datetime) -> tuple[float, float]:
+    """Return when clocks here show `local`, as unix seconds: twice in the hour that an autumn repeats (PEP 495).
+
+    A time that a spring leaves out is the one that would have been, an hour later on the clocks.
+    """
+    first = local.timestamp()
+    return first, max(first, local.replace(fold=1).timestamp())
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +200,8 @@ class Allowance:
                 pass
 
     def leave(self, take_id: str) -> None:
-        """Wait no longer for what a take's job will have cost; it stays counted."""
+        """Wait no longer for what a take's job will have cost, or for its answer; it stays counted."""
+        self._settle(take_id)
         self._out.discard(take_id)
 
     def _settle(self, take_id: str) -> None:

@@ -115,6 +115,10 @@ class Engine:
         live = self._by_id.get(take_id)
         if live is None:
             await asyncio.wrap_future(self._journal.record(take_id, fact, at=self._clock.wall()))
+            # What this run is not about was paid for all the same.
+            self._board.allowance.note(take_id, fact)
+            self._board.warn_of_cost()
+            self._board.changed.set()
         else:
             await self._board.record(live, fact)
 

@@ -43,7 +43,10 @@ class Queue(Protocol):
         ...
 
     async def probe(self, model: str) -> Trouble | None:
-        """Ask a free question to learn whether the service answers; None means that it does."""
+        """Ask a free question to learn whether the service answers; None means that it does.
+
+        Trouble of the kind `NO_HOST` says that there is no such service, and never was since this queue was made.
+        """
         ...
 
 

@@ -284,8 +284,10 @@ class Submitter:
             self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
 
     def _refused(self, answer: Refused) -> None:
-        """Stop where the API, which has accepted nothing yet, refuses everything alike: something is wrong for all."""
-        if self._any_accepted:
+        """Stop where the API says that it refuses every submit, or has accepted nothing yet and refuses all alike."""
+        if answer.hopeless:
+            self._means.end(EndingKind.HALTED, f"the API cannot take submits: {answer.reason}", Stop.DRAIN)
+        if answer.hopeless or self._any_accepted:
             return
         self._refused_because.append(answer.reason)
         alike = self._refused_because[-self._means.options.same_refusals :]
@@ -295,12 +297,16 @@ class Submitter:
 
     async def _hold(self, live: Live, answer: LostContact) -> None:
         options = self._means.options
-        if options.on_unknown is OnUnknown.PAY_AGAIN and self._extra_paid < options.max_extra_paid:
+        pays_again = options.on_unknown is OnUnknown.PAY_AGAIN and self._extra_paid < options.max_extra_paid
+        # Paid again it would only be lost again.
+        if pays_again and not answer.hopeless:
             await self._pay_again(live, answer)
             return
         await self._board.record(live, answer)
         self._unknown += 1
-        if options.on_unknown is OnUnknown.STOP:
+        if answer.hopeless:
+            self._means.end(EndingKind.ACCOUNT, answer.reason, Stop.DRAIN)
+        elif options.on_unknown is OnUnknown.STOP:
             self._means.end(EndingKind.UNKNOWNS, f"{live.id} was left without an answer", Stop.DRAIN)
         elif self._unknown >= options.max_unknown:
             text = f"{self._unknown} submits were left without an answer"

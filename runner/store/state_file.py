@@ -264,6 +264,15 @@ class StateFile:
         self._change("UPDATE run SET manifest = ?", (manifest,))
         self.header = replace(self.header, manifest=manifest)
 
+    def note_api_base(self, api_base: str) -> None:
+        """Record which API the run's jobs are to live at, for a run that has none yet; durable on return.
+
+        Raises:
+            DiskFailed: the disk did not take it; nothing was changed.
+        """
+        self._change("UPDATE run SET api_base = ?", (api_base,))
+        self.header = replace(self.header, api_base=api_base)
+
     def record(self, take_id: str, fact: Fact, *, at: float) -> Future[None]:
         """Append `fact`, seen at wall time `at`, and move the take as the table says; callable from any thread.
 

@@ -13,6 +13,7 @@ operation, so each request also has one deadline over all.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -247,11 +248,28 @@ async def _read_into(parts: list[bytes], response: httpx.Response) -> bool:
 
 def _kind(error: httpx.TransportError) -> SilenceKind:
     if isinstance(error, httpx.ConnectError):
+        if _finds_no_name(error):
+            return SilenceKind.NO_SUCH_NAME
         certificate = "CERTIFICATE_VERIFY_FAILED" in str(error)
         return SilenceKind.CERTIFICATE if certificate else SilenceKind.UNREACHABLE
     if isinstance(error, (httpx.LocalProtocolError, httpx.UnsupportedProtocol)):
         return SilenceKind.MISUSE
     return SilenceKind.BROKEN
+
+
+def _finds_no_name(error: BaseException) -> bool:
+    """Return whether the resolver said that the name does not exist, by its number: its words change with the language.
+
+    Source: RFC 3493, 6.1 (EAI_NONAME). A resolver that is away says EAI_AGAIN, which is an outage like any other.
+    """
+    link: BaseException | None = error
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen:
+        if isinstance(link, socket.gaierror):
+            return link.errno == socket.EAI_NONAME
+        seen.add(id(link))
+        link = link.__cause__ or link.__context__
+    return False
 
 
 def _describe(error: httpx.TransportError) -> str:

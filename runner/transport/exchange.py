@@ -21,9 +21,14 @@ class Milestone(IntEnum):
 
 
 class SilenceKind(StrEnum):
-    """Why no answer came, as far as the caller should care."""
+    """Why no answer came, as far as the caller should care.
+
+    `NO_SUCH_NAME` is the resolver's word that the host's name does not exist; one that cannot say so just now leaves
+    the host `UNREACHABLE`.
+    """
 
     UNREACHABLE = "unreachable"
+    NO_SUCH_NAME = "no-such-name"
     CERTIFICATE = "certificate"
     TIMEOUT = "timeout"
     BROKEN = "broken"

@@ -97,8 +97,8 @@ def _beginning(chunks: Iterator[bytes], enough: Enough) -> tuple[bytes, bool]:
             continue
         if len(head) >= MOST_BYTES or enough(bytes(head)):
             return bytes(head[:MOST_BYTES]), False
-        # Not after every chunk: a server may send thousands of one byte each.
-        look_at = len(head) + _STEP
+        # Not after every chunk: a server may send thousands of one byte each, and each look begins at the start.
+        look_at = min(len(head) + max(_STEP, len(head) // 4), MOST_BYTES)
     return bytes(head), True
 
 

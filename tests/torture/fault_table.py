@@ -176,7 +176,7 @@ def answers_spoilt() -> Iterator[Row]:
 
 # -- statuses ----------------------------------------------------------------------------------------------------
 
-_REFUSED = frozenset({400, 404, 413, 414, 415, 422})
+_REFUSED = frozenset({400, 404, 413, 414, 415, 422, 501, 505})
 _ACCOUNT = frozenset({401, 402, 403, 405, 407, 426, 451})
 _LATER = frozenset({425, 429})
 _NO_BODY = frozenset({204, 205, 304})

@@ -44,7 +44,7 @@ _BATCH = 500
 
 _AT_THE_DOOR = {400001, 400002, 400004, 403001, 404001}
 _SAYS_NO: dict[type, set[int]] = {
-    Refused: {400, 404, 413, 414, 415, 422},
+    Refused: {400, 404, 413, 414, 415, 422, 501, 505},
     AccountTurnedAway: {401, 402, 403, 405, 407, 426, 451},
     RefusedForNow: {425, 429},
 }

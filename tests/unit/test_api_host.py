@@ -17,7 +17,7 @@ from runner.api.outcomes import sort_look, sort_probe, sort_submit
 from runner.engine.gate import ABSENCES_THAT_END
 from runner.engine.loop import Engine
 from runner.engine.options import EndingKind, EngineOptions
-from runner.errors import UsageError
+from runner.errors import NoSuchHost
 from runner.shots import Ticket
 from runner.states import LostContact, NotSent, TakeState
 from runner.testing import (
@@ -29,21 +29,19 @@ from runner.testing import (
     VirtualClock,
     VirtualLoop,
 )
+from runner.transport.clients import ReadLanes, SubmitClient
 from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
 from runner.transport.secret import Secret
 from tests.unit.test_engine import EPOCH, Night, night, ticket
 
 NAME = "model-api.exmaple.net"
 ORIGIN = f"https://{NAME}"
-NO_SUCH_NAME = Silence(
-    Milestone.NOTHING_SENT,
-    SilenceKind.UNREACHABLE,
-    f"ConnectError: [Errno {int(socket.EAI_NONAME)}] Name or service not known",
-)
+NO_SUCH_NAME = Silence(Milestone.NOTHING_SENT, SilenceKind.NO_SUCH_NAME, "ConnectError")
+WORDS_OF_IT = f"ConnectError: [Errno {int(socket.EAI_NONAME)}] Name or service not known"
 REFUSED = Silence(
     Milestone.NOTHING_SENT, SilenceKind.UNREACHABLE, "ConnectError: All connection attempts failed"
 )
-ABSENT = Trouble(TroubleKind.MISSING, f"the API's host {NAME} does not exist")
+ABSENT = Trouble(TroubleKind.NO_HOST, f"the API's host {NAME} does not exist")
 AWAY = Trouble(TroubleKind.TRANSIENT, "ConnectError")
 
 
@@ -67,19 +65,12 @@ class TestAHost:
         [
             pytest.param(REFUSED, id="refused"),
             pytest.param(
-                Silence(
-                    Milestone.NOTHING_SENT,
-                    SilenceKind.UNREACHABLE,
-                    f"ConnectError: [Errno {int(socket.EAI_AGAIN)}] Temporary failure in name resolution",
-                ),
-                id="names unavailable",
+                silence(Milestone.NOTHING_SENT, SilenceKind.UNREACHABLE, WORDS_OF_IT), id="words alone"
             ),
             pytest.param(silence(Milestone.NOTHING_SENT, SilenceKind.TIMEOUT), id="time-out"),
             pytest.param(silence(Milestone.NOTHING_SENT, SilenceKind.CERTIFICATE), id="certificate"),
-            pytest.param(
-                silence(Milestone.NOTHING_SENT, SilenceKind.MISUSE, NO_SUCH_NAME.reason), id="other kind"
-            ),
-            pytest.param(Answer(404, NO_SUCH_NAME.reason.encode()), id="an answer that quotes it"),
+            pytest.param(silence(Milestone.NOTHING_SENT, SilenceKind.MISUSE, WORDS_OF_IT), id="other kind"),
+            pytest.param(Answer(404, WORDS_OF_IT.encode()), id="an answer that quotes it"),
         ],
     )
     def test_that_fails_in_another_way_is_not_called_absent(self, exchange: Exchange) -> None:
@@ -92,6 +83,7 @@ class TestAHost:
             pytest.param(silence(Milestone.SENT, SilenceKind.TIMEOUT), True, id="sent"),
             pytest.param(silence(Milestone.SENDING, SilenceKind.BROKEN), True, id="begun"),
             pytest.param(silence(Milestone.SENDING, SilenceKind.UNREACHABLE), False, id="never connected"),
+            pytest.param(silence(Milestone.SENDING, SilenceKind.NO_SUCH_NAME), False, id="never found"),
             pytest.param(REFUSED, False, id="refused"),
         ],
     )
@@ -104,11 +96,54 @@ class TestAHost:
 
 
 class NoNames(VirtualLoop):
-    """A virtual loop on a network that knows no names."""
+    """A virtual loop on a network that knows no names, and says so in another language than ours."""
+
+    said: OSError = socket.gaierror(socket.EAI_NONAME, "Der Name ist unbekannt")
 
     async def getaddrinfo(self, *_where: object, **_how: object) -> NoReturn:
         """Answer as the system does for a name that does not exist."""
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        raise self.said
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        pytest.param(NoNames.said, SilenceKind.NO_SUCH_NAME, id="no such name"),
+        pytest.param(
+            socket.gaierror(socket.EAI_AGAIN, "Name or service not known"),
+            SilenceKind.UNREACHABLE,
+            id="a resolver that is away",
+        ),
+        pytest.param(
+            OSError(socket.EAI_NONAME, "no resolver's"), SilenceKind.UNREACHABLE, id="another's number"
+        ),
+    ],
+)
+def test_only_the_resolvers_own_number_says_that_there_is_no_such_name(
+    said: OSError, kind: SilenceKind
+) -> None:
+    """Through the real transport, for a read and for a submit; no wording counts, ours or another's."""
+
+    async def begun() -> None:
+        """Write nothing down."""
+
+    async def main() -> list[Exchange]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, NoNames)
+        loop.said = said
+        lanes, submits = ReadLanes(ORIGIN, Secret("t")), SubmitClient(ORIGIN, Secret("t"))
+        try:
+            return [await lanes.get("/x"), await submits.post("/x", b"{}", begin=begun)]
+        finally:
+            await lanes.aclose()
+            await submits.aclose()
+
+    with asyncio.Runner(loop_factory=NoNames) as runner:
+        found = runner.run(main())
+    assert [(each.milestone, each.kind) for each in found if isinstance(each, Silence)] == [
+        (Milestone.NOTHING_SENT, kind),
+        (Milestone.NOTHING_SENT, kind),
+    ]
 
 
 def test_the_real_adapter_on_a_network_without_the_name_ends_soon_with_nothing_begun() -> None:
@@ -131,7 +166,7 @@ def test_the_real_adapter_on_a_network_without_the_name_ends_soon_with_nothing_b
             chance=lambda: 0.5,
         )
         try:
-            with pytest.raises(UsageError, match=rf"host {NAME} does not exist; nothing was sent"):
+            with pytest.raises(NoSuchHost, match=rf"host {NAME} does not exist; nothing was sent"):
                 await engine.run()
         finally:
             await queue.aclose()
@@ -145,8 +180,8 @@ def test_the_real_adapter_on_a_network_without_the_name_ends_soon_with_nothing_b
 UNSENT = JobScript(submits=[lambda a: NotSent(a, "ConnectError: [Errno -2]")] * 100_000)
 
 
-def ended_wrongly(tickets: list[Ticket], queue: ScriptedQueue, journal: MemoryJournal) -> UsageError:
-    with pytest.raises(UsageError) as refusal:
+def ended_wrongly(tickets: list[Ticket], queue: ScriptedQueue, journal: MemoryJournal) -> NoSuchHost:
+    with pytest.raises(NoSuchHost) as refusal:
         night(tickets, queue=queue, journal=journal)
     return refusal.value
 

@@ -123,15 +123,41 @@ class TestASubmitThatWasAnswered:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        *((status, Refused) for status in (400, 404, 413, 414, 415, 422)),
+        *((status, Refused) for status in (400, 404, 413, 414, 415, 422, 501, 505)),
         *((status, AccountTurnedAway) for status in (401, 402, 403, 405, 407, 426, 451)),
         *((status, RefusedForNow) for status in (425, 429)),
-        *((status, LostContact) for status in (301, 302, 307, 308, 408, 409, 423, 424, 418)),
-        *((status, LostContact) for status in (500, 502, 503, 504, 507, 508, 520, 522, 524, 530)),
+        *((status, LostContact) for status in (300, 301, 302, 303, 304, 307, 308, 399)),
+        *((status, LostContact) for status in (408, 409, 423, 424, 418)),
+        *((status, LostContact) for status in (500, 502, 503, 504, 506, 507, 508, 520, 522, 524, 530)),
     ],
 )
 def test_a_status_without_a_code_means_what_it_proves(status: int, kind: type) -> None:
-    assert isinstance(submitted(answer(status, {"message": "m"})), kind)
+    """And those that say that every other submit would end alike are hopeless, for the run to stop."""
+    sorted_ = submitted(answer(status, {"message": "m"}))
+    assert isinstance(sorted_, kind)
+    if isinstance(sorted_, Refused | LostContact):
+        assert sorted_.hopeless == (300 <= status < 400 or status in {501, 505})
+
+
+@pytest.mark.parametrize("status", [301, 303, 308])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>moved</html>", b'{"request_id": "3f2a"}', b'{"error_code": 400002}']
+)
+def test_a_redirect_is_in_doubt_whatever_it_says_and_keeps_the_evidence(status: int, body: bytes) -> None:
+    lost = submitted(answer(status, body, location="https://elsewhere.example/"))
+    assert isinstance(lost, LostContact)
+    assert (lost.milestone, lost.evidence, lost.hopeless) == ("answering", body.decode(), True)
+    assert lost.reason.startswith(f"the API answered {status}, a redirect")
+    assert "API base" in lost.reason
+
+
+@pytest.mark.parametrize("status", [501, 505])
+def test_a_service_that_cannot_take_a_request_refuses_it_finally_in_its_own_words(status: int) -> None:
+    refused = submitted(answer(status, {"message": "POST is not supported"}))
+    assert refused == Refused("a1", FailureClass.REFUSED, "POST is not supported", hopeless=True)
+    assert submitted(answer(status, b"")) == Refused(
+        "a1", FailureClass.REFUSED, f"HTTP {status}", hopeless=True
+    )
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def expected(status: int, body: Body, *, complete: bool) -> type[SubmitAnswer]:
         return Refused if body.code in OTHER_DOOR_CODES else LostContact
     if status in {401, 402, 403, 405, 407, 426, 451}:
         return AccountTurnedAway
-    if status in {400, 404, 413, 414, 415, 422, 425, 429}:
+    if status in {400, 404, 413, 414, 415, 422, 425, 429, 501, 505}:
         if body.code in ACCOUNT_CODES:
             return AccountTurnedAway
         return RefusedForNow if status in {425, 429} else Refused
@@ -207,6 +207,20 @@ def test_every_status_with_every_kind_of_body_has_the_outcome_the_protocol_asks_
         if type(outcome) is not expected(status, body, complete=complete):
             wrong[status] = outcome
     assert wrong == {}
+
+
+@pytest.mark.parametrize("complete", [True, False], ids=["whole", "cut"])
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: body.name)
+def test_the_run_stops_for_no_status_but_those_that_every_other_submit_would_get_too(
+    body: Body, *, complete: bool
+) -> None:
+    stopping = set()
+    for status in STATUSES:
+        outcome = sort_submit(Answer(status, body.data, {}, complete), attempt="a1", now=NOW)
+        if isinstance(outcome, Refused | LostContact) and outcome.hopeless:
+            stopping.add(status)
+    # The account's own numbers stop the run too, as what they are.
+    assert stopping == {*range(300, 400), *({501, 505} if body.code not in ACCOUNT_CODES else ())}
 
 
 WISHES = (

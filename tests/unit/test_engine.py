@@ -258,6 +258,38 @@ class TestAnAnswerThatWasLost:
         assert 3600 <= run.seconds < 4200
 
 
+class TestARedirect:
+    """It leaves its take in doubt, and everything sent after it would end alike: almost surely a wrong address."""
+
+    MOVED = JobScript(submits=[lambda a: LostContact(a, "answering", "HTTP 302", hopeless=True)] * 9)
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            pytest.param(EngineOptions(), id="hold"),
+            pytest.param(EngineOptions(on_unknown=OnUnknown.STOP), id="stop"),
+            pytest.param(EngineOptions(on_unknown=OnUnknown.PAY_AGAIN, max_extra_paid=5), id="pay again"),
+            pytest.param(EngineOptions(max_unknown=1), id="at most one unknown"),
+        ],
+    )
+    def test_is_held_and_stops_the_submitting_at_once_under_every_policy(
+        self, options: EngineOptions
+    ) -> None:
+        run = night(
+            [ticket("s0"), ticket("s1")], scripts={"s0": self.MOVED, "s1": self.MOVED}, options=options
+        )
+        assert run.ending == Ending(EndingKind.ACCOUNT, "HTTP 302")
+        assert run.states() == {"s0": TakeState.HELD, "s1": TakeState.PENDING}
+        assert run.queue.calls("submit") == 1
+        assert run.queue.calls("probe") == 0
+
+    def test_in_the_middle_of_a_run_sees_the_rest_through(self) -> None:
+        run = night([ticket(f"s{n}") for n in range(3)], scripts={"s1": self.MOVED})
+        assert run.ending.kind is EndingKind.ACCOUNT
+        assert list(run.states().values()) == [TakeState.SUCCEEDED, TakeState.HELD, TakeState.PENDING]
+        assert [name for name, _ in run.delivery.fetched] == ["s0"]
+
+
 class TestAnAnswerThatWasNo:
     """Refusals cost nothing; each kind has its own consequence."""
 
@@ -427,6 +459,19 @@ class TestWhenNothingWorks:
         run = night([ticket(f"s{n}") for n in range(9)], scripts={f"s{n}": wrong for n in range(9)})
         assert run.ending.kind is EndingKind.HALTED
         assert run.queue.calls("submit") == 1
+
+    @pytest.mark.parametrize("at", [0, 3], ids=["first", "after others were accepted"])
+    def test_a_refusal_of_every_submit_stops_the_run_whenever_it_comes(self, at: int) -> None:
+        cannot = JobScript(submits=[lambda a: Refused(a, FailureClass.REFUSED, "HTTP 501", hopeless=True)])
+        names = [f"s{n}" for n in range(6)]
+        run = night([ticket(name) for name in names], scripts=dict.fromkeys(names[at:], cannot))
+        assert run.ending == Ending(EndingKind.HALTED, "the API cannot take submits: HTTP 501")
+        assert run.queue.calls("submit") == at + 1
+        assert list(run.states().values()) == [
+            *[TakeState.SUCCEEDED] * at,
+            TakeState.FAILED,
+            *[TakeState.PENDING] * (5 - at),
+        ]
 
     def test_the_same_refusal_three_times_at_the_start_stops_the_run(self) -> None:
         bad = JobScript(submits=[lambda a: Refused(a, FailureClass.INVALID_INPUT, "seed is gone")])
