@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
+from functools import lru_cache
 from typing import TypeAlias
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -31,6 +32,8 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+# A board of ten thousand shots has its pictures on a handful of hosts.
+@lru_cache(maxsize=1024)
 def is_public_host(host: str) -> bool:
     """Return whether `host` is a public address in any notation, or a name that could be looked up by anybody."""
     plain = plain_host(host)
@@ -59,6 +62,7 @@ def is_public_address(address: Address) -> bool:
     return address in _UNICAST and address.is_global
 
 
+@lru_cache(maxsize=1024)
 def plain_host(host: str) -> str:
     """Return the host as a resolver would read it: full-width digits and dots are digits and dots."""
     return unicodedata.normalize("NFKC", host).replace("。", ".").strip("[]").lower().rstrip(".")
