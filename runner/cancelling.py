@@ -16,8 +16,9 @@ from runner.contact import Found, insist, look_up, talk, unanswered
 from runner.deciding import WAITING
 from runner.engine.ports import Journal, Queue
 from runner.errors import RunInUse
+from runner.opening import open_recorded
 from runner.pacing import Clock
-from runner.rundir import RunDir, open_recorded
+from runner.rundir import RunDir
 from runner.session import Wishes
 from runner.states import OUT_THERE, CancelRequested, Ended, TakeState
 from runner.store.lock import RunLock

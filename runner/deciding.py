@@ -19,9 +19,10 @@ from runner.answers import Trouble, TroubleKind
 from runner.choosing import Choice
 from runner.contact import Found, unanswered
 from runner.errors import UsageError
+from runner.opening import AS_IT_IS, Opening, open_recorded
 from runner.pacing import Clock, SystemClock
 from runner.recalling import PAID, recall
-from runner.rundir import AS_IT_IS, Opening, RunDir, open_recorded
+from runner.rundir import RunDir
 from runner.shots import JsonValue, Plan
 from runner.states import (
     Accepted,

@@ -10,12 +10,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
-from runner.answers import Trouble
+from runner.answers import Trouble, TroubleKind
 from runner.api.account import Account
 from runner.api.catalogue import Balance, BalanceAnswer, Catalogue, Entry, EntryAnswer
 from runner.cataloguing import Compared, compared
 from runner.models.catalogue import Models
+from runner.money import micros
 from runner.pacing import Clock
 from runner.pricing import CATALOGUE
 from runner.session import run_alone
@@ -42,12 +44,13 @@ def ask_catalogue(
     clock: Clock,
     known: Models | None = None,
     till: bool = False,
+    patience_s: float = _PATIENCE,
 ) -> Live:
-    """Return what the catalogue says of the models, asking each thing once and for at most 15 seconds in all.
+    """Return what the catalogue says of the models, asking each thing once and waiting `patience_s` for all of it.
 
     With `known` the live schemas are compared with those; with `till` the balance is asked for.
     """
-    entries, balance = run_alone(_answers(account, model_ids, clock, till=till))
+    entries, balance = run_alone(_answers(account, model_ids, clock, till=till, patience_s=patience_s))
     problems = [
         f"{model}: {_why(answer)}" for model, answer in entries.items() if isinstance(answer, Trouble)
     ]
@@ -65,23 +68,32 @@ def ask_catalogue(
 
 
 async def _answers(
-    account: Account, model_ids: Sequence[str], clock: Clock, *, till: bool
+    account: Account, model_ids: Sequence[str], clock: Clock, *, till: bool, patience_s: float
 ) -> tuple[dict[str, EntryAnswer], BalanceAnswer | None]:
     catalogue = Catalogue(account, clock=clock)
+    late = Trouble(TroubleKind.TRANSIENT, f"no answer in {patience_s:g} s")
+    entries = {model: asyncio.ensure_future(catalogue.entry(model)) for model in model_ids}
+    balance = asyncio.ensure_future(catalogue.balance()) if till else None
+    everything: set[asyncio.Future[Any]] = {*entries.values(), *([balance] if balance else [])}
     try:
-        async with asyncio.timeout(_PATIENCE):
-            entries = await asyncio.gather(*(catalogue.entry(model) for model in model_ids))
-            balance = await catalogue.balance() if till else None
-        return dict(zip(model_ids, entries, strict=True)), balance
-    except TimeoutError:
-        return {}, None
+        if everything:
+            await asyncio.wait(everything, timeout=patience_s)
+        # What came in time counts, whatever did not.
+        told = {model: answer.result() if answer.done() else late for model, answer in entries.items()}
+        return told, (balance.result() if balance.done() else late) if balance else None
     finally:
+        for asked in everything:
+            asked.cancel()
+        await asyncio.gather(*everything, return_exceptions=True)
         await catalogue.aclose()
 
 
 def _price(entry: Entry, today: str) -> Price | None:
-    # A unit that we cannot count in a request, such as an image, leaves the price unknown.
+    # A unit that we cannot count in a request, such as an image, leaves the price unknown. So does a price of nothing,
+    # which would let any number of takes pass a cap on a stranger's word; who knows that a model is free can say so.
     if entry.base_price_usd is None or entry.price_unit not in set(PriceUnit):
+        return None
+    if not micros(entry.base_price_usd):
         return None
     return Price(entry.base_price_usd, PriceUnit(entry.price_unit), CATALOGUE, today)
 

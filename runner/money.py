@@ -7,7 +7,6 @@ really billed is the `cost` on a job's result. It knows no manifest, no catalogu
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from runner.shots import Price, PriceUnit
 
 _MICROS = 1_000_000
 _MOST = 1e12
-_NUMBER = re.compile(r"\d{1,6}(\.\d{1,6})?")
+_NUMBER = re.compile(r"\d{1,6}(\.\d{1,6})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +105,5 @@ def _seconds(duration: object) -> float | None:
         duration = float(duration)
     if isinstance(duration, bool) or not isinstance(duration, int | float):
         return None
-    return float(duration) if math.isfinite(duration) and duration > 0 else None
+    # A whole number may be too large for a float, which is no duration either.
+    return float(duration) if 0 < duration <= _MOST else None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner import pricing, rundir
+from runner import opening, pricing, rundir
 from runner.checking import check, search_path, uncollected
 from runner.choosing import ALL, Choice
 from runner.errors import Problem
@@ -149,7 +149,7 @@ def _recorded(asked: Asked, plan: Plan, place: RunDir) -> tuple[list[TakeRecord]
     if not rundir.is_run(place.path):
         return [], 0.0
     with open_reader(place.state_file) as reader:
-        rundir.refuse_other_run(
+        opening.refuse_other_run(
             reader.header,
             place,
             manifest=asked.manifest,

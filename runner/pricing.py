@@ -8,25 +8,51 @@ nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from runner.checking import search_path
 from runner.shots import Plan, Price, PriceUnit
 from runner.store.records import TakeRecord
+from runner.wording import money, visible
 
 INVENTED = "invented by the simulator"
 CATALOGUE = "catalogue"
 
 
 def priced(plan: Plan, quotes: Mapping[str, Price]) -> Plan:
-    """Return the plan with the price of its model on every take whose manifest gives none."""
+    """Return the plan with the price of its model on every take whose manifest gives none, an older quote replaced."""
     takes = tuple(
-        take if take.price or take.model not in quotes else replace(take, price=quotes[take.model])
+        replace(take, price=quotes[take.model]) if take.model in quotes and _is_open(take.price) else take
         for take in plan.takes
     )
     return replace(plan, takes=takes)
+
+
+def _is_open(price: Price | None) -> bool:
+    return price is None or price.source == CATALOGUE
+
+
+def to_ask_for(plan: Plan, take_ids: Collection[str], *, today: str) -> tuple[str, ...]:
+    """Return the models of these takes that have no price, or one that a catalogue gave before `today` (ISO date)."""
+    asked = (take for take in plan.takes if take.id in take_ids and _is_open(take.price))
+    return tuple(sorted({take.model for take in asked if take.price is None or take.price.dated < today}))
+
+
+def price_changes(before: Plan, after: Plan) -> tuple[str, ...]:
+    """Return in words which models cost otherwise than they were said to."""
+    said: dict[str, str] = {}
+    for old, new in zip(before.takes, after.takes, strict=True):
+        if old.price and new.price and (old.price.usd, old.price.per) != (new.price.usd, new.price.per):
+            said[new.model] = (
+                f"{visible(new.model)} costs {_rate(new.price)} now; on {old.price.dated} it was {_rate(old.price)}"
+            )
+    return tuple(said.values())
+
+
+def _rate(price: Price) -> str:
+    return f"{money(price.usd)} per {price.per}"
 
 
 def unpriced_models(plan: Plan) -> tuple[str, ...]:

@@ -13,8 +13,9 @@ from runner import failpoints
 from runner.choosing import Choice, choose
 from runner.deciding import WAITING, Decided, desk, named, record
 from runner.errors import UsageError
+from runner.opening import AS_IT_IS, Opening
 from runner.pacing import Clock, SystemClock
-from runner.rundir import AS_IT_IS, Opening, RunDir
+from runner.rundir import RunDir
 from runner.states import OUT_THERE, FailureClass, RetryRequested, TakeState
 from runner.store.read import open_reader
 from runner.store.records import TakeRecord

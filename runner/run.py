@@ -13,14 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner import pricing, rundir
+from runner import opening, pricing, rundir
 from runner.checking import check
 from runner.choosing import ALL, Choice
 from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
 from runner.errors import UsageError
+from runner.opening import Opening
 from runner.pacing import Clock, SystemClock
 from runner.recalling import PAID, Survey, recall, replace_stale
-from runner.rundir import Opening, RunDir
+from runner.rundir import RunDir
 from runner.session import Progress, Wishes, unheard, work
 from runner.shots import Plan
 from runner.simulator.settings import SimulatorSettings
@@ -32,6 +33,7 @@ from runner.store.state_file import StateFile
 from runner.summary import Prospect, RunSummary, foresee, sum_up
 from runner.version import __version__
 from runner.window import sitting
+from runner.wording import counted, iso
 
 if TYPE_CHECKING:
     from runner.plan.against import Comparison
@@ -90,8 +92,10 @@ def run_manifest(
         plan = _priced(wishes, plan, place)
         found, remarks = recall(state, plan, place, choice=wishes.choice, clock=wishes.clock)
         takes = _chosen(place, found, wishes.choice)
-        if any(_lacks_price(take, wishes) for take in takes):
-            state.adopt_plan(plan := _priced_live(wishes, plan), renew=(), at=wishes.clock.wall())
+        quoted = _priced_live(wishes, plan, takes)
+        if quoted is not plan:
+            remarks += pricing.price_changes(plan, quoted)
+            state.adopt_plan(plan := quoted, renew=(), at=wishes.clock.wall())
             takes = _chosen(place, found, wishes.choice)
         anew = _anew([take for take in takes if take.take_id in set(found.chosen)], wishes)
         prospect = _foreseen(wishes, place, takes, found.comparison, plan=plan, anew=anew)
@@ -122,14 +126,19 @@ def _sit(
 
 
 def _refuse_unpriced(wishes: Wishes, prospect: Prospect) -> None:
-    """Refuse to begin under a cap with takes that nobody knows the price of: the cap would not hold."""
-    if not (prospect.unpriced and wishes.options.limits.needs_prices):
+    """Refuse to begin under a cap with money that nobody can count: the cap would not hold."""
+    if not wishes.options.limits.needs_prices or not prospect.submits:
         return
-    raise UsageError(
-        f"{prospect.unpriced} of the {prospect.submits} takes to submit have no price, so --max-cost cannot hold;"
-        " nothing was sent",
-        advice="give their models a price under prices: in the manifest, or add --allow-unpriced",
-    )
+    why = []
+    if prospect.unpriced:
+        why.append(f"{prospect.unpriced} of the {prospect.submits} takes to submit have no price")
+    if prospect.unknown:
+        why.append(f"of {counted(prospect.unknown, 'earlier submission')} neither cost nor price is known")
+    if why:
+        raise UsageError(
+            f"{' and '.join(why)}, so --max-cost cannot hold; nothing was sent",
+            advice="give their models a price under prices: in the manifest, or add --allow-unpriced",
+        )
 
 
 _DECLINED = Ending(EndingKind.DECLINED, "not agreed to, so nothing was submitted")
@@ -149,19 +158,23 @@ def _priced(wishes: Wishes, plan: Plan, place: RunDir) -> Plan:
         return pricing.priced(plan, pricing.recorded_prices(reader.takes()))
 
 
-def _lacks_price(take: TakeRecord, wishes: Wishes) -> bool:
-    going = take.state is TakeState.PENDING or (wishes.stale and take.is_stale)
-    return going and take.estimate is None and wishes.simulate is None
+def _priced_live(wishes: Wishes, plan: Plan, takes: Sequence[TakeRecord]) -> Plan:
+    """Return the plan with the catalogue's prices of today for what is about to be sent, where the manifest gives none.
 
-
-def _priced_live(wishes: Wishes, plan: Plan) -> Plan:
-    """Return the plan with the catalogue's prices; a run goes online anyway, and without an answer nobody gives one."""
+    A run goes online anyway; a catalogue that does not answer leaves things as they are.
+    """
+    going = {
+        take.take_id for take in takes if take.state is TakeState.PENDING or (wishes.stale and take.is_stale)
+    }
+    today = iso(wishes.clock.wall())[: len("2000-01-01")]
+    models = () if wishes.simulate is not None else pricing.to_ask_for(plan, going, today=today)
+    if not models:
+        return plan
     from runner.api.account import find_account
     from runner.live import ask_catalogue
 
     account = find_account(wishes.environ, base=wishes.api_base)
-    said = ask_catalogue(account, pricing.unpriced_models(plan), clock=wishes.clock)
-    return pricing.priced(plan, said.prices)
+    return pricing.priced(plan, ask_catalogue(account, models, clock=wishes.clock).prices)
 
 
 def _place(wishes: Wishes, plan: Plan, run_dir: str | Path | None) -> RunDir:
@@ -172,7 +185,7 @@ def _place(wishes: Wishes, plan: Plan, run_dir: str | Path | None) -> RunDir:
 
 
 def _opened(wishes: Wishes, plan: Plan, place: RunDir) -> StateFile:
-    header = rundir.new_header(
+    header = opening.new_header(
         place,
         manifest=wishes.manifest,
         name=plan.manifest.name,
@@ -181,7 +194,7 @@ def _opened(wishes: Wishes, plan: Plan, place: RunDir) -> StateFile:
         now=wishes.clock.wall(),
         version=__version__,
     )
-    return rundir.open_state(place, header=header, opening=wishes.opening)
+    return opening.open_state(place, header=header, opening=wishes.opening)
 
 
 def _chosen(place: RunDir, found: Survey, choice: Choice) -> list[TakeRecord]:

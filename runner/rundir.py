@@ -1,24 +1,17 @@
-"""Where a run lives: the folder for a manifest, and opening the state file in it without mistaking one run for another.
+"""Where a run lives: the folder for a manifest, and what lies in it.
 
 In: a manifest's path and name, or a folder. Out: a `RunDir`, or an error with the way out. The place never depends on
-the current directory, or running one manifest from two places would pay for it twice. It knows no engine.
+the current directory, or running one manifest from two places would pay for it twice. It knows no state file but by its
+name, so that whoever only asks for a place loads no database.
 """
 
 from __future__ import annotations
 
-import os
-import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from runner.errors import FileMissing, ShotrunnerError, UsageError
-from runner.store.consent import MOVED, ConsentMissing
-from runner.store.database import not_made
-from runner.store.read import open_reader
-from runner.store.records import RunHeader
-from runner.store.reserve import Provision
-from runner.store.state_file import StateFile
+from runner.errors import FileMissing
 
 STATE_FILE = "state.db"
 REPORT = "report.csv"
@@ -45,53 +38,6 @@ class RunDir:
     def simulator(self) -> Path:
         """The folder of a simulated run's own API: its ledger and its renders."""
         return self.path / "simulator"
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """How one call opens state files to write: what its user has agreed to, and whose own folders may keep ids.
-
-    `moved` says that the run was moved or copied here on purpose, `network` that it may lie on a network share;
-    `environ` names the user's folders.
-    """
-
-    moved: bool = False
-    network: bool = False
-    environ: Mapping[str, str] = field(default_factory=dict)
-
-    def provision(self, run_dir: RunDir) -> Provision:
-        """Return what the state file of `run_dir` keeps for bad times."""
-        return Provision(second_places=second_places(self.environ, run_dir.path))
-
-
-AS_IT_IS = Opening()
-"""Nobody has agreed to anything, and ids are kept in the run directory alone."""
-
-
-def second_places(environ: Mapping[str, str], run_dir: Path) -> tuple[Path, ...]:
-    """Return folders of the user's own for ids that the run directory's disk does not take, other disks first.
-
-    They are those of the XDG base directories for state and, lost at the next start of the machine but better than
-    nothing, for the time of the login.
-    """
-    state, home, login = (
-        Path(environ.get(name, "")) for name in ("XDG_STATE_HOME", "HOME", "XDG_RUNTIME_DIR")
-    )
-    # Relative ones are to be ignored, says the XDG Base Directory Specification.
-    roots = [state if state.is_absolute() else home / ".local" / "state", login]
-    folders = [root / "shotrunner" for root in roots if root.is_absolute()]
-    here = _device(run_dir)
-    return tuple(sorted(folders, key=lambda folder: _device(folder) == here))
-
-
-def _device(path: Path) -> int | None:
-    """Return the number of the file system that `path` lies on, or would."""
-    for place in (path, *path.absolute().parents):
-        try:
-            return place.stat().st_dev
-        except OSError:
-            continue
-    return None
 
 
 def default_run_dir(manifest: Path, *, name: str, simulated: bool) -> Path:
@@ -129,116 +75,7 @@ def make(path: Path) -> RunDir:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
+        from runner.store.database import not_made
+
         raise not_made(path, "cannot be made", error, advice="choose another with --run-dir") from error
     return RunDir(path)
-
-
-def open_state(run_dir: RunDir, *, header: RunHeader, opening: Opening = AS_IT_IS) -> StateFile:
-    """Return the run's state file, made with `header` on the first run.
-
-    Raises:
-        UsageError: the folder belongs to another manifest, another API, or to a run of the other kind.
-        StateFileUnusable: the file is not one of ours, not whole, or was moved and nobody has said so.
-    """
-    if not run_dir.state_file.exists():
-        return StateFile.create(
-            run_dir.state_file, header, provision=opening.provision(run_dir), network=opening.network
-        )
-    state = open_recorded(run_dir, opening)
-    try:
-        recorded = state.header
-        # A wrong address that led nowhere must not bind the run: nothing lives there, so it can be corrected.
-        if recorded.api_base != header.api_base and not _has_sent(run_dir):
-            recorded = replace(recorded, api_base=header.api_base)
-        _same_run(recorded, header, run_dir, moved=opening.moved)
-        if recorded.api_base != state.header.api_base:
-            state.note_api_base(recorded.api_base)
-        # Its own report stands in for the manifest this once, and is written anew when the run ends.
-        if header.manifest not in {state.header.manifest, REPORT}:
-            state.note_manifest(header.manifest)
-    except ShotrunnerError:
-        state.close()
-        raise
-    return state
-
-
-def _has_sent(run_dir: RunDir) -> bool:
-    """Return whether any submission was ever begun, whatever became of it."""
-    with open_reader(run_dir.state_file) as reader:
-        return any(take.attempts for take in reader.takes())
-
-
-def open_recorded(run_dir: RunDir, opening: Opening) -> StateFile:
-    """Return the state file of a run that is on record.
-
-    Raises:
-        StateFileUnusable: the file is not one of ours, not whole, or was moved and nobody has said so.
-    """
-    return StateFile.open(
-        run_dir.state_file,
-        provision=opening.provision(run_dir),
-        moved=opening.moved,
-        network=opening.network,
-    )
-
-
-def refuse_other_run(
-    recorded: RunHeader, run_dir: RunDir, *, manifest: Path, name: str, simulated: bool, moved: bool = False
-) -> None:
-    """Refuse to look at a run directory with a manifest that a run there would be refused for.
-
-    Raises:
-        UsageError: the folder belongs to another manifest, or to a run of the other kind.
-        ConsentMissing: it may be the same board, moved or copied, and nobody has said so.
-    """
-    asked = new_header(
-        run_dir,
-        manifest=manifest,
-        name=name,
-        simulated=simulated,
-        api_base=recorded.api_base,
-        now=recorded.created_at,
-        version=recorded.version,
-    )
-    _same_run(recorded, asked, run_dir, moved=moved)
-
-
-def _same_run(recorded: RunHeader, asked: RunHeader, run_dir: RunDir, *, moved: bool) -> None:
-    if recorded.simulated != asked.simulated:
-        kind = "a simulated" if recorded.simulated else "a paid"
-        raise UsageError(
-            f"{run_dir.path} holds {kind} run, which cannot go on as the other kind",
-            advice="choose another folder with --run-dir",
-        )
-    same_board = asked.manifest in {recorded.manifest, REPORT}
-    if not same_board and recorded.name == asked.name and not moved:
-        raise ConsentMissing(
-            f"{run_dir.path} was made for the manifest {recorded.manifest}, as seen from there, and not for"
-            f" {asked.manifest}",
-            flag=MOVED,
-            condition="if it is the same board, and one of the two was moved or copied on purpose",
-            otherwise="if not, choose another folder with --run-dir, or give this manifest a name of its own",
-        )
-    if not same_board and recorded.name != asked.name:
-        raise UsageError(
-            f"{run_dir.path} belongs to another manifest: {recorded.manifest}",
-            advice="choose another folder with --run-dir, or give this manifest a name of its own",
-        )
-    if recorded.api_base != asked.api_base and not _both_on_this_machine(recorded.api_base, asked.api_base):
-        raise UsageError(
-            f"{run_dir.path} was run against {recorded.api_base}, not {asked.api_base}",
-            advice="use the same API base, or another folder with --run-dir",
-        )
-
-
-def _both_on_this_machine(*bases: str) -> bool:
-    # A server on loopback gets a new port with each start; its ids are its own affair.
-    return all(base.startswith(("http://127.", "http://localhost", "http://[::1]")) for base in bases)
-
-
-def new_header(
-    run_dir: RunDir, *, manifest: Path, name: str, simulated: bool, api_base: str, now: float, version: str
-) -> RunHeader:
-    """Return the header of a run; the manifest is named relative to the folder, so that a tree can be moved whole."""
-    relative = os.path.relpath(manifest.resolve(), run_dir.path.resolve())
-    return RunHeader(uuid.uuid4().hex, name, relative, simulated, api_base, now, version)

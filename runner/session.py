@@ -21,9 +21,10 @@ from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
 from runner.engine.ports import Event, Listener, Said
 from runner.errors import AccountRefused
 from runner.money import Spending
+from runner.opening import AS_IT_IS, Opening
 from runner.outlet import Outlet
 from runner.pacing import Clock, Durations
-from runner.rundir import AS_IT_IS, Opening, RunDir
+from runner.rundir import RunDir
 from runner.shots import JsonValue, Ticket
 from runner.simulator.settings import SimulatorSettings
 from runner.states import CostSeen, PayAgain

@@ -35,7 +35,8 @@ class Prospect:
 
     `submits` counts the jobs it will submit, each of them paid unless `simulated`; `host` is who is paid.
     `estimate` is what those with a price should cost together, None if none has one, and `unpriced` counts the others;
-    `spent` is what the run directory has paid or may have paid before. Amounts are US dollars.
+    `spent` is what the run directory has paid or may have paid before, but for `unknown` submissions of which neither
+    cost nor price is known. Amounts are US dollars.
     `remarks` are sentences about takes whose rows changed or left the manifest; `duplicates` are takes among the
     submits whose very request another take sends or has sent.
     """
@@ -50,6 +51,7 @@ class Prospect:
     unpriced: int = 0
     spent: float = 0.0
     duplicates: tuple[str, ...] = ()
+    unknown: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ def foresee(
         estimate=total(prices) if prices else None,
         unpriced=len(going) - len(prices),
         spent=spending.committed,
+        unknown=spending.unpriced,
         takes=len(takes),
         finished=sum(1 for take in takes if needs_nothing(take, options)),
         host=host,

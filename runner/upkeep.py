@@ -18,9 +18,10 @@ from runner.delivery.folder import Folder, InTheWay
 from runner.delivery.sidecar import MOST_BYTES, Sidecar, read_sidecar
 from runner.engine.options import EndingKind
 from runner.errors import UsageError
+from runner.opening import AS_IT_IS, Opening
 from runner.pacing import Clock, SystemClock
 from runner.restoring import clips_of, restore_sidecars
-from runner.rundir import AS_IT_IS, Opening, RunDir
+from runner.rundir import RunDir
 from runner.session import Wishes, work
 from runner.states import DeliveryState, FileGone, TakeState
 from runner.store.read import open_reader

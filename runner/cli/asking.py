@@ -13,7 +13,8 @@ from pathlib import Path
 from runner.choosing import Choice
 from runner.contact import manifest_of
 from runner.errors import UsageError
-from runner.rundir import Opening, RunDir, default_run_dir
+from runner.opening import Opening
+from runner.rundir import RunDir, default_run_dir
 from runner.store.consent import MOVED
 from runner.store.records import RunHeader
 from runner.wording import visible

@@ -52,6 +52,7 @@ class _Input:
     node: Node
     at: Position
     weight: int
+    characters: int
     templated: bool
 
 
@@ -139,7 +140,10 @@ class _Expansion:
         repeat = self._read_repeat(row.fields, subject) or self._repeat
         # Spent before it is built: the product of three short axes can be more than memory holds.
         weight = sum(given.weight for given in inputs.values()) + len(sweep.keys_at) + len(sweep.patterns) + 1
-        self._budget.spend_takes(len(sweep) * repeat, values=weight, at=row.at, subject=subject)
+        length = sum(given.characters for given in inputs.values()) + _longest(sweep)
+        self._budget.spend_takes(
+            len(sweep) * repeat, values=weight, characters=length, at=row.at, subject=subject
+        )
         # One mapping serves every point: a sweep of thousands must not copy it thousands of times.
         keys_at = {name: given.at for name, given in inputs.items()}
         keys_at.update((name, at) for name, at in sweep.keys_at.items() if self._is_input(name))
@@ -252,21 +256,27 @@ def _weighed(fields: Fields | None) -> dict[str, _Input]:
         return {}
     weighed: dict[str, _Input] = {}
     for name, node in fields.items.items():
-        weight, templated = _weigh(node)
-        weighed[name] = _Input(node, fields.key_at(name), weight, templated)
+        weighed[name] = _Input(node, fields.key_at(name), *_weigh(node))
     return weighed
 
 
-def _weigh(node: Node) -> tuple[int, bool]:
-    """Return how many values a node holds, and whether any is a template."""
+def _weigh(node: Node) -> tuple[int, int, bool]:
+    """Return how many values a node holds, how many characters, and whether any is a template."""
     if isinstance(node, Text):
-        return 1, has_template(node.text)
+        return 1, len(node.text), has_template(node.text)
     inner: Iterable[Node] = node.items if isinstance(node, Items) else node.items.values()
-    weight, templated = 1, False
+    weight, characters, templated = 1, 0, False
     for child in inner:
-        more, has = _weigh(child)
-        weight, templated = weight + more, templated or has
-    return weight, templated
+        more, longer, has = _weigh(child)
+        weight, characters, templated = weight + more, characters + longer, templated or has
+    return weight, characters, templated
+
+
+def _longest(sweep: Sweep) -> int:
+    """Return how many characters the values of one point may have at most."""
+    return sum(
+        max((sum(len(text.text) for text in step) for step in axis.steps), default=0) for axis in sweep.axes
+    )
 
 
 def _split_tags(cell: Text) -> list[str]:

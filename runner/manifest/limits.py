@@ -27,6 +27,7 @@ class Limits:
     tags: int = 100
     expanded_values: int = 2_000_000
     expanded_characters: int = 64 * 2**20
+    expanded_text: int = 256 * 2**20
 
     def too_long(self, text: str) -> bool:
         """Return whether one value is larger than `text_bytes`."""
@@ -47,16 +48,22 @@ class Budget:
         self._takes = 0
         self._values = 0
         self._characters = 0
+        self._text = 0
 
-    def spend_takes(self, count: int, *, values: int, at: Position, subject: str) -> None:
-        """Count `count` takes of `values` input values each, before they are built."""
+    def spend_takes(self, count: int, *, values: int, characters: int, at: Position, subject: str) -> None:
+        """Count `count` takes of `values` input values and `characters` in them each, before they are built."""
         self._takes += count
         self._values += count * values
+        # A text that stands once in the manifest stands in the body of every take.
+        self._text += count * characters
         if self._takes > self.limits.takes:
             self._refuse(at, subject, f"more than {self.limits.takes:,} takes; split the manifest")
         if self._values > self.limits.expanded_values:
             most = self.limits.expanded_values
             self._refuse(at, subject, f"more than {most:,} input values in all takes; split the manifest")
+        if self._text > self.limits.expanded_text:
+            most = self.limits.expanded_text
+            self._refuse(at, subject, f"more than {most:,} characters in all takes; split the manifest")
 
     def spend_characters(self, count: int, *, at: Position, subject: str) -> None:
         """Count `count` characters that a template is about to write."""

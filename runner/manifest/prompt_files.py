@@ -86,6 +86,9 @@ def _name_fault(name: str) -> str:
         return "is not named from the manifest's folder; write a name such as prompts/010.txt"
     if ".." in name.split("/"):
         return "lies outside the manifest's folder; '..' is not allowed"
+    # The manifest may lie in a home folder, whose keys and tokens are not to be sent as prompts.
+    if any(part.startswith(".") and part != "." for part in name.split("/")):
+        return "is hidden: no part of its name may begin with a dot"
     return ""
 
 

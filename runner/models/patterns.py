@@ -21,7 +21,7 @@ MOST_WAYS = 20_000_000
 _ESCAPE = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|.)", re.DOTALL)
 _BACK_REFERENCE = re.compile(r"\\[1-9]")
 _CLASS = re.compile(r"\[\^?\]?[^\]]*\]")
-_TOKEN = re.compile(r"(?P<repeat>[*+?]|\{\d*,?\d*\})[?+]?|(?P<other>.)", re.DOTALL)
+_TOKEN = re.compile(r"(?P<repeat>[*+?]|\{(?:\d+,?\d*|,\d*)\})[?+]?|(?P<other>.)", re.DOTALL)
 
 
 def pattern_fault(pattern: str) -> str | None:

@@ -91,7 +91,8 @@ def test_a_kill_does_not_forget_what_was_spent(desk: Desk) -> None:
 
 def test_takes_without_a_price_are_refused_under_a_cap_before_anything_is_sent(desk: Desk) -> None:
     board = write(desk, 3, prices="")
-    with OutsideServer(Settings(service=0.05)) as server:
+    # A catalogue's price of nothing is no price.
+    with OutsideServer(Settings(service=0.05, price=0.0)) as server:
         here = pointed_at(server, desk)
         refused = here.run("run", board, "--max-cost", 1, code=64)
         assert "3 of the 3 takes to submit have no price" in refused.err

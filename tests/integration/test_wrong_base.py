@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from runner.errors import UsageError
-from runner.rundir import RunDir, open_state
+from runner.opening import open_state
+from runner.rundir import RunDir
 from runner.states import NotSent, SubmissionStarted
 from runner.store.read import open_reader
 from runner.store.records import RunHeader

@@ -70,6 +70,7 @@ TOP = frozenset(
         "summary",
         "run",
         "rundir",
+        "opening",
         "recalling",
         "restoring",
         "planning",

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from runner.errors import FileMissing
-from runner.rundir import STATE_FILE, default_run_dir, existing, new_header, second_places
+from runner.opening import new_header, second_places
+from runner.rundir import STATE_FILE, default_run_dir, existing
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,78 @@
+"""Whose word on a price counts, when a catalogue is asked again, and what is said of a price that changed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from runner.errors import Position
+from runner.pricing import (
+    CATALOGUE,
+    invented_prices,
+    price_changes,
+    priced,
+    recorded_prices,
+    to_ask_for,
+    unpriced_models,
+)
+from runner.shots import Manifest, Plan, Price, PriceUnit, Take
+from tests.acceptance.boards import EXAMPLES
+from tests.unit.reporting_records import pending
+
+TODAY = "2026-11-20"
+OWN = Price(0.5)
+OLD = Price(0.2, PriceUnit.OUTPUT, CATALOGUE, "2026-11-01")
+NEW = Price(0.3, PriceUnit.OUTPUT, CATALOGUE, TODAY)
+
+
+def plan(**prices: Price | None) -> Plan:
+    """Return a plan of one take a model, each with the price given for it."""
+    takes = tuple(
+        Take(name, name, f"acme/{name}", "{}", name, None, {}, Position("b.yaml"), price=price)
+        for name, price in prices.items()
+    )
+    return Plan(Manifest("board", "b.yaml", "", "", ()), takes)
+
+
+def prices(of: Plan) -> dict[str, Price | None]:
+    return {take.id: take.price for take in of.takes}
+
+
+def test_the_manifest_goes_first_and_a_newer_quote_replaces_an_older_one() -> None:
+    found = priced(plan(a=OWN, b=OLD, c=None, d=None), {f"acme/{name}": NEW for name in "abc"})
+    assert prices(found) == {"a": OWN, "b": NEW, "c": NEW, "d": None}
+    assert unpriced_models(found) == ("acme/d",)
+
+
+def test_the_catalogue_is_asked_for_what_is_sent_and_is_not_of_today() -> None:
+    board = plan(a=OWN, b=OLD, c=None, d=NEW, e=None)
+    assert to_ask_for(board, {"a", "b", "c", "d"}, today=TODAY) == ("acme/b", "acme/c")
+    assert to_ask_for(board, set(), today=TODAY) == ()
+
+
+def test_a_price_that_changed_is_told_with_the_day_it_was_otherwise() -> None:
+    before = plan(a=OWN, b=OLD, c=None)
+    (said,) = price_changes(before, priced(before, {f"acme/{name}": NEW for name in "abc"}))
+    assert said == "acme/b costs $0.30 per output now; on 2026-11-01 it was $0.20 per output"
+    assert price_changes(before, before) == ()
+
+
+def test_of_recorded_prices_the_newest_quote_counts_and_no_other_source() -> None:
+    def record(take_id: str, price: Price | None) -> object:
+        text = (
+            ""
+            if price is None
+            else json.dumps(
+                {"usd": price.usd, "per": price.per, "source": price.source, "dated": price.dated}
+            )
+        )
+        return replace(pending(take_id), model="acme/a", price=text)
+
+    takes = [record("x", NEW), record("y", OLD), record("z", OWN), record("w", None)]
+    assert recorded_prices(takes) == {"acme/a": NEW}  # type: ignore[arg-type]  # they are records
+
+
+def test_the_simulator_names_its_prices_as_invented() -> None:
+    found = invented_prices(["pika/pikaframes", "nobody/knows"], EXAMPLES / "storyboard.yaml", ())
+    assert list(found) == ["pika/pikaframes"]
+    assert "invented" in found["pika/pikaframes"].source
