@@ -38,12 +38,14 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if beside(path, "-journal").exists():
-            # A reader may not undo it, and SQLite then calls the file read-only: that is no fault of the disk.
+        half_done = beside(path, "-journal").exists()
+        # A reader may not undo a half-made change, and SQLite then calls the file read-only: no fault of the disk.
+        if half_done and database.primary_code(error) == sqlite3.SQLITE_READONLY:
             ours: ShotrunnerError = database.unusable(path, f"was left half changed by a kill ({error})")
-            ours.advice = "give the run's own command once more: it repairs what a kill left half done"
         else:
             ours = database.translate(error, path, opening=True)
+        if half_done:
+            ours.advice = "give the run's own command once more: it repairs what a kill left half done"
         raise ours from error
     except OSError as error:
         raise database.translate(error, path) from error

@@ -134,6 +134,7 @@ def test_a_lost_answer_leaves_its_evidence_with_the_attempt(state_file: StateFil
     assert attempt.evidence == {
         "milestone": "body sent",
         "reason": "read timed out",
+        "hopeless": False,
         "evidence": "HTTP/1.1 2",
     }
     tell(state_file, Accepted("try-a", "r-late"), at=1020.0)
