@@ -13,6 +13,7 @@ from collections.abc import Callable
 from runner.answers import Trouble, TroubleKind
 from runner.engine.options import End, EndingKind, Stop
 from runner.engine.ports import Queue
+from runner.engine.spell import Spell
 from runner.errors import NoSuchHost
 from runner.pacing import Clock, RetryQuota
 
@@ -22,6 +23,10 @@ PROBE_CEILING = 300.0
 PROBE_GROWTH = 1.5
 TAKES_THAT_SHUT = 3
 """One take whose reads fail may be at fault itself; three are not."""
+
+ALONE_THAT_SHUT = 60.0
+"""Seconds for which the reads of one or two takes have failed while no other was asked, so that nobody spoke for the
+service: at the end of a night few jobs are left, and they are looked at in turn."""
 
 ABSENCES_THAT_END = 5
 """A name may be unknown for a moment, while a network comes up; five times in a row it is a wrong one."""
@@ -57,6 +62,7 @@ class Gate:
         self._shut = asyncio.Event()
         self._model = ""
         self._failing: set[str] = set()
+        self._failing_spell = Spell()
         self._quota = RetryQuota()
         self._rest_until = 0.0
         self._opened_at = float("-inf")
@@ -81,7 +87,7 @@ class Gate:
 
     def answered(self) -> None:
         """Note that a read was answered."""
-        self._failing.clear()
+        self._forget_failures()
         self._quota.earn()
 
     def failed(self, take_id: str, model: str, reason: str, *, out_there: int) -> None:
@@ -91,8 +97,13 @@ class Gate:
         """
         self._failing.add(take_id)
         enough = TAKES_THAT_SHUT if self._quota.spend() else 2
-        if len(self._failing) >= min(enough, max(out_there, 1)):
+        lasted = self._failing_spell.goes_on(self._clock.monotonic())
+        if len(self._failing) >= min(enough, max(out_there, 1)) or lasted >= ALONE_THAT_SHUT:
             self.shut(model, reason)
+
+    def _forget_failures(self) -> None:
+        self._failing.clear()
+        self._failing_spell.is_over()
 
     def shut(self, model: str, reason: str) -> None:
         """Let nothing through until a free question about `model` is answered."""
@@ -124,7 +135,7 @@ class Gate:
             await self._shut.wait()
             await self._until_back()
             self._shut.clear()
-            self._failing.clear()
+            self._forget_failures()
             self._opened_at = self._clock.monotonic()
             self._open.set()
             self._opened()
