@@ -7,23 +7,20 @@ recorded. It submits nothing.
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from runner import failpoints
 from runner.answers import Trouble, TroubleKind
-from runner.choosing import Choice
 from runner.contact import Found, unanswered
+from runner.desk import Decided, desk, named, record
 from runner.errors import UsageError
-from runner.opening import AS_IT_IS, Opening, open_recorded
+from runner.opening import AS_IT_IS, Opening
 from runner.pacing import Clock, SystemClock
-from runner.recalling import PAID, recall
 from runner.rundir import RunDir
-from runner.shots import JsonValue, Plan
+from runner.shots import JsonValue
 from runner.states import (
     Accepted,
     Adopted,
@@ -31,14 +28,11 @@ from runner.states import (
     Dropped,
     Ended,
     Fact,
-    KeptAsIs,
     LateAnswer,
     TakeState,
 )
-from runner.store.lock import RunLock
 from runner.store.read import Reader, open_reader
 from runner.store.records import AttemptRecord, TakeRecord
-from runner.store.state_file import StateFile
 
 WAITING = frozenset({TakeState.HELD, TakeState.SUBMITTING})
 """States a person may have to decide on: a take that is `submitting` while no runner works was lost with its runner."""
@@ -66,14 +60,6 @@ class HeldCase:
     prompt: str
     inputs: Mapping[str, JsonValue]
     fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What was decided about which takes; `remarks` are sentences about the state file and where nothing follows."""
-
-    take_ids: tuple[str, ...]
-    remarks: tuple[str, ...] = ()
 
 
 def held_cases(place: RunDir) -> tuple[HeldCase, ...]:
@@ -236,40 +222,6 @@ def drop(
     return Decided(tuple(take.take_id for take in takes), notes)
 
 
-def keep_stale(
-    place: RunDir,
-    plan: Plan,
-    *,
-    names: Sequence[str],
-    choice: Choice,
-    by: str,
-    clock: Clock | None = None,
-    opening: Opening = AS_IT_IS,
-) -> Decided:
-    """Record that the clips of stale takes are kept for their rows as `plan` has them now.
-
-    It is about the takes of these very `names`, or, without any, about all stale ones of `choice`.
-
-    Raises:
-        UsageError: a named one is not stale, or none is; nothing was recorded.
-        RunInUse: a runner works on this run.
-    """
-    now = clock or SystemClock()
-    with RunLock(place.path), open_recorded(place, opening) as state:
-        found, remarks = recall(state, plan, place, choice=choice, clock=now)
-        with open_reader(place.state_file) as reader:
-            takes = reader.takes()
-        chosen = set(found.chosen)
-        stale = [take for take in takes if take.take_id in chosen and take.is_stale and take.state in PAID]
-        asked = named(takes, names) if names else stale[: choice.limit]
-        others = [take.take_id for take in asked if take not in stale]
-        if others or not asked:
-            which = f"take {others[0]} is not stale" if others else "no take that was chosen is stale"
-            raise UsageError(f"{which}; nothing was recorded", advice="see them with shotrunner plan")
-        record(state, {take.take_id: KeptAsIs(by, take.wanted or "") for take in asked}, now)
-    return Decided(tuple(take.take_id for take in asked), (*state.notes, *remarks))
-
-
 def _decide(
     place: RunDir, take_ids: Sequence[str], fact: Fact, clock: Clock | None, opening: Opening
 ) -> tuple[tuple[TakeRecord, ...], tuple[str, ...]]:
@@ -279,29 +231,6 @@ def _decide(
         takes = _held(place, take_ids)
         record(state, dict.fromkeys((take.take_id for take in takes), fact), now)
     return takes, state.notes
-
-
-def named(takes: Sequence[TakeRecord], take_ids: Sequence[str]) -> tuple[TakeRecord, ...]:
-    """Return the takes of these very ids, each once, in the order given.
-
-    Raises:
-        UsageError: there is no such take, with the nearest ids.
-    """
-    known = {take.take_id: take for take in takes}
-    for take_id in take_ids:
-        if take_id not in known:
-            close = difflib.get_close_matches(take_id, known, n=3, cutoff=0.4)
-            hint = f"did you mean {', '.join(close)}?" if close else "see the ids in report.csv"
-            raise UsageError(f"there is no take {take_id!r}", advice=hint)
-    return tuple(known[take_id] for take_id in dict.fromkeys(take_ids))
-
-
-@contextmanager
-def desk(place: RunDir, clock: Clock, opening: Opening) -> Iterator[StateFile]:
-    """Open the state file to write decisions, with the run to ourselves; what a dead runner was sending is held."""
-    with RunLock(place.path), open_recorded(place, opening) as state:
-        state.begin(at=clock.wall())
-        yield state
 
 
 def _held(place: RunDir, take_ids: Sequence[str]) -> tuple[TakeRecord, ...]:
@@ -314,14 +243,3 @@ def _held(place: RunDir, take_ids: Sequence[str]) -> tuple[TakeRecord, ...]:
                 advice=f"shotrunner reconcile {place.path}",
             )
     return takes
-
-
-def record(state: StateFile, facts: Mapping[str, Fact], clock: Clock) -> None:
-    """Record one fact a take; they are durable on return."""
-    waiting = []
-    for take_id, fact in facts.items():
-        waiting.append(state.record(take_id, fact, at=clock.wall()))
-        failpoints.hit("decide.handed-in")
-    for recorded in waiting:
-        recorded.result()
-    failpoints.hit("decide.recorded")

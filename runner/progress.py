@@ -18,6 +18,7 @@ from runner import wording
 from runner.engine.ports import Event, Said, Told
 from runner.outlet import Outlet
 from runner.pacing import Clock
+from runner.sentences import sentence, standing_after
 
 Kind = Literal["bar", "plain", "json", "none"]
 TICK_SECONDS = 1.0
@@ -101,7 +102,7 @@ class PlainProgress(_Voice):
         """Write the event's line, if it deserves one."""
         if isinstance(event, Said):
             self._outlet.line(wording.visible(event.text))
-        elif text := wording.sentence(event.fact):
+        elif text := sentence(event.fact):
             self._outlet.line(f"{wording.visible(event.take_id)}  {text}")
 
 
@@ -180,12 +181,12 @@ class BarProgress(_Voice):
             self._above(wording.visible(event.text))
             return
         self._follow(event)
-        if wording.standing_after(event.fact) in _URGENT:
-            self._above(f"{wording.visible(event.take_id)}  {wording.sentence(event.fact)}")
+        if standing_after(event.fact) in _URGENT:
+            self._above(f"{wording.visible(event.take_id)}  {sentence(event.fact)}")
         self._bar.update(min(self._total, self._at_start + len(self._ended)) - self._bar.n)
 
     def _follow(self, told: Told) -> None:
-        after = wording.standing_after(told.fact)
+        after = standing_after(told.fact)
         if after is None:
             return
         # Counted by steps: counting all takes anew at each fact would be felt from a few thousand on.

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from runner import failpoints
 from runner.choosing import Choice, choose
-from runner.deciding import WAITING, Decided, desk, named, record
+from runner.deciding import WAITING
+from runner.desk import Decided, desk, named, record
 from runner.errors import UsageError
 from runner.opening import AS_IT_IS, Opening
 from runner.pacing import Clock, SystemClock

@@ -63,9 +63,9 @@ def run_manifest(
     With `simulate` it talks to its own local simulator and nothing is paid. `confirm` is asked before the first
     submit and a False ends the run with nothing sent; without it nobody is asked. `choice` limits what is submitted,
     never what is watched; `stale` renders chosen takes anew whose rows changed after they were paid for, and keeps
-    the older clips. Signals are handled if
-    this is the main thread; `on_interrupt` says what the first Ctrl-C does. `moved` agrees to go on with a run that
-    was moved or copied from elsewhere, `allow_network_fs` to one on a network share.
+    the older clips. Signals are handled if this is the main thread; `on_interrupt` says what the first Ctrl-C does.
+    `moved` agrees to go on with a run that was moved or copied from elsewhere, `allow_network_fs` to one on a network
+    share.
 
     Raises:
         ShotrunnerError: one of its classes says what to do; everything recorded so far stays.
@@ -86,6 +86,11 @@ def run_manifest(
         Opening(moved, allow_network_fs, settled),
         stale,
     )
+    return _rendered(wishes, run_dir)
+
+
+def _rendered(wishes: Wishes, run_dir: str | Path | None) -> RunSummary:
+    """Go through the whole flow of a run once, from the manifest to the summary."""
     plan = _planned(wishes)
     place = _place(wishes, plan, run_dir)
     with RunLock(place.path), _opened(wishes, plan, place) as state:

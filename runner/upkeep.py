@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from runner import failpoints
-from runner.deciding import Decided, desk, named
 from runner.delivery.fetch import CLIPS
 from runner.delivery.folder import Folder, InTheWay
 from runner.delivery.sidecar import MOST_BYTES, Sidecar, read_sidecar
+from runner.desk import Decided, desk, named
 from runner.engine.options import EndingKind
 from runner.errors import UsageError
 from runner.opening import AS_IT_IS, Opening

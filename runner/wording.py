@@ -1,7 +1,8 @@
-"""How things are said to a person: facts, states, durations, money, sizes, times, and text nobody vouches for.
+"""How values are said to a person: states, durations, money, sizes, times, counts, and text nobody vouches for.
 
 In: plain values. Out: short English text, the same in the terminal, the progress lines and the sheet. Whatever came
-from a manifest or a server goes through `visible` first. It knows no terminal, no HTML, no file and no clock.
+from a manifest or a server goes through `visible` first. It knows no fact (`sentences` tells those), no terminal, no
+HTML, no file and no clock.
 """
 
 from __future__ import annotations
@@ -11,42 +12,10 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import assert_never
 
 from runner.money import Spending
 from runner.shots import JsonValue
-from runner.states import (
-    Accepted,
-    AccountTurnedAway,
-    Adopted,
-    CancelRequested,
-    ClipMoved,
-    CostSeen,
-    DeclaredNotSent,
-    Delivered,
-    DeliveryState,
-    Dropped,
-    Ended,
-    Fact,
-    FailureClass,
-    FetchStarted,
-    FileGone,
-    KeptAsIs,
-    LateAnswer,
-    LostContact,
-    NotSent,
-    PayAgain,
-    Refused,
-    RefusedForNow,
-    Renamed,
-    Requeued,
-    RetryRequested,
-    Started,
-    SubmissionStarted,
-    TakeState,
-    Undeliverable,
-    Vanished,
-)
+from runner.states import DeliveryState, FailureClass, TakeState
 
 TEXT_LIMIT = 500
 REASON_LIMIT = 160
@@ -239,144 +208,6 @@ def tally(counts: Mapping[str, int], order: Iterable[str] = STANDINGS) -> str:
     return " · ".join(f"{counts[word]:,} {word}" for word in order if counts.get(word))
 
 
-def standing_after(fact: Fact) -> str | None:
-    """Return the word for where `fact` leaves a take, as `standing` says it; None if it moves nothing."""
-    match fact:
-        case SubmissionStarted():
-            return "submitting"
-        case Accepted() | Adopted() | Requeued():
-            return "queued"
-        case (
-            NotSent()
-            | RefusedForNow()
-            | AccountTurnedAway()
-            | DeclaredNotSent()
-            | PayAgain()
-            | RetryRequested()
-        ):
-            return "pending"
-        case Refused() | Vanished():
-            return "failed"
-        case LostContact():
-            return "held"
-        case Dropped():
-            return "dropped"
-        case Started():
-            return "running"
-        case Ended():
-            return fact.outcome.value
-        case FetchStarted():
-            return "fetching"
-        case Delivered():
-            return "delivered"
-        case Undeliverable():
-            return "undeliverable"
-        case FileGone():
-            return "succeeded"
-        case CancelRequested() | CostSeen() | LateAnswer() | Renamed() | ClipMoved() | KeptAsIs():
-            return None
-        case _:
-            assert_never(fact)
-
-
-def sentence(fact: Fact) -> str:
-    """Return what happened in a few safe words; empty for a fact that only announces the next one."""
-    match fact:
-        case SubmissionStarted() | FetchStarted():
-            return ""
-        case Accepted() | Adopted() | Started() | Requeued() | LateAnswer():
-            return _out_there(fact)
-        case Ended() | Vanished() | Refused():
-            return _ended(fact)
-        case NotSent() | RefusedForNow() | AccountTurnedAway() | LostContact():
-            return _not_accepted(fact)
-        case DeclaredNotSent() | PayAgain() | Dropped() | RetryRequested() | CancelRequested():
-            return _decided(fact)
-        case Delivered() | Undeliverable() | FileGone() | CostSeen():
-            return _brought_home(fact)
-        case Renamed() | ClipMoved() | KeptAsIs():
-            return _renamed(fact)
-        case _:
-            assert_never(fact)
-
-
-def _out_there(fact: Accepted | Adopted | Started | Requeued | LateAnswer) -> str:
-    match fact:
-        case Accepted():
-            return f"submitted  req {_short(fact.request_id, 80)}"
-        case Adopted():
-            return f"adopted  req {_short(fact.request_id, 80)} by {_short(fact.by)}"
-        case Started():
-            return "running"
-        case Requeued():
-            return "queued again"
-        case LateAnswer():
-            return f"late answer  req {_short(fact.request_id, 80)}; the take had been decided on"
-
-
-def _ended(fact: Ended | Vanished | Refused) -> str:
-    if not isinstance(fact, Ended):
-        return f"failed  {trouble(fact.failure, fact.reason, REASON_LIMIT)}"
-    parts = [fact.outcome.value]
-    if fact.outcome is not TakeState.SUCCEEDED:
-        parts.append(trouble(fact.failure, fact.reason, REASON_LIMIT))
-    if fact.seconds is not None:
-        parts.append(duration(fact.seconds))
-    if fact.cost is not None:
-        parts.append(money(fact.cost))
-    return "  ".join(part for part in parts if part)
-
-
-def _not_accepted(fact: NotSent | RefusedForNow | AccountTurnedAway | LostContact) -> str:
-    reason = _short(fact.reason)
-    match fact:
-        case NotSent():
-            return f"not sent  {reason}"
-        case RefusedForNow():
-            return f"refused for now  {reason}, again after {when(fact.not_before)}"
-        case AccountTurnedAway():
-            return f"account refused  {trouble(fact.failure, fact.reason, REASON_LIMIT)}"
-        case LostContact():
-            return f"held  {reason} ({_short(fact.milestone)}); it may have been charged"
-
-
-def _decided(fact: DeclaredNotSent | PayAgain | Dropped | RetryRequested | CancelRequested) -> str:
-    by = _short(fact.by)
-    match fact:
-        case DeclaredNotSent():
-            return _joined(f"declared not sent by {by}", _short(fact.reason))
-        case PayAgain():
-            return f"goes again, may be paid twice, accepted by {by}"
-        case Dropped():
-            return f"dropped by {by}"
-        case RetryRequested():
-            return _joined(f"goes again, asked by {by}", _short(fact.reason))
-        case CancelRequested():
-            return _joined(f"cancel asked by {by}", _short(fact.outcome))
-
-
-def _brought_home(fact: Delivered | Undeliverable | FileGone | CostSeen) -> str:
-    match fact:
-        case Delivered():
-            return f"delivered  {visible(fact.file)}  {size(fact.bytes)}"
-        case Undeliverable():
-            return f"undeliverable  {_short(fact.reason)}"
-        case FileGone():
-            return f"clip missing  {_short(fact.reason)}"
-        case CostSeen():
-            return f"cost  {money(fact.cost)}"
-
-
-def _renamed(fact: Renamed | ClipMoved | KeptAsIs) -> str:
-    match fact:
-        case Renamed():
-            return _joined(f"renamed  was {_short(fact.old)}", _short(fact.reason))
-        case ClipMoved():
-            return f"clip renamed  {visible(fact.file)}"
-        case KeptAsIs():
-            return f"kept as it is by {_short(fact.by)}, though its row changed"
-
-
 def listed(names: Sequence[str], *, most: int = 5) -> str:
     """Return the first names, and how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
@@ -396,11 +227,3 @@ def apart(old: str, new: str, limit: int) -> tuple[str, str]:
 
 def _piece(text: str, start: int, limit: int) -> str:
     return ("…" if start else "") + text[start : start + limit] + ("…" if start + limit < len(text) else "")
-
-
-def _short(text: str, limit: int = REASON_LIMIT) -> str:
-    return visible(text, limit)
-
-
-def _joined(text: str, reason: str) -> str:
-    return f"{text}: {reason}" if reason else text

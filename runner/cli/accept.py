@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from runner import deciding
 from runner.checking import check
 from runner.cli.asking import choice_of, opening_of, user_name
 from runner.contact import manifest_of, recorded_wishes
 from runner.errors import UsageError
+from runner.keeping import keep_stale
 from runner.run import find_run
 from runner.store.read import open_reader
 from runner.wording import visible
@@ -26,7 +26,7 @@ def command(arguments: argparse.Namespace) -> int:
     manifest = arguments.target if arguments.target.is_file() else manifest_of(place, header)
     private = recorded_wishes(place, header).on_this_machine
     plan = check(manifest, schema_dirs=arguments.schema_dir, allow_private_media=private)
-    decided = deciding.keep_stale(
+    decided = keep_stale(
         place, plan, names=arguments.takes, choice=choice, by=user_name(), opening=opening_of(arguments)
     )
     for take_id in decided.take_ids:

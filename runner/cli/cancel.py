@@ -12,7 +12,8 @@ from runner.cancelling import CancelOutcome, cancel
 from runner.choosing import choose
 from runner.cli.asking import choice_of, opening_of, user_name
 from runner.contact import recorded_wishes
-from runner.deciding import WAITING, named
+from runner.deciding import WAITING
+from runner.desk import named
 from runner.errors import UsageError
 from runner.run import find_run
 from runner.states import OUT_THERE, TakeState

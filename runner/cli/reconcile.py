@@ -12,7 +12,8 @@ from runner import deciding
 from runner.choosing import choose
 from runner.cli.asking import choice_of, command_line, opening_of, run_words, typed, user_name
 from runner.contact import Found, look_up, recorded_wishes, talk
-from runner.deciding import Decided, HeldCase
+from runner.deciding import HeldCase
+from runner.desk import Decided
 from runner.errors import UsageError
 from runner.run import find_run
 from runner.rundir import RunDir

@@ -4,7 +4,9 @@ SQLite takes a log up to the first frame that does not add up, and says nothing 
 loss that is right: only the last transaction can be incomplete, since each was flushed before the next was begun. But
 where a transaction with its end stands behind a broken one, something that was flushed has changed, and facts about
 money are missing. Frames without an end prove nothing: on a full disk a transaction is given up half written, and the
-next one, shorter, begins to write over it. In: the path of a log. Out: whether it is damaged. It opens the log alone, whose file carries no locks.
+next one, shorter, begins to write over it.
+
+In: the path of a log. Out: whether it is damaged. It opens the log alone, whose file carries no locks.
 
 Source: "The Write-Ahead Log" in SQLite's "Database File Format".
 """

@@ -27,9 +27,8 @@ from runner.states import (
 from runner.store import checks, database
 from runner.store.append import read_epoch
 from runner.store.records import AttemptRecord, EventRecord, SchemaRecord, SessionRecord, TakeRecord
-from runner.store.rows import BY_PLACE, columns_of, decode
+from runner.store.rows import BY_PLACE, columns_of, decode, read_header
 from runner.store.schema import MIGRATIONS, OLDER
-from runner.store.state_file import read_header
 
 R = TypeVar("R", TakeRecord, AttemptRecord, EventRecord, SchemaRecord, SessionRecord)
 E = TypeVar("E", bound=StrEnum)

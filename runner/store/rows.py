@@ -7,6 +7,7 @@ A value that does not fit raises `ValueError` or `TypeError`; the caller knows w
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -56,6 +57,12 @@ def decode(record: type[R], row: Sequence[object]) -> R:
         if value is not None and name in _DECODERS:
             values[name] = _DECODERS[name](value)
     return record(**values)
+
+
+def read_header(connection: sqlite3.Connection) -> RunHeader:
+    """Return which run the file belongs to."""
+    row = connection.execute(f"SELECT {columns_of(RunHeader)} FROM run").fetchone()  # noqa: S608 - our own names
+    return decode(RunHeader, row)
 
 
 def header_cells(header: RunHeader) -> tuple[str | float | int, ...]:

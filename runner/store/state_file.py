@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -25,24 +25,24 @@ from runner.states import (
     Ended,
     Fact,
     FetchStarted,
-    LostContact,
     Requeued,
     Started,
     SubmissionStarted,
     Undeliverable,
     Vanished,
 )
-from runner.store import checks, database
+from runner.store import database
 from runner.store.adoption import adopt
 from runner.store.append import append, read_epoch
-from runner.store.creation import create_file, migrate, note_machine, renew_marker
-from runner.store.emergency import Receipt, receipt_of
+from runner.store.awakening import Awake, awakened
+from runner.store.beginning import begin
+from runner.store.creation import create_file
+from runner.store.emergency import receipt_of
 from runner.store.machine import machine_id
-from runner.store.receipts import enter_receipt
 from runner.store.records import RunHeader
 from runner.store.rescue import DiskRescue
 from runner.store.reserve import MIB, Gauge, Provision
-from runner.store.rows import BY_PLACE, columns_of, decode
+from runner.store.rows import BY_PLACE, columns_of, decode, read_header
 from runner.store.writer import PATIENCE, Writer
 
 PATIENT = Started | Requeued | Ended | Vanished | CostSeen | FetchStarted | Delivered | Undeliverable
@@ -51,7 +51,6 @@ PATIENT = Started | Requeued | Ended | Vanished | CostSeen | FetchStarted | Deli
 All others are urgent. The first byte of a POST waits for `SubmissionStarted`; an answer to it is the only receipt for
 money; and a person waits for decisions, which come one at a time.
 """
-
 
 PROVISION = Provision()
 
@@ -62,30 +61,23 @@ class StateFile:
     `epoch` is the file's as this process last saw it: `begin` raises it and makes this process the one that may submit.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        connection: sqlite3.Connection,
-        keeper: sqlite3.Connection,
-        *,
-        patience: float,
-        provision: Provision,
-        share: str | None = None,
-    ) -> None:
-        """Take over an awakened connection, and a reader that keeps its log; use `create` or `open` instead."""
-        self.path = path
-        self.header = read_header(connection)
-        self.epoch = read_epoch(connection)
-        self._keeper = keeper
+    def __init__(self, awake: Awake, *, patience: float, provision: Provision) -> None:
+        """Take over an awakened file; use `create` or `open` instead."""
+        self.path = awake.path
+        self.header = read_header(awake.connection)
+        self.epoch = read_epoch(awake.connection)
+        self._keeper = awake.keeper
         # A simulated id is no receipt for money, so nothing of such a run is kept outside its folder.
         self._provision = replace(provision, second_places=()) if self.header.simulated else provision
-        self._gauge = Gauge(path, provision.low_water)
-        self._rescue = DiskRescue(path, self.header.run_id, self._provision, on_share=share is not None)
-        if share is not None:
+        self._gauge = Gauge(self.path, provision.low_water)
+        self._rescue = DiskRescue(
+            self.path, self.header.run_id, self._provision, on_share=awake.share is not None
+        )
+        if awake.share is not None:
             self._rescue.notes.append(
-                f"{path}: lies on a network share ({share}); run it from one machine only"
+                f"{self.path}: lies on a network share ({awake.share}); run it from one machine only"
             )
-        self._writer = Writer(connection, path, rescue=self._rescue, patience=patience)
+        self._writer = Writer(awake.connection, self.path, rescue=self._rescue, patience=patience)
         self._closed = False
 
     @classmethod
@@ -140,44 +132,8 @@ class StateFile:
             DiskFailed: the disk is full or failing.
         """
         here = machine_id() if machine is None else machine
-        share = checks.refuse_odd_place(path, network=network, mounts=mounts)
-        with checks.readable(path):
-            checks.refuse_log_on_share(path, share)
-            if share is not None:
-                # Without a log it is the main file that a kill leaves half written, so that comes first.
-                checks.undo_half_change(path)
-            checks.refuse_lost_log(path)
-            checks.refuse_damaged_log(path)
-            checks.undo_half_change(path)
-            found = checks.refuse_damage(path)
-            checks.refuse_older_log(path)
-            checks.refuse_other_run(path, found.run_id)
-            if not moved:
-                checks.refuse_other_machine(path, found.machine, here)
-            # Before the file is awakened: a folder that cannot be marked must leave it at rest.
-            renew_marker(path, found.run_id)
-            failpoints.hit("store.open")
-            return cls._awakened(path, patience=patience, provision=provision, machine=here, share=share)
-
-    @classmethod
-    def _awakened(
-        cls, path: Path, *, patience: float, provision: Provision, machine: str, share: str | None
-    ) -> Self:
-        with ExitStack() as opened:
-            # Attached first and closed last, whatever fails: a log that a dead runner left stays where it is.
-            keeper = opened.enter_context(closing(database.connect_reader(path)))
-            if share is None:
-                database.keep_log(keeper)
-            connection = opened.enter_context(closing(database.connect_writer(path)))
-            migrate(connection, keep_copy_at=path)
-            if share is None:
-                database.awaken(connection, keeper, path)
-            else:
-                database.awaken_on_share(connection, path)
-            note_machine(connection, machine)
-            state_file = cls(path, connection, keeper, patience=patience, provision=provision, share=share)
-            opened.pop_all()
-            return state_file
+        with awakened(path, machine=here, moved=moved, network=network, mounts=mounts) as awake:
+            return cls(awake, patience=patience, provision=provision)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -200,13 +156,9 @@ class StateFile:
             kept = self._rescue.side.read()
 
         # One transaction: no other runner may begin between the new epoch and the takes held under it.
-        def work(connection: sqlite3.Connection) -> tuple[int, tuple[str, ...], list[Receipt]]:
-            epoch = connection.execute("UPDATE run SET epoch = epoch + 1 RETURNING epoch").fetchone()[0]
-            # Entered first, or a take whose answer is known would be held for want of it.
-            entered = [receipt for receipt in kept if enter_receipt(connection, receipt)]
-            return epoch, _hold_abandoned(connection, at=at), entered
-
-        self.epoch, held, entered = self._writer.submit(work).result()
+        self.epoch, held, entered = self._writer.submit(
+            lambda connection: begin(connection, kept, at=at)
+        ).result()
         failpoints.hit("store.begun")
         self._rescue.forget(entered, left=len(kept) - len(entered))
         return held
@@ -242,8 +194,8 @@ class StateFile:
         """Record `plan` in one transaction: its manifest, its new takes as pending, everyone's place, tags and notes.
 
         Takes on record whose ids `renames` has get new ones first, all at once, with their history. Takes named in
-        `renew` get the plan's body, fingerprint, seed and point; they must be pending, or have
-        failed without a charge, which makes them pending again. Takes no longer in the plan keep all but their place.
+        `renew` get the plan's body, fingerprint, seed and point; they must be pending, or have failed without a charge,
+        which makes them pending again. Takes no longer in the plan keep all but their place.
 
         Raises:
             IllegalTransition: a take to renew may have been paid for, or one to rename is not known; nothing was
@@ -341,24 +293,6 @@ class StateFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def read_header(connection: sqlite3.Connection) -> RunHeader:
-    """Return which run the file belongs to."""
-    row = connection.execute(f"SELECT {columns_of(RunHeader)} FROM run").fetchone()  # noqa: S608 - our own names
-    return decode(RunHeader, row)
-
-
-def _hold_abandoned(connection: sqlite3.Connection, *, at: float) -> tuple[str, ...]:
-    found = connection.execute(
-        "SELECT t.take_id, a.attempt FROM takes t JOIN attempts a"
-        " ON a.take_id = t.take_id AND a.number = t.attempts WHERE t.state = 'submitting'"
-        " ORDER BY t.position IS NULL, t.position, t.rowid"
-    ).fetchall()
-    for take_id, attempt in found:
-        lost = LostContact(attempt, milestone="unknown", reason="the runner died while sending")
-        append(connection, take_id, lost, at=at)
-    return tuple(take_id for take_id, _ in found)
 
 
 def _failed(error: Exception) -> Future[None]:

@@ -29,7 +29,7 @@ _SUBMIT = "runner/engine/submit.py"
 _OUTCOMES = "runner/api/outcomes.py"
 _CLIENTS = "runner/transport/clients.py"
 _APPEND = "runner/store/append.py"
-_STATE = "runner/store/state_file.py"
+_BEGINNING = "runner/store/beginning.py"
 
 
 _NO_EPOCH = (
@@ -67,7 +67,7 @@ BUGS: tuple[Bug, ...] = (
         IN_FLIGHT,
         (
             Replacement(
-                _STATE,
+                _BEGINNING,
                 'lost = LostContact(attempt, milestone="unknown", reason="the runner died while sending")',
                 'lost = __import__("runner.states").states.NotSent(attempt, "the runner died while sending")',
             ),
@@ -78,7 +78,7 @@ BUGS: tuple[Bug, ...] = (
         LOST,
         (
             Replacement(
-                _STATE,
+                _BEGINNING,
                 "    return tuple(take_id for take_id, _ in found)",
                 "    from runner.states import DeclaredNotSent\n"
                 "    held = connection.execute(\"SELECT take_id FROM takes WHERE state = 'held'\").fetchall()\n"

@@ -25,7 +25,8 @@ from runner.choosing import Choice
 from runner.cli.parser import build_parser
 from runner.cli.reconcile import case_lines
 from runner.contact import Found, insist, look_up, unanswered
-from runner.deciding import HeldCase, _difference, named
+from runner.deciding import HeldCase, _difference
+from runner.desk import named
 from runner.errors import AccountRefused, ServiceUnavailable, UsageError
 from runner.retrying import retries
 from runner.shots import JsonValue, Ticket

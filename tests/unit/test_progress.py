@@ -15,10 +15,10 @@ from typing import cast, get_args
 
 import pytest
 
-from runner import wording
 from runner.engine.ports import Event, Said, Told
 from runner.outlet import Outlet
 from runner.progress import BarProgress, Kind, make_progress
+from runner.sentences import sentence, standing_after
 from runner.states import (
     TRANSITIONS,
     Accepted,
@@ -144,7 +144,7 @@ def test_the_table_has_every_fact() -> None:
 
 @pytest.mark.parametrize(("fact", "said"), FACTS, ids=lambda part: type(part).__name__)
 def test_each_fact_is_said_in_one_plain_line(fact: Fact, said: str) -> None:
-    assert wording.sentence(fact) == said
+    assert sentence(fact) == said
     assert _heard("plain", _told(fact)) == (f"s010  {said}\n" if said else "")
 
 
@@ -153,9 +153,9 @@ def test_a_fact_leaves_a_take_where_the_table_of_states_says(fact: Fact) -> None
     if isinstance(fact, StateFact):
         state = next(state for state, kind in TRANSITIONS if kind is type(fact))
         reached = TRANSITIONS[state, type(fact)]
-        assert wording.standing_after(fact) in {target.value for target in reached}
+        assert standing_after(fact) in {target.value for target in reached}
     else:
-        assert wording.standing_after(fact) in {None, "fetching", "delivered", "undeliverable", "succeeded"}
+        assert standing_after(fact) in {None, "fetching", "delivered", "undeliverable", "succeeded"}
 
 
 @pytest.mark.parametrize("fact", [fact for fact, _ in FACTS], ids=lambda fact: type(fact).__name__)

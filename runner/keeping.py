@@ -1,0 +1,56 @@
+"""What a person decides about stale takes: their clips are kept for the rows as these are now.
+
+In: a run directory, the plan of its manifest, which takes, who decides. Out: what was decided. Each decision is a fact
+with its name, recorded under the run lock, and all of one call are checked before the first is recorded. It submits
+nothing, and raises no epoch: what a dead runner was sending is not its business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runner.choosing import Choice
+from runner.desk import Decided, named, record
+from runner.errors import UsageError
+from runner.opening import AS_IT_IS, Opening, open_recorded
+from runner.pacing import Clock, SystemClock
+from runner.recalling import PAID, recall
+from runner.rundir import RunDir
+from runner.shots import Plan
+from runner.states import KeptAsIs
+from runner.store.lock import RunLock
+from runner.store.read import open_reader
+
+
+def keep_stale(
+    place: RunDir,
+    plan: Plan,
+    *,
+    names: Sequence[str],
+    choice: Choice,
+    by: str,
+    clock: Clock | None = None,
+    opening: Opening = AS_IT_IS,
+) -> Decided:
+    """Record that the clips of stale takes are kept for their rows as `plan` has them now.
+
+    It is about the takes of these very `names`, or, without any, about all stale ones of `choice`.
+
+    Raises:
+        UsageError: a named one is not stale, or none is; nothing was recorded.
+        RunInUse: a runner works on this run.
+    """
+    now = clock or SystemClock()
+    with RunLock(place.path), open_recorded(place, opening) as state:
+        found, remarks = recall(state, plan, place, choice=choice, clock=now)
+        with open_reader(place.state_file) as reader:
+            takes = reader.takes()
+        chosen = set(found.chosen)
+        stale = [take for take in takes if take.take_id in chosen and take.is_stale and take.state in PAID]
+        asked = named(takes, names) if names else stale[: choice.limit]
+        others = [take.take_id for take in asked if take not in stale]
+        if others or not asked:
+            which = f"take {others[0]} is not stale" if others else "no take that was chosen is stale"
+            raise UsageError(f"{which}; nothing was recorded", advice="see them with shotrunner plan")
+        record(state, {take.take_id: KeptAsIs(by, take.wanted or "") for take in asked}, now)
+    return Decided(tuple(take.take_id for take in asked), (*state.notes, *remarks))

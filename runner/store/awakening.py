@@ -1,0 +1,75 @@
+"""From a file at rest to the two connections that a writer needs; a file that is refused is left as it was.
+
+In: a path, and what a person agreed to. Out: a checked file of the newest version, open for writing, with a reader
+that keeps its log. The order of the steps is the point: each check must see what the next one could change. It knows
+no take, and nothing of what is written afterwards.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner import failpoints
+from runner.store import checks, database
+from runner.store.creation import migrate, note_machine, renew_marker
+
+
+@dataclass(frozen=True, slots=True)
+class Awake:
+    """An open file: the writer's connection, and the `keeper`, a reader without which SQLite would fold the log.
+
+    `share` is the type of the network share it lies on, None for a local disk.
+    """
+
+    path: Path
+    connection: sqlite3.Connection
+    keeper: sqlite3.Connection
+    share: str | None
+
+
+@contextmanager
+def awakened(path: Path, *, machine: str, moved: bool, network: bool, mounts: str | None) -> Iterator[Awake]:
+    """Check the whole file and yield it open; it stays open unless the block fails, and what fails there is its fault.
+
+    The parameters are those of `StateFile.open`, and so is what it raises.
+    """
+    share = checks.refuse_odd_place(path, network=network, mounts=mounts)
+    with checks.readable(path):
+        _check(path, machine=None if moved else machine, share=share)
+        failpoints.hit("store.open")
+        with ExitStack() as opened:
+            # Attached first and closed last, whatever fails: a log that a dead runner left stays where it is.
+            keeper = opened.enter_context(closing(database.connect_reader(path)))
+            if share is None:
+                database.keep_log(keeper)
+            connection = opened.enter_context(closing(database.connect_writer(path)))
+            migrate(connection, keep_copy_at=path)
+            if share is None:
+                database.awaken(connection, keeper, path)
+            else:
+                database.awaken_on_share(connection, path)
+            note_machine(connection, machine)
+            yield Awake(path, connection, keeper, share)
+            opened.pop_all()
+
+
+def _check(path: Path, *, machine: str | None, share: str | None) -> None:
+    """Refuse what cannot be trusted, then mark the folder; a `machine` of None says that the file has moved."""
+    checks.refuse_log_on_share(path, share)
+    if share is not None:
+        # Without a log it is the main file that a kill leaves half written, so that comes first.
+        checks.undo_half_change(path)
+    checks.refuse_lost_log(path)
+    checks.refuse_damaged_log(path)
+    checks.undo_half_change(path)
+    found = checks.refuse_damage(path)
+    checks.refuse_older_log(path)
+    checks.refuse_other_run(path, found.run_id)
+    if machine is not None:
+        checks.refuse_other_machine(path, found.machine, machine)
+    # Before the file is awakened: a folder that cannot be marked must leave it at rest.
+    renew_marker(path, found.run_id)
