@@ -20,6 +20,7 @@ from runner.states import OUT_THERE, DeliveryState, TakeState
 from runner.store.records import RunHeader, TakeRecord
 
 _CHANGE_SHOWN = 60
+_STALE = "stale"
 EAGER_PLAYERS = 24
 """Players that load their first frame at once; a script wakes the others when they come near the screen."""
 
@@ -71,7 +72,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Counts by standing in the order of `wording.STANDINGS`, and what the run has cost as far as it is known.
+    """Counts by standing in the order of `wording.STANDINGS`, then of the stale ones among them, and what the run has cost as far as it is known.
 
     `estimate` is what the takes that may have been billed should have cost. Amounts are US dollars.
     """
@@ -87,9 +88,10 @@ class Totals:
 def totals(takes: Sequence[TakeRecord]) -> Totals:
     """Count the takes and add up the money; a take that may have been billed without a price counts as unknown."""
     counts = Counter(wording.standing(take.state, take.delivery) for take in takes)
+    counts[_STALE] = sum(1 for take in takes if take.is_stale)
     prices = [take.cost for take in takes if take.cost is not None]
     return Totals(
-        standings=tuple((word, counts[word]) for word in wording.STANDINGS if counts[word]),
+        standings=tuple((word, counts[word]) for word in (*wording.STANDINGS, _STALE) if counts[word]),
         takes=len(takes),
         cost=total(prices),
         unknown=sum(1 for take in takes if take.cost is None and _may_be_billed(take)),

@@ -16,7 +16,7 @@
     const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
     let count = 0;
     for (const take of takes) {
-      const fits = (!states.size || states.has(take.dataset.state)) && words.every((word) => textOf(take).includes(word));
+      const fits = (!states.size || take.dataset.state.split(" ").some((state) => states.has(state))) && words.every((word) => textOf(take).includes(word));
       take.hidden = !fits;
       count += fits;
     }

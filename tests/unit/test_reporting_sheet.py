@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -274,3 +275,18 @@ def test_a_run_without_takes_says_so() -> None:
 def test_the_same_records_make_the_same_page() -> None:
     takes = [delivered(pending()), queued(pending("b"))]
     assert html(header(), takes, NOW) == html(header(), list(takes), NOW)
+
+
+def test_a_stale_clip_says_so_and_can_be_filtered_for() -> None:
+    """A badge, in what its row differs from where it differs, and a chip beside those of the states."""
+    body = {"prompt": "a long way round the harbour, and then " + "on " * 30 + "to the boat"}
+    wanted = {"prompt": body["prompt"].replace("boat", "ship")}
+    take = replace(succeeded(pending("s010")), body=json.dumps(body))
+    stale = replace(take, wanted="f" * 64, wanted_model=take.model, wanted_body=json.dumps(wanted))
+    page = html(header(), (stale, succeeded(pending("s020"))), NOW)
+    assert 'data-state="stale" aria-pressed="false" disabled><b>1</b> stale' in page
+    assert page.count('<span class="state stale">stale</span>') == 1
+    changed = page[page.index('<dl class="changed">') :]
+    assert "<del>…" in changed
+    assert "to the boat</del>" in changed
+    assert "to the ship</ins>" in changed
