@@ -72,7 +72,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Counts by standing in the order of `wording.STANDINGS`, then of the stale ones among them, and what the run has cost as far as it is known.
+    """Counts by standing in the order of `wording.STANDINGS`, then of what is stale, and what the run is known to cost.
 
     `estimate` is what the takes that may have been billed should have cost. Amounts are US dollars.
     """
