@@ -16,8 +16,8 @@ from tests.acceptance.boards import ONE_SHOT, charges_of, copy_examples, report_
 from tests.acceptance.command import Desk, new_desk
 
 RESULTS = [
-    *("take", "state", "class", "request_id", "seed", "outputs", "file", "sha256", "bytes"),
-    *("submitted_at", "finished_at", "seconds", "cost", "error", "fingerprint"),
+    *("take", "point", "state", "class", "stale_fields", "request_id", "seed", "outputs", "file", "sha256"),
+    *("bytes", "submitted_at", "finished_at", "seconds", "cost", "estimate", "error", "fingerprint"),
 ]
 PLACE = "reports/paper-boat-simulated"
 FAST = ("--speed", 20, "--poll-interval", 0.1)
