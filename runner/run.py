@@ -286,10 +286,10 @@ def find_run(target: str | Path, *, simulated: bool | None = None) -> RunDir:
     Raises:
         FileMissing: nothing has been run there.
     """
-    from runner.manifest.read import read_manifest
+    from runner.manifest.read import manifest_name
 
     path = Path(target)
     if rundir.is_run(path):
         return RunDir(path)
-    name = read_manifest(path).manifest.name
+    name = manifest_name(path)
     return rundir.existing(path, name=name, kinds=(False, True) if simulated is None else (simulated,))

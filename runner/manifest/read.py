@@ -50,12 +50,32 @@ def read_manifest(path: Path) -> Reading:
         FileMissing: there is no such file, it cannot be read, or it is not a regular file.
         UsageError: `-` was given for standard input.
     """
+    _refuse_standard_input(path)
+    beside = opener_beside(path)
+    return parse_manifest(_bytes_of(path), file=str(path), name=path.stem, open_beside=beside)
+
+
+def manifest_name(path: Path) -> str:
+    """Return the name of a manifest, which names its run, without making anything of its shots.
+
+    Raises:
+        FileMissing, UsageError: as `read_manifest` raises them.
+    """
+    _refuse_standard_input(path)
+    data, findings, source = _bytes_of(path), Findings(str(path)), Source(())
+    with suppress(Stop):
+        text = _text_of(data, findings, _LIMITS)
+        # A CSV has no name but its file's, and its rows are most of the work.
+        if not _is_csv(text, str(path)):
+            source = _source_of(text, str(path), findings, _LIMITS)
+    return source.name or folder_name(path.stem)
+
+
+def _refuse_standard_input(path: Path) -> None:
     if str(path) == "-":
         raise UsageError(
             "a manifest cannot be read from standard input yet", advice="give the path of a file"
         )
-    beside = opener_beside(path)
-    return parse_manifest(_bytes_of(path), file=str(path), name=path.stem, open_beside=beside)
 
 
 def parse_manifest(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from runner.errors import FileMissing, UsageError
 from runner.manifest.ids import folder_name, looks_mangled, why_no_id, why_no_take
 from runner.manifest.limits import Limits
-from runner.manifest.read import Reading, parse_manifest, read_manifest
+from runner.manifest.read import Reading, manifest_name, parse_manifest, read_manifest
 from runner.manifest.shape import TOP_KEYS
 
 YAML = "version: 1\nname: board\nshots: [{id: é1, model: m}]\n".replace("é1", "s1")
@@ -216,3 +216,24 @@ def test_importing_the_reader_stays_light() -> None:
     code = "import sys, runner.manifest.read; print(sorted({'yaml', 'csv', 'jsonschema', 'pandas'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("board.csv", "id,model\ns010,acme/dream\n"),
+        ("my board.csv", "no header that is known\n"),
+        ("board.yaml", "version: 1\nname: teaser\nshots: []\n"),
+        ("board.yaml", "version: 1\nshots: []\n"),
+        ("board.yaml", "version: 1\nname: [not, a, name]\n"),
+        ("board.yaml", "{ not yaml"),
+        ("board", "id,model\ns010,acme/dream\n"),
+        ("con.csv", "id,model\n"),
+    ],
+)
+def test_a_manifests_name_is_the_one_that_reading_it_whole_gives(
+    file: str, text: str, tmp_path: Path
+) -> None:
+    path = tmp_path / file
+    path.write_text(text)
+    assert manifest_name(path) == read_manifest(path).manifest.name
