@@ -6,10 +6,10 @@ In: a choice and takes, recorded or planned. Out: ids, in the order of the takes
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from runner.errors import UsageError
 from runner.states import DeliveryState, TakeState
@@ -52,6 +52,9 @@ class Choosable(Protocol):
         ...
 
 
+T = TypeVar("T", bound=Choosable)
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What a person asked for. Several of a kind add up; kinds narrow each other; empty means all.
@@ -88,6 +91,16 @@ def choose(takes: Iterable[Choosable], choice: Choice) -> tuple[str, ...]:
     if choice.exclude:
         chosen -= _union(known, choice.exclude)
     return tuple(take.take_id for take in known if take.take_id in chosen)
+
+
+def pick(takes: Sequence[T], choice: Choice, which: Callable[[T], bool]) -> list[str]:
+    """Return the ids of the chosen takes that `which` is true of, at most as many as the limit says.
+
+    Raises:
+        UsageError: a pattern means nothing here, with the nearest id.
+    """
+    chosen = set(choose(takes, choice))
+    return [take.take_id for take in takes if take.take_id in chosen and which(take)][: choice.limit]
 
 
 def _union(takes: Sequence[Choosable], patterns: Iterable[str]) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 In: a run directory, the plan of its manifest, which takes, who decides. Out: what was decided. Each decision is a fact
 with its name, recorded under the run lock, and all of one call are checked before the first is recorded. It submits
-nothing, and raises no epoch: what a dead runner was sending is not its business.
+nothing. The plan is adopted first, as a run adopts it, so that a row counts as it is now.
 """
 
 from __future__ import annotations

@@ -117,9 +117,13 @@ def _fit(
 ) -> tuple[str, ...]:
     state.adopt_plan(plan, renew=comparison.renewed, renames=comparison.renames, at=clock.wall())
     failpoints.hit("recall.adopted")
+    remarks: tuple[str, ...] = ()
     with open_reader(place.state_file) as reader:
-        remarks = _rename_clips(state, place, reader.takes(), clock)
-        _mark_gone(state, [take for take in reader.takes() if clip_is_gone(take, place)], place, clock)
+        takes = reader.takes()
+        if misnamed := [take for take in takes if _is_misnamed(take)]:
+            remarks = _rename_clips(state, place, misnamed, clock)
+            takes = reader.takes()
+        _mark_gone(state, [take for take in takes if clip_is_gone(take, place)], place, clock)
     return remarks
 
 
@@ -160,13 +164,6 @@ def _rename_clips(
     state: StateFile, place: RunDir, takes: Sequence[TakeRecord], clock: Clock
 ) -> tuple[str, ...]:
     """Let clips follow their takes' new names; what must stay is said, and stays where the record says it is."""
-    wanted = [
-        (take.take_id, take.file, take.sha256)
-        for take in takes
-        if take.delivery is DeliveryState.DELIVERED and take.file and take.sha256 and not _is_named(take)
-    ]
-    if not wanted:
-        return ()
     from runner.delivery.folder import InTheWay
     from runner.delivery.renaming import Clip, rename_clips
 
@@ -174,8 +171,9 @@ def _rename_clips(
         state.record(take_id, ClipMoved(file), at=clock.wall()).result()
         failpoints.hit("recall.clip_moved")
 
+    clips = [Clip(take.take_id, take.file, take.sha256) for take in takes if take.file and take.sha256]
     try:
-        left = rename_clips(place.path, [Clip(*each) for each in wanted], told=told)
+        left = rename_clips(place.path, clips, told=told)
     except InTheWay as error:
         return (f"clips keep their old names: {error}",)
     except OSError as error:
@@ -187,8 +185,11 @@ def _rename_clips(
     )
 
 
-def _is_named(take: TakeRecord) -> bool:
-    return take.file is not None and take.file.rpartition("/")[2].rpartition(".")[0] == take.take_id
+def _is_misnamed(take: TakeRecord) -> bool:
+    """Return whether a delivered clip has another name than its take."""
+    if take.delivery is not DeliveryState.DELIVERED or take.file is None:
+        return False
+    return take.file.rpartition("/")[2].rpartition(".")[0] != take.take_id
 
 
 def _mark_gone(state: StateFile, gone: Sequence[TakeRecord], place: RunDir, clock: Clock) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from runner.cancelling import CancelOutcome, cancel
-from runner.choosing import choose
+from runner.choosing import pick
 from runner.cli.asking import choice_of, opening_of, user_name
 from runner.contact import recorded_wishes
 from runner.deciding import WAITING
@@ -53,9 +53,7 @@ def _chosen(arguments: argparse.Namespace, takes: Sequence[TakeRecord]) -> list[
         raise UsageError("which takes?", advice="name them, or say --only WHAT, or --all")
     if arguments.takes:
         return [take.take_id for take in named(takes, arguments.takes)]
-    fitting = set(choose(takes, choice))
-    chosen = [take.take_id for take in takes if take.take_id in fitting and take.state in _TO_TELL]
-    return chosen[: choice.limit]
+    return pick(takes, choice, lambda take: take.state in _TO_TELL)
 
 
 def _as_json(outcome: CancelOutcome) -> dict[str, object]:

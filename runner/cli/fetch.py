@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from runner import upkeep
-from runner.choosing import Choice, choose
+from runner.choosing import Choice, pick
 from runner.cli.asking import choice_of, opening_of, repeated
 from runner.contact import recorded_wishes
 from runner.engine.options import EndingKind, EngineOptions
@@ -55,13 +55,10 @@ def _chosen(takes: Sequence[TakeRecord], choice: Choice) -> list[str]:
     """Return the chosen takes that have a clip; none means all."""
     if choice.is_all:
         return []
-    fitting = set(choose(takes, choice))
-    rendered = [
-        take.take_id for take in takes if take.take_id in fitting and take.state is TakeState.SUCCEEDED
-    ]
+    rendered = pick(takes, choice, lambda take: take.state is TakeState.SUCCEEDED)
     if not rendered:
         raise UsageError("no take that was chosen has a clip", advice="see them with shotrunner status")
-    return rendered[: choice.limit]
+    return rendered
 
 
 def _progress(total: int, done: int) -> AbstractContextManager[Listener]:

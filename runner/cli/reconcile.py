@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from runner import deciding
-from runner.choosing import choose
+from runner.choosing import pick
 from runner.cli.asking import choice_of, command_line, opening_of, run_words, typed, user_name
 from runner.contact import Found, look_up, recorded_wishes, talk
 from runner.deciding import HeldCase
@@ -99,11 +99,10 @@ def _chosen(place: RunDir, arguments: argparse.Namespace) -> list[str]:
         return list(arguments.takes)
     with open_reader(place.state_file) as reader:
         takes = reader.takes()
-    fitting = set(choose(takes, choice))
-    held = [take.take_id for take in takes if take.take_id in fitting and take.state in deciding.WAITING]
+    held = pick(takes, choice, lambda take: take.state in deciding.WAITING)
     if not held:
         raise UsageError("no take that was chosen is held", advice="see them with shotrunner reconcile")
-    return held[: choice.limit]
+    return held
 
 
 def _say_how_to_go_on(place: RunDir) -> None:
