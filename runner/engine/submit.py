@@ -17,8 +17,9 @@ from runner.engine.means import Means
 from runner.engine.options import EndingKind, Stop
 from runner.engine.policies import OnUnknown
 from runner.engine.ports import Room
+from runner.engine.spell import Spell
 from runner.errors import IllegalTransition, ShotrunnerError
-from runner.pacing import RETRY_AFTER_CEILING, Clock
+from runner.pacing import RETRY_AFTER_CEILING
 from runner.states import (
     Accepted,
     AccountTurnedAway,
@@ -60,8 +61,8 @@ class Submitter:
         self._abandoned = asyncio.Event()
         self._any_accepted = False
         self._refused_because: list[str] = []
-        self._unsent = _Spell(means.clock)
-        self._throttled = _Spell(means.clock)
+        self._unsent = Spell()
+        self._throttled = Spell()
         # Held takes of earlier runs count: the limit is on what a person has to sort out, not on one process.
         self._unknown = sum(1 for live in means.board.takes if live.state is TakeState.HELD)
         self._extra_paid = extra_paid
@@ -199,9 +200,9 @@ class Submitter:
 
     async def _settle(self, live: Live, answer: SubmitAnswer) -> None:
         if not isinstance(answer, NotSent):
-            self._unsent.end()
+            self._unsent.is_over()
         if not isinstance(answer, RefusedForNow):
-            self._throttled.end()
+            self._throttled.is_over()
         match answer:
             case Accepted():
                 await self._keep(live, answer)
@@ -262,7 +263,7 @@ class Submitter:
         if answer.hopeless:
             self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
             return
-        lasted = self._unsent.goes_on()
+        lasted = self._unsent.goes_on(self._means.clock.monotonic())
         if lasted >= self._means.options.outage_limit:
             self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
         self._gate.shut(live.ticket.model, answer.reason)
@@ -272,7 +273,7 @@ class Submitter:
 
     def _rest(self, answer: RefusedForNow) -> None:
         """Pause all submits, longer after each refusal in a row."""
-        lasted = self._throttled.goes_on()
+        lasted = self._throttled.goes_on(self._means.clock.monotonic())
         own = self._means.options.throttled.delay(self._throttled.count, chance=self._means.chance())
         wished = min(answer.not_before - self._means.clock.wall(), RETRY_AFTER_CEILING)
         self._gate.rest(max(own, wished))
@@ -321,24 +322,3 @@ class Submitter:
         await self._board.record(live, PayAgain("--on-unknown pay-again"))
         self._board.again(live)
         self._gate.shut(live.ticket.model, answer.reason)
-
-
-class _Spell:
-    """How often in a row, and since when, the same thing has happened."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._since: float | None = None
-        self.count = 0
-
-    def goes_on(self) -> float:
-        """Count one more, and return for how many seconds this has been going on."""
-        self.count += 1
-        now = self._clock.monotonic()
-        self._since = now if self._since is None else self._since
-        return now - self._since
-
-    def end(self) -> None:
-        """Begin anew."""
-        self.count = 0
-        self._since = None

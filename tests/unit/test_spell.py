@@ -14,6 +14,7 @@ MOMENTS = st.lists(st.floats(0.0, 1e9), min_size=1, max_size=8).map(sorted)
 def test_it_lasts_since_it_was_first_noticed(moments: list[float]) -> None:
     spell = Spell()
     assert [spell.goes_on(now) for now in moments] == [now - moments[0] for now in moments]
+    assert spell.count == len(moments)
 
 
 @given(MOMENTS, MOMENTS)
@@ -22,7 +23,7 @@ def test_after_its_end_it_begins_anew(before: list[float], after: list[float]) -
     for now in before:
         spell.goes_on(now)
     spell.is_over()
-    assert spell.since is None
+    assert (spell.since, spell.count) == (None, 0)
     assert [spell.goes_on(now) for now in after] == [now - after[0] for now in after]
 
 
