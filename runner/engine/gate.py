@@ -21,6 +21,10 @@ FIRST_PROBE = 1.0
 PROBE_EVERY = 30.0
 PROBE_CEILING = 300.0
 PROBE_GROWTH = 1.5
+RELAPSE_GROWTH = 4.0
+"""How much longer the gate stays shut each time that reads fail again soon after it opened: 1, 4, 16, 30 s. A burst of
+bad gateways is soon over, and a read costs nothing; a submit that is lost again may cost money, and waits the 30 s."""
+
 TAKES_THAT_SHUT = 3
 """One take whose reads fail may be at fault itself; three are not."""
 
@@ -35,6 +39,7 @@ ABSENT_EVERY = 10.0
 """Seconds between questions to a host that does not exist: they reach nobody, and somebody waits to hear of it."""
 
 _SAME_SPELL = 900.0
+_WORTH_SAYING = 10.0
 _TOLD_AGAIN = 3 * 3600.0
 
 
@@ -66,6 +71,8 @@ class Gate:
         self._quota = RetryQuota()
         self._rest_until = 0.0
         self._opened_at = float("-inf")
+        self._relapses = 0
+        self._first_wait = FIRST_PROBE
         self._told_at = float("-inf")
 
     @property
@@ -98,17 +105,25 @@ class Gate:
         self._failing.add(take_id)
         enough = TAKES_THAT_SHUT if self._quota.spend() else 2
         lasted = self._failing_spell.goes_on(self._clock.monotonic())
-        if len(self._failing) >= min(enough, max(out_there, 1)) or lasted >= ALONE_THAT_SHUT:
-            self.shut(model, reason)
+        several = len(self._failing) >= min(enough, max(out_there, 1)) or lasted >= ALONE_THAT_SHUT
+        if several and self.is_open:
+            self._shut_for(min(PROBE_EVERY, FIRST_PROBE * RELAPSE_GROWTH**self._relapses), model, reason)
+            self._relapses += 1
 
     def _forget_failures(self) -> None:
         self._failing.clear()
         self._failing_spell.is_over()
 
     def shut(self, model: str, reason: str) -> None:
-        """Let nothing through until a free question about `model` is answered."""
-        if not self.is_open:
-            return
+        """Let nothing through until a free question about `model` is answered, after a submit that was lost."""
+        if self.is_open:
+            self._shut_for(PROBE_EVERY, model, reason)
+
+    def _shut_for(self, wait: float, model: str, reason: str) -> None:
+        """Shut, and ask in `wait` seconds for the first time, or very soon where this is the first of a spell."""
+        if not self._is_same_spell():
+            wait, self._relapses = FIRST_PROBE, 0
+        self._first_wait = wait
         self._model = model
         self._open.clear()
         self._shut.set()
@@ -143,9 +158,9 @@ class Gate:
     async def _until_back(self) -> None:
         began = self._clock.monotonic()
         again = self._is_same_spell()
-        wait = PROBE_EVERY if again else FIRST_PROBE
+        wait = self._first_wait
         absences = 0
-        if again:
+        if again and wait >= _WORTH_SAYING:
             self._tell_now_and_then(f"the API failed again; asking it in {wait:.0f} s whether it answers")
         while True:
             await self._clock.sleep(wait)

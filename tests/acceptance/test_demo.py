@@ -96,8 +96,7 @@ def test_the_bad_night_ends_as_its_comments_say(desk: Desk) -> None:
     """With the example script one take is held, one is refused by moderation, and all others come home."""
     folder = copy_examples(desk.folder)
     script = ("--script", folder / "faults.yaml")
-    # Two at a time: looks that fail for three takes in a row are an outage, which is waited out for half a minute.
-    outcome = desk.run("run", folder / "storyboard.yaml", "--simulate", *FAST, "-j", 2, *script, code=4)
+    outcome = desk.run("run", folder / "storyboard.yaml", "--simulate", *FAST, *script, code=4)
     place = desk.folder / "reports" / "paper-boat-simulated"
     rows = report_of(place)
     counts = Counter(row["state"] for row in rows)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from runner.answers import Trouble
-from runner.engine.gate import ALONE_THAT_SHUT, Gate
+from runner.engine.gate import ALONE_THAT_SHUT, FIRST_PROBE, PROBE_EVERY, Gate
 from runner.testing import VirtualClock, run_virtual
 
 
@@ -18,10 +19,18 @@ class Nobody:
         raise AssertionError(model)
 
 
-async def gate() -> Gate:
+class Answering:
+    """A queue that answers every probe."""
+
+    async def probe(self, model: str) -> Trouble | None:
+        assert model == "acme/dream"
+        return None
+
+
+async def gate(queue: Nobody | Answering | None = None) -> Gate:
     """Return an open gate that nobody keeps, so that it stays shut once it is."""
     return Gate(
-        queue=Nobody(),  # type: ignore[arg-type]  # nothing but a probe could be asked, and nothing is
+        queue=queue or Nobody(),  # type: ignore[arg-type]  # nothing but a probe could be asked, and nothing else is
         clock=VirtualClock(),
         limit=3600.0,
         say=lambda _: None,
@@ -62,3 +71,50 @@ def test_one_take_that_fails_for_a_minute_shuts_it_unless_another_is_answered(
         return one.is_open
 
     assert run_virtual(talk()) is is_open
+
+
+async def waits(shut: Callable[[Gate, int], None], *, times: int, apart: float = 1.0) -> list[float]:
+    """Shut a gate `times` times, each `apart` seconds after it opened, and return how long it stayed shut."""
+    clock = VirtualClock()
+    one = await gate(Answering())
+    keeper = asyncio.ensure_future(one.keep())
+    lasted = []
+    for number in range(times):
+        began = clock.monotonic()
+        shut(one, number)
+        await one.passes()
+        lasted.append(clock.monotonic() - began)
+        await asyncio.sleep(apart)
+    keeper.cancel()
+    return lasted
+
+
+def lose_reads(at: Gate, number: int) -> None:
+    for take in range(5):
+        fail(at, f"s{number}-{take}")
+
+
+def lose_a_submit(at: Gate, number: int) -> None:
+    at.shut("acme/dream", f"connection {number} reset")
+
+
+def test_reads_that_fail_again_and_again_shut_it_for_longer_and_longer_up_to_half_a_minute() -> None:
+    """A burst of bad gateways must not cost a night half a minute for each three looks."""
+    assert run_virtual(waits(lose_reads, times=5)) == [1.0, 4.0, 16.0, 30.0, 30.0]
+
+
+def test_a_submit_that_is_lost_again_waits_half_a_minute_at_once() -> None:
+    """It may have been paid for: a service that loses submits and answers looks must not be fed quickly."""
+    assert run_virtual(waits(lose_a_submit, times=3)) == [FIRST_PROBE, PROBE_EVERY, PROBE_EVERY]
+
+
+def test_reads_that_fail_after_a_lost_submit_begin_with_a_short_wait() -> None:
+    def shut(at: Gate, number: int) -> None:
+        (lose_reads if number else lose_a_submit)(at, number)
+
+    assert run_virtual(waits(shut, times=3)) == [1.0, 1.0, 4.0]
+
+
+@pytest.mark.parametrize("shut", [lose_reads, lose_a_submit])
+def test_a_spell_is_forgotten_after_a_quarter_of_an_hour(shut: Callable[[Gate, int], None]) -> None:
+    assert run_virtual(waits(shut, times=3, apart=901.0)) == [FIRST_PROBE] * 3
