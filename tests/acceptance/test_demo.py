@@ -50,7 +50,6 @@ def test_the_demo_renders_every_take_and_a_second_run_submits_nothing(desk: Desk
     assert (ledger.read_bytes(), log.read_bytes()) == before
     assert "everything is complete" in second.out
     assert second.err == "", "a run with nothing to do should start nothing and say nothing"
-    assert second.seconds < 5, second
     assert all(str(place / report) in second.out for report in ("report.csv", "report.html"))
 
 

@@ -31,7 +31,9 @@ def stopped(life: Process, signals: Sequence[signal.Signals]) -> Outcome:
         time.sleep(0.15)
     outcome = life.end()
     took = time.monotonic() - asked
-    assert took < 5, f"it took {took:.1f} s to leave, where two are promised and a busy machine is given five"
+    assert took < 15, (
+        f"it took {took:.1f} s to leave, where two are promised and a busy machine is given more"
+    )
     assert "Traceback" not in outcome.err
     return outcome
 

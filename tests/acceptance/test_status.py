@@ -29,7 +29,7 @@ def test_status_answers_while_a_run_goes_on_and_a_second_run_is_turned_away(desk
         assert counts["queued"] + counts["running"] == 2
         rival = here.run("run", board, "-y", code=75)
         assert f"process {life.popen.pid} " in rival.err
-        assert rival.seconds < 5
+        assert rival.seconds < 40
         assert server.stats()["submits"] == 2
         life.signal(signal.SIGTERM)
         assert life.end().code == 143

@@ -54,14 +54,14 @@ def test_a_contender_that_never_ends_is_killed_with_its_children(tmp_path: Path)
     )
     source = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}, {str(held)!r}])"
     command = [sys.executable, "-c", source]
-    usage = measure(command, environment={}, log=tmp_path / "log", limit=0.8, cwd=tmp_path)
+    usage = measure(command, environment={}, log=tmp_path / "log", limit=3.0, cwd=tmp_path)
     assert usage.exit_code == -9
     with held.open() as file:
         assert file.read() == "held\n"
         # Waits until the child, which has the lock, is dead: at once, or after its minute.
         begun = time.monotonic()
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 30
 
 
 def test_cpu_of_descendants_is_counted_with_the_process_itself(tmp_path: Path) -> None:

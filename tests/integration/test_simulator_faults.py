@@ -352,7 +352,7 @@ def test_a_simulator_with_hanging_answers_stops_when_their_clients_have_left() -
                 f"{simulator.base_url}/models", headers={"authorization": "Bearer simulated"}, timeout=0.1
             )
         began = time.monotonic()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30
 
 
 def test_the_tables_here_cover_every_fault() -> None:

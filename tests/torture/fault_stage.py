@@ -36,7 +36,7 @@ from runner.states import (
 from runner.testing import MemoryJournal
 from runner.transport.clients import Deadlines, ReadLanes, SubmitClient
 from runner.transport.secret import Secret
-from tests.outside.faults import Fault, Faults
+from tests.outside.faults import End, Fault, Faults
 from tests.outside.jobs import Settings
 from tests.outside.server import Api, serve
 from tests.torture.fault_front import Front, Place, certificates
@@ -47,7 +47,11 @@ BODY = b'{"keyFramesFirst":"https://e.example/a","keyFramesLast":"https://e.exam
 BIG_BODY = BODY[:-1] + b',"negativePrompt":"' + b"x" * (12 << 20) + b'"}'
 """More than the sockets of both sides hold, so that a server that never reads is felt."""
 
-QUICK = Deadlines(connect=1.0, write=0.8, read=1.0, overall=1.5)
+QUICK = Deadlines(connect=2.0, write=1.6, read=2.0, overall=3.0)
+"""For acts that end by a deadline alone."""
+
+PATIENT = Deadlines(connect=20.0, write=20.0, read=20.0, overall=30.0)
+"""For all others: on a machine that has much else to do a deadline must not be what ends them."""
 
 
 class Verb(StrEnum):
@@ -74,6 +78,12 @@ class Act:
     primed: bool = False
     first: Fault | None = None
     big: bool = False
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """Return what a request into this act is given."""
+        silent = self.fault is not None and self.fault.end is End.STALL
+        return QUICK if silent or self.place is Place.TLS_STALL else PATIENT
 
 
 @dataclass(slots=True)
@@ -168,7 +178,8 @@ async def _request(
     await asyncio.sleep(0.01)
     if verb is Verb.DOWNLOAD:
         clip = hashlib.sha256(api.jobs.clip(job)).hexdigest()
-        await _download(job.id, f"{origin}/files/{job.id}.mp4", clip, seen, workdir=workdir, threads=threads)
+        link = f"{origin}/files/{job.id}.mp4"
+        await _download(job.id, link, clip, seen, deadlines=act.deadlines, workdir=workdir, threads=threads)
     else:
         await _read(verb, act, origin, job.id, seen)
 
@@ -181,7 +192,7 @@ async def _submit(act: Act, origin: str, seen: Seen) -> None:
         journal.record("s010", SubmissionStarted("a1", "print", journal.epoch), at=0.0).result()
         seen.began = True
 
-    client = SubmitClient(origin, Secret(TOKEN), deadlines=QUICK)
+    client = SubmitClient(origin, Secret(TOKEN), deadlines=act.deadlines)
     try:
         exchange = await client.post(f"/v1/models/{MODEL}", BIG_BODY if act.big else BODY, begin=begin)
     finally:
@@ -219,7 +230,7 @@ _PATHS = {
 
 
 async def _read(verb: Verb, act: Act, origin: str, request_id: str, seen: Seen) -> None:
-    lanes = ReadLanes(origin, Secret(TOKEN), calls=1, deadlines=QUICK)
+    lanes = ReadLanes(origin, Secret(TOKEN), calls=1, deadlines=act.deadlines)
     send = lanes.post if verb is Verb.CANCEL else lanes.get
     try:
         if act.primed:
@@ -252,15 +263,22 @@ async def _read(verb: Verb, act: Act, origin: str, request_id: str, seen: Seen) 
 
 
 async def _download(
-    request_id: str, link: str, clip: str, seen: Seen, *, workdir: Path, threads: Executor
+    request_id: str,
+    link: str,
+    clip: str,
+    seen: Seen,
+    *,
+    deadlines: Deadlines,
+    workdir: Path,
+    threads: Executor,
 ) -> None:
     order = FetchOrder("s010", MODEL, BODY.decode(), request_id, (link,))
     options = FetchOptions(
         workdir,
         allow_loopback=True,
-        deadline_s=QUICK.overall,
-        connect_s=QUICK.connect,
-        read_s=QUICK.read,
+        deadline_s=deadlines.overall,
+        connect_s=deadlines.connect,
+        read_s=deadlines.read,
         spare_bytes=0,
     )
     answer = await asyncio.get_running_loop().run_in_executor(threads, fetch_clip, order, options)
