@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import FileMissing, ManifestInvalid, Problem, Severity
+from runner.manifest.findings import place_in
 from runner.manifest.read import read_manifest
 from runner.models.catalogue import Models
 from runner.plan.takes import make_plan
@@ -62,10 +63,14 @@ def check(
     models = Models.bundled(search_path(path, schema_dirs))
     planned = make_plan(reading.manifest, models=models, allow_private_media=allow_private_media)
     found = dict.fromkeys((*reading.problems, *planned.problems, *planned.plan.warnings, *models.overridden))
+
+    def place(problem: Problem) -> tuple[bool, str, int, int]:
+        return place_in(problem.at, reading.manifest.file)
+
     errors = [problem for problem in found if problem.severity is Severity.ERROR]
     if errors:
-        raise ManifestInvalid(sorted(errors, key=_place))
-    return replace(planned.plan, warnings=tuple(sorted(found, key=_place)))
+        raise ManifestInvalid(sorted(errors, key=place))
+    return replace(planned.plan, warnings=tuple(sorted(found, key=place)))
 
 
 def check_media(
@@ -170,7 +175,3 @@ def search_path(manifest: Path, wanted: Sequence[Path]) -> list[Path]:
             raise FileMissing(f"the schema folder {folder} is not there", advice="give another --schema-dir")
     beside = manifest.parent / "schemas"
     return [*wanted, beside] if beside.is_dir() else list(wanted)
-
-
-def _place(problem: Problem) -> tuple[int, int]:
-    return problem.at.line or 0, problem.at.column or 0

@@ -22,12 +22,14 @@ JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, J
 class Text:
     """A scalar exactly as the user wrote it; a model's schema decides what it means.
 
-    `quoted` is true for a scalar in quotes or a block, which is always text: `"no"` is never a boolean.
+    `quoted` is true for a scalar in quotes or a block, which is always text: `"no"` is never a boolean. `file` is the
+    file that the text fills, where it is not the one of `at`: there stands the reference to it.
     """
 
     text: str
     at: Position
     quoted: bool = False
+    file: str = ""
 
     @property
     def is_null(self) -> bool:
@@ -113,7 +115,8 @@ class Shot:
 
     `take_id` is set when the row names one concrete take (a line of an earlier report), which keeps that id, and
     `point` when it says of which point of its sweep. A `faulty` shot has a problem already: it is checked with the
-    rest, so that all problems are told at once, and never planned.
+    rest, so that all problems are told at once, and never planned. `continues` is where the row says that it begins
+    with the picture the shot before it ends with, and None if it does not.
     """
 
     id: str
@@ -128,6 +131,7 @@ class Shot:
     faulty: bool = False
     price: Price | None = None
     point: Mapping[str, JsonValue] | None = None
+    continues: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,8 @@ class Manifest:
     """A whole manifest, read and expanded; `text` and `sha256` are of the file as it was.
 
     `columns` are the CSV headers in their order, empty for YAML; `prices` are by model id, as the manifest gives them.
+    `misplaced` are words that this form of manifest has no place for, each with what to do instead: where one stands
+    as an input that no model has, that is what was meant.
     """
 
     name: str
@@ -145,6 +151,7 @@ class Manifest:
     columns: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
     prices: Mapping[str, Price] = field(default_factory=dict)
+    misplaced: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ neither variables nor defaults. Result columns of a report are known and ignored
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from runner import cells
@@ -18,7 +18,7 @@ from runner.manifest.findings import Findings, shown
 from runner.manifest.ids import looks_mangled
 from runner.manifest.limits import Limits
 from runner.manifest.source import Source
-from runner.manifest.sweep_cells import CellReader
+from runner.manifest.sweep_cells import NO_ENTRIES, CellReader
 from runner.shots import Fields, Items, Node, Row, Text
 
 RESERVED_COLUMNS = ("id", "model", "tags", "notes", "price", "seeds", "sweep")
@@ -27,6 +27,18 @@ RESULT_COLUMNS = (
     "submitted_at", "finished_at", "seconds", "cost", "estimate", "error", "fingerprint",
 )  # fmt: skip
 """What a report adds. Its column `seed` is not here: there it is the input of that name, and read as such."""
+
+MISPLACED: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("style", "styles"),
+        "a CSV has no styles; give each input of the style its own column, filled down, or write the board in YAML",
+    ),
+    "chain": "a CSV has no chains; write the end frame of the shot before as this one's start frame",
+    "inputs": "every column is an input of the model by its bare name, without inputs. before it",
+    REPEAT: "repeats stand in the column sweep, as repeat=3",
+    **dict.fromkeys(("exclude", "include"), NO_ENTRIES),
+}
+"""What people look for in a CSV and is not there, and what to do; a model's input of such a name goes before it."""
 
 KNOWN_COLUMNS = RESERVED_COLUMNS + RESULT_COLUMNS
 _Tree: TypeAlias = "dict[str, Text | _Tree]"
@@ -53,13 +65,13 @@ class _Column:
 
 def rows_of(table: Table, findings: Findings, limits: Limits) -> Source:
     """Return the rows of a table, and the user's own columns in their order."""
-    columns = _columns(table.header, findings)
+    columns = _columns(table.header, findings, limits)
     reader = _RowReader(columns, findings, limits)
     own = tuple(column.name for column in columns if column.name not in RESULT_COLUMNS)
-    return Source(tuple(reader.row(record) for record in table.records), columns=own)
+    return Source(tuple(reader.row(record) for record in table.records), columns=own, misplaced=MISPLACED)
 
 
-def _columns(header: Record, findings: Findings) -> list[_Column]:
+def _columns(header: Record, findings: Findings, limits: Limits) -> list[_Column]:
     columns: list[_Column] = []
     for number, name in enumerate(header.cells, 1):
         at = header.at(findings.file, number)
@@ -71,6 +83,11 @@ def _columns(header: Record, findings: Findings) -> list[_Column]:
             findings.error(at, "header", f"the column {shown(name)} is not known", nearest=meant)
         elif not all(path) and name:
             findings.error(at, "header", f"{shown(name)} has a dot with no name beside it")
+        elif len(path) > limits.depth:
+            findings.error(at, "header", f"{shown(name)} has more than {limits.depth} parts")
+        # What is wrong with a header is told there; its cells would only tell it again, or be built too deep.
+        if not all(path) or len(path) > limits.depth or name in header.cells[: number - 1]:
+            path = ()
         is_prose = name == "notes" or "prompt" in name.casefold()
         columns.append(_Column(name, number, path, at, is_prose))
     _check_needed(header, findings)
@@ -116,6 +133,8 @@ class _RowReader:
         self._reserved = {column.name: column for column in columns if not column.path}
         # A wrong column name is a mistake of the header, however many rows meet it.
         self._keys_at = {column.name: column.at for column in columns}
+        # Of an input in several columns the first stands for all: the last to be written is the one that stays.
+        self._inputs_at = {column.path[0]: column.at for column in reversed(self._inputs)}
 
     def row(self, record: Record) -> Row:
         """Return one record as a row; its `cells` are the user's own, verbatim."""
@@ -126,7 +145,9 @@ class _RowReader:
             if text is not None:
                 items[key] = text
         identity = items.get("id")
-        subject = f"shot {identity.text}" if isinstance(identity, Text) else f"row {record.number}"
+        subject = (
+            f"shot {shown(identity.text)[1:-1]}" if isinstance(identity, Text) else f"row {record.number}"
+        )
         if isinstance(identity, Text) and looks_mangled(identity.text):
             message = (
                 f"{shown(identity.text)} looks as if a spreadsheet had changed it; format the column as text"
@@ -137,7 +158,7 @@ class _RowReader:
             items["tags"] = tags
         inputs = self._nested(record)
         self._add_sweep(items, inputs, record, subject)
-        items["inputs"] = Fields(inputs, at, self._keys_at)
+        items["inputs"] = Fields(inputs, at, self._inputs_at)
         # Result columns are left out: the next report writes its own.
         own = {column.name: record.cells[column.number - 1] for column in self._own}
         return Row(Fields(items, at, self._keys_at), at, own)
@@ -152,7 +173,9 @@ class _RowReader:
         marked = cells.unmark(trimmed) if column.path else None
         if marked is not None:
             return Text(marked, record.at(self._findings.file, column.number), quoted=True)
-        return Text(cell if column.is_prose else trimmed, record.at(self._findings.file, column.number))
+        text = Text(cell if column.is_prose else trimmed, record.at(self._findings.file, column.number))
+        # Our own columns are text alone: a note or tag may be called null. It has to come back from a report.
+        return replace(text, quoted=True) if text.is_null and not column.path else text
 
     def _nested(self, record: Record) -> dict[str, Node]:
         tree: _Tree = {}
@@ -201,6 +224,8 @@ class _RowReader:
                 message = "the seed is swept in the cell sweep too; keep one of them"
                 self._findings.error(seeds.at, f"{subject}, seeds", message)
             values = tuple(reader.seeds(seeds))
+            if not seeds.text.strip(";, "):
+                self._findings.error(seeds.at, f"{subject}, seeds", "has no seeds")
             axes.update({"seed": Items(values, seeds.at)} if values else {})
         at = cell.at if cell else seeds.at if seeds else None
         if axes and at:

@@ -23,6 +23,10 @@ def decode(data: bytes, findings: Findings) -> str:
     Raises:
         Stop: the bytes are no text we read; the problem has been told.
     """
+    # Before UTF-16, whose mark is the first half of one of these.
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        findings.error(findings.at(), "", "looks like UTF-32; save it as UTF-8")
+        raise Stop
     codec, skipped = _codec(data)
     # Without its mark UTF-16 decodes as UTF-8 full of NULs, and each would be told.
     if b"\0" in data[:4] and codec == "utf-8":

@@ -22,7 +22,7 @@ from runner.manifest.nesting import holds, planted
 from runner.manifest.prices import price_of
 from runner.manifest.ranges import whole_number
 from runner.manifest.register import Register
-from runner.manifest.shape import fields_of, joined, row_name, text_of
+from runner.manifest.shape import fields_of, flag_of, joined, row_name, text_of
 from runner.manifest.source import Source
 from runner.manifest.sweeps import SweepReader
 from runner.manifest.templates import Templates, has_template
@@ -64,12 +64,12 @@ class _Expansion:
         self._limits = limits
         self._budget = Budget(limits, findings)
         self._templates = Templates(findings, self._budget)
-        self._sweeps = SweepReader(findings, limit=limits.takes)
+        self._sweeps = SweepReader(findings, limit=limits.takes, depth=limits.depth)
         self._variables = source.variables
         self._ids = Register(findings)
         defaults = source.defaults or Fields({}, findings.at())
         self._model = text_of(defaults, "model", findings, "defaults")
-        self._inputs = _weighed(fields_of(defaults, "inputs", findings, "defaults"))
+        self._inputs = self._read_inputs(defaults, "defaults")
         self._tags = self._read_tags(defaults, "defaults")
         sweep = fields_of(defaults, "sweep", findings, "defaults")
         self._sweep = self._sweeps.read(sweep, "defaults") if sweep else Sweep()
@@ -91,22 +91,27 @@ class _Expansion:
         own = {name: text for name, text in (("id", identity), ("style", style)) if text is not None}
         known = ChainMap(own, self._variables)
         variants = self._variants(row, sweep, known, subject)
+        chained = flag_of(row.fields, "chain", self._findings, subject)
         model = self._own_model(row, sweep, subject) or next((v.model for v in variants if v.model), None)
         if model is None:
             return None
         return Shot(
-            identity.text if identity else subject,
+            # What cannot be an id is never planned, only told, and so as it can be shown.
+            identity.text if identity and named else subject.removeprefix("shot "),
             model.text,
             model.at,
             variants,
             row.at,
             tags=tags,
-            notes=notes.text if notes else "",
+            # Only blanks are no note: a cell cannot hold them, and a report gives all others back.
+            notes=notes.text if notes and notes.text.strip() else "",
             cells=row.cells,
             take_id=take.text if take else None,
             faulty=not named,
             price=price_of(row.fields, self._findings, subject),
             point=self._read_point(row.fields, subject) if take else None,
+            # One concrete take has its frames already, and may stand behind any other.
+            continues=row.fields.items["chain"].at if chained and not take else None,
         )
 
     def _read_point(self, fields: Fields, subject: str) -> Mapping[str, JsonValue] | None:
@@ -115,7 +120,9 @@ class _Expansion:
         if text is None:
             return None
         try:
-            point = json.loads(text.text)
+            point = json.loads(text.text, object_pairs_hook=_each_once)
+            # JSON has no number past the largest float, and no file holds half a surrogate pair.
+            json.dumps(point, ensure_ascii=False, allow_nan=False).encode()
         except (ValueError, RecursionError):
             point = None
         if not isinstance(point, dict):
@@ -134,7 +141,7 @@ class _Expansion:
         return own or self._model
 
     def _variants(self, row: Row, sweep: Sweep, known: _Names, subject: str) -> tuple[Variant, ...]:
-        own = _weighed(fields_of(row.fields, "inputs", self._findings, subject))
+        own = self._read_inputs(row.fields, subject)
         self._check_given_once(own, sweep, subject)
         inputs = {**self._inputs, **own} if own else self._inputs
         repeat = self._read_repeat(row.fields, subject) or self._repeat
@@ -153,6 +160,18 @@ class _Expansion:
             for filled in [self._filled(inputs, point, known, subject)]
             for number in range(1, repeat + 1)
         )
+
+    def _read_inputs(self, fields: Fields, subject: str) -> dict[str, _Input]:
+        inputs = fields_of(fields, "inputs", self._findings, subject)
+        weighed: dict[str, _Input] = {}
+        for name, node in inputs.items.items() if inputs else ():
+            assert inputs is not None
+            if name.count(".") >= self._limits.depth:
+                message = f"has more than {self._limits.depth} parts"
+                self._findings.error(inputs.key_at(name), joined(subject, f"inputs.{name}"), message)
+            else:
+                weighed[name] = _Input(node, inputs.key_at(name), *_weigh(node))
+        return weighed
 
     def _own_sweep(self, row: Row, subject: str) -> Sweep:
         fields = fields_of(row.fields, "sweep", self._findings, subject)
@@ -251,13 +270,10 @@ def _numbered(point: Point, number: int, at: Position) -> Point:
     return point if number == 1 else {**point, REPEAT: Text(str(number), at)}
 
 
-def _weighed(fields: Fields | None) -> dict[str, _Input]:
-    if fields is None:
-        return {}
-    weighed: dict[str, _Input] = {}
-    for name, node in fields.items.items():
-        weighed[name] = _Input(node, fields.key_at(name), *_weigh(node))
-    return weighed
+def _each_once(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a name is given twice")
+    return dict(pairs)
 
 
 def _weigh(node: Node) -> tuple[int, int, bool]:

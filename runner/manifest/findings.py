@@ -48,7 +48,7 @@ class Findings:
     ) -> None:
         """Write down something that stops the run."""
         # One mistake in `defaults` or behind an alias meets every shot: its place and words are said once.
-        self._add(Problem(at, subject, message, tuple(allowed), nearest))
+        self._add(Problem(at, subject, message, tuple(filter(str.isprintable, allowed)), nearest))
 
     def warn(self, at: Position, subject: str, message: str) -> None:
         """Write down something that is only said."""
@@ -60,7 +60,9 @@ class Findings:
         if len(self._problems) > _HELPED or len(name) > _SHOWN:
             return None
         # Case is the commonest mistake of all, and similarity alone would miss PROMPTTEXT.
-        by_fold = {candidate.casefold(): candidate for candidate in islice(known, _COMPARED)}
+        # Some of these are names the user wrote, which are proposed as they are and must not steer a terminal.
+        printable = (candidate for candidate in islice(known, _COMPARED) if candidate.isprintable())
+        by_fold = {candidate.casefold(): candidate for candidate in printable}
         close = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
         return by_fold[close[0]] if close else None
 
@@ -72,8 +74,14 @@ class Findings:
             raise Stop
 
     def in_order(self) -> tuple[Problem, ...]:
-        """Return all findings by line and column."""
-        return tuple(sorted(self._problems.values(), key=lambda p: (p.at.line or 0, p.at.column or 0)))
+        """Return all findings by line and column, those in other files after those in this one."""
+        return tuple(sorted(self._problems.values(), key=lambda problem: place_in(problem.at, self.file)))
+
+
+def place_in(at: Position, file: str) -> tuple[bool, str, int, int]:
+    """Return a key that sorts places: first `file`, and all that is about a whole file, by line and column."""
+    foreign = at.file != file and at.line is not None
+    return foreign, at.file if foreign else "", at.line or 0, at.column or 0
 
 
 def shown(text: str) -> str:

@@ -1,15 +1,16 @@
 """Long texts in files of their own: `promptText: {file: prompts/010.txt}`.
 
-In: a reference, and a function that opens a file beside the manifest. Out: the file's text, at the place of the
-reference, or a finding with that place and the file's name. A manifest may come from anybody, so it can name files in
-its own folder only. Line ends are read as one newline and those at the end are dropped, so that an editor's or a
-checkout's habits do not change what is sent. It opens nothing itself.
+In: a reference, and a function that opens a file beside the manifest. Out: the file's text, which knows its file and
+the place of the reference, or a finding with that place and the file's name. A manifest may come from anybody, so it
+can name files in its own folder only. Line ends are read as one newline and those at the end are dropped, so that an
+editor's or a checkout's habits do not change what is sent. It opens nothing itself.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
+from pathlib import PurePath
 from typing import Protocol
 
 from runner.errors import FileMissing
@@ -57,7 +58,11 @@ class PromptFiles:
             text, fault = self._read[name.text]
         if fault:
             self._findings.error(name.at, subject, f"the file {shown(name.text)} {fault}")
-        return Text(text, name.at, quoted=True)
+        return Text(text, name.at, quoted=True, file=self._path(name.text) if text else "")
+
+    def _path(self, name: str) -> str:
+        """Return how the file is called in a problem: as it is reached from where the manifest is."""
+        return str(PurePath(self._findings.file).parent / name)
 
     def _content(self, name: Text, subject: str) -> tuple[str, str]:
         """Return the file's text, and what is wrong with it or nothing."""

@@ -111,6 +111,7 @@ def parse_manifest(
         columns=source.columns,
         warnings=tuple(problem for problem in problems if problem.severity is Severity.WARNING),
         prices=source.prices,
+        misplaced=source.misplaced,
     )
     return Reading(manifest, problems)
 

@@ -1,27 +1,23 @@
 """What rows refer to is put in place: styles are laid beneath their inputs, frames and prompt files filled in.
 
 In: a `Source` as written. Out: one whose rows and defaults stand for themselves; a row's `style` is then the text of
-its styles. A row that continues the one before it gets the input `CONTINUES`, which is no model's: only where models
-are known can be said which inputs are frames, and the plan takes it out again. It knows no model and opens no file.
+its styles. It knows no model and opens no file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from runner.errors import Position
-from runner.manifest.findings import Findings, shown
+from runner.manifest.findings import Findings
 from runner.manifest.frames import Frames
 from runner.manifest.limits import Limits
 from runner.manifest.prompt_files import OpenBeside, PromptFiles
-from runner.manifest.shape import fields_of, flag_of, joined, row_name
+from runner.manifest.shape import POINT_KEYS, joined, row_name
 from runner.manifest.source import Source
 from runner.manifest.styles import Styles
 from runner.shots import Fields, Items, Node, Row, Text
-
-CONTINUES = "@continues"
-"""The input that says a shot begins where the one before it ended; nobody can write it."""
 
 
 def resolved(source: Source, findings: Findings, limits: Limits, open_beside: OpenBeside | None) -> Source:
@@ -62,9 +58,8 @@ class _Resolver:
         subject = row_name(row, number)
         # A row that is one concrete take was written by a program, from what was sent; it is not to be read twice.
         if self.literal or "take" in row.fields.items:
-            self._check_names(row.fields.items.get("inputs"), joined(subject, "inputs"))
             return row
-        fields = self._continued(self._dressed(self.inner(row.fields, subject), subject), subject)
+        fields = self._dressed(self.inner(row.fields, subject), subject)
         return row if fields is row.fields else replace(row, fields=fields)
 
     def inner(self, fields: Fields, subject: str) -> Fields:
@@ -73,23 +68,26 @@ class _Resolver:
         for key in ("inputs", "sweep"):
             node = fields.items.get(key)
             if isinstance(node, Fields):
-                filled = self._mapping(node, joined(subject, key))
+                filled = self._mapping(
+                    node, joined(subject, key), points=POINT_KEYS if key == "sweep" else ()
+                )
                 changed.update({} if filled is node else {key: filled})
         return _with(fields, changed) if changed else fields
 
-    def _check_names(self, node: Node | None, where: str) -> None:
-        if not isinstance(node, Fields):
-            return
-        for name in node.items:
-            if name.startswith("@"):
-                self.findings.error(node.key_at(name), where, f"{shown(name)} cannot be the name of an input")
-
-    def _mapping(self, node: Fields, where: str) -> Fields:
-        self._check_names(node, where)
+    def _mapping(self, node: Fields, where: str, *, points: Collection[str] = ()) -> Fields:
         if all(_stands_for_itself(value) for value in node.items.values()):
             return node
-        items = {name: self._node(value, f"{where}.{name}") for name, value in node.items.items()}
+        items = {
+            name: (self._points if name in points else self._node)(value, f"{where}.{name}")
+            for name, value in node.items.items()
+        }
         return _same_or(node, items)
+
+    def _points(self, node: Node, where: str) -> Node:
+        """Return entries of a sweep: mappings of axes, and no references even where an axis is called file or frame."""
+        if isinstance(node, Items):
+            return Items(tuple(self._points(item, f"{where}[{n}]") for n, item in enumerate(node)), node.at)
+        return self._mapping(node, where) if isinstance(node, Fields) else node
 
     def _node(self, node: Node, where: str) -> Node:
         if isinstance(node, Text):
@@ -124,17 +122,6 @@ class _Resolver:
             layer = self._mapping(Fields(beneath, node.at, worn.keys_at), joined(subject, "inputs"))
             items["inputs"] = _laid(layer, fields.items.get("inputs"))
         return Fields(items, fields.at, fields.keys_at)
-
-    def _continued(self, fields: Fields, subject: str) -> Fields:
-        if "chain" not in fields.items:
-            return fields
-        chained = flag_of(fields, "chain", self.findings, subject)
-        inputs = fields_of(fields, "inputs", self.findings, subject) or Fields({}, fields.at)
-        if not chained:
-            return fields
-        at = fields.items["chain"].at
-        mark = Fields({CONTINUES: Text("true", at)}, at, {CONTINUES: at})
-        return _with(fields, {"inputs": _laid(mark, inputs)})
 
 
 def _stands_for_itself(node: Node) -> bool:

@@ -26,6 +26,7 @@ SEQUENCE_KEYS = (
 ENTRY_KEYS = ("id", "prompt", "inputs", "style", "sweep", "tags", "notes", "repeat", "price")
 STYLE_KEYS = ("text", "inputs")
 PRICE_KEYS = ("usd", "per", "dated")
+POINT_KEYS = ("exclude", "include")
 RANGE_KEYS = ("from", "count", "step")
 RANDOM_KEYS = ("random", "from")
 LATER_KEYS = {

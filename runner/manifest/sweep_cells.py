@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from runner.manifest.findings import Findings, shown
 from runner.manifest.ranges import drawn_seeds, range_values
+from runner.manifest.shape import POINT_KEYS
 from runner.shots import Fields, Items, Node, Text
 
 _NAME = r'[^\s=|;,"+]+'
@@ -29,6 +30,13 @@ _SEED = re.compile(r"-?\d{1,18}", re.ASCII)
 # Seeds are a list in one cell; a comma in it needs quotes around the cell, so the other two are what people write.
 _SEPARATOR = re.compile(r"[;,\s]+")
 _EXAMPLE = "seed=1000-1003 resolution=720p|1080p"
+_ENTRIES = re.compile(rf"(?:{'|'.join(POINT_KEYS)})(?=[\s:=]|$)")
+
+NO_ENTRIES = (
+    "exclude and include are for YAML; in the cell sweep write out the points that you want, their axes joined by '+': "
+    "seed+resolution=7+720p|7+1080p|8+720p"
+)
+"""What to do in a spreadsheet where YAML has points left out or added."""
 
 
 class CellReader:
@@ -66,6 +74,9 @@ class CellReader:
         items: dict[str, Node] = {}
         text, place = cell.text.strip(), 0
         while place < len(text):
+            if _ENTRIES.match(text, place):
+                self._tell(cell, "sweep", NO_ENTRIES)
+                break
             head = _NAMES.match(text, place)
             names = _TOGETHER.split(head[1]) if head else []
             steps, end = self._steps(text, head.end(), names, cell) if head else ([], place)

@@ -14,11 +14,11 @@ from runner.errors import Position
 from runner.manifest.axes import REPEAT, Axis, Entry, Sweep
 from runner.manifest.findings import Findings, shown
 from runner.manifest.ranges import counted_values, drawn_seeds, range_values, whole_number
-from runner.manifest.shape import RANDOM_KEYS, RANGE_KEYS, check_keys, joined, text_of
+from runner.manifest.shape import POINT_KEYS, RANDOM_KEYS, RANGE_KEYS, check_keys, joined, text_of
 from runner.manifest.templates import has_template
 from runner.shots import Fields, Items, Node, Text
 
-_EXCLUDE, _INCLUDE = "exclude", "include"
+_EXCLUDE, _INCLUDE = POINT_KEYS
 _NOT_SWEPT = {
     "id": "an id cannot be swept: every take has its shot's",
     REPEAT: "is no axis; write repeat: 3 beside the sweep (an input called repeat cannot be swept)",
@@ -28,11 +28,15 @@ _NOT_SWEPT = {
 
 
 class SweepReader:
-    """Reads `sweep` fields; `limit` is the most steps an axis, and the most points a sweep, may have."""
+    """Reads `sweep` fields; `limit` is the most steps an axis, and the most points a sweep, may have.
 
-    def __init__(self, findings: Findings, *, limit: int) -> None:
+    `depth` is the most parts a dotted name may have.
+    """
+
+    def __init__(self, findings: Findings, *, limit: int, depth: int = 64) -> None:
         self._findings = findings
         self._limit = limit
+        self._depth = depth
 
     def read(self, sweep: Fields, subject: str) -> Sweep:
         """Return what could be read of a sweep; what could not is told."""
@@ -59,6 +63,8 @@ class SweepReader:
         self, names: tuple[str, ...], node: Node, where: str, at: Position, taken: Collection[str]
     ) -> Axis | None:
         problem = _bad_names(names, taken)
+        if any(name.count(".") >= self._depth for name in names):
+            problem = f"has more than {self._depth} parts"
         if problem:
             self._findings.error(at, where, problem)
             return None

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from runner.errors import Position
+from runner.manifest.encoding import place
 from runner.manifest.findings import Findings, shown
 from runner.manifest.limits import Budget
 from runner.shots import Fields, Items, Node, Text
@@ -36,6 +38,8 @@ class Templates:
     def __init__(self, findings: Findings, budget: Budget) -> None:
         self._findings = findings
         self._budget = budget
+        # A file's faults are told at the file, so once: a thousand takes of it must not look for each place again.
+        self._told: set[tuple[str, int]] = set()
 
     def render(self, node: Node, names: Mapping[str, Text], subject: str) -> Node:
         """Return `node` with every reference replaced, at any depth; nodes without any are returned as they are."""
@@ -85,15 +89,20 @@ class Templates:
             return names[name].text
         if found[0] == _OPENING * 2:
             return _OPENING
+        fault = node.file, found.start()
+        if fault in self._told:
+            return found[0]
+        if node.file:
+            self._told.add(fault)
         if name is None:
             after = node.text[found.start() : found.start() + 30]
             message = f"{shown(after)} opens a template and is none; write {{{{{{{{ for a literal {{{{"
-            self._findings.error(node.at, subject, message)
+            self._findings.error(_place_of(found, node), subject, message)
         else:
             nearest = self._findings.nearest(name, names)
             allowed = () if nearest else sorted(filter(is_variable_name, names))[:20]
             message = f"{{{{ {name} }}}} names nothing this shot knows"
-            self._findings.error(node.at, subject, message, allowed=allowed, nearest=nearest)
+            self._findings.error(_place_of(found, node), subject, message, allowed=allowed, nearest=nearest)
         return found[0]
 
     def _measured(self, text: Text, subject: str) -> Text:
@@ -101,3 +110,8 @@ class Templates:
             most = self._budget.limits.text_bytes
             self._findings.error(text.at, subject, f"larger than {most:,} bytes after its templates")
         return text
+
+
+def _place_of(found: re.Match[str], node: Text) -> Position:
+    # Only a text that is a whole file has the lines that were written: of all others quotes and indents are gone.
+    return Position(node.file, *place(node.text, found.start())) if node.file else node.at

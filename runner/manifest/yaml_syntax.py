@@ -29,7 +29,7 @@ _PLAIN_WORDS = (
         "unknown escape character",
         "a backslash in double quotes begins an escape; write it twice or use single quotes",
     ),
-    ("invalid Unicode character escape", "an escape here writes half a surrogate pair; remove it"),
+    ("expected <document start>", "text stands behind '...', which ends the manifest"),
     ("directive", "'%' begins a directive"),
     ("tag", "'!' begins a tag, and tags are not allowed"),
     ("alias", "'*' begins an alias"),
@@ -42,6 +42,7 @@ _ITEM = re.compile(r"(\s*- +)()(\S.*?)\s*")
 # Text that begins so, or holds a colon and a blank, is syntax to YAML and prose to the person who wrote it.
 _NEEDS_QUOTES = re.compile(r"[@`%*&!|>?]|.*: |.*:$")
 _SHOWN = 60
+_HALF = re.compile(r"(?<!\\)(?:\\\\)*\\u([dD][89abAB][0-9a-fA-F]{2})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?")
 
 
 def explain(error: Exception, text: str, file: str) -> tuple[Position, str]:
@@ -50,6 +51,8 @@ def explain(error: Exception, text: str, file: str) -> tuple[Position, str]:
     if mark is None:
         return Position(file), f"not valid YAML: {shown(str(error))}"
     line = _line(text, mark.line)
+    if "invalid Unicode character escape" in (getattr(error, "problem", "") or ""):
+        return Position(file, mark.line + 1, mark.column + 1), _escape(text, mark.index)
     at = Position(file, mark.line + 1, mark.column + 1)
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return at, "a tab indents this line; YAML is indented with spaces only"
@@ -75,6 +78,19 @@ def _line(text: str, number: int) -> str:
     return lines[number] if number < len(lines) else ""
 
 
+def _escape(text: str, start: int) -> str:
+    """Return what to do about the first escape from `start` on that writes no character."""
+    found = _HALF.search(text, start)
+    if found is None or not found[2]:
+        return "an escape here writes half a surrogate pair, or no character at all; remove it"
+    number = int(found[1] + found[2], 16)
+    # The Unicode Standard, 3.8, D91: ten bits in each half.
+    code = 0x10000 + ((number >> 16 & 0x3FF) << 10) + (number & 0x3FF)
+    written = shown(f"\\u{found[1]}\\u{found[2]}")
+    halves = f"{written[1:-1]} is one character in two halves, as JSON writes it"
+    return f"{halves}; write {shown(chr(code))} or \\U{code:08X}"
+
+
 def _in_plain_words(error: Exception, character: str) -> str:
     said = f"{getattr(error, 'problem', '')} {getattr(error, 'context', '')}"
     if "cannot start any token" in said:
@@ -88,7 +104,7 @@ def _in_plain_words(error: Exception, character: str) -> str:
 
 def _quoted(line: str) -> str | None:
     found = _VALUE.fullmatch(line) or _ITEM.fullmatch(line)
-    if found is None or not _NEEDS_QUOTES.match(found[3]):
+    if found is None or not found[3].isprintable() or not _NEEDS_QUOTES.match(found[3]):
         return None
     value = found[3] if len(found[3]) <= _SHOWN else found[3][: _SHOWN - 1] + "…"
     text = json.dumps(value, ensure_ascii=False)

@@ -20,9 +20,6 @@ from runner.models.model import Model
 from runner.models.wording import shown
 from runner.shots import JsonValue, Node, Shot, Take, Text, Variant
 
-CONTINUES: Final = "@continues"
-"""The input by which a shot says that it continues the one before it; no model has it, and it is never sent."""
-
 _SIZES: Final = frozenset({"resolution", "aspectratio", "ratio", "size", "width", "height"})
 
 
@@ -36,8 +33,8 @@ class Linked:
 
 
 def linked(shots: tuple[Shot, ...], *, models: Models) -> Linked:
-    """Return the shots without the mark of those that continue another, and with the start frames these left out."""
-    if not any(_continues(shot) for shot in shots):
+    """Return the shots, with the start frames that those which continue another left out."""
+    if not any(shot.continues for shot in shots):
         return Linked(shots)
     chain = _Chain(models)
     for shot in shots:
@@ -73,23 +70,24 @@ class _Chain:
 
     def add(self, shot: Shot) -> None:
         """Add the next shot, with the start frame it left out."""
-        if _continues(shot):
+        if shot.continues:
             before = self.shots[-1] if self.shots else None
             if before is None:
                 self._complain(shot, "there is no shot before it to go on from; remove chain")
             else:
                 self.joins.append((before.id, shot.id))
-            shot = replace(shot, variants=tuple(self._filled(v, shot, before) for v in shot.variants))
+                shot = replace(shot, variants=tuple(self._filled(v, shot, before) for v in shot.variants))
         self.shots.append(shot)
 
-    def _filled(self, variant: Variant, shot: Shot, before: Shot | None) -> Variant:
-        inputs = {name: node for name, node in variant.inputs.items() if name != CONTINUES}
-        keys_at = {name: at for name, at in variant.keys_at.items() if name != CONTINUES}
+    def _filled(self, variant: Variant, shot: Shot, before: Shot) -> Variant:
         first, _ = _frames(shot, variant, self.models)
-        if before and first and first not in inputs and (end := self._end(before, shot)):
-            inputs[first] = end
-            keys_at[first] = variant.keys_at.get(CONTINUES, shot.at)
-        return replace(variant, inputs=inputs, keys_at=keys_at)
+        if not first or first in variant.inputs:
+            return variant
+        end = self._end(before, shot)
+        if end is None:
+            return variant
+        keys_at = {**variant.keys_at, first: shot.continues or shot.at}
+        return replace(variant, inputs={**variant.inputs, first: end}, keys_at=keys_at)
 
     def _end(self, before: Shot, shot: Shot) -> Node | None:
         """Return the one end frame of the shot before; if there is none, a problem here or there says so."""
@@ -156,10 +154,6 @@ def _warnings(before: _Side, after: _Side) -> list[Problem]:
             messages.append(f"{name} is {here} here and {there} in {before.shot_id}, which it continues")
     subject = f"shot {after.shot_id}"
     return [Problem(after.at, subject, message, severity=Severity.WARNING) for message in messages]
-
-
-def _continues(shot: Shot) -> bool:
-    return any(CONTINUES in variant.inputs for variant in shot.variants)
 
 
 def _frames(shot: Shot, variant: Variant, models: Models) -> tuple[str | None, str | None]:

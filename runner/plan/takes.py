@@ -40,7 +40,7 @@ def make_plan(manifest: Manifest, *, models: Models, allow_private_media: bool =
 
     `allow_private_media` takes media links that only this machine can reach, for an API that runs on it.
     """
-    planner = _Planner(models, allow_private_media=allow_private_media)
+    planner = _Planner(models, manifest.misplaced, allow_private_media=allow_private_media)
     chain = linked(manifest.shots, models=models)
     for shot in chain.shots:
         planner.add(shot)
@@ -60,14 +60,19 @@ def make_plan(manifest: Manifest, *, models: Models, allow_private_media: bool =
 
 @dataclass(slots=True)
 class _Planner:
-    """The takes and problems so far; `takes` by id without regard to case, as a file system may see them."""
+    """The takes and problems so far; `takes` by id without regard to case, as a file system may see them.
+
+    `told` are the places of misplaced words that a problem speaks of already.
+    """
 
     models: Models
+    misplaced: Mapping[str, str]
     allow_private_media: bool = field(kw_only=True)
     takes: dict[str, Take] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     on_default_seed: set[str] = field(default_factory=set)
     schemas: dict[str, str] = field(default_factory=dict)
+    told: set[Position] = field(default_factory=set)
 
     def add(self, shot: Shot) -> None:
         """Plan all takes of one shot."""
@@ -98,6 +103,17 @@ class _Planner:
         return None
 
     def _add_take(self, shot: Shot, variant: Variant, model: Model) -> None:
+        misplaced = self.misplaced.keys() & variant.inputs.keys() - _names(model)
+        for name in sorted(misplaced):
+            at = variant.keys_at.get(name, variant.inputs[name].at)
+            # A column is one mistake, however many rows fill it.
+            if at not in self.told:
+                self.told.add(at)
+                message = f"unknown input: {self.misplaced[name]}"
+                self.problems.append(Problem(at, f"shot {shot.id}, inputs.{name}", message))
+        if misplaced:
+            inputs = {name: node for name, node in variant.inputs.items() if name not in misplaced}
+            variant, shot = replace(variant, inputs=inputs), replace(shot, faulty=True)
         seed = model.seed_input
         bound = model.bind(
             _with_seed(variant.inputs, seed, shot),

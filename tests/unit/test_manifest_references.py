@@ -11,8 +11,6 @@ from runner.errors import FileMissing
 from runner.manifest.limits import Limits
 from runner.manifest.prompt_files import OpenBeside
 from runner.manifest.read import Reading, opener_beside, parse_manifest, read_manifest
-from runner.manifest.references import CONTINUES
-from runner.plan.continuity import CONTINUES as TAKEN_OUT
 from runner.shots import Text
 
 FRAMES = "frames: {door: https://e.com/door, hall: 'https://e.com/{{ id }}'}\n"
@@ -105,10 +103,6 @@ def test_frames_are_found_in_lists_sweeps_and_defaults() -> None:
         ("frames: {a b: x}\n" + shot(""), "m.yaml:2:10: frames, a b: 'a b' is no name"),
         ("frames: {a: '@b'}\n" + shot(""), "frames, a: a frame cannot be made of another"),
         ("frames: {a: [x]}\n" + shot(""), "frames, a: must be one value, not a list"),
-        (
-            shot("inputs: {'@continues': 'true'}"),
-            "shot s1, inputs: '@continues' cannot be the name of an input",
-        ),
     ],
 )
 def test_a_wrong_frame_is_told(text: str, expected: str) -> None:
@@ -121,15 +115,6 @@ def test_a_csv_and_a_row_of_one_take_are_read_as_they_stand() -> None:
     table = parse_manifest(b"id,model,p,style\ns1,m,@@door,noir\n", file="m.csv", name="m")
     assert inputs(table) == {"p": "@@door", "style": "noir"}
     assert inputs(read(FRAMES + shot("take: s1, inputs: {p: '@door'}"))) == {"p": "@door"}
-
-
-def test_nobody_can_write_the_mark_of_a_chain() -> None:
-    table = parse_manifest(b"id,model,@continues\ns1,m,true\n", file="m.csv", name="m")
-    assert "'@continues' cannot be the name of an input" in told(table)[0]
-
-
-def test_the_mark_of_a_chain_is_the_one_the_plan_takes_out() -> None:
-    assert CONTINUES == TAKEN_OUT
 
 
 # styles

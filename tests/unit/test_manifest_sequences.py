@@ -34,13 +34,14 @@ def told(text: str) -> list[str]:
 
 
 def test_n_frames_and_n_minus_1_prompts_make_n_minus_1_shots_that_join() -> None:
-    found = [inputs(shot) for shot in shots(walk())]
+    made = shots(walk())
+    found = [inputs(shot) for shot in made]
     assert [(one["keyFramesFirst"][-1], one["keyFramesLast"][-1], one["promptText"]) for one in found] == [
         ("1", "2", "a"),
         ("2", "3", "b"),
         ("3", "4", "c"),
     ]
-    assert ["@continues" in one for one in found] == [False, True, True]
+    assert [str(shot.continues) for shot in made] == ["None", "m.yaml:7:18", "m.yaml:7:21"]
 
 
 def test_a_frame_added_at_the_end_changes_no_other_shot() -> None:
@@ -119,7 +120,7 @@ def test_a_chained_sequence_with_as_many_prompts_as_frames_leaves_its_first_fram
         walk("    chain: true\n", prompts="[a, b, c, d]", more="shots: [{id: s1, model: m}]")
     )[1:]
     assert "keyFramesFirst" not in inputs(first)
-    assert (inputs(first)["keyFramesLast"], inputs(first)["@continues"]) == ("https://e.com/1", "true")
+    assert (inputs(first)["keyFramesLast"], str(first.continues)) == ("https://e.com/1", "m.yaml:7:15")
     assert inputs(second)["keyFramesFirst"] == "https://e.com/1"
 
 

@@ -116,7 +116,7 @@ def test_the_model_is_swept_where_its_own_cell_is_empty() -> None:
         ("repeat=2|3", "repeat is one number, as in repeat=3"),
         ("repeat=x", "repeat: must be a whole number from 1 to 100,000, not 'x'"),
         ("model=m/a", "shot s, model: is given and swept at once"),
-        ("exclude=7 a=1", "an input called exclude cannot be swept"),
+        ("a+exclude=1+7", "an input called exclude cannot be swept"),
         ("id=7", "an id cannot be swept"),
     ],
 )
@@ -173,3 +173,38 @@ def test_any_text_can_be_quoted(first: list[str], second: list[str]) -> None:
 def test_no_text_of_a_cell_breaks_the_reader(cell: str) -> None:
     reading = read(("s", "m", f"seed=1 {cell}"), limits=Limits(takes=50))
     assert reading.problems or reading.manifest.shots[0].variants
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "exclude=seed:7",
+        "exclude=seed=7,size=l",
+        "exclude: seed=7",
+        "include=seed:9",
+        "include",
+        "exclude seed=7",
+    ],
+)
+def test_points_left_out_or_added_are_refused_with_what_to_write_instead(entry: str) -> None:
+    """Once, and what is proposed works: the points that are wanted, written out."""
+    (problem,) = read(("s", "m", f"seed=7|8 size=s|l {entry}")).problems
+    assert str(problem).startswith("m.csv:2:3 (cell C2): shot s, sweep: exclude and include are for YAML; ")
+    proposed = problem.message.rsplit(": ", 1)[1]
+    assert points(read(("s", "m", proposed))) == [
+        "seed=7 resolution=720p", "seed=7 resolution=1080p", "seed=8 resolution=720p"
+    ]  # fmt: skip
+
+
+def test_the_points_written_out_are_the_takes_that_an_exclusion_leaves() -> None:
+    text = """version: 1
+shots: [{id: s, model: m, sweep: {seed: [7, 8], resolution: [720p, 1080p], exclude: [{seed: 8, resolution: 1080p}]}}]
+"""
+    yaml = parse_manifest(text.encode(), file="m.yaml", name="m")
+    assert points(yaml) == points(read(("s", "m", "seed+resolution=7+720p|7+1080p|8+720p")))
+
+
+def test_an_axis_that_only_begins_like_these_words_is_an_axis() -> None:
+    assert points(read(("s", "m", "exclude.x=1 excluded=2 include_all=3"))) == [
+        "exclude.x=1 excluded=2 include_all=3"
+    ]
