@@ -18,18 +18,18 @@ from runner.checking import search_path
 from runner.choosing import Choice
 from runner.engine.costs import GRACE, LateCosts, without_cost
 from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
+from runner.engine.past import Past
 from runner.engine.ports import Event, Listener, Said
 from runner.errors import AccountRefused
-from runner.money import Spending
 from runner.opening import AS_IT_IS, Opening
 from runner.outlet import Outlet
-from runner.pacing import Clock, Durations
+from runner.pacing import Clock
 from runner.rundir import RunDir
 from runner.shots import JsonValue, Ticket
 from runner.simulator.settings import SimulatorSettings
 from runner.states import CostSeen, PayAgain
 from runner.stopping import Interruption, heeding_signals
-from runner.store.read import open_reader
+from runner.store.read import Reader, open_reader
 from runner.store.records import TakeRecord
 from runner.store.state_file import StateFile
 from runner.summary import Prospect, needs_nothing
@@ -225,8 +225,7 @@ async def _engage(
     queue = await _queue(wishes, account)
     # A download that is still going must not keep a person waiting who asked to leave.
     pool = PassingThreads(options.fetches_at_once, name="fetch")
-    fetching = FetchOptions(run_dir=place.path, allow_loopback=wishes.on_this_machine)
-    delivery = ClipDelivery(pool, fetching)
+    delivery = ClipDelivery(pool, FetchOptions(run_dir=place.path, allow_loopback=wishes.on_this_machine))
     engine = Engine(
         [ticket for ticket in tickets if ticket.take_id in about],
         queue=queue,
@@ -236,13 +235,9 @@ async def _engage(
         listener=listener,
         options=options,
         epoch=state.epoch,
-        durations=_recorded_durations(place),
-        extra_paid=_extra_paid(place) if options.max_extra_paid else 0,
-        spending=_spending(place),
+        past=_past(place, tickets, options),
         deadline=deadline,
-        ended=tickets,
         room=delivery.room if options.download else None,
-        largest_clip=_largest_clip(place),
     )
     interruption = Interruption(engine, say=lambda text: listener.hear(Said(text)), first=wishes.on_interrupt)
     try:
@@ -262,22 +257,18 @@ async def _queue(wishes: Wishes, account: Account) -> RunComfyQueue:
     return RunComfyQueue(account, clock=wishes.clock, calls=calls, hooked=await hook_holds_bytes())
 
 
-def _extra_paid(place: RunDir) -> int:
-    """Return how often this run has paid again for an unknown submit: the bound is on its whole life."""
+def _past(place: RunDir, tickets: Sequence[Ticket], options: EngineOptions) -> Past:
+    """Return what the record says of earlier runs: bounds on money hold for the whole life of a run directory."""
     with open_reader(place.state_file) as reader:
-        return sum(1 for event in reader.events() if event.fact == PayAgain.__name__)
+        return Past(
+            extra_paid=_extra_paid(reader) if options.max_extra_paid else 0,
+            spending=reader.spending(),
+            ended=tickets,
+            durations=reader.durations(),
+            largest_clip=reader.largest_clip(),
+        )
 
 
-def _spending(place: RunDir) -> Spending:
-    with open_reader(place.state_file) as reader:
-        return reader.spending()
-
-
-def _largest_clip(place: RunDir) -> int:
-    with open_reader(place.state_file) as reader:
-        return max((take.bytes or 0 for take in reader.takes()), default=0)
-
-
-def _recorded_durations(place: RunDir) -> Durations:
-    with open_reader(place.state_file) as reader:
-        return Durations(reader.durations())
+def _extra_paid(reader: Reader) -> int:
+    """Return how often this run has paid again for an unknown submit."""
+    return sum(1 for event in reader.events() if event.fact == PayAgain.__name__)

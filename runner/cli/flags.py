@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from runner.cli.grammar import Parser, number, whole
+from runner.cli.grammar import Parser, number, one_of, switch, value, values, whole
 
 BESIDE = "; a folder schemas beside the manifest is always searched"
 WHICH_TAKES = "these takes: an id, a glob, tag:NAME or status:STATE; may be repeated"
@@ -29,7 +29,7 @@ def target(parser: Parser) -> None:
 def target_of_two(parser: Parser) -> None:
     """Add the run that is meant, and the choice between a manifest's paid run and its simulated one."""
     target(parser)
-    parser.add_argument("--simulate", action="store_true", help="the manifest's simulated run")
+    switch(parser, "--simulate", "the manifest's simulated run")
 
 
 def takes(parser: Parser) -> None:
@@ -42,68 +42,52 @@ def takes(parser: Parser) -> None:
 def choosing(parser: Parser, *, acts: str) -> None:
     """Add what chooses takes; `acts` is what is done with them."""
     group = parser.add_argument_group(f"which takes to {acts} (all)")
-    group.add_argument(
-        "--only", action="append", default=[], metavar="WHAT", help=f"{acts} only {WHICH_TAKES}"
+    values(group, "--only WHAT", str, f"{acts} only {WHICH_TAKES}")
+    values(group, "--exclude WHAT", str, "all but these; written as for --only")
+    values(group, "--tag TAG", str, "only takes with this tag; may be repeated")
+    values(
+        group,
+        "--status STATE",
+        str,
+        "only takes in this state: as status tells it, or stale; may be repeated",
     )
-    group.add_argument(
-        "--exclude", action="append", default=[], metavar="WHAT", help="all but these; written as for --only"
-    )
-    group.add_argument("--tag", action="append", default=[], help="only takes with this tag; may be repeated")
-    group.add_argument(
-        "--status",
-        action="append",
-        default=[],
-        metavar="STATE",
-        help="only takes in this state: as status tells it, or stale; may be repeated",
-    )
-    group.add_argument("--limit", type=whole(1, 100_000), metavar="N", help=f"{acts} at most the first N")
+    value(group, "--limit N", whole(1, 100_000), f"{acts} at most the first N")
 
 
 def schemas(parser: Parser, *, beside: str = "") -> None:
     """Add folders of more model schemas; `beside` is said after the help's own words."""
-    parser.add_argument(
-        "--schema-dir",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help=f"a folder of more model schemas; may be repeated{beside}",
-    )
+    values(parser, "--schema-dir DIR", Path, f"a folder of more model schemas; may be repeated{beside}")
 
 
 def api_base(parser: argparse._ActionsContainer) -> None:
     """Add the address of the API."""
-    parser.add_argument("--api-base", metavar="URL", help="the API (RUNCOMFY_MODEL_API_BASE)")
+    value(parser, "--api-base URL", str, "the API (RUNCOMFY_MODEL_API_BASE)")
 
 
 def consent(parser: Parser, *, said_before: bool = False) -> None:
     """Add what a person may agree to about the place of the run; `said_before` keeps what stood before a decision."""
     default = argparse.SUPPRESS if said_before else False
-    parser.add_argument(
+    switch(
+        parser,
         "--moved",
-        action="store_true",
+        "I moved or copied this run directory on purpose; the original is not used any more",
         default=default,
-        help="I moved or copied this run directory on purpose; the original is not used any more",
     )
-    parser.add_argument(
+    switch(
+        parser,
         "--allow-network-fs",
-        action="store_true",
+        "the run directory may lie on a network share; only this machine uses it",
         default=default,
-        help="the run directory may lie on a network share; only this machine uses it",
     )
 
 
 def output(parser: Parser) -> None:
     """Add the choice between text for people and JSON for programs."""
-    parser.add_argument(
-        "--output", choices=("pretty", "json"), default="pretty", help="for people or for programs"
-    )
+    one_of(parser, "--output", ("pretty", "json"), "for people or for programs")
 
 
 def steering(parser: argparse._ActionsContainer) -> None:
     """Add what steers the simulator."""
-    parser.add_argument(
-        "--speed", type=number(0.01, 10_000.0), metavar="X", help="jobs so many times as fast (1)"
-    )
-    parser.add_argument("--fail-rate", type=number(0.0, 1.0), metavar="P", help="share of jobs that fail (0)")
-    parser.add_argument("--script", type=Path, metavar="FILE", help="YAML script of faults")
+    value(parser, "--speed X", number(0.01, 10_000.0), "jobs so many times as fast (1)")
+    value(parser, "--fail-rate P", number(0.0, 1.0), "share of jobs that fail (0)")
+    value(parser, "--script FILE", Path, "YAML script of faults")

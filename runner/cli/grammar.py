@@ -1,4 +1,4 @@
-"""How a command line is written: the parser every command gets, and the types that check a flag's value.
+"""How a command line is written: the parser every command gets, the kinds of flag, and the types that check a value.
 
 In: words of a command line. Out: checked values, or a usage error that exits with 64. It knows no command by name.
 """
@@ -9,7 +9,7 @@ import argparse
 import math
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, time
 from importlib import import_module
 from typing import NoReturn
@@ -68,6 +68,36 @@ def _later(name: str) -> Callable[[argparse.Namespace], int]:
         return int(import_module(f"runner.cli.{name}").command(arguments))
 
     return call
+
+
+def switch(to: argparse._ActionsContainer, spelled: str, says: str, *, default: bool | str = False) -> None:
+    """Add a flag that is on or off; `spelled` is its names as help lists them, `-n, --dry-run`."""
+    to.add_argument(*spelled.split(", "), action="store_true", default=default, help=says)
+
+
+def value(
+    to: argparse._ActionsContainer,
+    spelled: str,
+    parse: Callable[[str], object],
+    says: str,
+    *,
+    default: object = None,
+    dest: str | None = None,
+) -> None:
+    """Add a flag with a value; `spelled` is its names and what the value is called, `-j, --jobs N`."""
+    names, metavar = spelled.rsplit(" ", 1)
+    to.add_argument(*names.split(", "), type=parse, default=default, dest=dest, metavar=metavar, help=says)
+
+
+def values(to: argparse._ActionsContainer, spelled: str, parse: Callable[[str], object], says: str) -> None:
+    """Add a flag with a value that may be given several times; spelled as for `value`."""
+    name, metavar = spelled.split(" ")
+    to.add_argument(name, type=parse, action="append", default=[], metavar=metavar, help=says)
+
+
+def one_of(to: argparse._ActionsContainer, name: str, words: Sequence[str], says: str) -> None:
+    """Add a flag whose value is one of `words`, the first if nothing is said."""
+    to.add_argument(name, choices=tuple(words), default=words[0], help=says)
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

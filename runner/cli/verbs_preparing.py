@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from runner.cli import flags
-from runner.cli.grammar import Commands, Parser, add_command, period, whole
+from runner.cli.grammar import Commands, Parser, add_command, period, switch, value, whole
 
 
 def init(commands: Commands[Parser]) -> None:
@@ -31,29 +31,23 @@ def check(commands: Commands[Parser]) -> None:
     flags.manifest(parser)
     flags.schemas(parser, beside=flags.BESIDE)
     flags.output(parser)
-    parser.add_argument(
-        "--simulate", action="store_true", help="as for a simulated run: media may lie on this machine"
-    )
+    switch(parser, "--simulate", "as for a simulated run: media may lie on this machine")
     online = parser.add_argument_group("media")
-    online.add_argument(
+    switch(
+        online,
         "--online",
-        action="store_true",
-        help="also look once at every media link, without a key: whether it can be fetched, what it is, "
-        "how large, and when its signature ends",
+        "also look once at every media link, without a key: whether it can be fetched, what it is, how large, "
+        "and when its signature ends",
     )
-    online.add_argument(
-        "--refresh", action="store_true", help="look again at what was seen less than an hour ago"
-    )
-    online.add_argument(
-        "--wait",
-        type=period,
+    switch(online, "--refresh", "look again at what was seen less than an hour ago")
+    value(
+        online,
+        "--wait TIME",
+        period,
+        "how long a job may wait before its links are fetched (12h)",
         default=12 * 3600.0,
-        metavar="TIME",
-        help="how long a job may wait before its links are fetched (12h)",
     )
-    online.add_argument(
-        "--run-dir", type=Path, metavar="DIR", help="where what was seen is kept (reports/NAME)"
-    )
+    value(online, "--run-dir DIR", Path, "where what was seen is kept (reports/NAME)")
 
 
 def models(commands: Commands[Parser]) -> None:
@@ -77,14 +71,14 @@ def models(commands: Commands[Parser]) -> None:
     flags.output(parser)
     asking = parser.add_argument_group("diff and add")
     flags.api_base(asking)
-    asking.add_argument(
-        "--into",
-        type=Path,
+    value(
+        asking,
+        "--into DIR",
+        Path,
+        "the folder of schemas that add writes to (schemas, which is searched for a manifest beside it)",
         default=Path("schemas"),
-        metavar="DIR",
-        help="the folder of schemas that add writes to (schemas, which is searched for a manifest beside it)",
     )
-    asking.add_argument("--force", action="store_true", help="add may replace a file that is there")
+    switch(asking, "--force", "add may replace a file that is there")
 
 
 def export(commands: Commands[Parser]) -> None:
@@ -96,12 +90,10 @@ def export(commands: Commands[Parser]) -> None:
     made.add_argument(
         "target", type=Path, metavar="MANIFEST", help="a manifest; with --recorded also a run directory"
     )
-    made.add_argument("-o", dest="out", type=Path, metavar="FILE", help="file to write (standard output)")
-    made.add_argument("--force", action="store_true", help="replace a file that is there")
-    made.add_argument(
-        "--recorded", action="store_true", help="what the run has really sent, from its state file"
-    )
-    made.add_argument("--simulate", action="store_true", help="with --recorded: the manifest's simulated run")
+    value(made, "-o FILE", Path, "file to write (standard output)", dest="out")
+    switch(made, "--force", "replace a file that is there")
+    switch(made, "--recorded", "what the run has really sent, from its state file")
+    switch(made, "--simulate", "with --recorded: the manifest's simulated run")
     flags.schemas(made, beside=flags.BESIDE)
 
 
@@ -113,9 +105,7 @@ def simulate(commands: Commands[Parser]) -> None:
         "serve a simulator of the API on this machine",
         "Point runs at it with RUNCOMFY_MODEL_API_BASE.",
     )
-    parser.add_argument(
-        "--port", type=whole(0, 65535), default=0, metavar="N", help="port on 127.0.0.1 (any free one)"
-    )
-    parser.add_argument("--ledger", type=Path, metavar="FILE", help="file of charges; outlives a restart")
+    value(parser, "--port N", whole(0, 65535), "port on 127.0.0.1 (any free one)", default=0)
+    value(parser, "--ledger FILE", Path, "file of charges; outlives a restart")
     flags.schemas(parser)
     flags.steering(parser)

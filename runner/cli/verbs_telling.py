@@ -6,7 +6,7 @@ In: the list of commands. Out: the same list with these in it. What they do is i
 from __future__ import annotations
 
 from runner.cli import flags
-from runner.cli.grammar import Commands, Parser, add_command
+from runner.cli.grammar import Commands, Parser, add_command, switch
 
 
 def status(commands: Commands[Parser]) -> None:
@@ -33,9 +33,7 @@ def verify(commands: Commands[Parser]) -> None:
         "Exits with 0 if all are whole, else with 2.",
     )
     flags.target_of_two(parser)
-    parser.add_argument(
-        "--mark", action="store_true", help="let the next run fetch again what is missing, cut or changed"
-    )
+    switch(parser, "--mark", "let the next run fetch again what is missing, cut or changed")
     flags.consent(parser)
     flags.output(parser)
 

@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from runner import failpoints
 from runner.engine.limits import Allowance
 from runner.engine.options import EngineOptions
+from runner.engine.past import NO_PAST, Past
 from runner.engine.ports import Event, Journal, Listener, Said, Told
 from runner.engine.spell import Spell
 from runner.pacing import Clock
 from runner.shots import Ticket
 from runner.states import (
     OUT_THERE,
+    CostSeen,
     Delivered,
     DeliveryState,
     Fact,
@@ -83,16 +85,16 @@ class Board:
         clock: Clock,
         listener: Listener,
         options: EngineOptions,
-        allowance: Allowance | None = None,
-        largest_clip: int = 0,
+        past: Past = NO_PAST,
+        deadline: float | None = None,
     ) -> None:
-        self.allowance = allowance or Allowance(options.limits, wall=clock.wall)
+        """`deadline` is the wall time at which submitting stops."""
         self._journal = journal
         self._clock = clock
         self._listener = listener
         self._options = options
         self._unfinished: set[str] = set()
-        self.largest_clip = largest_clip
+        self.largest_clip = past.largest_clip
         self.giving_up = False
         self.left_behind = 0
         self.pending: deque[Live] = deque()
@@ -100,6 +102,15 @@ class Board:
         self.changed = asyncio.Event()
         self.finished = asyncio.Event()
         self.takes = [self._live(ticket) for ticket in tickets]
+        self._by_id = {live.id: live for live in self.takes}
+        self.allowance = Allowance(
+            options.limits,
+            wall=clock.wall,
+            monotonic=clock.monotonic,
+            spending=past.spending,
+            out_there={live.id for live in self.takes if live.state in OUT_THERE},
+            deadline=deadline,
+        )
         for live in self.takes:
             self._enter(live)
         self._check_finished()
@@ -178,6 +189,17 @@ class Board:
         if self._is_over(live) and not goes_on:
             self._unfinished.discard(live.id)
             self._check_finished()
+
+    async def note_cost(self, take_id: str, fact: CostSeen) -> None:
+        """Make a late cost durable, also that of a take which this run is not about: it was paid for all the same."""
+        live = self._by_id.get(take_id)
+        if live is not None:
+            await self.record(live, fact)
+            return
+        await asyncio.wrap_future(self._journal.record(take_id, fact, at=self._clock.wall()))
+        self.allowance.note(take_id, fact)
+        self.warn_of_cost()
+        self.changed.set()
 
     def _move(self, live: Live, fact: Fact) -> None:
         if isinstance(fact, FetchStarted | Delivered | Undeliverable | FileGone):

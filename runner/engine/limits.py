@@ -27,15 +27,19 @@ from runner.states import (
     Vanished,
 )
 
+_CLOCKS_AGREE = 2.0
+"""Seconds by which a wall clock may be slewed against the steady one and still is the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a person set a run as bounds; None is no bound.
 
     `max_cost` and `warn_cost` are US dollars and `max_submits` a number, each over the whole life of the run directory.
-    `lasts` is in seconds, `until` a time of day on this machine or unix seconds. Where a limit stops the submitting,
-    jobs that still wait at the API are cancelled if `cancel_queued`, else seen through. `allow_unpriced` lets takes
-    without a price go under a cap, where they count for nothing.
+    `lasts` is in seconds, `until` a time of day on this machine or unix seconds; both are turned into one stretch of
+    time when the run begins. Where a limit stops the submitting, jobs that still wait at the API are cancelled if
+    `cancel_queued`, else seen through. `allow_unpriced` lets takes without a price go under a cap, where they count for
+    nothing.
 
     Raises:
         UsageError: a bound that lets nothing happen.
@@ -107,14 +111,22 @@ class Allowance:
         limits: Limits,
         *,
         wall: Callable[[], float],
+        monotonic: Callable[[], float],
         spending: Spending = NOTHING_SPENT,
         out_there: Collection[str] = (),
         deadline: float | None = None,
     ) -> None:
-        """Begin where earlier runs ended; `out_there` are takes with a job at the API, `deadline` is wall time."""
+        """Begin where earlier runs ended; `out_there` are takes with a job at the API, `deadline` is wall time.
+
+        What is left until then never grows: time that has passed by either clock has passed. The wall clock alone
+        counts the machine's sleep, and it alone can be set back, which gives nothing back. That holds for this process;
+        an earlier one's time is known by the wall clock alone.
+        """
         self._limits = limits
         self._wall = wall
+        self._monotonic = monotonic
         self._deadline = deadline
+        self._ends_at = None if deadline is None else monotonic() + deadline - wall()
         self._committed = sum(micros(charge.usd) for charge in spending.charges)
         self._submits = len(spending.charges)
         self._latest = {charge.take_id: micros(charge.usd) for charge in spending.charges if charge.latest}
@@ -128,13 +140,20 @@ class Allowance:
         return self._committed
 
     def time_left(self) -> float | None:
-        """Return the seconds until submitting stops, by the wall clock; None without such a limit."""
-        return None if self._deadline is None else max(0.0, self._deadline - self._wall())
+        """Return the seconds until submitting stops, by whichever clock says less; None without such a limit."""
+        if self._deadline is None or self._ends_at is None:
+            return None
+        now = self._monotonic()
+        self._ends_at = min(self._ends_at, now + self._deadline - self._wall())
+        return max(0.0, self._ends_at - now)
 
     def time_is_up(self) -> str:
         """Return the words for a run whose time is over."""
+        deadline = self._deadline or 0.0
+        if self._wall() < deadline - _CLOCKS_AGREE:
+            return "its time was up; the clock shows less because it was set back meanwhile"
         # By the machine's own clock and zone: that is how the limit was given.
-        moment = datetime.fromtimestamp(self._deadline or 0.0)  # noqa: DTZ006
+        moment = datetime.fromtimestamp(deadline)  # noqa: DTZ006
         return f"its time was up at {moment:%Y-%m-%d %H:%M}"
 
     def hurdle(self, ticket: Ticket) -> Hurdle | None:

@@ -15,19 +15,19 @@ from runner.engine.board import Board
 from runner.engine.collect import Collector
 from runner.engine.costs import GRACE, LateCosts, without_cost
 from runner.engine.gate import Gate
-from runner.engine.limits import Allowance
 from runner.engine.means import Means
 from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
+from runner.engine.past import NO_PAST, Past
 from runner.engine.ports import Delivery, Journal, Listener, Queue, Room
+from runner.engine.settle import Settler
 from runner.engine.submit import Submitter
 from runner.engine.vanguard import Vanguard
 from runner.engine.waking import notice_sleep
 from runner.engine.watch import Watcher
 from runner.errors import ShotrunnerError
-from runner.money import NOTHING_SPENT, Spending
 from runner.pacing import Chance, Clock, Durations
 from runner.shots import Ticket
-from runner.states import OUT_THERE, CostSeen
+from runner.states import OUT_THERE
 
 
 def _new_attempt() -> str:
@@ -35,7 +35,11 @@ def _new_attempt() -> str:
 
 
 class Engine:
-    """Runs tickets to their ends, once; `stop` may be called from the loop's signal handlers."""
+    """Runs tickets to their ends, once; `stop` may be called from the loop's signal handlers.
+
+    `past` is what earlier runs left, and `deadline` the wall time at which submitting stops. `room` is asked before
+    each submit how much there is for clips, None where nobody knows.
+    """
 
     def __init__(
         self,
@@ -48,45 +52,38 @@ class Engine:
         listener: Listener,
         options: EngineOptions,
         epoch: int,
-        extra_paid: int = 0,
-        durations: Durations | None = None,
-        spending: Spending = NOTHING_SPENT,
+        past: Past = NO_PAST,
         deadline: float | None = None,
-        ended: Iterable[Ticket] = (),
         room: Room | None = None,
-        largest_clip: int = 0,
         chance: Chance = random.random,
         new_attempt: Callable[[], str] = _new_attempt,
     ) -> None:
-        """Take everything the run needs; what earlier runs left is `extra_paid`, `durations`, `spending` and `ended`.
-
-        `extra_paid` counts unknown submits that were paid again, `spending` is all that may have been paid, and `ended`
-        are more takes whose costs may be asked for. `deadline` is the wall time at which submitting stops. `room` is
-        asked before each submit whether its clip will fit, None for no; `largest_clip` in bytes is a guess at its size.
-        """
-        self._options = options
-        self._clock = clock
-        self._journal = journal
+        tickets = tuple(tickets)
         self._ending = Ending(EndingKind.FINISHED)
         self._left = asyncio.Event()
-        tickets = tuple(tickets)
-        allowance = Allowance(
-            options.limits,
-            wall=clock.wall,
-            spending=spending,
-            out_there={ticket.take_id for ticket in tickets if ticket.state in OUT_THERE},
-            deadline=deadline,
-        )
         self._board = Board(
             tickets,
             journal=journal,
             clock=clock,
             listener=listener,
             options=options,
-            allowance=allowance,
-            largest_clip=largest_clip,
+            past=past,
+            deadline=deadline,
         )
-        self._gate = Gate(
+        self._means = means = self._shared(queue, clock, options, chance)
+        lacking = without_cost({*tickets, *past.ended}, now=clock.wall())
+        self._costs = LateCosts(lacking, queue=queue, note=self._board.note_cost)
+        self._collector = Collector(means, delivery=delivery)
+        durations = Durations(past.durations)
+        self._watcher = Watcher(means, durations=durations, succeeded=self._collector.collect)
+        settler = Settler(means, accepted=self._watcher.watch, extra_paid=past.extra_paid)
+        self._submitter = Submitter(
+            means, epoch=epoch, new_attempt=new_attempt, settle=settler.settle, room=room
+        )
+
+    def _shared(self, queue: Queue, clock: Clock, options: EngineOptions, chance: Chance) -> Means:
+        """Return what all parts work with, each of which may bring the run to its end."""
+        gate = Gate(
             queue=queue,
             clock=clock,
             limit=options.outage_limit,
@@ -95,32 +92,7 @@ class Engine:
             opened=self._board.changed.set,
         )
         vanguard = Vanguard(self._board, each=options.scout, end=self._end)
-        means = Means(self._board, queue, self._gate, clock, options, chance, self._end, vanguard)
-        self._by_id = {live.id: live for live in self._board.takes}
-        self._costs = LateCosts(
-            without_cost({*tickets, *ended}, now=clock.wall()), queue=queue, note=self._note_cost
-        )
-        self._collector = Collector(means, delivery=delivery)
-        self._watcher = Watcher(means, durations=durations or Durations(), succeeded=self._collector.collect)
-        self._submitter = Submitter(
-            means,
-            epoch=epoch,
-            new_attempt=new_attempt,
-            accepted=self._watcher.watch,
-            extra_paid=extra_paid,
-            room=room,
-        )
-
-    async def _note_cost(self, take_id: str, fact: CostSeen) -> None:
-        live = self._by_id.get(take_id)
-        if live is None:
-            await asyncio.wrap_future(self._journal.record(take_id, fact, at=self._clock.wall()))
-            # What this run is not about was paid for all the same.
-            self._board.allowance.note(take_id, fact)
-            self._board.warn_of_cost()
-            self._board.changed.set()
-        else:
-            await self._board.record(live, fact)
+        return Means(self._board, queue, gate, clock, options, chance, self._end, vanguard)
 
     @property
     def out_there(self) -> int:
@@ -130,7 +102,7 @@ class Engine:
     @property
     def is_away(self) -> bool:
         """True while the API does not answer."""
-        return not self._gate.is_open
+        return not self._means.gate.is_open
 
     def stop(self, how: Stop, *, patience: float | None = None) -> None:
         """Submit no more; with `DETACH` leave as soon as the POST in the air has its answer.
@@ -172,7 +144,9 @@ class Engine:
 
     async def _work(self) -> None:
         """Run every part; the first failure of one ends the rest, but never a POST that is in the air."""
-        submits = [asyncio.create_task(self._submitter.run()) for _ in range(self._options.submit_window)]
+        submits = [
+            asyncio.create_task(self._submitter.run()) for _ in range(self._means.options.submit_window)
+        ]
         workers = [asyncio.create_task(work) for work in self._workers()]
         over = asyncio.create_task(self._over())
         try:
@@ -192,14 +166,14 @@ class Engine:
         await _first_of(self._left, self._costs.done, within=GRACE)
 
     def _workers(self) -> Iterator[Coroutine[Any, Any, None]]:
-        yield self._gate.keep()
+        yield self._means.gate.keep()
         yield self._watcher.cancel_queued()
         yield self._submitter.watch_the_time()
         yield self._costs.run()
-        yield notice_sleep(self._clock, self._woken)
-        for _ in range(self._options.looks_at_once):
+        yield notice_sleep(self._means.clock, self._woken)
+        for _ in range(self._means.options.looks_at_once):
             yield self._watcher.run()
-        for _ in range(self._options.fetches_at_once):
+        for _ in range(self._means.options.fetches_at_once):
             yield self._collector.run()
 
     def _woken(self, seconds: float) -> None:

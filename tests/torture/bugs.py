@@ -26,6 +26,7 @@ from tests.torture.hunts import (
 from tests.torture.patches import LOCKLESS, Replacement
 
 _SUBMIT = "runner/engine/submit.py"
+_SETTLE = "runner/engine/settle.py"
 _OUTCOMES = "runner/api/outcomes.py"
 _CLIENTS = "runner/transport/clients.py"
 _APPEND = "runner/store/append.py"
@@ -115,7 +116,7 @@ BUGS: tuple[Bug, ...] = (
         FIRST_USE,
         (
             Replacement(
-                _SUBMIT,
+                _SETTLE,
                 "        try:\n            await self._board.record(live, answer)\n"
                 "        except IllegalTransition as refusal:",
                 "        try:\n            await self._means.queue.look(answer.request_id)\n"
@@ -173,7 +174,7 @@ BUGS: tuple[Bug, ...] = (
         REFUSING,
         (
             Replacement(
-                _SUBMIT, "        self._gate.rest(max(own, wished))\n", "        self._gate.rest(0.01)\n"
+                _SETTLE, "        self._gate.rest(max(own, wished))\n", "        self._gate.rest(0.01)\n"
             ),
         ),
     ),

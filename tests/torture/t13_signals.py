@@ -22,7 +22,9 @@ from tests.torture.rig import REPOSITORY, Rig, Tally, settings
 
 NAME = "T13 signals"
 PHASES = 10
-_ONLY_IN_TROUBLE = frozenset({"store.side-file", "store.reconnect", "recall.clip_moved"})
+_ONLY_IN_TROUBLE = frozenset(
+    {"store.side-file", "store.reconnect", "recall.clip_renamed", "recall.clip_moved"}
+)
 """Points that a run passes only when something has gone wrong, or its manifest has changed; others must be reached."""
 _OTHER_COMMANDS = ("cancel.", "decide.", "retry.", "upkeep.")
 """How the names of points begin that other commands pass, and no run."""

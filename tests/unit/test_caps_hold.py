@@ -16,6 +16,7 @@ from runner.answers import NotYet
 from runner.engine.limits import Allowance, Limits
 from runner.engine.loop import Engine
 from runner.engine.options import Ending, EndingKind, EngineOptions
+from runner.engine.past import Past
 from runner.engine.policies import OnUnknown
 from runner.money import Charge, Spending, estimate, micros
 from runner.shots import Price, PriceUnit, Ticket
@@ -59,7 +60,7 @@ def test_a_cap_that_waits_for_a_job_ends_the_run_when_that_job_is_left_behind(li
 @pytest.mark.parametrize("limits", [Limits(max_cost=0.3), Limits(max_submits=1)], ids=["money", "submits"])
 def test_a_take_that_is_left_with_its_answer_open_is_waited_for_no_longer(limits: Limits) -> None:
     """Another runner took it over between its POST and its answer; its money stays counted."""
-    purse = Allowance(limits, wall=lambda: EPOCH)
+    purse = Allowance(limits, wall=lambda: EPOCH, monotonic=lambda: 0.0)
     purse.reserve(ticket("s000", estimate=0.3))
     purse.note("s000", LateAnswer("a", "r"))
     purse.leave("s000")
@@ -97,8 +98,7 @@ def test_late_costs_of_takes_that_this_run_is_not_about_count_against_its_cap() 
             listener=Recorder(),
             options=EngineOptions(jobs=1, limits=Limits(max_cost=1.0, warn_cost=4.0)),
             epoch=journal.epoch,
-            spending=Spending((Charge("old", 0.1), Charge("out", 0.1))),
-            ended=[old],
+            past=Past(spending=Spending((Charge("old", 0.1), Charge("out", 0.1))), ended=[old]),
         )
         return await engine.run()
 

@@ -22,11 +22,11 @@ from runner.answers import (
 )
 from runner.engine.loop import Engine
 from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
+from runner.engine.past import NO_PAST, Past
 from runner.engine.policies import RETRIED_BY_ITSELF, Breaker, OnUnknown
 from runner.engine.ports import Journal, Room, Said
 from runner.errors import DiskFailed
-from runner.money import NOTHING_SPENT, Spending
-from runner.pacing import Durations, LookPace
+from runner.pacing import LookPace
 from runner.shots import Ticket
 from runner.states import (
     OUT_THERE,
@@ -90,18 +90,15 @@ def night(
     journal: MemoryJournal | None = None,
     delivery: MemoryDelivery | None = None,
     options: EngineOptions | None = None,
-    durations: Durations | None = None,
     stop: tuple[float, Stop] | None = None,
     patience: float | None = None,
     at: Sequence[tuple[float, Callable[[VirtualClock], None]]] = (),
     limit: float = 10 * 24 * 3600.0,
     through: Journal | None = None,
     heard: Recorder | None = None,
-    extra_paid: int = 0,
-    spending: Spending = NOTHING_SPENT,
+    past: Past = NO_PAST,
     deadline: float | None = None,
     room: Room | None = None,
-    largest_clip: int = 0,
 ) -> Night:
     """Run the engine once over `tickets` in virtual time."""
     the_queue = queue or ScriptedQueue(scripts)
@@ -123,12 +120,9 @@ def night(
             listener=heard,
             options=options or EngineOptions(),
             epoch=the_journal.epoch,
-            durations=durations,
-            extra_paid=extra_paid,
-            spending=spending,
+            past=past,
             deadline=deadline,
             room=room,
-            largest_clip=largest_clip,
             chance=lambda: 0.5,
         )
         loop = asyncio.get_running_loop()
@@ -192,8 +186,8 @@ class TestLookingAtTheRightTime:
     """Looks are few, and where an end is likely."""
 
     def test_first_look_waits_for_what_history_says(self) -> None:
-        history = Durations({MODEL: [60.0] * 20})
-        run = night([ticket("s010")], scripts={"s010": JobScript(runs=60.0)}, durations=history)
+        history = Past(durations={MODEL: [60.0] * 20})
+        run = night([ticket("s010")], scripts={"s010": JobScript(runs=60.0)}, past=history)
         looks = [at for at, verb, _ in run.queue.history if verb == "look"]
         assert looks[0] == pytest.approx(60.0, abs=7.0)
         assert len(looks) <= 4
@@ -517,7 +511,7 @@ class TestWhenNothingWorks:
         run = night(
             [ticket("s0")],
             options=EngineOptions(pace=pace),
-            durations=Durations({MODEL: [2000.0] * 9}),
+            past=Past(durations={MODEL: [2000.0] * 9}),
             at=[slept],
         )
         assert "slept for 28800 s" in run.said
@@ -577,7 +571,7 @@ class TestPoliciesAboutMoney:
 
     def test_what_earlier_runs_paid_extra_counts(self) -> None:
         options = EngineOptions(on_unknown=OnUnknown.PAY_AGAIN, max_extra_paid=2)
-        run = night([ticket("s0")], scripts={"s0": self.LOST}, options=options, extra_paid=2)
+        run = night([ticket("s0")], scripts={"s0": self.LOST}, options=options, past=Past(extra_paid=2))
         assert run.queue.ledger == ["s0"]
         assert run.states() == {"s0": TakeState.HELD}
 

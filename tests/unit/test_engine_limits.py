@@ -9,6 +9,7 @@ import pytest
 from runner.engine.costs import COST_MAY_COME
 from runner.engine.limits import Limits
 from runner.engine.options import EndingKind, EngineOptions
+from runner.engine.past import Past
 from runner.money import Charge, Spending
 from runner.shots import Ticket
 from runner.states import (
@@ -83,7 +84,7 @@ def test_higher_real_costs_stop_it_earlier() -> None:
 
 def test_what_earlier_runs_spent_counts() -> None:
     spent = Spending((Charge("old", 0.3, 0.5), Charge("held", 0.3), Charge("lost", 0.3)))
-    run = night(board(3), options=options(max_cost=1.4), spending=spent)
+    run = night(board(3), options=options(max_cost=1.4), past=Past(spending=spent))
     assert (run.ending.kind, len(run.queue.ledger)) == (EndingKind.LIMIT, 1)
 
 
@@ -95,7 +96,7 @@ def test_a_job_of_an_earlier_run_may_make_room_when_it_ends() -> None:
         journal=knowing(out, *board(1)),
         scripts={"old": costing(0.1), "s000": costing(0.3)},
         options=options(max_cost=0.4),
-        spending=spent,
+        past=Past(spending=spent),
     )
     assert run.ending.kind is EndingKind.FINISHED
     assert counts(run) == {"succeeded": 2}
@@ -138,7 +139,7 @@ def test_so_many_submissions_and_no_more(window: int) -> None:
     run = night(
         board(6),
         options=options(window=window, jobs=8, max_submits=5),
-        spending=Spending((Charge("x"), Charge("y"))),
+        past=Past(spending=Spending((Charge("x"), Charge("y")))),
     )
     assert (run.ending.reason, len(run.queue.ledger)) == ("--max-submits 5 is reached", 3)
 
@@ -146,7 +147,9 @@ def test_so_many_submissions_and_no_more(window: int) -> None:
 def test_the_warning_is_said_once() -> None:
     run = night(board(6), options=options(warn_cost=0.5))
     assert run.said.count("--warn-cost $0.50") == 1
-    before = night(board(1), options=options(warn_cost=0.5), spending=Spending((Charge("x", 0.6),)))
+    before = night(
+        board(1), options=options(warn_cost=0.5), past=Past(spending=Spending((Charge("x", 0.6),)))
+    )
     assert before.said.count("$0.60 is spent or reserved, more than --warn-cost $0.50") == 1
 
 
@@ -199,6 +202,18 @@ def test_the_time_of_sleep_counts() -> None:
     assert (run.ending.kind, len(run.queue.ledger)) == (EndingKind.LIMIT, 2)
 
 
+def test_a_clock_set_back_while_a_run_goes_on_buys_no_time() -> None:
+    def set_back(clock: VirtualClock) -> None:
+        clock.set_wall(clock.wall() - 8 * 3600)
+
+    scripts = {f"s{n:03}": JobScript(runs=600.0) for n in range(40)}
+    run = night(
+        board(40), scripts=scripts, options=options(jobs=1), deadline=EPOCH + 3600, at=[(700.0, set_back)]
+    )
+    assert (run.ending.kind, len(run.queue.ledger)) == (EndingKind.LIMIT, 6)
+    assert "set back meanwhile" in run.ending.reason
+
+
 def test_time_that_has_passed_before_the_start_submits_nothing_and_loses_nothing() -> None:
     out = ticket("old", state=TakeState.QUEUED, request_id="req-old", submitted_at=EPOCH)
     run = night([out, *board(2)], journal=knowing(out, *board(2)), deadline=EPOCH - 10)
@@ -240,7 +255,10 @@ def test_a_late_cost_makes_room_under_the_cap() -> None:
     scripts = {"early": costing(0.1, queued=0.0, runs=0.0)}
     spent = Spending((Charge("early", 0.9),))
     run = night(
-        [done("early"), *board(3)], scripts=scripts, options=options(jobs=1, max_cost=1.2), spending=spent
+        [done("early"), *board(3)],
+        scripts=scripts,
+        options=options(jobs=1, max_cost=1.2),
+        past=Past(spending=spent),
     )
     assert run.ending.kind is EndingKind.FINISHED
     assert costs(run) == [("early", 0.1)]

@@ -10,6 +10,7 @@ import pytest
 from runner.answers import FetchAnswer
 from runner.engine.limits import Limits
 from runner.engine.options import EndingKind, EngineOptions
+from runner.engine.past import Past
 from runner.shots import Ticket
 from runner.states import Delivered, DeliveryState, TakeState
 from runner.testing import MemoryDelivery
@@ -42,7 +43,7 @@ def run(
         [ticket(f"s{n}") for n in range(takes)],
         options=EngineOptions(jobs=jobs, limits=Limits(max_submits=max_submits)),
         room=volume,
-        largest_clip=largest,
+        past=Past(largest_clip=largest),
     )
 
 

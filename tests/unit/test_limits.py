@@ -49,6 +49,7 @@ def allowance(
     return Allowance(
         Limits(**limits),  # type: ignore[arg-type]
         wall=lambda: NOW,
+        monotonic=lambda: 0.0,
         spending=spending or Spending(),
         deadline=deadline,
     )
@@ -197,6 +198,59 @@ def test_when_the_time_is_up_nothing_goes() -> None:
     hurdle = allowance(deadline=NOW).hurdle(ticket("a"))
     assert hurdle is not None
     assert "its time was up at 20" in hurdle.reason
+
+
+class _Clocks:
+    """Two clocks that a test moves; the wall clock also back."""
+
+    def __init__(self) -> None:
+        self.wall, self.steady = NOW, 500.0
+
+    def pass_by(self, seconds: float) -> None:
+        self.wall += seconds
+        self.steady += seconds
+
+    def purse(self, *, lasts: float) -> Allowance:
+        return Allowance(
+            Limits(), wall=lambda: self.wall, monotonic=lambda: self.steady, deadline=NOW + lasts
+        )
+
+
+def test_a_clock_set_back_lengthens_nothing() -> None:
+    clocks = _Clocks()
+    purse = clocks.purse(lasts=100.0)
+    clocks.pass_by(60.0)
+    clocks.wall -= 3600.0
+    assert purse.time_left() == 40.0
+    clocks.pass_by(40.0)
+    hurdle = purse.hurdle(ticket("a"))
+    assert hurdle is not None
+    assert "set back meanwhile" in hurdle.reason
+
+
+def test_sleep_that_was_seen_stays_counted_when_the_clock_is_set_back() -> None:
+    """Asleep only the wall clock goes on; put back afterwards, it gives none of that time back."""
+    clocks = _Clocks()
+    purse = clocks.purse(lasts=100.0)
+    clocks.wall += 70.0
+    assert purse.time_left() == 30.0
+    clocks.wall -= 70.0
+    assert purse.time_left() == 30.0
+
+
+@given(st.lists(st.tuples(st.floats(0, 50), st.floats(-200, 200)), max_size=20))
+def test_what_is_left_shrinks_by_no_less_than_the_time_that_passes(moves: list[tuple[float, float]]) -> None:
+    """However the wall clock is set: after so many seconds of work a run has at most the rest."""
+    clocks = _Clocks()
+    purse = clocks.purse(lasts=100.0)
+    worked = 0.0
+    for seconds, jump in moves:
+        clocks.pass_by(seconds)
+        clocks.wall += jump
+        worked += seconds
+        left = purse.time_left()
+        assert left is not None
+        assert left <= max(0.0, 100.0 - worked) + 1e-5
 
 
 STEP = st.tuples(

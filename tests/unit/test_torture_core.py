@@ -116,14 +116,23 @@ def test_a_submit_within_a_pause_is_counted() -> None:
 def test_a_clip_that_counts_as_delivered_must_be_there_in_full(tmp_path: Path) -> None:
     (tmp_path / "whole.mp4").write_bytes(b"1234")
     (tmp_path / "short.mp4").write_bytes(b"12")
-    files = {"a": "whole.mp4", "b": "short.mp4", "c": "gone.mp4"}
+    for on_the_way in ("d.mp4", "e.moving.mp4", "f.moving.mp4"):
+        (tmp_path / on_the_way).write_bytes(b"1234")
+    files = {
+        "a": "whole.mp4",
+        "b": "short.mp4",
+        "c": "gone.mp4",
+        "d": "old.mp4",
+        "e": "old.mp4",
+        "f": "f.mp4",
+    }
     state = Recorded(
         takes={
             name: RecordedTake(name, "succeeded", name, "", "delivered", file, 4)
             for name, file in files.items()
         }
     )
-    assert core.clips_missing(state, tmp_path) == ["b", "c"]
+    assert core.clips_missing(state, tmp_path) == ["b", "c", "f"]
 
 
 @pytest.mark.parametrize(

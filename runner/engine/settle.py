@@ -1,0 +1,181 @@
+"""Settling: what the answer to a POST does to its take, and to all that wait behind it.
+
+In: a take and the answer to its attempt. Out: one fact, durable before the next submit, and then a pause, a shut gate
+or the end of the submitting. It sends nothing: only a proof that nothing was sent puts a take back to pending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+from runner import failpoints
+from runner.answers import SubmitAnswer
+from runner.engine.board import Live
+from runner.engine.means import Means
+from runner.engine.options import EndingKind, Stop
+from runner.engine.policies import OnUnknown
+from runner.engine.spell import Spell
+from runner.errors import IllegalTransition, ShotrunnerError
+from runner.pacing import RETRY_AFTER_CEILING
+from runner.states import (
+    Accepted,
+    AccountTurnedAway,
+    FailureClass,
+    LateAnswer,
+    LostContact,
+    NotSent,
+    PayAgain,
+    Refused,
+    RefusedForNow,
+    TakeState,
+)
+
+
+class Settler:
+    """Takes every answer for what it is; `accepted` is called with a take once its receipt is durable."""
+
+    def __init__(self, means: Means, *, accepted: Callable[[Live], None], extra_paid: int) -> None:
+        """`extra_paid` is how many unknown submits earlier runs have paid again."""
+        self._means = means
+        self._board = means.board
+        self._gate = means.gate
+        self._accepted = accepted
+        self._any_accepted = False
+        self._refused_because: list[str] = []
+        self._unsent = Spell()
+        self._throttled = Spell()
+        # Held takes of earlier runs count: the limit is on what a person has to sort out, not on one process.
+        self._unknown = sum(1 for live in means.board.takes if live.state is TakeState.HELD)
+        self._extra_paid = extra_paid
+
+    async def settle(self, live: Live, answer: SubmitAnswer) -> None:
+        """Record what became of the attempt, then do what follows from it for the others."""
+        if not isinstance(answer, NotSent):
+            self._unsent.is_over()
+        if not isinstance(answer, RefusedForNow):
+            self._throttled.is_over()
+        match answer:
+            case Accepted():
+                await self._keep(live, answer)
+            case NotSent():
+                await self._put_back(live, answer)
+                self._not_sent(live, answer)
+            case RefusedForNow():
+                await self._put_back(live, answer)
+                self._rest(answer)
+            case AccountTurnedAway(reason=reason):
+                await self._put_back(live, answer)
+                self._means.end(EndingKind.ACCOUNT, reason, Stop.DRAIN)
+            case Refused():
+                await self._board.record(live, answer)
+                self._refused(answer)
+            case LostContact():
+                await self._hold(live, answer)
+            case _:
+                assert_never(answer)
+
+    async def _keep(self, live: Live, answer: Accepted) -> None:
+        """Make the receipt durable before anything uses it; whatever goes wrong, the id is never thrown away."""
+        try:
+            await self._board.record(live, answer)
+        except IllegalTransition as refusal:
+            await self._keep_beside(live, answer, str(refusal))
+            return
+        except ShotrunnerError as failure:
+            self._board.say(
+                f"{live.id} was accepted as request {answer.request_id}, which could not be written down "
+                f"({failure}); keep this id"
+            )
+            raise
+        failpoints.hit("submit.recorded")
+        self._any_accepted = True
+        live.request_id = answer.request_id
+        live.born = self._means.clock.monotonic()
+        self._accepted(live)
+
+    async def _keep_beside(self, live: Live, answer: Accepted, refusal: str) -> None:
+        """Keep an id that cannot become the take's: another take has it, or somebody has decided meanwhile."""
+        reason = f"the API answered with request id {answer.request_id}, which cannot be taken: {refusal}"
+        try:
+            await self._hold(live, LostContact(answer.attempt, "answering", reason, answer.request_id))
+        except IllegalTransition:
+            await self._board.record(live, LateAnswer(answer.attempt, answer.request_id))
+            self._board.say(f"{live.id}: {reason}")
+            self._board.leave(live, "another runner has taken it over")
+
+    async def _put_back(self, live: Live, answer: NotSent | RefusedForNow | AccountTurnedAway) -> None:
+        # A connection that never came about has not awaited `begin`, so there may be no attempt to close.
+        if live.state is TakeState.SUBMITTING:
+            await self._board.record(live, answer)
+        self._board.put_back(live)
+
+    def _not_sent(self, live: Live, answer: NotSent) -> None:
+        """Wait for the service, longer each time: reads may be answered where submits are not."""
+        if answer.hopeless:
+            self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
+            return
+        lasted = self._unsent.goes_on(self._means.clock.monotonic())
+        if lasted >= self._means.options.outage_limit:
+            self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
+        self._gate.shut(live.ticket.model, answer.reason)
+        if self._unsent.count > 1:
+            backoff = self._means.options.backoff
+            self._gate.rest(backoff.delay(self._unsent.count, chance=self._means.chance()))
+
+    def _rest(self, answer: RefusedForNow) -> None:
+        """Pause all submits, longer after each refusal in a row."""
+        lasted = self._throttled.goes_on(self._means.clock.monotonic())
+        own = self._means.options.throttled.delay(self._throttled.count, chance=self._means.chance())
+        wished = min(answer.not_before - self._means.clock.wall(), RETRY_AFTER_CEILING)
+        self._gate.rest(max(own, wished))
+        if self._throttled.count == 1:
+            self._board.say(
+                f"the API asked for a pause ({answer.reason}); submitting goes on in {max(own, wished):.0f} s"
+            )
+        if lasted >= self._means.options.outage_limit:
+            self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
+
+    def _refused(self, answer: Refused) -> None:
+        """Stop where the API says that it refuses every submit, or has accepted nothing yet and refuses all alike."""
+        if answer.hopeless:
+            self._means.end(EndingKind.HALTED, f"the API cannot take submits: {answer.reason}", Stop.DRAIN)
+        if answer.hopeless or self._any_accepted:
+            return
+        self._refused_because.append(answer.reason)
+        alike = self._refused_because[-self._means.options.same_refusals :]
+        all_alike = len(alike) == self._means.options.same_refusals and len(set(alike)) == 1
+        if answer.failure is FailureClass.REFUSED or all_alike:
+            self._means.end(EndingKind.HALTED, f"the API refuses everything: {answer.reason}", Stop.DRAIN)
+
+    async def _hold(self, live: Live, answer: LostContact) -> None:
+        options = self._means.options
+        pays_again = options.on_unknown is OnUnknown.PAY_AGAIN and self._extra_paid < options.max_extra_paid
+        # Paid again it would only be lost again.
+        if pays_again and not answer.hopeless:
+            await self._pay_again(live, answer)
+            return
+        await self._board.record(live, answer)
+        self._unknown += 1
+        self._doubt(live, answer)
+
+    def _doubt(self, live: Live, answer: LostContact) -> None:
+        """Submit no more where too much is in doubt, else not before the service is seen to answer."""
+        options = self._means.options
+        if answer.hopeless:
+            self._means.end(EndingKind.ACCOUNT, answer.reason, Stop.DRAIN)
+        elif options.on_unknown is OnUnknown.STOP:
+            self._means.end(EndingKind.UNKNOWNS, f"{live.id} was left without an answer", Stop.DRAIN)
+        elif self._unknown >= options.max_unknown:
+            text = f"{self._unknown} submits were left without an answer"
+            self._means.end(EndingKind.UNKNOWNS, text, Stop.DRAIN)
+        elif self._board.is_busy:
+            self._gate.shut(live.ticket.model, answer.reason)
+
+    async def _pay_again(self, live: Live, answer: LostContact) -> None:
+        """Put a held take back by the flag that says so in its name; it may be paid for twice."""
+        self._extra_paid += 1
+        await self._board.record(live, answer, goes_on=True)
+        await self._board.record(live, PayAgain("--on-unknown pay-again"))
+        self._board.again(live)
+        self._gate.shut(live.ticket.model, answer.reason)
