@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from runner.shots import Price, PriceUnit
@@ -56,6 +57,15 @@ class Spending:
     def estimated(self) -> float:
         """What all of it should cost, as far as there are prices."""
         return total(charge.estimate for charge in self.charges if charge.estimate is not None)
+
+    @property
+    def earlier(self) -> Mapping[str, Spending]:
+        """What each take was paid for before its latest submission; a take without such is not in it."""
+        found: dict[str, list[Charge]] = defaultdict(list)
+        for charge in self.charges:
+            if not charge.latest:
+                found[charge.take_id].append(charge)
+        return {take_id: Spending(tuple(charges)) for take_id, charges in found.items()}
 
     @property
     def without_cost(self) -> int:

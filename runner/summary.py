@@ -120,7 +120,8 @@ def foresee(
 ) -> Prospect:
     """Return what a run over `takes` is about to do; `anew` are ids of stale takes that it will render again."""
     going = [take for take in takes if take.state is TakeState.PENDING or take.take_id in anew]
-    prices = [take.estimate for take in going if take.estimate is not None]
+    # Not what a stale take was sent for: it is another body by now, and another price.
+    prices = [take.estimate_now for take in going if take.estimate_now is not None]
     return Prospect(
         submits=len(going),
         estimate=total(prices) if prices else None,
@@ -165,7 +166,7 @@ def sum_up(
     """Write the reports and return how the run ended for the takes it was about, given as they stood before it."""
     with open_reader(place.state_file) as reader:
         header, takes, spending = reader.header, reader.takes(), reader.spending()
-    reports, remarks = _reported(place, header, takes, now=now)
+    reports, remarks = _reported(place, header, takes, spending, now=now)
     ids = {take.take_id for take in about}
     mine = [take for take in takes if take.take_id in ids]
     delivered = [take.file for take in mine if take.delivery is DeliveryState.DELIVERED and take.file]
@@ -188,13 +189,13 @@ def sum_up(
 
 
 def _reported(
-    place: RunDir, header: RunHeader, takes: Sequence[TakeRecord], *, now: float
+    place: RunDir, header: RunHeader, takes: Sequence[TakeRecord], spending: Spending, *, now: float
 ) -> tuple[Reports | None, tuple[str, ...]]:
     """Write the reports; a page that cannot be written, since a program holds it open, fails no finished run."""
     from runner.reporting.write import write_report
 
     try:
-        return write_report(place.path, header=header, takes=takes, now=now), ()
+        return write_report(place.path, header=header, takes=takes, spending=spending, now=now), ()
     except (CannotCreate, DiskFailed) as error:
         return None, (f"the report could not be written: {error.message}",)
 

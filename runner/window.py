@@ -3,6 +3,10 @@
 In: the limits asked for and the sessions on record. Out: a deadline, and a session on record. A window goes on where
 its runner was killed or interrupted, and a new one opens after a run that came to its limit or was complete. It knows
 no engine at work.
+
+A clock that is set back while a run goes on lengthens nothing (`engine.limits`). Between a kill and the next start only
+the wall clock goes on, and no record tells that it was set back: then the window is longer by as much, and one that
+would begin in the future is opened anew.
 """
 
 from __future__ import annotations

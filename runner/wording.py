@@ -106,6 +106,16 @@ def spent_words(spending: Spending, *, simulated: bool) -> str:
     return said.rstrip(",")
 
 
+def earlier_words(before: Spending) -> str:
+    """Return what a take has cost before its latest attempt; what is not known is told with its estimate."""
+    attempts = counted(len(before.charges), "earlier attempt")
+    if not before.without_cost:
+        return f"{money(before.billed)} for {attempts}"
+    if before.unpriced:
+        return f"{attempts} of unknown cost"
+    return f"about {money(before.committed)} for {attempts}"
+
+
 def size(count: int | None) -> str:
     """Return a number of bytes in decimal units: `312 B`, `31 kB`, `1.2 MB`."""
     if count is None:

@@ -13,6 +13,7 @@ from runner import retrying
 from runner.checking import check
 from runner.cli import run
 from runner.cli.asking import agreed, choice_of, opening_of, run_words, user_name
+from runner.cli.onward import onward_words
 from runner.cli.run import extra_words, options_of, simulator_of
 from runner.contact import manifest_of
 from runner.errors import FileMissing, UsageError
@@ -43,23 +44,31 @@ def command(arguments: argparse.Namespace) -> int:
     simulator_of(onward)
     for text in retries.left_out:
         print(f"left out: {visible(text)}", file=sys.stderr)
-    number = len(retries.takes)
-    if header.simulated:
-        print(f"{counted(number, 'new attempt')}, simulated", file=sys.stderr)
-    else:
-        question = (
-            f"each is a new paid attempt: {counted(number, 'job')} will be paid for at {header.api_base}."
-        )
-        if not arguments.yes and not agreed(question, instead="-y"):
-            print("nothing was recorded or submitted", file=sys.stderr)
-            return 3
-        print(f"{counted(number, 'new paid attempt')}, whatever the earlier ones cost", file=sys.stderr)
+    if not _agreed(arguments, header, len(retries.takes)):
+        print("nothing was recorded or submitted", file=sys.stderr)
+        return 3
     recorded = retrying.request_retries(
         place, retries.takes, by=user_name(), reason=arguments.reason, opening=opening_of(arguments)
     )
     for note in recorded.remarks:
         print(visible(note), file=sys.stderr)
+    # Whatever stops it from here on, this command once more is not what goes on.
+    arguments.words = onward.words
     return run.command(onward)
+
+
+def _agreed(arguments: argparse.Namespace, header: RunHeader, number: int) -> bool:
+    """Return whether somebody agrees to pay: -y, a person, or where nobody is there the cap, as for `run`."""
+    if header.simulated:
+        print(f"{counted(number, 'new attempt')}, simulated", file=sys.stderr)
+        return True
+    is_capped = arguments.max_cost is not None and not sys.stdin.isatty()
+    question = f"each is a new paid attempt: {counted(number, 'job')} will be paid for at {header.api_base}."
+    instead = "-y to agree beforehand, or --max-cost to say how much at most"
+    if not arguments.yes and not is_capped and not agreed(question, instead=instead):
+        return False
+    print(f"{counted(number, 'new paid attempt')}, whatever the earlier ones cost", file=sys.stderr)
+    return True
 
 
 def _place(arguments: argparse.Namespace) -> RunDir:
@@ -108,10 +117,12 @@ def _as_run(
 ) -> argparse.Namespace:
     """Return the same flags as `run` knows them, for the chosen takes alone.
 
-    What is told to go on is `run`: this command once more would pay once more for what failed again.
+    What is told to go on is `run` with the same limits: this command once more would pay once more for what failed
+    again.
     """
     chosen = [take.take_id for take in retries.takes]
     meant_besides = [take for take in plan.takes if take.shot_id in chosen and take.id not in chosen]
+    words = onward_words(arguments.words, base=run_words(place, header), chosen=chosen)
     return argparse.Namespace(
         **{
             **vars(arguments),
@@ -128,6 +139,6 @@ def _as_run(
             # Asked once more where `run` may pay for more than was agreed to: by a flag, or since a pattern means
             # shots too and an id is another take's shot.
             "yes": arguments.yes or not (meant_besides or extra_words(arguments)),
-            "words": run_words(place, header),
+            "words": [word for word in words if word != "--yes"] if meant_besides else words,
         }
     )

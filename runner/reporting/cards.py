@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from runner import wording
 from runner.differences import Difference
-from runner.money import total
+from runner.money import NOTHING_SPENT, Spending
 from runner.reporting import links
 from runner.shots import JsonValue
 from runner.states import OUT_THERE, DeliveryState, TakeState
@@ -72,31 +72,19 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Counts by standing in the order of `wording.STANDINGS`, then of what is stale, and what the run is known to cost.
-
-    `estimate` is what the takes that may have been billed should have cost. Amounts are US dollars.
-    """
+    """Counts by standing in the order of `wording.STANDINGS`, then of what is stale, and of all takes."""
 
     standings: tuple[tuple[str, int], ...]
     takes: int
-    cost: float
-    unknown: int
-    priced: int
-    estimate: float = 0.0
 
 
 def totals(takes: Sequence[TakeRecord]) -> Totals:
-    """Count the takes and add up the money; a take that may have been billed without a price counts as unknown."""
+    """Count the takes."""
     counts = Counter(wording.standing(take.state, take.delivery) for take in takes)
     counts[_STALE] = sum(1 for take in takes if take.is_stale)
-    prices = [take.cost for take in takes if take.cost is not None]
     return Totals(
         standings=tuple((word, counts[word]) for word in (*wording.STANDINGS, _STALE) if counts[word]),
         takes=len(takes),
-        cost=total(prices),
-        unknown=sum(1 for take in takes if take.cost is None and _may_be_billed(take)),
-        priced=len(prices),
-        estimate=total(take.estimate for take in takes if take.estimate is not None and _may_be_billed(take)),
     )
 
 
@@ -104,18 +92,22 @@ def _may_be_billed(take: TakeRecord) -> bool:
     return take.request_id is not None or take.state in {TakeState.HELD, TakeState.SUBMITTING}
 
 
-def cards(header: RunHeader, takes: Sequence[TakeRecord]) -> tuple[Card, ...]:
-    """Return a card for each take, in the order given."""
+def cards(
+    header: RunHeader, takes: Sequence[TakeRecord], spending: Spending = NOTHING_SPENT
+) -> tuple[Card, ...]:
+    """Return a card for each take, in the order given; `spending` tells what its earlier attempts were paid for."""
+    earlier = spending.earlier
     made: list[Card] = []
     players = 0
     for number, take in enumerate(takes, start=1):
-        card = _card(header, take, number, eager=players < EAGER_PLAYERS)
+        before = earlier.get(take.take_id, NOTHING_SPENT)
+        card = _card(header, take, number, eager=players < EAGER_PLAYERS, before=before)
         players += card.player is not None
         made.append(card)
     return tuple(made)
 
 
-def _card(header: RunHeader, take: TakeRecord, number: int, *, eager: bool) -> Card:
+def _card(header: RunHeader, take: TakeRecord, number: int, *, eager: bool, before: Spending) -> Card:
     body: dict[str, JsonValue] = json.loads(take.body)
     spoken = next((name for name in body if _is_prompt(name, body[name])), None)
     delivered = take.delivery is DeliveryState.DELIVERED
@@ -131,7 +123,7 @@ def _card(header: RunHeader, take: TakeRecord, number: int, *, eager: bool) -> C
         seed=None if "seed" in take.point else take.seed,
         player=links.file_link(take.file) if delivered else None,
         eager=eager,
-        facts=_facts(take),
+        facts=_facts(take, before),
         files=_files(take) if delivered else (),
         outputs=_outputs(header, take.outputs),
         inputs=tuple(_input(header, name, body[name]) for name in body),
@@ -175,7 +167,7 @@ def _note(take: TakeRecord) -> str:
     return wording.trouble(None, take.reason)
 
 
-def _facts(take: TakeRecord) -> tuple[str, ...]:
+def _facts(take: TakeRecord, before: Spending) -> tuple[str, ...]:
     said = []
     if take.seconds is not None:
         said.append(f"took {wording.duration(take.seconds)}")
@@ -186,6 +178,8 @@ def _facts(take: TakeRecord) -> tuple[str, ...]:
     # Beside a cost that is as expected it would say nothing.
     if take.estimate is not None and take.estimate != take.cost:
         said.append(f"{wording.money(take.estimate)} expected")
+    if before.charges:
+        said.append(wording.earlier_words(before))
     if take.bytes is not None:
         said.append(wording.size(take.bytes))
     return tuple(said)

@@ -1,6 +1,6 @@
 """The HTML sheet: one self-contained page of a run's takes, to be opened from the disk.
 
-In: the run's header and take records, and the time. Out: the page's text. The page loads nothing but the clips
+In: the run's header, takes and spending, and the time. Out: the page's text. The page loads nothing but the clips
 beside it: style and script are inline and allowed by their hash alone. It knows nothing of files.
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import wording
+from runner.money import Spending
 from runner.reporting import table
 from runner.reporting.cards import cards, totals
 from runner.store.records import RunHeader, TakeRecord
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
 TEXT_LIMIT = 8192
 
 
-def html(header: RunHeader, takes: Sequence[TakeRecord], now: float) -> str:
-    """Return the page; `now` in unix seconds is told as the time it was made."""
+def html(header: RunHeader, takes: Sequence[TakeRecord], spending: Spending, now: float) -> str:
+    """Return the page; `now` in unix seconds is told as the time it was made.
+
+    What was spent is told in the same words and sums as `status` has: every submission counts, not each take's latest.
+    """
     from markupsafe import Markup
 
     ordered = table.in_order(takes)
@@ -40,8 +44,9 @@ def html(header: RunHeader, takes: Sequence[TakeRecord], now: float) -> str:
             policy=policy(style=style, script=script),
             header=header,
             manifest=Path(header.manifest).name,
-            cards=cards(header, ordered),
+            cards=cards(header, ordered, spending),
             totals=totals(ordered),
+            spent=wording.spent_words(spending, simulated=header.simulated),
             made=wording.when(now),
             wording=wording,
         )

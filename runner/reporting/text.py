@@ -90,12 +90,12 @@ def take_lines(
 ) -> list[str]:
     """Return everything worth knowing about one take: result, inputs as sent, attempts and history.
 
-    `schema` is the hash of the schema file its inputs were checked against.
+    `schema` is the hash of the schema file its inputs were checked against, None if it is not known.
     """
     lines = [_headline(record)]
     if record.state is TakeState.HELD:
         lines.append(f"{_INDENT}{wording.HELD_ADVICE}")
-    lines += _table(_facts(record, schema or ""))
+    lines += _table(_facts(record, schema or ("unknown" if record.attempts else "")))
     body: dict[str, JsonValue] = json.loads(record.body)
     lines += ["", "inputs as sent", *_table((name, wording.value(given)) for name, given in body.items())]
     if attempts:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import CannotCreate, DiskFailed, ShotrunnerError
+from runner.money import Spending
 from runner.reporting import sheet, table
 from runner.store.records import RunHeader, TakeRecord
 
@@ -28,8 +29,12 @@ class Reports:
     html: Path
 
 
-def write_report(run_dir: Path, *, header: RunHeader, takes: Sequence[TakeRecord], now: float) -> Reports:
+def write_report(
+    run_dir: Path, *, header: RunHeader, takes: Sequence[TakeRecord], spending: Spending, now: float
+) -> Reports:
     """Write `report.csv` and `report.html` into `run_dir`, replacing earlier ones; `now` is unix seconds.
+
+    `spending` is all that was or may have been paid, as the state file's reader gives it.
 
     Raises:
         CannotCreate: the folder does not take a file.
@@ -37,7 +42,7 @@ def write_report(run_dir: Path, *, header: RunHeader, takes: Sequence[TakeRecord
     """
     reports = Reports(csv=run_dir / "report.csv", html=run_dir / "report.html")
     _replace(reports.csv, table.csv_text(header, takes))
-    _replace(reports.html, sheet.html(header, takes, now))
+    _replace(reports.html, sheet.html(header, takes, spending, now))
     return reports
 
 

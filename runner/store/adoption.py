@@ -37,13 +37,16 @@ def adopt(
     renew: Collection[str],
     at: float,
     renames: Mapping[str, str] | None = None,
-) -> None:
+) -> bool:
     """Record `plan`; takes named in `renew` get its body, and `renames` leads from ids on record to new ones.
+
+    Returns whether a reader would find any take other than before.
 
     Raises:
         IllegalTransition: a take to renew is not in the plan, or may have been paid for.
     """
     _store_manifest(connection, plan.manifest, at=at)
+    before = connection.total_changes
     _store_schemas(connection, plan.schemas, at=at)
     _rename(connection, renames or {}, at=at)
     _forget_places(connection, {take.id for take in plan.takes})
@@ -54,6 +57,7 @@ def adopt(
             raise IllegalTransition(f"take {take_id} is not in the plan and cannot be renewed")
         _renew(connection, by_id[take_id], at=at)
     _note_wanted(connection, by_id)
+    return connection.total_changes > before
 
 
 def _store_manifest(connection: sqlite3.Connection, manifest: Manifest, *, at: float) -> None:
@@ -71,6 +75,10 @@ def _store_schemas(connection: sqlite3.Connection, schemas: Mapping[str, str], *
     connection.executemany(
         "INSERT INTO schemas (model, sha256, first_seen) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         [(model, sha256, at) for model, sha256 in schemas.items()],
+    )
+    connection.executemany(
+        "UPDATE schemas SET in_use = (sha256 = ?1) WHERE model = ?2 AND in_use <> (sha256 = ?1)",
+        [(sha256, model) for model, sha256 in schemas.items()],
     )
 
 

@@ -126,15 +126,39 @@ def _open_attempt(
 ) -> None:
     if fact.fingerprint != standing.fingerprint:
         raise IllegalTransition(f"take {standing.take_id}: what would be sent is not what was recorded")
+    terms = _terms(connection, standing.take_id)
     # The epoch in the file decides, not what this process remembers of it.
     opened = connection.execute(
-        "INSERT INTO attempts (attempt, take_id, number, epoch, fingerprint, started_at, estimate)"
-        " SELECT ?1, ?2, ?3, epoch, ?4, ?5, (SELECT estimate FROM takes WHERE take_id = ?2)"
-        " FROM run WHERE epoch = ?6",
-        (fact.attempt, standing.take_id, standing.attempts + 1, fact.fingerprint, at, fact.epoch),
+        "INSERT INTO attempts"
+        " (attempt, take_id, number, epoch, fingerprint, started_at, estimate, price, schema)"
+        " SELECT ?1, ?2, ?3, epoch, ?4, ?5, ?6, ?7, ?8 FROM run WHERE epoch = ?9",
+        (
+            fact.attempt,
+            standing.take_id,
+            standing.attempts + 1,
+            fact.fingerprint,
+            at,
+            *terms,
+            fact.epoch,
+        ),
     )
     if opened.rowcount != 1:
         raise _overtaken(standing.take_id)
+
+
+def _terms(connection: sqlite3.Connection, take_id: str) -> tuple[Cell, Cell, Cell]:
+    """Return the estimate, the price and the schema that a submission is begun by.
+
+    A take whose row has changed is sent once more as it was, so by what its last submission was begun by.
+    """
+    changed, earlier, *terms = connection.execute(
+        "SELECT t.wanted IS NOT NULL, a.attempt, t.estimate, t.price,"
+        " (SELECT s.sha256 FROM schemas s WHERE s.model = t.model AND s.in_use), a.estimate, a.price, a.schema"
+        " FROM takes t LEFT JOIN attempts a ON a.take_id = t.take_id AND a.number = t.attempts WHERE t.take_id = ?",
+        (take_id,),
+    ).fetchone()
+    estimate, price, schema = terms[3:] if changed and earlier is not None else terms[:3]
+    return estimate, price, schema
 
 
 def _settle_attempt(

@@ -68,9 +68,8 @@ def _see_as_newest(connection: sqlite3.Connection) -> None:
     if version == len(MIGRATIONS):
         return
     connection.execute("PRAGMA temp_store = MEMORY")
-    for statements in OLDER[version:]:
-        for statement in statements:
-            connection.execute(statement)
+    for statement in OLDER[version]:
+        connection.execute(statement)
 
 
 class Reader:
@@ -126,6 +125,20 @@ class Reader:
     def attempts(self, take_id: str) -> list[AttemptRecord]:
         """Return the submissions of one take, oldest first."""
         return self._select(AttemptRecord, "FROM attempts WHERE take_id = ? ORDER BY number", (take_id,))
+
+    def has_sent(self) -> bool:
+        """Return whether any submission was ever begun, whatever became of it."""
+        with checks.readable(self.path):
+            row = self._connection.execute(
+                "SELECT EXISTS (SELECT 1 FROM takes WHERE attempts > 0)"
+            ).fetchone()
+        return bool(row[0])
+
+    def largest_clip(self) -> int:
+        """Return the size in bytes of the largest clip that was ever brought home, 0 without any."""
+        with checks.readable(self.path):
+            row = self._connection.execute("SELECT coalesce(max(bytes), 0) FROM takes").fetchone()
+        return int(row[0])
 
     def sent(self) -> frozenset[str]:
         """Return the ids of all takes that are not waiting to be sent."""

@@ -38,7 +38,11 @@ class TakeRecord:
     `position` is the take's place in the newest manifest, None once it is no longer in it. `result` is the API's
     final record verbatim. `file` is relative to the run directory. `attempts` counts submissions begun. `wanted` is the
     fingerprint of what the manifest asks for now where that is not what was sent, and `kept_for` the one for which a
-    person keeps the clip all the same. `estimate` (USD) is by `price`, JSON text, empty where there is none.
+    person keeps the clip all the same. `estimate` (USD) is by `price`, JSON text, empty where there is none: what was
+    sent keeps those of its latest submission, what waits to be sent has the newest ones. `estimate_now` and `price_now`
+    are always the newest, for what the manifest asks for now. `schema` is the hash of the model's schema that the
+    latest submission was begun by, or, without one, that it was last checked by; None where an older program noted
+    none.
     """
 
     take_id: str
@@ -75,6 +79,9 @@ class TakeRecord:
     kept_for: str | None = None
     estimate: float | None = None
     price: str = ""
+    estimate_now: float | None = None
+    price_now: str = ""
+    schema: str | None = None
 
     @property
     def is_stale(self) -> bool:
@@ -90,7 +97,11 @@ class TakeRecord:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
-    """One submission of a take; `outcome` is the name of the fact that closed it, None while it is open."""
+    """One submission of a take; `outcome` is the name of the fact that closed it, None while it is open.
+
+    `estimate` (USD), `price` (JSON text) and `schema` are what it was begun by, the latter two None where an older
+    program noted none.
+    """
 
     attempt: str
     take_id: str
@@ -104,6 +115,8 @@ class AttemptRecord:
     evidence: Mapping[str, JsonValue]
     estimate: float | None = None
     cost: float | None = None
+    price: str | None = None
+    schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +146,18 @@ class SchemaRecord:
 
 
 def schema_of(take: TakeRecord, schemas: Iterable[SchemaRecord]) -> str | None:
-    """Return the hash of the schema that a take was sent by: the newest that was known then; None without any.
+    """Return the hash of the schema that a take was sent by, or if it never was, last checked by; None if unknown.
 
-    Of a take that was never sent it is the newest of all.
+    Where an older program sent it and noted none, it is known only if a single one had been met by then: of two, the
+    first may have come back.
     """
-    sent = take.submitted_at
+    if take.schema is not None:
+        return take.schema
     known = [each for each in schemas if each.model == take.model]
-    before = [each for each in known if sent is None or each.first_seen <= sent]
-    newest = max(before or known, key=lambda each: each.first_seen, default=None)
-    return newest.sha256 if newest else None
+    if take.attempts:
+        sent = take.submitted_at
+        known = [each for each in known if sent is not None and each.first_seen <= sent]
+    return known[0].sha256 if len(known) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)

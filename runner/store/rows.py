@@ -41,13 +41,35 @@ _DECODERS: Mapping[str, Callable[[Any], object]] = {
     **dict.fromkeys(("point", "cells", "details", "evidence"), json.loads),
 }
 
+_LATEST = "(SELECT {} FROM attempts a WHERE a.take_id = takes.take_id AND a.number = takes.attempts)"
+_IN_USE = "(SELECT s.sha256 FROM schemas s WHERE s.model = takes.model AND s.in_use)"
+
+# What was sent keeps the price and the schema of its day; only what is to be sent has today's. A ticket of a changed
+# row is sent as it was, so it costs what that did.
+_EXPRESSIONS: Mapping[type, Mapping[str, str]] = {
+    TakeRecord: {
+        **{
+            name: f"CASE state WHEN 'pending' THEN {name} ELSE coalesce({_LATEST.format(f'a.{name}')}, {name}) END"
+            for name in ("estimate", "price")
+        },
+        "schema": f"CASE attempts WHEN 0 THEN {_IN_USE} ELSE {_LATEST.format('a.schema')} END",
+        "estimate_now": "estimate",
+        "price_now": "price",
+    },
+    Ticket: {
+        "estimate": "CASE WHEN wanted IS NULL THEN estimate"
+        f" ELSE coalesce({_LATEST.format('a.estimate')}, estimate) END"
+    },
+}
+
 BY_PLACE = "ORDER BY position IS NULL, position, rowid"
 """Manifest order, then takes that are no longer in it in the order they came."""
 
 
 def columns_of(record: type[R]) -> str:
     """Return the columns to select, in the order of the record's fields."""
-    return ", ".join(field.name for field in fields(record))
+    expressions = _EXPRESSIONS.get(record, {})
+    return ", ".join(expressions.get(field.name, field.name) for field in fields(record))
 
 
 def decode(record: type[R], row: Sequence[object]) -> R:

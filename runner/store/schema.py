@@ -147,23 +147,35 @@ _VERSION_3 = (
     *_NEW_IN_3,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+# `price` (JSON text, '' for none) and `schema` are what an attempt was begun by, NULL for one of an older program.
+# `in_use` marks the schema that the newest plan was checked with, so that one that comes back is known as such.
+_NEW_IN_4 = ("ALTER TABLE schemas ADD COLUMN in_use INTEGER NOT NULL DEFAULT 0 CHECK (in_use IN (0, 1))",)
+_VERSION_4 = (
+    "ALTER TABLE attempts ADD COLUMN price TEXT",
+    "ALTER TABLE attempts ADD COLUMN schema TEXT",
+    *_NEW_IN_4,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """Statements that lead from version n to n + 1, for n = 0, 1, …; a new file takes all of them."""
 
 
-OLDER: tuple[tuple[str, ...], ...] = (
-    (),
-    (),
-    (
-        """CREATE TEMP VIEW takes AS SELECT rowid AS rowid, *, NULL AS wanted, NULL AS wanted_model,
-            NULL AS wanted_body, NULL AS kept_for, NULL AS estimate, '' AS price FROM main.takes""",
-        """CREATE TEMP VIEW attempts AS SELECT a.rowid AS rowid, a.*, NULL AS estimate,
-            (SELECT t.cost FROM main.takes t WHERE t.take_id = a.take_id AND t.attempts = a.number) AS cost
-            FROM main.attempts a""",
-        *(table.replace("CREATE TABLE", "CREATE TEMP TABLE") for table in _NEW_IN_3),
-    ),
+_BEFORE_3 = (
+    """CREATE TEMP VIEW takes AS SELECT rowid AS rowid, *, NULL AS wanted, NULL AS wanted_model,
+        NULL AS wanted_body, NULL AS kept_for, NULL AS estimate, '' AS price FROM main.takes""",
+    """CREATE TEMP VIEW attempts AS SELECT a.rowid AS rowid, a.*, NULL AS estimate,
+        (SELECT t.cost FROM main.takes t WHERE t.take_id = a.take_id AND t.attempts = a.number) AS cost,
+        NULL AS price, NULL AS schema FROM main.attempts a""",
+    *(table.replace("CREATE TABLE", "CREATE TEMP TABLE") for table in _NEW_IN_3),
+    *_NEW_IN_4,
 )
-"""Statements by which a reader, who may change nothing, sees a file of version n as one of version n + 1.
+_BEFORE_4 = (
+    "CREATE TEMP VIEW attempts AS SELECT rowid AS rowid, *, NULL AS price, NULL AS schema FROM main.attempts",
+    "CREATE TEMP VIEW schemas AS SELECT *, 0 AS in_use FROM main.schemas",
+)
+
+OLDER: tuple[tuple[str, ...], ...] = ((), _BEFORE_3, _BEFORE_3, _BEFORE_4)
+"""Statements by which a reader, who may change nothing, sees a file of version n as one of the newest.
 
 What they make lies in the reader's own memory, and hides what has the same name in the file.
 """

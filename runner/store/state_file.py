@@ -190,22 +190,24 @@ class StateFile:
 
     def adopt_plan(
         self, plan: Plan, *, renew: Collection[str], at: float, renames: Mapping[str, str] | None = None
-    ) -> None:
+    ) -> bool:
         """Record `plan` in one transaction: its manifest, its new takes as pending, everyone's place, tags and notes.
 
         Takes on record whose ids `renames` has get new ones first, all at once, with their history. Takes named in
         `renew` get the plan's body, fingerprint, seed and point; they must be pending, or have failed without a charge,
-        which makes them pending again. Takes no longer in the plan keep all but their place.
+        which makes them pending again. Takes no longer in the plan keep all but their place. Returns whether a
+        reader would find any take other than before.
 
         Raises:
             IllegalTransition: a take to renew may have been paid for, or one to rename is not known; nothing was
                 changed.
             DiskFailed: the disk did not take it; nothing was changed.
         """
-        self._writer.submit(
+        changed = self._writer.submit(
             lambda connection: adopt(connection, plan, renew=renew, at=at, renames=renames)
         ).result()
         self.header = replace(self.header, columns=plan.manifest.columns)
+        return changed
 
     def note_manifest(self, manifest: str) -> None:
         """Record where the manifest lies as seen from the folder, which has moved; durable on return.

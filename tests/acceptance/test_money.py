@@ -14,7 +14,7 @@ from runner.states import TakeState
 from runner.store.read import open_reader
 from tests.acceptance.boards import charges_of, takes_of
 from tests.acceptance.command import Desk, Outcome
-from tests.acceptance.service import pointed_at
+from tests.acceptance.service import pointed_at, simulating
 from tests.outside.jobs import Settings
 from tests.outside.server import OutsideServer
 
@@ -154,6 +154,53 @@ def test_a_warning_is_said_once_a_run_also_where_it_was_passed_before(desk: Desk
     again = desk.run(*wishes)
     assert first.err.count("more than --warn-cost $0.05") == 1
     assert again.err.count("more than --warn-cost $0.05") == 1
+
+
+def test_a_retry_is_agreed_to_by_a_cap_keeps_its_limits_and_is_counted_everywhere(desk: Desk) -> None:
+    """Nobody is there, so a cap agrees, as for `run`; what goes on has what was said; page and status tell one sum."""
+    board = write(desk, 2)
+    place = desk.folder / "reports" / "board"
+    script = desk.folder / "fails.yaml"
+    script.write_text("faults:\n  - {route: submit, fault: fails, count: 1}\n")
+    with simulating(desk, "--speed", 50, "--script", script) as service:
+        here = service.desk
+        here.run("run", board, "-y", *QUICK, code=2)
+        (failed,) = (take.take_id for take in takes_of(place) if take.state is TakeState.FAILED)
+        unasked = here.run("retry", board, failed, *QUICK, code=64)
+        assert "--max-cost" in unasked.err
+        stopped = here.run(
+            "retry", board, failed, "--max-cost", "0.05", "--for", "6h", "--cutoff=drain", *QUICK, code=3
+        )
+        assert "1 new paid attempt" in stopped.err
+        onward = command_in(stopped)
+        assert onward[:2] == ["run", "board.yaml"]
+        assert "--for 6h --cutoff drain" in " ".join(onward)
+        assert f"--only={failed}" in onward
+        done = here.run(*onward)
+        assert len(service.ledger()["charges"]) == 3
+        status = here.run("status", board)
+    spent = next(line for line in status.out.splitlines() if line.startswith("spent "))
+    assert spent in done.out
+    page = (place / "report.html").read_text("utf-8")
+    assert spent in page
+    assert page.count("for 1 earlier attempt") == 1
+
+
+def test_a_price_that_rises_changes_nothing_of_what_was_sent(desk: Desk) -> None:
+    board = write(desk, 2)
+    with OutsideServer(Settings(service=0.05, price=0.1)) as server:
+        here = pointed_at(server, desk)
+        here.run("run", board, "-y", "--limit", 1, *QUICK, code=0)
+        write(desk, 2, "prices: {pika/pikaframes: 0.50}")
+        planned = json.loads(here.run("plan", board, "--output", "json").out)
+        assert planned["totals"]["estimate_usd"] == 0.5
+        here.run("run", board, "-y", *QUICK)
+    estimates = [take.estimate for take in takes_of(desk.folder / "reports" / "board")]
+    assert estimates == [0.1, 0.5]
+    assert "of an estimated $0.60" in here.run("status", board).out
+    rows = (desk.folder / "reports" / "board" / "report.csv").read_text("utf-8-sig").splitlines()
+    column = rows[0].split(",").index("estimate")
+    assert [row.split(",")[column] for row in rows[1:]] == ["0.1", "0.5"]
 
 
 def test_a_late_cost_is_shown_once_it_is_known(desk: Desk) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from runner.money import NOTHING_SPENT
 from runner.reporting.write import write_report
 from runner.states import FailureClass, TakeState
 from runner.store.records import RunHeader, TakeRecord
@@ -200,7 +201,7 @@ def _clip(path: Path, *, width: int = 160, height: int = 90) -> None:
 
 
 def _page(folder: Path, takes: list[TakeRecord], run: RunHeader | None = None) -> Path:
-    return write_report(folder, header=run or header(), takes=takes, now=NOW).html
+    return write_report(folder, header=run or header(), takes=takes, spending=NOTHING_SPENT, now=NOW).html
 
 
 def _board() -> list[TakeRecord]:

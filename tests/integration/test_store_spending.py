@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from runner.money import Charge
-from runner.shots import Price, Take
+from runner.shots import Plan, Price, Take
 from runner.states import (
     Accepted,
     AccountTurnedAway,
@@ -31,6 +33,8 @@ from runner.states import (
     TakeState,
 )
 from runner.store.read import open_reader
+from runner.store.records import schema_of
+from runner.store.schema import MIGRATIONS
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import make_plan, make_take, new_state_file
 
@@ -111,6 +115,97 @@ def test_an_attempt_keeps_the_price_it_began_with_and_takes_one_where_it_had_non
         with open_reader(state.path) as reader:
             assert [charge.estimate for charge in reader.spending().charges] == [0.3, 0.5]
         assert [ticket.estimate for ticket in state.tickets()] == [0.5, 0.5]
+
+
+def priced_plan(takes: list[Take], price: float, *, schema: str = "a" * 8) -> Plan:
+    """Return a plan of the takes at this price, checked with a schema of this hash."""
+    text = f"price: {price} of {[take.body for take in takes]} by {schema}\n"
+    plan = make_plan([replace(take, price=Price(price)) for take in takes], text=text)
+    return replace(plan, schemas={take.model: schema for take in takes})
+
+
+def begin(state: StateFile, take: Take, attempt: str) -> None:
+    state.record(take.id, SubmissionStarted(attempt, take.fingerprint, state.epoch), at=1.0).result(20)
+
+
+def told(state: StateFile) -> dict[str, tuple[float | None, float | None]]:
+    with open_reader(state.path) as reader:
+        return {take.take_id: (take.estimate, take.estimate_now) for take in reader.takes()}
+
+
+def test_what_was_sent_keeps_its_estimate_and_only_what_was_not_has_that_of_today(tmp_path: Path) -> None:
+    sent, unsent, ended = (make_take(name, prompt=name) for name in "abc")
+    with new_state_file(tmp_path, []) as state:
+        state.adopt_plan(priced_plan([sent, unsent, ended], 0.3), renew=(), at=1.0)
+        begin(state, sent, "t1")
+        begin(state, ended, "t2")
+        for fact in (Accepted("t2", "r-2"), FAILED):
+            state.record("c", fact, at=1.0).result(20)
+        state.adopt_plan(priced_plan([sent, unsent, ended], 0.5), renew=(), at=2.0)
+        assert told(state) == {"a": (0.3, 0.5), "b": (0.5, 0.5), "c": (0.3, 0.5)}
+        with open_reader(state.path) as reader:
+            assert ["0.5" in take.price for take in reader.takes()] == [False, True, False]
+        state.record("c", RetryRequested("ada"), at=3.0).result(20)
+        assert told(state)["c"] == (0.5, 0.5)
+        begin(state, ended, "t3")
+        with open_reader(state.path) as reader:
+            assert [(attempt.estimate, attempt.cost) for attempt in reader.attempts("c")] == [
+                (0.3, 0.1),
+                (0.5, None),
+            ]
+
+
+def test_a_changed_row_is_sent_once_more_as_it_was_and_for_what_that_costs(tmp_path: Path) -> None:
+    """Its new body has another price, which a retry of the old one must neither reserve nor record."""
+    take, dear = make_take("a", prompt="short"), make_take("a", prompt="long")
+    with new_state_file(tmp_path, []) as state:
+        state.adopt_plan(priced_plan([take], 0.3), renew=(), at=1.0)
+        begin(state, take, "t1")
+        state.record("a", Accepted("t1", "r-1"), at=1.0).result(20)
+        state.adopt_plan(priced_plan([dear], 9.0, schema="b" * 8), renew=(), at=2.0)
+        assert told(state) == {"a": (0.3, 9.0)}
+        assert [ticket.estimate for ticket in state.tickets()] == [0.3]
+        for fact in (FAILED, RetryRequested("--retries")):
+            state.record("a", fact, at=3.0).result(20)
+        begin(state, take, "t2")
+        with open_reader(state.path) as reader:
+            assert [(each.estimate, each.schema) for each in reader.attempts("a")] == [(0.3, "a" * 8)] * 2
+
+
+def test_a_schema_that_comes_back_is_known_as_the_one_a_take_was_sent_by(tmp_path: Path) -> None:
+    takes = [make_take(name, prompt=name) for name in "abcd"]
+    with new_state_file(tmp_path, []) as state:
+        for take, schema in zip(takes, ("aa", "bb", "aa"), strict=False):
+            state.adopt_plan(priced_plan(takes, 0.3, schema=schema), renew=(), at=1.0)
+            begin(state, take, f"t-{take.id}")
+        with open_reader(state.path) as reader:
+            found = [schema_of(take, reader.schemas()) for take in reader.takes()]
+            # The last was never sent: it is the schema that it was checked by.
+            assert found == ["aa", "bb", "aa", "aa"]
+            assert [each.sha256 for each in reader.schemas()] == ["aa", "bb"]
+
+
+def test_a_file_of_version_three_is_read_like_a_new_one_and_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(Path(__file__).with_name("state_v1.sql").read_text("utf-8"))
+        for statement in (*MIGRATIONS[1], *MIGRATIONS[2]):
+            connection.execute(statement)
+        connection.execute("UPDATE attempts SET estimate = 0.2")
+        connection.execute("UPDATE takes SET estimate = 0.4")
+        connection.execute("INSERT INTO schemas SELECT DISTINCT model, 'aa', 0.0 FROM takes")
+        connection.execute("PRAGMA user_version = 3")
+        connection.commit()
+    with open_reader(path) as reader:
+        before = (reader.takes(), reader.schemas(), reader.spending())
+        attempts = [reader.attempts(take.take_id) for take in reader.takes()]
+        assert {take.estimate for take in reader.takes() if take.state is not TakeState.PENDING} == {0.2}
+        assert {each.schema for some in attempts for each in some} == {None}
+    with StateFile.open(path):
+        pass
+    with open_reader(path) as reader:
+        assert (reader.takes(), reader.schemas(), reader.spending()) == before
+        assert [reader.attempts(take.take_id) for take in reader.takes()] == attempts
 
 
 def test_a_session_is_on_record_from_its_begin_and_tells_its_end(state: StateFile) -> None:

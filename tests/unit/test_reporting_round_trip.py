@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.checking import check
+from runner.money import NOTHING_SPENT
 from runner.reporting.table import csv_text
 from runner.reporting.write import write_report
 from runner.shots import JsonValue, Plan, Take
@@ -82,7 +83,9 @@ def test_a_report_read_as_a_manifest_gives_the_same_takes(tmp_path: Path, name: 
     columns = plan.manifest.columns
     for _ in range(2):
         records = [_record(take, number) for number, take in enumerate(plan.takes)]
-        report = write_report(tmp_path, header=header(columns=columns), takes=records, now=NOW).csv
+        report = write_report(
+            tmp_path, header=header(columns=columns), takes=records, spending=NOTHING_SPENT, now=NOW
+        ).csv
         plan = check(report)
         columns = plan.manifest.columns
         assert [
@@ -109,7 +112,9 @@ def _content(plan: Plan) -> list[tuple[object, ...]]:
 
 def _read_back(folder: Path, plan: Plan, *schema_dirs: Path) -> Plan:
     records = [_record(take, number) for number, take in enumerate(plan.takes)]
-    report = write_report(folder, header=header(columns=plan.manifest.columns), takes=records, now=NOW).csv
+    report = write_report(
+        folder, header=header(columns=plan.manifest.columns), takes=records, spending=NOTHING_SPENT, now=NOW
+    ).csv
     return check(report, schema_dirs=schema_dirs)
 
 

@@ -12,9 +12,11 @@ from html.parser import HTMLParser
 import pytest
 
 from runner import wording
+from runner.money import NOTHING_SPENT, Charge, Spending
 from runner.reporting.cards import EAGER_PLAYERS, cards, totals
 from runner.reporting.links import file_link, sidecar, web_link
 from runner.reporting.sheet import html
+from runner.reporting.text import status_lines
 from runner.states import DeliveryState, FailureClass, TakeState
 from runner.store.records import RunHeader, TakeRecord
 from tests.unit.reporting_records import BODY, NOW, delivered, header, pending, queued, succeeded
@@ -48,8 +50,8 @@ class _Page(HTMLParser):
         return [attrs[attribute] for name, attrs in self.tags if name == tag and attribute in attrs]
 
 
-def _page(*takes: TakeRecord, run: RunHeader | None = None) -> _Page:
-    return _Page(html(run or header(), takes, NOW))
+def _page(*takes: TakeRecord, run: RunHeader | None = None, spending: Spending = NOTHING_SPENT) -> _Page:
+    return _Page(html(run or header(), takes, spending, NOW))
 
 
 @pytest.mark.parametrize(
@@ -199,31 +201,51 @@ def test_counts_are_chips_in_the_order_of_the_words() -> None:
     assert _page(*takes).all("button", "data-state") == ["delivered", "queued", "pending"]
 
 
-def test_money_that_is_not_known_is_said_to_be_unknown() -> None:
-    held = replace(pending("h"), state=TakeState.HELD, attempts=1)
-    refused = replace(pending("r"), state=TakeState.FAILED, failure=FailureClass.REFUSED, attempts=1)
-    takes = [
-        delivered(pending("a"), cost=0.3),
-        delivered(pending("b"), cost=None),
-        held,
-        refused,
-        pending("p"),
-    ]
-    found = totals(takes)
-    assert (round(found.cost, 2), found.priced, found.unknown) == (0.3, 1, 2)
-    assert "$0.30 + cost of 2 takes unknown" in _page(*takes).text
-    assert "cost of 1 take unknown" in _page(held).text
-    assert "$0.00" in _page(pending()).text
+def test_money_is_told_in_the_very_words_of_status() -> None:
+    """One sum: every submission that may have been paid for counts, also those that a retried take made before."""
+    spent = Spending(
+        (
+            Charge("a", 0.3, 0.4, latest=False),
+            Charge("a", 0.3, 0.2),
+            Charge("h", 0.25),
+        )
+    )
+    takes = [delivered(pending("a"), cost=0.2), replace(pending("h"), state=TakeState.HELD, attempts=1)]
+    said = "spent $0.60 of an estimated $0.85; 1 job without a known cost"
+    assert said in _page(*takes, spending=spent).text
+    assert said in status_lines(header(), {}, {}, held=(), spending=spent)
+    assert "nothing spent" in _page(pending()).text
+
+
+EARLIER = {
+    "$0.40 for 1 earlier attempt": [Charge("a", 0.3, 0.4, latest=False)],
+    "about $0.70 for 2 earlier attempts": [
+        Charge("a", 0.3, 0.4, latest=False),
+        Charge("a", 0.3, latest=False),
+    ],
+    "1 earlier attempt of unknown cost": [Charge("a", latest=False)],
+}
+
+
+@pytest.mark.parametrize("said", EARLIER)
+def test_a_card_tells_what_earlier_attempts_were_paid_beside_the_latest(said: str) -> None:
+    spent = Spending((*EARLIER[said], Charge("a", 0.3, 0.2), Charge("b", 0.3, 0.2)))
+    first, second = cards(header(), [delivered(pending("a"), cost=0.2), delivered(pending("b"))], spent)
+    assert said in first.facts
+    assert "$0.20" in first.facts
+    assert not any("earlier" in fact for fact in second.facts)
 
 
 def test_a_simulated_run_can_not_be_mistaken_for_a_paid_one() -> None:
     assert "SIMULATED – nothing was paid" in _page(delivered(pending()), run=header(simulated=True)).text
-    assert "$0.30 invented" in _page(delivered(pending()), run=header(simulated=True)).text
+    spent = Spending((Charge("s010", 0.3, 0.3),))
+    page = _page(delivered(pending()), run=header(simulated=True), spending=spent)
+    assert "spent $0.30, invented, of an estimated $0.30" in page.text
     assert "SIMULATED" not in _page(delivered(pending())).text
 
 
 def test_the_manifest_is_named_without_its_folder() -> None:
-    page = html(header(), [], NOW)
+    page = html(header(), [], NOTHING_SPENT, NOW)
     assert "storyboard.yaml" in page
     assert "somebody" not in page
 
@@ -257,14 +279,14 @@ def test_nothing_is_loaded_from_elsewhere_and_no_code_is_in_attributes() -> None
 def test_every_text_is_escaped_and_made_visible(place: str) -> None:
     evil = "<b>&\"'\x1b\u202e"
     take = replace(queued(pending()), state=TakeState.FAILED, **{place: evil})  # type: ignore[arg-type]
-    page = html(header(), [take], NOW)
+    page = html(header(), [take], NOTHING_SPENT, NOW)
     assert "&lt;b&gt;&amp;&#34;&#39;\\x1b\\u202e" in page
     assert "<b>&" not in page
     assert not re.search("[\x1b\u202e]", page)
 
 
 def test_a_prompt_keeps_its_lines_and_loses_its_controls() -> None:
-    page = html(header(), [pending(body={"prompt": "one\ntwo\x07 {{ 7 * 7 }}"})], NOW)
+    page = html(header(), [pending(body={"prompt": "one\ntwo\x07 {{ 7 * 7 }}"})], NOTHING_SPENT, NOW)
     assert "one\ntwo\\x07 {{ 7 * 7 }}</p>" in page
 
 
@@ -274,7 +296,7 @@ def test_a_run_without_takes_says_so() -> None:
 
 def test_the_same_records_make_the_same_page() -> None:
     takes = [delivered(pending()), queued(pending("b"))]
-    assert html(header(), takes, NOW) == html(header(), list(takes), NOW)
+    assert html(header(), takes, NOTHING_SPENT, NOW) == html(header(), list(takes), NOTHING_SPENT, NOW)
 
 
 def test_a_stale_clip_says_so_and_can_be_filtered_for() -> None:
@@ -283,7 +305,7 @@ def test_a_stale_clip_says_so_and_can_be_filtered_for() -> None:
     wanted = {"prompt": body["prompt"].replace("boat", "ship")}
     take = replace(succeeded(pending("s010")), body=json.dumps(body))
     stale = replace(take, wanted="f" * 64, wanted_model=take.model, wanted_body=json.dumps(wanted))
-    page = html(header(), (stale, succeeded(pending("s020"))), NOW)
+    page = html(header(), (stale, succeeded(pending("s020"))), NOTHING_SPENT, NOW)
     assert 'data-state="stale" aria-pressed="false" disabled><b>1</b> stale' in page
     assert page.count('<span class="state stale">stale</span>') == 1
     changed = page[page.index('<dl class="changed">') :]

@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from runner.errors import CannotCreate, DiskFailed
+from runner.money import NOTHING_SPENT
 from runner.reporting.write import translated, write_report
 from runner.states import TakeState
 from tests.unit.reporting_records import NOW, delivered, header, pending
 
 
 def test_both_files_are_written_and_nothing_else(tmp_path: Path) -> None:
-    reports = write_report(tmp_path, header=header(), takes=[delivered(pending())], now=NOW)
+    reports = write_report(
+        tmp_path, header=header(), takes=[delivered(pending())], spending=NOTHING_SPENT, now=NOW
+    )
     assert (reports.csv, reports.html) == (tmp_path / "report.csv", tmp_path / "report.html")
     assert {path.name for path in tmp_path.iterdir()} == {"report.csv", "report.html"}
     assert reports.csv.read_bytes().startswith(b"\xef\xbb\xbfid,model,")
@@ -24,13 +27,13 @@ def test_both_files_are_written_and_nothing_else(tmp_path: Path) -> None:
 
 def test_a_killed_run_has_a_report_too(tmp_path: Path) -> None:
     caught = replace(pending(), state=TakeState.SUBMITTING, attempts=1)
-    reports = write_report(tmp_path, header=header(), takes=[caught], now=NOW)
+    reports = write_report(tmp_path, header=header(), takes=[caught], spending=NOTHING_SPENT, now=NOW)
     assert ",submitting," in reports.csv.read_text("utf-8")
 
 
 def test_a_later_report_replaces_the_earlier_one(tmp_path: Path) -> None:
-    write_report(tmp_path, header=header(name="monday"), takes=[], now=NOW)
-    reports = write_report(tmp_path, header=header(name="tuesday"), takes=[], now=NOW)
+    write_report(tmp_path, header=header(name="monday"), takes=[], spending=NOTHING_SPENT, now=NOW)
+    reports = write_report(tmp_path, header=header(name="tuesday"), takes=[], spending=NOTHING_SPENT, now=NOW)
     text = reports.html.read_text("utf-8")
     assert "tuesday" in text
     assert "monday" not in text
@@ -38,7 +41,7 @@ def test_a_later_report_replaces_the_earlier_one(tmp_path: Path) -> None:
 
 def test_lone_surrogates_do_not_break_a_report(tmp_path: Path) -> None:
     take = replace(pending(body={"promptText": "a\ud800b"}), notes="c\udfffd")
-    reports = write_report(tmp_path, header=header(), takes=[take], now=NOW)
+    reports = write_report(tmp_path, header=header(), takes=[take], spending=NOTHING_SPENT, now=NOW)
     assert "a?b" in reports.csv.read_text("utf-8")
     assert "a\ufffdb" in reports.html.read_text("utf-8")
 
@@ -46,20 +49,20 @@ def test_lone_surrogates_do_not_break_a_report(tmp_path: Path) -> None:
 def test_a_report_is_as_readable_as_any_file_a_program_makes(tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.touch()
-    reports = write_report(tmp_path, header=header(), takes=[], now=NOW)
+    reports = write_report(tmp_path, header=header(), takes=[], spending=NOTHING_SPENT, now=NOW)
     assert reports.html.stat().st_mode == plain.stat().st_mode
 
 
 def test_a_missing_folder_is_told_with_a_way_out(tmp_path: Path) -> None:
     with pytest.raises(CannotCreate, match=r"cannot write .*report\.csv") as caught:
-        write_report(tmp_path / "gone", header=header(), takes=[], now=NOW)
+        write_report(tmp_path / "gone", header=header(), takes=[], spending=NOTHING_SPENT, now=NOW)
     assert caught.value.advice == "make the folder writable, then make the report again"
 
 
 def test_a_failed_write_leaves_no_part_behind(tmp_path: Path) -> None:
     (tmp_path / "report.csv").mkdir()
     with pytest.raises(CannotCreate):
-        write_report(tmp_path, header=header(), takes=[], now=NOW)
+        write_report(tmp_path, header=header(), takes=[], spending=NOTHING_SPENT, now=NOW)
     assert [path.name for path in tmp_path.iterdir()] == ["report.csv"]
 
 
