@@ -14,12 +14,13 @@ from runner.desk import Decided, named, record
 from runner.errors import UsageError
 from runner.opening import AS_IT_IS, Opening, open_recorded
 from runner.pacing import Clock, SystemClock
-from runner.recalling import PAID, recall
+from runner.pricing import priced, recorded_prices
+from runner.recalling import fit, wake
 from runner.rundir import RunDir
 from runner.shots import Plan
 from runner.states import KeptAsIs
 from runner.store.lock import RunLock
-from runner.store.read import open_reader
+from runner.surveying import PAID, survey
 
 
 def keep_stale(
@@ -42,15 +43,19 @@ def keep_stale(
     """
     now = clock or SystemClock()
     with RunLock(place.path), open_recorded(place, opening) as state:
-        found, remarks = recall(state, plan, place, choice=choice, clock=now)
-        with open_reader(place.state_file) as reader:
-            takes = reader.takes()
-        chosen = set(found.chosen)
-        stale = [take for take in takes if take.take_id in chosen and take.is_stale and take.state in PAID]
+        recorded = wake(state, place, clock=now)
+        plan = priced(plan, recorded_prices(recorded))
+        found = survey(plan, recorded, choice)
+        fitted = fit(state, plan, place, recorded, found.comparison, clock=now)
+        takes = fitted.takes
+        stale = [
+            take for take in takes if take.take_id in found.chosen and take.is_stale and take.state in PAID
+        ]
         asked = named(takes, names) if names else stale[: choice.limit]
-        others = [take.take_id for take in asked if take not in stale]
+        known = {take.take_id for take in stale}
+        others = [take.take_id for take in asked if take.take_id not in known]
         if others or not asked:
             which = f"take {others[0]} is not stale" if others else "no take that was chosen is stale"
             raise UsageError(f"{which}; nothing was recorded", advice="see them with shotrunner plan")
         record(state, {take.take_id: KeptAsIs(by, take.wanted or "") for take in asked}, now)
-    return Decided(tuple(take.take_id for take in asked), (*state.notes, *remarks))
+    return Decided(tuple(take.take_id for take in asked), (*state.notes, *fitted.remarks))

@@ -100,7 +100,7 @@ def open_state(run_dir: RunDir, *, header: RunHeader, opening: Opening = AS_IT_I
 def _has_sent(run_dir: RunDir) -> bool:
     """Return whether any submission was ever begun, whatever became of it."""
     with open_reader(run_dir.state_file) as reader:
-        return any(take.attempts for take in reader.takes())
+        return reader.has_sent()
 
 
 def open_recorded(run_dir: RunDir, opening: Opening) -> StateFile:

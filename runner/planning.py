@@ -20,11 +20,12 @@ from runner.money import micros, total
 from runner.pacing import Clock, SystemClock
 from runner.plan.actions import Action, Step, blocked, steps
 from runner.plan.forecast import Forecast, forecast
-from runner.recalling import clip_is_gone, survey
+from runner.recalling import missing
 from runner.rundir import RunDir
 from runner.shots import Plan, Price
 from runner.store.read import open_reader
 from runner.store.records import TakeRecord
+from runner.surveying import Survey, outcome, survey
 
 if TYPE_CHECKING:
     from runner.api.account import Account
@@ -99,6 +100,7 @@ def outlook(asked: Asked) -> Outlook:
         FileMissing, ManifestInvalid: as `check` raises them.
         UsageError: the choice means nothing here, or a run would be refused in this run directory.
         StateFileUnusable: there is a state file that cannot be read.
+        DiskFailed: the disk fails where clips are looked for.
     """
     plan = check(
         asked.manifest,
@@ -118,15 +120,15 @@ def outlook(asked: Asked) -> Outlook:
 def _outlook(
     asked: Asked, plan: Plan, place: RunDir, recorded: Sequence[TakeRecord], spent: float
 ) -> Outlook:
-    found = survey(plan, recorded, asked.choice, anew=asked.stale)
+    found = survey(plan, recorded, asked.choice, stale=asked.stale)
     all_steps = steps(
         plan.takes,
         {record.take_id: record for record in recorded},
-        found.comparison,
-        files_missing={take.take_id for take in recorded if clip_is_gone(take, place)},
+        outcome(plan, recorded, found.anew) if found.anew else found.comparison,
+        files_missing=missing(recorded, place),
         download=asked.download,
     )
-    chosen = _chosen(all_steps, set(found.chosen), asked.choice.limit)
+    chosen = [step for step in all_steps if _is_about(step, found)]
     shown = _capped(chosen, asked.max_cost, spent)
     submits = [step for step in shown if step.action is Action.SUBMIT]
     return Outlook(
@@ -172,26 +174,14 @@ def _ask(asked: Asked, account: Account, plan: Plan) -> Live:
 def _quotes(
     asked: Asked, plan: Plan, recorded: Sequence[TakeRecord], said: Live | None
 ) -> Mapping[str, Price]:
-    models = pricing.unpriced_models(plan)
-    if not models:
-        return {}
-    if asked.simulated:
-        return pricing.invented_prices(models, asked.manifest, asked.schema_dirs)
-    return {**pricing.recorded_prices(recorded), **(said.prices if said else {})}
+    folders, simulated = asked.schema_dirs, asked.simulated
+    known = pricing.quotes(plan, recorded, manifest=asked.manifest, schema_dirs=folders, simulated=simulated)
+    return known if simulated or said is None else {**known, **said.prices}
 
 
-def _chosen(found: Sequence[Step], chosen: Collection[str], limit: int | None) -> tuple[Step, ...]:
-    """Return the steps of a run with this choice: of what is out there already, none is left out."""
-    left = limit if limit is not None else len(found)
-    kept: list[Step] = []
-    for step in found:
-        if step.action is Action.SUBMIT:
-            if step.take_id not in chosen or left == 0:
-                continue
-            left -= 1
-        if step.take_id in chosen or step.action is Action.WATCH:
-            kept.append(step)
-    return tuple(kept)
+def _is_about(step: Step, found: Survey) -> bool:
+    waits, is_out = step.action is Action.SUBMIT, step.action is Action.WATCH
+    return found.concerns(step.take_id, waits=waits, is_out=is_out)
 
 
 def _capped(found: Sequence[Step], cap: float | None, spent: float) -> tuple[Step, ...]:

@@ -60,11 +60,26 @@ def unpriced_models(plan: Plan) -> tuple[str, ...]:
     return tuple(sorted({take.model for take in plan.takes if take.price is None}))
 
 
+def quotes(
+    plan: Plan,
+    recorded: Iterable[TakeRecord],
+    *,
+    manifest: Path,
+    schema_dirs: Sequence[Path],
+    simulated: bool,
+) -> Mapping[str, Price]:
+    """Return what can be known without asking, for the models that some take has no price for."""
+    models = unpriced_models(plan)
+    if not models:
+        return {}
+    return invented_prices(models, manifest, schema_dirs) if simulated else recorded_prices(recorded)
+
+
 def recorded_prices(takes: Iterable[TakeRecord]) -> dict[str, Price]:
     """Return the newest price that a catalogue gave for each model, as the state file has it."""
     found: dict[str, Price] = {}
     for take in takes:
-        price = _price(take.price)
+        price = _price(take.price_now)
         if price is None or price.source != CATALOGUE:
             continue
         if take.model not in found or found[take.model].dated < price.dated:

@@ -8,35 +8,35 @@ import are imported where they are used.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner import opening, pricing, rundir
+from runner import opening, quoting, rundir
 from runner.checking import check
 from runner.choosing import ALL, Choice
 from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
-from runner.errors import UsageError
 from runner.opening import Opening
 from runner.pacing import Clock, SystemClock
-from runner.recalling import PAID, Survey, recall, replace_stale
+from runner.pricing import price_changes
+from runner.recalling import Fitted, fit, reprice, wake
+from runner.recovering import SecondLook, look_again
 from runner.rundir import RunDir
 from runner.session import Progress, Wishes, unheard, work
 from runner.shots import Plan
 from runner.simulator.settings import SimulatorSettings
-from runner.states import OUT_THERE, TakeState
+from runner.states import TakeState
 from runner.store.lock import RunLock
 from runner.store.read import open_reader
 from runner.store.records import TakeRecord
 from runner.store.state_file import StateFile
 from runner.summary import Prospect, RunSummary, foresee, sum_up
+from runner.surveying import Survey, about, outcome, survey
 from runner.version import __version__
 from runner.window import sitting
-from runner.wording import counted, iso
 
 if TYPE_CHECKING:
-    from runner.plan.against import Comparison
     from runner.reporting.write import Reports
 
 
@@ -94,27 +94,47 @@ def _rendered(wishes: Wishes, run_dir: str | Path | None) -> RunSummary:
     plan = _planned(wishes)
     place = _place(wishes, plan, run_dir)
     with RunLock(place.path), _opened(wishes, plan, place) as state:
-        plan = _priced(wishes, plan, place)
-        found, remarks = recall(state, plan, place, choice=wishes.choice, clock=wishes.clock)
-        takes = _chosen(place, found, wishes.choice)
-        quoted = _priced_live(wishes, plan, takes)
-        if quoted is not plan:
-            remarks += pricing.price_changes(plan, quoted)
-            state.adopt_plan(plan := quoted, renew=(), at=wishes.clock.wall())
-            takes = _chosen(place, found, wishes.choice)
-        anew = _anew([take for take in takes if take.take_id in set(found.chosen)], wishes)
-        prospect = _foreseen(wishes, place, takes, found.comparison, plan=plan, anew=anew)
-        _refuse_unpriced(wishes, prospect)
+        recorded = wake(state, place, clock=wishes.clock)
+        plan = quoting.at_hand(wishes, plan, recorded)
+        found = survey(plan, recorded, wishes.choice, stale=wishes.stale)
+        fitted = fit(state, plan, place, recorded, found.comparison, clock=wishes.clock)
+        plan, fitted = _quoted(wishes, state, plan, place, found, fitted)
+        prospect = _foreseen(wishes, place, plan, found, about(fitted.takes, found))
+        quoting.refuse_unpriced(wishes, prospect)
         agreed = prospect.submits == 0 or wishes.confirm(prospect)
-        if agreed and anew:
-            # Only now: whoever says no keeps the clip under its take's name.
-            remarks += replace_stale(state, plan, place, anew, clock=wishes.clock)
-            takes = _chosen(place, found, wishes.choice)
+        if agreed:
+            # Only now: whoever says no keeps the clips of stale takes under their names.
+            fitted = _replaced(wishes, state, plan, place, found, fitted)
+        takes = about(fitted.takes, found)
+        again = look_again(wishes, place, state, takes) if agreed else SecondLook()
         ending, signal = _sit(wishes, place, state, takes) if agreed else (_DECLINED, None)
         # Where nothing was left to do, nobody has heard them yet.
         notes = () if agreed and prospect.finished < prospect.takes else state.notes
     summary = sum_up(place, takes, ending=ending, signal=signal, now=wishes.clock.wall())
-    return replace(summary, remarks=(*notes, *remarks, *prospect.remarks, *summary.remarks))
+    remarks = (*notes, *fitted.remarks, *prospect.remarks, *again.remarks, *summary.remarks)
+    return replace(summary, remarks=remarks)
+
+
+def _quoted(
+    wishes: Wishes, state: StateFile, plan: Plan, place: RunDir, found: Survey, fitted: Fitted
+) -> tuple[Plan, Fitted]:
+    """Return the plan with today's prices for what is sent, and the record with them."""
+    quoted = quoting.of_today(wishes, plan, found.sends)
+    if quoted is plan:
+        return plan, fitted
+    takes = reprice(state, quoted, place, fitted.takes, clock=wishes.clock)
+    return quoted, Fitted(takes, (*fitted.remarks, *price_changes(plan, quoted)))
+
+
+def _replaced(
+    wishes: Wishes, state: StateFile, plan: Plan, place: RunDir, found: Survey, fitted: Fitted
+) -> Fitted:
+    """Let the stale takes that are rendered anew make room."""
+    if not found.anew:
+        return fitted
+    comparison = outcome(plan, fitted.takes, found.anew)
+    again = fit(state, plan, place, fitted.takes, comparison, clock=wishes.clock)
+    return Fitted(again.takes, (*fitted.remarks, *again.remarks))
 
 
 def _sit(
@@ -130,56 +150,11 @@ def _sit(
     )
 
 
-def _refuse_unpriced(wishes: Wishes, prospect: Prospect) -> None:
-    """Refuse to begin under a cap with money that nobody can count: the cap would not hold."""
-    if not wishes.options.limits.needs_prices or not prospect.submits:
-        return
-    why = []
-    if prospect.unpriced:
-        why.append(f"{prospect.unpriced} of the {prospect.submits} takes to submit have no price")
-    if prospect.unknown:
-        why.append(f"of {counted(prospect.unknown, 'earlier submission')} neither cost nor price is known")
-    if why:
-        raise UsageError(
-            f"{' and '.join(why)}, so --max-cost cannot hold; nothing was sent",
-            advice="give their models a price under prices: in the manifest, or add --allow-unpriced",
-        )
-
-
 _DECLINED = Ending(EndingKind.DECLINED, "not agreed to, so nothing was submitted")
 
 
 def _planned(wishes: Wishes) -> Plan:
     return check(wishes.manifest, schema_dirs=wishes.schema_dirs, allow_private_media=wishes.on_this_machine)
-
-
-def _priced(wishes: Wishes, plan: Plan, place: RunDir) -> Plan:
-    models = pricing.unpriced_models(plan)
-    if not models:
-        return plan
-    if wishes.simulate is not None:
-        return pricing.priced(plan, pricing.invented_prices(models, wishes.manifest, wishes.schema_dirs))
-    with open_reader(place.state_file) as reader:
-        return pricing.priced(plan, pricing.recorded_prices(reader.takes()))
-
-
-def _priced_live(wishes: Wishes, plan: Plan, takes: Sequence[TakeRecord]) -> Plan:
-    """Return the plan with the catalogue's prices of today for what is about to be sent, where the manifest gives none.
-
-    A run goes online anyway; a catalogue that does not answer leaves things as they are.
-    """
-    going = {
-        take.take_id for take in takes if take.state is TakeState.PENDING or (wishes.stale and take.is_stale)
-    }
-    today = iso(wishes.clock.wall())[: len("2000-01-01")]
-    models = () if wishes.simulate is not None else pricing.to_ask_for(plan, going, today=today)
-    if not models:
-        return plan
-    from runner.api.account import find_account
-    from runner.live import ask_catalogue
-
-    account = find_account(wishes.environ, base=wishes.api_base)
-    return pricing.priced(plan, ask_catalogue(account, models, clock=wishes.clock).prices)
 
 
 def _place(wishes: Wishes, plan: Plan, run_dir: str | Path | None) -> RunDir:
@@ -202,48 +177,8 @@ def _opened(wishes: Wishes, plan: Plan, place: RunDir) -> StateFile:
     return opening.open_state(place, header=header, opening=wishes.opening)
 
 
-def _chosen(place: RunDir, found: Survey, choice: Choice) -> list[TakeRecord]:
-    """Return the takes this run is about: those asked for, and all that are out there already."""
-    with open_reader(place.state_file) as reader:
-        takes = reader.takes()
-    wanted = set(found.chosen)
-    about = [take for take in takes if take.state in OUT_THERE or _is_wanted(take, wanted)]
-    if choice.limit is None:
-        return about
-    pending = [take.take_id for take in about if take.state is TakeState.PENDING]
-    beyond = set(pending[choice.limit :])
-    return [take for take in about if take.take_id not in beyond]
-
-
-def _anew(takes: Sequence[TakeRecord], wishes: Wishes) -> list[str]:
-    """Return the stale takes to be rendered again, as many as the limit leaves after those that were never sent."""
-    if not wishes.stale:
-        return []
-    stale = [take.take_id for take in takes if take.is_stale and take.state in PAID]
-    if wishes.choice.limit is None:
-        return stale
-    pending = sum(1 for take in takes if take.state is TakeState.PENDING)
-    return stale[: max(0, wishes.choice.limit - pending)]
-
-
-def _is_wanted(take: TakeRecord, wanted: Collection[str]) -> bool:
-    return take.take_id in wanted and not _is_left_behind(take)
-
-
-def _is_left_behind(take: TakeRecord) -> bool:
-    """Return whether nothing shall ever happen to a take: given up, or never sent and no longer in the manifest."""
-    gone = take.state is TakeState.PENDING and take.position is None
-    return gone or take.state is TakeState.DROPPED
-
-
 def _foreseen(
-    wishes: Wishes,
-    place: RunDir,
-    takes: Sequence[TakeRecord],
-    comparison: Comparison,
-    *,
-    plan: Plan,
-    anew: Collection[str],
+    wishes: Wishes, place: RunDir, plan: Plan, found: Survey, takes: Sequence[TakeRecord]
 ) -> Prospect:
     from runner.plan.repeats import paid_twice
 
@@ -251,14 +186,14 @@ def _foreseen(
         spending, sent = reader.spending(), reader.sent()
     prospect = foresee(
         takes,
-        comparison,
+        found.comparison,
         options=wishes.options,
         host=wishes.origin,
         simulated=wishes.simulate is not None,
-        anew=anew,
+        anew=found.anew,
         spending=spending,
     )
-    going = {take.take_id for take in takes if take.state is TakeState.PENDING} | set(anew)
+    going = {take.take_id for take in takes if take.state is TakeState.PENDING} | set(found.anew)
     return replace(prospect, duplicates=paid_twice(plan.takes, going=going, sent=sent))
 
 
@@ -276,8 +211,9 @@ def report(target: str | Path, *, simulated: bool | None = None, clock: Clock | 
 
     place = find_run(target, simulated=simulated)
     with open_reader(place.state_file) as reader:
-        header, takes = reader.header, reader.takes()
-    return write_report(place.path, header=header, takes=takes, now=(clock or SystemClock()).wall())
+        header, takes, spending = reader.header, reader.takes(), reader.spending()
+    now = (clock or SystemClock()).wall()
+    return write_report(place.path, header=header, takes=takes, spending=spending, now=now)
 
 
 def find_run(target: str | Path, *, simulated: bool | None = None) -> RunDir:

@@ -27,7 +27,7 @@ from runner.pacing import Clock
 from runner.rundir import RunDir
 from runner.shots import JsonValue, Ticket
 from runner.simulator.settings import SimulatorSettings
-from runner.states import CostSeen, PayAgain
+from runner.states import CostSeen, FoundAfterAll, PayAgain
 from runner.stopping import Interruption, heeding_signals
 from runner.store.read import Reader, open_reader
 from runner.store.records import TakeRecord
@@ -134,7 +134,7 @@ def _ask_costs(
     if not lacking:
         return
 
-    async def note(take_id: str, fact: CostSeen) -> None:
+    async def note(take_id: str, fact: CostSeen | FoundAfterAll) -> None:
         await asyncio.wrap_future(state.record(take_id, fact, at=wishes.clock.wall()))
 
     async def ask(account: Account) -> None:

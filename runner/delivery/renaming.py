@@ -72,6 +72,23 @@ def rename_clips(run_dir: Path, clips: Iterable[Clip], *, told: Told) -> tuple[C
     return ()
 
 
+def strayed(run_dir: Path, clips: Iterable[Clip]) -> frozenset[Clip]:
+    """Return the clips that are not where the record has them, but where a kill in mid-rename has left them.
+
+    `rename_clips` finds them there; this only looks.
+
+    Raises:
+        InTheWay: the clips folder is a link or a file.
+        OSError: the disk fails.
+    """
+    misnamed = [clip for clip in clips if clip.name != clip.wanted]
+    # A folder that is opened would be made.
+    if not misnamed or not (run_dir / CLIPS).exists():
+        return frozenset()
+    with Folder(run_dir / CLIPS) as folder:
+        return frozenset(clip for clip in misnamed if _place(folder, clip) not in {None, clip.name})
+
+
 def _in_order(clips: Sequence[Clip]) -> list[Clip]:
     """Return the clips so that one comes after whoever has its name now: a renumbered board is done in one go."""
     owners = {clip.name: clip for clip in clips}
@@ -91,13 +108,14 @@ def _renamed(folder: Folder, clip: Clip, told: Told, proved: set[Clip]) -> bool:
 
     `proved` are clips whose bytes were seen under their names: those that wait for others are not read each time.
     """
-    if clip not in proved and not _holds(folder, clip.name, clip):
-        if _holds(folder, clip.wanted, clip):
-            # A kill came on the way; further outputs may still have their old names.
-            _move(folder, clip, clip.take, told)
-            return True
-        if not _holds(folder, _between(clip), clip):
-            return True
+    place = clip.name if clip in proved else _place(folder, clip)
+    if place is None:
+        return True
+    if place == clip.wanted:
+        # A kill came on the way; further outputs may still have their old names.
+        _move(folder, clip, clip.take, told)
+        return True
+    if place != clip.name:
         clip = replace(clip, file=_move(folder, clip, f"{clip.take}{_BETWEEN}", told))
     proved.add(clip)
     if not _is_free(folder, clip):
@@ -121,6 +139,12 @@ def _is_free(folder: Folder, clip: Clip) -> bool:
     return found is not None and not any(
         folder.has(landed.file) and not folder.is_one_file(landed.file, clip.name) for landed in found.outputs
     )
+
+
+def _place(folder: Folder, clip: Clip) -> str | None:
+    """Return the name that a clip has: that on record, or one that a kill has left it under; None if it has none."""
+    names = (clip.name, clip.wanted, _between(clip))
+    return next((name for name in names if _holds(folder, name, clip)), None)
 
 
 def _holds(folder: Folder, name: str, clip: Clip) -> bool:

@@ -121,6 +121,7 @@ class _Planner:
     ) -> None:
         self._recorded = recorded
         self._came_from = comparison.came_from
+        self._taken_over = frozenset(self._came_from.values())
         self._renames = comparison.renames
         self._renewed = frozenset(comparison.renewed)
         self._changed = frozenset(comparison.changed)
@@ -139,7 +140,7 @@ class _Planner:
         changes = () if same else differences(record.model, record.body, take.model, take.body)
         if take.id in self._new:
             # Its record became another take, or makes room.
-            mine = record.take_id not in self._came_from.values()
+            mine = record.take_id not in self._taken_over
             return self._submit(take, _anew(record) if mine else "new", changes if mine else ())
         if take.id in self._renewed:
             failed = record.state is S.FAILED

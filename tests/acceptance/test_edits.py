@@ -64,7 +64,7 @@ def killed_at(desk: Desk, point: str, path: Path, *more: object) -> None:
     assert outcome.code == -signal.SIGKILL, outcome
 
 
-@pytest.mark.parametrize("point", ["recall.adopted", "recall.clip_moved"])
+@pytest.mark.parametrize("point", ["recall.adopted", "recall.clip_renamed", "recall.clip_moved"])
 def test_a_kill_while_an_edited_board_is_adopted_loses_and_repays_nothing(desk: Desk, point: str) -> None:
     """Two shots change places, one is renamed, one is rendered anew."""
     path = write(desk, {"a": "A", "b": "B", "c": "C", "d": "D"})
@@ -72,6 +72,7 @@ def test_a_kill_while_an_edited_board_is_adopted_loses_and_repays_nothing(desk: 
     before = clips(desk)
     path = write(desk, {"a": "B", "b": "A", "x": "C", "d": "new"})
     killed_at(desk, point, path, "--stale")
+    assert plan(desk, path, "--stale") == {"a": "skip", "b": "skip", "x": "skip", "d": "submit"}
     run(desk, path, "--stale")
     assert charged(desk) == 5
     after = clips(desk)

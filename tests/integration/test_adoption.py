@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from runner.delivery.renaming import Clip, rename_clips
 from runner.delivery.sidecar import Landed, Sidecar, read_sidecar
 from runner.plan.against import compare
-from runner.shots import Price, Take
+from runner.shots import Plan, Price, Take
 from runner.states import Accepted, LostContact, SubmissionStarted, TakeState
 from runner.store.adoption import adopt
 from runner.store.emergency import Receipt
@@ -51,7 +52,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state.db"
 
 
-def within(path: Path, work: Callable[[sqlite3.Connection], None]) -> int:
+def within(path: Path, work: Callable[[sqlite3.Connection], object]) -> int:
     """Do work in a transaction of its own and return how many rows it wrote."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         before = connection.total_changes
@@ -80,6 +81,37 @@ def test_a_changed_row_that_nothing_is_done_about_is_noted_once(path: Path) -> N
     takes = [make_take(name, prompt="other") for name in "ab"] + [make_take("c", prompt="c")]
     assert adopted(path, takes) > 1
     assert adopted(path, takes) == 1
+
+
+def note(told: list[bool], plan: Plan, connection: sqlite3.Connection) -> None:
+    told.append(adopt(connection, plan, renew=(), at=LATER))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda plan: make_plan([*plan.takes, make_take("d")]),
+        lambda plan: make_plan(plan.takes[:2]),
+        lambda plan: make_plan([*plan.takes[:2], make_take("c", prompt="c", notes="darker")]),
+        lambda plan: make_plan([make_take("a", prompt="other"), *plan.takes[1:]]),
+        lambda plan: make_plan([replace(take, price=Price(1)) for take in plan.takes]),
+        lambda plan: replace(plan, schemas={take.model: "f" * 64 for take in plan.takes}),
+    ],
+    ids=["a new take", "a take gone", "notes", "a changed row", "prices", "a schema"],
+)
+def test_adopting_says_whether_a_reader_would_find_anything_else(
+    path: Path, edit: Callable[[Plan], Plan]
+) -> None:
+    """A run that changes nothing need not read the record again."""
+    before = make_plan([make_take(name, prompt=name) for name in "abc"])
+    told: list[bool] = []
+    for plan in (before, before, edit(before), edit(before), replace(edit(before), warnings=())):
+        with open_reader(path) as reader:
+            takes = reader.takes()
+        within(path, partial(note, told, plan))
+        with open_reader(path) as reader:
+            assert told[-1] is (reader.takes() != takes)
+    assert told[1:] == [False, True, False, False]
 
 
 def test_no_record_is_renamed_to_the_id_of_a_planned_take(path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.delivery.renaming import Clip, rename_clips
+from runner.delivery.renaming import Clip, rename_clips, strayed
 from runner.delivery.sidecar import Landed, Sidecar, read_sidecar
 
 
@@ -112,7 +112,10 @@ def test_a_clip_that_is_gone_is_told_by_nobody(tmp_path: Path) -> None:
 
 
 def test_without_a_clips_folder_there_is_nothing_to_do(tmp_path: Path) -> None:
-    assert rename_clips(tmp_path, [Clip("b", "clips/a.mp4", "0" * 64)], told=lambda *_: None) == ()
+    clip = Clip("b", "clips/a.mp4", "0" * 64)
+    assert rename_clips(tmp_path, [clip], told=lambda *_: None) == ()
+    assert strayed(tmp_path, [clip]) == frozenset()
+    assert not list(tmp_path.iterdir())
 
 
 def test_clips_of_the_same_bytes_are_not_taken_for_each_other(tmp_path: Path) -> None:
@@ -158,6 +161,10 @@ def test_a_kill_before_or_after_any_record_loses_no_clip(
         try:
             rename_clips(run_dir, list(record.values()), told=told)
         except Killed:
+            found = strayed(run_dir, record.values())
+            for clip in record.values():
+                there = (run_dir / clip.file).exists() and digest((run_dir / clip.file).read_bytes())
+                assert (there == clip.sha256) is not (clip in found)
             continue
     for take, clip in record.items():
         assert clip.file == f"clips/{take}.mp4"

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
 from runner.errors import Position
 from runner.pricing import (
     CATALOGUE,
+    INVENTED,
     invented_prices,
     price_changes,
     priced,
+    quotes,
     recorded_prices,
     to_ask_for,
     unpriced_models,
 )
 from runner.shots import Manifest, Plan, Price, PriceUnit, Take
+from runner.store.records import TakeRecord
 from tests.acceptance.boards import EXAMPLES
 from tests.unit.reporting_records import pending
 
@@ -57,19 +62,37 @@ def test_a_price_that_changed_is_told_with_the_day_it_was_otherwise() -> None:
     assert price_changes(before, before) == ()
 
 
-def test_of_recorded_prices_the_newest_quote_counts_and_no_other_source() -> None:
-    def record(take_id: str, price: Price | None) -> object:
-        text = (
-            ""
-            if price is None
-            else json.dumps(
-                {"usd": price.usd, "per": price.per, "source": price.source, "dated": price.dated}
-            )
-        )
-        return replace(pending(take_id), model="acme/a", price=text)
+def record(take_id: str, price: Price | None) -> TakeRecord:
+    """Return a waiting take of the model acme/a with this price on record."""
+    text = ""
+    if price is not None:
+        text = json.dumps({"usd": price.usd, "per": price.per, "source": price.source, "dated": price.dated})
+    return replace(pending(take_id), model="acme/a", price_now=text)
 
+
+def test_of_recorded_prices_the_newest_quote_counts_and_no_other_source() -> None:
     takes = [record("x", NEW), record("y", OLD), record("z", OWN), record("w", None)]
-    assert recorded_prices(takes) == {"acme/a": NEW}  # type: ignore[arg-type]  # they are records
+    assert recorded_prices(takes) == {"acme/a": NEW}
+
+
+@pytest.mark.parametrize(
+    ("model", "own", "simulated", "source"),
+    [
+        ("acme/a", None, False, CATALOGUE),
+        ("acme/a", OWN, False, None),
+        ("acme/b", None, False, None),
+        ("pika/pikaframes", None, True, INVENTED),
+        ("acme/a", None, True, None),
+    ],
+)
+def test_what_is_known_without_asking_is_on_record_or_for_a_simulated_run_invented(
+    model: str, own: Price | None, simulated: bool, source: str | None
+) -> None:
+    (take,) = plan(a=own).takes
+    board = replace(plan(), takes=(replace(take, model=model),))
+    manifest = EXAMPLES / "storyboard.yaml"
+    found = quotes(board, [record("x", NEW)], manifest=manifest, schema_dirs=(), simulated=simulated)
+    assert (found[model].source if model in found else None) == source
 
 
 def test_the_simulator_names_its_prices_as_invented() -> None:

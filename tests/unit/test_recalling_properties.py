@@ -24,8 +24,8 @@ from runner.pacing import SystemClock
 from runner.plan.actions import Action, Step
 from runner.plan.against import older_id
 from runner.planning import Asked, _outlook
-from runner.recalling import PAID, recall, replace_stale
-from runner.run import _anew, _chosen
+from runner.recalling import fit, wake
+from runner.run import _replaced
 from runner.rundir import RunDir
 from runner.session import Wishes, unheard
 from runner.shots import Plan
@@ -44,6 +44,7 @@ from runner.states import (
 from runner.store.read import open_reader
 from runner.store.records import TakeRecord
 from runner.store.reserve import NOTHING
+from runner.surveying import PAID, about, survey
 from tests.integration.store_samples import make_plan, make_take, new_state_file, road
 
 S, D = TakeState, DeliveryState
@@ -101,14 +102,13 @@ class Board:
             Path("b.yaml"), EngineOptions(), None, look.choice, (), None, {}, lambda _: True, unheard, CLOCK,
             stale=look.stale,
         )  # fmt: skip
-        found, remarks = recall(self.state, plan, self.place, choice=look.choice, clock=CLOCK)
-        assert not remarks
-        takes = _chosen(self.place, found, look.choice)
-        anew = _anew([take for take in takes if take.take_id in set(found.chosen)], wishes)
-        if anew:
-            replace_stale(self.state, plan, self.place, anew, clock=CLOCK)
-            takes = _chosen(self.place, found, look.choice)
-        return takes
+        recorded = wake(self.state, self.place, clock=CLOCK)
+        found = survey(plan, recorded, look.choice, stale=look.stale)
+        fitted = fit(self.state, plan, self.place, recorded, found.comparison, clock=CLOCK)
+        fitted = _replaced(wishes, self.state, plan, self.place, found, fitted)
+        assert not fitted.remarks
+        assert list(fitted.takes) == self.takes()
+        return about(fitted.takes, found)
 
     def move(self, take: TakeRecord, standing: Standing) -> None:
         """Bring a pending take to where it shall stand; another one only becomes kept."""

@@ -1,0 +1,99 @@
+"""Which takes a run sends: those chosen, what was never sent before what is stale, as many as the limit says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from runner.choosing import ALL, Choice
+from runner.shots import Plan
+from runner.states import FailureClass, TakeState
+from runner.store.records import TakeRecord
+from runner.surveying import about, outcome, survey
+from tests.integration.store_samples import make_plan, make_take
+from tests.unit.reporting_records import pending
+
+S = TakeState
+
+
+def board(*take_ids: str) -> Plan:
+    return make_plan([make_take(take_id, prompt=f"new {take_id}") for take_id in take_ids])
+
+
+def on_record(take_id: str, state: TakeState, *, prompt: str = "new") -> TakeRecord:
+    take = make_take(take_id, prompt=f"{prompt} {take_id}")
+    return replace(
+        pending(take_id), state=state, model=take.model, body=take.body, fingerprint=take.fingerprint
+    )
+
+
+CHANGED = on_record("changed", S.SUCCEEDED, prompt="old")
+RUNNING = on_record("running", S.RUNNING, prompt="old")
+WAITING = on_record("waiting", S.PENDING)
+REFUSED = replace(on_record("refused", S.FAILED, prompt="old"), failure=FailureClass.INVALID_INPUT)
+FAILED = replace(on_record("failed", S.FAILED, prompt="old"), failure=FailureClass.PROVIDER_FAILED)
+HELD = on_record("held", S.HELD, prompt="old")
+DONE = on_record("done", S.SUCCEEDED)
+GONE = on_record("gone", S.PENDING, prompt="other")
+RECORDED = [CHANGED, RUNNING, WAITING, REFUSED, FAILED, HELD, DONE, GONE]
+PLAN = board("changed", "running", "new", "waiting", "refused", "failed", "held", "done")
+UNASKED = ["new", "waiting", "refused", "failed"]
+
+
+@pytest.mark.parametrize("limit", [None, 0, 1, 3, 4, 5, 6, 7])
+@pytest.mark.parametrize("stale", [False, True])
+def test_a_limit_takes_what_was_never_sent_first_and_then_what_is_stale(
+    limit: int | None, stale: bool
+) -> None:
+    found = survey(PLAN, RECORDED, Choice(limit=limit), stale=stale)
+    in_turn = [*UNASKED, *(["changed", "running"] if stale else [])]
+    assert found.sends == set(in_turn[:limit])
+    assert list(found.anew) == in_turn[:limit][len(UNASKED) :]
+
+
+@pytest.mark.parametrize(
+    ("choice", "sends"),
+    [
+        (Choice(only=("changed", "new", "waiting"), limit=2), {"new", "waiting"}),
+        (Choice(only=("changed", "new"), limit=2), {"new", "changed"}),
+        (Choice(exclude=("new", "waiting", "refused"), limit=2), {"failed", "changed"}),
+        (Choice(statuses=("stale",), limit=1), {"changed"}),
+        (Choice(statuses=("failed",)), {"refused", "failed"}),
+        (Choice(statuses=("held",)), set()),
+    ],
+    ids=str,
+)
+def test_the_limit_counts_what_was_chosen_alone(choice: Choice, sends: set[str]) -> None:
+    assert survey(PLAN, RECORDED, choice, stale=True).sends == sends
+
+
+def test_what_a_person_keeps_is_not_sent_anew() -> None:
+    kept = replace(CHANGED, kept_for=make_take("changed", prompt="new changed").fingerprint)
+    assert survey(board("changed"), [kept], ALL, stale=True).sends == frozenset()
+
+
+def test_what_is_sent_anew_makes_room_only_in_the_outcome() -> None:
+    """Whoever says no keeps the record as it is."""
+    found = survey(PLAN, RECORDED, ALL, stale=True)
+    assert found.comparison.changed == ("changed", "running", "held")
+    assert outcome(PLAN, RECORDED, found.anew).renames == {
+        "changed": "changed~1",
+        "running": "running~1",
+        "failed": "failed~1",
+    }
+
+
+def test_a_run_is_about_what_was_chosen_and_what_is_out_there_and_sends_nothing_else() -> None:
+    """What waits beyond the limit is left out, and so is what nobody wants any more."""
+    choice = Choice(exclude=("running", "done"), limit=1)
+    found = survey(PLAN, [*RECORDED, on_record("given-up", S.DROPPED)], choice)
+    later = [*RECORDED, on_record("new", S.PENDING), on_record("given-up", S.DROPPED)]
+    assert [take.take_id for take in about(later, found)] == [
+        "changed",
+        "running",
+        "refused",
+        "failed",
+        "held",
+        "new",
+    ]
