@@ -35,24 +35,27 @@ class JobStatus(StrEnum):
 class TroubleKind(StrEnum):
     """Why a read was not answered.
 
-    `MISSING` is the API's word that it does not know what was asked about. `NO_HOST` says that there is no API at that
-    address: its host does not exist, and was never reached.
+    `MISSING` is the API's word that it does not know what was asked about. `STRANGE` is an answer that cannot be about
+    it, or is too large to be taken. `NO_HOST` says that there is no API at that address: its host does not exist, and
+    was never reached.
     """
 
     TRANSIENT = "transient"
     THROTTLED = "throttled"
     ACCOUNT = "account"
     MISSING = "missing"
+    STRANGE = "strange"
     NO_HOST = "no-host"
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A look that was answered; `word` is the status as the API spelled it."""
+    """A look that was answered; `word` is the status as the API spelled it, `model` the job's if it was told."""
 
     status: JobStatus
     word: str
     queue_position: int | None = None
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

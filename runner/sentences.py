@@ -13,6 +13,7 @@ from runner.states import (
     Accepted,
     AccountTurnedAway,
     Adopted,
+    AdoptionUndone,
     CancelRequested,
     ClipMoved,
     CostSeen,
@@ -21,8 +22,10 @@ from runner.states import (
     Dropped,
     Ended,
     Fact,
+    FailureClass,
     FetchStarted,
     FileGone,
+    FoundAfterAll,
     KeptAsIs,
     LateAnswer,
     LostContact,
@@ -60,7 +63,7 @@ def standing_after(fact: Fact) -> str | None:
             return "pending"
         case Refused() | Vanished():
             return "failed"
-        case LostContact():
+        case LostContact() | AdoptionUndone():
             return "held"
         case Dropped():
             return "dropped"
@@ -74,7 +77,7 @@ def standing_after(fact: Fact) -> str | None:
             return "delivered"
         case Undeliverable():
             return "undeliverable"
-        case FileGone():
+        case FileGone() | FoundAfterAll():
             return "succeeded"
         case CancelRequested() | CostSeen() | LateAnswer() | Renamed() | ClipMoved() | KeptAsIs():
             return None
@@ -87,9 +90,9 @@ def sentence(fact: Fact) -> str:
     match fact:
         case SubmissionStarted() | FetchStarted():
             return ""
-        case Accepted() | Adopted() | Started() | Requeued() | LateAnswer():
+        case Accepted() | Adopted() | AdoptionUndone() | Started() | Requeued() | LateAnswer():
             return _out_there(fact)
-        case Ended() | Vanished() | Refused():
+        case Ended() | FoundAfterAll() | Vanished() | Refused():
             return _ended(fact)
         case NotSent() | RefusedForNow() | AccountTurnedAway() | LostContact():
             return _not_accepted(fact)
@@ -103,12 +106,17 @@ def sentence(fact: Fact) -> str:
             assert_never(fact)
 
 
-def _out_there(fact: Accepted | Adopted | Started | Requeued | LateAnswer) -> str:
+def _out_there(fact: Accepted | Adopted | AdoptionUndone | Started | Requeued | LateAnswer) -> str:
     match fact:
         case Accepted():
             return f"submitted  req {_short(fact.request_id, 80)}"
         case Adopted():
             return f"adopted  req {_short(fact.request_id, 80)} by {_short(fact.by)}"
+        case AdoptionUndone():
+            why = f": {_short(fact.reason)}" if fact.reason else ""
+            return (
+                f"held again  req {_short(fact.request_id, 80)} is not its job, says {_short(fact.by)}{why}"
+            )
         case Started():
             return "running"
         case Requeued():
@@ -117,11 +125,11 @@ def _out_there(fact: Accepted | Adopted | Started | Requeued | LateAnswer) -> st
             return f"late answer  req {_short(fact.request_id, 80)}; the take had been decided on"
 
 
-def _ended(fact: Ended | Vanished | Refused) -> str:
-    if not isinstance(fact, Ended):
+def _ended(fact: Ended | FoundAfterAll | Vanished | Refused) -> str:
+    if isinstance(fact, Vanished | Refused):
         return f"failed  {trouble(fact.failure, fact.reason, REASON_LIMIT)}"
-    parts = [fact.outcome.value]
-    if fact.outcome is not TakeState.SUCCEEDED:
+    parts = [fact.outcome.value if isinstance(fact, Ended) else "succeeded after all"]
+    if isinstance(fact, Ended) and fact.outcome is not TakeState.SUCCEEDED:
         parts.append(trouble(fact.failure, fact.reason, REASON_LIMIT))
     if fact.seconds is not None:
         parts.append(duration(fact.seconds))
@@ -137,6 +145,8 @@ def _not_accepted(fact: NotSent | RefusedForNow | AccountTurnedAway | LostContac
             return f"not sent  {reason}"
         case RefusedForNow():
             return f"refused for now  {reason}, again after {when(fact.not_before)}"
+        case AccountTurnedAway(failure=FailureClass.REFUSED):
+            return f"turned away  {reason}"
         case AccountTurnedAway():
             return f"account refused  {trouble(fact.failure, fact.reason, REASON_LIMIT)}"
         case LostContact():

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from runner.errors import Position, Problem
-from runner.states import DeliveryState, TakeState
+from runner.states import GIVEN_UP, DeliveryState, FailureClass, TakeState
 
 JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"
 
@@ -195,8 +195,10 @@ class Ticket:
     """What the engine needs to know of one recorded take to bring it to its end.
 
     `submitted_at` is wall time in unix seconds of the accepted attempt; `not_before` the wall time
-    before which the API asked not to be tried again. `cost` (USD) and `finished_at` are of a job that has ended;
+    before which the API asked not to be tried again. `cost` (USD), `finished_at` and `failure` are of a job that ended;
     `attempts` counts submissions begun, and `estimate` (USD) is what one more should cost, None where nobody knows.
+    `adopted` says that its id is a person's word, which the job's own record may still contradict; given a second time,
+    it stands.
     """
 
     take_id: str
@@ -213,3 +215,10 @@ class Ticket:
     finished_at: float | None = None
     attempts: int = 0
     estimate: float | None = None
+    failure: FailureClass | None = None
+    adopted: bool = False
+
+    @property
+    def is_given_up(self) -> bool:
+        """True for a job whose clip may be there all the same; its id is known, and a look is free."""
+        return self.state is TakeState.FAILED and self.failure in GIVEN_UP and self.request_id is not None

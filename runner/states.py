@@ -137,6 +137,15 @@ class Adopted:
 
 
 @dataclass(frozen=True, slots=True)
+class AdoptionUndone:
+    """The job that was adopted for a take is not its own: a person takes the id back, or the job's record tells."""
+
+    request_id: str
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredNotSent:
     """A person says that a held take never reached the API."""
 
@@ -174,7 +183,8 @@ class Ended:
 
     `outcome` is succeeded, failed or cancelled; `result` the answer's text verbatim; `outputs` the links in
     its `output`, in order, each once; `cost` in USD and `seconds` from the API's own `created_at` to its
-    `finished_at`, each None where the record does not say.
+    `finished_at`, each None where the record does not say. `remarks` are what in the record could not be taken as it
+    stands.
     """
 
     outcome: TakeState
@@ -184,6 +194,22 @@ class Ended:
     reason: str = ""
     cost: float | None = None
     seconds: float | None = None
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundAfterAll:
+    """A look at a job that had been given up found that it succeeded, with links: nothing was sent, nothing is paid.
+
+    `request_id` is the job's; the rest is as in `Ended`.
+    """
+
+    request_id: str
+    result: str
+    outputs: tuple[str, ...]
+    cost: float | None = None
+    seconds: float | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,12 +316,14 @@ StateFact: TypeAlias = (
     | AccountTurnedAway
     | LostContact
     | Adopted
+    | AdoptionUndone
     | DeclaredNotSent
     | PayAgain
     | Dropped
     | Started
     | Requeued
     | Ended
+    | FoundAfterAll
     | Vanished
     | RetryRequested
 )
@@ -321,6 +349,8 @@ TRANSITIONS: Mapping[tuple[TakeState, type[StateFact]], frozenset[TakeState]] = 
         (S.HELD, DeclaredNotSent): frozenset({S.PENDING}),
         (S.HELD, PayAgain): frozenset({S.PENDING}),
         (S.HELD, Dropped): frozenset({S.DROPPED}),
+        # What was adopted by mistake is as doubtful as before, however that job ended.
+        **{(state, AdoptionUndone): frozenset({S.HELD}) for state in (S.QUEUED, S.RUNNING, *sorted(_ENDS))},
         (S.QUEUED, Started): frozenset({S.RUNNING}),
         (S.QUEUED, Ended): _ENDS,
         (S.QUEUED, Vanished): frozenset({S.FAILED}),
@@ -328,6 +358,8 @@ TRANSITIONS: Mapping[tuple[TakeState, type[StateFact]], frozenset[TakeState]] = 
         (S.RUNNING, Ended): _ENDS,
         (S.RUNNING, Vanished): frozenset({S.FAILED}),
         (S.FAILED, RetryRequested): frozenset({S.PENDING}),
+        # Of a job that was given up: the API's record of a clip outweighs our word that there is none.
+        (S.FAILED, FoundAfterAll): frozenset({S.SUCCEEDED}),
         (S.CANCELLED, RetryRequested): frozenset({S.PENDING}),
     }
 )
@@ -353,8 +385,11 @@ OUT_THERE = frozenset({S.QUEUED, S.RUNNING})
 NEVER_CHARGED = frozenset({FailureClass.REFUSED, FailureClass.INVALID_INPUT})
 """Classes of a failed take that the API refused at the door: its body may be corrected and sent anew."""
 
+GIVEN_UP = frozenset({FailureClass.MISSING, FailureClass.EXPIRED, FailureClass.NO_OUTPUT})
+"""Classes of a failed take whose clip may be there all the same: a look is free, so it is looked for again."""
+
 SETTLED = frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED, S.DROPPED})
-"""States that only a person's explicit wish leaves."""
+"""States that only a person's explicit wish leaves, but for a clip that is found after all."""
 
 
 def advance(state: TakeState, fact: StateFact) -> TakeState:

@@ -6,9 +6,10 @@ submits: the engine is handed succeeded takes alone. The manifest is not needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from runner import failpoints
@@ -20,10 +21,11 @@ from runner.engine.options import EndingKind
 from runner.errors import UsageError
 from runner.opening import AS_IT_IS, Opening
 from runner.pacing import Clock, SystemClock
+from runner.recovering import SecondLook, look_again
 from runner.restoring import clips_of, restore_sidecars
 from runner.rundir import RunDir
 from runner.session import Wishes, work
-from runner.states import DeliveryState, FileGone, TakeState
+from runner.states import OUT_THERE, DeliveryState, FileGone, TakeState
 from runner.store.read import open_reader
 from runner.store.records import TakeRecord
 from runner.store.state_file import StateFile
@@ -65,11 +67,15 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a fetch was about and how it ended; `restored` are takes whose sidecar was written anew."""
+    """What a fetch was about and how it ended; `restored` are takes whose sidecar was written anew.
+
+    `without_clip` counts the takes it was about that have no clip to fetch, by where they stand.
+    """
 
     summary: RunSummary
     findings: tuple[Finding, ...]
     restored: tuple[str, ...]
+    without_clip: Mapping[TakeState, int] = field(default_factory=dict)
 
     @property
     def untouched(self) -> tuple[Finding, ...]:
@@ -78,10 +84,19 @@ class Fetched:
 
     @property
     def exit_code(self) -> int:
-        """0 if every clip it was about is home, 2 if not; 69, 77, or 128 and a signal if it was cut short."""
+        """0 if every clip it was about is home, 2 if not; 69, 77, or 128 and a signal if it was cut short.
+
+        4 while a take is held, and 3 while one is out there or not sent yet, as of a run.
+        """
         short = self.summary.ending.kind is not EndingKind.FINISHED or self.summary.signal is not None
         if short and self.summary.exit_code >= 64:
             return self.summary.exit_code
+        if self.without_clip.get(TakeState.HELD) or self.without_clip.get(TakeState.SUBMITTING):
+            return 4
+        if any(self.without_clip.get(state) for state in {TakeState.PENDING} | OUT_THERE):
+            return 3
+        if any(self.without_clip.get(state) for state in (TakeState.FAILED, TakeState.CANCELLED)):
+            return 2
         deliveries = self.summary.deliveries
         return 0 if sum(deliveries.values()) == deliveries.get(DeliveryState.DELIVERED, 0) else 2
 
@@ -121,7 +136,7 @@ def fetch(place: RunDir, take_ids: Sequence[str] = (), *, wishes: Wishes) -> Fet
     """Bring home the clips of succeeded takes, all or those of `take_ids`, that are not here whole.
 
     Raises:
-        UsageError: a named take has no clip to fetch.
+        UsageError: a named take has no clip to fetch, also after a second look where it was given up.
         RunInUse: a runner works on this run.
     """
     with desk(place, wishes.clock, wishes.opening) as state:
@@ -129,14 +144,26 @@ def fetch(place: RunDir, take_ids: Sequence[str] = (), *, wishes: Wishes) -> Fet
         _mark(place, state, findings, wishes.clock)
         with open_reader(place.state_file) as reader:
             takes = _about(reader.takes(), take_ids)
-        _refuse_without_clip(takes if take_ids else ())
+        again = look_again(wishes, place, state, takes, insist=bool(take_ids))
+        if again.found:
+            with open_reader(place.state_file) as reader:
+                takes = _about(reader.takes(), take_ids)
+        _refuse_without_clip(takes if take_ids else (), again)
         restored = restore_sidecars(place, _without_sidecar(takes, findings))
         wanted = [take for take in takes if _wants_fetching(take)]
         ending, signal = work(wishes, place, state, wanted)
         failpoints.hit("upkeep.fetched")
         notes = () if wanted else state.notes
     summary = sum_up(place, wanted, ending=ending, signal=signal, now=wishes.clock.wall())
-    return Fetched(replace(summary, remarks=(*notes, *summary.remarks)), findings, restored)
+    remarks = (*notes, *again.remarks, *summary.remarks)
+    # Dropped ones were given up, and what was never sent and left the manifest will not be.
+    others: Counter[TakeState] = Counter(
+        take.state
+        for take in takes
+        if take.state not in {TakeState.SUCCEEDED, TakeState.DROPPED}
+        and not (take.state is TakeState.PENDING and take.position is None)
+    )
+    return Fetched(replace(summary, remarks=remarks), findings, restored, others)
 
 
 def _about(takes: Sequence[TakeRecord], take_ids: Sequence[str]) -> Sequence[TakeRecord]:
@@ -147,10 +174,14 @@ def _wants_fetching(take: TakeRecord) -> bool:
     return take.state is TakeState.SUCCEEDED and take.delivery is not DeliveryState.DELIVERED
 
 
-def _refuse_without_clip(takes: Sequence[TakeRecord]) -> None:
+def _refuse_without_clip(takes: Sequence[TakeRecord], again: SecondLook) -> None:
+    any_clip = any(take.state is TakeState.SUCCEEDED for take in takes)
     for take in takes:
-        if take.state is not TakeState.SUCCEEDED:
-            raise UsageError(f"take {take.take_id} has no clip to fetch: it is {take.state}")
+        # A choice may hold some that were given up: they were asked about, and the others are fetched.
+        if take.state is not TakeState.SUCCEEDED and not (any_clip and take.take_id in again.lost):
+            said = again.lost.get(take.take_id)
+            more = f", and asked again the API says: {said}" if said else ""
+            raise UsageError(f"take {take.take_id} has no clip to fetch: it is {take.state}{more}")
 
 
 def _mark(place: RunDir, state: StateFile, findings: Sequence[Finding], clock: Clock) -> tuple[str, ...]:

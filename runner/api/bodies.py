@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 JsonObject: TypeAlias = dict[str, Any]
@@ -19,10 +20,26 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9._:-]{0,199}")
 """What an id may look like to be used in a URL; it cannot be `.` or `..`."""
 
 OUTPUT_LIMIT = 64
+
+DEAREST_JOB = 100_000.0
+"""US dollars that no single job costs: what is beyond it, or below nothing, is no cost."""
+
 _WORDS = 2000
 _DEEPEST = 6
 _MILLISECONDS = 1e11
 _LINK_FIELDS = ("video", "videos", "image", "images", "audio", "audios")
+# Nobody documents these; they are read where the documented fields hold no link, since each can mean but one thing.
+_OTHER_FIELDS = (
+    "video_url",
+    "video_urls",
+    "image_url",
+    "image_urls",
+    "audio_url",
+    "audio_urls",
+    "url",
+    "urls",
+)
+_WEB = ("https://", "http://")
 
 
 def parse_object(body: bytes, *, unique_keys: bool = False) -> JsonObject | None:
@@ -87,27 +104,81 @@ def _words(value: object, depth: int = 0) -> str:
     return ""
 
 
-def output_links(record: JsonObject) -> tuple[str, ...]:
-    """Return the web links in the record's `output`, in order, each once, at most 64.
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """The web links of a record's `output`, in order, each once, at most 64.
+
+    `beyond` counts more of them, `unreadable` what stands in their place and is no web link; `is_empty` says that
+    there is nothing at all.
+    """
+
+    links: tuple[str, ...]
+    beyond: int
+    unreadable: int
+    is_empty: bool
+
+
+def outputs(record: JsonObject) -> Outputs:
+    """Return what the record's `output` names.
 
     Only `output` is read: the record may echo the inputs, and those are links too.
     """
     output = record.get("output")
-    links = dict.fromkeys(_links(output)) if isinstance(output, dict) else {}
-    return tuple(links)[:OUTPUT_LIMIT]
+    named = list(_named(output, _LINK_FIELDS)) if isinstance(output, dict) else list(_items(output))
+    if isinstance(output, dict) and not any(map(_link, named)):
+        named += _named(output, _OTHER_FIELDS)
+    links = tuple(dict.fromkeys(link for link in map(_link, named) if link))
+    told = any(output.values()) if isinstance(output, dict) else bool(output)
+    return Outputs(
+        links[:OUTPUT_LIMIT],
+        beyond=max(0, len(links) - OUTPUT_LIMIT),
+        unreadable=sum(1 for item in named if item and not _link(item)),
+        is_empty=not told,
+    )
 
 
-def _links(output: JsonObject) -> Iterator[str]:
-    for field in _LINK_FIELDS:
-        value = output.get(field)
-        for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, str) and item.startswith(("https://", "http://")):
-                yield item
+def _named(output: JsonObject, fields: tuple[str, ...]) -> Iterator[object]:
+    for field in fields:
+        yield from _items(output.get(field))
+
+
+def _items(value: object) -> Iterator[object]:
+    yield from value if isinstance(value, list) else [value]
+
+
+def _link(item: object) -> str:
+    """Return the web link that an item is, or holds as its `url`; empty for anything else."""
+    if isinstance(item, dict):
+        item = item.get("url")
+    if not isinstance(item, str):
+        return ""
+    text = item.strip()
+    # RFC 3986, 3.1: a scheme is the same in capitals.
+    return next((scheme + text[len(scheme) :] for scheme in _WEB if text.lower().startswith(scheme)), "")
+
+
+def other_job(record: JsonObject, *, request_id: str, model: str) -> str:
+    """Return the id or the model by which a record says that it is not about this job; empty if it does not.
+
+    An id settles it: a model may go by other names than the one it is asked for by.
+    """
+    told = record.get("request_id")
+    if told is not None:
+        return "" if told == request_id else str(told)
+    named = record.get("model_id")
+    return named if isinstance(named, str) and model and named != model else ""
 
 
 def cost(record: JsonObject) -> float | None:
-    """Return the cost in USD if the record has it already."""
-    return number(record.get("cost"))
+    """Return the cost in USD if the record has one already, and one that can be."""
+    found = number(record.get("cost"))
+    return found if found is not None and 0 <= found <= DEAREST_JOB else None
+
+
+def odd_cost(record: JsonObject) -> str:
+    """Return what stands as a cost and cannot be one; empty where there is none yet, or one that can be."""
+    told = record.get("cost")
+    return "" if told is None or cost(record) is not None else str(told)[:40]
 
 
 def number(value: object) -> float | None:

@@ -23,6 +23,7 @@ from runner.api.redaction import Redactor
 from runner.pacing import Clock
 from runner.shots import JsonValue
 from runner.transport.clients import ReadLanes
+from runner.transport.exchange import Answer, Exchange
 
 BALANCE_ORIGIN = "https://api.runcomfy.net"
 """Where the balance of the real account is told; every other API is asked at its own origin.
@@ -88,6 +89,8 @@ class Catalogue:
     ) -> T | Trouble:
         exchange = self._redactor.cleaned(await lanes.get(path))
         record, trouble = read_record(exchange, now=self._clock.wall())
+        if record is None and _finds_nothing(exchange):
+            return Trouble(TroubleKind.MISSING, trouble.reason)
         return trouble if record is None else read(record)
 
     async def aclose(self) -> None:
@@ -96,6 +99,13 @@ class Catalogue:
         await self._till.aclose()
         # A transport ends its closing in the loop's next turn; a loop that ends first leaves it to the garbage.
         await asyncio.sleep(0)
+
+
+def _finds_nothing(exchange: Exchange) -> bool:
+    """Return whether a path leads nowhere by its status alone: no job hangs on it, unlike on what is asked by id."""
+    if not isinstance(exchange, Answer) or exchange.status not in {404, 410}:
+        return False
+    return bodies.parse_object(exchange.body) is not None
 
 
 def _till_of(origin: str) -> str:

@@ -17,7 +17,7 @@ from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_result,
 from runner.api.redaction import Redactor
 from runner.pacing import Clock
 from runner.shots import Ticket
-from runner.transport.clients import ReadLanes, SubmitClient
+from runner.transport.clients import RECORD_CAP, ReadLanes, SubmitClient
 from runner.transport.exchange import Exchange
 
 
@@ -43,12 +43,13 @@ class RunComfyQueue:
     async def look(self, request_id: str) -> LookAnswer:
         """Return where the job stands."""
         exchange = await self._reads.get(_request(request_id, "status"))
-        return sort_look(self._taken(exchange), now=self._clock.wall())
+        return sort_look(self._taken(exchange), now=self._clock.wall(), request_id=request_id)
 
-    async def result(self, request_id: str) -> ResultAnswer:
-        """Return the job's final record, with its cost where the API knows it already."""
-        exchange = await self._reads.get(_request(request_id, "result?include_cost=true"))
-        return sort_result(self._taken(exchange), now=self._clock.wall())
+    async def result(self, request_id: str, *, model: str = "") -> ResultAnswer:
+        """Return the final record of a job of `model`, with its cost where the API knows it already."""
+        path = _request(request_id, "result?include_cost=true")
+        exchange = self._taken(await self._reads.get(path, cap=RECORD_CAP))
+        return sort_result(exchange, now=self._clock.wall(), request_id=request_id, model=model)
 
     async def cancel(self, request_id: str) -> CancelAnswer | Trouble:
         """Ask for a cancel."""

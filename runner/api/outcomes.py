@@ -7,6 +7,7 @@ provider, and from where, stands in `profile`.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from runner.answers import (
@@ -36,7 +37,11 @@ from runner.states import (
 )
 from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
 
+LONGEST_RECORD = 1 << 20
+"""Bytes of a result record that are kept verbatim; of a larger one what a later reader may ask for."""
+
 _LONGEST_WORD = 100
+_KEPT_FIELDS = ("request_id", "model_id", "status", "output", "error", "cost", "created_at", "finished_at")
 _HOPELESS = frozenset({SilenceKind.CERTIFICATE, SilenceKind.MISUSE})
 """Failures before the first byte that no second try can cure."""
 
@@ -86,8 +91,10 @@ def _refused_submit(
     """Sort a non-2xx status that proves the job was not taken; None where it proves nothing."""
     if answer.status not in profile.PROVES_NO_CHARGE:
         return None
-    reason = _reason(record, f"HTTP {answer.status}")
+    reason = _refusal(answer, record)
     account = _account_failure(answer, record)
+    # An id in the body changes nothing: many gateways name every refusal so for their log, and held throttling would
+    # end a night.
     if account is not None:
         return AccountTurnedAway(attempt, account, reason)
     if answer.status in profile.LATER_STATUSES:
@@ -115,11 +122,14 @@ def _lost(answer: Answer, attempt: str, reason: str) -> LostContact:
     return LostContact(attempt, Milestone.ANSWERING.name.lower(), reason, bodies.excerpt(answer.body))
 
 
-def sort_look(exchange: Exchange, *, now: float) -> LookAnswer:
-    """Return what a look found; an unknown word is said, never taken for an end."""
+def sort_look(exchange: Exchange, *, now: float, request_id: str = "") -> LookAnswer:
+    """Return what a look at `request_id` found; an unknown word is said, never taken for an end."""
     record, trouble = read_record(exchange, now=now)
     if record is None:
         return trouble
+    other = _of_another(record, request_id)
+    if other is not None:
+        return other
     word = record.get("status")
     if not isinstance(word, str):
         return Trouble(TroubleKind.TRANSIENT, "the status answer has no status")
@@ -128,42 +138,87 @@ def sort_look(exchange: Exchange, *, now: float) -> LookAnswer:
         profile.STATUS_WORDS.get(word.lower(), JobStatus.UNKNOWN),
         word[:_LONGEST_WORD],
         position if isinstance(position, int) and not isinstance(position, bool) else None,
+        model[:_LONGEST_WORD] if isinstance(model := record.get("model_id"), str) else "",
     )
 
 
-def sort_result(exchange: Exchange, *, now: float) -> ResultAnswer:
-    """Return how the job ended by its result record, which alone decides."""
+def sort_result(exchange: Exchange, *, now: float, request_id: str = "", model: str = "") -> ResultAnswer:
+    """Return how the job ended by its result record, which alone decides; a record of another job never does."""
+    record = None
     if isinstance(exchange, Answer) and exchange.complete:
         record = bodies.parse_object(exchange.body)
         if bodies.error_code(record) == profile.CODE_NOT_READY:
             return NotYet("not ready")
-        outcome = _outcome(record) if 200 <= exchange.status < 300 else None
+    if record is not None and isinstance(exchange, Answer) and 200 <= exchange.status < 300:
+        other = _of_another(record, request_id, model)
+        if other is not None:
+            return other
+        outcome = _outcome(record)
         # A failed job's record may carry an error number of its own: that is the job's end and no trouble of ours.
-        if record is not None and outcome is not None:
-            return _ended(outcome, record, exchange.body.decode("utf-8", "replace"))
+        if outcome is not None:
+            return _ended(outcome, record, exchange.body)
     found, trouble = read_record(exchange, now=now)
     return trouble if found is None else NotYet(str(found.get("status"))[:_LONGEST_WORD])
 
 
-def _outcome(record: JsonObject | None) -> TakeState | None:
-    word = (record or {}).get("status")
+def _of_another(record: JsonObject, request_id: str, model: str = "") -> Trouble | None:
+    """Return trouble if the record says that it is about another job; without a `request_id` nobody asked."""
+    told = bodies.other_job(record, request_id=request_id, model=model) if request_id else ""
+    if not told:
+        return None
+    return Trouble(
+        TroubleKind.STRANGE, f"asked about {request_id}, the API told of another job: {told[:_LONGEST_WORD]}"
+    )
+
+
+def _outcome(record: JsonObject) -> TakeState | None:
+    word = record.get("status")
     return profile.RESULT_WORDS.get(word.lower()) if isinstance(word, str) else None
 
 
-def _ended(outcome: TakeState, record: JsonObject, text: str) -> Ended:
+def _ended(outcome: TakeState, record: JsonObject, body: bytes) -> Ended:
     reason = bodies.error_text({"error": record.get("error")})
-    links = bodies.output_links(record)
+    found = bodies.outputs(record)
     failure = None
     # A record with a link is a clip that was paid for, whatever else it says.
-    if outcome is TakeState.SUCCEEDED and not links:
+    if outcome is TakeState.SUCCEEDED and not found.links:
         outcome, failure = TakeState.FAILED, FailureClass.NO_OUTPUT
-        reason = reason or "the API says it succeeded but names no output"
+        what = "no output" if found.is_empty else "an output this program cannot read"
+        reason = reason or f"the API says it succeeded but names {what}"
     elif outcome is TakeState.FAILED:
         failure = _failure_class(reason)
         reason = reason or "the API gives no reason"
     return Ended(
-        outcome, text, links, failure, reason, cost=bodies.cost(record), seconds=bodies.job_seconds(record)
+        outcome,
+        _kept(record, body),
+        found.links,
+        failure,
+        reason,
+        cost=bodies.cost(record),
+        seconds=bodies.job_seconds(record),
+        remarks=_remarks(found, record),
     )
+
+
+def _remarks(found: bodies.Outputs, record: JsonObject) -> tuple[str, ...]:
+    """Return what of the record is left out, in words."""
+    said = []
+    if found.beyond:
+        total = len(found.links) + found.beyond
+        said.append(f"its result names {total} outputs, of which the first {len(found.links)} are fetched")
+    if found.links and found.unreadable:
+        plural = "s that are no web links and are" if found.unreadable > 1 else " that is no web link and is"
+        said.append(f"its result names {found.unreadable} output{plural} left out")
+    if odd := bodies.odd_cost(record):
+        said.append(f"its result says a cost of {odd}, which cannot be; the cost counts as unknown")
+    return tuple(said)
+
+
+def _kept(record: JsonObject, body: bytes) -> str:
+    """Return the text of a record to keep: all of it, or what matters of one that no record has to be as large as."""
+    if len(body) > LONGEST_RECORD:
+        body = json.dumps({name: record[name] for name in _KEPT_FIELDS if name in record}).encode()
+    return body[:LONGEST_RECORD].decode("utf-8", "replace")
 
 
 def _failure_class(reason: str) -> FailureClass:
@@ -199,6 +254,9 @@ def read_record(exchange: Exchange, *, now: float) -> tuple[JsonObject | None, T
     """Return the record of a read that was answered, else None and what kept it from us."""
     if isinstance(exchange, Silence):
         return None, Trouble(TroubleKind.TRANSIENT, exchange.reason)
+    if exchange.passed is not None:
+        size = f"{exchange.passed / (1 << 20):g} MiB"
+        return None, Trouble(TroubleKind.STRANGE, f"the API's answer is larger than {size}")
     record = bodies.parse_object(exchange.body) if exchange.complete else None
     code = bodies.error_code(record)
     if record is not None and code is None and 200 <= exchange.status < 300:
@@ -207,10 +265,9 @@ def read_record(exchange: Exchange, *, now: float) -> tuple[JsonObject | None, T
 
 
 def _trouble(answer: Answer, record: JsonObject | None, code: int | None, now: float) -> Trouble:
-    reason = _reason(record, f"HTTP {answer.status}")
-    # A bare or HTML 404 may come from anything in between; only the API's own word says that an id is unknown.
-    unknown = record is not None and answer.status in {404, 410}
-    if unknown or code in profile.UNKNOWN_ID_CODES:
+    reason = _refusal(answer, record)
+    # A 404 may come from anything in between, in JSON too; only the API's own number says that an id is unknown.
+    if code in profile.UNKNOWN_ID_CODES:
         return Trouble(TroubleKind.MISSING, reason)
     if answer.status in profile.LATER_STATUSES:
         return Trouble(TroubleKind.THROTTLED, reason, _wish(answer, now))
@@ -221,6 +278,16 @@ def _trouble(answer: Answer, record: JsonObject | None, code: int | None, now: f
 
 def _wish(answer: Answer, now: float) -> float | None:
     return retry_after(answer.headers.get("retry-after"), now=now)
+
+
+def _refusal(answer: Answer, record: JsonObject | None) -> str:
+    """Return the server's words for an answer that is no record, and whose word that probably is."""
+    if 200 <= answer.status < 300 and record is None:
+        what = "a body that is no JSON object" if answer.complete else "a body that broke off"
+        return f"HTTP {answer.status} with {what}"
+    said = _reason(record, f"HTTP {answer.status}")
+    meant = profile.WRONG_ADDRESS.get(answer.status)
+    return f"{said}: {meant}" if meant and bodies.error_code(record) not in profile.ACCOUNT_CODES else said
 
 
 def _reason(record: JsonObject | None, otherwise: str) -> str:

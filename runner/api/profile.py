@@ -44,13 +44,25 @@ ACCOUNT_STATUSES: Mapping[int, FailureClass] = MappingProxyType(
         401: FailureClass.AUTH,  # C H
         402: FailureClass.NO_BALANCE,  # C
         403: FailureClass.AUTH,  # C H
-        405: FailureClass.AUTH,  # H: not this resource, so a wrong base
-        407: FailureClass.AUTH,  # H: a proxy wants to be paid first
-        426: FailureClass.AUTH,  # H
-        451: FailureClass.AUTH,  # H
+        405: FailureClass.REFUSED,  # H
+        407: FailureClass.REFUSED,  # H
+        426: FailureClass.REFUSED,  # H
+        451: FailureClass.REFUSED,  # H
     }
 )
-"""Statuses that refuse the account whatever the body says."""
+"""Statuses that refuse everything this account would send there, whatever the body says.
+
+`REFUSED` are those that are not about the account: they come from the address, or from what stands before it."""
+
+WRONG_ADDRESS: Mapping[int, str] = MappingProxyType(
+    {
+        405: "this address does not take such requests, so the API base is probably wrong",
+        407: "a proxy on the way wants a login of its own",
+        426: "this address asks for another protocol, so the API base is probably wrong",
+        451: "something on the way blocks this address for legal reasons",
+    }
+)
+"""What statuses that are not about the account mean (H, 15.5.6, 15.5.8, 15.5.22; RFC 7725)."""
 
 BAD_INPUT_STATUSES = frozenset({400, 413, 414, 415, 422})
 """Refusals of one body (C H)."""

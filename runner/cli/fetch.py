@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from runner import upkeep
 from runner.choosing import Choice, pick
-from runner.cli.asking import choice_of, opening_of, repeated
+from runner.cli.asking import choice_of, command_line, opening_of, repeated, run_words
 from runner.contact import recorded_wishes
 from runner.engine.options import EndingKind, EngineOptions
 from runner.engine.ports import Listener
@@ -19,11 +19,12 @@ from runner.errors import UsageError
 from runner.pacing import SystemClock
 from runner.progress import Kind, make_progress
 from runner.run import find_run
-from runner.states import DeliveryState, TakeState
+from runner.rundir import RunDir
+from runner.states import OUT_THERE, DeliveryState, TakeState
 from runner.store.read import open_reader
-from runner.store.records import TakeRecord
+from runner.store.records import RunHeader, TakeRecord
 from runner.upkeep import Fetched
-from runner.wording import counted, spent_words, visible
+from runner.wording import counted, spent_words, standing, tally, visible
 
 PATIENCE = 600.0
 """Seconds to wait for hosts that are away: a person sits before this, and can repeat it."""
@@ -46,16 +47,16 @@ def command(arguments: argparse.Namespace) -> int:
     fetched = upkeep.fetch(place, take_ids, wishes=wishes)
     for line in _results(fetched):
         print(line)
-    for line in _advice(fetched, arguments):
+    for line in _advice(fetched, arguments) or _onward(fetched, header):
         print(line, file=sys.stderr)
     return fetched.exit_code
 
 
 def _chosen(takes: Sequence[TakeRecord], choice: Choice) -> list[str]:
-    """Return the chosen takes that have a clip; none means all."""
+    """Return the chosen takes that have a clip, or may have one after all; none means all."""
     if choice.is_all:
         return []
-    rendered = pick(takes, choice, lambda take: take.state is TakeState.SUCCEEDED)
+    rendered = pick(takes, choice, lambda take: take.state is TakeState.SUCCEEDED or take.is_given_up)
     if not rendered:
         raise UsageError("no take that was chosen has a clip", advice="see them with shotrunner status")
     return rendered
@@ -69,12 +70,33 @@ def _progress(total: int, done: int) -> AbstractContextManager[Listener]:
 def _results(fetched: Fetched) -> list[str]:
     summary = fetched.summary
     wanted, home = sum(summary.deliveries.values()), summary.deliveries.get(DeliveryState.DELIVERED, 0)
-    lines = [f"{home} of {counted(wanted, 'clip')} brought home" if wanted else "every clip is here, whole"]
+    lines = [f"{home} of {counted(wanted, 'clip')} brought home" if wanted else _all_here(fetched)]
     lines += [str(clip) for clip in summary.clips]
     spent = spent_words(summary.spending, simulated=summary.simulated)
     lines += [spent] if spent and summary.spending.without_cost else []
     if fetched.restored:
         lines.append(f"written anew: {counted(len(fetched.restored), 'sidecar')}")
+    return lines
+
+
+def _all_here(fetched: Fetched) -> str:
+    if not fetched.without_clip:
+        return "every clip is here, whole"
+    others = tally({standing(state): count for state, count in fetched.without_clip.items()})
+    return f"every clip that was rendered is here, whole; without one: {others}"
+
+
+def _onward(fetched: Fetched, header: RunHeader) -> list[str]:
+    """Return what brings the takes that have no clip to their ends."""
+    summary, states = fetched.summary, fetched.without_clip
+    here = RunDir(summary.run_dir)
+    lines = []
+    if states.get(TakeState.FAILED) or states.get(TakeState.CANCELLED):
+        lines.append(f"why some have no clip: shotrunner report {shlex.quote(str(here.path))}")
+    if states.get(TakeState.HELD) or states.get(TakeState.SUBMITTING):
+        lines.append(f"  → shotrunner reconcile {shlex.quote(str(here.path))}")
+    if any(states.get(state) for state in {TakeState.PENDING} | OUT_THERE):
+        lines.append(f"go on with: {command_line(run_words(here, header))}")
     return lines
 
 

@@ -27,6 +27,7 @@ from runner.states import (
     Fact,
     FetchStarted,
     FileGone,
+    FoundAfterAll,
     NoteFact,
     TakeState,
     Undeliverable,
@@ -67,6 +68,7 @@ class Live:
     fetches: int = 0
     fetch_failures: int = 0
     refreshes: int = 0
+    is_adopted: bool = False
 
     @property
     def id(self) -> str:
@@ -126,6 +128,7 @@ class Board:
             # A wall clock that was set back must not make a job younger than new.
             born=self._clock.monotonic() - max(age, 0.0),
             attempts=ticket.attempts,
+            is_adopted=ticket.adopted,
         )
 
     def _enter(self, live: Live) -> None:
@@ -190,16 +193,31 @@ class Board:
             self._unfinished.discard(live.id)
             self._check_finished()
 
-    async def note_cost(self, take_id: str, fact: CostSeen) -> None:
-        """Make a late cost durable, also that of a take which this run is not about: it was paid for all the same."""
+    async def note_late(self, take_id: str, fact: CostSeen | FoundAfterAll) -> Live | None:
+        """Make late news of a job durable, also of a take which this run is not about: it was paid for all the same.
+
+        Returns the take if this run is about it and its clip can be brought home now.
+        """
         live = self._by_id.get(take_id)
         if live is not None:
             await self.record(live, fact)
-            return
+            if isinstance(fact, FoundAfterAll):
+                live.outputs, live.cost, live.finished_at = fact.outputs, fact.cost, self._clock.wall()
+                return live if self._revived(live) else None
+            return None
         await asyncio.wrap_future(self._journal.record(take_id, fact, at=self._clock.wall()))
         self.allowance.note(take_id, fact)
         self.warn_of_cost()
         self.changed.set()
+        return None
+
+    def _revived(self, live: Live) -> bool:
+        """Count a take as unfinished again if its clip is wanted, and return whether it is."""
+        wanted = self.wants_fetching(live)
+        if wanted:
+            self._unfinished.add(live.id)
+            self.finished.clear()
+        return wanted
 
     def _move(self, live: Live, fact: Fact) -> None:
         if isinstance(fact, FetchStarted | Delivered | Undeliverable | FileGone):
@@ -213,7 +231,7 @@ class Board:
 
     def again(self, live: Live) -> None:
         """Queue a take that shall be paid for once more, behind those that were not tried yet."""
-        live.request_id, live.outputs, live.has_ended = None, (), False
+        live.request_id, live.outputs, live.has_ended, live.is_adopted = None, (), False, False
         live.watched.is_over()
         live.doubted.is_over()
         self._unfinished.add(live.id)

@@ -26,6 +26,7 @@ class Collector:
         self._board = means.board
         self._delivery = delivery
         self._agenda: Agenda[Live] = Agenda(means.clock)
+        self._whose = {link: live.id for live in means.board.takes for link in live.outputs[:1]}
 
     def collect(self, live: Live) -> None:
         """Put a take on the agenda if its clip is wanted."""
@@ -48,8 +49,19 @@ class Collector:
         failpoints.hit("collect.fetched")
         if isinstance(answer, Delivered):
             await self._board.record(live, answer)
+            self._compare(live, answer)
         else:
             await self._bear(live, answer)
+
+    def _compare(self, live: Live, clip: Delivered) -> None:
+        """Say if another take has the very same link or bytes: one of the two may be another's."""
+        link, alike = live.outputs[0], ""
+        for key, what in ((link, "link"), (clip.sha256, "bytes")):
+            other = self._whose.setdefault(key, live.id)
+            if other != live.id and not alike:
+                alike = f"{live.id} has the very same clip as {other} (by its {what}): look whose it is"
+        if alike:
+            self._board.say(alike)
 
     async def _bear(self, live: Live, trouble: FetchTrouble) -> None:
         live.fetch_failures += 1
@@ -78,7 +90,7 @@ class Collector:
             return not trouble.link_refused
         if trouble.link_refused and live.refreshes >= self._means.options.link_refreshes:
             return False
-        answer = await self._means.queue.result(live.request_id)
+        answer = await self._means.queue.result(live.request_id, model=live.ticket.model)
         if isinstance(answer, Ended) and answer.outputs:
             # Only an answer counts: while the API is away as well, no link can be called refused for good.
             live.refreshes += trouble.link_refused

@@ -1,17 +1,18 @@
 """Late costs: asks once more what ended jobs have cost, where their results did not say so at the time.
 
-In: tickets of ended takes. Out: `CostSeen` facts, for those that the API knows by now. It holds nothing up: whoever
+In: tickets of ended takes. Out: `CostSeen` facts, for those that the API knows by now, and `FoundAfterAll` where the
+record of a job that was given up turns out to name a clip. It holds nothing up: whoever
 runs it decides how long to wait for it, and what was not answered is asked by the next run.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from runner.engine.ports import Queue
 from runner.shots import Ticket
-from runner.states import CostSeen, Ended, TakeState
+from runner.states import CostSeen, Ended, FoundAfterAll, TakeState
 
 COST_MAY_COME = 3 * 86400.0
 """Seconds after a job's end in which its cost is asked for; results are kept for some days only."""
@@ -38,9 +39,13 @@ class LateCosts:
     """Asks for the costs of `tickets`, one after the other, each once."""
 
     def __init__(
-        self, tickets: Iterable[Ticket], *, queue: Queue, note: Callable[[str, CostSeen], Awaitable[None]]
+        self,
+        tickets: Iterable[Ticket],
+        *,
+        queue: Queue,
+        note: Callable[[str, CostSeen | FoundAfterAll], Awaitable[None]],
     ) -> None:
-        """`note` makes a cost durable."""
+        """`note` makes what was found durable."""
         self._tickets = list(tickets)
         self._queue = queue
         self._note = note
@@ -52,7 +57,24 @@ class LateCosts:
         """Ask until all were asked; an answer that says no cost is left at that."""
         for ticket in self._tickets:
             assert ticket.request_id is not None
-            answer = await self._queue.result(ticket.request_id)
-            if isinstance(answer, Ended) and answer.cost is not None:
-                await self._note(ticket.take_id, CostSeen(answer.cost))
+            answer = await self._queue.result(ticket.request_id, model=ticket.model)
+            if isinstance(answer, Ended):
+                for fact in _news(ticket, answer):
+                    await self._note(ticket.take_id, fact)
         self.done.set()
+
+
+def _news(ticket: Ticket, ended: Ended) -> Iterator[CostSeen | FoundAfterAll]:
+    found = found_after_all(ticket.request_id or "", ended) if ticket.is_given_up else None
+    if found is not None:
+        yield found
+    elif ended.cost is not None:
+        yield CostSeen(ended.cost)
+
+
+def found_after_all(request_id: str, ended: Ended) -> FoundAfterAll | None:
+    """Return the fact that a job which was given up has a clip, if its record says so."""
+    if ended.outcome is not TakeState.SUCCEEDED:
+        return None
+    # How long it took is left open: nobody watched it, and a server's word on times needs somebody who did.
+    return FoundAfterAll(request_id, ended.result, ended.outputs, ended.cost, remarks=ended.remarks)

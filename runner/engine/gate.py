@@ -128,7 +128,7 @@ class Gate:
         self._open.clear()
         self._shut.set()
         if not self._is_same_spell():
-            self._say(f"the API does not answer ({reason}); waiting until it does")
+            self._say(f"no usable answer from the API ({reason}); waiting until it gives one")
 
     def _is_same_spell(self) -> bool:
         return self._clock.monotonic() - self._opened_at < _SAME_SPELL

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from runner.errors import UsageError
-from runner.money import NOTHING_SPENT, Spending, micros
+from runner.money import NOTHING_SPENT, Spending, dollars, micros
 from runner.shots import Ticket
 from runner.states import (
     Accepted,
@@ -20,6 +20,7 @@ from runner.states import (
     CostSeen,
     Ended,
     Fact,
+    FoundAfterAll,
     LostContact,
     NotSent,
     Refused,
@@ -30,6 +31,8 @@ from runner.states import (
 _CLOCKS_AGREE = 2.0
 """Seconds by which a wall clock may be slewed against the steady one and still is the same."""
 
+NO_PRICE = "no price under --max-cost"
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -38,8 +41,8 @@ class Limits:
     `max_cost` and `warn_cost` are US dollars and `max_submits` a number, each over the whole life of the run directory.
     `lasts` is in seconds, `until` a time of day on this machine or unix seconds; both are turned into one stretch of
     time when the run begins. Where a limit stops the submitting, jobs that still wait at the API are cancelled if
-    `cancel_queued`, else seen through. `allow_unpriced` lets takes without a price go under a cap, where they count for
-    nothing.
+    `cancel_queued`, else seen through, and what they cost less than they were reserved for goes to further takes.
+    `allow_unpriced` lets takes without a price go under a cap, where they count for nothing.
 
     Raises:
         UsageError: a bound that lets nothing happen.
@@ -61,12 +64,15 @@ class Limits:
                 raise UsageError(f"{name} must be more than 0")
 
     def seconds_from(self, start: float) -> float | None:
-        """Return how many seconds a run that began at wall time `start` may submit; None for as long as it takes."""
+        """Return how many seconds a run that began at wall time `start` may submit; None for as long as it takes.
+
+        Less than nothing where the time was up before: that moment is told, and not when it was noticed.
+        """
         given = [self.lasts] if self.lasts is not None else []
         if isinstance(self.until, time):
             given.append(_next_moment(self.until, start) - start)
         elif self.until is not None:
-            given.append(max(0.0, self.until - start))
+            given.append(self.until - start)
         return min(given, default=None)
 
     @property
@@ -93,9 +99,13 @@ def _moments(local: datetime) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Hurdle:
-    """Why the next take may not go, in words; `may_ease` says that what is under way may make room for it."""
+    """Why the next take may not go, in words; `may_ease` says that what is under way may make room for it.
+
+    `short` are the words for a take among many.
+    """
 
     reason: str
+    short: str
     may_ease: bool = False
 
 
@@ -159,32 +169,38 @@ class Allowance:
     def hurdle(self, ticket: Ticket) -> Hurdle | None:
         """Return what keeps `ticket` from being submitted now, or None if it may go."""
         if self.time_left() == 0.0:
-            return Hurdle(self.time_is_up())
+            return Hurdle(self.time_is_up(), self.time_is_up())
         most = self._limits.max_submits
         if most is not None and self._submits >= most:
-            return Hurdle(f"--max-submits {most} is reached", may_ease=bool(self._reserved))
+            reached = f"--max-submits {most} is reached"
+            return Hurdle(reached, "past --max-submits", may_ease=bool(self._reserved))
         return self._too_dear(ticket)
 
     def _too_dear(self, ticket: Ticket) -> Hurdle | None:
         if self._limits.max_cost is None:
             return None
         if ticket.estimate is None and self._limits.needs_prices:
-            return Hurdle(f"{ticket.take_id} has no price, which --max-cost needs")
+            return Hurdle(f"{ticket.take_id} has no price, which --max-cost needs", NO_PRICE)
         cap, price = micros(self._limits.max_cost), micros(ticket.estimate or 0.0)
         if self._committed + price <= cap:
             return None
         reason = (
-            f"--max-cost {_dollars(cap)}: {_dollars(self._committed)} is spent or reserved, and {ticket.take_id} at "
-            f"{_dollars(price)} would go beyond"
+            f"--max-cost {dollars(cap)}: {dollars(self._committed)} is spent or reserved, and {ticket.take_id} at "
+            f"{dollars(price)} would go beyond"
         )
-        # At best all that is under way turns out to be free.
-        return Hurdle(reason, may_ease=self._committed - self._open() + price <= cap and self._is_open())
+        hopes = self._hopes()
+        # At best all of it turns out to be free.
+        may_ease = bool(hopes) and self._committed - sum(hopes) + price <= cap
+        return Hurdle(reason, "past --max-cost", may_ease=may_ease)
 
-    def _open(self) -> int:
-        return sum(self._reserved.values()) + sum(self._latest[take_id] for take_id in self._out)
-
-    def _is_open(self) -> bool:
-        return bool(self._reserved or self._out)
+    def _hopes(self) -> list[int]:
+        """Return the amounts that may still turn out lower, so that it is worth to wait before the run is cut off."""
+        in_the_air = list(self._reserved.values())
+        # Whoever wants waiting jobs cancelled at the limit does not want them waited for: once all have ended, none
+        # is left to cancel.
+        if self._limits.cancel_queued:
+            return in_the_air
+        return in_the_air + [self._latest[take_id] for take_id in self._out]
 
     def reserve(self, ticket: Ticket) -> None:
         """Count `ticket` as paid for; to be called in the same step as `hurdle`, before anything else can ask."""
@@ -210,7 +226,7 @@ class Allowance:
                 self._out |= {take_id} & self._latest.keys()
             case LostContact():
                 self._settle(take_id)
-            case Ended(cost=cost) | CostSeen(cost=cost):
+            case Ended(cost=cost) | FoundAfterAll(cost=cost) | CostSeen(cost=cost):
                 self.leave(take_id)
                 self._bill(take_id, cost)
             case Vanished():
@@ -241,9 +257,9 @@ class Allowance:
         if self._has_warned or mark is None or self._committed <= micros(mark):
             return None
         self._has_warned = True
-        return f"{_dollars(self._committed)} is spent or reserved, more than --warn-cost {_dollars(micros(mark))}"
+        return cost_warning(self._committed, mark)
 
 
-def _dollars(amount: int) -> str:
-    whole, rest = divmod(amount, 1_000_000)
-    return f"${whole:,}.{f'{rest:06}'.rstrip('0').ljust(2, '0')}"
+def cost_warning(committed: int, mark: float) -> str:
+    """Return the words for `committed` millionths of a dollar that are more than `mark` dollars."""
+    return f"{dollars(committed)} is spent or reserved, more than --warn-cost {dollars(micros(mark))}"

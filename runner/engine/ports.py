@@ -34,8 +34,8 @@ class Queue(Protocol):
         """Return where the job stands; free to repeat."""
         ...
 
-    async def result(self, request_id: str) -> ResultAnswer:
-        """Return the job's final record, or that there is none yet; free to repeat."""
+    async def result(self, request_id: str, *, model: str = "") -> ResultAnswer:
+        """Return the final record of a job of `model`, or that there is none yet; free to repeat."""
         ...
 
     async def cancel(self, request_id: str) -> CancelAnswer | Trouble:

@@ -96,7 +96,7 @@ class Settler:
 
     async def _keep_beside(self, live: Live, answer: Accepted, refusal: str) -> None:
         """Keep an id that cannot become the take's: another take has it, or somebody has decided meanwhile."""
-        reason = f"the API answered with request id {answer.request_id}, which cannot be taken: {refusal}"
+        reason = f"the API answered, but its request id {answer.request_id} cannot be taken: {refusal}"
         try:
             await self._hold(live, LostContact(answer.attempt, "answering", reason, answer.request_id))
         except IllegalTransition:

@@ -14,6 +14,7 @@ from typing import assert_never
 
 from runner import failpoints
 from runner.answers import CancelAnswer, JobStatus, NotYet, Seen, Trouble, TroubleKind
+from runner.differences import contradiction
 from runner.engine.agenda import Agenda
 from runner.engine.board import Live
 from runner.engine.means import Means
@@ -22,6 +23,7 @@ from runner.engine.policies import may_retry
 from runner.engine.spell import Spell
 from runner.pacing import Durations
 from runner.states import (
+    AdoptionUndone,
     CancelRequested,
     Ended,
     FailureClass,
@@ -50,6 +52,7 @@ class Watcher:
         self._succeeded = succeeded
         self._agenda: Agenda[Live] = Agenda(means.clock)
         self._strange: set[str] = set()
+        self._mistaken: set[str] = set()
         self._failed: Counter[FailureClass] = Counter()
         self._wants_cancel = asyncio.Event()
         self._cancelled_by = ""
@@ -123,7 +126,7 @@ class Watcher:
         assert live.request_id is not None
         if not self._means.options.breaker.limits:
             self._board.free_slot(live)
-        answer = await self._means.queue.result(live.request_id)
+        answer = await self._means.queue.result(live.request_id, model=live.ticket.model)
         match answer:
             case Ended():
                 self._answered(live)
@@ -150,14 +153,25 @@ class Watcher:
         if ended.seconds is not None and ended.seconds > age:
             ended = replace(ended, seconds=None)
         failpoints.hit("watch.result")
+        if live.is_adopted and (told := contradiction(live.ticket.model, live.ticket.body, ended.result)):
+            await self._disown(live, f"request {live.request_id} was adopted and is another job: its {told}")
+            return
         retry = self._is_retried(live, ended)
         await self._board.record(live, ended, goes_on=retry)
+        for remark in ended.remarks:
+            self._board.say(f"{live.id}: {remark}")
         live.outputs, live.cost, live.finished_at = ended.outputs, ended.cost, self._means.clock.wall()
         if live.state is TakeState.SUCCEEDED:
             seen = age * _UNSEEN_SHARE if found_at_once else age
             self._durations.add(live.ticket.model, seen if ended.seconds is None else ended.seconds)
             self._succeeded(live)
         await self._outcome(live, ended, retry=retry)
+
+    async def _disown(self, live: Live, reason: str) -> None:
+        """Hold a take again whose adopted job turns out to be another's; what that has made is not its clip."""
+        assert live.request_id is not None
+        await self._board.record(live, AdoptionUndone(live.request_id, "its record", reason))
+        live.request_id, live.has_ended, live.is_adopted = None, False, False
 
     def _is_retried(self, live: Live, ended: Ended) -> bool:
         retries = self._means.options.retries
@@ -176,13 +190,27 @@ class Watcher:
         elif trouble.kind is TroubleKind.TRANSIENT:
             out_there = self._board.slots_held
             self._gate.failed(live.id, live.ticket.model, trouble.reason, out_there=out_there)
+        elif trouble.kind is TroubleKind.STRANGE and live.is_adopted:
+            await self._disown(live, trouble.reason)
+            return
+        elif trouble.kind is TroubleKind.STRANGE:
+            self._doubt(live, trouble.reason)
         if given_up:
-            self._board.leave(live, f"the API has not answered about it: {trouble.reason}")
+            strange = trouble.kind is TroubleKind.STRANGE
+            why = trouble.reason if strange else f"the API has not answered about it: {trouble.reason}"
+            self._board.leave(live, why)
             return
         options = self._means.options
         backoff = options.throttled if trouble.kind is TroubleKind.THROTTLED else options.backoff
         wait = max(trouble.retry_after or 0.0, backoff.delay(live.failures, chance=self._means.chance()))
         self._agenda.add(live, after=max(wait, options.pace.floor))
+
+    def _doubt(self, live: Live, reason: str) -> None:
+        """Say once of a take that what is told of it is not taken; the API answers, so the others go on."""
+        self._gate.answered()
+        if live.id not in self._mistaken:
+            self._mistaken.add(live.id)
+            self._board.say(f"{live.id}: {reason}; not taken, and looked at again")
 
     def _too_long(self, trouble: Spell) -> bool:
         """Note that `trouble` goes on, and return whether it has done so for as long as an outage is waited for."""

@@ -131,6 +131,8 @@ def _facts(record: TakeRecord, schema: str) -> list[tuple[str, str]]:
         ("clip", f"{record.file}{size}" if record.file else ""),
         ("sha256", record.sha256 or ""),
         ("cancel", record.cancel_requested or ""),
+        # What no clip could be read from, for whoever wants to read it themselves.
+        ("answer", (record.result or "") if record.is_given_up else ""),
         ("fingerprint", record.fingerprint),
         ("schema", schema),
         ("manifest", "" if record.position is not None else "no longer holds this take"),

@@ -17,6 +17,7 @@ from runner.states import (
     Accepted,
     AccountTurnedAway,
     Adopted,
+    AdoptionUndone,
     CostSeen,
     DeclaredNotSent,
     DeliveryFact,
@@ -24,6 +25,7 @@ from runner.states import (
     Dropped,
     Ended,
     Fact,
+    FoundAfterAll,
     LateAnswer,
     LostContact,
     NoteFact,
@@ -65,9 +67,13 @@ def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: floa
         _open_attempt(connection, standing, fact, at=at)
     elif isinstance(fact, Answer | Decision):
         _settle_attempt(connection, standing, fact, at=at)
+    elif isinstance(fact, AdoptionUndone):
+        _reopen_attempt(connection, standing, fact)
     elif isinstance(fact, LateAnswer):
         _note_late(connection, take_id, fact)
-    elif isinstance(fact, Ended | CostSeen) and fact.cost is not None:
+    elif isinstance(fact, FoundAfterAll):
+        _check_job(connection, standing, fact.request_id)
+    if isinstance(fact, Ended | FoundAfterAll | CostSeen) and fact.cost is not None:
         _note_cost(connection, standing, fact.cost)
     _update_take(connection, standing, fact, state=state, delivery=delivery, at=at)
     connection.execute(
@@ -117,6 +123,8 @@ def _move(standing: Standing, fact: Fact) -> tuple[TakeState, DeliveryState, str
             raise IllegalTransition(f"a take that is {state} has no clip to bring home")
         moved = advance_delivery(delivery, fact)
         return state, moved, delivery, moved
+    if isinstance(fact, AdoptionUndone) and delivery is not DeliveryState.NONE:
+        raise IllegalTransition(f"the clip of the adopted job is {delivery}")
     target = advance(state, fact)
     return target, delivery, state, target
 
@@ -168,6 +176,8 @@ def _settle_attempt(
     # Patched, not replaced: what came back from a lost attempt stays beside the answer that settled it.
     details = _details(fact)
     attempt, request_id = details.pop("attempt", None), details.pop("request_id", None)
+    if request_id is not None:
+        _refuse_taken_id(connection, standing, request_id)
     expected = None if standing.state is TakeState.SUBMITTING else LostContact.__name__
     settled = connection.execute(
         "UPDATE attempts SET outcome = ?, ended_at = ?, request_id = ?, evidence = json_patch(evidence, ?)"
@@ -187,12 +197,51 @@ def _settle_attempt(
         raise IllegalTransition(f"take {standing.take_id}: attempt {attempt} is not the one that waits")
 
 
+def _refuse_taken_id(connection: sqlite3.Connection, standing: Standing, request_id: str) -> None:
+    # The file forbids it too, in words that are nobody's to read.
+    row = connection.execute(
+        "SELECT take_id FROM attempts WHERE request_id = ? AND (take_id, number) <> (?, ?)",
+        (request_id, standing.take_id, standing.attempts),
+    ).fetchone()
+    if row is not None:
+        raise IllegalTransition(f"request id {request_id} is that of another job, of take {row[0]}")
+
+
+def _reopen_attempt(connection: sqlite3.Connection, standing: Standing, fact: AdoptionUndone) -> None:
+    """Make the latest attempt wait again as it did before its adoption; the other job's cost is not its own."""
+    reopened = connection.execute(
+        "UPDATE attempts SET outcome = ?1, request_id = NULL, cost = NULL,"
+        " ended_at = (SELECT max(at) FROM events WHERE take_id = ?2 AND fact = ?1),"
+        " evidence = json_patch(evidence, ?3)"
+        " WHERE take_id = ?2 AND number = ?4 AND outcome = ?5 AND request_id = ?6",
+        (
+            LostContact.__name__,
+            standing.take_id,
+            json.dumps({"reason": fact.reason} if fact.reason else {}),
+            standing.attempts,
+            Adopted.__name__,
+            fact.request_id,
+        ),
+    )
+    if reopened.rowcount != 1:
+        raise IllegalTransition(f"take {standing.take_id}: request {fact.request_id} was not adopted for it")
+
+
 def _note_late(connection: sqlite3.Connection, take_id: str, fact: LateAnswer) -> None:
     """Give the attempt its id; one that another attempt has already stays in the event alone."""
     connection.execute(
         "UPDATE OR IGNORE attempts SET request_id = ? WHERE attempt = ? AND take_id = ? AND request_id IS NULL",
         (fact.request_id, fact.attempt, take_id),
     )
+
+
+def _check_job(connection: sqlite3.Connection, standing: Standing, request_id: str) -> None:
+    """Refuse what was found of a job that is not the take's latest: it may have been paid for anew since."""
+    mine = connection.execute(
+        "SELECT request_id FROM takes WHERE take_id = ?", (standing.take_id,)
+    ).fetchone()
+    if mine[0] != request_id:
+        raise IllegalTransition(f"take {standing.take_id}: request {request_id} is not its latest one")
 
 
 def _note_cost(connection: sqlite3.Connection, standing: Standing, cost: float) -> None:

@@ -53,20 +53,25 @@ _UNTRIED: Columns = MappingProxyType(
 )
 
 
-def _ended(fact: states.Ended, at: float, standing: Standing) -> Columns:
+def _ended(fact: states.Ended | states.FoundAfterAll, at: float, standing: Standing) -> Columns:
     seconds = fact.seconds
     if seconds is None and standing.submitted_at is not None:
         seconds = max(0.0, at - standing.submitted_at)
     columns: dict[str, Cell] = {
         "result": fact.result,
         "outputs": json.dumps(fact.outputs),
-        "failure": fact.failure,
-        "reason": fact.reason,
+        "failure": fact.failure if isinstance(fact, states.Ended) else None,
+        "reason": fact.reason if isinstance(fact, states.Ended) else "",
         "finished_at": at,
         "seconds": seconds,
     }
     # A record that does not say the cost must not wipe out one that was seen before.
     return columns if fact.cost is None else {**columns, "cost": fact.cost}
+
+
+def _found(fact: states.FoundAfterAll, at: float, standing: Standing) -> Columns:
+    # How long it took is known only from the record itself: it may have ended long before anybody looked again.
+    return {**_ended(fact, at, standing), "seconds": fact.seconds}
 
 
 def _reason(fact: Any, _at: float, _standing: Standing) -> Columns:  # noqa: ANN401 - any fact with a reason
@@ -100,12 +105,14 @@ EFFECTS: Mapping[type[Fact], Effect] = MappingProxyType(
             "submitted_at": standing.started_at,
             "reason": "",
         },
+        states.AdoptionUndone: lambda fact, *_: {**_UNTRIED, "reason": fact.reason},
         states.DeclaredNotSent: lambda *_: _UNSENT,
         states.PayAgain: lambda *_: _UNSENT,
         states.Dropped: lambda _, at, __: {"finished_at": at},
         states.Started: lambda *_: {},
         states.Requeued: lambda *_: {},
         states.Ended: _ended,
+        states.FoundAfterAll: _found,
         states.Vanished: _failed,
         states.RetryRequested: lambda *_: _UNTRIED,
         states.FetchStarted: lambda *_: {"reason": ""},

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from runner.differences import Difference, differences
 from runner.shots import JsonValue
-from runner.states import DeliveryState, FailureClass, TakeState
+from runner.states import GIVEN_UP, DeliveryState, FailureClass, TakeState
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,11 @@ class TakeRecord:
     estimate_now: float | None = None
     price_now: str = ""
     schema: str | None = None
+
+    @property
+    def is_given_up(self) -> bool:
+        """True for a failed take whose clip may be there all the same; its id is known, and a look is free."""
+        return self.state is TakeState.FAILED and self.failure in GIVEN_UP and self.request_id is not None
 
     @property
     def is_stale(self) -> bool:

@@ -15,6 +15,7 @@ from runner.errors import DiskFailed, IllegalTransition, RunInUse
 from runner.states import (
     Accepted,
     Adopted,
+    AdoptionUndone,
     CancelRequested,
     ClipMoved,
     CostSeen,
@@ -23,6 +24,7 @@ from runner.states import (
     Fact,
     FetchStarted,
     FileGone,
+    FoundAfterAll,
     KeptAsIs,
     LateAnswer,
     LostContact,
@@ -43,6 +45,7 @@ class _Row:
     request_id: str | None = None
     attempt: str | None = None
     lost: bool = False
+    adopted: bool = False
 
 
 class MemoryJournal:
@@ -83,10 +86,18 @@ class MemoryJournal:
             case Accepted(request_id=request_id) | Adopted(request_id=request_id):
                 self._check_attempt(row, fact)
                 self._give_id(row, fact, request_id)
+            case AdoptionUndone(request_id=request_id) if (row.adopted, row.request_id) != (True, request_id):
+                raise IllegalTransition(f"request {request_id} was not adopted")
+            case FoundAfterAll(request_id=request_id) if request_id != row.request_id:
+                raise IllegalTransition(f"request {request_id} is not the latest one")
             case _:
                 self._check_attempt(row, fact)
                 row.state = advance(row.state, fact)
                 row.lost = isinstance(fact, LostContact)
+                row.lost = row.lost or isinstance(fact, AdoptionUndone)
+                if isinstance(fact, AdoptionUndone):
+                    self._request_ids.discard(fact.request_id)
+                    row.request_id = None
                 if row.state is TakeState.PENDING:
                     row.request_id, row.delivery = None, DeliveryState.NONE
 
@@ -112,6 +123,7 @@ class MemoryJournal:
         if request_id in self._request_ids:
             raise IllegalTransition(f"request id {request_id} belongs to another attempt")
         row.state, row.request_id = advance(row.state, fact), request_id
+        row.adopted = isinstance(fact, Adopted)
         self._request_ids.add(request_id)
 
     def _move_delivery(self, row: _Row, fact: FetchStarted | Delivered | Undeliverable | FileGone) -> None:

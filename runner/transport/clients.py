@@ -27,6 +27,9 @@ from runner.transport.secret import Secret
 from runner.transport.tls import tls_context
 
 BODY_CAP = 1 << 20
+RECORD_CAP = 16 << 20
+"""Bytes of a result record that are read: its text may hold whatever a model writes, but is parsed in memory."""
+
 _MOST_SUBMITS = 64
 
 
@@ -138,21 +141,21 @@ class ReadLanes:
         for lane in self._lanes:
             self._idle.put_nowait(lane)
 
-    async def get(self, path: str) -> Exchange:
-        """Return the answer to a GET of `path` below the origin."""
-        return await self._send("GET", path)
+    async def get(self, path: str, *, cap: int = BODY_CAP) -> Exchange:
+        """Return the answer to a GET of `path` below the origin, and of its body at most `cap` bytes."""
+        return await self._send("GET", path, cap)
 
     async def post(self, path: str) -> Exchange:
         """Return the answer to a POST without a body."""
-        return await self._send("POST", path)
+        return await self._send("POST", path, BODY_CAP)
 
-    async def _send(self, method: str, path: str) -> Exchange:
+    async def _send(self, method: str, path: str, cap: int) -> Exchange:
         request = httpx.Request(
             method, f"{self._origin}{path}", headers=self._headers, extensions=self._extensions
         )
         lane = await self._idle.get()
         try:
-            return await _exchange(lane, request, trace=_Trace(_nothing, overall=self._overall))
+            return await _exchange(lane, request, trace=_Trace(_nothing, overall=self._overall), cap=cap)
         finally:
             self._idle.put_nowait(lane)
 
@@ -188,7 +191,12 @@ def _headers(token: Secret) -> dict[str, str]:
 
 
 async def _exchange(
-    transport: httpx.AsyncHTTPTransport, request: httpx.Request, *, trace: _Trace, hooked: bool = True
+    transport: httpx.AsyncHTTPTransport,
+    request: httpx.Request,
+    *,
+    trace: _Trace,
+    hooked: bool = True,
+    cap: int = BODY_CAP,
 ) -> Exchange:
     """Run one request to its end and translate every failure, once, here."""
     try:
@@ -198,7 +206,7 @@ async def _exchange(
                 trace.milestone = Milestone.SENDING
             response = await transport.handle_async_request(request)
             try:
-                return await _answer(response, trace)
+                return await _answer(response, trace, cap)
             finally:
                 await response.aclose()
     except TimeoutError:
@@ -218,30 +226,32 @@ async def _nothing() -> None:
     """Stand in for `begin` where nothing has to be written down."""
 
 
-async def _answer(response: httpx.Response, trace: _Trace) -> Answer:
+async def _answer(response: httpx.Response, trace: _Trace, cap: int) -> Answer:
     """Return the answer with its body up to the cap; the status line counts even if the body does not come whole."""
     parts: list[bytes] = []
     complete = False
     try:
-        complete = await _read_into(parts, response)
+        complete = await _read_into(parts, response, cap)
     except httpx.TransportError:
         pass
     except asyncio.CancelledError:
         # The deadline struck in the body. Whoever really cancels us would not have set it off.
         if not trace.limit.expired():
             raise
-    return Answer(response.status_code, b"".join(parts)[:BODY_CAP], response.headers, complete=complete)
+    body = b"".join(parts)
+    passed = cap if len(body) > cap else None
+    return Answer(response.status_code, body[:cap], response.headers, complete=complete, passed=passed)
 
 
-async def _read_into(parts: list[bytes], response: httpx.Response) -> bool:
-    """Collect the body's raw bytes; return whether they are all of it."""
+async def _read_into(parts: list[bytes], response: httpx.Response, cap: int) -> bool:
+    """Collect the body's raw bytes; return whether they are all of it and no more than `cap`."""
     stream = response.stream
     assert isinstance(stream, httpx.AsyncByteStream)
     size = 0
     async for part in stream:
         parts.append(part)
         size += len(part)
-        if size > BODY_CAP:
+        if size > cap:
             return False
     return True
 

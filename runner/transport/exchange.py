@@ -37,12 +37,16 @@ class SilenceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status line and what came after it; `complete` is false where the body broke off or passed the cap."""
+    """A status line and what came after it; `complete` is false where the body broke off or passed the cap.
+
+    `passed` is that cap in bytes, None where the body kept to it.
+    """
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     complete: bool = True
+    passed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

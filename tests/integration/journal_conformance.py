@@ -19,6 +19,7 @@ from runner.states import (
     TRANSITIONS,
     Accepted,
     Adopted,
+    AdoptionUndone,
     CancelRequested,
     CostSeen,
     DeliveryFact,
@@ -104,7 +105,8 @@ def _check_pair(journal: JournalUnderTest, take: Take, state: TakeState, fact: F
         targets = TRANSITIONS.get((state, type(fact)), frozenset())
         if isinstance(fact, Ended):
             targets &= {fact.outcome}
-        legal = bool(targets)
+        # All of these were accepted, and none was adopted.
+        legal = bool(targets) and not isinstance(fact, AdoptionUndone)
     else:
         targets = frozenset({state})
         legal = isinstance(fact, NoteFact) or (state is S.SUCCEEDED and (D.NONE, type(fact)) in DELIVERIES)
@@ -190,6 +192,18 @@ def a_request_id_belongs_to_one_take(make_journal: MakeJournal) -> None:
     refuses(journal, third, Adopted("request-a", "ada"))
 
 
+def only_an_adoption_can_be_undone(make_journal: MakeJournal) -> None:
+    take = make_take("a")
+    journal = make_journal([take])
+    drive(journal, take, S.HELD)
+    tell(journal, take, Adopted("other", "ada"))
+    refuses(journal, take, AdoptionUndone("another", "ada"))
+    tell(journal, take, AdoptionUndone("other", "ada"))
+    assert journal.state_of("a") == (S.HELD, D.NONE, None)
+    tell(journal, take, Adopted("other", "ada"))
+    assert journal.state_of("a") == (S.QUEUED, D.NONE, "other")
+
+
 def a_retry_lets_go_of_the_request(make_journal: MakeJournal) -> None:
     take = make_take("a")
     journal = make_journal([take])
@@ -256,6 +270,7 @@ CASES: tuple[Case, ...] = (
     an_answer_belongs_to_the_latest_attempt,
     a_late_answer_of_the_held_attempt_is_taken,
     a_request_id_belongs_to_one_take,
+    only_an_adoption_can_be_undone,
     a_retry_lets_go_of_the_request,
     notes_move_nothing,
     an_unknown_take_is_refused,

@@ -9,16 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from runner.errors import IllegalTransition
 from runner.states import (
+    Accepted,
+    FailureClass,
+    FoundAfterAll,
     NotSent,
     SubmissionStarted,
     TakeState,
+    Vanished,
 )
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import (
     A,
     attempts,
     drive,
+    make_take,
     new_state_file,
     seen,
     tell,
@@ -58,7 +64,7 @@ def test_the_settings_that_keep_the_promises_are_on(state_file: StateFile) -> No
 
 SECOND_RUN = """
     INSERT INTO run SELECT 2, run_id, name, manifest, simulated, api_base, created_at, version, columns, epoch,
-    at_rest, newest_manifest, machine FROM run
+    at_rest, newest_manifest, machine, place FROM run
 """
 OLD_EPOCH = """
     INSERT INTO attempts (attempt, take_id, number, epoch, fingerprint, started_at)
@@ -119,3 +125,21 @@ def test_not_sent_lets_the_take_be_tried_again(state_file: StateFile) -> None:
     tell(state_file, NotSent("try-a", "no route"))
     tell(state_file, SubmissionStarted("try-2", A.fingerprint, state_file.epoch))
     assert [(a.number, a.outcome) for a in attempts(state_file)] == [(1, "NotSent"), (2, None)]
+
+
+def test_an_id_that_another_take_has_is_refused_in_words_and_nothing_is_found_for_another_job(
+    tmp_path: Path,
+) -> None:
+    with new_state_file(tmp_path, [make_take("a"), make_take("b")]) as state_file:
+        drive(state_file, S.QUEUED)
+        drive(state_file, S.SUBMITTING, take_id="b")
+        (attempt,) = attempts(state_file, "b")
+        with pytest.raises(IllegalTransition, match="request id request-a is that of another job, of take a"):
+            tell(state_file, Accepted(attempt.attempt, "request-a"), take_id="b")
+        tell(state_file, Vanished(FailureClass.MISSING, "404"))
+        with pytest.raises(IllegalTransition, match="not its latest one"):
+            tell(state_file, FoundAfterAll("request-b", "{}", ("https://clips/1.mp4",)))
+        tell(state_file, FoundAfterAll("request-a", "{}", ("https://clips/1.mp4",), cost=0.5))
+        found = seen(state_file)
+        assert (found.state, found.failure, found.reason, found.cost) == (S.SUCCEEDED, None, "", 0.5)
+        assert found.outputs == ("https://clips/1.mp4",)

