@@ -14,6 +14,7 @@ from runner import failpoints
 from runner.answers import CancelAnswer, Trouble, TroubleKind
 from runner.contact import Found, insist, look_up, talk, unanswered
 from runner.deciding import WAITING
+from runner.differences import contradiction
 from runner.engine.ports import Journal, Queue
 from runner.errors import RunInUse
 from runner.opening import open_recorded
@@ -137,7 +138,12 @@ async def _cancel(
         failpoints.hit("cancel.recorded")
     # The word proves nothing; only a look afterwards does.
     found = await look_up(queue, request_id, clock=clock)
-    if journal is not None and isinstance(found, Ended):
+    # What contradicts its take is a run's to judge, which knows whether the id was adopted.
+    if (
+        journal is not None
+        and isinstance(found, Ended)
+        and not contradiction(take.model, take.body, found.result)
+    ):
         journal.record(take.take_id, _believable(found, take, clock), at=clock.wall()).result()
         failpoints.hit("cancel.ended")
     return _outcome(take, answer, found)

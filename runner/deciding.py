@@ -1,5 +1,7 @@
 """What a person decides about held takes: they are adopted, declared not sent, or dropped.
 
+An adoption can be corrected or taken back in the same words, as long as no clip came of it.
+
 In: a run directory, take ids, who decides. Out: the held takes with their evidence, and what was decided. Each decision
 is a fact with its name and time, recorded under the run lock, and all of one call are checked before the first is
 recorded. It submits nothing.
@@ -8,14 +10,15 @@ recorded. It submits nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from runner import failpoints
-from runner.answers import Trouble, TroubleKind
+from runner.answers import Seen, Trouble, TroubleKind
 from runner.contact import Found, unanswered
 from runner.desk import Decided, desk, named, record
+from runner.differences import contradiction
 from runner.errors import UsageError
 from runner.opening import AS_IT_IS, Opening
 from runner.pacing import Clock, SystemClock
@@ -24,15 +27,17 @@ from runner.shots import JsonValue
 from runner.states import (
     Accepted,
     Adopted,
+    AdoptionUndone,
     DeclaredNotSent,
+    DeliveryState,
     Dropped,
     Ended,
-    Fact,
     LateAnswer,
     TakeState,
 )
 from runner.store.read import Reader, open_reader
-from runner.store.records import AttemptRecord, TakeRecord
+from runner.store.records import AttemptRecord, EventRecord, TakeRecord
+from runner.store.state_file import StateFile
 
 WAITING = frozenset({TakeState.HELD, TakeState.SUBMITTING})
 """States a person may have to decide on: a take that is `submitting` while no runner works was lost with its runner."""
@@ -119,11 +124,12 @@ def adopt(
         raise UsageError(f"{request_id!r} cannot be a request id", advice="copy it from the provider's site")
     now = clock or SystemClock()
     with desk(place, now, opening) as state:
-        (take,) = _held(place, [take_id])
+        (take,) = _undecided(place, [take_id])
         _refuse_taken_id(place, take, request_id)
         if look_up is not None:
             _refuse_other_job(take, request_id, look_up(request_id))
             failpoints.hit("decide.looked")
+        _take_back(state, [take], by, now)
         record(state, {take_id: Adopted(request_id, by)}, now)
     return Decided((take_id,), state.notes)
 
@@ -131,15 +137,26 @@ def adopt(
 def _refuse_taken_id(place: RunDir, take: TakeRecord, request_id: str) -> None:
     with open_reader(place.state_file) as reader:
         told = [event for event in reader.events() if event.details.get("request_id") == request_id]
-    for event in told:
+    for event in _standing(told):
         # An id that came late, for an earlier attempt of this very take, is a job of this take.
         if event.fact == LateAnswer.__name__ and event.take_id == take.take_id:
             continue
-        if event.fact in {Accepted.__name__, Adopted.__name__, LateAnswer.__name__}:
-            raise UsageError(
-                f"request {request_id} belongs to take {event.take_id} already",
-                advice=f"shotrunner show {place.path} {event.take_id}",
-            )
+        raise UsageError(
+            f"request {request_id} belongs to take {event.take_id} already",
+            advice=f"shotrunner show {place.path} {event.take_id}",
+        )
+
+
+def _standing(told: Sequence[EventRecord]) -> Iterator[EventRecord]:
+    """Yield what gave an id to a take and was not taken back."""
+    for at, event in enumerate(told):
+        undone = any(
+            later.fact == AdoptionUndone.__name__ and later.take_id == event.take_id
+            for later in told[at + 1 :]
+        )
+        given = event.fact in {Accepted.__name__, LateAnswer.__name__}
+        if given or (event.fact == Adopted.__name__ and not undone):
+            yield event
 
 
 def _refuse_other_job(take: TakeRecord, request_id: str, found: Found) -> None:
@@ -150,7 +167,7 @@ def _refuse_other_job(take: TakeRecord, request_id: str, found: Found) -> None:
                 advice="copy the id again; with --offline it is taken as it is",
             )
         raise unanswered(found)
-    different = _difference(take, found.result) if isinstance(found, Ended) else ""
+    different = _difference(take, found)
     if different:
         raise UsageError(
             f"request {request_id} is another job than take {take.take_id}: its {different}",
@@ -158,26 +175,11 @@ def _refuse_other_job(take: TakeRecord, request_id: str, found: Found) -> None:
         )
 
 
-def _difference(take: TakeRecord, result: str) -> str:
-    """Return in what a result's record contradicts a take; empty if in nothing it tells."""
-    try:
-        record = json.loads(result)
-    except ValueError:
-        return ""
-    if not isinstance(record, dict):
-        return ""
-    model, echoed = record.get("model_id"), record.get("input")
-    if isinstance(model, str) and model != take.model:
-        return f"model is {model}"
-    sent: dict[str, JsonValue] = json.loads(take.body)
-    told = echoed if isinstance(echoed, dict) else {}
-    names = [name for name in sent if name in told and _plain(sent[name]) and _plain(told[name])]
-    return next((f"{name} differs" for name in names if str(sent[name]) != str(told[name])), "")
-
-
-def _plain(value: JsonValue) -> bool:
-    # A service may keep pictures elsewhere than where it was sent for them, so links prove nothing.
-    return isinstance(value, int | float) or (isinstance(value, str) and "://" not in value)
+def _difference(take: TakeRecord, found: Seen | Ended) -> str:
+    """Return in what a job contradicts a take, as far as its record or its status tells."""
+    if isinstance(found, Ended):
+        return contradiction(take.model, take.body, found.result)
+    return f"model is {found.model}" if found.model and found.model != take.model else ""
 
 
 def declare_not_sent(
@@ -223,23 +225,43 @@ def drop(
 
 
 def _decide(
-    place: RunDir, take_ids: Sequence[str], fact: Fact, clock: Clock | None, opening: Opening
+    place: RunDir,
+    take_ids: Sequence[str],
+    fact: DeclaredNotSent | Dropped,
+    clock: Clock | None,
+    opening: Opening,
 ) -> tuple[tuple[TakeRecord, ...], tuple[str, ...]]:
     """Record the same decision for all of these held takes, or for none; return them, and the state file's notes."""
     now = clock or SystemClock()
     with desk(place, now, opening) as state:
-        takes = _held(place, take_ids)
+        takes = _undecided(place, take_ids)
+        _take_back(state, takes, fact.by, now)
         record(state, dict.fromkeys((take.take_id for take in takes), fact), now)
     return takes, state.notes
 
 
-def _held(place: RunDir, take_ids: Sequence[str]) -> tuple[TakeRecord, ...]:
+def _undecided(place: RunDir, take_ids: Sequence[str]) -> tuple[TakeRecord, ...]:
+    """Return the takes of these ids, each held, or adopted with nothing delivered under its id."""
     with open_reader(place.state_file) as reader:
         takes = named(reader.takes(), take_ids)
+        adopted = {take.take_id for take in takes if _is_adopted(take, reader)}
     for take in takes:
-        if take.state is not TakeState.HELD:
+        if take.state is not TakeState.HELD and take.take_id not in adopted:
             raise UsageError(
                 f"take {take.take_id} is not held, it is {take.state}; nothing was recorded",
                 advice=f"shotrunner reconcile {place.path}",
             )
     return takes
+
+
+def _is_adopted(take: TakeRecord, reader: Reader) -> bool:
+    """Return whether a take goes by an id that a person gave, and no clip has come, or begun to come, of it."""
+    if take.request_id is None or take.delivery is not DeliveryState.NONE:
+        return False
+    return reader.attempts(take.take_id)[-1].outcome == Adopted.__name__
+
+
+def _take_back(state: StateFile, takes: Sequence[TakeRecord], by: str, clock: Clock) -> None:
+    """Hold those of the takes again that were adopted."""
+    adopted = {take.take_id: take.request_id for take in takes if take.request_id is not None}
+    record(state, {take_id: AdoptionUndone(request_id, by) for take_id, request_id in adopted.items()}, clock)

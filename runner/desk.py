@@ -17,7 +17,6 @@ from runner.opening import Opening, open_recorded
 from runner.pacing import Clock
 from runner.rundir import RunDir
 from runner.states import Fact
-from runner.store.lock import RunLock
 from runner.store.records import TakeRecord
 from runner.store.state_file import StateFile
 
@@ -48,7 +47,7 @@ def named(takes: Sequence[TakeRecord], take_ids: Sequence[str]) -> tuple[TakeRec
 @contextmanager
 def desk(place: RunDir, clock: Clock, opening: Opening) -> Iterator[StateFile]:
     """Open the state file to write decisions, with the run to ourselves; what a dead runner was sending is held."""
-    with RunLock(place.path), open_recorded(place, opening) as state:
+    with opening.locked(place), open_recorded(place, opening) as state:
         state.begin(at=clock.wall())
         yield state
 

@@ -1,7 +1,7 @@
 """In what two request bodies differ, field by field.
 
-In: canonical JSON texts and model ids. Out: fields with their old and new values, in the order of their names. It
-knows no take, no record and no terminal.
+In: canonical JSON texts and model ids. Out: fields with their old and new values, in the order of their names; and in
+what a job's record contradicts what was asked for. It knows no take and no terminal.
 """
 
 from __future__ import annotations
@@ -54,3 +54,25 @@ def _text(value: JsonValue, kind: type = str) -> str:
     if kind is str and isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def contradiction(model: str, body: str, result: str) -> str:
+    """Return in what the record of a job contradicts the request that it is said to be of; empty if in nothing."""
+    try:
+        record = json.loads(result)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(record, dict):
+        return ""
+    named, echoed = record.get("model_id"), record.get("input")
+    if isinstance(named, str) and named != model:
+        return f"model is {named}"
+    sent: dict[str, JsonValue] = json.loads(body)
+    told = echoed if isinstance(echoed, dict) else {}
+    names = [name for name in sent if name in told and _plain(sent[name]) and _plain(told[name])]
+    return next((f"{name} differs" for name in names if str(sent[name]) != str(told[name])), "")
+
+
+def _plain(value: JsonValue) -> bool:
+    # A service may keep pictures elsewhere than where it was sent for them, so links prove nothing.
+    return isinstance(value, int | float) or (isinstance(value, str) and "://" not in value)

@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runner.errors import ShotrunnerError, UsageError
 from runner.rundir import REPORT, RunDir
 from runner.store.consent import MOVED, ConsentMissing
+from runner.store.lock import RunLock
+from runner.store.place import place_of
 from runner.store.read import open_reader
 from runner.store.records import RunHeader
 from runner.store.reserve import Provision
@@ -26,12 +29,17 @@ class Opening:
     """How one call opens state files to write: what its user has agreed to, and whose own folders may keep ids.
 
     `moved` says that the run was moved or copied here on purpose, `network` that it may lie on a network share;
-    `environ` names the user's folders.
+    `environ` names the user's folders. `lock` is the run's own, where the caller holds it over several openings.
     """
 
     moved: bool = False
     network: bool = False
     environ: Mapping[str, str] = field(default_factory=dict)
+    lock: RunLock | None = None
+
+    def locked(self, run_dir: RunDir) -> AbstractContextManager[object]:
+        """Return the run's lock to be entered, or what stands for it where the caller holds it already."""
+        return RunLock(run_dir.path) if self.lock is None else nullcontext()
 
     def provision(self, run_dir: RunDir) -> Provision:
         """Return what the state file of `run_dir` keeps for bad times."""
@@ -77,7 +85,11 @@ def open_state(run_dir: RunDir, *, header: RunHeader, opening: Opening = AS_IT_I
     """
     if not run_dir.state_file.exists():
         return StateFile.create(
-            run_dir.state_file, header, provision=opening.provision(run_dir), network=opening.network
+            run_dir.state_file,
+            header,
+            provision=opening.provision(run_dir),
+            place=_place(run_dir),
+            network=opening.network,
         )
     state = open_recorded(run_dir, opening)
     try:
@@ -112,9 +124,18 @@ def open_recorded(run_dir: RunDir, opening: Opening) -> StateFile:
     return StateFile.open(
         run_dir.state_file,
         provision=opening.provision(run_dir),
+        place=_place(run_dir),
         moved=opening.moved,
         network=opening.network,
     )
+
+
+def _place(run_dir: RunDir) -> str:
+    try:
+        return place_of(run_dir.path)
+    except OSError:
+        # What keeps it from being looked at, the opening itself will say.
+        return ""
 
 
 def refuse_other_run(

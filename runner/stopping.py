@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Protocol
 
 from runner.engine.options import Stop
+from runner.wording import counted
 
 _PATIENCE = 8.0
 _MOST_PATIENT = 2
@@ -28,6 +29,11 @@ class Stoppable(Protocol):
     @property
     def out_there(self) -> int:
         """How many jobs the API may be working on."""
+        ...
+
+    @property
+    def in_the_air(self) -> int:
+        """How many submits have begun and have no answer yet."""
         ...
 
     @property
@@ -59,16 +65,22 @@ class Interruption:
         if number == signal.SIGINT and self._count == 1 and self._first is not Stop.DETACH:
             self._engine.stop(self._first)
             self._say(
-                f"submitting no more; seeing {self._jobs()} through{self._weather()} (Ctrl-C again to leave now)"
+                f"submitting no more; seeing {self._jobs()} through{self._weather()}{self._in_the_air()}"
+                " (Ctrl-C again to leave now)"
             )
         else:
-            # A container is given ten seconds after its TERM; who asks a second time is given none.
-            self._engine.stop(Stop.DETACH, patience=_PATIENCE if self._count == 1 else 0.0)
-            self._say(f"leaving; {self._jobs()} at the API will be picked up by the next run")
+            # A container is given ten seconds after its TERM.
+            self._engine.stop(Stop.DETACH, patience=_PATIENCE)
+            self._say(
+                f"leaving; {self._jobs()} at the API will be picked up by the next run{self._in_the_air()}"
+            )
 
     def _jobs(self) -> str:
-        out = self._engine.out_there
-        return f"{out} job{'' if out == 1 else 's'}"
+        return counted(self._engine.out_there, "job")
+
+    def _in_the_air(self) -> str:
+        number = self._engine.in_the_air
+        return f"; waiting for the answer to {counted(number, 'submit')}" if number else ""
 
     def _weather(self) -> str:
         return ", once the API answers again" if self._engine.is_away else ""

@@ -31,7 +31,20 @@ def user_name() -> str:
 
 def repeated(words: Sequence[str]) -> str:
     """Return the command line in `words` as it goes on: whoever has said once that a run was moved is done with it."""
-    return shlex.join(["shotrunner", *(word for word in words if word != MOVED)])
+    flags, rest = apart_from_rest(words)
+    return shlex.join(["shotrunner", *(word for word in flags if word != MOVED), *rest])
+
+
+def apart_from_rest(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the words in which flags are read, and the lone `--` with all that follows, which are none."""
+    end = list(words).index("--") if "--" in words else len(words)
+    return list(words[:end]), list(words[end:])
+
+
+def with_flags(words: Sequence[str], *flags: str) -> list[str]:
+    """Return a command line with more flags, where they are read as flags."""
+    read, rest = apart_from_rest(words)
+    return [*read, *flags, *rest]
 
 
 def opening_of(arguments: Namespace) -> Opening:
@@ -75,7 +88,19 @@ def run_words(place: RunDir, header: RunHeader) -> list[str]:
         words.append("--simulate")
     if default_run_dir(manifest, name=header.name, simulated=header.simulated) != place.path.resolve():
         words += ["--run-dir", _as_seen_from_here(place.path)]
+    if not header.simulated and not _is_meant_anyway(header.api_base):
+        words += ["--api-base", header.api_base]
     return words
+
+
+def _is_meant_anyway(api_base: str) -> bool:
+    """Return whether a run goes to this API without being told; the token goes to none that nobody has named."""
+    from runner.api.account import BASE_VARIABLE, DEFAULT_BASE, on_this_machine, parse_base
+
+    named = os.environ.get(BASE_VARIABLE)
+    origin = parse_base(named or DEFAULT_BASE)
+    # A server on loopback gets a new port with each start, and the variable has the new one.
+    return origin == api_base or (on_this_machine(origin) and on_this_machine(api_base))
 
 
 def command_line(words: Sequence[str]) -> str:
@@ -85,4 +110,11 @@ def command_line(words: Sequence[str]) -> str:
 
 def _as_seen_from_here(path: Path) -> str:
     relative = os.path.relpath(path)
-    return str(path.resolve()) if relative.startswith("..") else relative
+    if relative.startswith(".."):
+        return str(path.resolve())
+    return path_word(relative)
+
+
+def path_word(path: Path | str) -> str:
+    """Return a path as a word of a command line that cannot be taken for a flag."""
+    return f"./{path}" if str(path).startswith("-") else str(path)

@@ -15,6 +15,7 @@ from runner.contact import recorded_wishes
 from runner.deciding import WAITING
 from runner.desk import named
 from runner.errors import UsageError
+from runner.following import follow_names
 from runner.run import find_run
 from runner.states import OUT_THERE, TakeState
 from runner.store.read import open_reader
@@ -28,6 +29,9 @@ _TO_TELL = OUT_THERE | WAITING | {TakeState.PENDING}
 def command(arguments: argparse.Namespace) -> int:
     """Ask, and print one line a take; 2 if something goes on or could not be asked."""
     place = find_run(arguments.target, simulated=arguments.simulate or None)
+    with open_reader(place.state_file) as reader:
+        header = reader.header
+    follow_names(place, header, arguments.takes, opening=opening_of(arguments))
     with open_reader(place.state_file) as reader:
         wishes = recorded_wishes(place, reader.header, api_base=arguments.api_base)
         take_ids = _chosen(arguments, reader.takes())

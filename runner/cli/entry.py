@@ -39,6 +39,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
         print(f"stopped; go on with: {shlex.join(['shotrunner', *arguments.words])}", file=sys.stderr)
+    except OSError as error:
+        from runner.store.database import too_many_files
+
+        none_left = too_many_files(error)
+        code = _BUG if none_left is None else none_left.exit_code
+        if none_left is None:
+            _confess(error, verbose=arguments.verbose)
+        else:
+            tell(none_left, arguments.words)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug must not look like a crash of the run
         code = _BUG
         _confess(error, verbose=arguments.verbose)
@@ -72,7 +81,9 @@ def tell(error: ShotrunnerError, words: Sequence[str]) -> None:
             print(f"… and {len(error.problems) - PROBLEMS_SHOWN} more", file=sys.stderr)
     print(f"shotrunner: {visible(error.message, limit=2000)}", file=sys.stderr)
     if isinstance(error, ConsentMissing):
-        again = shlex.join(["shotrunner", *words, error.flag])
+        from runner.cli.asking import with_flags
+
+        again = shlex.join(["shotrunner", *with_flags(words, error.flag)])
         print(f"  → {error.condition}: {visible(again, limit=1000)}", file=sys.stderr)
         print(f"  → {visible(error.otherwise, limit=1000)}", file=sys.stderr)
     elif error.advice:

@@ -29,6 +29,9 @@ def onward_words(words: Sequence[str], *, base: Sequence[str], chosen: Sequence[
     many to name it is about the whole manifest, and whoever goes on is asked.
     """
     given = list(_flags(words[words.index("retry") + 1 :]))
+    if any(dest == "api_base" for dest, _ in given) and "--api-base" in base:
+        at = base.index("--api-base")
+        base = [*base[:at], *base[at + 2 :]]
     onward = [*base, *(word for dest, said in given if dest not in _ANSWERED for word in said)]
     if len(chosen) > MOST_NAMED:
         return onward

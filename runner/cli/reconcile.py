@@ -10,11 +10,12 @@ from dataclasses import asdict
 
 from runner import deciding
 from runner.choosing import pick
-from runner.cli.asking import choice_of, command_line, opening_of, run_words, typed, user_name
+from runner.cli.asking import choice_of, command_line, opening_of, path_word, run_words, typed, user_name
 from runner.contact import Found, look_up, recorded_wishes, talk
 from runner.deciding import HeldCase
 from runner.desk import Decided
 from runner.errors import UsageError
+from runner.following import follow_names
 from runner.run import find_run
 from runner.rundir import RunDir
 from runner.states import TakeState
@@ -35,6 +36,10 @@ def command(arguments: argparse.Namespace) -> int:
     place = find_run(arguments.target, simulated=arguments.simulate or None)
     if arguments.decision is None:
         return _show(place, arguments)
+    with open_reader(place.state_file) as reader:
+        header = reader.header
+    names = [arguments.take] if arguments.decision == "adopt" else arguments.takes
+    follow_names(place, header, names, opening=opening_of(arguments))
     decided = {"adopt": _adopt, "not-sent": _not_sent, "drop": _drop}[arguments.decision](place, arguments)
     if decided is None:
         print("nothing was recorded", file=sys.stderr)
@@ -115,7 +120,7 @@ def _say_how_to_go_on(place: RunDir) -> None:
 
 def _show(place: RunDir, arguments: argparse.Namespace) -> int:
     cases = deciding.held_cases(place)
-    base = ["reconcile", str(arguments.target), *(["--simulate"] if arguments.simulate else [])]
+    base = ["reconcile", path_word(arguments.target), *(["--simulate"] if arguments.simulate else [])]
     if arguments.output == "json":
         held = [asdict(case) | {"inputs": dict(case.inputs)} for case in cases]
         print(json.dumps({"run_dir": str(place.path), "held": held}, indent=1))

@@ -92,8 +92,13 @@ def _rename(connection: sqlite3.Connection, renames: Mapping[str, str], *, at: f
     for old, new in renames.items():
         _give_id(connection, _ASIDE + old, new)
     for old, new in renames.items():
-        why = "made room for a newer render" if new.startswith(f"{old}~") else "the manifest calls it so now"
-        append(connection, new, Renamed(old, why), at=at)
+        append(connection, new, Renamed(old, _why_renamed(old, new)), at=at)
+
+
+def _why_renamed(old: str, new: str) -> str:
+    if new.startswith(f"{old}~"):
+        return "made room for a newer render"
+    return "an edit was taken back" if old.startswith(f"{new}~") else "the manifest calls it so now"
 
 
 def _give_id(connection: sqlite3.Connection, old: str, new: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from runner import failpoints
 from runner.store import checks, database
-from runner.store.creation import migrate, note_machine, renew_marker
+from runner.store.creation import migrate, note_place, renew_marker
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,16 @@ class Awake:
 
 
 @contextmanager
-def awakened(path: Path, *, machine: str, moved: bool, network: bool, mounts: str | None) -> Iterator[Awake]:
+def awakened(
+    path: Path, *, machine: str, place: str, moved: bool, network: bool, mounts: str | None
+) -> Iterator[Awake]:
     """Check the whole file and yield it open; it stays open unless the block fails, and what fails there is its fault.
 
     The parameters are those of `StateFile.open`, and so is what it raises.
     """
     share = checks.refuse_odd_place(path, network=network, mounts=mounts)
     with checks.readable(path):
-        _check(path, machine=None if moved else machine, share=share)
+        _check(path, machine=machine, place=place, moved=moved, share=share)
         failpoints.hit("store.open")
         with ExitStack() as opened:
             # Attached first and closed last, whatever fails: a log that a dead runner left stays where it is.
@@ -52,13 +54,13 @@ def awakened(path: Path, *, machine: str, moved: bool, network: bool, mounts: st
                 database.awaken(connection, keeper, path)
             else:
                 database.awaken_on_share(connection, path)
-            note_machine(connection, machine)
+            note_place(connection, machine, place)
             yield Awake(path, connection, keeper, share)
             opened.pop_all()
 
 
-def _check(path: Path, *, machine: str | None, share: str | None) -> None:
-    """Refuse what cannot be trusted, then mark the folder; a `machine` of None says that the file has moved."""
+def _check(path: Path, *, machine: str, place: str, moved: bool, share: str | None) -> None:
+    """Refuse what cannot be trusted, then mark the folder."""
     checks.refuse_log_on_share(path, share)
     if share is not None:
         # Without a log it is the main file that a kill leaves half written, so that comes first.
@@ -69,7 +71,8 @@ def _check(path: Path, *, machine: str | None, share: str | None) -> None:
     found = checks.refuse_damage(path)
     checks.refuse_older_log(path)
     checks.refuse_other_run(path, found.run_id)
-    if machine is not None:
+    if not moved:
         checks.refuse_other_machine(path, found.machine, machine)
+        checks.refuse_other_place(path, found, place)
     # Before the file is awakened: a folder that cannot be marked must leave it at rest.
     renew_marker(path, found.run_id)

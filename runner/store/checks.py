@@ -19,6 +19,7 @@ from runner.store.consent import MOVED, ConsentMissing
 from runner.store.log import is_damaged
 from runner.store.marker import read_marker
 from runner.store.mounts import refuse_network
+from runner.store.place import is_same, still_there
 from runner.store.schema import APPLICATION_ID, MIGRATIONS
 
 _FOLDED = "UPDATE run SET at_rest = 1"
@@ -62,6 +63,7 @@ def refuse_odd_place(path: Path, *, network: bool, mounts: str | None = None) ->
         FileMissing: nothing is there, and nothing says that something was.
         StateFileUnusable: it was there once, is no regular file, is empty, or lies on a network share.
     """
+    refuse_link(path)
     try:
         found = path.stat()
     except FileNotFoundError as error:
@@ -74,6 +76,19 @@ def refuse_odd_place(path: Path, *, network: bool, mounts: str | None = None) ->
     if found.st_size == 0:
         raise database.unusable(path, "is empty")
     return refuse_network(path, allowed=network, mountinfo=mounts)
+
+
+def refuse_link(path: Path) -> None:
+    """Refuse a state file that is a symbolic link: SQLite keeps the log beside the file that it points to.
+
+    Raises:
+        StateFileUnusable: as said.
+    """
+    if path.is_symlink():
+        raise StateFileUnusable(
+            f"{path}: is a symbolic link, and its log would lie elsewhere",
+            advice="put the state file itself there, with its log if it has one",
+        )
 
 
 def _missing(path: Path) -> FileMissing | StateFileUnusable:
@@ -203,10 +218,11 @@ def undo_half_change(path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which run a file belongs to, and on which machine it was last open, "" if it does not say."""
+    """Which run a file belongs to, and on which machine and where it was last open, "" if it does not say."""
 
     run_id: str
     machine: str
+    place: str
 
 
 def refuse_damage(path: Path) -> Identity:
@@ -224,18 +240,15 @@ def refuse_damage(path: Path) -> Identity:
         verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if verdict != "ok":
             raise database.unusable(path, f"is damaged: {verdict}")
-        machine = "machine" if _has_machine(connection) else "''"
-        row = connection.execute(f"SELECT run_id, {machine} FROM run").fetchone()  # noqa: S608 - our own names
+        # An older file is checked as it is, and brought up to date only then.
+        there = {row[1] for row in connection.execute("PRAGMA table_info(run)")}
+        told = ", ".join(name if name in there else "''" for name in ("machine", "place"))
+        row = connection.execute(f"SELECT run_id, {told} FROM run").fetchone()  # noqa: S608 - our own names
     finally:
         connection.close()
     if row is None:
         raise database.unusable(path, "says of no run that it belongs to it")
     return Identity(*row)
-
-
-def _has_machine(connection: sqlite3.Connection) -> bool:
-    # An older file is checked as it is, and brought up to date only then.
-    return any(row[1] == "machine" for row in connection.execute("PRAGMA table_info(run)"))
 
 
 def refuse_other_machine(path: Path, known: str, machine: str) -> None:
@@ -251,6 +264,31 @@ def refuse_other_machine(path: Path, known: str, machine: str) -> None:
             condition="if the run was moved or copied here on purpose and goes on nowhere else",
             otherwise="if not, go on where it came from",
         )
+
+
+def refuse_other_place(path: Path, known: Identity, here: str) -> None:
+    """Refuse a file that was last open in another folder than `here`, as a copy is: both might pay.
+
+    Raises:
+        StateFileUnusable: as said.
+    """
+    if not known.place or not here or is_same(known.place, here):
+        return
+    original = still_there(known.place, known.run_id, path.name)
+    if original is not None:
+        raise ConsentMissing(
+            f"{path}: is a copy, and the run itself is still in {original}; if both go on, both will pay for the same"
+            " takes",
+            flag=MOVED,
+            condition="if this copy goes on from now on, and the original nevermore",
+            otherwise=f"if not, go on with the run in {original}",
+        )
+    raise ConsentMissing(
+        f"{path}: was moved or copied here; if another copy goes on too, both will pay for the same takes",
+        flag=MOVED,
+        condition="if it was moved or copied here on purpose and goes on nowhere else",
+        otherwise="if not, go on where it came from",
+    )
 
 
 def refuse_other_run(path: Path, run_id: str) -> None:

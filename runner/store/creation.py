@@ -15,6 +15,7 @@ from pathlib import Path
 from runner import failpoints
 from runner.errors import CannotCreate
 from runner.store import database
+from runner.store.checks import refuse_link
 from runner.store.marker import flush_folder, read_marker, write_marker
 from runner.store.mounts import refuse_network
 from runner.store.records import RunHeader
@@ -23,7 +24,13 @@ from runner.store.schema import APPLICATION_ID, MIGRATIONS, RULES
 
 
 def create_file(
-    path: Path, header: RunHeader, *, machine: str, network: bool = False, mounts: str | None = None
+    path: Path,
+    header: RunHeader,
+    *,
+    machine: str,
+    place: str = "",
+    network: bool = False,
+    mounts: str | None = None,
 ) -> None:
     """Make the file, private to its owner, and mark its folder; `network` says that it may lie on a network share.
 
@@ -37,6 +44,7 @@ def create_file(
     """
     with _as_cannot_create(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        refuse_link(path)
         if path.exists():
             raise CannotCreate(
                 f"{path}: a state file is already here", advice="run the same command to go on"
@@ -50,7 +58,7 @@ def create_file(
         draft = Path(name)
         try:
             with database.translated(path):
-                _fill(draft, header, machine=machine)
+                _fill(draft, header, machine=machine, place=place)
             failpoints.hit("store.create")
             _publish(draft, path)
         finally:
@@ -72,7 +80,7 @@ def _as_cannot_create(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _fill(draft: Path, header: RunHeader, *, machine: str) -> None:
+def _fill(draft: Path, header: RunHeader, *, machine: str, place: str) -> None:
     with closing(database.connect_writer(draft)) as connection:
         migrate(connection)
         marks = ", ".join("?" for _ in header_cells(header))
@@ -81,7 +89,7 @@ def _fill(draft: Path, header: RunHeader, *, machine: str) -> None:
                 f"INSERT INTO run ({columns_of(RunHeader)}) VALUES ({marks})",  # noqa: S608 - our own names
                 header_cells(header),
             )
-            connection.execute("UPDATE run SET machine = ?", (machine,))
+            connection.execute("UPDATE run SET machine = ?, place = ?", (machine, place))
 
 
 def _publish(draft: Path, path: Path) -> None:
@@ -132,11 +140,12 @@ def _renew_rules(connection: sqlite3.Connection) -> None:
             connection.execute(rule)
 
 
-def note_machine(connection: sqlite3.Connection, machine: str) -> None:
-    """Note that the file is open on `machine`."""
-    if connection.execute("SELECT machine FROM run").fetchone()[0] != machine:
+def note_place(connection: sqlite3.Connection, machine: str, place: str) -> None:
+    """Note that the file is open on `machine` and at `place`; an empty place leaves the one that is known."""
+    known = tuple(connection.execute("SELECT machine, place FROM run").fetchone())
+    if known != (here := (machine, place or known[1])):
         with database.atomic(connection):
-            connection.execute("UPDATE run SET machine = ?", (machine,))
+            connection.execute("UPDATE run SET machine = ?, place = ?", here)
 
 
 def renew_marker(path: Path, run_id: str) -> None:

@@ -49,7 +49,8 @@ _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 _FULL_CODES = frozenset({errno.ENOSPC, errno.EDQUOT})
 # What the folder's owner cannot help by its permissions.
-_DISK_CODES = _FULL_CODES | {errno.EIO, errno.EMFILE, errno.ENFILE}
+_NO_FILES_LEFT = frozenset({errno.EMFILE, errno.ENFILE})
+_DISK_CODES = _FULL_CODES | _NO_FILES_LEFT | {errno.EIO}
 
 Failure: TypeAlias = sqlite3.Error | OSError
 """What comes up where the file or its disk fails; the second from files that are not SQLite's."""
@@ -72,13 +73,23 @@ def disk_failed(path: Path, why: object) -> DiskFailed:
     return DiskFailed(f"{path}: {why}", advice=_NEXT_STEP)
 
 
+def too_many_files(error: OSError) -> DiskFailed | None:
+    """Return the error for a process, or a machine, that may open no more files; None for any other fault."""
+    if error.errno not in _NO_FILES_LEFT:
+        return None
+    return DiskFailed("too many open files", advice="raise ulimit -n, then run the same command again")
+
+
 def not_made(path: Path, what: str, error: OSError, *, advice: str = "") -> DiskFailed | CannotCreate:
     """Return the error for a file or folder that could not be made: the disk's fault, or else that of its place.
 
     `what` follows the path ("cannot be made"), `advice` is for a place that does not allow it.
     """
     if error.errno in _DISK_CODES:
-        return disk_failed(path, f"{what}: {error.strerror or error}")
+        failed = disk_failed(path, f"{what}: {error.strerror or error}")
+        if none_left := too_many_files(error):
+            failed.advice = none_left.advice
+        return failed
     return CannotCreate(f"{path}: {what}: {error.strerror or error}", advice=advice)
 
 
@@ -90,6 +101,8 @@ def translate(error: Failure, path: Path, *, opening: bool = False) -> Shotrunne
     whatever for, and says so at the first write.
     """
     if isinstance(error, OSError):
+        if none_left := too_many_files(error):
+            return none_left
         return disk_failed(path, error.strerror or error)
     code = primary_code(error)
     if opening and code in _SHUT:

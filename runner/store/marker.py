@@ -29,6 +29,11 @@ def read_marker(state_file: Path) -> str | None:
         return ""
 
 
+def was_here(state_file: Path) -> bool:
+    """Return whether the folder is marked as a run's, whatever has become of its state file."""
+    return read_marker(state_file) is not None
+
+
 def write_marker(state_file: Path, run_id: str) -> None:
     """Mark the folder of `state_file`, durably; raises `OSError`."""
     write_whole(

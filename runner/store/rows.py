@@ -37,6 +37,7 @@ _DECODERS: Mapping[str, Callable[[Any], object]] = {
     "failure": FailureClass,
     "seed": int,
     "simulated": bool,
+    "adopted": bool,
     **dict.fromkeys(("tags", "outputs", "columns"), _strings),
     **dict.fromkeys(("point", "cells", "details", "evidence"), json.loads),
 }
@@ -58,7 +59,10 @@ _EXPRESSIONS: Mapping[type, Mapping[str, str]] = {
     },
     Ticket: {
         "estimate": "CASE WHEN wanted IS NULL THEN estimate"
-        f" ELSE coalesce({_LATEST.format('a.estimate')}, estimate) END"
+        f" ELSE coalesce({_LATEST.format('a.estimate')}, estimate) END",
+        "adopted": f"coalesce({_LATEST.format('a.outcome')}, '') = 'Adopted' AND NOT EXISTS (SELECT 1 FROM events e"  # noqa: S608 - our own names
+        " WHERE e.take_id = takes.take_id AND e.fact = 'AdoptionUndone'"
+        " AND json_extract(e.details, '$.request_id') = takes.request_id)",
     },
 }
 

@@ -156,7 +156,10 @@ _VERSION_4 = (
     *_NEW_IN_4,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+# Empty for a file that was made before places were told apart; it gets the one it is next opened at.
+_VERSION_5 = ("ALTER TABLE run ADD COLUMN place TEXT NOT NULL DEFAULT ''",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
 """Statements that lead from version n to n + 1, for n = 0, 1, …; a new file takes all of them."""
 
 
@@ -174,7 +177,7 @@ _BEFORE_4 = (
     "CREATE TEMP VIEW schemas AS SELECT *, 0 AS in_use FROM main.schemas",
 )
 
-OLDER: tuple[tuple[str, ...], ...] = ((), _BEFORE_3, _BEFORE_3, _BEFORE_4)
+OLDER: tuple[tuple[str, ...], ...] = ((), _BEFORE_3, _BEFORE_3, _BEFORE_4, ())
 """Statements by which a reader, who may change nothing, sees a file of version n as one of the newest.
 
 What they make lies in the reader's own memory, and hides what has the same name in the file.

@@ -89,6 +89,7 @@ class StateFile:
         patience: float = PATIENCE,
         provision: Provision = PROVISION,
         machine: str | None = None,
+        place: str = "",
         network: bool = False,
         mounts: str | None = None,
     ) -> Self:
@@ -100,9 +101,15 @@ class StateFile:
             StateFileUnusable: a state file was here and is gone, or this is a network share.
         """
         here = machine_id() if machine is None else machine
-        create_file(path, header, machine=here, network=network, mounts=mounts)
+        create_file(path, header, machine=here, place=place, network=network, mounts=mounts)
         return cls.open(
-            path, patience=patience, provision=provision, machine=here, network=network, mounts=mounts
+            path,
+            patience=patience,
+            provision=provision,
+            machine=here,
+            place=place,
+            network=network,
+            mounts=mounts,
         )
 
     @classmethod
@@ -113,6 +120,7 @@ class StateFile:
         patience: float = PATIENCE,
         provision: Provision = PROVISION,
         machine: str | None = None,
+        place: str = "",
         moved: bool = False,
         network: bool = False,
         mounts: str | None = None,
@@ -120,19 +128,20 @@ class StateFile:
         """Check the whole file, then open it for writing; a file that is refused is left as it was.
 
         `patience` is how many seconds a fact of `PATIENT` may wait for others. `machine` is a name for this machine,
-        by default its own; a file that was last open on another is only taken if it has `moved`, and one on a network
+        by default its own, and `place` says where the folder is, "" where nobody asks; a file that was last open on
+        another machine or in another folder is only taken if it has `moved`, and one on a network
         share only if `network` says so; `mounts` is what Linux's mountinfo tells, None to ask it.
 
         Raises:
             FileMissing: there is none, and nothing says that there was one.
             StateFileUnusable: it is damaged, foreign, newer, lost, incomplete, not writable or on a network share, or
-                it comes from another machine.
+                it comes from another machine or folder.
             RunInUse: another process is writing.
             CannotCreate: the folder's marker is missing and cannot be written.
             DiskFailed: the disk is full or failing.
         """
         here = machine_id() if machine is None else machine
-        with awakened(path, machine=here, moved=moved, network=network, mounts=mounts) as awake:
+        with awakened(path, machine=here, place=place, moved=moved, network=network, mounts=mounts) as awake:
             return cls(awake, patience=patience, provision=provision)
 
     @property

@@ -18,13 +18,24 @@ from runner.contact import Found, manifest_of, recorded_wishes
 from runner.delivery.fetch import FetchOptions, FetchOrder, fetch_clip
 from runner.delivery.sidecar import Landed, Sidecar
 from runner.errors import AccountRefused, RunInUse, ServiceUnavailable, UsageError
+from runner.opening import Opening
 from runner.restoring import restore_sidecars
 from runner.rundir import RunDir
-from runner.states import Adopted, DeclaredNotSent, Delivered, Ended, FetchStarted, LateAnswer, TakeState
+from runner.states import (
+    Adopted,
+    AdoptionUndone,
+    DeclaredNotSent,
+    Delivered,
+    Ended,
+    FetchStarted,
+    LateAnswer,
+    TakeState,
+)
 from runner.store.emergency import Receipt, SideFile
 from runner.store.lock import RunLock
 from runner.store.read import open_reader
 from runner.store.records import EventRecord, RunHeader, TakeRecord
+from runner.store.state_file import StateFile
 from runner.testing import VirtualClock
 from runner.upkeep import Finding, Flaw
 from tests.integration.store_samples import HEADER, S, drive, make_plan, make_take, new_state_file, tell
@@ -155,6 +166,76 @@ def test_an_id_adopted_for_one_take_is_refused_for_the_next(place: RunDir) -> No
         deciding.adopt(place, "held2", "req-found", by="ada", look_up=known)
 
 
+def test_a_status_that_names_another_model_is_not_adopted(place: RunDir) -> None:
+    with pytest.raises(UsageError, match="its model is other/model"):
+        deciding.adopt(
+            place,
+            "held",
+            "req-found",
+            by="ada",
+            look_up=lambda _: Seen(JobStatus.RUNNING, "in_progress", model="other/model"),
+        )
+    assert take_of(place, "held").state is S.HELD
+
+
+def test_an_adoption_is_corrected_and_both_words_are_on_record(place: RunDir) -> None:
+    """The id that was taken back is free again, for this take and for others."""
+    deciding.adopt(place, "held", "req-wrong", by="ada", look_up=known, clock=Noon())
+    with pytest.raises(UsageError, match="belongs to take held already"):
+        deciding.adopt(place, "held2", "req-wrong", by="ada", look_up=known)
+    deciding.adopt(place, "held", "req-right", by="bob", look_up=known, clock=Noon())
+    take = take_of(place, "held")
+    assert (take.state, take.request_id, take.submitted_at) == (S.QUEUED, "req-right", 1010.0)
+    with open_reader(place.state_file) as reader:
+        told = [(event.fact, event.at, event.details.get("by")) for event in reader.events("held")][-3:]
+    assert told == [
+        ("Adopted", 5000.0, "ada"),
+        ("AdoptionUndone", 5000.0, "bob"),
+        ("Adopted", 5000.0, "bob"),
+    ]
+    deciding.adopt(place, "held2", "req-wrong", by="ada", look_up=known)
+
+
+def test_an_adoption_is_taken_back_by_any_other_decision(place: RunDir) -> None:
+    for take_id in ("held", "held2"):
+        deciding.adopt(place, take_id, f"req-{take_id}", by="ada", look_up=known)
+    deciding.declare_not_sent(place, ["held"], by="ada")
+    deciding.drop(place, ["held2"], by="ada")
+    assert [take_of(place, each).state for each in ("held", "held2")] == [S.PENDING, S.DROPPED]
+    assert take_of(place, "held").request_id is None
+
+
+def test_a_take_whose_adoption_was_undone_shows_when_it_was_sent_and_may_take_the_id_at_a_second_word(
+    place: RunDir,
+) -> None:
+    deciding.adopt(place, "held", "req-odd", by="ada", look_up=known, clock=Noon())
+    with StateFile.open(place.state_file) as state:
+        assert [ticket.take_id for ticket in state.tickets() if ticket.adopted] == ["held"]
+        tell(state, AdoptionUndone("req-odd", "its record", "its model is x"), take_id="held")
+    case = next(case for case in deciding.held_cases(place) if case.take_id == "held")
+    assert (case.started_at, case.ended_at, case.reason) == (1010.0, 1010.0, "its model is x")
+    deciding.adopt(place, "held", "req-odd", by="ada", look_up=None)
+    with StateFile.open(place.state_file) as state:
+        assert [ticket.take_id for ticket in state.tickets() if ticket.adopted] == []
+
+
+def test_once_a_clip_is_on_its_way_an_adoption_stands(place: RunDir) -> None:
+    deciding.adopt(place, "held", "req-found", by="ada", look_up=known)
+    with StateFile.open(place.state_file) as state:
+        tell(state, Ended(S.SUCCEEDED, "{}", ("https://clips/1.mp4",)), take_id="held")
+        tell(state, FetchStarted("https://clips/1.mp4"), take_id="held")
+    with pytest.raises(UsageError, match="held is not held, it is succeeded"):
+        deciding.drop(place, ["held"], by="ada")
+
+
+def test_a_caller_that_holds_the_lock_decides_under_it(place: RunDir) -> None:
+    with RunLock(place.path) as lock:
+        deciding.drop(place, ["held"], by="ada", opening=Opening(lock=lock))
+        with pytest.raises(RunInUse):
+            deciding.drop(place, ["held2"], by="ada")
+    assert take_of(place, "held").state is S.DROPPED
+
+
 def test_a_late_id_of_this_very_take_may_be_adopted(tmp_path: Path) -> None:
     """It came for an attempt that had been decided on; when the next attempt is held too, it is the job to take."""
     with new_state_file(tmp_path, [make_take("a"), make_take("b")]) as state:
@@ -260,11 +341,12 @@ def test_the_command_that_goes_on_names_the_manifest_and_an_unusual_folder(tmp_p
     usual = RunDir(tmp_path / "reports" / "board")
     there = RunHeader("run-1", "board", "../../board.csv", False, "https://api.example", 1000.0, "0.1")
     assert manifest_of(usual, there) == tmp_path.resolve() / "board.csv"
-    assert run_words(usual, there) == ["run", str(tmp_path.resolve() / "board.csv")]
+    named = ["--api-base", "https://api.example"]
+    assert run_words(usual, there) == ["run", str(tmp_path.resolve() / "board.csv"), *named]
     odd = RunDir(tmp_path / "elsewhere")
     words = run_words(odd, REAL)
     assert words[:2] == ["run", str(tmp_path.resolve() / "board.csv")]
-    assert words[2:] == ["--run-dir", str(odd.path.resolve())]
+    assert words[2:] == ["--run-dir", str(odd.path.resolve()), *named]
 
 
 def test_where_nothing_is_out_there_the_api_is_not_asked(place: RunDir) -> None:

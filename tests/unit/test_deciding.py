@@ -25,8 +25,9 @@ from runner.choosing import Choice
 from runner.cli.parser import build_parser
 from runner.cli.reconcile import case_lines
 from runner.contact import Found, insist, look_up, unanswered
-from runner.deciding import HeldCase, _difference
+from runner.deciding import HeldCase
 from runner.desk import named
+from runner.differences import contradiction
 from runner.errors import AccountRefused, ServiceUnavailable, UsageError
 from runner.retrying import retries
 from runner.shots import JsonValue, Ticket
@@ -143,12 +144,12 @@ SENT: Mapping[str, JsonValue] = {"promptText": "A boat", "seed": 7, "image": "ht
     ids=["same", "silent", "odd", "as text", "re-hosted", "model", "prompt", "seed"],
 )
 def test_a_record_that_contradicts_the_take_is_another_job(record: dict[str, Any], told: str) -> None:
-    assert _difference(pending("a", body=SENT), json.dumps(record)) == told
+    assert contradiction("pika/pikaframes", json.dumps(SENT), json.dumps(record)) == told
 
 
 @pytest.mark.parametrize("text", ["", "nothing", "[1]", "7"])
 def test_a_record_that_cannot_be_read_contradicts_nothing(text: str) -> None:
-    assert _difference(pending("a", body=SENT), text) == ""
+    assert contradiction("pika/pikaframes", json.dumps(SENT), text) == ""
 
 
 # talking to the API
@@ -184,7 +185,7 @@ class Answers:
         assert request_id == "req-a"
         return self._next("look")  # type: ignore[no-any-return]
 
-    async def result(self, request_id: str) -> ResultAnswer:
+    async def result(self, request_id: str, *, model: str = "") -> ResultAnswer:  # noqa: ARG002 - whose it is
         assert request_id == "req-a"
         return self._next("result")  # type: ignore[no-any-return]
 

@@ -16,8 +16,9 @@ from runner.stopping import Interruption, heeding_signals
 class Engine:
     """Notes how it was asked to stop."""
 
-    def __init__(self, *, away: bool = False) -> None:
+    def __init__(self, *, away: bool = False, in_the_air: int = 0) -> None:
         self.out_there = 3
+        self.in_the_air = in_the_air
         self.is_away = away
         self.asked: list[tuple[Stop, float | None]] = []
 
@@ -29,10 +30,10 @@ class Engine:
     ("signals", "asked"),
     [
         ([signal.SIGINT], [(Stop.DRAIN, None)]),
-        ([signal.SIGINT, signal.SIGINT], [(Stop.DRAIN, None), (Stop.DETACH, 0.0)]),
+        ([signal.SIGINT, signal.SIGINT], [(Stop.DRAIN, None), (Stop.DETACH, 8.0)]),
         ([signal.SIGTERM], [(Stop.DETACH, 8.0)]),
         ([signal.SIGHUP], [(Stop.DETACH, 8.0)]),
-        ([signal.SIGINT, signal.SIGTERM], [(Stop.DRAIN, None), (Stop.DETACH, 0.0)]),
+        ([signal.SIGINT, signal.SIGTERM], [(Stop.DRAIN, None), (Stop.DETACH, 8.0)]),
     ],
 )
 def test_the_first_asks_and_the_second_insists(
@@ -55,6 +56,19 @@ def test_the_first_interrupt_does_what_was_wished(first: Stop, asked: tuple[Stop
     engine = Engine()
     Interruption(engine, say=lambda _: None, first=first).take(signal.SIGINT)
     assert engine.asked == [asked]
+
+
+def test_a_submit_in_the_air_is_waited_for_and_is_no_job_to_be_picked_up() -> None:
+    said: list[str] = []
+    engine = Engine(in_the_air=1)
+    engine.out_there = 0
+    interruption = Interruption(engine, say=said.append)
+    interruption.take(signal.SIGINT)
+    interruption.take(signal.SIGINT)
+    assert (
+        said[1]
+        == "leaving; 0 jobs at the API will be picked up by the next run; waiting for the answer to 1 submit"
+    )
 
 
 def test_a_drain_during_an_outage_says_that_it_waits_for_the_service() -> None:

@@ -1,0 +1,84 @@
+"""Where a run lives: a copy is told from the run itself, and one folder seen in several ways is one folder."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from pathlib import Path
+
+import pytest
+
+from runner.errors import DiskFailed, StateFileUnusable
+from runner.opening import Opening, open_recorded
+from runner.rundir import RunDir
+from runner.store.database import not_made, translate
+from runner.store.place import is_same, place_of
+from runner.store.read import open_reader
+from runner.store.state_file import StateFile
+from tests.integration.store_samples import make_take, new_state_file
+
+
+def a_run(folder: Path) -> RunDir:
+    """Return a run that was opened once where it is."""
+    new_state_file(folder, [make_take("a")]).close()
+    place = RunDir(folder)
+    open_recorded(place, Opening()).close()
+    return place
+
+
+def test_a_copy_is_refused_untouched_while_the_run_itself_is_there_and_goes_on_by_its_users_word(
+    tmp_path: Path,
+) -> None:
+    run = a_run(tmp_path / "run")
+    copy = RunDir(shutil.copytree(run.path, tmp_path / "copy"))
+    before = copy.state_file.read_bytes()
+    with pytest.raises(StateFileUnusable, match="is a copy, and the run itself is still in"):
+        open_recorded(copy, Opening())
+    assert copy.state_file.read_bytes() == before
+    open_recorded(copy, Opening(moved=True)).close()
+    open_recorded(copy, Opening()).close()
+    open_recorded(run, Opening()).close()
+
+
+def test_a_copy_whose_original_is_gone_was_moved_as_far_as_anybody_can_tell(tmp_path: Path) -> None:
+    run = a_run(tmp_path / "run")
+    copy = RunDir(shutil.copytree(run.path, tmp_path / "copy"))
+    shutil.rmtree(run.path)
+    with pytest.raises(StateFileUnusable, match="was moved or copied here"):
+        open_recorded(copy, Opening())
+
+
+def test_one_folder_is_the_same_through_a_link_after_a_move_and_once_it_is_restored(tmp_path: Path) -> None:
+    run = a_run(tmp_path / "run")
+    (tmp_path / "link").symlink_to(run.path)
+    open_recorded(RunDir(tmp_path / "link"), Opening()).close()
+    moved = RunDir(run.path.rename(tmp_path / "elsewhere"))
+    open_recorded(moved, Opening()).close()
+    kept = shutil.copytree(moved.path, tmp_path / "backup")
+    shutil.rmtree(moved.path)
+    shutil.copytree(kept, moved.path)
+    with open_recorded(moved, Opening()) as state:
+        assert [ticket.take_id for ticket in state.tickets()] == ["a"]
+
+
+def test_a_place_that_cannot_be_read_says_nothing_against_a_file(tmp_path: Path) -> None:
+    assert is_same("garbage", place_of(tmp_path))
+    assert not is_same(place_of(tmp_path), place_of(tmp_path.parent))
+
+
+def test_a_state_file_that_is_a_link_is_refused_for_that(tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    run.state_file.rename(tmp_path / "x.db")
+    run.state_file.symlink_to("x.db")
+    for opener in (StateFile.open, open_reader):
+        with pytest.raises(StateFileUnusable, match="is a symbolic link"):
+            opener(run.state_file)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_too_many_open_files_are_no_fault_of_the_disk(number: int, tmp_path: Path) -> None:
+    error = OSError(number, "Too many open files")
+    for ours in (translate(error, tmp_path), not_made(tmp_path, "cannot be made", error)):
+        assert isinstance(ours, DiskFailed)
+        assert "too many open files" in ours.message.lower()
+        assert "ulimit -n" in ours.advice
