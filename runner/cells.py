@@ -32,6 +32,9 @@ def unguard(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _wants_guard(cell[1:]) else cell
 
 
+REMOVED = "removed"
+"""The state in a report of a take that waited to be sent when its row left the manifest: nobody asks for it."""
+
 SHADOWED = "inputs."
 """Stands before the name of an input that a column of ours has already: `inputs.seconds`."""
 

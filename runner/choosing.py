@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from runner.errors import UsageError
 from runner.states import DeliveryState, TakeState
+from runner.wording import listed
 
 STALE = "stale"
 STATUSES = (*TakeState, DeliveryState.DELIVERED.value, DeliveryState.UNDELIVERABLE.value, STALE)
@@ -128,4 +129,10 @@ def _fits(take: Choosable, pattern: str, kind: str, value: str) -> bool:
 def _nearest(takes: Sequence[Choosable], pattern: str) -> str:
     names = {name: None for take in takes for name in (take.shot_id, take.take_id)}
     close = difflib.get_close_matches(pattern, names, n=1)
-    return f"did you mean {close[0]}?" if close else "see the ids with shotrunner status"
+    if close:
+        return f"did you mean {close[0]}?"
+    if pattern.startswith("tag:"):
+        tags = sorted({tag for take in takes for tag in take.tags})
+        return f"the tags are {listed(tags)}" if tags else "no take has a tag"
+    shots = tuple(dict.fromkeys(take.shot_id for take in takes))
+    return f"the shots are {listed(shots)}" if shots else "there are no takes yet"

@@ -19,8 +19,8 @@ from runner.recalling import fit, wake
 from runner.rundir import RunDir
 from runner.shots import Plan
 from runner.states import KeptAsIs
-from runner.store.lock import RunLock
 from runner.surveying import PAID, survey
+from runner.wording import listed
 
 
 def keep_stale(
@@ -42,7 +42,7 @@ def keep_stale(
         RunInUse: a runner works on this run.
     """
     now = clock or SystemClock()
-    with RunLock(place.path), open_recorded(place, opening) as state:
+    with opening.locked(place), open_recorded(place, opening) as state:
         recorded = wake(state, place, clock=now)
         plan = priced(plan, recorded_prices(recorded))
         found = survey(plan, recorded, choice)
@@ -56,6 +56,7 @@ def keep_stale(
         others = [take.take_id for take in asked if take.take_id not in known]
         if others or not asked:
             which = f"take {others[0]} is not stale" if others else "no take that was chosen is stale"
-            raise UsageError(f"{which}; nothing was recorded", advice="see them with shotrunner plan")
+            names_of_stale = f"stale are {listed(sorted(known))}" if known else "nothing here is stale"
+            raise UsageError(f"{which}; nothing was recorded", advice=names_of_stale)
         record(state, {take.take_id: KeptAsIs(by, take.wanted or "") for take in asked}, now)
     return Decided(tuple(take.take_id for take in asked), (*state.notes, *fitted.remarks))

@@ -29,12 +29,16 @@ _PATIENCE = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Prices by model, the balance in US dollars (None if not learnt), how schemas differ, and what went wrong."""
+    """Prices by model, the balance in US dollars (None if not learnt), how schemas differ, and what went wrong.
+
+    `troubles` are by model, where it could not be asked; `problems` are all of them in words.
+    """
 
     prices: Mapping[str, Price] = field(default_factory=dict)
     balance: float | None = None
     compared: tuple[Compared, ...] = ()
     problems: tuple[str, ...] = ()
+    troubles: Mapping[str, Trouble] = field(default_factory=dict)
 
 
 def ask_catalogue(
@@ -51,9 +55,8 @@ def ask_catalogue(
     With `known` the live schemas are compared with those; with `till` the balance is asked for.
     """
     entries, balance = run_alone(_answers(account, model_ids, clock, till=till, patience_s=patience_s))
-    problems = [
-        f"{model}: {_why(answer)}" for model, answer in entries.items() if isinstance(answer, Trouble)
-    ]
+    troubles = {model: answer for model, answer in entries.items() if isinstance(answer, Trouble)}
+    problems = [f"{model}: {_why(trouble)}" for model, trouble in troubles.items()]
     if isinstance(balance, Trouble):
         problems.append(f"balance: {_why(balance)}")
     found = {model: answer for model, answer in entries.items() if isinstance(answer, Entry)}
@@ -64,6 +67,7 @@ def ask_catalogue(
         balance.usd if isinstance(balance, Balance) else None,
         tuple(compared(model, found[model.id]) for model in models),
         tuple(problems),
+        troubles,
     )
 
 

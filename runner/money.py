@@ -105,6 +105,12 @@ def usd(amount: int) -> float:
     return amount / _MICROS
 
 
+def dollars(amount: int) -> str:
+    """Return millionths of a dollar in words, to the last digit and at least to the cent."""
+    whole, rest = divmod(amount, _MICROS)
+    return f"${whole:,}.{f'{rest:06}'.rstrip('0').ljust(2, '0')}"
+
+
 def total(amounts: Iterable[float]) -> float:
     """Return the exact sum of US dollars."""
     return usd(sum(map(micros, amounts)))

@@ -7,25 +7,30 @@ changes nothing, and needs no network: what it shows is decided by the same line
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import opening, pricing, rundir
+from runner.barring import barred
 from runner.checking import check, search_path, uncollected
 from runner.choosing import ALL, Choice
-from runner.errors import Problem
-from runner.money import micros, total
+from runner.engine.limits import Limits
+from runner.errors import Problem, Severity
+from runner.money import NOTHING_SPENT, Spending, total
 from runner.pacing import Clock, SystemClock
 from runner.plan.actions import Action, Step, blocked, steps
 from runner.plan.forecast import Forecast, forecast
+from runner.plan.repeats import paid_twice
 from runner.recalling import missing
 from runner.rundir import RunDir
 from runner.shots import Plan, Price
+from runner.store.marker import was_here
 from runner.store.read import open_reader
-from runner.store.records import TakeRecord
+from runner.store.records import SessionRecord, TakeRecord
 from runner.surveying import Survey, outcome, survey
+from runner.wording import listed
 
 if TYPE_CHECKING:
     from runner.api.account import Account
@@ -39,8 +44,9 @@ _SPENDS = frozenset({Action.SUBMIT})
 class Asked:
     """What a plan is asked for: the same wishes as a run's, as far as they decide what it would do.
 
-    `max_cost` is in US dollars; `at_once` is the cap on jobs; `on_this_machine` says that the API runs here. With an
-    `account` the API is asked for live prices, the balance and its schemas.
+    `at_once` is the cap on jobs; `on_this_machine` says that the API runs here; with `allow_duplicates` it is agreed
+    to that takes send the same request. With an `account` the API is asked for live prices, the balance and its
+    schemas.
     """
 
     manifest: Path
@@ -52,7 +58,8 @@ class Asked:
     on_this_machine: bool = False
     schema_dirs: tuple[Path, ...] = ()
     at_once: int = 4
-    max_cost: float | None = None
+    limits: Limits = field(default_factory=Limits)
+    allow_duplicates: bool = False
     moved: bool = False
     account: Account | None = None
     clock: Clock = field(default_factory=SystemClock)
@@ -60,10 +67,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a run would do; `estimate` and `spent` are in US dollars, `unpriced` counts submits without a price.
+    """What a run would do; `estimate` is in US dollars, `unpriced` counts submits without a price.
 
-    `left_out` counts takes that were not chosen; `forecast` is None where no such job has ended yet. `prices` are by
-    model, for the takes that would be submitted.
+    `spending` is all that the run directory ever may have paid. `left_out` counts takes that were not chosen;
+    `forecast` is None where no such job has ended yet. `prices` are by model, for the takes that would be submitted.
     """
 
     name: str
@@ -73,7 +80,7 @@ class Outlook:
     steps: tuple[Step, ...]
     estimate: float
     unpriced: int
-    spent: float
+    spending: Spending
     forecast: Forecast | None
     left_out: int
     warnings: tuple[Problem, ...]
@@ -92,6 +99,16 @@ class Outlook:
         return any(step.action in _SPENDS for step in self.steps)
 
 
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What the state file says: its takes, its money, its sessions, and the takes that were ever sent."""
+
+    takes: Sequence[TakeRecord] = ()
+    spending: Spending = NOTHING_SPENT
+    sessions: Sequence[SessionRecord] = ()
+    sent: frozenset[str] = frozenset()
+
+
 @uncollected()
 def outlook(asked: Asked) -> Outlook:
     """Return what a run would do.
@@ -99,7 +116,7 @@ def outlook(asked: Asked) -> Outlook:
     Raises:
         FileMissing, ManifestInvalid: as `check` raises them.
         UsageError: the choice means nothing here, or a run would be refused in this run directory.
-        StateFileUnusable: there is a state file that cannot be read.
+        StateFileUnusable: there is a state file that cannot be read, or there was one and it is gone.
         DiskFailed: the disk fails where clips are looked for.
     """
     plan = check(
@@ -111,15 +128,14 @@ def outlook(asked: Asked) -> Outlook:
         asked.run_dir
         or rundir.default_run_dir(asked.manifest, name=plan.manifest.name, simulated=asked.simulated)
     )
-    recorded, spent = _recorded(asked, plan, place)
+    past = _recorded(asked, plan, place)
     said = _ask(asked, asked.account, plan) if asked.account else None
-    plan = pricing.priced(plan, _quotes(asked, plan, recorded, said))
-    return replace(_outlook(asked, plan, place, recorded, spent), live=said)
+    plan = pricing.priced(plan, _quotes(asked, plan, past.takes, said))
+    return replace(_outlook(asked, plan, place, past), live=said)
 
 
-def _outlook(
-    asked: Asked, plan: Plan, place: RunDir, recorded: Sequence[TakeRecord], spent: float
-) -> Outlook:
+def _outlook(asked: Asked, plan: Plan, place: RunDir, past: _Past) -> Outlook:
+    recorded = past.takes
     found = survey(plan, recorded, asked.choice, stale=asked.stale)
     all_steps = steps(
         plan.takes,
@@ -129,8 +145,9 @@ def _outlook(
         download=asked.download,
     )
     chosen = [step for step in all_steps if _is_about(step, found)]
-    shown = _capped(chosen, asked.max_cost, spent)
+    shown = _bounded(chosen, asked, past)
     submits = [step for step in shown if step.action is Action.SUBMIT]
+    ids, renames = frozenset(step.take_id for step in submits), found.comparison.renames
     return Outlook(
         name=plan.manifest.name,
         manifest=asked.manifest,
@@ -139,17 +156,18 @@ def _outlook(
         steps=shown,
         estimate=total(step.estimate for step in submits if step.estimate is not None),
         unpriced=sum(1 for step in submits if step.estimate is None),
-        spent=spent,
+        spending=past.spending,
         forecast=forecast(Counter(step.model for step in submits), _durations(place), at_once=asked.at_once),
         left_out=len(all_steps) - len(chosen),
-        warnings=plan.warnings,
-        prices=_prices(plan, {step.take_id for step in submits}),
+        warnings=(*plan.warnings, *_twice(asked, plan, ids, {renames.get(sent, sent) for sent in past.sent})),
+        prices=pricing.rates(plan, ids),
     )
 
 
-def _recorded(asked: Asked, plan: Plan, place: RunDir) -> tuple[list[TakeRecord], float]:
-    if not rundir.is_run(place.path):
-        return [], 0.0
+def _recorded(asked: Asked, plan: Plan, place: RunDir) -> _Past:
+    # A folder whose state file is gone is no new one: it is opened to be refused, as a run refuses it.
+    if not rundir.is_run(place.path) and not was_here(place.state_file):
+        return _Past()
     with open_reader(place.state_file) as reader:
         opening.refuse_other_run(
             reader.header,
@@ -159,7 +177,7 @@ def _recorded(asked: Asked, plan: Plan, place: RunDir) -> tuple[list[TakeRecord]
             simulated=asked.simulated,
             moved=asked.moved,
         )
-        return reader.takes(), reader.spending().committed
+        return _Past(reader.takes(), reader.spending(), reader.sessions(), frozenset(reader.sent()))
 
 
 def _ask(asked: Asked, account: Account, plan: Plan) -> Live:
@@ -184,19 +202,28 @@ def _is_about(step: Step, found: Survey) -> bool:
     return found.concerns(step.take_id, waits=waits, is_out=is_out)
 
 
-def _capped(found: Sequence[Step], cap: float | None, spent: float) -> tuple[Step, ...]:
-    """Block what would pass the cap: a run stops there, even where a cheaper take would still fit."""
-    if cap is None:
-        return tuple(found)
-    refusals: dict[str, str] = {}
-    committed = micros(spent)
-    for step in found:
-        if step.action is not Action.SUBMIT:
-            continue
-        committed += micros(step.estimate or 0.0)
-        if committed > micros(cap):
-            refusals[step.take_id] = "past --max-cost"
+def _bounded(found: Sequence[Step], asked: Asked, past: _Past) -> tuple[Step, ...]:
+    """Block what a run would not send."""
+    submits = [step for step in found if step.action is Action.SUBMIT]
+    refusals = barred(
+        submits, asked.limits, spending=past.spending, sessions=past.sessions, now=asked.clock.wall()
+    )
     return blocked(found, refusals)
+
+
+def _twice(asked: Asked, plan: Plan, going: Collection[str], sent: Collection[str]) -> Iterator[Problem]:
+    """Yield a warning where a run asks once more, or refuses if nobody is there to be asked."""
+    again = paid_twice(plan.takes, going=going, sent=sent)
+    if asked.simulated or asked.allow_duplicates or not again:
+        return
+    first = next(take for take in plan.takes if take.id == again[0])
+    yield Problem(
+        first.at,
+        "",
+        f"{listed(again)} would pay once more for a request that another take sends or has sent; "
+        "where nobody is there to agree, a run is refused without --allow-duplicates",
+        severity=Severity.WARNING,
+    )
 
 
 def _durations(place: RunDir) -> Mapping[str, Sequence[float]]:
@@ -227,14 +254,3 @@ def _changed_at(path: Path) -> float:
         return (path / rundir.STATE_FILE).stat().st_mtime
     except OSError:
         return 0.0
-
-
-def _prices(plan: Plan, submitted: Collection[str]) -> Mapping[str, str]:
-    """Return in words what each model costs and who says so."""
-    said: dict[str, str] = {}
-    for take in plan.takes:
-        if take.id in submitted and take.price:
-            price = take.price
-            dated = f", {price.dated}" if price.dated else ""
-            said.setdefault(take.model, f"${price.usd:g} per {price.per} ({price.source}{dated})")
-    return said

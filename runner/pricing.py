@@ -8,17 +8,22 @@ nothing.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from runner.checking import search_path
+from runner.money import dollars, micros
 from runner.shots import Plan, Price, PriceUnit
 from runner.store.records import TakeRecord
-from runner.wording import money, visible
+from runner.wording import counted, visible
 
 INVENTED = "invented by the simulator"
 CATALOGUE = "catalogue"
+
+_NONE = "no price"
+_MOST_RATES = 5
 
 
 def priced(plan: Plan, quotes: Mapping[str, Price]) -> Plan:
@@ -46,13 +51,42 @@ def price_changes(before: Plan, after: Plan) -> tuple[str, ...]:
     for old, new in zip(before.takes, after.takes, strict=True):
         if old.price and new.price and (old.price.usd, old.price.per) != (new.price.usd, new.price.per):
             said[new.model] = (
-                f"{visible(new.model)} costs {_rate(new.price)} now; on {old.price.dated} it was {_rate(old.price)}"
+                f"{visible(new.model)} costs {rate(new.price)} now; on {old.price.dated} it was {rate(old.price)}"
             )
     return tuple(said.values())
 
 
-def _rate(price: Price) -> str:
-    return f"{money(price.usd)} per {price.per}"
+def rate(price: Price) -> str:
+    """Return a price in words, to its last digit."""
+    return f"{dollars(micros(price.usd))} per {price.per}"
+
+
+def rates(plan: Plan, submitted: Collection[str]) -> Mapping[str, str]:
+    """Return in words what each model costs that is among the `submitted` takes, and who says so.
+
+    Where its takes have several prices, each is told with how many takes it is for.
+    """
+    found: dict[str, Counter[str]] = {}
+    for take in plan.takes:
+        if take.id in submitted:
+            found.setdefault(take.model, Counter())[_sourced(take.price)] += 1
+    return {model: _told(counts) for model, counts in found.items() if set(counts) != {_NONE}}
+
+
+def _sourced(price: Price | None) -> str:
+    if price is None:
+        return _NONE
+    dated = f", {price.dated}" if price.dated else ""
+    return f"{rate(price)} ({price.source}{dated})"
+
+
+def _told(counts: Counter[str]) -> str:
+    said = counts.most_common()
+    if len(said) == 1:
+        return said[0][0]
+    told = [f"{words} for {counted(number, 'take')}" for words, number in said[:_MOST_RATES]]
+    others = sum(number for _, number in said[_MOST_RATES:])
+    return ", ".join([*told, f"other prices for {counted(others, 'take')}"] if others else told)
 
 
 def unpriced_models(plan: Plan) -> tuple[str, ...]:

@@ -7,14 +7,20 @@ counts is `pricing`'s.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from runner import pricing
-from runner.errors import UsageError
+from runner.answers import TroubleKind
+from runner.barring import uncounted
+from runner.errors import AccountRefused, NoSuchHost, ServiceUnavailable, UsageError
 from runner.session import Wishes
 from runner.shots import Plan
 from runner.store.records import TakeRecord
 from runner.summary import Prospect
-from runner.wording import counted, iso
+from runner.wording import iso, visible
+
+if TYPE_CHECKING:
+    from runner.live import Live
 
 
 def at_hand(wishes: Wishes, plan: Plan, recorded: Sequence[TakeRecord]) -> Plan:
@@ -30,7 +36,11 @@ def at_hand(wishes: Wishes, plan: Plan, recorded: Sequence[TakeRecord]) -> Plan:
 def of_today(wishes: Wishes, plan: Plan, going: Collection[str]) -> Plan:
     """Return the plan with the catalogue's prices of today for what is about to be sent, where the manifest gives none.
 
-    A run goes online anyway; a catalogue that does not answer leaves things as they are.
+    A run goes online anyway; a catalogue that does not answer leaves things as they are, but under a cap that needs a
+    price which nobody else gives.
+
+    Raises:
+        AccountRefused, ServiceUnavailable, NoSuchHost: the API did not tell such a price, and why.
     """
     today = iso(wishes.clock.wall())[: len("2000-01-01")]
     models = () if wishes.simulate is not None else pricing.to_ask_for(plan, going, today=today)
@@ -40,7 +50,29 @@ def of_today(wishes: Wishes, plan: Plan, going: Collection[str]) -> Plan:
     from runner.live import ask_catalogue
 
     account = find_account(wishes.environ, base=wishes.api_base)
-    return pricing.priced(plan, ask_catalogue(account, models, clock=wishes.clock).prices)
+    said = ask_catalogue(account, models, clock=wishes.clock)
+    quoted = pricing.priced(plan, said.prices)
+    if wishes.options.limits.needs_prices:
+        _refuse_unanswered(
+            said, {take.model for take in quoted.takes if take.id in going and take.price is None}
+        )
+    return quoted
+
+
+def _refuse_unanswered(said: Live, models: Collection[str]) -> None:
+    """Raise the true cause where the price of a model was asked for and the API, or the way to it, failed."""
+    for model, trouble in said.troubles.items():
+        # A catalogue that does not know the model, or tells nonsense about it, has answered.
+        if model not in models or trouble.kind in {TroubleKind.MISSING, TroubleKind.STRANGE}:
+            continue
+        told = f"the price of {visible(model)} could not be asked for: {visible(trouble.reason)}; nothing was sent"
+        if trouble.kind is TroubleKind.ACCOUNT:
+            raise AccountRefused(told, advice="put the token or the balance right")
+        if trouble.kind is TroubleKind.NO_HOST:
+            raise NoSuchHost(told, advice="check the API base (--api-base, or its environment variable)")
+        raise ServiceUnavailable(
+            told, advice="try again later, or give the model a price under prices: in the manifest"
+        )
 
 
 def refuse_unpriced(wishes: Wishes, prospect: Prospect) -> None:
@@ -49,15 +81,14 @@ def refuse_unpriced(wishes: Wishes, prospect: Prospect) -> None:
     Raises:
         UsageError: takes to submit have no price, or earlier submissions neither cost nor price.
     """
-    if not wishes.options.limits.needs_prices or not prospect.submits:
-        return
-    why = []
-    if prospect.unpriced:
-        why.append(f"{prospect.unpriced} of the {prospect.submits} takes to submit have no price")
-    if prospect.unknown:
-        why.append(f"of {counted(prospect.unknown, 'earlier submission')} neither cost nor price is known")
+    why = uncounted(
+        wishes.options.limits,
+        submits=prospect.submits,
+        unpriced=prospect.unpriced,
+        unknown=prospect.unknown,
+    )
     if why:
         raise UsageError(
-            f"{' and '.join(why)}, so --max-cost cannot hold; nothing was sent",
+            f"{why}, so --max-cost cannot hold; nothing was sent",
             advice="give their models a price under prices: in the manifest, or add --allow-unpriced",
         )

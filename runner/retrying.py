@@ -21,7 +21,8 @@ from runner.states import OUT_THERE, FailureClass, RetryRequested, TakeState
 from runner.store.read import open_reader
 from runner.store.records import TakeRecord
 
-_AGAIN = frozenset({TakeState.FAILED, TakeState.CANCELLED})
+AGAIN = frozenset({TakeState.FAILED, TakeState.CANCELLED})
+"""States of which a new attempt is made only by an explicit wish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def _why_not(take: TakeRecord, planned: Mapping[str, str], even_moderated: bool)
     """Return why a take cannot be tried again, with the way out; None if it can."""
     if take.state in WAITING:
         return "is held: it may have been paid for", "decide on it: shotrunner reconcile RUN"
-    if take.state not in _AGAIN:
+    if take.state not in AGAIN:
         return _settled_otherwise(take)
     if take.take_id not in planned:
         return "is no longer in the manifest", "put its row back first"

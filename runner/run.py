@@ -57,6 +57,7 @@ def run_manifest(
     on_interrupt: Stop = Stop.DRAIN,
     moved: bool = False,
     allow_network_fs: bool = False,
+    lock: RunLock | None = None,
 ) -> RunSummary:
     """Render what the manifest asks for and the run directory does not have yet; calling it again goes on.
 
@@ -65,7 +66,7 @@ def run_manifest(
     never what is watched; `stale` renders chosen takes anew whose rows changed after they were paid for, and keeps
     the older clips. Signals are handled if this is the main thread; `on_interrupt` says what the first Ctrl-C does.
     `moved` agrees to go on with a run that was moved or copied from elsewhere, `allow_network_fs` to one on a network
-    share.
+    share; `lock` is the run's, if the caller holds it.
 
     Raises:
         ShotrunnerError: one of its classes says what to do; everything recorded so far stays.
@@ -83,7 +84,7 @@ def run_manifest(
         progress or unheard,
         clock or SystemClock(),
         on_interrupt,
-        Opening(moved, allow_network_fs, settled),
+        Opening(moved, allow_network_fs, settled, lock),
         stale,
     )
     return _rendered(wishes, run_dir)
@@ -93,7 +94,7 @@ def _rendered(wishes: Wishes, run_dir: str | Path | None) -> RunSummary:
     """Go through the whole flow of a run once, from the manifest to the summary."""
     plan = _planned(wishes)
     place = _place(wishes, plan, run_dir)
-    with RunLock(place.path), _opened(wishes, plan, place) as state:
+    with wishes.opening.locked(place), _opened(wishes, plan, place) as state:
         recorded = wake(state, place, clock=wishes.clock)
         plan = quoting.at_hand(wishes, plan, recorded)
         found = survey(plan, recorded, wishes.choice, stale=wishes.stale)
@@ -107,12 +108,19 @@ def _rendered(wishes: Wishes, run_dir: str | Path | None) -> RunSummary:
             fitted = _replaced(wishes, state, plan, place, found, fitted)
         takes = about(fitted.takes, found)
         again = look_again(wishes, place, state, takes) if agreed else SecondLook()
+        if again.found:
+            takes = about(_on_record(place), found)
         ending, signal = _sit(wishes, place, state, takes) if agreed else (_DECLINED, None)
         # Where nothing was left to do, nobody has heard them yet.
         notes = () if agreed and prospect.finished < prospect.takes else state.notes
     summary = sum_up(place, takes, ending=ending, signal=signal, now=wishes.clock.wall())
     remarks = (*notes, *fitted.remarks, *prospect.remarks, *again.remarks, *summary.remarks)
     return replace(summary, remarks=remarks)
+
+
+def _on_record(place: RunDir) -> Sequence[TakeRecord]:
+    with open_reader(place.state_file) as reader:
+        return reader.takes()
 
 
 def _quoted(

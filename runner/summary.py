@@ -62,7 +62,8 @@ class RunSummary:
     them, in the manifest's order; `signal` is the number of the one that stopped it; `remarks` are sentences about
     takes whose rows changed or left the manifest. `held` are all of the run's held takes; `reports` is None where
     they could not be written, which `remarks` then say. `spending` is all that the run directory ever may have paid,
-    and `left` are the takes that were not submitted. `stale` counts clips of rows that changed since.
+    and `left` are the takes that were not submitted; `cancelled` are those that only a retry submits again. `stale`
+    counts clips of rows that changed since.
     """
 
     run_dir: Path
@@ -78,7 +79,9 @@ class RunSummary:
     remarks: tuple[str, ...] = ()
     spending: Spending = NOTHING_SPENT
     left: tuple[TakeRecord, ...] = ()
+    cancelled: tuple[TakeRecord, ...] = ()
     stale: int = 0
+    dropped: int = 0
 
     @property
     def _is_cut_short(self) -> bool:
@@ -144,18 +147,23 @@ def needs_nothing(take: TakeRecord, options: EngineOptions) -> bool:
 
 
 def _remarks(comparison: Comparison, stale: Collection[str]) -> tuple[str, ...]:
+    from runner.plan.against import older_id
+
     came_from = comparison.came_from
-    renamed = [f"{take_id} (was {came_from[take_id]})" for take_id in comparison.renamed]
+    renamed = [f"{take} (was {old})" for take, old in came_from.items() if older_id(old) != take]
+    taken_back = [f"{take} (was kept as {old})" for take, old in came_from.items() if older_id(old) == take]
     replaced = [f"{take_id} (kept as {comparison.renames[take_id]})" for take_id in comparison.replaced]
     changed = [take_id for take_id in comparison.changed if take_id in stale]
     said = (
         ("renamed in the manifest, so nothing is paid for again", renamed),
+        ("an edit was taken back, so nothing is paid for again", taken_back),
         ("ended without a clip and changed since, so sent anew", replaced),
         (
             "changed after it was paid for, and kept: --stale renders it anew, shotrunner accept keeps it",
             changed,
         ),
         ("no longer in the manifest; what was paid for is kept", comparison.removed),
+        ("no longer in the manifest, so not sent", comparison.withdrawn),
     )
     return tuple(f"{why}: {listed(names)}" for why, names in said if names)
 
@@ -180,11 +188,18 @@ def sum_up(
         clips=tuple(place.path / file for file in delivered),
         held=tuple(take for take in takes if take.state in _WAITING),
         stale=sum(1 for take in mine if take.is_stale and take.state is TakeState.SUCCEEDED),
+        dropped=sum(1 for take in takes if take.state is TakeState.DROPPED and take.position is not None),
         reports=reports,
         signal=signal,
         remarks=remarks,
         spending=spending,
         left=tuple(take for take in mine if take.state is TakeState.PENDING),
+        # Those of removed rows, or of rows that changed since, are no retry's.
+        cancelled=tuple(
+            take
+            for take in mine
+            if take.state is TakeState.CANCELLED and take.position is not None and not take.is_stale
+        ),
     )
 
 

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runner.cli.asking import choice_of
+from runner.cli.spending import limits_of
 from runner.differences import Difference
 from runner.errors import UsageError
 from runner.plan.actions import Action, Step
 from runner.plan.forecast import Forecast
 from runner.planning import Asked, Outlook, outlook
-from runner.wording import apart, counted, duration, money, visible
+from runner.wording import apart, counted, duration, money, spent_words, visible
 
 if TYPE_CHECKING:
     from runner.api.account import Account
@@ -54,7 +55,8 @@ def _asked(arguments: argparse.Namespace) -> Asked:
         on_this_machine=on_this_machine(arguments.api_base or os.environ.get(BASE_VARIABLE)),
         schema_dirs=tuple(arguments.schema_dir),
         at_once=arguments.jobs,
-        max_cost=arguments.max_cost,
+        limits=limits_of(arguments),
+        allow_duplicates=arguments.allow_duplicates,
         moved=arguments.moved,
         account=_account(arguments) if arguments.online else None,
     )
@@ -126,9 +128,8 @@ def _totals(found: Outlook) -> list[str]:
         told += [f"        {visible(model)}: {visible(said)}" for model, said in found.prices.items()]
         told.append(f"time    {_time(found.forecast)}")
     told += _live_lines(found.live) if found.live else []
-    if found.spent:
-        told.append(f"spent   {money(found.spent)} so far, as far as it is known")
-    return told
+    spent = spent_words(found.spending, simulated=found.simulated)
+    return [*told, spent] if spent else told
 
 
 def _live_lines(live: Live) -> list[str]:
@@ -169,7 +170,8 @@ def as_json(found: Outlook) -> dict[str, object]:
             "actions": {action.value: count for action, count in found.counts.items()},
             "estimate_usd": found.estimate,
             "unpriced": found.unpriced,
-            "spent_usd": found.spent,
+            "spent_usd": found.spending.billed,
+            "committed_usd": found.spending.committed,
             "seconds": None
             if found.forecast is None
             else {

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from runner import retrying
+from runner import following, retrying
 from runner.checking import check
 from runner.cli import run
 from runner.cli.asking import agreed, choice_of, opening_of, run_words, user_name
@@ -21,6 +21,7 @@ from runner.retrying import Retries
 from runner.run import find_run
 from runner.rundir import RunDir, is_run
 from runner.shots import Plan
+from runner.store.lock import RunLock
 from runner.store.read import open_reader
 from runner.store.records import RunHeader, TakeRecord
 from runner.wording import counted, visible
@@ -37,7 +38,7 @@ def command(arguments: argparse.Namespace) -> int:
     # Where a run was moved, what goes on is said with where its manifest lies now.
     header = replace(header, manifest=os.path.relpath(manifest.resolve(), place.path.resolve()))
     plan = _planned(arguments, manifest, header)
-    retries = _chosen(arguments, takes, plan)
+    retries = _chosen(arguments, following.as_called_now(takes, plan), plan)
     onward = _as_run(arguments, place, header, manifest, retries, plan)
     # Flags that a run refuses are refused before anything is recorded.
     options_of(onward)
@@ -47,14 +48,27 @@ def command(arguments: argparse.Namespace) -> int:
     if not _agreed(arguments, header, len(retries.takes)):
         print("nothing was recorded or submitted", file=sys.stderr)
         return 3
-    recorded = retrying.request_retries(
-        place, retries.takes, by=user_name(), reason=arguments.reason, opening=opening_of(arguments)
-    )
-    for note in recorded.remarks:
-        print(visible(note), file=sys.stderr)
-    # Whatever stops it from here on, this command once more is not what goes on.
-    arguments.words = onward.words
-    return run.command(onward)
+    # Over both: another process in between would leave a wish that a later run pays for without asking.
+    with RunLock(place.path) as lock:
+        opening = replace(opening_of(arguments), lock=lock)
+        asked = retries.takes
+        if following.follow(place, plan, opening=opening):
+            asked = _still_over(place, asked)
+        recorded = retrying.request_retries(
+            place, asked, by=user_name(), reason=arguments.reason, opening=opening
+        )
+        for note in recorded.remarks:
+            print(visible(note), file=sys.stderr)
+        # Whatever stops it from here on, this command once more is not what goes on.
+        arguments.words = onward.words
+        return run.command(onward, lock=lock)
+
+
+def _still_over(place: RunDir, takes: Sequence[TakeRecord]) -> tuple[TakeRecord, ...]:
+    """Return the takes that wait for a wish: one whose row changed has made room by now, and is sent without."""
+    with open_reader(place.state_file) as reader:
+        over = {take.take_id for take in reader.takes() if take.state in retrying.AGAIN}
+    return tuple(take for take in takes if take.take_id in over)
 
 
 def _agreed(arguments: argparse.Namespace, header: RunHeader, number: int) -> bool:

@@ -9,7 +9,15 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from runner.cli.asking import choice_of, repeated
-from runner.cli.spending import limit_lines, limits_of, price_words, raised
+from runner.cli.spending import (
+    as_retry,
+    cost_lines,
+    is_past,
+    limit_lines,
+    limits_of,
+    price_words,
+    raised,
+)
 from runner.cli.steering import simulator_settings
 from runner.engine.limits import Limits
 from runner.engine.options import EndingKind, EngineOptions, Stop
@@ -20,16 +28,18 @@ from runner.pacing import LookPace, SystemClock
 from runner.progress import Kind, make_progress
 from runner.run import run_manifest
 from runner.simulator.settings import SimulatorSettings
-from runner.states import TakeState
+from runner.states import OUT_THERE, TakeState
+from runner.store.lock import RunLock
 from runner.summary import Prospect, RunSummary
 from runner.wording import counted, listed, spent_words, standing, tally, visible
 
 CLIPS_SHOWN = 12
 _RESUMABLE = frozenset({3, 69, 74, 77})
+_CUT = frozenset({EndingKind.LIMIT, EndingKind.INTERRUPTED})
 
 
-def command(arguments: argparse.Namespace) -> int:
-    """Run the manifest and say how it ended; `-n` only shows what would be done."""
+def command(arguments: argparse.Namespace, *, lock: RunLock | None = None) -> int:
+    """Run the manifest and say how it ended; `-n` only shows what would be done. `lock` is held by the caller."""
     if arguments.dry_run:
         from runner.cli import plan
 
@@ -53,11 +63,15 @@ def command(arguments: argparse.Namespace) -> int:
         on_interrupt=Stop(arguments.on_interrupt),
         moved=arguments.moved,
         allow_network_fs=arguments.allow_network_fs,
+        lock=lock,
     )
     for line in _results(summary):
         print(line)
     sys.stdout.flush()
-    for line in _advice(summary, arguments.words, limits_of(arguments)):
+    limits = limits_of(arguments)
+    # Nobody has heard what the engine said.
+    warned = cost_lines(summary, limits) if arguments.progress == "none" else []
+    for line in (*warned, *_advice(summary, arguments.words, limits, now=SystemClock().wall())):
         print(line, file=sys.stderr)
     return summary.exit_code
 
@@ -161,7 +175,9 @@ def _results(summary: RunSummary) -> list[str]:
     lines = [f"{counted(total, 'take')}: {tally(standings)}" if total else "no takes"]
     if summary.ending.kind is EndingKind.FINISHED and summary.submitted == 0 and summary.exit_code == 0:
         lines[0] += "; nothing was submitted"
-        lines[0] += "" if summary.stale else ", everything is complete"
+        lines[0] += "" if summary.stale or summary.dropped else ", everything is complete"
+    if summary.dropped:
+        lines[0] += f"; {summary.dropped:,} dropped: given up, and not sent again"
     if summary.stale:
         lines[0] += f"; {summary.stale:,} stale: made of rows that changed since"
     spent = spent_words(summary.spending, simulated=summary.simulated)
@@ -175,7 +191,7 @@ def _results(summary: RunSummary) -> list[str]:
     return lines
 
 
-def _advice(summary: RunSummary, words: Sequence[str], limits: Limits) -> list[str]:
+def _advice(summary: RunSummary, words: Sequence[str], limits: Limits, *, now: float) -> list[str]:
     """Return what is to be done next; after an interruption the last line is the command that goes on."""
     lines = [visible(remark) for remark in summary.remarks]
     if summary.ending.reason:
@@ -189,6 +205,19 @@ def _advice(summary: RunSummary, words: Sequence[str], limits: Limits) -> list[s
         lines += [f"  {take.take_id}: {visible(take.reason)}" for take in summary.held[:5]]
         lines.append(f"  → shotrunner show {shlex.quote(str(summary.run_dir))} {summary.held[0].take_id}")
         lines.append(f"  → shotrunner reconcile {shlex.quote(str(summary.run_dir))}")
-    if summary.signal is not None or summary.exit_code in _RESUMABLE:
-        lines.append(f"go on with: {repeated(raised(words, summary, limits))}")
-    return lines
+    return lines + _onward(summary, raised(words, summary, limits, now=now), is_over=is_past(limits, now))
+
+
+def _onward(summary: RunSummary, words: Sequence[str], *, is_over: bool) -> list[str]:
+    """Return the commands that finish the board, the next one last; what was cancelled is a retry's."""
+    retried = repeated(as_retry(words)) if summary.cancelled else ""
+    told = f"{counted(len(summary.cancelled), 'take')} cancelled, which a run does not send again"
+    if summary.signal is None and summary.exit_code not in _RESUMABLE:
+        return [f"{told}; for new attempts:", f"  → {retried}"] if retried else []
+    lines = ["the moment of --until has passed, so it is left out here; give a later one"] if is_over else []
+    waits = {TakeState.PENDING} | OUT_THERE
+    if retried and summary.ending.kind in _CUT and not any(summary.counts.get(state) for state in waits):
+        return [*lines, f"go on with: {retried}"]
+    if retried:
+        lines += [f"{told}; for new attempts, once the rest is done:", f"  → {retried}"]
+    return [*lines, f"go on with: {repeated(words)}"]

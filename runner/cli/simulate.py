@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 
 from runner.cli.steering import simulator_settings
 from runner.simulator.server import RunningSimulator, serve
@@ -11,8 +13,20 @@ from runner.simulator.server import RunningSimulator, serve
 def command(arguments: argparse.Namespace) -> int:
     """Serve."""
     settings = simulator_settings(arguments, ledger=arguments.ledger)
+    _refuse_unusable(arguments.schema_dir)
     serve(settings, port=arguments.port, schema_dirs=arguments.schema_dir, on_ready=_announce)
     return 0
+
+
+def _refuse_unusable(folders: Sequence[Path]) -> None:
+    """Read every schema of the user's before anybody is served by it."""
+    if not folders:
+        return
+    from runner.models.catalogue import Models
+
+    models = Models.bundled(folders)
+    for model_id in models.ids():
+        models.find(model_id)
 
 
 def _announce(simulator: RunningSimulator) -> None:

@@ -9,13 +9,15 @@ import argparse
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from runner.engine.limits import Limits
+from runner.cli.asking import with_flags
+from runner.engine.limits import Limits, cost_warning
 from runner.engine.options import EndingKind
 from runner.money import micros, total
 from runner.summary import Prospect, RunSummary
 from runner.wording import counted, money
 
 _CENT = 10_000
+_OF_A_PLAN = frozenset({"--exit-code", "--online"})
 
 
 def limits_of(arguments: argparse.Namespace) -> Limits:
@@ -53,34 +55,69 @@ def limit_lines(summary: RunSummary) -> list[str]:
     lines = [f"{money(spending.billed)} is billed and {money(reserved)} reserved for what has no known cost"]
     if spending.unpriced:
         lines[0] += f"; {counted(spending.unpriced, 'job')} without a price counted as nothing"
-    if summary.left:
-        prices = [take.estimate for take in summary.left if take.estimate is not None]
-        said = _estimate(total(prices) if prices else None, len(summary.left) - len(prices))
-        lines.append(f"left to do: {counted(len(summary.left), 'take')}, {said}")
+    left = (*summary.left, *summary.cancelled)
+    if left:
+        prices = [take.estimate for take in left if take.estimate is not None]
+        said = _estimate(total(prices) if prices else None, len(left) - len(prices))
+        of_them = f"; {len(summary.cancelled):,} of them cancelled" if summary.cancelled else ""
+        lines.append(f"left to do: {counted(len(left), 'take')}, {said}{of_them}")
     return lines
+
+
+def cost_lines(summary: RunSummary, limits: Limits) -> list[str]:
+    """Return the warning of a run that has passed what it should warn of."""
+    committed = micros(summary.spending.committed)
+    mark = limits.warn_cost
+    return [cost_warning(committed, mark)] if mark is not None and committed > micros(mark) else []
 
 
 def _billed(summary: RunSummary) -> Iterator[float]:
     return (charge.usd for charge in summary.spending.charges if charge.cost is not None)
 
 
-def raised(words: Sequence[str], summary: RunSummary, limits: Limits) -> list[str]:
-    """Return the command line in `words` with such limits that all that is left can be submitted."""
+def raised(words: Sequence[str], summary: RunSummary, limits: Limits, *, now: float) -> list[str]:
+    """Return the command line in `words` with such limits that all that is left can be submitted.
+
+    A moment that has passed by wall time `now` is left out. What was cancelled counts too: a retry of it comes under
+    the same limits.
+    """
     enough = list(words)
-    left = [take.estimate or 0.0 for take in summary.left]
+    left = [take.estimate or 0.0 for take in (*summary.left, *summary.cancelled)]
     needed = micros(total([summary.spending.committed, *left]))
     if limits.max_cost is not None and needed > micros(limits.max_cost):
-        enough = [*_without(enough, "--max-cost"), "--max-cost", f"{math.ceil(needed / _CENT) / 100:.2f}"]
+        enough = with_flags(
+            list(_without(enough, "--max-cost")), "--max-cost", f"{math.ceil(needed / _CENT) / 100:.2f}"
+        )
     submits = len(summary.spending.charges) + len(left)
     if limits.max_submits is not None and submits > limits.max_submits:
-        enough = [*_without(enough, "--max-submits"), "--max-submits", str(submits)]
+        enough = with_flags(list(_without(enough, "--max-submits")), "--max-submits", str(submits))
+    if is_past(limits, now):
+        enough = list(_without(enough, "--until"))
     return enough
+
+
+def is_past(limits: Limits, now: float) -> bool:
+    """Return whether the run was to end at a moment that no later run can come before."""
+    return isinstance(limits.until, int | float) and limits.until <= now
+
+
+def as_retry(words: Sequence[str]) -> list[str]:
+    """Return the `run` command line in `words` as the `retry` of what was cancelled, with the same flags."""
+    verb = words.index("run")
+    flags: Iterable[str] = (word for word in words[verb + 1 :] if word not in _OF_A_PLAN)
+    for asked_otherwise in ("--status", "--output"):
+        flags = _without(flags, asked_otherwise)
+    # Narrower than what was given, never wider: the patterns of a run still hold.
+    return with_flags([*words[:verb], "retry", *flags], "--status", "cancelled")
 
 
 def _without(words: Iterable[str], flag: str) -> Iterator[str]:
     given = iter(words)
     for word in given:
-        if word == flag:
+        if word == "--":
+            yield word
+            yield from given
+        elif word == flag:
             next(given, None)
         elif not word.startswith(f"{flag}="):
             yield word

@@ -149,7 +149,8 @@ def _limits(group: argparse._ArgumentGroup) -> None:
         group,
         "--cutoff",
         ("drain", "cancel-queued"),
-        "at a limit: see jobs through that are out (drain), or cancel what still waits",
+        "at a limit: see jobs through that are out (drain), where a cost below its estimate makes room for further "
+        "takes, or cancel at once what still waits (cancel-queued)",
     )
 
 

@@ -68,7 +68,14 @@ def rows_of(table: Table, findings: Findings, limits: Limits) -> Source:
     columns = _columns(table.header, findings, limits)
     reader = _RowReader(columns, findings, limits)
     own = tuple(column.name for column in columns if column.name not in RESULT_COLUMNS)
-    return Source(tuple(reader.row(record) for record in table.records), columns=own, misplaced=MISPLACED)
+    rows = tuple(reader.row(record) for record in table.records if not _is_removed(record, columns))
+    return Source(rows, columns=own, misplaced=MISPLACED)
+
+
+def _is_removed(record: Record, columns: list[_Column]) -> bool:
+    """Return whether a report tells a take that no row asks for any more and that was never rendered."""
+    said = {column.name: record.cells[column.number - 1].strip() for column in columns if not column.path}
+    return bool(said.get("take")) and said.get("state") == cells.REMOVED
 
 
 def _columns(header: Record, findings: Findings, limits: Limits) -> list[_Column]:

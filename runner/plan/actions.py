@@ -13,7 +13,7 @@ from typing import Protocol
 
 from runner.differences import Difference, differences
 from runner.money import estimate
-from runner.plan.against import Comparison, Recorded, older_id
+from runner.plan.against import Comparison, Recorded, ended_in_vain, older_id
 from runner.shots import Take
 from runner.states import OUT_THERE, DeliveryState, TakeState
 
@@ -59,16 +59,6 @@ class Known(Recorded, Protocol):
     @property
     def reason(self) -> str:
         """Why it stands where it does, in a few words."""
-        ...
-
-    @property
-    def kept_for(self) -> str | None:
-        """The fingerprint of a changed row for which a person keeps the clip."""
-        ...
-
-    @property
-    def attempts(self) -> int:
-        """How many submissions were begun."""
         ...
 
     @property
@@ -126,7 +116,8 @@ class _Planner:
         self._renewed = frozenset(comparison.renewed)
         self._changed = frozenset(comparison.changed)
         self._new = frozenset((*comparison.new, *comparison.replaced))
-        self._removed = comparison.removed
+        self._removed = (*comparison.removed, *comparison.withdrawn)
+        self._in_vain = {record.fingerprint: record for record in recorded.values() if ended_in_vain(record)}
         self._missing = files_missing
         self._download = download
 
@@ -140,20 +131,20 @@ class _Planner:
         changes = () if same else differences(record.model, record.body, take.model, take.body)
         if take.id in self._new:
             # Its record became another take, or makes room.
-            mine = record.take_id not in self._taken_over
-            return self._submit(take, _anew(record) if mine else "new", changes if mine else ())
+            mine = was is not None or record.take_id not in self._taken_over
+            reason = _called(was, _anew(record)) if mine else "new"
+            return self._submit(take, reason, changes if mine else (), was=was)
         if take.id in self._renewed:
             failed = record.state is S.FAILED
             return self._submit(take, f"failed before: {_why(record)}" if failed else "new", changes)
         if take.id in self._changed:
-            return self._of_changed(take, record, changes)
+            return self._of_changed(take, record, changes, was)
         action, reason = self._standing(record)
         if was and action not in {Action.HELD, Action.WATCH, Action.DOWNLOAD}:
             action = Action.ADOPT
-        reason = f"was {was}; {reason}" if was else reason
         if action is Action.SUBMIT:
             return self._submit(take, reason)
-        return Step(take.id, take.shot_id, take.model, action, reason, was=was)
+        return Step(take.id, take.shot_id, take.model, action, _called(was, reason), was=was)
 
     def removed(self) -> Iterator[Step]:
         """Yield what would be done with records whose rows are gone; those that were never sent are left out."""
@@ -183,21 +174,34 @@ class _Planner:
             told = f"an older render; {reason}"
             yield Step(now, record.shot_id, record.model, action, told, is_removed=True)
 
-    def _submit(self, take: Take, reason: str, changes: tuple[Difference, ...] = ()) -> Step:
+    def _submit(
+        self, take: Take, reason: str, changes: tuple[Difference, ...] = (), *, was: str | None = None
+    ) -> Step:
         price = estimate(take.price, take.body)
-        return Step(take.id, take.shot_id, take.model, Action.SUBMIT, reason, changes, price)
+        reason += self._said_before(take)
+        return Step(take.id, take.shot_id, take.model, Action.SUBMIT, reason, changes, price, was)
 
-    def _of_changed(self, take: Take, record: Known, changes: tuple[Difference, ...]) -> Step:
+    def _said_before(self, take: Take) -> str:
+        """Return that a take's very request was paid for in vain under another id: who pays again shall know."""
+        before = self._in_vain.get(take.fingerprint)
+        if before is None or before.take_id == take.id:
+            return ""
+        ended = "failed" if before.state is S.FAILED else f"was {before.state}"
+        return f"; the same request {ended} before, as {before.take_id}"
+
+    def _of_changed(
+        self, take: Take, record: Known, changes: tuple[Difference, ...], was: str | None
+    ) -> Step:
         action, reason = self._standing(record)
         if action is not Action.HELD:
-            kept = record.kept_for == take.fingerprint
-            action = Action.SKIP if kept else Action.STALE
-            reason = (
-                "kept as it is, though its row changed"
-                if kept
-                else f"changed after it was paid for; {reason}"
-            )
-        return Step(take.id, take.shot_id, take.model, action, reason, changes)
+            if record.kept_for == take.fingerprint:
+                kept = "kept as it is, though its row changed"
+                reason = kept if action is Action.SKIP else f"{kept}; {reason}"
+                action = Action.ADOPT if was and action is Action.SKIP else action
+            else:
+                action = Action.STALE
+                reason = f"changed after it was paid for; {reason}{self._said_before(take)}"
+        return Step(take.id, take.shot_id, take.model, action, _called(was, reason), changes, was=was)
 
     def _standing(self, record: Known) -> tuple[Action, str]:
         match record.state:
@@ -224,6 +228,10 @@ class _Planner:
         if record.delivery is DeliveryState.UNDELIVERABLE:
             return Action.DOWNLOAD, f"could not be fetched before: {record.reason}"
         return Action.DOWNLOAD, "rendered, not fetched yet"
+
+
+def _called(was: str | None, reason: str) -> str:
+    return f"was {was}; {reason}" if was else reason
 
 
 def _anew(record: Known) -> str:

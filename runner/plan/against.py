@@ -11,6 +11,8 @@ room for it, and goes on as `s010~1`: no take id has a `~`, so none is taken.
     record has the same body                  same
     no record has the id, or the body         new
     another, free record has the body         renamed; one that ended without a clip only if its row is gone
+    another, free record was sent for this    changed, and renamed with it: a stale or kept take that is renumbered
+      take's row as it had been
     changed, and surely not charged           renewed: the new body may replace the old
     changed, and failed, cancelled, dropped   replaced: the record makes room, the take is new
     changed, and paid for or held             changed: what was sent is kept; replaced only on an explicit wish
@@ -57,6 +59,21 @@ class Recorded(Protocol):
         """Why it failed, if it did."""
         ...
 
+    @property
+    def attempts(self) -> int:
+        """How many submissions were begun."""
+        ...
+
+    @property
+    def wanted(self) -> str | None:
+        """The fingerprint that its row was last seen to ask for, where that is not what was sent."""
+        ...
+
+    @property
+    def kept_for(self) -> str | None:
+        """The fingerprint of a changed row for which a person keeps the clip."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -64,8 +81,9 @@ class Comparison:
 
     `renewed` takes have a new body and were never charged, so the new body may replace the old; `changed`
     ones have a new body but were sent with the old one, which is kept; `replaced` ones are rendered with the new
-    body, and what they were is kept beside; `removed` ones are in the manifest no more. `renames` leads from the ids on
-    record to the new ones, all at once: those that a take asks for under another id, and those that make room.
+    body, and what they were is kept beside; `removed` ones are in the manifest no more, and of these the `withdrawn`
+    ones were not charged and will not be sent. `renames` leads from the ids on record to the new ones, all at once:
+    those that a take asks for under another id, and those that make room.
     """
 
     new: tuple[str, ...] = ()
@@ -75,13 +93,22 @@ class Comparison:
     changed: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    withdrawn: tuple[str, ...] = ()
     renames: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def came_from(self) -> Mapping[str, str]:
-        """The old id of each renamed take, by its new one."""
-        renamed = frozenset(self.renamed)
-        return {new: old for old, new in self.renames.items() if new in renamed}
+        """The old id of each take that is renamed, whether its row has changed or not, by its new one."""
+        followed, replaced = frozenset((*self.renamed, *self.changed)), frozenset(self.replaced)
+        found: dict[str, str] = {}
+        for old, new in self.renames.items():
+            room_for = older_id(new)
+            if new in followed:
+                found[new] = old
+            # Renamed and rendered anew at once: its record makes room under the new id.
+            elif room_for in replaced and room_for != old:
+                found[room_for] = old
+        return found
 
 
 def compare(
@@ -92,28 +119,38 @@ def compare(
     `replace` names takes that shall be rendered anew if their row changed after they were paid for.
     """
     records = {record.take_id: record for record in recorded}
-    adoptions = _adoptions(takes, records)
-    taken = frozenset(adoptions.values())
+    adoptions = _adoptions(takes, records, replace)
+    followed = _followed(takes, records, adoptions)
+    taken = frozenset((*adoptions.values(), *followed.values()))
     found: dict[str, list[str]] = defaultdict(list)
     for take in takes:
-        adopted = adoptions.get(take.id)
         record = None if take.id in taken else records.get(take.id)
-        found["renamed" if adopted else _standing(take, record, replace)].append(take.id)
-    renames = {old: new for new, old in adoptions.items()}
+        if take.id in followed:
+            record = records[followed[take.id]]
+        found["renamed" if take.id in adoptions else _standing(take, record, replace)].append(take.id)
     kept = {take.id for take in takes}
-    renames.update(_room_made(found, records, renames, numbers=_numbers([*records, *kept])))
-    removed = tuple(
-        take_id
-        for take_id, record in records.items()
-        if take_id not in renames and (take_id not in kept) and not _is_older(take_id)
-    )
-    return Comparison(**{name: tuple(ids) for name, ids in found.items()}, removed=removed, renames=renames)
+    numbers = _numbers([*records, *kept])
+    renames = {old: new for new, old in adoptions.items()}
+    replaced = frozenset(found["replaced"])
+    for new, old in followed.items():
+        renames[old] = _next_older(new, numbers) if new in replaced else new
+    renames.update(_room_made((*adoptions, *followed, *found["replaced"]), records, renames, numbers=numbers))
+    for take_id, record in records.items():
+        if take_id not in renames and take_id not in kept and not _is_older(take_id):
+            is_free = record.state is TakeState.PENDING or _was_refused(record)
+            found["withdrawn" if is_free else "removed"].append(take_id)
+    return Comparison(**{name: tuple(ids) for name, ids in found.items()}, renames=renames)
 
 
 def older_id(take_id: str) -> str | None:
     """Return the id of the take that `take_id` made room for, or None if it is nobody's older render."""
     found = _OLDER.fullmatch(take_id)
     return found[1] if found else None
+
+
+def ended_in_vain(record: Recorded) -> bool:
+    """Return whether a request failed, was cancelled or given up after it may have been charged."""
+    return record.state in _OVER and not _was_refused(record)
 
 
 def _is_older(take_id: str) -> bool:
@@ -136,15 +173,19 @@ def _was_refused(record: Recorded) -> bool:
     return record.state is TakeState.FAILED and record.failure in NEVER_CHARGED
 
 
-def _adoptions(takes: Sequence[Take], records: Mapping[str, Recorded]) -> dict[str, str]:
+def _adoptions(
+    takes: Sequence[Take], records: Mapping[str, Recorded], replace: Collection[str]
+) -> dict[str, str]:
     """Return which record each renamed take takes over, by the take's id."""
     same = {take.id for take in takes if take.id in records and _is_served(take, records[take.id])}
-    free, ended = _free(takes, records, same), _ended(takes, records)
+    free, ended, own_ended = _free(takes, records, same), _ended(takes, records), _own_ended(takes, records)
     adoptions: dict[str, str] = {}
     for take in takes:
         offered = free.get(take.fingerprint)
         if not offered and take.id not in records:
             offered = ended.get(take.fingerprint)
+        if not offered and take.id not in replace and _is_unasked(take, records.get(take.id)):
+            offered = own_ended.get((take.id, take.fingerprint))
         if take.id in same or not offered:
             continue
         # A take's own older render comes first: that is an edit taken back.
@@ -168,14 +209,66 @@ def _free(
 
 
 def _ended(takes: Sequence[Take], records: Mapping[str, Recorded]) -> dict[str, list[str]]:
-    """Return by fingerprint what ended without a clip and whose row is gone: under a new id it is not sent unasked."""
+    """Return by fingerprint what ended without a clip and whose row is gone: under a new id it is not sent unasked.
+
+    What made room for a newer render goes with the row of that one.
+    """
     planned = {take.id for take in takes}
     ended: dict[str, list[str]] = defaultdict(list)
     for take_id, record in records.items():
-        over = record.state in _OVER and not _was_refused(record)
-        if over and take_id not in planned and not _is_older(take_id):
+        if ended_in_vain(record) and planned.isdisjoint({take_id, older_id(take_id)}):
             ended[record.fingerprint].append(take_id)
     return ended
+
+
+def _own_ended(takes: Sequence[Take], records: Mapping[str, Recorded]) -> dict[tuple[str, str], list[str]]:
+    """Return older renders that ended without a clip, by the take that they made room for and their fingerprint."""
+    planned = {take.id for take in takes}
+    ended: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for take_id, record in records.items():
+        room_for = older_id(take_id)
+        if room_for is not None and take_id not in planned and ended_in_vain(record):
+            ended[room_for, record.fingerprint].append(take_id)
+    return ended
+
+
+def _is_unasked(take: Take, record: Recorded | None) -> bool:
+    """Return whether a changed row would be sent for no other reason than that it changed: a retry is a wish."""
+    if record is None or record.fingerprint == take.fingerprint:
+        return False
+    return record.state in _OVER or (record.state is TakeState.PENDING and not record.attempts)
+
+
+def _followed(
+    takes: Sequence[Take], records: Mapping[str, Recorded], adoptions: Mapping[str, str]
+) -> dict[str, str]:
+    """Return by take id the records of changed rows that are called otherwise now: they stay changed, or kept."""
+    wanted = {take.id: take.fingerprint for take in takes}
+    taken = frozenset(adoptions.values())
+    offers: dict[str, list[str]] = defaultdict(list)
+    for gone in (True, False):
+        for take_id, record in records.items():
+            if (take_id not in wanted) is not gone or take_id in taken or record.state not in _WORTH_KEEPING:
+                continue
+            answered = _answered(record)
+            if wanted.get(take_id) not in {record.fingerprint, *answered}:
+                for fingerprint in answered:
+                    offers[fingerprint].append(take_id)
+    followed: dict[str, str] = {}
+    left = {name for offered in offers.values() for name in offered}
+    for take in takes:
+        own = None if take.id in taken else records.get(take.id)
+        mine = own is not None and take.fingerprint in {own.fingerprint, *_answered(own)}
+        offered = [name for name in offers.get(take.fingerprint, ()) if name in left]
+        if offered and not mine and take.id not in adoptions:
+            followed[take.id] = offered[0]
+            left.discard(offered[0])
+    return followed
+
+
+def _answered(record: Recorded) -> tuple[str, ...]:
+    """Return the fingerprints of rows that a take was set against or kept for, though it was sent with another."""
+    return tuple(dict.fromkeys(name for name in (record.kept_for, record.wanted) if name is not None))
 
 
 def _is_served(take: Take, record: Recorded) -> bool:
@@ -184,17 +277,21 @@ def _is_served(take: Take, record: Recorded) -> bool:
 
 
 def _room_made(
-    found: Mapping[str, Iterable[str]],
+    needed: Iterable[str],
     records: Mapping[str, Recorded],
     renames: Mapping[str, str],
     *,
     numbers: dict[str, int],
 ) -> Iterator[tuple[str, str]]:
-    """Yield the renames of records whose id another one needs, numbered on from `numbers`."""
-    for take_id in (*found.get("renamed", ()), *found.get("replaced", ())):
+    """Yield the renames of records whose id is `needed` by another one, numbered on from `numbers`."""
+    for take_id in dict.fromkeys(needed):
         if take_id in records and take_id not in renames:
-            numbers[take_id] += 1
-            yield take_id, f"{take_id}{_MARK}{numbers[take_id]}"
+            yield take_id, _next_older(take_id, numbers)
+
+
+def _next_older(take_id: str, numbers: dict[str, int]) -> str:
+    numbers[take_id] += 1
+    return f"{take_id}{_MARK}{numbers[take_id]}"
 
 
 def _numbers(take_ids: Iterable[str]) -> dict[str, int]:

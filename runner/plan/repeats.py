@@ -5,7 +5,7 @@ In: valid takes. Out: warnings, which stop nothing. It knows no model and no rec
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from runner.errors import Problem, Severity
 from runner.plan.ids import repeated_id
@@ -41,7 +41,7 @@ def repeated_seed_warnings(takes: Iterable[Take]) -> list[Problem]:
             group[0],
             f"shot {group[0].shot_id}, repeat",
             f"{_counted(len(group))} the seed of another, and {model} gives the same clip for the same seed; "
-            "write sweep: {seed: {random: 3}} for different ones",
+            f"{_advised(group)} for different ones",
         )
         for model, group in repeats.items()
     ]
@@ -81,6 +81,15 @@ def _duplicates(group: list[Take]) -> Problem:
         f"shot {second.shot_id}",
         f"takes {first.id} and {second.id}{more} send the same request; each is paid for",
     )
+
+
+def _advised(repeats: Sequence[Take]) -> str:
+    """Return how as many seeds as there are clips of the first one are asked for, in the words of its file."""
+    first = repeats[0]
+    wanted = 1 + sum(1 for take in repeats if repeated_id(take.id) == repeated_id(first.id))
+    if first.at.cell is not None:
+        return f"write seed=random:{wanted} in the cell sweep, and nothing in a column seed,"
+    return f"write sweep: {{seed: {{random: {wanted}}}}}"
 
 
 def _counted(takes: int) -> str:

@@ -64,6 +64,11 @@ def _was_sent(take: TakeRecord) -> bool:
     return take.attempts > 0 or take.state is not TakeState.PENDING
 
 
+def _is_removed(take: TakeRecord) -> bool:
+    """Return whether a take would be sent if only its row were there: read again, the report must not be that row."""
+    return take.position is None and take.state is TakeState.PENDING
+
+
 def frame(header: RunHeader, takes: Sequence[TakeRecord]) -> pd.DataFrame:
     """Return one row a take: the manifest's columns first, then those of `RESULT_COLUMNS` it does not have.
 
@@ -133,7 +138,7 @@ def _result(take: TakeRecord) -> dict[str, Cell]:
     return {
         "take": take.take_id,
         "point": _compact(dict(take.point)) if take.point else None,
-        "state": wording.standing(take.state, take.delivery),
+        "state": cells.REMOVED if _is_removed(take) else wording.standing(take.state, take.delivery),
         "class": take.failure.value if take.failure else None,
         "stale_fields": "; ".join(field.field for field in take.stale_fields()) if take.is_stale else None,
         "request_id": _safe(take.request_id),

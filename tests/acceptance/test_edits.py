@@ -188,3 +188,106 @@ def test_a_board_that_shrinks_keeps_what_was_paid_for(desk: Desk) -> None:
     assert clips(desk) == before
     assert plan(desk, write(desk, {"b": "A", "a": "B"})) == {"a": "adopt", "b": "adopt"}
     assert charged(desk) == 2
+
+
+def held(desk: Desk, rows: Mapping[str, str]) -> Path:
+    """Render a board of whose second submit the answer is lost: its job was made and paid for all the same."""
+    script = desk.folder / "lost.yaml"
+    script.write_text(
+        "version: 1\nfaults: [{route: submit, fault: close, after: 1, count: 1, accepted: true}]\n"
+    )
+    path = write(desk, rows)
+    run(desk, path, "--script", script, code=4)
+    return path
+
+
+def paid(desk: Desk) -> int:
+    """Return how many charges there were, also where a person asked to pay for a body once more."""
+    return len(charges_of(place(desk) / "simulator" / "ledger.jsonl"))
+
+
+@pytest.mark.parametrize("rows", [{"a": "A", "x": "B"}, {"a": "A"}], ids=["renamed", "deleted"])
+def test_a_report_read_as_a_manifest_brings_no_row_back_that_left(desk: Desk, rows: dict[str, str]) -> None:
+    path = held(desk, {"a": "A", "b": "B"})
+    desk.run("reconcile", path, "--simulate", "not-sent", "b")
+    run(desk, write(desk, rows))
+    before = paid(desk)
+    report = place(desk) / "report.csv"
+    assert {row["take"]: row["state"] for row in report_of(place(desk))}["b"] == "removed"
+    desk.run("plan", report, "--simulate", "--run-dir", place(desk), "--exit-code")
+    desk.run("run", report, *QUICK, "--run-dir", place(desk), "-y")
+    assert paid(desk) == before
+
+
+def test_what_was_given_up_is_not_paid_for_again_after_an_edit_and_back_and_a_rename(desk: Desk) -> None:
+    path = held(desk, {"a": "A", "b": "B"})
+    desk.run("reconcile", path, "--simulate", "drop", "b")
+    told = run(desk, path).out
+    assert "everything is complete" not in told
+    assert "1 dropped" in told
+    run(desk, write(desk, {"a": "A", "b": "new"}))
+    path = write(desk, {"a": "A", "b": "B"})
+    assert "the same request was dropped before, as b~1" in desk.run("plan", path, "--simulate").out
+    path = write(desk, {"a": "A", "c": "B"})
+    assert plan(desk, path) == {"a": "skip", "c": "adopt", "b": "skip"}
+    run(desk, path)
+    assert charged(desk) == 3
+
+
+@pytest.mark.parametrize("accepts", [True, False], ids=["kept", "stale"])
+def test_a_kept_or_stale_clip_is_not_paid_for_when_its_row_is_renumbered(
+    desk: Desk,
+    accepts: bool,
+) -> None:
+    run(desk, write(desk, {"a": "A", "b": "B", "c": "C"}))
+    path = write(desk, {"a": "A", "b": "new", "c": "C"})
+    run(desk, path)
+    if accepts:
+        desk.run("accept", path, "--simulate", "b")
+    before = clips(desk)
+    path = write(desk, {"a": "A", "b": "inserted", "c": "new", "d": "C"})
+    said = {"a": "skip", "b": "submit", "c": "adopt" if accepts else "stale", "d": "adopt"}
+    assert plan(desk, path) == said
+    run(desk, path)
+    assert charged(desk) == 4
+    after = clips(desk)
+    assert (after["c"], after["d"]) == (before["b"], before["c"])
+    anew = plan(desk, path, "--stale")
+    assert anew == {"a": "skip", "b": "skip", "c": "skip" if accepts else "submit", "d": "skip"}
+
+
+def test_a_renamed_take_is_tried_again_under_its_new_id(desk: Desk) -> None:
+    script = desk.folder / "fail.yaml"
+    script.write_text("version: 1\nfaults: [{route: submit, fault: fails, after: 1, count: 1}]\n")
+    run(desk, write(desk, {"a": "A", "b": "B"}), "--script", script, code=2)
+    path = write(desk, {"a": "A", "x": "B"})
+    assert plan(desk, path) == {"a": "skip", "x": "adopt"}
+    desk.run("retry", path, *QUICK, "-y", "x")
+    assert sorted(clips(desk)) == ["a", "x"]
+    assert (paid(desk), plan(desk, path)) == (3, {"a": "skip", "x": "skip"})
+
+
+@pytest.mark.parametrize("verb", ["not-sent", "drop"])
+def test_a_held_take_is_decided_on_under_its_new_id(desk: Desk, verb: str) -> None:
+    held(desk, {"a": "A", "b": "B"})
+    path = write(desk, {"a": "A", "x": "B"})
+    assert "x: " in desk.run("reconcile", path, "--simulate", verb, "x").out
+    assert plan(desk, path) == {"a": "skip", "x": "submit" if verb == "not-sent" else "skip"}
+
+
+def test_a_job_that_is_out_is_cancelled_under_its_new_id_and_watched_though_its_row_was_kept(
+    desk: Desk,
+) -> None:
+    path = write(desk, {"a": "A"})
+    going = desk.start("run", path, "--simulate", "--speed", 0.2, "--poll-interval", 0.05)
+    going.wait_until(lambda _: bool(charges_of(place(desk) / "simulator" / "ledger.jsonl")))
+    going.wait_until(lambda _: any(take.state in {"queued", "running"} for take in takes_of(place(desk))))
+    going.kill()
+    path = write(desk, {"a": "new"})
+    desk.run("accept", path, "--simulate", "a")
+    assert plan(desk, path) == {"a": "watch"}
+    path = write(desk, {"x": "new"})
+    told = desk.start("cancel", path, "--simulate", "x").end()
+    assert "x: " in told.out, told
+    assert [take.take_id for take in takes_of(place(desk))] == ["x"]
+    assert charged(desk) == 1

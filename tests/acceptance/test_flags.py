@@ -150,3 +150,23 @@ def test_a_wrong_flag_is_64_and_names_itself(desk: Desk, board: Path, flags: tup
     outcome = desk.run("run", board, "--simulate", *flags, code=64)
     assert flags[0] in outcome.err
     assert not (desk.folder / "reports").exists()
+
+
+def test_a_simulator_does_not_start_with_a_schema_that_is_not_what_its_hash_says(desk: Desk) -> None:
+    folder = desk.folder / "more" / "models" / "acme"
+    folder.mkdir(parents=True)
+    wrong = {"model": "acme/a", "input": {"type": "object"}, "output": {}, "sha256": {"input": "00"}}
+    (folder / "a.json").write_text(json.dumps(wrong))
+    refused = desk.run("simulate", "--schema-dir", "more", code=65)
+    assert "more/models/acme/a.json: its input schema is not what its sha256 says" in refused.err
+    assert refused.out == ""
+
+
+def test_advice_about_takes_names_them_and_no_command_that_lacks_its_manifest(
+    desk: Desk, board: Path
+) -> None:
+    desk.run("run", board, *FAST)
+    kept = desk.run("accept", board, "t0000", code=64)
+    assert "take t0000 is not stale; nothing was recorded\n  → nothing here is stale" in kept.err
+    chosen = desk.run("plan", board, "--simulate", "--only", "zz", code=64)
+    assert "no take fits 'zz'\n  → the shots are t0000, t0001, t0002" in chosen.err

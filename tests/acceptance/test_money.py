@@ -156,6 +156,162 @@ def test_a_warning_is_said_once_a_run_also_where_it_was_passed_before(desk: Desk
     assert again.err.count("more than --warn-cost $0.05") == 1
 
 
+SLOWLY = ("--simulate", "--speed", "0.1", "-j", 10, "--progress", "none", *QUICK)
+
+
+@pytest.mark.parametrize("limit", [("--max-cost", "0.50"), ("--max-submits", 5)], ids=lambda limit: limit[0])
+def test_cut_off_jobs_are_cancelled_at_once_and_what_is_printed_finishes_the_board(
+    desk: Desk, limit: tuple[object, ...]
+) -> None:
+    """At either limit all that waits is cancelled, and all of it is counted: run the last line, then the retry."""
+    board = write(desk, 8)
+    place = desk.folder / "reports" / "board-simulated"
+    first = desk.run("run", board, *SLOWLY, *limit, "--cutoff", "cancel-queued", code=3)
+    assert "8 takes: 3 pending · 5 cancelled" in first.out
+    assert "left to do: 8 takes, estimated $0.80; 5 of them cancelled" in first.err
+    again = [*command_in(first), "--speed", "50"]
+    second = desk.run(*again, code=2)
+    retry = re.search(r"→ shotrunner (retry .+)", second.err)
+    assert retry, second
+    assert retry.group(1).replace(" --speed 50", "") in first.err
+    last = desk.run(*retry.group(1).split())
+    assert {take.state for take in takes_of(place)} == {TakeState.SUCCEEDED}
+    assert "5 delivered" in last.out
+    assert "go on with" not in last.err
+
+
+def test_a_board_of_which_all_is_cancelled_goes_on_with_the_retry(desk: Desk) -> None:
+    board = write(desk, 2)
+    wishes = ("run", board, *SLOWLY, "--for", "2s", "--cutoff", "cancel-queued")
+    stopped = desk.run(*wishes, code=3)
+    assert "2 takes: 2 cancelled" in stopped.out
+    onward = command_in(stopped)
+    assert onward[0] == "retry"
+    done = desk.run(*onward, "--speed", "50", "--for", "10m")
+    assert "2 takes: 2 delivered" in done.out
+
+
+def planned(desk: Desk, board: Path, *flags: object, code: int = 0) -> dict[str, tuple[str, str]]:
+    """Return what a plan says of each take: the action and the reason."""
+    told = json.loads(desk.run("plan", board, "--output", "json", "--exit-code", *flags, code=code).out)
+    return {take["take"]: (take["action"], take["reason"]) for take in told["takes"]}
+
+
+def test_a_plan_knows_the_limits_of_a_run_over_its_whole_life(desk: Desk) -> None:
+    """What a run would not send is blocked and nothing of it is spent; what was sent before counts."""
+    board = write(desk, 4)
+    simulated = ("--simulate", "--speed", 50)
+    desk.run("run", board, *simulated, "--max-submits", 2, *QUICK, code=3)
+    assert planned(desk, board, "--simulate", "--max-submits", 3, code=2) == {
+        "s010@seed=1": ("skip", "complete"),
+        "s010@seed=2": ("skip", "complete"),
+        "s010@seed=3": ("submit", "new"),
+        "s010@seed=4": ("blocked", "past --max-submits; new"),
+    }
+    flags = {"--max-submits": "2", "--until": "2020-01-31T07:00", "--max-cost": "0.20"}
+    for flag, value in flags.items():
+        told = planned(desk, board, "--simulate", flag, value)
+        assert {action for action, _ in told.values()} == {"skip", "blocked"}, flag
+        desk.run("run", board, *simulated, flag, value, *QUICK, code=3)
+    late = planned(desk, board, "--simulate", "--until", "2020-01-31T07:00")
+    assert late["s010@seed=3"] == ("blocked", "its time was up at 2020-01-31 07:00; new")
+    assert planned(desk, board, "--simulate", "--for", "6h", code=2)["s010@seed=4"] == ("submit", "new")
+
+
+def test_a_plan_says_no_price_where_a_run_is_refused_for_it(desk: Desk) -> None:
+    board = write(desk, 2, prices="")
+    board.write_text(board.read_text() + "  - {id: s020, price: 0.1, inputs: {duration: 1, seed: 9}}\n")
+    told = planned(desk, board, "--max-cost", 5)
+    assert told["s010@seed=1"] == ("blocked", "no price under --max-cost; new")
+    assert told["s020"] == ("blocked", "2 of the 3 takes to submit have no price, under --max-cost; new")
+    assert {
+        each[0] for each in planned(desk, board, "--max-cost", 5, "--allow-unpriced", code=2).values()
+    } == {"submit"}
+
+
+def test_a_plan_warns_of_what_a_run_refuses_to_pay_twice(desk: Desk) -> None:
+    board = write(desk, 1)
+    board.write_text(board.read_text() + "  - {id: s020, inputs: {duration: 1, seed: 1}}\n")
+    warned = desk.run("plan", board)
+    assert "s020 would pay once more for a request that another take sends" in warned.err
+    assert "a run is refused without --allow-duplicates" in warned.err
+    assert "is refused" not in desk.run("plan", board, "--allow-duplicates").err
+
+
+def test_a_plan_warns_of_a_row_that_is_changed_into_another(desk: Desk) -> None:
+    board = write(desk, 1)
+    other = "  - {{id: s020, inputs: {{duration: 1, seed: {}}}}}\n"
+    text = board.read_text()
+    board.write_text(text + other.format(2))
+    with OutsideServer(Settings(service=0.05, price=0.1)) as server:
+        here = pointed_at(server, desk)
+        here.run("run", board, "-y", *QUICK)
+        board.write_text(text + other.format(1))
+        assert "would pay once more" not in here.run("plan", board).err
+        assert "s020 would pay once more" in here.run("plan", board, "--stale").err
+        refused = here.run("run", board, "--stale", "-y", code=64)
+    assert "s020 would pay once more" in refused.err
+
+
+def test_a_plan_is_refused_like_a_run_where_the_state_file_is_gone(desk: Desk) -> None:
+    board = write(desk, 1)
+    desk.run("run", board, "--simulate", "--speed", 50, *QUICK)
+    (desk.folder / "reports" / "board-simulated" / "state.db").unlink()
+    plan, run = (desk.run(verb, board, "--simulate", code=78).err for verb in ("plan", "run"))
+    assert plan == run
+    assert "is gone, but a run that wrote it was here" in plan
+
+
+def test_every_price_is_told_with_what_it_is_for(desk: Desk) -> None:
+    board = write(desk, 3)
+    board.write_text(board.read_text() + "  - {id: s020, price: 1000000, inputs: {duration: 1, seed: 1}}\n")
+    told = json.loads(desk.run("plan", board, "--output", "json").out)
+    assert told["prices"] == {
+        "pika/pikaframes": "$0.10 per output (manifest) for 3 takes, $1,000,000.00 per output (manifest) for 1 take"
+    }
+
+
+def test_spent_is_one_sum_in_plan_and_status(desk: Desk) -> None:
+    board = write(desk, 2)
+    with OutsideServer(Settings(service=0.05, price=0.05, late_costs=9)) as server:
+        here = pointed_at(server, desk)
+        here.run("run", board, "-y", *QUICK)
+    spent = next(line for line in desk.run("status", board).out.splitlines() if line.startswith("spent "))
+    assert "2 jobs without a known cost" in spent
+    assert spent in desk.run("plan", board).out.splitlines()
+    totals = json.loads(desk.run("plan", board, "--output", "json").out)["totals"]
+    assert (totals["spent_usd"], totals["committed_usd"]) == (0.0, 0.2)
+
+
+def test_a_price_that_could_not_be_asked_for_is_told_by_its_true_cause(desk: Desk) -> None:
+    board = write(desk, 1, prices="")
+    with OutsideServer(Settings(service=0.05)) as server:
+        stranger = pointed_at(server, desk, token="bad")
+        refused = stranger.run("run", board, "--max-cost", 5, code=77)
+        assert len(server.ledger()) == 0
+    assert "--allow-unpriced" not in refused.err
+    nobody = desk.with_environment(RUNCOMFY_MODEL_API_BASE="http://127.0.0.1:9/v1", RUNCOMFY_TOKEN="any")
+    away = nobody.run("run", board, "--max-cost", 5, code=69)
+    assert "the price of pika/pikaframes could not be asked for: " in away.err
+    assert "nothing was sent" in away.err
+
+
+def test_a_moment_that_has_passed_is_told_as_it_was_and_not_advised_again(desk: Desk) -> None:
+    board = write(desk, 1)
+    late = desk.run("run", board, "--simulate", "--speed", 50, "--until", "2020-01-31T07:00", *QUICK, code=3)
+    assert "stopped: its time was up at 2020-01-31 07:00" in late.err
+    assert "--until" not in command_in(late)
+    desk.run(*command_in(late))
+
+
+def test_a_warning_is_said_also_where_no_progress_is(desk: Desk) -> None:
+    board = write(desk, 2)
+    quiet = desk.run(
+        "run", board, "--simulate", "--speed", 50, "--warn-cost", "0.05", "--progress", "none", *QUICK
+    )
+    assert quiet.err.count(" is spent or reserved, more than --warn-cost $0.05") == 1
+
+
 def test_a_retry_is_agreed_to_by_a_cap_keeps_its_limits_and_is_counted_everywhere(desk: Desk) -> None:
     """Nobody is there, so a cap agrees, as for `run`; what goes on has what was said; page and status tell one sum."""
     board = write(desk, 2)

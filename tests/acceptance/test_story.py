@@ -112,7 +112,7 @@ def test_forty_shots_from_their_first_mistake_to_their_last_edit(desk: Desk) -> 
     left = plan(desk, path, "--max-cost", 5)
     assert {action: len(takes) for action, takes in left.items()} == {"skip": 20, "blocked": 20}
 
-    run(desk, path, "--max-cost", 10)
+    run(desk, path, "--max-cost", 12)
     paid_once_each(desk, 40)
     assert "nothing was submitted, everything is complete" in run(desk, path).out
 

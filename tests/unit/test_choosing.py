@@ -39,7 +39,12 @@ def test_a_pattern_means_what_it_says(patterns: list[str], ids: set[str]) -> Non
 
 @pytest.mark.parametrize(
     ("pattern", "advice"),
-    [("s011", "did you mean s010?"), ("tag:day", "shotrunner status"), ("status:done", "states are pending")],
+    [
+        ("s011", "did you mean s010?"),
+        ("tag:day", "the tags are"),
+        ("x", "the shots are s010, s020"),
+        ("status:done", "states are pending"),
+    ],
 )
 def test_a_pattern_that_means_nothing_is_refused_with_a_way_out(pattern: str, advice: str) -> None:
     with pytest.raises(UsageError) as refusal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
@@ -32,6 +32,7 @@ class Record:
     failure: FailureClass | None = None
     reason: str = ""
     kept_for: str | None = None
+    wanted: str | None = None
     attempts: int = 1
     request_id: str | None = "req-1"
     model: str = MODEL
@@ -248,3 +249,44 @@ def test_a_price_by_the_second_asks_the_body_for_its_duration() -> None:
     one = Take("a", "a", MODEL, body, fingerprint(MODEL, body), None, {}, Position("b.yaml"), price=price)
     (step,) = steps([one], {}, compare([one], []))
     assert step.estimate == 0.3
+
+
+@pytest.mark.parametrize(
+    ("record", "action", "reason"),
+    [
+        (Record("a", S.QUEUED, kept_for="now"), Action.WATCH, "; queued as req-1"),
+        (Record("a", kept_for="now"), Action.DOWNLOAD, "; rendered, not fetched yet"),
+        (Record("a", delivery=D.DELIVERED, kept_for="now"), Action.SKIP, ""),
+    ],
+    ids=["out there", "not fetched", "complete"],
+)
+def test_a_kept_take_is_watched_and_fetched_like_any_other(
+    record: Record, action: Action, reason: str
+) -> None:
+    now = take("a", "a ship")
+    step = only([now], [replace(record, kept_for=now.fingerprint)])
+    assert (step.action, step.reason) == (action, f"kept as it is, though its row changed{reason}")
+
+
+def test_a_kept_or_stale_take_that_is_renumbered_is_told_with_its_old_id() -> None:
+    now = take("b", "a ship")
+    record = Record("a", delivery=D.DELIVERED, wanted=now.fingerprint)
+    stale = only([now], [record])
+    assert (stale.action, stale.was) == (Action.STALE, "a")
+    assert stale.reason == "was a; changed after it was paid for; complete"
+    kept = only([now], [replace(record, kept_for=now.fingerprint)])
+    assert (kept.action, kept.was) == (Action.ADOPT, "a")
+    assert kept.reason == "was a; kept as it is, though its row changed"
+    anew = only([now], [record], replace={"b"})
+    assert (anew.action, anew.was, anew.estimate) == (Action.SUBMIT, "a", 0.25)
+    assert [change.field for change in anew.changes] == ["inputs.prompt"]
+
+
+@pytest.mark.parametrize(("state", "said"), [(S.FAILED, "failed"), (S.DROPPED, "was dropped")])
+def test_a_request_that_ended_in_vain_is_told_before_it_is_paid_for_again(
+    state: TakeState, said: str
+) -> None:
+    records = [Record("a", delivery=D.DELIVERED, prompt="a ship"), Record("a~1", state)]
+    for wish in (set[str](), {"a"}):
+        step = only([take("a")], records, replace=wish)
+        assert step.reason.endswith(f"; the same request {said} before, as a~1")

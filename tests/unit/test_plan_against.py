@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from runner.errors import Position
 from runner.plan.against import Comparison, compare
 from runner.shots import Take
-from runner.states import NEVER_CHARGED, FailureClass, TakeState
+from runner.states import NEVER_CHARGED, OUT_THERE, FailureClass, TakeState
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,9 @@ class Record:
     fingerprint: str
     state: TakeState = TakeState.SUCCEEDED
     failure: FailureClass | None = None
+    attempts: int = 1
+    wanted: str | None = None
+    kept_for: str | None = None
 
 
 def take(take_id: str, fingerprint: str = "now") -> Take:
@@ -73,7 +76,7 @@ def test_a_renamed_take_takes_over_what_may_have_been_paid_for(state: TakeState)
         assert found == Comparison(renamed=("b",), renames={"a": "b"})
         assert found.came_from == {"b": "a"}
     else:
-        assert found == Comparison(new=("b",), removed=("a",))
+        assert found == Comparison(new=("b",), withdrawn=("a",))
 
 
 def test_renumbered_shots_change_places_and_none_is_new() -> None:
@@ -123,22 +126,30 @@ def test_an_older_render_is_not_counted_as_removed() -> None:
             st.sampled_from([*"abcdef", "a~1", "b~3"]),
             st.sampled_from("UVWXYZ"),
             st.sampled_from(list(TakeState)),
+            st.none() | st.sampled_from("UVWXYZ"),
+            st.none() | st.sampled_from("UVWXYZ"),
         ),
         unique_by=lambda row: row[0],
     ),
     st.sets(st.sampled_from("abcdef")),
 )
 def test_renames_never_lose_or_merge_a_record_and_every_take_has_one_place(
-    rows: list[tuple[str, str]], records: list[tuple[str, str, TakeState]], replace: set[str]
+    rows: list[tuple[str, str]],
+    records: list[tuple[str, str, TakeState, str | None, str | None]],
+    anew: set[str],
 ) -> None:
-    found = compare([take(*row) for row in rows], [Record(*row) for row in records], replace=replace)
-    after = [found.renames.get(take_id, take_id) for take_id, _, _ in records]
+    known = [
+        Record(take_id, body, state, wanted=wanted, kept_for=kept)
+        for take_id, body, state, wanted, kept in records
+    ]
+    found = compare([take(*row) for row in rows], known, replace=anew)
+    after = [found.renames.get(record.take_id, record.take_id) for record in known]
     assert len(set(after)) == len(records)
     told = [*found.new, *found.same, *found.renamed, *found.renewed, *found.changed, *found.replaced]
     assert sorted(told) == sorted(row[0] for row in rows)
     # What is sent anew must find its id free.
     assert not {*found.new, *found.replaced} & set(after)
-    bodies = {found.renames.get(take_id, take_id): body for take_id, body, _ in records}
+    bodies = {found.renames.get(record.take_id, record.take_id): record.fingerprint for record in known}
     wanted = dict(rows)
     assert all(bodies[take_id] == wanted[take_id] for take_id in (*found.same, *found.renamed))
 
@@ -169,3 +180,88 @@ def test_what_ended_without_a_clip_is_not_sent_again_for_being_renumbered(state:
     assert (copied.new, copied.replaced) == (("b",), ("a",))
     refused = Record("a", "A", TakeState.FAILED, FailureClass.REFUSED)
     assert compare([take("b", "A")], [refused]).new == ("b",)
+
+
+@pytest.mark.parametrize("state", [TakeState.FAILED, TakeState.CANCELLED, TakeState.DROPPED])
+def test_what_ended_without_a_clip_is_known_on_a_rename_also_after_an_edit_and_back(state: TakeState) -> None:
+    """It made room for the edit's render; that row is gone, and the row of another id asks for the first body."""
+    records = [Record("a", "B"), Record("a~1", "A", state)]
+    found = compare([take("b", "A")], records)
+    assert found == Comparison(renamed=("b",), removed=("a",), renames={"a~1": "b"})
+    # While its row is there, or the older render is a row of its own, another row is a wish.
+    assert compare([take("a", "B"), take("b", "A")], records).new == ("b",)
+    assert compare([take("a~1", "A"), take("b", "A")], records).new == ("b",)
+    refused = Record("a~1", "A", TakeState.FAILED, FailureClass.REFUSED)
+    assert compare([take("b", "A")], [Record("a", "B"), refused]).new == ("b",)
+
+
+@pytest.mark.parametrize(
+    ("newer", "is_taken_back"),
+    [
+        (Record("a", "B", TakeState.PENDING, attempts=0), True),
+        (Record("a", "B", TakeState.PENDING), False),
+        (Record("a", "B", TakeState.FAILED), True),
+        (Record("a", "A", TakeState.PENDING, attempts=0), False),
+    ],
+    ids=["never sent", "a retry was asked for", "failed too", "rendered anew by wish"],
+)
+def test_an_edit_taken_back_to_what_was_given_up_is_sent_only_by_wish(
+    newer: Record, is_taken_back: bool
+) -> None:
+    found = compare([take("a", "A")], [newer, Record("a~1", "A", TakeState.DROPPED)])
+    assert (found.renames == {"a~1": "a", "a": "a~2"}) is is_taken_back
+    assert (found.renamed == ("a",)) is is_taken_back
+
+
+@pytest.mark.parametrize("state", list(TakeState))
+@pytest.mark.parametrize("known", ["wanted", "kept_for"])
+def test_a_stale_or_kept_take_keeps_its_standing_when_it_is_renumbered(known: str, state: TakeState) -> None:
+    sent = Record("a", "A", state)
+    record = replace(sent, wanted="B") if known == "wanted" else replace(sent, kept_for="B")
+    found = compare([take("b", "B")], [record])
+    may_be_paid = state in OUT_THERE | {TakeState.SUCCEEDED, TakeState.HELD, TakeState.SUBMITTING}
+    assert (found.changed == ("b",)) is may_be_paid
+    assert (found.came_from == {"b": "a"}) is may_be_paid
+    # A new row was put in front: the old id asks for something else.
+    found = compare([take("a", "new"), take("b", "B")], [record])
+    assert (found.changed == ("b",) and found.new == ("a",)) is may_be_paid
+    # Its own row still asks for it, so another one is a copy.
+    assert compare([take("a", "B"), take("b", "B")], [record]).new == ("b",)
+
+
+def test_a_stale_take_that_is_renumbered_and_rendered_anew_makes_room_under_its_new_id() -> None:
+    records = [Record("a", "A", wanted="B"), Record("b", "C")]
+    found = compare([take("b", "B"), take("c", "C")], records, replace={"b"})
+    assert found == Comparison(renamed=("c",), replaced=("b",), renames={"b": "c", "a": "b~1"})
+    assert found.came_from == {"b": "a", "c": "b"}
+
+
+def test_stale_takes_that_are_renumbered_follow_one_another() -> None:
+    records = [Record("a", "A", wanted="X"), Record("b", "B", kept_for="Y"), Record("c", "C")]
+    found = compare([take("a", "new"), take("b", "X"), take("c", "Y"), take("d", "C")], records)
+    assert (found.new, found.changed, found.renamed) == (("a",), ("b", "c"), ("d",))
+    assert found.renames == {"a": "b", "b": "c", "c": "d"}
+
+
+def test_the_very_body_comes_before_one_that_stands_for_it() -> None:
+    records = [Record("a", "A", kept_for="B"), Record("c", "B")]
+    assert compare([take("b", "B")], records).came_from == {"b": "c"}
+
+
+@pytest.mark.parametrize(
+    ("state", "failure", "may_be_paid"),
+    [
+        (TakeState.PENDING, None, False),
+        (TakeState.FAILED, FailureClass.REFUSED, False),
+        (TakeState.FAILED, FailureClass.MODERATION, True),
+        (TakeState.DROPPED, None, True),
+        (TakeState.SUCCEEDED, None, True),
+    ],
+)
+def test_of_what_left_the_manifest_only_what_may_be_paid_is_said_to_be_kept(
+    state: TakeState, failure: FailureClass | None, may_be_paid: bool
+) -> None:
+    found = compare([take("b")], [Record("a", "A", state, failure)])
+    assert found == Comparison(
+        new=("b",), removed=("a",) if may_be_paid else (), withdrawn=() if may_be_paid else ("a",)
+    )

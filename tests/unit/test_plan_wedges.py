@@ -147,6 +147,29 @@ def test_repeats_of_a_model_with_a_seed_are_told_once_a_model() -> None:
     assert "{seed: {random: 3}}" in warning.message
 
 
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        (
+            "id,model,image,promptText,sweep\ns,IMAGE,https://e.com/a.jpg,x,repeat=2\n",
+            "write seed=random:2 in",
+        ),
+        (
+            "shots: [{id: s, model: IMAGE, repeat: 2, inputs: {image: 'https://e.com/a.jpg', promptText: x}}]\n",
+            "write sweep: {seed: {random: 2}}",
+        ),
+    ],
+    ids=["csv", "yaml"],
+)
+def test_what_to_write_instead_of_repeats_is_told_in_the_words_of_the_file(
+    tmp_path: Path, text: str, advice: str
+) -> None:
+    path = tmp_path / ("board.csv" if text.startswith("id,") else "board.yaml")
+    path.write_text(("" if path.suffix == ".csv" else "version: 1\n") + text.replace("IMAGE", IMAGE))
+    (warning,) = make_plan(read_manifest(path).manifest, models=Models.bundled()).plan.warnings
+    assert advice in warning.message
+
+
 def test_an_input_called_repeat_stays_an_input(tmp_path: Path) -> None:
     models = acme(tmp_path, a={"repeat": {"type": "integer"}})
     planned = plan("[{id: s, inputs: {repeat: 9}, repeat: 2}]", "{model: acme/a}", models)

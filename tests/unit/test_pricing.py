@@ -15,6 +15,7 @@ from runner.pricing import (
     price_changes,
     priced,
     quotes,
+    rates,
     recorded_prices,
     to_ask_for,
     unpriced_models,
@@ -99,3 +100,38 @@ def test_the_simulator_names_its_prices_as_invented() -> None:
     found = invented_prices(["pika/pikaframes", "nobody/knows"], EXAMPLES / "storyboard.yaml", ())
     assert list(found) == ["pika/pikaframes"]
     assert "invented" in found["pika/pikaframes"].source
+
+
+def board(*prices: Price | None) -> Plan:
+    """Return a plan of takes of one model, each with its price."""
+    takes = tuple(
+        Take(f"s{at}", f"s{at}", "acme/a", "{}", f"f{at}", None, {}, Position("b.yaml"), price=price)
+        for at, price in enumerate(prices)
+    )
+    return Plan(Manifest("board", "b.yaml", "", "", ()), takes)
+
+
+@pytest.mark.parametrize(
+    ("prices", "said"),
+    [
+        ([OWN, OWN], "$0.50 per output (manifest)"),
+        ([NEW], "$0.30 per output (catalogue, 2026-11-20)"),
+        ([Price(1e6)], "$1,000,000.00 per output (manifest)"),
+        ([Price(0.000001, PriceUnit.SECOND)], "$0.000001 per second (manifest)"),
+        (
+            [Price(0.1), OWN, OWN],
+            "$0.50 per output (manifest) for 2 takes, $0.10 per output (manifest) for 1 take",
+        ),
+        ([OWN, None], "$0.50 per output (manifest) for 1 take, no price for 1 take"),
+    ],
+)
+def test_a_price_is_told_with_the_takes_it_is_for(prices: list[Price | None], said: str) -> None:
+    plan = board(*prices)
+    assert rates(plan, {take.id for take in plan.takes}) == {"acme/a": said}
+
+
+def test_only_what_is_submitted_is_told_and_no_price_is_none() -> None:
+    assert rates(board(OWN, Price(0.1)), {"s0"}) == {"acme/a": "$0.50 per output (manifest)"}
+    assert rates(board(None), {"s0"}) == {}
+    many = rates(board(*(Price(at / 10) for at in range(1, 9))), {f"s{at}" for at in range(8)})
+    assert many["acme/a"].endswith(", other prices for 3 takes")

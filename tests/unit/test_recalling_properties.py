@@ -23,7 +23,7 @@ from runner.engine.options import EngineOptions
 from runner.pacing import SystemClock
 from runner.plan.actions import Action, Step
 from runner.plan.against import older_id
-from runner.planning import Asked, _outlook
+from runner.planning import Asked, _outlook, _Past
 from runner.recalling import fit, wake
 from runner.run import _replaced
 from runner.rundir import RunDir
@@ -93,7 +93,7 @@ class Board:
     def planned(self, look: Round) -> Sequence[Step]:
         """Return what a plan says."""
         asked = Asked(Path("b.yaml"), choice=look.choice, stale=look.stale)
-        return _outlook(asked, plan_of(look.rows), self.place, self.takes(), 0.0).steps
+        return _outlook(asked, plan_of(look.rows), self.place, _Past(self.takes())).steps
 
     def run(self, look: Round) -> list[TakeRecord]:
         """Do what a run does before it sends anything, and return the takes that it is about."""
@@ -176,7 +176,7 @@ def holds_together(made: Board, look: Round) -> None:
     sent = [take for take in about if take.state is S.PENDING]
     assert bodies(sent) == Counter(wanted[take_id] for take_id in said(Action.SUBMIT))
     assert {take.take_id for take in sent} == said(Action.SUBMIT)
-    changed = {take.take_id for take in after if take.wanted is not None}
+    changed = {take.take_id for take in after if take.is_stale}
     watched = {take.take_id for take in about if take.state in OUT_THERE}
     assert unnumbered(watched - changed) == unnumbered(said(Action.WATCH) - changed)
     fetched = {

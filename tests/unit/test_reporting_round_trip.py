@@ -184,3 +184,27 @@ def test_the_report_names_the_fields_in_which_a_take_is_stale() -> None:
     ):
         rows = csv.DictReader(io.StringIO(csv_text(header(), [record])[1:], newline=""))
         assert next(rows)["stale_fields"] == said
+
+
+@pytest.mark.parametrize(("name", "text"), [("board.csv", CSV), ("board.yaml", YAML)], ids=["csv", "yaml"])
+def test_what_waited_when_its_row_left_is_told_and_does_not_come_back_as_a_row(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    manifest = tmp_path / name
+    manifest.write_text(text, "utf-8")
+    plan = check(manifest)
+    kept = [_record(take, number) for number, take in enumerate(plan.takes)]
+    waited = replace(pending("gone", position=None), attempts=1, model=kept[0].model, body=kept[0].body)
+    report = tmp_path / "report.csv"
+    report.write_bytes(csv_text(header(columns=plan.manifest.columns), [*kept, waited]).encode())
+    (row,) = [
+        row for row in csv.DictReader(io.StringIO(report.read_text("utf-8-sig"))) if row["take"] == "gone"
+    ]
+    assert row["state"] == "removed"
+    assert [take.id for take in check(report).takes] == [take.id for take in plan.takes]
+
+
+def test_only_a_row_of_a_report_can_be_removed(tmp_path: Path) -> None:
+    manifest = tmp_path / "board.csv"
+    manifest.write_text(CSV.replace("id;model", "state;id;model").replace("\ns0", "\nremoved;s0"), "utf-8")
+    assert [take.shot_id for take in check(manifest).takes] == ["s010", "s010", "s020", "s030"]

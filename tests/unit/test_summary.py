@@ -43,3 +43,19 @@ def test_what_was_spent_before_counts_by_the_price_of_its_day() -> None:
     spent = Spending((Charge("s", 0.3, latest=False), Charge("s", 0.3, 0.2), Charge("x")))
     found = foreseen(spending=spent)
     assert (found.spent, found.unknown) == (0.5, 1)
+
+
+def test_a_person_is_told_what_was_renamed_what_was_taken_back_and_what_was_never_paid() -> None:
+    told = Comparison(
+        renamed=("b", "s010"),
+        renames={"a": "b", "s010~1": "s010", "s010": "s010~2"},
+        removed=("paid",),
+        withdrawn=("never",),
+    )
+    prospect = foresee([], told, options=EngineOptions(), host="https://api.example", simulated=False)
+    assert prospect.remarks == (
+        "renamed in the manifest, so nothing is paid for again: b (was a)",
+        "an edit was taken back, so nothing is paid for again: s010 (was kept as s010~1)",
+        "no longer in the manifest; what was paid for is kept: paid",
+        "no longer in the manifest, so not sent: never",
+    )

@@ -62,7 +62,7 @@ def test_a_limit_takes_what_was_never_sent_first_and_then_what_is_stale(
         (Choice(statuses=("failed",)), {"refused", "failed"}),
         (Choice(statuses=("held",)), set()),
     ],
-    ids=str,
+    ids=["limited", "stale after new", "excluded", "stale", "failed", "none"],
 )
 def test_the_limit_counts_what_was_chosen_alone(choice: Choice, sends: set[str]) -> None:
     assert survey(PLAN, RECORDED, choice, stale=True).sends == sends

@@ -1,0 +1,78 @@
+"""Lets a command about takes on record know them by the names that the manifest has for them now.
+
+In: a run directory, its plan or the names a person gave. Out: takes under their new ids, and renames on record, made
+under the run lock before anything is decided. A run makes them by itself; what only decides would else know a renamed
+take by its old id alone. It submits nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from runner.checking import check
+from runner.choosing import ALL
+from runner.contact import manifest_of
+from runner.errors import FileMissing, ManifestInvalid, RunInUse
+from runner.opening import Opening, open_recorded
+from runner.pacing import Clock, SystemClock
+from runner.plan.against import compare
+from runner.pricing import priced, recorded_prices
+from runner.recalling import fit, wake
+from runner.rundir import RunDir
+from runner.shots import Plan
+from runner.store.read import open_reader
+from runner.store.records import TakeRecord
+from runner.surveying import survey
+
+if TYPE_CHECKING:
+    from runner.store.records import RunHeader
+
+
+def as_called_now(takes: Sequence[TakeRecord], plan: Plan) -> tuple[TakeRecord, ...]:
+    """Return takes under the ids that `plan` has for them; what is rendered anew keeps its own. Nothing is recorded."""
+    comparison = compare(plan.takes, takes)
+    anew = frozenset(comparison.replaced)
+    names = {old: new for old, new in comparison.renames.items() if old not in anew}
+    return tuple(replace(take, take_id=names.get(take.take_id, take.take_id)) for take in takes)
+
+
+def follow(place: RunDir, plan: Plan, *, opening: Opening, clock: Clock | None = None) -> bool:
+    """Adopt `plan` as a run does, if it renames a take; return whether it does.
+
+    Raises:
+        RunInUse: a runner works on this run.
+        DiskFailed: the disk fails; what was done is recorded.
+    """
+    with open_reader(place.state_file) as reader:
+        takes = reader.takes()
+    if not compare(plan.takes, takes).came_from:
+        return False
+    now = clock or SystemClock()
+    with opening.locked(place), open_recorded(place, opening) as state:
+        recorded = wake(state, place, clock=now)
+        plan = priced(plan, recorded_prices(recorded))
+        found = survey(plan, recorded, ALL)
+        fit(state, plan, place, recorded, found.comparison, clock=now)
+    return True
+
+
+def follow_names(place: RunDir, header: RunHeader, names: Sequence[str], *, opening: Opening) -> None:
+    """Record the renames of the manifest if one of `names` is on record under its old id alone.
+
+    An id on record means that take, whatever the manifest calls so now: it is what the lists of decisions show. A
+    manifest that is gone or has problems renames nothing, nor does a run that another process works on: the name is
+    then told as unknown by whoever looks it up.
+    """
+    with open_reader(place.state_file) as reader:
+        takes = reader.takes()
+    unknown = frozenset(names) - {take.take_id for take in takes}
+    if not unknown:
+        return
+    try:
+        plan = check(manifest_of(place, header), allow_private_media=True)
+        if not unknown.isdisjoint(compare(plan.takes, takes).came_from):
+            follow(place, plan, opening=opening)
+    except (FileMissing, ManifestInvalid, RunInUse):
+        return
