@@ -160,7 +160,8 @@ class Take:
 
     `body` is the request body as canonical JSON text: these bytes are sent, hashed and recorded.
     `point` holds the swept values as they stand in the id; `seed` is None where the model has no such input;
-    `price` is None where nobody gives one.
+    `price` is None where nobody gives one. `seed_from_id` names the input whose value was made from the shot's id, and
+    is empty where the seed was given.
     """
 
     id: str
@@ -175,6 +176,7 @@ class Take:
     notes: str = ""
     cells: Mapping[str, str] = field(default_factory=dict)
     price: Price | None = None
+    seed_from_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

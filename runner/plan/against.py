@@ -11,8 +11,8 @@ room for it, and goes on as `s010~1`: no take id has a `~`, so none is taken.
     record has the same body                  same
     no record has the id, or the body         new
     another, free record has the body         renamed; one that ended without a clip only if its row is gone
-    another, free record was sent for this    changed, and renamed with it: a stale or kept take that is renumbered
-      take's row as it had been
+    another, free record was sent for this    changed, and renamed with it: a stale or kept take that is renumbered, or
+      take's row as it had been                 one whose seed is made from its id
     changed, and surely not charged           renewed: the new body may replace the old
     changed, and failed, cancelled, dropped   replaced: the record makes room, the take is new
     changed, and paid for or held             changed: what was sent is kept; replaced only on an explicit wish
@@ -20,12 +20,14 @@ room for it, and goes on as `s010~1`: no take id has a `~`, so none is taken.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from runner.plan.fingerprint import canonical_json
 from runner.shots import Take
 from runner.states import NEVER_CHARGED, OUT_THERE, FailureClass, TakeState
 
@@ -42,6 +44,16 @@ class Recorded(Protocol):
     @property
     def take_id(self) -> str:
         """Its id."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model it was made for."""
+        ...
+
+    @property
+    def body(self) -> str:
+        """The body it has on record, as JSON text."""
         ...
 
     @property
@@ -243,32 +255,57 @@ def _followed(
     takes: Sequence[Take], records: Mapping[str, Recorded], adoptions: Mapping[str, str]
 ) -> dict[str, str]:
     """Return by take id the records of changed rows that are called otherwise now: they stay changed, or kept."""
-    wanted = {take.id: take.fingerprint for take in takes}
+    if all(take.id in adoptions or _has_own(take, records) for take in takes):
+        return {}
+    asked = {take.id: (take.fingerprint, *_but_for_seed(take, take.seed_from_id)) for take in takes}
+    answered = _answered(records, {take.model: take.seed_from_id for take in takes if take.seed_from_id})
     taken = frozenset(adoptions.values())
-    offers: dict[str, list[str]] = defaultdict(list)
+    offers: dict[object, list[str]] = defaultdict(list)
     for gone in (True, False):
         for take_id, record in records.items():
-            if (take_id not in wanted) is not gone or take_id in taken or record.state not in _WORTH_KEEPING:
+            if (take_id not in asked) is not gone or take_id in taken or record.state not in _WORTH_KEEPING:
                 continue
-            answered = _answered(record)
-            if wanted.get(take_id) not in {record.fingerprint, *answered}:
-                for fingerprint in answered:
-                    offers[fingerprint].append(take_id)
+            if {record.fingerprint, *answered[take_id]}.isdisjoint(asked.get(take_id, ())):
+                for row in answered[take_id]:
+                    offers[row].append(take_id)
     followed: dict[str, str] = {}
     left = {name for offered in offers.values() for name in offered}
     for take in takes:
         own = None if take.id in taken else records.get(take.id)
-        mine = own is not None and take.fingerprint in {own.fingerprint, *_answered(own)}
-        offered = [name for name in offers.get(take.fingerprint, ()) if name in left]
+        mine = own is not None and not {own.fingerprint, *answered[own.take_id]}.isdisjoint(asked[take.id])
+        offered = [name for row in asked[take.id] for name in offers.get(row, ()) if name in left]
         if offered and not mine and take.id not in adoptions:
             followed[take.id] = offered[0]
             left.discard(offered[0])
     return followed
 
 
-def _answered(record: Recorded) -> tuple[str, ...]:
-    """Return the fingerprints of rows that a take was set against or kept for, though it was sent with another."""
-    return tuple(dict.fromkeys(name for name in (record.kept_for, record.wanted) if name is not None))
+def _has_own(take: Take, records: Mapping[str, Recorded]) -> bool:
+    return take.id in records and records[take.id].fingerprint == take.fingerprint
+
+
+def _answered(records: Mapping[str, Recorded], seeds: Mapping[str, str]) -> dict[str, tuple[object, ...]]:
+    """Return by take id what tells the rows that a take was set against or kept for, though it was sent with another.
+
+    `seeds` names, by model, the input that the manifest leaves to be made from the id: a row that is called otherwise
+    asks for another seed without a word, and is the same row.
+    """
+    return {
+        take_id: (
+            *dict.fromkeys(name for name in (record.kept_for, record.wanted) if name is not None),
+            *_but_for_seed(record, seeds.get(record.model, "")),
+        )
+        for take_id, record in records.items()
+    }
+
+
+def _but_for_seed(sent: Take | Recorded, seed: str) -> tuple[tuple[str, str], ...]:
+    """Return model and body without its seed, or nothing if that was given."""
+    if not seed:
+        return ()
+    body = json.loads(sent.body)
+    body.pop(seed, None)
+    return ((sent.model, canonical_json(body)),)
 
 
 def _is_served(take: Take, record: Recorded) -> bool:

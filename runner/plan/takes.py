@@ -127,6 +127,8 @@ class _Planner:
             return
         point = {axis: _swept_value(axis, node, bound.body) for axis, node in variant.point.items()}
         take = _take(shot, model, bound.body, point if shot.point is None else shot.point)
+        if seed and seed.name not in variant.inputs and not _has_default(seed):
+            take = replace(take, seed_from_id=seed.name)
         self.schemas[model.id] = model.sha256
         first = self.takes.setdefault(take.id.casefold(), take)
         if first is not take:

@@ -25,6 +25,8 @@ class Record:
     attempts: int = 1
     wanted: str | None = None
     kept_for: str | None = None
+    model: str = "acme/dream"
+    body: str = "{}"
 
 
 def take(take_id: str, fingerprint: str = "now") -> Take:
@@ -265,3 +267,46 @@ def test_of_what_left_the_manifest_only_what_may_be_paid_is_said_to_be_kept(
     assert found == Comparison(
         new=("b",), removed=("a",) if may_be_paid else (), withdrawn=() if may_be_paid else ("a",)
     )
+
+
+def seeded(take_id: str, prompt: str, *, given: bool = False) -> Take:
+    """Return a take whose seed is its id's last number, made from it unless it was `given`."""
+    body = f'{{"prompt":"{prompt}","seed":{take_id[1:]}}}'
+    made = replace(take(take_id, f"{prompt} {take_id}"), body=body)
+    return made if given else replace(made, seed_from_id="seed")
+
+
+def sent(made: Take, state: TakeState = TakeState.SUCCEEDED) -> Record:
+    return Record(made.id, made.fingerprint, state, body=made.body)
+
+
+def test_a_renamed_take_whose_seed_is_made_from_its_id_is_stale_and_not_new() -> None:
+    """Its row says nothing of a seed and has not changed, so nothing may be paid for without a wish."""
+    old, now = seeded("s10", "A"), seeded("s20", "A")
+    found = compare([now], [sent(old)])
+    assert found == Comparison(changed=("s20",), renames={"s10": "s20"})
+    assert found.came_from == {"s20": "s10"}
+    anew = compare([now], [sent(old)], replace={"s20"})
+    assert anew == Comparison(replaced=("s20",), renames={"s10": "s20~1"})
+
+
+def test_renumbered_takes_whose_seeds_are_made_from_their_ids_keep_to_their_rows() -> None:
+    records = [sent(seeded("s10", "A")), sent(seeded("s20", "B"))]
+    found = compare([seeded("s10", "new"), seeded("s20", "A"), seeded("s30", "B")], records)
+    assert (found.new, found.changed) == (("s10",), ("s20", "s30"))
+    assert found.renames == {"s10": "s20", "s20": "s30"}
+
+
+@pytest.mark.parametrize("state", [TakeState.PENDING, TakeState.FAILED, TakeState.DROPPED])
+def test_of_takes_with_such_a_seed_only_what_may_be_paid_for_follows(state: TakeState) -> None:
+    assert compare([seeded("s20", "A")], [sent(seeded("s10", "A"), state)]).new == ("s20",)
+
+
+def test_a_seed_that_was_given_makes_another_take() -> None:
+    assert compare([seeded("s20", "A", given=True)], [sent(seeded("s10", "A"))]).new == ("s20",)
+
+
+def test_a_take_with_a_row_of_its_own_is_left_to_it() -> None:
+    records = [sent(seeded("s10", "A"))]
+    found = compare([seeded("s10", "A"), seeded("s20", "A")], records)
+    assert (found.same, found.new) == (("s10",), ("s20",))
