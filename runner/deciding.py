@@ -235,6 +235,8 @@ def _decide(
     now = clock or SystemClock()
     with desk(place, now, opening) as state:
         takes = _undecided(place, take_ids)
+        if isinstance(fact, DeclaredNotSent):
+            _refuse_rendered(takes)
         _take_back(state, takes, fact.by, now)
         record(state, dict.fromkeys((take.take_id for take in takes), fact), now)
     return takes, state.notes
@@ -252,6 +254,17 @@ def _undecided(place: RunDir, take_ids: Sequence[str]) -> tuple[TakeRecord, ...]
                 advice=f"shotrunner reconcile {place.path}",
             )
     return takes
+
+
+def _refuse_rendered(takes: Sequence[TakeRecord]) -> None:
+    """Refuse to say that a request was not sent whose job has ended well: it would be sent, and paid for, again."""
+    for take in takes:
+        if take.state is TakeState.SUCCEEDED:
+            raise UsageError(
+                f"take {take.take_id} was sent: request {take.request_id}, adopted for it, has rendered; nothing was"
+                " recorded",
+                advice="adopt the right id if that is another take's job, or drop the take",
+            )
 
 
 def _is_adopted(take: TakeRecord, reader: Reader) -> bool:

@@ -10,7 +10,7 @@ room for it, and goes on as `s010~1`: no take id has a `~`, so none is taken.
 
     record has the same body                  same
     no record has the id, or the body         new
-    another, free record has the body         renamed; one that ended without a clip only if its row is gone
+    another, free record has the body         renamed; one that ended without a clip too
     another, free record was sent for this    changed, and renamed with it: a stale or kept take that is renumbered, or
       take's row as it had been                 one whose seed is made from its id
     changed, and surely not charged           renewed: the new body may replace the old
@@ -194,10 +194,10 @@ def _adoptions(
     adoptions: dict[str, str] = {}
     for take in takes:
         offered = free.get(take.fingerprint)
-        if not offered and take.id not in records:
-            offered = ended.get(take.fingerprint)
         if not offered and take.id not in replace and _is_unasked(take, records.get(take.id)):
             offered = own_ended.get((take.id, take.fingerprint))
+        if not offered and take.id not in replace and _has_room(take, records.get(take.id)):
+            offered = ended.get(take.fingerprint)
         if take.id in same or not offered:
             continue
         # A take's own older render comes first: that is an edit taken back.
@@ -221,14 +221,18 @@ def _free(
 
 
 def _ended(takes: Sequence[Take], records: Mapping[str, Recorded]) -> dict[str, list[str]]:
-    """Return by fingerprint what ended without a clip and whose row is gone: under a new id it is not sent unasked.
+    """Return by fingerprint what ended without a clip and has no row now: under another id it is not sent unasked.
 
     What made room for a newer render goes with the row of that one.
     """
-    planned = {take.id for take in takes}
+    planned = {take.id: take.fingerprint for take in takes}
     ended: dict[str, list[str]] = defaultdict(list)
     for take_id, record in records.items():
-        if ended_in_vain(record) and planned.isdisjoint({take_id, older_id(take_id)}):
+        if (
+            ended_in_vain(record)
+            and planned.get(take_id) != record.fingerprint
+            and older_id(take_id) not in planned
+        ):
             ended[record.fingerprint].append(take_id)
     return ended
 
@@ -249,6 +253,14 @@ def _is_unasked(take: Take, record: Recorded | None) -> bool:
     if record is None or record.fingerprint == take.fingerprint:
         return False
     return record.state in _OVER or (record.state is TakeState.PENDING and not record.attempts)
+
+
+def _has_room(take: Take, record: Recorded | None) -> bool:
+    """Return whether a take may take over what ended under another id, as the rows of a board that moved up do."""
+    if record is None:
+        return True
+    is_wished = record.state is TakeState.PENDING and record.attempts > 0
+    return record.fingerprint != take.fingerprint and not is_wished
 
 
 def _followed(

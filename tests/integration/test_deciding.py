@@ -219,6 +219,18 @@ def test_a_take_whose_adoption_was_undone_shows_when_it_was_sent_and_may_take_th
         assert [ticket.take_id for ticket in state.tickets() if ticket.adopted] == []
 
 
+def test_nobody_can_say_that_an_adopted_job_was_not_sent_once_it_has_rendered(place: RunDir) -> None:
+    """It would be paid for again, while what it cost left the books."""
+    deciding.adopt(place, "held", "req-found", by="ada", look_up=known)
+    with StateFile.open(place.state_file) as state:
+        tell(state, Ended(S.SUCCEEDED, "{}", ("https://clips/1.mp4",), cost=0.3), take_id="held")
+    with pytest.raises(UsageError, match="request req-found, adopted for it, has rendered"):
+        deciding.declare_not_sent(place, ["held"], by="ada")
+    assert take_of(place, "held").state is S.SUCCEEDED
+    deciding.drop(place, ["held"], by="ada")
+    assert take_of(place, "held").state is S.DROPPED
+
+
 def test_once_a_clip_is_on_its_way_an_adoption_stands(place: RunDir) -> None:
     deciding.adopt(place, "held", "req-found", by="ada", look_up=known)
     with StateFile.open(place.state_file) as state:

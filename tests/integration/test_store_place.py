@@ -61,6 +61,16 @@ def test_one_folder_is_the_same_through_a_link_after_a_move_and_once_it_is_resto
         assert [ticket.take_id for ticket in state.tickets()] == ["a"]
 
 
+def test_the_run_set_aside_is_refused_once_a_copy_stands_in_its_place(tmp_path: Path) -> None:
+    """One of the two matches by its path, the other by its folder; both would pay."""
+    run = a_run(tmp_path / "run")
+    aside = RunDir(run.path.rename(tmp_path / "aside"))
+    shutil.copytree(aside.path, run.path)
+    open_recorded(run, Opening()).close()
+    with pytest.raises(StateFileUnusable, match="is a copy"):
+        open_recorded(aside, Opening())
+
+
 def test_a_place_that_cannot_be_read_says_nothing_against_a_file(tmp_path: Path) -> None:
     assert is_same("garbage", place_of(tmp_path))
     assert not is_same(place_of(tmp_path), place_of(tmp_path.parent))

@@ -177,9 +177,15 @@ def test_a_take_that_waits_takes_over_a_render_of_its_body_that_no_row_asks_for_
 def test_what_ended_without_a_clip_is_not_sent_again_for_being_renumbered(state: TakeState) -> None:
     """Under its own id it is skipped, and a new number is no wish to pay for it once more."""
     assert compare([take("b", "A")], [Record("a", "A", state)]).renamed == ("b",)
-    # But a row that is still there, or a take that has a record of its own, is somebody's wish.
-    copied = compare([take("b", "A"), take("a", "B")], [Record("a", "A", state)])
-    assert (copied.new, copied.replaced) == (("b",), ("a",))
+    # A board that moved up by one, and two rows that changed places.
+    records = [Record("a", "A", state), Record("b", "B")]
+    moved = compare([take("a", "new"), take("b", "A"), take("c", "B")], records)
+    assert (moved.new, moved.renamed) == (("a",), ("b", "c"))
+    swapped = compare([take("a", "B"), take("b", "A")], records)
+    assert (swapped.renamed, swapped.renames) == (("a", "b"), {"b": "a", "a": "b"})
+    # But a second row with what the first still asks for is somebody's wish, and so is one to be rendered anew.
+    assert compare([take("a", "A"), take("b", "A")], [Record("a", "A", state)]).new == ("b",)
+    assert compare([take("a", "new"), take("b", "A")], records, replace={"b"}).replaced == ("a", "b")
     refused = Record("a", "A", TakeState.FAILED, FailureClass.REFUSED)
     assert compare([take("b", "A")], [refused]).new == ("b",)
 
