@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from runner.checking import check
 from runner.choosing import ALL
 from runner.contact import manifest_of
-from runner.errors import FileMissing, ManifestInvalid, RunInUse
+from runner.desk import named
+from runner.errors import FileMissing, ManifestInvalid, RunInUse, UsageError
 from runner.opening import Opening, open_recorded
 from runner.pacing import Clock, SystemClock
 from runner.plan.against import compare
@@ -36,6 +37,11 @@ def as_called_now(takes: Sequence[TakeRecord], plan: Plan) -> tuple[TakeRecord, 
     anew = frozenset(comparison.replaced)
     names = {old: new for old, new in comparison.renames.items() if old not in anew}
     return tuple(replace(take, take_id=names.get(take.take_id, take.take_id)) for take in takes)
+
+
+def sent_unasked(takes: Sequence[TakeRecord], plan: Plan) -> frozenset[str]:
+    """Return the ids of takes whose rows changed after they were over: a run lets them make room, and sends the row."""
+    return frozenset(compare(plan.takes, takes).replaced)
 
 
 def follow(place: RunDir, plan: Plan, *, opening: Opening, clock: Clock | None = None) -> bool:
@@ -62,8 +68,11 @@ def follow_names(place: RunDir, header: RunHeader, names: Sequence[str], *, open
     """Record the renames of the manifest if one of `names` is on record under its old id alone.
 
     An id on record means that take, whatever the manifest calls so now: it is what the lists of decisions show. A
-    manifest that is gone or has problems renames nothing, nor does a run that another process works on: the name is
-    then told as unknown by whoever looks it up.
+    manifest that is gone renames nothing, nor does a run that another process works on: the name is then told as
+    unknown by whoever looks it up.
+
+    Raises:
+        UsageError: a name is not on record, and the manifest has problems, so it cannot tell what it stands for.
     """
     with open_reader(place.state_file) as reader:
         takes = reader.takes()
@@ -74,5 +83,19 @@ def follow_names(place: RunDir, header: RunHeader, names: Sequence[str], *, open
         plan = check(manifest_of(place, header), allow_private_media=True)
         if not unknown.isdisjoint(compare(plan.takes, takes).came_from):
             follow(place, plan, opening=opening)
-    except (FileMissing, ManifestInvalid, RunInUse):
+    except ManifestInvalid as error:
+        _refuse_unknown(takes, names, error)
+    except (FileMissing, RunInUse):
         return
+
+
+def _refuse_unknown(takes: Sequence[TakeRecord], names: Sequence[str], error: ManifestInvalid) -> None:
+    """Say of a name that is not on record why the manifest could not be asked either."""
+    try:
+        named(takes, names)
+    except UsageError as unknown:
+        raise UsageError(
+            f"{unknown.message}, and no new name can be followed while the manifest has a problem here, where no"
+            f" --schema-dir is read: {error.problems[0]}",
+            advice=unknown.advice,
+        ) from error

@@ -1,13 +1,14 @@
 """Trying again what failed or was cancelled: which takes may be, and the wish on record.
 
 In: takes as recorded, the manifest's fingerprints, who asks. Out: the takes to try, and why others are not. Each new
-attempt is paid for: the wish is recorded under the run lock, and the next run submits it. It submits nothing itself.
+attempt is paid for: the wish is recorded under the run lock, and the next run submits it. Before that it looks, for
+nothing, whether a clip is there after all. It submits nothing itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from runner import failpoints
 from runner.choosing import Choice, choose
@@ -16,10 +17,14 @@ from runner.desk import Decided, desk, named, record
 from runner.errors import UsageError
 from runner.opening import AS_IT_IS, Opening
 from runner.pacing import Clock, SystemClock
+from runner.recovering import SecondLook, look_again
 from runner.rundir import RunDir
+from runner.session import Wishes
+from runner.shots import Plan
 from runner.states import OUT_THERE, FailureClass, RetryRequested, TakeState
 from runner.store.read import open_reader
 from runner.store.records import TakeRecord
+from runner.surveying import survey
 
 AGAIN = frozenset({TakeState.FAILED, TakeState.CANCELLED})
 """States of which a new attempt is made only by an explicit wish."""
@@ -97,6 +102,35 @@ def _settled_otherwise(take: TakeRecord) -> tuple[str, str]:
     if take.state in OUT_THERE:
         return "is still out there", "wait for its end, or shotrunner cancel it"
     return "was given up", "give the shot a new id"
+
+
+def duplicates(
+    plan: Plan, takes: Sequence[TakeRecord], chosen: Sequence[str], sent: Collection[str]
+) -> tuple[str, ...]:
+    """Return which takes a run of `chosen` ones would pay for though another one sends the same request, or has sent.
+
+    `takes` have the ids that `plan` has for them, and so have those that were ever `sent`. That run's pattern may mean
+    more takes than were chosen.
+    """
+    from runner.plan.repeats import paid_twice
+
+    waiting = [replace(take, state=TakeState.PENDING) if take.take_id in chosen else take for take in takes]
+    found = survey(plan, waiting, Choice(only=tuple(chosen)))
+    return paid_twice(plan.takes, going=found.sends, sent=sent)
+
+
+def look_first(place: RunDir, takes: Sequence[TakeRecord], *, wishes: Wishes) -> SecondLook:
+    """Ask the API, for nothing, about those of `takes` that were given up, before any of them is paid for again.
+
+    Raises:
+        AccountRefused: there is no token; nothing was recorded.
+        RunInUse: a runner works on this run.
+        DiskFailed: what was found could not be recorded.
+    """
+    if not any(take.is_given_up for take in takes):
+        return SecondLook()
+    with desk(place, wishes.clock, wishes.opening) as state:
+        return look_again(wishes, place, state, takes, insist=True)
 
 
 def request_retries(

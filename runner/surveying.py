@@ -43,17 +43,19 @@ class Survey:
     """How a plan compares with the record, the ids of the takes that were chosen, and of those that a run sends.
 
     Of `sends`, those of `anew` are sent only by an explicit wish: they are stale, and what they were makes room.
-    `comparison` is without that wish.
+    `comparison` is without that wish. `rooms` are the ids that clips which are paid for get when they make room for
+    chosen takes: they are still to be brought home.
     """
 
     comparison: Comparison
     chosen: frozenset[str]
     sends: frozenset[str]
     anew: tuple[str, ...]
+    rooms: frozenset[str] = frozenset()
 
     def concerns(self, take_id: str, *, waits: bool, is_out: bool) -> bool:
         """Return whether a run is about a take: one that `waits` to be sent, that `is_out` there, or neither."""
-        return is_out or take_id in (self.sends if waits else self.chosen)
+        return is_out or take_id in (self.sends if waits else self.chosen | self.rooms)
 
 
 def survey(plan: Plan, recorded: Sequence[TakeRecord], choice: Choice, *, stale: bool = False) -> Survey:
@@ -73,7 +75,9 @@ def survey(plan: Plan, recorded: Sequence[TakeRecord], choice: Choice, *, stale:
     waiting = [view.take_id for view in meant if view.waits][: choice.limit]
     left = None if choice.limit is None else choice.limit - len(waiting)
     anew = [view.take_id for view in meant if stale and view.is_stale][:left]
-    return Survey(comparison, chosen, frozenset((*waiting, *anew)), tuple(anew))
+    renames = (outcome(plan, recorded, anew) if anew else comparison).renames
+    rooms = _rooms(renames, recorded, chosen)
+    return Survey(comparison, chosen, frozenset((*waiting, *anew)), tuple(anew), rooms)
 
 
 def outcome(plan: Plan, recorded: Sequence[TakeRecord], anew: Collection[str]) -> Comparison:
@@ -90,6 +94,15 @@ def about(takes: Sequence[TakeRecord], found: Survey) -> list[TakeRecord]:
 
 def _is_about(take: TakeRecord, found: Survey) -> bool:
     return found.concerns(take.take_id, waits=take.state is TakeState.PENDING, is_out=take.state in OUT_THERE)
+
+
+def _rooms(
+    renames: Mapping[str, str], recorded: Sequence[TakeRecord], chosen: Collection[str]
+) -> frozenset[str]:
+    from runner.plan.against import older_id
+
+    paid = {record.take_id for record in recorded if record.state in PAID}
+    return frozenset(new for old, new in renames.items() if old in paid and older_id(new) in chosen)
 
 
 def _views(plan: Plan, records: Mapping[str, TakeRecord], comparison: Comparison) -> list[View]:

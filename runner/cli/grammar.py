@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime, time
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from runner.errors import UsageError
 from runner.states import FailureClass
@@ -28,7 +28,11 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that exits with 64 (EX_USAGE), since 2 means that takes failed."""
+    """An argument parser that exits with 64 (EX_USAGE), since 2 means that takes failed; it takes whole flags alone."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - argparse's own, passed on
+        # A command line is taken apart to be told again with other limits: a shortened flag would not be known there.
+        super().__init__(**{"allow_abbrev": False, **settings})
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the command line and exit."""

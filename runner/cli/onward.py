@@ -51,7 +51,7 @@ def _flags(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
             name, equals, value = word.partition("=")
         else:
             name, equals, value = word[:2], word[2:], word[2:].removeprefix("=")
-        action = _meant(actions, name)
+        action = actions[name]
         long = action.option_strings[-1]
         if action.nargs != 0:
             yield action.dest, [long, value if equals else left.pop(0)]
@@ -66,12 +66,3 @@ def _actions() -> dict[str, argparse.Action]:
     commands = Parser(add_help=False).add_subparsers()
     retry(commands)
     return commands.choices["retry"]._option_string_actions  # noqa: SLF001 - argparse has no public way to ask
-
-
-def _meant(actions: dict[str, argparse.Action], name: str) -> argparse.Action:
-    """Return what a flag is, which may have been shortened as far as it is still clear."""
-    return (
-        actions[name]
-        if name in actions
-        else next(actions[known] for known in actions if known.startswith(name))
-    )

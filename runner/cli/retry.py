@@ -12,10 +12,11 @@ from pathlib import Path
 from runner import following, retrying
 from runner.checking import check
 from runner.cli import run
-from runner.cli.asking import agreed, choice_of, opening_of, run_words, user_name
+from runner.cli.asking import choice_of, opening_of, run_words, user_name
 from runner.cli.onward import onward_words
 from runner.cli.run import extra_words, options_of, simulator_of
-from runner.contact import manifest_of
+from runner.cli.spending import agreed_to_pay, duplicate_words
+from runner.contact import manifest_of, recorded_wishes
 from runner.errors import FileMissing, UsageError
 from runner.retrying import Retries
 from runner.run import find_run
@@ -31,58 +32,70 @@ def command(arguments: argparse.Namespace) -> int:
     """Record the wish and run; the exit code is the run's."""
     place = _place(arguments)
     with open_reader(place.state_file) as reader:
-        header, takes = reader.header, reader.takes()
+        header, takes, sent = reader.header, reader.takes(), reader.sent()
     if arguments.simulate and not header.simulated:
         raise UsageError(f"{place.path} holds a paid run", advice="leave out --simulate")
     manifest = _manifest(arguments.target, place, header, moved=arguments.moved)
     # Where a run was moved, what goes on is said with where its manifest lies now.
     header = replace(header, manifest=os.path.relpath(manifest.resolve(), place.path.resolve()))
     plan = _planned(arguments, manifest, header)
-    retries = _chosen(arguments, following.as_called_now(takes, plan), plan)
+    now = following.as_called_now(takes, plan)
+    retries = _chosen(arguments, now, plan)
     onward = _as_run(arguments, place, header, manifest, retries, plan)
-    # Flags that a run refuses are refused before anything is recorded.
+    # What a run refuses is refused before anything is recorded.
     options_of(onward)
-    simulator_of(onward)
+    simulate = simulator_of(onward)
+    names = {then.take_id: take.take_id for then, take in zip(takes, now, strict=True)}
+    again = retrying.duplicates(plan, now, onward.only, {names[take_id] for take_id in sent})
     for text in retries.left_out:
         print(f"left out: {visible(text)}", file=sys.stderr)
-    if not _agreed(arguments, header, len(retries.takes)):
+    if not _agreed(arguments, header, len(retries.takes), again):
         print("nothing was recorded or submitted", file=sys.stderr)
         return 3
     # Over both: another process in between would leave a wish that a later run pays for without asking.
     with RunLock(place.path) as lock:
         opening = replace(opening_of(arguments), lock=lock)
-        asked = retries.takes
-        if following.follow(place, plan, opening=opening):
-            asked = _still_over(place, asked)
+        following.follow(place, plan, opening=opening)
+        asked = _still_over(place, retries.takes, plan)
+        wishes = recorded_wishes(place, header, api_base=arguments.api_base)
+        wishes = replace(wishes, simulate=simulate, schema_dirs=tuple(arguments.schema_dir), opening=opening)
+        look = retrying.look_first(place, asked, wishes=wishes)
+        asked = tuple(take for take in asked if take.take_id not in {*look.found, *look.disowned})
         recorded = retrying.request_retries(
             place, asked, by=user_name(), reason=arguments.reason, opening=opening
         )
-        for note in recorded.remarks:
+        for note in (*look.remarks, *recorded.remarks):
             print(visible(note), file=sys.stderr)
+        # Whoever was asked has agreed to these; nobody else gets here without the flag.
+        onward.allow_duplicates = arguments.allow_duplicates or bool(again)
         # Whatever stops it from here on, this command once more is not what goes on.
         arguments.words = onward.words
         return run.command(onward, lock=lock)
 
 
-def _still_over(place: RunDir, takes: Sequence[TakeRecord]) -> tuple[TakeRecord, ...]:
-    """Return the takes that wait for a wish: one whose row changed has made room by now, and is sent without."""
+def _still_over(place: RunDir, takes: Sequence[TakeRecord], plan: Plan) -> tuple[TakeRecord, ...]:
+    """Return the takes that wait for a wish: one whose row changed makes room, and its row is sent without."""
     with open_reader(place.state_file) as reader:
-        over = {take.take_id for take in reader.takes() if take.state in retrying.AGAIN}
+        recorded = reader.takes()
+    over = {take.take_id for take in recorded if take.state in retrying.AGAIN}
+    over -= following.sent_unasked(recorded, plan)
     return tuple(take for take in takes if take.take_id in over)
 
 
-def _agreed(arguments: argparse.Namespace, header: RunHeader, number: int) -> bool:
-    """Return whether somebody agrees to pay: -y, a person, or where nobody is there the cap, as for `run`."""
+def _agreed(arguments: argparse.Namespace, header: RunHeader, number: int, again: Sequence[str]) -> bool:
+    """Return whether somebody agrees to pay, as for `run`; `again` are takes whose request another one sends."""
     if header.simulated:
         print(f"{counted(number, 'new attempt')}, simulated", file=sys.stderr)
         return True
-    is_capped = arguments.max_cost is not None and not sys.stdin.isatty()
-    question = f"each is a new paid attempt: {counted(number, 'job')} will be paid for at {header.api_base}."
-    instead = "-y to agree beforehand, or --max-cost to say how much at most"
-    if not arguments.yes and not is_capped and not agreed(question, instead=instead):
-        return False
-    print(f"{counted(number, 'new paid attempt')}, whatever the earlier ones cost", file=sys.stderr)
-    return True
+    more = duplicate_words(again)
+    return agreed_to_pay(
+        f"{counted(number, 'new paid attempt')}{more}, whatever the earlier ones cost",
+        f"each is a new paid attempt: {counted(number, 'job')} will be paid for at {header.api_base}{more}.",
+        duplicates=again,
+        assume_yes=arguments.yes,
+        capped=arguments.max_cost is not None,
+        twice=arguments.allow_duplicates,
+    )
 
 
 def _place(arguments: argparse.Namespace) -> RunDir:

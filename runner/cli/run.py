@@ -10,8 +10,10 @@ from contextlib import AbstractContextManager
 
 from runner.cli.asking import choice_of, repeated
 from runner.cli.spending import (
+    agreed_to_pay,
     as_retry,
     cost_lines,
+    duplicate_words,
     is_past,
     limit_lines,
     limits_of,
@@ -31,7 +33,7 @@ from runner.simulator.settings import SimulatorSettings
 from runner.states import OUT_THERE, TakeState
 from runner.store.lock import RunLock
 from runner.summary import Prospect, RunSummary
-from runner.wording import counted, listed, spent_words, standing, tally, visible
+from runner.wording import counted, spent_words, standing, tally, visible
 
 CLIPS_SHOWN = 12
 _RESUMABLE = frozenset({3, 69, 74, 77})
@@ -120,32 +122,17 @@ def _asker(*, assume_yes: bool, capped: bool, twice: bool, extra: str) -> Callab
     def agree(prospect: Prospect) -> bool:
         if prospect.simulated:
             return True
-        alone = assume_yes or not sys.stdin.isatty()
-        if alone and prospect.duplicates and not twice:
-            raise UsageError(
-                f"{listed(prospect.duplicates)} would pay once more for a request that another take sends or has sent",
-                advice="change or remove the rows, or add --allow-duplicates",
-            )
-        jobs = counted(prospect.submits, "paid job")
-        again = f", {len(prospect.duplicates):,} of them for a request that another take sends" * bool(
-            prospect.duplicates
-        )
-        question = f"{jobs} will be submitted to {prospect.host}{again}{extra}: {price_words(prospect)}."
-        if assume_yes or (capped and not sys.stdin.isatty()):
+        jobs, again = counted(prospect.submits, "paid job"), duplicate_words(prospect.duplicates)
+        more = f"{again}{extra}: {price_words(prospect)}"
+        return agreed_to_pay(
             # Other words than the progress lines have, so that whoever counts those counts right.
-            print(
-                f"{jobs} at {prospect.host}{again}{extra}: {price_words(prospect)}",
-                file=sys.stderr,
-                flush=True,
-            )
-            return True
-        if not sys.stdin.isatty():
-            raise UsageError(
-                f"{question} nobody is there to agree",
-                advice="add -y to agree beforehand, or --max-cost to say how much at most",
-            )
-        print(f"{question} Go on? [y/N] ", end="", file=sys.stderr, flush=True)
-        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+            f"{jobs} at {prospect.host}{more}",
+            f"{jobs} will be submitted to {prospect.host}{more}.",
+            duplicates=prospect.duplicates,
+            assume_yes=assume_yes,
+            capped=capped,
+            twice=twice,
+        )
 
     return agree
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-from runner.cli.asking import with_flags
+from runner.cli.asking import agreed, with_flags
 from runner.engine.limits import Limits, cost_warning
 from runner.engine.options import EndingKind
+from runner.errors import UsageError
 from runner.money import micros, total
 from runner.summary import Prospect, RunSummary
-from runner.wording import counted, money
+from runner.wording import counted, listed, money
 
 _CENT = 10_000
 _OF_A_PLAN = frozenset({"--exit-code", "--online"})
@@ -37,6 +39,40 @@ def price_words(prospect: Prospect) -> str:
     """Return what the jobs of a run should cost, and what was spent before, to go on a sentence with."""
     said = _estimate(prospect.estimate, prospect.unpriced)
     return f"{said}; {money(prospect.spent)} is spent or reserved already" if prospect.spent else said
+
+
+def agreed_to_pay(
+    jobs: str,
+    question: str,
+    *,
+    duplicates: Sequence[str],
+    assume_yes: bool,
+    capped: bool,
+    twice: bool,
+) -> bool:
+    """Return whether somebody agrees to pay: -y, a person, or where nobody is there the cap.
+
+    `jobs` says it without a question. `duplicates` are takes whose request another take sends: only a person who is
+    asked, or `twice`, agrees to those.
+
+    Raises:
+        UsageError: nobody is there to ask, or agrees to duplicates.
+    """
+    is_alone = not sys.stdin.isatty()
+    if (assume_yes or is_alone) and duplicates and not twice:
+        raise UsageError(
+            f"{listed(duplicates)} would pay once more for a request that another take sends or has sent",
+            advice="change or remove the rows, or add --allow-duplicates",
+        )
+    if not assume_yes and not (capped and is_alone):
+        return agreed(question, instead="-y to agree beforehand, or --max-cost to say how much at most")
+    print(jobs, file=sys.stderr, flush=True)
+    return True
+
+
+def duplicate_words(duplicates: Sequence[str]) -> str:
+    """Return how many of the jobs pay for a request that another take sends, to go on a sentence with."""
+    return f", {len(duplicates):,} of them for a request that another take sends" if duplicates else ""
 
 
 def _estimate(estimate: float | None, unpriced: int) -> str:

@@ -165,7 +165,10 @@ def test_a_retry_of_what_moderation_refused_needs_a_change_or_a_flag(desk: Desk)
     assert "moderation" in refused.err
     board.write_text(board.read_text().replace("Shot number 0.", "A calm lake."))
     desk.run("retry", board, *SIMULATED, "--only", "status:failed")
-    assert states(place) == ["succeeded"]
+    assert {take.take_id: take.state for take in takes_of(place)} == {
+        "t0000": "succeeded",
+        "t0000~1": "failed",
+    }
     assert "calm lake" in takes_of(place)[0].body
     assert len(charges_of(place / "simulator" / "ledger.jsonl")) == 2
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.states import TakeState
 from tests.acceptance.boards import MODEL, charges_of, report_of, takes_of
 from tests.acceptance.command import Desk, Outcome
 
@@ -291,3 +292,38 @@ def test_a_job_that_is_out_is_cancelled_under_its_new_id_and_watched_though_its_
     assert "x: " in told.out, told
     assert [take.take_id for take in takes_of(place(desk))] == ["x"]
     assert charged(desk) == 1
+
+
+def test_a_clip_that_was_not_fetched_yet_comes_home_as_it_makes_room(desk: Desk) -> None:
+    run(desk, write(desk, {"a": "A", "b": "B"}), "--no-download")
+    path = write(desk, {"a": "new", "b": "B"})
+    flags = ("--stale", "--only", "a")
+    assert plan(desk, path, *flags) == {"a": "submit", "a~1": "download"}
+    told = run(desk, path, *flags)
+    assert "2 takes: 2 delivered" in told.out
+    assert sorted(clips(desk)) == ["a", "a~1"]
+    assert charged(desk) == 3
+
+
+def test_a_retry_of_an_edited_row_keeps_what_failed_beside_it(desk: Desk) -> None:
+    """As a plain run does."""
+    script = desk.folder / "fail.yaml"
+    script.write_text("version: 1\nfaults: [{route: submit, fault: fails, count: 1}]\n")
+    run(desk, write(desk, {"a": "A", "b": "B"}), "--script", script, code=2)
+    failed = next(take for take in takes_of(place(desk)) if take.state is TakeState.FAILED)
+    path = write(desk, {"a": "A", "b": "B", failed.take_id: "new"})
+    desk.run("retry", path, *QUICK, failed.take_id)
+    takes = {take.take_id: take for take in takes_of(place(desk))}
+    kept = takes[f"{failed.take_id}~1"]
+    assert (kept.state, kept.body, kept.request_id) == (TakeState.FAILED, failed.body, failed.request_id)
+    assert takes[failed.take_id].state is TakeState.SUCCEEDED
+    assert charged(desk) == 3
+
+
+def test_a_name_that_a_manifest_with_problems_cannot_tell_is_refused_with_the_problem(desk: Desk) -> None:
+    held(desk, {"a": "A", "b": "B"})
+    path = write(desk, {"a": "A", "x": "B"})
+    path.write_text(path.read_text().replace(MODEL, "acme/dream"))
+    refused = desk.run("reconcile", path, "--simulate", "drop", "x", code=64)
+    assert "there is no take 'x', and no new name can be followed" in refused.err
+    assert "acme/dream" in refused.err

@@ -379,3 +379,28 @@ def test_what_is_no_amount_is_a_usage_error(desk: Desk, value: str) -> None:
     refused = desk.run("run", board, "--simulate", "--max-cost", value, code=64)
     assert "is not an amount of US dollars such as 12.50" in refused.err
     assert "→ shotrunner run --help" in refused.err
+
+
+def test_a_retry_of_a_request_that_another_take_sends_is_refused_before_it_is_recorded(desk: Desk) -> None:
+    """A person at a terminal is told of it in the question, and is not refused after that."""
+    board = write(desk, 1)
+    board.write_text(board.read_text() + "  - {id: s020, inputs: {duration: 1, seed: 1}}\n")
+    place = desk.folder / "reports" / "board"
+    script = desk.folder / "fails.yaml"
+    script.write_text("faults:\n  - {route: submit, fault: fails, count: 1}\n")
+    with simulating(desk, "--speed", 50, "--script", script) as service:
+        here = service.desk
+        here.run("run", board, "-y", "--allow-duplicates", *QUICK, code=2)
+        (failed,) = (take.take_id for take in takes_of(place) if take.state is TakeState.FAILED)
+        for agreed in (["-y"], ["--max-cost", "5"]):
+            refused = here.run("retry", board, failed, *agreed, *QUICK, code=64)
+            assert f"{failed} would pay once more for a request" in refused.err
+            assert "--allow-duplicates" in refused.err
+        assert sorted(take.state for take in takes_of(place)) == [TakeState.FAILED, TakeState.SUCCEEDED]
+        asked = here.start_at_terminal("retry", board, failed, *QUICK)
+        asked.wait_until(lambda asked: "Go on?" in asked.err)
+        assert "1 of them for a request that another take sends" in asked.err
+        asked.type("y\n")
+        done = asked.end()
+        assert done.code == 0, done
+        assert len(service.ledger()["charges"]) == 3

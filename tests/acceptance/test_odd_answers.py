@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.boards import report_of, write_csv
+from tests.acceptance.boards import report_of, takes_of, write_csv
 from tests.acceptance.command import Desk
 from tests.acceptance.service import pointed_at
 from tests.outside.faults import Fault, Reply
@@ -143,3 +143,23 @@ def test_a_record_larger_than_any_is_said_to_be_so(
     weather.spoilt = {"result": record(status="succeeded", output={"video": link}, debug=ballast[: 3 << 20])}
     here.run("run", board, *FAST, "--no-download")
     assert [row["outputs"] for row in report_of(place)] == [link]
+
+
+def test_a_retry_looks_for_nothing_before_it_pays_and_fetches_what_is_there(
+    desk: Desk, server: OutsideServer, weather: Weather
+) -> None:
+    """Without a token nothing is asked for, and nothing is recorded either."""
+    board = write_csv(desk.folder / "board.csv", 2)
+    here, place = pointed_at(server, desk), desk.folder / "reports" / "board"
+    weather.spoilt = {"result": record(status="completed", output=None)}
+    here.run("run", board, *FAST, code=2)
+    ids = [take.request_id for take in takes_of(place)]
+    weather.spoilt = {}
+    without_token = here.with_environment(RUNCOMFY_TOKEN="")
+    without_token.run("retry", board, "--only", "status:failed", *FAST, code=77)
+    assert states_of(place) == ["failed", "failed"]
+    told = here.run("retry", board, "--only", "status:failed", *FAST)
+    assert "given up before, and found after all, so nothing is paid for again: t0000, t0001" in told.err
+    assert states_of(place) == ["delivered", "delivered"]
+    assert [take.request_id for take in takes_of(place)] == ids
+    assert len(server.ledger()) == 2

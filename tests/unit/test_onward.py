@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from runner.cli.grammar import USAGE
 from runner.cli.onward import MOST_NAMED, onward_words
 from runner.cli.parser import build_parser
 
@@ -16,7 +17,6 @@ KEPT: dict[str, tuple[str, str]] = {
         "retry board.yaml --max-cost=3.50 s1 --max-submits 9 --cutoff drain --allow-unpriced",
         "--max-cost 3.50 --max-submits 9 --cutoff drain --allow-unpriced",
     ),
-    "shortened": ("retry board.yaml s1 --max-c 2 --warn 1", "--max-cost 2 --warn-cost 1"),
     "short": ("retry board.yaml s1 -j8", "--jobs 8"),
     "short and apart": ("retry board.yaml s1 -j 8", "--jobs 8"),
     "said twice": (
@@ -46,7 +46,7 @@ def test_flags_of_the_retry_are_kept_as_they_were_given(given: str, kept: str) -
     assert found == [*BASE, *kept.split(), "--only=s1"]
 
 
-@pytest.mark.parametrize("given", ["-y --for 6h", "--yes --for 6h", "-yj4 --for 6h", "--for 6h --y"])
+@pytest.mark.parametrize("given", ["-y --for 6h", "--yes --for 6h", "-yj4 --for 6h", "--for 6h -y"])
 def test_what_was_agreed_to_beforehand_is_agreed_to_again_for_these_takes_alone(given: str) -> None:
     words = ["retry", "board.yaml", *given.split()]
     few = onward_words(words, base=BASE, chosen=["s1", "-odd"])
@@ -79,3 +79,20 @@ def test_the_words_mean_to_run_what_they_meant_to_retry() -> None:
     for name in ("lasts", "until", "max_cost", "retries", "poll_interval", "yes"):
         assert after[name] == before[name]
     assert after["only"] == ["s1"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "run board.yaml --unt 07:00",
+        "retry board.yaml s1 --max-c 2",
+        "retry board.yaml s1 --y",
+        "--verb run board.yaml",
+    ],
+)
+def test_a_shortened_flag_is_refused(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What goes on is told by its flags' whole names, so a shortened one would be kept beside its new value."""
+    with pytest.raises(SystemExit) as refused:
+        build_parser().parse_args(given.split())
+    assert refused.value.code == USAGE
+    assert "unrecognized arguments" in capsys.readouterr().err

@@ -84,6 +84,28 @@ def test_what_is_sent_anew_makes_room_only_in_the_outcome() -> None:
     }
 
 
+@pytest.mark.parametrize("choice", [ALL, Choice(only=("changed",)), Choice(statuses=("stale",), limit=1)])
+def test_a_paid_clip_that_makes_room_for_a_chosen_take_is_still_brought_home(choice: Choice) -> None:
+    found = survey(PLAN, RECORDED, choice, stale=True)
+    before, after = replace(CHANGED, take_id="changed~1"), on_record("changed", S.PENDING)
+    assert about([before, after], found) == [before, after]
+
+
+def test_what_makes_room_is_no_concern_where_its_take_was_not_chosen_or_it_has_no_clip() -> None:
+    kept = [replace(CHANGED, take_id="changed~1"), replace(FAILED, take_id="failed~1")]
+    assert about(kept, survey(PLAN, RECORDED, Choice(exclude=("changed",)), stale=True)) == []
+    assert about(kept, survey(PLAN, RECORDED, ALL)) == []
+
+
+def test_a_paid_clip_makes_room_for_an_edit_that_was_taken_back() -> None:
+    """Nothing is stale there: the older render comes back, and the newer one keeps its clip."""
+    older, newer = on_record("s~1", S.SUCCEEDED), on_record("s", S.SUCCEEDED, prompt="old")
+    older = replace(older, fingerprint=make_take("s", prompt="new s").fingerprint)
+    found = survey(board("s"), [older, newer], Choice(only=("s",)))
+    assert found.comparison.renames == {"s~1": "s", "s": "s~2"}
+    assert about([replace(newer, take_id="s~2")], found)
+
+
 def test_a_run_is_about_what_was_chosen_and_what_is_out_there_and_sends_nothing_else() -> None:
     """What waits beyond the limit is left out, and so is what nobody wants any more."""
     choice = Choice(exclude=("running", "done"), limit=1)
