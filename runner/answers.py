@@ -36,8 +36,8 @@ class TroubleKind(StrEnum):
     """Why a read was not answered.
 
     `MISSING` is the API's word that it does not know what was asked about. `STRANGE` is an answer that cannot be about
-    it, or is too large to be taken. `NO_HOST` says that there is no API at that address: its host does not exist, and
-    was never reached.
+    it; `TOO_LARGE` one that was not read to its end, so that nothing is known of what it says. `NO_HOST` says
+    that there is no API at that address: its host does not exist, and was never reached.
     """
 
     TRANSIENT = "transient"
@@ -45,6 +45,7 @@ class TroubleKind(StrEnum):
     ACCOUNT = "account"
     MISSING = "missing"
     STRANGE = "strange"
+    TOO_LARGE = "too-large"
     NO_HOST = "no-host"
 
 

@@ -1,13 +1,14 @@
 """In what two request bodies differ, field by field.
 
-In: canonical JSON texts and model ids. Out: fields with their old and new values, in the order of their names; and in
-what a job's record contradicts what was asked for. It knows no take and no terminal.
+In: canonical JSON texts and model ids. Out: fields with their old and new values, in the order of their names; and by
+what a job's record tells that it is another job's than the one that was asked for. It knows no take and no terminal.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from runner.shots import JsonValue
@@ -56,23 +57,52 @@ def _text(value: JsonValue, kind: type = str) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
-def contradiction(model: str, body: str, result: str) -> str:
-    """Return in what the record of a job contradicts the request that it is said to be of; empty if in nothing."""
+def other_job(record: Mapping[str, JsonValue], *, request_id: str, model: str) -> str:
+    """Return the id or the model by which a record says that it is not about this job; empty if it does not.
+
+    An id settles it: a model may go by other names than the one it is asked for by. Without a `request_id` nobody
+    asked by one, and the model alone is compared.
+    """
+    told = record.get("request_id")
+    if request_id and told is not None:
+        return "" if told == request_id else str(told)
+    named = record.get("model_id")
+    return named if isinstance(named, str) and model and named != model else ""
+
+
+def contradiction(model: str, body: str, result: str, *, request_id: str = "") -> str:
+    """Return in what the record of a job contradicts the request that it is said to be of; empty if in nothing.
+
+    `request_id` is the one that the record was asked for by, empty where a person only claims that it is the job's.
+    """
     try:
         record = json.loads(result)
     except (ValueError, RecursionError):
         return ""
     if not isinstance(record, dict):
         return ""
-    named, echoed = record.get("model_id"), record.get("input")
-    if isinstance(named, str) and named != model:
-        return f"model is {named}"
+    other, echoed = other_job(record, request_id=request_id, model=model), record.get("input")
+    if other:
+        return f"{'model' if other == record.get('model_id') else 'request id'} is {other}"
     sent: dict[str, JsonValue] = json.loads(body)
     told = echoed if isinstance(echoed, dict) else {}
     names = [name for name in sent if name in told and _plain(sent[name]) and _plain(told[name])]
-    return next((f"{name} differs" for name in names if str(sent[name]) != str(told[name])), "")
+    return next((f"{name} differs" for name in names if _meant(sent[name]) != _meant(told[name])), "")
 
 
 def _plain(value: JsonValue) -> bool:
     # A service may keep pictures elsewhere than where it was sent for them, so links prove nothing.
     return isinstance(value, int | float) or (isinstance(value, str) and "://" not in value)
+
+
+def _meant(value: JsonValue) -> str | float:
+    """Return what a plain value means however it is spelled: 1 and 1.0, true and "true", a text and its spaces."""
+    text = str(value).strip()
+    if text.lower() in {"true", "false"}:
+        return text.lower()
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    # A number beyond all bounds is told from another by its digits only.
+    return number if math.isfinite(number) else text

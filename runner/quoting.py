@@ -22,6 +22,9 @@ from runner.wording import iso, visible
 if TYPE_CHECKING:
     from runner.live import Live
 
+_ANSWERED = frozenset({TroubleKind.MISSING, TroubleKind.STRANGE, TroubleKind.TOO_LARGE})
+"""A catalogue that does not know a model, or tells nonsense about it, has answered."""
+
 
 def at_hand(wishes: Wishes, plan: Plan, recorded: Sequence[TakeRecord]) -> Plan:
     """Return the plan with the prices that can be known without asking, where the manifest gives none."""
@@ -62,8 +65,7 @@ def of_today(wishes: Wishes, plan: Plan, going: Collection[str]) -> Plan:
 def _refuse_unanswered(said: Live, models: Collection[str]) -> None:
     """Raise the true cause where the price of a model was asked for and the API, or the way to it, failed."""
     for model, trouble in said.troubles.items():
-        # A catalogue that does not know the model, or tells nonsense about it, has answered.
-        if model not in models or trouble.kind in {TroubleKind.MISSING, TroubleKind.STRANGE}:
+        if model not in models or trouble.kind in _ANSWERED:
             continue
         told = f"the price of {visible(model)} could not be asked for: {visible(trouble.reason)}; nothing was sent"
         if trouble.kind is TroubleKind.ACCOUNT:

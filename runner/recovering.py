@@ -1,7 +1,8 @@
 """Looks once more at jobs that were given up: the API did not know them, or named no clip that could be read.
 
 In: takes as recorded. Out: which of them the API now says have a clip, on record, and what it says of the others. A
-look is free and submits nothing; the clips are the engine's to bring home.
+look is free and submits nothing; the clips are the engine's to bring home. Nobody else asks about them: what such a job
+cost is noted here too, and an adopted one whose record tells of another job is taken back here.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from dataclasses import dataclass, field
 
 from runner.answers import ResultAnswer, Trouble
 from runner.contact import talk
-from runner.engine.costs import found_after_all
+from runner.engine.disowning import disowned
 from runner.engine.ports import Queue
 from runner.errors import AccountRefused
 from runner.rundir import RunDir
 from runner.session import Wishes
-from runner.states import Ended
+from runner.shots import Ticket
+from runner.states import AdoptionUndone, CostSeen, Ended, FoundAfterAll, TakeState
 from runner.store.records import TakeRecord
 from runner.store.state_file import StateFile
 from runner.wording import listed, visible
@@ -28,17 +30,26 @@ PATIENCE = 15.0
 
 @dataclass(frozen=True, slots=True)
 class SecondLook:
-    """What came of it: ids of takes `found` to have a clip, and for the others why there is none."""
+    """What came of it: ids of takes `found` to have a clip, and for the others why there is none.
+
+    `disowned` are those of the others that are held again, since the job adopted for them is another's.
+    """
 
     found: tuple[str, ...] = ()
     lost: Mapping[str, str] = field(default_factory=dict)
+    disowned: tuple[str, ...] = ()
+
+    @property
+    def moved(self) -> bool:
+        """True if the record tells another state of a take than before."""
+        return bool(self.found or self.disowned)
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """A sentence about what was found, if anything was."""
-        if not self.found:
-            return ()
-        return (f"given up before, and found after all, so nothing is paid for again: {listed(self.found)}",)
+        """What was found, and what was taken back, if anything was; a sentence each."""
+        found = f"given up before, and found after all, so nothing is paid for again: {listed(self.found)}"
+        back = [f"{take_id} is held again: {self.lost[take_id]}" for take_id in self.disowned]
+        return (*([found] if self.found else []), *back)
 
 
 def look_again(
@@ -50,32 +61,51 @@ def look_again(
         AccountRefused: there is no token, and a person asked.
         DiskFailed: what was found could not be recorded.
     """
-    lost = [take for take in takes if take.is_given_up]
-    if not lost:
+    given_up = {take.take_id for take in takes if take.is_given_up}
+    if not given_up:
         return SecondLook()
+    lost = [ticket for ticket in state.tickets() if ticket.take_id in given_up]
     try:
         answers = talk(wishes, place, takes, lambda queue: _answers(queue, lost))
     except AccountRefused:
         if insist:
             raise
         return SecondLook()
-    found, reasons = [], {}
-    for take in lost:
-        answer = answers.get(take.take_id)
-        fact = found_after_all(take.request_id or "", answer) if isinstance(answer, Ended) else None
-        if fact is None:
-            reasons[take.take_id] = _reason(answer)
-        else:
-            state.record(take.take_id, fact, at=wishes.clock.wall()).result()
-            found.append(take.take_id)
-    return SecondLook(tuple(found), reasons)
+    found, back, reasons = [], [], {}
+    for ticket in lost:
+        answer = answers.get(ticket.take_id)
+        news = _news(ticket, answer) if isinstance(answer, Ended) else None
+        if news is not None:
+            state.record(ticket.take_id, news, at=wishes.clock.wall()).result()
+        if isinstance(news, FoundAfterAll):
+            found.append(ticket.take_id)
+            continue
+        if isinstance(news, AdoptionUndone):
+            back.append(ticket.take_id)
+        reasons[ticket.take_id] = (
+            visible(news.reason) if isinstance(news, AdoptionUndone) else _reason(answer)
+        )
+    return SecondLook(tuple(found), reasons, tuple(back))
 
 
-async def _answers(queue: Queue, takes: Sequence[TakeRecord]) -> Mapping[str, ResultAnswer]:
+def _news(ticket: Ticket, ended: Ended) -> FoundAfterAll | AdoptionUndone | CostSeen | None:
+    """Return what the record of a job that was given up tells, if that is anything new."""
+    undone = disowned(ticket, ended)
+    if undone is not None:
+        return undone
+    if ended.outcome is TakeState.SUCCEEDED and ticket.request_id is not None:
+        # How long it took is left open: nobody watched it, and a server's word on times needs somebody who did.
+        return FoundAfterAll(
+            ticket.request_id, ended.result, ended.outputs, ended.cost, remarks=ended.remarks
+        )
+    return CostSeen(ended.cost) if ended.cost is not None and ticket.cost is None else None
+
+
+async def _answers(queue: Queue, takes: Sequence[Ticket]) -> Mapping[str, ResultAnswer]:
     """Return what came within the patience there is; an answer that did not come is not in it."""
     answers: dict[str, ResultAnswer] = {}
 
-    async def ask(take: TakeRecord) -> None:
+    async def ask(take: Ticket) -> None:
         answers[take.take_id] = await queue.result(take.request_id or "", model=take.model)
 
     try:

@@ -21,7 +21,7 @@ from runner.opening import Opening
 from runner.pacing import Clock, SystemClock
 from runner.pricing import price_changes
 from runner.recalling import Fitted, fit, reprice, wake
-from runner.recovering import SecondLook, look_again
+from runner.recovering import look_again
 from runner.rundir import RunDir
 from runner.session import Progress, Wishes, unheard, work
 from runner.shots import Plan
@@ -96,6 +96,10 @@ def _rendered(wishes: Wishes, run_dir: str | Path | None) -> RunSummary:
     place = _place(wishes, plan, run_dir)
     with wishes.opening.locked(place), _opened(wishes, plan, place) as state:
         recorded = wake(state, place, clock=wishes.clock)
+        # Before anything is weighed: what has a clip after all is neither sent once more nor makes room.
+        again = look_again(wishes, place, state, recorded)
+        if again.moved:
+            recorded = _on_record(place)
         plan = quoting.at_hand(wishes, plan, recorded)
         found = survey(plan, recorded, wishes.choice, stale=wishes.stale)
         fitted = fit(state, plan, place, recorded, found.comparison, clock=wishes.clock)
@@ -107,9 +111,6 @@ def _rendered(wishes: Wishes, run_dir: str | Path | None) -> RunSummary:
             # Only now: whoever says no keeps the clips of stale takes under their names.
             fitted = _replaced(wishes, state, plan, place, found, fitted)
         takes = about(fitted.takes, found)
-        again = look_again(wishes, place, state, takes) if agreed else SecondLook()
-        if again.found:
-            takes = about(_on_record(place), found)
         ending, signal = _sit(wishes, place, state, takes) if agreed else (_DECLINED, None)
         # Where nothing was left to do, nobody has heard them yet.
         notes = () if agreed and prospect.finished < prospect.takes else state.notes

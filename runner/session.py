@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -27,7 +27,7 @@ from runner.pacing import Clock
 from runner.rundir import RunDir
 from runner.shots import JsonValue, Ticket
 from runner.simulator.settings import SimulatorSettings
-from runner.states import CostSeen, FoundAfterAll, PayAgain
+from runner.states import CostSeen, PayAgain
 from runner.stopping import Interruption, heeding_signals
 from runner.store.read import Reader, open_reader
 from runner.store.records import TakeRecord
@@ -123,7 +123,18 @@ def work(
         for note in state.notes:
             listener.hear(Said(note))
         about = {take.take_id for take in takes}
-        return run_alone(_engage(wishes, place, state, tickets, about, account, listener, deadline))
+        return run_alone(
+            _engage(
+                wishes,
+                place,
+                state,
+                tickets=tickets,
+                about=about,
+                account=account,
+                listener=listener,
+                deadline=deadline,
+            )
+        )
 
 
 def _ask_costs(
@@ -134,7 +145,7 @@ def _ask_costs(
     if not lacking:
         return
 
-    async def note(take_id: str, fact: CostSeen | FoundAfterAll) -> None:
+    async def note(take_id: str, fact: CostSeen) -> None:
         await asyncio.wrap_future(state.record(take_id, fact, at=wishes.clock.wall()))
 
     async def ask(account: Account) -> None:
@@ -211,6 +222,7 @@ async def _engage(
     wishes: Wishes,
     place: RunDir,
     state: StateFile,
+    *,
     tickets: Sequence[Ticket],
     about: Collection[str],
     account: Account,
@@ -222,30 +234,31 @@ async def _engage(
     from runner.engine.loop import Engine
 
     options = wishes.options
-    queue = await _queue(wishes, account)
-    # A download that is still going must not keep a person waiting who asked to leave.
-    pool = PassingThreads(options.fetches_at_once, name="fetch")
-    delivery = ClipDelivery(pool, FetchOptions(run_dir=place.path, allow_loopback=wishes.on_this_machine))
-    engine = Engine(
-        [ticket for ticket in tickets if ticket.take_id in about],
-        queue=queue,
-        journal=state,
-        delivery=delivery,
-        clock=wishes.clock,
-        listener=listener,
-        options=options,
-        epoch=state.epoch,
-        past=_past(place, tickets, options),
-        deadline=deadline,
-        room=delivery.room if options.download else None,
-    )
-    interruption = Interruption(engine, say=lambda text: listener.hear(Said(text)), first=wishes.on_interrupt)
-    try:
+    async with AsyncExitStack() as opened:
+        queue = await _queue(wishes, account)
+        opened.push_async_callback(queue.aclose)
+        pool = PassingThreads(options.fetches_at_once, name="fetch")
+        # A download that is still going must not keep a person waiting who asked to leave.
+        opened.callback(pool.shutdown, wait=False)
+        delivery = ClipDelivery(pool, FetchOptions(run_dir=place.path, allow_loopback=wishes.on_this_machine))
+        engine = Engine(
+            [ticket for ticket in tickets if ticket.take_id in about],
+            queue=queue,
+            journal=state,
+            delivery=delivery,
+            clock=wishes.clock,
+            listener=listener,
+            options=options,
+            epoch=state.epoch,
+            past=_past(place, tickets, options),
+            deadline=deadline,
+            room=delivery.room if options.download else None,
+        )
+        interruption = Interruption(
+            engine, say=lambda text: listener.hear(Said(text)), first=wishes.on_interrupt
+        )
         with heeding_signals(interruption):
             ending = await engine.run()
-    finally:
-        pool.shutdown(wait=False)
-        await queue.aclose()
     return ending, interruption.signal
 
 

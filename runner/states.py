@@ -181,10 +181,10 @@ class Requeued:
 class Ended:
     """The job's result record, which alone decides how it ended.
 
-    `outcome` is succeeded, failed or cancelled; `result` the answer's text verbatim; `outputs` the links in
-    its `output`, in order, each once; `cost` in USD and `seconds` from the API's own `created_at` to its
-    `finished_at`, each None where the record does not say. `remarks` are what in the record could not be taken as it
-    stands.
+    `outcome` is succeeded, failed or cancelled; `result` the answer's text, of one above 1 MiB only the
+    fields that matter; `outputs` the links in its `output`, in order, each once; `cost` in USD and `seconds` from the
+    API's own `created_at` to its `finished_at`, each None where the record does not say. `remarks` are what in the
+    record could not be taken as it stands.
     """
 
     outcome: TakeState

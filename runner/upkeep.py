@@ -145,7 +145,7 @@ def fetch(place: RunDir, take_ids: Sequence[str] = (), *, wishes: Wishes) -> Fet
         with open_reader(place.state_file) as reader:
             takes = _about(reader.takes(), take_ids)
         again = look_again(wishes, place, state, takes, insist=bool(take_ids))
-        if again.found:
+        if again.moved:
             with open_reader(place.state_file) as reader:
                 takes = _about(reader.takes(), take_ids)
         _refuse_without_clip(takes if take_ids else (), again)

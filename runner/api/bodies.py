@@ -157,18 +157,6 @@ def _link(item: object) -> str:
     return next((scheme + text[len(scheme) :] for scheme in _WEB if text.lower().startswith(scheme)), "")
 
 
-def other_job(record: JsonObject, *, request_id: str, model: str) -> str:
-    """Return the id or the model by which a record says that it is not about this job; empty if it does not.
-
-    An id settles it: a model may go by other names than the one it is asked for by.
-    """
-    told = record.get("request_id")
-    if told is not None:
-        return "" if told == request_id else str(told)
-    named = record.get("model_id")
-    return named if isinstance(named, str) and model and named != model else ""
-
-
 def cost(record: JsonObject) -> float | None:
     """Return the cost in USD if the record has one already, and one that can be."""
     found = number(record.get("cost"))

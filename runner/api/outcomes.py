@@ -23,6 +23,7 @@ from runner.answers import (
 )
 from runner.api import bodies, profile
 from runner.api.bodies import JsonObject
+from runner.differences import other_job
 from runner.pacing import retry_after
 from runner.states import (
     Accepted,
@@ -38,10 +39,13 @@ from runner.states import (
 from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
 
 LONGEST_RECORD = 1 << 20
-"""Bytes of a result record that are kept verbatim; of a larger one what a later reader may ask for."""
+"""Bytes of a result record that are kept word for word; of a larger one what a later reader may ask for."""
 
 _LONGEST_WORD = 100
 _KEPT_FIELDS = ("request_id", "model_id", "status", "output", "error", "cost", "created_at", "finished_at")
+_LONGEST_ECHO = 1 << 18
+"""Bytes of a large record's `input` that are kept, in whole fields: by them an adopted job is told from another."""
+
 _HOPELESS = frozenset({SilenceKind.CERTIFICATE, SilenceKind.MISUSE})
 """Failures before the first byte that no second try can cure."""
 
@@ -163,7 +167,7 @@ def sort_result(exchange: Exchange, *, now: float, request_id: str = "", model: 
 
 def _of_another(record: JsonObject, request_id: str, model: str = "") -> Trouble | None:
     """Return trouble if the record says that it is about another job; without a `request_id` nobody asked."""
-    told = bodies.other_job(record, request_id=request_id, model=model) if request_id else ""
+    told = other_job(record, request_id=request_id, model=model) if request_id else ""
     if not told:
         return None
     return Trouble(
@@ -217,8 +221,22 @@ def _remarks(found: bodies.Outputs, record: JsonObject) -> tuple[str, ...]:
 def _kept(record: JsonObject, body: bytes) -> str:
     """Return the text of a record to keep: all of it, or what matters of one that no record has to be as large as."""
     if len(body) > LONGEST_RECORD:
-        body = json.dumps({name: record[name] for name in _KEPT_FIELDS if name in record}).encode()
+        kept = {name: record[name] for name in _KEPT_FIELDS if name in record}
+        echo = _echo(record.get("input"))
+        body = json.dumps({"input": echo, **kept} if echo else kept).encode()
     return body[:LONGEST_RECORD].decode("utf-8", "replace")
+
+
+def _echo(told: object) -> JsonObject:
+    """Return the plain fields of an echoed input as far as they are short enough, each whole: a cut one would lie."""
+    kept: JsonObject = {}
+    room = _LONGEST_ECHO
+    for name, value in told.items() if isinstance(told, dict) else ():
+        size = len(json.dumps({name: value})) if isinstance(value, str | int | float) else room + 1
+        if size <= room:
+            kept[name] = value
+            room -= size
+    return kept
 
 
 def _failure_class(reason: str) -> FailureClass:
@@ -256,7 +274,7 @@ def read_record(exchange: Exchange, *, now: float) -> tuple[JsonObject | None, T
         return None, Trouble(TroubleKind.TRANSIENT, exchange.reason)
     if exchange.passed is not None:
         size = f"{exchange.passed / (1 << 20):g} MiB"
-        return None, Trouble(TroubleKind.STRANGE, f"the API's answer is larger than {size}")
+        return None, Trouble(TroubleKind.TOO_LARGE, f"the API's answer is larger than {size}")
     record = bodies.parse_object(exchange.body) if exchange.complete else None
     code = bodies.error_code(record)
     if record is not None and code is None and 200 <= exchange.status < 300:

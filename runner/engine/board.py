@@ -27,7 +27,6 @@ from runner.states import (
     Fact,
     FetchStarted,
     FileGone,
-    FoundAfterAll,
     NoteFact,
     TakeState,
     Undeliverable,
@@ -44,8 +43,8 @@ class Live:
 
     `born` is the monotonic time of its acceptance; `holds_slot` says that the API may be working on it, `has_ended`
     that a look said it is done. Spells: `watched` since its first look, `silent` while reads about it fail, `missing`
-    while they find nothing, `doubted` since its result first said that it has not ended, `away` while the host of its
-    clip is.
+    while they find nothing, `mistaken` while they are told of another job, `doubted` since its result first said that
+    it has not ended, `away` while the host of its clip is.
     """
 
     ticket: Ticket
@@ -61,6 +60,7 @@ class Live:
     watched: Spell = field(default_factory=Spell)
     silent: Spell = field(default_factory=Spell)
     missing: Spell = field(default_factory=Spell)
+    mistaken: Spell = field(default_factory=Spell)
     doubted: Spell = field(default_factory=Spell)
     away: Spell = field(default_factory=Spell)
     cost: float | None = None
@@ -193,31 +193,16 @@ class Board:
             self._unfinished.discard(live.id)
             self._check_finished()
 
-    async def note_late(self, take_id: str, fact: CostSeen | FoundAfterAll) -> Live | None:
-        """Make late news of a job durable, also of a take which this run is not about: it was paid for all the same.
-
-        Returns the take if this run is about it and its clip can be brought home now.
-        """
+    async def note_late(self, take_id: str, fact: CostSeen) -> None:
+        """Make a late cost durable, also of a take which this run is not about: it was paid for all the same."""
         live = self._by_id.get(take_id)
         if live is not None:
             await self.record(live, fact)
-            if isinstance(fact, FoundAfterAll):
-                live.outputs, live.cost, live.finished_at = fact.outputs, fact.cost, self._clock.wall()
-                return live if self._revived(live) else None
-            return None
+            return
         await asyncio.wrap_future(self._journal.record(take_id, fact, at=self._clock.wall()))
         self.allowance.note(take_id, fact)
         self.warn_of_cost()
         self.changed.set()
-        return None
-
-    def _revived(self, live: Live) -> bool:
-        """Count a take as unfinished again if its clip is wanted, and return whether it is."""
-        wanted = self.wants_fetching(live)
-        if wanted:
-            self._unfinished.add(live.id)
-            self.finished.clear()
-        return wanted
 
     def _move(self, live: Live, fact: Fact) -> None:
         if isinstance(fact, FetchStarted | Delivered | Undeliverable | FileGone):

@@ -1,18 +1,18 @@
 """Late costs: asks once more what ended jobs have cost, where their results did not say so at the time.
 
-In: tickets of ended takes. Out: `CostSeen` facts, for those that the API knows by now, and `FoundAfterAll` where the
-record of a job that was given up turns out to name a clip. It holds nothing up: whoever
-runs it decides how long to wait for it, and what was not answered is asked by the next run.
+In: tickets of ended takes. Out: `CostSeen` facts, for those that the API knows by now. Jobs that were given up are not
+asked about: whoever looks at them once more, before a run, learns of their costs too. It holds nothing up: whoever runs
+it decides how long to wait for it, and what was not answered is asked by the next run.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 
 from runner.engine.ports import Queue
 from runner.shots import Ticket
-from runner.states import CostSeen, Ended, FoundAfterAll, TakeState
+from runner.states import CostSeen, Ended, TakeState
 
 COST_MAY_COME = 3 * 86400.0
 """Seconds after a job's end in which its cost is asked for; results are kept for some days only."""
@@ -32,6 +32,8 @@ def without_cost(tickets: Iterable[Ticket], *, now: float) -> list[Ticket]:
 def _lacks_cost(ticket: Ticket, now: float) -> bool:
     if ticket.state not in _ENDED or ticket.request_id is None or ticket.cost is not None:
         return False
+    if ticket.is_given_up:
+        return False
     return ticket.finished_at is not None and now - ticket.finished_at < COST_MAY_COME
 
 
@@ -43,7 +45,7 @@ class LateCosts:
         tickets: Iterable[Ticket],
         *,
         queue: Queue,
-        note: Callable[[str, CostSeen | FoundAfterAll], Awaitable[None]],
+        note: Callable[[str, CostSeen], Awaitable[None]],
     ) -> None:
         """`note` makes what was found durable."""
         self._tickets = list(tickets)
@@ -58,23 +60,6 @@ class LateCosts:
         for ticket in self._tickets:
             assert ticket.request_id is not None
             answer = await self._queue.result(ticket.request_id, model=ticket.model)
-            if isinstance(answer, Ended):
-                for fact in _news(ticket, answer):
-                    await self._note(ticket.take_id, fact)
+            if isinstance(answer, Ended) and answer.cost is not None:
+                await self._note(ticket.take_id, CostSeen(answer.cost))
         self.done.set()
-
-
-def _news(ticket: Ticket, ended: Ended) -> Iterator[CostSeen | FoundAfterAll]:
-    found = found_after_all(ticket.request_id or "", ended) if ticket.is_given_up else None
-    if found is not None:
-        yield found
-    elif ended.cost is not None:
-        yield CostSeen(ended.cost)
-
-
-def found_after_all(request_id: str, ended: Ended) -> FoundAfterAll | None:
-    """Return the fact that a job which was given up has a clip, if its record says so."""
-    if ended.outcome is not TakeState.SUCCEEDED:
-        return None
-    # How long it took is left open: nobody watched it, and a server's word on times needs somebody who did.
-    return FoundAfterAll(request_id, ended.result, ended.outputs, ended.cost, remarks=ended.remarks)

@@ -17,10 +17,10 @@ from runner.shots import Ticket
 from runner.states import (
     Accepted,
     AccountTurnedAway,
+    AdoptionUndone,
     CostSeen,
     Ended,
     Fact,
-    FoundAfterAll,
     LostContact,
     NotSent,
     Refused,
@@ -226,10 +226,10 @@ class Allowance:
                 self._out |= {take_id} & self._latest.keys()
             case LostContact():
                 self._settle(take_id)
-            case Ended(cost=cost) | FoundAfterAll(cost=cost) | CostSeen(cost=cost):
+            case Ended(cost=cost) | CostSeen(cost=cost):
                 self.leave(take_id)
                 self._bill(take_id, cost)
-            case Vanished():
+            case Vanished() | AdoptionUndone():
                 self.leave(take_id)
             case _:
                 pass

@@ -27,7 +27,7 @@ from runner.engine.watch import Watcher
 from runner.errors import ShotrunnerError
 from runner.pacing import Chance, Clock, Durations
 from runner.shots import Ticket
-from runner.states import OUT_THERE, CostSeen, FoundAfterAll, TakeState
+from runner.states import OUT_THERE, TakeState
 
 
 def _new_attempt() -> str:
@@ -72,7 +72,7 @@ class Engine:
         )
         self._means = means = self._shared(queue, clock, options, chance)
         lacking = without_cost({*tickets, *past.ended}, now=clock.wall())
-        self._costs = LateCosts(lacking, queue=queue, note=self._note_late)
+        self._costs = LateCosts(lacking, queue=queue, note=self._board.note_late)
         self._collector = Collector(means, delivery=delivery)
         durations = Durations(past.durations)
         self._watcher = Watcher(means, durations=durations, succeeded=self._collector.collect)
@@ -169,13 +169,6 @@ class Engine:
         """Wait until nothing is left to do, or the run is told to leave."""
         await _first_of(self._left, self._board.finished)
         await _first_of(self._left, self._costs.done, within=GRACE)
-        # Asked for its cost, a job that was given up may have shown a clip.
-        await _first_of(self._left, self._board.finished)
-
-    async def _note_late(self, take_id: str, fact: CostSeen | FoundAfterAll) -> None:
-        live = await self._board.note_late(take_id, fact)
-        if live is not None:
-            self._collector.collect(live)
 
     def _workers(self) -> Iterator[Coroutine[Any, Any, None]]:
         yield self._means.gate.keep()

@@ -45,9 +45,14 @@ class Settler:
         self._refused_because: list[str] = []
         self._unsent = Spell()
         self._throttled = Spell()
-        # Held takes of earlier runs count: the limit is on what a person has to sort out, not on one process.
-        self._unknown = sum(1 for live in means.board.takes if live.state is TakeState.HELD)
         self._extra_paid = extra_paid
+        self._paying_again: set[str] = set()
+
+    @property
+    def _unknown(self) -> int:
+        """How many takes a person has to sort out, earlier runs' and undone adoptions among them."""
+        held = (live.id for live in self._board.takes if live.state is TakeState.HELD)
+        return sum(1 for take_id in held if take_id not in self._paying_again)
 
     async def settle(self, live: Live, answer: SubmitAnswer) -> None:
         """Record what became of the attempt, then do what follows from it for the others."""
@@ -98,7 +103,8 @@ class Settler:
         """Keep an id that cannot become the take's: another take has it, or somebody has decided meanwhile."""
         reason = f"the API answered, but its request id {answer.request_id} cannot be taken: {refusal}"
         try:
-            await self._hold(live, LostContact(answer.attempt, "answering", reason, answer.request_id))
+            # Never paid again: the API did accept it.
+            await self._keep_held(live, LostContact(answer.attempt, "answering", reason, answer.request_id))
         except IllegalTransition:
             await self._board.record(live, LateAnswer(answer.attempt, answer.request_id))
             self._board.say(f"{live.id}: {reason}")
@@ -149,14 +155,21 @@ class Settler:
             self._means.end(EndingKind.HALTED, f"the API refuses everything: {answer.reason}", Stop.DRAIN)
 
     async def _hold(self, live: Live, answer: LostContact) -> None:
-        options = self._means.options
-        pays_again = options.on_unknown is OnUnknown.PAY_AGAIN and self._extra_paid < options.max_extra_paid
-        # Paid again it would only be lost again.
-        if pays_again and not answer.hopeless:
+        if self._may_pay_again(answer):
             await self._pay_again(live, answer)
-            return
+        else:
+            await self._keep_held(live, answer)
+
+    def _may_pay_again(self, answer: LostContact) -> bool:
+        options = self._means.options
+        # A run that submits no more would leave it to the next one to pay, and may itself have cut the answer off.
+        # A hopeless one would only be lost again.
+        if options.on_unknown is not OnUnknown.PAY_AGAIN or self._board.giving_up or answer.hopeless:
+            return False
+        return self._extra_paid + len(self._paying_again) < options.max_extra_paid
+
+    async def _keep_held(self, live: Live, answer: LostContact) -> None:
         await self._board.record(live, answer)
-        self._unknown += 1
         self._doubt(live, answer)
 
     def _doubt(self, live: Live, answer: LostContact) -> None:
@@ -174,8 +187,13 @@ class Settler:
 
     async def _pay_again(self, live: Live, answer: LostContact) -> None:
         """Put a held take back by the flag that says so in its name; it may be paid for twice."""
+        # Counted against the bound at once, since submits side by side must not pass it together.
+        self._paying_again.add(live.id)
+        try:
+            await self._board.record(live, answer, goes_on=True)
+            await self._board.record(live, PayAgain("--on-unknown pay-again"))
+        finally:
+            self._paying_again.discard(live.id)
         self._extra_paid += 1
-        await self._board.record(live, answer, goes_on=True)
-        await self._board.record(live, PayAgain("--on-unknown pay-again"))
         self._board.again(live)
         self._gate.shut(live.ticket.model, answer.reason)

@@ -14,9 +14,9 @@ from typing import assert_never
 
 from runner import failpoints
 from runner.answers import CancelAnswer, JobStatus, NotYet, Seen, Trouble, TroubleKind
-from runner.differences import contradiction
 from runner.engine.agenda import Agenda
 from runner.engine.board import Live
+from runner.engine.disowning import ITS_RECORD, disowned
 from runner.engine.means import Means
 from runner.engine.options import EndingKind, Stop
 from runner.engine.policies import may_retry
@@ -33,6 +33,9 @@ from runner.states import (
     TakeState,
     Vanished,
 )
+
+_NOT_TAKEN = frozenset({TroubleKind.STRANGE, TroubleKind.TOO_LARGE})
+"""Answers of an API that does answer, of which nothing is believed: the others go on, this one is asked again."""
 
 _SPREAD = 5.0
 _MOST_WORDS = 20
@@ -102,6 +105,7 @@ class Watcher:
         live.failures = 0
         live.silent.is_over()
         live.missing.is_over()
+        live.mistaken.is_over()
 
     async def _note(self, live: Live, seen: Seen) -> None:
         """Record that a job started or waits again, and say a status word nobody knows."""
@@ -153,8 +157,9 @@ class Watcher:
         if ended.seconds is not None and ended.seconds > age:
             ended = replace(ended, seconds=None)
         failpoints.hit("watch.result")
-        if live.is_adopted and (told := contradiction(live.ticket.model, live.ticket.body, ended.result)):
-            await self._disown(live, f"request {live.request_id} was adopted and is another job: its {told}")
+        undone = disowned(live.ticket, ended) if live.is_adopted else None
+        if undone is not None:
+            await self._disown(live, undone)
             return
         retry = self._is_retried(live, ended)
         await self._board.record(live, ended, goes_on=retry)
@@ -167,10 +172,9 @@ class Watcher:
             self._succeeded(live)
         await self._outcome(live, ended, retry=retry)
 
-    async def _disown(self, live: Live, reason: str) -> None:
+    async def _disown(self, live: Live, undone: AdoptionUndone) -> None:
         """Hold a take again whose adopted job turns out to be another's; what that has made is not its clip."""
-        assert live.request_id is not None
-        await self._board.record(live, AdoptionUndone(live.request_id, "its record", reason))
+        await self._board.record(live, undone)
         live.request_id, live.has_ended, live.is_adopted = None, False, False
 
     def _is_retried(self, live: Live, ended: Ended) -> bool:
@@ -183,6 +187,8 @@ class Watcher:
         """Take a read that was not answered for what it is; nothing here fails a job that may still run."""
         live.failures += 1
         given_up = self._too_long(live.silent)
+        if trouble.kind is not TroubleKind.STRANGE:
+            live.mistaken.is_over()
         if trouble.kind is TroubleKind.ACCOUNT:
             self._means.end(EndingKind.ACCOUNT, trouble.reason, Stop.DETACH)
         elif trouble.kind is TroubleKind.MISSING and await self._is_gone(live, trouble.reason):
@@ -190,14 +196,15 @@ class Watcher:
         elif trouble.kind is TroubleKind.TRANSIENT:
             out_there = self._board.slots_held
             self._gate.failed(live.id, live.ticket.model, trouble.reason, out_there=out_there)
-        elif trouble.kind is TroubleKind.STRANGE and live.is_adopted:
-            await self._disown(live, trouble.reason)
+        elif trouble.kind is TroubleKind.STRANGE and self._too_long(live.mistaken) and live.is_adopted:
+            assert live.request_id is not None
+            await self._disown(live, AdoptionUndone(live.request_id, ITS_RECORD, trouble.reason))
             return
-        elif trouble.kind is TroubleKind.STRANGE:
+        elif trouble.kind in _NOT_TAKEN:
             self._doubt(live, trouble.reason)
         if given_up:
-            strange = trouble.kind is TroubleKind.STRANGE
-            why = trouble.reason if strange else f"the API has not answered about it: {trouble.reason}"
+            answers = trouble.kind in _NOT_TAKEN
+            why = trouble.reason if answers else f"the API has not answered about it: {trouble.reason}"
             self._board.leave(live, why)
             return
         options = self._means.options

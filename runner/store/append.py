@@ -39,9 +39,16 @@ from runner.states import (
     advance_delivery,
 )
 from runner.store.effects import EFFECTS, Cell, Standing
+from runner.store.rows import IN_USE, LATEST, NEXT_TERMS
 
 Answer: TypeAlias = Accepted | NotSent | RefusedForNow | Refused | AccountTurnedAway | LostContact
 Decision: TypeAlias = Adopted | DeclaredNotSent | PayAgain | Dropped
+
+_TERMS = (
+    f"SELECT {NEXT_TERMS['estimate']}, {NEXT_TERMS['price']},"  # noqa: S608 - our own names
+    f" CASE WHEN wanted IS NULL OR attempts = 0 THEN {IN_USE} ELSE {LATEST.format('a.schema')} END"
+    " FROM takes WHERE take_id = ?"
+)
 
 _NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in EFFECTS}
 
@@ -159,13 +166,7 @@ def _terms(connection: sqlite3.Connection, take_id: str) -> tuple[Cell, Cell, Ce
 
     A take whose row has changed is sent once more as it was, so by what its last submission was begun by.
     """
-    changed, earlier, *terms = connection.execute(
-        "SELECT t.wanted IS NOT NULL, a.attempt, t.estimate, t.price,"
-        " (SELECT s.sha256 FROM schemas s WHERE s.model = t.model AND s.in_use), a.estimate, a.price, a.schema"
-        " FROM takes t LEFT JOIN attempts a ON a.take_id = t.take_id AND a.number = t.attempts WHERE t.take_id = ?",
-        (take_id,),
-    ).fetchone()
-    estimate, price, schema = terms[3:] if changed and earlier is not None else terms[:3]
+    estimate, price, schema = connection.execute(_TERMS, (take_id,)).fetchone()
     return estimate, price, schema
 
 

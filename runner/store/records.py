@@ -36,13 +36,13 @@ class TakeRecord:
     """Everything recorded about one take. Times are unix seconds, `cost` is USD, `seconds` how long the job took.
 
     `position` is the take's place in the newest manifest, None once it is no longer in it. `result` is the API's
-    final record verbatim. `file` is relative to the run directory. `attempts` counts submissions begun. `wanted` is the
-    fingerprint of what the manifest asks for now where that is not what was sent, and `kept_for` the one for which a
-    person keeps the clip all the same. `estimate` (USD) is by `price`, JSON text, empty where there is none: what was
-    sent keeps those of its latest submission, what waits to be sent has the newest ones. `estimate_now` and `price_now`
-    are always the newest, for what the manifest asks for now. `schema` is the hash of the model's schema that the
-    latest submission was begun by, or, without one, that it was last checked by; None where an older program noted
-    none.
+    final record as it came, of one above 1 MiB what matters. `file` is relative to the run directory. `attempts` counts
+    submissions begun. `wanted` is the fingerprint of what the manifest asks for now where that is not what was sent,
+    `kept_for` the one for which a person keeps the clip all the same. `estimate` (USD) is by `price`, JSON text, empty
+    where there is none: what was sent keeps those of its latest submission, what waits to be sent has the newest ones.
+    `estimate_now` and `price_now` are always the newest, for what the manifest asks for now. `schema` is the hash of
+    the model's schema that the latest submission was begun by, or, without one, that it was last checked by; None where
+    an older program noted none.
     """
 
     take_id: str

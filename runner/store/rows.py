@@ -42,25 +42,34 @@ _DECODERS: Mapping[str, Callable[[Any], object]] = {
     **dict.fromkeys(("point", "cells", "details", "evidence"), json.loads),
 }
 
-_LATEST = "(SELECT {} FROM attempts a WHERE a.take_id = takes.take_id AND a.number = takes.attempts)"
-_IN_USE = "(SELECT s.sha256 FROM schemas s WHERE s.model = takes.model AND s.in_use)"
+LATEST = "(SELECT {} FROM attempts a WHERE a.take_id = takes.take_id AND a.number = takes.attempts)"
+IN_USE = "(SELECT s.sha256 FROM schemas s WHERE s.model = takes.model AND s.in_use)"
 
-# What was sent keeps the price and the schema of its day; only what is to be sent has today's. A ticket of a changed
-# row is sent as it was, so it costs what that did.
+# The price is empty text where there was none, and then goes with an estimate of today.
+_KEPT = {
+    name: f"coalesce(nullif({LATEST.format(f'a.{name}')}, ''), {name})" for name in ("estimate", "price")
+}
+
+NEXT_TERMS = {name: f"CASE WHEN wanted IS NULL THEN {name} ELSE {kept} END" for name, kept in _KEPT.items()}
+"""The estimate and the price of a take's next submission: a changed row is sent as it was, so it costs what that did.
+
+What was sent without a price has today's. Expressions over a row of `takes`.
+"""
+
+# What was sent keeps the price and the schema of its day; only what is to be sent has today's.
 _EXPRESSIONS: Mapping[type, Mapping[str, str]] = {
     TakeRecord: {
         **{
-            name: f"CASE state WHEN 'pending' THEN {name} ELSE coalesce({_LATEST.format(f'a.{name}')}, {name}) END"
-            for name in ("estimate", "price")
+            name: f"CASE state WHEN 'pending' THEN {NEXT_TERMS[name]} ELSE {kept} END"
+            for name, kept in _KEPT.items()
         },
-        "schema": f"CASE attempts WHEN 0 THEN {_IN_USE} ELSE {_LATEST.format('a.schema')} END",
+        "schema": f"CASE attempts WHEN 0 THEN {IN_USE} ELSE {LATEST.format('a.schema')} END",
         "estimate_now": "estimate",
         "price_now": "price",
     },
     Ticket: {
-        "estimate": "CASE WHEN wanted IS NULL THEN estimate"
-        f" ELSE coalesce({_LATEST.format('a.estimate')}, estimate) END",
-        "adopted": f"coalesce({_LATEST.format('a.outcome')}, '') = 'Adopted' AND NOT EXISTS (SELECT 1 FROM events e"  # noqa: S608 - our own names
+        "estimate": NEXT_TERMS["estimate"],
+        "adopted": f"coalesce({LATEST.format('a.outcome')}, '') = 'Adopted' AND NOT EXISTS (SELECT 1 FROM events e"  # noqa: S608 - our own names
         " WHERE e.take_id = takes.take_id AND e.fact = 'AdoptionUndone'"
         " AND json_extract(e.details, '$.request_id') = takes.request_id)",
     },

@@ -172,6 +172,40 @@ def test_a_changed_row_is_sent_once_more_as_it_was_and_for_what_that_costs(tmp_p
             assert [(each.estimate, each.schema) for each in reader.attempts("a")] == [(0.3, "a" * 8)] * 2
 
 
+def test_a_changed_row_that_was_sent_without_a_price_is_sent_again_at_that_of_today(tmp_path: Path) -> None:
+    """What is reserved, shown, recorded and counted after a restart is one amount."""
+    free, dear = replace(make_take("a", prompt="short"), price=None), make_take("a", prompt="long")
+    with new_state_file(tmp_path, [free]) as state:
+        begin(state, free, "t1")
+        state.record("a", Accepted("t1", "r-1"), at=1.0).result(20)
+        state.adopt_plan(priced_plan([dear], 9.0), renew=(), at=2.0)
+        for fact in (FAILED, RetryRequested("--retries")):
+            state.record("a", fact, at=3.0).result(20)
+        assert told(state)["a"] == (9.0, 9.0)
+        assert [ticket.estimate for ticket in state.tickets()] == [9.0]
+        begin(state, free, "t2")
+        # A price that is taken away later changes nothing of what was sent.
+        state.adopt_plan(make_plan([replace(dear, price=None)], text="no price\n"), renew=(), at=4.0)
+        assert told(state)["a"] == (9.0, None)
+        with open_reader(state.path) as reader:
+            latest = reader.attempts("a")[-1]
+            assert (latest.estimate, "9" in (latest.price or "")) == (9.0, True)
+            assert reader.spending().charges[-1] == Charge("a", 9.0)
+
+
+def test_a_changed_row_that_waits_is_shown_at_what_sending_it_again_costs(tmp_path: Path) -> None:
+    take, dear = make_take("a", prompt="short"), make_take("a", prompt="long")
+    with new_state_file(tmp_path, []) as state:
+        state.adopt_plan(priced_plan([take], 0.3), renew=(), at=1.0)
+        begin(state, take, "t1")
+        state.record("a", Accepted("t1", "r-1"), at=1.0).result(20)
+        state.adopt_plan(priced_plan([dear], 9.0), renew=(), at=2.0)
+        for fact in (FAILED, RetryRequested("--retries")):
+            state.record("a", fact, at=3.0).result(20)
+        assert told(state)["a"] == (0.3, 9.0)
+        assert [ticket.estimate for ticket in state.tickets()] == [0.3]
+
+
 def test_a_schema_that_comes_back_is_known_as_the_one_a_take_was_sent_by(tmp_path: Path) -> None:
     takes = [make_take(name, prompt=name) for name in "abcd"]
     with new_state_file(tmp_path, []) as state:

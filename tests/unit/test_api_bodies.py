@@ -189,28 +189,6 @@ def test_a_cost_that_cannot_be_is_unknown_and_told(told: object, cost: float | N
 
 
 @pytest.mark.parametrize(
-    ("record", "other"),
-    [
-        ({}, ""),
-        ({"request_id": "r1"}, ""),
-        ({"request_id": "r1", "model_id": "another/name"}, ""),
-        ({"request_id": None, "model_id": "m"}, ""),
-        ({"model_id": 7}, ""),
-        ({"request_id": "r2", "model_id": "m"}, "r2"),
-        ({"request_id": 7}, "7"),
-        ({"model_id": "another/model"}, "another/model"),
-    ],
-    ids=lambda value: json.dumps(value),
-)
-def test_a_record_is_anothers_by_its_id_or_without_one_by_its_model(
-    record: bodies.JsonObject, other: str
-) -> None:
-    assert bodies.other_job(record, request_id="r1", model="m") == other
-    if "request_id" not in record:
-        assert bodies.other_job(record, request_id="r1", model="") == ""
-
-
-@pytest.mark.parametrize(
     ("value", "outcome"),
     [
         ("cancelled", "cancelled"),

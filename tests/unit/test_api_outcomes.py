@@ -262,7 +262,7 @@ class TestALook:
             (answer(404, {"error_code": 7, "message": "a gateway's own"}), TroubleKind.TRANSIENT),
             (answer(410, {"error_code": "404001"}), TroubleKind.MISSING),
             (answer(405, {}), TroubleKind.ACCOUNT),
-            (Answer(200, b"{", complete=False, passed=1 << 20), TroubleKind.STRANGE),
+            (Answer(200, b"{", complete=False, passed=1 << 20), TroubleKind.TOO_LARGE),
             (answer(404, b"<html>no such page</html>"), TroubleKind.TRANSIENT),
             (answer(404, b""), TroubleKind.TRANSIENT),
             (answer(401, {}), TroubleKind.ACCOUNT),
@@ -412,7 +412,19 @@ class TestAResult:
 
     def test_beyond_what_is_read_says_how_large(self) -> None:
         trouble = sort_result(Answer(200, b"{", complete=False, passed=16 << 20), now=NOW)
-        assert trouble == Trouble(TroubleKind.STRANGE, "the API's answer is larger than 16 MiB")
+        assert trouble == Trouble(TroubleKind.TOO_LARGE, "the API's answer is larger than 16 MiB")
+
+    def test_larger_than_is_kept_still_tells_whose_job_it_is(self) -> None:
+        """Of what it echoes, whole fields are kept up to a bound, and nothing that is cut or no plain value."""
+        long = "x" * (1 << 17)
+        told = {"prompt": "a cat", "first": long, "second": long, "images": [long], "seed": 1}
+        record = {"status": "succeeded", "output": {"video": VIDEO}, "input": told}
+        ended = sort_result(answer(200, {**record, "debug": "x" * LONGEST_RECORD}), now=NOW)
+        assert isinstance(ended, Ended)
+        assert json.loads(ended.result)["input"] == {"prompt": "a cat", "first": long, "seed": 1}
+        odd = sort_result(answer(200, {**record, "input": long, "debug": "x" * LONGEST_RECORD}), now=NOW)
+        assert isinstance(odd, Ended)
+        assert "input" not in json.loads(odd.result)
 
     @pytest.mark.parametrize("error", [None, {}, {"code": 0}, "", "a warning", []])
     def test_with_a_link_is_a_clip_that_was_paid_for_whatever_else_it_says(self, error: object) -> None:

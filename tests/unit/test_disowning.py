@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from runner.answers import ResultAnswer, Trouble, TroubleKind
-from runner.engine.options import EndingKind
+from runner.engine.limits import Limits
+from runner.engine.options import EndingKind, EngineOptions
+from runner.engine.past import Past
+from runner.money import Charge, Spending
+from runner.shots import Ticket
 from runner.states import Adopted, DeliveryState, Ended, LostContact, SubmissionStarted, TakeState
 from runner.testing import MemoryJournal
 from runner.testing.queue import JobScript
@@ -15,7 +21,28 @@ LINK = ("https://files.example/clip.mp4",)
 OTHER_MODEL = Ended(TakeState.SUCCEEDED, '{"model_id": "other/model"}', LINK)
 OTHER_SEED = Ended(TakeState.SUCCEEDED, '{"input": {"seed": 2}}', LINK)
 SAME = Ended(TakeState.SUCCEEDED, '{"model_id": "pika/pikaframes", "input": {"seed": 1}}', LINK)
+ALIAS = Ended(
+    TakeState.SUCCEEDED, '{"request_id": "req-a", "model_id": "pika/alias", "input": {"seed": 1.0}}', LINK
+)
 STRANGE = Trouble(TroubleKind.STRANGE, "the API told of another job")
+TOO_LARGE = Trouble(TroubleKind.TOO_LARGE, "the API's answer is larger than 16 MiB")
+BUSY = Trouble(TroubleKind.THROTTLED, "HTTP 429", retry_after=13 * 3600.0)
+
+
+def adopted_ticket() -> Ticket:
+    return ticket("s0", state=TakeState.QUEUED, request_id="req-a", submitted_at=EPOCH - 30, adopted=True)
+
+
+def adopting(*others: str) -> MemoryJournal:
+    """Return a journal in which `s0` waits for an adopted job, and the others to be sent."""
+    journal = MemoryJournal(["s0", *others])
+    for fact in (
+        SubmissionStarted("try", adopted_ticket().fingerprint, journal.epoch),
+        LostContact("try", "sent", "cut"),
+        Adopted("req-a", "ada"),
+    ):
+        journal.record("s0", fact, at=EPOCH).result()
+    return journal
 
 
 @pytest.mark.parametrize(
@@ -23,23 +50,66 @@ STRANGE = Trouble(TroubleKind.STRANGE, "the API told of another job")
     [
         (OTHER_MODEL, True, TakeState.HELD, DeliveryState.NONE),
         (OTHER_SEED, True, TakeState.HELD, DeliveryState.NONE),
-        (STRANGE, True, TakeState.HELD, DeliveryState.NONE),
+        (STRANGE, True, TakeState.SUCCEEDED, DeliveryState.DELIVERED),
+        (ALIAS, True, TakeState.SUCCEEDED, DeliveryState.DELIVERED),
         (SAME, True, TakeState.SUCCEEDED, DeliveryState.DELIVERED),
         (OTHER_SEED, False, TakeState.SUCCEEDED, DeliveryState.DELIVERED),
     ],
-    ids=["other model", "other seed", "strange", "its own", "a second word"],
+    ids=["other model", "other seed", "strange once", "model's other name", "its own", "a second word"],
 )
 def test_an_adopted_job_is_held_against_its_own_record(
     result: ResultAnswer, adopted: bool, state: TakeState, delivery: DeliveryState
 ) -> None:
-    out = ticket("s0", state=TakeState.QUEUED, request_id="req-a", submitted_at=EPOCH - 30, adopted=adopted)
-    journal = MemoryJournal(["s0"])
-    for fact in (
-        SubmissionStarted("try", out.fingerprint, journal.epoch),
-        LostContact("try", "sent", "cut"),
-        Adopted("req-a", "ada"),
-    ):
-        journal.record("s0", fact, at=EPOCH).result()
+    out, journal = replace(adopted_ticket(), adopted=adopted), adopting()
     run = night([out], journal=journal, scripts={"s0": JobScript(results=[result])})
     assert run.journal.state_of("s0")[:2] == (state, delivery)
     assert run.ending.kind is EndingKind.FINISHED
+
+
+@pytest.mark.parametrize(
+    ("results", "state", "ending"),
+    [
+        ([STRANGE] * 100_000, TakeState.HELD, EndingKind.FINISHED),
+        ([TOO_LARGE] * 100_000, TakeState.QUEUED, EndingKind.OUTAGE),
+        ([*[TOO_LARGE, STRANGE] * 50_000], TakeState.QUEUED, EndingKind.OUTAGE),
+        ([BUSY, STRANGE], TakeState.QUEUED, EndingKind.OUTAGE),
+    ],
+    ids=["strange for long", "too large for long", "strange now and then", "strange after a long silence"],
+)
+def test_only_what_is_strange_for_as_long_as_an_outage_takes_an_adoption_back(
+    results: list[ResultAnswer], state: TakeState, ending: EndingKind
+) -> None:
+    """A record that is too large tells nothing of whose job it is; its take is left to the next run."""
+    script = JobScript(queued=0.0, runs=0.0, results=results)
+    run = night([adopted_ticket()], journal=adopting(), scripts={"s0": script})
+    assert run.journal.state_of("s0")[0] is state
+    assert run.ending.kind is ending
+
+
+def test_nobody_waits_for_what_a_disowned_job_will_have_cost() -> None:
+    """It may have been paid for and stays counted, but no cost of it will come to make room under the cap."""
+    out = replace(adopted_ticket(), estimate=1.0)
+    run = night(
+        [out, ticket("s1", estimate=1.0)],
+        journal=adopting("s1"),
+        scripts={"s0": JobScript(results=[OTHER_SEED])},
+        options=EngineOptions(limits=Limits(max_cost=1.5)),
+        past=Past(spending=Spending((Charge("s0", 1.0),))),
+    )
+    assert run.states() == {"s0": TakeState.HELD, "s1": TakeState.PENDING}
+    assert run.ending.kind is EndingKind.LIMIT
+    assert run.seconds < 3600
+
+
+def test_a_disowned_take_is_one_more_to_sort_out() -> None:
+    lost = JobScript(submits=[lambda a: LostContact(a, "sent", "cut")])
+    takes = [adopted_ticket(), *(ticket(f"s{n}") for n in (1, 2, 3))]
+    run = night(
+        takes,
+        journal=adopting("s1", "s2", "s3"),
+        scripts={"s0": JobScript(queued=0.0, runs=0.0, results=[OTHER_SEED]), "s2": lost},
+        options=EngineOptions(max_unknown=2, jobs=2),
+    )
+    assert run.states()["s0"] is run.states()["s2"] is TakeState.HELD
+    assert run.states()["s3"] is TakeState.PENDING
+    assert run.ending.reason == "2 submits were left without an answer"

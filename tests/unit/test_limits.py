@@ -18,6 +18,7 @@ from runner.shots import Ticket
 from runner.states import (
     Accepted,
     AccountTurnedAway,
+    AdoptionUndone,
     CostSeen,
     Ended,
     Fact,
@@ -370,3 +371,21 @@ def test_the_shorter_of_two_times_holds_and_a_moment_that_has_passed_leaves_none
 def test_a_bound_that_bounds_nothing_or_everything_is_refused(name: str, value: float) -> None:
     with pytest.raises(UsageError, match=name):
         Limits(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [Vanished(FailureClass.MISSING, "unknown"), AdoptionUndone("r", "its record", "its model is x")],
+    ids=["vanished", "disowned"],
+)
+def test_a_job_of_which_no_cost_will_come_stays_counted_and_is_not_waited_for(fact: Fact) -> None:
+    purse = allowance(max_cost=0.15)
+    send(purse, "a", accepted())
+    before = purse.hurdle(ticket("b"))
+    assert before is not None
+    assert before.may_ease
+    purse.note("a", fact)
+    after = purse.hurdle(ticket("b"))
+    assert after is not None
+    assert not after.may_ease
+    assert purse.committed == 100_000
