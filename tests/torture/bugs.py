@@ -187,6 +187,12 @@ BUGS: tuple[Bug, ...] = (
                 "if live.missing.goes_on(self._means.clock.monotonic()) < self._means.options.missing_grace:",
                 "if False:",
             ),
+            # The second look makes it good.
+            Replacement(
+                "runner/recovering.py",
+                "    given_up = {take.take_id for take in takes if take.is_given_up}",
+                "    given_up: set[str] = set()",
+            ),
         ),
     ),
     Bug(

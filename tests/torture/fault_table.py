@@ -158,7 +158,7 @@ def answers_spoilt() -> Iterator[Row]:
         "2 MiB of JSON",
         Fault(reply=Reply(200, b'{"x": "' + b"x" * (2 << 20) + b'"}')),
         submit="lost",
-        reads="transient",
+        reads="too-large",
     )
     yield row("late by 0.2 s", Fault(delay=0.2), submit="accepted", reads="=", download="delivered")
     yield row("dripping", Fault(drip=(400, 0.001)), submit="accepted", reads="=", download="delivered")
@@ -214,8 +214,6 @@ def _submit_word(status: int) -> str:
 
 
 def _read_word(status: int, of_a_2xx: str) -> str:
-    if status in {404, 410}:
-        return "missing"
     if status in _ACCOUNT:
         return "account"
     if status in _LATER:
