@@ -17,7 +17,7 @@ from runner.contact import manifest_of
 from runner.desk import named
 from runner.errors import FileMissing, ManifestInvalid, RunInUse, UsageError
 from runner.opening import Opening, open_recorded
-from runner.pacing import Clock, SystemClock
+from runner.pacing import SystemClock
 from runner.plan.against import compare
 from runner.pricing import priced, recorded_prices
 from runner.recalling import fit, wake
@@ -44,8 +44,8 @@ def sent_unasked(takes: Sequence[TakeRecord], plan: Plan) -> frozenset[str]:
     return frozenset(compare(plan.takes, takes).replaced)
 
 
-def follow(place: RunDir, plan: Plan, *, opening: Opening, clock: Clock | None = None) -> bool:
-    """Adopt `plan` as a run does, if it renames a take; return whether it does.
+def follow(place: RunDir, plan: Plan, *, opening: Opening) -> None:
+    """Adopt `plan` as a run does, if it renames a take.
 
     Raises:
         RunInUse: a runner works on this run.
@@ -54,14 +54,13 @@ def follow(place: RunDir, plan: Plan, *, opening: Opening, clock: Clock | None =
     with open_reader(place.state_file) as reader:
         takes = reader.takes()
     if not compare(plan.takes, takes).came_from:
-        return False
-    now = clock or SystemClock()
+        return
+    clock = SystemClock()
     with opening.locked(place), open_recorded(place, opening) as state:
-        recorded = wake(state, place, clock=now)
+        recorded = wake(state, place, clock=clock)
         plan = priced(plan, recorded_prices(recorded))
         found = survey(plan, recorded, ALL)
-        fit(state, plan, place, recorded, found.comparison, clock=now)
-    return True
+        fit(state, plan, place, recorded, found.comparison, clock=clock)
 
 
 def follow_names(place: RunDir, header: RunHeader, names: Sequence[str], *, opening: Opening) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from runner.answers import ResultAnswer, Trouble
@@ -77,14 +78,14 @@ def look_again(
         news = _news(ticket, answer) if isinstance(answer, Ended) else None
         if news is not None:
             state.record(ticket.take_id, news, at=wishes.clock.wall()).result()
-        if isinstance(news, FoundAfterAll):
-            found.append(ticket.take_id)
-            continue
-        if isinstance(news, AdoptionUndone):
-            back.append(ticket.take_id)
-        reasons[ticket.take_id] = (
-            visible(news.reason) if isinstance(news, AdoptionUndone) else _reason(answer)
-        )
+        match news:
+            case FoundAfterAll():
+                found.append(ticket.take_id)
+            case AdoptionUndone(reason=reason):
+                back.append(ticket.take_id)
+                reasons[ticket.take_id] = visible(reason)
+            case _:
+                reasons[ticket.take_id] = _reason(answer)
     return SecondLook(tuple(found), reasons, tuple(back))
 
 
@@ -108,12 +109,10 @@ async def _answers(queue: Queue, takes: Sequence[Ticket]) -> Mapping[str, Result
     async def ask(take: Ticket) -> None:
         answers[take.take_id] = await queue.result(take.request_id or "", model=take.model)
 
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as asking:
             for take in takes:
                 asking.create_task(ask(take))
-    except TimeoutError:
-        return answers
     return answers
 
 

@@ -127,7 +127,7 @@ class _Planner:
             return
         point = {axis: _swept_value(axis, node, bound.body) for axis, node in variant.point.items()}
         take = _take(shot, model, bound.body, point if shot.point is None else shot.point)
-        if seed and seed.name not in variant.inputs and not _has_default(seed):
+        if seed and _is_left_to_id(seed, variant.inputs):
             take = replace(take, seed_from_id=seed.name)
         self.schemas[model.id] = model.sha256
         first = self.takes.setdefault(take.id.casefold(), take)
@@ -158,9 +158,13 @@ def _names(model: Model) -> set[str]:
 
 def _with_seed(inputs: Mapping[str, Node], seed: Input | None, shot: Shot) -> Mapping[str, Node]:
     """Return the inputs with a derived seed where neither the shot nor the model's default gives one."""
-    if seed is None or seed.name in inputs or _has_default(seed):
+    if seed is None or not _is_left_to_id(seed, inputs):
         return inputs
     return {**inputs, seed.name: Text(str(seed_for(shot.id, seed)), shot.at)}
+
+
+def _is_left_to_id(seed: Input, inputs: Mapping[str, Node]) -> bool:
+    return seed.name not in inputs and not _has_default(seed)
 
 
 def _has_default(seed: Input) -> bool:

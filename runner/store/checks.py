@@ -19,7 +19,7 @@ from runner.store.consent import MOVED, ConsentMissing
 from runner.store.log import is_damaged
 from runner.store.marker import read_marker
 from runner.store.mounts import refuse_network
-from runner.store.place import has_moved, is_same, still_there
+from runner.store.place import is_same, still_there
 from runner.store.schema import APPLICATION_ID, MIGRATIONS
 
 _FOLDED = "UPDATE run SET at_rest = 1"
@@ -274,8 +274,8 @@ def refuse_other_place(path: Path, known: Identity, here: str) -> None:
     """
     if not known.place or not here:
         return
-    original = still_there(known.place, known.run_id, path.name) if has_moved(known.place, here) else None
-    # One folder under two paths, by a second mount, is no copy.
+    original = still_there(known.place, known.run_id, path.name)
+    # One folder under two paths, by a second mount, is no copy; a copy may stand where one set aside had been.
     if is_same(known.place, here) and (original is None or original.samefile(path.parent)):
         return
     if original is not None:

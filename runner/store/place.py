@@ -30,20 +30,11 @@ def is_same(known: str, here: str) -> bool:
     return bool(path == path_here or number == number_here)
 
 
-def has_moved(known: str, here: str) -> bool:
-    """Return whether two places have different paths: something else may be where the folder was."""
-    try:
-        (path, *_), (path_here, *_) = json.loads(known), json.loads(here)
-    except (ValueError, TypeError):
-        return False
-    return bool(path != path_here)
-
-
 def still_there(known: str, run_id: str, name: str) -> Path | None:
     """Return the folder that the text `known` means, if a state file called `name` of the same run is still in it."""
-    folder = Path(json.loads(known)[0])
-    state_file = folder / name
     try:
+        folder = Path(json.loads(known)[0])
+        state_file = folder / name
         return folder if state_file.is_file() and read_marker(state_file) == run_id else None
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError, LookupError):
         return None
