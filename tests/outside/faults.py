@@ -1,15 +1,16 @@
 """What can go wrong with one answer, as data: where the server stops, what it sends, how the connection ends.
 
 In: a route and how often it was called. Out: a `Fault`, or None to answer truthfully. It knows nothing of
-sockets or of what the routes mean.
+sockets or of what the routes mean. `changes` has the ways to bend a true answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 
 class At(StrEnum):
@@ -39,12 +40,31 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class Asked(Protocol):
+    """What a change may know of the request; header names are in lower case."""
+
+    @property
+    def path(self) -> str:
+        """Its path, without the query."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Its headers."""
+        ...
+
+
+Change: TypeAlias = Callable[[Reply, Asked], Reply]
+"""Bends a true answer; see `changes`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """How one request is treated; the defaults change nothing.
 
     `effect`: whether a fully read request is carried out (a submit is charged) before its answer is spoilt.
-    `reply` stands in for the true answer; plain bytes go out as they are. `cut` keeps `answer[:cut]`.
+    `reply` stands in for the true answer; plain bytes go out as they are. `change` bends the true answer.
+    `cut` keeps `answer[:cut]`.
     `delay` (seconds) comes before the first byte, `linger` (seconds) after the last; `drip` sends pieces of
     so many bytes every so many seconds.
     """
@@ -52,6 +72,7 @@ class Fault:
     at: At = At.REQUEST
     effect: bool = True
     reply: Reply | bytes | None = None
+    change: Change | None = None
     cut: int | None = None
     delay: float = 0.0
     drip: tuple[int, float] | None = None
@@ -80,6 +101,35 @@ class Script:
 
     def __call__(self, route: str, nth: int) -> Fault | None:
         return self._faults.get((route, nth)) or self._faults.get((route, 0))
+
+
+class Shares:
+    """Faults by chance: by route, shares of the calls and what happens to them. The same seed gives the same luck.
+
+    The luck of a call depends on its route and number alone, so calls of other routes do not change it.
+    """
+
+    def __init__(self, shares: Mapping[str, Sequence[tuple[float, Fault]]], *, seed: int = 0) -> None:
+        self._shares, self._seed = shares, seed
+
+    def __call__(self, route: str, nth: int) -> Fault | None:
+        left = random.Random(f"{self._seed} {route} {nth}").random()
+        for share, fault in self._shares.get(route, ()):
+            left -= share
+            if left < 0:
+                return fault
+        return None
+
+
+class FirstOf:
+    """Several `Faults` in one: the first that has a fault for a call decides."""
+
+    def __init__(self, *several: Faults) -> None:
+        self._several = several
+
+    def __call__(self, route: str, nth: int) -> Fault | None:
+        found = [faults(route, nth) for faults in self._several]
+        return next(filter(None, found), None)
 
 
 _BUSY = Reply(503, b'{"error_message": "try later"}')

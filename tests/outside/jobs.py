@@ -27,7 +27,8 @@ class Settings:
 
     `balance` and `price` are invented USD; `clip_bytes` is the size of every clip. `failing` is the share of jobs that
     end as failed. `echo` makes every answer of the API repeat the token it was asked with, as careless services do.
-    So many results as `late_costs` come before any says its cost.
+    So many results as `late_costs` come before any says its cost. Each job has so many `outputs`, and an id that
+    `id_form` makes of 32 hex digits, such as `{}==` or `eu/{}`.
     """
 
     slots: int = 100
@@ -41,6 +42,8 @@ class Settings:
     failing: float = 0.0
     echo: bool = False
     late_costs: int = 0
+    outputs: int = 1
+    id_form: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ class Jobs:
     def accept(self, model: str, body: bytes) -> Job:
         """Charge for a job, whatever was charged before, and queue it."""
         fails = self.settings.failing > 0 and self._random.random() < self.settings.failing
-        job = Job(uuid.uuid4().hex, model, self._now(), fails=fails)
+        job = Job(self.settings.id_form.format(uuid.uuid4().hex), model, self._now(), fails=fails)
         sha256 = hashlib.sha256(body).hexdigest()
         self.ledger.append(Entry(job.id, model, sha256, body.decode("utf-8", "replace"), job.at))
         self._bodies[model, sha256] += 1
@@ -144,11 +147,15 @@ class Jobs:
             "last_done": self._last_done,
         }
 
-    def clip(self, job: Job) -> bytes:
-        """Return the job's clip: ftyp, moov with an mvhd, and an mdat that begins with the job's id."""
+    def clip(self, job: Job, number: int = 1) -> bytes:
+        """Return an output of the job: ftyp, moov with an mvhd, and an mdat that begins with the job's id.
+
+        Outputs count from 1; from the second on the number follows the id, so that no two are alike.
+        """
         front = _box(b"ftyp", b"isom", struct.pack(">I", 512), b"isommp42") + _box(b"moov", _MVHD)
-        room = max(32, self.settings.clip_bytes - len(front) - 8)
-        return front + _box(b"mdat", (job.id.encode() + self._filler)[:room])
+        mark = b"" if number == 1 else b" output %d " % number
+        room = max(len(job.id) + len(mark), self.settings.clip_bytes - len(front) - 8)
+        return front + _box(b"mdat", (job.id.encode() + mark + self._filler)[:room])
 
     def _start_waiting(self) -> None:
         while self._waiting and self._running < self.settings.slots:

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote, unquote
 
 from tests.outside.faults import Faults, Reply, truthful
 from tests.outside.jobs import Entry, Job, Jobs, Later, Settings
@@ -31,6 +31,9 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "pika/pika-2-2/image-to-video": ("image",),
 }
 """The models on offer and the inputs each cannot do without."""
+
+CATEGORY = "video"
+"""The one category of all models."""
 
 T = TypeVar("T")
 
@@ -68,6 +71,7 @@ class Api:
             "result": self._result,
             "cancel": self._cancel,
             "catalogue": self._catalogue,
+            "categories": lambda _: _json(200, {"categories": [CATEGORY]}),
             "model": self._model,
             "balance": self._balance,
             "file": self._file,
@@ -82,6 +86,8 @@ class Api:
         if path.startswith("/v1/requests/"):
             verb = path.rpartition("/")[2]
             return verb if (method, verb) in _VERBS else "nowhere"
+        if (method, path) == ("GET", "/v1/models/categories"):
+            return "categories"
         if path.startswith("/v1/models/"):
             return {"POST": "submit", "GET": "model"}.get(method, "nowhere")
         if path.startswith("/files/") and method == "GET":
@@ -145,9 +151,13 @@ class Api:
             record["cost"] = self.jobs.settings.price
         if job.fails:
             return _json(200, {**record, "status": "failed", "error": "the provider failed"})
-        output = {"video": f"{self.base}/files/{job.id}.mp4"}
-        ended = {"status": "succeeded", "output": output, "finished_at": _stamp(job.done)}
+        ended = {"status": "succeeded", "output": self._output(job), "finished_at": _stamp(job.done)}
         return _json(200, {**record, **ended})
+
+    def _output(self, job: Job) -> dict[str, Any]:
+        first = f"{self.base}/files/{quote(job.id, safe='')}"
+        links = [f"{first}.{number}.mp4" for number in range(2, self.jobs.settings.outputs + 1)]
+        return {"videos": [f"{first}.mp4", *links]} if links else {"video": f"{first}.mp4"}
 
     def _cancel(self, request: Request) -> Reply:
         job = self._job(request)
@@ -159,6 +169,7 @@ class Api:
     def _catalogue(self, request: Request) -> Reply:
         asked = {name: values[-1] for name, values in parse_qs(request.query).items()}
         found = [model for model in REQUIRED if asked.get("search", "") in model]
+        found = found if asked.get("category", CATEGORY) == CATEGORY else []
         start = int(asked.get("offset", "0"))
         page = found[start : start + int(asked.get("limit", "50"))]
         schema = asked.get("include_schema") == "true"
@@ -175,10 +186,14 @@ class Api:
         return _json(200, {"balance_usd": left, "balance_microdollars": round(left * 1e6), "currency": "USD"})
 
     def _file(self, request: Request) -> Reply:
-        job = self.jobs.find(request.path.removeprefix("/files/").removesuffix(".mp4"))
-        if job is None or job.state != "completed":
+        name = unquote(request.path.removeprefix("/files/")).removesuffix(".mp4")
+        stem, _, digits = name.rpartition(".")
+        job, number = self.jobs.find(name), 1
+        if job is None and digits.isdecimal():
+            job, number = self.jobs.find(stem), int(digits)
+        if job is None or job.state != "completed" or number > self.jobs.settings.outputs:
             return Reply(404, b"<html>no such file</html>", {"Content-Type": "text/html"})
-        clip, etag = self.jobs.clip(job), f'"{job.id}"'
+        clip, etag = self.jobs.clip(job, number), f'"{name}"'
         headers = {"Content-Type": "video/mp4", "Accept-Ranges": "bytes", "ETag": etag}
         wanted = request.headers.get("range", "")
         if not wanted.startswith("bytes=") or request.headers.get("if-range", etag) != etag:
@@ -190,21 +205,27 @@ class Api:
         return Reply(206, clip[start:], {**headers, "Content-Range": span})
 
     def _job(self, request: Request) -> Job | None:
-        return self.jobs.find(request.path.removeprefix("/v1/requests/").partition("/")[0])
+        return self.jobs.find(_id_in(request.path))
 
     def _urls(self, job: Job, *verbs: str) -> dict[str, str]:
-        return {f"{verb}_url": f"{self.base}/v1/requests/{job.id}/{verb}" for verb in verbs}
+        return {f"{verb}_url": f"{self.base}/v1/requests/{quote(job.id, safe='')}/{verb}" for verb in verbs}
 
     def _entry(self, model: str, *, schema: bool) -> dict[str, Any]:
         required = list(REQUIRED[model])
         price = {"base_price_usd": self.jobs.settings.price, "price_unit": "output"}
-        entry = {"model_id": model, **price, "pricing_note": "invented", "required_inputs": required}
+        named = {"model_id": model, "display_name": model.rpartition("/")[2], "categories": [CATEGORY]}
+        entry = {**named, **price, "pricing_note": "invented", "required_inputs": required}
         return {**entry, "input_schema": {"type": "object", "required": required}} if schema else entry
 
 
+def _id_in(path: str) -> str:
+    """Return the id in a path of a request; a slash that belongs to it comes as %2F, or as it is from the careless."""
+    rest = path.removeprefix("/v1/requests/")
+    return unquote(rest.rpartition("/")[0]) if rest != path else ""
+
+
 def _arrival(route: str, request: Request) -> Arrival:
-    rest = request.path.removeprefix("/v1/requests/")
-    request_id = rest.partition("/")[0] if rest != request.path else ""
+    request_id = _id_in(request.path)
     sha256 = hashlib.sha256(request.body).hexdigest() if request.body else ""
     return Arrival(time.monotonic(), request.connection, route, request_id, sha256)
 
@@ -263,12 +284,12 @@ class OutsideServer:
         """Return every whole request so far, in order."""
         return self._ask(lambda: list(self._api.arrivals))
 
-    def clip(self, request_id: str) -> bytes | None:
-        """Return the clip that an accepted job has or will have, or None for an id that was never given."""
+    def clip(self, request_id: str, number: int = 1) -> bytes | None:
+        """Return an output that an accepted job has or will have, or None for an id that was never given."""
 
         def find() -> bytes | None:
             job = self._api.jobs.find(request_id)
-            return None if job is None else self._api.jobs.clip(job)
+            return None if job is None else self._api.jobs.clip(job, number)
 
         return self._ask(find)
 

@@ -157,6 +157,8 @@ class Connection(asyncio.Protocol):
         reply = None
         if fault is None or fault.effect:
             reply = self._service.answer(self._route, request)
+        if fault and fault.change and reply:
+            reply = fault.change(reply, request)
         if fault:
             self._carry_out(fault, _replaced(fault) or (encode(reply) if reply else b""))
         elif reply:
