@@ -20,6 +20,7 @@ from runner.contact import Found, unanswered
 from runner.desk import Decided, desk, named, record
 from runner.differences import contradiction
 from runner.errors import UsageError
+from runner.escapes import command_line
 from runner.opening import AS_IT_IS, Opening
 from runner.pacing import Clock, SystemClock
 from runner.rundir import RunDir
@@ -143,7 +144,7 @@ def _refuse_taken_id(place: RunDir, take: TakeRecord, request_id: str) -> None:
             continue
         raise UsageError(
             f"request {request_id} belongs to take {event.take_id} already",
-            advice=f"shotrunner show {place.path} {event.take_id}",
+            advice=command_line("show", place.path, event.take_id),
         )
 
 
@@ -251,7 +252,7 @@ def _undecided(place: RunDir, take_ids: Sequence[str]) -> tuple[TakeRecord, ...]
         if take.state is not TakeState.HELD and take.take_id not in adopted:
             raise UsageError(
                 f"take {take.take_id} is not held, it is {take.state}; nothing was recorded",
-                advice=f"shotrunner reconcile {place.path}",
+                advice=command_line("reconcile", place.path),
             )
     return takes
 

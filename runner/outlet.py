@@ -1,7 +1,7 @@
-"""A text stream that cannot change how a run ends: it takes any text, and falls silent once nobody listens.
+"""A text stream that cannot change how a run ends: it takes any text, and falls silent once its reader has gone.
 
-In: a stream of any kind, a terminal, a pipe, a file or a buffer. Out: the same text on it, with escapes for what its
-encoding lacks, as long as it holds. It does not know what is said on it.
+In: a stream of any kind, a terminal, a pipe, a file or a buffer. Out: the same text on it, as long as it holds, with
+escapes for what its encoding lacks and for all that a terminal would obey. Only a `Canvas` steers a terminal.
 """
 
 from __future__ import annotations
@@ -9,31 +9,41 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from typing import TextIO
+from typing import Self, TextIO
+
+from runner.escapes import escaped
 
 
 class Outlet(io.TextIOBase):
     """A text stream that stops writing, and says nothing, once its reader has gone or it is closed."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | Outlet) -> None:
+        self._stream: TextIO = stream.below if isinstance(stream, Outlet) else stream
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._broken = False
 
-    @staticmethod
-    def over(stream: TextIO | Outlet) -> Outlet:
-        """Return an outlet to `stream`; one that is an outlet already is its own."""
-        return stream if isinstance(stream, Outlet) else Outlet(stream)
+    @classmethod
+    def over(cls, stream: TextIO | Outlet) -> Self:
+        """Return an outlet to `stream`; one that is such an outlet already is its own."""
+        return stream if isinstance(stream, cls) else cls(stream)
+
+    @property
+    def below(self) -> TextIO:
+        """The stream that it writes on."""
+        return self._stream
 
     def write(self, text: str) -> int:
-        """Write `text`, or swallow it, and return its length."""
+        """Write `text`, or swallow it, and return its length; only its line breaks can steer a terminal."""
+        return self._pass_on(escaped(text, kept="\n"), length=len(text))
+
+    def _pass_on(self, text: str, *, length: int) -> int:
         if not self._broken:
             try:
                 self._stream.write(self._fits(text))
             except (OSError, ValueError):
                 # ValueError: the stream was closed under us, as a shell closes a pipe's reader.
                 self._give_up()
-        return len(text)
+        return length
 
     def flush(self) -> None:
         """Pass on what is waiting, or drop it."""
@@ -87,3 +97,16 @@ class Outlet(io.TextIOBase):
         self._broken = True
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+
+class Canvas(Outlet):
+    """The outlet of a line that is drawn over: what is written on it is our own, and may steer the terminal."""
+
+    def write(self, text: str) -> int:
+        """Write `text` as it is, or swallow it, and return its length."""
+        return self._pass_on(text, length=len(text))
+
+    def draw(self, text: str) -> None:
+        """Write `text` and flush it."""
+        self.write(text)
+        self.flush()

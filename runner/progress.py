@@ -16,7 +16,8 @@ from typing import Literal, Protocol, Self, TextIO, assert_never
 
 from runner import wording
 from runner.engine.ports import Event, Said, Told
-from runner.outlet import Outlet
+from runner.escapes import escaped
+from runner.outlet import Canvas, Outlet
 from runner.pacing import Clock
 from runner.sentences import sentence, standing_after
 
@@ -138,7 +139,8 @@ class BarProgress(_Voice):
         # tqdm costs a quarter of the start-up allowance; pipes and --help never need it.
         from tqdm import tqdm
 
-        self._outlet = outlet
+        canvas = Canvas.over(outlet)
+        self._outlet = canvas
         self._total = total
         self._at_start = done
         self._standing: dict[str, str] = {}
@@ -149,7 +151,7 @@ class BarProgress(_Voice):
         self._bar = tqdm(
             total=total,
             initial=done,
-            file=outlet,
+            file=canvas,
             unit=" take",
             ascii=not outlet.speaks_unicode,
             # A terminal that does not say how wide it is says 0, and tqdm would draw nothing.
@@ -205,7 +207,7 @@ class BarProgress(_Voice):
         self._bar.set_postfix_str(text, refresh=False)
 
     def _above(self, line: str) -> None:
-        self._bar.write(line, file=self._outlet)
+        self._bar.write(escaped(line), file=self._outlet)
 
     def _tick(self, seconds: float) -> None:
         # Jobs take minutes: without this the elapsed time would stand still between two facts.

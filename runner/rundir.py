@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import FileMissing
+from runner.escapes import command_line
 
 STATE_FILE = "state.db"
 REPORT = "report.csv"
@@ -62,7 +63,7 @@ def existing(manifest: Path, *, name: str, kinds: Sequence[bool]) -> RunDir:
         place = default_run_dir(manifest, name=name, simulated=simulated)
         if is_run(place):
             return RunDir(place)
-    raise FileMissing(f"nothing has been run for {manifest}", advice=f"shotrunner run {manifest}")
+    raise FileMissing(f"nothing has been run for {manifest}", advice=command_line("run", manifest))
 
 
 def make(path: Path) -> RunDir:

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
+from runner.escapes import TEXT_LIMIT as TEXT_LIMIT
+from runner.escapes import visible as visible
+from runner.escapes import visible_lines as visible_lines
 from runner.money import Spending
 from runner.shots import JsonValue
 from runner.states import DeliveryState, FailureClass, TakeState
 
-TEXT_LIMIT = 500
 REASON_LIMIT = 160
+PATH_LIMIT = 16_384
+"""More than any path has, escapes and all: a path that is cut leads nowhere."""
 
 HELD_ADVICE = (
     "it may have been charged, so it is not sent again by itself; "
@@ -32,41 +35,6 @@ MILESTONES = {
     "unknown": "not known: the runner died while sending",
 }
 """How far a request had got whose outcome is unknown, in words."""
-
-# C0 and C1 controls, marks that reorder or hide text (Unicode UAX 9, BOM, annotations, tags), separators, surrogates.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f\ud800-\udfff]"
-)
-_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-
-
-def visible(text: str, limit: int = TEXT_LIMIT) -> str:
-    r"""Return `text` as one line that cannot steer a terminal or reorder what is read.
-
-    Control characters, bidirectional marks and line separators become escapes such as `\x1b` or `\u202e`, a
-    lone surrogate becomes U+FFFD, and past `limit` characters of the text an ellipsis stands for the rest.
-    """
-    shown = _UNSAFE.sub(_escape, text[:limit])
-    return shown + "…" if len(text) > limit else shown
-
-
-def _escape(found: re.Match[str]) -> str:
-    char = found.group()
-    code = ord(char)
-    if 0xD800 <= code <= 0xDFFF:
-        return "\ufffd"
-    if char in _SHORT:
-        return _SHORT[char]
-    if code > 0xFFFF:
-        return f"\\U{code:08x}"
-    return f"\\u{code:04x}" if code > 0xFF else f"\\x{code:02x}"
-
-
-def visible_lines(text: str, limit: int = TEXT_LIMIT) -> str:
-    """Return `text` like `visible`, but keep its line breaks; `limit` holds for the whole."""
-    shown = "\n".join(visible(line, limit) for line in re.split(r"\r\n|\r|\n", text[:limit]))
-    return shown + "…" if len(text) > limit else shown
 
 
 def duration(seconds: float | None) -> str:

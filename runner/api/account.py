@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from runner.errors import AccountRefused, UsageError
+from runner.escapes import path_word, shell_word
 from runner.hosts import is_loopback
 from runner.transport.secret import Secret
 
@@ -117,7 +118,9 @@ def _saved_token(environ: Mapping[str, str]) -> tuple[Path, str] | None:
     if path is None or not path.is_file():
         return None
     if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-        raise AccountRefused(f"{path} can be read by others", advice=f"chmod 600 {path}")
+        raise AccountRefused(
+            f"{path} can be read by others", advice=f"chmod 600 {shell_word(path_word(path))}"
+        )
     try:
         saved = json.loads(path.read_text("utf-8"))
     except ValueError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -13,11 +12,11 @@ from pathlib import Path
 from runner.choosing import Choice
 from runner.contact import manifest_of
 from runner.errors import UsageError
+from runner.escapes import command_line, path_word
 from runner.opening import Opening
 from runner.rundir import RunDir, default_run_dir
 from runner.store.consent import MOVED
 from runner.store.records import RunHeader
-from runner.wording import visible
 
 
 def user_name() -> str:
@@ -32,7 +31,7 @@ def user_name() -> str:
 def repeated(words: Sequence[str]) -> str:
     """Return the command line in `words` as it goes on: whoever has said once that a run was moved is done with it."""
     flags, rest = apart_from_rest(words)
-    return shlex.join(["shotrunner", *(word for word in flags if word != MOVED), *rest])
+    return command_line(*(word for word in flags if word != MOVED), *rest)
 
 
 def apart_from_rest(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -103,18 +102,8 @@ def _is_meant_anyway(api_base: str) -> bool:
     return origin == api_base or (on_this_machine(origin) and on_this_machine(api_base))
 
 
-def command_line(words: Sequence[str]) -> str:
-    """Return `words` as a command to copy."""
-    return visible(shlex.join(["shotrunner", *words]), 1000)
-
-
 def _as_seen_from_here(path: Path) -> str:
     relative = os.path.relpath(path)
     if relative.startswith(".."):
         return str(path.resolve())
-    return path_word(relative)
-
-
-def path_word(path: Path | str) -> str:
-    """Return a path as a word of a command line that cannot be taken for a flag."""
-    return f"./{path}" if str(path).startswith("-") else str(path)
+    return path_word(Path(relative))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from runner.api.account import BASE_VARIABLE, on_this_machine
 from runner.checking import check, check_media
 from runner.errors import ManifestInvalid, Problem, UsageError
+from runner.outlet import Canvas
 from runner.shots import Plan
 from runner.wording import counted, visible
 
@@ -71,7 +72,7 @@ def _look(arguments: argparse.Namespace, plan: Plan, *, at_home: bool) -> Inspec
         )
     finally:
         if sys.stderr.isatty():
-            print(_CLEAR, end="", file=sys.stderr, flush=True)
+            Canvas.over(sys.stderr).draw(_CLEAR)
 
 
 def _progress() -> Callable[[int, int], None]:
@@ -80,7 +81,7 @@ def _progress() -> Callable[[int, int], None]:
 
     def tell(done: int, of: int) -> None:
         if on_terminal:
-            print(f"{_CLEAR}looked at {done:,} of {counted(of, 'link')}", end="", file=sys.stderr, flush=True)
+            Canvas.over(sys.stderr).draw(f"{_CLEAR}looked at {done:,} of {counted(of, 'link')}")
 
     return tell
 
@@ -109,7 +110,7 @@ def _plan_in_words(plan: Plan, seen: Inspection | None) -> str:
     lines = [
         f"{visible(plan.manifest.name)}: {counted(len(plan.takes), 'take')} of {counted(shots, 'shot')}, all valid"
     ]
-    lines += [f"  {count:>5}  {model}" for model, count in by_model.items()]
+    lines += [f"  {count:>5}  {visible(model)}" for model, count in by_model.items()]
     if seen:
         again = (
             f"; {seen.reused:,} of them less than an hour ago, --refresh looks again" if seen.reused else ""

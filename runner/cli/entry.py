@@ -7,7 +7,6 @@ the traceback goes to those who ask for it with -v.
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import sys
 import threading
@@ -19,8 +18,11 @@ from runner import failpoints
 from runner.cli.parser import build_parser
 from runner.cli.streams import settle_streams
 from runner.errors import ManifestInvalid, NoSuchHost, ShotrunnerError
+from runner.escapes import command_line
 
 PROBLEMS_SHOWN = 50
+# Advice may be a command, and a command that is cut is another one.
+_ADVICE = 100_000
 _BUG = 70
 
 
@@ -38,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tell(error, arguments.words)
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
-        print(f"stopped; go on with: {shlex.join(['shotrunner', *arguments.words])}", file=sys.stderr)
+        print(f"stopped; go on with: {command_line(*arguments.words)}", file=sys.stderr)
     except OSError as error:
         from runner.store.database import too_many_files
 
@@ -71,8 +73,8 @@ def leave(code: int, *, cut: Callable[[int], NoReturn] = os._exit) -> NoReturn:
 
 def tell(error: ShotrunnerError, words: Sequence[str]) -> None:
     """Say what went wrong and what to do next; where the command line in `words` goes on, it is the last line."""
+    from runner.escapes import visible
     from runner.store.consent import ConsentMissing
-    from runner.wording import visible
 
     if isinstance(error, ManifestInvalid):
         for problem in error.problems[:PROBLEMS_SHOWN]:
@@ -83,11 +85,11 @@ def tell(error: ShotrunnerError, words: Sequence[str]) -> None:
     if isinstance(error, ConsentMissing):
         from runner.cli.asking import with_flags
 
-        again = shlex.join(["shotrunner", *with_flags(words, error.flag)])
-        print(f"  → {error.condition}: {visible(again, limit=1000)}", file=sys.stderr)
-        print(f"  → {visible(error.otherwise, limit=1000)}", file=sys.stderr)
+        again = command_line(*with_flags(words, error.flag))
+        print(f"  → {error.condition}: {again}", file=sys.stderr)
+        print(f"  → {visible(error.otherwise, _ADVICE)}", file=sys.stderr)
     elif error.advice:
-        print(f"  → {visible(error.advice, limit=1000)}", file=sys.stderr)
+        print(f"  → {visible(error.advice, _ADVICE)}", file=sys.stderr)
     if isinstance(error, NoSuchHost):
         from runner.cli.asking import repeated
 

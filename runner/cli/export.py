@@ -8,7 +8,7 @@ import sys
 from runner.errors import UsageError
 from runner.exporting import Lock, lock, lock_recorded, write_lock
 from runner.rundir import is_run
-from runner.wording import counted
+from runner.wording import PATH_LIMIT, counted, visible
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -18,7 +18,7 @@ def command(arguments: argparse.Namespace) -> int:
         sys.stdout.write(made.text)
         return 0
     write_lock(made, arguments.out, force=arguments.force)
-    print(f"wrote {arguments.out}: {counted(made.takes, 'take')}")
+    print(f"wrote {visible(str(arguments.out), PATH_LIMIT)}: {counted(made.takes, 'take')}")
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -11,11 +10,12 @@ from dataclasses import replace
 
 from runner import upkeep
 from runner.choosing import Choice, pick
-from runner.cli.asking import choice_of, command_line, opening_of, repeated, run_words
+from runner.cli.asking import choice_of, opening_of, repeated, run_words
 from runner.contact import recorded_wishes
 from runner.engine.options import EndingKind, EngineOptions
 from runner.engine.ports import Listener
 from runner.errors import UsageError
+from runner.escapes import command_line
 from runner.pacing import SystemClock
 from runner.progress import Kind, make_progress
 from runner.run import find_run
@@ -24,7 +24,7 @@ from runner.states import OUT_THERE, DeliveryState, TakeState
 from runner.store.read import open_reader
 from runner.store.records import RunHeader, TakeRecord
 from runner.upkeep import Fetched
-from runner.wording import counted, spent_words, standing, tally, visible
+from runner.wording import PATH_LIMIT, counted, spent_words, standing, tally, visible
 
 PATIENCE = 600.0
 """Seconds to wait for hosts that are away: a person sits before this, and can repeat it."""
@@ -71,7 +71,7 @@ def _results(fetched: Fetched) -> list[str]:
     summary = fetched.summary
     wanted, home = sum(summary.deliveries.values()), summary.deliveries.get(DeliveryState.DELIVERED, 0)
     lines = [f"{home} of {counted(wanted, 'clip')} brought home" if wanted else _all_here(fetched)]
-    lines += [str(clip) for clip in summary.clips]
+    lines += [visible(str(clip), PATH_LIMIT) for clip in summary.clips]
     spent = spent_words(summary.spending, simulated=summary.simulated)
     lines += [spent] if spent and summary.spending.without_cost else []
     if fetched.restored:
@@ -92,11 +92,11 @@ def _onward(fetched: Fetched, header: RunHeader) -> list[str]:
     here = RunDir(summary.run_dir)
     lines = []
     if states.get(TakeState.FAILED) or states.get(TakeState.CANCELLED):
-        lines.append(f"why some have no clip: shotrunner report {shlex.quote(str(here.path))}")
+        lines.append(f"why some have no clip: {command_line('report', here.path)}")
     if states.get(TakeState.HELD) or states.get(TakeState.SUBMITTING):
-        lines.append(f"  → shotrunner reconcile {shlex.quote(str(here.path))}")
+        lines.append(f"  → {command_line('reconcile', here.path)}")
     if any(states.get(state) for state in {TakeState.PENDING} | OUT_THERE):
-        lines.append(f"go on with: {command_line(run_words(here, header))}")
+        lines.append(f"go on with: {command_line(*run_words(here, header))}")
     return lines
 
 
@@ -107,7 +107,7 @@ def _advice(fetched: Fetched, arguments: argparse.Namespace) -> list[str]:
     if summary.ending.reason:
         lines.append(f"stopped: {visible(summary.ending.reason)}")
     if summary.deliveries.get(DeliveryState.UNDELIVERABLE):
-        lines.append(f"why, and the links: shotrunner report {shlex.quote(str(summary.run_dir))}")
+        lines.append(f"why, and the links: {command_line('report', summary.run_dir)}")
     if summary.ending.kind is not EndingKind.FINISHED or summary.signal is not None:
         lines.append(f"go on with: {repeated(arguments.words)}")
     return lines

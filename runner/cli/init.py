@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 
 from runner.errors import CannotCreate
+from runner.escapes import command_line, visible
 from runner.models.catalogue import schemas_root
+from runner.wording import PATH_LIMIT
 
 SCHEMA_NAME = "manifest.schema.json"
 _START = "starter.yaml"
@@ -19,9 +21,9 @@ def command(arguments: argparse.Namespace) -> int:
     if not schema.exists():
         _write(schema, (schemas_root() / SCHEMA_NAME).read_text("utf-8"))
     _write(manifest, Path(__file__).with_name(_START).read_text("utf-8"))
-    print(f"wrote {manifest}")
-    print(f"  → shotrunner check {manifest}")
-    print(f"  → shotrunner run {manifest} --simulate")
+    print(f"wrote {visible(str(manifest), PATH_LIMIT)}")
+    print(f"  → {command_line('check', manifest)}")
+    print(f"  → {command_line('run', manifest, '--simulate')}")
     return 0
 
 

@@ -10,10 +10,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
+from runner.escapes import command_line
 from runner.models.catalogue import Models
 from runner.models.inputs import MISSING, Input
 from runner.models.model import Model
-from runner.wording import counted, visible
+from runner.models.wording import choices
+from runner.wording import PATH_LIMIT, counted, visible
 
 if TYPE_CHECKING:
     from runner.cataloguing import Compared
@@ -31,13 +33,13 @@ def command(arguments: argparse.Namespace) -> int:
     if first == "add":
         return _add(others, arguments)
     if others:
-        raise UsageError("one model at a time", advice=f"shotrunner models {first}")
+        raise UsageError("one model at a time", advice=command_line("models", first or ""))
     return _list(arguments) if first is None else _show(first, arguments)
 
 
 def _list(arguments: argparse.Namespace) -> int:
     ids = Models.bundled(arguments.schema_dir).ids()
-    print(json.dumps(list(ids), indent=1) if arguments.output == "json" else "\n".join(ids))
+    print(json.dumps(list(ids), indent=1) if arguments.output == "json" else "\n".join(map(visible, ids)))
     return 0
 
 
@@ -78,13 +80,13 @@ def _as_json(compared: Compared) -> dict[str, object]:
 
 
 def _lines(compared: Compared) -> list[str]:
-    price = f" ({compared.price})" if compared.price else ""
+    name, price = visible(compared.model), f" ({visible(compared.price)})" if compared.price else ""
     if not compared.has_changed:
-        return [f"{compared.model}: as in the catalogue{price}"]
+        return [f"{name}: as in the catalogue{price}"]
     if compared.fault:
-        return [f"{compared.model}: {visible(compared.fault, _SAID)}"]
+        return [f"{name}: {visible(compared.fault, _SAID)}"]
     told = [f"  {visible(str(change), _SAID)}" for change in compared.changes]
-    return [f"{compared.model}: {counted(len(told), 'change')}{price}", *told]
+    return [f"{name}: {counted(len(told), 'change')}{price}", *told]
 
 
 def _add(model_ids: Sequence[str], arguments: argparse.Namespace) -> int:
@@ -95,8 +97,8 @@ def _add(model_ids: Sequence[str], arguments: argparse.Namespace) -> int:
     path = add_from_catalogue(
         model_ids[0], arguments.into, replace=arguments.force, api_base=arguments.api_base
     )
-    print(f"wrote {path}")
-    print(f"  → shotrunner models {model_ids[0]} --schema-dir {arguments.into}")
+    print(f"wrote {visible(str(path), PATH_LIMIT)}")
+    print(f"  → {command_line('models', model_ids[0], '--schema-dir', arguments.into)}")
     return 0
 
 
@@ -108,17 +110,18 @@ def _table(model: Model) -> str:
         for row in rows
     ]
     source = ", ".join(f"{key} {value}" for key, value in model.source.items())
-    return "\n".join([f"{model.id}", *lines, *(["", f"source: {visible(source)}"] if source else [])])
+    return "\n".join([visible(model.id), *lines, *(["", f"source: {visible(source)}"] if source else [])])
 
 
-def _row(given: Input) -> tuple[str, str, str, str, str]:
+def _row(given: Input) -> tuple[str, ...]:
     kind = "https link" if given.media else given.type
-    return given.name, kind, _allowed(given), _default(given), "required" if given.required else ""
+    cells = (given.name, kind, _allowed(given), _default(given), "required" if given.required else "")
+    return tuple(visible(cell, _SAID) for cell in cells)
 
 
 def _allowed(given: Input) -> str:
     if given.allowed:
-        return ", ".join(str(value) for value in given.allowed)
+        return ", ".join(choices(given.allowed))
     if given.max_length is not None:
         return f"at most {given.max_length} characters"
     if given.minimum is not None or given.maximum is not None:

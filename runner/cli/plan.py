@@ -33,7 +33,7 @@ def command(arguments: argparse.Namespace) -> int:
     """Show the plan; with `--exit-code` 2 says that something would be spent."""
     found = outlook(_asked(arguments))
     if arguments.output == "json":
-        print(json.dumps(as_json(found), indent=1, ensure_ascii=False))
+        print(json.dumps(as_json(found), indent=1))
     else:
         for problem in found.warnings:
             print(visible(str(problem), limit=1000), file=sys.stderr)

@@ -10,11 +10,12 @@ from dataclasses import asdict
 
 from runner import deciding
 from runner.choosing import pick
-from runner.cli.asking import choice_of, command_line, opening_of, path_word, run_words, typed, user_name
+from runner.cli.asking import choice_of, opening_of, run_words, typed, user_name
 from runner.contact import Found, look_up, recorded_wishes, talk
 from runner.deciding import HeldCase
 from runner.desk import Decided
 from runner.errors import UsageError
+from runner.escapes import command_line, path_word
 from runner.following import follow_names
 from runner.run import find_run
 from runner.rundir import RunDir
@@ -115,7 +116,7 @@ def _say_how_to_go_on(place: RunDir) -> None:
         header, left = reader.header, reader.counts()[TakeState.HELD]
     if left:
         print(f"{counted(left, 'take')} still held", file=sys.stderr)
-    print(f"go on with: {command_line(run_words(place, header))}", file=sys.stderr)
+    print(f"go on with: {command_line(*run_words(place, header))}", file=sys.stderr)
 
 
 def _show(place: RunDir, arguments: argparse.Namespace) -> int:
@@ -155,7 +156,7 @@ def case_lines(case: HeldCase, base: Sequence[str]) -> list[str]:
     }
     lines = [f"{visible(case.take_id)}  {visible(case.model)}{_attempt(case)}"]
     lines += [f"  {name:<12} {text}" for name, text in facts.items() if text]
-    return lines + [f"  → {name + ':':<13}{command_line([*base, *words])}" for name, words in ways.items()]
+    return lines + [f"  → {name + ':':<13}{command_line(*base, *words)}" for name, words in ways.items()]
 
 
 def _attempt(case: HeldCase) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 
 from runner.run import report
+from runner.wording import PATH_LIMIT, visible
 
 
 def command(arguments: argparse.Namespace) -> int:
     """Write both and print where they lie."""
     reports = report(arguments.target, simulated=arguments.simulate or None)
-    print(reports.html)
-    print(reports.csv)
+    print(visible(str(reports.html), PATH_LIMIT))
+    print(visible(str(reports.csv), PATH_LIMIT))
     return 0

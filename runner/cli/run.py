@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from runner.cli.asking import choice_of, repeated
 from runner.cli.spending import (
@@ -26,6 +26,7 @@ from runner.engine.options import EndingKind, EngineOptions, Stop
 from runner.engine.policies import Breaker, OnUnknown
 from runner.engine.ports import Listener
 from runner.errors import UsageError
+from runner.escapes import command_line
 from runner.pacing import LookPace, SystemClock
 from runner.progress import Kind, make_progress
 from runner.run import run_manifest
@@ -33,7 +34,7 @@ from runner.simulator.settings import SimulatorSettings
 from runner.states import OUT_THERE, TakeState
 from runner.store.lock import RunLock
 from runner.summary import Prospect, RunSummary
-from runner.wording import counted, spent_words, standing, tally, visible
+from runner.wording import PATH_LIMIT, counted, spent_words, standing, tally, visible
 
 CLIPS_SHOWN = 12
 _RESUMABLE = frozenset({3, 69, 74, 77})
@@ -171,11 +172,19 @@ def _results(summary: RunSummary) -> list[str]:
     if spent:
         lines.append(spent)
     if summary.reports is not None:
-        lines += ["", f"report  {summary.reports.html}", f"        {summary.reports.csv}"]
-    lines += [f"{'clips' if not at else '':<8}{clip}" for at, clip in enumerate(summary.clips[:CLIPS_SHOWN])]
+        lines += ["", f"report  {_path(summary.reports.html)}", f"        {_path(summary.reports.csv)}"]
+    lines += [
+        f"{'clips' if not at else '':<8}{_path(clip)}" for at, clip in enumerate(summary.clips[:CLIPS_SHOWN])
+    ]
     if len(summary.clips) > CLIPS_SHOWN:
-        lines.append(f"        … and {len(summary.clips) - CLIPS_SHOWN} more in {summary.clips[0].parent}")
+        lines.append(
+            f"        … and {len(summary.clips) - CLIPS_SHOWN} more in {_path(summary.clips[0].parent)}"
+        )
     return lines
+
+
+def _path(path: Path) -> str:
+    return visible(str(path), PATH_LIMIT)
 
 
 def _advice(summary: RunSummary, words: Sequence[str], limits: Limits, *, now: float) -> list[str]:
@@ -189,9 +198,9 @@ def _advice(summary: RunSummary, words: Sequence[str], limits: Limits, *, now: f
             f"{counted(len(summary.held), 'take')} held: submitted without an answer, perhaps paid for. "
             "They are never sent again by themselves."
         )
-        lines += [f"  {take.take_id}: {visible(take.reason)}" for take in summary.held[:5]]
-        lines.append(f"  → shotrunner show {shlex.quote(str(summary.run_dir))} {summary.held[0].take_id}")
-        lines.append(f"  → shotrunner reconcile {shlex.quote(str(summary.run_dir))}")
+        lines += [f"  {visible(take.take_id)}: {visible(take.reason)}" for take in summary.held[:5]]
+        lines.append(f"  → {command_line('show', summary.run_dir, summary.held[0].take_id)}")
+        lines.append(f"  → {command_line('reconcile', summary.run_dir)}")
     return lines + _onward(summary, raised(words, summary, limits, now=now), is_over=is_past(limits, now))
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from runner import upkeep
 from runner.cli.asking import opening_of
+from runner.escapes import command_line
 from runner.run import find_run
 from runner.upkeep import CLIP_FLAWS, Finding, Verification
 from runner.wording import counted, visible
@@ -31,7 +32,7 @@ def command(arguments: argparse.Namespace) -> int:
         number = counted(len(marked.take_ids), "take")
         print(f"{number} marked: the next run fetches their clips again", file=sys.stderr)
     if found.findings or found.absent:
-        print(f"bring them home with: shotrunner fetch {arguments.target}", file=sys.stderr)
+        print(f"bring them home with: {command_line('fetch', arguments.target)}", file=sys.stderr)
     return NOT_WHOLE if found.findings else 0
 
 

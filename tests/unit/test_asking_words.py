@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from runner.cli.asking import path_word, repeated, with_flags
+from runner.cli.asking import repeated, with_flags
+from runner.escapes import path_word
 
 
 @pytest.mark.parametrize(
@@ -23,4 +26,4 @@ def test_whoever_has_said_once_that_a_run_moved_is_done_with_it_but_a_file_of_th
 
 
 def test_a_path_is_no_flag() -> None:
-    assert (path_word("-b.yaml"), path_word("b.yaml")) == ("./-b.yaml", "b.yaml")
+    assert (path_word(Path("-b.yaml")), path_word(Path("b.yaml"))) == ("./-b.yaml", "b.yaml")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.outlet import Outlet
+from runner.outlet import Canvas, Outlet
 
 
 class Leaving(io.StringIO):
@@ -102,7 +102,7 @@ def test_a_line_is_there_for_a_reader_at_once() -> None:
 @pytest.mark.parametrize(
     ("encoding", "text", "shown", "speaks"),
     [
-        ("utf-8", "naïve → █ \udc80", "naïve → █ \\udc80", True),
+        ("utf-8", "naïve → █ \udc80", "naïve → █ \\x80", True),
         ("latin-1", "naïve → █", "naïve \\u2192 \\u2588", False),
         ("ascii", "naïve", "na\\xefve", False),
     ],
@@ -141,3 +141,12 @@ def test_an_outlet_is_not_put_into_another() -> None:
     assert Outlet.over(outlet) is outlet
     outlet.write("once")
     assert stream.getvalue() == "once"
+
+
+def test_only_a_canvas_lets_text_steer_the_terminal() -> None:
+    stream = io.StringIO()
+    outlet = Outlet(stream)
+    outlet.line("one\x1b[2J\r\x07\u202e\u200b\x9b\ntwo")
+    assert stream.getvalue() == "one\\x1b[2J\\r\\x07\\u202e\\u200b\\x9b\ntwo\n"
+    Canvas.over(outlet).draw("\r\x1b[K")
+    assert stream.getvalue().endswith("\n\r\x1b[K")

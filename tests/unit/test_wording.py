@@ -25,7 +25,7 @@ from runner.states import DeliveryState, FailureClass, TakeState
         ("line\u2028sep\u2029", "line\\u2028sep\\u2029"),
         ("\ufeffbom", "\\ufeffbom"),
         ("tag\U000e0041", "tag\\U000e0041"),
-        ("lone\ud800end", "lone\ufffdend"),
+        ("lone\ud800end", "lone\\ud800end"),
         ("👩‍👧", "👩‍👧"),
     ],
     ids=ascii,
