@@ -3,33 +3,40 @@
 In: the text of one CSV cell. Out: the text to write (`guard`), or the text that was meant (`unguard`); reading back
 what was written gives every character again. It knows no file, no column and no pandas.
 
-The rule. A text is *risky* if, after any blanks, it begins with `=`, `+`, `-`, `@`, their full-width forms, a tab, a
-carriage return or NUL (OWASP, "CSV Injection"), unless the whole of it is a plain number such as `-5`. A risky text,
-and a text that is only apostrophes before something risky, is written with one more apostrophe in front. A reader takes
-exactly one leading apostrophe off when what follows it is such a text.
+The rule. A spreadsheet may split a file at any separator, heed quotes or not, and trim blanks. So a field can begin
+where the text does, and behind each comma, semicolon, tab, bar, line end or double quote in it. Such a place is *risky*
+if after any apostrophes and blanks there stands `=`, `+`, `-`, `@`, one of their wide or small forms, a tab, a carriage
+return or NUL (OWASP, "CSV Injection"), unless the field is a plain number such as `-5`. A risky place gets one
+apostrophe more. A reader takes exactly one away where one stands before what would be risky without it.
 """
 
 from __future__ import annotations
 
 import re
 
-# The blanks include what spreadsheets trim besides white space: the BOM and the zero-width space.
-_RISKY = re.compile("'*[\\s\ufeff\u200b]*[=+\\-@\\t\\r\\0\uff1d\uff0b\uff0d\uff20]")
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-
-
-def _wants_guard(text: str) -> bool:
-    return _RISKY.match(text) is not None and _NUMBER.fullmatch(text) is None
+# What may be trimmed: white space that begins no field of its own, the BOM, what has no width, and controls.
+_BLANKS = (
+    "[\\x01-\\x08\\x0b\\x0c\\x0e-\\x20\\x7f-\\xa0\\xad\u034f\u061c\u115f\u1160\u1680\u180b-\u180f\u2000-\u200f"
+    "\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0]*"
+)
+_STARTERS = "=+\\-@\\t\\r\\0\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
+_JOINTS = ',;|\\t\\r\\n"'
+_NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"
+# A place is judged by what stands before the next joint alone, and nothing is put there: so the way back is exact.
+_RISKY = f"(?! *{_NUMBER} *(?:[{_JOINTS}]|\\Z))'*{_BLANKS}[{_STARTERS}]"
+_PLACE = re.compile(rf"(?:\A|(?<=[{_JOINTS}]))(?={_RISKY})")
+_GUARDED = re.compile(rf"(?:\A|(?<=[{_JOINTS}]))'(?={_RISKY})")
+_PLAIN_NUMBER = re.compile(_NUMBER)
 
 
 def guard(text: str) -> str:
     """Return `text` as it is safe to write into a CSV cell."""
-    return f"'{text}" if _wants_guard(text) else text
+    return _PLACE.sub("'", text)
 
 
 def unguard(cell: str) -> str:
-    """Return the text that `guard` was given; a cell that was never guarded comes back as it is."""
-    return cell[1:] if cell.startswith("'") and _wants_guard(cell[1:]) else cell
+    """Return the text that `guard` was given; a cell in which nothing was guarded comes back as it is."""
+    return _GUARDED.sub("", cell)
 
 
 REMOVED = "removed"
@@ -65,4 +72,4 @@ def _wants_marks(text: str) -> bool:
     # A text that is such a text in quotes itself gets another pair, or it would lose its own.
     while len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
-    return text in _NO_TEXT or text != text.strip() or _NUMBER.fullmatch(text) is not None
+    return text in _NO_TEXT or text != text.strip() or _PLAIN_NUMBER.fullmatch(text) is not None

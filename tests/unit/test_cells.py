@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,8 +19,6 @@ FORMULAS = [
     "+1+1",
     "-1+1",
     "@SUM(A1)",
-    "\t=1",
-    "\r=1",
     "\0=1",
     "＝1+1",
     "－2+3",
@@ -23,7 +26,6 @@ FORMULAS = [
     "\u00a0=1+1",
     "\ufeff=1+1",
     "\u200b=1",
-    "\n=1+1",
     "-",
     "--5",
     "-5 apples",
@@ -55,7 +57,11 @@ def test_a_formula_gets_an_apostrophe(text: str) -> None:
         "it's",
         "''",
         "https://a.b/?c=d",
-        "a\t=1",
+        "a; b - c",
+        "9:16",
+        "1; -5; 7",
+        "wide, slow: a = b",
+        "-5.5e3",
     ],
     ids=ascii,
 )
@@ -64,7 +70,53 @@ def test_plain_text_and_plain_numbers_stay_as_they_are(text: str) -> None:
     assert unguard(text) == text
 
 
-@given(st.one_of(nasty, st.text()))
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("night;=cmd|' /C calc'!A0", "night;'=cmd|' /C calc'!A0"),
+        ("a\t=1", "a\t'=1"),
+        ("\t=1", "'\t'=1"),
+        ("\r=1", "'\r'=1"),
+        ("\n=1+1", "\n'=1+1"),
+        ("a\n\n@b", "a\n\n'@b"),
+        ('he said "-no"', 'he said "\'-no"'),
+        ("x|+1|-2 apples", "x|'+1|'-2 apples"),
+        ("a,\u200b＝1", "a,'\u200b＝1"),
+        ("a;'=1", "a;''=1"),
+    ],
+    ids=ascii,
+)
+def test_a_formula_anywhere_a_spreadsheet_may_split_gets_its_apostrophe(text: str, written: str) -> None:
+    assert guard(text) == written
+    assert unguard(written) == text
+
+
+def fields(raw: str, separator: str) -> Iterator[str]:
+    """Yield what a program may take for fields: with quotes heeded or not, whole, and line by line."""
+    for line in re.split(r"\r\n|\r|\n", raw):
+        yield from line.split(separator)
+        yield from (field.strip('"') for field in line.split(separator))
+    for row in csv.reader(io.StringIO(raw, newline=""), delimiter=separator):
+        yield from row
+        yield from (line for cell in row for line in cell.splitlines())
+
+
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+split = st.text(st.sampled_from("'=+-@\t\r\n,;|\" 5ax＝\u2212\ufeff\u200b"), max_size=12)
+
+
+@given(st.lists(st.one_of(split, split, st.text()), min_size=1, max_size=3))
+def test_no_field_begins_like_a_formula_however_the_file_is_split(texts: list[str]) -> None:
+    made = io.StringIO(newline="")
+    csv.writer(made).writerow([guard(text) for text in texts])
+    for separator in ",;\t|":
+        for field in fields(made.getvalue(), separator):
+            # A quote that opens in the middle of a row takes the row's own end for text.
+            bare = field.removeprefix("\r\n").strip(" \ufeff\u200b\u00a0")
+            assert NUMBER.fullmatch(bare) or not bare.startswith(tuple(STARTERS)), (separator, field)
+
+
+@given(st.one_of(nasty, split, st.text()))
 def test_reading_gives_back_what_was_written(text: str) -> None:
     assert unguard(guard(text)) == text
 
