@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from runner.cli.parser import build_parser
-from runner.simulator.faults import FAULTS, Route
+from runner.simulator.faults import FAULTS, FaultKind, Route
 from runner.states import DELIVERIES, TRANSITIONS, TakeState
 
 ROOT = Path(__file__).parents[1]
@@ -101,11 +101,18 @@ def faults_table() -> str:
             f"`{fault}`",
             "any" if kind.routes == frozenset(Route) else ", ".join(r for r in Route if r in kind.routes),
             kind.says,
-            ", ".join(f"`{option}`" for option in sorted(kind.options)),
+            ", ".join(_setting(option, kind) for option in sorted(kind.options)),
+            ", ".join(f"`{form}`" for form in kind.forms),
         )
         for fault, kind in FAULTS.items()
     ]
-    return _table(("fault", "routes", "what is seen", "settings"), rows)
+    return _table(("fault", "routes", "what is seen", "settings", "forms, the usual one first"), rows)
+
+
+def _setting(option: str, kind: FaultKind) -> str:
+    """Return a setting, with what it is unless it is given where that is the fault's own."""
+    usual = kind.defaults.get(option)
+    return f"`{option}` ({usual:.0f})" if usual else f"`{option}`"
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

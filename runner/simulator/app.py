@@ -12,7 +12,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn, TypeAlias
 
 from starlette.applications import Starlette
@@ -21,8 +21,8 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route as Path_
 
 from runner.shots import JsonValue
-from runner.simulator import catalogue, records, refusals
-from runner.simulator.faults import Fault, Mischief, Route, Rule
+from runner.simulator import catalogue, odd_files, records, refusals
+from runner.simulator.faults import FAULTS, Fault, Mischief, Route, Rule
 from runner.simulator.jobs import Dispatcher, Fate, Job, Phase
 from runner.simulator.ledger import Ledger
 from runner.simulator.looks import Cue, Stage, balance_record, refused, spoiled
@@ -61,11 +61,12 @@ def application(house: House) -> Starlette:
     front = _Front(house)
     routes = [
         Path_("/v1/models", front.list_models),
+        Path_("/v1/models/categories", front.list_categories),
         Path_("/v1/models/{model_id:path}", front.one_model),
         Path_("/v1/models/{model_id:path}", front.submit, methods=["POST"]),
-        Path_("/v1/requests/{request_id}/status", front.status),
-        Path_("/v1/requests/{request_id}/result", front.result),
-        Path_("/v1/requests/{request_id}/cancel", front.cancel, methods=["POST"]),
+        Path_("/v1/requests/{request_id:path}/status", front.status),
+        Path_("/v1/requests/{request_id:path}/result", front.result),
+        Path_("/v1/requests/{request_id:path}/cancel", front.cancel, methods=["POST"]),
         Path_("/prod/v2/balance", front.balance),
         Path_("/files/{name}", front.file),
         Path_("/__ledger", front.show_ledger),
@@ -114,7 +115,11 @@ class _Front:
             price=catalogue.price_of(name, model).of(body),
             seconds=clip_seconds(body),
             fate=_FATES.get(rule.fault) if rule else None,
+            id_form=rule.id if rule and rule.fault is Fault.ODD_ID else "{}",
+            outputs=rule.outputs if rule and rule.fault is Fault.OUTPUTS else 1,
         )
+        if rule is not None and rule.fault is Fault.ODD_ID:
+            rule = replace(rule, id="{}")  # the job has the odd id; its answer says it as it is
         self._ledger.charge(job)
         if job.fate in {Fate.SUCCEEDS, Fate.NEVER_ENDS}:
             self._house.previews.order(self._house.scene(name, body))
@@ -149,7 +154,8 @@ class _Front:
     async def cancel(self, request: Request) -> Response:
         job, rule = self._look(Route.CANCEL, request)
         now = self._stage.clock()
-        waiting = job.phase(now) is Phase.QUEUED
+        is_refused = rule is not None and FAULTS[rule.fault].accepted is False
+        waiting = job.phase(now) is Phase.QUEUED and not is_refused
         if waiting:
             self._house.dispatcher.withdraw(job)
             job = self._ledger.cancel(job.request_id, at=now)
@@ -160,6 +166,10 @@ class _Front:
         rule = self._free_look(Route.CATALOGUE, request)
         page = catalogue.page(self._house.models, _query(request.query_params))
         return await self._spoiled(JSONResponse(page), rule, request)
+
+    async def list_categories(self, request: Request) -> Response:
+        rule = self._free_look(Route.CATALOGUE, request)
+        return await self._spoiled(JSONResponse(catalogue.categories(self._house.models)), rule, request)
 
     async def one_model(self, request: Request) -> Response:
         name = request.path_params["model_id"]
@@ -175,16 +185,22 @@ class _Front:
         self._ledger.note_hit(Route.FILE)
         if "authorization" in request.headers:
             self._ledger.note_token_leak()
-        job = self._ledger.find_file(request.path_params["name"])
+        found = self._ledger.find_file(request.path_params["name"])
         now = self._stage.clock()
-        if job is None or job.phase(now) is not Phase.ENDED or self._expired(job, self._settings.file_ttl_s):
+        if found is None or not self._is_served(found[0], now):
             return Response("no such file", 404, media_type="text/plain")
+        job, number = found
         scene = self._house.scene(job.model, json.loads(job.body))
         clip = await asyncio.shield(asyncio.wrap_future(self._house.previews.order(scene)))
-        rule = self._house.mischief.strike(Route.FILE, model=job.model, key=job.file)
-        if rule is None:
-            return FileResponse(clip, media_type="video/mp4", headers={"etag": f'"{scene.key}"'})
-        return await self._spoiled(Response(clip.read_bytes(), media_type="video/mp4"), rule, request)
+        rule = self._house.mischief.strike(Route.FILE, model=job.model, key=job.request_id)
+        etag = f'"{scene.key}"' if number == 1 else f'"{scene.key}.{number}"'
+        if rule is None and number == 1:
+            return FileResponse(clip, media_type="video/mp4", headers={"etag": etag})
+        whole = odd_files.numbered(clip.read_bytes(), number)
+        return await self._spoiled(odd_files.asked_part(whole, etag, request.headers), rule, request)
+
+    def _is_served(self, job: Job, now: float) -> bool:
+        return job.phase(now) is Phase.ENDED and not self._expired(job, self._settings.file_ttl_s)
 
     async def show_ledger(self, _: Request) -> Response:
         now, ledger = self._stage.clock(), self._ledger
@@ -236,9 +252,9 @@ class _Front:
         self._ledger.note_hit(route)
         owner = self._owner(request)
         request_id = request.path_params["request_id"]
-        if not _ID.fullmatch(request_id):
-            raise refusals.malformed_id()
         job = self._ledger.find(request_id)
+        if job is None and not _ID.fullmatch(request_id):
+            raise refusals.malformed_id()
         if job is None or self._expired(job, self._settings.id_ttl_s):
             raise refusals.unknown_id()
         if job.owner != owner:

@@ -15,6 +15,7 @@ from runner.simulator.scenes import clip_seconds
 
 NOTE = "invented by the simulator"
 PAGE = 50
+CATEGORY = "video"
 
 
 class KnownModel(Protocol):
@@ -81,7 +82,9 @@ def entry(model_id: str, model: KnownModel, *, with_schema: bool = True) -> dict
         "id": model_id,
         "model_id": model_id,
         "name": model_id.rpartition("/")[2],
-        "category": "video",
+        "display_name": model_id.rpartition("/")[2],
+        "category": CATEGORY,
+        "categories": [CATEGORY],
         "kind": kind_of(model_id),
         "base_price_usd": price.micros / 1_000_000,
         "price_unit": price.unit,
@@ -111,9 +114,14 @@ def page(models: KnownModels, query: Query) -> dict[str, JsonValue]:
     return {"models": entries, "total": len(matching)}
 
 
+def categories(models: KnownModels) -> dict[str, JsonValue]:
+    """Return the categories of all models, as the vendor's clients read them: a list of names."""
+    return {"categories": [CATEGORY] if models.ids() else []}
+
+
 def _matches(model_id: str, query: Query) -> bool:
     return (
         query.search.lower() in model_id.lower()
-        and query.category in {"", "video"}
+        and query.category in {"", CATEGORY}
         and query.kind in {"", kind_of(model_id)}
     )

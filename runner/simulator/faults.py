@@ -2,7 +2,8 @@
 
 In: rules, and the hits on each route in the order they come. Out: the rule that strikes a hit, or none. The table
 `FAULTS` is the whole vocabulary: the script reader, the server and the documentation read it. A new fault
-is a line here and a few lines in `looks` (a way to answer) or `records` (a word or a fate). It knows no HTTP.
+is a line here and a few lines in `looks` (a way to answer), `odd_records`, `odd_files` or `records` (a word or a
+fate). It knows no HTTP.
 """
 
 from __future__ import annotations
@@ -58,6 +59,18 @@ class Fault(StrEnum):
     UNKNOWN_WORD = "unknown-word"
     LAGGING = "lagging"
     TOO_LARGE = "too-large"
+    REFUSAL = "refusal"
+    WORD = "word"
+    LINKS_AT = "links-at"
+    OUTPUTS = "outputs"
+    NEVER_STARTS = "never-starts"
+    ODD_ID = "odd-id"
+    BULKY = "bulky"
+    ECHO_TOKEN = "echo-token"  # noqa: S105 - the name of a fault, not a secret
+    FOREIGN_URLS = "foreign-urls"
+    PACKED = "packed"
+    RANGES = "ranges"
+    OTHER_FILE = "other-file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +78,17 @@ class FaultKind:
     """What one fault does, where it can strike, and which settings of a rule mean something to it.
 
     `accepted` says whether a submit that is struck is accepted, and charged, before the fault is seen; None where the
-    fault decides that by its nature and a rule may not say otherwise.
+    fault decides that by its nature and a rule may not say otherwise. A struck cancel is carried out unless it is
+    False. `forms` are the forms the fault can take, the usual one first; `defaults` are its own values of a rule's
+    attributes.
     """
 
     says: str
     routes: frozenset[Route]
     options: frozenset[str] = frozenset()
     accepted: bool | None = True
+    forms: tuple[str, ...] = ()
+    defaults: Mapping[str, float] = field(default_factory=dict)
 
 
 _ALL = frozenset(Route)
@@ -80,12 +97,23 @@ _SUBMIT, _STATUS = frozenset({Route.SUBMIT}), frozenset({Route.STATUS})
 _RESULT, _FILE = frozenset({Route.RESULT}), frozenset({Route.FILE})
 
 
-def _kind(says: str, routes: frozenset[Route], *options: str, accepted: bool | None = True) -> FaultKind:
-    return FaultKind(says, routes, frozenset(options), accepted)
+_READS = _STATUS | _RESULT
 
 
-def _fate(says: str) -> FaultKind:
-    return _kind(says, _SUBMIT, accepted=None)
+def _kind(
+    says: str,
+    routes: frozenset[Route],
+    *options: str,
+    accepted: bool | None = True,
+    forms: tuple[str, ...] = (),
+    **defaults: float,
+) -> FaultKind:
+    settings = frozenset({*options, *defaults, *(("form",) if forms else ())})
+    return FaultKind(says, routes, settings, accepted, forms, defaults)
+
+
+def _fate(says: str, *options: str) -> FaultKind:
+    return _kind(says, _SUBMIT, *options, accepted=None)
 
 
 FAULTS: Mapping[Fault, FaultKind] = MappingProxyType(
@@ -93,7 +121,7 @@ FAULTS: Mapping[Fault, FaultKind] = MappingProxyType(
         Fault.CLOSE: _kind("the connection is closed without a byte of answer", _ALL),
         Fault.RESET: _kind("the connection is reset without a byte of answer", _ALL),
         Fault.CUT: _kind("headers and half of the body, then the connection is closed", _ALL),
-        Fault.DELAY: _kind("the right answer, `delay_s` seconds late", _ALL),
+        Fault.DELAY: _kind("the right answer, `delay_s` seconds late", _ALL, delay_s=30.0),
         Fault.STATUS: _kind("an HTML error page with the status `code`", _ALL, "code"),
         Fault.EMPTY: _kind("200 with an empty body", _ALL),
         Fault.HTML: _kind("200 with a web page", _ALL),
@@ -125,6 +153,83 @@ FAULTS: Mapping[Fault, FaultKind] = MappingProxyType(
         Fault.UNKNOWN_WORD: _kind("`word`, a status nobody knows", _STATUS, "word"),
         Fault.LAGGING: _kind("`in_progress` for a job whose status is `completed`", _RESULT),
         Fault.TOO_LARGE: _kind("a body of `bytes` bytes", _FILE, "bytes"),
+        Fault.REFUSAL: _kind(
+            "the status `code` with the words `message`, and perhaps an `error_code`",
+            _ALL,
+            "message",
+            "error_code",
+            code=422,
+            accepted=False,
+            forms=(
+                "error_message",
+                "message",
+                "error",
+                "object",
+                "errors",
+                "detail",
+                "details",
+                "problem",
+                "text",
+                "html",
+                "empty",
+            ),
+        ),
+        Fault.WORD: _kind(
+            "the record says `word` for its status; with `instead_of` in place of that word alone",
+            _READS,
+            "word",
+            "instead_of",
+            forms=("text", "number", "null", "list", "missing"),
+        ),
+        Fault.LINKS_AT: _kind("the links stand `at` another place, such as `data[].url`", _RESULT, "at"),
+        Fault.OUTPUTS: _fate("the job has so many `outputs`", "outputs"),
+        Fault.NEVER_STARTS: _fate("the job is accepted and waits for ever"),
+        Fault.ODD_ID: _kind(
+            "`id`, made of the true one (`{}`, or `{upper}` in capitals); a submit gives it out, others repeat it",
+            _SUBMIT | _READS | frozenset({Route.CANCEL}),
+            "id",
+            accepted=None,
+        ),
+        Fault.BULKY: _kind(
+            "a record that echoes a picture of `bytes` characters after its other fields, or before them",
+            _API,
+            bytes=2_000_000,
+            forms=("last", "first"),
+        ),
+        Fault.ECHO_TOKEN: _kind(
+            "the token stands in the record's words, in another spelling; `code` makes an error of the answer",
+            _API,
+            "code",
+            code=0,
+            forms=("plain", "json", "json-upper", "hex", "hex-upper", "percent", "percent-lower", "entities"),
+        ),
+        Fault.FOREIGN_URLS: _kind("every `*_url` is at `location`", _SUBMIT | _STATUS, "location"),
+        Fault.PACKED: _kind(
+            "the body is packed though nobody asked, or only said to be, or is and does not say so",
+            _ALL,
+            forms=("gzip", "deflate", "raw-deflate", "gzip-lie", "br-lie", "gzip-unsaid"),
+        ),
+        Fault.RANGES: _kind(
+            "a part of a file is refused with `code`, or is not the one that was asked for",
+            _FILE,
+            code=416,
+            forms=(
+                "refused",
+                "whole",
+                "wrong-start",
+                "wrong-total",
+                "other-file",
+                "no-range",
+                "new-etag",
+                "weak-etag",
+                "no-etag",
+            ),
+        ),
+        Fault.OTHER_FILE: _kind(
+            "another kind of file",
+            _FILE,
+            forms=("ts", "gif", "tiff", "zip", "glb", "html", "json", "playlist", "bin"),
+        ),
     }
 )
 
@@ -135,7 +240,8 @@ class Rule:
 
     The first `after` hits pass, then `count` hits are struck (None: all), each with `probability`; `for_s` ends
     the spell that many seconds after its first strike. With `per_job` each job is counted by itself (a
-    submit by its body). `model` is a glob. `accepted` matters to submits alone.
+    submit by its body). Hits about other than the first `jobs` jobs do not concern it (None: all do). `model` is a
+    glob. `accepted` matters to submits alone.
     """
 
     fault: Fault
@@ -144,18 +250,30 @@ class Rule:
     count: int | None = None
     probability: float = 1.0
     per_job: bool = False
+    jobs: int | None = None
     for_s: float | None = None
     model: str = "*"
     accepted: bool = True
     delay_s: float = 0.0
     code: int = 502
-    error_code: int = 500001
+    error_code: int | None = None
     retry_after: float = 1.0
     retry_form: str = "seconds"
     location: str = ""
     bytes: int | None = None
     pause_s: float = 0.2
     word: str = "warming_up"
+    instead_of: str = ""
+    message: str = "the request was refused (simulated)"
+    at: str = "video.uri"
+    id: str = "{upper}"
+    outputs: int = 2
+    form: str = ""
+
+    @property
+    def manner(self) -> str:
+        """The form its fault takes: the one that was asked for, or the usual one."""
+        return self.form or FAULTS[self.fault].forms[0]
 
     def concerns(self, route: Route, model: str) -> bool:
         """Say whether a hit on `route` for `model` is counted by this rule at all."""
@@ -187,12 +305,13 @@ class Mischief:
     seed: int
     clock: Callable[[], float]
     _tallies: dict[tuple[int, str], _Tally] = field(default_factory=dict)
+    _jobs: dict[int, set[str]] = field(default_factory=dict)
 
     def strike(self, route: Route, *, model: str = "", key: str = "") -> Rule | None:
         """Return the rule that strikes this hit, or None; `key` names the job, body or file."""
         winner = None
         for number, rule in enumerate(self.rules):
-            if not rule.concerns(route, model):
+            if not (rule.concerns(route, model) and self._is_among(rule, number, key)):
                 continue
             tally = self._tallies.setdefault((number, key if rule.per_job else ""), _Tally())
             tally.hits += 1
@@ -200,6 +319,13 @@ class Mischief:
                 tally.struck += 1
                 winner = rule
         return winner
+
+    def _is_among(self, rule: Rule, number: int, key: str) -> bool:
+        """Say whether a job is one of the first that a rule met."""
+        met = self._jobs.setdefault(number, set())
+        if rule.jobs is not None and len(met) < rule.jobs:
+            met.add(key)
+        return rule.jobs is None or key in met
 
     def _strikes(self, rule: Rule, tally: _Tally, number: int, key: str) -> bool:
         if tally.hits <= rule.after or (rule.count is not None and tally.struck >= rule.count):

@@ -30,6 +30,12 @@ class Fate(StrEnum):
     NO_OUTPUT = "no-output"
     CANCELED = "canceled"
     NEVER_ENDS = "never-ends"
+    NEVER_STARTS = "never-starts"
+
+
+_ENDLESS = frozenset({Fate.NEVER_ENDS, Fate.NEVER_STARTS})
+_NEVER = 1e12
+"""A moment some 30,000 years from now, which a ledger can hold as any other."""
 
 
 class Phase(StrEnum):
@@ -47,6 +53,7 @@ class Job:
 
     `body` is the request's text verbatim and `body_sha256` the hash of its bytes; `owner` stands for the token it came
     with; moments are unix seconds, `ends_at` None for a job that never ends; `price` is in millionths of a dollar.
+    `file` is the name of its first output; it has so many `outputs`.
     """
 
     request_id: str
@@ -61,6 +68,7 @@ class Job:
     fate: Fate
     file: str
     cancelled_at: float | None = None
+    outputs: int = 1
 
     def phase(self, now: float) -> Phase:
         """Return where the job stands at `now`."""
@@ -74,6 +82,11 @@ class Job:
     def over_at(self) -> float | None:
         """Return the moment the job is over, one way or another."""
         return self.ends_at if self.cancelled_at is None else self.cancelled_at
+
+
+def odd_id(form: str, true: str) -> str:
+    """Return an id as `form` says: `{}` stands for the true one, `{upper}` for it in capitals."""
+    return form.replace("{upper}", true.upper()).replace("{}", true)
 
 
 def new_request_id() -> str:
@@ -107,9 +120,21 @@ class Dispatcher:
         self._seen: Counter[tuple[str, str]] = Counter()
 
     def decide(
-        self, model: str, body: bytes, *, owner: str, price: int, seconds: float, fate: Fate | None = None
+        self,
+        model: str,
+        body: bytes,
+        *,
+        owner: str,
+        price: int,
+        seconds: float,
+        fate: Fate | None = None,
+        id_form: str = "{}",
+        outputs: int = 1,
     ) -> Job:
-        """Return the new job for a body that asks for `seconds` of clip; a given `fate` overrules luck."""
+        """Return the new job for a body that asks for `seconds` of clip; a given `fate` overrules luck.
+
+        Its id is made as `id_form` says (see `odd_id`).
+        """
         now = self._clock()
         digest = hashlib.sha256(body).hexdigest()
         who = (model, digest, self._seen[model, digest])
@@ -117,17 +142,18 @@ class Dispatcher:
         start = max(now + between(0.3, 0.8, self._luck("queue", *who)) / self._speed, self._free_from[0])
         length = self._length(model, seconds, self._luck("length", *who))
         job = Job(
-            request_id=self._new_id(),
+            request_id=odd_id(id_form, self._new_id()),
             model=model,
             body=body.decode("utf-8", "replace"),
             body_sha256=digest,
             owner=owner,
             price=price,
             accepted_at=now,
-            started_at=start,
-            ends_at=None if fate is Fate.NEVER_ENDS else start + length,
+            started_at=_NEVER if fate is Fate.NEVER_STARTS else start,
+            ends_at=None if fate in _ENDLESS else start + length,
             fate=fate,
             file=f"{secrets.token_hex(16)}.mp4",
+            outputs=outputs,
         )
         self.admit(job)
         return job

@@ -65,10 +65,13 @@ class Ledger:
         with self._lock:
             return self._jobs.get(request_id)
 
-    def find_file(self, name: str) -> Job | None:
-        """Return the job whose clip has this name."""
+    def find_file(self, name: str) -> tuple[Job, int] | None:
+        """Return the job one of whose clips has this name, and which of its outputs that is, from 1."""
+        stem, _, digits = name.removesuffix(".mp4").rpartition(".")
+        number = int(digits) if stem and digits.isascii() and digits.isdigit() else 1
         with self._lock:
-            return self._jobs.get(self._files.get(name, ""))
+            job = self._jobs.get(self._files.get(f"{stem}.mp4" if number > 1 else name, ""))
+        return (job, number) if job is not None and number <= job.outputs else None
 
     def charges(self) -> tuple[Job, ...]:
         """Return every charge, oldest first."""

@@ -6,7 +6,10 @@ what is seen of it. Faults of words and fates have no look: their answers are we
 
 from __future__ import annotations
 
+import gzip
+import html
 import json
+import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -16,8 +19,9 @@ import anyio.lowlevel
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 
+from runner.simulator import odd_files, odd_records
 from runner.simulator.faults import Fault, Rule
-from runner.simulator.refusals import Refusal, bad_token, no_balance
+from runner.simulator.refusals import Refusal, bad_token, in_form, no_balance
 from runner.simulator.settings import SimulatorSettings
 from runner.simulator.wire import Severed, Wires, as_bytes, client_left
 
@@ -132,7 +136,8 @@ def _redirect(cue: Cue) -> Response:
 
 
 def _error_code(cue: Cue) -> Response:
-    return JSONResponse({"error_code": cue.rule.error_code, "error_message": "a simulated error in a 200"})
+    code = cue.rule.error_code or 500001
+    return JSONResponse({"error_code": code, "error_message": "a simulated error in a 200"})
 
 
 def _throttled(cue: Cue) -> Response:
@@ -157,6 +162,51 @@ def _balance_gone(cue: Cue) -> Response:
 def _no_id(cue: Cue) -> Response:
     record = json.loads(cue.body)
     return JSONResponse({name: value for name, value in record.items() if name != "request_id"})
+
+
+def _refusal(cue: Cue) -> Response:
+    rule, form = cue.rule, cue.rule.manner
+    if form == "html":
+        return HTMLResponse(_PAGE.format(html.escape(rule.message)), rule.code)
+    if form in {"text", "empty"}:
+        return Response(rule.message if form == "text" else "", rule.code, media_type="text/plain")
+    kind = "application/problem+json" if form == "problem" else "application/json"
+    record = in_form(form, rule.message, code=rule.error_code)
+    return JSONResponse(record, rule.code, media_type=kind)
+
+
+def _odd_record(cue: Cue) -> Response:
+    """Bend the record of the right answer, and nothing else of it."""
+    token = cue.request.headers.get("authorization", "").partition(" ")[2]
+    text = odd_records.bent(cue.body.decode(), cue.rule, token=token)
+    status = (cue.rule.fault is Fault.ECHO_TOKEN and cue.rule.code) or cue.right.status_code
+    return Response(text, status, media_type=cue.kind)
+
+
+_PACKINGS: Mapping[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "gzip-unsaid": gzip.compress,
+    "deflate": zlib.compress,
+    "raw-deflate": lambda body: zlib.compress(body, wbits=-zlib.MAX_WBITS),
+}
+
+
+def _packed(cue: Cue) -> Response:
+    form = cue.rule.manner
+    body = _PACKINGS.get(form, bytes)(cue.body)
+    answer = Response(body, cue.right.status_code, media_type=cue.kind)
+    if form != "gzip-unsaid":
+        answer.headers["content-encoding"] = form.removesuffix("-lie").removeprefix("raw-")
+    return answer
+
+
+def _ranges(cue: Cue) -> Response:
+    return odd_files.lying(cue.right, cue.rule.manner, code=cue.rule.code)
+
+
+def _other_file(cue: Cue) -> Response:
+    kind, body = odd_files.KINDS[cue.rule.manner]
+    return Response(body, media_type=kind)
 
 
 def refused(refusal: Refusal) -> Response:
@@ -186,4 +236,9 @@ _LOOKS: Mapping[Fault, Callable[[Cue], Response]] = {
     Fault.TOKEN_REVOKED: _token_revoked,
     Fault.BALANCE_GONE: _balance_gone,
     Fault.NO_ID: _no_id,
+    Fault.REFUSAL: _refusal,
+    Fault.PACKED: _packed,
+    Fault.RANGES: _ranges,
+    Fault.OTHER_FILE: _other_file,
+    **dict.fromkeys(odd_records.FAULTS, _odd_record),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from runner.shots import JsonValue
 from runner.simulator.faults import Fault, Rule
@@ -32,7 +33,7 @@ _FAILURES: Mapping[Fate, JsonValue] = {
 
 def accepted(job: Job, origin: str) -> Record:
     """Return the answer to an accepted submit."""
-    place = f"{origin}/v1/requests/{job.request_id}"
+    place = f"{origin}/v1/requests/{quote(job.request_id, safe='')}"
     return {
         "request_id": job.request_id,
         "status_url": f"{place}/status",
@@ -97,10 +98,17 @@ def result(job: Job, *, now: float, origin: str, with_cost: bool, settings: Simu
     if job.fate in _FAILURES:
         return {**_head(job, "failed"), "finished_at": _moment(over), "error": _FAILURES[job.fate]}
     shown: Record = {**_head(job, "succeeded"), "finished_at": _moment(over)}
-    shown["output"] = {} if job.fate is Fate.NO_OUTPUT else {"video": f"{origin}/files/{job.file}"}
+    shown["output"] = {} if job.fate is Fate.NO_OUTPUT else _output(job, origin)
     if with_cost and now >= over + settings.late_cost_s:
         shown["cost"] = job.price / 1_000_000
     return shown
+
+
+def _output(job: Job, origin: str) -> Record:
+    stem = job.file.removesuffix(".mp4")
+    further = [f"{origin}/files/{stem}.{number}.mp4" for number in range(2, job.outputs + 1)]
+    first = f"{origin}/files/{job.file}"
+    return {"videos": [first, *further]} if further else {"video": first}
 
 
 def cancel(job: Job, *, now: float, done: bool) -> Record:

@@ -5,7 +5,7 @@ The numbers are the vendor's documented ones; which HTTP status goes with some o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from runner.shots import JsonValue
 from runner.simulator.settings import SimulatorSettings
@@ -81,3 +81,20 @@ def not_ready() -> Refusal:
 def unavailable() -> Refusal:
     """Say that nothing was accepted: the same looks as a fault after acceptance, without the charge."""
     return Refusal(503, None, "service unavailable")
+
+
+_FORMS: Mapping[str, Callable[[str], dict[str, JsonValue]]] = {
+    "error_message": lambda words: {"error_message": words},
+    "message": lambda words: {"message": words},
+    "error": lambda words: {"error": words},
+    "object": lambda words: {"error": {"type": "invalid_request", "message": words}},
+    "errors": lambda words: {"errors": [{"field": "seed", "message": words}]},
+    "detail": lambda words: {"detail": words},
+    "details": lambda words: {"detail": [{"loc": ["body", "seed"], "msg": words, "type": "value_error"}]},
+    "problem": lambda words: {"type": "about:blank", "title": "Bad request", "detail": words},
+}
+
+
+def in_form(form: str, words: str, *, code: int | None) -> dict[str, JsonValue]:
+    """Return the record of a refusal as services have been seen to write it; `code` is an error number beside it."""
+    return {**({} if code is None else {"error_code": code}), **_FORMS[form](words)}

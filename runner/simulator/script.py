@@ -7,6 +7,7 @@ so a word such as `no` or a number such as `007` means what it says.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -87,12 +88,32 @@ def _some_text(text: str) -> str:
     return text
 
 
+def _place(text: str) -> str:
+    if not re.fullmatch(r"(\w+(\[\])?|\[\])(\.\w+(\[\])?)*", text, re.ASCII):
+        raise ValueError("a place such as video.uri or data[].url")
+    return text
+
+
+def _id_form(text: str) -> str:
+    if "{}" not in text and "{upper}" not in text:
+        raise ValueError("a text with {} or {upper} in it")
+    return text
+
+
+def _some_outputs(text: str) -> int:
+    number = _whole(text)
+    if not 1 <= number <= 64:
+        raise ValueError("a number from 1 to 64")
+    return number
+
+
 # What is written → the rule's attribute and how its text is read.
 _SETTINGS: dict[str, tuple[str, Callable[[str], object]]] = {
     "after": ("after", _whole),
     "count": ("count", _whole),
     "probability": ("probability", _share),
     "per": ("per_job", _per_job),
+    "jobs": ("jobs", _whole),
     "for_s": ("for_s", _number),
     "model": ("model", _some_text),
     "delay_s": ("delay_s", _number),
@@ -105,9 +126,14 @@ _SETTINGS: dict[str, tuple[str, Callable[[str], object]]] = {
     "bytes": ("bytes", _whole),
     "pause_s": ("pause_s", _number),
     "word": ("word", _some_text),
+    "instead_of": ("instead_of", _some_text),
+    "message": ("message", _some_text),
+    "at": ("at", _place),
+    "id": ("id", _id_form),
+    "outputs": ("outputs", _some_outputs),
+    "form": ("form", _some_text),
 }
-_EVERYWHERE = frozenset({"after", "count", "probability", "per", "for_s", "model", "delay_s"})
-_LATE = 30.0
+_EVERYWHERE = frozenset({"after", "count", "probability", "per", "jobs", "for_s", "model", "delay_s"})
 
 
 @dataclass(slots=True)
@@ -220,9 +246,7 @@ class _Reader:
         usable = _EVERYWHERE | kind.options
         if kind.accepted is not None and Route.SUBMIT in routes:
             usable |= {"accepted"}
-        values: dict[str, Any] = {"accepted": kind.accepted is not False}
-        if fault is Fault.DELAY:
-            values["delay_s"] = _LATE
+        values: dict[str, Any] = {"accepted": kind.accepted is not False, **kind.defaults}
         for name, node in fields.items():
             attribute, read = _SETTINGS[name]
             if name not in usable:
@@ -230,6 +254,8 @@ class _Reader:
                     node, f"{subject}, {name}", f"means nothing to {fault}", allowed=tuple(sorted(usable))
                 )
                 continue
+            if name == "form":
+                read = _one_of(*kind.forms)
             text = self._text(node, f"{subject}, {name}", "a single value is needed")
             try:
                 values[attribute] = read(text or "")

@@ -52,6 +52,15 @@ def test_a_rule_for_each_job_counts_each_job_by_itself() -> None:
     assert seen == [True, True, False, False]
 
 
+def test_a_rule_for_the_first_jobs_never_meets_another() -> None:
+    rule = Rule(Fault.REFUSAL, frozenset({Route.STATUS, Route.RESULT}), jobs=2)
+    mischief = Mischief([rule], seed=0, clock=float)
+    seen = [mischief.strike(Route.STATUS, key=key) is not None for key in ("a", "b", "c", "a", "c", "b")]
+    assert seen == [True, True, False, True, False, True]
+    assert mischief.strike(Route.RESULT, key="b") == rule
+    assert mischief.strike(Route.RESULT, key="d") is None
+
+
 def test_a_spell_ends_after_its_time_from_the_first_strike() -> None:
     now = [0.0]
     rule = Rule(Fault.STATUS, frozenset({Route.STATUS}), after=1, for_s=10)
@@ -158,6 +167,11 @@ WRONG = {
         "rule 1, code: means nothing to cut (allowed: after,",
     ),
     "fate is accepted": ("{route: submit, fault: fails, accepted: no}", "accepted: means nothing to fails"),
+    "unknown form": ("{route: file, fault: ranges, form: none}", "'none' is not refused or whole or "),
+    "form without forms": ("{route: file, fault: cut, form: half}", "form: means nothing to cut"),
+    "no place": ("{route: result, fault: links-at, at: a..b}", "'a..b' is not a place such as video.uri"),
+    "no id": ("{route: status, fault: odd-id, id: same}", "'same' is not a text with {} or {upper} in it"),
+    "no outputs": ("{route: submit, fault: outputs, outputs: 0}", "'0' is not a number from 1 to 64"),
     "not a mapping": ("close", "f.yaml:2:4: rule 1: a rule is a mapping"),
     "list for a value": ("{route: file, fault: cut, count: [1]}", "rule 1, count: a single value is needed"),
 }

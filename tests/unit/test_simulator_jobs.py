@@ -158,7 +158,7 @@ def test_a_ledger_opened_again_knows_every_job_as_it_was(ledger_file: Path) -> N
     ledger.close()
     again = Ledger(ledger_file)
     assert again.charges() == tuple(jobs)
-    assert again.find_file(jobs[0].file) == jobs[0]
+    assert again.find_file(jobs[0].file) == (jobs[0], 1)
     assert [job.phase(1000.2) for job in again.charges()] == [Phase.QUEUED, Phase.QUEUED, Phase.CANCELLED]
     again.close()
 

@@ -1,0 +1,71 @@
+"""A served simulator with one fault script, an impatient client, and a clock that is moved by hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import httpx
+
+from runner.simulator.server import RunningSimulator, running
+from runner.simulator.settings import SimulatorSettings, load_script
+
+MODEL = "pika/pika-2-2/image-to-video"
+BODY = {"image": "https://example.com/a.jpg", "seed": 7}
+Record: TypeAlias = dict[str, Any]
+
+
+@dataclass
+class Scene:
+    """A simulator with one fault script, and a client that gives up after half a second."""
+
+    simulator: RunningSimulator
+    client: httpx.Client
+    now: list[float]
+
+    def seen(
+        self, method: str, path: str, body: Mapping[str, object] | None = None
+    ) -> httpx.Response | type[httpx.HTTPError]:
+        """Return the answer, or the class of what happened instead."""
+        try:
+            return self.client.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            return type(error)
+
+    def submit(self) -> httpx.Response | type[httpx.HTTPError]:
+        return self.seen("POST", f"/v1/models/{MODEL}", BODY)
+
+    def job(self) -> str:
+        """Submit, whatever is seen of it, and return the id the ledger knows."""
+        self.submit()
+        return self.simulator.ledger.charges()[-1].request_id
+
+    def ended(self) -> str:
+        request_id = self.job()
+        self.now[0] += 60
+        return request_id
+
+    def get(self, path: str) -> Record:
+        record: Record = self.client.get(path).json()
+        return record
+
+    def link(self) -> str:
+        return str(self.get(f"/v1/requests/{self.ended()}/result")["output"]["video"])
+
+
+@contextmanager
+def staged(*rules: str) -> Iterator[Scene]:
+    """Serve a simulator with these rules while the block runs."""
+    script = load_script(f"faults: [{', '.join('{' + rule + '}' for rule in rules)}]", "test")
+    now = [time.time()]
+    settings = SimulatorSettings(script=script, render=False)
+    with (
+        running(settings, clock=lambda: now[0]) as simulator,
+        httpx.Client(
+            base_url=simulator.origin, headers={"authorization": "Bearer simulated"}, timeout=0.5
+        ) as client,
+    ):
+        yield Scene(simulator, client, now)
