@@ -61,8 +61,9 @@ class Rig:
     """Use it in a `with` statement: the server lives as long as the block.
 
     `window` and `jobs` are the command's own options; `download` says whether lives bring clips home, the last one
-    always does. What a scenario does by hand it says here: `agreed` counts by take the further charges it asked for,
-    `spoilt` are the takes whose clip it damaged, `exempt` the request ids that a person looked up.
+    always does. `ids` are the shots' names, if the usual ones will not do. What a scenario does by hand it says here:
+    `agreed` counts by take the further charges it asked for, `spoilt` are the takes whose clip it damaged, `exempt`
+    the request ids that a person looked up.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Rig:
         window: int = 1,
         jobs: int = 8,
         download: bool = True,
+        ids: Sequence[str] = (),
         tree: Path = REPOSITORY,
     ) -> None:
         self.folder = folder
@@ -91,6 +93,7 @@ class Rig:
         self.lives = 0
         self.takes = takes
         self._moved = 0
+        self._ids = ids
         self._window = window
         self._flags = ["-j", str(jobs), "--submit-window", str(window), "--max-unknown", "1000"]
         self._download = download
@@ -114,12 +117,12 @@ class Rig:
     def grow(self, takes: int) -> None:
         """Let the manifest have so many takes; those it had stay as they were."""
         self.takes = takes
-        write_board(self.manifest, takes, moved=self._moved)
+        write_board(self.manifest, takes, moved=self._moved, ids=self._ids)
 
     def renumber(self) -> None:
         """Let every shot have the id of the next one, and the last that of the first."""
         self._moved += 1
-        write_board(self.manifest, self.takes, moved=self._moved)
+        write_board(self.manifest, self.takes, moved=self._moved, ids=self._ids)
 
     def run_arguments(self, *, download: bool | None = None) -> list[str]:
         """Return the arguments of `run` for this rig."""
@@ -294,8 +297,9 @@ class Rig:
             self.complain(f"the doubts cannot be answered: {type(error).__name__}: {error}")
 
 
-def write_board(path: Path, takes: int, *, moved: int = 0) -> None:
+def write_board(path: Path, takes: int, *, moved: int = 0, ids: Sequence[str] = ()) -> None:
     """Write a CSV manifest of so many takes, no two with the same request; ids have `moved` on by so many shots."""
+    names = ids or [f"t{number:03}" for number in range(takes)]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "model", "keyFramesFirst", "keyFramesLast", "promptText", "duration", "seed"])
@@ -303,7 +307,7 @@ def write_board(path: Path, takes: int, *, moved: int = 0) -> None:
             frames = (f"https://example.com/{number}{which}.jpg" for which in "ab")
             writer.writerow(
                 [
-                    f"t{(number + moved) % takes:03}",
+                    names[(number + moved) % takes],
                     "pika/pikaframes",
                     *frames,
                     f"Shot number {number}.",
