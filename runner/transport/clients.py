@@ -6,8 +6,9 @@ It knows nothing of takes, classes of failure or retries.
 Four rules found by measurement shape it. A pool of many connections costs more with each one, so every read
 travels on a lane with one connection of its own. httpx's bare transport takes well under half the processor time of
 its client, and has no cookies, redirects, proxies or log lines that would have to be switched off. A reused idle
-connection turns a clean submit into a doubtful one, so each POST has a connection of its own. Time-outs are per socket
-operation, so each request also has one deadline over all.
+connection turns a clean submit into a doubtful one, so each POST has a connection of its own. httpx's time-outs are per
+socket operation and by the wall: a server that drips outlives them, and an answer that came while the process was
+stopped does not. So they are off, and each request has a deadline in lived time.
 """
 
 from __future__ import annotations
@@ -23,28 +24,28 @@ from typing import Any
 import httpx
 
 from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+from runner.transport.lived import LivedDeadline
 from runner.transport.secret import Secret
 from runner.transport.tls import tls_context
+from runner.transport.unpacking import unpack
 
 BODY_CAP = 1 << 20
 RECORD_CAP = 16 << 20
-"""Bytes of a result record that are read: its text may hold whatever a model writes, but is parsed in memory."""
+"""Bytes of a result record that are read: its text may hold whatever a model writes, but is parsed in memory.
+
+So may the answer to a submit, which is the receipt for money and may echo the picture that was sent."""
 
 _MOST_SUBMITS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """Seconds a request may take: to connect, to write, to read once, and in all."""
+    """Lived seconds a request may take: to connect, to write, to read once, and in all."""
 
     connect: float = 10.0
     write: float = 30.0
     read: float = 60.0
     overall: float = 120.0
-
-    def per_operation(self) -> dict[str, float]:
-        """Return httpx's own, finer time-outs."""
-        return {"connect": self.connect, "write": self.write, "read": self.read, "pool": self.connect}
 
 
 READ_DEADLINES = Deadlines(connect=10.0, write=10.0, read=20.0, overall=30.0)
@@ -58,11 +59,12 @@ class _Trace:
     before each step; an exception raised in it ends the request with nothing written.
     """
 
-    def __init__(self, begin: Callable[[], Awaitable[None]], *, overall: float) -> None:
+    def __init__(self, begin: Callable[[], Awaitable[None]], *, deadlines: Deadlines) -> None:
         self.milestone = Milestone.NOTHING_SENT
         self.failed: Exception | None = None
-        self.limit = asyncio.timeout(overall)
-        self._overall = overall
+        self.limit = LivedDeadline(deadlines.overall)
+        self.limit.allow(deadlines.connect, "not connected")
+        self._deadlines = deadlines
         self._began = False
         self._begin = begin
 
@@ -70,23 +72,30 @@ class _Trace:
         if event == "http11.send_request_headers.started":
             await self.begin_once()
             self.milestone = Milestone.SENDING
+            self.limit.allow(self._deadlines.write, "the request was not taken")
         elif event == "http11.send_request_body.complete":
             self.milestone = Milestone.SENT
+            self.goes_on()
         elif event == "http11.receive_response_headers.complete":
             self.milestone = Milestone.ANSWERING
+            self.goes_on()
+
+    def goes_on(self) -> None:
+        """Give the server its time to read once more: something has come."""
+        self.limit.allow(self._deadlines.read, "no answer came")
 
     async def begin_once(self) -> None:
         """Let the caller write down its intent, and keep a failure of that: it must not look like httpx's."""
         if self._began:
             return
-        self.limit.reschedule(None)
+        self.limit.stand_still()
         try:
             await self._begin()
         except Exception as failure:
             self.failed = failure
             raise
         self._began = True
-        self.limit.reschedule(asyncio.get_running_loop().time() + self._overall)
+        self.limit.go_on()
 
 
 class SubmitClient:
@@ -107,15 +116,15 @@ class SubmitClient:
 
     async def post(self, path: str, body: bytes, *, begin: Callable[[], Awaitable[None]]) -> Exchange:
         """Send `body` once and return what came of it; what `begin` raises is passed on and nothing was sent."""
-        trace = _Trace(begin, overall=self._deadlines.overall)
+        trace = _Trace(begin, deadlines=self._deadlines)
         request = httpx.Request(
             "POST",
             f"{self._origin}{path}",
             content=body,
             headers=self._headers,
-            extensions={"trace": trace, "timeout": self._deadlines.per_operation()},
+            extensions={"trace": trace},
         )
-        exchange = await _exchange(self._transport, request, trace=trace, hooked=self._hooked)
+        exchange = await _exchange(self._transport, request, trace=trace, hooked=self._hooked, cap=RECORD_CAP)
         if trace.failed is not None:
             raise trace.failed
         return exchange
@@ -133,8 +142,7 @@ class ReadLanes:
     ) -> None:
         self._origin = origin
         self._headers = _headers(token)
-        self._overall = deadlines.overall
-        self._extensions = {"timeout": deadlines.per_operation()}
+        self._deadlines = deadlines
         # Last in, first out: as few connections as the traffic needs stay warm.
         self._idle: asyncio.LifoQueue[httpx.AsyncHTTPTransport] = asyncio.LifoQueue()
         self._lanes = [_transport(origin, connections=1, keep=1) for _ in range(calls)]
@@ -150,12 +158,13 @@ class ReadLanes:
         return await self._send("POST", path, BODY_CAP)
 
     async def _send(self, method: str, path: str, cap: int) -> Exchange:
-        request = httpx.Request(
-            method, f"{self._origin}{path}", headers=self._headers, extensions=self._extensions
-        )
         lane = await self._idle.get()
+        trace = _Trace(_nothing, deadlines=self._deadlines)
+        request = httpx.Request(
+            method, f"{self._origin}{path}", headers=self._headers, extensions={"trace": trace}
+        )
         try:
-            return await _exchange(lane, request, trace=_Trace(_nothing, overall=self._overall), cap=cap)
+            return await _exchange(lane, request, trace=trace, cap=cap)
         finally:
             self._idle.put_nowait(lane)
 
@@ -210,7 +219,7 @@ async def _exchange(
             finally:
                 await response.aclose()
     except TimeoutError:
-        return Silence(trace.milestone, SilenceKind.TIMEOUT, "no answer before the deadline")
+        return Silence(trace.milestone, SilenceKind.TIMEOUT, trace.limit.reason)
     except httpx.TimeoutException as error:
         return Silence(trace.milestone, SilenceKind.TIMEOUT, _name(error))
     except httpx.TransportError as error:
@@ -231,24 +240,32 @@ async def _answer(response: httpx.Response, trace: _Trace, cap: int) -> Answer:
     parts: list[bytes] = []
     complete = False
     try:
-        complete = await _read_into(parts, response, cap)
+        complete = await _read_into(parts, response, trace, cap)
     except httpx.TransportError:
         pass
     except asyncio.CancelledError:
         # The deadline struck in the body. Whoever really cancels us would not have set it off.
         if not trace.limit.expired():
             raise
-    body = b"".join(parts)
-    passed = cap if len(body) > cap else None
-    return Answer(response.status_code, body[:cap], response.headers, complete=complete, passed=passed)
+    raw = b"".join(parts)
+    inner = unpack(raw, response.headers.get("content-encoding", ""), cap=cap)
+    return Answer(
+        response.status_code,
+        inner.body[:cap],
+        response.headers,
+        complete=complete and inner.whole,
+        passed=cap if max(len(raw), len(inner.body)) > cap else None,
+        packed=inner.packed,
+    )
 
 
-async def _read_into(parts: list[bytes], response: httpx.Response, cap: int) -> bool:
+async def _read_into(parts: list[bytes], response: httpx.Response, trace: _Trace, cap: int) -> bool:
     """Collect the body's raw bytes; return whether they are all of it and no more than `cap`."""
     stream = response.stream
     assert isinstance(stream, httpx.AsyncByteStream)
     size = 0
     async for part in stream:
+        trace.goes_on()
         parts.append(part)
         size += len(part)
         if size > cap:

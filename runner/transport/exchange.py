@@ -39,7 +39,8 @@ class SilenceKind(StrEnum):
 class Answer:
     """A status line and what came after it; `complete` is false where the body broke off or passed the cap.
 
-    `passed` is that cap in bytes, None where the body kept to it.
+    `passed` is that cap in bytes, None where the body kept to it. `packed` names a coding that could not be undone, or
+    was damaged; the body is then no more than a hint of what was said.
     """
 
     status: int
@@ -47,6 +48,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     complete: bool = True
     passed: int | None = None
+    packed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from hypothesis import seed as with_seed
 from runner.answers import CancelAnswer, LookAnswer, ResultAnswer, Seen, SubmitAnswer, Trouble
 from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_result, sort_submit
 from runner.states import Accepted, AccountTurnedAway, Ended, LostContact, NotSent, Refused, RefusedForNow
-from runner.transport.clients import _exchange, _Trace
+from runner.transport.clients import Deadlines, _exchange, _Trace
 from runner.transport.exchange import Answer, Exchange, Milestone, Silence
 from tests.torture.exchanges import EXCHANGES, LARGE
 from tests.torture.registry import Verdict
@@ -201,7 +201,7 @@ def after_exception(error: Exception, milestone: Milestone) -> SubmitAnswer:
     """Return what a submit comes to whose transport raises `error` after `milestone`."""
 
     async def main() -> Exchange:
-        trace = _Trace(_began, overall=5.0)
+        trace = _Trace(_began, deadlines=Deadlines())
         request = httpx.Request("POST", "http://127.0.0.1/v1/models/m", extensions={"trace": trace})
         return await _exchange(_Raises(error, milestone), request, trace=trace)
 
