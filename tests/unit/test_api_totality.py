@@ -17,7 +17,7 @@ import pytest
 from runner.answers import CancelAnswer, LookAnswer, ResultAnswer, SubmitAnswer, Trouble
 from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_result, sort_submit
 from runner.states import Accepted, AccountTurnedAway, LostContact, NotSent, Refused, RefusedForNow
-from runner.transport.clients import _exchange, _Trace
+from runner.transport.clients import Deadlines, _exchange, _Trace
 from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
 
 NOW = 1_800_000_000.0
@@ -94,7 +94,7 @@ async def begun() -> None:
 
 def after(error: Exception, milestone: Milestone) -> SubmitAnswer:
     async def main() -> Exchange:
-        trace = _Trace(begun, overall=5.0)
+        trace = _Trace(begun, deadlines=Deadlines())
         request = httpx.Request("POST", "https://host.invalid/v1/models/m", extensions={"trace": trace})
         return await _exchange(Raises(error, milestone), request, trace=trace)
 
