@@ -61,11 +61,15 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A read that was not answered; `retry_after` is the server's wish in seconds, if it had one."""
+    """A read that was not answered; `retry_after` is the server's wish in seconds, if it had one.
+
+    `evidence` is what came back, cut and cleaned.
+    """
 
     kind: TroubleKind
     reason: str
     retry_after: float | None = None
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,8 @@ LookUp: TypeAlias = Callable[[str], Found]
 class HeldCase:
     """One held take with its evidence. Times are unix seconds; `milestone` is how far its request had got.
 
-    `evidence` is what came back, as it came; `prompt` the input that describes the picture, `inputs` all others.
+    `evidence` is what came back, as it came, and `candidates` ids in it that may be the job's; `prompt` is the input
+    that describes the picture, `inputs` all others.
     """
 
     take_id: str
@@ -66,6 +67,7 @@ class HeldCase:
     prompt: str
     inputs: Mapping[str, JsonValue]
     fingerprint: str
+    candidates: tuple[str, ...] = ()
 
 
 def held_cases(place: RunDir) -> tuple[HeldCase, ...]:
@@ -93,7 +95,12 @@ def _case(reader: Reader, take: TakeRecord) -> HeldCase:
         prompt=str(body.get(asked, "")),
         inputs={name: value for name, value in body.items() if name != asked and value is not None},
         fingerprint=take.fingerprint,
+        candidates=_candidates(told.get("candidates")),
     )
+
+
+def _candidates(told: JsonValue) -> tuple[str, ...]:
+    return tuple(each for each in told if isinstance(each, str)) if isinstance(told, list) else ()
 
 
 def _prompt_of(body: Mapping[str, JsonValue]) -> str:
@@ -119,9 +126,9 @@ def adopt(
         ServiceUnavailable, AccountRefused: the API did not say.
         RunInUse: a runner works on this run.
     """
-    from runner.api.bodies import REQUEST_ID
+    from runner.api.receipts import usable_id
 
-    if not REQUEST_ID.fullmatch(request_id):
+    if not usable_id(request_id):
         raise UsageError(f"{request_id!r} cannot be a request id", advice="copy it from the provider's site")
     now = clock or SystemClock()
     with desk(place, now, opening) as state:

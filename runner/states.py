@@ -69,11 +69,15 @@ class SubmissionStarted:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The API took the job and gave it an id: the receipt for money, durable before anything uses it."""
+    """The API took the job and gave it an id: the receipt for money, durable before anything uses it.
+
+    `remarks` are what in the answer could not be taken as it stands.
+    """
 
     attempt: str
     request_id: str
     http_status: int = 200
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,30 +91,39 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class RefusedForNow:
-    """The API asked to come back later; `not_before` is wall time in unix seconds."""
+    """The API asked to come back later; `not_before` is wall time in unix seconds, `evidence` what came back, cut."""
 
     attempt: str
     reason: str
     not_before: float
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The API refused this take before it was charged; `hopeless` says that it would refuse every other alike."""
+    """The API refused this take before it was charged; `hopeless` says that it would refuse every other alike.
+
+    `evidence` is what came back, cut and cleaned, for whoever wants to read it themselves.
+    """
 
     attempt: str
     failure: FailureClass
     reason: str
     hopeless: bool = False
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AccountTurnedAway:
-    """The API refused the account, not the take: the take goes back to pending and the run stops."""
+    """The API refused the account, not the take: the take goes back to pending and the run stops.
+
+    `evidence` is what came back, cut and cleaned.
+    """
 
     attempt: str
     failure: FailureClass
     reason: str
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +131,7 @@ class LostContact:
     """The POST began and its outcome is unknown: it may have been charged.
 
     `milestone` says how far it got; `evidence` is what came back, cut and cleaned, for whoever decides; `hopeless`
-    says that every other submit would end alike.
+    says that every other submit would end alike; `candidates` are ids in the answer that may be the job's.
     """
 
     attempt: str
@@ -126,6 +139,7 @@ class LostContact:
     reason: str
     evidence: str = ""
     hopeless: bool = False
+    candidates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +228,14 @@ class FoundAfterAll:
 
 @dataclass(frozen=True, slots=True)
 class Vanished:
-    """The API no longer knows the id (`missing`) or its record has run out (`expired`)."""
+    """The API no longer knows the id (`missing`) or its record has run out (`expired`).
+
+    `evidence` is its last answer, cut and cleaned.
+    """
 
     failure: FailureClass
     reason: str
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)

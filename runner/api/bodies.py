@@ -6,26 +6,21 @@ a server sent, and it knows no state and no policy.
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import json
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 JsonObject: TypeAlias = dict[str, Any]
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9._:-]{0,199}")
-"""What an id may look like to be used in a URL; it cannot be `.` or `..`."""
-
 OUTPUT_LIMIT = 64
 
 DEAREST_JOB = 100_000.0
 """US dollars that no single job costs: what is beyond it, or below nothing, is no cost."""
 
-_WORDS = 2000
-_DEEPEST = 6
 _MILLISECONDS = 1e11
 _LINK_FIELDS = ("video", "videos", "image", "images", "audio", "audios")
 # Nobody documents these; they are read where the documented fields hold no link, since each can mean but one thing.
@@ -42,27 +37,13 @@ _OTHER_FIELDS = (
 _WEB = ("https://", "http://")
 
 
-def parse_object(body: bytes, *, unique_keys: bool = False) -> JsonObject | None:
-    """Return the JSON object in `body`, or None for anything else; `unique_keys` refuses a repeated key."""
-    hook = _refuse_repeats if unique_keys else None
+def parse_object(body: bytes) -> JsonObject | None:
+    """Return the JSON object in `body`, or None for anything else."""
     try:
-        value = json.loads(body, object_pairs_hook=hook)
+        value = json.loads(body)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _refuse_repeats(pairs: list[tuple[str, Any]]) -> JsonObject:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found
-
-
-def request_id(record: JsonObject) -> str | None:
-    """Return the id of an accepted job if it can be used."""
-    value = record.get("request_id")
-    return value if isinstance(value, str) and REQUEST_ID.fullmatch(value) else None
 
 
 def error_code(record: JsonObject | None) -> int | None:
@@ -74,34 +55,6 @@ def error_code(record: JsonObject | None) -> int | None:
         value = int(value[:12])
     # Zero is what some services write for "no error".
     return value if isinstance(value, int) and value != 0 else None
-
-
-def error_text(record: JsonObject | None) -> str:
-    """Return the server's own words about what went wrong, or an empty string."""
-    for field in ("error_message", "message", "error", "detail"):
-        text = _words((record or {}).get(field))
-        if text:
-            return text
-    return ""
-
-
-def _words(value: object, depth: int = 0) -> str:
-    """Return the sentence in a value that may be text, an object, or a list of field errors."""
-    if isinstance(value, str):
-        return value[:_WORDS]
-    if not value or depth > _DEEPEST:
-        return ""
-    if isinstance(value, dict):
-        inner = next((value[key] for key in ("message", "msg", "detail", "error") if value.get(key)), None)
-        loc = value.get("loc")
-        where = ".".join(str(part)[:40] for part in loc[:8]) if isinstance(loc, list) else ""
-        text = (
-            _words(inner, depth + 1) if inner is not None else json.dumps(value, ensure_ascii=False)[:_WORDS]
-        )
-        return f"{where}: {text}" if where else text
-    if isinstance(value, list):
-        return "; ".join(filter(None, (_words(item, depth + 1) for item in value[:5])))
-    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +155,14 @@ def _time(value: object) -> float | None:
         return None
 
 
-def excerpt(body: bytes, limit: int = 4096) -> str:
-    """Return the first bytes of an answer as text that a state file can hold."""
-    return body[:limit].decode("utf-8", "replace").replace("\x00", "\ufffd")
+EVIDENCE = 1 << 16
+"""Bytes of an odd answer that are kept for whoever has to judge it."""
+
+
+def excerpt(body: bytes, limit: int = EVIDENCE) -> str:
+    """Return the first bytes of an answer as text that a state file can hold; what is no text, in base64."""
+    head = body[:limit]
+    text = head.decode("utf-8", "replace")
+    if text.count("\ufffd") + text.count("\x00") > len(text) // 8:
+        return f"base64: {base64.b64encode(head[: limit * 3 // 4]).decode()}"
+    return text.replace("\x00", "\ufffd")

@@ -90,8 +90,8 @@ class Catalogue:
         exchange = self._redactor.cleaned(await lanes.get(path))
         record, trouble = read_record(exchange, now=self._clock.wall())
         if record is None and _finds_nothing(exchange):
-            return Trouble(TroubleKind.MISSING, trouble.reason)
-        return trouble if record is None else read(record)
+            trouble = Trouble(TroubleKind.MISSING, trouble.reason)
+        return self._redactor.cleaned_value(trouble if record is None else read(record))
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -17,6 +17,7 @@ from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_result,
 from runner.api.redaction import Redactor
 from runner.pacing import Clock
 from runner.shots import Ticket
+from runner.states import Accepted, LostContact
 from runner.transport.clients import RECORD_CAP, ReadLanes, SubmitClient
 from runner.transport.exchange import Exchange
 
@@ -27,6 +28,7 @@ class RunComfyQueue:
     def __init__(self, account: Account, *, clock: Clock, calls: int = 20, hooked: bool = True) -> None:
         self._clock = clock
         self._redactor = Redactor(account.token)
+        self._origin = account.origin
         self._host = Host(account.origin)
         self._submits = SubmitClient(account.origin, account.token, hooked=hooked)
         self._reads = ReadLanes(account.origin, account.token, calls=calls)
@@ -38,28 +40,38 @@ class RunComfyQueue:
         exchange = await self._submits.post(
             f"/v1/models/{quote(ticket.model)}", ticket.body.encode(), begin=begin
         )
-        return sort_submit(self._taken(exchange), attempt=attempt, now=self._clock.wall())
+        taken = self._taken(exchange)
+        answer = sort_submit(taken, attempt=attempt, now=self._clock.wall(), origin=self._origin)
+        told = self._redactor.cleaned_value(answer)
+        if isinstance(answer, Accepted) and told != answer:
+            reason = "the API gives the token back as the request id"
+            return LostContact(attempt, "answering", reason)
+        return told
 
     async def look(self, request_id: str) -> LookAnswer:
         """Return where the job stands."""
         exchange = await self._reads.get(_request(request_id, "status"))
-        return sort_look(self._taken(exchange), now=self._clock.wall(), request_id=request_id)
+        answer = sort_look(self._taken(exchange), now=self._clock.wall(), request_id=request_id)
+        return self._redactor.cleaned_value(answer)
 
     async def result(self, request_id: str, *, model: str = "") -> ResultAnswer:
         """Return the final record of a job of `model`, with its cost where the API knows it already."""
         path = _request(request_id, "result?include_cost=true")
         exchange = self._taken(await self._reads.get(path, cap=RECORD_CAP))
-        return sort_result(exchange, now=self._clock.wall(), request_id=request_id, model=model)
+        answer = sort_result(exchange, now=self._clock.wall(), request_id=request_id, model=model)
+        return self._redactor.cleaned_value(answer)
 
     async def cancel(self, request_id: str) -> CancelAnswer | Trouble:
         """Ask for a cancel."""
         exchange = await self._reads.post(_request(request_id, "cancel"))
-        return sort_cancel(self._taken(exchange), now=self._clock.wall())
+        answer = sort_cancel(self._taken(exchange), now=self._clock.wall())
+        return self._redactor.cleaned_value(answer)
 
     async def probe(self, model: str) -> Trouble | None:
         """Ask the catalogue about `model`, which is free."""
         exchange = self._taken(await self._reads.get(f"/v1/models/{quote(model)}"))
-        return self._host.absence(exchange) or sort_probe(exchange, now=self._clock.wall())
+        trouble = self._host.absence(exchange) or sort_probe(exchange, now=self._clock.wall())
+        return self._redactor.cleaned_value(trouble)
 
     def _taken(self, exchange: Exchange) -> Exchange:
         """Return what came without the token, and keep in mind whether anybody was there."""

@@ -23,6 +23,8 @@ from runner.answers import (
 )
 from runner.api import bodies, profile
 from runner.api.bodies import JsonObject
+from runner.api.reasons import error_text, page_text
+from runner.api.receipts import Receipt, read_receipt
 from runner.differences import other_job
 from runner.pacing import retry_after
 from runner.states import (
@@ -46,21 +48,22 @@ _KEPT_FIELDS = ("request_id", "model_id", "status", "output", "error", "cost", "
 _LONGEST_ECHO = 1 << 18
 """Bytes of a large record's `input` that are kept, in whole fields: by them an adopted job is told from another."""
 
+_REPEATED_EVIDENCE = 4096
+
 _HOPELESS = frozenset({SilenceKind.CERTIFICATE, SilenceKind.MISUSE})
 """Failures before the first byte that no second try can cure."""
 
 
-def sort_submit(exchange: Exchange, *, attempt: str, now: float) -> SubmitAnswer:
-    """Return what became of a paid POST; anything not proved otherwise is `LostContact`."""
+def sort_submit(exchange: Exchange, *, attempt: str, now: float, origin: str = "") -> SubmitAnswer:
+    """Return what became of a paid POST to `origin`; anything not proved otherwise is `LostContact`."""
     if isinstance(exchange, Silence):
         return _silent_submit(exchange, attempt)
-    record = bodies.parse_object(exchange.body, unique_keys=True)
     if 200 <= exchange.status < 300:
-        return _answered_submit(exchange, record, attempt)
+        return _answered_submit(exchange, attempt, origin)
     if exchange.status in profile.REDIRECTS:
         return _sent_elsewhere(exchange, attempt)
-    return _refused_submit(exchange, record, attempt, now) or _lost(
-        exchange, attempt, f"the API answered {exchange.status}"
+    return _refused_submit(exchange, attempt, now) or _lost(
+        exchange, attempt, _with_words(f"the API answered {exchange.status}", _words_of(exchange))
     )
 
 
@@ -70,43 +73,76 @@ def _silent_submit(silence: Silence, attempt: str) -> SubmitAnswer:
     return LostContact(attempt, silence.milestone.name.lower(), silence.reason)
 
 
-def _answered_submit(answer: Answer, record: JsonObject | None, attempt: str) -> SubmitAnswer:
-    """Sort a 2xx: only a whole body with a usable id is a receipt."""
-    found = bodies.request_id(record) if record is not None else None
-    if found is not None and answer.complete:
-        return Accepted(attempt, found, answer.status)
+def _answered_submit(answer: Answer, attempt: str, origin: str) -> SubmitAnswer:
+    """Sort a 2xx: only a certain id is a receipt, and a body that was damaged on its way makes none certain."""
+    receipt = read_receipt(answer.body, complete=answer.complete)
+    record = receipt.record
+    if receipt.request_id and not answer.packed:
+        return Accepted(attempt, receipt.request_id, answer.status, _foreign_links(record, origin))
     code = bodies.error_code(record)
-    known = code is not None and code in profile.BEFORE_ACCEPTANCE
-    if record is not None and code is not None and known and "request_id" not in record and answer.complete:
-        return _refused_by_code(code, record, attempt)
-    return _lost(answer, attempt, f"the API answered {answer.status} without a usable request id")
+    known = code is not None and code in profile.BEFORE_ACCEPTANCE and answer.complete and not answer.packed
+    if record is not None and code is not None and known and "request_id" not in record:
+        return _refused_by_code(answer, code, record, attempt)
+    how = f", packed as {answer.packed}," if answer.packed else ""
+    return _lost(
+        answer, attempt, f"the API answered {answer.status}{how} without a usable request id", receipt
+    )
 
 
-def _refused_by_code(code: int, record: JsonObject, attempt: str) -> SubmitAnswer:
+def _foreign_links(record: JsonObject | None, origin: str) -> tuple[str, ...]:
+    """Return what to say of links that lead elsewhere: to follow one would hand the token to whoever is there."""
+    links = {name: (record or {}).get(name) for name in profile.LINKS}
+    foreign = [
+        name for name, link in links.items() if isinstance(link, str) and link and not _is_at(link, origin)
+    ]
+    if not foreign or not origin:
+        return ()
+    return (f"its answer names a {' and a '.join(foreign)} at another address, which is not followed",)
+
+
+def _is_at(link: str, origin: str) -> bool:
+    """Return whether a link is below `origin`, or has no address of its own."""
+    if link.startswith("/") and not link.startswith(("//", "/\\")):
+        return True
+    return link.startswith(f"{origin}/")
+
+
+def _refused_by_code(answer: Answer, code: int, record: JsonObject, attempt: str) -> SubmitAnswer:
     reason = _reason(record, f"error {code}")
     if code in profile.ACCOUNT_CODES:
-        return AccountTurnedAway(attempt, profile.ACCOUNT_CODES[code], reason)
-    return Refused(attempt, FailureClass.INVALID_INPUT, reason)
+        return AccountTurnedAway(attempt, profile.ACCOUNT_CODES[code], reason, _short(answer))
+    return Refused(attempt, FailureClass.INVALID_INPUT, reason, evidence=bodies.excerpt(answer.body))
 
 
-def _refused_submit(
-    answer: Answer, record: JsonObject | None, attempt: str, now: float
-) -> SubmitAnswer | None:
+def _refused_submit(answer: Answer, attempt: str, now: float) -> SubmitAnswer | None:
     """Sort a non-2xx status that proves the job was not taken; None where it proves nothing."""
     if answer.status not in profile.PROVES_NO_CHARGE:
         return None
+    record = _record_of_refusal(answer)
     reason = _refusal(answer, record)
     account = _account_failure(answer, record)
     # An id in the body changes nothing: many gateways name every refusal so for their log, and held throttling would
     # end a night.
     if account is not None:
-        return AccountTurnedAway(attempt, account, reason)
+        return AccountTurnedAway(attempt, account, reason, _short(answer))
     if answer.status in profile.LATER_STATUSES:
         wait = _wish(answer, now)
-        return RefusedForNow(attempt, reason, now + (profile.PAUSE_WITHOUT_A_WISH if wait is None else wait))
+        later = now + (profile.PAUSE_WITHOUT_A_WISH if wait is None else wait)
+        return RefusedForNow(attempt, reason, later, _short(answer))
+    evidence, hopeless = bodies.excerpt(answer.body), answer.status in profile.CANNOT_STATUSES
     if answer.status in profile.BAD_INPUT_STATUSES:
-        return Refused(attempt, FailureClass.INVALID_INPUT, reason)
-    return Refused(attempt, FailureClass.REFUSED, reason, hopeless=answer.status in profile.CANNOT_STATUSES)
+        return Refused(attempt, FailureClass.INVALID_INPUT, reason, evidence=evidence)
+    return Refused(attempt, FailureClass.REFUSED, reason, hopeless=hopeless, evidence=evidence)
+
+
+def _record_of_refusal(answer: Answer) -> JsonObject | None:
+    """Return the record of an answer that is no receipt; one larger than any refusal is not parsed."""
+    return bodies.parse_object(answer.body) if len(answer.body) <= LONGEST_RECORD else None
+
+
+def _short(answer: Answer) -> str:
+    """Return the evidence of an answer that may come again and again through a night."""
+    return bodies.excerpt(answer.body, _REPEATED_EVIDENCE)
 
 
 def _sent_elsewhere(answer: Answer, attempt: str) -> LostContact:
@@ -122,8 +158,16 @@ def _account_failure(answer: Answer, record: JsonObject | None) -> FailureClass 
     return profile.ACCOUNT_STATUSES.get(answer.status)
 
 
-def _lost(answer: Answer, attempt: str, reason: str) -> LostContact:
-    return LostContact(attempt, Milestone.ANSWERING.name.lower(), reason, bodies.excerpt(answer.body))
+def _lost(answer: Answer, attempt: str, reason: str, receipt: Receipt | None = None) -> LostContact:
+    """Return that the job may have been taken, with what came back and the ids in it."""
+    told = receipt or read_receipt(answer.body, complete=answer.complete)
+    candidates = tuple(dict.fromkeys(filter(None, (told.request_id, *told.candidates))))
+    milestone = Milestone.ANSWERING.name.lower()
+    return LostContact(attempt, milestone, reason, bodies.excerpt(answer.body), candidates=candidates)
+
+
+def _with_words(what: str, words: str) -> str:
+    return f"{what}: {words}" if words else what
 
 
 def sort_look(exchange: Exchange, *, now: float, request_id: str = "") -> LookAnswer:
@@ -181,7 +225,7 @@ def _outcome(record: JsonObject) -> TakeState | None:
 
 
 def _ended(outcome: TakeState, record: JsonObject, body: bytes) -> Ended:
-    reason = bodies.error_text({"error": record.get("error")})
+    reason = error_text({"error": record.get("error")})
     found = bodies.outputs(record)
     failure = None
     # A record with a link is a clip that was paid for, whatever else it says.
@@ -283,15 +327,15 @@ def read_record(exchange: Exchange, *, now: float) -> tuple[JsonObject | None, T
 
 
 def _trouble(answer: Answer, record: JsonObject | None, code: int | None, now: float) -> Trouble:
-    reason = _refusal(answer, record)
+    reason, evidence = _refusal(answer, record), _short(answer)
     # A 404 may come from anything in between, in JSON too; only the API's own number says that an id is unknown.
     if code in profile.UNKNOWN_ID_CODES:
-        return Trouble(TroubleKind.MISSING, reason)
+        return Trouble(TroubleKind.MISSING, reason, evidence=evidence)
     if answer.status in profile.LATER_STATUSES:
-        return Trouble(TroubleKind.THROTTLED, reason, _wish(answer, now))
+        return Trouble(TroubleKind.THROTTLED, reason, _wish(answer, now), evidence)
     if _account_failure(answer, record) is not None:
-        return Trouble(TroubleKind.ACCOUNT, reason)
-    return Trouble(TroubleKind.TRANSIENT, reason, _wish(answer, now))
+        return Trouble(TroubleKind.ACCOUNT, reason, evidence=evidence)
+    return Trouble(TroubleKind.TRANSIENT, reason, _wish(answer, now), evidence)
 
 
 def _wish(answer: Answer, now: float) -> float | None:
@@ -300,17 +344,26 @@ def _wish(answer: Answer, now: float) -> float | None:
 
 def _refusal(answer: Answer, record: JsonObject | None) -> str:
     """Return the server's words for an answer that is no record, and whose word that probably is."""
+    if answer.packed and record is None:
+        return f"HTTP {answer.status} with a body that is packed as {answer.packed}"
     if 200 <= answer.status < 300 and record is None:
         what = "a body that is no JSON object" if answer.complete else "a body that broke off"
-        return f"HTTP {answer.status} with {what}"
-    said = _reason(record, f"HTTP {answer.status}")
+        return _with_words(f"HTTP {answer.status} with {what}", page_text(answer.body))
+    page = page_text(answer.body) if record is None else ""
+    said = _reason(record, _with_words(f"HTTP {answer.status}", page))
     meant = profile.WRONG_ADDRESS.get(answer.status)
     return f"{said}: {meant}" if meant and bodies.error_code(record) not in profile.ACCOUNT_CODES else said
 
 
+def _words_of(answer: Answer) -> str:
+    """Return the server's words in an answer of any form."""
+    record = _record_of_refusal(answer)
+    return page_text(answer.body) if record is None else error_text(record)
+
+
 def _reason(record: JsonObject | None, otherwise: str) -> str:
     """Return the server's words with its number, or what we know without them."""
-    text, code = bodies.error_text(record), bodies.error_code(record)
+    text, code = error_text(record), bodies.error_code(record)
     if not text:
         return f"error {code}" if code is not None else otherwise
     return f"{text} ({code})" if code is not None else text

@@ -64,6 +64,9 @@ WRONG_ADDRESS: Mapping[int, str] = MappingProxyType(
 )
 """What statuses that are not about the account mean (H, 15.5.6, 15.5.8, 15.5.22; RFC 7725)."""
 
+LINKS = ("status_url", "result_url", "cancel_url")
+"""Addresses that an accepted job comes with (P). They are for the record: every URL is built from our own base."""
+
 BAD_INPUT_STATUSES = frozenset({400, 413, 414, 415, 422})
 """Refusals of one body (C H)."""
 

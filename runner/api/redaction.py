@@ -1,67 +1,151 @@
 """Takes the token out of what a server sends back, before anything of it is kept or shown.
 
 A server may echo its request in an error, a header or a result; from there the token would reach the state file, the
-reports and the screen. In: exchanges. Out: the same without the token, in any of the forms it is likely to be written.
+reports and the screen. In: exchanges, and the values made of them. Out: the same without the token, however it is
+spelled: each of its characters plain, or as an escape of JSON, of a URL, of HTML or of a programming language, in any
+mixture and escaped again; and the whole of it in hex or in base64. Only the whole token is ever masked, and one of
+fewer than 8 characters not at all, for it would stand in innocent words.
 """
 
 from __future__ import annotations
 
 import base64
 import html
-import json
-from dataclasses import replace
-from urllib.parse import quote
+import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from html.entities import html5
+from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from runner.transport.exchange import Answer, Exchange
 from runner.transport.secret import Secret
 
 MASK = "***"
 SHORTEST = 8
+_ROUNDS = 4
+_WITHHELD = "*** (a text that held the token)"
+_ESCAPE = re.compile(r"\\{1,8}+[uU]00([0-9a-fA-F]{2})")
+T = TypeVar("T")
+
+_BACKSLASHES = r"(?:\\{1,8}+|%(?:25){0,4}5[cC]|&#92;|&bsol;)"
+_AMPERSAND = r"&(?:amp;|#38;|#[xX]26;){0,4}"
+_BREAK = r"(?:\s|\\[rn]){0,4}"
 
 
 class Redactor:
-    """Knows the forms of one token."""
+    """Knows the spellings of one token."""
 
     def __init__(self, token: Secret) -> None:
-        # A form of a few letters would stand in every answer, and no real token is as short.
-        forms = {form for form in _forms(token.reveal()) if len(form) >= SHORTEST}
-        self._forms = sorted(forms, key=len, reverse=True)
+        value = token.reveal()
+        self._value = value
+        spellings = _spellings(value) if len(value) >= SHORTEST else []
+        self._forms = [re.compile(form) for form in spellings]
+        self._byte_forms = [re.compile(form.encode()) for form in spellings]
 
     def cleaned(self, exchange: Exchange) -> Exchange:
-        """Return `exchange` without the token."""
+        """Return `exchange` without the token: before anything is cut, or a part of the token could be left."""
         if not isinstance(exchange, Answer):
-            return replace(exchange, reason=self._masked(exchange.reason))
+            return replace(exchange, reason=self.masked(exchange.reason))
         body = exchange.body
+        for form in self._byte_forms:
+            body = form.sub(MASK.encode(), body)
+        return exchange if body == exchange.body else replace(exchange, body=body)
+
+    def cleaned_value(self, value: T) -> T:
+        """Return a frozen value, or plain JSON, without the token in any of its texts: what is parsed is decoded."""
+        cleaned: T = _each_text(value, self)
+        return cleaned
+
+    def masked(self, text: str) -> str:
+        """Return `text` without the token; a text that spells it in a way no mask fits is not kept at all."""
         for form in self._forms:
-            body = body.replace(form.encode(), MASK.encode())
-        return exchange if body is exchange.body else replace(exchange, body=body)
+            text = form.sub(MASK, text)
+        return _WITHHELD if self._forms and self._shows_when_decoded(text) else text
 
-    def _masked(self, text: str) -> str:
-        for form in self._forms:
-            text = text.replace(form, MASK)
-        return text
-
-
-def _forms(token: str) -> set[str]:
-    """Return the token plain, in a URL, in JSON, in HTML, in hex, and in base64 at every alignment."""
-    in_json = json.dumps(token)[1:-1]
-    plain = {
-        token,
-        quote(token, safe=""),
-        quote(token),
-        in_json,
-        in_json.replace("/", "\\/"),
-        html.escape(token),
-    }
-    coded = {form for text in (token, f"Bearer {token}") for form in _base64_forms(text.encode())}
-    return plain | coded | {token.encode().hex()}
+    def _shows_when_decoded(self, text: str) -> bool:
+        for _ in range(_ROUNDS):
+            decoded = _decoded(text)
+            if decoded == text:
+                return False
+            text = decoded
+            if self._value in text:
+                return True
+        return False
 
 
-def _base64_forms(data: bytes) -> set[str]:
+def _each_text(value: Any, redactor: Redactor) -> Any:  # noqa: ANN401 - the same kind comes out as went in
+    # An enumeration's member is a text of our own.
+    if type(value) is str:
+        return redactor.masked(value)
+    if isinstance(value, list | tuple):
+        return type(value)([_each_text(item, redactor) for item in value])
+    if isinstance(value, Mapping):
+        return {redactor.masked(str(name)): _each_text(held, redactor) for name, held in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        held = {field.name: getattr(value, field.name) for field in fields(value)}
+        return replace(value, **{name: _each_text(each, redactor) for name, each in held.items()})
+    return value
+
+
+def _decoded(text: str) -> str:
+    """Return `text` with the escapes of URLs, HTML and JSON undone once, each where it can stand."""
+    if "%" in text:
+        text = unquote(text)
+    if "&" in text:
+        text = html.unescape(text)
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text) if "\\" in text else text
+
+
+def _spellings(token: str) -> list[str]:
+    """Return regular expressions for the token, its hex and its base64; each matches in linear time."""
+    coded = [_letters(form, gap=_BREAK) for form in _base64_forms(token.encode())]
+    return [_letters(token, gap=r"\x00?"), *coded, _hex(token)]
+
+
+def _letters(text: str, *, gap: str) -> str:
+    """Return what matches `text` with every character in any of its spellings."""
+    return gap.join(f"(?:{'|'.join(_character(char))})" for char in text)
+
+
+def _character(char: str) -> list[str]:
+    """Return the spellings of one character of ASCII; in base64 text `+` and `/` are also `-` and `_`."""
+    code = ord(char)
+    pair = "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in f"{code:02x}")
+    named = "|".join(sorted(name for name, meant in _NAMES.items() if meant == char))
+    numbers = rf"#0{{0,8}}{code}(?![0-9]);?|#[xX]0{{0,8}}{pair}(?![0-9a-fA-F]);?"
+    # Letters and digits are never escaped by a backslash alone: with a letter it would mean something else.
+    escaped = "" if char.isalnum() else r"\\{0,8}"
+    return [
+        rf"{_BACKSLASHES}(?:[uU]\{{?0{{0,6}}{pair}\}}?|x\{{?0{{0,6}}{pair}\}}?|0{{0,2}}{code:o}(?![0-7]))",
+        rf"%(?:25){{0,8}}(?:u00)?{pair}",
+        rf"={pair}",
+        f"{escaped}{_AMPERSAND}(?:{numbers}{'|' + named if named else ''})",
+        # Last, since some of the others begin alike.
+        escaped + re.escape(char),
+    ]
+
+
+_NAMES: Mapping[str, str] = {
+    name: meant for name, meant in html5.items() if len(meant) == 1 and meant.isascii()
+}
+"""HTML's names of characters, with and without the semicolon where both are names."""
+
+
+def _base64_forms(data: bytes) -> list[str]:
     """Return what `data` looks like inside a longer base64 text: its first and last letters depend on neighbours."""
     forms = set()
     for shift in range(3):
         coded = base64.b64encode(b"\0" * shift + data).decode().rstrip("=")
         inner = coded[(0, 2, 3)[shift] : len(coded) - (1 if (shift + len(data)) % 3 else 0)]
         forms |= {inner, inner.replace("+", "-").replace("/", "_")}
-    return forms
+    return sorted(forms)
+
+
+def _hex(token: str) -> str:
+    """Return what matches the token's bytes in hex of any case, also spaced or with a mark before each byte."""
+    pairs = [
+        "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in f"{ord(char):02x}")
+        for char in token
+    ]
+    return r"(?:[ :,-]{0,2}(?:0x)?)".join(pairs)

@@ -142,6 +142,7 @@ def case_lines(case: HeldCase, base: Sequence[str]) -> list[str]:
         "how far": MILESTONES.get(case.milestone, visible(case.milestone)),
         "why held": visible(case.reason),
         "came back": back,
+        "perhaps": ", ".join(visible(each, 300) for each in case.candidates),
         "prompt": visible(case.prompt, _PROMPT),
         "inputs": "  ".join(
             f"{visible(name, 60)}={value(case.inputs[name], _INPUT)}" for name in case.inputs
@@ -150,13 +151,20 @@ def case_lines(case: HeldCase, base: Sequence[str]) -> list[str]:
         "look for": f"on the provider's site, a job of {visible(case.model)} with this prompt, made in that time",
     }
     ways = {
-        "it is there": ["adopt", case.take_id, "REQUEST_ID"],
+        "it is there": ["adopt", case.take_id, *_id_word(case.candidates)],
         "it is not": ["not-sent", case.take_id],
         "give it up": ["drop", case.take_id],
     }
     lines = [f"{visible(case.take_id)}  {visible(case.model)}{_attempt(case)}"]
     lines += [f"  {name:<12} {text}" for name, text in facts.items() if text]
     return lines + [f"  → {name + ':':<13}{command_line(*base, *words)}" for name, words in ways.items()]
+
+
+def _id_word(candidates: Sequence[str]) -> list[str]:
+    """Return the id to adopt as words of a command line: the one that came back, where there is but one."""
+    if len(candidates) != 1:
+        return ["REQUEST_ID"]
+    return ["--", candidates[0]] if candidates[0].startswith("-") else [candidates[0]]
 
 
 def _attempt(case: HeldCase) -> str:

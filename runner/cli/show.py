@@ -25,7 +25,7 @@ def command(arguments: argparse.Namespace) -> int:
         whole = {"take": asdict(take), "schema": schema, "attempts": [asdict(each) for each in attempts]}
         print(json.dumps(whole | {"events": [asdict(each) for each in events]}, indent=1, default=dict))
     else:
-        print("\n".join(take_lines(take, attempts, events, schema=schema)))
+        print("\n".join(take_lines(take, attempts, events, schema=schema, whole=arguments.verbose)))
     return 0
 
 

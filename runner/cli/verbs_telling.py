@@ -5,6 +5,8 @@ In: the list of commands. Out: the same list with these in it. What they do is i
 
 from __future__ import annotations
 
+from argparse import SUPPRESS
+
 from runner.cli import flags
 from runner.cli.grammar import Commands, Parser, add_command, switch
 
@@ -21,6 +23,7 @@ def show(commands: Commands[Parser]) -> None:
     parser = add_command(commands, "show", "tell everything about one take")
     flags.target_of_two(parser)
     parser.add_argument("take", metavar="TAKE", help="the take's id")
+    switch(parser, "-v, --verbose", "also show all that the API sent with a refusal", default=SUPPRESS)
     flags.output(parser)
 
 

@@ -94,6 +94,8 @@ class Settler:
             )
             raise
         failpoints.hit("submit.recorded")
+        for remark in answer.remarks:
+            self._board.say(f"{live.id}: {remark}")
         self._any_accepted = True
         live.request_id = answer.request_id
         live.born = self._means.clock.monotonic()

@@ -191,7 +191,7 @@ class Watcher:
             live.mistaken.is_over()
         if trouble.kind is TroubleKind.ACCOUNT:
             self._means.end(EndingKind.ACCOUNT, trouble.reason, Stop.DETACH)
-        elif trouble.kind is TroubleKind.MISSING and await self._is_gone(live, trouble.reason):
+        elif trouble.kind is TroubleKind.MISSING and await self._is_gone(live, trouble):
             return
         elif trouble.kind is TroubleKind.TRANSIENT:
             out_there = self._board.slots_held
@@ -223,12 +223,12 @@ class Watcher:
         """Note that `trouble` goes on, and return whether it has done so for as long as an outage is waited for."""
         return trouble.goes_on(self._means.clock.monotonic()) >= self._means.options.outage_limit
 
-    async def _is_gone(self, live: Live, reason: str) -> bool:
+    async def _is_gone(self, live: Live, trouble: Trouble) -> bool:
         """Record that the API does not know the id any more, once it has said so for long enough."""
         if live.missing.goes_on(self._means.clock.monotonic()) < self._means.options.missing_grace:
             return False
         failure = FailureClass.EXPIRED if live.has_ended else FailureClass.MISSING
-        await self._board.record(live, Vanished(failure, reason))
+        await self._board.record(live, Vanished(failure, trouble.reason, trouble.evidence))
         self._trip(live, failure)
         return True
 

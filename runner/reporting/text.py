@@ -87,10 +87,12 @@ def take_lines(
     events: Sequence[EventRecord],
     *,
     schema: str | None = None,
+    whole: bool = False,
 ) -> list[str]:
     """Return everything worth knowing about one take: result, inputs as sent, attempts and history.
 
-    `schema` is the hash of the schema file its inputs were checked against, None if it is not known.
+    `schema` is the hash of the schema file its inputs were checked against, None if it is not known. `whole` shows
+    all that a server sent back, which else is cut to its beginning.
     """
     lines = [_headline(record)]
     if record.state is TakeState.HELD:
@@ -104,6 +106,19 @@ def take_lines(
             lines += _attempt_lines(attempt)
     if events:
         lines += ["", "history", *(_event_line(event) for event in events)]
+    if whole:
+        lines += _sent_back(events)
+    return lines
+
+
+def _sent_back(events: Sequence[EventRecord]) -> list[str]:
+    """Return all that the server sent with an answer that was odd or a refusal, each under the time it came."""
+    lines: list[str] = []
+    for event in events:
+        evidence = event.details.get("evidence")
+        if isinstance(evidence, str) and evidence:
+            lines += ["", f"sent back with {wording.visible(event.fact)}, {wording.when(event.at)}"]
+            lines += wording.visible_lines(evidence, len(evidence)).split("\n")
     return lines
 
 

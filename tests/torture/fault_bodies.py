@@ -20,7 +20,7 @@ def _raw(value: object) -> bytes:
 _UNUSABLE = {
     "nothing": b"",
     "HTML": b"<html>gateway</html>",
-    "cut JSON": b'{"request_id": "3f2a"',
+    "cut JSON": b'{"request_id": "3f2a',
     "a list": ["3f2a"],
     "a word": "3f2a",
     "null": None,
@@ -35,8 +35,8 @@ _BAD_IDS: dict[str, object] = {
     "a list": ["3f2a"],
     "an object": {"id": "3f2a"},
     "10 kB": "x" * 10_000,
-    "a slash": "a/b",
     "dots": "..",
+    "a way up": "a/../b",
     "blanks": "a b",
     "a control character": "a\x1b[31m",
     "a line break": "3f2a\n",
@@ -55,7 +55,9 @@ def submit_bodies() -> Iterator[Row]:
     twice = b'{"request_id": "one", "request_id": "two"}'
     yield row("two ids", _answer(twice), submit="lost")
     yield row("no id", _answer({"status": "queued"}), submit="lost")
-    yield row("NaN beside the id", _answer(b'{"request_id": "3f2a", "eta": NaN}'), submit="accepted")
+    yield row("NaN beside the id", _answer(b'{"request_id": "3f2a", "eta": NaN}'), submit="lost")
+    yield row("an id with signs", _answer({"request_id": "a/b+c=%~"}), submit="accepted")
+    yield row("cut behind the id", _answer(b'{"request_id": "3f2a", "x": "'), submit="accepted")
     yield row("201 with an id", _answer({"request_id": "3f2a"}, status=201), submit="accepted")
     for code, word in ((400002, "account"), (400004, "account"), (403001, "account"), (400001, "refused")):
         refusal = {"error_code": code, "error_message": "no"}

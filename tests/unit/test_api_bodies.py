@@ -7,7 +7,7 @@ import json
 import pytest
 
 from runner.answers import CancelAnswer, Trouble, TroubleKind
-from runner.api import bodies
+from runner.api import bodies, reasons
 from runner.api.outcomes import sort_cancel, sort_result
 from runner.states import Ended, FailureClass, TakeState
 from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
@@ -47,7 +47,7 @@ def test_an_error_number_is_a_whole_number_other_than_zero(value: object, code: 
 
 def test_no_record_has_neither_number_nor_words() -> None:
     assert bodies.error_code(None) is None
-    assert bodies.error_text(None) == ""
+    assert reasons.error_text(None) == ""
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_no_record_has_neither_number_nor_words() -> None:
         ("plain", "plain"),
         ({"message": "inner"}, "inner"),
         ({"msg": "inner", "loc": ["body", 3, "seed"]}, "body.3.seed: inner"),
-        ({"msg": "inner", "loc": "body"}, "inner"),
+        ({"msg": "inner", "loc": "body"}, "body: inner"),
         ({"message": "", "detail": ["deeper"]}, "deeper"),
         ({"code": 7}, '{"code": 7}'),
         (["one", None, 0, {"msg": "two"}], "one; two"),
@@ -73,19 +73,19 @@ def test_no_record_has_neither_number_nor_words() -> None:
     ids=lambda value: ascii(value)[:30],
 )
 def test_the_words_of_an_error_are_found_where_they_stand(value: object, words: str) -> None:
-    assert bodies.error_text({"error": value}) == words
+    assert reasons.error_text({"error": value}) == words
 
 
 def test_words_nested_too_deep_are_none() -> None:
     value: object = "deep"
     for _ in range(8):
         value = [value]
-    assert bodies.error_text({"error": value}) == ""
+    assert reasons.error_text({"error": value}) == ""
 
 
-def test_the_first_field_that_says_something_speaks() -> None:
+def test_the_first_field_that_says_something_speaks_and_the_particulars_follow() -> None:
     record = {"error_message": "", "message": 7, "error": "third", "detail": "fourth"}
-    assert bodies.error_text(record) == "third"
+    assert reasons.error_text(record) == "third: fourth"
 
 
 @pytest.mark.parametrize(
@@ -222,11 +222,21 @@ def test_a_cancel_answered_without_an_outcome_proves_nothing() -> None:
         (Answer(204, b""), Trouble(TroubleKind.TRANSIENT, "HTTP 204 with a body that is no JSON object")),
         (
             Answer(200, b'{"outcome": "cancelled"}', complete=False),
-            Trouble(TroubleKind.TRANSIENT, "HTTP 200 with a body that broke off"),
+            Trouble(
+                TroubleKind.TRANSIENT,
+                "HTTP 200 with a body that broke off",
+                evidence='{"outcome": "cancelled"}',
+            ),
         ),
-        (answer(502, {"outcome": "cancelled"}), Trouble(TroubleKind.TRANSIENT, "HTTP 502")),
-        (answer(404, {"error_code": 404001}), Trouble(TroubleKind.MISSING, "error 404001")),
-        (answer(401, {"message": "no"}), Trouble(TroubleKind.ACCOUNT, "no")),
+        (
+            answer(502, {"outcome": "cancelled"}),
+            Trouble(TroubleKind.TRANSIENT, "HTTP 502", evidence='{"outcome": "cancelled"}'),
+        ),
+        (
+            answer(404, {"error_code": 404001}),
+            Trouble(TroubleKind.MISSING, "error 404001", evidence='{"error_code": 404001}'),
+        ),
+        (answer(401, {"message": "no"}), Trouble(TroubleKind.ACCOUNT, "no", evidence='{"message": "no"}')),
         (Answer(429, b"", {"retry-after": "9"}), Trouble(TroubleKind.THROTTLED, "HTTP 429", 9.0)),
     ],
     ids=["silence", "no body", "cut", "gateway", "unknown id", "token", "throttled"],

@@ -180,10 +180,11 @@ BODIES = (
 def expected(status: int, body: Body, *, complete: bool) -> type[SubmitAnswer]:
     """Return what the payment protocol asks for."""
     if 200 <= status < 300:
-        if not complete:
-            return LostContact
+        # An id that was read to its end cannot be changed by what is missing behind it.
         if body.receipt:
             return Accepted
+        if not complete:
+            return LostContact
         if body.code in ACCOUNT_CODES:
             return AccountTurnedAway
         return Refused if body.code in OTHER_DOOR_CODES else LostContact

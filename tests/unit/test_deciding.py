@@ -332,6 +332,23 @@ def test_a_held_case_has_all_that_is_needed_to_decide() -> None:
     assert "A boat. " * 11 not in text
 
 
+@pytest.mark.parametrize(
+    ("candidates", "command"),
+    [
+        (("3f2a",), "adopt s010@seed=7 3f2a"),
+        (("a/b=;x",), "adopt s010@seed=7 'a/b=;x'"),
+        (("-x",), "adopt s010@seed=7 -- -x"),
+        (("one", "two"), "adopt s010@seed=7 REQUEST_ID"),
+    ],
+)
+def test_an_id_that_came_back_is_proposed_and_where_several_did_none(
+    candidates: tuple[str, ...], command: str
+) -> None:
+    text = "\n".join(case_lines(replace(CASE, candidates=candidates), ["reconcile", "b"]))
+    assert f"shotrunner reconcile b {command}" in text
+    assert ", ".join(candidates) in text
+
+
 def test_what_a_server_sent_cannot_steer_the_terminal() -> None:
     text = "\n".join(case_lines(CASE, ["reconcile", "b"]))
     assert "\x1b" not in text

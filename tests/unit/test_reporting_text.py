@@ -112,6 +112,15 @@ def test_attempts_and_history_are_told_in_order() -> None:
     )
 
 
+def test_what_a_server_sent_back_is_shown_whole_to_those_who_ask_and_cannot_steer_the_terminal() -> None:
+    body = "<html>\n" + "\x1b[2J" + "x" * 5000
+    event = replace(EVENT, fact="Refused", details={"reason": "no", "evidence": body})
+    lines = take_lines(pending(), [], [event], whole=True)
+    at = lines.index("sent back with Refused, 2026-05-28 20:26:40 UTC")
+    assert lines[at + 1 :] == ["<html>", "\\x1b[2J" + "x" * 5000]
+    assert not any("x" * 300 in line for line in take_lines(pending(), [], [event]))
+
+
 @pytest.mark.parametrize(
     "place", ["take_id", "shot_id", "model", "reason", "notes", "request_id", "file", "sha256"]
 )
