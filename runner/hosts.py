@@ -17,7 +17,11 @@ from typing import TypeAlias
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _LABEL = re.compile(r"(?!-)[\w-]{1,63}(?<!-)")
+_NAME_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE | re.ASCII)
 _LONGEST_NAME = 253
+_TOO_LONG = 1000
+"""Characters of a host beyond which it is not looked at: to fold them takes time, and no name is as long."""
+
 _HOUSE_NAMES = ("localhost", "localdomain", "local", "internal", "intranet", "lan", "home.arpa", "onion")
 _UNICAST = ipaddress.IPv6Network("2000::/3")
 _PROTOCOLS = ipaddress.IPv4Network("192.0.0.0/24")
@@ -30,6 +34,43 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def host_fault(host: str) -> str:
+    """Return why `host`, as a URL has it but without brackets, can be no host at all; empty if it can be one.
+
+    Sources: RFC 1035, 2.3.4 (lengths); RFC 952 and 1123 (letters), with the underscore that is in use; RFC 3986, 3.2.2.
+    """
+    if len(host) > _TOO_LONG:
+        return f"its host has {len(host):,} characters, and no name has more than {_LONGEST_NAME}"
+    if ":" in host:
+        return "" if _is_ipv6(host) else "its host is no address of IPv6"
+    try:
+        name = host.removesuffix(".").encode("idna").decode()
+    except UnicodeError:
+        return "its host is no name"
+    if not name or len(name) > _LONGEST_NAME:
+        return f"its host has {len(name)} characters instead of 1 to {_LONGEST_NAME}"
+    labels = name.split(".")
+    if not all(_NAME_LABEL.fullmatch(label) for label in labels):
+        return "its host is no name: letters, digits and hyphens, in parts of 1 to 63 between dots"
+    # A last part of digits makes it an address (WHATWG URL, 3.5), and there is but one way to write one.
+    return "its host is no address" if labels[-1].isdigit() and not _is_ipv4(name) else ""
+
+
+def _is_ipv4(text: str) -> bool:
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.IPv6Address(text).scope_id is None
+    except ValueError:
+        return False
 
 
 # A board of ten thousand shots has its pictures on a handful of hosts.
@@ -65,7 +106,13 @@ def is_public_address(address: Address) -> bool:
 @lru_cache(maxsize=1024)
 def plain_host(host: str) -> str:
     """Return the host as a resolver would read it: full-width digits and dots are digits and dots."""
-    return unicodedata.normalize("NFKC", host).replace("。", ".").strip("[]").lower().rstrip(".")
+    return (
+        unicodedata.normalize("NFKC", host[: _TOO_LONG + 1])
+        .replace("。", ".")
+        .strip("[]")
+        .lower()
+        .rstrip(".")
+    )
 
 
 def address_of(host: str) -> Address | None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from runner.errors import AccountRefused, UsageError
 from runner.escapes import path_word, shell_word
-from runner.hosts import is_loopback
+from runner.hosts import host_fault, is_loopback
 from runner.transport.secret import Secret
 
 DEFAULT_BASE = "https://model-api.runcomfy.net"
@@ -60,32 +60,49 @@ def parse_base(text: str) -> str:
     """Return the origin of an API base given with or without `/v1`.
 
     Raises:
-        UsageError: it is not https to a host (http only to this machine), or it carries more than a path of /v1.
+        UsageError: it is not https to a host (http only to this machine), its host or port can be none, or it carries
+            more than a path of /v1.
     """
+    text = text.strip()
+    # urlsplit takes some of these out in silence.
+    if not text.isprintable() or " " in text:
+        raise _no_base("it has a blank or a control character in it")
     try:
-        parts = urlsplit(text.strip())
+        parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise UsageError(f"the API base is not a URL: {error}", advice=f"set {BASE_VARIABLE}") from error
-    if host is None or parts.scheme not in {"http", "https"}:
-        raise UsageError("the API base must be an https URL", advice=f"for example {DEFAULT_BASE}/v1")
+        raise _no_base("its host or port cannot be one") from error
+    if not host or parts.scheme not in {"http", "https"}:
+        raise _no_base("it must begin with https:// and a host")
+    # Brackets are for IPv6; RFC 3986 foresees other things in them that nobody has made.
+    if "[" in parts.netloc and ":" not in host:
+        raise _no_base("its host is no address of IPv6")
+    if fault := host_fault(host):
+        raise _no_base(fault)
+    if port == 0:
+        raise _no_base("there is no port 0")
     if (
         parts.username is not None
         or parts.query
         or parts.fragment
         or parts.path.rstrip("/") not in {"", "/v1"}
     ):
-        raise UsageError(
-            "the API base must be a scheme, a host and at most the path /v1",
-            advice=f"for example {DEFAULT_BASE}/v1",
-        )
+        raise _no_base("it must be a scheme, a host and at most the path /v1")
     if parts.scheme == "http" and not is_loopback(host):
         raise UsageError(
             f"the API base {host} is plain http; the token is sent over https alone",
             advice=f"use https://{host}",
         )
-    bracketed = f"[{host}]" if ":" in host else host
+    bracketed = f"[{host}]" if ":" in host else host.encode("idna").decode()
     return f"{parts.scheme}://{bracketed}" + (f":{port}" if port else "")
+
+
+def _no_base(why: str) -> UsageError:
+    """Return the refusal of an API base; the base is not repeated, for it may carry a password."""
+    return UsageError(
+        f"the API base (--api-base or {BASE_VARIABLE}) is no usable URL: {why}",
+        advice=f"for example {DEFAULT_BASE}/v1",
+    )
 
 
 def clean_token(value: str, *, source: str) -> Secret:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
-from runner.hosts import is_public_host, plain_host
+from runner.hosts import host_fault, is_public_host, plain_host
 from runner.models.keywords import Schema
 from runner.models.wording import shown
 
@@ -87,9 +87,11 @@ def url_fault(url: str, *, allow_private: bool = False) -> str | None:
         return "the URL has a blank or a control character in it"
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         return "the URL is malformed"
+    if port == 0:
+        return "there is no port 0"
     return _parts_fault(parts, plain_host(host), allow_private=allow_private)
 
 
@@ -97,7 +99,7 @@ def _parts_fault(parts: SplitResult, host: str, *, allow_private: bool) -> str |
     private = not is_public_host(host)
     if parts.scheme != "https" and not (parts.scheme == "http" and private and allow_private):
         return f"{shown(parts.scheme)} is not https; {_ADVICE}"
-    if not host or "%" in host or "\\" in host:
+    if host_fault(host):
         return "the URL has no usable host"
     if parts.username is not None or parts.password is not None:
         return f"the URL for {shown(host)} carries a user name or password; {_ADVICE}, without login"

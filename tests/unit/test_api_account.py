@@ -22,6 +22,10 @@ CANARY = "canary-7f3c9a"
         ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000"),
         ("http://localhost:8000", "http://localhost:8000"),
         ("http://[::1]:9/v1", "http://[::1]:9"),
+        ("https://münchen.example", "https://xn--mnchen-3ya.example"),
+        ("https://api_2.example.com.", "https://api_2.example.com."),
+        ("https://203.0.113.7:1", "https://203.0.113.7:1"),
+        (f"https://{'a' * 63}.example", f"https://{'a' * 63}.example"),
     ],
 )
 def test_a_base_is_taken_with_and_without_its_version(base: str, origin: str) -> None:
@@ -40,11 +44,50 @@ def test_a_base_is_taken_with_and_without_its_version(base: str, origin: str) ->
         "https://api.example.com/v2",
         "https://api.example.com/v1?x=1",
         "https://[::1",
+        "https://exa mple",
+        "https://exa\tmple",
+        "https://exa\nmple",
+        "https://a\u200bb",
+        "https://a..b",
+        "https://.a",
+        "https://.",
+        "https://a..",
+        "https://-a.b",
+        "https://a-.b",
+        "https://a%20b",
+        "https://a\\b",
+        "https://a,b",
+        f"https://{'a' * 64}.example",
+        "https://" + "a" * 70_000,
+        "https://" + ".".join(["a" * 50] * 6),
+        "https://" + "\u0301" * 32_000,
+        "https://a.b:0",
+        "https://a.b:x",
+        "https://a.b:-1",
+        "https://::1:8080",
+        "https://fe80::1",
+        "https://[fe80::1%25eth0]",
+        "https://[v1.x]",
+        "https://[]",
+        "https://1.2.3",
+        "https://999.1.1.1",
+        "https://0x7f.1",
+        "https://xn--",
+        "https://@a.b",
+        "https:///v1",
+        "https:a.b",
+        "//a.b",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "https://a.b/v1#x",
+        "\x1b[31mhttps://a.b",
     ],
 )
 def test_a_base_the_token_must_not_go_to_is_refused(base: str) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as refused:
         parse_base(base)
+    assert len(refused.value.message) < 300
+    assert "pass" not in refused.value.message.replace("password", "")
 
 
 @pytest.mark.parametrize("name", TOKEN_VARIABLES)
