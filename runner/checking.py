@@ -7,6 +7,7 @@ a plan's media links, which does, is asked for apart and imports what it needs t
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,11 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import FileMissing, ManifestInvalid, Problem, Severity
+from runner.leaks import leaks
 from runner.manifest.findings import place_in
 from runner.manifest.read import read_manifest
 from runner.models.catalogue import Models
 from runner.plan.takes import make_plan
 from runner.shots import Plan
+from runner.transport.secret import tokens_in
 
 if TYPE_CHECKING:
     from runner.pacing import Clock
@@ -47,12 +50,17 @@ def uncollected() -> Iterator[None]:
 
 @uncollected()
 def check(
-    manifest: str | Path, *, schema_dirs: Sequence[Path] = (), allow_private_media: bool = False
+    manifest: str | Path,
+    *,
+    schema_dirs: Sequence[Path] = (),
+    allow_private_media: bool = False,
+    environ: Mapping[str, str] = os.environ,
 ) -> Plan:
     """Return the plan of a manifest: every take typed, checked and fingerprinted; needs no network.
 
     `schema_dirs` are searched for model schemas before a `schemas` folder by the manifest and the bundled ones.
-    `allow_private_media` lets media lie on this machine's own network, for an API that runs here too.
+    `allow_private_media` lets media lie on this machine's own network, for an API that runs here too. A token that
+    stands in `environ` must stand nowhere in the manifest.
 
     Raises:
         FileMissing: there is no such file or folder.
@@ -62,6 +70,10 @@ def check(
     reading = read_manifest(path)
     models = Models.bundled(search_path(path, schema_dirs))
     planned = make_plan(reading.manifest, models=models, allow_private_media=allow_private_media)
+    tokens = tokens_in(environ)
+    if leaked := list(leaks(reading.manifest.text, reading.manifest.file, planned.plan.takes, tokens)):
+        # Alone: what else is wrong may quote the token, or a part of it.
+        raise ManifestInvalid(leaked)
     found = dict.fromkeys((*reading.problems, *planned.problems, *planned.plan.warnings, *models.overridden))
 
     def place(problem: Problem) -> tuple[bool, str, int, int]:

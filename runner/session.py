@@ -120,7 +120,7 @@ def work(
         log = stack.enter_context(_log(place, wishes.clock))
         shown = stack.enter_context(wishes.progress(len(takes), finished))
         listener = _Everyone((shown, log))
-        for note in state.notes:
+        for note in (*state.notes, *account.notes):
             listener.hear(Said(note))
         about = {take.take_id for take in takes}
         return run_alone(

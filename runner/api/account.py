@@ -7,6 +7,7 @@ never shows the token. It knows no request.
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,44 +17,67 @@ from urllib.parse import urlsplit
 from runner.errors import AccountRefused, UsageError
 from runner.escapes import path_word, shell_word
 from runner.hosts import host_fault, is_loopback
-from runner.transport.secret import Secret
+from runner.transport.secret import TOKEN_VARIABLES, Secret
 
 DEFAULT_BASE = "https://model-api.runcomfy.net"
 BASE_VARIABLE = "RUNCOMFY_MODEL_API_BASE"
-TOKEN_VARIABLES = ("RUNCOMFY_TOKEN", "RUNCOMFY_API_TOKEN", "RUNCOMFY_API_KEY", "YOUR_API_TOKEN")
-"""In the order they are asked; the last is spelled as the model pages print it."""
 
 _TOKEN_LENGTH = 4096
+_BEARER = re.compile(r"bearer\s+", re.IGNORECASE)
+_KEY_LOG = "SSLKEYLOGFILE"
+_ODD_TLS = {
+    "SSL_CERT_FILE": "its certificates are trusted beside the bundled ones",
+    "SSL_CERT_DIR": "its certificates are trusted beside the bundled ones",
+    "PYTHONHTTPSVERIFY": "certificates are checked all the same",
+}
+"""Variables that are meant to change what is trusted, and what they do here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An origin such as `https://host` (paths under it begin with `/v1`) and the token for it alone."""
+    """An origin such as `https://host` (paths under it begin with `/v1`) and the token for it alone.
+
+    `notes` are what in the environment a person should know of before it is used.
+    """
 
     origin: str
     token: Secret
     source: str
+    notes: tuple[str, ...] = ()
 
 
 def find_account(environ: Mapping[str, str], *, base: str | None = None) -> Account:
     """Return the account to use.
 
     Raises:
-        UsageError: the base is no usable URL.
+        UsageError: the base is no usable URL, or the keys of encrypted connections would be written down.
         AccountRefused: no token is set, or it cannot be one.
     """
     origin = parse_base(base or environ.get(BASE_VARIABLE) or DEFAULT_BASE)
+    if environ.get(_KEY_LOG):
+        raise UsageError(
+            f"{_KEY_LOG} is set: it asks programs to write down the keys of encrypted connections, as the token's",
+            advice=f"unset {_KEY_LOG}",
+        )
     for name in TOKEN_VARIABLES:
         if environ.get(name, "").strip():
-            return Account(origin, clean_token(environ[name], source=name), source=name)
+            return _account(origin, environ[name], name, environ)
     saved = _saved_token(environ)
     if saved is not None:
-        return Account(origin, clean_token(saved[1], source=str(saved[0])), source=str(saved[0]))
+        return _account(origin, saved[1], str(saved[0]), environ)
     raise AccountRefused(
         "no API token is set",
         advice=f"export {TOKEN_VARIABLES[0]}=… with a key from your RunComfy profile, "
         "or try everything without one: add --simulate",
     )
+
+
+def _account(origin: str, value: str, source: str, environ: Mapping[str, str]) -> Account:
+    token = clean_token(value, source=source)
+    notes = [f"{name} is set: {what}" for name, what in _ODD_TLS.items() if environ.get(name)]
+    if token.reveal() != value:
+        notes.append(f"the token in {source} was taken without the blanks, quotes or “Bearer” around it")
+    return Account(origin, token, source, tuple(notes))
 
 
 def parse_base(text: str) -> str:
@@ -111,7 +135,9 @@ def clean_token(value: str, *, source: str) -> Secret:
     Raises:
         AccountRefused: what is left cannot be sent in a header; the message never shows it.
     """
-    text = value.strip().strip("\"'").removeprefix("Bearer ").strip()
+    text = value.strip().strip("\"'").strip()
+    text = _BEARER.sub("", text, count=1) if _BEARER.match(text) else text
+    text = text.strip().strip("\"'")
     if not text or len(text) > _TOKEN_LENGTH or not all("!" <= char <= "~" for char in text):
         raise AccountRefused(
             f"the token in {source} cannot be one: it is empty, too long, or has blanks or characters beyond ASCII",

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from runner import failpoints
 from runner.cli.parser import build_parser
+from runner.cli.pasted import refuse_token_as_file, refuse_tokens
 from runner.cli.streams import settle_streams
 from runner.errors import ManifestInvalid, NoSuchHost, ShotrunnerError
 from runner.escapes import command_line
@@ -31,9 +32,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     settle_streams()
     if rules := os.environ.get(failpoints.VARIABLE):
         failpoints.arm(rules)
-    arguments = build_parser().parse_args(argv)
-    arguments.words = list(sys.argv[1:] if argv is None else argv)
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
+        refuse_tokens(words, os.environ)
+    except ShotrunnerError as error:
+        tell(error, ())
+        return error.exit_code
+    arguments = build_parser().parse_args(words)
+    arguments.words = words
+    try:
+        refuse_token_as_file(getattr(arguments, "target", getattr(arguments, "manifest", None)))
         code: int = arguments.command(arguments)
     except ShotrunnerError as error:
         code = error.exit_code

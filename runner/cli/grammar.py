@@ -36,8 +36,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the command line and exit."""
+        from runner.cli.pasted import without_secrets
+
         self.print_usage(sys.stderr)
-        self.exit(USAGE, f"{self.prog}: {message}\n  → {self.prog} --help\n")
+        self.exit(USAGE, f"{self.prog}: {without_secrets(message)}\n  → {self.prog} --help\n")
 
     def format_usage(self) -> str:
         """Return the usage, with takes that may be left out in brackets."""

@@ -1,9 +1,24 @@
-"""A token that cannot be printed by accident.
+"""A token that cannot be printed by accident, and where one stands in an environment.
 
 It knows nothing of HTTP; whoever sends the token must ask for it by name.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+
+TOKEN_VARIABLES = ("RUNCOMFY_TOKEN", "RUNCOMFY_API_TOKEN", "RUNCOMFY_API_KEY", "YOUR_API_TOKEN")
+"""In the order they are asked; the last is spelled as the model pages print it."""
+
+_SHORTEST = 8
+
+
+def tokens_in(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the tokens that stand in the environment, as far as they are long enough to be told from other words."""
+    # The last word alone: people paste one with “Bearer” before it.
+    words = (environ.get(name, "").replace('"', " ").replace("'", " ").split() for name in TOKEN_VARIABLES)
+    found = (said[-1] for said in words if said)
+    return tuple(dict.fromkeys(token for token in found if len(token) >= _SHORTEST))
 
 
 class Secret:

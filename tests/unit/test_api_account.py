@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.api.account import TOKEN_VARIABLES, clean_token, find_account, on_this_machine, parse_base
+from runner.api.account import clean_token, find_account, on_this_machine, parse_base
 from runner.errors import AccountRefused, UsageError
+from runner.transport.secret import TOKEN_VARIABLES
 
 CANARY = "canary-7f3c9a"
 
@@ -163,3 +164,34 @@ def test_a_saved_file_without_a_token_is_no_token(tmp_path: Path, text: str) -> 
 )
 def test_only_loopback_is_this_machine(base: str | None, here: bool) -> None:
     assert on_this_machine(base) is here
+
+
+@pytest.mark.parametrize(
+    "decorated",
+    [
+        f"Bearer {CANARY}",
+        f"bearer  {CANARY}\n",
+        f'"{CANARY}"',
+        f"'Bearer {CANARY}'",
+        f" Bearer '{CANARY}' ",
+        f"{CANARY}\r\n",
+    ],
+)
+def test_what_people_paste_with_a_token_is_taken_off_with_a_note(decorated: str) -> None:
+    account = find_account({"RUNCOMFY_TOKEN": decorated})
+    assert account.token.reveal() == CANARY
+    assert account.notes == (
+        "the token in RUNCOMFY_TOKEN was taken without the blanks, quotes or “Bearer” around it",
+    )
+
+
+def test_a_key_log_is_refused_before_anything_is_sent() -> None:
+    with pytest.raises(UsageError) as refused:
+        find_account({"RUNCOMFY_TOKEN": CANARY, "SSLKEYLOGFILE": "/tmp/keys"})
+    assert "SSLKEYLOGFILE" in refused.value.message
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONHTTPSVERIFY"])
+def test_what_means_to_change_whom_to_trust_is_named(name: str) -> None:
+    (note,) = find_account({"RUNCOMFY_TOKEN": CANARY, name: "0"}).notes
+    assert note.startswith(f"{name} is set: ")

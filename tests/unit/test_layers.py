@@ -62,6 +62,7 @@ TOP = frozenset(
     {
         "threads",
         "checking",
+        "leaks",
         "contact",
         "deciding",
         "keeping",
