@@ -14,7 +14,7 @@ from runner.answers import CancelAnswer, LookAnswer, ResultAnswer, SubmitAnswer,
 from runner.api.account import Account
 from runner.api.host import Host
 from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_result, sort_submit
-from runner.api.redaction import Redactor
+from runner.api.redaction import MASK, Redactor
 from runner.pacing import Clock
 from runner.shots import Ticket
 from runner.states import Accepted, LostContact
@@ -42,11 +42,7 @@ class RunComfyQueue:
         )
         taken = self._taken(exchange)
         answer = sort_submit(taken, attempt=attempt, now=self._clock.wall(), origin=self._origin)
-        told = self._redactor.cleaned_value(answer)
-        if isinstance(answer, Accepted) and told != answer:
-            reason = "the API gives the token back as the request id"
-            return LostContact(attempt, "answering", reason)
-        return told
+        return _with_an_id_of_its_own(self._redactor.cleaned_value(answer))
 
     async def look(self, request_id: str) -> LookAnswer:
         """Return where the job stands."""
@@ -85,6 +81,13 @@ class RunComfyQueue:
         await self._reads.aclose()
         # A transport ends its closing in the loop's next turn; a loop that ends first leaves it to the garbage.
         await asyncio.sleep(0)
+
+
+def _with_an_id_of_its_own(answer: SubmitAnswer) -> SubmitAnswer:
+    """Return `answer`, or lost contact where it gives the token back as the job's id: that id must not be kept."""
+    if isinstance(answer, Accepted) and MASK in answer.request_id:
+        return LostContact(answer.attempt, "answering", "the API gives the token back as the request id")
+    return answer
 
 
 def _request(request_id: str, verb: str) -> str:

@@ -153,10 +153,10 @@ class Desk:
             start_new_session=True,
         )
 
-    def run(self, *arguments: object, code: int = 0, within: float = PATIENCE) -> Outcome:
-        """Run the command to its end; it must exit with `code`, and never with a traceback."""
+    def run(self, *arguments: object, code: int | None = 0, within: float = PATIENCE) -> Outcome:
+        """Run the command to its end; it must exit with `code`, None for any, and never with a traceback."""
         outcome = self.start(*arguments).end(within=within)
-        assert outcome.code == code, f"{arguments} should exit with {code}\n{outcome}"
+        assert code is None or outcome.code == code, f"{arguments} should exit with {code}\n{outcome}"
         assert "Traceback" not in outcome.err, outcome
         return outcome
 
