@@ -91,13 +91,15 @@ class FetchTrouble:
     """A clip that did not arrive.
 
     `link_refused` asks for the result to be read again for a fresh link; `permanent` means that another try cannot
-    help; `unreachable` that the host is away, which is waited out and counts against no number of tries.
+    help; `unreachable` that the host is away, which is waited out as an outage is. `at_hand` is how many bytes of the
+    clip lie here by now: a try that brought some was none in vain.
     """
 
     reason: str
     link_refused: bool = False
     permanent: bool = False
     unreachable: bool = False
+    at_hand: int = 0
 
 
 SubmitAnswer: TypeAlias = Accepted | NotSent | RefusedForNow | Refused | AccountTurnedAway | LostContact

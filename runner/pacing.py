@@ -93,6 +93,31 @@ class LookPace:
         return seconds * (1.0 + self.jitter * (2.0 * chance - 1.0))
 
 
+@dataclass(frozen=True, slots=True)
+class FetchPace:
+    """How long a clip that does not come is tried for, and how often; all are seconds.
+
+    Intervals double from `first` to `widest`, and to `rarest` once the link is no longer fresh: some hosts show a file
+    only minutes after its job has ended, so for `fresh` of them a link that does not work yet may be a good one. The
+    link of an older job is tried for `least`.
+    """
+
+    first: float = 1.0
+    widest: float = 60.0
+    rarest: float = 300.0
+    fresh: float = 600.0
+    least: float = 60.0
+
+    def next(self, failures: int, *, lasting: float, chance: float) -> float:
+        """Return how long to wait after the `failures`-th failure in a row; `chance` in [0, 1) takes up to half off."""
+        ceiling = self.widest if lasting < self.fresh else self.rarest
+        return min(ceiling, self.first * 2.0 ** min(failures - 1, 30)) * (1.0 - chance / 2.0)
+
+    def is_spent(self, *, lasting: float, age: float) -> bool:
+        """Return whether to stop: failures have gone on for `lasting`, and the job ended `age` ago."""
+        return lasting >= (self.least if age >= self.fresh else self.fresh)
+
+
 class RetryQuota:
     """Retries are paid from a purse that successes refill, so that errors cannot multiply the requests.
 

@@ -44,7 +44,7 @@ class Live:
     `born` is the monotonic time of its acceptance; `holds_slot` says that the API may be working on it, `has_ended`
     that a look said it is done. Spells: `watched` since its first look, `silent` while reads about it fail, `missing`
     while they find nothing, `mistaken` while they are told of another job, `doubted` since its result first said that
-    it has not ended, `away` while the host of its clip is.
+    it has not ended, `unfetched` while its clip does not come. `at_hand` is how many bytes of the clip came so far.
     """
 
     ticket: Ticket
@@ -62,12 +62,11 @@ class Live:
     missing: Spell = field(default_factory=Spell)
     mistaken: Spell = field(default_factory=Spell)
     doubted: Spell = field(default_factory=Spell)
-    away: Spell = field(default_factory=Spell)
+    unfetched: Spell = field(default_factory=Spell)
     cost: float | None = None
     finished_at: float | None = None
-    fetches: int = 0
-    fetch_failures: int = 0
-    refreshes: int = 0
+    at_hand: int = 0
+    fetch_trouble_since: float | None = None
     is_adopted: bool = False
 
     @property

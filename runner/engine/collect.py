@@ -1,21 +1,30 @@
 """Collecting: brings finished clips home through a `Delivery`, tries again what can be tried, and never submits.
 
-In: succeeded takes with links. Out: delivered or undeliverable facts. An expired link is read again from the result.
+In: succeeded takes with links. Out: delivered or undeliverable facts. A clip that does not come is tried for minutes,
+and for as long as the run has other work: at widening intervals, behind all clips that were not tried yet, and each
+time with the link that the result names by then. A try that brought bytes starts the count again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import replace
 
 from runner import failpoints
-from runner.answers import FetchTrouble
+from runner.answers import FetchTrouble, Trouble, TroubleKind
 from runner.engine.agenda import Agenda
 from runner.engine.board import Live
 from runner.engine.means import Means
 from runner.engine.ports import Delivery
 from runner.shots import Ticket
 from runner.states import Delivered, DeliveryState, Ended, FetchStarted, Undeliverable
+
+_AHEAD = 366 * 86400.0
+_FRESH_AT_ONCE = 3
+"""So often a link that was not tried yet is tried at once; a host that signs each anew is not asked without a pause."""
+
+_NO_ANSWER = frozenset({TroubleKind.TRANSIENT, TroubleKind.THROTTLED})
 
 
 class Collector:
@@ -31,7 +40,8 @@ class Collector:
     def collect(self, live: Live) -> None:
         """Put a take on the agenda if its clip is wanted."""
         if self._board.wants_fetching(live):
-            self._agenda.add(live)
+            # Ahead of all that failed before, however long those have been due.
+            self._agenda.add(live, after=-_AHEAD)
 
     async def run(self) -> None:
         """Fetch whatever is due, until cancelled; run once per download allowed at a time."""
@@ -64,38 +74,59 @@ class Collector:
             self._board.say(alike)
 
     async def _bear(self, live: Live, trouble: FetchTrouble) -> None:
-        live.fetch_failures += 1
-        if trouble.permanent or self._is_spent(live, trouble):
+        if trouble.permanent:
             await self._board.record(live, Undeliverable(trouble.reason))
             return
+        lasting, stale = self._lasting(live, trouble), live.outputs
+        failures = live.unfetched.count
         # A link may be stale without saying so: its host may be gone. So the second failure asks for a fresh one too.
-        stale = live.outputs
-        if (trouble.link_refused or live.fetch_failures > 1) and not await self._refresh(live, trouble):
-            await self._board.record(live, Undeliverable(trouble.reason))
+        asked = await self._refresh(live) if trouble.link_refused or failures > 1 else True
+        if self._is_spent(live, trouble, lasting=lasting, asked=asked):
+            tries = f", after {failures} tries in {lasting:.0f} s" if failures > 1 else ""
+            await self._board.record(live, Undeliverable(f"{trouble.reason}{tries}"))
             return
-        wait = self._means.options.backoff.delay(live.fetch_failures, chance=self._means.chance())
-        self._agenda.add(live, after=wait if live.outputs == stale else 0.0)
+        wait = self._means.options.fetch_pace.next(failures, lasting=lasting, chance=self._means.chance())
+        is_fresh = live.outputs != stale and failures <= _FRESH_AT_ONCE
+        self._agenda.add(live, after=0.0 if is_fresh else wait)
 
-    def _is_spent(self, live: Live, trouble: FetchTrouble) -> bool:
-        """Count a try; a host that is away is waited for, as an outage is, unless the run wants to end."""
-        if trouble.unreachable and not self._board.giving_up:
-            return live.away.goes_on(self._means.clock.monotonic()) >= self._means.options.outage_limit
-        live.away.is_over()
-        live.fetches += 1
-        return live.fetches >= self._means.options.fetch_tries
+    def _lasting(self, live: Live, trouble: FetchTrouble) -> float:
+        """Note a failure, and return for how many seconds there have been nothing but failures."""
+        now = self._means.clock.monotonic()
+        if live.fetch_trouble_since is None:
+            live.fetch_trouble_since = now
+        if trouble.at_hand > live.at_hand:
+            live.at_hand = trouble.at_hand
+            live.unfetched.is_over()
+        return live.unfetched.goes_on(now)
 
-    async def _refresh(self, live: Live, trouble: FetchTrouble) -> bool:
-        """Read the result again for fresh links; False once refused links have been refreshed often enough."""
-        if live.request_id is None:
-            return not trouble.link_refused
-        if trouble.link_refused and live.refreshes >= self._means.options.link_refreshes:
+    def _is_spent(self, live: Live, trouble: FetchTrouble, *, lasting: float, asked: bool) -> bool:
+        """Return whether to leave a clip to the next run.
+
+        A host that is away is waited for, as an outage is, unless the run wants to end; so is an API that cannot be
+        asked for a fresh link. However much a host sends meanwhile, nothing is waited for longer than an outage.
+        """
+        now, limit = self._means.clock.monotonic(), self._means.options.outage_limit
+        if live.fetch_trouble_since is not None and now - live.fetch_trouble_since >= limit:
+            return True
+        waits = trouble.unreachable or not asked
+        if (waits and not self._board.giving_up) or self._board.is_busy:
             return False
+        return self._means.options.fetch_pace.is_spent(lasting=lasting, age=self._age(live))
+
+    def _age(self, live: Live) -> float:
+        """Return how many seconds ago the job ended."""
+        ended = live.finished_at if live.finished_at is not None else live.ticket.finished_at
+        return math.inf if ended is None else self._means.clock.wall() - ended
+
+    async def _refresh(self, live: Live) -> bool:
+        """Read the result again for fresh links; False if the API did not answer."""
+        if live.request_id is None:
+            return True
         answer = await self._means.queue.result(live.request_id, model=live.ticket.model)
         if isinstance(answer, Ended) and answer.outputs:
-            # Only an answer counts: while the API is away as well, no link can be called refused for good.
-            live.refreshes += trouble.link_refused
             live.outputs = answer.outputs
-        return True
+        # Any other trouble is an answer: there is no record, or none that can be read.
+        return not (isinstance(answer, Trouble) and answer.kind in _NO_ANSWER)
 
 
 def _ticket(live: Live) -> Ticket:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from runner.engine.limits import Limits
 from runner.engine.policies import Breaker, OnUnknown
 from runner.errors import UsageError
-from runner.pacing import Backoff, LookPace
+from runner.pacing import Backoff, FetchPace, LookPace
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,9 @@ class EngineOptions:
     `jobs` caps what the API may be working on at once, `submit_window` how many POSTs are in the air: with one, a
     crash leaves at most one take in doubt. `looks_at_once` and `fetches_at_once` cap calls, not jobs.
     `max_unknown` lost answers stop the submitting, `outage_limit` is how long to wait for a service that is away,
-    `missing_grace` how long an id must stay unknown to the API to be believed gone, `fetch_tries` how often a clip that
-    arrives broken is fetched again, and `same_refusals` in a row, before anything was accepted, stop the submitting.
+    `missing_grace` how long an id must stay unknown to the API to be believed gone, `fetch_pace` how long and how often
+    a clip that does not come is tried for, and `same_refusals` in a row, before anything was accepted, stop the
+    submitting.
     `max_extra_paid` bounds what `on_unknown` may pay again over the whole life of a run, `retries` how often one take
     that failed is paid for again by itself; with `scout`, so many takes of every model and settings go first. `limits`
     are the bounds on money, submissions and time.
@@ -38,8 +39,6 @@ class EngineOptions:
     max_unknown: int = 3
     outage_limit: float = 12 * 3600.0
     missing_grace: float = 600.0
-    fetch_tries: int = 5
-    link_refreshes: int = 3
     same_refusals: int = 3
     on_unknown: OnUnknown = OnUnknown.HOLD
     max_extra_paid: int = 0
@@ -48,6 +47,7 @@ class EngineOptions:
     scout: int = 0
     limits: Limits = field(default_factory=Limits)
     pace: LookPace = field(default_factory=LookPace)
+    fetch_pace: FetchPace = field(default_factory=FetchPace)
     backoff: Backoff = field(default_factory=lambda: Backoff(cap=300.0))
     throttled: Backoff = field(default_factory=lambda: Backoff(base=3.0, cap=300.0))
 
@@ -63,7 +63,6 @@ class EngineOptions:
             "looks_at_once",
             "fetches_at_once",
             "max_unknown",
-            "fetch_tries",
         ):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1")

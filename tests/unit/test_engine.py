@@ -40,6 +40,7 @@ from runner.states import (
     Refused,
     RefusedForNow,
     TakeState,
+    Undeliverable,
     Vanished,
 )
 from runner.testing import (
@@ -50,6 +51,7 @@ from runner.testing import (
     Recorder,
     ScriptedQueue,
     VirtualClock,
+    done,
     failed,
     run_virtual,
 )
@@ -666,6 +668,43 @@ class TestPoliciesAboutMoney:
         assert set(run.states().values()) == {TakeState.SUCCEEDED}
 
 
+class TimedDelivery(MemoryDelivery):
+    """Brings no clip before a time, of one take alone if so asked; `times` are those of its tries."""
+
+    def __init__(self, trouble: FetchTrouble, *, works_at: float, only: str = "") -> None:
+        super().__init__()
+        self._trouble = trouble
+        self._works_at = works_at
+        self._only = only
+        self.times: list[float] = []
+
+    def fetch(self, ticket: Ticket) -> Future[FetchAnswer]:
+        now = asyncio.get_running_loop().time()
+        if self._only not in {"", ticket.take_id}:
+            return super().fetch(ticket)
+        self.times.append(now)
+        return super().fetch(ticket) if now >= self._works_at else done(self._trouble)
+
+
+class SlowDelivery(MemoryDelivery):
+    """Takes so long for each try; `begun` are names, times, and when their jobs had ended."""
+
+    def __init__(self, scripts: Mapping[str, Sequence[FetchAnswer]], *, seconds: float) -> None:
+        super().__init__(scripts)
+        self._seconds = seconds
+        self.begun: list[tuple[str, float, float]] = []
+
+    def fetch(self, ticket: Ticket) -> Future[FetchAnswer]:
+        loop = asyncio.get_running_loop()
+        ended = (ticket.finished_at or 0.0) - EPOCH
+        self.begun.append((ticket.take_id, loop.time(), ended))
+        answer: Future[FetchAnswer] = Future()
+        loop.call_later(
+            self._seconds, lambda: answer.set_result(super(SlowDelivery, self).fetch(ticket).result())
+        )
+        return answer
+
+
 class TestBringingClipsHome:
     """A lost download is tried again and never leads to a submit."""
 
@@ -687,20 +726,95 @@ class TestBringingClipsHome:
         assert run.journal.state_of("s0")[1] is DeliveryState.DELIVERED
 
     @pytest.mark.parametrize(
-        ("trouble", "tries"),
-        [
-            pytest.param(FetchTrouble("too large", permanent=True), 1, id="permanent"),
-            pytest.param(FetchTrouble("cut"), 5, id="always cut"),
-            pytest.param(FetchTrouble("410", link_refused=True), 4, id="link always refused"),
-        ],
+        "trouble",
+        [FetchTrouble("cut"), FetchTrouble("410", link_refused=True), FetchTrouble("cut", at_hand=7)],
+        ids=["always cut", "link always refused", "cut at the same place"],
     )
-    def test_a_clip_that_never_comes_is_undeliverable_and_never_paid_again(
-        self, trouble: FetchTrouble, tries: int
+    def test_a_clip_that_never_comes_is_tried_for_minutes_and_never_paid_again(
+        self, trouble: FetchTrouble
     ) -> None:
         run = night([ticket("s0")], delivery=MemoryDelivery({"s0": [trouble] * 100}))
         assert run.journal.state_of("s0")[:2] == (TakeState.SUCCEEDED, DeliveryState.UNDELIVERABLE)
-        assert len(run.delivery.fetched) == tries
+        assert 600 <= run.seconds < 700
+        assert 15 <= len(run.delivery.fetched) <= 25
+        assert run.queue.calls("result") <= len(run.delivery.fetched) + 1
         assert run.queue.ledger == ["s0"]
+        lost = run.journal.facts[-1][1]
+        assert isinstance(lost, Undeliverable)
+        assert lost.reason.startswith(f"{trouble.reason}, after ")
+
+    def test_trouble_that_no_other_try_can_help_is_not_tried_again(self) -> None:
+        too_large = FetchTrouble("too large", permanent=True)
+        run = night([ticket("s0")], delivery=MemoryDelivery({"s0": [too_large] * 100}))
+        assert run.journal.facts[-1][1] == Undeliverable("too large")
+        assert len(run.delivery.fetched) == 1
+
+    @pytest.mark.parametrize("works_after", [1.0, 25.0, 300.0, 550.0])
+    @pytest.mark.parametrize("refused", [True, False], ids=["404", "a page"])
+    def test_a_link_that_works_only_later_brings_its_clip(self, works_after: float, refused: bool) -> None:
+        early = FetchTrouble("HTTP 404", link_refused=refused)
+        delivery = TimedDelivery(early, works_at=10.0 + works_after)
+        run = night([ticket("s0")], delivery=delivery)
+        assert run.journal.state_of("s0")[1] is DeliveryState.DELIVERED
+        waits = [later - earlier for earlier, later in pairwise(delivery.times)]
+        assert max(waits, default=0.0) <= 60.0
+
+    def test_while_other_jobs_go_on_a_clip_is_tried_for_longer_and_ever_more_rarely(self) -> None:
+        delivery = TimedDelivery(FetchTrouble("HTTP 404", link_refused=True), works_at=3 * 3600.0, only="s0")
+        scripts = {"s1": JobScript(runs=4 * 3600.0)}
+        run = night([ticket("s0"), ticket("s1")], scripts=scripts, delivery=delivery)
+        assert run.journal.state_of("s0")[1] is DeliveryState.DELIVERED
+        assert len(delivery.times) < 20 + 3 * 3600 / 150
+
+    def test_the_link_of_a_job_that_ended_long_ago_is_given_up_after_a_minute(self) -> None:
+        old = ticket(
+            "s0",
+            state=TakeState.SUCCEEDED,
+            request_id="req-0",
+            outputs=("https://files.example/clip.mp4",),
+            finished_at=EPOCH - 86400,
+        )
+        journal = MemoryJournal(["s0"])
+        journal._rows["s0"].state = TakeState.SUCCEEDED
+        refused = [FetchTrouble("HTTP 403", link_refused=True)] * 100
+        run = night([old], journal=journal, delivery=MemoryDelivery({"s0": refused}))
+        assert run.journal.state_of("s0")[1] is DeliveryState.UNDELIVERABLE
+        assert 60 <= run.seconds < 130
+
+    def test_tries_that_bring_bytes_start_the_count_again(self) -> None:
+        """A line that breaks every minute still brings a large film home."""
+        growing = [FetchTrouble("cut", at_hand=size) for size in range(1, 2000)]
+        run = night([ticket("s0")], delivery=MemoryDelivery({"s0": growing}))
+        assert run.journal.state_of("s0")[1] is DeliveryState.DELIVERED
+        assert run.seconds < 2000 * 1.5
+
+    def test_a_host_that_sends_little_for_ever_ends_with_the_outage_limit(self) -> None:
+        endless = [FetchTrouble("cut", at_hand=size) for size in range(1, 100_000)]
+        options = EngineOptions(outage_limit=3600.0)
+        run = night([ticket("s0")], delivery=MemoryDelivery({"s0": endless}), options=options)
+        assert run.journal.state_of("s0")[1] is DeliveryState.UNDELIVERABLE
+        assert run.seconds < 3700
+
+    def test_a_host_that_signs_each_link_anew_is_not_asked_without_a_pause(self) -> None:
+        links = [Ended(TakeState.SUCCEEDED, "{}", (f"https://files.example/{n}.mp4",)) for n in range(1000)]
+        refused = [FetchTrouble("HTTP 403", link_refused=True)] * 1000
+        run = night(
+            [ticket("s0")],
+            scripts={"s0": JobScript(results=links)},
+            delivery=MemoryDelivery({"s0": refused}),
+        )
+        assert run.journal.state_of("s0")[1] is DeliveryState.UNDELIVERABLE
+        assert len(run.delivery.fetched) < 30
+
+    def test_a_clip_that_was_not_tried_yet_goes_before_those_that_failed(self) -> None:
+        names = [f"bad{n:02}" for n in range(40)]
+        delivery = SlowDelivery({name: [FetchTrouble("cut")] * 1000 for name in names}, seconds=20.0)
+        scripts = {"good": JobScript(runs=300.0)}
+        takes = [ticket(name) for name in [*names, "good"]]
+        run = night(takes, scripts=scripts, delivery=delivery, options=EngineOptions(jobs=50))
+        assert run.journal.state_of("good")[1] is DeliveryState.DELIVERED
+        (waited,) = [at - ready for name, at, ready in delivery.begun if name == "good"]
+        assert waited <= 21.0
 
     def test_a_host_that_is_away_for_hours_is_waited_for(self) -> None:
         away = [FetchTrouble("ConnectError", unreachable=True)] * 60
