@@ -42,6 +42,7 @@ def wake(state: StateFile, place: RunDir, *, clock: Clock) -> Sequence[TakeRecor
     """
     state.begin(at=clock.wall())
     recorded = _read(place)
+    _give_own_names(recorded, place)
     # Under the names that its runner gave: once takes are renamed again, nobody would look where it left their clips.
     if not _strayed(recorded, place):
         return recorded
@@ -87,18 +88,31 @@ def reprice(
     return _read(place) if state.adopt_plan(plan, renew=(), at=clock.wall()) else takes
 
 
+def _give_own_names(takes: Sequence[TakeRecord], place: RunDir) -> None:
+    # Only an id that ends in a number can be the name of another take's further output.
+    if any(take.take_id.rpartition(".")[2].isdigit() for take in takes):
+        from runner.restoring import give_own_names
+
+        give_own_names(place, takes)
+
+
 def _read(place: RunDir) -> Sequence[TakeRecord]:
     with open_reader(place.state_file) as reader:
         return reader.takes()
 
 
 def missing(takes: Sequence[TakeRecord], place: RunDir) -> frozenset[str]:
-    """Return the ids of delivered takes whose clips are nowhere where a run looks for them.
+    """Return the ids of delivered takes of which a clip is nowhere where a run looks for it.
 
     Raises:
+        UsageError: the clips' folder is a link or a file.
         DiskFailed: the disk fails.
     """
     gone = [take for take in takes if clip_is_gone(take, place)]
+    if any(len(take.outputs) > 1 for take in takes):
+        from runner.restoring import without_further_outputs
+
+        gone += without_further_outputs(place, takes)
     return frozenset(take.take_id for take in gone) - _strayed(gone, place)
 
 

@@ -1,6 +1,7 @@
-"""The clips' folder from above: opened with its troubles in our words, and lost sidecars written anew from the record.
+"""The clips' folder from above: opened with its troubles in our words, lost sidecars written anew, outputs missed.
 
-In: a run directory, takes as recorded. Out: the open folder; sidecars. It reads no state file and knows no network.
+In: a run directory, takes as recorded. Out: the open folder; sidecars; each file under its own take's name; takes that
+lack an output. It reads no state file and knows no network.
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from runner import failpoints
+from runner.delivery import older_names
 from runner.delivery.fetch import CLIPS
 from runner.delivery.files import write_whole
 from runner.delivery.folder import Folder, InTheWay
-from runner.delivery.sidecar import Landed, Sidecar
+from runner.delivery.names import sidecar_name
+from runner.delivery.older_names import Known, contested
+from runner.delivery.sidecar import MOST_BYTES, Landed, Sidecar, read_sidecar
 from runner.errors import DiskFailed, UsageError
 from runner.rundir import RunDir
 from runner.shots import JsonValue
+from runner.states import DeliveryState
 from runner.store.records import TakeRecord
 from runner.wording import iso
 
@@ -39,15 +44,61 @@ def restore_sidecars(place: RunDir, takes: Sequence[TakeRecord]) -> tuple[str, .
 
 def _restored(folder: Folder, takes: Sequence[TakeRecord]) -> Iterator[str]:
     for take in takes:
-        file = (take.file or "").removeprefix(f"{CLIPS}/")
-        if not folder.is_file(file) or folder.has(f"{take.take_id}.json"):
+        file = _plain(take.file)
+        if not folder.is_file(file) or folder.has(sidecar_name(take.take_id)):
             continue
         landed = Landed(0, file, take.sha256 or "", take.bytes or 0)
         sidecar = Sidecar(take.take_id, take.request_id or "", (landed,), _about_job(take))
-        write_whole(folder, f"{take.take_id}.json", sidecar.to_bytes())
+        write_whole(folder, sidecar_name(take.take_id), sidecar.to_bytes())
         failpoints.hit("upkeep.restored")
         yield take.take_id
     folder.sync()
+
+
+def give_own_names(place: RunDir, takes: Sequence[TakeRecord]) -> None:
+    """Move further outputs away from the names of other takes, which an older program gave them.
+
+    Raises:
+        UsageError: the clips' folder is a link or a file.
+        DiskFailed: the disk fails.
+    """
+    if not contested(take.take_id for take in takes) or not (place.path / CLIPS).exists():
+        return
+    with clips_of(place) as folder:
+        older_names.give_own_names(
+            folder, [Known(take.take_id, _plain(take.file), take.sha256 or "") for take in takes]
+        )
+
+
+def without_further_outputs(place: RunDir, takes: Sequence[TakeRecord]) -> tuple[TakeRecord, ...]:
+    """Return delivered takes of which a further output, beside the clip on record, is gone or not of its size.
+
+    Their sidecars say what there should be; where one is lost, nothing is known of them.
+
+    Raises:
+        UsageError: the clips' folder is a link or a file.
+        DiskFailed: the disk fails.
+    """
+    several = [take for take in takes if take.delivery is DeliveryState.DELIVERED and len(take.outputs) > 1]
+    if not several or not (place.path / CLIPS).exists():
+        return ()
+    with clips_of(place) as folder:
+        return tuple(take for take in several if _lacks_output(folder, take))
+
+
+def _lacks_output(folder: Folder, take: TakeRecord) -> bool:
+    try:
+        data = folder.read(sidecar_name(take.take_id), limit=MOST_BYTES)
+    except InTheWay:
+        return False
+    sidecar = None if data is None else read_sidecar(data, take=take.take_id)
+    if sidecar is None or sidecar.request_id != take.request_id:
+        return False
+    return any(folder.size(landed.file) != landed.bytes for landed in sidecar.outputs if landed.index)
+
+
+def _plain(file: str | None) -> str:
+    return (file or "").removeprefix(f"{CLIPS}/")
 
 
 @contextmanager

@@ -171,7 +171,7 @@ def _decided(fact: DeclaredNotSent | PayAgain | Dropped | RetryRequested | Cance
 def _brought_home(fact: Delivered | Undeliverable | FileGone | CostSeen) -> str:
     match fact:
         case Delivered():
-            return f"delivered  {visible(fact.file)}  {size(fact.bytes)}"
+            return _joined(f"delivered  {visible(fact.file)}  {size(fact.bytes)}", _short(fact.remark))
         case Undeliverable():
             return f"undeliverable  {_short(fact.reason)}"
         case FileGone():

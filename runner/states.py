@@ -255,11 +255,15 @@ class FetchStarted:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The clip is on disk, whole, under its final name; `file` is relative to the run directory."""
+    """The clip is on disk, whole, under its final name; `file` is relative to the run directory.
+
+    `remark` says what is unusual about it, such as a kind of file that is no clip; empty if nothing is.
+    """
 
     file: str
     sha256: str
     bytes: int
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,7 +191,7 @@ def sum_up(
         dropped=sum(1 for take in takes if take.state is TakeState.DROPPED and take.position is not None),
         reports=reports,
         signal=signal,
-        remarks=remarks,
+        remarks=(*remarks, *_odd_clips(mine)),
         spending=spending,
         left=tuple(take for take in mine if take.state is TakeState.PENDING),
         # Those of removed rows, or of rows that changed since, are no retry's.
@@ -201,6 +201,15 @@ def sum_up(
             if take.state is TakeState.CANCELLED and take.position is not None and not take.is_stale
         ),
     )
+
+
+def _odd_clips(takes: Sequence[TakeRecord]) -> tuple[str, ...]:
+    """Return a sentence for each thing that is unusual about clips, with their takes."""
+    said: dict[str, list[str]] = {}
+    for take in takes:
+        if take.delivery is DeliveryState.DELIVERED and take.reason:
+            said.setdefault(take.reason, []).append(take.take_id)
+    return tuple(f"{remark}: {listed(take_ids)}" for remark, take_ids in said.items())
 
 
 def _reported(

@@ -15,6 +15,7 @@ from enum import StrEnum
 from runner import failpoints
 from runner.delivery.fetch import CLIPS
 from runner.delivery.folder import Folder, InTheWay
+from runner.delivery.names import sidecar_name
 from runner.delivery.sidecar import MOST_BYTES, Sidecar, read_sidecar
 from runner.desk import Decided, desk, named
 from runner.engine.options import EndingKind
@@ -22,7 +23,7 @@ from runner.errors import UsageError
 from runner.opening import AS_IT_IS, Opening
 from runner.pacing import Clock, SystemClock
 from runner.recovering import SecondLook, look_again
-from runner.restoring import clips_of, restore_sidecars
+from runner.restoring import clips_of, give_own_names, restore_sidecars
 from runner.rundir import RunDir
 from runner.session import Wishes, work
 from runner.states import OUT_THERE, DeliveryState, FileGone, TakeState
@@ -140,6 +141,8 @@ def fetch(place: RunDir, take_ids: Sequence[str] = (), *, wishes: Wishes) -> Fet
         RunInUse: a runner works on this run.
     """
     with desk(place, wishes.clock, wishes.opening) as state:
+        with open_reader(place.state_file) as reader:
+            give_own_names(place, reader.takes())
         findings = verify(place, take_ids).findings
         _mark(place, state, findings, wishes.clock)
         with open_reader(place.state_file) as reader:
@@ -214,10 +217,13 @@ def _of_take(take: TakeRecord, folder: Folder | None) -> Iterator[Finding]:
         yield Finding(take.take_id, file, *flaw)
     if folder is None:
         return
-    name = f"{take.take_id}.json"
+    name = sidecar_name(take.take_id)
     sidecar = _sidecar(folder, take)
     if sidecar is None:
-        yield Finding(take.take_id, f"{CLIPS}/{name}", Flaw.NO_SIDECAR, "the file beside the clip is gone")
+        further = len(take.outputs) - 1
+        unknown = f", so nothing proves its {further} further outputs" if further > 0 else ""
+        says = f"the file beside the clip is gone{unknown}"
+        yield Finding(take.take_id, f"{CLIPS}/{name}", Flaw.NO_SIDECAR, says)
     elif not isinstance(sidecar, Sidecar) or not _agrees(sidecar, take):
         yield Finding(
             take.take_id, f"{CLIPS}/{name}", Flaw.OTHER_SIDECAR, "it is not the one written for this clip"
@@ -242,7 +248,7 @@ def _flaw(folder: Folder | None, name: str, sha256: str | None, size: int | None
 
 def _sidecar(folder: Folder, take: TakeRecord) -> Sidecar | InTheWay | None:
     """Return a take's sidecar, None if there is none, or what stands in its place."""
-    name = f"{take.take_id}.json"
+    name = sidecar_name(take.take_id)
     try:
         data = folder.read(name, limit=MOST_BYTES)
     except InTheWay as error:

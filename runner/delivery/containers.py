@@ -1,126 +1,153 @@
-"""What a file is by its own bytes, and whether it is whole.
+"""Whether a file is whole by its own bytes.
 
-In: the first bytes, or a way to read a file. Out: a `Kind` from our own table, which alone decides a file's extension
-(never a URL or a header), and an `Ending`. It knows no names, no network and no codecs.
+In: its kind, and a way to read it. Out: an `Ending`. It reads headers and tables only, and knows no names, no network
+and no codecs.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeAlias
 
+from runner.delivery.kinds import (
+    AVI,
+    AVIF,
+    GIF,
+    GLB,
+    HEIC,
+    JPEG,
+    M4A,
+    MKV,
+    MOV,
+    MP4,
+    PDF,
+    PNG,
+    THREE_GP,
+    TS,
+    WAV,
+    WEBM,
+    WEBP,
+    ZIP,
+    Kind,
+)
+
 ReadAt: TypeAlias = Callable[[int, int], bytes]
 """Returns so many bytes from a place in a file on, or fewer at its end; called with place and count."""
-
-HEAD_BYTES = 512
-"""As many first bytes as `kind_of` may want to see."""
 
 _MOST_PARTS = 100_000
 
 
 class Ending(StrEnum):
-    """Whether a file reaches its own end; `UNKNOWN` where its format, or junk in it, does not let us say."""
+    """Whether a file reaches its own end; `UNKNOWN` where its format, or junk in it, does not let us say.
+
+    `CUT` is also one whose parts do not belong together, as after two files were joined.
+    """
 
     WHOLE = "whole"
     CUT = "cut"
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of media file; `family` is video, image or sound."""
-
-    extension: str
-    family: str
-
-
-_VIDEO, _IMAGE, _SOUND = "video", "image", "sound"
-MP4, MOV, WEBM = Kind("mp4", _VIDEO), Kind("mov", _VIDEO), Kind("webm", _VIDEO)
-MKV, AVI = Kind("mkv", _VIDEO), Kind("avi", _VIDEO)
-PNG, JPEG, GIF, WEBP = Kind("png", _IMAGE), Kind("jpg", _IMAGE), Kind("gif", _IMAGE), Kind("webp", _IMAGE)
-AVIF, HEIC = Kind("avif", _IMAGE), Kind("heic", _IMAGE)
-MP3, WAV, OGG = Kind("mp3", _SOUND), Kind("wav", _SOUND), Kind("ogg", _SOUND)
-FLAC, M4A = Kind("flac", _SOUND), Kind("m4a", _SOUND)
-
-_BRANDS = {
-    b"qt  ": MOV,
-    b"M4A ": M4A,
-    b"avif": AVIF,
-    b"avis": AVIF,
-    b"heic": HEIC,
-    b"heix": HEIC,
-    b"mif1": HEIC,
-}
-_RIFFS = {b"WEBP": WEBP, b"WAVE": WAV, b"AVI ": AVI}
-_STARTS = (
-    (b"\x89PNG\r\n\x1a\n", PNG),
-    (b"\xff\xd8\xff", JPEG),
-    (b"GIF87a", GIF),
-    (b"GIF89a", GIF),
-    (b"ID3", MP3),
-    (b"\xff\xfb", MP3),
-    (b"\xff\xf3", MP3),
-    (b"\xff\xf2", MP3),
-    (b"OggS", OGG),
-    (b"fLaC", FLAC),
-)
-_EBML = b"\x1a\x45\xdf\xa3"
+# Without these a film cannot be shown; a still picture has its index in `meta`.
+_CONTENT, _INDEXES = b"mdat", frozenset({b"moov", b"meta"})
 # Boxes that hold a film's content: one of these that reaches past the end proves that the file was cut.
-_CONTENT_BOXES = frozenset({b"moov", b"mdat", b"moof", b"meta", b"free", b"uuid", b"sidx", b"wide"})
-# QuickTime files older than the `ftyp` box begin with one of these.
-_OLD_MOV_BOXES = frozenset({b"moov", b"mdat", b"wide"})
+_KNOWN_BOXES = frozenset({b"ftyp", b"moov", _CONTENT, b"moof", b"meta", b"free", b"uuid", b"sidx", b"wide"})
+_TO_THE_TABLES = (b"trak", b"mdia", b"minf", b"stbl")
+_MOST_TABLE_BYTES = 8 << 20
+_ZIP_TAIL = 22 + 65535
 
 
-def kind_of(head: bytes) -> Kind | None:
-    """Return what a file that begins with `head` is, or None if it is nothing we know."""
-    if head[4:8] == b"ftyp" and len(head) >= 12:
-        return _BRANDS.get(head[8:12], MP4)
-    if head[4:8] in _OLD_MOV_BOXES:
-        return MOV
-    if head.startswith(b"RIFF"):
-        return _RIFFS.get(head[8:12])
-    if head.startswith(_EBML):
-        return WEBM if b"webm" in head[:64] else MKV
-    return next((kind for start, kind in _STARTS if head.startswith(start)), None)
-
-
-def looks_like_text(head: bytes) -> bool:
-    """Return whether `head` reads like a page or a message, such as an error page sent as a clip."""
-    return bool(head.strip()) and not any(byte < 9 or 13 < byte < 32 for byte in head.lstrip(b"\xef\xbb\xbf"))
+def shows_its_end(kind: Kind) -> bool:
+    """Return whether whole files of this kind can be told from cut ones."""
+    return kind in _WALKS
 
 
 def ending_of(kind: Kind, read: ReadAt, size: int) -> Ending:
-    """Return whether a file, `size` bytes long, is a whole file of its kind; reads headers only."""
+    """Return whether a file, `size` bytes long, is a whole file of its kind."""
     walk = _WALKS.get(kind)
     return walk(read, size) if walk else Ending.UNKNOWN
 
 
-def _boxes(read: ReadAt, size: int) -> Ending:
-    """Walk the boxes of ISO/IEC 14496-12, 4.2; a whole film ends with a box and has content and an index.
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """A box of ISO/IEC 14496-12, 4.2: its name, where its content begins, and where it ends.
 
-    A film in fragments looks whole after each of them, so it is believed only with its closing `mfra`.
+    One that is `open` does not say where: its length was not known when it was begun.
     """
-    at, seen = 0, set()
+
+    name: bytes
+    start: int
+    end: int
+    open: bool = False
+
+
+def _boxes_in(read: ReadAt, start: int, end: int) -> Iterator[_Box]:
+    """Yield the boxes from `start` on until `end`, or until something is no box; the last may reach past the end."""
+    at = start
     for _ in range(_MOST_PARTS):
-        head = read(at, 16) if at < size else b""
+        head = read(at, 16) if at < end else b""
         if len(head) < 8:
-            break
+            return
         length, name = struct.unpack(">I4s", head[:8])
         least = 8
         if length == 1 and len(head) == 16:
             least, length = 16, int.from_bytes(head[8:16], "big")
+        is_open = length == 0 and name == _CONTENT
+        length = end - at if is_open else length
         if length < least:
-            break
-        if at + length > size:
-            return Ending.CUT if name in _CONTENT_BOXES else Ending.UNKNOWN
+            return
+        yield _Box(name, at + least, at + length, is_open)
         at += length
-        seen.add(name)
-    complete = b"mdat" in seen and bool(seen & {b"moov", b"meta"}) and (b"moof" in seen) <= (b"mfra" in seen)
-    return Ending.WHOLE if at == size and complete else Ending.UNKNOWN
+
+
+def _film(read: ReadAt, size: int) -> Ending:
+    """Walk the boxes of a film: a whole one ends with a box, has content and an index, and they fit each other.
+
+    A film in fragments looks whole after each of them, so it is believed only with its closing `mfra`.
+    """
+    boxes = list(_boxes_in(read, 0, size))
+    seen = {box.name for box in boxes}
+    complete = _CONTENT in seen and bool(seen & _INDEXES)
+    last = boxes[-1] if boxes else _Box(b"", 0, 0)
+    if last.end != size and not complete:
+        return Ending.CUT
+    if last.end > size:
+        return Ending.CUT if last.name in _KNOWN_BOXES else Ending.UNKNOWN
+    if not _index_fits(read, boxes):
+        return Ending.CUT
+    closed = not last.open and (b"moof" not in seen or b"mfra" in seen)
+    return Ending.WHOLE if last.end == size and complete and closed else Ending.UNKNOWN
+
+
+def _index_fits(read: ReadAt, boxes: Sequence[_Box]) -> bool:
+    """Return whether all that the index points at is content of this file; an index of another file seldom does."""
+    content = [box for box in boxes if box.name == _CONTENT]
+    for index in (box for box in boxes if box.name == b"moov"):
+        for table in _chunk_tables(read, index):
+            if not all(any(box.start <= at < box.end for box in content) for at in _places(read, table)):
+                return False
+    return True
+
+
+def _chunk_tables(read: ReadAt, index: _Box) -> Iterator[_Box]:
+    """Yield the tables of where the chunks of each track are (ISO/IEC 14496-12, 8.7.5)."""
+    level = [index]
+    for name in _TO_THE_TABLES:
+        level = [box for each in level for box in _boxes_in(read, each.start, each.end) if box.name == name]
+    for each in level:
+        yield from (box for box in _boxes_in(read, each.start, each.end) if box.name in {b"stco", b"co64"})
+
+
+def _places(read: ReadAt, table: _Box) -> Sequence[int]:
+    count = int.from_bytes(read(table.start + 4, 4), "big")
+    width, form = (4, "I") if table.name == b"stco" else (8, "Q")
+    length = min(count * width, table.end - table.start - 8, _MOST_TABLE_BYTES)
+    entries = read(table.start + 8, max(length, 0))
+    return struct.unpack_from(f">{len(entries) // width}{form}", entries)
 
 
 def _png_chunks(read: ReadAt, size: int) -> Ending:
@@ -185,20 +212,40 @@ def _last(mark: bytes) -> Callable[[ReadAt, int], Ending]:
     return walk
 
 
+def _transport_stream(read: ReadAt, size: int) -> Ending:
+    """Look at the last packet of 188 bytes: it is whole, and begins with its mark (ISO/IEC 13818-1, 2.4.3.2)."""
+    whole = size % 188 == 0 and read(size - 188, 1) == read(0, 1) == b"\x47"
+    return Ending.WHOLE if whole else Ending.UNKNOWN
+
+
+def _binary_gltf(read: ReadAt, size: int) -> Ending:
+    """Compare the file's own length (glTF 2.0, 4.4.2)."""
+    inner = int.from_bytes(read(8, 4), "little")
+    return Ending.WHOLE if size == inner else Ending.CUT if size < inner else Ending.UNKNOWN
+
+
+def _zip(read: ReadAt, size: int) -> Ending:
+    """Look for the record that ends every archive (PKWARE APPNOTE, 4.3.16)."""
+    length = min(size, _ZIP_TAIL)
+    return Ending.WHOLE if b"PK\x05\x06" in read(size - length, length) else Ending.CUT
+
+
+def _pdf(read: ReadAt, size: int) -> Ending:
+    length = min(size, 1024)
+    return Ending.WHOLE if b"%%EOF" in read(size - length, length) else Ending.UNKNOWN
+
+
 _WALKS: Mapping[Kind, Callable[[ReadAt, int], Ending]] = MappingProxyType(
     {
-        MP4: _boxes,
-        MOV: _boxes,
-        M4A: _boxes,
-        AVIF: _boxes,
-        HEIC: _boxes,
+        **dict.fromkeys((MP4, MOV, M4A, THREE_GP, AVIF, HEIC), _film),
+        **dict.fromkeys((WEBP, WAV, AVI), _riff),
+        **dict.fromkeys((WEBM, MKV), _ebml),
         PNG: _png_chunks,
-        WEBP: _riff,
-        WAV: _riff,
-        AVI: _riff,
-        WEBM: _ebml,
-        MKV: _ebml,
         JPEG: _last(b"\xff\xd9"),
         GIF: _last(b"\x3b"),
+        TS: _transport_stream,
+        GLB: _binary_gltf,
+        ZIP: _zip,
+        PDF: _pdf,
     }
 )

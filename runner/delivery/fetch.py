@@ -27,20 +27,21 @@ from pathlib import Path
 from typing import Self
 
 from runner.answers import FetchAnswer, FetchTrouble
-from runner.delivery.containers import Kind
-from runner.delivery.files import Busy, PartFile, write_whole
+from runner.delivery.files import Busy, PartFile
 from runner.delivery.folder import Folder, InTheWay
 from runner.delivery.holdings import Holdings
-from runner.delivery.intake import Intake, Limits, NotDelivered, Rejected
-from runner.delivery.sidecar import Landed
+from runner.delivery.intake import OVERLAP_BYTES, Intake, Limits, NotDelivered, Rejected, Taken
+from runner.delivery.kinds import Kind
+from runner.delivery.sidecar import Landed, Remainder
 from runner.errors import DiskFailed
 from runner.shots import JsonValue, Ticket
 from runner.states import Delivered
 from runner.transport.downloads import Downloads
-from runner.transport.received import DownloadError, shown
+from runner.transport.received import DownloadError, Version, shown
 
 CLIPS = "clips"
 MOST_OUTPUTS = 64
+_MOST_STALLED = 6
 
 _BAD_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG})
 _SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR})
@@ -148,16 +149,7 @@ def fetch_clip(
     client = _client(options.allow_loopback, options.deadline_s, options.connect_s, options.read_s)
     try:
         with Folder(options.run_dir / CLIPS) as folder:
-            return _Errand(order, order.request_id, options, client, folder, now).run()
-    except DownloadError as error:
-        return FetchTrouble(
-            error.message,
-            link_refused=error.link_refused,
-            permanent=error.permanent,
-            unreachable=error.unreachable,
-        )
-    except NotDelivered as error:
-        return FetchTrouble(error.reason, permanent=error.permanent)
+            return _Errand(order, order.request_id, options, client, folder, now).answer()
     except Busy as error:
         return FetchTrouble(str(error))
     except InTheWay as error:
@@ -195,8 +187,28 @@ class _Errand:
         self._links = order.outputs[:MOST_OUTPUTS]
         self._limits = Limits(options.max_bytes, options.spare_bytes, folder.free_bytes)
         self._holdings = Holdings(folder, order.take_id, request_id)
+        self._growing = 0
 
-    def run(self) -> Delivered:
+    def answer(self) -> FetchAnswer:
+        """Do the errand, or say what a server did that hindered it, and how much is at hand by now."""
+        try:
+            return self._run()
+        except DownloadError as error:
+            return FetchTrouble(
+                error.message,
+                link_refused=error.link_refused,
+                permanent=error.permanent,
+                unreachable=error.unreachable,
+                at_hand=self._at_hand,
+            )
+        except NotDelivered as error:
+            return FetchTrouble(error.reason, permanent=error.permanent, at_hand=self._at_hand)
+
+    @property
+    def _at_hand(self) -> int:
+        return self._growing + sum(landed.bytes for landed in self._holdings.landed.values())
+
+    def _run(self) -> Delivered:
         missing = [index for index in range(len(self._links)) if index not in self._holdings.landed]
         for index in missing:
             self._bring(index, self._links[index])
@@ -204,33 +216,57 @@ class _Errand:
         self._sweep(missing)
         # Also when nothing was missing: a call that was killed just before this has said nothing yet.
         self._folder.sync()
-        first = self._holdings.landed[0]
-        return Delivered(file=f"{CLIPS}/{first.file}", sha256=first.sha256, bytes=first.bytes)
+        first, *others = (self._holdings.landed[index] for index in sorted(self._holdings.landed))
+        remarks = [first.remark, *(f"{other.file}: {other.remark}" for other in others if other.remark)]
+        return Delivered(
+            file=f"{CLIPS}/{first.file}",
+            sha256=first.sha256,
+            bytes=first.bytes,
+            remark="; ".join(filter(None, remarks)),
+        )
 
     def _bring(self, index: int, link: str) -> None:
         holdings, url = self._holdings, shown(link)
         left = holdings.remainder(index, url)
         with PartFile(self._folder, holdings.part_name(index), keep=left.bytes if left else 0) as part:
             holdings.forget(index)
-            intake = Intake(part, self._limits, etag=left.etag if left and part.size else None)
+            intake = Intake(part, self._limits, version=left.version if left and part.size else None)
             try:
-                kind = intake.receive(self._client, link, on_kind=lambda kind: self._admit(index, kind))
-            except DownloadError:
-                if intake.etag and part.size:
-                    part.leave()
-                    holdings.remember(index, url, intake.etag, part.size)
+                taken = intake.receive(self._client, link, on_kind=lambda kind: self._admit(index, kind))
+            except DownloadError as error:
+                self._leave(index, url, part, intake.version, left, broke=error.status is None)
                 raise
             except Rejected as error:
-                write_whole(self._folder, self._rejected_name, error.start)
-                raise
-            self._land(index, url, part, kind)
+                kept = holdings.keep_rejected(index, error.start)
+                raise NotDelivered(
+                    f"{error.reason}; its start is kept as {CLIPS}/{kept}", permanent=error.permanent
+                ) from error
+            self._land(index, url, part, taken)
+
+    def _leave(
+        self,
+        index: int,
+        url: str,
+        part: PartFile,
+        version: Version | None,
+        left: Remainder | None,
+        *,
+        broke: bool,
+    ) -> None:
+        """Keep what came for a later try, unless continuing it has brought nothing several times."""
+        stalled = left.stalled + broke if left and part.size <= left.bytes else 0
+        if version is None or part.size <= OVERLAP_BYTES or stalled >= _MOST_STALLED:
+            return
+        part.leave()
+        self._growing = part.size
+        self._holdings.remember(index, url, part.size, version, stalled)
 
     def _admit(self, index: int, kind: Kind) -> None:
         self._holdings.admit(self._holdings.final_name(index, kind.extension))
 
-    def _land(self, index: int, url: str, part: PartFile, kind: Kind) -> None:
-        final = self._holdings.final_name(index, kind.extension)
-        landed = Landed(index, final, part.sha256, part.size, url)
+    def _land(self, index: int, url: str, part: PartFile, taken: Taken) -> None:
+        final = self._holdings.final_name(index, taken.kind.extension)
+        landed = Landed(index, final, part.sha256, part.size, url, taken.remark)
         part.flush()
         self._holdings.promise(landed, self._about)
         part.place(final)
@@ -239,13 +275,10 @@ class _Errand:
     def _sweep(self, brought: Collection[int]) -> None:
         """Remove what a killed or rejected try left, now that the clips are home."""
         others = set(range(len(self._links))).difference(brought)
-        hidden = [self._holdings.part_name(index) for index in sorted(others)]
-        for name in filter(self._folder.is_file, [*hidden, self._rejected_name]):
+        for name in filter(self._folder.is_file, map(self._holdings.part_name, sorted(others))):
             self._folder.remove(name)
-
-    @property
-    def _rejected_name(self) -> str:
-        return f"{self._order.take_id}.rejected"
+        for index in range(len(self._links)):
+            self._holdings.drop_rejected(index)
 
     def _about(self) -> dict[str, JsonValue]:
         order, inputs = self._order, json.loads(self._order.body)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +28,23 @@ class Busy(Exception):
 
 def write_whole(folder: Folder, name: str, data: bytes) -> None:
     """Write a small file whole or not at all, replacing an older one; the caller keeps other writers of it away."""
+    with _written(folder, name, data) as hidden:
+        folder.replace(hidden, name)
+
+
+def write_new(folder: Folder, name: str, data: bytes) -> None:
+    """Write a small file whole or not at all, never replacing one.
+
+    Raises:
+        FileExistsError: the name is taken.
+    """
+    with _written(folder, name, data) as hidden:
+        folder.appear(hidden, name)
+
+
+@contextmanager
+def _written(folder: Folder, name: str, data: bytes) -> Iterator[str]:
+    """Yield the hidden name of a flushed file, which goes if it does not get its own."""
     hidden = f".{plain_name(name)}.tmp"
     try:
         fd = folder.open(hidden, _NEW)
@@ -36,7 +55,7 @@ def write_whole(folder: Folder, name: str, data: bytes) -> None:
     try:
         _write(fd, data)
         os.fsync(fd)
-        folder.replace(hidden, name)
+        yield hidden
     except OSError:
         folder.remove(hidden)
         raise

@@ -84,10 +84,19 @@ class Folder:
         """Return whether anything has this name, a dangling link included."""
         return self._mode(name) is not None
 
+    def names(self) -> list[str]:
+        """Return every name in the folder."""
+        return os.listdir(self._fd)  # noqa: PTH208 - of the open folder, not of whatever has its path by now
+
     def is_file(self, name: str) -> bool:
         """Return whether `name` is a regular file and no link."""
         mode = self._mode(name)
         return mode is not None and stat.S_ISREG(mode)
+
+    def size(self, name: str) -> int | None:
+        """Return how many bytes a regular file has, None if there is none."""
+        found = self._stat(plain_name(name))
+        return found.st_size if found and stat.S_ISREG(found.st_mode) else None
 
     def is_one_file(self, name: str, other: str) -> bool:
         """Return whether two names are of one and the same file."""

@@ -9,30 +9,37 @@ aside under its own request id. It knows no network.
     an older request's    moved aside under its request id
     nobody's we know      InTheWay
 
+A name that no other take can have is ours if our sidecar lists it. One that another take can have, which an older
+program gave to further outputs (`s010.2.mp4`), is ours only with the bytes that the sidecar tells.
+
 The sidecar names an output before the output gets its name, or a kill between the two would make a clip of ours a
 stranger's. So what a sidecar says is a promise, and only the hash says that it was kept.
 """
 
 from __future__ import annotations
 
-import re
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import count
 from typing import TypeAlias
 
-from runner.delivery.files import write_whole
+from runner.delivery import names
+from runner.delivery.files import write_new, write_whole
 from runner.delivery.folder import Folder, InTheWay
 from runner.delivery.sidecar import (
     MOST_BYTES,
     Landed,
+    RejectedNote,
     Remainder,
     Sidecar,
     note_bytes,
     read_note,
+    read_rejected_note,
     read_sidecar,
 )
 from runner.shots import JsonValue
+from runner.transport.received import Version
 
 About: TypeAlias = Callable[[], Mapping[str, JsonValue]]
 """Tells what else a sidecar shall say; asked only when one is written."""
@@ -66,12 +73,12 @@ class Holdings:
         return self._landed
 
     def part_name(self, index: int) -> str:
-        """Return the hidden name under which an output grows; no take id has a `#`, so no two takes share one."""
-        return f".{self._take}{f'#{index + 1}' if index else ''}.part"
+        """Return the hidden name under which an output grows."""
+        return names.part_name(self._take, index)
 
     def final_name(self, index: int, extension: str) -> str:
-        """Return the name of an output: the first carries the take's own name, the others a number."""
-        return f"{self._take}.{f'{index + 1}.' if index else ''}{extension}"
+        """Return the name of an output."""
+        return names.clip_name(self._take, index, extension)
 
     def remainder(self, index: int, url: str) -> Remainder | None:
         """Return what an earlier try of this job left of this link."""
@@ -88,10 +95,33 @@ class Holdings:
             self._folder.remove(self._note_name(index))
             self._noted.discard(index)
 
-    def remember(self, index: int, url: str, etag: str, size: int) -> None:
+    def remember(self, index: int, url: str, size: int, version: Version, stalled: int) -> None:
         """Note how the download of an output can be continued."""
-        note = Remainder(self._request_id, url, etag, size)
+        note = Remainder(self._request_id, url, size, version, stalled)
         write_whole(self._folder, self._note_name(index), note_bytes(note))
+
+    def keep_rejected(self, index: int, start: bytes) -> str:
+        """Keep the start of what came instead of an output, in place of an older one of ours, and return its name."""
+        self.drop_rejected(index)
+        free = (names.rejected_name(self._take, index, number=number) for number in count(1))
+        name = next(name for name in free if not self._folder.has(name))
+        note = note_bytes(RejectedNote(name, hashlib.sha256(start).hexdigest()))
+        write_whole(self._folder, names.rejected_note_name(self._take, index), note)
+        write_new(self._folder, name, start)
+        return name
+
+    def drop_rejected(self, index: int) -> None:
+        """Remove what was kept instead of an output; a file that is not ours, or not any more, stays."""
+        note_name = names.rejected_note_name(self._take, index)
+        data = self._folder.read(note_name, limit=MOST_BYTES)
+        if data is None:
+            return
+        note = read_rejected_note(data)
+        if note is not None and names.stem_of(note.file) == self._take:
+            digest = self._folder.digest(note.file)
+            if digest is not None and digest[0] == note.sha256:
+                self._folder.remove(note.file)
+        self._folder.remove(note_name)
 
     def admit(self, name: str) -> bool:
         """Return whether an older file of ours must make room before an output may get this name.
@@ -134,10 +164,10 @@ class Holdings:
 
     @property
     def _sidecar_name(self) -> str:
-        return f"{self._take}.json"
+        return names.sidecar_name(self._take)
 
     def _note_name(self, index: int) -> str:
-        return f"{self.part_name(index)}.json"
+        return names.part_note_name(self._take, index)
 
     def _read_sidecar(self) -> Sidecar | None:
         data = self._folder.read(self._sidecar_name, limit=MOST_BYTES)
@@ -153,31 +183,36 @@ class Holdings:
         older = self._sidecar
         if older is None or older.request_id == self._request_id:
             return
-        tag = self._set_aside(older.outputs, _tag(older.request_id))
-        moved = tuple(replace(landed, file=self._aside(landed.file, tag)) for landed in older.outputs)
-        write_whole(self._folder, f"{self._take}.{tag}.json", replace(older, outputs=moved).to_bytes())
+        word = self._set_aside(older.outputs, names.set_aside_word(older.request_id))
+        moved = tuple(replace(landed, file=self._aside(landed, word)) for landed in older.outputs)
+        aside = names.sidecar_name(self._take, aside=word)
+        write_whole(self._folder, aside, replace(older, outputs=moved).to_bytes())
         self._folder.sync()
         self._folder.remove(self._sidecar_name)
         self._sidecar = None
 
     def _set_aside(self, files: Iterable[Landed], wish: str) -> str:
-        """Move files of ours to names nobody has, all with the same tag, and return the tag."""
-        present = [landed.file for landed in files if self._folder.is_file(landed.file)]
-        tag = next(tag for tag in _numbered(wish) if not self._taken(tag, present))
-        for file in present:
-            self._folder.move(file, self._aside(file, tag))
-        return tag
+        """Move files of ours to names nobody has, all with the same word, and return the word."""
+        present = [landed for landed in files if self._is_ours(landed)]
+        word = next(word for word in _numbered(wish) if not self._taken(word, present))
+        for landed in present:
+            self._folder.move(landed.file, self._aside(landed, word))
+        return word
 
-    def _taken(self, tag: str, files: Iterable[str]) -> bool:
-        names = [f"{self._take}.{tag}.json", *(self._aside(file, tag) for file in files)]
-        return any(self._folder.has(name) for name in names)
+    def _is_ours(self, landed: Landed) -> bool:
+        if names.stem_of(landed.file) == self._take:
+            return self._folder.is_file(landed.file)
+        return self._folder.digest(landed.file) == (landed.sha256, landed.bytes)
 
-    def _aside(self, file: str, tag: str) -> str:
-        return f"{self._take}.{tag}{file.removeprefix(self._take)}"
+    def _taken(self, word: str, files: Iterable[Landed]) -> bool:
+        wanted = [
+            names.sidecar_name(self._take, aside=word),
+            *(self._aside(landed, word) for landed in files),
+        ]
+        return any(map(self._folder.has, wanted))
 
-
-def _tag(request_id: str) -> str:
-    return re.sub(r"[^A-Za-z0-9-]", "_", request_id[:8]) or "older"
+    def _aside(self, landed: Landed, word: str) -> str:
+        return names.clip_name(self._take, landed.index, names.extension_of(landed.file), aside=word)
 
 
 def _numbered(wish: str) -> Iterator[str]:

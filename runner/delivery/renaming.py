@@ -10,7 +10,7 @@ there by its hash. Clips that change places go through a name nobody else has.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
@@ -18,9 +18,12 @@ from typing import TypeAlias
 from runner.delivery.fetch import CLIPS
 from runner.delivery.files import write_whole
 from runner.delivery.folder import Folder
-from runner.delivery.sidecar import MOST_BYTES, Sidecar, read_sidecar
+from runner.delivery.names import clip_name, extension_of, sidecar_name, stem_of
+from runner.delivery.sidecar import MOST_BYTES, Landed, Sidecar, read_sidecar
 
-_BETWEEN = ".moving"
+_BETWEEN = "moving"
+# So an older program called a clip on its way: a name that another take can have.
+_BETWEEN_ONCE = ".moving"
 
 Told: TypeAlias = Callable[[str, str], None]
 """Takes a take's id and the new place of its clip, relative to the run directory, when the clip is there for good."""
@@ -42,11 +45,11 @@ class Clip:
     @property
     def wanted(self) -> str:
         """The name that the take's first output should have."""
-        return f"{self.take}.{self.name.rpartition('.')[2]}"
+        return clip_name(self.take, 0, extension_of(self.name))
 
     @property
     def stem(self) -> str:
-        """What all outputs of the take's job begin with now."""
+        """What the clip and its sidecar are called now, but for the extension."""
         return self.name.rpartition(".")[0]
 
 
@@ -113,25 +116,27 @@ def _renamed(folder: Folder, clip: Clip, told: Told, proved: set[Clip]) -> bool:
         return True
     if place == clip.wanted:
         # A kill came on the way; further outputs may still have their old names.
-        _move(folder, clip, clip.take, told)
+        _move(folder, clip, told)
         return True
+    if place == _between_once(clip):
+        folder.move(place, _between(clip))
     if place != clip.name:
-        clip = replace(clip, file=_move(folder, clip, f"{clip.take}{_BETWEEN}", told))
+        clip = replace(clip, file=_move(folder, clip, told, aside=_BETWEEN))
     proved.add(clip)
     if not _is_free(folder, clip):
         return False
-    _move(folder, clip, clip.take, told)
+    _move(folder, clip, told)
     return True
 
 
 def _is_free(folder: Folder, clip: Clip) -> bool:
     """Return whether the clip, its further outputs and its sidecar can have their new names."""
     sidecar = _sidecar(folder, clip)
-    for file in _files(clip, sidecar):
-        name = _under(clip.take, file, clip)
-        if folder.has(name) and not folder.is_one_file(file, name):
+    for landed in _outputs(clip, sidecar):
+        name = _under(clip, landed)
+        if folder.has(name) and not folder.is_one_file(landed.file, name):
             return False
-    there = folder.read(f"{clip.take}.json", limit=MOST_BYTES) if sidecar else None
+    there = folder.read(sidecar_name(clip.take), limit=MOST_BYTES) if sidecar else None
     if there is None:
         return True
     found = read_sidecar(there, take=clip.take)
@@ -143,7 +148,7 @@ def _is_free(folder: Folder, clip: Clip) -> bool:
 
 def _place(folder: Folder, clip: Clip) -> str | None:
     """Return the name that a clip has: that on record, or one that a kill has left it under; None if it has none."""
-    names = (clip.name, clip.wanted, _between(clip))
+    names = (clip.name, clip.wanted, _between(clip), _between_once(clip))
     return next((name for name in names if _holds(folder, name, clip)), None)
 
 
@@ -157,7 +162,11 @@ def _is(folder: Folder, name: str, sha256: str) -> bool:
 
 
 def _between(clip: Clip) -> str:
-    return f"{clip.take}{_BETWEEN}.{clip.name.rpartition('.')[2]}"
+    return clip_name(clip.take, 0, extension_of(clip.name), aside=_BETWEEN)
+
+
+def _between_once(clip: Clip) -> str:
+    return f"{clip.take}{_BETWEEN_ONCE}.{extension_of(clip.name)}"
 
 
 def _one_stepped_aside(folder: Folder, clips: Sequence[Clip], told: Told) -> list[Clip]:
@@ -165,7 +174,7 @@ def _one_stepped_aside(folder: Folder, clips: Sequence[Clip], told: Told) -> lis
     names = {clip.name for clip in clips}
     for at, clip in enumerate(clips):
         if clip.wanted in names and not folder.has(_between(clip)):
-            file = _move(folder, clip, f"{clip.take}{_BETWEEN}", told)
+            file = _move(folder, clip, told, aside=_BETWEEN)
             return [*clips[:at], *clips[at + 1 :], replace(clip, file=file)]
     return list(clips)
 
@@ -174,25 +183,26 @@ def _out_of_the_way(folder: Folder, clip: Clip, told: Told) -> Clip:
     """Let a clip that cannot have its own name not keep another take's, who would move it where no record looks."""
     if clip.name == _between(clip) or folder.has(_between(clip)) or not _holds(folder, clip.name, clip):
         return clip
-    return replace(clip, file=_move(folder, clip, f"{clip.take}{_BETWEEN}", told))
+    return replace(clip, file=_move(folder, clip, told, aside=_BETWEEN))
 
 
-def _move(folder: Folder, clip: Clip, stem: str, told: Told) -> str:
+def _move(folder: Folder, clip: Clip, told: Told, *, aside: str = "") -> str:
+    """Give all outputs of the clip's job their take's names, or those on the way; return the clip's new place."""
     sidecar = _sidecar(folder, clip)
     if sidecar:
-        outputs = tuple(replace(landed, file=_under(stem, landed.file, clip)) for landed in sidecar.outputs)
+        outputs = tuple(replace(landed, file=_under(clip, landed, aside)) for landed in sidecar.outputs)
         moved = Sidecar(clip.take, sidecar.request_id, outputs, sidecar.about)
-        write_whole(folder, f"{stem}.json", moved.to_bytes())
+        write_whole(folder, sidecar_name(clip.take, aside=aside), moved.to_bytes())
         folder.sync()
-    for file, sha256 in _files(clip, sidecar).items():
-        name = _under(stem, file, clip)
+    for landed in _outputs(clip, sidecar):
+        name = _under(clip, landed, aside)
         # A kill between the two halves of a move leaves both names on one file.
-        if folder.is_one_file(file, name):
-            folder.remove(file)
-        elif not folder.has(name) and (file == clip.name or _is(folder, file, sha256)):
-            folder.move(file, name)
+        if folder.is_one_file(landed.file, name):
+            folder.remove(landed.file)
+        elif not folder.has(name) and (landed.file == clip.name or _is(folder, landed.file, landed.sha256)):
+            folder.move(landed.file, name)
     folder.sync()
-    file = f"{CLIPS}/{_under(stem, clip.name, clip)}"
+    file = f"{CLIPS}/{clip_name(clip.take, 0, extension_of(clip.name), aside=aside)}"
     told(clip.take, file)
     # Only now: until the record follows, the old sidecar is how a person would find the clip.
     if _sidecar(folder, clip):
@@ -200,15 +210,15 @@ def _move(folder: Folder, clip: Clip, stem: str, told: Told) -> str:
     return file
 
 
-def _files(clip: Clip, sidecar: Sidecar | None) -> Mapping[str, str]:
-    """Return the hashes of all outputs of the clip's job by their names."""
-    return {clip.name: clip.sha256} | (
-        {each.file: each.sha256 for each in sidecar.outputs} if sidecar else {}
-    )
+def _outputs(clip: Clip, sidecar: Sidecar | None) -> Sequence[Landed]:
+    """Return all outputs of the clip's job, the clip itself first."""
+    first = Landed(0, clip.name, clip.sha256, 0)
+    others = sidecar.outputs if sidecar else ()
+    return (first, *(landed for landed in others if landed.file != clip.name))
 
 
-def _under(stem: str, file: str, clip: Clip) -> str:
-    return stem + file.removeprefix(clip.stem)
+def _under(clip: Clip, landed: Landed, aside: str = "") -> str:
+    return clip_name(clip.take, landed.index, extension_of(landed.file), aside=aside)
 
 
 def _sidecar(folder: Folder, clip: Clip) -> Sidecar | None:
@@ -216,7 +226,7 @@ def _sidecar(folder: Folder, clip: Clip) -> Sidecar | None:
     data = folder.read(f"{clip.stem}.json", limit=MOST_BYTES)
     if data is None:
         return None
-    owners = (clip.stem, clip.stem.removesuffix(_BETWEEN))
+    owners = (clip.stem, stem_of(clip.name), clip.stem.removesuffix(_BETWEEN_ONCE))
     found = next(filter(None, (read_sidecar(data, take=take) for take in owners)), None)
     mine = found is not None and any(landed.sha256 == clip.sha256 for landed in found.outputs)
     return found if mine else None

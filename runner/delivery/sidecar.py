@@ -2,33 +2,41 @@
 
 In: values, or the bytes of such a file. Out: bytes, or values; None for anything that is not ours. The sidecar
 `<take>.json` says what the clip is and proves whose it is. A `Remainder` says how a broken download can be
-continued. Nothing here is secret: links are kept without their query. It knows no folder and no network.
+continued, a `RejectedNote` which file beside the clips is ours and may go. Nothing here is secret: links are kept
+without their query. It knows no folder and no network.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from runner.delivery.names import SEPARATOR
 from runner.shots import JsonValue
+from runner.transport.received import Version
 
 FORMAT = "shotrunner-clip/1"
-_REMAINDER = "shotrunner-remainder/1"
+_REMAINDER = "shotrunner-remainder/2"
+_REJECTED = "shotrunner-rejected/1"
 MOST_BYTES = 4 << 20
 """A file of ours is never larger: prompts end at 100 kB and outputs at 64."""
 
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """One output on disk or about to be: its place in the result (from 0), name, hash, size in bytes, bare link."""
+    """One output on disk or about to be: its place in the result (from 0), name, hash, size in bytes, bare link.
+
+    `remark` says what is unusual about it, such as a kind of file that is no clip; empty if nothing is.
+    """
 
     index: int
     file: str
     sha256: str
     bytes: int
     url: str = ""
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +60,24 @@ class Sidecar:
 
 @dataclass(frozen=True, slots=True)
 class Remainder:
-    """The first `bytes` bytes of a download are flushed; `etag` is the strong validator they came with."""
+    """The first `bytes` bytes of a download are flushed; `version` is what the server said of the file they are of.
+
+    `stalled` counts the tries to continue it that brought nothing.
+    """
 
     request_id: str
     url: str
-    etag: str
     bytes: int
+    version: Version
+    stalled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedNote:
+    """The file `file` is ours if its SHA-256 is `sha256`: the start of something that came instead of an output."""
+
+    file: str
+    sha256: str
 
 
 def read_sidecar(data: bytes, *, take: str) -> Sidecar | None:
@@ -74,26 +94,33 @@ def read_sidecar(data: bytes, *, take: str) -> Sidecar | None:
         return None
 
 
-def note_bytes(note: Remainder) -> bytes:
+def note_bytes(note: Remainder | RejectedNote) -> bytes:
     """Return the text of a note."""
-    return _encoded(
-        {
-            "format": _REMAINDER,
-            "request_id": note.request_id,
-            "url": note.url,
-            "etag": note.etag,
-            "bytes": note.bytes,
-        }
-    )
+    form = _REMAINDER if isinstance(note, Remainder) else _REJECTED
+    return _encoded({"format": form, **asdict(note)})
 
 
 def read_note(data: bytes) -> Remainder | None:
-    """Return the note, or None if these bytes are none of ours."""
+    """Return the note on a broken download, or None if these bytes are none of ours."""
     found = _decoded(data, _REMAINDER)
     try:
-        request_id, url, etag = (_text(found[key]) for key in ("request_id", "url", "etag"))
-        return Remainder(request_id, url, etag, _count(found["bytes"]))
+        version = found["version"]
+        total = version["total"]
+        said = Version(
+            _text(version["etag"]), _text(version["modified"]), total if total is None else _count(total)
+        )
+        request_id, url = (_text(found[key]) for key in ("request_id", "url"))
+        return Remainder(request_id, url, _count(found["bytes"]), said, _count(found["stalled"]))
     except (KeyError, TypeError, ValueError):
+        return None
+
+
+def read_rejected_note(data: bytes) -> RejectedNote | None:
+    """Return the note on what came instead of an output, or None if these bytes are none of ours."""
+    found = _decoded(data, _REJECTED)
+    try:
+        return RejectedNote(_text(found["file"]), _text(found["sha256"]))
+    except (KeyError, TypeError):
         return None
 
 
@@ -104,16 +131,18 @@ def _landed_json(landed: Landed) -> dict[str, JsonValue]:
         "sha256": landed.sha256,
         "bytes": landed.bytes,
         "url": landed.url,
+        **({"remark": landed.remark} if landed.remark else {}),
     }
 
 
 def _landed(item: Mapping[str, Any], *, take: str) -> Landed:
     file = _text(item["file"])
-    # A name that does not begin with the take's own could make us move a stranger's file.
-    if not file.startswith(f"{take}.") or "/" in file:
+    # A name that does not begin with the take's own could make us move a stranger's file. An older program named the
+    # second output `s010.2.mp4`, which may be another take's name: such a file is ours only by its hash.
+    if not file.startswith((f"{take}.", f"{take}{SEPARATOR}")) or "/" in file:
         raise ValueError(file)
-    sha256, url = _text(item["sha256"]), _text(item["url"])
-    return Landed(_count(item["index"]), file, sha256, _count(item["bytes"]), url)
+    sha256, url, remark = _text(item["sha256"]), _text(item["url"]), _text(item.get("remark", ""))
+    return Landed(_count(item["index"]), file, sha256, _count(item["bytes"]), url, remark)
 
 
 def _text(value: object) -> str:

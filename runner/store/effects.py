@@ -120,7 +120,7 @@ EFFECTS: Mapping[type[Fact], Effect] = MappingProxyType(
             "file": fact.file,
             "sha256": fact.sha256,
             "bytes": fact.bytes,
-            "reason": "",
+            "reason": fact.remark,
         },
         states.Undeliverable: _reason,
         states.FileGone: lambda fact, _, __: {**_NO_FILE, "reason": fact.reason},

@@ -79,7 +79,7 @@ class Downloads:
     def open(
         self, url: str, *, offset: int = 0, validator: str | None = None, first: int | None = None
     ) -> Iterator[Download]:
-        """Ask for `url`, from byte `offset` on if the file still has the strong ETag `validator`.
+        """Ask for `url`, from byte `offset` on; with the strong ETag `validator` only if the file still has it.
 
         `first` asks for so many of its first bytes only, which a server may heed or not.
 
@@ -93,8 +93,8 @@ class Downloads:
             "Accept-Encoding": "identity",
             "Connection": "close",
         }
-        if offset and validator:
-            wanted |= {"Range": f"bytes={offset}-", "If-Range": validator}
+        if offset:
+            wanted |= {"Range": f"bytes={offset}-"} | ({"If-Range": validator} if validator else {})
         elif first:
             wanted |= {"Range": f"bytes=0-{first - 1}"}
         with Deadline(self._deadline_s, PROCESS_WATCHDOG) as deadline, _translated(deadline):

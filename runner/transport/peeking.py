@@ -85,7 +85,9 @@ def _taken(download: Download, enough: Enough) -> Peek:
         size = int(found["total"]) if found["total"] != "*" else None
     else:
         size = len(head) if ended else download.length
-    return Peek(download.url, head, size, _etag(download), _content_type(download.headers))
+    return Peek(
+        download.url, head, size, download.version.strong_etag or None, _content_type(download.headers)
+    )
 
 
 def _beginning(chunks: Iterator[bytes], enough: Enough) -> tuple[bytes, bool]:
@@ -100,10 +102,6 @@ def _beginning(chunks: Iterator[bytes], enough: Enough) -> tuple[bytes, bool]:
         # Not after every chunk: a server may send thousands of one byte each, and each look begins at the start.
         look_at = min(len(head) + max(_STEP, len(head) // 4), MOST_BYTES)
     return bytes(head), True
-
-
-def _etag(download: Download) -> str | None:
-    return clean(download.etag) if download.etag else None
 
 
 def _content_type(headers: Mapping[str, str]) -> str:

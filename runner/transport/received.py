@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 _UNPRINTABLE = re.compile(r"[^ -~]")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
+_ETAG = re.compile(r'(?:W/)?"[!#-~]{1,200}"')
 
 
 class DownloadError(Exception):
@@ -39,7 +41,40 @@ class DownloadError(Exception):
 
 
 class RangeRefused(DownloadError):
-    """The server has no such range (416): begin again from zero."""
+    """The server has no such range (416)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What a server says of the file it sends, to tell it from another: validators as sent, and its size in bytes.
+
+    Empty text or None is what it did not say.
+    """
+
+    etag: str = ""
+    modified: str = ""
+    total: int | None = None
+
+    @property
+    def strong_etag(self) -> str:
+        """The ETag if it promises the same bytes, else empty: a weak one does not."""
+        return self.etag if self.etag.startswith('"') else ""
+
+    def contradicts(self, other: Version) -> bool:
+        """Return whether both say something of the same kind, and not the same."""
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return any(
+            mine != theirs for mine, theirs in pairs if mine not in {"", None} and theirs not in {"", None}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which bytes of a file an answer holds: from `start` up to before `end`; `total` is the file's size if told."""
+
+    start: int
+    end: int
+    total: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +104,31 @@ class Download:
         return self.length is not None or "chunked" in self.headers.get("transfer-encoding", "").lower()
 
     @property
-    def etag(self) -> str | None:
-        """The strong validator of the bytes, or None: a weak one does not promise the same bytes."""
-        tag = self.headers.get("etag", "")
-        return tag if tag.startswith('"') and tag.endswith('"') and 2 < len(tag) < 200 else None
+    def is_packed(self) -> bool:
+        """True if the server says that it packed the body, which nobody asked for."""
+        return self.headers.get("content-encoding", "").strip().lower() in {"gzip", "x-gzip", "deflate"}
+
+    @property
+    def span(self) -> Span | None:
+        """The one range that this body is of (RFC 9110, 14.4), or None if it names none."""
+        found = _CONTENT_RANGE.fullmatch(self.headers.get("content-range", ""))
+        if found is None:
+            return None
+        total = None if found[3] == "*" else int(found[3])
+        span = Span(int(found[1]), int(found[2]) + 1, total)
+        fits = span.start < span.end and (total is None or span.end <= total)
+        return span if fits else None
+
+    @property
+    def version(self) -> Version:
+        """What the server says of the whole file."""
+        tag, modified = self.headers.get("etag", ""), self.headers.get("last-modified", "")
+        span = self.span
+        return Version(
+            etag=tag if _ETAG.fullmatch(tag) else "",
+            modified=clean(modified, limit=100),
+            total=span.total if span else None if self.is_packed else self.length,
+        )
 
 
 def clean(text: str, *, limit: int = 200) -> str:

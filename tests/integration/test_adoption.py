@@ -209,7 +209,7 @@ def clip_of_two(run_dir: Path) -> Clip:
     """Lay down the two outputs of take `a`, with their sidecar, as a delivery would."""
     (run_dir / "clips").mkdir()
     landed = []
-    for index, name in enumerate(("a.mp4", "a.2.mp4")):
+    for index, name in enumerate(("a.mp4", "a+2.mp4")):
         data = f"output {index}".encode()
         (run_dir / "clips" / name).write_bytes(data)
         landed.append(Landed(index, name, hashlib.sha256(data).hexdigest(), len(data)))
@@ -221,7 +221,7 @@ def names(run_dir: Path) -> list[str]:
     return sorted(path.name for path in (run_dir / "clips").iterdir())
 
 
-@pytest.mark.parametrize("name", ["b.2.mp4", "b.json", "b.mp4"])
+@pytest.mark.parametrize("name", ["b+2.mp4", "b.json", "b.mp4"])
 def test_a_strangers_file_under_any_of_the_names_is_left_and_all_outputs_go_to_a_name_of_their_own(
     name: str, tmp_path: Path
 ) -> None:
@@ -229,12 +229,12 @@ def test_a_strangers_file_under_any_of_the_names_is_left_and_all_outputs_go_to_a
     clip, told = clip_of_two(tmp_path), []
     (tmp_path / "clips" / name).write_bytes(b"mine")
     (left,) = rename_clips(tmp_path, [clip], told=lambda take, file: told.append((take, file)))
-    assert (left.file, told) == ("clips/b.moving.mp4", [("b", "clips/b.moving.mp4")])
-    assert names(tmp_path) == sorted(["b.moving.mp4", "b.moving.2.mp4", "b.moving.json", name])
+    assert (left.file, told) == ("clips/b+moving.mp4", [("b", "clips/b+moving.mp4")])
+    assert names(tmp_path) == sorted(["b+moving.mp4", "b+moving+2.mp4", "b+moving.json", name])
     assert (tmp_path / "clips" / name).read_bytes() == b"mine"
 
 
-@pytest.mark.parametrize("stem", ["b", "b.moving"])
+@pytest.mark.parametrize("stem", ["b", "b+moving"])
 @pytest.mark.parametrize("done", [0, 1, 2])
 @pytest.mark.parametrize("is_half", [False, True])
 def test_a_kill_between_two_outputs_of_a_clip_leaves_none_behind(
@@ -243,7 +243,7 @@ def test_a_kill_between_two_outputs_of_a_clip_leaves_none_behind(
     """The new sidecar is there, `done` outputs have their new names, and one may have both."""
     clip = clip_of_two(tmp_path)
     clips = tmp_path / "clips"
-    outputs = [("a.mp4", f"{stem}.mp4"), ("a.2.mp4", f"{stem}.2.mp4")]
+    outputs = [("a.mp4", f"{stem}.mp4"), ("a+2.mp4", f"{stem}+2.mp4")]
     found = read_sidecar((clips / "a.json").read_bytes(), take="a")
     assert found is not None
     promised = [replace(one, file=new) for one, (_, new) in zip(found.outputs, outputs, strict=True)]
@@ -256,9 +256,9 @@ def test_a_kill_between_two_outputs_of_a_clip_leaves_none_behind(
     told: dict[str, str] = {}
     assert rename_clips(tmp_path, [clip], told=lambda take, file: told.update({take: file})) == ()
     assert told == {"b": "clips/b.mp4"}
-    kept = [name for name in names(tmp_path) if not name.startswith("b.moving")]
-    assert kept == ["b.2.mp4", "b.json", "b.mp4"]
-    assert [(clips / name).read_bytes() for name in ("b.mp4", "b.2.mp4")] == [b"output 0", b"output 1"]
+    kept = [name for name in names(tmp_path) if not name.startswith("b+moving")]
+    assert kept == ["b+2.mp4", "b.json", "b.mp4"]
+    assert [(clips / name).read_bytes() for name in ("b.mp4", "b+2.mp4")] == [b"output 0", b"output 1"]
 
 
 def test_clips_of_another_kind_under_the_next_name_keep_their_sidecar(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_clips_of_another_kind_under_the_next_name_keep_their_sidecar(tmp_path: 
     (clips / "b.json").write_bytes(Sidecar("b", "r-b", (landed,)).to_bytes())
     both = [clip, Clip("c", "clips/b.webp", landed.sha256)]
     assert rename_clips(tmp_path, both, told=lambda *_: None) == ()
-    assert names(tmp_path) == ["b.2.mp4", "b.json", "b.mp4", "c.json", "c.webp"]
+    assert names(tmp_path) == ["b+2.mp4", "b.json", "b.mp4", "c.json", "c.webp"]
     found = read_sidecar((clips / "c.json").read_bytes(), take="c")
     assert found is not None
     assert found.request_id == "r-b"

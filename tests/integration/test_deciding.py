@@ -526,7 +526,7 @@ def test_an_edited_clip_without_sidecar_is_moved_aside_and_the_paid_one_comes_ho
         answer = fetch_clip(order, FetchOptions(run_dir=gallery.path, allow_loopback=True, deadline_s=5))
     assert isinstance(answer, Delivered)
     assert (clips / "b.mp4").read_bytes() == whole
-    assert (clips / "b.changed.mp4").read_bytes() == edited
+    assert (clips / "b+changed.mp4").read_bytes() == edited
 
 
 def test_no_sidecar_is_made_up_for_a_clip_that_is_gone_or_over_what_stands_there(gallery: RunDir) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import hashlib
 import json
 import os
@@ -14,11 +15,14 @@ import sys
 import textwrap
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
@@ -34,7 +38,7 @@ from runner.delivery.fetch import (
 )
 from runner.delivery.files import PartFile
 from runner.delivery.folder import Folder
-from runner.delivery.intake import Intake, Limits, NotDelivered
+from runner.delivery.intake import OVERLAP_BYTES, Intake, Limits, NotDelivered
 from runner.engine.ports import Delivery
 from runner.errors import DiskFailed
 from runner.shots import Ticket
@@ -50,11 +54,12 @@ from tests.integration.test_delivery_server import (
     drip,
     film,
     raw_server,
+    reply,
     status,
     store,
 )
 
-FILM = film(4000)
+FILM = film(40_000, fill=Random(1).randbytes(40_000))
 TAKE = "s010@resolution=720p,seed=7"
 
 
@@ -122,7 +127,7 @@ def test_the_sidecar_says_how_the_clip_came_to_be(server: RawServer, options: Fe
         "index": 0,
         "file": f"{TAKE}.mp4",
         "sha256": digest,
-        "bytes": 4000,
+        "bytes": 40_000,
         "url": server.url("/clip.mp4"),
     }
     assert json.loads(text) == {
@@ -131,7 +136,7 @@ def test_the_sidecar_says_how_the_clip_came_to_be(server: RawServer, options: Fe
         "request_id": "req-1",
         "file": f"{TAKE}.mp4",
         "sha256": digest,
-        "bytes": 4000,
+        "bytes": 40_000,
         "model": "pika/pikaframes",
         "inputs": {"promptText": "a hand", "seed": 7},
         "seed": 7,
@@ -145,16 +150,17 @@ def test_the_sidecar_says_how_the_clip_came_to_be(server: RawServer, options: Fe
 @pytest.mark.parametrize(
     ("answer", "link_refused", "permanent", "words"),
     [
-        (body(FILM[:3000], length=4000), False, False, "peer closed"),
-        (body(FILM, length=3000), False, False, "is cut"),
-        (body(FILM[:3000], length=None), False, False, "is cut"),
+        (body(FILM[:30_000], length=40_000), False, False, "peer closed"),
+        (body(FILM, length=30_000), False, False, "is cut"),
+        (body(FILM[:30_000], length=None), False, False, "is cut"),
         (body(FILM[:52], length=None), False, False, "does not show its end"),
         (chunked(FILM, end=False), False, False, "peer closed"),
         (body(b""), False, False, "empty"),
         (body(b"", length=None), False, False, "empty"),
         (body(b"<html>busy</html>"), False, False, "a page or a message"),
         (body(b'{"error":"expired"}'), False, False, "a page or a message"),
-        (body(b"\x1f\x8b\x08\0" + bytes(900)), False, True, "no known kind"),
+        (body(bytes(range(256))), False, False, "256 bytes of no known kind"),
+        (body(b"#EXTM3U\n#EXTINF:4,\n0.ts\n"), False, True, "a playlist came"),
         (status(403), True, False, "HTTP 403"),
         (status(404), True, False, "HTTP 404"),
         (status(410), True, False, "HTTP 410"),
@@ -162,8 +168,8 @@ def test_the_sidecar_says_how_the_clip_came_to_be(server: RawServer, options: Fe
         (status(503), False, False, "HTTP 503"),
         (body(FILM, code=206), False, False, "nobody asked"),
         (status(416), False, False, "HTTP 416"),
-        (body(FILM, length=10_001), False, True, "limit"),
-        (body(film(10_001), length=None), False, True, "limit"),
+        (body(FILM, length=100_001), False, True, "limit"),
+        (body(film(100_001), length=None), False, True, "limit"),
         (status(302, Location="http://169.254.169.254/x"), False, True, "https"),
         (drip(b"HTTP/1.1 200 OK\r\n\r\n" + FILM[:200], pause=0.02), False, False, "longer than 0.5 s"),
     ],
@@ -177,12 +183,12 @@ def test_a_clip_that_does_not_arrive_whole_leaves_no_clip(
     words: str,
 ) -> None:
     found = trouble(
-        fetch_clip(order(server.serve(answer)), replace(options, max_bytes=10_000, deadline_s=0.5))
+        fetch_clip(order(server.serve(answer)), replace(options, max_bytes=100_000, deadline_s=0.5))
     )
     assert (found.link_refused, found.permanent) == (link_refused, permanent), found
     assert words in found.reason
     assert not {name for name in clips(options) if name.endswith(".mp4")}
-    assert not hidden(options)
+    assert hidden(options) <= {f".{TAKE}.part", f".{TAKE}.part.json", f".{TAKE}.rejected.json"}
     assert not (options.run_dir / f"clips/{TAKE}.json").exists()
 
 
@@ -245,8 +251,8 @@ def test_all_outputs_come_home_and_a_repeat_fetches_only_what_is_missing(
     assert fetch_clip(order(*links), options) == delivered(FILM)
     assert clips(options) == {
         f"{TAKE}.mp4": FILM,
-        f"{TAKE}.2.jpg": picture,
-        f"{TAKE}.3.mp4": film(500),
+        f"{TAKE}+2.jpg": picture,
+        f"{TAKE}+3.mp4": film(500),
     }
     assert [asked.path for asked in server.asked] == ["/1", "/2", "/3", "/3"]
 
@@ -263,7 +269,7 @@ def test_a_new_paid_attempt_keeps_the_older_clip(server: RawServer, options: Fet
     url = server.serve(body(old), body(new))
     fetch_clip(order(url, request_id="older-request"), options)
     assert fetch_clip(order(url, request_id="newer-request"), options) == delivered(new)
-    assert clips(options) == {f"{TAKE}.mp4": new, f"{TAKE}.older-re.mp4": old}
+    assert clips(options) == {f"{TAKE}.mp4": new, f"{TAKE}+of-older-re.mp4": old}
 
 
 @pytest.mark.parametrize("name", [f"{TAKE}.mp4", f"{TAKE}.json"])
@@ -293,7 +299,7 @@ def test_a_symbolic_link_in_the_way_is_refused(
     assert (trap.read_text() == "precious") if name else not list(trap.iterdir())
 
 
-@pytest.mark.parametrize("at", [1, 600, 2000, 3999])
+@pytest.mark.parametrize("at", [4097, 20_000, 39_999])
 def test_a_broken_download_goes_on_where_it_stopped(
     server: RawServer, options: FetchOptions, at: int
 ) -> None:
@@ -301,88 +307,276 @@ def test_a_broken_download_goes_on_where_it_stopped(
     assert "peer closed" in trouble(fetch_clip(job, options)).reason
     assert clips(options) == {f".{TAKE}.part": FILM[:at]}
     assert fetch_clip(job, options) == delivered(FILM)
-    assert server.ranges() == [None, f"bytes={at}-"]
+    assert server.ranges() == [None, f"bytes={at - OVERLAP_BYTES}-"]
     assert not hidden(options)
+
+
+@pytest.mark.parametrize("at", [1, 600, 4096])
+def test_a_few_bytes_are_not_worth_continuing(server: RawServer, options: FetchOptions, at: int) -> None:
+    job = order(server.serve(cut(FILM, at=at), store(FILM)))
+    assert "peer closed" in trouble(fetch_clip(job, options)).reason
+    assert not hidden(options)
+    assert fetch_clip(job, options) == delivered(FILM)
+    assert server.ranges() == [None, None]
 
 
 def test_a_broken_download_outlives_an_expired_link(server: RawServer, options: FetchOptions) -> None:
     """The query of a link changes when it is signed anew; the file behind it does not."""
-    url = server.serve(cut(FILM, at=1000), status(403), store(FILM))
+    url = server.serve(cut(FILM, at=10_000), status(403), status(403), store(FILM))
     assert "peer closed" in trouble(fetch_clip(order(url + "?sig=1"), options)).reason
     assert trouble(fetch_clip(order(url + "?sig=1"), options)).link_refused
     assert fetch_clip(order(url + "?sig=2"), options) == delivered(FILM)
-    assert server.ranges() == [None, "bytes=1000-", "bytes=1000-"]
+    rest = f"bytes={10_000 - OVERLAP_BYTES}-"
+    assert server.ranges() == [None, rest, None, rest]
 
 
-OTHER = film(4000, fill=b"\x5a")
+OTHER = film(40_000, fill=Random(2).randbytes(40_000))
+
+
+AT = 20_000
+REST = f"bytes={AT - OVERLAP_BYTES}-"
+START = AT - OVERLAP_BYTES
+
+
+def piece(
+    content: bytes, *, start: int = START, stop: int | None = None, total: object = 40_000, **headers: object
+) -> Answer:
+    """Answer with a range of `content`, whatever was asked for."""
+    stop = len(content) if stop is None else stop
+    span = f"bytes {start}-{stop - 1}/{total}"
+    return reply(content[start:stop], code=206, headers={"Content-Range": span, **headers})
 
 
 @pytest.mark.parametrize(
-    ("answers", "content", "ranges"),
+    ("first", "second"),
     [
-        ([cut(FILM, at=2000), store(OTHER, etag='"v2"')], OTHER, [None, "bytes=2000-"]),
-        ([cut(FILM, at=2000), body(OTHER)], OTHER, [None, "bytes=2000-"]),
-        ([cut(FILM, at=2000), status(416), body(OTHER)], OTHER, [None, "bytes=2000-", None]),
-        (
-            [
-                cut(FILM, at=2000),
-                body(OTHER[1000:], code=206, Content_Range="bytes 1000-3999/4000"),
-                body(OTHER),
-            ],
-            OTHER,
-            [None, "bytes=2000-", None],
+        pytest.param({}, store(OTHER, etag='"v2"'), id="etag changed: the server sends all"),
+        pytest.param({}, body(OTHER), id="ranges ignored"),
+        pytest.param({}, status(416), id="416"),
+        pytest.param({}, status(400), id="400"),
+        pytest.param({}, status(403), id="403"),
+        pytest.param({}, status(404), id="404"),
+        pytest.param({}, status(405), id="405"),
+        pytest.param({}, status(501), id="501"),
+        pytest.param({}, status(503), id="503"),
+        pytest.param({}, piece(OTHER), id="another file without etag"),
+        pytest.param({}, piece(OTHER, ETag='"v1"'), id="another file with the same etag"),
+        pytest.param({}, piece(FILM, ETag='"v2"'), id="another etag in the range"),
+        pytest.param({"etag": 'W/"v1"'}, piece(FILM, ETag='W/"v2"'), id="another weak etag"),
+        pytest.param(
+            {"etag": 'W/"v1"'}, piece(OTHER, ETag='W/"v1"'), id="another file with the same weak etag"
         ),
-        (
-            [
-                cut(FILM, at=2000),
-                body(OTHER[2000:], code=206, ETag='"v2"', Content_Range="bytes 2000-3999/4000"),
-                body(OTHER),
-            ],
-            OTHER,
-            [None, "bytes=2000-", None],
+        pytest.param({"etag": None}, piece(OTHER), id="another file, and never an etag"),
+        pytest.param(
+            {"etag": None, "Last_Modified": "Mon, 30 Nov 2026 01:00:00 GMT"},
+            piece(FILM, Last_Modified="Mon, 30 Nov 2026 02:00:00 GMT"),
+            id="another date",
         ),
-        (
-            [
-                cut(FILM, at=2000),
-                body(FILM[2000:3000], code=206, Content_Range="bytes 2000-2999/4000"),
-                body(OTHER),
-            ],
-            OTHER,
-            [None, "bytes=2000-", None],
+        pytest.param({}, piece(OTHER, start=1000), id="from further ahead"),
+        pytest.param({}, piece(OTHER, start=AT), id="without the overlap"),
+        pytest.param({}, piece(FILM, start=START + 1), id="from one byte on"),
+        pytest.param({}, piece(FILM, stop=30_000), id="less than the rest"),
+        pytest.param({}, piece(FILM[:30_000], total=30_000), id="another total, smaller"),
+        pytest.param({}, piece(FILM + bytes(9), total=40_009), id="another total, larger"),
+        pytest.param({}, piece(FILM, stop=30_000, total="*"), id="no total, and less than the rest"),
+        pytest.param(
+            {},
+            body(FILM[START:], length=9000, code=206, Content_Range=f"bytes {START}-39999/40000"),
+            id="a length that is not the range's",
         ),
-        (
-            [cut(FILM, at=2000), body(FILM[2000:], code=206), body(OTHER)],
-            OTHER,
-            [None, "bytes=2000-", None],
+        pytest.param({}, piece(FILM, total=100), id="a range beyond its own total"),
+        pytest.param({}, body(FILM[START:], code=206), id="no content-range"),
+        pytest.param(
+            {},
+            body(b"--x\r\n" + FILM[START:], code=206, Content_Type="multipart/byteranges; boundary=x"),
+            id="several ranges",
         ),
-        ([cut(FILM, at=2000, etag=None), body(OTHER)], OTHER, [None, None]),
-        ([cut(FILM, at=2000, etag='W/"v1"'), body(OTHER)], OTHER, [None, None]),
-    ],
-    ids=[
-        "etag changed",
-        "ranges ignored",
-        "416",
-        "another offset",
-        "another etag in the range",
-        "less than the rest",
-        "no content-range",
-        "no etag",
-        "weak etag",
+        pytest.param({}, body(FILM[START:], code=206, Content_Range="items 1-2/3"), id="another unit"),
+        pytest.param({}, piece(FILM, Content_Encoding="gzip"), id="packed"),
     ],
 )
-def test_a_download_that_cannot_be_continued_begins_again(
-    server: RawServer,
-    options: FetchOptions,
-    answers: list[Answer],
-    content: bytes,
-    ranges: list[str | None],
+def test_a_download_that_cannot_be_continued_by_proof_begins_again_at_once(
+    server: RawServer, options: FetchOptions, first: dict[str, Any], second: Answer
 ) -> None:
     """Never a mixture of two files."""
-    job = order(server.serve(*answers))
+    job = order(server.serve(cut(FILM, at=AT, **first), second, body(OTHER)))
     assert "peer closed" in trouble(fetch_clip(job, options)).reason
-    assert fetch_clip(job, options) == delivered(content)
-    assert server.ranges() == ranges
-    assert clips(options) == {f"{TAKE}.mp4": content}
+    assert fetch_clip(job, options) == delivered(OTHER)
+    assert server.ranges()[:2] == [None, REST]
+    assert server.ranges()[2:] in ([], [None])
+    assert clips(options) == {f"{TAKE}.mp4": OTHER}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param({}, piece(FILM, ETag='"v1"'), id="the same etag"),
+        pytest.param({}, piece(FILM), id="no etag this time"),
+        pytest.param({"etag": None}, piece(FILM), id="never an etag"),
+        pytest.param({"etag": 'W/"v1"'}, piece(FILM, ETag='W/"v1"'), id="a weak etag"),
+        pytest.param({"etag": None}, piece(FILM, total="*"), id="a total that is known from before"),
+        pytest.param(
+            {},
+            body(FILM[START:], Content_Range=f"bytes {START}-39999/40000"),
+            id="a range that calls itself the whole",
+        ),
+    ],
+)
+def test_a_download_goes_on_where_the_bytes_prove_that_it_is_the_same_file(
+    server: RawServer, options: FetchOptions, first: dict[str, Any], second: Answer
+) -> None:
+    job = order(server.serve(cut(FILM, at=AT, **first), second))
+    assert trouble(fetch_clip(job, options)).at_hand == AT
+    assert fetch_clip(job, options) == delivered(FILM)
+    assert server.ranges() == [None, REST]
+
+
+def test_bytes_that_are_all_alike_prove_nothing_without_an_etag(
+    server: RawServer, options: FetchOptions
+) -> None:
+    """Two films may both hold a page of zeros."""
+    one, other = (film(40_000, fill=bytes([value])) for value in (0, 0))
+    other = other[:-1] + b"\1"
+    job = order(
+        server.serve(cut(one, at=AT, etag=None), store(other, etag='"v2"', heeds_etag=False), body(other))
+    )
+    trouble(fetch_clip(job, options))
+    assert fetch_clip(job, options) == delivered(other)
+    assert server.ranges() == [None, REST, None]
+
+
+def test_a_host_that_breaks_every_range_is_asked_for_the_whole_in_the_end(
+    server: RawServer, options: FetchOptions
+) -> None:
+    def breaks_ranges(peer: socket.socket, asked: Asked) -> None:
+        if "range" in asked.headers:
+            piece(FILM[:AT], total=40_000, stop=40_000)(peer, asked)
+        else:
+            body(FILM)(peer, asked)
+
+    job = order(server.serve(cut(FILM, at=AT), breaks_ranges))
+    answers = [fetch_clip(job, options) for _ in range(8)]
+    assert answers[-1] == delivered(FILM)
+    assert None in server.ranges()[1:]
+
+
+def test_a_host_that_refuses_ranges_as_an_expired_link_keeps_what_came(
+    server: RawServer, options: FetchOptions
+) -> None:
+    """The link is dead for the whole file too: what came is still there for a fresh one."""
+    job = order(server.serve(cut(FILM, at=AT), status(403)))
+    trouble(fetch_clip(job, options))
+    found = trouble(fetch_clip(job, options))
+    assert (found.link_refused, found.at_hand) == (True, AT)
+    assert clips(options)[f".{TAKE}.part"] == FILM[:AT]
+
+
+@pytest.mark.parametrize("code", [200, 206])
+def test_a_whole_file_as_a_range_of_all_is_taken(server: RawServer, options: FetchOptions, code: int) -> None:
+    answer = body(FILM, code=code, Content_Range="bytes 0-39999/40000")
+    assert fetch_clip(order(server.serve(answer)), options) == delivered(FILM)
+
+
+def test_a_part_that_calls_itself_the_whole_is_not(server: RawServer, options: FetchOptions) -> None:
+    answer = body(FILM[:AT], Content_Range="bytes 0-19999/40000")
+    assert "nobody asked" in trouble(fetch_clip(order(server.serve(answer)), options)).reason
+
+
+ARCHIVE = b"PK\x03\x04" + Random(3).randbytes(2000) + b"PK\x05\x06" + bytes(18)
+NO_CLIP = "what came is an archive, and no video, picture or sound; it is kept whole"
+UNKNOWN = "what came is a file of a kind that is not known, and no video, picture or sound; it is kept whole"
+
+
+@pytest.mark.parametrize(
+    ("content", "extension", "remark"),
+    [
+        pytest.param((b"\x47" + bytes(187)) * 20, "ts", "", id="MPEG-TS"),
+        pytest.param(b"GIF89a" + bytes(800) + b";", "gif", "", id="GIF"),
+        pytest.param(b"II*\0" + bytes(800), "tif", "", id="TIFF"),
+        pytest.param(ARCHIVE, "zip", NO_CLIP, id="ZIP"),
+        pytest.param(b"glTF\2\0\0\0" + (812).to_bytes(4, "little") + bytes(800), "glb", None, id="GLB"),
+        pytest.param(b"\x1f\x8b\x08\0" + Random(4).randbytes(900), "gz", NO_CLIP, id="gz"),
+        pytest.param(b"\x01\x02\x03" + Random(5).randbytes(900), "bin", UNKNOWN, id="unknown"),
+        pytest.param(b"\x7fELF" + Random(6).randbytes(900), "bin", UNKNOWN, id="a program"),
+        pytest.param(b"v 1.0 2.0 3.0\n" * 9000, "txt", None, id="a long text"),
+        pytest.param(FILM + b"trailing junk", "mp4", "the mp4 file does not show its own end", id="junk"),
+    ],
+)
+def test_paid_bytes_of_any_kind_are_kept_whole_and_said(
+    server: RawServer, options: FetchOptions, content: bytes, extension: str, remark: str | None
+) -> None:
+    job = order(server.serve(body(content)))
+    found = fetch_clip(job, options)
+    assert isinstance(found, Delivered)
+    assert clips(options) == {f"{TAKE}.{extension}": content}
+    assert found.remark == remark if remark is not None else "it is kept whole" in found.remark
+    assert fetch_clip(job, options) == found, "a second call says it again"
+    assert len(server.asked) == 1
+
+
+def test_a_remark_names_the_further_output_that_it_is_about(server: RawServer, options: FetchOptions) -> None:
+    links = server.serve(body(FILM), path="/1"), server.serve(body(ARCHIVE), path="/2")
+    assert fetch_clip(order(*links), options) == replace(delivered(FILM), remark=f"{TAKE}+2.zip: {NO_CLIP}")
+
+
+@pytest.mark.parametrize("way", ["gzip", "x-gzip", "deflate"])
+@pytest.mark.parametrize("length", [-1, None], ids=["with a length", "without"])
+def test_a_packed_clip_is_unpacked(
+    server: RawServer, options: FetchOptions, way: str, length: int | None
+) -> None:
+    packed = zlib.compress(FILM) if way == "deflate" else gzip.compress(FILM)
+    assert fetch_clip(order(server.serve(body(packed, length=length, Content_Encoding=way))), options) == (
+        delivered(FILM)
+    )
+
+
+def test_a_packed_clip_that_is_cut_or_too_large_is_not_delivered_and_never_continued(
+    server: RawServer, options: FetchOptions
+) -> None:
+    packed = gzip.compress(FILM)
+    url = server.serve(
+        body(packed[:-500], Content_Encoding="gzip"),
+        cut(packed, at=30_000, Content_Encoding="gzip"),
+        body(gzip.compress(film(10 << 20)), Content_Encoding="gzip"),
+        body(packed, Content_Encoding="gzip"),
+    )
+    small = replace(options, max_bytes=1 << 20)
+    assert "ends before its own end" in trouble(fetch_clip(order(url), small)).reason
+    assert "peer closed" in trouble(fetch_clip(order(url), small)).reason
+    assert "limit" in trouble(fetch_clip(order(url), small)).reason
+    assert fetch_clip(order(url), small) == delivered(FILM)
+    assert server.ranges() == [None] * 4
+
+
+def test_what_came_instead_is_said_with_where_its_start_is_kept(
+    server: RawServer, options: FetchOptions
+) -> None:
+    theirs = options.run_dir / f"clips/{TAKE}.rejected"
+    theirs.parent.mkdir()
+    theirs.write_text("my own notes")
+    url = server.serve(body(b"<html>busy</html>"), body(b"<html>still busy</html>"), body(FILM))
+    kept = f"clips/{TAKE}+no2.rejected"
+    for page in (b"<html>busy</html>", b"<html>still busy</html>"):
+        assert trouble(fetch_clip(order(url), options)).reason.endswith(f"; its start is kept as {kept}")
+        assert (options.run_dir / kept).read_bytes() == page
+    assert fetch_clip(order(url), options) == delivered(FILM)
+    assert clips(options) == {f"{TAKE}.mp4": FILM, f"{TAKE}.rejected": b"my own notes"}
+
+
+def test_two_outputs_of_one_shot_and_the_shot_named_after_the_second_never_meet(
+    server: RawServer, options: FetchOptions
+) -> None:
+    """`sc1.2.mp4` is the clip of `sc1.2` alone."""
+    films = [film(900, fill=bytes([value])) for value in (1, 2, 3)]
+    links = [server.serve(body(content), path=f"/{number}") for number, content in enumerate(films)]
+    one = replace(order(*links[:2]), take_id="sc1")
+    other = replace(order(links[2], request_id="req-2"), take_id="sc1.2")
+    for _ in range(2):
+        assert fetch_clip(one, options) == delivered(films[0], name="sc1.mp4")
+        assert fetch_clip(other, options) == delivered(films[2], name="sc1.2.mp4")
+        assert clips(options) == {"sc1.mp4": films[0], "sc1+2.mp4": films[1], "sc1.2.mp4": films[2]}
+        (options.run_dir / "clips/sc1.2.mp4").unlink()
+        (options.run_dir / "clips/sc1+2.mp4").unlink()
 
 
 def test_another_paid_attempt_does_not_continue_the_older_ones_part(
@@ -402,7 +596,8 @@ def test_a_cut_at_any_of_many_places_ends_in_the_same_bytes(server: RawServer, o
     for _ in places:
         assert "peer closed" in trouble(fetch_clip(job, options)).reason
     assert fetch_clip(job, options) == delivered(whole)
-    assert server.ranges() == [None, *(f"bytes={place}-" for place in places)]
+    gain = (1 << 16) - OVERLAP_BYTES
+    assert server.ranges() == [None, *(f"bytes={gain * (number + 1)}-" for number in range(len(places)))]
 
 
 def _breaking(answer: Answer, *, after: int) -> Answer:

@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -112,8 +112,16 @@ def status(code: int, **headers: object) -> Answer:
 
 def body(content: bytes, *, length: int | None = -1, code: int = 200, **headers: object) -> Answer:
     """Answer with `content`; `length` is what is announced: -1 the truth, None nothing."""
+    return reply(content, length=length, code=code, headers=headers)
+
+
+def reply(
+    content: bytes, *, headers: Mapping[str, object], length: int | None = -1, code: int = 200
+) -> Answer:
+    """Answer as `body` does, with these headers over its own."""
     announced = {} if length is None else {"Content-Length": len(content) if length < 0 else length}
-    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in (announced | headers).items())
+    pairs = {**announced, **headers}.items()
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in pairs)
     return raw(f"HTTP/1.1 {code} Word\r\n{lines}\r\n".encode() + content)
 
 
@@ -138,12 +146,12 @@ def silence(peer: socket.socket, _: Asked) -> None:
     peer.recv(1)
 
 
-def store(content: bytes, *, etag: str = '"v1"') -> Answer:
+def store(content: bytes, *, etag: str = '"v1"', heeds_etag: bool = True) -> Answer:
     """Answer as an object store does: whole, or the range asked for if the ETag still matches."""
 
     def answer(peer: socket.socket, asked: Asked) -> None:
         start = int(asked.headers.get("range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
-        if not start or asked.headers.get("if-range") != etag:
+        if not start or (heeds_etag and asked.headers.get("if-range") != etag):
             body(content, ETag=etag)(peer, asked)
         elif start >= len(content):
             status(416, Content_Range=f"bytes */{len(content)}")(peer, asked)
@@ -154,11 +162,10 @@ def store(content: bytes, *, etag: str = '"v1"') -> Answer:
     return answer
 
 
-def cut(content: bytes, *, at: int, etag: str | None = '"v1"') -> Answer:
+def cut(content: bytes, *, at: int, etag: str | None = '"v1"', **headers: object) -> Answer:
     """Announce all of `content` and break off after `at` bytes."""
-    if etag is None:
-        return body(content[:at], length=len(content))
-    return body(content[:at], length=len(content), ETag=etag)
+    tags: dict[str, object] = {} if etag is None else {"ETag": etag}
+    return reply(content[:at], length=len(content), headers={**tags, **headers})
 
 
 def film(size: int = 4000, *, fill: bytes = b"\xa5") -> bytes:
@@ -168,7 +175,8 @@ def film(size: int = 4000, *, fill: bytes = b"\xa5") -> bytes:
         return struct.pack(">I4s", 8 + len(content), name) + content
 
     head, index = box(b"ftyp", b"isom\0\0\0\0isom"), box(b"moov", bytes(24))
-    return head + index + box(b"mdat", (fill * size)[: size - len(head) - len(index) - 8])
+    left = size - len(head) - len(index) - 8
+    return head + index + box(b"mdat", (fill * (left // len(fill) + 1))[:left])
 
 
 def test_the_films_have_the_size_asked_for() -> None:

@@ -60,7 +60,7 @@ def test_a_record_that_fits_already_is_read_once() -> None:
         assert list(recorded) == made.takes()
 
 
-@pytest.mark.parametrize("left_as", ["x.mp4", "x.moving.mp4"])
+@pytest.mark.parametrize("left_as", ["x.mp4", "x+moving.mp4"])
 def test_a_plan_looks_for_a_clip_where_a_run_finds_it_and_touches_nothing(left_as: str) -> None:
     look = Round({"x": "A", "b": "B"})
     with board() as made:

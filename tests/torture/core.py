@@ -116,7 +116,7 @@ def _places(take: RecordedTake, run_dir: Path) -> list[Path]:
     if not take.file or file.stem == take.take_id:
         return [file]
     # A kill between a clip's new name and its record: the next run finds it there by its hash.
-    return [file, *(file.with_name(f"{take.take_id}{mark}{file.suffix}") for mark in ("", ".moving"))]
+    return [file, *(file.with_name(f"{take.take_id}{mark}{file.suffix}") for mark in ("", "+moving"))]
 
 
 def _size(path: Path) -> int | None:

@@ -12,6 +12,7 @@ from runner.delivery.folder import Folder, InTheWay
 from runner.delivery.holdings import Holdings
 from runner.delivery.sidecar import Landed, read_sidecar
 from runner.shots import JsonValue
+from runner.transport.received import Version
 
 
 def about() -> dict[str, JsonValue]:
@@ -51,8 +52,8 @@ def visible(clips: Path) -> dict[str, bytes]:
 def test_an_arrived_output_is_known_again(tmp_path: Path) -> None:
     arrive(tmp_path, b"one", request_id="req-1")
     arrive(tmp_path, b"two", request_id="req-1", index=1)
-    assert known(tmp_path) == {0: "s010.mp4", 1: "s010.2.mp4"}
-    assert {path.name for path in tmp_path.iterdir()} == {"s010.mp4", "s010.2.mp4", "s010.json"}
+    assert known(tmp_path) == {0: "s010.mp4", 1: "s010+2.mp4"}
+    assert {path.name for path in tmp_path.iterdir()} == {"s010.mp4", "s010+2.mp4", "s010.json"}
 
 
 def test_a_kill_just_after_the_name_does_not_make_the_clip_foreign(tmp_path: Path) -> None:
@@ -75,7 +76,7 @@ def test_a_promise_is_no_claim_to_a_strangers_file(tmp_path: Path) -> None:
     (tmp_path / "s010.mp4").write_bytes(b"theirs")
     assert known(tmp_path) == {}
     arrive(tmp_path, b"one", request_id="req-1")
-    assert visible(tmp_path) == {"s010.mp4": b"one", "s010.changed.mp4": b"theirs"}
+    assert visible(tmp_path) == {"s010.mp4": b"one", "s010+changed.mp4": b"theirs"}
 
 
 @pytest.mark.parametrize("stop", ["", "named"])
@@ -83,28 +84,28 @@ def test_an_older_paid_clip_is_moved_aside_under_its_request(tmp_path: Path, sto
     arrive(tmp_path, b"old", request_id="older-request-1", stop=stop)
     assert known(tmp_path, "req-2") == {}
     arrive(tmp_path, b"new", request_id="req-2")
-    assert visible(tmp_path) == {"s010.mp4": b"new", "s010.older-re.mp4": b"old"}
+    assert visible(tmp_path) == {"s010.mp4": b"new", "s010+of-older-re.mp4": b"old"}
 
 
 def test_the_sidecar_of_an_older_clip_goes_with_it(tmp_path: Path) -> None:
     arrive(tmp_path, b"old", request_id="older-request-1")
     arrive(tmp_path, b"old2", request_id="older-request-1", index=1)
     arrive(tmp_path, b"new", request_id="req-2")
-    aside = read_sidecar((tmp_path / "s010.older-re.json").read_bytes(), take="s010")
+    aside = read_sidecar((tmp_path / "s010+of-older-re.json").read_bytes(), take="s010")
     assert aside is not None
     assert aside.request_id == "older-request-1"
-    assert [landed.file for landed in aside.outputs] == ["s010.older-re.mp4", "s010.older-re.2.mp4"]
-    assert (tmp_path / "s010.older-re.2.mp4").read_bytes() == b"old2"
+    assert [landed.file for landed in aside.outputs] == ["s010+of-older-re.mp4", "s010+of-older-re+2.mp4"]
+    assert (tmp_path / "s010+of-older-re+2.mp4").read_bytes() == b"old2"
 
 
 def test_names_aside_never_replace_anything(tmp_path: Path) -> None:
-    (tmp_path / "s010.older-re.mp4").write_bytes(b"theirs")
+    (tmp_path / "s010+of-older-re.mp4").write_bytes(b"theirs")
     arrive(tmp_path, b"old", request_id="older-request-1")
     arrive(tmp_path, b"new", request_id="req-2")
     assert visible(tmp_path) == {
         "s010.mp4": b"new",
-        "s010.older-re.mp4": b"theirs",
-        "s010.older-re-2.mp4": b"old",
+        "s010+of-older-re.mp4": b"theirs",
+        "s010+of-older-re-2.mp4": b"old",
     }
 
 
@@ -113,14 +114,14 @@ def test_a_clip_that_was_edited_is_kept_beside_the_new_download(tmp_path: Path) 
     (tmp_path / "s010.mp4").write_bytes(b"edited")
     assert known(tmp_path) == {}
     arrive(tmp_path, b"one", request_id="req-1")
-    assert visible(tmp_path) == {"s010.mp4": b"one", "s010.changed.mp4": b"edited"}
+    assert visible(tmp_path) == {"s010.mp4": b"one", "s010+changed.mp4": b"edited"}
 
 
 def test_two_edited_outputs_are_both_kept(tmp_path: Path) -> None:
     """Bringing the first again must not make a stranger's of the second."""
     for index in (0, 1):
         arrive(tmp_path, b"one", request_id="req-1", index=index)
-    for name in ("s010.mp4", "s010.2.mp4"):
+    for name in ("s010.mp4", "s010+2.mp4"):
         (tmp_path / name).write_bytes(b"edited")
     with Folder(tmp_path) as folder:
         holdings = Holdings(folder, "s010", "req-1")
@@ -133,9 +134,9 @@ def test_two_edited_outputs_are_both_kept(tmp_path: Path) -> None:
             holdings.land(landed)
     assert visible(tmp_path) == {
         "s010.mp4": b"two",
-        "s010.2.mp4": b"two",
-        "s010.changed.mp4": b"edited",
-        "s010.changed.2.mp4": b"edited",
+        "s010+2.mp4": b"two",
+        "s010+changed.mp4": b"edited",
+        "s010+changed+2.mp4": b"edited",
     }
 
 
@@ -167,10 +168,54 @@ def test_a_link_in_place_of_a_known_clip_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_remainder_belongs_to_one_job_and_one_link(tmp_path: Path) -> None:
+    version = Version('"tag"', total=9)
     with Folder(tmp_path) as folder:
-        Holdings(folder, "s010", "req-1").remember(0, "https://a.example/x", '"tag"', 5)
+        Holdings(folder, "s010", "req-1").remember(0, "https://a.example/x", 5, version, 1)
         left = Holdings(folder, "s010", "req-1").remainder(0, "https://a.example/x")
         assert left is not None
-        assert (left.etag, left.bytes) == ('"tag"', 5)
+        assert (left.version, left.bytes, left.stalled) == (version, 5, 1)
         assert Holdings(folder, "s010", "req-1").remainder(0, "https://a.example/y") is None
         assert Holdings(folder, "s010", "req-2").remainder(0, "https://a.example/x") is None
+
+
+def test_the_start_of_what_came_instead_replaces_our_own_and_goes_in_the_end(tmp_path: Path) -> None:
+    with Folder(tmp_path) as folder:
+        holdings = Holdings(folder, "s010", "req-1")
+        assert holdings.keep_rejected(0, b"sorry") == "s010.rejected"
+        assert holdings.keep_rejected(1, b"sorry too") == "s010+2.rejected"
+        assert Holdings(folder, "s010", "req-1").keep_rejected(0, b"still sorry") == "s010.rejected"
+        assert visible(tmp_path) == {"s010.rejected": b"still sorry", "s010+2.rejected": b"sorry too"}
+        for index in (0, 1):
+            holdings.drop_rejected(index)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("edited", [False, True], ids=["never ours", "ours until it was edited"])
+def test_a_rejected_file_that_is_not_ours_is_neither_replaced_nor_removed(
+    edited: bool, tmp_path: Path
+) -> None:
+    with Folder(tmp_path) as folder:
+        holdings = Holdings(folder, "s010", "req-1")
+        if edited:
+            holdings.keep_rejected(0, b"sorry")
+        (tmp_path / "s010.rejected").write_bytes(b"my own notes")
+        assert holdings.keep_rejected(0, b"sorry") == "s010+no2.rejected"
+        assert holdings.keep_rejected(0, b"sorry again") == "s010+no2.rejected"
+        holdings.drop_rejected(0)
+    assert visible(tmp_path) == {"s010.rejected": b"my own notes"}
+
+
+def test_a_file_that_another_take_can_own_is_moved_only_by_its_bytes(tmp_path: Path) -> None:
+    """An older program called the second output `s010.2.mp4`, which the shot `s010.2` may have overwritten since."""
+    arrive(tmp_path, b"one", request_id="req-old")
+    arrive(tmp_path, b"two", request_id="req-old", index=1)
+    sidecar = (tmp_path / "s010.json").read_text().replace("s010+2.mp4", "s010.2.mp4")
+    (tmp_path / "s010.json").write_text(sidecar)
+    (tmp_path / "s010+2.mp4").unlink()
+    (tmp_path / "s010.2.mp4").write_bytes(b"the clip of s010.2")
+    arrive(tmp_path, b"new", request_id="req-2")
+    assert visible(tmp_path) == {
+        "s010.mp4": b"new",
+        "s010+of-req-old.mp4": b"one",
+        "s010.2.mp4": b"the clip of s010.2",
+    }

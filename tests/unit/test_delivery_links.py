@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 
 from runner.hosts import is_public_address
-from runner.transport.received import Download, clean, shown
+from runner.transport.received import Download, Span, Version, clean, shown
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "64:ff9b::101:101"])
@@ -95,4 +95,42 @@ def test_headers_mean_what_they_promise(
     etag: str | None,
 ) -> None:
     download = Download(200, headers, iter(()), "https://a.example/x")
-    assert (download.length, download.framed, download.etag) == (length, framed, etag)
+    assert (download.length, download.framed) == (length, framed)
+    assert download.version.strong_etag == (etag or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("bytes 0-9/10", Span(0, 10, 10)),
+        ("bytes 5-9/*", Span(5, 10, None)),
+        ("bytes 9-5/10", None),
+        ("bytes 0-10/10", None),
+        ("bytes 0-0/0", None),
+        ("bytes */10", None),
+        ("bytes 1-2/3, bytes 4-5/6", None),
+        ("items 0-9/10", None),
+        ("bytes ٠-٩/10", None),
+        ("", None),
+    ],
+)
+def test_a_range_is_one_that_fits_its_own_total_or_none(text: str, span: Span | None) -> None:
+    assert Download(206, {"content-range": text}, iter(()), "https://a.example/x").span == span
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "contradict"),
+    [
+        (Version('"a"', "Mon", 9), Version('"a"', "Mon", 9), False),
+        (Version('"a"'), Version("", "Mon", 9), False),
+        (Version('"a"'), Version('"b"'), True),
+        (Version('W/"a"'), Version('"a"'), True),
+        (Version('"a"', "Mon"), Version('"a"', "Tue"), True),
+        (Version('"a"', "", 9), Version('"a"', "", 8), True),
+        (Version(total=0), Version(total=8), True),
+    ],
+)
+def test_two_words_on_a_file_contradict_each_other_only_where_both_say_something(
+    one: Version, other: Version, contradict: bool
+) -> None:
+    assert one.contradicts(other) is other.contradicts(one) is contradict

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.delivery.names import SEPARATOR
 from runner.delivery.renaming import Clip, rename_clips, strayed
 from runner.delivery.sidecar import Landed, Sidecar, read_sidecar
 
@@ -23,13 +24,15 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def deliver(run_dir: Path, take: str, *, sidecar: bool = True, outputs: int = 1) -> Clip:
+def deliver(
+    run_dir: Path, take: str, *, sidecar: bool = True, outputs: int = 1, separator: str = SEPARATOR
+) -> Clip:
     """Lay a clip down as a delivery would, with the take's name as its content."""
     folder = run_dir / "clips"
     folder.mkdir(exist_ok=True)
     landed = []
     for index in range(outputs):
-        name = f"{take}.{f'{index + 1}.' if index else ''}mp4"
+        name = f"{take}{f'{separator}{index + 1}' if index else ''}.mp4"
         data = f"{take}#{index}".encode()
         (folder / name).write_bytes(data)
         landed.append(Landed(index, name, digest(data), len(data)))
@@ -77,11 +80,12 @@ def test_every_clip_has_its_takes_name_and_its_own_bytes(
     assert len(list((tmp_path / "clips").iterdir())) == expected
 
 
-def test_further_outputs_go_along(tmp_path: Path) -> None:
-    clip = deliver(tmp_path, "a", outputs=3)
+@pytest.mark.parametrize("separator", [SEPARATOR, "."], ids=["as now", "as an older program named them"])
+def test_further_outputs_go_along(separator: str, tmp_path: Path) -> None:
+    clip = deliver(tmp_path, "a", outputs=3, separator=separator)
     rename(tmp_path, {"a": clip}, {"a": "b"})
     names = sorted(path.name for path in (tmp_path / "clips").iterdir())
-    assert names == ["b.2.mp4", "b.3.mp4", "b.json", "b.mp4"]
+    assert names == ["b+2.mp4", "b+3.mp4", "b.json", "b.mp4"]
 
 
 def test_a_strangers_file_is_never_replaced_and_the_clip_leaves_the_name_of_another_take(
@@ -91,16 +95,24 @@ def test_a_strangers_file_is_never_replaced_and_the_clip_leaves_the_name_of_anot
     clip = deliver(tmp_path, "a")
     (tmp_path / "clips/b.mp4").write_bytes(b"mine")
     told: list[str] = []
-    for file in (clip.file, "clips/b.moving.mp4"):
+    for file in (clip.file, "clips/b+moving.mp4"):
         left = rename_clips(tmp_path, [Clip("b", file, clip.sha256)], told=lambda _, file: told.append(file))
-        assert [one.file for one in left] == ["clips/b.moving.mp4"]
-    assert told == ["clips/b.moving.mp4"]
+        assert [one.file for one in left] == ["clips/b+moving.mp4"]
+    assert told == ["clips/b+moving.mp4"]
     assert (tmp_path / "clips/b.mp4").read_bytes() == b"mine"
     assert sorted(path.name for path in (tmp_path / "clips").iterdir()) == [
-        "b.moving.json",
-        "b.moving.mp4",
+        "b+moving.json",
+        "b+moving.mp4",
         "b.mp4",
     ]
+
+
+def test_a_clip_that_an_older_program_left_on_its_way_is_found(tmp_path: Path) -> None:
+    """It was called by a name that another take can have."""
+    clip = deliver(tmp_path, "a")
+    (tmp_path / "clips/a.mp4").rename(tmp_path / "clips/b.moving.mp4")
+    assert rename(tmp_path, {"a": clip}, {"a": "b"}) == {"b": "clips/b.mp4"}
+    assert (tmp_path / "clips/b.mp4").read_bytes() == b"a#0"
 
 
 def test_a_clip_that_is_gone_is_told_by_nobody(tmp_path: Path) -> None:

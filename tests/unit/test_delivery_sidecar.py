@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,12 +11,15 @@ from hypothesis import strategies as st
 
 from runner.delivery.sidecar import (
     Landed,
+    RejectedNote,
     Remainder,
     Sidecar,
     note_bytes,
     read_note,
+    read_rejected_note,
     read_sidecar,
 )
+from runner.transport.received import Version
 
 LANDED = Landed(0, "s010.mp4", "ab" * 32, 7, "https://a.example/x.mp4")
 SIDECAR = Sidecar("s010", "req-1", (LANDED,), {"model": "m", "seed": 7, "inputs": {"promptText": "größer"}})
@@ -35,9 +39,23 @@ def test_a_sidecar_leads_with_the_first_file() -> None:
     )
 
 
-def test_a_note_reads_back_equal() -> None:
-    note = Remainder("req-1", "https://a.example/x", '"tag"', 9)
+@pytest.mark.parametrize("version", [Version(), Version('"tag"', "Mon, 30 Nov 2026 01:00:00 GMT", 90)])
+def test_a_note_reads_back_equal(version: Version) -> None:
+    note = Remainder("req-1", "https://a.example/x", 9, version, stalled=2)
     assert read_note(note_bytes(note)) == note
+    assert read_rejected_note(note_bytes(note)) is None
+
+
+def test_a_note_on_what_came_instead_reads_back_equal() -> None:
+    note = RejectedNote("s010.rejected", "ab" * 32)
+    assert read_rejected_note(note_bytes(note)) == note
+    assert read_note(note_bytes(note)) is None
+
+
+def test_a_remark_reads_back_equal_and_an_older_sidecar_has_none() -> None:
+    marked = replace(SIDECAR, outputs=(replace(LANDED, remark="a ZIP archive"),))
+    assert read_sidecar(marked.to_bytes(), take="s010") == marked
+    assert b"remark" not in SIDECAR.to_bytes()
 
 
 def _edited(**changes: object) -> bytes:

@@ -116,7 +116,7 @@ def test_a_submit_within_a_pause_is_counted() -> None:
 def test_a_clip_that_counts_as_delivered_must_be_there_in_full(tmp_path: Path) -> None:
     (tmp_path / "whole.mp4").write_bytes(b"1234")
     (tmp_path / "short.mp4").write_bytes(b"12")
-    for on_the_way in ("d.mp4", "e.moving.mp4", "f.moving.mp4"):
+    for on_the_way in ("d.mp4", "e+moving.mp4", "f+moving.mp4"):
         (tmp_path / on_the_way).write_bytes(b"1234")
     files = {
         "a": "whole.mp4",
