@@ -190,30 +190,45 @@ class _Errand:
         self._growing = 0
 
     def answer(self) -> FetchAnswer:
-        """Do the errand, or say what a server did that hindered it, and how much is at hand by now."""
+        """Bring home what can be, or say what hindered it, and how much is at hand by now."""
+        missing = [index for index in range(len(self._links)) if index not in self._holdings.landed]
+        troubles: list[FetchTrouble] = []
+        for index in missing:
+            if trouble := self._hindrance(index):
+                troubles.append(trouble)
+            # The others are most likely there, and each would wait for it again.
+            if trouble and trouble.unreachable:
+                break
+        if not troubles:
+            return self._settled(missing)
+        return FetchTrouble(
+            troubles[0].reason,
+            link_refused=any(trouble.link_refused for trouble in troubles),
+            permanent=all(trouble.permanent for trouble in troubles),
+            unreachable=all(trouble.unreachable for trouble in troubles),
+            at_hand=self._growing + sum(landed.bytes for landed in self._holdings.landed.values()),
+        )
+
+    def _hindrance(self, index: int) -> FetchTrouble | None:
+        """Bring one output home, or return why it did not come; the others may come all the same."""
         try:
-            return self._run()
+            self._bring(index, self._links[index])
         except DownloadError as error:
             return FetchTrouble(
                 error.message,
                 link_refused=error.link_refused,
                 permanent=error.permanent,
                 unreachable=error.unreachable,
-                at_hand=self._at_hand,
             )
         except NotDelivered as error:
-            return FetchTrouble(error.reason, permanent=error.permanent, at_hand=self._at_hand)
+            return FetchTrouble(error.reason, permanent=error.permanent)
+        except InTheWay as error:
+            return FetchTrouble(str(error), permanent=True)
+        return None
 
-    @property
-    def _at_hand(self) -> int:
-        return self._growing + sum(landed.bytes for landed in self._holdings.landed.values())
-
-    def _run(self) -> Delivered:
-        missing = [index for index in range(len(self._links)) if index not in self._holdings.landed]
-        for index in missing:
-            self._bring(index, self._links[index])
+    def _settled(self, brought: Collection[int]) -> Delivered:
         self._holdings.settle(self._about)
-        self._sweep(missing)
+        self._sweep(brought)
         # Also when nothing was missing: a call that was killed just before this has said nothing yet.
         self._folder.sync()
         first, *others = (self._holdings.landed[index] for index in sorted(self._holdings.landed))
@@ -258,7 +273,7 @@ class _Errand:
         if version is None or part.size <= OVERLAP_BYTES or stalled >= _MOST_STALLED:
             return
         part.leave()
-        self._growing = part.size
+        self._growing += part.size
         self._holdings.remember(index, url, part.size, version, stalled)
 
     def _admit(self, index: int, kind: Kind) -> None:

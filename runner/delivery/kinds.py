@@ -111,6 +111,7 @@ _STARTS = (
     (b"Kaydara FBX Binary", FBX),
     (b"ply\n", PLY),
     (b"PK\x03\x04", ZIP),
+    (b"PK\x05\x06", ZIP),
     (b"\x1f\x8b", GZ),
     (b"7z\xbc\xaf\x27\x1c", SEVEN_Z),
     (b"\xfd7zXZ\0", XZ),

@@ -257,6 +257,31 @@ def test_all_outputs_come_home_and_a_repeat_fetches_only_what_is_missing(
     assert [asked.path for asked in server.asked] == ["/1", "/2", "/3", "/3"]
 
 
+@pytest.mark.parametrize(
+    "bad", [status(404), body(b"<html>sorry</html>"), cut(FILM, at=20_000), body(FILM, length=30_000)]
+)
+def test_an_output_that_does_not_come_keeps_none_of_the_others_away(
+    server: RawServer, options: FetchOptions, bad: Answer
+) -> None:
+    links = [server.serve(answer, path=f"/{number}") for number, answer in enumerate((bad, body(FILM)))]
+    assert trouble(fetch_clip(order(*links), options)).at_hand >= len(FILM)
+    assert clips(options)[f"{TAKE}+2.mp4"] == FILM
+    server.serve(body(OTHER), path="/0")
+    assert fetch_clip(order(*links), options) == delivered(OTHER)
+    assert [asked.path for asked in server.asked].count("/1") == 1
+
+
+def test_a_strangers_file_under_one_name_keeps_none_of_the_others_away(
+    server: RawServer, options: FetchOptions
+) -> None:
+    theirs = options.run_dir / f"clips/{TAKE}.mp4"
+    theirs.parent.mkdir()
+    theirs.write_text("theirs")
+    links = [server.serve(body(content), path=f"/{name}") for name, content in (("a", FILM), ("b", OTHER))]
+    assert trouble(fetch_clip(order(*links), options)).permanent
+    assert clips(options) == {f"{TAKE}.mp4": b"theirs", f"{TAKE}+2.mp4": OTHER}
+
+
 def test_outputs_past_the_limit_are_counted_not_fetched(server: RawServer, options: FetchOptions) -> None:
     fetch_clip(order(*[server.serve(body(film(100)))] * 70), options)
     sidecar = json.loads((options.run_dir / f"clips/{TAKE}.json").read_bytes())
