@@ -14,7 +14,7 @@ help:
 	@echo 'make check    style, types, layers and docs only'
 	@echo 'make format   rewrite the code in the house style'
 	@echo 'make bench    measure against what you would use instead'
-	@echo 'make torture  kill, fail and corrupt it for an hour, and count what was paid twice or lost'
+	@echo 'make torture  kill, fail and corrupt it for three quarters of an hour, and count what was paid twice or lost'
 	@echo 'make lock     resolve the pinned versions anew'
 
 demo: $(VENV)/demo

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,11 +69,11 @@ def main(argv: Sequence[str] | None = None, *, tests: Mapping[str, Torture] | No
     tests = find(plan.only) if tests is None else tests
     skipped = {test.name: why for test in tests.values() if (why := test.obstacle())}
     todo = [
-        (module, test, case)
-        for module, test in tests.items()
-        if test.name not in skipped
-        for case in test.cases(plan.seed, plan.scale)
-        if (test.name, case.name) not in book.done
+        entry
+        for entry in in_turn(
+            [(module, test, test.cases(plan.seed, plan.scale)) for module, test in tests.items()]
+        )
+        if entry[1].name not in skipped and (entry[1].name, entry[2].name) not in book.done
     ]
     print(f"seed {plan.seed}, scale {plan.scale:g}, {len(todo)} cases; recorded in {record}", flush=True)
     with record.open("a", encoding="utf-8") as stream:
@@ -89,13 +89,22 @@ def main(argv: Sequence[str] | None = None, *, tests: Mapping[str, Torture] | No
     return 1 if not book.clean else 3 if left or skipped else 0
 
 
+def in_turn(tests: Sequence[tuple[str, Torture, Iterable[Any]]]) -> list[tuple[str, Torture, Any]]:
+    """Return the cases of all tests mixed, each test's spread evenly, so that a budget cuts a share of every test."""
+    placed: list[tuple[float, str, Torture, Any]] = []
+    for module, test, cases in tests:
+        every = list(cases)
+        placed += [((at + 0.5) / len(every), module, test, case) for at, case in enumerate(every)]
+    return [entry[1:] for entry in sorted(placed, key=lambda entry: entry[:2])]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--only", default="", metavar="T1,T2")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full number of cases (1)")
     parser.add_argument(
-        "--budget", type=float, default=60.0, metavar="MINUTES", help="begin no case after so long (60)"
+        "--budget", type=float, default=45.0, metavar="MINUTES", help="begin no case after so long (45)"
     )
     parser.add_argument("--resume", type=Path, metavar="FILE", help="go on with the campaign in this file")
     parser.add_argument("--workers", type=int, default=WORKERS)

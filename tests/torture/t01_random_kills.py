@@ -18,7 +18,7 @@ from tests.torture.rig import QUICK, REPOSITORY, Rig, Tally
 from tests.torture.weather import Weather, storm
 
 NAME = "T1 killed at random moments"
-KILLS = 1000
+KILLS = 600
 _PER_CASE = 20
 _ROUTES = ("submit", "submit", "submit", "status", "result", "file")
 
@@ -33,7 +33,7 @@ class RandomKills:
 
 
 def cases(seed: int, scale: float) -> Iterator[RandomKills]:
-    """Yield as many cases as make 1,000 kills at scale 1."""
+    """Yield as many cases as make 600 kills at scale 1."""
     left, number = max(1, round(KILLS * scale)), 0
     while left > 0:
         yield RandomKills(f"kills-{number:03}", seed * 1009 + number, min(_PER_CASE, left))

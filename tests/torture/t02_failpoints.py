@@ -21,8 +21,8 @@ from tests.torture.rig import REPOSITORY, Rig, Tally
 from tests.torture.scenarios import DISK_FAILED, SCENARIOS, Scenario
 
 NAME = "T2 killed at every failpoint"
-KILLS = 2000
-_EACH_AT_LEAST = 20
+KILLS = 1000
+_EACH_AT_LEAST = 8
 _PER_CASE = 24
 _PER_BOARD = 10
 _BOARDS_PER_GOAL = 4
@@ -48,7 +48,7 @@ class FailpointKills:
 
 
 def cases(seed: int, scale: float) -> Iterator[FailpointKills]:
-    """Yield cases that make 2,000 kills at scale 1, at least 20 of them at each point."""
+    """Yield cases that make 1,000 kills at scale 1, at least 8 of them at each point."""
     names = points.names(REPOSITORY)
     chance = random.Random(seed)
     each = ceil(max(KILLS * scale / len(names), _EACH_AT_LEAST * min(scale, 1.0)))

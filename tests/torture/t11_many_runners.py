@@ -21,7 +21,7 @@ from tests.torture.rig import REPOSITORY, Rig, Tally, settings
 from tests.torture.weather import Weather
 
 NAME = "T11 many runners"
-ROUNDS = 50
+ROUNDS = 30
 RUNNERS = 8
 _PER_CASE = 5
 _TAKES = 8
@@ -42,7 +42,7 @@ class Crowd:
 
 
 def cases(seed: int, scale: float) -> Iterator[Crowd]:
-    """Yield 50 rounds with the lock and 50 without, at scale 1."""
+    """Yield 30 rounds with the lock and 30 without, at scale 1."""
     rounds = max(1, round(ROUNDS * scale))
     for locked in (True, False):
         for number, start in enumerate(range(0, rounds, _PER_CASE)):

@@ -25,7 +25,7 @@ from tests.torture.rig import REPOSITORY, Rig, Tally, settings
 from tests.torture.weather import Weather
 
 NAME = "T23 lost places"
-ROUNDS = 6
+ROUNDS = 4
 TAKES = 16
 _UNUSABLE = 78
 _BY_ITSELF = frozenset({0, 2, 4})
@@ -141,7 +141,7 @@ class LostPlace:
 
 
 def cases(seed: int, scale: float) -> Iterator[LostPlace]:
-    """Yield every loss at every moment, six times at scale 1; less is a share of that, at least once each."""
+    """Yield every loss at every moment, four times at scale 1; less is a share of that, at least once each."""
     for number in range(max(1, round(ROUNDS * scale))):
         for name, loss in LOSSES.items():
             for when in When:

@@ -20,7 +20,7 @@ from tests.torture.rig import REPOSITORY, Rig, Tally, settings
 from tests.torture.weather import Chances, Weather, spread
 
 NAME = "T24 clips"
-CASES = 60
+CASES = 36
 LIVES = 5
 IDS = (
     "sc1",
@@ -81,7 +81,7 @@ class Clips:
 
 
 def cases(seed: int, scale: float) -> Iterator[Clips]:
-    """Yield 60 boards at scale 1, of one, two and three outputs."""
+    """Yield 36 boards at scale 1, of one, two and three outputs."""
     for number in range(max(1, round(CASES * scale))):
         outputs = (2, 3, 1)[number % 3]
         yield Clips(f"{outputs}-outputs-{number:02}", seed * 1033 + number, outputs)

@@ -7,13 +7,12 @@ its counts, calm it, and ask it to strike when a route is next called. It knows 
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from tests.outside.faults import BASIC, At, End, Fault, Reply
+from tests.outside.faults import BASIC, At, End, Fault, Reply, Shares
 
 Chances: TypeAlias = Mapping[str, Sequence[tuple[float, Fault]]]
 """By route: probabilities, which may add up to less than one, and what happens then."""
@@ -97,10 +96,10 @@ class Weather:
     calls: int = 0
     _calm: bool = False
     _strike: _Strike | None = None
-    _random: random.Random = field(init=False)
+    _shares: Shares = field(init=False)
 
     def __post_init__(self) -> None:
-        self._random = random.Random(self.seed)
+        self._shares = Shares(self.chances, seed=self.seed)
 
     def calm(self) -> None:
         """From now on answer everything as it is."""
@@ -114,7 +113,7 @@ class Weather:
         """Strike no more."""
         self._strike = None
 
-    def __call__(self, route: str, nth: int) -> Fault | None:  # noqa: ARG002 - the signature of Faults
+    def __call__(self, route: str, nth: int) -> Fault | None:
         if route != "connect":
             self.calls += 1
         strike = self._strike
@@ -123,18 +122,10 @@ class Weather:
         elif strike is not None and strike.route == route:
             self._strike = None
             asyncio.get_running_loop().call_later(strike.after, strike.blow)
-        fault = None if self._calm else self._pick(route)
+        fault = None if self._calm else self._shares(route, nth)
         if fault is not None and route == "submit":
             self._note(fault)
         return fault
-
-    def _pick(self, route: str) -> Fault | None:
-        left = self._random.random()
-        for share, fault in self.chances.get(route, ()):
-            left -= share
-            if left < 0:
-                return fault
-        return None
 
     def _note(self, fault: Fault) -> None:
         reply = fault.reply

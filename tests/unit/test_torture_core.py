@@ -13,12 +13,12 @@ from tests.outside.faults import Fault
 from tests.outside.jobs import Entry
 from tests.outside.server import Arrival
 from tests.torture import canary, core
-from tests.torture.campaign import Book, Plan, failure_lines, main, read_record, table
+from tests.torture.campaign import Book, Plan, failure_lines, in_turn, main, read_record, table
 from tests.torture.core import Findings, body_hash, judge
 from tests.torture.patches import PatchStale, Replacement, apply
 from tests.torture.points import names
 from tests.torture.recorded import Recorded, RecordedId, RecordedTake
-from tests.torture.registry import Torture, Verdict, short_name
+from tests.torture.registry import Torture, Verdict, find, short_name
 from tests.torture.weather import RETRY_SOON, Weather
 
 RETRY = Fault(effect=False, reply=RETRY_SOON)
@@ -209,6 +209,28 @@ def test_a_stopped_campaign_goes_on_from_its_record(tmp_path: Path) -> None:
     assert book.verdicts == {"T1": verdict}
     assert not book.clean
     assert failure_lines(book) == ["- x"]
+
+
+def test_a_budget_cuts_a_share_of_every_test_and_not_the_last_ones() -> None:
+    alone = Torture("T99", "nothing", lambda _seed, _scale: (), lambda _case, _place: Verdict(), str)
+    mixed = in_turn(
+        [("many", alone, range(100)), ("few", alone, "ab"), ("one", alone, [7]), ("none", alone, [])]
+    )
+    assert [case for module, _, case in mixed if module == "many"] == list(range(100))
+    assert {module for module, _, _ in mixed[:60]} == {"many", "few", "one"}
+    assert len(mixed) == 103
+
+
+def test_after_the_budget_no_case_begins_and_the_rest_is_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = tmp_path / "record.jsonl"
+    record.write_text('{"seed": 1, "scale": 0.02, "only": []}\n')
+    small = find(["T14"])
+    assert main(["--resume", str(record), "--budget", "0"], tests=small) == 3
+    said = capsys.readouterr().out
+    assert "cases are left; go on with: python -m tests.torture --resume" in said
+    assert record.read_text().count("\n") == 1
 
 
 def test_the_table_adds_up() -> None:
