@@ -27,7 +27,7 @@ from tests.torture.weather import Weather
 NAME = "T23 lost places"
 ROUNDS = 4
 TAKES = 16
-_UNUSABLE = 78
+_UNUSABLE, _HELD = 78, 4
 _BY_ITSELF = frozenset({0, 2, 4})
 _ANY_CODE = frozenset(range(128))
 _KEPT = 100
@@ -224,7 +224,7 @@ def _restored(rig: Rig) -> None:
     before = _submits(rig)
     life = rig.start(["restore", str(rig.manifest)])
     life.end()
-    if life.code != 0:
+    if life.code not in {0, _HELD}:
         rig.complain(f"restore ended with {life.code}: {life.said()}")
     if _submits(rig) != before:
         rig.complain("restore has sent something")

@@ -38,7 +38,7 @@ IDS = (
 )
 """Names that a careless join of take and output number would confuse."""
 
-_SIZE = 60_000
+_SIZE = 240_000
 _OTHER = random.Random(24).randbytes(_SIZE)
 _BREAKS = (
     Fault(cut=_SIZE // 2, end=End.CLOSE),
@@ -46,7 +46,7 @@ _BREAKS = (
     Fault(cut=_SIZE - 100, end=End.CLOSE),
     Fault(change=changes.without_etag, cut=_SIZE // 2, end=End.CLOSE),
     Fault(change=changes.with_etag('W/"1"'), cut=_SIZE // 2, end=End.CLOSE),
-    Fault(drip=(8000, 0.02)),
+    Fault(drip=(32_000, 0.02)),
 )
 """Ways to break off or be slow; a cut is counted from the first byte of the answer."""
 
