@@ -65,7 +65,8 @@ def other_job(record: Mapping[str, JsonValue], *, request_id: str, model: str) -
     """
     told = record.get("request_id")
     if request_id and told is not None:
-        return "" if told == request_id else str(told)
+        # In other letters it is still the same id.
+        return "" if str(told).strip().casefold() == request_id.casefold() else str(told)
     named = record.get("model_id")
     return named if isinstance(named, str) and model and named != model else ""
 

@@ -107,7 +107,7 @@ async def _answers(queue: Queue, takes: Sequence[Ticket]) -> Mapping[str, Result
     answers: dict[str, ResultAnswer] = {}
 
     async def ask(take: Ticket) -> None:
-        answers[take.take_id] = await queue.result(take.request_id or "", model=take.model)
+        answers[take.take_id] = await queue.result(take.request_id or "", model=take.model, sent=take.body)
 
     with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as asking:

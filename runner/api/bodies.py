@@ -10,31 +10,25 @@ import base64
 import datetime as dt
 import json
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
 from typing import Any, TypeAlias
 
 JsonObject: TypeAlias = dict[str, Any]
 
-OUTPUT_LIMIT = 64
 
 DEAREST_JOB = 100_000.0
 """US dollars that no single job costs: what is beyond it, or below nothing, is no cost."""
 
 _MILLISECONDS = 1e11
-_LINK_FIELDS = ("video", "videos", "image", "images", "audio", "audios")
-# Nobody documents these; they are read where the documented fields hold no link, since each can mean but one thing.
-_OTHER_FIELDS = (
-    "video_url",
-    "video_urls",
-    "image_url",
-    "image_urls",
-    "audio_url",
-    "audio_urls",
-    "url",
-    "urls",
-)
-_WEB = ("https://", "http://")
+_LONGEST_WORD = 100
+_DEEPEST = 6
+# Only `status` is documented; the others can mean but one thing.
+_STATUS_FIELDS = ("status", "state", "task_status", "job_status", "phase")
+_STATUS_PARTS = (*_STATUS_FIELDS, "name", "value", "code")
+_PARTS = ("data", "job", "task", "result", "response", "payload")
+_STATUS_NOUNS = frozenset({"job", "task", "request", "status", "state"})
+_ENVELOPE_WORDS = frozenset({"ok", "success", "true", "200", "0"})
+_WORD_PART = re.compile(r"[^\W_]+?(?=[A-Z][a-z]|[\W_]|$)")
 
 
 def parse_object(body: bytes) -> JsonObject | None:
@@ -57,57 +51,42 @@ def error_code(record: JsonObject | None) -> int | None:
     return value if isinstance(value, int) and value != 0 else None
 
 
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """The web links of a record's `output`, in order, each once, at most 64.
+def status_word(record: JsonObject) -> str:
+    """Return the word by which a record says where its job stands, as it is spelled; empty without one.
 
-    `beyond` counts more of them, `unreadable` what stands in their place and is no web link; `is_empty` says that
-    there is nothing at all.
+    It may stand under other names, and deeper: in an object of its own, or in the part of the record about the job. An
+    outer word that only says that the question was answered gives way to an inner one.
     """
-
-    links: tuple[str, ...]
-    beyond: int
-    unreadable: int
-    is_empty: bool
-
-
-def outputs(record: JsonObject) -> Outputs:
-    """Return what the record's `output` names.
-
-    Only `output` is read: the record may echo the inputs, and those are links too.
-    """
-    output = record.get("output")
-    named = list(_named(output, _LINK_FIELDS)) if isinstance(output, dict) else list(_items(output))
-    if isinstance(output, dict) and not any(map(_link, named)):
-        named += _named(output, _OTHER_FIELDS)
-    links = tuple(dict.fromkeys(link for link in map(_link, named) if link))
-    told = any(output.values()) if isinstance(output, dict) else bool(output)
-    return Outputs(
-        links[:OUTPUT_LIMIT],
-        beyond=max(0, len(links) - OUTPUT_LIMIT),
-        unreadable=sum(1 for item in named if item and not _link(item)),
-        is_empty=not told,
-    )
+    outer = _word(record)
+    if outer and folded(outer) not in _ENVELOPE_WORDS:
+        return outer
+    inner = (_word(part) for name in _PARTS if isinstance(part := record.get(name), dict))
+    return next(filter(None, inner), outer)
 
 
-def _named(output: JsonObject, fields: tuple[str, ...]) -> Iterator[object]:
-    for field in fields:
-        yield from _items(output.get(field))
+def _word(record: JsonObject) -> str:
+    return next(filter(None, (_said(record.get(name)) for name in _STATUS_FIELDS)), "")
 
 
-def _items(value: object) -> Iterator[object]:
-    yield from value if isinstance(value, list) else [value]
-
-
-def _link(item: object) -> str:
-    """Return the web link that an item is, or holds as its `url`; empty for anything else."""
-    if isinstance(item, dict):
-        item = item.get("url")
-    if not isinstance(item, str):
+def _said(value: object, depth: int = 0) -> str:
+    """Return a status as text, be it a word, a number, a truth, or an object that holds one of these."""
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    if isinstance(value, str):
+        return value.strip()[:_LONGEST_WORD]
+    if isinstance(value, list) and len(value) == 1:
+        value = {"status": value[0]}
+    if not isinstance(value, dict) or depth > _DEEPEST:
         return ""
-    text = item.strip()
-    # RFC 3986, 3.1: a scheme is the same in capitals.
-    return next((scheme + text[len(scheme) :] for scheme in _WEB if text.lower().startswith(scheme)), "")
+    return next(filter(None, (_said(value.get(name), depth + 1) for name in _STATUS_PARTS)), "")
+
+
+def folded(word: str) -> str:
+    """Return a status word as the tables have it: `In-Progress.`, `inProgress`, `JOB_STATE_IN_PROGRESS` are one."""
+    parts = _WORD_PART.findall(word[:_LONGEST_WORD])
+    while len(parts) > 1 and parts[0].lower() in _STATUS_NOUNS:
+        parts = parts[1:]
+    return "_".join(parts).lower()
 
 
 def cost(record: JsonObject) -> float | None:

@@ -13,8 +13,9 @@ from urllib.parse import quote
 from runner.answers import CancelAnswer, LookAnswer, ResultAnswer, SubmitAnswer, Trouble
 from runner.api.account import Account
 from runner.api.host import Host
-from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_result, sort_submit
+from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_submit
 from runner.api.redaction import MASK, Redactor
+from runner.api.results import sort_result
 from runner.pacing import Clock
 from runner.shots import Ticket
 from runner.states import Accepted, LostContact
@@ -50,11 +51,18 @@ class RunComfyQueue:
         answer = sort_look(self._taken(exchange), now=self._clock.wall(), request_id=request_id)
         return self._redactor.cleaned_value(answer)
 
-    async def result(self, request_id: str, *, model: str = "") -> ResultAnswer:
-        """Return the final record of a job of `model`, with its cost where the API knows it already."""
+    async def result(self, request_id: str, *, model: str = "", sent: str = "") -> ResultAnswer:
+        """Return the final record of a job, with its cost where the API knows it already."""
         path = _request(request_id, "result?include_cost=true")
         exchange = self._taken(await self._reads.get(path, cap=RECORD_CAP))
-        answer = sort_result(exchange, now=self._clock.wall(), request_id=request_id, model=model)
+        answer = sort_result(
+            exchange,
+            now=self._clock.wall(),
+            request_id=request_id,
+            model=model,
+            sent=sent,
+            origin=self._origin,
+        )
         return self._redactor.cleaned_value(answer)
 
     async def cancel(self, request_id: str) -> CancelAnswer | Trouble:

@@ -1,4 +1,4 @@
-"""Sorts what an exchange came to into our words: accepted, refused, not sent, lost; seen, trouble; ended, not yet.
+"""Sorts what an exchange came to into our words: accepted, refused, not sent, lost; seen, trouble.
 
 Pure and total: every status, body and silence has an answer, and for a submit the answer to anything not listed is
 `LostContact`, because a job that may have been charged must never be sent again by itself. What is known of the
@@ -7,15 +7,12 @@ provider, and from where, stands in `profile`.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 from runner.answers import (
     CancelAnswer,
     JobStatus,
     LookAnswer,
-    NotYet,
-    ResultAnswer,
     Seen,
     SubmitAnswer,
     Trouble,
@@ -30,13 +27,11 @@ from runner.pacing import retry_after
 from runner.states import (
     Accepted,
     AccountTurnedAway,
-    Ended,
     FailureClass,
     LostContact,
     NotSent,
     Refused,
     RefusedForNow,
-    TakeState,
 )
 from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
 
@@ -44,10 +39,6 @@ LONGEST_RECORD = 1 << 20
 """Bytes of a result record that are kept word for word; of a larger one what a later reader may ask for."""
 
 _LONGEST_WORD = 100
-_KEPT_FIELDS = ("request_id", "model_id", "status", "output", "error", "cost", "created_at", "finished_at")
-_LONGEST_ECHO = 1 << 18
-"""Bytes of a large record's `input` that are kept, in whole fields: by them an adopted job is told from another."""
-
 _REPEATED_EVIDENCE = 4096
 
 _HOPELESS = frozenset({SilenceKind.CERTIFICATE, SilenceKind.MISUSE})
@@ -171,45 +162,26 @@ def _with_words(what: str, words: str) -> str:
 
 
 def sort_look(exchange: Exchange, *, now: float, request_id: str = "") -> LookAnswer:
-    """Return what a look at `request_id` found; an unknown word is said, never taken for an end."""
+    """Return what a look at `request_id` found; an unknown word is told, never taken for an end."""
     record, trouble = read_record(exchange, now=now)
     if record is None:
         return trouble
-    other = _of_another(record, request_id)
+    other = of_another(record, request_id)
     if other is not None:
         return other
-    word = record.get("status")
-    if not isinstance(word, str):
+    word = bodies.status_word(record)
+    if not word and not record.get("request_id"):
         return Trouble(TroubleKind.TRANSIENT, "the status answer has no status")
     position = record.get("queue_position")
     return Seen(
-        profile.STATUS_WORDS.get(word.lower(), JobStatus.UNKNOWN),
-        word[:_LONGEST_WORD],
+        profile.STATUS_WORDS.get(bodies.folded(word), JobStatus.UNKNOWN),
+        word or "no status word",
         position if isinstance(position, int) and not isinstance(position, bool) else None,
         model[:_LONGEST_WORD] if isinstance(model := record.get("model_id"), str) else "",
     )
 
 
-def sort_result(exchange: Exchange, *, now: float, request_id: str = "", model: str = "") -> ResultAnswer:
-    """Return how the job ended by its result record, which alone decides; a record of another job never does."""
-    record = None
-    if isinstance(exchange, Answer) and exchange.complete:
-        record = bodies.parse_object(exchange.body)
-        if bodies.error_code(record) == profile.CODE_NOT_READY:
-            return NotYet("not ready")
-    if record is not None and isinstance(exchange, Answer) and 200 <= exchange.status < 300:
-        other = _of_another(record, request_id, model)
-        if other is not None:
-            return other
-        outcome = _outcome(record)
-        # A failed job's record may carry an error number of its own: that is the job's end and no trouble of ours.
-        if outcome is not None:
-            return _ended(outcome, record, exchange.body)
-    found, trouble = read_record(exchange, now=now)
-    return trouble if found is None else NotYet(str(found.get("status"))[:_LONGEST_WORD])
-
-
-def _of_another(record: JsonObject, request_id: str, model: str = "") -> Trouble | None:
+def of_another(record: JsonObject, request_id: str, model: str = "") -> Trouble | None:
     """Return trouble if the record says that it is about another job; without a `request_id` nobody asked."""
     told = other_job(record, request_id=request_id, model=model) if request_id else ""
     if not told:
@@ -217,77 +189,6 @@ def _of_another(record: JsonObject, request_id: str, model: str = "") -> Trouble
     return Trouble(
         TroubleKind.STRANGE, f"asked about {request_id}, the API told of another job: {told[:_LONGEST_WORD]}"
     )
-
-
-def _outcome(record: JsonObject) -> TakeState | None:
-    word = record.get("status")
-    return profile.RESULT_WORDS.get(word.lower()) if isinstance(word, str) else None
-
-
-def _ended(outcome: TakeState, record: JsonObject, body: bytes) -> Ended:
-    reason = error_text({"error": record.get("error")})
-    found = bodies.outputs(record)
-    failure = None
-    # A record with a link is a clip that was paid for, whatever else it says.
-    if outcome is TakeState.SUCCEEDED and not found.links:
-        outcome, failure = TakeState.FAILED, FailureClass.NO_OUTPUT
-        what = "no output" if found.is_empty else "an output this program cannot read"
-        reason = reason or f"the API says it succeeded but names {what}"
-    elif outcome is TakeState.FAILED:
-        failure = _failure_class(reason)
-        reason = reason or "the API gives no reason"
-    return Ended(
-        outcome,
-        _kept(record, body),
-        found.links,
-        failure,
-        reason,
-        cost=bodies.cost(record),
-        seconds=bodies.job_seconds(record),
-        remarks=_remarks(found, record),
-    )
-
-
-def _remarks(found: bodies.Outputs, record: JsonObject) -> tuple[str, ...]:
-    """Return what of the record is left out, in words."""
-    said = []
-    if found.beyond:
-        total = len(found.links) + found.beyond
-        said.append(f"its result names {total} outputs, of which the first {len(found.links)} are fetched")
-    if found.links and found.unreadable:
-        plural = "s that are no web links and are" if found.unreadable > 1 else " that is no web link and is"
-        said.append(f"its result names {found.unreadable} output{plural} left out")
-    if odd := bodies.odd_cost(record):
-        said.append(f"its result says a cost of {odd}, which cannot be; the cost counts as unknown")
-    return tuple(said)
-
-
-def _kept(record: JsonObject, body: bytes) -> str:
-    """Return the text of a record to keep: all of it, or what matters of one that no record has to be as large as."""
-    if len(body) > LONGEST_RECORD:
-        kept = {name: record[name] for name in _KEPT_FIELDS if name in record}
-        echo = _echo(record.get("input"))
-        body = json.dumps({"input": echo, **kept} if echo else kept).encode()
-    return body[:LONGEST_RECORD].decode("utf-8", "replace")
-
-
-def _echo(told: object) -> JsonObject:
-    """Return the plain fields of an echoed input as far as they are short enough, each whole: a cut one would lie."""
-    kept: JsonObject = {}
-    room = _LONGEST_ECHO
-    for name, value in told.items() if isinstance(told, dict) else ():
-        size = len(json.dumps({name: value})) if isinstance(value, str | int | float) else room + 1
-        if size <= room:
-            kept[name] = value
-            room -= size
-    return kept
-
-
-def _failure_class(reason: str) -> FailureClass:
-    lowered = reason.lower()
-    if any(word in lowered for word in profile.MODERATION_WORDS):
-        return FailureClass.MODERATION
-    return FailureClass.PROVIDER_FAILED
 
 
 def sort_cancel(exchange: Exchange, *, now: float) -> CancelAnswer | Trouble:

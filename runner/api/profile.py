@@ -90,35 +90,42 @@ gateways answer with them for requests that the service behind them may have car
 PAUSE_WITHOUT_A_WISH = 3.0
 """Seconds to rest after a 429 that names none (N)."""
 
+_WAITING = "in_queue queued queueing queuing pending submitted submitting created accepted received scheduled waiting"
+_WORKING = (
+    "in_progress progressing processing running starting started preparing generating rendering working active"
+    " executing uploading finalizing retrying cancelling canceling"
+)
+_WELL = "succeeded succeed success successful completed complete done finished ok ready partial partially_completed"
+_BADLY = (
+    "failed fail failure error errored expired timeout timed_out time_out rejected aborted abort terminated killed"
+    " crashed invalid blocked moderated nsfw request_moderated content_moderated execution_error partial_failure"
+)
+_CALLED_OFF = "cancelled canceled cancel stopped revoked"
+"""Words as `bodies.folded` returns them. Documented or sent are in_queue, in_progress, completed, cancelled (P),
+succeeded, failed (D), queued, pending, processing, running, error, canceled (C). The others are those by which queues
+of the same kind say the same, as their public clients read them; each can mean but one thing (N)."""
+
 STATUS_WORDS: Mapping[str, JobStatus] = MappingProxyType(
     {
-        "in_queue": JobStatus.QUEUED,  # P
-        "queued": JobStatus.QUEUED,  # C
-        "pending": JobStatus.QUEUED,  # C
-        "in_progress": JobStatus.RUNNING,  # P
-        "processing": JobStatus.RUNNING,  # C
-        "running": JobStatus.RUNNING,  # C
-        "completed": JobStatus.ENDED,  # P: ended, not succeeded
-        "succeeded": JobStatus.ENDED,  # C
-        "failed": JobStatus.ENDED,  # C
-        "error": JobStatus.ENDED,  # C
-        "cancelled": JobStatus.ENDED,  # P
-        "canceled": JobStatus.ENDED,  # C
+        **dict.fromkeys(_WAITING.split(), JobStatus.QUEUED),
+        **dict.fromkeys(_WORKING.split(), JobStatus.RUNNING),
+        # P: ended, not succeeded.
+        **dict.fromkeys(f"{_WELL} {_BADLY} {_CALLED_OFF}".split(), JobStatus.ENDED),
     }
 )
-"""What the status route says; any other word means: keep looking, and say so (N)."""
+"""What the status route says; any other word means: keep looking, say so, and ask for the result (N)."""
 
 RESULT_WORDS: Mapping[str, TakeState] = MappingProxyType(
     {
-        "succeeded": TakeState.SUCCEEDED,  # D
-        "completed": TakeState.SUCCEEDED,  # C
-        "failed": TakeState.FAILED,  # D
-        "error": TakeState.FAILED,  # C
-        "cancelled": TakeState.CANCELLED,  # D
-        "canceled": TakeState.CANCELLED,  # C
+        **dict.fromkeys(_WELL.split(), TakeState.SUCCEEDED),
+        **dict.fromkeys(_BADLY.split(), TakeState.FAILED),
+        **dict.fromkeys(_CALLED_OFF.split(), TakeState.CANCELLED),
     }
 )
-"""What the result record says; any other word means that there is no result yet (D)."""
+"""What the result record says; any other word leaves the end to what else the record holds (N)."""
 
-MODERATION_WORDS = ("moderat", "nsfw", "safety", "content policy", "flagged", "sensitive content")
+PARTIAL_WORDS = frozenset({"partial", "partially_completed"})
+"""Words of a success that is not whole."""
+
+MODERATION_WORDS = ("moderat", "nsfw", "safety", "content policy", "flagged", "sensitive content", "blocked")
 """Parts of a failure's words that mean a judgement of the content (C, N): sent again it would be judged alike."""

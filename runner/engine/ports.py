@@ -34,8 +34,11 @@ class Queue(Protocol):
         """Return where the job stands; free to repeat."""
         ...
 
-    async def result(self, request_id: str, *, model: str = "") -> ResultAnswer:
-        """Return the final record of a job of `model`, or that there is none yet; free to repeat."""
+    async def result(self, request_id: str, *, model: str = "", sent: str = "") -> ResultAnswer:
+        """Return the final record of a job of `model`, or that there is none yet; free to repeat.
+
+        `sent` is the request body: a link in it is an input and no output.
+        """
         ...
 
     async def cancel(self, request_id: str) -> CancelAnswer | Trouble:

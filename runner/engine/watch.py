@@ -130,7 +130,9 @@ class Watcher:
         assert live.request_id is not None
         if not self._means.options.breaker.limits:
             self._board.free_slot(live)
-        answer = await self._means.queue.result(live.request_id, model=live.ticket.model)
+        answer = await self._means.queue.result(
+            live.request_id, model=live.ticket.model, sent=live.ticket.body
+        )
         match answer:
             case Ended():
                 self._answered(live)

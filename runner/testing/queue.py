@@ -125,7 +125,7 @@ class ScriptedQueue:
         running = self._now() - job.accepted_at >= job.script.queued
         return Seen(JobStatus.RUNNING, "in_progress") if running else Seen(JobStatus.QUEUED, "in_queue", 1)
 
-    async def result(self, request_id: str, *, model: str = "") -> ResultAnswer:  # noqa: ARG002 - no record names one
+    async def result(self, request_id: str, *, model: str = "", sent: str = "") -> ResultAnswer:  # noqa: ARG002 - no record names one
         """Answer by the script, then with the job's ending once it has ended."""
         self._note("result", request_id)
         await asyncio.sleep(0.01)

@@ -19,7 +19,8 @@ from typing import assert_never
 
 from runner import answers
 from runner.answers import CancelAnswer, FetchAnswer, NotYet, Trouble
-from runner.api.outcomes import sort_cancel, sort_look, sort_result, sort_submit
+from runner.api.outcomes import sort_cancel, sort_look, sort_submit
+from runner.api.results import sort_result
 from runner.delivery.fetch import FetchOptions, FetchOrder, fetch_clip
 from runner.states import (
     Accepted,

@@ -12,7 +12,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from runner.answers import CancelAnswer, FetchAnswer, LookAnswer, ResultAnswer, SubmitAnswer, Trouble
-from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_result, sort_submit
+from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_submit
+from runner.api.results import sort_result
 from runner.pacing import Clock
 from runner.shots import Ticket
 from runner.transport.exchange import Answer
@@ -42,10 +43,10 @@ class Line:
         exchange = await self._api.talk("look", lambda: self._api.status(request_id))
         return sort_look(exchange, now=self._clock.wall(), request_id=request_id)
 
-    async def result(self, request_id: str, *, model: str = "") -> ResultAnswer:
+    async def result(self, request_id: str, *, model: str = "", sent: str = "") -> ResultAnswer:
         """Ask how a job ended."""
         exchange = await self._api.talk("result", lambda: self._api.record(request_id))
-        return sort_result(exchange, now=self._clock.wall(), request_id=request_id, model=model)
+        return sort_result(exchange, now=self._clock.wall(), request_id=request_id, model=model, sent=sent)
 
     async def cancel(self, request_id: str) -> CancelAnswer | Trouble:
         """Ask for a cancel."""

@@ -8,7 +8,8 @@ import pytest
 
 from runner.answers import CancelAnswer, Trouble, TroubleKind
 from runner.api import bodies, reasons
-from runner.api.outcomes import sort_cancel, sort_result
+from runner.api.outcomes import sort_cancel
+from runner.api.results import sort_result
 from runner.states import Ended, FailureClass, TakeState
 from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
 
@@ -107,62 +108,6 @@ def test_a_jobs_time_is_known_only_from_both_ends_in_order(
     begin: object, end: object, seconds: float | None
 ) -> None:
     assert bodies.job_seconds({"created_at": begin, "finished_at": end}) == seconds
-
-
-def test_links_are_taken_once_in_order_and_not_without_end() -> None:
-    videos = [f"https://files.example/{n}.mp4" for n in range(100)]
-    found = bodies.outputs({"output": {"video": videos[3], "videos": videos, "image": "ftp://x", "audio": 7}})
-    assert found.links[:3] == (videos[3], videos[0], videos[1])
-    assert len(found.links) == bodies.OUTPUT_LIMIT
-    assert (found.beyond, found.unreadable, found.is_empty) == (36, 2, False)
-
-
-LINK = "https://files.example/a.mp4"
-
-
-@pytest.mark.parametrize(
-    "output",
-    [
-        LINK,
-        [LINK],
-        [{"url": LINK}],
-        {"url": LINK},
-        {"urls": [LINK]},
-        {"video_url": LINK},
-        {"video": {"url": LINK, "size": 7}},
-        {"videos": [{"url": LINK}, {"url": LINK}]},
-        {"video": f"  {LINK}\n"},
-        {"video": LINK.replace("https", "HTTPS")},
-        {"video": LINK, "image_url": "https://files.example/the-input.jpg"},
-    ],
-    ids=lambda output: json.dumps(output)[:40],
-)
-def test_a_link_is_found_in_every_shape_that_can_mean_but_one_thing(output: object) -> None:
-    assert bodies.outputs({"output": output}).links == (LINK,)
-
-
-@pytest.mark.parametrize(
-    ("output", "unreadable", "is_empty"),
-    [
-        (None, 0, True),
-        ({}, 0, True),
-        ([], 0, True),
-        ("", 0, True),
-        ({"video": None, "videos": []}, 0, True),
-        ({"video": "/file/a.mp4"}, 1, False),
-        ({"video": {"path": "a.mp4"}}, 1, False),
-        ({"video": {"url": 7}}, 1, False),
-        ({"clips": [LINK]}, 0, False),
-        ("data:video/mp4;base64,AAAA", 1, False),
-        (7, 1, False),
-        ({"videos": ["", None, 5, "ftp://x/y"]}, 2, False),
-    ],
-    ids=lambda value: json.dumps(value)[:40],
-)
-def test_an_output_without_a_link_is_told_from_no_output(
-    output: object, unreadable: int, *, is_empty: bool
-) -> None:
-    assert bodies.outputs({"output": output}) == bodies.Outputs((), 0, unreadable, is_empty)
 
 
 @pytest.mark.parametrize(

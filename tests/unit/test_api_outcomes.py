@@ -25,9 +25,9 @@ from runner.api.outcomes import (
     sort_cancel,
     sort_look,
     sort_probe,
-    sort_result,
     sort_submit,
 )
+from runner.api.results import read_again, sort_result
 from runner.states import (
     Accepted,
     AccountTurnedAway,
@@ -266,13 +266,12 @@ class TestALook:
             *((word, JobStatus.ENDED) for word in ("completed", "succeeded", "failed", "error")),
             *((word, JobStatus.ENDED) for word in ("cancelled", "canceled")),
             ("warming_up", JobStatus.UNKNOWN),
-            ("", JobStatus.UNKNOWN),
         ],
     )
     def test_knows_the_words_and_admits_the_rest(self, word: str, status: JobStatus) -> None:
         assert sort_look(answer(200, {"status": word, "queue_position": 3}), now=NOW) == Seen(status, word, 3)
 
-    @pytest.mark.parametrize("status", [None, 5, ["completed"], {}])
+    @pytest.mark.parametrize("status", [None, "", {}, []])
     def test_without_a_word_is_trouble(self, status: object) -> None:
         look = sort_look(answer(200, {"status": status}), now=NOW)
         assert isinstance(look, Trouble)
@@ -391,7 +390,10 @@ class TestAResult:
             ({}, "the API says it succeeded but names no output"),
             (
                 {"video": "/file/a.mp4"},
-                "the API says it succeeded but names an output this program cannot read",
+                (
+                    "the API says it succeeded but names an output this program cannot read;"
+                    " /file/a.mp4 at output.video, a name without a host"
+                ),
             ),
         ],
     )
@@ -412,11 +414,18 @@ class TestAResult:
             ),
             (
                 {"output": {"videos": [VIDEO, "ftp://x"]}},
-                ("its result names 1 output that is no web link and is left out",),
+                (
+                    "its result names 1 more that cannot be fetched: ftp://x at output.videos[1], no web link but ftp",
+                ),
             ),
             (
-                {"output": {"videos": [VIDEO, "ftp://x", 5]}},
-                ("its result names 2 outputs that are no web links and are left out",),
+                {"output": {"videos": [VIDEO, "ftp://x", "s3://b/c", 5]}},
+                (
+                    (
+                        "its result names 2 more that cannot be fetched: ftp://x at output.videos[1], no web link but"
+                        " ftp; s3://b/c at output.videos[2], no web link but s3"
+                    ),
+                ),
             ),
         ],
         ids=["none", "a cost", "negative", "many", "one odd", "two odd"],
@@ -593,3 +602,145 @@ def test_only_what_no_other_try_can_cure_is_hopeless(kind: SilenceKind) -> None:
     unsent = submitted(Silence(Milestone.NOTHING_SENT, kind, "why"))
     assert isinstance(unsent, NotSent)
     assert unsent.hopeless == (kind in {SilenceKind.CERTIFICATE, SilenceKind.MISUSE})
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        *(
+            (word, JobStatus.ENDED)
+            for word in ("Success", "DONE", "finished", "ok", "ready", "partial", "expired")
+        ),
+        *(
+            (word, JobStatus.ENDED)
+            for word in ("timed-out", "TimedOut", "TIMEOUT", "rejected", "aborted", "Failure")
+        ),
+        *((word, JobStatus.QUEUED) for word in ("Submitted", "created", "QUEUEING", "in queue", "In-Queue")),
+        *(
+            (word, JobStatus.RUNNING)
+            for word in ("starting", "inProgress", "generating", "rendering…", "Cancelling")
+        ),
+        (" Completed. ", JobStatus.ENDED),
+        ("JOB_STATE_SUCCEEDED", JobStatus.ENDED),
+        ({"state": "completed"}, JobStatus.ENDED),
+        (["completed"], JobStatus.ENDED),
+        ({"phase": {"name": "running"}}, JobStatus.RUNNING),
+        (5, JobStatus.UNKNOWN),
+        (True, JobStatus.UNKNOWN),
+        (None, JobStatus.UNKNOWN),
+        ("", JobStatus.UNKNOWN),
+        ({"a": 1}, JobStatus.UNKNOWN),
+        ("dreaming", JobStatus.UNKNOWN),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_status_word_is_known_however_it_is_written(word: object, status: JobStatus) -> None:
+    seen = sort_look(answer(200, {"request_id": "r1", "status": word}), now=NOW, request_id="r1")
+    assert isinstance(seen, Seen)
+    assert seen.status is status
+    assert seen.word
+
+
+@pytest.mark.parametrize("told", ["R-1A", " r-1a ", "r-1A"])
+def test_an_id_in_other_letters_is_the_same_job(told: str) -> None:
+    assert isinstance(
+        sort_look(answer(200, {"request_id": told, "status": "done"}), now=NOW, request_id="r-1a"), Seen
+    )
+
+
+def test_a_word_that_only_says_that_the_question_was_answered_gives_way() -> None:
+    told = {"status": "ok", "data": {"status": "processing"}}
+    seen = sort_look(answer(200, told), now=NOW)
+    assert isinstance(seen, Seen)
+    assert (seen.status, seen.word) == (JobStatus.RUNNING, "processing")
+    assert sort_result(answer(200, told), now=NOW) == NotYet("processing")
+
+
+@pytest.mark.parametrize(
+    ("record", "remark"),
+    [
+        ({"status": "success"}, ""),
+        ({"status": "Done."}, ""),
+        ({"status": "partial"}, "the API calls it 'partial'; its record names an output, which is fetched"),
+        (
+            {"status": "failed", "error": "out of memory"},
+            "the API calls it 'failed' (out of memory); its record names an output, which is fetched",
+        ),
+        (
+            {"status": "failed", "error": "flagged by moderation"},
+            "the API calls it 'failed' (flagged by moderation); its record names an output, which is fetched",
+        ),
+        (
+            {"status": "cancelled"},
+            "the API calls it 'cancelled'; its record names an output, which is fetched",
+        ),
+        ({"status": "dreamt"}, "the API calls it 'dreamt'; its record names an output, which is fetched"),
+        ({}, "the API has no word for its end; its record names an output, which is fetched"),
+        ({"status": None}, "the API has no word for its end; its record names an output, which is fetched"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+@pytest.mark.parametrize(
+    "shape", [{"output": {"video": VIDEO}}, {"video": {"uri": VIDEO}}, {"data": [VIDEO]}]
+)
+def test_a_record_with_an_output_is_a_success_whatever_it_calls_itself(
+    record: dict[str, object], remark: str, shape: dict[str, object]
+) -> None:
+    ended = sort_result(answer(200, {**record, **shape}), now=NOW)
+    assert isinstance(ended, Ended)
+    assert (ended.outcome, ended.failure, ended.outputs) == (TakeState.SUCCEEDED, None, (VIDEO,))
+    assert ended.remarks == ((remark,) if remark else ())
+
+
+@pytest.mark.parametrize("word", ["in_progress", "queued", "PROCESSING", "starting", "cancelling"])
+def test_a_record_that_says_that_the_job_goes_on_has_not_ended_whatever_it_names(word: str) -> None:
+    told = {"status": word, "output": {"video": VIDEO}, "error": "a worker was replaced"}
+    assert sort_result(answer(200, told), now=NOW) == NotYet(word)
+
+
+@pytest.mark.parametrize(
+    ("record", "failure", "reason"),
+    [
+        (
+            {"status": "expired"},
+            FailureClass.PROVIDER_FAILED,
+            "the API calls it 'expired' and gives no reason",
+        ),
+        ({"status": "Rejected", "error": "too long"}, FailureClass.PROVIDER_FAILED, "too long"),
+        (
+            {"status": "Request Moderated"},
+            FailureClass.MODERATION,
+            "the API calls it 'Request Moderated' and gives no reason",
+        ),
+        ({"status": "exploded", "error": "no worker"}, FailureClass.PROVIDER_FAILED, "no worker"),
+        ({"request_id": "r1", "error": {"message": "no worker"}}, FailureClass.PROVIDER_FAILED, "no worker"),
+        (
+            {"status": "partial", "output": []},
+            FailureClass.NO_OUTPUT,
+            "the API says it succeeded but names no output",
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_record_without_an_output_fails_by_its_word_or_its_error(
+    record: dict[str, object], failure: FailureClass, reason: str
+) -> None:
+    ended = sort_result(answer(200, record), now=NOW)
+    assert isinstance(ended, Ended)
+    assert (ended.outcome, ended.failure, ended.reason) == (TakeState.FAILED, failure, reason)
+
+
+@pytest.mark.parametrize(
+    "record", [{"error": "try again"}, {"status": "exploded"}, {"status": 7}, {"request_id": "r1"}]
+)
+def test_a_record_that_says_nothing_certain_ends_nothing(record: dict[str, object]) -> None:
+    assert isinstance(sort_result(answer(200, record), now=NOW), NotYet)
+
+
+def test_a_record_is_read_again_as_it_was_kept() -> None:
+    kept = json.dumps({"status": "failed", "error": "oom", "video": {"uri": VIDEO}})
+    ended = read_again(kept, sent="{}", origin="")
+    assert ended is not None
+    assert (ended.outcome, ended.outputs) == (TakeState.SUCCEEDED, (VIDEO,))
+    assert read_again(kept, sent=json.dumps({"image": VIDEO}), origin="").outcome is TakeState.FAILED  # type: ignore[union-attr]
+    assert read_again(None, sent="{}", origin="") is None

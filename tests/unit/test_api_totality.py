@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from runner.answers import CancelAnswer, LookAnswer, ResultAnswer, SubmitAnswer, Trouble
-from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_result, sort_submit
+from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_submit
+from runner.api.results import sort_result
 from runner.states import Accepted, AccountTurnedAway, LostContact, NotSent, Refused, RefusedForNow
 from runner.transport.clients import Deadlines, _exchange, _Trace
 from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind

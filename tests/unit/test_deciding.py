@@ -185,7 +185,7 @@ class Answers:
         assert request_id == "req-a"
         return self._next("look")  # type: ignore[no-any-return]
 
-    async def result(self, request_id: str, *, model: str = "") -> ResultAnswer:  # noqa: ARG002 - whose it is
+    async def result(self, request_id: str, *, model: str = "", sent: str = "") -> ResultAnswer:  # noqa: ARG002 - whose it is
         assert request_id == "req-a"
         return self._next("result")  # type: ignore[no-any-return]
 

@@ -24,6 +24,8 @@ WORDS = frozenset(
         "version",
         "money",
         "differences",
+        "web_links",
+        "output_links",
     }
 )
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -38,6 +40,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "answers": frozenset({"states"}),
     "money": frozenset({"shots"}),
     "differences": frozenset({"shots"}),
+    "output_links": frozenset({"shots", "web_links"}),
+    "web_links": frozenset({"hosts"}),
     "pacing": WORDS,
     "wording": WORDS,
     "sentences": WORDS | {"wording"},

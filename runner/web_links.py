@@ -1,0 +1,103 @@
+"""One text as a web link: what it is, what kind of file it ends with, and why it cannot be fetched.
+
+In: a text as a server wrote it. Out: links in one spelling, kinds, sentences. It knows no record and no request.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from runner.hosts import is_loopback, is_public_host
+
+LONGEST_LINK = 8192
+PAGE_KIND = "page"
+NO_HOST = "a name without a host"
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{1,30}):(?=\S)")
+_INSIDE = re.compile(r"https?://[^\s\"'<>()\[\]{}\\]{4,}", re.IGNORECASE)
+_QUERY = re.compile(r"[&;\"']|%22|%3B", re.IGNORECASE)
+_BETWEEN = re.compile(r"\s+|\s*,\s*(?=(?:https?:)?//)", re.IGNORECASE)
+_BLANK = re.compile(r"\s")
+_BARE_SCHEMES = frozenset({"blob", "ipfs", "file"})
+
+_ENDINGS_OF = {
+    "video": "mp4 m4v mov webm mkv avi mpg mpeg ts m2ts mts ogv 3gp flv wmv mxf",
+    "image": "png jpg jpeg webp gif avif bmp tif tiff heic heif exr apng jxl",
+    "audio": "mp3 wav flac ogg oga m4a aac opus aiff",
+    "file": "zip tar gz 7z rar glb gltf obj fbx usdz ply stl psd",
+    PAGE_KIND: "html htm json txt md xml css js log csv pdf srt vtt yaml yml",
+}
+_ENDINGS = {ending: kind for kind, endings in _ENDINGS_OF.items() for ending in endings.split()}
+
+
+def links_of(text: str) -> list[str]:
+    """Return the links of a text that is nothing but links, else the text."""
+    plain = text.strip()
+    pieces = _BETWEEN.split(plain)
+    return pieces if len(pieces) > 1 and all(map(web_link, pieces)) else [plain]
+
+
+def web_link(text: str) -> str:
+    """Return the web link that a text is, its scheme and host in small letters; empty for anything else."""
+    plain = text.strip().strip("<>\"'")
+    if plain.startswith("//"):
+        plain = f"https:{plain}"
+    scheme, colon, rest = plain.partition("://")
+    if (
+        not colon
+        or scheme.lower() not in {"http", "https"}
+        or _BLANK.search(rest)
+        or len(plain) > LONGEST_LINK
+    ):
+        return ""
+    host, slash, path = rest.partition("/")
+    link = f"{scheme.lower()}://{host}{slash}{path}"
+    try:
+        parts = urlsplit(link)
+        # RFC 3986, 3.1 and 3.2.2: scheme and host are the same in capitals.
+        small = parts.netloc if "@" in parts.netloc else parts.netloc.lower()
+        return link.replace(parts.netloc, small, 1) if parts.hostname else ""
+    except ValueError:
+        return ""
+
+
+def kind_of(link: str) -> str:
+    """Return the kind of file that a link's path, or else its query, ends with; empty if neither tells."""
+    parts = urlsplit(link)
+    for text in (parts.path, *_QUERY.split(parts.query)):
+        kind = _ENDINGS.get(text.rpartition(".")[2].lower(), "")
+        if kind and "." in text:
+            return kind
+    return ""
+
+
+def trouble_of(link: str, origin: str) -> str:
+    """Return why a download would refuse a web link, empty if it would not."""
+    parts = urlsplit(link)
+    host = parts.hostname or ""
+    if is_loopback(host) and is_loopback(urlsplit(origin).hostname or ""):
+        return ""
+    if "@" in parts.netloc:
+        return "it holds a name or a password"
+    if not is_public_host(host):
+        return "its host is not public"
+    return "" if parts.scheme == "https" else "it is not https"
+
+
+def why_no_link(text: str, *, is_meant: bool) -> str:
+    """Return why a text that is meant as a link is none to fetch; empty for a text that means none.
+
+    `is_meant` says that it stands where a link is documented to stand.
+    """
+    scheme = _SCHEME.match(text)
+    if text[:5].lower() == "data:":
+        return "the file itself in place of a link"
+    if scheme and (text[scheme.end() :].startswith("//") or scheme[1].lower() in _BARE_SCHEMES):
+        return f"no web link but {scheme[1].lower()}"
+    if _INSIDE.search(text):
+        return "a link inside a longer text"
+    is_file = (
+        not _BLANK.search(text) and _ENDINGS.get(text.rpartition(".")[2].lower(), PAGE_KIND) != PAGE_KIND
+    )
+    return NO_HOST if is_file or (is_meant and text) else ""
