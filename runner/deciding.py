@@ -1,4 +1,4 @@
-"""What a person decides about held takes: they are adopted, declared not sent, or dropped.
+"""What a person decides about takes: held ones are adopted or declared not sent; any that was sent can be dropped.
 
 An adoption can be corrected or taken back in the same words, as long as no clip came of it.
 
@@ -26,6 +26,7 @@ from runner.pacing import Clock, SystemClock
 from runner.rundir import RunDir
 from runner.shots import JsonValue
 from runner.states import (
+    OUT_THERE,
     Accepted,
     Adopted,
     AdoptionUndone,
@@ -205,13 +206,18 @@ def declare_not_sent(
         UsageError: one of them is not held; nothing was recorded.
         RunInUse: a runner works on this run.
     """
-    takes, notes = _decide(place, take_ids, DeclaredNotSent(by, reason), clock, opening)
+    now = clock or SystemClock()
+    with desk(place, now, opening) as state:
+        takes = _undecided(place, take_ids)
+        _refuse_rendered(takes)
+        _take_back(state, takes, by, now)
+        record(state, dict.fromkeys((take.take_id for take in takes), DeclaredNotSent(by, reason)), now)
     homeless = [
         f"{take.take_id}: its row is no longer in the manifest, so no run will submit it"
         for take in takes
         if take.position is None
     ]
-    return Decided(tuple(take.take_id for take in takes), (*notes, *homeless))
+    return Decided(tuple(take.take_id for take in takes), (*state.notes, *homeless))
 
 
 def drop(
@@ -222,32 +228,48 @@ def drop(
     clock: Clock | None = None,
     opening: Opening = AS_IT_IS,
 ) -> Decided:
-    """Record that held takes are given up.
+    """Record that takes are given up, whatever the API does with their jobs.
 
     Raises:
-        UsageError: one of them is not held; nothing was recorded.
+        UsageError: one of them was never sent, or its clip is here; nothing was recorded.
         RunInUse: a runner works on this run.
     """
-    takes, notes = _decide(place, take_ids, Dropped(by), clock, opening)
-    return Decided(tuple(take.take_id for take in takes), notes)
-
-
-def _decide(
-    place: RunDir,
-    take_ids: Sequence[str],
-    fact: DeclaredNotSent | Dropped,
-    clock: Clock | None,
-    opening: Opening,
-) -> tuple[tuple[TakeRecord, ...], tuple[str, ...]]:
-    """Record the same decision for all of these held takes, or for none; return them, and the state file's notes."""
     now = clock or SystemClock()
     with desk(place, now, opening) as state:
-        takes = _undecided(place, take_ids)
-        if isinstance(fact, DeclaredNotSent):
-            _refuse_rendered(takes)
-        _take_back(state, takes, fact.by, now)
-        record(state, dict.fromkeys((take.take_id for take in takes), fact), now)
-    return takes, state.notes
+        with open_reader(place.state_file) as reader:
+            takes = named(reader.takes(), take_ids)
+            adopted = [take for take in takes if _is_adopted(take, reader)]
+        for take in takes:
+            if not may_be_dropped(take):
+                raise UsageError(
+                    f"take {take.take_id} cannot be given up: {_nothing_to_drop(take)}; nothing was recorded",
+                    advice="to leave it out, remove its row from the manifest",
+                )
+        _take_back(state, adopted, by, now)
+        record(state, {take.take_id: Dropped(by, what_is_given_up(take)) for take in takes}, now)
+    return Decided(tuple(take.take_id for take in takes), state.notes)
+
+
+def may_be_dropped(take: TakeRecord) -> bool:
+    """Return whether a person may give a take up: it was sent, and its clip is not here."""
+    unsent = take.state in {TakeState.PENDING, TakeState.DROPPED}
+    return not unsent and take.delivery is not DeliveryState.DELIVERED
+
+
+def _nothing_to_drop(take: TakeRecord) -> str:
+    if take.state is TakeState.PENDING:
+        return "it is not sent yet"
+    return "its clip is here" if take.delivery is DeliveryState.DELIVERED else "it was given up before"
+
+
+def what_is_given_up(take: TakeRecord) -> str:
+    """Return what is lost with a take, for the record and for who decides; empty if that was known before."""
+    if take.state in OUT_THERE:
+        return f"given up while {take.state}: request {take.request_id} goes on and may be billed"
+    if take.state is TakeState.SUCCEEDED:
+        why = f": {take.reason}" if take.reason else ""
+        return f"given up though request {take.request_id} has rendered; its clip did not come{why}"
+    return ""
 
 
 def _undecided(place: RunDir, take_ids: Sequence[str]) -> tuple[TakeRecord, ...]:

@@ -1,6 +1,7 @@
-"""Looks once more at jobs that were given up: the API did not know them, or named no clip that could be read.
+"""Looks once more at jobs that ended without a clip: first into their records as they were kept, then at the API.
 
-In: takes as recorded. Out: which of them the API now says have a clip, on record, and what it says of the others. A
+In: takes as recorded. Out: which of them have a clip after all, on record, and what the API says of those it was asked
+about: jobs that it did not know, or of which it named no clip that could be read, and dropped ones a person names. A
 look is free and submits nothing; the clips are the engine's to bring home. Nobody else asks about them: what such a job
 cost is noted here too, and an adopted one whose record tells of another job is taken back here.
 """
@@ -13,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from runner.answers import ResultAnswer, Trouble
+from runner.api.results import read_again
 from runner.contact import talk
 from runner.engine.disowning import disowned
 from runner.engine.ports import Queue
@@ -56,24 +58,39 @@ class SecondLook:
 def look_again(
     wishes: Wishes, place: RunDir, state: StateFile, takes: Sequence[TakeRecord], *, insist: bool = False
 ) -> SecondLook:
-    """Ask about those of `takes` that were given up, and record what is found; `insist` says that a person asked.
+    """Look at those of `takes` that may have a clip after all, and record what is found.
+
+    `insist` says that a person named them: then also what a person gave up is looked for.
 
     Raises:
         AccountRefused: there is no token, and a person asked.
         DiskFailed: what was found could not be recorded.
     """
-    given_up = {take.take_id for take in takes if take.is_given_up}
-    if not given_up:
+    suspects = {
+        take.take_id: take
+        for take in takes
+        if take.may_have_a_clip and (insist or take.state is not TakeState.DROPPED)
+    }
+    if not suspects:
         return SecondLook()
-    lost = [ticket for ticket in state.tickets() if ticket.take_id in given_up]
+    tickets = [ticket for ticket in state.tickets() if ticket.take_id in suspects]
+    answers: dict[str, ResultAnswer] = {}
+    for ticket in tickets:
+        ended = read_again(suspects[ticket.take_id].result, sent=ticket.body, origin=wishes.origin)
+        if ended is not None and ended.outcome is TakeState.SUCCEEDED:
+            answers[ticket.take_id] = ended
+    asked = [ticket for ticket in tickets if ticket.take_id not in answers and _is_asked(ticket, suspects)]
     try:
-        answers = talk(wishes, place, takes, lambda queue: _answers(queue, lost))
+        if asked:
+            answers |= talk(wishes, place, takes, lambda queue: _answers(queue, asked))
     except AccountRefused:
         if insist:
             raise
-        return SecondLook()
+        asked = []
     found, back, reasons = [], [], {}
-    for ticket in lost:
+    for ticket in tickets:
+        if ticket not in asked and ticket.take_id not in answers:
+            continue
         answer = answers.get(ticket.take_id)
         news = _news(ticket, answer) if isinstance(answer, Ended) else None
         if news is not None:
@@ -89,9 +106,14 @@ def look_again(
     return SecondLook(tuple(found), reasons, tuple(back))
 
 
+def _is_asked(ticket: Ticket, suspects: Mapping[str, TakeRecord]) -> bool:
+    """Return whether the API may know more than its record said; where it named a failure, it has said all."""
+    return suspects[ticket.take_id].is_given_up or ticket.state is TakeState.DROPPED
+
+
 def _news(ticket: Ticket, ended: Ended) -> FoundAfterAll | AdoptionUndone | CostSeen | None:
-    """Return what the record of a job that was given up tells, if that is anything new."""
-    undone = disowned(ticket, ended)
+    """Return what the record of a job tells, if that is anything new."""
+    undone = disowned(ticket, ended) if ticket.state is not TakeState.DROPPED else None
     if undone is not None:
         return undone
     if ended.outcome is TakeState.SUCCEEDED and ticket.request_id is not None:

@@ -25,6 +25,7 @@ from runner.states import OUT_THERE, FailureClass, RetryRequested, TakeState
 from runner.store.read import open_reader
 from runner.store.records import TakeRecord
 from runner.surveying import survey
+from runner.wording import visible
 
 AGAIN = frozenset({TakeState.FAILED, TakeState.CANCELLED})
 """States of which a new attempt is made only by an explicit wish."""
@@ -80,6 +81,12 @@ def _why_not(take: TakeRecord, planned: Mapping[str, str], even_moderated: bool)
         return "is held: it may have been paid for", "decide on it: shotrunner reconcile RUN"
     if take.state not in AGAIN:
         return _settled_otherwise(take)
+    if found := take.links().taken:
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        return (
+            f"has an output: {visible(found[0].url)}{more}, at {visible(found[0].place)} in its record",
+            f"shotrunner fetch RUN {take.take_id} brings it home; nothing is paid for it again",
+        )
     if take.take_id not in planned:
         return "is no longer in the manifest", "put its row back first"
     same = planned[take.take_id] == take.fingerprint
@@ -100,7 +107,10 @@ def _settled_otherwise(take: TakeRecord) -> tuple[str, str]:
     if take.state is TakeState.PENDING:
         return "is not sent yet", "shotrunner run sends it"
     if take.state in OUT_THERE:
-        return "is still out there", "wait for its end, or shotrunner cancel it"
+        return (
+            "is still out there",
+            "wait for its end, cancel it with shotrunner cancel, or give it up with shotrunner reconcile RUN drop TAKE",
+        )
     return "was given up", "give the shot a new id"
 
 
@@ -120,14 +130,14 @@ def duplicates(
 
 
 def look_first(place: RunDir, takes: Sequence[TakeRecord], *, wishes: Wishes) -> SecondLook:
-    """Ask the API, for nothing, about those of `takes` that were given up, before any of them is paid for again.
+    """Look for nothing whether any of `takes` has a clip after all, before it is paid for again.
 
     Raises:
         AccountRefused: there is no token; nothing was recorded.
         RunInUse: a runner works on this run.
         DiskFailed: what was found could not be recorded.
     """
-    if not any(take.is_given_up for take in takes):
+    if not any(take.may_have_a_clip for take in takes):
         return SecondLook()
     with desk(place, wishes.clock, wishes.opening) as state:
         return look_again(wishes, place, state, takes, insist=True)

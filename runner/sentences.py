@@ -161,7 +161,7 @@ def _decided(fact: DeclaredNotSent | PayAgain | Dropped | RetryRequested | Cance
         case PayAgain():
             return f"goes again, may be paid twice, accepted by {by}"
         case Dropped():
-            return f"dropped by {by}"
+            return _joined(f"dropped by {by}", _short(fact.reason))
         case RetryRequested():
             return _joined(f"goes again, asked by {by}", _short(fact.reason))
         case CancelRequested():

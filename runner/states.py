@@ -176,9 +176,10 @@ class PayAgain:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A person gives a held take up."""
+    """A person gives a take up, whatever the API does with its job: its id and what it may have cost stay on record."""
 
     by: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +355,8 @@ NoteFact: TypeAlias = CancelRequested | CostSeen | LateAnswer | Renamed | ClipMo
 Fact: TypeAlias = StateFact | DeliveryFact | NoteFact
 
 S = TakeState
+OUT_THERE = frozenset({S.QUEUED, S.RUNNING})
+"""States in which the API has the job and may bill it."""
 _ENDS = frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED})
 
 TRANSITIONS: Mapping[tuple[TakeState, type[StateFact]], frozenset[TakeState]] = MappingProxyType(
@@ -370,7 +373,8 @@ TRANSITIONS: Mapping[tuple[TakeState, type[StateFact]], frozenset[TakeState]] = 
         (S.HELD, Adopted): frozenset({S.QUEUED}),
         (S.HELD, DeclaredNotSent): frozenset({S.PENDING}),
         (S.HELD, PayAgain): frozenset({S.PENDING}),
-        (S.HELD, Dropped): frozenset({S.DROPPED}),
+        # Whatever keeps a run from being complete a person may end, but never what is being sent, or was not.
+        **{(state, Dropped): frozenset({S.DROPPED}) for state in (S.HELD, *sorted(OUT_THERE | _ENDS))},
         # What was adopted by mistake is as doubtful as before, however that job ended.
         **{(state, AdoptionUndone): frozenset({S.HELD}) for state in (S.QUEUED, S.RUNNING, *sorted(_ENDS))},
         (S.QUEUED, Started): frozenset({S.RUNNING}),
@@ -380,15 +384,15 @@ TRANSITIONS: Mapping[tuple[TakeState, type[StateFact]], frozenset[TakeState]] = 
         (S.RUNNING, Ended): _ENDS,
         (S.RUNNING, Vanished): frozenset({S.FAILED}),
         (S.FAILED, RetryRequested): frozenset({S.PENDING}),
-        # Of a job that was given up: the API's record of a clip outweighs our word that there is none.
-        (S.FAILED, FoundAfterAll): frozenset({S.SUCCEEDED}),
+        # The record of a clip outweighs every word that there is none, the API's, ours and a person's.
+        **{(state, FoundAfterAll): frozenset({S.SUCCEEDED}) for state in (S.FAILED, S.CANCELLED, S.DROPPED)},
         (S.CANCELLED, RetryRequested): frozenset({S.PENDING}),
     }
 )
 """Every legal move of a take: (state, kind of fact) to the states it may lead to."""
 
 D = DeliveryState
-DELIVERIES: Mapping[tuple[DeliveryState, type[DeliveryFact]], DeliveryState] = MappingProxyType(
+DELIVERIES: Mapping[tuple[DeliveryState, type[DeliveryFact | Dropped]], DeliveryState] = MappingProxyType(
     {
         (D.NONE, FetchStarted): D.FETCHING,
         # A killed run leaves `fetching` behind; starting over is always safe.
@@ -397,12 +401,11 @@ DELIVERIES: Mapping[tuple[DeliveryState, type[DeliveryFact]], DeliveryState] = M
         (D.FETCHING, Delivered): D.DELIVERED,
         (D.FETCHING, Undeliverable): D.UNDELIVERABLE,
         (D.DELIVERED, FileGone): D.NONE,
+        # Of a take that is given up nothing comes home; a clip that has come is given up by nobody.
+        **{(state, Dropped): D.NONE for state in (D.NONE, D.FETCHING, D.UNDELIVERABLE)},
     }
 )
 """Every legal move of a clip on its way home. Only a succeeded take has one."""
-
-OUT_THERE = frozenset({S.QUEUED, S.RUNNING})
-"""States in which the API has the job and may bill it."""
 
 NEVER_CHARGED = frozenset({FailureClass.REFUSED, FailureClass.INVALID_INPUT})
 """Classes of a failed take that the API refused at the door: its body may be corrected and sent anew."""
@@ -427,7 +430,7 @@ def advance(state: TakeState, fact: StateFact) -> TakeState:
     return target
 
 
-def advance_delivery(state: DeliveryState, fact: DeliveryFact) -> DeliveryState:
+def advance_delivery(state: DeliveryState, fact: DeliveryFact | Dropped) -> DeliveryState:
     """Return the delivery state that `fact` leads to.
 
     Raises:

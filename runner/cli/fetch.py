@@ -56,10 +56,15 @@ def _chosen(takes: Sequence[TakeRecord], choice: Choice) -> list[str]:
     """Return the chosen takes that have a clip, or may have one after all; none means all."""
     if choice.is_all:
         return []
-    rendered = pick(takes, choice, lambda take: take.state is TakeState.SUCCEEDED or take.is_given_up)
+    rendered = pick(takes, choice, _may_have_a_clip)
     if not rendered:
         raise UsageError("no take that was chosen has a clip", advice="see them with shotrunner status")
     return rendered
+
+
+def _may_have_a_clip(take: TakeRecord) -> bool:
+    linked = take.state in {TakeState.FAILED, TakeState.CANCELLED} and bool(take.links().taken)
+    return take.state is TakeState.SUCCEEDED or take.is_given_up or linked
 
 
 def _progress(total: int, done: int) -> AbstractContextManager[Listener]:

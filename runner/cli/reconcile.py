@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from runner import deciding
 from runner.choosing import pick
-from runner.cli.asking import choice_of, opening_of, run_words, typed, user_name
+from runner.cli.asking import agreed, choice_of, opening_of, run_words, typed, user_name
 from runner.contact import Found, look_up, recorded_wishes, talk
 from runner.deciding import HeldCase
-from runner.desk import Decided
+from runner.desk import Decided, named
 from runner.errors import UsageError
 from runner.escapes import command_line, path_word
 from runner.following import follow_names
@@ -21,6 +21,7 @@ from runner.run import find_run
 from runner.rundir import RunDir
 from runner.states import TakeState
 from runner.store.read import open_reader
+from runner.store.records import TakeRecord
 from runner.wording import MILESTONES, counted, value, visible, window
 
 REMAINING = 4
@@ -72,7 +73,7 @@ def _adopt(place: RunDir, arguments: argparse.Namespace) -> Decided:
 
 
 def _not_sent(place: RunDir, arguments: argparse.Namespace) -> Decided | None:
-    take_ids = _chosen(place, arguments)
+    take_ids = _chosen(place, arguments, lambda take: take.state in deciding.WAITING)
     if arguments.all == bool(take_ids):
         raise UsageError("which takes?", advice="name them, choose them with --only, or say --all")
     if arguments.all:
@@ -91,24 +92,42 @@ def _means_all(number: int) -> bool:
     return typed(f"{warning} Type the number of takes: ", instead="--yes-i-may-pay-twice") == str(number)
 
 
-def _drop(place: RunDir, arguments: argparse.Namespace) -> Decided:
-    take_ids = _chosen(place, arguments)
+def _drop(place: RunDir, arguments: argparse.Namespace) -> Decided | None:
+    take_ids = _chosen(place, arguments, deciding.may_be_dropped)
     if not take_ids:
         raise UsageError("which takes?", advice="name them, or choose them with --only")
+    losses = _losses(place, take_ids)
+    for line in losses:
+        print(line, file=sys.stderr)
+    if losses and not arguments.yes and not agreed("What was paid for them is lost.", instead="--yes"):
+        return None
     return deciding.drop(place, take_ids, by=user_name(), opening=opening_of(arguments))
 
 
-def _chosen(place: RunDir, arguments: argparse.Namespace) -> list[str]:
-    """Return the takes that are named, or the held ones of a choice; none without either."""
+def _losses(place: RunDir, take_ids: Sequence[str]) -> list[str]:
+    """Return a sentence for each take that is given up with a job that runs, or with an output."""
+    with open_reader(place.state_file) as reader:
+        takes, origin = named(reader.takes(), take_ids), reader.header.api_base
+    losses = []
+    for take in takes:
+        loss = deciding.what_is_given_up(take)
+        links = "".join(f"; its record names {found.url}" for found in take.links(origin).taken)
+        if loss or links:
+            losses.append(visible(f"{take.take_id}: {loss or take.state}{links}", 1000))
+    return losses
+
+
+def _chosen(place: RunDir, arguments: argparse.Namespace, fits: Callable[[TakeRecord], bool]) -> list[str]:
+    """Return the takes that are named, or those of a choice that fit; none without either."""
     choice = choice_of(arguments)
     if arguments.takes or choice.is_all:
         return list(arguments.takes)
     with open_reader(place.state_file) as reader:
         takes = reader.takes()
-    held = pick(takes, choice, lambda take: take.state in deciding.WAITING)
-    if not held:
-        raise UsageError("no take that was chosen is held", advice="see them with shotrunner reconcile")
-    return held
+    fitting = pick(takes, choice, fits)
+    if not fitting:
+        raise UsageError("no take that was chosen waits for this", advice="see them with shotrunner status")
+    return fitting
 
 
 def _say_how_to_go_on(place: RunDir) -> None:

@@ -49,6 +49,9 @@ def command(arguments: argparse.Namespace) -> int:
     again = retrying.duplicates(plan, now, onward.only, {names[take_id] for take_id in sent})
     for text in retries.left_out:
         print(f"left out: {visible(text)}", file=sys.stderr)
+    for take in retries.takes:
+        for left in take.links(header.api_base).doubtful:
+            print(f"{visible(take.take_id)}: its record names {visible(str(left))}", file=sys.stderr)
     if not _agreed(arguments, header, len(retries.takes), again):
         print("nothing was recorded or submitted", file=sys.stderr)
         return 3

@@ -20,12 +20,15 @@ def command(arguments: argparse.Namespace) -> int:
     with open_reader(place.state_file) as reader:
         take = _find(reader, arguments.take)
         attempts, events = reader.attempts(take.take_id), reader.events(take.take_id)
-        schema = schema_of(take, reader.schemas())
+        schema, origin = schema_of(take, reader.schemas()), reader.header.api_base
     if arguments.output == "json":
-        whole = {"take": asdict(take), "schema": schema, "attempts": [asdict(each) for each in attempts]}
-        print(json.dumps(whole | {"events": [asdict(each) for each in events]}, indent=1, default=dict))
+        record = {"take": asdict(take), "links": asdict(take.links(origin)), "schema": schema}
+        told = {"attempts": [asdict(each) for each in attempts], "events": [asdict(each) for each in events]}
+        print(json.dumps(record | told, indent=1, default=dict))
     else:
-        print("\n".join(take_lines(take, attempts, events, schema=schema, whole=arguments.verbose)))
+        whole = arguments.verbose
+        lines = take_lines(take, attempts, events, schema=schema, whole=whole, origin=origin)
+        print("\n".join(lines))
     return 0
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 
 from runner.cli import flags
-from runner.cli.grammar import Commands, Parser, add_command
+from runner.cli.grammar import Commands, Parser, add_command, switch
 
 
 def reconcile(commands: Commands[Parser]) -> None:
@@ -36,9 +36,14 @@ def reconcile(commands: Commands[Parser]) -> None:
     not_sent.add_argument("--all", action="store_true", help="all held takes; asks for their number")
     not_sent.add_argument("--yes-i-may-pay-twice", action="store_true", help="do not ask")
     not_sent.add_argument("--reason", default="", metavar="TEXT", help="why you are sure; kept on record")
-    drop = _decision(decisions, "drop", "give the takes up: no run sends or watches them again")
+    drop = _decision(
+        decisions,
+        "drop",
+        "give takes up, also such as run, failed or cannot be fetched: no run sends or watches them again",
+    )
     flags.takes(drop)
     flags.choosing(drop, acts="decide on")
+    switch(drop, "-y, --yes", "do not ask where a job may still be billed or a rendered clip is lost")
 
 
 def _decision(decisions: Commands[Parser], name: str, line: str) -> Parser:

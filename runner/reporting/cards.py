@@ -127,7 +127,7 @@ def _card(header: RunHeader, take: TakeRecord, number: int, *, eager: bool, befo
         files=_files(take) if delivered else (),
         outputs=_outputs(header, take.outputs),
         inputs=tuple(_input(header, name, body[name]) for name in body),
-        details=_details(take),
+        details=_details(header, take),
         tags=take.tags,
         gone=take.position is None,
         stale=tuple(map(_short, take.stale_fields())) if take.is_stale else (),
@@ -197,7 +197,7 @@ def _outputs(header: RunHeader, urls: Sequence[str]) -> tuple[Link, ...]:
     return tuple(Link(name, _web(header, url)) for name, url in zip(names, urls, strict=True))
 
 
-def _details(take: TakeRecord) -> tuple[tuple[str, str], ...]:
+def _details(header: RunHeader, take: TakeRecord) -> tuple[tuple[str, str], ...]:
     said: Mapping[str, str | None] = {
         "model": take.model,
         "request": take.request_id,
@@ -210,4 +210,6 @@ def _details(take: TakeRecord) -> tuple[tuple[str, str], ...]:
         "fingerprint": take.fingerprint,
     }
     outputs = (("output", url) for url in take.outputs)
-    return (*((name, text) for name, text in said.items() if text), *outputs)
+    missed = () if take.delivery is DeliveryState.DELIVERED else take.links(header.api_base).doubtful
+    left = (("not taken", str(each)) for each in missed)
+    return (*((name, text) for name, text in said.items() if text), *outputs, *left)

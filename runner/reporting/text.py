@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from runner import wording
 from runner.money import NOTHING_SPENT, Spending
+from runner.output_links import OutputLinks
 from runner.shots import JsonValue
 from runner.states import DeliveryState, TakeState
 from runner.store.records import AttemptRecord, EventRecord, RunHeader, TakeRecord
@@ -88,16 +89,17 @@ def take_lines(
     *,
     schema: str | None = None,
     whole: bool = False,
+    origin: str = "",
 ) -> list[str]:
     """Return everything worth knowing about one take: result, inputs as sent, attempts and history.
 
     `schema` is the hash of the schema file its inputs were checked against, None if it is not known. `whole` shows
-    all that a server sent back, which else is cut to its beginning.
+    all that a server sent back, which else is cut to its beginning. `origin` is the API's.
     """
     lines = [_headline(record)]
     if record.state is TakeState.HELD:
         lines.append(f"{_INDENT}{wording.HELD_ADVICE}")
-    lines += _table(_facts(record, schema or ("unknown" if record.attempts else "")))
+    lines += _table(_facts(record, schema or ("unknown" if record.attempts else ""), record.links(origin)))
     body: dict[str, JsonValue] = json.loads(record.body)
     lines += ["", "inputs as sent", *_table((name, wording.value(given)) for name, given in body.items())]
     if attempts:
@@ -128,7 +130,7 @@ def _headline(record: TakeRecord) -> str:
     return f"{line}  {reason}" if reason else line
 
 
-def _facts(record: TakeRecord, schema: str) -> list[tuple[str, str]]:
+def _facts(record: TakeRecord, schema: str, found: OutputLinks) -> list[tuple[str, str]]:
     size = f", {wording.size(record.bytes)}" if record.bytes is not None else ""
     took = f" ({wording.duration(record.seconds)})" if record.seconds is not None else ""
     said = [
@@ -152,7 +154,11 @@ def _facts(record: TakeRecord, schema: str) -> list[tuple[str, str]]:
         ("schema", schema),
         ("manifest", "" if record.position is not None else "no longer holds this take"),
     ]
-    links = [("output", url) for url in record.outputs]
+    places = {link.url: f"  at {link.place}" for link in found.taken}
+    links = [("output", f"{url}{places.get(url, '')}") for url in record.outputs]
+    if not record.outputs:
+        links = [("output", f"{link.url}{places[link.url]}") for link in found.taken]
+    links += (("not taken", str(left)) for left in found.left)
     return [(name, wording.visible(text, 8192)) for name, text in [*said, *links] if text]
 
 

@@ -10,7 +10,7 @@ import json
 import sqlite3
 from dataclasses import fields
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from runner.errors import IllegalTransition, RunInUse
 from runner.states import (
@@ -72,7 +72,7 @@ def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: floa
         raise IllegalTransition(f"take {take_id}: {error.message}") from error
     if isinstance(fact, SubmissionStarted):
         _open_attempt(connection, standing, fact, at=at)
-    elif isinstance(fact, Answer | Decision):
+    elif _settles(fact, standing):
         _settle_attempt(connection, standing, fact, at=at)
     elif isinstance(fact, AdoptionUndone):
         _reopen_attempt(connection, standing, fact)
@@ -86,6 +86,13 @@ def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: floa
     connection.execute(
         "INSERT INTO events (at, take_id, fact, details, before, after) VALUES (?, ?, ?, ?, ?, ?)",
         (at, take_id, type(fact).__name__, json.dumps(_details(fact)), before, after),
+    )
+
+
+def _settles(fact: Fact, standing: Standing) -> TypeGuard[Answer | Decision]:
+    """Return whether a fact closes the latest attempt; that of a take given up later is closed already."""
+    return isinstance(fact, Answer | Decision) and not (
+        isinstance(fact, Dropped) and standing.state is not TakeState.HELD
     )
 
 
@@ -133,7 +140,8 @@ def _move(standing: Standing, fact: Fact) -> tuple[TakeState, DeliveryState, str
     if isinstance(fact, AdoptionUndone) and delivery is not DeliveryState.NONE:
         raise IllegalTransition(f"the clip of the adopted job is {delivery}")
     target = advance(state, fact)
-    return target, delivery, state, target
+    moved = advance_delivery(delivery, fact) if isinstance(fact, Dropped) else delivery
+    return target, moved, state, target
 
 
 def _open_attempt(

@@ -108,7 +108,10 @@ EFFECTS: Mapping[type[Fact], Effect] = MappingProxyType(
         states.AdoptionUndone: lambda fact, *_: {**_UNTRIED, "reason": fact.reason},
         states.DeclaredNotSent: lambda *_: _UNSENT,
         states.PayAgain: lambda *_: _UNSENT,
-        states.Dropped: lambda _, at, __: {"finished_at": at},
+        states.Dropped: lambda fact, at, _: {
+            "finished_at": at,
+            **({"reason": fact.reason} if fact.reason else {}),
+        },
         states.Started: lambda *_: {},
         states.Requeued: lambda *_: {},
         states.Ended: _ended,

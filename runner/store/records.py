@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from runner.differences import Difference, differences
+from runner.output_links import OutputLinks, recorded_links
 from runner.shots import JsonValue
 from runner.states import GIVEN_UP, DeliveryState, FailureClass, TakeState
 
@@ -87,6 +88,18 @@ class TakeRecord:
     def is_given_up(self) -> bool:
         """True for a failed take whose clip may be there all the same; its id is known, and a look is free."""
         return self.state is TakeState.FAILED and self.failure in GIVEN_UP and self.request_id is not None
+
+    @property
+    def may_have_a_clip(self) -> bool:
+        """True for a take that ended without one, though its job has an id and so perhaps a record of a clip."""
+        ended = self.state in {TakeState.FAILED, TakeState.CANCELLED, TakeState.DROPPED}
+        return ended and self.request_id is not None
+
+    def links(self, origin: str = "") -> OutputLinks:
+        """Return what the record of its job names as outputs, as it was kept; `origin` is the API's."""
+        # Where the job did not end well, a link counts only if something says that it is an output.
+        sure = self.state is not TakeState.SUCCEEDED
+        return recorded_links(self.result, sent=self.body, origin=origin, only_sure=sure)
 
     @property
     def is_stale(self) -> bool:

@@ -21,6 +21,7 @@ from runner.states import (
     CostSeen,
     Delivered,
     DeliveryState,
+    Dropped,
     Fact,
     FetchStarted,
     FileGone,
@@ -92,6 +93,8 @@ class MemoryJournal:
                 raise IllegalTransition(f"request {request_id} is not the latest one")
             case _:
                 self._check_attempt(row, fact)
+                if isinstance(fact, Dropped):
+                    row.delivery = advance_delivery(row.delivery, fact)
                 row.state = advance(row.state, fact)
                 row.lost = isinstance(fact, LostContact)
                 row.lost = row.lost or isinstance(fact, AdoptionUndone)

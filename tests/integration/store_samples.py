@@ -154,7 +154,7 @@ def road(take: Take, state: TakeState, *, attempt: str, epoch: int) -> list[Fact
         S.QUEUED: queued,
         S.RUNNING: [*queued, Started()],
         S.HELD: held,
-        S.DROPPED: [*held, Dropped("ada")],
+        S.DROPPED: [*queued, Dropped("ada")],
         **{state: [*queued, end] for state, end in ends.items()},
     }[state]
 

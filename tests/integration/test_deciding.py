@@ -26,10 +26,12 @@ from runner.states import (
     AdoptionUndone,
     DeclaredNotSent,
     Delivered,
+    DeliveryState,
     Ended,
     FetchStarted,
     LateAnswer,
     TakeState,
+    Undeliverable,
 )
 from runner.store.emergency import Receipt, SideFile
 from runner.store.lock import RunLock
@@ -237,7 +239,7 @@ def test_once_a_clip_is_on_its_way_an_adoption_stands(place: RunDir) -> None:
         tell(state, Ended(S.SUCCEEDED, "{}", ("https://clips/1.mp4",)), take_id="held")
         tell(state, FetchStarted("https://clips/1.mp4"), take_id="held")
     with pytest.raises(UsageError, match="held is not held, it is succeeded"):
-        deciding.drop(place, ["held"], by="ada")
+        deciding.declare_not_sent(place, ["held"], by="ada")
 
 
 def test_a_caller_that_holds_the_lock_decides_under_it(place: RunDir) -> None:
@@ -278,10 +280,9 @@ def test_a_take_that_left_the_manifest_is_told_to_be_sent_by_no_run(tmp_path: Pa
 
 
 def test_one_take_that_is_not_held_leaves_all_as_they_were(place: RunDir) -> None:
-    for decide in (deciding.declare_not_sent, deciding.drop):
-        with pytest.raises(UsageError, match="succeeded is not held"):
-            decide(place, ["held", "succeeded"], by="ada")
-        assert take_of(place, "held").state is S.HELD
+    with pytest.raises(UsageError, match="succeeded is not held"):
+        deciding.declare_not_sent(place, ["held", "succeeded"], by="ada")
+    assert take_of(place, "held").state is S.HELD
     with pytest.raises(UsageError, match="no take 'hold'"):
         deciding.drop(place, ["hold"], by="ada")
 
@@ -289,7 +290,44 @@ def test_one_take_that_is_not_held_leaves_all_as_they_were(place: RunDir) -> Non
 def test_a_dropped_take_is_given_up(place: RunDir) -> None:
     deciding.drop(place, ["held"], by="ada")
     assert take_of(place, "held").state is S.DROPPED
-    assert last_event(place, "held").details == {"by": "ada"}
+    assert last_event(place, "held").details == {"by": "ada", "reason": ""}
+
+
+@pytest.mark.parametrize("state", [S.QUEUED, S.RUNNING, S.SUCCEEDED, S.FAILED, S.CANCELLED])
+def test_whatever_was_sent_can_be_dropped_and_keeps_its_id_and_its_charge(
+    tmp_path: Path, state: TakeState
+) -> None:
+    with new_state_file(tmp_path, [make_take("a")]) as file:
+        drive(file, state)
+    place = RunDir(tmp_path)
+    deciding.drop(place, ["a"], by="ada")
+    dropped = take_of(place, "a")
+    assert (dropped.state, dropped.request_id, dropped.delivery) == (
+        S.DROPPED,
+        "request-a",
+        DeliveryState.NONE,
+    )
+    said = {S.QUEUED: "may be billed", S.RUNNING: "may be billed", S.SUCCEEDED: "has rendered"}.get(state, "")
+    assert said in dropped.reason
+    with open_reader(place.state_file) as reader:
+        assert [charge.take_id for charge in reader.spending().charges] == ["a"]
+    with pytest.raises(UsageError, match="it was given up before"):
+        deciding.drop(place, ["a"], by="ada")
+
+
+def test_a_clip_that_cannot_be_fetched_can_be_given_up_and_one_that_is_here_cannot(tmp_path: Path) -> None:
+    with new_state_file(tmp_path, [make_take("a"), make_take("b"), make_take("c")]) as file:
+        for name in ("a", "b"):
+            drive(file, S.SUCCEEDED, take_id=name)
+        tell(file, FetchStarted("https://clips/1.mp4"), Undeliverable("404"))
+        tell(file, FetchStarted("https://clips/1.mp4"), Delivered("clips/b.mp4", "ab" * 32, 7), take_id="b")
+    place = RunDir(tmp_path)
+    for name, why in (("b", "its clip is here"), ("c", "it is not sent yet")):
+        with pytest.raises(UsageError, match=why):
+            deciding.drop(place, ["a", name], by="ada")
+    assert take_of(place, "a").state is S.SUCCEEDED
+    deciding.drop(place, ["a"], by="ada")
+    assert "its clip did not come: 404" in take_of(place, "a").reason
 
 
 DECISIONS: list[Callable[[RunDir], object]] = [

@@ -63,7 +63,18 @@ def test_a_run_delivers_what_an_earlier_one_gave_up(
     ("told", "state", "fact", "cost"),
     [
         ({"status": "succeeded", "input": {"seed": 99}}, TakeState.HELD, "AdoptionUndone", None),
-        ({"status": "failed", "input": {"seed": 0.0}, "cost": 0.1}, TakeState.FAILED, "CostSeen", 0.1),
+        (
+            {"status": "failed", "output": None, "input": {"seed": 0.0}, "cost": 0.1},
+            TakeState.FAILED,
+            "CostSeen",
+            0.1,
+        ),
+        (
+            {"status": "failed", "input": {"seed": 0.0}, "cost": 0.1},
+            TakeState.SUCCEEDED,
+            "FoundAfterAll",
+            0.1,
+        ),
         (
             {"status": "succeeded", "input": {"seed": "0"}, "cost": 0.2},
             TakeState.SUCCEEDED,
@@ -71,7 +82,7 @@ def test_a_run_delivers_what_an_earlier_one_gave_up(
             0.2,
         ),
     ],
-    ids=["another's", "its own, failed", "its own"],
+    ids=["another's", "its own, failed", "its own, failed with a clip", "its own"],
 )
 def test_an_adopted_job_that_comes_back_is_asked_about_once_and_taken_only_as_its_own(
     tmp_path: Path, told: dict[str, object], state: TakeState, fact: str, cost: float | None

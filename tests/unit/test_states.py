@@ -111,11 +111,20 @@ def test_what_may_have_been_paid_goes_back_to_pending_only_by_a_persons_word() -
 
 
 @pytest.mark.parametrize("state", sorted(SETTLED))
-def test_only_a_retry_leaves_a_settled_state_and_a_failed_one_a_clip_that_is_found(state: TakeState) -> None:
-    found = {FoundAfterAll} if state is TakeState.FAILED else set()
+def test_only_a_persons_wish_leaves_a_settled_state_and_a_clip_that_is_found(state: TakeState) -> None:
+    found = {FoundAfterAll} if state is not TakeState.SUCCEEDED else set()
     # What was adopted by mistake is not settled by how that other job ended.
     kinds = {kind for (source, kind) in TRANSITIONS if source is state}
-    assert kinds - {RetryRequested, AdoptionUndone} == found
+    assert kinds - {RetryRequested, AdoptionUndone, Dropped} == found
+
+
+def test_a_person_can_end_every_take_that_was_sent_and_has_no_clip_here() -> None:
+    for state in set(TakeState) - {TakeState.PENDING, TakeState.SUBMITTING, TakeState.DROPPED}:
+        assert advance(state, Dropped("me")) is TakeState.DROPPED
+    for delivery in set(DeliveryState) - {DeliveryState.DELIVERED}:
+        assert advance_delivery(delivery, Dropped("me")) is DeliveryState.NONE
+    with pytest.raises(IllegalTransition):
+        advance_delivery(DeliveryState.DELIVERED, Dropped("me"))
 
 
 def test_every_state_can_be_reached_from_pending() -> None:
