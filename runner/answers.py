@@ -74,9 +74,10 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """The result record exists but the job has not ended."""
+    """The result record exists but the job has not ended, or nobody can say; `is_known` is whether the word is."""
 
     word: str
+    is_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)

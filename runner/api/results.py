@@ -49,7 +49,10 @@ def sort_result(
         if ended is not None:
             return ended
     found, trouble = read_record(exchange, now=now)
-    return trouble if found is None else NotYet(bodies.status_word(found) or "no status word")
+    if found is None:
+        return trouble
+    word = bodies.status_word(found)
+    return NotYet(word or "no status word", is_known=bodies.folded(word) in profile.STATUS_WORDS)
 
 
 def sort_record(record: JsonObject, body: bytes, *, sent: str = "", origin: str = "") -> Ended | None:

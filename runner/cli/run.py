@@ -87,6 +87,7 @@ def options_of(arguments: argparse.Namespace) -> EngineOptions:
         download=not arguments.no_download,
         max_unknown=arguments.max_unknown,
         outage_limit=arguments.outage_limit,
+        job_limit=arguments.job_limit,
         on_unknown=OnUnknown(arguments.on_unknown),
         max_extra_paid=arguments.max_extra_paid,
         retries=arguments.retries,

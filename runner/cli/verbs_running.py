@@ -164,6 +164,13 @@ def _caution(group: argparse._ArgumentGroup) -> None:
         "how long to wait for a service that is away, such as 30m or 12h (12h)",
         default=12 * 3600.0,
     )
+    value(
+        group,
+        "--job-limit TIME",
+        period,
+        "the age of a job past which this run waits for it no more; the next one looks again (24h)",
+        default=24 * 3600.0,
+    )
     one_of(
         group,
         "--on-interrupt",

@@ -98,6 +98,8 @@ class Board:
         self.largest_clip = past.largest_clip
         self.giving_up = False
         self.left_behind = 0
+        self.too_old = 0
+        self.told_at = clock.monotonic()
         self.pending: deque[Live] = deque()
         self.slots_held = 0
         self.changed = asyncio.Event()
@@ -232,9 +234,20 @@ class Board:
         if self.giving_up:
             self.give_up_pending()
 
-    def leave(self, live: Live, reason: str) -> None:
-        """Leave a take that is out there to the next run: nothing is known of its end, and nothing is lost."""
-        self.left_behind += 1
+    @property
+    def unfinished(self) -> int:
+        """How many takes the run still has something to do for."""
+        return len(self._unfinished)
+
+    def leave(self, live: Live, reason: str, *, is_old: bool = False) -> None:
+        """Leave a take that is out there to the next run: nothing is known of its end, and nothing is lost.
+
+        `is_old` says that the API does answer, and the job is older than any should be.
+        """
+        if is_old:
+            self.too_old += 1
+        else:
+            self.left_behind += 1
         self.allowance.leave(live.id)
         self._unfinished.discard(live.id)
         self.free_slot(live)
@@ -263,6 +276,7 @@ class Board:
 
     def tell(self, event: Event) -> None:
         """Pass an event on."""
+        self.told_at = self._clock.monotonic()
         self._listener.hear(event)
 
     def _check_finished(self) -> None:

@@ -145,6 +145,9 @@ class Engine:
         await self._work()
         if self._ending.kind is EndingKind.FINISHED and self._board.left_behind:
             return Ending(EndingKind.OUTAGE, "some takes could not be followed to their end")
+        if self._ending.kind is EndingKind.FINISHED and self._board.too_old:
+            reason = f"{self._board.too_old} of the jobs are older than --job-limit; the next run looks at them again"
+            return Ending(EndingKind.FINISHED, reason)
         return self._ending
 
     async def _work(self) -> None:
@@ -173,6 +176,7 @@ class Engine:
     def _workers(self) -> Iterator[Coroutine[Any, Any, None]]:
         yield self._means.gate.keep()
         yield self._watcher.cancel_queued()
+        yield self._watcher.overdue.run()
         yield self._submitter.watch_the_time()
         yield self._costs.run()
         yield notice_sleep(self._means.clock, self._woken)

@@ -22,7 +22,7 @@ class EngineOptions:
     `max_unknown` lost answers stop the submitting, `outage_limit` is how long to wait for a service that is away,
     `missing_grace` how long an id must stay unknown to the API to be believed gone, `fetch_pace` how long and how often
     a clip that does not come is tried for, and `same_refusals` in a row, before anything was accepted, stop the
-    submitting.
+    submitting. A job older than `job_limit` is left to the next run.
     `max_extra_paid` bounds what `on_unknown` may pay again over the whole life of a run, `retries` how often one take
     that failed is paid for again by itself; with `scout`, so many takes of every model and settings go first. `limits`
     are the bounds on money, submissions and time.
@@ -38,6 +38,7 @@ class EngineOptions:
     download: bool = True
     max_unknown: int = 3
     outage_limit: float = 12 * 3600.0
+    job_limit: float = 24 * 3600.0
     missing_grace: float = 600.0
     same_refusals: int = 3
     on_unknown: OnUnknown = OnUnknown.HOLD

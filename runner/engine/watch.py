@@ -13,12 +13,13 @@ from dataclasses import replace
 from typing import assert_never
 
 from runner import failpoints
-from runner.answers import CancelAnswer, JobStatus, NotYet, Seen, Trouble, TroubleKind
+from runner.answers import CancelAnswer, JobStatus, NotYet, ResultAnswer, Seen, Trouble, TroubleKind
 from runner.engine.agenda import Agenda
 from runner.engine.board import Live
 from runner.engine.disowning import ITS_RECORD, disowned
 from runner.engine.means import Means
 from runner.engine.options import EndingKind, Stop
+from runner.engine.overdue import Overdue
 from runner.engine.policies import may_retry
 from runner.engine.spell import Spell
 from runner.pacing import Durations
@@ -53,6 +54,9 @@ class Watcher:
         self._gate = means.gate
         self._durations = durations
         self._succeeded = succeeded
+        self.overdue = Overdue(
+            means.board, clock=means.clock, durations=durations, limit=means.options.job_limit
+        )
         self._agenda: Agenda[Live] = Agenda(means.clock)
         self._strange: set[str] = set()
         self._mistaken: set[str] = set()
@@ -80,6 +84,10 @@ class Watcher:
         while True:
             live = await self._agenda.next()
             await self._gate.passes()
+            if self.overdue.is_too_old(live):
+                hours = f"{self._means.options.job_limit / 3600:g} h"
+                self._board.leave(live, f"its job is older than {hours} (--job-limit)", is_old=True)
+                continue
             # Once a look has said that a job ended, only its result is of interest.
             await (self._collect(live) if live.has_ended else self._look(live))
 
@@ -98,7 +106,23 @@ class Watcher:
             await self._collect(live, found_at_once=first)
             return
         await self._note(live, answer)
+        is_due = self.overdue.notice(live, answer.word)
+        if (is_due or answer.status is JobStatus.UNKNOWN) and await self._has_result(
+            live, found_at_once=first
+        ):
+            return
         self._again(live)
+
+    async def _has_result(self, live: Live, *, found_at_once: bool) -> bool:
+        """Take the result of a job that a look does not call ended, if there is one: it costs nothing to ask."""
+        assert live.request_id is not None
+        answer = await self._result(live.request_id, live)
+        if isinstance(answer, Ended):
+            await self._close(live, answer, found_at_once=found_at_once)
+        return isinstance(answer, Ended)
+
+    async def _result(self, request_id: str, live: Live) -> ResultAnswer:
+        return await self._means.queue.result(request_id, model=live.ticket.model, sent=live.ticket.body)
 
     def _answered(self, live: Live) -> None:
         self._gate.answered()
@@ -119,7 +143,9 @@ class Watcher:
     def _wonder(self, live: Live, word: str) -> None:
         if word not in self._strange and len(self._strange) < _MOST_WORDS:
             self._strange.add(word)
-            self._board.say(f"the API calls {live.id} {word!r}, a word not known here; still looking")
+            self._board.say(
+                f"the API calls {live.id} {word!r}, a word not known here; its result is asked for, and still looking"
+            )
 
     def _again(self, live: Live) -> None:
         watched = live.watched.goes_on(self._means.clock.monotonic())
@@ -130,9 +156,7 @@ class Watcher:
         assert live.request_id is not None
         if not self._means.options.breaker.limits:
             self._board.free_slot(live)
-        answer = await self._means.queue.result(
-            live.request_id, model=live.ticket.model, sent=live.ticket.body
-        )
+        answer = await self._result(live.request_id, live)
         match answer:
             case Ended():
                 self._answered(live)
@@ -146,6 +170,9 @@ class Watcher:
 
     async def _not_yet(self, live: Live, answer: NotYet) -> None:
         """Take `ended` back: the API says that it goes on, so it may be working after all."""
+        if not answer.is_known:
+            self._wonder(live, answer.word)
+        self.overdue.notice(live, answer.word)
         if self._too_long(live.doubted):
             self._board.leave(live, f"it is said to have ended, but its result still says {answer.word!r}")
             return

@@ -203,7 +203,8 @@ class TestLookingAtTheRightTime:
         gaps = [later - earlier for earlier, later in pairwise(looks)]
         assert gaps[0] == pytest.approx(1.0, abs=0.1)
         assert max(gaps) == pytest.approx(30.0, abs=0.1)
-        assert all(later >= earlier - 1e-6 for earlier, later in pairwise(gaps))
+        # Where a job is long overdue, its result is asked for too, which takes a moment.
+        assert all(later >= earlier - 0.02 for earlier, later in pairwise(gaps))
 
     def test_the_run_learns_from_its_own_takes(self) -> None:
         scripts = {f"s{n}": JobScript(queued=0.0, runs=50.0) for n in range(30)}
@@ -416,8 +417,8 @@ class TestReadsThatFail:
         assert run.states()["s1"] is TakeState.SUCCEEDED
         assert 12 * 3600 <= run.seconds < 13 * 3600
         assert len(run.queue.history) < 6000
-        # A line now and then, every three hours, so that nobody wonders in the morning.
-        assert run.said.count("\n") <= 7
+        # A line now and then, every hour, so that nobody wonders in the morning.
+        assert run.said.count("\n") <= 16
 
     def test_a_job_that_turns_out_not_to_have_ended_holds_its_slot_again(self) -> None:
         back = JobScript(

@@ -1,0 +1,78 @@
+"""Overdue jobs: which wait longer than such jobs take, and which are too old to be waited for in this run.
+
+In: takes at each look that found them unfinished. Out: a line for a person at stated times, also where nothing else
+happens. It asks nothing and ends nothing.
+"""
+
+from __future__ import annotations
+
+from runner.engine.board import Board, Live
+from runner.pacing import Clock, Durations
+
+PATIENCE = 600.0
+"""Seconds beyond what nine in ten such jobs took, before the first line about one."""
+EVERY = 3600.0
+"""Seconds between two lines about one job, and the longest silence of a run."""
+LEAST_WATCHED = 600.0
+"""Seconds for which even the oldest job is watched by each run."""
+
+_ROUND = 60.0
+_MOST_NAMED = 5
+
+
+class Overdue:
+    """Keeps what is due to be said about jobs that wait."""
+
+    def __init__(self, board: Board, *, clock: Clock, durations: Durations, limit: float) -> None:
+        """`limit` is the greatest age of a job in seconds."""
+        self._board = board
+        self._clock = clock
+        self._durations = durations
+        self._limit = limit
+        self._next: dict[str, float] = {}
+        self._gathered: dict[str, str] = {}
+
+    def notice(self, live: Live, word: str) -> bool:
+        """Note that a job has not ended, which the API calls `word`; return whether it is time to say so."""
+        now = self._clock.monotonic()
+        usual = self._durations.quantile(live.ticket.model, 0.9)
+        if now < self._next.get(live.id, live.born + (usual or 0.0) + PATIENCE):
+            return False
+        self._next[live.id] = now + EVERY
+        took = "" if usual is None else f" (such jobs took {_minutes(usual)})"
+        waited = f"for {_minutes(now - live.born)}{took}"
+        self._gathered[live.id] = f"{live.id}, request {live.request_id}, is {word!r} {waited}"
+        return True
+
+    def is_too_old(self, live: Live) -> bool:
+        """Return whether this run has watched a job for long enough that is older than any should be."""
+        now = self._clock.monotonic()
+        since = live.watched.since
+        watched = 0.0 if since is None else now - since
+        return now - live.born > self._limit and watched >= min(LEAST_WATCHED, self._limit)
+
+    async def run(self) -> None:
+        """Say what is due once a minute, until cancelled, and after an hour of silence that the run goes on."""
+        while True:
+            await self._clock.sleep(_ROUND)
+            if self._gathered:
+                self._board.say(self._line())
+                self._gathered.clear()
+            elif self._clock.monotonic() - self._board.told_at >= EVERY:
+                board = self._board
+                self._board.say(
+                    f"still at work: {board.slots_held} at the API, {len(board.pending)} to be sent,"
+                    f" {board.unfinished} unfinished"
+                )
+
+    def _line(self) -> str:
+        told = list(self._gathered.values())
+        more = f"; and {len(told) - _MOST_NAMED} more" if len(told) > _MOST_NAMED else ""
+        return (
+            f"long overdue: {'; '.join(told[:_MOST_NAMED])}{more}; still looking. To give one up, end this run and use"
+            " shotrunner reconcile RUN drop TAKE"
+        )
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 7200 else f"{seconds / 60:.0f} min"
