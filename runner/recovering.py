@@ -73,7 +73,7 @@ def look_again(
     }
     if not suspects:
         return SecondLook()
-    tickets = [ticket for ticket in state.tickets() if ticket.take_id in suspects]
+    tickets = [ticket for ticket in state.tickets(dropped=insist) if ticket.take_id in suspects]
     answers: dict[str, ResultAnswer] = {}
     for ticket in tickets:
         ended = read_again(suspects[ticket.take_id].result, sent=ticket.body, origin=wishes.origin)

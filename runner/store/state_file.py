@@ -261,16 +261,17 @@ class StateFile:
             f"less than {mark} MiB are free; {take_id} is not sent, since its answer might find no room",
         )
 
-    def tickets(self) -> list[Ticket]:
+    def tickets(self, *, dropped: bool = False) -> list[Ticket]:
         """Return all takes a run could still care for, in manifest order, then those that left the manifest.
 
-        Left out are dropped takes, and pending ones that are no longer in the manifest.
+        Left out are pending ones that are no longer in the manifest, and dropped takes, but where these are asked for.
         """
+        given_up = "" if dropped else "state <> 'dropped' AND "
 
         def work(connection: sqlite3.Connection) -> list[Ticket]:
             rows = connection.execute(
-                f"SELECT {columns_of(Ticket)} FROM takes WHERE state <> 'dropped'"  # noqa: S608 - our own names
-                f" AND (state <> 'pending' OR position IS NOT NULL) {BY_PLACE}"
+                f"SELECT {columns_of(Ticket)} FROM takes WHERE {given_up}"  # noqa: S608 - our own names
+                f"(state <> 'pending' OR position IS NOT NULL) {BY_PLACE}"
             )
             return [decode(Ticket, row) for row in rows]
 
