@@ -253,7 +253,7 @@ class _Walk:
             return
         ending = kind_of(link)
         kind = ending or kind or _named_kind(path)
-        if _is_api_page(link, self.origin) or (ending == PAGE_KIND and not _is_documented(path)):
+        if _is_api_page(link, path, self.origin) or (ending == PAGE_KIND and not _is_documented(path)):
             self._leave(link, path, PAGE)
             return
         rank = _rank(path, kind)
@@ -333,11 +333,15 @@ def _is_elsewhere(path: Path) -> bool:
     return bool(words & _INPUT_WORDS) or bool(words & _PAGE_WORDS and not words & _KIND_WORDS.keys())
 
 
-def _is_api_page(link: str, origin: str) -> bool:
-    """Return whether a link leads back to the API itself."""
+def _is_api_page(link: str, path: Path, origin: str) -> bool:
+    """Return whether a link leads back to the API: as its own pages do, and what the API calls `result_url`."""
     parts = urlsplit(link)
     own = bool(origin) and f"{parts.scheme}://{parts.netloc}" == origin.rstrip("/").lower()
-    return bool(_API_PATH.search(parts.path)) or (own and parts.path.startswith(("/v1/", "/prod/", "/docs")))
+    if _API_PATH.search(parts.path) or (own and parts.path.startswith(("/v1/", "/prod/", "/docs"))):
+        return True
+    words = _words(path[-1]) if path else frozenset()
+    is_address = words & {"result", "response", "request"} and words & _ADDRESS_WORDS
+    return bool(is_address) and not kind_of(link)
 
 
 def _told_kind(told: Mapping[str, JsonValue]) -> str:

@@ -15,6 +15,7 @@ from runner.choosing import Choice, choose
 from runner.deciding import WAITING
 from runner.desk import Decided, desk, named, record
 from runner.errors import UsageError
+from runner.escapes import command_line, visible
 from runner.opening import AS_IT_IS, Opening
 from runner.pacing import Clock, SystemClock
 from runner.recovering import SecondLook, look_again
@@ -25,7 +26,6 @@ from runner.states import OUT_THERE, FailureClass, RetryRequested, TakeState
 from runner.store.read import open_reader
 from runner.store.records import TakeRecord
 from runner.surveying import survey
-from runner.wording import visible
 
 AGAIN = frozenset({TakeState.FAILED, TakeState.CANCELLED})
 """States of which a new attempt is made only by an explicit wish."""
@@ -85,7 +85,7 @@ def _why_not(take: TakeRecord, planned: Mapping[str, str], even_moderated: bool)
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         return (
             f"has an output: {visible(found[0].url)}{more}, at {visible(found[0].place)} in its record",
-            f"shotrunner fetch RUN {take.take_id} brings it home; nothing is paid for it again",
+            f"{command_line('fetch', 'RUN', take.take_id)} brings it home; nothing is paid for it again",
         )
     if take.take_id not in planned:
         return "is no longer in the manifest", "put its row back first"

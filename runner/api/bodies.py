@@ -40,6 +40,15 @@ def parse_object(body: bytes) -> JsonObject | None:
     return value if isinstance(value, dict) else None
 
 
+def parse_result(body: bytes) -> JsonObject | None:
+    """Return the JSON object in `body`; a list or a text is taken for the output of a record that has nothing else."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return {"output": value} if isinstance(value, list | str) else value if isinstance(value, dict) else None
+
+
 def error_code(record: JsonObject | None) -> int | None:
     """Return the API's own error number, which may come as text."""
     value = (record or {}).get("error_code")

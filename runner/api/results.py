@@ -37,7 +37,7 @@ def sort_result(
     """
     record = None
     if isinstance(exchange, Answer) and exchange.complete:
-        record = bodies.parse_object(exchange.body)
+        record = bodies.parse_result(exchange.body)
         if bodies.error_code(record) == profile.CODE_NOT_READY:
             return NotYet("not ready")
     if record is not None and isinstance(exchange, Answer) and 200 <= exchange.status < 300:
@@ -78,7 +78,7 @@ def sort_record(record: JsonObject, body: bytes, *, sent: str = "", origin: str 
 def read_again(result: str | None, *, sent: str, origin: str) -> Ended | None:
     """Return how a job ended by its record as it was kept, which an older program may have read otherwise."""
     body = (result or "").encode("utf-8", "replace")
-    record = bodies.parse_object(body)
+    record = bodies.parse_result(body)
     return None if record is None else sort_record(record, body, sent=sent, origin=origin)
 
 

@@ -737,6 +737,14 @@ def test_a_record_that_says_nothing_certain_ends_nothing(record: dict[str, objec
     assert isinstance(sort_result(answer(200, record), now=NOW), NotYet)
 
 
+@pytest.mark.parametrize("whole", [[VIDEO], [{"url": VIDEO}], VIDEO])
+def test_a_record_that_is_but_its_output_is_a_clip(whole: object) -> None:
+    ended = sort_result(answer(200, whole), now=NOW)
+    assert isinstance(ended, Ended)
+    assert (ended.outcome, ended.outputs) == (TakeState.SUCCEEDED, (VIDEO,))
+    assert isinstance(sort_result(answer(200, ["nothing", 7]), now=NOW), Trouble)
+
+
 def test_a_record_is_read_again_as_it_was_kept() -> None:
     kept = json.dumps({"status": "failed", "error": "oom", "video": {"uri": VIDEO}})
     ended = read_again(kept, sent="{}", origin="")
