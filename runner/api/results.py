@@ -106,7 +106,7 @@ def _badly(outcome: TakeState, record: JsonObject, body: bytes, word: str, links
         reason = reason or (
             "the API gives no reason" if plain else f"the API calls it {word!r} and gives no reason"
         )
-    return _ended(outcome, record, body, links, failure=failure, reason=reason)
+    return _ended(outcome, record, body, links, failure=failure, reason=reason, word=word)
 
 
 def _ended(
@@ -143,9 +143,10 @@ def _remarks(links: OutputLinks, record: JsonObject, word: str) -> Iterator[str]
     if links.beyond:
         total = len(links.taken) + links.beyond
         yield f"its result names {total} outputs, of which the first {len(links.taken)} are fetched"
-    if links.taken and links.lost:
+    # Where it says that it succeeded and names nothing else, they are the reason of its failure.
+    if links.lost and (links.taken or profile.RESULT_WORDS.get(plain) is not TakeState.SUCCEEDED):
         told = "; ".join(str(left) for left in links.lost[:_LEFT_TOLD])
-        yield f"its result names {len(links.lost)} more that cannot be fetched: {told}"
+        yield f"its result names {len(links.lost)}{' more' if links.taken else ''} that cannot be fetched: {told}"
     if odd := bodies.odd_cost(record):
         yield f"its result says a cost of {odd}, which cannot be; the cost counts as unknown"
 

@@ -737,6 +737,16 @@ def test_a_record_that_says_nothing_certain_ends_nothing(record: dict[str, objec
     assert isinstance(sort_result(answer(200, record), now=NOW), NotYet)
 
 
+def test_a_failure_says_what_its_record_names_all_the_same() -> None:
+    """Before a policy of the run pays for another attempt."""
+    told = {"status": "failed", "error": "upload failed", "output": {"video": "s3://bucket/a.mp4"}}
+    ended = sort_result(answer(200, told), now=NOW)
+    assert isinstance(ended, Ended)
+    assert (ended.outcome, ended.reason) == (TakeState.FAILED, "upload failed")
+    said = "its result names 1 that cannot be fetched: s3://bucket/a.mp4 at output.video, no web link but s3"
+    assert ended.remarks == (said,)
+
+
 @pytest.mark.parametrize("whole", [[VIDEO], [{"url": VIDEO}], VIDEO])
 def test_a_record_that_is_but_its_output_is_a_clip(whole: object) -> None:
     ended = sort_result(answer(200, whole), now=NOW)
