@@ -73,10 +73,15 @@ def _answer(value: object, *, status: int = 200, effect: bool = True) -> Fault:
 
 def read_bodies() -> Iterator[Row]:
     """Yield answers to looks, results and cancels that say odd things, or say it oddly."""
-    for name, word in (("unknown", "warming_up"), ("empty", ""), ("with escapes", "\x1b[31m\u202e")):
+    for name, word in (("unknown", "warming_up"), ("with escapes", "\x1b[31m\u202e")):
         yield _read_row(f"a status word {name}", {"status": word}, status="seen unknown", result="not yet")
-    for name, odd in (("a number", 5), ("null", None), ("a list", ["completed"])):
-        yield _read_row(f"a status that is {name}", {"status": odd}, status="transient", result="not yet")
+    for name, odd, seen, result in (
+        ("empty", "", "transient", "not yet"),
+        ("null", None, "transient", "not yet"),
+        ("a number", 5, "seen unknown", "not yet"),
+        ("a list", ["completed"], "seen ended", "failed"),
+    ):
+        yield _read_row(f"a status that is {name}", {"status": odd}, status=seen, result=result)
     for name, output in _OUTPUTS.items():
         record = {"status": "succeeded", "output": output}
         readable = name in {"a list", "objects"}
@@ -92,7 +97,13 @@ def read_bodies() -> Iterator[Row]:
     ):
         yield _read_row(f"a failure told as {name}", {"status": "failed", "error": error}, result="failed")
     yield _read_row("a result not ready", {"error_code": 400005}, result="not yet", code=400)
-    yield _read_row("a result without a status", {"output": {"video": _LINK}}, result="not yet")
+    linked: dict[str, object] = {
+        "without a status": {"output": {"video": _LINK}},
+        "with an unknown word": {"status": "warmed_up", "data": [{"url": _LINK}]},
+        "that says failed": {"status": "failed", "error": "boom", "video": {"uri": _LINK}},
+    }
+    for name, told in linked.items():
+        yield _read_row(f"a result {name} with a link", told, result="succeeded")
     for code, word in ((400002, "account"), (400004, "account"), (403001, "account"), (404001, "missing")):
         refusal = {"error_code": code}
         for status in (200, 400, 404 if code == 404001 else 401):
