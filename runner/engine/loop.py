@@ -146,8 +146,8 @@ class Engine:
         if self._ending.kind is EndingKind.FINISHED and self._board.left_behind:
             return Ending(EndingKind.OUTAGE, "some takes could not be followed to their end")
         if self._ending.kind is EndingKind.FINISHED and self._board.too_old:
-            reason = f"{self._board.too_old} of the jobs are older than --job-limit; the next run looks at them again"
-            return Ending(EndingKind.FINISHED, reason)
+            left = f"jobs older than --job-limit: {self._board.too_old}; the next run looks at them again"
+            return Ending(EndingKind.FINISHED, left)
         return self._ending
 
     async def _work(self) -> None:

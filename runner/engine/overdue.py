@@ -36,12 +36,14 @@ class Overdue:
         """Note that a job has not ended, which the API calls `word`; return whether it is time to say so."""
         now = self._clock.monotonic()
         usual = self._durations.quantile(live.ticket.model, 0.9)
-        if now < self._next.get(live.id, live.born + (usual or 0.0) + PATIENCE):
+        # By its request, for another attempt of the take is another job.
+        job = live.request_id or live.id
+        if now < self._next.get(job, live.born + (usual or 0.0) + PATIENCE):
             return False
-        self._next[live.id] = now + EVERY
+        self._next[job] = now + EVERY
         took = "" if usual is None else f" (such jobs took {_minutes(usual)})"
         waited = f"for {_minutes(now - live.born)}{took}"
-        self._gathered[live.id] = f"{live.id}, request {live.request_id}, is {word!r} {waited}"
+        self._gathered[job] = f"{live.id}, request {live.request_id}, is {word!r} {waited}"
         return True
 
     def is_too_old(self, live: Live) -> bool:

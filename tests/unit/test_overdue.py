@@ -51,7 +51,7 @@ def test_a_job_that_never_ends_is_told_of_every_hour_and_left_past_the_limit(scr
     assert run.states()["s0"] in OUT_THERE
     assert run.states()["s1"] is TakeState.SUCCEEDED
     assert 24 * HOUR <= run.seconds < 25 * HOUR
-    assert (run.ending.kind, "1 of the jobs are older" in run.ending.reason) == (EndingKind.FINISHED, True)
+    assert (run.ending.kind, "older than --job-limit: 1;" in run.ending.reason) == (EndingKind.FINISHED, True)
     told = lines(run, "long overdue: s0, request req-1, is ")
     assert 23 <= len(told) <= 25
     assert all("shotrunner reconcile RUN drop TAKE" in line for line in told)
