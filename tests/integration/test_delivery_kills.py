@@ -13,15 +13,17 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from runner.delivery.fetch import FetchOptions, FetchOrder, fetch_clip
 from runner.states import Delivered
-from tests.integration.test_delivery_server import RawServer, body, film, raw_server
+from tests.integration.test_delivery_server import Answer, RawServer, body, cut, film, raw_server, store
 
 OLD, NEW = film(900), film(1000, fill=b"\x5a")
-MOST_STEPS = 80
+MOST_STEPS = 160
+LARGE = film(40_000, fill=Random(7).randbytes(40_000))
 
 VICTIM = """
     import os, sys
@@ -38,11 +40,11 @@ VICTIM = """
             if left == 0:
                 os._exit(9)
 
-    def fetch(run_dir, request_id, url):
+    def fetch(run_dir, request_id, *urls):
         options = FetchOptions(Path(run_dir), allow_loopback=True, spare_bytes=0)
-        fetch_clip(FetchOrder("s010", "m", "{}", request_id, (url,)), options)
+        fetch_clip(FetchOrder("s010", "m", "{}", request_id, urls), options)
 
-    root, older, newer, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+    root, older, newer, count, times = *sys.argv[1:4], *map(int, sys.argv[4:])
     for number in range(1, count):
         child = os.fork()
         if child == 0:
@@ -50,7 +52,8 @@ VICTIM = """
                 fetch(f"{root}/{number}", "req-old", older)
             left = number
             sys.addaudithook(step)
-            fetch(f"{root}/{number}", "req-new", newer)
+            for _ in range(times):
+                fetch(f"{root}/{number}", "req-new", *newer.replace("NUMBER", str(number)).split())
             os._exit(0)
         if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
             print(number)
@@ -64,9 +67,13 @@ def server() -> Iterator[RawServer]:
         yield server
 
 
-def die_at_every_step(root: Path, *, older: str, newer: str) -> int:
-    """Fetch into a folder for each step and die there; return how many steps it takes to come through."""
-    command = [sys.executable, "-c", textwrap.dedent(VICTIM), str(root), older, newer, str(MOST_STEPS)]
+def die_at_every_step(root: Path, *, older: str, newer: str, times: int = 1) -> int:
+    """Fetch so many times into a folder for each step and die there; return how many steps it takes to come through.
+
+    `newer` are links with blanks between them; NUMBER in one stands for the step.
+    """
+    numbers = str(MOST_STEPS), str(times)
+    command = [sys.executable, "-c", textwrap.dedent(VICTIM), str(root), older, newer, *numbers]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return int(done.stdout)
 
@@ -111,3 +118,34 @@ def check_whole(clips: Path, *, with_older: bool) -> None:
     assert json.loads(contents["s010.json"])["request_id"] == "req-new"
     # A death between a second name and the end of the first leaves the older clip both; it is never left without.
     assert set(films.values()) == ({OLD} if with_older else set())
+
+
+@pytest.mark.parametrize(
+    ("first", "marks"),
+    [
+        pytest.param(cut(LARGE, at=20_000), ".part", id="a broken download goes on"),
+        pytest.param(body(b"<html>busy</html>"), ".rejected", id="a page came first"),
+    ],
+)
+def test_a_death_before_any_step_of_a_second_try_is_made_good(
+    tmp_path: Path, server: RawServer, first: Answer, marks: str
+) -> None:
+    """Of two outputs: neither is lost, mixed or taken for the other, and no file of ours is left over."""
+    for number in range(1, MOST_STEPS):
+        server.serve(first, store(LARGE), path=f"/1-{number}")
+        server.serve(body(NEW), path=f"/2-{number}")
+    newer = f"{server.url('/1-NUMBER')} {server.url('/2-NUMBER')}"
+    steps = die_at_every_step(tmp_path, older="", newer=newer, times=2)
+    assert steps > 20
+    assert any(list((tmp_path / str(number) / "clips").glob(f"*{marks}")) for number in range(1, steps))
+    for number in range(1, steps + 1):
+        options = FetchOptions(tmp_path / str(number), allow_loopback=True, spare_bytes=0)
+        links = server.url(f"/1-{number}"), server.url(f"/2-{number}")
+        order = FetchOrder("s010", "m", "{}", "req-new", links)
+        answers = [fetch_clip(order, options) for _ in range(3)]
+        whole = Delivered("clips/s010.mp4", hashlib.sha256(LARGE).hexdigest(), len(LARGE))
+        assert answers[1:] == [whole, whole], number
+        left = {path.name: path.read_bytes() for path in options.run_dir.glob("clips/*")}
+        films = {name: content for name, content in left.items() if name.endswith(".mp4")}
+        assert films == {"s010.mp4": LARGE, "s010+2.mp4": NEW}, number
+        assert not [name for name in left if name.endswith((".part", ".part.json", ".rejected", "ed.json"))]
