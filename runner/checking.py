@@ -147,16 +147,16 @@ def _look(
 
 
 def _kept(path: Path) -> str:
-    from runner.preflight.cache import MOST_CHARACTERS
+    from runner.preflight.cache import MOST_BYTES
+    from runner.private_files import read_private
 
     try:
-        with path.open(encoding="utf-8", errors="replace") as stream:
-            text = stream.read(MOST_CHARACTERS + 1)
+        text = read_private(path, limit=MOST_BYTES).decode("utf-8", "replace")
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError:
         return _DAMAGED
-    return text if text and len(text) <= MOST_CHARACTERS else _DAMAGED
+    return text or _DAMAGED
 
 
 def _keep(home: Path, inspection: Inspection) -> tuple[str, ...]:
@@ -165,7 +165,7 @@ def _keep(home: Path, inspection: Inspection) -> tuple[str, ...]:
         return ()
     from runner import rundir
     from runner.errors import CannotCreate
-    from runner.store.marker import write_whole
+    from runner.private_files import write_whole
 
     try:
         write_whole(rundir.make(home).path / MEDIA_FILE, inspection.to_keep)

@@ -8,6 +8,7 @@ an error and no lock.
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +21,9 @@ from runner.manifest.locked import LockedTake, lock_text
 from runner.manifest.read import parse_manifest
 from runner.models.catalogue import Models
 from runner.plan.takes import make_plan
+from runner.private_files import write_whole
 from runner.rundir import RunDir
 from runner.shots import Price, PriceUnit, Take
-from runner.store.marker import write_whole
 from runner.store.read import open_reader
 from runner.store.records import TakeRecord, schema_of
 from runner.version import __version__
@@ -96,7 +97,7 @@ def write_lock(made: Lock, path: Path, *, force: bool = False) -> None:
     Raises:
         CannotCreate: the file is there already, or cannot be written.
     """
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         raise CannotCreate(f"{path} is there already", advice="give another name, or add --force")
     try:
         write_whole(path, made.text)

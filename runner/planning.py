@@ -17,7 +17,7 @@ from runner.barring import barred
 from runner.checking import check, search_path, uncollected
 from runner.choosing import ALL, Choice
 from runner.engine.limits import Limits
-from runner.errors import Problem, Severity
+from runner.errors import CannotCreate, DiskFailed, Position, Problem, Severity
 from runner.money import NOTHING_SPENT, Spending, total
 from runner.pacing import Clock, SystemClock
 from runner.plan.actions import Action, Step, blocked, steps
@@ -159,7 +159,11 @@ def _outlook(asked: Asked, plan: Plan, place: RunDir, past: _Past) -> Outlook:
         spending=past.spending,
         forecast=forecast(Counter(step.model for step in submits), _durations(place), at_once=asked.at_once),
         left_out=len(all_steps) - len(chosen),
-        warnings=(*plan.warnings, *_twice(asked, plan, ids, {renames.get(sent, sent) for sent in past.sent})),
+        warnings=(
+            *plan.warnings,
+            *_unwritable(asked, place, ids),
+            *_twice(asked, plan, ids, {renames.get(sent, sent) for sent in past.sent}),
+        ),
         prices=pricing.rates(plan, ids),
     )
 
@@ -224,6 +228,22 @@ def _twice(asked: Asked, plan: Plan, going: Collection[str], sent: Collection[st
         "where nobody is there to agree, a run is refused without --allow-duplicates",
         severity=Severity.WARNING,
     )
+
+
+def _unwritable(asked: Asked, place: RunDir, going: Collection[str]) -> Iterator[Problem]:
+    """Yield a warning where a run would find out, before its first submit, that it cannot write what it must."""
+    if not going:
+        return
+    from runner.write_check import look_ahead
+
+    try:
+        said = look_ahead(place, going, download=asked.download)
+    except (CannotCreate, DiskFailed) as error:
+        said = (
+            f"a run would submit nothing and end with {error.exit_code}: {error.message}; {error.advice}",
+        )
+    for message in said:
+        yield Problem(Position(str(asked.manifest)), "", message, severity=Severity.WARNING)
 
 
 def _durations(place: RunDir) -> Mapping[str, Sequence[float]]:

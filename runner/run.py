@@ -26,7 +26,7 @@ from runner.rundir import RunDir
 from runner.session import Progress, Wishes, unheard, work
 from runner.shots import Plan
 from runner.simulator.settings import SimulatorSettings
-from runner.states import TakeState
+from runner.states import OUT_THERE, TakeState
 from runner.store.lock import RunLock
 from runner.store.read import open_reader
 from runner.store.records import TakeRecord
@@ -106,6 +106,7 @@ def _rendered(wishes: Wishes, run_dir: str | Path | None) -> RunSummary:
         plan, fitted = _quoted(wishes, state, plan, place, found, fitted)
         prospect = _foreseen(wishes, place, plan, found, about(fitted.takes, found))
         quoting.refuse_unpriced(wishes, prospect)
+        tried = _tried(place, plan, wishes.options) if _may_submit(prospect, fitted, wishes.options) else ()
         agreed = prospect.submits == 0 or wishes.confirm(prospect)
         if agreed:
             # Only now: whoever says no keeps the clips of stale takes under their names.
@@ -115,7 +116,7 @@ def _rendered(wishes: Wishes, run_dir: str | Path | None) -> RunSummary:
         # Where nothing was left to do, nobody has heard them yet.
         notes = () if agreed and prospect.finished < prospect.takes else state.notes
     summary = sum_up(place, takes, ending=ending, signal=signal, now=wishes.clock.wall())
-    remarks = (*notes, *fitted.remarks, *prospect.remarks, *again.remarks, *summary.remarks)
+    remarks = (*notes, *tried, *fitted.remarks, *prospect.remarks, *again.remarks, *summary.remarks)
     return replace(summary, remarks=remarks)
 
 
@@ -144,6 +145,21 @@ def _replaced(
     comparison = outcome(plan, fitted.takes, found.anew)
     again = fit(state, plan, place, fitted.takes, comparison, clock=wishes.clock)
     return Fitted(again.takes, (*fitted.remarks, *again.remarks))
+
+
+def _may_submit(prospect: Prospect, fitted: Fitted, options: EngineOptions) -> bool:
+    """Return whether the run will submit, or may by what it was told to do about failed and lost jobs."""
+    again = (OUT_THERE if options.retries else set()) | (
+        {TakeState.HELD} if options.max_extra_paid else set()
+    )
+    return prospect.submits > 0 or any(take.state in again for take in fitted.takes)
+
+
+def _tried(place: RunDir, plan: Plan, options: EngineOptions) -> tuple[str, ...]:
+    """Try all that the run will write, and return remarks."""
+    from runner.write_check import try_run_dir
+
+    return try_run_dir(place, [take.id for take in plan.takes], download=options.download)
 
 
 def _sit(

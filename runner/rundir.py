@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.disk_errors import file_error
 from runner.errors import FileMissing
 from runner.escapes import command_line
+from runner.private_files import make_folder
 
 STATE_FILE = "state.db"
 REPORT = "report.csv"
@@ -74,9 +76,7 @@ def make(path: Path) -> RunDir:
         DiskFailed: the disk is full or failing.
     """
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path)
     except OSError as error:
-        from runner.store.database import not_made
-
-        raise not_made(path, "cannot be made", error, advice="choose another with --run-dir") from error
+        raise file_error(error, path, "cannot be made", advice="choose another with --run-dir") from error
     return RunDir(path)

@@ -7,6 +7,7 @@ Protocol, and the details of none; libraries that are slow to import are importe
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, contextmanager, nullcontext
@@ -20,7 +21,7 @@ from runner.engine.costs import GRACE, LateCosts, without_cost
 from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
 from runner.engine.past import Past
 from runner.engine.ports import Event, Listener, Said
-from runner.errors import AccountRefused
+from runner.errors import AccountRefused, CannotCreate, DiskFailed
 from runner.opening import AS_IT_IS, Opening
 from runner.outlet import Outlet
 from runner.pacing import Clock
@@ -205,12 +206,13 @@ def account_of(wishes: Wishes, place: RunDir, takes: Sequence[TakeRecord]) -> It
 
 @contextmanager
 def _log(place: RunDir, clock: Clock) -> Iterator[Listener]:
-    """Yield the run's log; one that cannot be opened is no reason not to run, nor one that cannot be closed to fail."""
+    """Yield the run's log; a run that submits nothing goes on without one, and none fails that cannot be closed."""
     from runner.progress import make_progress
+    from runner.write_check import open_log
 
     try:
-        stream = place.log.open("a", encoding="utf-8")
-    except OSError:
+        stream = os.fdopen(open_log(place), "a", encoding="utf-8")
+    except (CannotCreate, DiskFailed):
         yield _Everyone(())
         return
     with ExitStack() as opened:

@@ -18,6 +18,7 @@ from runner import failpoints
 from runner.cli.parser import build_parser
 from runner.cli.pasted import refuse_token_as_file, refuse_tokens
 from runner.cli.streams import settle_streams
+from runner.disk_errors import machine_error
 from runner.errors import ManifestInvalid, NoSuchHost, ShotrunnerError
 from runner.escapes import command_line
 
@@ -49,18 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
         print(f"stopped; go on with: {command_line(*arguments.words)}", file=sys.stderr)
-    except OSError as error:
-        from runner.store.database import too_many_files
-
-        none_left = too_many_files(error)
-        code = _BUG if none_left is None else none_left.exit_code
-        if none_left is None:
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug must not look like a crash of the run
+        ours = machine_error(error)
+        code = _BUG if ours is None else ours.exit_code
+        if ours is None:
             _confess(error, verbose=arguments.verbose)
         else:
-            tell(none_left, arguments.words)
-    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug must not look like a crash of the run
-        code = _BUG
-        _confess(error, verbose=arguments.verbose)
+            tell(ours, arguments.words)
     sys.stdout.flush()
     return code
 

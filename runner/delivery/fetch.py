@@ -33,6 +33,7 @@ from runner.delivery.holdings import Holdings
 from runner.delivery.intake import OVERLAP_BYTES, Intake, Limits, NotDelivered, Rejected, Taken
 from runner.delivery.kinds import Kind
 from runner.delivery.sidecar import Landed, Remainder
+from runner.disk_errors import BAD_DISK, NEXT_STEP, SHORT_OF
 from runner.errors import DiskFailed
 from runner.shots import JsonValue, Ticket
 from runner.states import Delivered
@@ -42,9 +43,6 @@ from runner.transport.received import DownloadError, Version, shown
 CLIPS = "clips"
 MOST_OUTPUTS = 64
 _MOST_STALLED = 6
-
-_BAD_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG})
-_SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +321,7 @@ def disk_answer(error: OSError, take_id: str) -> FetchTrouble:
         DiskFailed: it concerns every clip.
     """
     what = f"cannot write the clip of take {take_id}: {error.strerror or error}"
-    if error.errno in _BAD_DISK:
-        raise DiskFailed(what, advice="free or repair the disk, then run the same command again") from error
-    return FetchTrouble(what, permanent=error.errno not in _SHORT_OF)
+    # A disk that was writable and is no more was remounted because it fails.
+    if error.errno in BAD_DISK or error.errno == errno.EROFS:
+        raise DiskFailed(what, advice=NEXT_STEP) from error
+    return FetchTrouble(what, permanent=error.errno not in SHORT_OF)

@@ -25,6 +25,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from runner.private_files import make_folder, open_private
+
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 """How a file is opened to be read: nothing that is no file makes it wait."""
 
@@ -69,7 +71,7 @@ class Folder:
         try:
             return os.open(self.path, flags)
         except FileNotFoundError:
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path)
             return os.open(self.path, flags)
 
     def __enter__(self) -> Self:
@@ -195,7 +197,7 @@ class Folder:
 
     def open(self, name: str, flags: int) -> int:
         """Return a descriptor of a file in this folder; the caller closes it."""
-        return os.open(plain_name(name), flags, mode=0o644, dir_fd=self._fd)
+        return open_private(plain_name(name), flags, folder=self._fd, alone=False)
 
     def _regular(self, name: str) -> tuple[int, int] | None:
         """Open a regular file and return its descriptor and size; None for anything else that has the name."""

@@ -15,7 +15,7 @@ from runner.preflight.looks import Look
 from runner.preflight.pixels import Pixels
 
 FRESH_S = 3600.0
-MOST_CHARACTERS = 64 * 1024 * 1024
+MOST_BYTES = 64 * 1024 * 1024
 _VERSION = 1
 
 

@@ -6,19 +6,15 @@ safely, not what stands in it.
 
 from __future__ import annotations
 
-import errno
-import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.errors import CannotCreate, DiskFailed, ShotrunnerError
+from runner.disk_errors import file_error
 from runner.money import Spending
+from runner.private_files import write_whole
 from runner.reporting import sheet, table
 from runner.store.records import RunHeader, TakeRecord
-
-_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +36,20 @@ def write_report(
         CannotCreate: the folder does not take a file.
         DiskFailed: the disk is full or failing; an earlier report is untouched.
     """
-    reports = Reports(csv=run_dir / "report.csv", html=run_dir / "report.html")
+    reports = reports_of(run_dir)
     _replace(reports.csv, table.csv_text(header, takes))
     _replace(reports.html, sheet.html(header, takes, spending, now))
     return reports
 
 
+def reports_of(run_dir: Path) -> Reports:
+    """Return where the reports of a run lie, or will."""
+    return Reports(csv=run_dir / "report.csv", html=run_dir / "report.html")
+
+
 def _replace(path: Path, text: str) -> None:
-    # A name of its own for every writer: two `report` commands at once must not share a half-written file.
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        try:
-            with part.open("xb") as stream:
-                stream.write(text.encode("utf-8", "replace"))
-                stream.flush()
-                os.fsync(stream.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, text)
     except OSError as error:
-        raise translated(error, path) from error
-
-
-def translated(error: OSError, path: Path) -> ShotrunnerError:
-    """Return the error that says what the user does next about a file that could not be written."""
-    message = f"cannot write {path}: {error.strerror or error}"
-    if error.errno in _DISK:
-        return DiskFailed(message, advice="free space on that disk, then make the report again")
-    return CannotCreate(message, advice="make the folder writable, then make the report again")
+        advice = "make the folder writable, or move away what is in the way"
+        raise file_error(error, path, "cannot be written", advice=advice) from error

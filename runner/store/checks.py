@@ -6,6 +6,7 @@ a refused file is also an untouched one. It knows the names of two settings and 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -14,13 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import FileMissing, ShotrunnerError, StateFileUnusable
+from runner.private_files import refuse_odd
 from runner.store import database
 from runner.store.consent import MOVED, ConsentMissing
 from runner.store.log import is_damaged
-from runner.store.marker import read_marker
+from runner.store.marker import MARKER, read_marker
 from runner.store.mounts import refuse_network
 from runner.store.place import is_same, still_there
 from runner.store.schema import APPLICATION_ID, MIGRATIONS
+
+DRAFT = ".new-"
+"""What follows a state file's name until it is whole."""
 
 _FOLDED = "UPDATE run SET at_rest = 1"
 
@@ -65,6 +70,7 @@ def refuse_odd_place(path: Path, *, network: bool, mounts: str | None = None) ->
     """
     refuse_link(path)
     try:
+        database.refuse_long(path)
         found = path.stat()
     except FileNotFoundError as error:
         raise _missing(path) from error
@@ -75,7 +81,36 @@ def refuse_odd_place(path: Path, *, network: bool, mounts: str | None = None) ->
         raise database.unusable(path, "is not a regular file")
     if found.st_size == 0:
         raise database.unusable(path, "is empty")
+    if found.st_nlink > 1 and found.st_nlink > 1 + _drafts_of(path, found):
+        raise database.unusable(
+            path,
+            "has a second name (a hard link), and what is done under one would be unknown under the other",
+        )
+    refuse_odd_companions(path)
     return refuse_network(path, allowed=network, mountinfo=mounts)
+
+
+def _drafts_of(path: Path, found: os.stat_result) -> int:
+    """Return how many names a kill in the middle of making the file has left on it."""
+    drafts = path.parent.glob(f"{path.name}{DRAFT}*")
+    return sum(1 for draft in drafts if os.path.samestat(draft.lstat(), found))
+
+
+def refuse_odd_companions(path: Path) -> None:
+    """Refuse links, pipes and the like under the names that SQLite, or we, would open beside the state file.
+
+    Raises:
+        StateFileUnusable: as said.
+    """
+    try:
+        for suffix in ("-wal", "-shm", "-journal"):
+            refuse_odd(beside(path, suffix))
+        refuse_odd(path.parent / MARKER)
+    except OSError as error:
+        raise StateFileUnusable(
+            f"{error.filename}: {error.strerror}",
+            advice="move it away, and bring the file back that was there if there was one",
+        ) from error
 
 
 def refuse_link(path: Path) -> None:

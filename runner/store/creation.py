@@ -6,17 +6,19 @@ In: a path and a header, or a connection. Out: a file of the newest version. It 
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from runner import failpoints
+from runner.disk_errors import file_error
 from runner.errors import CannotCreate
+from runner.private_files import flush_folder, make_folder, open_private
 from runner.store import database
-from runner.store.checks import refuse_link
-from runner.store.marker import flush_folder, read_marker, write_marker
+from runner.store.checks import DRAFT, refuse_link, refuse_odd_companions
+from runner.store.marker import read_marker, write_marker
 from runner.store.mounts import refuse_network
 from runner.store.records import RunHeader
 from runner.store.rows import columns_of, header_cells
@@ -43,19 +45,20 @@ def create_file(
         StateFileUnusable: a state file was here and is gone, or the folder is on a network share.
     """
     with _as_cannot_create(path):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
         refuse_link(path)
         if path.exists():
             raise CannotCreate(
                 f"{path}: a state file is already here", advice="run the same command to go on"
             )
+        refuse_odd_companions(path)
         if read_marker(path) is not None:
             raise database.unusable(path, "is gone, but a run that wrote it was here")
         refuse_network(path, allowed=network, mountinfo=mounts)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.new-")
-        os.close(handle)
-        # From mkstemp it has mode 0600, and SQLite gives the log the mode of its main file.
-        draft = Path(name)
+        draft = draft_of(path)
+        database.refuse_long(draft)
+        # It is private from the start, and SQLite gives the log the mode of its main file.
+        os.close(open_private(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         try:
             with database.translated(path):
                 _fill(draft, header, machine=machine, place=place)
@@ -70,13 +73,18 @@ def create_file(
         write_marker(path, header.run_id)
 
 
+def draft_of(path: Path) -> Path:
+    """Return a name, the longest that is made beside it, under which the file is built."""
+    return path.with_name(f"{path.name}{DRAFT}{secrets.token_hex(4)}")
+
+
 @contextmanager
 def _as_cannot_create(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise database.not_made(
-            path, "cannot be made", error, advice="make the folder writable, or give --run-dir"
+        raise file_error(
+            error, path, "cannot be made", advice="make the folder writable, or give --run-dir"
         ) from error
 
 
@@ -117,6 +125,7 @@ def migrate(
         # Copied with SQLite's own backup: a plain copy would miss the log, and closing it drop our locks.
         if version and keep_copy_at is not None:
             copy = keep_copy_at.with_name(f"{keep_copy_at.name}.v{version}")
+            os.close(open_private(copy, os.O_RDWR | os.O_CREAT | os.O_TRUNC))
             with closing(sqlite3.connect(copy)) as target:
                 connection.backup(target)
         with database.atomic(connection):
@@ -160,4 +169,4 @@ def renew_marker(path: Path, run_id: str) -> None:
     try:
         write_marker(path, run_id)
     except OSError as error:
-        raise database.not_made(path.parent, "cannot be written to", error) from error
+        raise file_error(error, path.parent, "cannot be written to") from error

@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import TypeAlias
 
 from runner import failpoints
+from runner.disk_errors import FULL, NEXT_STEP, SHORT_OF, file_error, too_long
 from runner.errors import (
     BrokenPromise,
-    CannotCreate,
     DiskFailed,
     IllegalTransition,
     RunInUse,
     ShotrunnerError,
     StateFileUnusable,
 )
+from runner.private_files import NotOurs
 
 BUSY_MS = 10_000
 
@@ -47,15 +48,11 @@ _DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, *_SHUT}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-_FULL_CODES = frozenset({errno.ENOSPC, errno.EDQUOT})
-# What the folder's owner cannot help by its permissions.
-_NO_FILES_LEFT = frozenset({errno.EMFILE, errno.ENFILE})
-_DISK_CODES = _FULL_CODES | _NO_FILES_LEFT | {errno.EIO}
-
 Failure: TypeAlias = sqlite3.Error | OSError
 """What comes up where the file or its disk fails; the second from files that are not SQLite's."""
 
-_NEXT_STEP = "free or repair the disk, then run the same command again"
+_LONGEST = 504
+"""Bytes of the path of a database, links followed: SQLite's own limit (MAX_PATHNAME 512, with room for `-journal`)."""
 
 
 def primary_code(error: BaseException) -> int:
@@ -65,32 +62,24 @@ def primary_code(error: BaseException) -> int:
 
 def is_full(error: Failure) -> bool:
     """Return whether the disk had no room: then SQLite has undone all, and nothing is in doubt."""
-    return primary_code(error) == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in _FULL_CODES
+    return primary_code(error) == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in FULL
 
 
 def disk_failed(path: Path, why: object) -> DiskFailed:
     """Return the error for a disk that is full or failing."""
-    return DiskFailed(f"{path}: {why}", advice=_NEXT_STEP)
+    return DiskFailed(f"{path}: {why}", advice=NEXT_STEP)
 
 
-def too_many_files(error: OSError) -> DiskFailed | None:
-    """Return the error for a process, or a machine, that may open no more files; None for any other fault."""
-    if error.errno not in _NO_FILES_LEFT:
-        return None
-    return DiskFailed("too many open files", advice="raise ulimit -n, then run the same command again")
+def refuse_long(path: Path) -> None:
+    """Refuse a path that SQLite cannot open; it would only say that it is unable to.
 
-
-def not_made(path: Path, what: str, error: OSError, *, advice: str = "") -> DiskFailed | CannotCreate:
-    """Return the error for a file or folder that could not be made: the disk's fault, or else that of its place.
-
-    `what` follows the path ("cannot be made"), `advice` is for a place that does not allow it.
+    Raises:
+        CannotCreate: as said.
     """
-    if error.errno in _DISK_CODES:
-        failed = disk_failed(path, f"{what}: {error.strerror or error}")
-        if none_left := too_many_files(error):
-            failed.advice = none_left.advice
-        return failed
-    return CannotCreate(f"{path}: {what}: {error.strerror or error}", advice=advice)
+    # Unlike Path.resolve it takes a loop of links as it is.
+    real = os.path.realpath(path)
+    if len(os.fsencode(real)) > _LONGEST:
+        raise too_long(real)
 
 
 def translate(error: Failure, path: Path, *, opening: bool = False) -> ShotrunnerError:
@@ -101,8 +90,9 @@ def translate(error: Failure, path: Path, *, opening: bool = False) -> Shotrunne
     whatever for, and says so at the first write.
     """
     if isinstance(error, OSError):
-        if none_left := too_many_files(error):
-            return none_left
+        # In mid-run a place that was fine has changed under us, and only a fault of the place itself is not the disk's.
+        if isinstance(error, NotOurs) or error.errno in SHORT_OF or error.errno == errno.ENAMETOOLONG:
+            return file_error(error, os.fsdecode(error.filename or path))
         return disk_failed(path, error.strerror or error)
     code = primary_code(error)
     if opening and code in _SHUT:

@@ -16,8 +16,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from runner import failpoints
+from runner.private_files import flush_folder, make_folder, open_private
 from runner.states import Accepted, Adopted, Fact, LateAnswer
-from runner.store.marker import flush_folder
 
 LAID_OUT = 16 * 1024
 """Bytes; about eighty ids. More of them make the file grow, if it can."""
@@ -61,7 +61,7 @@ class SideFile:
         self.path = path
         self._run_id = run_id
         made = not path.exists()
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        self._fd = open_private(path, os.O_RDWR | os.O_CREAT)
         try:
             text = self._text()
             if len(text) < LAID_OUT:
@@ -140,7 +140,7 @@ class SideFiles:
         refused = []
         for place in places:
             try:
-                place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_folder(place.parent)
                 side.files.append(SideFile(place, run_id))
             except OSError as error:
                 refused.append(f"{place.parent}: no second place for ids there: {error.strerror}")

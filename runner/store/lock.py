@@ -22,12 +22,13 @@ from typing import Self
 
 import filelock
 
+from runner.disk_errors import file_error
 from runner.errors import CannotCreate, RunInUse
-from runner.store.database import not_made
-from runner.store.marker import write_whole
+from runner.private_files import make_folder, read_private, refuse_odd, write_whole
 
 LOCK = ".lock"
 OWNER = ".lock-owner.json"
+_MOST_BYTES = 1 << 20
 
 
 class RunLock:
@@ -55,7 +56,8 @@ class RunLock:
         """
         try:
             # The lock comes before the state file, so it may be the first thing in a new run's folder.
-            self._dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self._dir)
+            refuse_odd(self._dir / LOCK)
             self._lock.acquire()
         except filelock.Timeout as error:
             raise RunInUse(
@@ -64,13 +66,13 @@ class RunLock:
         except NotImplementedError as error:
             raise CannotCreate(f"{self._dir}: cannot be locked: {error}") from error
         except OSError as error:
-            raise not_made(self._dir, "cannot be locked", error) from error
+            raise file_error(error, error.filename or self._dir, "cannot be locked") from error
         try:
             # Not into the lock file itself: whoever is refused could then read it while it is written.
             write_whole(self._dir / OWNER, json.dumps(self._facts()) + "\n")
         except OSError as error:
             self._lock.release()
-            raise not_made(self._dir, "cannot be written to", error) from error
+            raise file_error(error, self._dir / OWNER, "cannot be written") from error
         return self
 
     def __exit__(
@@ -94,7 +96,7 @@ class RunLock:
 def owner_of(run_dir: Path) -> str:
     """Return who holds the lock, in words; the file may be stale, foreign or not yet written."""
     try:
-        facts = json.loads((run_dir / OWNER).read_text(encoding="utf-8"))
+        facts = json.loads(read_private(run_dir / OWNER, limit=_MOST_BYTES))
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(facts["since"])))
         text = f"process {int(facts['pid'])} on {facts['host']} since {since}: {facts['command']}"
     except (OSError, ValueError, KeyError, TypeError, OverflowError):

@@ -7,12 +7,12 @@ that is noticed. In: the path of a state file. Out: the run id in the marker. It
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
+from runner.private_files import read_private, write_whole
+
 MARKER = ".shotrunner-run"
+_MOST_BYTES = 4096
 
 
 def read_marker(state_file: Path) -> str | None:
@@ -21,7 +21,7 @@ def read_marker(state_file: Path) -> str | None:
     None where there is no marker, and an empty text where there is one that cannot be read.
     """
     try:
-        text = (state_file.parent / MARKER).read_text(encoding="utf-8")
+        text = read_private(state_file.parent / MARKER, limit=_MOST_BYTES)
         return str(json.loads(text)["run_id"])
     except FileNotFoundError:
         return None
@@ -39,29 +39,3 @@ def write_marker(state_file: Path, run_id: str) -> None:
     write_whole(
         state_file.parent / MARKER, json.dumps({"run_id": run_id, "state_file": state_file.name}) + "\n"
     )
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a small private file that is either whole or absent, even after a power loss; raises `OSError`."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        # The first failure is the one to be told.
-        with suppress(OSError):
-            Path(name).unlink(missing_ok=True)
-        raise
-    flush_folder(path.parent)
-
-
-def flush_folder(folder: Path) -> None:
-    """Make the folder's entries durable; without it a rename may be forgotten at power loss."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.private_files import NotOurs, open_private
+
 MIB = 1024 * 1024
 _LOOKED_AT = 1.0
 
@@ -74,13 +76,20 @@ class Ballast:
         self._size = size
 
     def lay(self, *, low_water: int) -> str:
-        """Write the file if it is not there whole; return a note if there is no room for it, else nothing."""
+        """Write the file if it is not there whole; return a note if there is no room for it, else nothing.
+
+        Raises:
+            NotOurs: something else has its name.
+        """
         if not self._size or self._is_laid():
             return ""
         try:
             if room(self.path) < self._size + low_water:
                 return f"{self.path}: no ballast was laid, there is too little room on this volume"
             self._write()
+        except NotOurs:
+            # It would be followed or taken away at the end, and is not ours.
+            raise
         except OSError as error:
             self.drop()
             return f"{self.path}: no ballast could be laid: {error.strerror}"
@@ -97,8 +106,8 @@ class Ballast:
     def _write(self) -> None:
         # Noise and not zeros, which some file systems do not store at all.
         noise = os.urandom(min(self._size, MIB))
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(self.path, flags, 0o600), "wb", buffering=0) as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        with os.fdopen(open_private(self.path, flags), "wb", buffering=0) as file:
             for start in range(0, self._size, len(noise)):
                 file.write(noise[: self._size - start])
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -159,6 +160,16 @@ class Desk:
         assert code is None or outcome.code == code, f"{arguments} should exit with {code}\n{outcome}"
         assert "Traceback" not in outcome.err, outcome
         return outcome
+
+
+def bound_by_modes(desk: Desk) -> Desk | None:
+    """Return a desk whose commands permissions bind, as they do not bind root; None where that cannot be had."""
+    if os.geteuid() != 0:
+        return desk
+    setpriv = shutil.which("setpriv")
+    powers = "-dac_override,-dac_read_search,-fowner"
+    flags = (f"--bounding-set={powers}", f"--inh-caps={powers}")
+    return (setpriv and Desk(desk.folder, desk.environment, (setpriv, *flags, *desk.program))) or None
 
 
 def new_desk(home: Path) -> Desk:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import sqlite3
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 
 from runner.errors import (
     BrokenPromise,
-    CannotCreate,
     DiskFailed,
     IllegalTransition,
     RunInUse,
@@ -20,7 +18,7 @@ from runner.errors import (
     StateFileUnusable,
 )
 from runner.states import DELIVERIES, TRANSITIONS, DeliveryState, Fact, SubmissionStarted, TakeState
-from runner.store.database import not_made, translate
+from runner.store.database import translate
 from runner.store.effects import EFFECTS
 from runner.store.mounts import NETWORK, file_system_of, refuse_network
 from runner.store.schema import MIGRATIONS, RULES, legal_deliveries, legal_moves
@@ -96,21 +94,6 @@ def test_a_file_that_may_be_written_and_cannot_is_the_disks_affair(tmp_path: Pat
     ours = translate(sqlite_error(sqlite3.OperationalError, code), tmp_path / "state.db", opening=True)
     assert isinstance(ours, DiskFailed)
     assert "although its permissions allow it" in ours.message
-
-
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE])
-def test_what_a_disk_does_not_take_is_not_the_fault_of_the_place(number: int) -> None:
-    ours = not_made(Path("run"), "cannot be made", OSError(number, "why"), advice="choose another")
-    assert isinstance(ours, DiskFailed)
-    step = "raise ulimit -n" if number in {errno.EMFILE, errno.ENFILE} else "free or repair"
-    assert (ours.message, step in ours.advice) == ("run: cannot be made: why", True)
-
-
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG])
-def test_what_a_place_does_not_allow_is_not_the_disks(number: int) -> None:
-    ours = not_made(Path("run"), "cannot be made", OSError(number, "why"), advice="choose another")
-    assert isinstance(ours, CannotCreate)
-    assert (ours.message, ours.advice) == ("run: cannot be made: why", "choose another")
 
 
 MOUNTS = r"""
