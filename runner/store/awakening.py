@@ -16,6 +16,7 @@ from pathlib import Path
 from runner import failpoints
 from runner.store import checks, database
 from runner.store.creation import migrate, note_place, renew_marker
+from runner.store.mounts import refuse_unfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ def _check(path: Path, *, machine: str, place: str, moved: bool, share: str | No
     if share is not None:
         # Without a log it is the main file that a kill leaves half written, so that comes first.
         checks.undo_half_change(path)
+    else:
+        refuse_unfit(path)
     checks.refuse_lost_log(path)
     checks.refuse_damaged_log(path)
     checks.undo_half_change(path)

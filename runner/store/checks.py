@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.disk_errors import file_error
 from runner.errors import FileMissing, ShotrunnerError, StateFileUnusable
 from runner.private_files import refuse_odd
 from runner.store import database
@@ -54,7 +55,8 @@ def readable(path: Path) -> Iterator[None]:
             ours.advice = "give the run's own command once more: it repairs what a kill left half done"
         raise ours from error
     except OSError as error:
-        raise database.translate(error, path) from error
+        where = os.fsdecode(error.filename or path)
+        raise file_error(error, where, advice="make the state file and its folder writable") from error
     except (ValueError, TypeError) as error:
         raise database.unusable(path, f"holds something this program does not understand: {error}") from error
 

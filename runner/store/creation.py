@@ -19,7 +19,7 @@ from runner.private_files import flush_folder, make_folder, open_private
 from runner.store import database
 from runner.store.checks import DRAFT, refuse_link, refuse_odd_companions
 from runner.store.marker import read_marker, write_marker
-from runner.store.mounts import refuse_network
+from runner.store.mounts import refuse_network, refuse_unfit
 from runner.store.records import RunHeader
 from runner.store.rows import columns_of, header_cells
 from runner.store.schema import APPLICATION_ID, MIGRATIONS, RULES
@@ -54,7 +54,8 @@ def create_file(
         refuse_odd_companions(path)
         if read_marker(path) is not None:
             raise database.unusable(path, "is gone, but a run that wrote it was here")
-        refuse_network(path, allowed=network, mountinfo=mounts)
+        if refuse_network(path, allowed=network, mountinfo=mounts) is None:
+            refuse_unfit(path)
         draft = draft_of(path)
         database.refuse_long(draft)
         # It is private from the start, and SQLite gives the log the mode of its main file.

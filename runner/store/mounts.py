@@ -1,23 +1,34 @@
-"""Which file system a path lies on, so that SQLite is never run over a network.
+"""Which file system a path lies on, so that SQLite is never run where locks and flushes may not work.
 
 WAL needs memory shared between processes, which network file systems do not give; see "WAL does not work over
-a network filesystem" in SQLite's documentation. In: a path and the text of Linux's mountinfo. Out: a type of
-file system, or a refusal.
+a network filesystem" in SQLite's documentation. What is known to be a disk of this machine passes, and is tested; a
+type that nobody here knows is taken for a share. In: a path and the text of Linux's mountinfo. Out: a type of file
+system, or a refusal.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from runner.store.consent import NETWORK as NETWORK_FLAG
 from runner.store.consent import ConsentMissing
+from runner.store.fitness import Test, shortcoming
 
 # fmt: off
-NETWORK = frozenset({
-    "9p", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "drvfs", "fuse.davfs", "fuse.glusterfs",
-    "fuse.rclone", "fuse.s3fs", "fuse.sshfs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3",
-    "smbfs", "vboxsf", "virtiofs", "vmhgfs",
+LOCAL = frozenset({
+    # Disks of Linux, macOS and the BSDs.
+    "apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "ffs", "hfs", "hfsplus", "jfs", "nilfs2", "reiser4",
+    "reiserfs", "ubifs", "ufs", "xfs", "zfs",
+    # Sticks and the disks of other systems; fuseblk is a local disk by a driver outside the kernel.
+    "exfat", "fuseblk", "msdos", "ntfs", "ntfs3", "udf", "vfat",
+    # Memory.
+    "ramfs", "rootfs", "tmpfs",
+    # Layers over the above, as containers and encrypted homes have them.
+    "aufs", "ecryptfs", "fuse.fuse-overlayfs", "overlay", "overlayfs", "shiftfs",
+    # What can only be read.
+    "cramfs", "erofs", "iso9660", "squashfs",
 })
 # fmt: on
 _MOUNTINFO = Path("/proc/self/mountinfo")
@@ -47,7 +58,7 @@ def _unescaped(field: str) -> str:
 
 
 def refuse_network(path: Path, *, allowed: bool = False, mountinfo: str | None = None) -> str | None:
-    """Refuse a path on a network share unless that is `allowed`, and return the share's type; None for a local disk.
+    """Refuse a path on what may be a share, unless that is `allowed`, and return its type; None for a local disk.
 
     Where the system does not tell, the path is taken for local.
 
@@ -55,16 +66,31 @@ def refuse_network(path: Path, *, allowed: bool = False, mountinfo: str | None =
         ConsentMissing: it lies on one.
     """
     kind = file_system_of(path.resolve(), _system_mounts() if mountinfo is None else mountinfo)
-    if kind not in NETWORK:
+    if kind is None or kind in LOCAL:
         return None
     if not allowed:
-        raise ConsentMissing(
-            f"{path}: lies on a network file system ({kind}), whose locks and flushes SQLite cannot rely on",
-            flag=NETWORK_FLAG,
-            condition="if no other machine uses this run and there is no local disk",
-            otherwise="better give a folder on a local disk with --run-dir",
-        )
+        raise _unfit(path, f"lies on a file system ({kind}) that is not known to be a local disk")
     return kind
+
+
+def refuse_unfit(path: Path, *, tests: Mapping[str, Test] | None = None) -> None:
+    """Refuse a path whose folder fails a test of what SQLite needs, whatever its file system is called.
+
+    Raises:
+        ConsentMissing: it does.
+        OSError: the folder cannot be written to, or its disk fails.
+    """
+    if lacking := shortcoming(path.parent, tests=tests):
+        raise _unfit(path, f"lies on a file system that cannot hold it: {lacking}")
+
+
+def _unfit(path: Path, why: str) -> ConsentMissing:
+    return ConsentMissing(
+        f"{path}: {why}; the state file needs locks and flushes that work",
+        flag=NETWORK_FLAG,
+        condition="if no other machine uses this run and there is no local disk",
+        otherwise="better give a folder on a local disk with --run-dir",
+    )
 
 
 def _system_mounts() -> str:

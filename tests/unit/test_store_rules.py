@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
+import re
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
@@ -18,9 +21,11 @@ from runner.errors import (
     StateFileUnusable,
 )
 from runner.states import DELIVERIES, TRANSITIONS, DeliveryState, Fact, SubmissionStarted, TakeState
+from runner.store.consent import ConsentMissing
 from runner.store.database import translate
 from runner.store.effects import EFFECTS
-from runner.store.mounts import NETWORK, file_system_of, refuse_network
+from runner.store.fitness import TESTS, shortcoming
+from runner.store.mounts import LOCAL, file_system_of, refuse_network, refuse_unfit
 from runner.store.schema import MIGRATIONS, RULES, legal_deliveries, legal_moves
 
 
@@ -127,7 +132,65 @@ def test_a_network_share_is_refused_by_name() -> None:
         refuse_network(Path("/home/ada/My Share/state.db"), mountinfo=MOUNTS)
     assert "--run-dir" in caught.value.advice
     assert "--allow-network-fs" in caught.value.advice
-    assert "ext4" not in NETWORK
+
+
+# fmt: off
+SHARES = [
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "prl_vfs", "drvfs",
+    "afs", "coda", "ncpfs", "ceph", "lustre", "beegfs", "gpfs", "glusterfs", "orangefs", "pvfs2", "ocfs2",
+    "gfs2", "davfs", "fakeowner", "osxfs", "grpcfuse", "kernfs-of-tomorrow", "fuse", "fuse3", "fuse.",
+    "autofs", "fuse.sshfs", "fuse.s3fs", "fuse.s3", "fuse.gcsfuse", "fuse.rclone", "fuse.juicefs", "fuse.ceph",
+    "fuse.ceph-fuse", "fuse.glusterfs", "fuse.vmhgfs-fuse", "fuse.davfs", "fuse.grpcfuse", "fuse.osxfs",
+    "fuse.prl_fs", "fuse.goofys", "fuse.blobfuse2", "fuse.mount-s3", "fuse.mfs", "fuse.lizardfs",
+    "fuse.seaweedfs", "fuse.onedriver", "fuse.google-drive-ocamlfuse", "fuse.cifs", "fuse.gpfs", "fuse.ext4",
+    "EXT4", "ext4x",
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("kind", SHARES)
+def test_what_is_not_known_to_be_a_local_disk_is_taken_for_a_share(kind: str) -> None:
+    told = f"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:40 / /share rw - {kind} host:/x rw\n"
+    with pytest.raises(ConsentMissing, match=rf"\({re.escape(kind)}\)") as caught:
+        refuse_network(Path("/share/state.db"), mountinfo=told)
+    assert caught.value.flag == "--allow-network-fs"
+    assert refuse_network(Path("/share/state.db"), allowed=True, mountinfo=told) == kind
+
+
+@pytest.mark.parametrize("kind", sorted(LOCAL))
+def test_a_local_disk_passes_by_its_name(kind: str) -> None:
+    told = f"1 0 8:1 / / rw - nfs host:/x rw\n2 1 0:40 / /disk rw - {kind} /dev/sdb rw\n"
+    assert refuse_network(Path("/disk/state.db"), mountinfo=told) is None
+
+
+def test_a_disk_that_works_passes_the_test_and_keeps_nothing_of_it(tmp_path: Path) -> None:
+    assert shortcoming(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("failing", TESTS)
+def test_a_disk_that_fails_one_test_is_refused_for_it_whatever_it_is_called(
+    tmp_path: Path, failing: str
+) -> None:
+    broken = {**TESTS, failing: lambda _first, _second: False}
+    with pytest.raises(ConsentMissing, match=failing):
+        refuse_unfit(tmp_path / "state.db", tests=broken)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("test", [test for name, test in TESTS.items() if "locks" in name])
+def test_locks_that_exclude_nobody_are_found_out(tmp_path: Path, test: Callable[[int, int], bool]) -> None:
+    """Two files stand for a share on which each machine locks for itself."""
+    with (tmp_path / "a").open("w+b") as one, (tmp_path / "b").open("w+b") as other:
+        assert not test(one.fileno(), other.fileno())
+
+
+def test_memory_that_is_not_shared_is_found_out(tmp_path: Path) -> None:
+    test = TESTS["it shares no memory between processes"]
+    with (tmp_path / "a").open("w+b") as one, (tmp_path / "b").open("w+b") as other:
+        for file in (one, other):
+            file.truncate(mmap.PAGESIZE)
+        assert not test(one.fileno(), other.fileno())
 
 
 def test_a_network_share_is_let_pass_where_that_was_agreed_to_and_told() -> None:

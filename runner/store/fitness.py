@@ -1,0 +1,98 @@
+"""Tests on a folder what SQLite needs of a file system: locks that exclude, memory that is shared, flushes that work.
+
+In: a folder. Out: what is missing, in words, or None. A name says what a file system is, and only a test what it does:
+some shares take every lock and exclude nobody. Two descriptors of one process stand for two processes, since locks of
+open file descriptions exclude each other as those of processes do. It leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import mmap
+import os
+import secrets
+import struct
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from runner.private_files import open_private
+
+Test: TypeAlias = Callable[[int, int], bool]
+"""Takes two descriptors of one file and returns whether it behaves."""
+
+_UNKNOWN_HERE = frozenset({errno.EINVAL, errno.ENOSYS})
+_WORD = b"shared"
+
+
+def shortcoming(folder: Path, *, tests: Mapping[str, Test] | None = None) -> str | None:
+    """Return what the folder's file system does not do, None if it does all.
+
+    Raises: OSError.
+    """
+    path = folder / f".{secrets.token_hex(8)}.trial"
+    first = open_private(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    try:
+        os.pwrite(first, bytes(mmap.PAGESIZE), 0)
+        os.fsync(first)
+        second = open_private(path, os.O_RDWR)
+        try:
+            wanted = TESTS if tests is None else tests
+            return next((what for what, does in wanted.items() if not does(first, second)), None)
+        finally:
+            os.close(second)
+    finally:
+        os.close(first)
+        path.unlink(missing_ok=True)
+
+
+def _file_locks_exclude(first: int, second: int) -> bool:
+    fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        fcntl.flock(first, fcntl.LOCK_UN)
+    return False
+
+
+def _byte_locks_exclude(first: int, second: int) -> bool:
+    command = getattr(fcntl, "F_OFD_SETLK", None)
+    # Elsewhere the layout of the question differs, or there is none.
+    if command is None or sys.maxsize < 2**32:
+        return True
+    write_lock, free = (
+        struct.pack("hhqqi0q", kind, os.SEEK_SET, 0, 1, 0) for kind in (fcntl.F_WRLCK, fcntl.F_UNLCK)
+    )
+    try:
+        fcntl.fcntl(first, command, write_lock)
+    except OSError as error:
+        if error.errno in _UNKNOWN_HERE:
+            return True
+        raise
+    try:
+        fcntl.fcntl(second, command, write_lock)
+    except (BlockingIOError, PermissionError):
+        return True
+    finally:
+        fcntl.fcntl(first, command, free)
+    return False
+
+
+def _memory_is_shared(first: int, second: int) -> bool:
+    try:
+        with mmap.mmap(first, mmap.PAGESIZE) as ours, mmap.mmap(second, mmap.PAGESIZE) as theirs:
+            ours[: len(_WORD)] = _WORD
+            return theirs[: len(_WORD)] == _WORD
+    except (OSError, ValueError):
+        return False
+
+
+TESTS: Mapping[str, Test] = {
+    "its locks keep no second writer out": _file_locks_exclude,
+    "its locks on parts of a file keep no second writer out": _byte_locks_exclude,
+    "it shares no memory between processes": _memory_is_shared,
+}
