@@ -111,7 +111,7 @@ def open_state(run_dir: RunDir, *, header: RunHeader, opening: Opening = AS_IT_I
 
 def _has_sent(run_dir: RunDir) -> bool:
     """Return whether any submission was ever begun, whatever became of it."""
-    with open_reader(run_dir.state_file) as reader:
+    with open_reader(run_dir.state_file, checked=True) as reader:
         return reader.has_sent()
 
 

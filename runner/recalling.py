@@ -97,7 +97,7 @@ def _give_own_names(takes: Sequence[TakeRecord], place: RunDir) -> None:
 
 
 def _read(place: RunDir) -> Sequence[TakeRecord]:
-    with open_reader(place.state_file) as reader:
+    with open_reader(place.state_file, checked=True) as reader:
         return reader.takes()
 
 

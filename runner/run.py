@@ -121,7 +121,7 @@ def _rendered(wishes: Wishes, run_dir: str | Path | None) -> RunSummary:
 
 
 def _on_record(place: RunDir) -> Sequence[TakeRecord]:
-    with open_reader(place.state_file) as reader:
+    with open_reader(place.state_file, checked=True) as reader:
         return reader.takes()
 
 
@@ -207,7 +207,7 @@ def _foreseen(
 ) -> Prospect:
     from runner.plan.repeats import paid_twice
 
-    with open_reader(place.state_file) as reader:
+    with open_reader(place.state_file, checked=True) as reader:
         spending, sent = reader.spending(), reader.sent()
     prospect = foresee(
         takes,

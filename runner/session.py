@@ -274,7 +274,7 @@ async def _queue(wishes: Wishes, account: Account) -> RunComfyQueue:
 
 def _past(place: RunDir, tickets: Sequence[Ticket], options: EngineOptions) -> Past:
     """Return what the record says of earlier runs: bounds on money hold for the whole life of a run directory."""
-    with open_reader(place.state_file) as reader:
+    with open_reader(place.state_file, checked=True) as reader:
         return Past(
             extra_paid=_extra_paid(reader) if options.max_extra_paid else 0,
             spending=reader.spending(),

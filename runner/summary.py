@@ -172,7 +172,7 @@ def sum_up(
     place: RunDir, about: Sequence[TakeRecord], *, ending: Ending, signal: int | None, now: float
 ) -> RunSummary:
     """Write the reports and return how the run ended for the takes it was about, given as they stood before it."""
-    with open_reader(place.state_file) as reader:
+    with open_reader(place.state_file, checked=True) as reader:
         header, takes, spending = reader.header, reader.takes(), reader.spending()
     reports, remarks = _reported(place, header, takes, spending, now=now)
     ids = {take.take_id for take in about}

@@ -71,7 +71,7 @@ def sitting(
     work: Callable[[float | None], tuple[Ending, int | None]],
 ) -> tuple[Ending, int | None]:
     """Let `work` run until its deadline, which it is given, with the session on record; return what it returns."""
-    with open_reader(place.state_file) as reader:
+    with open_reader(place.state_file, checked=True) as reader:
         sessions = reader.sessions()
     now = clock.wall()
     mine = window(limits, sessions, now=now)

@@ -40,8 +40,8 @@ FREE = frozenset(
 """Facts, by name, that close an attempt as not charged."""
 
 
-def open_reader(path: Path) -> Reader:
-    """Open the state file for reading.
+def open_reader(path: Path, *, checked: bool = False) -> Reader:
+    """Open the state file for reading; `checked` says that this process has it open to write, and so its log is sound.
 
     Raises:
         FileMissing: there is none, and nothing says that there was one.
@@ -52,6 +52,8 @@ def open_reader(path: Path) -> Reader:
     with checks.readable(path):
         checks.refuse_log_on_share(path, share)
         checks.refuse_lost_log(path)
+        if not checked:
+            checks.refuse_damaged_log(path)
         connection = database.connect_reader(path)
         try:
             checks.refuse_stranger(connection, path)

@@ -10,6 +10,7 @@ import json
 import shutil
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from runner.errors import Position
@@ -93,6 +94,19 @@ def is_whole_mp4(path: Path) -> bool:
 
 def record_many(place: Path, number: int) -> Path:
     """Record a run of so many takes in `place`, the first of them queued, the second held, and return `place`."""
+    with recording(place, number):
+        return place
+
+
+def record_killed(place: Path, number: int) -> Path:
+    """Leave in `place` what `record_many` records as a kill would leave it, with its log, and return `place`."""
+    with recording(place.with_name(f"{place.name}-alive"), number) as alive:
+        return shutil.copytree(alive, place)
+
+
+@contextmanager
+def recording(place: Path, number: int) -> Iterator[Path]:
+    """Record a run of so many takes, as `record_many`, and keep it open while the block runs."""
     place.mkdir()
     takes = tuple(
         Take(
@@ -120,4 +134,4 @@ def record_many(place: Path, number: int) -> Path:
         ]
         for take, fact in facts:
             state.record(take.id, fact, at=1001.0).result(10)
-    return place
+        yield place
