@@ -44,7 +44,7 @@ def file_error(
     message = ": ".join(filter(None, (_shown(path), what, error.strerror or str(error))))
     if step := _STEPS.get(error.errno or 0):
         return DiskFailed(message, advice=f"{step}, then run the same command again")
-    return CannotCreate(message, advice=advice or "make it writable for this user, or choose another place")
+    return CannotCreate(message, advice=advice or "let this user read and write it, or choose another place")
 
 
 def too_long(path: str | Path) -> CannotCreate:
@@ -64,6 +64,8 @@ def machine_error(error: Exception) -> ShotrunnerError | None:
         return DiskFailed(
             "out of memory", advice="free memory or raise ulimit -v, then run the same command again"
         )
+    if isinstance(error, ImportError) and os.strerror(errno.EMFILE) in str(error):
+        error = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     if isinstance(error, RuntimeError) and str(error) == _NO_THREAD:
         return DiskFailed(
             "the system starts no more threads", advice="raise ulimit -u, then run the same command again"

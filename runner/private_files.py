@@ -113,6 +113,21 @@ def read_private(path: Path, *, limit: int) -> bytes:
     return data
 
 
+def read_given(path: Path, *, limit: int) -> bytes:
+    """Return the content of a file that the user named, links followed; it is never waited for.
+
+    Raises:
+        OSError: it is not there, is no regular file, or is larger than `limit` bytes.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "is not a regular file", str(path))
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EINVAL, f"is larger than {limit} bytes", str(path))
+    return data
+
+
 def write_whole(path: Path, text: str | bytes) -> None:
     """Write a file that is whole or absent, even after a power loss; an older one, or a link, is replaced."""
     data = text if isinstance(text, bytes) else text.encode("utf-8", "replace")

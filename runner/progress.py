@@ -16,6 +16,7 @@ from typing import Literal, Protocol, Self, TextIO, assert_never
 
 from runner import wording
 from runner.engine.ports import Event, Said, Told
+from runner.errors import UsageError
 from runner.escapes import escaped
 from runner.outlet import Canvas, Outlet
 from runner.pacing import Clock
@@ -137,7 +138,14 @@ class BarProgress(_Voice):
 
     def __init__(self, outlet: Outlet, *, total: int, done: int, tick: float | None = TICK_SECONDS) -> None:
         # tqdm costs a quarter of the start-up allowance; pipes and --help never need it.
-        from tqdm import tqdm
+        try:
+            from tqdm import tqdm
+        except ValueError as error:
+            # It reads its variables when it is loaded.
+            raise UsageError(
+                f"the bar cannot be drawn: a variable that begins with TQDM_ has no usable value: {error}",
+                advice="unset it, or give --progress plain",
+            ) from error
 
         canvas = Canvas.over(outlet)
         self._outlet = canvas

@@ -171,7 +171,11 @@ def run_alone(session: Coroutine[Any, Any, T]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(session)
+        try:
+            return asyncio.run(session)
+        finally:
+            # Python would complain of one that no loop could be made for.
+            session.close()
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, session).result()
 

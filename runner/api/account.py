@@ -17,12 +17,14 @@ from urllib.parse import urlsplit
 from runner.errors import AccountRefused, UsageError
 from runner.escapes import path_word, shell_word
 from runner.hosts import host_fault, is_loopback
+from runner.private_files import read_given
 from runner.transport.secret import TOKEN_VARIABLES, Secret
 
 DEFAULT_BASE = "https://model-api.runcomfy.net"
 BASE_VARIABLE = "RUNCOMFY_MODEL_API_BASE"
 
 _TOKEN_LENGTH = 4096
+_TOKEN_FILE_BYTES = 1 << 20
 _BEARER = re.compile(r"bearer\s+", re.IGNORECASE)
 _KEY_LOG = "SSLKEYLOGFILE"
 _ODD_TLS = {
@@ -158,15 +160,23 @@ def _saved_token(environ: Mapping[str, str]) -> tuple[Path, str] | None:
     XDG_CONFIG_HOME/runcomfy or ~/.config/runcomfy.
     """
     path = _token_file(environ)
-    if path is None or not path.is_file():
+    if path is None:
         return None
-    if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+    try:
+        mode, text = path.stat().st_mode, read_given(path, limit=_TOKEN_FILE_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise AccountRefused(
+            f"{path} cannot be read: {error.strerror}", advice="make it a file that this user can read"
+        ) from error
+    if mode & (stat.S_IRGRP | stat.S_IROTH):
         raise AccountRefused(
             f"{path} can be read by others", advice=f"chmod 600 {shell_word(path_word(path))}"
         )
     try:
-        saved = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+        saved = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise AccountRefused(f"{path} is not JSON", advice="log in again with the official client") from error
     token = saved.get("access_token") if isinstance(saved, dict) else None
     return (path, token) if isinstance(token, str) else None

@@ -30,33 +30,39 @@ _BUG = 70
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line in `argv` (else the process's own) and return the exit code."""
-    settle_streams()
-    if rules := os.environ.get(failpoints.VARIABLE):
-        failpoints.arm(rules)
     words = list(sys.argv[1:] if argv is None else argv)
+    settle_streams()
+    # Or the numbers' library sets memory aside for each processor, and ends the process where there is none.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    verbose = not {"-v", "--verbose"}.isdisjoint(words)
+    if not verbose:
+        # What Python says of objects that it throws away, as after a want of descriptors, helps no user.
+        sys.unraisablehook = lambda _: None
     try:
         refuse_tokens(words, os.environ)
     except ShotrunnerError as error:
         tell(error, ())
         return error.exit_code
-    arguments = build_parser().parse_args(words)
-    arguments.words = words
     try:
+        if rules := os.environ.get(failpoints.VARIABLE):
+            failpoints.arm(rules)
+        arguments = build_parser().parse_args(words)
+        arguments.words = words
         refuse_token_as_file(getattr(arguments, "target", getattr(arguments, "manifest", None)))
         code: int = arguments.command(arguments)
     except ShotrunnerError as error:
         code = error.exit_code
-        tell(error, arguments.words)
+        tell(error, words)
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
-        print(f"stopped; go on with: {command_line(*arguments.words)}", file=sys.stderr)
+        print(f"stopped; go on with: {command_line(*words)}", file=sys.stderr)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug must not look like a crash of the run
         ours = machine_error(error)
         code = _BUG if ours is None else ours.exit_code
         if ours is None:
-            _confess(error, verbose=arguments.verbose)
+            _confess(error, verbose=verbose)
         else:
-            tell(ours, arguments.words)
+            tell(ours, words)
     sys.stdout.flush()
     return code
 

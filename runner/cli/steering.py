@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from runner.errors import FileMissing
+from runner.errors import FileMissing, ManifestInvalid, Position, Problem
+from runner.private_files import read_given
 from runner.simulator.settings import Script, SimulatorSettings, load_script
+
+_LARGEST = 4 * 2**20
 
 
 def simulator_settings(arguments: argparse.Namespace, *, ledger: Path | None = None) -> SimulatorSettings:
@@ -28,6 +31,10 @@ def _script(path: Path | None) -> Script:
     if path is None:
         return Script()
     try:
-        return load_script(path.read_text("utf-8"), str(path))
+        text = read_given(path, limit=_LARGEST).decode("utf-8")
     except OSError as error:
         raise FileMissing(f"the fault script {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        problem = Problem(Position(str(path)), "", f"not UTF-8: byte {error.start} is no text")
+        raise ManifestInvalid([problem]) from error
+    return load_script(text, str(path))

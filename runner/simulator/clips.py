@@ -11,6 +11,7 @@ the server's loop can go on.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
@@ -23,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from runner.private_files import open_private
 from runner.simulator.cards import picture
 from runner.simulator.lettering import RunningClock, caption, label
 from runner.simulator.scenes import Scene
@@ -40,6 +42,7 @@ _AMBER_YUV = (184, 58, 165)
 def render(scene: Scene, path: Path) -> None:
     """Write the scene's clip to `path`, by way of a part file beside it, so that it is whole or absent."""
     part = path.with_name(f"{path.stem}.{threading.get_native_id()}.part")
+    os.close(open_private(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
     _encode(_frames(scene), part, size=(scene.width, scene.height))
     part.replace(path)
 

@@ -17,8 +17,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from runner.errors import CannotCreate, UsageError
+from runner.disk_errors import file_error
+from runner.errors import UsageError
+from runner.private_files import make_folder, open_private
 from runner.simulator.jobs import Fate, Job
+
+# How every line of a ledger begins, as `_append` writes it.
+_STARTS = (b'{"kind":"charge","', b'{"kind":"cancel","')
 
 
 class Ledger:
@@ -156,32 +161,41 @@ class Ledger:
 
 def _opened(path: Path) -> BinaryIO:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("a+b")
+        make_folder(path.parent)
+        return os.fdopen(open_private(path, os.O_RDWR | os.O_APPEND | os.O_CREAT), "a+b")
     except OSError as error:
-        raise CannotCreate(
-            f"the simulator's ledger {path} cannot be written: {error.strerror}", advice="name another file"
+        raise file_error(
+            error, path, "the simulator's ledger cannot be written", advice="name another file"
         ) from error
 
 
 def _restored(out: BinaryIO, name: str) -> Iterator[Job]:
-    """Yield the jobs of an earlier life as they stand, and cut off a line that never became whole."""
+    """Yield the jobs of an earlier life as they stand, and cut off a line that never became whole.
+
+    Nothing is cut off before every line, and what there is of the last one, has proved to be a ledger's.
+    """
     out.seek(0)
     text = out.read()
     whole = text.rfind(b"\n") + 1
-    out.truncate(whole)
     jobs: dict[str, Job] = {}
     for number, line in enumerate(text[:whole].splitlines(), 1):
         try:
             job = _job_of(json.loads(line), jobs)
-        except (ValueError, TypeError, KeyError) as error:
-            out.close()
-            raise UsageError(
-                f"{name}:{number}: not a line of a simulator's ledger",
-                advice="name another file, or remove this one",
-            ) from error
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise _no_ledger(out, name, number) from error
         jobs[job.request_id] = job
+    rest = text[whole:]
+    if not any(rest.startswith(start) or start.startswith(rest) for start in _STARTS):
+        raise _no_ledger(out, name, text.count(b"\n") + 1)
+    out.truncate(whole)
     yield from jobs.values()
+
+
+def _no_ledger(out: BinaryIO, name: str, number: int) -> UsageError:
+    out.close()
+    return UsageError(
+        f"{name}:{number}: not a line of a simulator's ledger", advice="name another file, or remove this one"
+    )
 
 
 def _job_of(line: dict[str, Any], jobs: Mapping[str, Job]) -> Job:

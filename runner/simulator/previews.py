@@ -46,7 +46,7 @@ class Previews:
 
     def _begun(self, scene: Scene) -> Future[Path]:
         path = self._folder / f"{scene.key}.mp4" if self.real else FALLBACK
-        if self.real and not path.exists():
+        if self.real and not path.is_file():
             return self._executor.submit(_rendered, scene, path)
         ready: Future[Path] = Future()
         ready.set_result(path)

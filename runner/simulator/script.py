@@ -188,8 +188,11 @@ class _Reader:
     def _fields(self, node: yaml.MappingNode, subject: str, known: set[str]) -> dict[str, yaml.Node]:
         fields: dict[str, yaml.Node] = {}
         for key, value in node.value:
-            name = str(key.value)
-            if name in fields:
+            name = key.value if isinstance(key, yaml.ScalarNode) else None
+            # Such a name may be a list of lists of the same list, whose text has no end.
+            if name is None:
+                self._wrong(key, subject, "the name of a setting is one word")
+            elif name in fields:
                 self._wrong(key, subject, f"{name} is given twice")
             elif name not in known:
                 self._wrong(key, subject, f"{name}: unknown setting", near=(name, known))

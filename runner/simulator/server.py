@@ -21,7 +21,9 @@ from types import FrameType
 
 import uvicorn
 
-from runner.errors import BrokenPromise, CannotCreate, UsageError
+from runner.disk_errors import file_error
+from runner.errors import BrokenPromise, UsageError
+from runner.private_files import make_folder
 from runner.simulator.app import House, Slates, application
 from runner.simulator.catalogue import KnownModels
 from runner.simulator.faults import Mischief
@@ -139,9 +141,9 @@ def _clip_folder(settings: SimulatorSettings, stack: ExitStack) -> Path:
     if settings.clips is None:
         return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shotrunner-clips-")))
     try:
-        settings.clips.mkdir(parents=True, exist_ok=True)
+        make_folder(settings.clips)
     except OSError as error:
-        raise CannotCreate(f"the folder {settings.clips} cannot be made: {error.strerror}") from error
+        raise file_error(error, settings.clips, "cannot be made") from error
     return settings.clips
 
 
@@ -170,8 +172,17 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = threading.Event()
+        self.failure: Exception | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told_to_stop = asyncio.Event()
+
+    def run_or_fail(self, listener: socket.socket) -> None:
+        """Serve, or keep for the thread that waits why it could not, as for want of descriptors."""
+        try:
+            self.run([listener])
+        except Exception as error:  # noqa: BLE001 - raised again by who waits
+            self.failure = error
+            self.ready.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -209,11 +220,13 @@ def _served(house: House, listener: socket.socket) -> Iterator[None]:
             timeout_graceful_shutdown=1,
         )
     )
-    thread = threading.Thread(target=server.run, args=([listener],), name="simulator", daemon=True)
+    thread = threading.Thread(target=server.run_or_fail, args=(listener,), name="simulator", daemon=True)
     thread.start()
     try:
         if not server.ready.wait(_PATIENCE):
             raise BrokenPromise("the simulator did not start")
+        if server.failure is not None:
+            raise server.failure
         yield
     finally:
         server.stop()

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
+from runner.disk_errors import SHORT_OF
 from runner.private_files import open_private
 
 Test: TypeAlias = Callable[[int, int], bool]
@@ -87,7 +88,9 @@ def _memory_is_shared(first: int, second: int) -> bool:
         with mmap.mmap(first, mmap.PAGESIZE) as ours, mmap.mmap(second, mmap.PAGESIZE) as theirs:
             ours[: len(_WORD)] = _WORD
             return theirs[: len(_WORD)] == _WORD
-    except (OSError, ValueError):
+    except OSError as error:
+        if error.errno in SHORT_OF:
+            raise
         return False
 
 

@@ -77,4 +77,11 @@ def test_every_command_refuses_a_run_whose_log_is_damaged(
 
 def test_a_log_that_a_kill_left_is_read(desk: Desk) -> None:
     place: Path = record_killed(desk.folder / "run", 3)
-    assert "t0001" in desk.run("status", place, ).out + desk.run("show", place, "t0001").out
+    assert (
+        "t0001"
+        in desk.run(
+            "status",
+            place,
+        ).out
+        + desk.run("show", place, "t0001").out
+    )
