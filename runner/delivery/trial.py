@@ -11,14 +11,17 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-from runner.delivery.containers import WEBM
 from runner.delivery.fetch import MOST_OUTPUTS
 from runner.delivery.files import PartFile
 from runner.delivery.folder import Folder
 from runner.delivery.holdings import Holdings
+from runner.delivery.names import clip_name, sidecar_name
 from runner.delivery.sidecar import Landed
+from runner.transport.received import Version
 
 _LAST = MOST_OUTPUTS - 1
+_EXTENSION = "webm"
+"""As long as the extension of a clip gets."""
 
 
 def try_clip(clips: Path, take_ids: Iterable[str]) -> str:
@@ -33,17 +36,19 @@ def try_clip(clips: Path, take_ids: Iterable[str]) -> str:
     take = f"trial-{secrets.token_hex(8)}".ljust(longest, "0")
     with Folder(clips) as folder:
         holdings = Holdings(folder, take, "trial")
-        final = holdings.final_name(_LAST, WEBM.extension)
+        final = clip_name(take, _LAST, _EXTENSION)
         try:
             _deliver(folder, holdings, final)
         finally:
-            for name in (final, f"{take}.json"):
+            for name in (final, sidecar_name(take)):
                 folder.remove(name)
     return final
 
 
 def _deliver(folder: Folder, holdings: Holdings, final: str) -> None:
-    holdings.remember(_LAST, "", "", 0)
+    holdings.keep_rejected(_LAST, b"trial")
+    holdings.drop_rejected(_LAST)
+    holdings.remember(_LAST, "", 0, Version(), 0)
     holdings.remainder(_LAST, "")
     holdings.forget(_LAST)
     with PartFile(folder, holdings.part_name(_LAST)) as part:
