@@ -20,10 +20,9 @@ import pytest
 from tests.acceptance.boards import report_of, takes_of, write_csv
 from tests.acceptance.command import Desk
 from tests.acceptance.service import pointed_at
-from tests.outside.faults import Change, End, Fault, Reply, Script
+from tests.outside.faults import Asked, Change, End, Fault, Reply, Script
 from tests.outside.jobs import Settings
 from tests.outside.server import OutsideServer
-from tests.outside.wire import Request
 
 FAST = ("-y", "--poll-interval", 0.1, "-j", 1)
 ROUTES = ("submit", "status", "result", "model", "catalogue")
@@ -31,14 +30,14 @@ TOKEN = 'Canary~7Q+z/Yp=&<x>"%\\9tK'
 
 
 def packed(coding: str, pack: Callable[[bytes], bytes]) -> Change:
-    def change(reply: Reply, _request: Request) -> Reply:
+    def change(reply: Reply, _asked: Asked) -> Reply:
         headers = {**reply.headers, **({"Content-Encoding": coding} if coding else {})}
         return replace(reply, body=pack(reply.body), headers=headers)
 
     return change
 
 
-def padded(reply: Reply, _request: Request) -> Reply:
+def padded(reply: Reply, _asked: Asked) -> Reply:
     record = {**json.loads(reply.body), "input": {"image": "data:image/png;base64," + "iVBORw0K" * 300_000}}
     return replace(reply, body=json.dumps(record).encode())
 
@@ -48,9 +47,7 @@ def padded(reply: Reply, _request: Request) -> Reply:
     [packed("gzip", gzip.compress), packed("deflate", zlib.compress), packed("", gzip.compress)],
     ids=["gzip", "deflate", "gzip without a header"],
 )
-def test_a_board_is_rendered_through_a_gateway_that_packs_every_answer(
-    desk: Desk, change: Change
-) -> None:
+def test_a_board_is_rendered_through_a_gateway_that_packs_every_answer(desk: Desk, change: Change) -> None:
     board = write_csv(desk.folder / "board.csv", 2)
     faults = Script({(route, 0): Fault(change=change) for route in ROUTES})
     with OutsideServer(Settings(service=0.1), faults=faults) as server:
@@ -89,7 +86,7 @@ def test_what_brotli_packed_is_held_with_its_bytes_on_record(desk: Desk) -> None
 def test_an_id_under_another_name_is_proposed_and_can_be_adopted(desk: Desk) -> None:
     board, place = write_csv(desk.folder / "board.csv", 1), desk.folder / "reports" / "board"
 
-    def renamed(reply: Reply, _request: Request) -> Reply:
+    def renamed(reply: Reply, _asked: Asked) -> Reply:
         return replace(
             reply, body=json.dumps({"data": {"id": json.loads(reply.body)["request_id"]}}).encode()
         )
