@@ -11,14 +11,22 @@ TOKEN_VARIABLES = ("RUNCOMFY_TOKEN", "RUNCOMFY_API_TOKEN", "RUNCOMFY_API_KEY", "
 """In the order they are asked; the last is spelled as the model pages print it."""
 
 _SHORTEST = 8
+_LONGEST_WORD = 15
 
 
 def tokens_in(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the tokens that stand in the environment, as far as they are long enough to be told from other words."""
+    """Return the tokens that stand in the environment, as far as they can be told from other words.
+
+    One of few characters cannot, nor one of letters alone such as the simulator's.
+    """
     # The last word alone: people paste one with “Bearer” before it.
     words = (environ.get(name, "").replace('"', " ").replace("'", " ").split() for name in TOKEN_VARIABLES)
     found = (said[-1] for said in words if said)
-    return tuple(dict.fromkeys(token for token in found if len(token) >= _SHORTEST))
+    return tuple(dict.fromkeys(token for token in found if not _is_a_word(token)))
+
+
+def _is_a_word(token: str) -> bool:
+    return len(token) < _SHORTEST or (token.isalpha() and len(token) <= _LONGEST_WORD)
 
 
 class Secret:

@@ -6,6 +6,8 @@ service that repeats it in answers, errors and headers, a refused token, bugs wi
 
 from __future__ import annotations
 
+import base64
+import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,15 +23,24 @@ from tests.torture.weather import Weather, storm
 NAME = "T18 the token"
 ECHOING = settings(echo=True, failing=0.2)
 STRANGER = settings(echo=True, token="another")
+_PARTS = ("base64", "url-safe", "reversed", "utf-16")
+_SPELLED = b" ".join(
+    [
+        *(form for name, form in canary.encodings().items() if not name.startswith(_PARTS)),
+        *(base64.b64encode(b"x" * shift + canary.CANARY.encode()) for shift in range(3)),
+    ]
+)
+"""The token in every spelling, whole: what the canary seeks of base64 is only its inner part."""
 _LOUD = Reply(
     422,
-    b'{"error_message": "bad header", "detail": [{"loc": ["header"], "msg": "Bearer '
-    + canary.CANARY.replace("\\", "\\\\").replace('"', '\\"').encode()
-    + b'"}]}',
+    json.dumps(
+        {
+            "error_message": _SPELLED.decode(),
+            "detail": [{"loc": ["header"], "msg": f"Bearer {canary.CANARY}"}],
+        }
+    ).encode(),
 )
-_HTML = Reply(
-    502, b"<pre>Authorization: Bearer " + canary.CANARY.encode() + b"</pre>", {"Content-Type": "text/html"}
-)
+_HTML = Reply(502, b"<pre>Authorization: Bearer " + _SPELLED + b"</pre>", {"Content-Type": "text/html"})
 
 
 @dataclass(frozen=True, slots=True)

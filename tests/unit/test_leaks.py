@@ -9,6 +9,8 @@ import pytest
 
 from runner.checking import check
 from runner.errors import ManifestInvalid
+from runner.simulator.settings import SimulatorSettings
+from runner.transport.secret import tokens_in
 
 TOKEN = "Canary7f3c9aQz+/secret"
 ENVIRON = {"RUNCOMFY_TOKEN": TOKEN}
@@ -67,8 +69,25 @@ def test_a_header_with_a_bearer_is_refused_without_knowing_the_token(tmp_path: P
     assert "0123456789" not in str(refused.value.problems[0])
 
 
-@pytest.mark.parametrize("environ", [{}, {"RUNCOMFY_TOKEN": "short"}, {"RUNCOMFY_TOKEN": "another-token"}])
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"RUNCOMFY_TOKEN": "short"},
+        {"RUNCOMFY_API_KEY": "promptText"},
+        {"RUNCOMFY_TOKEN": "another-token"},
+    ],
+)
 def test_a_board_without_a_token_is_none(environ: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "board.yaml"
     path.write_text(board("a short bearer of news"))
     assert len(check(path, environ=environ).takes) == 1
+
+
+def test_the_simulators_token_is_an_innocent_word() -> None:
+    assert tokens_in({"RUNCOMFY_TOKEN": SimulatorSettings().token or ""}) == ()
+
+
+@pytest.mark.parametrize("decorated", [TOKEN, f"Bearer {TOKEN}", f'"{TOKEN}"', f" 'Bearer {TOKEN}'\n"])
+def test_a_token_of_the_environment_is_known_without_its_decoration(decorated: str) -> None:
+    assert tokens_in({"RUNCOMFY_API_TOKEN": decorated}) == (TOKEN,)
