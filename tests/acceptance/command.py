@@ -169,7 +169,7 @@ def bound_by_modes(desk: Desk) -> Desk | None:
     setpriv = shutil.which("setpriv")
     powers = "-dac_override,-dac_read_search,-fowner"
     flags = (f"--bounding-set={powers}", f"--inh-caps={powers}")
-    return (setpriv and Desk(desk.folder, desk.environment, (setpriv, *flags, *desk.program))) or None
+    return Desk(desk.folder, desk.environment, (setpriv, *flags, *desk.program)) if setpriv else None
 
 
 def new_desk(home: Path) -> Desk:
