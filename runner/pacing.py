@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import math
 import time
 from bisect import insort
 from collections.abc import Callable, Iterable, Mapping
@@ -116,6 +117,55 @@ class FetchPace:
     def is_spent(self, *, lasting: float, age: float) -> bool:
         """Return whether to stop: failures have gone on for `lasting`, and the job ended `age` ago."""
         return lasting >= (self.least if age >= self.fresh else self.fresh)
+
+
+class OutageTest:
+    """Tells a service that is away from one that answers badly, by the reads in the order they ended.
+
+    Page's cumulative sum of the likelihood ratio: each read is weighed as evidence for "everything fails" (a share of
+    0.97) against "a bad service, but it answers" (0.5). A failure adds ln(0.97 / 0.5) = 0.66, an answer takes away
+    ln(0.5 / 0.03) = 2.81, and the sum never falls below nothing. Beyond ln(1000) it is called an outage. That is eleven
+    failures in a row, and a service of which half fails is called away at most once in a thousand reads (Lorden's
+    bound).
+
+    Source: E. S. Page, "Continuous Inspection Schemes", Biometrika 41, 1954; G. Lorden, Annals of Mathematical
+    Statistics 42, 1971.
+    """
+
+    BAD, AWAY = 0.5, 0.97
+    FAILURE = math.log(AWAY / BAD)
+    ANSWER = math.log((1.0 - BAD) / (1.0 - AWAY))
+    ENOUGH = math.log(1000.0)
+    IN_A_ROW = math.ceil(ENOUGH / FAILURE)
+    """Failures in a row that are enough."""
+
+    _TRIALS = 3
+    """Failures that are enough right after an outage: the evidence for it is still there."""
+
+    def __init__(self) -> None:
+        self._evidence = 0.0
+
+    @property
+    def says_outage(self) -> bool:
+        """True where what was seen is an outage."""
+        return self._evidence >= self.ENOUGH
+
+    @property
+    def is_at_rest(self) -> bool:
+        """True where nothing speaks for an outage."""
+        return self._evidence == 0.0
+
+    def answered(self) -> None:
+        """Weigh a read that was answered."""
+        self._evidence = max(0.0, self._evidence - self.ANSWER)
+
+    def failed(self) -> None:
+        """Weigh a read that failed; more than enough is no more than enough."""
+        self._evidence = min(self.ENOUGH, self._evidence + self.FAILURE)
+
+    def half_open(self) -> None:
+        """Go on after an outage: a few more failures bring it back, and two answers forget it."""
+        self._evidence = self.ENOUGH - self._TRIALS * self.FAILURE + 1e-9
 
 
 class RetryQuota:

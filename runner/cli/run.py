@@ -23,7 +23,7 @@ from runner.cli.spending import (
 from runner.cli.steering import simulator_settings
 from runner.engine.limits import Limits
 from runner.engine.options import EndingKind, EngineOptions, Stop
-from runner.engine.policies import Breaker, OnUnknown
+from runner.engine.policies import FailureLimit, OnUnknown
 from runner.engine.ports import Listener
 from runner.errors import UsageError
 from runner.escapes import command_line
@@ -91,7 +91,7 @@ def options_of(arguments: argparse.Namespace) -> EngineOptions:
         on_unknown=OnUnknown(arguments.on_unknown),
         max_extra_paid=arguments.max_extra_paid,
         retries=arguments.retries,
-        breaker=Breaker(dict(arguments.halt)),
+        failure_limit=FailureLimit(dict(arguments.halt)),
         scout=arguments.scout,
         limits=limits_of(arguments),
         pace=LookPace(floor=arguments.poll_interval),

@@ -43,8 +43,9 @@ class Live:
 
     `born` is the monotonic time of its acceptance; `holds_slot` says that the API may be working on it, `has_ended`
     that a look said it is done. Spells: `watched` since its first look, `silent` while reads about it fail, `missing`
-    while they find nothing, `mistaken` while they are told of another job, `doubted` since its result first said that
-    it has not ended, `unfetched` while its clip does not come. `at_hand` is how many bytes of the clip came so far.
+    while they find nothing, `denied` while they are refused, `mistaken` while they are told of another job, `doubted`
+    since its result first said that it has not ended, `unfetched` while its clip does not come. `at_hand` is how many
+    bytes of the clip came so far.
     """
 
     ticket: Ticket
@@ -60,6 +61,7 @@ class Live:
     watched: Spell = field(default_factory=Spell)
     silent: Spell = field(default_factory=Spell)
     missing: Spell = field(default_factory=Spell)
+    denied: Spell = field(default_factory=Spell)
     mistaken: Spell = field(default_factory=Spell)
     doubted: Spell = field(default_factory=Spell)
     unfetched: Spell = field(default_factory=Spell)
@@ -150,10 +152,23 @@ class Board:
         succeeded = live.state is TakeState.SUCCEEDED
         return succeeded and self._options.download and live.delivery is not DeliveryState.DELIVERED
 
+    def is_done_with(self, live: Live) -> bool:
+        """Return whether this run does nothing more about a take, however it stands."""
+        return live.id not in self._unfinished
+
     @property
     def is_busy(self) -> bool:
         """True while somebody will still want to talk to the API."""
         return bool(self.pending) or self.slots_held > 0
+
+    @property
+    def has_other_work(self) -> bool:
+        """True while something is left to do beside submitting and asking about jobs of which the API says nothing."""
+        waiting = {TakeState.PENDING, TakeState.SUBMITTING}
+        return any(
+            live.id in self._unfinished and live.state not in waiting and live.denied.since is None
+            for live in self.takes
+        )
 
     @property
     def has_room(self) -> bool:
@@ -226,11 +241,11 @@ class Board:
         if self.giving_up:
             self.give_up_pending()
 
-    def put_back(self, live: Live) -> None:
-        """Make `live` the next to be submitted, or leave it to the next run if this one gives up."""
+    def put_back(self, live: Live, *, last: bool = False) -> None:
+        """Make `live` the next to be submitted, or the last; leave it to the next run if this one gives up."""
         self.allowance.give_back(live.id)
         self.free_slot(live)
-        self.pending.appendleft(live)
+        (self.pending.append if last else self.pending.appendleft)(live)
         if self.giving_up:
             self.give_up_pending()
 

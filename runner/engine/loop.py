@@ -11,14 +11,16 @@ import uuid
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any
 
+from runner.engine.account_check import AccountCheck
 from runner.engine.board import Board
+from runner.engine.circuit_breaker import CircuitBreaker
 from runner.engine.collect import Collector
 from runner.engine.costs import GRACE, LateCosts, without_cost
-from runner.engine.gate import Gate
 from runner.engine.means import Means
 from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
 from runner.engine.past import NO_PAST, Past
 from runner.engine.ports import Delivery, Journal, Listener, Queue, Room
+from runner.engine.refusals import Refusals
 from runner.engine.settle import Settler
 from runner.engine.submit import Submitter
 from runner.engine.vanguard import Vanguard
@@ -83,16 +85,20 @@ class Engine:
 
     def _shared(self, queue: Queue, clock: Clock, options: EngineOptions, chance: Chance) -> Means:
         """Return what all parts work with, each of which may bring the run to its end."""
-        gate = Gate(
+        board, end = self._board, self._end
+        account = AccountCheck(board, queue=queue, clock=clock, limit=options.refusal_limit, end=end)
+        breaker = CircuitBreaker(
             queue=queue,
             clock=clock,
             limit=options.outage_limit,
-            say=self._board.say,
-            end=self._end,
-            opened=self._board.changed.set,
+            say=board.say,
+            end=end,
+            closed=board.changed.set,
+            refused=account.doubt,
         )
-        vanguard = Vanguard(self._board, each=options.scout, end=self._end)
-        return Means(self._board, queue, gate, clock, options, chance, self._end, vanguard)
+        refusals = Refusals(board, breaker=breaker, clock=clock, options=options, end=end)
+        vanguard = Vanguard(board, each=options.scout, end=end)
+        return Means(board, queue, breaker, clock, options, chance, end, vanguard, account, refusals)
 
     @property
     def out_there(self) -> int:
@@ -107,7 +113,7 @@ class Engine:
     @property
     def is_away(self) -> bool:
         """True while the API does not answer."""
-        return not self._means.gate.is_open
+        return not self._means.breaker.is_closed
 
     def stop(self, how: Stop, *, patience: float | None = None) -> None:
         """Submit no more; with `DETACH` leave as soon as the POST in the air has its answer.
@@ -174,7 +180,9 @@ class Engine:
         await _first_of(self._left, self._costs.done, within=GRACE)
 
     def _workers(self) -> Iterator[Coroutine[Any, Any, None]]:
-        yield self._means.gate.keep()
+        yield self._means.breaker.keep()
+        yield self._means.account.keep()
+        yield self._means.refusals.keep()
         yield self._watcher.cancel_queued()
         yield self._watcher.overdue.run()
         yield self._submitter.watch_the_time()

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from runner.engine.limits import Limits
-from runner.engine.policies import Breaker, OnUnknown
+from runner.engine.policies import FailureLimit, OnUnknown
 from runner.errors import UsageError
 from runner.pacing import Backoff, FetchPace, LookPace
 
@@ -21,8 +21,9 @@ class EngineOptions:
     crash leaves at most one take in doubt. `looks_at_once` and `fetches_at_once` cap calls, not jobs.
     `max_unknown` lost answers stop the submitting, `outage_limit` is how long to wait for a service that is away,
     `missing_grace` how long an id must stay unknown to the API to be believed gone, `fetch_pace` how long and how often
-    a clip that does not come is tried for, and `same_refusals` in a row, before anything was accepted, stop the
-    submitting. A job older than `job_limit` is left to the next run.
+    a clip that does not come is tried for. A job older than `job_limit` is left to the next run. `same_refusals` of
+    different bodies in a row are about the account or the service; `refusals_limit` is how long refusals are borne where
+    nothing else is left to do, or of one job's reads.
     `max_extra_paid` bounds what `on_unknown` may pay again over the whole life of a run, `retries` how often one take
     that failed is paid for again by itself; with `scout`, so many takes of every model and settings go first. `limits`
     are the bounds on money, submissions and time.
@@ -39,18 +40,24 @@ class EngineOptions:
     max_unknown: int = 3
     outage_limit: float = 12 * 3600.0
     job_limit: float = 24 * 3600.0
+    refusals_limit: float = 900.0
     missing_grace: float = 600.0
     same_refusals: int = 3
     on_unknown: OnUnknown = OnUnknown.HOLD
     max_extra_paid: int = 0
     retries: int = 0
-    breaker: Breaker = field(default_factory=lambda: Breaker({}))
+    failure_limit: FailureLimit = field(default_factory=lambda: FailureLimit({}))
     scout: int = 0
     limits: Limits = field(default_factory=Limits)
     pace: LookPace = field(default_factory=LookPace)
     fetch_pace: FetchPace = field(default_factory=FetchPace)
     backoff: Backoff = field(default_factory=lambda: Backoff(cap=300.0))
     throttled: Backoff = field(default_factory=lambda: Backoff(base=3.0, cap=300.0))
+
+    @property
+    def refusal_limit(self) -> float:
+        """Seconds for which refusals are borne: no longer than a service that is away."""
+        return min(self.refusals_limit, self.outage_limit)
 
     @property
     def at_limit(self) -> Stop:

@@ -41,7 +41,7 @@ def may_retry(failure: FailureClass | None, *, attempts: int, retries: int) -> b
 
 
 @dataclass(frozen=True, slots=True)
-class Breaker:
+class FailureLimit:
     """Stops the submitting after so many failures: of a class, or of any (`fail`)."""
 
     limits: Mapping[str, int]

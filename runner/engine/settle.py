@@ -1,6 +1,6 @@
 """Settling: what the answer to a POST does to its take, and to all that wait behind it.
 
-In: a take and the answer to its attempt. Out: one fact, durable before the next submit, and then a pause, a shut gate
+In: a take and the answer to its attempt. Out: one fact, durable before the next submit, and then a pause, a question
 or the end of the submitting. It sends nothing: only a proof that nothing was sent puts a take back to pending.
 """
 
@@ -12,12 +12,13 @@ from typing import assert_never
 from runner import failpoints
 from runner.answers import SubmitAnswer
 from runner.engine.board import Live
+from runner.engine.circuit_breaker import PROBE_EVERY
 from runner.engine.means import Means
 from runner.engine.options import EndingKind, Stop
 from runner.engine.policies import OnUnknown
 from runner.engine.spell import Spell
 from runner.errors import IllegalTransition, ShotrunnerError
-from runner.pacing import RETRY_AFTER_CEILING
+from runner.pacing import RETRY_AFTER_CEILING, OutageTest
 from runner.states import (
     Accepted,
     AccountTurnedAway,
@@ -31,6 +32,8 @@ from runner.states import (
     TakeState,
 )
 
+_SHARE_IN_A_ROW = 10
+
 
 class Settler:
     """Takes every answer for what it is; `accepted` is called with a take once its receipt is durable."""
@@ -39,11 +42,10 @@ class Settler:
         """`extra_paid` is how many unknown submits earlier runs have paid again."""
         self._means = means
         self._board = means.board
-        self._gate = means.gate
+        self._breaker = means.breaker
         self._accepted = accepted
-        self._any_accepted = False
-        self._refused_because: list[str] = []
         self._unsent = Spell()
+        self._lost_in_a_row = 0
         self._throttled = Spell()
         self._extra_paid = extra_paid
         self._paying_again: set[str] = set()
@@ -60,8 +62,15 @@ class Settler:
             self._unsent.is_over()
         if not isinstance(answer, RefusedForNow):
             self._throttled.is_over()
+        if not isinstance(answer, LostContact | NotSent):
+            self._lost_in_a_row = 0
+        if isinstance(answer, NotSent | RefusedForNow | AccountTurnedAway | Refused):
+            # Proved to be free, so it is none of the attempts that --retries counts.
+            live.attempts -= 1
         match answer:
             case Accepted():
+                self._means.refusals.accepted()
+                self._means.account.answered()
                 await self._keep(live, answer)
             case NotSent():
                 await self._put_back(live, answer)
@@ -69,12 +78,10 @@ class Settler:
             case RefusedForNow():
                 await self._put_back(live, answer)
                 self._rest(answer)
-            case AccountTurnedAway(reason=reason):
-                await self._put_back(live, answer)
-                self._means.end(EndingKind.ACCOUNT, reason, Stop.DRAIN)
+            case AccountTurnedAway():
+                await self._turned_away(live, answer)
             case Refused():
-                await self._board.record(live, answer)
-                self._refused(answer)
+                await self._refused(live, answer)
             case LostContact():
                 await self._hold(live, answer)
             case _:
@@ -96,7 +103,6 @@ class Settler:
         failpoints.hit("submit.recorded")
         for remark in answer.remarks:
             self._board.say(f"{live.id}: {remark}")
-        self._any_accepted = True
         live.request_id = answer.request_id
         live.born = self._means.clock.monotonic()
         self._accepted(live)
@@ -112,11 +118,13 @@ class Settler:
             self._board.say(f"{live.id}: {reason}")
             self._board.leave(live, "another runner has taken it over")
 
-    async def _put_back(self, live: Live, answer: NotSent | RefusedForNow | AccountTurnedAway) -> None:
+    async def _put_back(
+        self, live: Live, answer: NotSent | RefusedForNow | AccountTurnedAway, *, last: bool = False
+    ) -> None:
         # A connection that never came about has not awaited `begin`, so there may be no attempt to close.
         if live.state is TakeState.SUBMITTING:
             await self._board.record(live, answer)
-        self._board.put_back(live)
+        self._board.put_back(live, last=last)
 
     def _not_sent(self, live: Live, answer: NotSent) -> None:
         """Wait for the service, longer each time: reads may be answered where submits are not."""
@@ -126,17 +134,17 @@ class Settler:
         lasted = self._unsent.goes_on(self._means.clock.monotonic())
         if lasted >= self._means.options.outage_limit:
             self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
-        self._gate.shut(live.ticket.model, answer.reason)
-        if self._unsent.count > 1:
-            backoff = self._means.options.backoff
-            self._gate.rest(backoff.delay(self._unsent.count, chance=self._means.chance()))
+        self._breaker.doubt_submits(live.ticket.model, answer.reason)
+        beyond = self._unsent.count - OutageTest.IN_A_ROW
+        if beyond > 0:
+            self._breaker.rest(self._means.options.backoff.delay(beyond, chance=self._means.chance()))
 
     def _rest(self, answer: RefusedForNow) -> None:
         """Pause all submits, longer after each refusal in a row."""
         lasted = self._throttled.goes_on(self._means.clock.monotonic())
         own = self._means.options.throttled.delay(self._throttled.count, chance=self._means.chance())
         wished = min(answer.not_before - self._means.clock.wall(), RETRY_AFTER_CEILING)
-        self._gate.rest(max(own, wished))
+        self._breaker.rest(max(own, wished))
         if self._throttled.count == 1:
             self._board.say(
                 f"the API asked for a pause ({answer.reason}); submitting goes on in {max(own, wished):.0f} s"
@@ -144,17 +152,26 @@ class Settler:
         if lasted >= self._means.options.outage_limit:
             self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
 
-    def _refused(self, answer: Refused) -> None:
-        """Stop where the API says that it refuses every submit, or has accepted nothing yet and refuses all alike."""
-        if answer.hopeless:
-            self._means.end(EndingKind.HALTED, f"the API cannot take submits: {answer.reason}", Stop.DRAIN)
-        if answer.hopeless or self._any_accepted:
+    async def _refused(self, live: Live, answer: Refused) -> None:
+        """Fail a take that was refused, unless others are refused alike."""
+        refusals = self._means.refusals
+        spell = () if refusals.is_its_own(live, answer) else refusals.note(live, answer)
+        await self._board.record(live, answer, goes_on=bool(spell))
+        if spell:
+            await refusals.put_back(spell)
+
+    async def _turned_away(self, live: Live, answer: AccountTurnedAway) -> None:
+        """Take a take back that was refused for the account's sake, and ask for free whether that is so."""
+        refusals = self._means.refusals
+        if refusals.is_its_own(live, answer):
+            await self._board.record(live, Refused(answer.attempt, FailureClass.REFUSED, answer.reason))
             return
-        self._refused_because.append(answer.reason)
-        alike = self._refused_because[-self._means.options.same_refusals :]
-        all_alike = len(alike) == self._means.options.same_refusals and len(set(alike)) == 1
-        if answer.failure is FailureClass.REFUSED or all_alike:
-            self._means.end(EndingKind.HALTED, f"the API refuses everything: {answer.reason}", Stop.DRAIN)
+        await self._put_back(live, answer, last=True)
+        if await self._means.account.confirms(live.ticket.model, answer.reason):
+            return
+        spell = refusals.note(live, answer)
+        if spell:
+            await refusals.put_back(spell)
 
     async def _hold(self, live: Live, answer: LostContact) -> None:
         if self._may_pay_again(answer):
@@ -185,7 +202,17 @@ class Settler:
             text = f"{self._unknown} submits were left without an answer"
             self._means.end(EndingKind.UNKNOWNS, text, Stop.DRAIN)
         elif self._board.is_busy:
-            self._gate.shut(live.ticket.model, answer.reason)
+            self._ask_for_free(live, answer)
+
+    def _ask_for_free(self, live: Live, answer: LostContact) -> None:
+        """Submit nothing before the API answers: at once, or in a while where money in doubt becomes too much.
+
+        The more lost answers a person allows, the more of them in a row are taken for chance.
+        """
+        self._lost_in_a_row += 1
+        by_chance = min(OutageTest.IN_A_ROW, max(1, self._means.options.max_unknown // _SHARE_IN_A_ROW))
+        wait = 0.0 if self._lost_in_a_row <= by_chance else PROBE_EVERY
+        self._breaker.doubt_submits(live.ticket.model, answer.reason, wait=wait)
 
     async def _pay_again(self, live: Live, answer: LostContact) -> None:
         """Put a held take back by the flag that says so in its name; it may be paid for twice."""
@@ -198,4 +225,4 @@ class Settler:
             self._paying_again.discard(live.id)
         self._extra_paid += 1
         self._board.again(live)
-        self._gate.shut(live.ticket.model, answer.reason)
+        self._ask_for_free(live, answer)

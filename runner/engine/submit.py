@@ -1,7 +1,7 @@
 """Submitting: one take at a time through a narrow window, each written down before its first byte.
 
-In: pending takes, a free slot, an open gate. Out: the intent on record, one POST, its answer handed on. What the answer
-means is not for it to say, and it never sends an attempt a second time.
+In: pending takes, a free slot, a closed breaker. Out: the intent on record, one POST, its answer handed on. What the
+answer means is not for it to say, and it never sends an attempt a second time.
 """
 
 from __future__ import annotations
@@ -37,14 +37,15 @@ class Submitter:
         """`settle` is awaited with every answer before the next submit of its place in the window."""
         self._means = means
         self._board = means.board
-        self._gate = means.gate
+        self._breaker = means.breaker
         self._epoch = epoch
         self._new_attempt = new_attempt
         self._settle = settle
         self._room = room or (lambda: None)
         self._stopped = False
+        self._at_work = 0
         self._abandoned = asyncio.Event()
-        self._gate.rest(self._wished_before())
+        self._breaker.rest(self._wished_before())
 
     def _wished_before(self) -> float:
         """Return the pause that the API asked an earlier run for, as far as it still lies ahead."""
@@ -65,7 +66,11 @@ class Submitter:
     async def run(self) -> None:
         """Submit until the run is finished or `stop` was called; run once per place in the window."""
         while (live := await self._next()) is not None:
-            await self._submit(live)
+            self._at_work += 1
+            try:
+                await self._submit(live)
+            finally:
+                self._at_work -= 1
             self._board.changed.set()
 
     async def _next(self) -> Live | None:
@@ -127,11 +132,13 @@ class Submitter:
 
     def _wait(self) -> float | None:
         """Return the seconds until the next take may go: 0 for now, None for until something changes."""
-        if not (self._board.pending and self._board.has_room and self._gate.is_open):
+        if not (self._board.pending and self._board.has_room and self._breaker.lets_submit):
             return None
-        if not self._means.vanguard.lets_pass(self._board.pending[0]):
+        if self._means.account.is_doubted or (self._means.refusals.is_spell and self._at_work):
             return None
-        return self._gate.rest_left()
+        if not self._means.vanguard.lets_pass():
+            return None
+        return self._breaker.rest_left()
 
     async def _change_within(self, seconds: float | None) -> None:
         self._board.changed.clear()

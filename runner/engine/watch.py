@@ -22,7 +22,7 @@ from runner.engine.options import EndingKind, Stop
 from runner.engine.overdue import Overdue
 from runner.engine.policies import may_retry
 from runner.engine.spell import Spell
-from runner.pacing import Durations
+from runner.pacing import Durations, RetryQuota
 from runner.states import (
     AdoptionUndone,
     CancelRequested,
@@ -38,6 +38,8 @@ from runner.states import (
 _NOT_TAKEN = frozenset({TroubleKind.STRANGE, TroubleKind.TOO_LARGE})
 """Answers of an API that does answer, of which nothing is believed: the others go on, this one is asked again."""
 
+_DENIALS_THAT_COUNT = 3
+_SLOWER = 2.0
 _SPREAD = 5.0
 _MOST_WORDS = 20
 
@@ -51,13 +53,14 @@ class Watcher:
     def __init__(self, means: Means, *, durations: Durations, succeeded: Callable[[Live], None]) -> None:
         self._means = means
         self._board = means.board
-        self._gate = means.gate
+        self._breaker = means.breaker
         self._durations = durations
         self._succeeded = succeeded
         self.overdue = Overdue(
             means.board, clock=means.clock, durations=durations, limit=means.options.job_limit
         )
         self._agenda: Agenda[Live] = Agenda(means.clock)
+        self._quota = RetryQuota()
         self._strange: set[str] = set()
         self._mistaken: set[str] = set()
         self._failed: Counter[FailureClass] = Counter()
@@ -83,7 +86,7 @@ class Watcher:
         """Look at whatever is due, until cancelled; run once per call allowed in flight."""
         while True:
             live = await self._agenda.next()
-            await self._gate.passes()
+            await self._breaker.passes()
             if self.overdue.is_too_old(live):
                 hours = f"{self._means.options.job_limit / 3600:g} h"
                 self._board.leave(live, f"its job is older than {hours} (--job-limit)", is_old=True)
@@ -125,8 +128,11 @@ class Watcher:
         return await self._means.queue.result(request_id, model=live.ticket.model, sent=live.ticket.body)
 
     def _answered(self, live: Live) -> None:
-        self._gate.answered()
+        self._breaker.answered()
+        self._means.account.answered()
+        self._quota.earn()
         live.failures = 0
+        live.denied.is_over()
         live.silent.is_over()
         live.missing.is_over()
         live.mistaken.is_over()
@@ -154,7 +160,7 @@ class Watcher:
     async def _collect(self, live: Live, *, found_at_once: bool = False) -> None:
         """Read the result; the slot is free already, since the API has ended its work, unless failures are counted."""
         assert live.request_id is not None
-        if not self._means.options.breaker.limits:
+        if not self._means.options.failure_limit.limits:
             self._board.free_slot(live)
         answer = await self._result(live.request_id, live)
         match answer:
@@ -219,12 +225,11 @@ class Watcher:
         if trouble.kind is not TroubleKind.STRANGE:
             live.mistaken.is_over()
         if trouble.kind is TroubleKind.ACCOUNT:
-            self._means.end(EndingKind.ACCOUNT, trouble.reason, Stop.DETACH)
+            given_up = await self._deny(live, trouble.reason) or given_up
         elif trouble.kind is TroubleKind.MISSING and await self._is_gone(live, trouble):
             return
-        elif trouble.kind is TroubleKind.TRANSIENT:
-            out_there = self._board.slots_held
-            self._gate.failed(live.id, live.ticket.model, trouble.reason, out_there=out_there)
+        elif trouble.kind in {TroubleKind.TRANSIENT, TroubleKind.THROTTLED}:
+            self._breaker.failed(live.ticket.model, trouble.reason)
         elif trouble.kind is TroubleKind.STRANGE and self._too_long(live.mistaken) and live.is_adopted:
             assert live.request_id is not None
             await self._disown(live, AdoptionUndone(live.request_id, ITS_RECORD, trouble.reason))
@@ -232,18 +237,43 @@ class Watcher:
         elif trouble.kind in _NOT_TAKEN:
             self._doubt(live, trouble.reason)
         if given_up:
-            answers = trouble.kind in _NOT_TAKEN
+            answers = trouble.kind in _NOT_TAKEN | {TroubleKind.ACCOUNT}
             why = trouble.reason if answers else f"the API has not answered about it: {trouble.reason}"
             self._board.leave(live, why)
             return
-        options = self._means.options
-        backoff = options.throttled if trouble.kind is TroubleKind.THROTTLED else options.backoff
-        wait = max(trouble.retry_after or 0.0, backoff.delay(live.failures, chance=self._means.chance()))
-        self._agenda.add(live, after=max(wait, options.pace.floor))
+        self._agenda.add(live, after=max(trouble.retry_after or 0.0, self._retried_in(live, trouble.kind)))
+
+    def _retried_in(self, live: Live, kind: TroubleKind) -> float:
+        """Return the seconds until a job is asked about again whose read failed.
+
+        A failed read says nothing of the job, so it waits no longer than an answered one. It waits less, while the
+        purse for retries pays, and up to twice as long where the API is busy. What is refused or not taken is asked
+        about ever more rarely, since nothing changes.
+        """
+        options, chance = self._means.options, self._means.chance()
+        backoff = options.backoff.delay(live.failures, chance=chance)
+        # Of a job that has ended only the result is missing, however long the job took.
+        spell = live.silent if live.has_ended else live.watched
+        pace = options.pace.next(spell.goes_on(self._means.clock.monotonic()), chance=chance)
+        if kind is TroubleKind.TRANSIENT:
+            return min(pace, backoff) if self._quota.spend() else pace
+        if kind is TroubleKind.THROTTLED:
+            return max(pace, min(_SLOWER * pace, backoff))
+        return max(options.pace.floor, backoff)
+
+    async def _deny(self, live: Live, reason: str) -> bool:
+        """Bear a refused read: the account's matter if it is doubted, else the job's, which is left after a while."""
+        lasted = live.denied.goes_on(self._means.clock.monotonic())
+        await self._means.account.read_refused(live.id, live.ticket.model, reason)
+        if self._means.account.is_doubted:
+            return False
+        if live.denied.count == _DENIALS_THAT_COUNT:
+            self._board.say(f"{live.id}: the API refuses to say how it stands: {reason}; looked at again")
+        return lasted >= self._means.options.refusal_limit
 
     def _doubt(self, live: Live, reason: str) -> None:
         """Say once of a take that what is told of it is not taken; the API answers, so the others go on."""
-        self._gate.answered()
+        self._breaker.answered()
         if live.id not in self._mistaken:
             self._mistaken.add(live.id)
             self._board.say(f"{live.id}: {reason}; not taken, and looked at again")
@@ -262,7 +292,7 @@ class Watcher:
         return True
 
     async def _outcome(self, live: Live, ended: Ended, *, retry: bool) -> None:
-        """Pay for another attempt where a stated policy says so, else let scouts and breaker know of a failure."""
+        """Pay for another attempt where a stated policy says so, else let scouts and limits know of a failure."""
         if retry:
             wish = RetryRequested(f"--retries {self._means.options.retries}", ended.reason)
             await self._board.record(live, wish)
@@ -274,7 +304,7 @@ class Watcher:
 
     def _trip(self, live: Live, failure: FailureClass) -> None:
         self._failed[failure] += 1
-        tripped = self._means.options.breaker.tripped(self._failed)
+        tripped = self._means.options.failure_limit.tripped(self._failed)
         if tripped:
             self._means.end(EndingKind.HALTED, f"{tripped}, the last was {live.id}", Stop.DRAIN)
 

@@ -174,7 +174,9 @@ BUGS: tuple[Bug, ...] = (
         REFUSING,
         (
             Replacement(
-                _SETTLE, "        self._gate.rest(max(own, wished))\n", "        self._gate.rest(0.01)\n"
+                _SETTLE,
+                "        self._breaker.rest(max(own, wished))\n",
+                "        self._breaker.rest(0.01)\n",
             ),
         ),
     ),

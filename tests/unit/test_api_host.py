@@ -14,7 +14,7 @@ from runner.api.account import Account
 from runner.api.client import RunComfyQueue
 from runner.api.host import Host
 from runner.api.outcomes import sort_look, sort_probe, sort_submit
-from runner.engine.gate import ABSENCES_THAT_END
+from runner.engine.circuit_breaker import ABSENCES_THAT_END
 from runner.engine.loop import Engine
 from runner.engine.options import EndingKind, EngineOptions
 from runner.errors import NoSuchHost

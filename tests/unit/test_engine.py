@@ -23,7 +23,7 @@ from runner.answers import (
 from runner.engine.loop import Engine
 from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
 from runner.engine.past import NO_PAST, Past
-from runner.engine.policies import RETRIED_BY_ITSELF, Breaker, OnUnknown
+from runner.engine.policies import RETRIED_BY_ITSELF, FailureLimit, OnUnknown
 from runner.engine.ports import Journal, Room, Said
 from runner.errors import DiskFailed
 from runner.pacing import LookPace
@@ -31,7 +31,6 @@ from runner.shots import Ticket
 from runner.states import (
     OUT_THERE,
     Accepted,
-    AccountTurnedAway,
     DeliveryState,
     Ended,
     FailureClass,
@@ -310,23 +309,6 @@ class TestAnAnswerThatWasNo:
         assert run.states() == {"s0": TakeState.FAILED, "s1": TakeState.SUCCEEDED}
         assert run.queue.calls("submit") == 2
 
-    def test_a_refused_account_stops_submitting_but_sees_the_rest_through(self) -> None:
-        poor = JobScript(submits=[lambda a: AccountTurnedAway(a, FailureClass.NO_BALANCE, "no balance")])
-        run = night([ticket("s0"), ticket("s1"), ticket("s2")], scripts={"s1": poor})
-        assert run.ending == Ending(EndingKind.ACCOUNT, "no balance")
-        assert run.states() == {
-            "s0": TakeState.SUCCEEDED,
-            "s1": TakeState.PENDING,
-            "s2": TakeState.PENDING,
-        }
-        assert [name for name, _ in run.delivery.fetched] == ["s0"]
-
-    def test_a_revoked_token_on_a_look_ends_the_run_and_loses_nothing(self) -> None:
-        revoked = JobScript(looks=[Trouble(TroubleKind.ACCOUNT, "token revoked")])
-        run = night([ticket("s0")], scripts={"s0": revoked})
-        assert run.ending == Ending(EndingKind.ACCOUNT, "token revoked")
-        assert run.journal.state_of("s0")[0] is TakeState.QUEUED
-
 
 class TestReadsThatFail:
     """A failed look never fails a paid take."""
@@ -489,8 +471,7 @@ class TestWhenNothingWorks:
         assert run.queue.calls("submit") == at + 1
         assert list(run.states().values()) == [
             *[TakeState.SUCCEEDED] * at,
-            TakeState.FAILED,
-            *[TakeState.PENDING] * (5 - at),
+            *[TakeState.PENDING] * (6 - at),
         ]
 
     def test_the_same_refusal_three_times_at_the_start_stops_the_run(self) -> None:
@@ -498,19 +479,6 @@ class TestWhenNothingWorks:
         run = night([ticket(f"s{n}") for n in range(9)], scripts={f"s{n}": bad for n in range(9)})
         assert run.ending.kind is EndingKind.HALTED
         assert run.queue.calls("submit") == 3
-
-    def test_refusals_after_something_was_accepted_stop_nothing(self) -> None:
-        bad = JobScript(submits=[lambda a: Refused(a, FailureClass.INVALID_INPUT, "seed is gone")])
-        run = night([ticket(f"s{n}") for n in range(9)], scripts={f"s{n}": bad for n in range(1, 9)})
-        assert run.ending.kind is EndingKind.FINISHED
-        assert run.queue.calls("submit") == 9
-
-    def test_a_revoked_token_is_seen_while_waiting_for_the_service(self) -> None:
-        lost = JobScript(submits=[lambda a: LostContact(a, "sent", "ReadTimeout")])
-        queue = ScriptedQueue({"s0": lost}, probes=[Trouble(TroubleKind.ACCOUNT, "token revoked")])
-        run = night([ticket("s0"), ticket("s1")], queue=queue)
-        assert run.ending == Ending(EndingKind.ACCOUNT, "token revoked")
-        assert run.seconds < 5
 
     def test_takes_held_by_earlier_runs_count_against_the_limit(self) -> None:
         held = [ticket(f"h{n}", state=TakeState.HELD) for n in range(2)]
@@ -628,7 +596,7 @@ class TestPoliciesAboutMoney:
 
     def test_a_breaker_for_any_failure_stops_the_submitting(self) -> None:
         scripts = {f"s{n}": ending(FailureClass.PROVIDER_FAILED) for n in range(9)}
-        options = EngineOptions(jobs=1, breaker=Breaker({"fail": 3}))
+        options = EngineOptions(jobs=1, failure_limit=FailureLimit({"fail": 3}))
         run = night([ticket(name) for name in scripts], scripts=scripts, options=options)
         assert run.ending == Ending(EndingKind.HALTED, "3 takes failed, the last was s2")
         assert run.queue.calls("submit") == 3
@@ -636,7 +604,7 @@ class TestPoliciesAboutMoney:
     def test_a_breaker_for_a_class_counts_that_class_alone(self) -> None:
         kinds = [FailureClass.PROVIDER_FAILED, FailureClass.MODERATION]
         scripts = {f"s{n}": ending(kinds[n % 2]) for n in range(9)}
-        options = EngineOptions(jobs=1, breaker=Breaker({"moderation": 2}))
+        options = EngineOptions(jobs=1, failure_limit=FailureLimit({"moderation": 2}))
         run = night([ticket(name) for name in scripts], scripts=scripts, options=options)
         assert run.ending == Ending(EndingKind.HALTED, "2 takes failed with moderation, the last was s3")
 

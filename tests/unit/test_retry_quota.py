@@ -9,10 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.engine.gate import TAKES_THAT_SHUT, Gate
-from runner.engine.options import EndingKind, Stop
 from runner.pacing import RetryQuota
-from runner.testing import ScriptedQueue, VirtualClock, run_virtual
 
 TOKENS, PRICE, REFUND = 500, 14, 1
 
@@ -110,32 +107,3 @@ def test_a_service_that_errs_for_ever_is_sent_hardly_more_than_what_it_answers()
     """One failure to nine answers: in the long run at most one retry for fourteen answers."""
     reads = ([True] * 9 + [False]) * 2000
     assert sum(retried(RetryQuota(), reads)) <= (TOKENS + 9 * 2000) / PRICE
-
-
-@pytest.mark.parametrize(("failures_before", "takes"), [(0, TAKES_THAT_SHUT), (35, 2)], ids=["full", "empty"])
-def test_an_empty_purse_shuts_the_gate_one_take_earlier(failures_before: int, takes: int) -> None:
-    """While retries can be paid three takes in trouble shut it, after that two do."""
-
-    async def main() -> int:
-        def end(kind: EndingKind, reason: str, how: Stop) -> None:
-            raise AssertionError(f"{kind} {reason} {how}: nothing asked for an end")
-
-        said: list[str] = []
-        gate = Gate(
-            queue=ScriptedQueue(),
-            clock=VirtualClock(),
-            limit=60.0,
-            say=said.append,
-            end=end,
-            opened=lambda: None,
-        )
-        for _ in range(failures_before):
-            gate.failed("s0", "m", "HTTP 502", out_there=9)
-        for n in range(9):
-            gate.failed(f"s{n}", "m", "HTTP 502", out_there=9)
-            if not gate.is_open:
-                assert len(said) == 1
-                return n + 1
-        return 0
-
-    assert run_virtual(main()) == takes

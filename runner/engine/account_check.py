@@ -1,0 +1,138 @@
+"""Whether the API still takes the account: one judge, who believes no single answer.
+
+In: refused reads of jobs, refused submits, and the answers to a free question. Out: the account is doubted, so submits
+pause; or it is good again. One refusal is the matter of its request. Reads of several jobs, or a submit, doubt the
+account only where the free question is refused as well. Jobs are watched and clips fetched all the while: a read is
+free. The run ends only when nothing else is left to do. It records nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from runner.answers import Trouble, TroubleKind
+from runner.engine.board import Board
+from runner.engine.options import End, EndingKind, Stop
+from runner.engine.ports import Queue
+from runner.engine.spell import Spell
+from runner.pacing import Clock
+from runner.states import OUT_THERE
+
+JOBS_THAT_COUNT = 2
+"""Different jobs whose reads were refused, with no read answered since, that are worth a question."""
+
+FIRST_QUESTION = 1.0
+QUESTION_CEILING = 300.0
+"""Seconds between questions while the account is doubted: 1, 2, 4 and so on up to five minutes."""
+
+_ASKED_AGAIN = 30.0
+_TRIES = (1.0, 4.0, 0.0)
+_STEP = 5.0
+_NAMED = 5
+
+
+class AccountCheck:
+    """Doubts the account of a run, and trusts it again; `end` is called once there is nothing else left to do.
+
+    `limit` is how many seconds a run that had a good answer waits then, since tokens are renewed and services restart.
+    """
+
+    def __init__(self, board: Board, *, queue: Queue, clock: Clock, limit: float, end: End) -> None:
+        self._board = board
+        self._queue = queue
+        self._clock = clock
+        self._limit = limit
+        self._end = end
+        self._doubted = asyncio.Event()
+        self._alone = Spell()
+        self._refused: set[str] = set()
+        self._reason = ""
+        self._was_good = False
+        self._asked_at = float("-inf")
+
+    @property
+    def is_doubted(self) -> bool:
+        """True while nothing shall be submitted."""
+        return self._doubted.is_set()
+
+    def answered(self) -> None:
+        """Note that a request was answered, so that the token was taken."""
+        self._was_good = True
+        self._refused.clear()
+
+    async def read_refused(self, take_id: str, model: str, reason: str) -> None:
+        """Note that a read about a take's job was refused as the account's fault; several ask the free question."""
+        self._refused.add(take_id)
+        out_there = sum(1 for live in self._board.takes if live.state in OUT_THERE)
+        now = self._clock.monotonic()
+        asked_lately = now - self._asked_at < _ASKED_AGAIN
+        if self.is_doubted or asked_lately or len(self._refused) < min(JOBS_THAT_COUNT, out_there):
+            return
+        self._asked_at = now
+        await self.confirms(model, reason)
+
+    async def confirms(self, model: str, reason: str) -> bool:
+        """Ask the free question after a refusal, and return whether it is refused too; then the account is doubted."""
+        for wait in _TRIES:
+            trouble = await self._queue.probe(model)
+            if trouble is None or trouble.kind is TroubleKind.ACCOUNT:
+                break
+            await self._clock.sleep(wait)
+        if trouble is None or trouble.kind is not TroubleKind.ACCOUNT:
+            return False
+        self.doubt(reason)
+        return True
+
+    def doubt(self, reason: str) -> None:
+        """Submit nothing until the free question is answered."""
+        self._reason = reason
+        if not self.is_doubted:
+            self._doubted.set()
+            self._board.say(
+                f"the API refuses the account: {reason}; submits pause, jobs are watched and clips fetched"
+            )
+
+    async def keep(self) -> None:
+        """Ask again and again while the account is doubted; runs until it is cancelled."""
+        while True:
+            await self._doubted.wait()
+            began, wait = self._clock.monotonic(), FIRST_QUESTION
+            while (trouble := await self._asked_in(wait)) is not None:
+                if trouble.kind is TroubleKind.ACCOUNT:
+                    self._end_if_alone()
+                wait = min(QUESTION_CEILING, wait * 2.0)
+            self._alone.is_over()
+            self.answered()
+            self._doubted.clear()
+            self._board.say(
+                f"the API takes the account again after {self._clock.monotonic() - began:.0f} s; submitting goes on"
+            )
+            self._board.changed.set()
+
+    async def _asked_in(self, seconds: float) -> Trouble | None:
+        """Return the answer to the free question asked in `seconds`, and end the run meanwhile if it is time."""
+        due = self._clock.monotonic() + seconds
+        while (left := due - self._clock.monotonic()) > 0:
+            await self._clock.sleep(min(left, _STEP))
+            if seconds > _STEP:
+                self._end_if_alone()
+        model = next((live.ticket.model for live in self._board.takes), "")
+        return await self._queue.probe(model)
+
+    def _end_if_alone(self) -> None:
+        if self._board.has_other_work:
+            self._alone.is_over()
+            return
+        patience = self._limit if self._was_good else 0.0
+        if self._alone.goes_on(self._clock.monotonic()) >= patience:
+            self._end(
+                EndingKind.ACCOUNT, f"the API refuses the account: {self._reason}{self._left()}", Stop.DETACH
+            )
+
+    def _left(self) -> str:
+        """Return in words what stays at the API."""
+        names = [live.id for live in self._board.takes if live.state in OUT_THERE]
+        if not names:
+            return ""
+        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+        return f"; left to the next run, since they are at the API: {', '.join(names[:_NAMED])}{more}"

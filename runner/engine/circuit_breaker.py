@@ -1,0 +1,206 @@
+"""A circuit breaker before the API: open while the service is away, and closed again by one free question.
+
+In: reads that were answered or failed, submits without a clear answer. Out: whether reads and submits may go. Reads
+open it by the share of them that fails (`pacing.OutageTest`). A doubtful submit opens nothing: reads go on, and submits
+wait for the answer to a free question, which is asked at once. One question is out at a time, at intervals that grow,
+so an outage of any length costs about one request per half minute. A host that was never there is no outage: it is a
+wrong address, and waiting does not mend it. It knows no takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from runner.answers import Trouble, TroubleKind
+from runner.engine.options import End, EndingKind, Stop
+from runner.engine.ports import Queue
+from runner.engine.spell import Spell
+from runner.errors import NoSuchHost
+from runner.pacing import Clock, OutageTest
+
+SOONEST_PROBE = 0.25
+FIRST_PROBE = 1.0
+PROBE_EVERY = 30.0
+PROBE_CEILING = 300.0
+PROBE_GROWTH = 1.5
+"""Questions wait 1, 2, 4, 8, 16 and 30 s for each other, then half as long again each time, up to 300 s.
+
+After a doubtful submit the first is asked at once and the second after a quarter of a second."""
+
+SILENCE_THAT_OPENS = 60.0
+"""Seconds in which reads failed and none was answered: few jobs do not make the reads that a test by shares needs."""
+
+ABSENCES_THAT_END = 5
+"""A name may be unknown for a moment, while a network comes up; five times in a row it is a wrong one."""
+
+ABSENT_EVERY = 10.0
+"""Seconds between questions to a host that does not exist: they reach nobody, and somebody waits to hear of it."""
+
+_WORTH_SAYING = 10.0
+_TOLD_AGAIN = 3 * 3600.0
+
+
+class CircuitBreaker:
+    """Lets calls through while the service answers; `end` is called once an outage passes its limit.
+
+    `refused` hears the API's words where it answers a question by refusing the account: it is there, so this is no
+    outage. `closed` is called whenever calls may go again.
+    """
+
+    def __init__(
+        self,
+        *,
+        queue: Queue,
+        clock: Clock,
+        limit: float,
+        say: Callable[[str], None],
+        end: End,
+        closed: Callable[[], None],
+        refused: Callable[[str], None],
+    ) -> None:
+        self._queue = queue
+        self._clock = clock
+        self._limit = limit
+        self._say = say
+        self._end = end
+        self._on_closed = closed
+        self._on_refused = refused
+        self._closed = asyncio.Event()
+        self._closed.set()
+        self._question = asyncio.Event()
+        self._heard = asyncio.Event()
+        self._model = self._reason = ""
+        self._first_wait = FIRST_PROBE
+        self._test = OutageTest()
+        self._unanswered = Spell()
+        self._relapses = 0
+        self._rest_until = 0.0
+        self._told_at = float("-inf")
+
+    @property
+    def is_closed(self) -> bool:
+        """True while reads may go."""
+        return self._closed.is_set()
+
+    @property
+    def lets_submit(self) -> bool:
+        """True while submits may go: no question is waiting for its answer."""
+        return not self._question.is_set()
+
+    def rest_left(self) -> float:
+        """Return the seconds for which nothing shall be submitted."""
+        return max(0.0, self._rest_until - self._clock.monotonic())
+
+    def rest(self, seconds: float) -> None:
+        """Submit nothing for `seconds`."""
+        self._rest_until = max(self._rest_until, self._clock.monotonic() + seconds)
+
+    async def passes(self) -> None:
+        """Wait until reads may go."""
+        await self._closed.wait()
+
+    def answered(self) -> None:
+        """Note that a read was answered."""
+        self._unanswered.is_over()
+        self._test.answered()
+        self._heard.set()
+        if self._test.is_at_rest:
+            self._relapses = 0
+
+    def failed(self, model: str, reason: str) -> None:
+        """Note a read about a job of `model` that was not answered."""
+        self._test.failed()
+        lasted = self._unanswered.goes_on(self._clock.monotonic())
+        if self.is_closed and (self._test.says_outage or lasted >= SILENCE_THAT_OPENS):
+            self._closed.clear()
+            self._ask(model, reason, wait=min(PROBE_EVERY, FIRST_PROBE * 2.0**self._relapses))
+            self._relapses += 1
+
+    def doubt_submits(self, model: str, reason: str, *, wait: float = 0.0) -> None:
+        """Submit nothing until a free question about `model`, asked in `wait` seconds, is answered."""
+        self._ask(model, reason, wait=wait)
+
+    def _ask(self, model: str, reason: str, *, wait: float) -> None:
+        if not self._question.is_set():
+            self._model, self._reason, self._first_wait = model, reason, wait
+            self._heard.clear()
+            self._question.set()
+
+    async def keep(self) -> None:
+        """Close the breaker again whenever the service is back; runs until it is cancelled.
+
+        Raises:
+            NoSuchHost: the service's host does not exist, and never did in this run.
+        """
+        while True:
+            await self._question.wait()
+            await self._until_answered()
+            if not self.is_closed:
+                self._test.half_open()
+                self._unanswered.is_over()
+            self._question.clear()
+            self._closed.set()
+            self._on_closed()
+
+    async def _until_answered(self) -> None:
+        began = self._clock.monotonic()
+        wait, absences, is_said = self._first_wait, 0, False
+        if wait >= _WORTH_SAYING:
+            self._tell_now_and_then(
+                f"the API failed again ({self._reason}); it is asked again in {wait:.0f} s"
+            )
+        while True:
+            # A read that was answered meanwhile says as much, and sooner, but where a long wait was asked for.
+            if await self._hears_within(wait):
+                return
+            trouble = await self._queue.probe(self._model)
+            away_for = self._clock.monotonic() - began
+            if trouble is None or trouble.kind is TroubleKind.ACCOUNT:
+                if is_said:
+                    self._say(f"the API answers again after {away_for:.0f} s")
+                if trouble is not None:
+                    self._on_refused(trouble.reason)
+                return
+            if away_for >= self._limit:
+                self._end(EndingKind.OUTAGE, trouble.reason, Stop.DETACH)
+            absences = absences + 1 if trouble.kind is TroubleKind.NO_HOST else 0
+            if absences >= ABSENCES_THAT_END:
+                raise _wrong_address(trouble.reason)
+            if away_for >= _WORTH_SAYING and not is_said:
+                self._say(f"no usable answer from the API ({self._reason}); waiting until it gives one")
+                is_said = True
+            wait = ABSENT_EVERY if absences else _wait_after(wait, trouble)
+
+    async def _hears_within(self, seconds: float) -> bool:
+        """Return whether a read is answered within `seconds`; one that is ends no wait of an open breaker."""
+        if not self.is_closed or self._first_wait > 0.0:
+            await self._clock.sleep(seconds)
+            return False
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._heard.wait()
+        except TimeoutError:
+            return False
+
+    def _tell_now_and_then(self, text: str) -> None:
+        """Say `text` where it has not been said for hours: one long spell of bad weather is no news each minute."""
+        now = self._clock.monotonic()
+        if now - self._told_at >= _TOLD_AGAIN:
+            self._told_at = now
+            self._say(text)
+
+
+def _wait_after(wait: float, trouble: Trouble) -> float:
+    """Return the seconds until the next question, after one that was asked in `wait` seconds and failed."""
+    short = min(PROBE_EVERY, max(SOONEST_PROBE, wait * 2.0))
+    grown = short if wait < PROBE_EVERY else wait * PROBE_GROWTH
+    return min(PROBE_CEILING, max(grown, trouble.retry_after or 0.0))
+
+
+def _wrong_address(reason: str) -> NoSuchHost:
+    return NoSuchHost(
+        f"{reason}; nothing was sent, and every take stands where it stood",
+        advice="check the API base (--api-base, or its environment variable) and that this machine's network "
+        "and DNS work",
+    )

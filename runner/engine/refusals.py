@@ -1,0 +1,194 @@
+"""Refusals alike: the same refusal of several bodies in a row is about the account or the service, not about the takes.
+
+In: refused submits, one after the other. Out: a *spell*, in which submits pause and one take is tried at intervals that
+grow; what was refused in it goes back to pending. An acceptance ends it. A body that is refused while others are taken
+has failed by itself. It sends nothing and asks nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import TypeAlias
+
+from runner.engine.board import Board, Live
+from runner.engine.circuit_breaker import CircuitBreaker
+from runner.engine.options import End, EndingKind, EngineOptions, Stop
+from runner.engine.spell import Spell
+from runner.pacing import Clock, OutageTest
+from runner.states import AccountTurnedAway, FailureClass, Refused, RetryRequested, TakeState
+
+FIRST_TRIAL = 30.0
+TRIAL_CEILING = 300.0
+"""Seconds before a take is tried again: 30, 60, 120, 240 and then every five minutes."""
+
+BROKE_ALIKE = 2
+"""Bodies refused for an empty balance that are enough: no free question can tell of it."""
+
+BY = "the run"
+"""Who sends a take again that was refused as others were."""
+
+_Kind: TypeAlias = tuple[FailureClass, str]
+_STEP = 5.0
+_TOLD_AGAIN = 3 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One submit that was refused, and how."""
+
+    live: Live
+    answer: Refused | AccountTurnedAway
+
+    @property
+    def kind(self) -> _Kind:
+        """What makes two refusals alike: the words, without numbers, ids and links."""
+        return self.answer.failure, folded(self.answer.reason)
+
+    @property
+    def key(self) -> tuple[str, _Kind]:
+        """A take and a kind of refusal."""
+        return self.live.id, self.kind
+
+    @property
+    def body(self) -> str:
+        """What tells one request from another."""
+        return self.live.ticket.fingerprint
+
+
+class Refusals:
+    """Knows the refusals since the last acceptance, and says when they are a spell; `end` ends the submitting."""
+
+    def __init__(
+        self, board: Board, *, breaker: CircuitBreaker, clock: Clock, options: EngineOptions, end: End
+    ) -> None:
+        self._board = board
+        self._breaker = breaker
+        self._clock = clock
+        self._options = options
+        self._end = end
+        self._row: list[Refusal] = []
+        self._accepted = 0
+        self._first: dict[tuple[str, _Kind], int] = {}
+        self._on = asyncio.Event()
+        self._alone = Spell()
+        self._trials = 0
+        self._told_at = float("-inf")
+
+    @property
+    def is_spell(self) -> bool:
+        """True while one take at a time is tried."""
+        return self._on.is_set()
+
+    def accepted(self) -> None:
+        """Note that a submit was accepted, which ends a spell."""
+        self._accepted += 1
+        self._row.clear()
+        if self.is_spell:
+            self._on.clear()
+            self._trials = 0
+            self._alone.is_over()
+            self._board.say("a submit was accepted again; submitting goes on")
+
+    def is_its_own(self, live: Live, answer: Refused | AccountTurnedAway) -> bool:
+        """Return whether a take is refused as before although others were accepted meanwhile: it has failed."""
+        this = Refusal(live, answer)
+        if self.is_spell or self._is_fresh(this):
+            return False
+        return not any(each.kind == this.kind and self._is_fresh(each) for each in self._row)
+
+    def _is_fresh(self, refusal: Refusal) -> bool:
+        """Return whether no take was accepted since this one was first refused so."""
+        return self._first.get(refusal.key, self._accepted) == self._accepted
+
+    def note(self, live: Live, answer: Refused | AccountTurnedAway) -> Sequence[Refusal]:
+        """Note a refusal, and return those of a spell whose takes shall go back to pending; none if it is no spell."""
+        this = Refusal(live, answer)
+        self._first.setdefault(this.key, self._accepted)
+        self._row.append(this)
+        if self.is_spell:
+            return [this]
+        members = self._members()
+        if members:
+            # At once: an answer to a submit beside it must not count the same takes again.
+            self._on.set()
+        return members
+
+    def _members(self) -> list[Refusal]:
+        """Return the refusals that make a spell; none where those at hand are too few."""
+        last = self._row[-1]
+        alike = list(takewhile(lambda each: each.kind == last.kind, reversed(self._row)))[::-1]
+        if len(self._row) >= OutageTest.IN_A_ROW and len({each.body for each in self._row}) == len(self._row):
+            return list(self._row)
+        return alike if len({each.body for each in alike}) >= self._enough(last, alike) else []
+
+    def _enough(self, last: Refusal, alike: list[Refusal]) -> int:
+        """Return how many bodies it takes."""
+        answer = last.answer
+        if isinstance(answer, Refused):
+            at_once = answer.hopeless or (answer.failure is FailureClass.REFUSED and not self._accepted)
+            return 1 if at_once else self._options.same_refusals
+        bodies = {each.body for each in alike} | {live.ticket.fingerprint for live in self._board.pending}
+        broke = answer.failure is FailureClass.NO_BALANCE
+        return min(BROKE_ALIKE if broke else self._options.same_refusals, len(bodies))
+
+    async def put_back(self, spell: Sequence[Refusal]) -> None:
+        """Send what failed in a spell back to pending, and pause; end the submitting where nothing was ever taken."""
+        last = spell[-1]
+        for each in spell:
+            if each.live.state is TakeState.FAILED:
+                wish = RetryRequested(BY, f"refused as others were: {each.answer.reason}")
+                await self._board.record(each.live, wish, goes_on=True)
+                self._board.again(each.live)
+        hopeless = isinstance(last.answer, Refused) and last.answer.hopeless
+        if hopeless or not self._accepted:
+            what = "cannot take submits" if hopeless else "refuses everything"
+            self._end(_ending(last), f"the API {what}: {last.answer.reason}", Stop.DRAIN)
+            return
+        # A submit that was accepted meanwhile has ended it.
+        if last in self._row:
+            self._pause(last, len(spell))
+
+    def _pause(self, last: Refusal, count: int) -> None:
+        if self._breaker.rest_left() > 0.0:
+            # It was under way beside the others when the pause began.
+            return
+        wait = min(TRIAL_CEILING, FIRST_TRIAL * 2.0**self._trials)
+        self._trials = min(self._trials + 1, 9)
+        self._breaker.rest(wait)
+        now = self._clock.monotonic()
+        if self._trials == 1 or now - self._told_at >= _TOLD_AGAIN:
+            self._told_at = now
+            times = f"{count} submits were" if count > 1 else "a submit was"
+            self._board.say(
+                f"{times} refused alike: {last.answer.reason}; not the takes' fault, so they are pending again; "
+                f"submits pause, and one is tried in {wait:.0f} s, then every {TRIAL_CEILING / 60:.0f} min"
+            )
+
+    async def keep(self) -> None:
+        """End the submitting once nothing but refused takes has been left for long enough; runs until cancelled."""
+        while True:
+            await self._on.wait()
+            await self._clock.sleep(_STEP)
+            if not self.is_spell or self._board.has_other_work:
+                self._alone.is_over()
+            elif self._alone.goes_on(self._clock.monotonic()) >= self._patience():
+                last = self._row[-1]
+                self._end(_ending(last), f"the API refuses every submit: {last.answer.reason}", Stop.DRAIN)
+
+    def _patience(self) -> float:
+        # Nobody fills up an account by itself.
+        is_broke = self._row[-1].answer.failure is FailureClass.NO_BALANCE
+        return 0.0 if is_broke else self._options.refusal_limit
+
+
+def _ending(last: Refusal) -> EndingKind:
+    return EndingKind.ACCOUNT if isinstance(last.answer, AccountTurnedAway) else EndingKind.HALTED
+
+
+def folded(reason: str) -> str:
+    """Return the words of a refusal without what differs from take to take: numbers, ids and links."""
+    words = reason.lower().split()
+    return " ".join("#" if "://" in word or any(map(str.isdigit, word)) else word for word in words)

@@ -1,0 +1,86 @@
+"""A service of which a share fails slows a run by about that share: no step, no cliff, at every share up to a half."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+from itertools import pairwise
+
+import pytest
+
+from runner.answers import LookAnswer, ResultAnswer, SubmitAnswer, Trouble, TroubleKind
+from runner.engine.options import EngineOptions
+from runner.shots import Ticket
+from runner.states import LostContact, NotSent, TakeState
+from runner.testing import JobScript, ScriptedQueue
+from tests.unit.test_engine import night, ticket
+
+SHARES = (0.0, 0.07, 0.15, 0.25, 0.33, 0.5)
+SLACK = 1.5
+"""How much more time a run may take than what the failing share itself costs."""
+
+
+class Flaky(ScriptedQueue):
+    """Jobs of 0.4 s, of which every call named in `shares` fails by chance."""
+
+    def __init__(self, shares: Mapping[str, float], *, kind: TroubleKind, seed: int = 1) -> None:
+        super().__init__({f"s{n:03}": JobScript(queued=0.0, runs=0.4) for n in range(999)})
+        self._shares, self._kind, self._chance = shares, kind, random.Random(seed)
+
+    def _fails(self, verb: str) -> bool:
+        return self._chance.random() < self._shares.get(verb, 0.0)
+
+    @property
+    def _trouble(self) -> Trouble:
+        return Trouble(self._kind, "HTTP 500")
+
+    async def look(self, request_id: str) -> LookAnswer:
+        answer = await super().look(request_id)
+        return self._trouble if self._fails("look") else answer
+
+    async def result(self, request_id: str, *, model: str = "") -> ResultAnswer:
+        answer = await super().result(request_id, model=model)
+        return self._trouble if self._fails("result") else answer
+
+    async def probe(self, model: str) -> Trouble | None:
+        answer = await super().probe(model)
+        return self._trouble if self._fails("probe") else answer
+
+    async def submit(
+        self, ticket: Ticket, *, attempt: str, begin: Callable[[], Awaitable[None]]
+    ) -> SubmitAnswer:
+        if self._fails("unsent"):
+            return NotSent(attempt, "connection refused")
+        answer = await super().submit(ticket, attempt=attempt, begin=begin)
+        return LostContact(attempt, "sent", "HTTP 500") if self._fails("lost") else answer
+
+
+@cache
+def seconds(share: float, *verbs: str, kind: TroubleKind = TroubleKind.TRANSIENT) -> float:
+    """Return the virtual seconds of a run of 400 takes, 50 at once, in which so many of the calls fail."""
+    takes = [ticket(f"s{n:03}") for n in range(400)]
+    queue = Flaky(dict.fromkeys(verbs, share), kind=kind)
+    run = night(takes, queue=queue, options=EngineOptions(jobs=50, max_unknown=999))
+    assert set(run.states().values()) <= {TakeState.SUCCEEDED, TakeState.HELD}
+    return run.seconds
+
+
+READS = ("look", "result", "probe")
+
+
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("kind", [TroubleKind.TRANSIENT, TroubleKind.THROTTLED])
+def test_reads_that_fail_cost_about_their_share(share: float, kind: TroubleKind) -> None:
+    assert seconds(share, *READS, kind=kind) <= SLACK * seconds(0.0) / (1.0 - share) + 10.0
+
+
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("way", ["lost", "unsent"])
+def test_submits_that_fail_cost_about_their_share(share: float, way: str) -> None:
+    assert seconds(share, way, "probe") <= SLACK * seconds(0.0) / (1.0 - share) + 10.0
+
+
+def test_there_is_no_step_from_one_share_to_the_next() -> None:
+    took = [seconds(share / 100, *READS) for share in range(0, 51, 5)]
+    assert all(later <= 1.6 * earlier for earlier, later in pairwise(took))

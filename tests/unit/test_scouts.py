@@ -1,0 +1,49 @@
+"""Scouts go first; one that never comes back ends the submitting, however it was lost, and nobody waits for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.answers import Trouble, TroubleKind
+from runner.engine.options import EndingKind, EngineOptions
+from runner.states import AccountTurnedAway, FailureClass, LostContact, Refused, TakeState
+from runner.testing import JobScript
+from tests.unit.test_engine import night, ticket
+
+SCOUTING = EngineOptions(scout=1)
+
+
+@pytest.mark.parametrize(
+    ("script", "state"),
+    [
+        pytest.param(
+            JobScript(submits=[lambda a: Refused(a, FailureClass.INVALID_INPUT, "bad image")]),
+            "failed",
+            id="refused",
+        ),
+        pytest.param(JobScript(submits=[lambda a: LostContact(a, "sent", "reset")]), "held", id="held"),
+        pytest.param(JobScript(looks=[Trouble(TroubleKind.MISSING, "404")] * 999), "failed", id="vanished"),
+        pytest.param(JobScript(looks=[Trouble(TroubleKind.TRANSIENT, "500")] * 9999), "queued", id="left"),
+        pytest.param(JobScript(looks=[Trouble(TroubleKind.ACCOUNT, "403")] * 9999), "queued", id="denied"),
+    ],
+)
+def test_a_scout_that_does_not_come_back_ends_the_submitting(script: JobScript, state: str) -> None:
+    run = night([ticket(f"s{n}") for n in range(4)], scripts={"s0": script}, options=SCOUTING)
+    assert run.ending.kind is EndingKind.HALTED
+    assert run.ending.reason == f"the scout s0 did not come back: it is {state}"
+    assert list(run.states().values()) == [state, *[TakeState.PENDING] * 3]
+    assert run.queue.calls("submit") == 1
+
+
+def test_a_scout_that_is_taken_back_goes_again_before_the_others() -> None:
+    """It waits at the end of the queue, and those before it wait for it."""
+    poor = JobScript(submits=[lambda a: AccountTurnedAway(a, FailureClass.AUTH, "HTTP 403")])
+    other = ticket("b0", body='{"resolution":"1080p"}')
+    run = night(
+        [*(ticket(f"s{n}") for n in range(4)), other],
+        scripts={"s0": poor},
+        options=SCOUTING,
+    )
+    assert set(run.states().values()) == {TakeState.SUCCEEDED}
+    submits = [what for _, verb, what in run.queue.history if verb == "submit"]
+    assert submits[:3] == ["s0", "b0", "s0"]
