@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from runner import failpoints
-from runner.answers import CancelAnswer, Trouble, TroubleKind
-from runner.contact import Found, insist, look_up, talk, unanswered
+from runner.answers import CancelAnswer, Trouble
+from runner.contact import Found, account_is_refused, insist, look_up, talk, unanswered
 from runner.deciding import WAITING
 from runner.differences import contradiction
 from runner.engine.ports import Journal, Queue
@@ -61,7 +61,7 @@ def cancel(place: RunDir, take_ids: Sequence[str], *, by: str, wishes: Wishes) -
     """Ask the API to cancel the jobs of these takes, look what became of each, and record it.
 
     Raises:
-        AccountRefused: there is no token, or the API refuses it.
+        AccountRefused: there is no token, or the API refuses it, also where a free question is asked.
         RunInUse: a simulated run is going on, and its API lives inside it.
     """
     with ExitStack() as stack:
@@ -127,7 +127,7 @@ async def _cancel(
     assert request_id is not None
     answer = await insist(lambda: queue.cancel(request_id), clock=clock)
     if isinstance(answer, Trouble):
-        if answer.kind is TroubleKind.ACCOUNT:
+        if await account_is_refused(queue, answer, model=take.model, clock=clock):
             raise unanswered(answer)
         return CancelOutcome(
             take.take_id, "", stopped=False, says=f"the API did not take it: {visible(answer.reason)}"

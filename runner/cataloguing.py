@@ -61,13 +61,16 @@ def compare_with_catalogue(
 
     Raises:
         UsageError: a model has no schema here, or the base is no usable URL.
-        AccountRefused: there is no token, or the API refuses it.
-        ServiceUnavailable: the catalogue did not answer.
+        AccountRefused: there is no token, or the API refuses it whatever model is asked about.
+        ServiceUnavailable: the catalogue did not answer about any model.
     """
     known = Models.bundled(schema_dirs)
     models = [_known(known, model_id) for model_id in model_ids or known.ids()]
     account = find_account(os.environ if environ is None else environ, base=api_base)
     answers = _asked(account, [model.id for model in models], clock=clock or SystemClock())
+    troubles = [trouble for answer in answers.values() if (trouble := _untold(answer))]
+    if troubles and len(troubles) == len(answers):
+        raise unanswered(troubles[0])
     return tuple(compared(model, answers[model.id]) for model in models)
 
 
@@ -94,6 +97,8 @@ def add_from_catalogue(
     account = find_account(os.environ if environ is None else environ, base=api_base)
     clock = clock or SystemClock()
     answer = _asked(account, [model_id], clock=clock)[model_id]
+    if trouble := _untold(answer):
+        raise unanswered(trouble)
     if isinstance(answer, Trouble):
         raise UsageError(
             f"the catalogue does not know the model {model_id!r}: {visible(answer.reason, _REASON)}",
@@ -119,14 +124,13 @@ def _known(models: Models, model_id: str) -> Model:
 
 
 def _asked(account: Account, model_ids: Sequence[str], *, clock: Clock) -> Mapping[str, EntryAnswer]:
-    """Return what the catalogue says of each model; trouble among it says that it does not know the model."""
+    """Return what the catalogue says of each model, or what kept it from saying."""
 
     async def ask() -> Mapping[str, EntryAnswer]:
         catalogue = Catalogue(account, clock=clock)
         try:
             return {
-                model_id: _answered(await insist(_question(catalogue, model_id), clock=clock))
-                for model_id in model_ids
+                model_id: await insist(_question(catalogue, model_id), clock=clock) for model_id in model_ids
             }
         finally:
             await catalogue.aclose()
@@ -138,16 +142,16 @@ def _question(catalogue: Catalogue, model_id: str) -> Callable[[], Awaitable[Ent
     return lambda: catalogue.entry(model_id)
 
 
-def _answered(answer: EntryAnswer) -> EntryAnswer:
-    if isinstance(answer, Trouble) and answer.kind is not TroubleKind.MISSING:
-        raise unanswered(answer)
-    return answer
+def _untold(answer: EntryAnswer) -> Trouble | None:
+    """Return the trouble of a catalogue that did not say whether it knows a model."""
+    return answer if isinstance(answer, Trouble) and answer.kind is not TroubleKind.MISSING else None
 
 
 def compared(model: Model, answer: EntryAnswer) -> Compared:
     """Return how one model stands with what the catalogue answered."""
     if isinstance(answer, Trouble):
-        return Compared(model.id, fault=f"not in the catalogue: {visible(answer.reason, _REASON)}")
+        what = "the catalogue did not say" if _untold(answer) else "not in the catalogue"
+        return Compared(model.id, fault=f"{what}: {visible(answer.reason, _REASON)}")
     price = _price(answer.base_price_usd, answer.price_unit)
     if answer.input_schema is None:
         return Compared(model.id, fault="the catalogue gives no usable schema of it", price=price)

@@ -133,6 +133,31 @@ async def look_up(queue: Queue, request_id: str, *, clock: Clock) -> Found:
     return result if isinstance(result, Ended | Trouble) else seen
 
 
+async def account_is_refused(queue: Queue, trouble: Trouble, *, model: str, clock: Clock) -> bool:
+    """Return whether `trouble` about one job is the account's: then a free question about `model` is refused too."""
+    if trouble.kind is not TroubleKind.ACCOUNT:
+        return False
+    answer = await insist(lambda: queue.probe(model), clock=clock)
+    return answer is not None and answer.kind is TroubleKind.ACCOUNT
+
+
+async def identify(queue: Queue, request_id: str, *, model: str, clock: Clock) -> Found:
+    """Return what the API knows of an id that a person has named as a job of `model`.
+
+    Raises:
+        UsageError: the API takes the account but refuses to speak of this job: it is almost surely another account's.
+    """
+    found = await look_up(queue, request_id, clock=clock)
+    if not isinstance(found, Trouble) or found.kind is not TroubleKind.ACCOUNT:
+        return found
+    if await account_is_refused(queue, found, model=model, clock=clock):
+        return found
+    raise UsageError(
+        f"the API refuses to say what request {request_id} is: {found.reason}",
+        advice="look whose job it is; with --offline it is taken as it is",
+    )
+
+
 def unanswered(trouble: Trouble) -> ShotrunnerError:
     """Return the error to raise for an API that does not answer; an id it does not know is the caller's to judge."""
     if trouble.kind is TroubleKind.ACCOUNT:

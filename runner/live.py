@@ -31,7 +31,8 @@ _PATIENCE = 15.0
 class Live:
     """Prices by model, the balance in US dollars (None if not learnt), how schemas differ, and what went wrong.
 
-    `troubles` are by model, where it could not be asked; `problems` are all of them in words.
+    `troubles` are by model, where it could not be asked; `problems` are all of them in words. `any_told` says that the
+    catalogue told of some model.
     """
 
     prices: Mapping[str, Price] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class Live:
     compared: tuple[Compared, ...] = ()
     problems: tuple[str, ...] = ()
     troubles: Mapping[str, Trouble] = field(default_factory=dict)
+    any_told: bool = False
 
 
 def ask_catalogue(
@@ -68,6 +70,7 @@ def ask_catalogue(
         tuple(compared(model, found[model.id]) for model in models),
         tuple(problems),
         troubles,
+        any_told=bool(found),
     )
 
 

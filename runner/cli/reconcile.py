@@ -11,7 +11,7 @@ from dataclasses import asdict
 from runner import deciding
 from runner.choosing import pick
 from runner.cli.asking import agreed, choice_of, opening_of, run_words, typed, user_name
-from runner.contact import Found, look_up, recorded_wishes, talk
+from runner.contact import Found, identify, recorded_wishes, talk
 from runner.deciding import HeldCase
 from runner.desk import Decided, named
 from runner.errors import UsageError
@@ -59,7 +59,10 @@ def _adopt(place: RunDir, arguments: argparse.Namespace) -> Decided:
         with open_reader(place.state_file) as reader:
             wishes = recorded_wishes(place, reader.header, api_base=arguments.api_base)
             takes = reader.takes()
-        return talk(wishes, place, takes, lambda queue: look_up(queue, request_id, clock=wishes.clock))
+        model = next((take.model for take in takes if take.take_id == arguments.take), "")
+        return talk(
+            wishes, place, takes, lambda queue: identify(queue, request_id, model=model, clock=wishes.clock)
+        )
 
     asking = None if arguments.offline else ask
     return deciding.adopt(

@@ -24,6 +24,7 @@ from runner.transport.secret import Secret
 
 TOKEN = "secret-token-1234567890"
 MODEL = "pika/pikaframes"
+OTHER = next(model for model in Models.bundled().ids() if model != MODEL)
 
 
 class Stub(ThreadingHTTPServer):
@@ -56,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(**answers: Any) -> Iterator[Stub]:  # noqa: ANN401 - any JSON, or a status and bytes
-    paths = {"entry": f"/v1/models/{MODEL}", "balance": "/prod/v2/balance"}
+    paths = {"entry": f"/v1/models/{MODEL}", "other": f"/v1/models/{OTHER}", "balance": "/prod/v2/balance"}
     given = {
         paths[name]: value if isinstance(value, tuple) else (200, json.dumps(value).encode())
         for name, value in answers.items()
@@ -168,6 +169,13 @@ def test_a_catalogue_that_refuses_the_token_or_is_away_is_no_comparison() -> Non
         compare_with_catalogue([MODEL], environ=environ(stub))
     with pytest.raises(AccountRefused):
         compare_with_catalogue([MODEL], environ={})
+
+
+def test_a_model_whose_entry_is_refused_alone_does_not_end_the_comparison_of_the_others() -> None:
+    with serving(entry=live(), other=(403, b"<html>access denied</html>")) as stub:
+        first, second = compare_with_catalogue([OTHER, MODEL], environ=environ(stub))
+    assert first.fault.startswith("the catalogue did not say")
+    assert not second.has_changed
 
 
 def test_a_model_is_added_with_its_price_and_then_compared_by_it(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from runner.cancelling import CancelOutcome, cancel_jobs
 from runner.choosing import Choice
 from runner.cli.parser import build_parser
 from runner.cli.reconcile import case_lines
-from runner.contact import Found, insist, look_up, unanswered
+from runner.contact import Found, identify, insist, look_up, unanswered
 from runner.deciding import HeldCase
 from runner.desk import named
 from runner.differences import contradiction
@@ -169,8 +169,10 @@ class Answers:
         looks: Sequence[LookAnswer] = (),
         results: Sequence[ResultAnswer] = (),
         cancels: Sequence[CancelAnswer | Trouble] = (),
+        probes: Sequence[Trouble | None] = (),
     ) -> None:
-        self._answers: dict[str, list[Any]] = {"look": [*looks], "result": [*results], "cancel": [*cancels]}
+        named = {"look": looks, "result": results, "cancel": cancels, "probe": probes}
+        self._answers: dict[str, list[Any]] = {name: list(answers) for name, answers in named.items()}
         self.asked: list[str] = []
 
     def _next(self, what: str) -> Any:  # noqa: ANN401 - each route has its own kind
@@ -193,8 +195,8 @@ class Answers:
         assert request_id == "req-a"
         return self._next("cancel")  # type: ignore[no-any-return]
 
-    async def probe(self, model: str) -> Trouble | None:
-        raise AssertionError(model)
+    async def probe(self, model: str) -> Trouble | None:  # noqa: ARG002 - whose it is
+        return self._next("probe")  # type: ignore[no-any-return]
 
 
 def asked(*answers: LookAnswer) -> tuple[LookAnswer | Trouble, int]:
@@ -290,9 +292,28 @@ def test_while_a_runner_works_nothing_is_recorded() -> None:
     assert journal.kinds("a") == ["SubmissionStarted", "Accepted"]
 
 
+NOT_YOURS = Trouble(TroubleKind.ACCOUNT, "not yours (403001)")
+
+
 def test_a_refused_account_stops_the_cancelling() -> None:
     with pytest.raises(AccountRefused):
-        cancelled(Answers(cancels=[Trouble(TroubleKind.ACCOUNT, "no token")]))
+        cancelled(Answers(cancels=[NOT_YOURS], probes=[NOT_YOURS]))
+
+
+@pytest.mark.parametrize("free", [None, AWAY])
+def test_a_cancel_that_is_refused_alone_is_told_of_its_take(free: Trouble | None) -> None:
+    outcome, journal = cancelled(Answers(cancels=[NOT_YOURS], probes=[free]))
+    assert (outcome.word, outcome.stopped) == ("", False)
+    assert outcome.says == "the API did not take it: not yours (403001)"
+    assert journal.kinds("a") == ["SubmissionStarted", "Accepted"]
+
+
+def test_an_id_that_the_api_refuses_to_speak_of_is_not_called_a_wrong_token() -> None:
+    queue = Answers(looks=[NOT_YOURS], probes=[None])
+    with pytest.raises(UsageError, match=r"refuses to say what request req-a is: not yours \(403001\)"):
+        run_virtual(identify(queue, "req-a", model="m", clock=VirtualClock()))
+    refused = Answers(looks=[NOT_YOURS], probes=[NOT_YOURS])
+    assert run_virtual(identify(refused, "req-a", model="m", clock=VirtualClock())) == NOT_YOURS
 
 
 # what a person is shown
