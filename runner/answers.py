@@ -107,3 +107,9 @@ SubmitAnswer: TypeAlias = Accepted | NotSent | RefusedForNow | Refused | Account
 LookAnswer: TypeAlias = Seen | Trouble
 ResultAnswer: TypeAlias = Ended | NotYet | Trouble
 FetchAnswer: TypeAlias = Delivered | FetchTrouble
+
+
+def folded(reason: str) -> str:
+    """Return the words of an answer without what differs from take to take: numbers, ids and links."""
+    words = reason.lower().split()
+    return " ".join("#" if "://" in word or any(map(str.isdigit, word)) else word for word in words)

@@ -63,7 +63,7 @@ class RunSummary:
     takes whose rows changed or left the manifest. `held` are all of the run's held takes; `reports` is None where
     they could not be written, which `remarks` then say. `spending` is all that the run directory ever may have paid,
     and `left` are the takes that were not submitted; `cancelled` are those that only a retry submits again. `stale`
-    counts clips of rows that changed since.
+    counts clips of rows that changed since; `causes` are sentences about what failed, one for each cause.
     """
 
     run_dir: Path
@@ -82,6 +82,7 @@ class RunSummary:
     cancelled: tuple[TakeRecord, ...] = ()
     stale: int = 0
     dropped: int = 0
+    causes: tuple[str, ...] = ()
 
     @property
     def _is_cut_short(self) -> bool:
@@ -174,6 +175,8 @@ def sum_up(
     """Write the reports and return how the run ended for the takes it was about, given as they stood before it."""
     with open_reader(place.state_file, checked=True) as reader:
         header, takes, spending = reader.header, reader.takes(), reader.spending()
+    from runner.reporting.causes import causes
+
     reports, remarks = _reported(place, header, takes, spending, now=now)
     ids = {take.take_id for take in about}
     mine = [take for take in takes if take.take_id in ids]
@@ -192,6 +195,7 @@ def sum_up(
         reports=reports,
         signal=signal,
         remarks=(*remarks, *_odd_clips(mine)),
+        causes=causes(mine),
         spending=spending,
         left=tuple(take for take in mine if take.state is TakeState.PENDING),
         # Those of removed rows, or of rows that changed since, are no retry's.

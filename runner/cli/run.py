@@ -37,6 +37,7 @@ from runner.summary import Prospect, RunSummary
 from runner.wording import PATH_LIMIT, counted, spent_words, standing, tally, visible
 
 CLIPS_SHOWN = 12
+CAUSES_SHOWN = 5
 _RESUMABLE = frozenset({3, 69, 74, 77})
 _CUT = frozenset({EndingKind.LIMIT, EndingKind.INTERRUPTED})
 
@@ -194,6 +195,9 @@ def _advice(summary: RunSummary, words: Sequence[str], limits: Limits, *, now: f
     if summary.ending.reason:
         lines.append(f"stopped: {visible(summary.ending.reason)}")
     lines += limit_lines(summary)
+    lines += summary.causes[:CAUSES_SHOWN]
+    if len(summary.causes) > CAUSES_SHOWN:
+        lines.append(f"and {counted(len(summary.causes) - CAUSES_SHOWN, 'other cause')}; see the report")
     if summary.held:
         lines.append(
             f"{counted(len(summary.held), 'take')} held: submitted without an answer, perhaps paid for. "

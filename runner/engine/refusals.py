@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TypeAlias
 
+from runner.answers import folded
 from runner.engine.board import Board, Live
 from runner.engine.circuit_breaker import CircuitBreaker
 from runner.engine.options import End, EndingKind, EngineOptions, Stop
@@ -186,9 +187,3 @@ class Refusals:
 
 def _ending(last: Refusal) -> EndingKind:
     return EndingKind.ACCOUNT if isinstance(last.answer, AccountTurnedAway) else EndingKind.HALTED
-
-
-def folded(reason: str) -> str:
-    """Return the words of a refusal without what differs from take to take: numbers, ids and links."""
-    words = reason.lower().split()
-    return " ".join("#" if "://" in word or any(map(str.isdigit, word)) else word for word in words)

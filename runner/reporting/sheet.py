@@ -17,6 +17,7 @@ from runner import wording
 from runner.money import Spending
 from runner.reporting import table
 from runner.reporting.cards import cards, totals
+from runner.reporting.causes import causes
 from runner.store.records import RunHeader, TakeRecord
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def html(header: RunHeader, takes: Sequence[TakeRecord], spending: Spending, now
             manifest=Path(header.manifest).name,
             cards=cards(header, ordered, spending),
             totals=totals(ordered),
+            causes=causes(ordered, least=2),
             spent=wording.spent_words(spending, simulated=header.simulated),
             made=wording.when(now),
             wording=wording,

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from runner.answers import SubmitAnswer
+from runner.answers import SubmitAnswer, folded
 from runner.engine.options import Ending, EndingKind, EngineOptions
-from runner.engine.refusals import BY, TRIAL_CEILING, folded
+from runner.engine.refusals import BY, TRIAL_CEILING
 from runner.shots import Ticket
 from runner.states import Ended, FailureClass, Refused, RetryRequested, TakeState
 from runner.testing import JobScript, ScriptedQueue
