@@ -198,7 +198,7 @@ class Ticket:
 
     `submitted_at` is wall time in unix seconds of the accepted attempt; `not_before` the wall time
     before which the API asked not to be tried again. `cost` (USD), `finished_at` and `failure` are of a job that ended;
-    `attempts` counts submissions begun, and `estimate` (USD) is what one more should cost, None where nobody knows.
+    `estimate` (USD) is what one more should cost, None where nobody knows.
     `adopted` says that its id is a person's word, which the job's own record may still contradict; given a second time,
     it stands.
     """
@@ -215,7 +215,6 @@ class Ticket:
     outputs: tuple[str, ...] = ()
     cost: float | None = None
     finished_at: float | None = None
-    attempts: int = 0
     estimate: float | None = None
     failure: FailureClass | None = None
     adopted: bool = False

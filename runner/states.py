@@ -115,7 +115,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class AccountTurnedAway:
-    """The API refused the account, not the take: the take goes back to pending and the run stops.
+    """The API refused the account, not the take: the take goes back to pending, and the account is looked into.
 
     `evidence` is what came back, cut and cleaned.
     """

@@ -7,7 +7,7 @@ the same table, so memory can lag behind the state file but never run ahead of i
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -42,10 +42,11 @@ class Live:
     """A take while the run handles it: mutable, seen by one event loop only.
 
     `born` is the monotonic time of its acceptance; `holds_slot` says that the API may be working on it, `has_ended`
-    that a look said it is done. Spells: `watched` since its first look, `silent` while reads about it fail, `missing`
-    while they find nothing, `denied` while they are refused, `mistaken` while they are told of another job, `doubted`
-    since its result first said that it has not ended, `unfetched` while its clip does not come. `at_hand` is how many
-    bytes of the clip came so far.
+    that a look said it is done. `attempts` counts the submissions that were or may have been charged, and a new one.
+    Spells: `watched` since its first look, `silent` while reads about it fail, `missing` while they find nothing,
+    `denied` while they are refused, `mistaken` while they are told of another job, `doubted` since its result first
+    said that it has not ended, `unfetched` while its clip does not come. `at_hand` is how many bytes of the clip came
+    so far.
     """
 
     ticket: Ticket
@@ -97,6 +98,7 @@ class Board:
         self._listener = listener
         self._options = options
         self._unfinished: set[str] = set()
+        self._charged = Counter(charge.take_id for charge in past.spending.charges)
         self.largest_clip = past.largest_clip
         self.giving_up = False
         self.left_behind = 0
@@ -130,7 +132,7 @@ class Board:
             ticket.outputs,
             # A wall clock that was set back must not make a job younger than new.
             born=self._clock.monotonic() - max(age, 0.0),
-            attempts=ticket.attempts,
+            attempts=self._charged[ticket.take_id],
             is_adopted=ticket.adopted,
         )
 

@@ -67,17 +67,18 @@ def contenders(*, shell_takes: int) -> tuple[Contender, ...]:
 def _own_command(load: Load, at: Setting) -> list[str]:
     pace = ["-j", str(load.cap), "--poll-interval", "0.1"]
     rest = ["-y", "--run-dir", str(at.folder / "run"), "--progress", "none"]
-    return [str(_own_program()), "run", str(at.manifest), *pace, *rest]
+    return [str(own_program()), "run", str(at.manifest), *pace, *rest]
 
 
-def _own_program() -> Path:
+def own_program() -> Path:
+    """Return the installed command beside this interpreter."""
     return Path(sys.executable).with_name("shotrunner")
 
 
 def _own_absence() -> str | None:
-    if not _own_program().is_file():
+    if not own_program().is_file():
         return f"no shotrunner beside {sys.executable}"
-    asked = subprocess.run([_own_program(), "--help"], capture_output=True, check=False)
+    asked = subprocess.run([own_program(), "--help"], capture_output=True, check=False)
     return None if asked.returncode == 0 else "shotrunner --help fails"
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import failing_shares
 from tests.benchmarks.bench import main, run
 from tests.benchmarks.contenders import Contender, contenders
 from tests.benchmarks.figures import Load
@@ -93,3 +94,14 @@ def test_only_a_contender_with_state_can_claim_to_resume() -> None:
     everyone = contenders(shell_takes=10)
     assert len({contender.name for contender in everyone}) == len(everyone) == 5
     assert all(contender.state for contender in everyone if contender.resume)
+
+
+def test_a_failing_share_is_measured_beside_what_it_costs(capsys: pytest.CaptureFixture[str]) -> None:
+    """One kind, two tiny points; how long they took on a busy machine is not judged here."""
+    failing_shares.main(
+        ["--takes", "6", "--jobs", "6", "--shares", "0", "0.5", "--only", "submits", "--json"]
+    )
+    calm, half = json.loads(capsys.readouterr().out)
+    assert (calm["share"], calm["exit_code"], calm["accepted"]) == (0.0, 0, 6)
+    assert (half["share"], half["exit_code"], half["accepted"]) == (0.5, 4, 6)
+    assert half["ideal"] == pytest.approx(2 * calm["seconds"])

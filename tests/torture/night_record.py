@@ -152,7 +152,6 @@ class NightJournal:
             submitted_at=past.submitted_at if out else None,
             not_before=past.not_before if state is TakeState.PENDING else 0.0,
             outputs=past.outputs if state is TakeState.SUCCEEDED else (),
-            attempts=past.attempts,
         )
 
 
@@ -160,7 +159,6 @@ class NightJournal:
 class _Past:
     """What one take's facts come to, beside its state."""
 
-    attempts: int = 0
     submitted_at: float | None = None
     not_before: float = 0.0
     outputs: tuple[str, ...] = ()
@@ -168,7 +166,6 @@ class _Past:
     def add(self, entry: Written) -> None:
         match entry.fact:
             case SubmissionStarted():
-                self.attempts += 1
                 self.not_before = 0.0
             case Accepted() | Adopted():
                 self.submitted_at = entry.at

@@ -26,6 +26,7 @@ from runner.engine.past import NO_PAST, Past
 from runner.engine.policies import RETRIED_BY_ITSELF, FailureLimit, OnUnknown
 from runner.engine.ports import Journal, Room, Said
 from runner.errors import DiskFailed
+from runner.money import Charge, Spending
 from runner.pacing import LookPace
 from runner.shots import Ticket
 from runner.states import (
@@ -584,9 +585,12 @@ class TestPoliciesAboutMoney:
         assert run.queue.ledger == ["s0"] * charges
         assert run.states() == {"s0": TakeState.FAILED}
 
-    def test_attempts_of_earlier_runs_count(self) -> None:
-        script = ending(FailureClass.PROVIDER_FAILED)
-        run = night([ticket("s0", attempts=2)], scripts={"s0": script}, options=EngineOptions(retries=2))
+    def test_paid_attempts_of_earlier_runs_count(self) -> None:
+        script, past = (
+            ending(FailureClass.PROVIDER_FAILED),
+            Past(spending=Spending((Charge("s0"), Charge("s0")))),
+        )
+        run = night([ticket("s0")], scripts={"s0": script}, options=EngineOptions(retries=2), past=past)
         assert run.queue.ledger == ["s0"]
 
     @pytest.mark.parametrize("failure", sorted(set(FailureClass) - RETRIED_BY_ITSELF))
