@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from runner import failpoints
-from runner.answers import CancelAnswer, JobStatus, NotYet, ResultAnswer, Seen, Trouble, TroubleKind
+from runner.answers import CancelAnswer, JobStatus, NotYet, ResultAnswer, Seen, Trouble, TroubleKind, folded
 from runner.engine.agenda import Agenda
 from runner.engine.board import Live
 from runner.engine.disowning import ITS_RECORD, disowned
@@ -63,6 +63,7 @@ class Watcher:
         self._quota = RetryQuota()
         self._strange: set[str] = set()
         self._mistaken: set[str] = set()
+        self._denials: set[str] = set()
         self._failed: Counter[FailureClass] = Counter()
         self._wants_cancel = asyncio.Event()
         self._cancelled_by = ""
@@ -267,7 +268,8 @@ class Watcher:
         await self._means.account.read_refused(live.id, live.ticket.model, reason)
         if self._means.account.is_doubted:
             return False
-        if live.denied.count == _DENIALS_THAT_COUNT:
+        if live.denied.count == _DENIALS_THAT_COUNT and folded(reason) not in self._denials:
+            self._denials.add(folded(reason))
             self._board.say(f"{live.id}: the API refuses to say how it stands: {reason}; looked at again")
         return lasted >= self._means.options.refusal_limit
 

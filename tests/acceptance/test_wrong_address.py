@@ -16,7 +16,7 @@ FAST = ("--simulate", "--speed", 50, "--poll-interval", 0.1, "-j", 1, "--no-down
     ("fault", "code", "state"),
     [
         pytest.param("redirect", 77, "held", id="a redirect"),
-        pytest.param("status, code: 501, accepted: false", 3, "failed", id="cannot"),
+        pytest.param("status, code: 501, accepted: false", 3, "pending", id="cannot"),
     ],
 )
 def test_an_answer_that_every_submit_would_get_stops_the_run_at_the_first(

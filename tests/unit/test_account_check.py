@@ -101,6 +101,7 @@ def test_several_jobs_that_are_refused_are_not_the_account_while_the_free_questi
     assert everything_came_home(run)
     assert "refuses the account" not in run.said
     assert run.queue.calls("probe") <= 300 / 30 + 1
+    assert run.said.count("refuses to say how it stands") == 1
 
 
 def test_a_token_that_is_refused_for_minutes_pauses_submits_and_loses_nothing() -> None:
