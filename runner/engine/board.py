@@ -165,10 +165,18 @@ class Board:
 
     @property
     def has_other_work(self) -> bool:
-        """True while something is left to do beside submitting and asking about jobs of which the API says nothing."""
+        """True while something is left to do beside submitting.
+
+        Not asking about jobs that the API refuses to speak of, nor waiting for clips that have not come for long: those
+        are tried for as long as takes are pending, so each would wait for the other.
+        """
         waiting = {TakeState.PENDING, TakeState.SUBMITTING}
+        patient = self._clock.monotonic() - self._options.refusal_limit
         return any(
-            live.id in self._unfinished and live.state not in waiting and live.denied.since is None
+            live.id in self._unfinished
+            and live.state not in waiting
+            and live.denied.since is None
+            and (live.unfetched.since is None or live.unfetched.since > patient)
             for live in self.takes
         )
 

@@ -8,12 +8,12 @@ from itertools import pairwise
 
 import pytest
 
-from runner.answers import SubmitAnswer, folded
+from runner.answers import FetchTrouble, SubmitAnswer, folded
 from runner.engine.options import Ending, EndingKind, EngineOptions
 from runner.engine.refusals import BY, TRIAL_CEILING
 from runner.shots import Ticket
 from runner.states import Ended, FailureClass, Refused, RetryRequested, TakeState
-from runner.testing import JobScript, ScriptedQueue
+from runner.testing import JobScript, MemoryDelivery, ScriptedQueue
 from tests.unit.test_engine import Night, night, ticket
 
 BAD, GONE = FailureClass.INVALID_INPUT, FailureClass.REFUSED
@@ -161,3 +161,11 @@ def test_what_was_refused_for_free_takes_none_of_the_paid_retries(retries: int, 
 
 def test_folded_words_are_the_words_alone() -> None:
     assert folded("No credit (402) at 12:01, see https://x.example/a") == "no credit # at # see #"
+
+
+def test_a_clip_that_never_comes_does_not_keep_a_refused_run_from_ending() -> None:
+    """A clip is tried for as long as takes are pending, and a spell ends the run once no clip is fetched any more."""
+    away = [FetchTrouble("HTTP 404", link_refused=True)] * 9999
+    run = night(board(20), queue=Refusing((10.0, 1e9)), delivery=MemoryDelivery({"s00": away}))
+    assert run.ending.kind is EndingKind.HALTED
+    assert run.seconds < 3 * LIMIT
