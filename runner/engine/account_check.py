@@ -26,6 +26,7 @@ QUESTION_CEILING = 300.0
 """Seconds between questions while the account is doubted: 1, 2, 4 and so on up to five minutes."""
 
 _ASKED_AGAIN = 30.0
+_LONG_ENOUGH = 4.0
 _TRIES = (1.0, 4.0, 0.0)
 _STEP = 5.0
 _NAMED = 5
@@ -48,6 +49,8 @@ class AccountCheck:
         self._refused: set[str] = set()
         self._reason = ""
         self._was_good = False
+        self._answered_at = float("-inf")
+        self._is_contradicted = False
         self._asked_at = float("-inf")
 
     @property
@@ -58,6 +61,7 @@ class AccountCheck:
     def answered(self) -> None:
         """Note that a request was answered, so that the token was taken."""
         self._was_good = True
+        self._answered_at = self._clock.monotonic()
         self._refused.clear()
 
     async def read_refused(self, take_id: str, model: str, reason: str) -> None:
@@ -78,13 +82,12 @@ class AccountCheck:
             if trouble is None or trouble.kind is TroubleKind.ACCOUNT:
                 break
             await self._clock.sleep(wait)
-        if trouble is None or trouble.kind is not TroubleKind.ACCOUNT:
+        if trouble is None or trouble.kind is not TroubleKind.ACCOUNT or self._is_contradicted:
             return False
-        self.doubt(reason)
+        self._doubt(reason)
         return True
 
-    def doubt(self, reason: str) -> None:
-        """Submit nothing until the free question is answered."""
+    def _doubt(self, reason: str) -> None:
         self._reason = reason
         if not self.is_doubted:
             self._doubted.set()
@@ -96,18 +99,34 @@ class AccountCheck:
         """Ask again and again while the account is doubted; runs until it is cancelled."""
         while True:
             await self._doubted.wait()
-            began, wait = self._clock.monotonic(), FIRST_QUESTION
-            while (trouble := await self._asked_in(wait)) is not None:
-                if trouble.kind is TroubleKind.ACCOUNT:
-                    self._end_if_alone()
-                wait = min(QUESTION_CEILING, wait * 2.0)
+            began = self._clock.monotonic()
+            await self._until_trusted()
             self._alone.is_over()
-            self.answered()
+            self._was_good = True
             self._doubted.clear()
+            what = "tells of jobs all the same" if self._is_contradicted else "takes the account again"
             self._board.say(
-                f"the API takes the account again after {self._clock.monotonic() - began:.0f} s; submitting goes on"
+                f"the API {what}, after {self._clock.monotonic() - began:.0f} s; submitting goes on"
             )
             self._board.changed.set()
+
+    async def _until_trusted(self) -> None:
+        """Return once the free question is answered, or is contradicted by jobs that are told of with the same token.
+
+        Such an API refuses the question itself, which is not believed any more: what it does with submits, they show.
+        """
+        began, wait = self._clock.monotonic(), FIRST_QUESTION
+        while True:
+            trouble = await self._asked_in(wait)
+            if trouble is None:
+                return
+            # Not what was under way when the doubt began.
+            if self._answered_at - began >= _LONG_ENOUGH:
+                self._is_contradicted = True
+                return
+            if trouble.kind is TroubleKind.ACCOUNT:
+                self._end_if_alone()
+            wait = min(QUESTION_CEILING, wait * 2.0)
 
     async def _asked_in(self, seconds: float) -> Trouble | None:
         """Return the answer to the free question asked in `seconds`, and end the run meanwhile if it is time."""

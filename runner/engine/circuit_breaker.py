@@ -44,8 +44,7 @@ _TOLD_AGAIN = 3 * 3600.0
 class CircuitBreaker:
     """Lets calls through while the service answers; `end` is called once an outage passes its limit.
 
-    `refused` hears the API's words where it answers a question by refusing the account: it is there, so this is no
-    outage. `closed` is called whenever calls may go again.
+    `closed` is called whenever calls may go again.
     """
 
     def __init__(
@@ -57,7 +56,6 @@ class CircuitBreaker:
         say: Callable[[str], None],
         end: End,
         closed: Callable[[], None],
-        refused: Callable[[str], None],
     ) -> None:
         self._queue = queue
         self._clock = clock
@@ -65,7 +63,6 @@ class CircuitBreaker:
         self._say = say
         self._end = end
         self._on_closed = closed
-        self._on_refused = refused
         self._closed = asyncio.Event()
         self._closed.set()
         self._question = asyncio.Event()
@@ -156,11 +153,10 @@ class CircuitBreaker:
                 return
             trouble = await self._queue.probe(self._model)
             away_for = self._clock.monotonic() - began
+            # A service that refuses the account is there; whether it does so is for the next call to show.
             if trouble is None or trouble.kind is TroubleKind.ACCOUNT:
                 if is_said:
                     self._say(f"the API answers again after {away_for:.0f} s")
-                if trouble is not None:
-                    self._on_refused(trouble.reason)
                 return
             if away_for >= self._limit:
                 self._end(EndingKind.OUTAGE, trouble.reason, Stop.DETACH)

@@ -94,7 +94,6 @@ class Engine:
             say=board.say,
             end=end,
             closed=board.changed.set,
-            refused=account.doubt,
         )
         refusals = Refusals(board, breaker=breaker, clock=clock, options=options, end=end)
         vanguard = Vanguard(board, each=options.scout, end=end)

@@ -198,12 +198,23 @@ def test_an_empty_balance_takes_two_witnesses_and_ends_the_run_once_the_rest_is_
     assert run.seconds < 70 + 60 + 120
 
 
-def test_a_free_question_that_is_refused_after_a_lost_answer_pauses_until_it_is_answered() -> None:
+def test_a_free_question_that_is_refused_after_a_lost_answer_is_no_outage_and_doubts_nobody() -> None:
     lost = JobScript(submits=[lambda a: LostContact(a, "sent", "ReadTimeout")])
-    queue = ScriptedQueue({"s1": lost}, probes=[REFUSED] * 3)
-    run = night(board(3), queue=queue)
+    run = night(board(3), queue=ScriptedQueue({"s1": lost}, probes=[REFUSED] * 99))
     assert list(run.states().values()) == [TakeState.SUCCEEDED, TakeState.HELD, TakeState.SUCCEEDED]
-    assert run.queue.calls("probe") == 4
+    assert "refuses the account" not in run.said
+
+
+def test_a_question_that_is_always_refused_is_not_believed_against_jobs_that_are_told_of() -> None:
+    """Something stands before the catalogue alone: one refused submit must not pause the night."""
+    queue = ScriptedQueue(
+        {"s5": refusing("HTTP 403", FailureClass.AUTH), **{f"s{n}": JobScript(runs=30.0) for n in range(5)}},
+        probes=[REFUSED] * 9999,
+    )
+    run = night(board(30), queue=queue)
+    assert run.ending.kind is EndingKind.FINISHED
+    assert everything_came_home(run)
+    assert run.seconds < 300
 
 
 def probes(count: int) -> Sequence[Trouble]:

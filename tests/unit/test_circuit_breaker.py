@@ -56,7 +56,6 @@ async def kept(
         say=heard.append,
         end=end,
         closed=queue.closed.set,
-        refused=lambda reason: heard.append(f"refused: {reason}"),
     )
     keeper = asyncio.ensure_future(breaker.keep())
     yield breaker, heard
@@ -214,13 +213,11 @@ def test_a_doubtful_submit_stops_submits_alone_until_a_question_asked_at_once_is
     assert run_virtual(talk()) == [True, False, True, 5.0]
 
 
-def test_a_question_that_is_refused_is_answered_and_the_refusal_is_told() -> None:
-    """A service that refuses the account is there: this is no outage."""
-
-    async def talk() -> list[object]:
-        async with kept(Asked([Trouble(TroubleKind.ACCOUNT, "token revoked")])) as (one, heard):
+def test_a_service_that_refuses_the_account_is_there() -> None:
+    async def talk() -> bool:
+        async with kept(Asked([Trouble(TroubleKind.ACCOUNT, "token revoked")])) as (one, _):
             one.doubt_submits(MODEL, "reset")
-            await asyncio.sleep(1)
-            return [one.lets_submit, *heard]
+            await asyncio.sleep(0.1)
+            return one.lets_submit
 
-    assert run_virtual(talk()) == [True, "refused: token revoked"]
+    assert run_virtual(talk())
