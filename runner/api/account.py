@@ -58,7 +58,7 @@ def find_account(environ: Mapping[str, str], *, base: str | None = None) -> Acco
     origin = parse_base(base or environ.get(BASE_VARIABLE) or DEFAULT_BASE)
     if environ.get(_KEY_LOG):
         raise UsageError(
-            f"{_KEY_LOG} is set: it asks programs to write down the keys of encrypted connections, as the token's",
+            f"{_KEY_LOG} is set: it lets others read encrypted connections, and the token travels in them",
             advice=f"unset {_KEY_LOG}",
         )
     for name in TOKEN_VARIABLES:

@@ -182,8 +182,10 @@ class Settler:
     def _may_pay_again(self, answer: LostContact) -> bool:
         options = self._means.options
         # A run that submits no more would leave it to the next one to pay, and may itself have cut the answer off.
-        # A hopeless one would only be lost again.
-        if options.on_unknown is not OnUnknown.PAY_AGAIN or self._board.giving_up or answer.hopeless:
+        # A hopeless one would only be lost again; an answer that names a job says that there is one to pay for.
+        if options.on_unknown is not OnUnknown.PAY_AGAIN or self._board.giving_up:
+            return False
+        if answer.hopeless or answer.candidates:
             return False
         return self._extra_paid + len(self._paying_again) < options.max_extra_paid
 

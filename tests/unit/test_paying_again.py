@@ -65,6 +65,16 @@ def test_an_id_that_cannot_be_kept_is_no_lost_answer() -> None:
     assert [fact.evidence for fact in lost] == ["req-1"]
 
 
+def test_an_answer_that_names_a_job_under_another_name_is_never_paid_again() -> None:
+    named = JobScript(
+        submits=[lambda a: LostContact(a, "answering", "no usable id", candidates=("job-1",))],
+        lost_but_accepted=True,
+    )
+    run = night([ticket("s0")], scripts={"s0": named}, options=PAYING)
+    assert run.queue.ledger == ["s0"]
+    assert run.states() == {"s0": TakeState.HELD}
+
+
 @pytest.mark.parametrize("bound", [1, 2, 3])
 def test_submits_side_by_side_do_not_pass_the_bound_together(bound: int) -> None:
     options = EngineOptions(
