@@ -7,9 +7,11 @@ and no codecs.
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -58,6 +60,7 @@ _CONTENT, _INDEXES = b"mdat", frozenset({b"moov", b"meta"})
 _KNOWN_BOXES = frozenset({b"ftyp", b"moov", _CONTENT, b"moof", b"meta", b"free", b"uuid", b"sidx", b"wide"})
 _TO_THE_TABLES = (b"trak", b"mdia", b"minf", b"stbl")
 _MOST_TABLE_BYTES = 8 << 20
+_MOST_PLACES = 1_000_000
 _ZIP_TAIL = 22 + 65535
 
 
@@ -126,10 +129,18 @@ def _film(read: ReadAt, size: int) -> Ending:
 def _index_fits(read: ReadAt, boxes: Sequence[_Box]) -> bool:
     """Return whether all that the index points at is content of this file; an index of another file seldom does."""
     content = [box for box in boxes if box.name == _CONTENT]
-    for index in (box for box in boxes if box.name == b"moov"):
-        for table in _chunk_tables(read, index):
-            if not all(any(box.start <= at < box.end for box in content) for at in _places(read, table)):
-                return False
+    starts = [box.start for box in content]
+    places = (
+        place
+        for index in boxes
+        if index.name == b"moov"
+        for table in _chunk_tables(read, index)
+        for place in _places(read, table)
+    )
+    for place in islice(places, _MOST_PLACES):
+        number = bisect_right(starts, place) - 1
+        if number < 0 or place >= content[number].end:
+            return False
     return True
 
 
@@ -137,9 +148,14 @@ def _chunk_tables(read: ReadAt, index: _Box) -> Iterator[_Box]:
     """Yield the tables of where the chunks of each track are (ISO/IEC 14496-12, 8.7.5)."""
     level = [index]
     for name in _TO_THE_TABLES:
-        level = [box for each in level for box in _boxes_in(read, each.start, each.end) if box.name == name]
+        level = [box for each in level for box in _within(read, each) if box.name == name]
     for each in level:
-        yield from (box for box in _boxes_in(read, each.start, each.end) if box.name in {b"stco", b"co64"})
+        yield from (box for box in _within(read, each) if box.name in {b"stco", b"co64"})
+
+
+def _within(read: ReadAt, outer: _Box) -> Iterator[_Box]:
+    """Yield the boxes in a box; one that reaches past it is none."""
+    return (box for box in _boxes_in(read, outer.start, outer.end) if box.end <= outer.end)
 
 
 def _places(read: ReadAt, table: _Box) -> Sequence[int]:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import NoReturn
 
 from runner.delivery.containers import Ending, ending_of, shows_its_end
 from runner.delivery.files import PartFile
@@ -186,18 +185,19 @@ class Intake:
             return kind
         if looks_like_text(head):
             self._fill(chunks, REJECTED_BYTES)
-            if self._part.size >= REJECTED_BYTES and not is_page(head) and not is_playlist(head):
-                return TXT
-            return self._reject(head)
+            return self._text()
         if self._part.size < HEAD_BYTES:
             raise Rejected(f"{self._part.size} bytes of no known kind came instead of a clip", start=head)
         return BIN
 
-    def _reject(self, head: bytes) -> NoReturn:
+    def _text(self) -> Kind:
+        """Return the kind of a text that is too long for a message, or reject it."""
         start = self._part.read_at(0, REJECTED_BYTES)
-        if is_playlist(head):
+        if is_playlist(start):
             what = "a playlist came instead of a clip; it names other files, which are not fetched"
             raise Rejected(what, start=start, permanent=True)
+        if len(start) == REJECTED_BYTES and not is_page(start):
+            return TXT
         # An error page sent as a clip may be gone the next time.
         raise Rejected("a page or a message came instead of a clip", start=start)
 

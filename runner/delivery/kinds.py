@@ -127,8 +127,10 @@ _OLD_MOV_BOXES = frozenset({b"moov", b"mdat", b"wide"})
 # Packets of 188 bytes, or of 192 on Blu-ray discs, each of which begins with its mark (ISO/IEC 13818-1, 2.4.3.2).
 _TS_PACKETS = ((0, 188), (4, 192))
 _PAGE = re.compile(rb"<(?:!doctype\s+html|html|head|body|script)\b", re.IGNORECASE)
-_PLAYLIST = re.compile(rb"\s*(?:#EXTM3U|(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<MPD\b)", re.DOTALL)
-_SVG = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE\s+svg[^>]*>\s*)*<svg\b", re.DOTALL)
+# Possessive throughout: what a comment may be is decided once, or a hostile text could be read for ever.
+_BEFORE_THE_ROOT = rb"\s*+(?:<\?xml[^>]*+>\s*+)?+(?:<!--(?:(?!-->).)*+-->\s*+|<!DOCTYPE\s[^>]*+>\s*+)*+"
+_PLAYLIST = re.compile(rb"\s*+#EXTM3U|" + _BEFORE_THE_ROOT + rb"<MPD\b", re.DOTALL)
+_SVG = re.compile(_BEFORE_THE_ROOT + rb"<svg\b", re.DOTALL)
 
 
 def kind_of(head: bytes) -> Kind | None:
@@ -173,11 +175,11 @@ def looks_like_text(head: bytes) -> bool:
     return bool(head.strip()) and not any(byte < 9 or 13 < byte < 32 for byte in head.lstrip(b"\xef\xbb\xbf"))
 
 
-def is_page(head: bytes) -> bool:
-    """Return whether a text that begins with `head` is a web page."""
-    return _PAGE.search(head) is not None
+def is_page(start: bytes) -> bool:
+    """Return whether a text that begins with `start` is a web page."""
+    return _PAGE.search(start) is not None
 
 
-def is_playlist(head: bytes) -> bool:
-    """Return whether `head` begins a playlist, which names the files of a film and holds none (HLS, DASH)."""
-    return _PLAYLIST.match(head.removeprefix(b"\xef\xbb\xbf")) is not None
+def is_playlist(start: bytes) -> bool:
+    """Return whether a text that begins with `start` is a playlist: it names the files of a film and holds none."""
+    return _PLAYLIST.match(start.removeprefix(b"\xef\xbb\xbf")) is not None

@@ -160,6 +160,7 @@ def test_the_sidecar_says_how_the_clip_came_to_be(server: RawServer, options: Fe
         (body(b"<html>busy</html>"), False, False, "a page or a message"),
         (body(b'{"error":"expired"}'), False, False, "a page or a message"),
         (body(bytes(range(256))), False, False, "256 bytes of no known kind"),
+        (body(b"<!-- " + b"x" * 60_000 + b" --><html>" + b"y" * 9000), False, False, "a page or a message"),
         (body(b"#EXTM3U\n#EXTINF:4,\n0.ts\n"), False, True, "a playlist came"),
         (status(403), True, False, "HTTP 403"),
         (status(404), True, False, "HTTP 404"),
@@ -524,6 +525,7 @@ UNKNOWN = "what came is a file of a kind that is not known, and no video, pictur
         pytest.param(b"\x01\x02\x03" + Random(5).randbytes(900), "bin", UNKNOWN, id="unknown"),
         pytest.param(b"\x7fELF" + Random(6).randbytes(900), "bin", UNKNOWN, id="a program"),
         pytest.param(b"v 1.0 2.0 3.0\n" * 9000, "txt", None, id="a long text"),
+        pytest.param(b"v 1.0 2.0 3.0\n" * 4681 + b"12", "txt", None, id="a text of 65,536 bytes"),
         pytest.param(FILM + b"trailing junk", "mp4", "the mp4 file does not show its own end", id="junk"),
     ],
 )

@@ -187,6 +187,21 @@ def test_the_end_of_one_film_behind_the_start_of_another_is_seldom_a_whole_film(
     assert ending_of(MP4, reading(spliced), len(spliced)) is Ending.CUT
 
 
+def test_an_index_made_to_be_slow_is_read_within_bounds() -> None:
+    """Many pieces of content, and many tracks whose tables claim to be far longer than the track."""
+    table = struct.pack(">I4sII", 1 << 26, b"stco", 0, 1 << 24)
+    track = box(b"trak", box(b"mdia", box(b"minf", box(b"stbl", table))))
+    film = box(b"moov", track * 5_000) + box(b"mdat") * 90_000
+    read: list[int] = []
+
+    def reading_counted(at: int, count: int) -> bytes:
+        read.append(count)
+        return film[at : at + count]
+
+    assert ending_of(MP4, reading_counted, len(film)) in set(Ending)
+    assert sum(read) < 20 * len(film)
+
+
 def test_junk_in_a_table_gets_an_answer() -> None:
     film = indexed([0, 10, 20])
     for at in range(len(film)):
@@ -285,3 +300,12 @@ def test_only_what_is_no_clip_is_remarked_upon() -> None:
 )
 def test_pages_and_playlists_are_known(head: bytes, page: bool, playlist: bool) -> None:
     assert (is_page(head), is_playlist(head)) == (page, playlist)
+
+
+@pytest.mark.parametrize(
+    "piece", [b"<!---->", b"<!--", b"-->", b"<!-- -- -->", b"<?xml >", b"<!DOCTYPE x>", b" "]
+)
+def test_a_hostile_text_is_read_once(piece: bytes) -> None:
+    text = piece * (65536 // len(piece))
+    assert kind_of(text[:512]) is None
+    assert (is_page(text), is_playlist(text)) == (False, False)
