@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -36,8 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     verbose = not {"-v", "--verbose"}.isdisjoint(words)
     if not verbose:
-        # What Python says of objects that it throws away, as after a want of descriptors, helps no user.
-        sys.unraisablehook = lambda _: None
+        _keep_python_quiet()
     try:
         refuse_tokens(words, os.environ)
     except ShotrunnerError as error:
@@ -65,6 +65,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             tell(ours, words)
     sys.stdout.flush()
     return code
+
+
+def _keep_python_quiet() -> None:
+    """Let Python itself say nothing: after a want of memory or descriptors it shows tracebacks that help no user."""
+    sys.unraisablehook = lambda _: None
+    threading.excepthook = lambda _: None
+    warnings.simplefilter("ignore")
 
 
 def leave(code: int, *, cut: Callable[[int], NoReturn] = os._exit) -> NoReturn:

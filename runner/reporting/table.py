@@ -7,6 +7,8 @@ and of HTML.
 from __future__ import annotations
 
 import json
+import mmap
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -18,6 +20,9 @@ from runner.store.records import RunHeader, TakeRecord
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_MEMORY = 192 * 2**20
+"""Bytes of address space that pandas and numpy take to be loaded, with room for a table."""
 
 Cell: TypeAlias = "str | int | float | None"
 
@@ -84,8 +89,23 @@ def frame(header: RunHeader, takes: Sequence[TakeRecord]) -> pd.DataFrame:
     return pd.DataFrame(cells_of, columns=columns, dtype=object)
 
 
+def _refuse_little_memory() -> None:
+    """Find out what its first import would: OpenBLAS ends the whole process where it gets no memory."""
+    if "numpy" in sys.modules:
+        return
+    try:
+        mmap.mmap(-1, _MEMORY).close()
+    except OSError as error:
+        raise MemoryError from error
+
+
 def csv_text(header: RunHeader, takes: Sequence[TakeRecord]) -> str:
-    """Return the frame as CSV: a BOM for spreadsheets, CRLF, empty for None, cells guarded against formulas."""
+    """Return the frame as CSV: a BOM for spreadsheets, CRLF, empty for None, cells guarded against formulas.
+
+    Raises:
+        MemoryError: there is too little to load what makes a table.
+    """
+    _refuse_little_memory()
     import pandas as pd
 
     table = frame(header, takes)

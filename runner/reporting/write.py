@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.disk_errors import file_error
+from runner.errors import DiskFailed
 from runner.money import Spending
 from runner.private_files import write_whole
 from runner.reporting import sheet, table
@@ -34,11 +35,18 @@ def write_report(
 
     Raises:
         CannotCreate: the folder does not take a file.
-        DiskFailed: the disk is full or failing; an earlier report is untouched.
+        DiskFailed: the disk is full or failing, or memory is short; an earlier report is untouched.
     """
     reports = reports_of(run_dir)
-    _replace(reports.csv, table.csv_text(header, takes))
-    _replace(reports.html, sheet.html(header, takes, spending, now))
+    try:
+        _replace(reports.csv, table.csv_text(header, takes))
+        _replace(reports.html, sheet.html(header, takes, spending, now))
+    except (MemoryError, ImportError) as error:
+        # A library that finds no memory while it is loaded says only that it cannot be.
+        raise DiskFailed(
+            f"{run_dir}: a report needs more memory than there is",
+            advice="free memory or raise ulimit -v, then make the report again",
+        ) from error
     return reports
 
 

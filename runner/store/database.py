@@ -139,8 +139,9 @@ def translated(path: Path) -> Iterator[None]:
 @contextmanager
 def atomic(connection: sqlite3.Connection) -> Iterator[None]:
     """Run the block in one write transaction: all of it is committed and flushed, or none."""
-    connection.execute("BEGIN IMMEDIATE")
     try:
+        # Inside, since a want of memory may come up after SQLite has begun.
+        connection.execute("BEGIN IMMEDIATE")
         yield
         failpoints.hit("store.before-commit")
         connection.execute("COMMIT")
