@@ -92,3 +92,15 @@ def test_too_many_open_files_are_no_fault_of_the_disk(number: int, tmp_path: Pat
     assert isinstance(ours, DiskFailed)
     assert "Too many open files" in ours.message
     assert "ulimit -n" in ours.advice
+
+
+def test_a_state_file_with_a_second_name_is_refused_unless_a_kill_has_left_it(tmp_path: Path) -> None:
+    """Under its other name it may go on elsewhere; the name it was built under is no such place."""
+    run = a_run(tmp_path)
+    draft = run.state_file.with_name("state.db.new-0a1b2c3d")
+    draft.hardlink_to(run.state_file)
+    StateFile.open(run.state_file).close()
+    (tmp_path / "elsewhere.db").hardlink_to(run.state_file)
+    for opener in (StateFile.open, open_reader):
+        with pytest.raises(StateFileUnusable, match="second name"):
+            opener(run.state_file)
