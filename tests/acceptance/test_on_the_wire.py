@@ -20,9 +20,10 @@ import pytest
 from tests.acceptance.boards import report_of, takes_of, write_csv
 from tests.acceptance.command import Desk
 from tests.acceptance.service import pointed_at
-from tests.outside.faults import Asked, Change, End, Fault, Reply, Script
+from tests.outside.faults import Change, End, Fault, Reply, Script
 from tests.outside.jobs import Settings
 from tests.outside.server import OutsideServer
+from tests.outside.wire import Request
 
 FAST = ("-y", "--poll-interval", 0.1, "-j", 1)
 ROUTES = ("submit", "status", "result", "model", "catalogue")
@@ -30,14 +31,14 @@ TOKEN = 'Canary~7Q+z/Yp=&<x>"%\\9tK'
 
 
 def packed(coding: str, pack: Callable[[bytes], bytes]) -> Change:
-    def change(reply: Reply, _asked: Asked) -> Reply:
+    def change(reply: Reply, _request: Request) -> Reply:
         headers = {**reply.headers, **({"Content-Encoding": coding} if coding else {})}
         return replace(reply, body=pack(reply.body), headers=headers)
 
     return change
 
 
-def padded(reply: Reply, _asked: Asked) -> Reply:
+def padded(reply: Reply, _request: Request) -> Reply:
     record = {**json.loads(reply.body), "input": {"image": "data:image/png;base64," + "iVBORw0K" * 300_000}}
     return replace(reply, body=json.dumps(record).encode())
 
@@ -86,7 +87,7 @@ def test_what_brotli_packed_is_held_with_its_bytes_on_record(desk: Desk) -> None
 def test_an_id_under_another_name_is_proposed_and_can_be_adopted(desk: Desk) -> None:
     board, place = write_csv(desk.folder / "board.csv", 1), desk.folder / "reports" / "board"
 
-    def renamed(reply: Reply, _asked: Asked) -> Reply:
+    def renamed(reply: Reply, _request: Request) -> Reply:
         return replace(
             reply, body=json.dumps({"data": {"id": json.loads(reply.body)["request_id"]}}).encode()
         )

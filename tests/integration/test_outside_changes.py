@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import json
 import time
 import zlib
@@ -212,6 +213,18 @@ def test_a_file_host_can_refuse_ranges_and_give_the_whole_file(status: int) -> N
         finished(server, request_id)
         assert partly(server, request_id, 100)[0] == status
         assert call(server, "GET", f"/files/{request_id}.mp4", headers={})[0] == 200
+
+
+def test_a_whole_file_can_break_off_while_its_parts_are_whole() -> None:
+    broken = Script({("file", 0): Fault(change=changes.on_whole(changes.cut_at(0.25)), end=End.CLOSE)})
+    with OutsideServer(QUICK, faults=broken) as server:
+        request_id = submit(server)
+        finished(server, request_id)
+        clip = server.clip(request_id) or b""
+        with pytest.raises(http.client.IncompleteRead) as caught:
+            call(server, "GET", f"/files/{request_id}.mp4", headers={})
+        assert caught.value.partial == clip[: len(clip) // 4]
+        assert partly(server, request_id, 100)[2] == clip[100:]
 
 
 def test_an_etag_can_be_weak_or_missing() -> None:

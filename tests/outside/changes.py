@@ -16,7 +16,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from tests.outside.faults import Asked, Change, Reply
+from tests.outside.faults import Change, Reply
+from tests.outside.wire import Request
 
 MISSING: Any = object()
 """Stands for a word that is left out."""
@@ -28,9 +29,9 @@ MISSING: Any = object()
 def chained(*changes: Change) -> Change:
     """Make several changes, one after the other."""
 
-    def change(reply: Reply, asked: Asked) -> Reply:
+    def change(reply: Reply, request: Request) -> Reply:
         for each in changes:
-            reply = each(reply, asked)
+            reply = each(reply, request)
         return reply
 
     return change
@@ -43,11 +44,11 @@ class OnlyJobs:
         self._change, self._numbers = change, numbers
         self._seen: list[str] = []
 
-    def __call__(self, reply: Reply, asked: Asked) -> Reply:
-        job = asked.path.rpartition("/")[0] if asked.path.startswith("/v1/requests/") else asked.path
+    def __call__(self, reply: Reply, request: Request) -> Reply:
+        job = request.path.rpartition("/")[0] if request.path.startswith("/v1/requests/") else request.path
         if job not in self._seen:
             self._seen.append(job)
-        return self._change(reply, asked) if self._seen.index(job) + 1 in self._numbers else reply
+        return self._change(reply, request) if self._seen.index(job) + 1 in self._numbers else reply
 
 
 class Until:
@@ -57,20 +58,25 @@ class Until:
         self._seconds, self._change = seconds, change
         self._first: dict[str, float] = {}
 
-    def __call__(self, reply: Reply, asked: Asked) -> Reply:
+    def __call__(self, reply: Reply, request: Request) -> Reply:
         now = time.monotonic()
-        age = now - self._first.setdefault(asked.path, now)
-        return self._change(reply, asked) if age < self._seconds else reply
+        age = now - self._first.setdefault(request.path, now)
+        return self._change(reply, request) if age < self._seconds else reply
 
 
 def on_range(change: Change) -> Change:
     """Bend answers to requests for a part of a file alone."""
-    return lambda reply, asked: change(reply, asked) if "range" in asked.headers else reply
+    return lambda reply, request: change(reply, request) if "range" in request.headers else reply
+
+
+def on_whole(change: Change) -> Change:
+    """Bend answers to requests for a whole file alone."""
+    return lambda reply, request: reply if "range" in request.headers else change(reply, request)
 
 
 def instead(other: Reply) -> Change:
     """Answer something else."""
-    return lambda _reply, _asked: other
+    return lambda _reply, _request: other
 
 
 # -- refusals ------------------------------------------------------------------------------------------------------
@@ -179,8 +185,8 @@ SPELLINGS = tuple(_SPELLINGS)
 def echoing(spelling: str, *, field: str = "error_message") -> Change:
     """Repeat the token of the request in a field of the record, in one of `SPELLINGS`."""
 
-    def change(reply: Reply, asked: Asked) -> Reply:
-        token = asked.headers.get("authorization", "").removeprefix("Bearer ")
+    def change(reply: Reply, request: Request) -> Reply:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
         # By hand, for a JSON writer would spell the escapes in its own way.
         written = f'{json.dumps(field)}: "seen {_SPELLINGS[spelling](token)}"'
         head, _, rest = reply.body.decode().partition("{")
@@ -205,7 +211,7 @@ def packed(coding: str, *, says: str | None = None, really: bool = True) -> Chan
     """
     name = {"raw deflate": "deflate"}.get(coding, coding) if says is None else says
 
-    def change(reply: Reply, _asked: Asked) -> Reply:
+    def change(reply: Reply, _request: Request) -> Reply:
         body = _PACKINGS[coding](reply.body) if really else reply.body
         headers = {**reply.headers, "Content-Encoding": name} if name else reply.headers
         return replace(reply, body=body, headers=headers)
@@ -224,7 +230,7 @@ def lying_range(
     An `etag` replaces the true one, None takes it away. Without `header` there is no Content-Range at all.
     """
 
-    def change(reply: Reply, _asked: Asked) -> Reply:
+    def change(reply: Reply, _request: Request) -> Reply:
         if reply.status != 206:
             return reply
         headers = dict(reply.headers)
@@ -235,7 +241,7 @@ def lying_range(
         headers["Content-Range"] = f"bytes {first + start}-{last + start}/{whole + total}"
         headers["Content-Length"] = str(len(body))
         if etag is None or etag:
-            headers.pop("ETag")
+            headers.pop("ETag", None)
         if etag:
             headers["ETag"] = etag
         if not header:
@@ -245,14 +251,28 @@ def lying_range(
     return change
 
 
-def without_etag(reply: Reply, _asked: Asked) -> Reply:
+def cut_at(share: float) -> Change:
+    """Send a share of the body and announce all of it; the fault must end the connection too."""
+
+    def change(reply: Reply, _request: Request) -> Reply:
+        length = {"Content-Length": str(len(reply.body))}
+        return replace(
+            reply, body=reply.body[: round(len(reply.body) * share)], headers={**reply.headers, **length}
+        )
+
+    return change
+
+
+def without_etag(reply: Reply, _request: Request) -> Reply:
     """Leave the ETag out."""
     return replace(reply, headers={name: value for name, value in reply.headers.items() if name != "ETag"})
 
 
 def with_etag(etag: str) -> Change:
     """Say another ETag, such as a weak one."""
-    return lambda reply, asked: replace(reply, headers={**without_etag(reply, asked).headers, "ETag": etag})
+    return lambda reply, request: replace(
+        reply, headers={**without_etag(reply, request).headers, "ETag": etag}
+    )
 
 
 _TS = (b"\x47\x40\x00\x10" + bytes(184)) * 12
@@ -274,14 +294,14 @@ FILES: Mapping[str, tuple[str, bytes]] = {
 def as_file(kind: str) -> Change:
     """Send another kind of file, one of `FILES`, in place of the clip."""
     media_type, body = FILES[kind]
-    return lambda _reply, _asked: Reply(200, body, {"Content-Type": media_type})
+    return lambda _reply, _request: Reply(200, body, {"Content-Type": media_type})
 
 
 # -- by hand -------------------------------------------------------------------------------------------------------
 
 
 def _on_record(bend: Callable[[dict[str, Any]], Any]) -> Change:
-    def change(reply: Reply, _asked: Asked) -> Reply:
+    def change(reply: Reply, _request: Request) -> Reply:
         return _of_record(bend(json.loads(reply.body)), reply)
 
     return change

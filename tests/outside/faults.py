@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 
 class At(StrEnum):
@@ -40,22 +40,8 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Asked(Protocol):
-    """What a change may know of the request; header names are in lower case."""
-
-    @property
-    def path(self) -> str:
-        """Its path, without the query."""
-        ...
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Its headers."""
-        ...
-
-
-Change: TypeAlias = Callable[[Reply, Asked], Reply]
-"""Bends a true answer; see `changes`."""
+Change: TypeAlias = Callable[[Reply, Any], Reply]
+"""Bends a true answer, given the request too, which is a `wire.Request`; see `changes`."""
 
 
 @dataclass(frozen=True, slots=True)

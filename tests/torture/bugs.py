@@ -15,6 +15,7 @@ from tests.torture.hunts import (
     IN_FLIGHT,
     LOST,
     LOST_READS,
+    LYING_HOST,
     OVERTAKEN,
     PLAIN,
     REFUSING,
@@ -22,6 +23,7 @@ from tests.torture.hunts import (
     SLOW_DISK,
     STORMY,
     Hunt,
+    Replay,
 )
 from tests.torture.patches import LOCKLESS, Replacement
 
@@ -31,6 +33,7 @@ _OUTCOMES = "runner/api/outcomes.py"
 _CLIENTS = "runner/transport/clients.py"
 _APPEND = "runner/store/append.py"
 _BEGINNING = "runner/store/beginning.py"
+_INTAKE = "runner/delivery/intake.py"
 
 
 _NO_EPOCH = (
@@ -44,7 +47,7 @@ class Bug:
     """One bug by name; a bug without replacements is a control, in which its hunt must find nothing."""
 
     name: str
-    hunt: Hunt
+    hunt: Hunt | Replay
     replacements: tuple[Replacement, ...] = ()
 
     @property
@@ -130,8 +133,9 @@ BUGS: tuple[Bug, ...] = (
         (
             Replacement(
                 _OUTCOMES,
-                'return _lost(answer, attempt, f"the API answered {answer.status} without a usable request id")',
-                'return NotSent(attempt, "no id came back")',
+                '    return _lost(\n        answer, attempt, f"the API answered {answer.status}{how} without',
+                '    return NotSent(attempt, "no id came back")\n    return _lost(\n'
+                '        answer, attempt, f"the API answered {answer.status}{how} without',
             ),
         ),
     ),
@@ -230,13 +234,44 @@ BUGS: tuple[Bug, ...] = (
             ),
         ),
     ),
+    Bug(
+        "the rest of a file is joined as it comes",
+        LYING_HOST,
+        (
+            Replacement(
+                _INTAKE,
+                "if span is None or span.start != offset or span.end != total or version.contradicts(known):",
+                "if span is None:",
+            ),
+            Replacement(
+                _INTAKE,
+                "if overlap != here or not (proved or len(set(overlap)) >= _TELLING_BYTES):",
+                "if not overlap:",
+            ),
+        ),
+    ),
+    Bug(
+        "a further output has a name that another take may have",
+        LYING_HOST,
+        (Replacement("runner/delivery/names.py", 'SEPARATOR = "+"', 'SEPARATOR = "."'),),
+    ),
 )
 """Every seeded bug that killing, cheating or crowding can show."""
 
 CONTROLS: tuple[Bug, ...] = (
     *(
         Bug(f"control: {hunt.name}", hunt)
-        for hunt in (PLAIN, STORMY, IN_FLIGHT, FIRST_USE, SLOW_DISK, LOST, LOST_READS, REFUSING)
+        for hunt in (
+            PLAIN,
+            STORMY,
+            IN_FLIGHT,
+            FIRST_USE,
+            SLOW_DISK,
+            LOST,
+            LOST_READS,
+            REFUSING,
+            LYING_HOST,
+        )
     ),
     Bug("control: overtaken", OVERTAKEN, (LOCKLESS,)),
     Bug("control: crowded", CROWDED, (LOCKLESS,)),

@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.outside.faults import BASIC, Fault, Reply
+from tests.torture import t24_clips
 from tests.torture.rig import Rig, Tally
+from tests.torture.t24_clips import Clips
 from tests.torture.weather import RETRY_SOON, UNKNOWN_ID, Chances, Weather, storm
 
 LIVES = 30
@@ -47,6 +49,28 @@ class Hunt:
                 if not tally.found:
                     rig.finish()
         return spent
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A hunt that plays cases of another test, each of `lives_each` lives, in a folder, for a tally, with luck."""
+
+    name: str
+    play: Callable[[Path, Tally, random.Random, Path], None]
+    lives_each: int
+    control_lives: int = 1
+
+    def go(self, tree: Path, folder: Path, tally: Tally, chance: random.Random, *, lives: int = LIVES) -> int:
+        """Play until something is found or `lives` are spent; return how many were."""
+        spent = 0
+        while spent < lives and not tally.found:
+            self.play(folder / f"case-{spent:02}", tally, chance, tree)
+            spent += self.lives_each
+        return spent
+
+
+def _clips(folder: Path, tally: Tally, chance: random.Random, tree: Path) -> None:
+    t24_clips.play(Clips("clips", chance.getrandbits(32), outputs=2), folder, tally, tree=tree)
 
 
 def _killed_at_random(rig: Rig, chance: random.Random) -> None:
@@ -142,6 +166,8 @@ def _often(*faults: Fault, share: float = 0.3) -> Sequence[tuple[float, Fault]]:
 _SLOWLY = (0.4, Fault(delay=0.05))
 _500 = Fault(reply=Reply(500, b'{"error_message": "internal"}'))
 _REFUSED = Fault(effect=False, reply=RETRY_SOON)
+
+LYING_HOST = Replay("a lying host", _clips, lives_each=5)
 
 PLAIN = Hunt("killed at random", _killed_at_random, {"submit": [_SLOWLY]})
 STORMY = Hunt("killed in a storm", _killed_at_random, storm(0.2), takes=40)

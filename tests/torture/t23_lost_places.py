@@ -85,6 +85,12 @@ def _set_back(place: Path, older: Path, _chance: random.Random) -> None:
     (place / "state.db.copy").replace(place / "state.db")
 
 
+def _set_folder_back(place: Path, older: Path, chance: random.Random) -> None:
+    """Put an older copy of the whole folder in place of it; nothing in there knows what came later."""
+    _delete(place, older, chance)
+    shutil.copytree(older, place)
+
+
 def _lose_record(place: Path, _older: Path, _chance: random.Random) -> None:
     for name in ("state.db", *_LOGS, MARKER):
         (place / name).unlink(missing_ok=True)
@@ -115,6 +121,7 @@ LOSSES: Mapping[str, Loss] = {
     "deleted": Loss(_delete, None),
     "replaced by an empty one": Loss(_replace, _put_back),
     "set back": Loss(_set_back, _nothing, restores=True),
+    "folder set back": Loss(_set_folder_back, _nothing, restores=True),
     "record lost": Loss(_lose_record, _nothing, restores=True),
     "marker lost": Loss(_lose_marker, _nothing, restores=True, may_heal=True),
     "log cut": Loss(_cut_log, _nothing, is_live=False, restores=True, may_heal=True),
@@ -249,8 +256,8 @@ def _submits(rig: Rig) -> int:
 
 
 def _copy_record(place: Path, older: Path) -> None:
-    """Copy the record as it is now, its log folded in, as a good backup program does."""
-    older.mkdir()
+    """Copy the folder as it is now, with the log folded into the record, as a good backup program does."""
+    shutil.copytree(place, older, ignore=shutil.ignore_patterns("state.db", *_LOGS, ".*.part*"))
     with (
         closing(sqlite3.connect(f"file:{place / 'state.db'}?mode=ro", uri=True)) as source,
         closing(sqlite3.connect(older / "state.db")) as target,
