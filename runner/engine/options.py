@@ -22,8 +22,8 @@ class EngineOptions:
     `max_unknown` lost answers stop the submitting, `outage_limit` is how long to wait for a service that is away,
     `missing_grace` how long an id must stay unknown to the API to be believed gone, `fetch_pace` how long and how often
     a clip that does not come is tried for. A job older than `job_limit` is left to the next run. `same_refusals` of
-    different bodies in a row are about the account or the service; `refusals_limit` is how long refusals are borne where
-    nothing else is left to do, or of one job's reads.
+    different bodies in a row are about the account or the service; `refusals_limit` is how long refusals are borne
+    where nothing else is left to do, or of one job's reads.
     `max_extra_paid` bounds what `on_unknown` may pay again over the whole life of a run, `retries` how often one take
     that failed is paid for again by itself; with `scout`, so many takes of every model and settings go first. `limits`
     are the bounds on money, submissions and time.

@@ -43,8 +43,8 @@ class Turning(ScriptedQueue):
         answer = await super().look(request_id)
         return REFUSED if self._refuses and self._reads else answer
 
-    async def result(self, request_id: str, *, model: str = "") -> ResultAnswer:
-        answer = await super().result(request_id, model=model)
+    async def result(self, request_id: str, *, model: str = "", sent: str = "") -> ResultAnswer:
+        answer = await super().result(request_id, model=model, sent=sent)
         return REFUSED if self._refuses and self._reads else answer
 
     async def probe(self, model: str) -> Trouble | None:
