@@ -19,7 +19,7 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 _LABEL = re.compile(r"(?!-)[\w-]{1,63}(?<!-)")
 _NAME_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE | re.ASCII)
 _LONGEST_NAME = 253
-_TOO_LONG = 1000
+LONGEST_HOST = 1000
 """Characters of a host beyond which it is not looked at: to fold them takes time, and no name is as long."""
 
 _HOUSE_NAMES = ("localhost", "localdomain", "local", "internal", "intranet", "lan", "home.arpa", "onion")
@@ -41,7 +41,7 @@ def host_fault(host: str) -> str:
 
     Sources: RFC 1035, 2.3.4 (lengths); RFC 952 and 1123 (letters), with the underscore that is in use; RFC 3986, 3.2.2.
     """
-    if len(host) > _TOO_LONG:
+    if len(host) > LONGEST_HOST:
         return f"its host has {len(host):,} characters, and no name has more than {_LONGEST_NAME}"
     if ":" in host:
         return "" if _is_ipv6(host) else "its host is no address of IPv6"
@@ -107,7 +107,7 @@ def is_public_address(address: Address) -> bool:
 def plain_host(host: str) -> str:
     """Return the host as a resolver would read it: full-width digits and dots are digits and dots."""
     return (
-        unicodedata.normalize("NFKC", host[: _TOO_LONG + 1])
+        unicodedata.normalize("NFKC", host[: LONGEST_HOST + 1])
         .replace("。", ".")
         .strip("[]")
         .lower()

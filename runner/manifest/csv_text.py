@@ -16,7 +16,7 @@ from functools import cache
 from runner.cells import unguard
 from runner.errors import Position
 from runner.manifest.findings import Findings, Stop, shown
-from runner.manifest.limits import Limits
+from runner.manifest.limits import LONGER_TEXT, MORE_BYTES, MORE_TAKES, Limits
 
 # Not str.splitlines, which also breaks at characters that may stand in a prompt, such as U+2028.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
@@ -25,7 +25,7 @@ _DECLARED = re.compile(r'"?sep=(.)"?(?=[\r\n]|\Z)', re.IGNORECASE)
 # A header longer than this has too many columns anyway; splitting all of it would cost memory for nothing.
 _HEADER = 100_000
 _SPREADSHEET_ROWS = 1_048_576
-_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_QUOTED = re.compile(r'"[^"]*(?:""[^"]*)*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +121,13 @@ class _Reader:
         found: list[Record] = []
         for record in records:
             if len(found) == self._limits.takes:
-                message = f"more than {self._limits.takes:,} rows; split the manifest"
+                message = f"more than {self._limits.takes:,} rows; {MORE_TAKES}"
                 self._findings.error(self._findings.at(record.line), "", message)
-                break
+                raise Stop
+            if len(found) * width > self._limits.cells:
+                message = f"more than {self._limits.cells:,} cells; {MORE_BYTES}"
+                self._findings.error(self._findings.at(record.line), "", message)
+                raise Stop
             found.append(self._fitted(record, width))
         if not found and not self._broken:
             self._findings.error(self._findings.at(header.line), "", "no shots: there is only a header")
@@ -167,7 +171,7 @@ class _Reader:
         for column, cell in enumerate(cells, 1):
             if self._limits.too_long(cell):
                 at = Record(number, start + 1, ()).at(self._findings.file, column)
-                message = f"this cell is larger than {self._limits.text_bytes:,} bytes"
+                message = f"this cell is larger than {self._limits.text_bytes:,} bytes; {LONGER_TEXT}"
                 self._findings.error(at, f"row {number}", message)
 
     def _explain(self, error: csv.Error, start: int, number: int) -> None:

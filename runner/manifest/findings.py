@@ -6,15 +6,12 @@ It knows neither YAML nor CSV.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
-from itertools import islice
 
 from runner.errors import Position, Problem, Severity
+from runner.spelling import Speller
 
 _SHOWN = 80
-_COMPARED = 500
-_HELPED = 100
 _MOST = 10_000
 
 
@@ -32,6 +29,7 @@ class Findings:
     def __init__(self, file: str) -> None:
         self.file = file
         self._problems: dict[tuple[Position, str], Problem] = {}
+        self._speller = Speller()
 
     def at(self, line: int | None = None, column: int | None = None) -> Position:
         """Return a place in the file; lines and columns count from 1."""
@@ -56,15 +54,7 @@ class Findings:
 
     def nearest(self, name: str, known: Iterable[str]) -> str | None:
         """Return the known name that was probably meant, if one is close."""
-        # Only the first problems are ever shown; past them the comparison would be the slowest part of all.
-        if len(self._problems) > _HELPED or len(name) > _SHOWN:
-            return None
-        # Case is the commonest mistake of all, and similarity alone would miss PROMPTTEXT.
-        # Some of these are names the user wrote, which are proposed as they are and must not steer a terminal.
-        printable = (candidate for candidate in islice(known, _COMPARED) if candidate.isprintable())
-        by_fold = {candidate.casefold(): candidate for candidate in printable}
-        close = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
-        return by_fold[close[0]] if close else None
+        return self._speller.nearest(name, known)
 
     def _add(self, problem: Problem) -> None:
         self._problems.setdefault((problem.at, problem.message), problem)

@@ -11,19 +11,29 @@ from dataclasses import dataclass
 from runner.errors import Position
 from runner.manifest.findings import Findings, Stop
 
+MORE_TAKES = "split the manifest, or raise --max-takes"
+MORE_BYTES = "split the manifest, or raise --max-manifest-bytes"
+LONGER_TEXT = "shorten it, or raise --max-text-bytes"
+"""What to do where a limit that has a flag is passed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The sizes a manifest may not pass; `text_bytes` is UTF-8 bytes of one value, such as a prompt."""
+    """The sizes a manifest may not pass; `text_bytes` is UTF-8 bytes of one value, such as a prompt.
+
+    `swept` are takes that no row of their own stands for: sweeps and repeats make thousands of a few characters.
+    """
 
     file_bytes: int = 16 * 2**20
     takes: int = 100_000
+    swept: int = 10_000
     text_bytes: int = 100_000
     depth: int = 64
-    nodes: int = 1_000_000
+    nodes: int = 500_000
     aliased_nodes: int = 100_000
     variables: int = 1_000
     columns: int = 1_000
+    cells: int = 2_000_000
     tags: int = 100
     expanded_values: int = 2_000_000
     expanded_characters: int = 64 * 2**20
@@ -36,7 +46,7 @@ class Limits:
 
 
 class Budget:
-    """What an expansion has used so far of its limits.
+    """What a manifest has used so far of its limits.
 
     Raises:
         Stop: from every method, when a limit is passed and the problem has been told.
@@ -46,24 +56,38 @@ class Budget:
         self.limits = limits
         self._findings = findings
         self._takes = 0
+        self._swept = 0
         self._values = 0
+        self._laid = 0
         self._characters = 0
         self._text = 0
 
     def spend_takes(self, count: int, *, values: int, characters: int, at: Position, subject: str) -> None:
         """Count `count` takes of `values` input values and `characters` in them each, before they are built."""
         self._takes += count
+        self._swept += count - 1
         self._values += count * values
         # A text that stands once in the manifest stands in the body of every take.
         self._text += count * characters
         if self._takes > self.limits.takes:
-            self._refuse(at, subject, f"more than {self.limits.takes:,} takes; split the manifest")
+            self._refuse(at, subject, f"more than {self.limits.takes:,} takes; {MORE_TAKES}")
+        if self._swept > self.limits.swept:
+            message = f"sweeps and repeats make more than {self.limits.swept:,} takes; {MORE_TAKES}"
+            self._refuse(at, subject, message)
         if self._values > self.limits.expanded_values:
             most = self.limits.expanded_values
             self._refuse(at, subject, f"more than {most:,} input values in all takes; split the manifest")
         if self._text > self.limits.expanded_text:
             most = self.limits.expanded_text
             self._refuse(at, subject, f"more than {most:,} characters in all takes; split the manifest")
+
+    def spend_values(self, count: int, *, characters: int = 0, at: Position, subject: str) -> None:
+        """Count `count` values with `characters` that are about to be laid under rows."""
+        self._laid += count
+        if self._laid > self.limits.expanded_values:
+            most = self.limits.expanded_values
+            self._refuse(at, subject, f"more than {most:,} input values in all rows; split the manifest")
+        self.spend_characters(characters, at=at, subject=subject)
 
     def spend_characters(self, count: int, *, at: Position, subject: str) -> None:
         """Count `count` characters that a template is about to write."""

@@ -16,7 +16,7 @@ from typing import Protocol
 from runner.errors import FileMissing
 from runner.manifest.encoding import FORBIDDEN, place
 from runner.manifest.findings import Findings, Stop, shown
-from runner.manifest.limits import Limits
+from runner.manifest.limits import LONGER_TEXT, MORE_BYTES, Limits
 from runner.shots import Text
 
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -76,10 +76,12 @@ class PromptFiles:
         self._bytes += len(data)
         # The bytes of a manifest are bounded, and its prompts must not be the way round that.
         if self._bytes > self._limits.file_bytes:
-            most = self._limits.file_bytes // 2**20
-            self._findings.error(name.at, subject, f"the files of this manifest hold more than {most} MiB")
+            message = (
+                f"the files of this manifest hold more than {self._limits.file_bytes:,} bytes; {MORE_BYTES}"
+            )
+            self._findings.error(name.at, subject, message)
             raise Stop
-        return ("", f"is larger than {most:,} bytes") if len(data) > most else _decoded(data)
+        return ("", f"is larger than {most:,} bytes; {LONGER_TEXT}") if len(data) > most else _decoded(data)
 
 
 def _name_fault(name: str) -> str:

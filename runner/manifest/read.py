@@ -21,7 +21,7 @@ from runner.manifest.encoding import decode
 from runner.manifest.expand import expand
 from runner.manifest.findings import Findings, Stop
 from runner.manifest.ids import folder_name
-from runner.manifest.limits import Limits
+from runner.manifest.limits import MORE_BYTES, Limits
 from runner.manifest.prices import warn_of_unused
 from runner.manifest.prompt_files import OpenBeside
 from runner.manifest.references import resolved
@@ -166,7 +166,7 @@ def _reason(error: Exception) -> str:
 
 def _text_of(data: bytes, findings: Findings, limits: Limits) -> str:
     if len(data) > limits.file_bytes:
-        findings.error(findings.at(), "", f"larger than {limits.file_bytes // 2**20} MiB; split the manifest")
+        findings.error(findings.at(), "", f"larger than {limits.file_bytes:,} bytes; {MORE_BYTES}")
         raise Stop
     return decode(data, findings)
 

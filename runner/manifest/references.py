@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from runner.errors import Position
 from runner.manifest.findings import Findings
 from runner.manifest.frames import Frames
-from runner.manifest.limits import Limits
+from runner.manifest.limits import Budget, Limits
 from runner.manifest.prompt_files import OpenBeside, PromptFiles
 from runner.manifest.shape import POINT_KEYS, joined, row_name
 from runner.manifest.source import Source
@@ -28,7 +28,7 @@ def resolved(source: Source, findings: Findings, limits: Limits, open_beside: Op
     """
     resolver = _Resolver(
         Frames(source.frames, findings),
-        Styles(source.styles, findings),
+        Styles(source.styles, findings, Budget(limits, findings)),
         PromptFiles(open_beside, findings, limits),
         findings,
         (source.defaults or Fields({}, findings.at())).items.get("style"),

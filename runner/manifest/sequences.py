@@ -16,6 +16,7 @@ from runner.errors import Position
 from runner.manifest.findings import Findings, shown
 from runner.manifest.frames import Frames
 from runner.manifest.ids import why_no_id
+from runner.manifest.limits import Budget
 from runner.manifest.shape import (
     ENTRY_KEYS,
     SEQUENCE_KEYS,
@@ -59,9 +60,10 @@ class _Parts:
 class Sequences:
     """The sequences of a manifest as rows, each to be placed once."""
 
-    def __init__(self, top: Fields, frames: Frames, findings: Findings) -> None:
+    def __init__(self, top: Fields, frames: Frames, findings: Findings, budget: Budget) -> None:
         self._frames = frames
         self._findings = findings
+        self._budget = budget
         self._rows: dict[str, tuple[Row, ...]] = {}
         self._placed: dict[str, Position] = {}
         listed = items_of(top, "sequences", findings)
@@ -118,6 +120,9 @@ class Sequences:
             for part, name in NAMES.items()
         }
         shared = fields_of(node, "inputs", self._findings, subject)
+        # Before any is written: one line of inputs and one of prompts can ask for more than memory holds.
+        each = len(shared.items if shared else ()) + len(_listed(node.items.get("tags"))) + len(_SHARED)
+        self._budget.spend_values(each * len(parts.prompts), at=node.at, subject=subject)
         writer = _Writer(node, identity, parts, {part: text.text for part, text in names.items()}, shared)
         return tuple(
             writer.row(index, self._entry(prompt, f"{subject}, prompt {index + 1}"))

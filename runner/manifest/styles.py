@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from runner.errors import Position
 from runner.manifest.findings import Findings, shown
 from runner.manifest.frames import NAME_RULE, is_name
+from runner.manifest.limits import Budget
 from runner.manifest.shape import STYLE_KEYS, check_keys, fields_of, joined, text_of
 from runner.manifest.templates import has_template
 from runner.shots import Fields, Items, Node, Text
@@ -67,13 +68,21 @@ def _style(given: Fields, subject: str, findings: Findings) -> Style:
 class Styles:
     """Finds the styles that rows name, and lays them over each other."""
 
-    def __init__(self, styles: Mapping[str, Style], findings: Findings) -> None:
+    def __init__(self, styles: Mapping[str, Style], findings: Findings, budget: Budget) -> None:
         self._styles = styles
         self._findings = findings
+        self._budget = budget
 
     def worn(self, node: Node, subject: str) -> Worn:
-        """Return what the styles named by a row's `style` come to; unknown ones are told."""
+        """Return what the styles named by a row's `style` come to; unknown ones are told.
+
+        Raises:
+            Stop: all rows together wear more than a manifest may hold.
+        """
         found = [self._styles[name] for name in self._names(node, joined(subject, "style"))]
+        values = sum(len(style.inputs.items) for style in found if style.inputs)
+        characters = sum(len(style.text.text) for style in found if style.text)
+        self._budget.spend_values(values, characters=characters, at=node.at, subject=subject)
         inputs: dict[str, Node] = {}
         keys_at: dict[str, Position] = {}
         for style in found:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from heapq import nsmallest
+from itertools import islice
 
 from runner.errors import Position
 from runner.manifest.encoding import place
@@ -100,7 +102,7 @@ class Templates:
             self._findings.error(_place_of(found, node), subject, message)
         else:
             nearest = self._findings.nearest(name, names)
-            allowed = () if nearest else sorted(filter(is_variable_name, names))[:20]
+            allowed = () if nearest else nsmallest(20, filter(is_variable_name, islice(names, 100)))
             message = f"{{{{ {name} }}}} names nothing this shot knows"
             self._findings.error(_place_of(found, node), subject, message, allowed=allowed, nearest=nearest)
         return found[0]

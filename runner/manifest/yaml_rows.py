@@ -9,7 +9,7 @@ from __future__ import annotations
 from runner.manifest.findings import Findings, shown
 from runner.manifest.frames import Frames, frames_of
 from runner.manifest.ids import why_no_id
-from runner.manifest.limits import Limits
+from runner.manifest.limits import Budget, Limits
 from runner.manifest.prices import prices_of
 from runner.manifest.sequences import Sequences
 from runner.manifest.shape import (
@@ -48,7 +48,7 @@ def source_of(top: Node, findings: Findings, limits: Limits) -> Source:
         check_keys(defaults, DEFAULT_KEYS, findings, "defaults", _HINT)
     variables, frames = _variables(top, findings, limits), frames_of(top, findings)
     return Source(
-        _rows(top, Sequences(top, Frames(frames, findings), findings), findings),
+        _rows(top, Sequences(top, Frames(frames, findings), findings, Budget(limits, findings)), findings),
         _name(top, findings),
         variables,
         defaults,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 
 import yaml
 
@@ -37,8 +38,9 @@ _PLAIN_WORDS = (
     ("block scalar", "text after '|' or '>' begins on the next line"),
 )
 _OPENERS = ("quoted scalar", "flow sequence", "flow mapping")
-_VALUE = re.compile(r"(\s*(?:- +)?)([\w.-]+): +(\S.*?)\s*")
-_ITEM = re.compile(r"(\s*- +)()(\S.*?)\s*")
+# Of lines without blanks at their ends: to tell those from the value takes time with the square of their number.
+_VALUE = re.compile(r"(\s*(?:- +)?)([\w.-]+): +(\S.*)")
+_ITEM = re.compile(r"(\s*- +)()(\S.*)")
 # Text that begins so, or holds a colon and a blank, is syntax to YAML and prose to the person who wrote it.
 _NEEDS_QUOTES = re.compile(r"[@`%*&!|>?]|.*: |.*:$")
 _SHOWN = 60
@@ -74,8 +76,9 @@ def _mark(error: Exception) -> yaml.Mark | None:
 
 
 def _line(text: str, number: int) -> str:
-    lines = re.split(r"\r\n|\r|\n", text)
-    return lines[number] if number < len(lines) else ""
+    lines = re.finditer(r"([^\r\n]*)(?:\r\n|\r|\n|\Z)", text)
+    found = next(islice(lines, number, None), None)
+    return found[1] if found else ""
 
 
 def _escape(text: str, start: int) -> str:
@@ -103,6 +106,7 @@ def _in_plain_words(error: Exception, character: str) -> str:
 
 
 def _quoted(line: str) -> str | None:
+    line = line.rstrip()
     found = _VALUE.fullmatch(line) or _ITEM.fullmatch(line)
     if found is None or not found[3].isprintable() or not _NEEDS_QUOTES.match(found[3]):
         return None

@@ -17,7 +17,7 @@ import yaml
 from runner.errors import Position
 from runner.manifest.encoding import FORBIDDEN
 from runner.manifest.findings import Findings, Stop, shown
-from runner.manifest.limits import Limits
+from runner.manifest.limits import LONGER_TEXT, MORE_BYTES, Limits
 from runner.manifest.yaml_syntax import explain
 from runner.shots import Fields, Items, Node, Text
 
@@ -96,7 +96,7 @@ class _Builder:
         self._nodes += 1
         # What aliases stand for is counted apart, so that a large honest file is not taken for a bomb.
         if self._nodes - self._aliased > self._limits.nodes:
-            self._stop(at, f"more than {self._limits.nodes:,} values; split the manifest")
+            self._stop(at, f"more than {self._limits.nodes:,} values; {MORE_BYTES}")
         if event.tag is not None:
             message = f"the tag {shown(event.tag)} is not allowed; quote the text if '!' is meant"
             self._findings.error(at, "", message)
@@ -151,7 +151,9 @@ class _Builder:
             message = "an escape here writes a control character or half a surrogate pair; remove it"
             self._findings.error(at, "", message)
         if self._limits.too_long(event.value):
-            self._findings.error(at, "", f"this text is larger than {self._limits.text_bytes:,} bytes")
+            self._findings.error(
+                at, "", f"this text is larger than {self._limits.text_bytes:,} bytes; {LONGER_TEXT}"
+            )
 
     def _check_plain(self, event: yaml.ScalarEvent, at: Position) -> None:
         assert event.end_mark is not None

@@ -18,7 +18,7 @@ from typing import Final
 from runner.errors import Position, Problem, SchemaInvalid, Severity
 from runner.models.files import MOST_BYTES, parse_model_file
 from runner.models.model import Model
-from runner.models.wording import nearest_name
+from runner.spelling import Speller
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*", re.ASCII)
 _DEEPEST: Final = 8
@@ -60,7 +60,9 @@ class Models:
 
     def __init__(self, shelves: Sequence[_Shelf]) -> None:
         self._shelves = tuple(shelves)
-        self._loaded: dict[str, Model | None] = {}
+        # What cannot be used is kept too: a thousand shots of one model must not read its file a thousand times.
+        self._loaded: dict[str, Model | SchemaInvalid | None] = {}
+        self._speller = Speller()
 
     @classmethod
     def bundled(cls, extra_dirs: Sequence[Path] = ()) -> Models:
@@ -88,14 +90,21 @@ class Models:
             SchemaInvalid: its file cannot be used; the message names the file and the reason.
         """
         if model_id not in self._loaded:
-            self._loaded[model_id] = self._load(model_id)
-        return self._loaded[model_id]
+            try:
+                self._loaded[model_id] = self._load(model_id)
+            except SchemaInvalid as error:
+                self._loaded[model_id] = error
+        found = self._loaded[model_id]
+        if isinstance(found, SchemaInvalid):
+            raise SchemaInvalid(found.message, advice=found.advice)
+        return found
 
     def nearest(self, model_id: str) -> str | None:
         """Return the id that was probably meant, also where only its last part was written."""
         ids = self.ids()
         tails = {known.rpartition("/")[2]: known for known in ids}
-        close = nearest_name(model_id, ids) or nearest_name(model_id.rpartition("/")[2], tails)
+        nearest = self._speller.nearest
+        close = nearest(model_id, ids) or nearest(model_id.rpartition("/")[2], tails)
         return tails.get(close, close) if close else None
 
     @cached_property

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
-from runner.hosts import host_fault, is_public_host, plain_host
+from runner.hosts import LONGEST_HOST, host_fault, is_public_host, plain_host
 from runner.models.keywords import Schema
 from runner.models.wording import shown
 
@@ -85,6 +85,9 @@ def url_fault(url: str, *, allow_private: bool = False) -> str | None:
         return f"embedded data is not taken: {_ADVICE}; {_UPLOAD}"
     if not url.isprintable() or " " in url:
         return "the URL has a blank or a control character in it"
+    # Before it is taken apart: that makes one form of all its characters, which takes long where there are many.
+    if len(re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]) > LONGEST_HOST:
+        return "the URL has no usable host"
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from runner.errors import Position, Problem, SchemaInvalid
+from runner.models.canonical import canonical_json
 from runner.models.expand import expand
 from runner.models.files import ModelFile
 from runner.models.inputs import MISSING, Input, Missing, inputs_of
@@ -22,8 +23,11 @@ from runner.models.normalise import Normalised, normalise
 from runner.models.reading import Reading
 from runner.models.shape import Shape, shape_of
 from runner.models.validation import BodyCheck, Complaint, compile_schema
-from runner.models.wording import nearest_name, printable
+from runner.models.wording import printable, shown
 from runner.shots import Fields, Items, JsonValue, Node
+
+LARGEST_DEFAULT = 20_000
+"""Characters of a default as JSON; it stands in the body of every take that does not say otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Model:
                 f"{published.file}: the input is not an object with properties",
                 advice="fix or remove this file",
             )
+        _refuse_large_defaults(strict.schema, published.file)
         check = compile_schema(strict.schema, file=published.file)
         _drop_unusable_defaults(strict, check)
         return cls(
@@ -101,7 +106,7 @@ class Model:
         `at` is where the shot stands, for what is missing; `subject` names it ("shot s010"); `keys_at` says
         where each input's name stands. `allow_private_media` takes links that only this machine can reach.
         """
-        reading = Reading(subject, allow_private_media=allow_private_media)
+        reading = Reading(subject, allow_private_media=allow_private_media, speller=self._check.speller)
         nodes = fold(inputs, names=self._shapes, keys_at=keys_at, reading=reading)
         meant = self._refuse_unknown(nodes, keys_at, reading)
         body: dict[str, JsonValue] = {}
@@ -133,7 +138,7 @@ class Model:
         """Complain of names the model does not have; return those that were probably meant."""
         meant = set()
         for name in [name for name in nodes if name not in self._shapes]:
-            nearest = nearest_name(name, self._shapes)
+            nearest = reading.speller.nearest(name, self._shapes)
             where = keys_at.get(name, nodes[name].at)
             reading.complain(where, f"inputs.{printable(name)}", "unknown input", nearest=nearest)
             meant.add(nearest or "")
@@ -179,6 +184,18 @@ def _position(path: tuple[str | int, ...], nodes: Mapping[str, Node], at: Positi
         else:
             break
     return node.at
+
+
+def _refuse_large_defaults(schema: Schema, file: str) -> None:
+    """Refuse a default that would make every body large, however little its manifest says."""
+    properties = schema["properties"]
+    for name, prop in properties.items() if isinstance(properties, dict) else ():
+        default = prop.get("default") if isinstance(prop, dict) else None
+        if isinstance(default, str | list | dict) and len(canonical_json(default)) > LARGEST_DEFAULT:
+            raise SchemaInvalid(
+                f"{file}: input.{shown(name)}: the default is larger than {LARGEST_DEFAULT:,} characters",
+                advice="fix or remove this file",
+            )
 
 
 def _drop_unusable_defaults(strict: Normalised, check: BodyCheck) -> None:

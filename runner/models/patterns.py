@@ -1,24 +1,32 @@
-"""Which regular expressions a schema may use: those that cannot hang the check.
+"""Which regular expressions a schema may use, and on how long a text: those that cannot hang the check.
 
 Python's matcher goes back over every choice a pattern offers, so `^(a+)+$` can take hours on a short text.
-The rule: at most 500 characters; no look-around, back-reference or inline flag; and the number of ways
-through the pattern, counted as below, stays under 20 million for a text of 4,096 characters. Longer texts
-are not matched but refused. In: a pattern. Out: None, or why it may not be used. It knows no schema.
+The rule: at most 500 characters; no look-around, back-reference or inline flag; and the steps through the pattern,
+counted as below, stay under 40 million, some 50 ms, for a text of 256 characters. Up to which length of 4,096 they
+do is how long a text may be that is matched; a longer one is refused. In: a pattern. Out: None, or why it may not be
+used. It knows no schema.
 
 Counting: a sequence multiplies, an alternative adds, `x{m,n}` gives (n - m + 1) * ways(x)**n, an open end
-counts as n = 4,096, and a pattern that may start anywhere has 4,096 places to start.
+counts as the text's length, and a pattern that may start anywhere starts at each character. Each way has as many steps
+as the pattern has pieces, those of `x{m,n}` n times, and a piece as many as its largest class has parts.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import dataclass
+from functools import lru_cache
 
 LONGEST_PATTERN = 500
-LONGEST_TEXT = 4096
-MOST_WAYS = 20_000_000
+LONGEST_TEXTS = (4096, 2048, 1024, 512, 256)
+MOST_STEPS = 40_000_000
+
+_MOST_REPEATS = 24
 
 _ESCAPE = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|.)", re.DOTALL)
+# Other classes become tables of bits; in one with these each part is tried.
+_PARTS = re.compile(r"\\[wWdDsS]|[\U00010000-\U0010ffff]")
 _BACK_REFERENCE = re.compile(r"\\[1-9]")
 _CLASS = re.compile(r"\[\^?\]?[^\]]*\]")
 _TOKEN = re.compile(r"(?P<repeat>[*+?]|\{(?:\d+,?\d*|,\d*)\})[?+]?|(?P<other>.)", re.DOTALL)
@@ -36,52 +44,87 @@ def pattern_fault(pattern: str) -> str | None:
         return f"the pattern is not a usable regular expression ({error})"
     if _BACK_REFERENCE.search(pattern.replace("\\\\", "")):
         return "the pattern has a back-reference"
-    bare = _CLASS.sub("x", _ESCAPE.sub("x", pattern)).replace("(?:", "(")
-    if "(?" in bare:
+    if "(?" in _bare(pattern):
         return "the pattern has look-around, a named group or a flag"
-    ways, has_alternatives = _ways(bare)
-    start = 1 if bare.startswith("^") and not has_alternatives else LONGEST_TEXT
-    if start * ways > MOST_WAYS:
+    if not longest_text(pattern):
         return "the pattern repeats what is itself repeated, optional or a choice, and could take for ever"
     return None
 
 
-def _ways(bare: str) -> tuple[int, bool]:
-    """Return an upper bound of the ways to match, and whether alternatives stand outside all groups.
+# As many as there may be patterns in the schemas of one board.
+@lru_cache(maxsize=4096)
+def longest_text(pattern: str) -> int:
+    """Return how many characters a text may have to be matched with a usable pattern; 0 is none."""
+    bare = _bare(pattern)
+    weight = max((_weight(found) for found in _CLASS.findall(pattern)), default=1)
+    for longest in LONGEST_TEXTS:
+        ways, size, has_alternatives = _measured(bare, longest)
+        start = 1 if bare.startswith("^") and not has_alternatives else longest
+        if start * ways * size * weight <= MOST_STEPS:
+            return longest
+    return 0
 
-    `bare` has no escapes, classes or special groups.
-    """
-    # Each open group is [ways of finished alternatives, ways of this one, ways of its last piece].
-    groups = [[0, 1, 1]]
+
+def _bare(pattern: str) -> str:
+    """Return the pattern with one character for each escape and class, and plain groups alone."""
+    return _CLASS.sub("x", _ESCAPE.sub("x", pattern)).replace("(?:", "(")
+
+
+def _weight(written: str) -> int:
+    return len(written) // 2 if _PARTS.search(written) else 1
+
+
+@dataclass(slots=True)
+class _Group:
+    """What is counted of an open group: ways and size of its finished alternatives, this one, and its last piece."""
+
+    done: int = 0
+    ways: int = 1
+    size: int = 0
+    last_ways: int = 1
+    last_size: int = 0
+
+    def close(self, ways: int, size: int) -> None:
+        """End the last piece, and begin one of `ways` and `size`."""
+        self.ways = min(self.ways * self.last_ways, MOST_STEPS + 1)
+        self.size += self.last_size
+        self.last_ways, self.last_size = ways, size
+
+    def repeat(self, least: int, most: int, longest: int) -> None:
+        """Repeat the last piece; of an open end each way is as long as one piece."""
+        self.last_size *= 1 if most >= longest else max(most, 1)
+        if self.last_ways > 1 and most > _MOST_REPEATS:
+            self.last_ways = MOST_STEPS + 1
+        else:
+            self.last_ways = min((most - least + 1) * int(self.last_ways**most), MOST_STEPS + 1)
+
+
+def _measured(bare: str, longest: int) -> tuple[int, int, bool]:
+    """Return bounds of ways and size for texts of `longest`, and whether alternatives stand outside all groups."""
+    groups = [_Group()]
     for token in _TOKEN.finditer(bare):
         top = groups[-1]
         if repeat := token["repeat"]:
-            top[2] = _repeated(repeat, top[2])
+            top.repeat(*_bounds(repeat, longest), longest)
         elif token["other"] == "(":
-            groups.append([0, 1, 1])
+            groups.append(_Group())
         elif token["other"] == ")":
-            done, current, last = groups.pop()
-            _close_piece(groups[-1], done + current * last)
+            inner = groups.pop()
+            inner.close(1, 0)
+            groups[-1].close(inner.done + inner.ways, inner.size)
         elif token["other"] == "|":
-            top[:] = [top[0] + top[1] * top[2], 1, 1]
+            top.close(1, 0)
+            top.done, top.ways = top.done + top.ways, 1
         else:
-            _close_piece(top, 1)
-    done, current, last = groups[0]
-    return done + current * last, done > 0
+            top.close(1, 1)
+    groups[0].close(1, 0)
+    return groups[0].done + groups[0].ways, max(groups[0].size, 1), groups[0].done > 0
 
 
-def _close_piece(group: list[int], ways: int) -> None:
-    group[1], group[2] = min(group[1] * group[2], MOST_WAYS + 1), ways
-
-
-def _repeated(repeat: str, ways: int) -> int:
-    least, most = {"*": (0, LONGEST_TEXT), "+": (1, LONGEST_TEXT), "?": (0, 1)}.get(repeat) or _bounds(repeat)
-    if ways > 1 and most > 24:
-        return MOST_WAYS + 1
-    return min((most - least + 1) * int(ways**most), MOST_WAYS + 1)
-
-
-def _bounds(repeat: str) -> tuple[int, int]:
+def _bounds(repeat: str, longest: int) -> tuple[int, int]:
+    plain = {"*": (0, longest), "+": (1, longest), "?": (0, 1)}.get(repeat)
+    if plain:
+        return plain
     low, comma, high = repeat.strip("{}").partition(",")
-    least = min(int(low or 0), LONGEST_TEXT)
-    return least, max(least, min(int(high), LONGEST_TEXT) if high else (LONGEST_TEXT if comma else least))
+    least = min(int(low or 0), longest)
+    return least, max(least, min(int(high), longest) if high else (longest if comma else least))

@@ -14,8 +14,12 @@ from runner.models.inputs import MISSING, Missing
 from runner.models.media import url_fault
 from runner.models.scalars import Misread, read_boolean, read_integer, read_number
 from runner.models.shape import Shape
-from runner.models.wording import choices, nearest_name
+from runner.models.wording import choices, printable
 from runner.shots import Fields, Items, JsonValue, Node, Text
+from runner.spelling import Speller
+
+LONGEST_KEY: Final = 256
+"""Characters of a name that a schema does not list: the least that every pattern can be tried on."""
 
 _READERS: Final = {"integer": read_integer, "number": read_number, "boolean": read_boolean}
 _NEEDED: Final = {
@@ -37,6 +41,7 @@ class Reading:
 
     subject: str
     allow_private_media: bool = False
+    speller: Speller = field(default_factory=Speller)
     problems: list[Problem] = field(default_factory=list)
 
     def complain(
@@ -120,8 +125,11 @@ class Reading:
 
     def _entry(self, node: Fields, key: str, shape: Shape, where: str) -> JsonValue | Missing:
         inner = shape.fields.get(key)
+        if inner is None and len(key) > LONGEST_KEY:
+            where = f"{where}.{printable(key[:40])}…"
+            return self.complain(node.key_at(key), where, f"the name is longer than {LONGEST_KEY} characters")
         if inner is None and not shape.extras:
-            nearest = nearest_name(key, shape.fields)
+            nearest = self.speller.nearest(key, shape.fields)
             return self.complain(node.key_at(key), f"{where}.{key}", "unknown field", nearest=nearest)
         return self.value(node.items[key], inner or Shape(), f"{where}.{key}")
 

@@ -1,28 +1,36 @@
 """The one place that uses jsonschema: a validator compiled once per model, its errors in our words.
 
 In: a strict schema, then JSON bodies. Out: `Complaint`s with the path of the wrong value, what is allowed and
-the nearest choice. Two keywords are our own: `multipleOf` counts in decimal, so that 0.3 is a multiple
-of 0.1, and `pattern` is not tried on a text too long for it. It fetches nothing and knows no position.
+the nearest choice. Three keywords are our own: `multipleOf` counts in decimal, so that 0.3 is a multiple
+of 0.1, `pattern` is not tried on a text too long for it, and `uniqueItems` compares no two items twice. It fetches
+nothing and knows no position.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import SchemaInvalid
+from runner.models.canonical import canonical_json
 from runner.models.keywords import Schema
-from runner.models.patterns import LONGEST_TEXT
-from runner.models.wording import choices, nearest_name, shown
+from runner.models.patterns import longest_text
+from runner.models.scalars import plain_number
+from runner.models.wording import choices, shown
 from runner.shots import JsonValue
+from runner.spelling import Speller
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
+
+
+_EACH_BY_ITSELF = frozenset({"type", "properties", "required", "additionalProperties"})
+_MOST_KNOWN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +47,49 @@ class Complaint:
 class BodyCheck:
     """A compiled schema."""
 
-    def __init__(self, validator: Validator) -> None:
+    def __init__(self, validator: Validator, *, schema: Schema) -> None:
         self._validator = validator
+        self.speller = Speller()
+        # Where no rule is about several inputs at once, a body is sound if each of its values is: a sweep of thousands
+        # repeats nearly all of them, and none needs to be looked at twice.
+        properties = schema.get("properties")
+        apart = schema.keys() & _validator_class().VALIDATORS.keys() <= _EACH_BY_ITSELF
+        self._properties = properties if apart and isinstance(properties, dict) else {}
+        required = schema.get("required")
+        self._required = frozenset(map(str, required)) if isinstance(required, list) else frozenset()
+        self._sound: set[tuple[str, type, object]] = set()
 
-    def complaints(self, body: JsonValue) -> list[Complaint]:
+    def complaints(self, body: Mapping[str, JsonValue]) -> list[Complaint]:
         """Return everything that is wrong with `body`, in the order of its schema."""
-        return [_explained(error) for error in self._validator.iter_errors(body)]
+        if (
+            self._properties
+            and self._required <= body.keys()
+            and all(self._is_sound(*each) for each in body.items())
+        ):
+            return []
+        told = []
+        for error in self._validator.iter_errors(body):
+            told.append(_explained(error, self.speller))
+            _release(error)
+        return told
 
     def accepts(self, value: JsonValue, *, schema: Schema) -> bool:
         """Tell whether `value` is valid under a part of the schema."""
         return self._validator.evolve(schema=schema).is_valid(value)
+
+    def _is_sound(self, name: str, value: JsonValue) -> bool:
+        schema = self._properties.get(name)
+        if not isinstance(schema, dict):
+            return False
+        key = name, type(value), canonical_json(value) if isinstance(value, list | dict) else value
+        if key in self._sound:
+            return True
+        if not self.accepts(value, schema=schema):
+            return False
+        if len(self._sound) >= _MOST_KNOWN:
+            self._sound.clear()
+        self._sound.add(key)
+        return True
 
 
 def compile_schema(schema: Schema, *, file: str) -> BodyCheck:
@@ -67,7 +108,7 @@ def compile_schema(schema: Schema, *, file: str) -> BodyCheck:
         where = ".".join(map(str, error.absolute_path)) or "the schema"
         raise SchemaInvalid(f"{file}: {where}: {error.message}", advice="fix or remove this file") from error
     # An empty registry has nothing to fetch with: the default one would follow http references.
-    return BodyCheck(validator(schema, registry=Registry()))
+    return BodyCheck(validator(schema, registry=Registry()), schema=schema)
 
 
 @cache
@@ -76,7 +117,9 @@ def _validator_class() -> Any:  # noqa: ANN401 - jsonschema makes its classes at
     from jsonschema.validators import extend
 
     make: Any = extend
-    return make(Draft202012Validator, {"multipleOf": _multiple_of, "pattern": _pattern})
+    return make(
+        Draft202012Validator, {"multipleOf": _multiple_of, "pattern": _pattern, "uniqueItems": _unique}
+    )
 
 
 def _multiple_of(_: Validator, step: float, value: JsonValue, __: Schema) -> Iterator[ValidationError]:
@@ -95,29 +138,66 @@ def _multiple_of(_: Validator, step: float, value: JsonValue, __: Schema) -> Ite
 def _pattern(_: Validator, pattern: str, value: JsonValue, __: Schema) -> Iterator[ValidationError]:
     from jsonschema import ValidationError
 
-    if isinstance(value, str) and (len(value) > LONGEST_TEXT or not re.search(pattern, value)):
+    if isinstance(value, str) and (len(value) > longest_text(pattern) or not re.search(pattern, value)):
         yield ValidationError(f"does not match {pattern}")
 
 
-def _explained(error: ValidationError) -> Complaint:
+def _unique(_: Validator, wanted: bool, value: JsonValue, __: Schema) -> Iterator[ValidationError]:  # noqa: FBT001 - jsonschema's order
+    from jsonschema import ValidationError
+
+    # The usual way compares each item with each. In JSON Schema 1.0 is 1, and true is not.
+    if (
+        wanted
+        and isinstance(value, list)
+        and len({canonical_json(_whole(item)) for item in value}) < len(value)
+    ):
+        yield ValidationError("has an item twice")
+
+
+def _whole(value: JsonValue) -> JsonValue:
+    match value:
+        case float():
+            return plain_number(value)
+        case list():
+            return [_whole(item) for item in value]
+        case dict():
+            return {name: _whole(item) for name, item in value.items()}
+        case _:
+            return value
+
+
+def _release(error: ValidationError) -> None:
+    """Take an error apart: its circles of references would stay in memory while no garbage is looked for."""
+    inner = list(error.context or ())
+    while inner:
+        each = inner.pop()
+        each.parent = None
+        inner.extend(each.context or ())
+
+
+def _explained(error: ValidationError, speller: Speller) -> Complaint:
     path, rule = tuple(error.absolute_path), str(error.validator)
     value: Any = error.instance
     limit: Any = error.validator_value
     match rule:
         case "enum" | "const":
             values = limit if rule == "enum" else [limit]
-            return Complaint(path, rule, f"{shown(value)} is not an allowed value", *_near(value, values))
+            return Complaint(
+                path, rule, f"{shown(value)} is not an allowed value", *_near(value, values, speller)
+            )
         case "required":
             # jsonschema tells one error per missing name, and only its message says which.
             name = next((n for n in limit if error.message.startswith(repr(n))), "")
             return Complaint((*path, name), rule, "missing, and the model requires it")
         case "anyOf" | "oneOf" if error.context:
-            return _of_best_form(error, path, rule)
+            return _of_best_form(error, path, rule, speller)
         case _:
             return Complaint(path, rule, _message(rule, value, limit) or shown(error.message))
 
 
-def _of_best_form(error: ValidationError, path: tuple[str | int, ...], rule: str) -> Complaint:
+def _of_best_form(
+    error: ValidationError, path: tuple[str | int, ...], rule: str, speller: Speller
+) -> Complaint:
     """Explain why none of several forms fits by the one that comes nearest."""
     from jsonschema.exceptions import best_match
 
@@ -125,14 +205,16 @@ def _of_best_form(error: ValidationError, path: tuple[str | int, ...], rule: str
     if best is None or best is error:
         value: Any = error.instance
         return Complaint(path, rule, f"{shown(value)} fits none of the allowed forms")
-    inner = _explained(best)
+    inner = _explained(best, speller)
     return Complaint(inner.path, rule, inner.message, inner.allowed, inner.nearest)
 
 
-def _near(value: JsonValue, values: Iterable[JsonValue]) -> tuple[tuple[str, ...], str | None]:
+def _near(
+    value: JsonValue, values: Iterable[JsonValue], speller: Speller
+) -> tuple[tuple[str, ...], str | None]:
     allowed = list(values)
     words = [v for v in allowed if isinstance(v, str)]
-    nearest = nearest_name(value, words, likeness=_likeness(value)) if isinstance(value, str) else None
+    nearest = speller.nearest(value, words, likeness=_likeness(value)) if isinstance(value, str) else None
     return choices(allowed), nearest
 
 
@@ -156,8 +238,10 @@ def _message(rule: str, value: Any, limit: Any) -> str | None:  # noqa: ANN401 -
             return f"has {len(value)} items; at least {limit} are needed"
         case "type":
             return f"{shown(value)} is not of type {limit if isinstance(limit, str) else ' or '.join(limit)}"
-        case "pattern" if len(value) > LONGEST_TEXT:
-            return f"is {len(value)} characters long; at most {LONGEST_TEXT} can be checked against {shown(limit)}"
+        case "pattern" if len(value) > (most := longest_text(limit)):
+            return f"is {len(value)} characters long; at most {most} can be checked against {shown(limit)}"
+        case "uniqueItems":
+            return "has an item twice"
         case "pattern":
             return f"{shown(value)} does not match {shown(limit)}"
         case _:

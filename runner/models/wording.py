@@ -1,4 +1,4 @@
-"""How values and choices look in a message: cut, printable, and with the nearest name at hand.
+"""How values and choices look in a message: cut, printable.
 
 In: values and names from a manifest or a schema. Out: short text that is safe on a terminal.
 It knows no schema and no shot.
@@ -6,9 +6,8 @@ It knows no schema and no shot.
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from runner.shots import JsonValue
 
@@ -35,17 +34,5 @@ def choices(values: Sequence[JsonValue]) -> tuple[str, ...]:
     whole = [v for v in values if isinstance(v, int) and not isinstance(v, bool)]
     if len(whole) == len(values) > 2 and sorted(whole) == list(range(min(whole), min(whole) + len(whole))):
         return (f"{min(whole)}…{max(whole)}",)
-    words = tuple(shown(v) for v in values)
-    if len(words) <= MOST_CHOICES:
-        return words
-    return (*words[:MOST_CHOICES], f"and {len(words) - MOST_CHOICES} more")
-
-
-def nearest_name(word: str, names: Iterable[str], *, likeness: float = 0.6) -> str | None:
-    """Return the name that `word` was probably meant to be, without regard to case, or None."""
-    by_fold = {name.casefold(): name for name in names}
-    # A pasted prompt in the wrong place is no misspelling, and comparing it would cost seconds.
-    if len(word) > LONGEST:
-        return None
-    close = difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=likeness)
-    return by_fold[close[0]] if close else None
+    words = tuple(shown(v) for v in values[:MOST_CHOICES])
+    return words if len(values) <= MOST_CHOICES else (*words, f"and {len(values) - MOST_CHOICES} more")

@@ -23,6 +23,12 @@ from runner.plan.repeats import default_seed_warnings, duplicate_warnings, repea
 from runner.plan.seeds import seed_for
 from runner.shots import Fields, Items, JsonValue, Manifest, Node, Plan, Price, Shot, Take, Text, Variant
 
+MOST_FAULTY = 1_000
+"""Takes with problems that are looked at: nobody reads more, and each costs more than a sound one."""
+
+MOST_CHARACTERS = 128 * 2**20
+"""Characters of all request bodies together, which are held until they are in the state file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -43,6 +49,8 @@ def make_plan(manifest: Manifest, *, models: Models, allow_private_media: bool =
     planner = _Planner(models, manifest.misplaced, allow_private_media=allow_private_media)
     chain = linked(manifest.shots, models=models)
     for shot in chain.shots:
+        if planner.is_full:
+            break
         planner.add(shot)
     takes = tuple(_priced(take, manifest.prices) for take in planner.takes.values())
     warnings = (
@@ -73,6 +81,13 @@ class _Planner:
     on_default_seed: set[str] = field(default_factory=set)
     schemas: dict[str, str] = field(default_factory=dict)
     told: set[Position] = field(default_factory=set)
+    faulty: int = 0
+    characters: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """True where more would only cost: enough is wrong, or the bodies are more than memory should hold."""
+        return self.faulty >= MOST_FAULTY or self.characters > MOST_CHARACTERS
 
     def add(self, shot: Shot) -> None:
         """Plan all takes of one shot."""
@@ -82,7 +97,7 @@ class _Planner:
         known = {name for model in models.values() if model for name in _names(model)}
         for variant in shot.variants:
             model = models[variant.model.text] if variant.model else own
-            if model:
+            if model and not self.is_full:
                 self._add_take(shot, _meant_for(model, variant, known) if swept else variant, model)
 
     def _model(self, shot: Shot, name: str, at: Position) -> Model | None:
@@ -124,11 +139,22 @@ class _Planner:
         )
         self.problems.extend(bound.problems)
         if bound.problems or shot.faulty:
+            self.faulty += 1
+            if self.faulty == MOST_FAULTY:
+                self.problems.append(
+                    Problem(shot.at, "", f"checking stopped here after {MOST_FAULTY:,} faulty takes")
+                )
             return
         point = {axis: _swept_value(axis, node, bound.body) for axis, node in variant.point.items()}
         take = _take(shot, model, bound.body, point if shot.point is None else shot.point)
         if seed and _is_left_to_id(seed, variant.inputs):
             take = replace(take, seed_from_id=seed.name)
+        self.characters += len(take.body)
+        if self.is_full:
+            message = (
+                f"the requests of all takes hold more than {MOST_CHARACTERS:,} characters; split the manifest"
+            )
+            self.problems.append(Problem(shot.at, f"shot {shot.id}", message))
         self.schemas[model.id] = model.sha256
         first = self.takes.setdefault(take.id.casefold(), take)
         if first is not take:

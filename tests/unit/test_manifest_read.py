@@ -132,7 +132,10 @@ def test_a_file_past_the_limit_is_not_parsed() -> None:
     (problem,) = parse_manifest(
         b"x" * 3_000_000, file="a.yaml", name="a", limits=Limits(file_bytes=2**21)
     ).problems
-    assert str(problem) == "a.yaml: larger than 2 MiB; split the manifest"
+    assert (
+        str(problem)
+        == "a.yaml: larger than 2,097,152 bytes; split the manifest, or raise --max-manifest-bytes"
+    )
 
 
 def test_a_file_with_nothing_right_in_it_is_given_up() -> None:
@@ -143,7 +146,8 @@ def test_a_file_with_nothing_right_in_it_is_given_up() -> None:
 
 def test_rows_past_the_limit_are_not_read() -> None:
     reading = parse_manifest(b"id,model\na,m\nb,m\nc,m\n", file="a.csv", name="a", limits=Limits(takes=2))
-    assert [str(p) for p in reading.problems] == ["a.csv:4: more than 2 rows; split the manifest"]
+    told = ["a.csv:4: more than 2 rows; split the manifest, or raise --max-takes"]
+    assert [str(p) for p in reading.problems] == told
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.models.scalars import Misread, read_boolean, read_integer, read_number
-from runner.models.wording import choices, nearest_name, printable, shown
+from runner.models.wording import choices, printable, shown
 from runner.shots import JsonValue
+from runner.spelling import Speller
 
 
 @pytest.mark.parametrize("text", ["0", "7", "-7", "1000", "9223372036854775807", "-9223372036854775808"])
@@ -161,4 +162,4 @@ def test_a_value_in_a_message_is_short_and_harmless() -> None:
     ids=["near", "case", "far", "long"],
 )
 def test_the_nearest_name_is_found_without_regard_to_case(word: str, nearest: str | None) -> None:
-    assert nearest_name(word, ["keyFramesFirst", "seed"]) == nearest
+    assert Speller().nearest(word, ["keyFramesFirst", "seed"]) == nearest
