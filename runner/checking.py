@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from runner.errors import FileMissing, ManifestInvalid, Problem, Severity
 from runner.leaks import leaks
 from runner.manifest.findings import place_in
+from runner.manifest.limits import LIMITS, Limits
 from runner.manifest.read import read_manifest
 from runner.models.catalogue import Models
 from runner.plan.takes import make_plan
@@ -55,19 +56,22 @@ def check(
     schema_dirs: Sequence[Path] = (),
     allow_private_media: bool = False,
     environ: Mapping[str, str] = os.environ,
+    limits: Limits = LIMITS,
+    given: bytes | None = None,
 ) -> Plan:
     """Return the plan of a manifest: every take typed, checked and fingerprinted; needs no network.
 
     `schema_dirs` are searched for model schemas before a `schemas` folder by the manifest and the bundled ones.
-    `allow_private_media` lets media lie on this machine's own network, for an API that runs here too. A token that
-    stands in `environ` must stand nowhere in the manifest.
+    `allow_private_media` lets media lie on this machine's own network, for an API that runs here too. `limits` are how
+    large the manifest may be; `given` is its content where the path is `-`, for standard input. A token that stands in
+    `environ` must stand nowhere in the manifest.
 
     Raises:
         FileMissing: there is no such file or folder.
         ManifestInvalid: it has problems; all of them are in the exception, in the order of the file.
     """
     path = Path(manifest)
-    reading = read_manifest(path)
+    reading = read_manifest(path, limits=limits, given=given)
     models = Models.bundled(search_path(path, schema_dirs))
     planned = make_plan(reading.manifest, models=models, allow_private_media=allow_private_media)
     tokens = tokens_in(environ)
@@ -125,12 +129,13 @@ def _look(
 ) -> Mapping[str, Look]:
     if not urls:
         return {}
-    from runner.preflight.looking import Limits, look_at_all
+    from runner.preflight.looking import Limits as LookLimits
+    from runner.preflight.looking import look_at_all
     from runner.preflight.looks import look_at
     from runner.threads import PassingThreads
     from runner.transport.peeking import Peeking
 
-    limits = Limits()
+    limits = LookLimits()
     pool = PassingThreads(limits.at_once, name="preflight")
     with Peeking(allow_loopback=at_home) as peeking:
         try:

@@ -17,6 +17,7 @@ from pathlib import Path
 from runner.checking import check, search_path
 from runner.contact import manifest_of
 from runner.errors import CannotCreate, ManifestInvalid, Position, SchemaInvalid, Severity, UsageError
+from runner.manifest.limits import CEILING, LIMITS, Limits
 from runner.manifest.locked import LockedTake, lock_text
 from runner.manifest.read import parse_manifest
 from runner.models.catalogue import Models
@@ -41,7 +42,9 @@ class Lock:
     takes: int
 
 
-def lock(manifest: Path, *, schema_dirs: Sequence[Path] = ()) -> Lock:
+def lock(
+    manifest: Path, *, schema_dirs: Sequence[Path] = (), limits: Limits = LIMITS, given: bytes | None = None
+) -> Lock:
     """Return the lock of a manifest: each take with the request body it has now; needs no run and no network.
 
     Raises:
@@ -50,7 +53,7 @@ def lock(manifest: Path, *, schema_dirs: Sequence[Path] = ()) -> Lock:
         SchemaInvalid: a value cannot be written such that its model's schema reads it back the same.
     """
     # Nothing is sent: whether private media may be used is asked by the run.
-    plan = check(manifest, schema_dirs=schema_dirs, allow_private_media=True)
+    plan = check(manifest, schema_dirs=schema_dirs, allow_private_media=True, limits=limits, given=given)
     prices = [(take.id, take.model, take.price) for take in plan.takes]
     remarks = _remarks(
         f"each of the {counted(len(plan.takes), 'take')} of {visible(manifest.name)}, written out",
@@ -155,7 +158,7 @@ def _text(
 
 def _proved(text: str, takes: Sequence[Take], schemas: Sequence[Path]) -> Lock:
     """Return the lock after reading it as a run would."""
-    reading = parse_manifest(text.encode(), file=_FILE, name=_FILE)
+    reading = parse_manifest(text.encode(), file=_FILE, name=_FILE, limits=CEILING)
     planned = make_plan(reading.manifest, models=Models.bundled(schemas), allow_private_media=True)
     problems = [
         problem for problem in (*reading.problems, *planned.problems) if problem.severity is Severity.ERROR

@@ -16,6 +16,7 @@ from runner.choosing import ALL
 from runner.contact import manifest_of
 from runner.desk import named
 from runner.errors import FileMissing, ManifestInvalid, RunInUse, UsageError
+from runner.manifest.limits import CEILING
 from runner.opening import Opening, open_recorded
 from runner.pacing import SystemClock
 from runner.plan.against import compare
@@ -79,7 +80,7 @@ def follow_names(place: RunDir, header: RunHeader, names: Sequence[str], *, open
     if not unknown:
         return
     try:
-        plan = check(manifest_of(place, header), allow_private_media=True)
+        plan = check(manifest_of(place, header), allow_private_media=True, limits=CEILING)
         if not unknown.isdisjoint(compare(plan.takes, takes).came_from):
             follow(place, plan, opening=opening)
     except ManifestInvalid as error:

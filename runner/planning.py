@@ -18,6 +18,8 @@ from runner.checking import check, search_path, uncollected
 from runner.choosing import ALL, Choice
 from runner.engine.limits import Limits
 from runner.errors import CannotCreate, DiskFailed, Position, Problem, Severity
+from runner.manifest.limits import LIMITS
+from runner.manifest.limits import Limits as ManifestLimits
 from runner.money import NOTHING_SPENT, Spending, total
 from runner.pacing import Clock, SystemClock
 from runner.plan.actions import Action, Step, blocked, steps
@@ -63,6 +65,8 @@ class Asked:
     moved: bool = False
     account: Account | None = None
     clock: Clock = field(default_factory=SystemClock)
+    manifest_limits: ManifestLimits = LIMITS
+    given: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,8 @@ def outlook(asked: Asked) -> Outlook:
         asked.manifest,
         schema_dirs=asked.schema_dirs,
         allow_private_media=asked.simulated or asked.on_this_machine,
+        limits=asked.manifest_limits,
+        given=asked.given,
     )
     place = RunDir(
         asked.run_dir

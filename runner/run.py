@@ -17,6 +17,8 @@ from runner import opening, quoting, rundir
 from runner.checking import check
 from runner.choosing import ALL, Choice
 from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
+from runner.manifest.limits import LIMITS
+from runner.manifest.limits import Limits as ManifestLimits
 from runner.opening import Opening
 from runner.pacing import Clock, SystemClock
 from runner.pricing import price_changes
@@ -49,6 +51,7 @@ def run_manifest(
     choice: Choice = ALL,
     stale: bool = False,
     schema_dirs: Sequence[Path] = (),
+    manifest_limits: ManifestLimits = LIMITS,
     api_base: str | None = None,
     environ: Mapping[str, str] | None = None,
     confirm: Callable[[Prospect], bool] | None = None,
@@ -66,7 +69,7 @@ def run_manifest(
     never what is watched; `stale` renders chosen takes anew whose rows changed after they were paid for, and keeps
     the older clips. Signals are handled if this is the main thread; `on_interrupt` says what the first Ctrl-C does.
     `moved` agrees to go on with a run that was moved or copied from elsewhere, `allow_network_fs` to one on a network
-    share; `lock` is the run's, if the caller holds it.
+    share; `lock` is the run's, if the caller holds it; `manifest_limits` are how large the manifest may be.
 
     Raises:
         ShotrunnerError: one of its classes says what to do; everything recorded so far stays.
@@ -86,6 +89,7 @@ def run_manifest(
         on_interrupt,
         Opening(moved, allow_network_fs, settled, lock),
         stale,
+        manifest_limits,
     )
     return _rendered(wishes, run_dir)
 
@@ -179,7 +183,12 @@ _DECLINED = Ending(EndingKind.DECLINED, "not agreed to, so nothing was submitted
 
 
 def _planned(wishes: Wishes) -> Plan:
-    return check(wishes.manifest, schema_dirs=wishes.schema_dirs, allow_private_media=wishes.on_this_machine)
+    return check(
+        wishes.manifest,
+        schema_dirs=wishes.schema_dirs,
+        allow_private_media=wishes.on_this_machine,
+        limits=wishes.manifest_limits,
+    )
 
 
 def _place(wishes: Wishes, plan: Plan, run_dir: str | Path | None) -> RunDir:

@@ -22,6 +22,8 @@ from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
 from runner.engine.past import Past
 from runner.engine.ports import Event, Listener, Said
 from runner.errors import AccountRefused, CannotCreate, DiskFailed
+from runner.manifest.limits import LIMITS
+from runner.manifest.limits import Limits as ManifestLimits
 from runner.opening import AS_IT_IS, Opening
 from runner.outlet import Outlet
 from runner.pacing import Clock
@@ -64,6 +66,7 @@ class Wishes:
     on_interrupt: Stop = Stop.DRAIN
     opening: Opening = AS_IT_IS
     stale: bool = False
+    manifest_limits: ManifestLimits = LIMITS
 
     @property
     def origin(self) -> str:

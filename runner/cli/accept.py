@@ -7,6 +7,7 @@ import sys
 
 from runner.checking import check
 from runner.cli.asking import choice_of, opening_of, user_name
+from runner.cli.reading import manifest_limits
 from runner.contact import manifest_of, recorded_wishes
 from runner.errors import UsageError
 from runner.keeping import keep_stale
@@ -25,7 +26,12 @@ def command(arguments: argparse.Namespace) -> int:
         header = reader.header
     manifest = arguments.target if arguments.target.is_file() else manifest_of(place, header)
     private = recorded_wishes(place, header).on_this_machine
-    plan = check(manifest, schema_dirs=arguments.schema_dir, allow_private_media=private)
+    plan = check(
+        manifest,
+        schema_dirs=arguments.schema_dir,
+        allow_private_media=private,
+        limits=manifest_limits(arguments),
+    )
     decided = keep_stale(
         place, plan, names=arguments.takes, choice=choice, by=user_name(), opening=opening_of(arguments)
     )

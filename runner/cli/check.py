@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from runner.api.account import BASE_VARIABLE, on_this_machine
 from runner.checking import check, check_media
+from runner.cli.reading import from_stdin, manifest_limits
 from runner.errors import ManifestInvalid, Problem, UsageError
 from runner.outlet import Canvas
 from runner.shots import Plan
@@ -30,9 +31,16 @@ def command(arguments: argparse.Namespace) -> int:
     """Check the manifest, and its media if that is asked for, and say what was found."""
     if arguments.refresh and not arguments.online:
         raise UsageError("--refresh says how to look online", advice="add --online")
+    limits = manifest_limits(arguments)
     at_home = arguments.simulate or on_this_machine(os.environ.get(BASE_VARIABLE))
     try:
-        plan = check(arguments.manifest, schema_dirs=arguments.schema_dir, allow_private_media=at_home)
+        plan = check(
+            arguments.manifest,
+            schema_dirs=arguments.schema_dir,
+            allow_private_media=at_home,
+            limits=limits,
+            given=from_stdin(arguments.manifest, limits),
+        )
     except ManifestInvalid as error:
         if arguments.output != "json":
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from runner.cli.reading import from_stdin, manifest_limits
 from runner.errors import UsageError
 from runner.exporting import Lock, lock, lock_recorded, write_lock
 from runner.rundir import is_run
@@ -32,4 +33,6 @@ def _made(arguments: argparse.Namespace) -> Lock:
         raise UsageError("--simulate says which run's record is meant", advice="add --recorded")
     if is_run(arguments.target):
         raise UsageError(f"{arguments.target} is a run directory", advice="add --recorded")
-    return lock(arguments.target, schema_dirs=arguments.schema_dir)
+    limits = manifest_limits(arguments)
+    given = from_stdin(arguments.target, limits)
+    return lock(arguments.target, schema_dirs=arguments.schema_dir, limits=limits, given=given)

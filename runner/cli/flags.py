@@ -9,14 +9,16 @@ import argparse
 from pathlib import Path
 
 from runner.cli.grammar import Parser, number, one_of, switch, value, values, whole
+from runner.manifest.limits import MOST_FILE_BYTES, MOST_TAKES, MOST_TEXT_BYTES
 
 BESIDE = "; a folder schemas beside the manifest is always searched"
+OR_STDIN = "YAML or CSV file of shots; - is standard input"
 WHICH_TAKES = "these takes: an id, a glob, tag:NAME or status:STATE; may be repeated"
 
 
-def manifest(parser: Parser) -> None:
-    """Add the manifest to be read."""
-    parser.add_argument("manifest", type=Path, help="YAML or CSV file of shots")
+def manifest(parser: Parser, *, says: str = "YAML or CSV file of shots") -> None:
+    """Add the manifest to be read; `says` is its help."""
+    parser.add_argument("manifest", type=Path, help=says)
 
 
 def target(parser: Parser) -> None:
@@ -57,6 +59,24 @@ def choosing(parser: Parser, *, acts: str) -> None:
 def schemas(parser: Parser, *, beside: str = "") -> None:
     """Add folders of more model schemas; `beside` is said after the help's own words."""
     values(parser, "--schema-dir DIR", Path, f"a folder of more model schemas; may be repeated{beside}")
+
+
+def manifest_limits(parser: Parser) -> None:
+    """Add how large a manifest may be."""
+    group = parser.add_argument_group("how large the manifest may be")
+    value(
+        group,
+        "--max-takes N",
+        whole(1, MOST_TAKES),
+        "takes in all (100,000, of which sweeps and repeats make 10,000)",
+    )
+    value(group, "--max-manifest-bytes N", whole(1, MOST_FILE_BYTES), "bytes of its file (16,777,216)")
+    value(
+        group,
+        "--max-text-bytes N",
+        whole(1, MOST_TEXT_BYTES),
+        "bytes of one text, such as a prompt (100,000)",
+    )
 
 
 def api_base(parser: argparse._ActionsContainer) -> None:

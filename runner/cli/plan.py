@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runner.cli.asking import choice_of
+from runner.cli.reading import from_stdin, manifest_limits
 from runner.cli.spending import limits_of
 from runner.differences import Difference
 from runner.errors import UsageError
@@ -45,6 +46,7 @@ def command(arguments: argparse.Namespace) -> int:
 def _asked(arguments: argparse.Namespace) -> Asked:
     from runner.api.account import BASE_VARIABLE, on_this_machine
 
+    within = manifest_limits(arguments)
     return Asked(
         manifest=arguments.manifest,
         run_dir=arguments.run_dir,
@@ -54,6 +56,8 @@ def _asked(arguments: argparse.Namespace) -> Asked:
         simulated=arguments.simulate,
         on_this_machine=on_this_machine(arguments.api_base or os.environ.get(BASE_VARIABLE)),
         schema_dirs=tuple(arguments.schema_dir),
+        manifest_limits=within,
+        given=from_stdin(arguments.manifest, within),
         at_once=arguments.jobs,
         limits=limits_of(arguments),
         allow_duplicates=arguments.allow_duplicates,

@@ -14,6 +14,7 @@ from runner.checking import check
 from runner.cli import run
 from runner.cli.asking import choice_of, opening_of, run_words, user_name
 from runner.cli.onward import onward_words
+from runner.cli.reading import manifest_limits
 from runner.cli.run import extra_words, options_of, simulator_of
 from runner.cli.spending import agreed_to_pay, duplicate_words
 from runner.contact import manifest_of, recorded_wishes
@@ -121,7 +122,12 @@ def _planned(arguments: argparse.Namespace, manifest: Path, header: RunHeader) -
     from runner.api.account import BASE_VARIABLE, on_this_machine
 
     local = on_this_machine(arguments.api_base or os.environ.get(BASE_VARIABLE))
-    return check(manifest, schema_dirs=arguments.schema_dir, allow_private_media=header.simulated or local)
+    return check(
+        manifest,
+        schema_dirs=arguments.schema_dir,
+        allow_private_media=header.simulated or local,
+        limits=manifest_limits(arguments),
+    )
 
 
 def _chosen(arguments: argparse.Namespace, takes: Sequence[TakeRecord], plan: Plan) -> Retries:

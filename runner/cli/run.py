@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from runner.cli.asking import choice_of, repeated
+from runner.cli.reading import manifest_limits
 from runner.cli.spending import (
     agreed_to_pay,
     as_retry,
@@ -56,6 +57,7 @@ def command(arguments: argparse.Namespace, *, lock: RunLock | None = None) -> in
         choice=choice_of(arguments),
         stale=arguments.stale,
         schema_dirs=arguments.schema_dir,
+        manifest_limits=manifest_limits(arguments),
         api_base=arguments.api_base,
         confirm=_asker(
             assume_yes=arguments.yes,

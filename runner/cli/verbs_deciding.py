@@ -86,6 +86,7 @@ def accept(commands: Commands[Parser]) -> None:
     flags.choosing(parser, acts="accept")
     parser.add_argument("--all", action="store_true", help="every stale take")
     flags.schemas(parser, beside=flags.BESIDE)
+    flags.manifest_limits(parser)
     flags.consent(parser)
 
 

@@ -28,8 +28,9 @@ def check(commands: Commands[Parser]) -> None:
     parser = add_command(
         commands, "check", "tell every problem of a manifest at once; needs no network and no key"
     )
-    flags.manifest(parser)
+    flags.manifest(parser, says=flags.OR_STDIN)
     flags.schemas(parser, beside=flags.BESIDE)
+    flags.manifest_limits(parser)
     flags.output(parser)
     switch(parser, "--simulate", "as for a simulated run: media may lie on this machine")
     online = parser.add_argument_group("media")
@@ -88,13 +89,17 @@ def export(commands: Commands[Parser]) -> None:
     line = "a manifest with every take written out, to repeat a board exactly"
     made = forms.add_parser("lock", help=line, description=f"{line[0].upper()}{line[1:]}.")
     made.add_argument(
-        "target", type=Path, metavar="MANIFEST", help="a manifest; with --recorded also a run directory"
+        "target",
+        type=Path,
+        metavar="MANIFEST",
+        help="a manifest, or - for standard input; with --recorded also a run directory",
     )
     value(made, "-o FILE", Path, "file to write (standard output)", dest="out")
     switch(made, "--force", "replace a file that is there")
     switch(made, "--recorded", "what the run has really sent, from its state file")
     switch(made, "--simulate", "with --recorded: the manifest's simulated run")
     flags.schemas(made, beside=flags.BESIDE)
+    flags.manifest_limits(made)
 
 
 def simulate(commands: Commands[Parser]) -> None:

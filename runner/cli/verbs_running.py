@@ -49,7 +49,7 @@ def plan(commands: Commands[Parser]) -> None:
         "show what a run would do with each take, why, and for how much; spends and changes nothing",
         "Takes the flags of run. It needs no network and no token.",
     )
-    flags.manifest(parser)
+    flags.manifest(parser, says=flags.OR_STDIN)
     _dry(parser)
     _running(parser)
 
@@ -86,6 +86,7 @@ def _running(parser: Parser) -> None:
     flags.api_base(parser)
     flags.consent(parser)
     flags.schemas(parser, beside=flags.BESIDE)
+    flags.manifest_limits(parser)
     simulation = parser.add_argument_group("simulation")
     switch(simulation, "--simulate", "use a local simulator: no key, no network, no cost")
     flags.steering(simulation)

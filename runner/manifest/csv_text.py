@@ -140,6 +140,8 @@ class _Reader:
             yield line[0]
 
     def _records(self) -> Iterator[Record]:
+        # The module has one limit for the whole process, far below what a person may ask for.
+        csv.field_size_limit(max(131_072, self._limits.text_bytes + 1))
         reader = csv.reader(self._feed(), delimiter=self._separator, strict=True)
         number = 0
         while True:

@@ -6,7 +6,7 @@ A file of a few lines can ask for millions of takes, so counts are checked befor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runner.errors import Position
 from runner.manifest.findings import Findings, Stop
@@ -39,10 +39,38 @@ class Limits:
     expanded_characters: int = 64 * 2**20
     expanded_text: int = 256 * 2**20
 
+    def raised(
+        self, *, takes: int | None = None, file_bytes: int | None = None, text_bytes: int | None = None
+    ) -> Limits:
+        """Return the limits with those that were given, and with them what a manifest of such a size needs besides."""
+        takes, swept = takes or self.takes, takes or self.swept
+        bytes_, text = file_bytes or self.file_bytes, text_bytes or self.text_bytes
+        return replace(
+            self,
+            takes=takes,
+            swept=swept,
+            expanded_values=max(self.expanded_values, 20 * takes),
+            file_bytes=bytes_,
+            nodes=max(self.nodes, bytes_ // 32),
+            cells=max(self.cells, bytes_ // 8),
+            text_bytes=text,
+            expanded_characters=max(self.expanded_characters, text, bytes_),
+        )
+
     def too_long(self, text: str) -> bool:
         """Return whether one value is larger than `text_bytes`."""
         # Four bytes a character is the most UTF-8 needs: nearly every value is cleared without encoding it.
         return len(text) * 4 > self.text_bytes and len(text.encode("utf-8", "replace")) > self.text_bytes
+
+
+LIMITS = Limits()
+"""Where nobody says otherwise."""
+
+MOST_TAKES, MOST_FILE_BYTES, MOST_TEXT_BYTES = 1_000_000, 256 * 2**20, 16 * 2**20
+"""How far a person may raise the three that have a flag."""
+
+CEILING = LIMITS.raised(takes=MOST_TAKES, file_bytes=MOST_FILE_BYTES, text_bytes=MOST_TEXT_BYTES)
+"""For what was read within its limits before."""
 
 
 class Budget:

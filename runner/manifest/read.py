@@ -21,7 +21,7 @@ from runner.manifest.encoding import decode
 from runner.manifest.expand import expand
 from runner.manifest.findings import Findings, Stop
 from runner.manifest.ids import folder_name
-from runner.manifest.limits import MORE_BYTES, Limits
+from runner.manifest.limits import CEILING, LIMITS, MORE_BYTES, Limits
 from runner.manifest.prices import warn_of_unused
 from runner.manifest.prompt_files import OpenBeside
 from runner.manifest.references import resolved
@@ -31,7 +31,9 @@ from runner.shots import Manifest, Shot
 _YAML = frozenset({".yaml", ".yml"})
 _CSV = frozenset({".csv", ".tsv"})
 _CSV_HEADER = re.compile(r'(?!#)(?:"?sep=.|(?:[^:\r\n]*[,;\t])?[ "]*(?:id|model)[ "]*[,;\t])', re.IGNORECASE)
-_LIMITS = Limits()
+STDIN = "stdin"
+"""What a manifest from standard input is called in problems, and its run where it has no name."""
+
 _ADVICE = "give the path of a .yaml or .csv file"
 
 
@@ -43,16 +45,18 @@ class Reading:
     problems: tuple[Problem, ...]
 
 
-def read_manifest(path: Path) -> Reading:
+def read_manifest(path: Path, *, limits: Limits = LIMITS, given: bytes | None = None) -> Reading:
     """Read a manifest file; never waits on a pipe or device.
+
+    `given` is what standard input had, where the path is `-`: it is read as if it lay in the current folder.
 
     Raises:
         FileMissing: there is no such file, it cannot be read, or it is not a regular file.
-        UsageError: `-` was given for standard input.
+        UsageError: the path is `-`, and nothing is given.
     """
-    _refuse_standard_input(path)
-    beside = opener_beside(path)
-    return parse_manifest(_bytes_of(path), file=str(path), name=path.stem, open_beside=beside)
+    file, name = (str(path), path.stem) if given is None else (STDIN, STDIN)
+    data = _bytes_of(path, limits) if given is None else given
+    return parse_manifest(data, file=file, name=name, limits=limits, open_beside=opener_beside(path))
 
 
 def manifest_name(path: Path) -> str:
@@ -61,21 +65,19 @@ def manifest_name(path: Path) -> str:
     Raises:
         FileMissing, UsageError: as `read_manifest` raises them.
     """
-    _refuse_standard_input(path)
-    data, findings, source = _bytes_of(path), Findings(str(path)), Source(())
+    # Of a run that was made with raised limits: its folder must be found without the flags.
+    data, findings, source = _bytes_of(path, CEILING), Findings(str(path)), Source(())
     with suppress(Stop):
-        text = _text_of(data, findings, _LIMITS)
+        text = _text_of(data, findings, CEILING)
         # A CSV has no name but its file's, and its rows are most of the work.
         if not _is_csv(text, str(path)):
-            source = _source_of(text, str(path), findings, _LIMITS)
+            source = _source_of(text, str(path), findings, CEILING)
     return source.name or folder_name(path.stem)
 
 
-def _refuse_standard_input(path: Path) -> None:
-    if str(path) == "-":
-        raise UsageError(
-            "a manifest cannot be read from standard input yet", advice="give the path of a file"
-        )
+def is_stdin(path: Path) -> bool:
+    """Return whether a path on the command line means standard input."""
+    return str(path) == "-"
 
 
 def parse_manifest(
@@ -83,7 +85,7 @@ def parse_manifest(
     *,
     file: str,
     name: str,
-    limits: Limits = _LIMITS,
+    limits: Limits = LIMITS,
     open_beside: OpenBeside | None = None,
 ) -> Reading:
     """Read a manifest from the bytes of a file; what is wrong with them is returned, never raised.
@@ -137,10 +139,15 @@ def opener_beside(manifest: Path) -> OpenBeside:
     return open_beside
 
 
-def _bytes_of(path: Path) -> bytes:
+def _bytes_of(path: Path, limits: Limits) -> bytes:
+    if is_stdin(path):
+        raise UsageError(
+            "a run keeps the path of its manifest, so it cannot be read from standard input here",
+            advice="save it to a file and give its path; check, plan and export lock take -",
+        )
     try:
         # One byte past the limit is enough to know; a file that grows while it is read cannot fill memory.
-        return _regular_bytes(path, most=_LIMITS.file_bytes + 1)
+        return _regular_bytes(path, most=limits.file_bytes + 1)
     except FileMissing as error:
         raise FileMissing(f"{path}: {error.message}", advice=_ADVICE) from error
     except (OSError, ValueError) as error:

@@ -26,6 +26,7 @@ from runner.models.validation import BodyCheck, Complaint, compile_schema
 from runner.models.wording import printable, shown
 from runner.shots import Fields, Items, JsonValue, Node
 
+_USUAL_SCHEMA = 20_000
 LARGEST_DEFAULT = 20_000
 """Characters of a default as JSON; it stands in the body of every take that does not say otherwise."""
 
@@ -127,6 +128,11 @@ class Model:
         ]
 
     @cached_property
+    def weight(self) -> int:
+        """How much it takes to say what is wrong with a body, 1 for a schema as models usually have."""
+        return 1 + len(canonical_json(self.input_schema)) // _USUAL_SCHEMA
+
+    @cached_property
     def _shapes(self) -> Mapping[str, Shape]:
         properties = self.input_schema["properties"]
         known = properties if isinstance(properties, dict) else {}
@@ -147,13 +153,15 @@ class Model:
     def _value(
         self, wanted: Input, nodes: Mapping[str, Node], reading: Reading, at: Position
     ) -> JsonValue | Missing:
-        where = f"inputs.{wanted.name}"
         node = nodes.get(wanted.name)
         if node is None:
             if wanted.required:
-                return reading.complain(at, where, "missing, and the model requires it")
+                return reading.complain(at, f"inputs.{wanted.name}", "missing, and the model requires it")
             # A default that is a list or mapping must not be shared between bodies.
-            return copy.deepcopy(wanted.default)
+            return (
+                copy.deepcopy(wanted.default) if isinstance(wanted.default, list | dict) else wanted.default
+            )
+        where = f"inputs.{wanted.name}"
         value = reading.value(node, self._shapes[wanted.name], where)
         if wanted.required and isinstance(value, str) and not value.strip():
             return reading.complain(node.at, where, "is empty, and the model requires it")

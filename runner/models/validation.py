@@ -75,7 +75,10 @@ class BodyCheck:
 
     def accepts(self, value: JsonValue, *, schema: Schema) -> bool:
         """Tell whether `value` is valid under a part of the schema."""
-        return self._validator.evolve(schema=schema).is_valid(value)
+        error = next(self._validator.evolve(schema=schema).iter_errors(value), None)
+        if error is not None:
+            _release(error)
+        return error is None
 
     def _is_sound(self, name: str, value: JsonValue) -> bool:
         schema = self._properties.get(name)

@@ -23,8 +23,11 @@ from runner.plan.repeats import default_seed_warnings, duplicate_warnings, repea
 from runner.plan.seeds import seed_for
 from runner.shots import Fields, Items, JsonValue, Manifest, Node, Plan, Price, Shot, Take, Text, Variant
 
-MOST_FAULTY = 1_000
-"""Takes with problems that are looked at: nobody reads more, and each costs more than a sound one."""
+MOST_FAULTY = 500
+"""Takes with problems that are looked at, fewer of a heavy model: each costs more than a sound one."""
+
+MOST_VALUES = 4_000_000
+"""Inputs of all takes together, those of the model's defaults among them."""
 
 MOST_CHARACTERS = 128 * 2**20
 """Characters of all request bodies together, which are held until they are in the state file."""
@@ -82,12 +85,13 @@ class _Planner:
     schemas: dict[str, str] = field(default_factory=dict)
     told: set[Position] = field(default_factory=set)
     faulty: int = 0
+    values: int = 0
     characters: int = 0
 
     @property
     def is_full(self) -> bool:
         """True where more would only cost: enough is wrong, or the bodies are more than memory should hold."""
-        return self.faulty >= MOST_FAULTY or self.characters > MOST_CHARACTERS
+        return self.faulty >= MOST_FAULTY or self.values > MOST_VALUES or self.characters > MOST_CHARACTERS
 
     def add(self, shot: Shot) -> None:
         """Plan all takes of one shot."""
@@ -139,22 +143,21 @@ class _Planner:
         )
         self.problems.extend(bound.problems)
         if bound.problems or shot.faulty:
-            self.faulty += 1
-            if self.faulty == MOST_FAULTY:
-                self.problems.append(
-                    Problem(shot.at, "", f"checking stopped here after {MOST_FAULTY:,} faulty takes")
-                )
+            self.faulty += model.weight
+            if self.is_full:
+                self.problems.append(Problem(shot.at, "", "checking stopped here: too many takes are faulty"))
             return
         point = {axis: _swept_value(axis, node, bound.body) for axis, node in variant.point.items()}
         take = _take(shot, model, bound.body, point if shot.point is None else shot.point)
         if seed and _is_left_to_id(seed, variant.inputs):
             take = replace(take, seed_from_id=seed.name)
         self.characters += len(take.body)
+        self.values += len(model.inputs)
         if self.is_full:
             message = (
-                f"the requests of all takes hold more than {MOST_CHARACTERS:,} characters; split the manifest"
+                f"all takes together hold more than {MOST_VALUES:,} inputs or {MOST_CHARACTERS:,} characters"
             )
-            self.problems.append(Problem(shot.at, f"shot {shot.id}", message))
+            self.problems.append(Problem(shot.at, f"shot {shot.id}", f"{message}; split the manifest"))
         self.schemas[model.id] = model.sha256
         first = self.takes.setdefault(take.id.casefold(), take)
         if first is not take:
