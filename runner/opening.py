@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from unicodedata import normalize
 
 from runner.errors import ShotrunnerError, UsageError
 from runner.rundir import REPORT, RunDir
@@ -166,7 +167,7 @@ def _same_run(recorded: RunHeader, asked: RunHeader, run_dir: RunDir, *, moved: 
             f"{run_dir.path} holds {kind} run, which cannot go on as the other kind",
             advice="choose another folder with --run-dir",
         )
-    same_board = asked.manifest in {recorded.manifest, REPORT}
+    same_board = asked.manifest == REPORT or _is_one_file(run_dir, recorded.manifest, asked.manifest)
     if not same_board and recorded.name == asked.name and not moved:
         raise ConsentMissing(
             f"{run_dir.path} was made for the manifest {recorded.manifest}, as seen from there, and not for"
@@ -185,6 +186,14 @@ def _same_run(recorded: RunHeader, asked: RunHeader, run_dir: RunDir, *, moved: 
             f"{run_dir.path} was run against {recorded.api_base}, not {asked.api_base}",
             advice="use the same API base, or another folder with --run-dir",
         )
+
+
+def _is_one_file(run_dir: RunDir, recorded: str, asked: str) -> bool:
+    """Return whether two paths, as seen from a run, name one file: an archive may write accents in the other way."""
+    if recorded == asked or normalize("NFC", recorded) != normalize("NFC", asked):
+        return recorded == asked
+    before = run_dir.path / recorded
+    return not before.exists() or before.samefile(run_dir.path / asked)
 
 
 def _both_on_this_machine(*bases: str) -> bool:

@@ -1,4 +1,4 @@
-"""The known name that was probably meant, at a cost that is bounded whatever is compared.
+"""Which names are one name, and which known name was probably meant, at a cost that is bounded whatever is compared.
 
 In: a word as written, and the names there are. Out: one of the names, or None. A file may hold a hundred thousand wrong
 words against ten thousand names; only the first problems are ever read, and only those get this help.
@@ -7,6 +7,7 @@ words against ten thousand names; only the first problems are ever read, and onl
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 from itertools import islice
 
@@ -40,6 +41,17 @@ class Speller:
             self._left -= sum(10 + len(word) * len(name) // 25 for name in known)
             self._found[key] = _nearest(word, known, likeness)
         return self._found[key]
+
+
+def folded(name: str) -> str:
+    """Return the form that two names share which a file system may take for one: without case, and composed.
+
+    Source: The Unicode Standard, 3.13, D145 (canonical caseless matching).
+    """
+    if name.isascii():
+        return name.casefold()
+    apart = unicodedata.normalize("NFD", name).casefold()
+    return unicodedata.normalize("NFC", apart)
 
 
 def _nearest(word: str, names: tuple[str, ...], likeness: float) -> str | None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from unicodedata import normalize
 
 from runner import following, retrying
 from runner.checking import check
@@ -112,7 +113,11 @@ def _place(arguments: argparse.Namespace) -> RunDir:
 
 def _manifest(target: Path, place: RunDir, header: RunHeader, *, moved: bool) -> Path:
     recorded = manifest_of(place, header)
-    if target.is_file() and target.resolve() != recorded and not moved:
+    if (
+        target.is_file()
+        and normalize("NFC", str(target.resolve())) != normalize("NFC", str(recorded))
+        and not moved
+    ):
         raise UsageError(f"{place.path} belongs to another manifest: {recorded}")
     return target if target.is_file() else recorded
 

@@ -92,7 +92,7 @@ def export(commands: Commands[Parser]) -> None:
         "target",
         type=Path,
         metavar="MANIFEST",
-        help="a manifest, or - for standard input; with --recorded also a run directory",
+        help="a manifest (- is standard input); with --recorded also a run directory",
     )
     value(made, "-o FILE", Path, "file to write (standard output)", dest="out")
     switch(made, "--force", "replace a file that is there")

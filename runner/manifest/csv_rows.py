@@ -213,7 +213,7 @@ class _RowReader:
         seeds, cell = (self._text(record, self._reserved.get(name)) for name in ("seeds", "sweep"))
         identity = items.get("id")
         name = identity.text if isinstance(identity, Text) else subject
-        reader = CellReader(self._findings, shot=name, subject=subject, limit=self._limits.takes)
+        reader = CellReader(self._findings, shot=name, subject=subject, limit=self._limits.points)
         axes: dict[str, Node] = {}
         if cell is not None:
             swept = reader.sweep(cell).items

@@ -119,12 +119,15 @@ class _Reader:
         header = self._trimmed_header(header)
         width = len(header.cells)
         found: list[Record] = []
+        written = 0
         for record in records:
             if len(found) == self._limits.takes:
                 message = f"more than {self._limits.takes:,} rows; {MORE_TAKES}"
                 self._findings.error(self._findings.at(record.line), "", message)
                 raise Stop
-            if len(found) * width > self._limits.cells:
+            # What is written becomes a value with its place; an empty cell takes little.
+            written += sum(map(bool, record.cells))
+            if written > self._limits.cells or len(found) * width > 4 * self._limits.cells:
                 message = f"more than {self._limits.cells:,} cells; {MORE_BYTES}"
                 self._findings.error(self._findings.at(record.line), "", message)
                 raise Stop

@@ -64,7 +64,7 @@ class _Expansion:
         self._limits = limits
         self._budget = Budget(limits, findings)
         self._templates = Templates(findings, self._budget)
-        self._sweeps = SweepReader(findings, limit=limits.takes, depth=limits.depth)
+        self._sweeps = SweepReader(findings, limit=limits.points, depth=limits.depth)
         self._variables = source.variables
         self._ids = Register(findings)
         defaults = source.defaults or Fields({}, findings.at())
@@ -219,8 +219,8 @@ class _Expansion:
         if text is None:
             return None
         number = whole_number(text.text)
-        if number is None or not 1 <= number <= self._limits.takes:
-            message = f"must be a whole number from 1 to {self._limits.takes:,}, not {shown(text.text)}"
+        if number is None or not 1 <= number <= self._limits.points:
+            message = f"must be a whole number from 1 to {self._limits.points:,}, not {shown(text.text)}"
             self._findings.error(text.at, joined(subject, REPEAT), message)
             return None
         return number

@@ -8,6 +8,7 @@ Namespaces"). It touches no file.
 from __future__ import annotations
 
 import re
+import unicodedata
 
 ID_RULE = "letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 80"
 
@@ -56,7 +57,9 @@ def looks_mangled(text: str) -> bool:
 
 def folder_name(stem: str) -> str:
     """Return a name that follows the id rule, as close to a file's stem as can be."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("._-")[:80].rstrip(".-")
+    # One accented letter or a letter and its accent: how a name was typed or copied must not move its run.
+    composed = unicodedata.normalize("NFC", stem)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", composed).strip("._-")[:80].rstrip(".-")
     if not name:
         return "manifest"
     return f"board-{name}"[:80].rstrip(".-") if _RESERVED.fullmatch(name) else name

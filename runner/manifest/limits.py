@@ -33,11 +33,16 @@ class Limits:
     aliased_nodes: int = 100_000
     variables: int = 1_000
     columns: int = 1_000
-    cells: int = 2_000_000
+    cells: int = 1_000_000
     tags: int = 100
     expanded_values: int = 2_000_000
     expanded_characters: int = 64 * 2**20
     expanded_text: int = 256 * 2**20
+
+    @property
+    def points(self) -> int:
+        """How many values one axis, and how many points one sweep, may have."""
+        return min(self.takes, self.swept)
 
     def raised(
         self, *, takes: int | None = None, file_bytes: int | None = None, text_bytes: int | None = None
@@ -52,7 +57,7 @@ class Limits:
             expanded_values=max(self.expanded_values, 20 * takes),
             file_bytes=bytes_,
             nodes=max(self.nodes, bytes_ // 32),
-            cells=max(self.cells, bytes_ // 8),
+            cells=max(self.cells, bytes_ // 16),
             text_bytes=text,
             expanded_characters=max(self.expanded_characters, text, bytes_),
         )

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from runner.errors import Position
 from runner.manifest.findings import shown
+from runner.manifest.limits import MORE_TAKES
 from runner.shots import Text
 
 SEEDS = 2**31
@@ -52,7 +53,7 @@ def range_values(text: str, at: Position, *, limit: int) -> list[Text] | str | N
         )
     steps = int((last - first) // step)
     if steps >= limit:
-        return f"the range {shown(text)} has more than {limit:,} values"
+        return f"the range {shown(text)} has more than {limit:,} values; {MORE_TAKES}"
     return [Text(_plain(first + number * step), at) for number in range(steps + 1)]
 
 

@@ -9,6 +9,7 @@ from runner.manifest.findings import Findings, shown
 from runner.manifest.ids import why_no_id, why_no_take
 from runner.manifest.shape import joined
 from runner.shots import Text
+from runner.spelling import folded
 
 
 class Register:
@@ -26,7 +27,7 @@ class Register:
             self._findings.error(identity.at, joined(subject, "id"), f"{shown(identity.text)} {reason}")
             return False
         # Compared without case: on a system that folds it, two such shots would write the same clip.
-        first = self._shots.setdefault(identity.text.casefold(), (identity, take is not None))
+        first = self._shots.setdefault(folded(identity.text), (identity, take is not None))
         if first[0] is not identity and not (take and first[1] and first[0].text == identity.text):
             self._duplicate(identity, first[0], joined(subject, "id"))
             return False
@@ -37,7 +38,7 @@ class Register:
         if reason:
             self._findings.error(take.at, joined(subject, "take"), f"{shown(take.text)} {reason}")
             return False
-        first = self._takes.setdefault(take.text.casefold(), take)
+        first = self._takes.setdefault(folded(take.text), take)
         if first is not take:
             self._duplicate(take, first, joined(subject, "take"))
         return first is take
@@ -46,7 +47,7 @@ class Register:
         case = (
             ""
             if text.text == first.text
-            else f", as {first.text}: they would share files where case is folded"
+            else f", as {shown(first.text)[1:-1]}: some file systems take the two for one"
         )
         message = f"{shown(text.text)} is used twice (first at line {first.at.line}{case})"
         self._findings.error(text.at, subject, message)

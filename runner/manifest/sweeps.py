@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from math import prod
+from unicodedata import normalize
 
 from runner.errors import Position
 from runner.manifest.axes import REPEAT, Axis, Entry, Sweep
@@ -167,7 +168,8 @@ class SweepReader:
     def _check_distinct(self, steps: tuple[tuple[Text, ...], ...], where: str) -> None:
         seen: set[tuple[str, ...]] = set()
         for step in steps:
-            texts = tuple(value.text for value in step)
+            # An accent in one character or in two is one text to all who read it, and would be two paid takes.
+            texts = tuple(normalize("NFC", value.text) for value in step)
             if texts in seen:
                 what = ", ".join(map(shown, texts))
                 self._findings.error(

@@ -26,7 +26,7 @@ from runner.models.validation import BodyCheck, Complaint, compile_schema
 from runner.models.wording import printable, shown
 from runner.shots import Fields, Items, JsonValue, Node
 
-_USUAL_SCHEMA = 20_000
+_USUAL_SCHEMA = 6_000
 LARGEST_DEFAULT = 20_000
 """Characters of a default as JSON; it stands in the body of every take that does not say otherwise."""
 

@@ -22,9 +22,13 @@ from runner.plan.ids import MODEL, REPEAT, take_id
 from runner.plan.repeats import default_seed_warnings, duplicate_warnings, repeated_seed_warnings
 from runner.plan.seeds import seed_for
 from runner.shots import Fields, Items, JsonValue, Manifest, Node, Plan, Price, Shot, Take, Text, Variant
+from runner.spelling import folded
 
 MOST_FAULTY = 500
 """Takes with problems that are looked at, fewer of a heavy model: each costs more than a sound one."""
+
+MOST_PROBLEMS = 10_000
+"""Problems of all takes: a wrong row of a thousand columns has a thousand."""
 
 MOST_VALUES = 4_000_000
 """Inputs of all takes together, those of the model's defaults among them."""
@@ -91,7 +95,9 @@ class _Planner:
     @property
     def is_full(self) -> bool:
         """True where more would only cost: enough is wrong, or the bodies are more than memory should hold."""
-        return self.faulty >= MOST_FAULTY or self.values > MOST_VALUES or self.characters > MOST_CHARACTERS
+        if self.faulty >= MOST_FAULTY or len(self.problems) >= MOST_PROBLEMS:
+            return True
+        return self.values > MOST_VALUES or self.characters > MOST_CHARACTERS
 
     def add(self, shot: Shot) -> None:
         """Plan all takes of one shot."""
@@ -159,7 +165,7 @@ class _Planner:
             )
             self.problems.append(Problem(shot.at, f"shot {shot.id}", f"{message}; split the manifest"))
         self.schemas[model.id] = model.sha256
-        first = self.takes.setdefault(take.id.casefold(), take)
+        first = self.takes.setdefault(folded(take.id), take)
         if first is not take:
             self.problems.append(_clash(first, take))
         elif seed and seed.name not in variant.inputs and _has_default(seed):
@@ -252,7 +258,9 @@ def _as_written(node: Node) -> JsonValue:
 
 def _clash(first: Take, second: Take) -> Problem:
     if first.id != second.id:
-        message = f"the take ids {first.id} and {second.id} differ only in case, and name the same files"
+        message = (
+            f"the take ids {first.id} and {second.id} differ only in case or accents, and name the same files"
+        )
     elif first.shot_id == second.shot_id and first.at == second.at:
         message = f"the sweep gives the take {second.id} more than once"
     else:

@@ -112,7 +112,7 @@ def test_places_are_physical_lines_field_numbers_and_spreadsheet_cells() -> None
         ),
         (
             "id,model,seeds\na,m,1-999999999999\n",
-            "seeds: the range '1-999999999999' has more than 100,000 values",
+            "seeds: the range '1-999999999999' has more than 10,000 values",
         ),
         ("id,model,seeds\na,m,7 7\n", "shot a, sweep.seed: '7' is given twice"),
         (

@@ -196,12 +196,12 @@ def test_what_is_put_in_is_not_looked_through_again() -> None:
         ("sweep: {seed: 9-7}", "shot s, sweep.seed: the range '9-7' ends before it begins"),
         (
             "sweep: {seed: 1-99999999}",
-            "shot s, sweep.seed: the range '1-99999999' has more than 100,000 values",
+            "shot s, sweep.seed: the range '1-99999999' has more than 10,000 values",
         ),
         ("sweep: {seed: {from: 1}}", "shot s, sweep.seed: needs count, as in {from: 1000, count: 4}"),
         ("sweep: {seed: {count: 1}}", "shot s, sweep.seed: needs from, as in"),
-        ("sweep: {seed: {from: 1, count: 0}}", "shot s, sweep.seed: count must be from 1 to 100,000, not 0"),
-        ("sweep: {seed: {from: 1, count: 999999999}}", "shot s, sweep.seed: count must be from 1 to 100,000"),
+        ("sweep: {seed: {from: 1, count: 0}}", "shot s, sweep.seed: count must be from 1 to 10,000, not 0"),
+        ("sweep: {seed: {from: 1, count: 999999999}}", "shot s, sweep.seed: count must be from 1 to 10,000"),
         ("sweep: {seed: {from: a, count: 1}}", "shot s, sweep.seed: from must be a whole number, not 'a'"),
         (
             "sweep: {seed: {from: 1, count: 2, step: 0}}",
@@ -287,7 +287,7 @@ def test_limits_stop_an_expansion_before_it_is_built(limits: Limits, body: str, 
 
 @pytest.mark.timeout(5)
 def test_a_few_lines_cannot_ask_for_a_world_of_takes() -> None:
-    axes = ", ".join(f"a{n}: 1-100000" for n in range(3))
+    axes = ", ".join(f"a{n}: 1-10000" for n in range(3))
     (problem,) = told(f"shots: [{{id: s, model: m, sweep: {{{axes}}}}}]")
     assert "shot s: more than 100,000 takes; split the manifest" in problem
 

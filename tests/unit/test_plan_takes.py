@@ -242,7 +242,7 @@ def test_a_sweep_over_no_input_is_refused_with_the_nearest() -> None:
         ([swept("s1", [{"seed": "7"}, {"seed": "7"}])], "the sweep gives the take s1@seed=7 more than once"),
         (
             [shot("s1", frames()), shot("S1", frames(seed="1"))],
-            "the take ids s1 and S1 differ only in case, and name the same files",
+            "the take ids s1 and S1 differ only in case or accents, and name the same files",
         ),
         (
             [

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import FileMissing
+from runner.manifest.ids import folder_name
 from runner.opening import new_header, second_places
 from runner.rundir import STATE_FILE, default_run_dir, existing
 
@@ -78,3 +79,7 @@ def test_a_second_place_on_another_disk_comes_first(tmp_path: Path) -> None:
     there, here = Path("/proc/shotrunner"), tmp_path / "shotrunner"
     assert second_places(environ, tmp_path / "reports" / "day1") == (there, here)
     assert second_places(environ, Path("/proc/run")) == (here, there)
+
+
+def test_a_manifests_accents_do_not_move_its_run() -> None:
+    assert folder_name("Caf\u00e9") == folder_name("Cafe\u0301") == "Caf"
