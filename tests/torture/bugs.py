@@ -196,8 +196,8 @@ BUGS: tuple[Bug, ...] = (
             # The second look makes it good.
             Replacement(
                 "runner/recovering.py",
-                "    given_up = {take.take_id for take in takes if take.is_given_up}",
-                "    given_up: set[str] = set()",
+                "        if take.may_have_a_clip and (insist or take.state is not TakeState.DROPPED)\n",
+                "        if False\n",
             ),
         ),
     ),
@@ -228,9 +228,9 @@ BUGS: tuple[Bug, ...] = (
             *_NO_EPOCH,
             Replacement(
                 _APPEND,
-                "    target = advance(state, fact)\n    return target, delivery, state, target",
+                "    target = advance(state, fact)\n",
                 "    claimed = isinstance(fact, SubmissionStarted) and state is TakeState.SUBMITTING\n"
-                "    target = state if claimed else advance(state, fact)\n    return target, delivery, state, target",
+                "    target = state if claimed else advance(state, fact)\n",
             ),
         ),
     ),
