@@ -113,7 +113,9 @@ def test_no_field_begins_like_a_formula_however_the_file_is_split(texts: list[st
         for field in fields(made.getvalue(), separator):
             # A quote that opens in the middle of a row takes the row's own end for text.
             bare = field.removeprefix("\r\n").strip(" \ufeff\u200b\u00a0")
-            assert NUMBER.fullmatch(bare) or not bare.startswith(tuple(STARTERS)), (separator, field)
+            # A plain number is no formula, nor with a separator behind it that the program does not split at.
+            first = re.split(r'[,;|\t\r\n"]', bare)[0].rstrip(" ")
+            assert NUMBER.fullmatch(first) or not bare.startswith(tuple(STARTERS)), (separator, field)
 
 
 @given(st.one_of(nasty, split, st.text()))

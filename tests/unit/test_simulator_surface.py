@@ -12,7 +12,7 @@ import pytest
 import runner.simulator
 
 ROOM = Path(runner.simulator.__file__).parent
-ALLOWED = {"errors", "shots", "models", "simulator"}
+ALLOWED = {"errors", "disk_errors", "private_files", "shots", "models", "simulator"}
 
 
 @pytest.mark.parametrize("name", runner.simulator.__all__)

@@ -56,7 +56,7 @@ def test_a_header_that_lies_changes_nothing(encoding: str, body: bytes) -> None:
         (b"\x1b\x15\x00\xf8\x8d\x94n\xc0", "br", "br"),
         (b"\x28\xb5\x2f\xfd\x24\x16", "zstd", "zstd"),
         (b"\x28\xb5\x2f\xfd\x24\x16", "", "zstd"),
-        (gzip.compress(b"\x1b\x15\x00\xf8"), "br, gzip", "br"),
+        (gzip.compress(b"\x1b\x15\x00\xf8", mtime=0), "br, gzip", "br"),
         (b"\x80\x81", "\x1b[31m" * 9, "??31m??31m??31m??31m"),
     ],
 )
