@@ -14,6 +14,7 @@ from pathlib import Path
 from runner.disk_errors import file_error
 from runner.errors import FileMissing
 from runner.escapes import command_line
+from runner.manifest.ids import folder_name
 from runner.private_files import make_folder
 
 STATE_FILE = "state.db"
@@ -47,7 +48,13 @@ def default_run_dir(manifest: Path, *, name: str, simulated: bool) -> Path:
     """Return `reports/<name>` beside the manifest's folder if that is called `manifests`, else inside it."""
     folder = manifest.resolve().parent
     home = folder.parent if folder.name == "manifests" else folder
-    return home / "reports" / (name + SIMULATED if simulated else name)
+    place, older = (
+        home / "reports" / (each + SIMULATED if simulated else each)
+        for each in (name, folder_name(manifest.stem, composed=False))
+    )
+    # A run that an older version made under a decomposed file name goes on where it is, or it would be paid twice.
+    took_it = name == folder_name(manifest.stem) and not is_run(place) and is_run(older)
+    return older if took_it else place
 
 
 def is_run(path: Path) -> bool:

@@ -55,11 +55,14 @@ def looks_mangled(text: str) -> bool:
     return _MANGLED.fullmatch(text) is not None or (bool(text) and set(text) == {"#"})
 
 
-def folder_name(stem: str) -> str:
-    """Return a name that follows the id rule, as close to a file's stem as can be."""
+def folder_name(stem: str, *, composed: bool = True) -> str:
+    """Return a name that follows the id rule, as close to a file's stem as can be.
+
+    Runs of older versions have the name that was not `composed` first.
+    """
     # One accented letter or a letter and its accent: how a name was typed or copied must not move its run.
-    composed = unicodedata.normalize("NFC", stem)
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", composed).strip("._-")[:80].rstrip(".-")
+    text = unicodedata.normalize("NFC", stem) if composed else stem
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("._-")[:80].rstrip(".-")
     if not name:
         return "manifest"
     return f"board-{name}"[:80].rstrip(".-") if _RESERVED.fullmatch(name) else name

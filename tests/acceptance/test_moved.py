@@ -57,20 +57,20 @@ def test_a_moved_directory_goes_on_once_its_user_says_so_and_pays_nothing_again(
 
 
 @pytest.mark.parametrize(
-    ("words", "code"),
+    ("words", "code", "again"),
     [
-        (("run", "board.csv", *RUN), 0),
-        (("fetch", "board.csv"), 0),
-        (("cancel", "board.csv", "t0000"), 2),
-        (("verify", "board.csv", "--mark"), 0),
-        (("reconcile", "board.csv", "drop", "t0000"), 64),
-        (("reconcile", "board.csv", "not-sent", "t0000"), 64),
-        (("reconcile", "board.csv", "adopt", "t0000", "req-1", "--offline"), 64),
+        (("run", "board.csv", *RUN), 0, 0),
+        (("fetch", "board.csv"), 0, 0),
+        (("cancel", "board.csv", "t0000"), 2, 2),
+        (("verify", "board.csv", "--mark"), 0, 0),
+        (("reconcile", "board.csv", "drop", "t0000", "--yes"), 0, 64),
+        (("reconcile", "board.csv", "not-sent", "t0000"), 64, 64),
+        (("reconcile", "board.csv", "adopt", "t0000", "req-1", "--offline"), 64, 64),
     ],
     ids=lambda case: " ".join(map(str, case[:3:2])) if isinstance(case, tuple) else None,
 )
 def test_each_command_that_writes_asks_whether_the_run_was_moved(
-    desk: Desk, service: Simulated, words: tuple[object, ...], code: int
+    desk: Desk, service: Simulated, words: tuple[object, ...], code: int, again: int
 ) -> None:
     """Exit 78 with the state file untouched; the command that it names gets past that."""
     write_csv(desk.folder / "board.csv", 1)
@@ -83,7 +83,7 @@ def test_each_command_that_writes_asks_whether_the_run_was_moved(
     assert (place / "state.db").read_bytes() == before
     service.desk.run(*advised(refused), code=code)
     # It belongs to this machine now.
-    service.desk.run(*words, code=code)
+    service.desk.run(*words, code=again)
     assert charged(service) == 1
 
 

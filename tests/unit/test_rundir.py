@@ -83,3 +83,13 @@ def test_a_second_place_on_another_disk_comes_first(tmp_path: Path) -> None:
 
 def test_a_manifests_accents_do_not_move_its_run() -> None:
     assert folder_name("Caf\u00e9") == folder_name("Cafe\u0301") == "Caf"
+
+
+def test_a_run_that_an_older_version_named_by_the_loose_accent_goes_on_where_it_is(tmp_path: Path) -> None:
+    older = tmp_path / "reports" / "Cafe"
+    older.mkdir(parents=True)
+    manifest = tmp_path / "Cafe\u0301.csv"
+    assert default_run_dir(manifest, name="Caf", simulated=False) == tmp_path / "reports" / "Caf"
+    (older / STATE_FILE).touch()
+    assert default_run_dir(manifest, name="Caf", simulated=False) == older
+    assert default_run_dir(manifest, name="day1", simulated=False) == tmp_path / "reports" / "day1"
