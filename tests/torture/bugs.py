@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.torture.hunts import (
+    CLIFF,
     CROWDED,
     EMPTY,
     FIRST_USE,
@@ -254,6 +255,11 @@ BUGS: tuple[Bug, ...] = (
         "a further output has a name that another take may have",
         LYING_HOST,
         (Replacement("runner/delivery/names.py", 'SEPARATOR = "+"', 'SEPARATOR = "."'),),
+    ),
+    Bug(
+        "a single failure opens the circuit breaker",
+        CLIFF,
+        (Replacement("runner/engine/circuit_breaker.py", "self._test.says_outage or", "True or"),),
     ),
 )
 """Every seeded bug that killing, cheating or crowding can show."""

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.outside.faults import BASIC, Fault, Reply
-from tests.torture import t24_clips
+from tests.torture import t24_clips, t25_cliff
 from tests.torture.rig import Rig, Tally
 from tests.torture.t24_clips import Clips
+from tests.torture.t25_cliff import Cliff
 from tests.torture.weather import RETRY_SOON, UNKNOWN_ID, Chances, Weather, storm
 
 LIVES = 30
@@ -71,6 +72,10 @@ class Replay:
 
 def _clips(folder: Path, tally: Tally, chance: random.Random, tree: Path) -> None:
     t24_clips.play(Clips("clips", chance.getrandbits(32), outputs=2), folder, tally, tree=tree)
+
+
+def _half_failing(folder: Path, tally: Tally, chance: random.Random, tree: Path) -> None:
+    t25_cliff.play(Cliff("looks", chance.getrandbits(32), "looks", 0.5), folder, tally, tree=tree)
 
 
 def _killed_at_random(rig: Rig, chance: random.Random) -> None:
@@ -168,6 +173,7 @@ _500 = Fault(reply=Reply(500, b'{"error_message": "internal"}'))
 _REFUSED = Fault(effect=False, reply=RETRY_SOON)
 
 LYING_HOST = Replay("a lying host", _clips, lives_each=5)
+CLIFF = Replay("every second look fails", _half_failing, lives_each=15)
 
 PLAIN = Hunt("killed at random", _killed_at_random, {"submit": [_SLOWLY]})
 STORMY = Hunt("killed in a storm", _killed_at_random, storm(0.2), takes=40)
