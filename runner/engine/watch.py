@@ -155,8 +155,14 @@ class Watcher:
             )
 
     def _again(self, live: Live) -> None:
-        watched = live.watched.goes_on(self._means.clock.monotonic())
-        self._agenda.add(live, after=self._means.options.pace.next(watched, chance=self._means.chance()))
+        now, pace = self._means.clock.monotonic(), self._means.options.pace
+        wait = pace.next(live.watched.goes_on(now), chance=self._means.chance())
+        # A look that a jump of the clock brought forward does not begin the dense part of the watch.
+        early = (self._durations.soonest(live.ticket.model) or 0.0) - (now - live.born)
+        if early > wait:
+            live.watched.is_over()
+            wait = min(early, pace.longest_wait)
+        self._agenda.add(live, after=wait)
 
     async def _collect(self, live: Live, *, found_at_once: bool = False) -> None:
         """Read the result; the slot is free already, since the API has ended its work, unless failures are counted."""
