@@ -174,8 +174,8 @@ def clips() -> Iterator[Row]:
         "an HTML page": (b"<html>sorry</html>", "again"),
         "JSON": (b'{"error": "gone"}', "again"),
         "nothing": (b"", "again"),
-        "zeros": (b"\x00" * 4096, "never"),
-        "a program": (b"\x7fELF" + b"\x00" * 4096, "never"),
+        "zeros": (b"\x00" * 4096, "kept"),
+        "a program": (b"\x7fELF" + b"\x00" * 4096, "kept"),
     }
     for name, (body, word) in kinds.items():
         fault = Fault(reply=Reply(200, body, {"Content-Type": "video/mp4"}))

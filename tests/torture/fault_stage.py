@@ -288,14 +288,15 @@ async def _download(
     named = list((workdir / "clips").glob("s010.mp4"))
     if isinstance(answer, Delivered):
         held = hashlib.sha256((workdir / answer.file).read_bytes()).hexdigest()
-        seen.whole = held == answer.sha256 == clip
+        # What is not the clip may be kept whole, but never under the name of one.
+        seen.whole = held == answer.sha256 and (held == clip) == answer.file.endswith(".mp4")
     else:
         seen.whole = not named
 
 
 def _fetched(answer: FetchAnswer) -> str:
     if isinstance(answer, Delivered):
-        return "delivered"
+        return "kept" if answer.remark else "delivered"
     if answer.permanent:
         return "never"
     if answer.link_refused:

@@ -170,7 +170,7 @@ def answers_spoilt() -> Iterator[Row]:
         Fault(reply=Reply(200, b"\x1f\x8b junk", gzipped)),
         submit="lost",
         reads="transient",
-        download="never",
+        download="again",
     )
     bomb = gzip.compress(b'{"request_id": "' + b"x" * (32 << 20) + b'"}')
     yield row(

@@ -52,6 +52,7 @@ _MEMORY = Path("/dev/shm")
 _IDS = tuple(f"s{number:02}" for number in range(8))
 _MOMENTS = (0.0, 0.05, 0.2, 0.35, 0.5, 1.0, 5.0, 60.0, 300.0)
 _IN_DOUBT = frozenset({TakeState.HELD, TakeState.SUBMITTING})
+_MAY_BE_DROPPED = (TakeState.QUEUED, TakeState.RUNNING, TakeState.FAILED, TakeState.CANCELLED)
 _WITH_A_JOB = frozenset({TakeState.QUEUED, TakeState.RUNNING, TakeState.SUCCEEDED})
 
 
@@ -125,9 +126,16 @@ class Machine(RuleBasedStateMachine):
         if record.failure not in NEVER_CHARGED:
             self.shop.agreed[record.take_id] += 1
 
-    @rule(
-        which=st.integers(0, 7), how=st.sampled_from((Adopted("x-1", "ada"), PayAgain("ada"), Dropped("ada")))
-    )
+    @precondition(lambda self: self.shop.those(*_MAY_BE_DROPPED))
+    @rule(which=st.integers(0, 7))
+    def give_up_what_was_sent(self, which: int) -> None:
+        """Let a person end a take whatever its job does; nothing is charged for it again."""
+        sent = self.shop.those(*_MAY_BE_DROPPED)
+        take_id = sent[which % len(sent)].take_id
+        self.shop.tell(take_id, Dropped("ada"))
+        assert take_id in {record.take_id for record in self.shop.those(TakeState.DROPPED)}
+
+    @rule(which=st.integers(0, 7), how=st.sampled_from((Adopted("x-1", "ada"), PayAgain("ada"))))
     def decide_what_is_not_held(self, which: int, how: Fact) -> None:
         """Find that it is refused and changes nothing."""
         others = [record for record in self.shop.records() if record.state is not TakeState.HELD]

@@ -178,9 +178,9 @@ class Workshop:
                 self._seen = takes, [made for take in takes for made in reader.attempts(take.take_id)]
         return self._seen
 
-    def those(self, state: TakeState) -> list[TakeRecord]:
-        """Return the takes in one state."""
-        return [record for record in self.records() if record.state is state]
+    def those(self, *states: TakeState) -> list[TakeRecord]:
+        """Return the takes in some states."""
+        return [record for record in self.records() if record.state in states]
 
     def unknown_charges(self, take_id: str) -> list[str]:
         """Return the charges of a take whose ids nobody recorded or gave up."""
