@@ -18,6 +18,8 @@ that says so to a script.
     ├── RunInUse               75  another runner has this run
     ├── AccountRefused         77  fix the token or the balance, then run again
     └── StateFileUnusable      78  do not start over: see what happened to the state file
+        ├── RecordDamaged      78  set it aside and enter what is known: shotrunner restore
+        └── RecordDisplaced    78  bring the record back, or go on where it is now
 
 It knows nothing of any other module.
 """
@@ -178,3 +180,11 @@ class StateFileUnusable(ShotrunnerError):
     """The state file is damaged, foreign, newer than this program, or missing where it must be."""
 
     exit_code = 78
+
+
+class RecordDamaged(StateFileUnusable):
+    """The state file, or its log, is not what was once written; what witnesses know can be entered into a new one."""
+
+
+class RecordDisplaced(StateFileUnusable):
+    """The state file was moved, deleted or replaced while a process had it open; the message says where it is."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,11 +18,14 @@ from runner.errors import ShotrunnerError, UsageError
 from runner.rundir import REPORT, RunDir
 from runner.store.consent import MOVED, ConsentMissing
 from runner.store.lock import RunLock
+from runner.store.marker import read_marker
 from runner.store.place import place_of
 from runner.store.read import open_reader
 from runner.store.records import RunHeader
 from runner.store.reserve import Provision
 from runner.store.state_file import StateFile
+from runner.store.witness import Testimony
+from runner.witnesses import forget_outside, known_outside, refuse_lost_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,14 @@ class Opening:
 
     `moved` says that the run was moved or copied here on purpose, `network` that it may lie on a network share;
     `environ` names the user's folders. `lock` is the run's own, where the caller holds it over several openings.
+    `new_run` says that a run whose folder is gone is forgotten, whatever it may have paid for.
     """
 
     moved: bool = False
     network: bool = False
     environ: Mapping[str, str] = field(default_factory=dict)
     lock: RunLock | None = None
+    new_run: bool = False
 
     def locked(self, run_dir: RunDir) -> AbstractContextManager[object]:
         """Return the run's lock to be entered, or what stands for it where the caller holds it already."""
@@ -84,14 +89,11 @@ def open_state(run_dir: RunDir, *, header: RunHeader, opening: Opening = AS_IT_I
         UsageError: the folder belongs to another manifest, another API, or to a run of the other kind.
         StateFileUnusable: the file is not one of ours, not whole, or was moved and nobody has said so.
     """
-    if not run_dir.state_file.exists():
-        return StateFile.create(
-            run_dir.state_file,
-            header,
-            provision=opening.provision(run_dir),
-            place=_place(run_dir),
-            network=opening.network,
-        )
+    if not os.path.lexists(run_dir.state_file):
+        refuse_lost_record(run_dir, _told(run_dir, opening))
+        if opening.new_run:
+            forget_outside(run_dir, second_places(opening.environ, run_dir.path))
+        return create(run_dir, header, opening)
     state = open_recorded(run_dir, opening)
     try:
         recorded = state.header
@@ -110,14 +112,25 @@ def open_state(run_dir: RunDir, *, header: RunHeader, opening: Opening = AS_IT_I
     return state
 
 
+def create(run_dir: RunDir, header: RunHeader, opening: Opening) -> StateFile:
+    """Return a new state file; what `StateFile.create` raises is raised."""
+    return StateFile.create(
+        run_dir.state_file,
+        header,
+        provision=opening.provision(run_dir),
+        place=_place(run_dir),
+        network=opening.network,
+    )
+
+
 def _has_sent(run_dir: RunDir) -> bool:
     """Return whether any submission was ever begun, whatever became of it."""
     with open_reader(run_dir.state_file, checked=True) as reader:
         return reader.has_sent()
 
 
-def open_recorded(run_dir: RunDir, opening: Opening) -> StateFile:
-    """Return the state file of a run that is on record.
+def open_recorded(run_dir: RunDir, opening: Opening, *, restoring: bool = False) -> StateFile:
+    """Return the state file of a run that is on record; `restoring` takes one that knows less than its witnesses.
 
     Raises:
         StateFileUnusable: the file is not one of ours, not whole, or was moved and nobody has said so.
@@ -128,7 +141,15 @@ def open_recorded(run_dir: RunDir, opening: Opening) -> StateFile:
         place=_place(run_dir),
         moved=opening.moved,
         network=opening.network,
+        told=() if restoring else _told(run_dir, opening),
     )
+
+
+def _told(run_dir: RunDir, opening: Opening) -> Sequence[Testimony]:
+    """Return what witnesses know; of one of another run nothing, if its user says that this is a new one."""
+    known = known_outside(run_dir, second_places(opening.environ, run_dir.path))
+    mine = read_marker(run_dir.state_file)
+    return [each for each in known if not (opening.new_run and each.header and each.header.run_id != mine)]
 
 
 def _place(run_dir: RunDir) -> str:

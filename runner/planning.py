@@ -6,6 +6,7 @@ changes nothing, and needs no network: what it shows is decided by the same line
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,10 +29,10 @@ from runner.plan.repeats import paid_twice
 from runner.recalling import missing
 from runner.rundir import RunDir
 from runner.shots import Plan, Price
-from runner.store.marker import was_here
 from runner.store.read import open_reader
 from runner.store.records import SessionRecord, TakeRecord
 from runner.surveying import Survey, outcome, survey
+from runner.witnesses import known_outside, refuse_forgetful, refuse_lost_record
 from runner.wording import listed
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class Asked:
     """What a plan is asked for: the same wishes as a run's, as far as they decide what it would do.
 
     `at_once` is the cap on jobs; `on_this_machine` says that the API runs here; with `allow_duplicates` it is agreed
-    to that takes send the same request. With an `account` the API is asked for live prices, the balance and its
-    schemas.
+    to that takes send the same request. `environ` names the user's folders, None for the process's own. With an
+    `account` the API is asked for live prices, the balance and its schemas.
     """
 
     manifest: Path
@@ -63,6 +64,8 @@ class Asked:
     limits: Limits = field(default_factory=Limits)
     allow_duplicates: bool = False
     moved: bool = False
+    new_run: bool = False
+    environ: Mapping[str, str] | None = None
     account: Account | None = None
     clock: Clock = field(default_factory=SystemClock)
     manifest_limits: ManifestLimits = LIMITS
@@ -175,9 +178,12 @@ def _outlook(asked: Asked, plan: Plan, place: RunDir, past: _Past) -> Outlook:
 
 
 def _recorded(asked: Asked, plan: Plan, place: RunDir) -> _Past:
-    # A folder whose state file is gone is no new one: it is opened to be refused, as a run refuses it.
-    if not rundir.is_run(place.path) and not was_here(place.state_file):
+    mine = opening.second_places(os.environ if asked.environ is None else asked.environ, place.path)
+    told = () if asked.new_run else known_outside(place, mine)
+    if not os.path.lexists(place.state_file):
+        refuse_lost_record(place, told)
         return _Past()
+    refuse_forgetful(place, told)
     with open_reader(place.state_file) as reader:
         opening.refuse_other_run(
             reader.header,

@@ -12,12 +12,11 @@ from contextlib import contextmanager
 
 from runner import failpoints
 from runner.delivery import older_names
-from runner.delivery.fetch import CLIPS
 from runner.delivery.files import write_whole
 from runner.delivery.folder import Folder, InTheWay
 from runner.delivery.names import sidecar_name
 from runner.delivery.older_names import Known, contested
-from runner.delivery.sidecar import MOST_BYTES, Landed, Sidecar, read_sidecar
+from runner.delivery.sidecar import CLIPS, MOST_BYTES, Landed, Sidecar, read_sidecar
 from runner.errors import DiskFailed, UsageError
 from runner.rundir import RunDir
 from runner.shots import JsonValue

@@ -30,6 +30,7 @@ from runner.shots import Plan
 from runner.simulator.settings import SimulatorSettings
 from runner.states import OUT_THERE, TakeState
 from runner.store.lock import RunLock
+from runner.store.marker import was_here
 from runner.store.read import open_reader
 from runner.store.records import TakeRecord
 from runner.store.state_file import StateFile
@@ -60,6 +61,7 @@ def run_manifest(
     on_interrupt: Stop = Stop.DRAIN,
     moved: bool = False,
     allow_network_fs: bool = False,
+    new_run: bool = False,
     lock: RunLock | None = None,
 ) -> RunSummary:
     """Render what the manifest asks for and the run directory does not have yet; calling it again goes on.
@@ -69,7 +71,8 @@ def run_manifest(
     never what is watched; `stale` renders chosen takes anew whose rows changed after they were paid for, and keeps
     the older clips. Signals are handled if this is the main thread; `on_interrupt` says what the first Ctrl-C does.
     `moved` agrees to go on with a run that was moved or copied from elsewhere, `allow_network_fs` to one on a network
-    share; `lock` is the run's, if the caller holds it; `manifest_limits` are how large the manifest may be.
+    share, `new_run` to forget a run whose folder is gone; `lock` is the run's, if the caller holds it;
+    `manifest_limits` are how large the manifest may be.
 
     Raises:
         ShotrunnerError: one of its classes says what to do; everything recorded so far stays.
@@ -87,7 +90,7 @@ def run_manifest(
         progress or unheard,
         clock or SystemClock(),
         on_interrupt,
-        Opening(moved, allow_network_fs, settled, lock),
+        Opening(moved, allow_network_fs, settled, lock, new_run),
         stale,
         manifest_limits,
     )
@@ -259,7 +262,7 @@ def find_run(target: str | Path, *, simulated: bool | None = None) -> RunDir:
     from runner.manifest.read import manifest_name
 
     path = Path(target)
-    if rundir.is_run(path):
+    if rundir.is_run(path) or was_here(path / rundir.STATE_FILE):
         return RunDir(path)
     name = manifest_name(path)
     return rundir.existing(path, name=name, kinds=(False, True) if simulated is None else (simulated,))

@@ -16,6 +16,7 @@ from runner.errors import FileMissing
 from runner.escapes import command_line
 from runner.manifest.ids import folder_name
 from runner.private_files import make_folder
+from runner.store.marker import was_here
 
 STATE_FILE = "state.db"
 REPORT = "report.csv"
@@ -68,9 +69,10 @@ def existing(manifest: Path, *, name: str, kinds: Sequence[bool]) -> RunDir:
     Raises:
         FileMissing: nothing has been run there.
     """
+    # A folder whose state file is gone is found too, to be refused where it is opened.
     for simulated in kinds:
         place = default_run_dir(manifest, name=name, simulated=simulated)
-        if is_run(place):
+        if is_run(place) or was_here(place / STATE_FILE):
             return RunDir(place)
     raise FileMissing(f"nothing has been run for {manifest}", advice=command_line("run", manifest))
 

@@ -32,6 +32,7 @@ from runner.shots import JsonValue, Ticket
 from runner.simulator.settings import SimulatorSettings
 from runner.states import CostSeen, PayAgain
 from runner.stopping import Interruption, heeding_signals
+from runner.store.identity import number_of
 from runner.store.read import Reader, open_reader
 from runner.store.records import TakeRecord
 from runner.store.state_file import StateFile
@@ -249,7 +250,8 @@ async def _engage(
         pool = PassingThreads(options.fetches_at_once, name="fetch")
         # A download that is still going must not keep a person waiting who asked to leave.
         opened.callback(pool.shutdown, wait=False)
-        delivery = ClipDelivery(pool, FetchOptions(run_dir=place.path, allow_loopback=wishes.on_this_machine))
+        home, local = number_of(place.path), wishes.on_this_machine
+        delivery = ClipDelivery(pool, FetchOptions(run_dir=place.path, allow_loopback=local, home=home))
         engine = Engine(
             [ticket for ticket in tickets if ticket.take_id in about],
             queue=queue,

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from runner import failpoints
-from runner.delivery.fetch import CLIPS
 from runner.delivery.folder import Folder, InTheWay
 from runner.delivery.names import sidecar_name
-from runner.delivery.sidecar import MOST_BYTES, Sidecar, read_sidecar
+from runner.delivery.sidecar import CLIPS, MOST_BYTES, Sidecar, read_sidecar
 from runner.desk import Decided, desk, named
 from runner.engine.options import EndingKind
 from runner.errors import UsageError

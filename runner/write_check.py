@@ -14,8 +14,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner.delivery.fetch import CLIPS
 from runner.delivery.folder import InTheWay
+from runner.delivery.sidecar import CLIPS
 from runner.delivery.trial import try_clip
 from runner.disk_errors import file_error
 from runner.errors import CannotCreate

@@ -15,7 +15,7 @@ from runner.errors import UsageError
 from runner.escapes import command_line, path_word
 from runner.opening import Opening
 from runner.rundir import RunDir, default_run_dir
-from runner.store.consent import MOVED
+from runner.store.consent import MOVED, NEW_RUN
 from runner.store.records import RunHeader
 
 
@@ -29,9 +29,9 @@ def user_name() -> str:
 
 
 def repeated(words: Sequence[str]) -> str:
-    """Return the command line in `words` as it goes on: whoever has said once that a run was moved is done with it."""
+    """Return the command line in `words` as it goes on: what was agreed to once, such as a move, is done with."""
     flags, rest = apart_from_rest(words)
-    return command_line(*(word for word in flags if word != MOVED), *rest)
+    return command_line(*(word for word in flags if word not in {MOVED, NEW_RUN}), *rest)
 
 
 def apart_from_rest(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -40,6 +40,7 @@ _IN_ORDER = (
     verbs_telling.status,
     verbs_telling.show,
     verbs_deciding.reconcile,
+    verbs_deciding.restore,
     verbs_running.retry,
     verbs_deciding.accept,
     verbs_deciding.cancel,

@@ -62,6 +62,7 @@ def _asked(arguments: argparse.Namespace) -> Asked:
         limits=limits_of(arguments),
         allow_duplicates=arguments.allow_duplicates,
         moved=arguments.moved,
+        new_run=arguments.new_run,
         account=_account(arguments) if arguments.online else None,
     )
 

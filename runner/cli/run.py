@@ -69,6 +69,7 @@ def command(arguments: argparse.Namespace, *, lock: RunLock | None = None) -> in
         on_interrupt=Stop(arguments.on_interrupt),
         moved=arguments.moved,
         allow_network_fs=arguments.allow_network_fs,
+        new_run=arguments.new_run,
         lock=lock,
     )
     for line in _results(summary):

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 
+from runner.opening import second_places
 from runner.reporting.text import status_lines
 from runner.run import find_run
 from runner.states import TakeState
 from runner.store.read import open_reader
+from runner.witnesses import known_outside, refuse_forgetful
 
 
 def command(arguments: argparse.Namespace) -> int:
     """Print the standing of the run."""
     place = find_run(arguments.target, simulated=arguments.simulate or None)
+    refuse_forgetful(place, known_outside(place, second_places(os.environ, place.path)))
     with open_reader(place.state_file) as reader:
         header, counts, deliveries = reader.header, reader.counts(), reader.deliveries()
         spending = reader.spending()

@@ -1,4 +1,4 @@
-"""The grammar of what a person decides about takes of a run: reconcile, cancel, fetch.
+"""The grammar of what a person decides about takes of a run: reconcile, restore, cancel, fetch.
 
 In: the list of commands. Out: the same list with these in it. What they do is in the module each is named after.
 """
@@ -6,9 +6,10 @@ In: the list of commands. Out: the same list with these in it. What they do is i
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from runner.cli import flags
-from runner.cli.grammar import Commands, Parser, add_command, switch
+from runner.cli.grammar import Commands, Parser, add_command, switch, value
 
 
 def reconcile(commands: Commands[Parser]) -> None:
@@ -71,6 +72,25 @@ def cancel(commands: Commands[Parser]) -> None:
     flags.api_base(parser)
     flags.consent(parser)
     flags.output(parser)
+
+
+def restore(commands: Commands[Parser]) -> None:
+    """Add `restore`."""
+    parser = add_command(
+        commands,
+        "restore",
+        "enter into a lost or older record what is known of its jobs elsewhere; pays nothing",
+        "It reads the files that a run keeps for this beside its record and in your own folder, and the sidecars."
+        " What has a request id is watched or fetched by the next run; what has none is held.",
+    )
+    parser.add_argument(
+        "target", type=Path, metavar="RUN", help="the run's manifest, or its directory even if that is gone"
+    )
+    switch(parser, "--simulate", "the manifest's simulated run")
+    switch(parser, "-n, --dry-run", "only tell what would be entered")
+    value(parser, "--run-dir DIR", Path, "where the run keeps its files (reports/<name> beside the manifest)")
+    flags.schemas(parser, beside=flags.BESIDE)
+    flags.consent(parser)
 
 
 def accept(commands: Commands[Parser]) -> None:

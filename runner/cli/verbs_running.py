@@ -85,6 +85,11 @@ def _running(parser: Parser) -> None:
     one_of(parser, "--progress", ("auto", "bar", "plain", "json", "none"), "how to show progress")
     flags.api_base(parser)
     flags.consent(parser)
+    switch(
+        parser,
+        "--new-run",
+        "a run was killed here and its folder is gone: forget it, whatever it may have paid for",
+    )
     flags.schemas(parser, beside=flags.BESIDE)
     flags.manifest_limits(parser)
     simulation = parser.add_argument_group("simulation")

@@ -32,7 +32,7 @@ from runner.delivery.folder import Folder, InTheWay
 from runner.delivery.holdings import Holdings
 from runner.delivery.intake import OVERLAP_BYTES, Intake, Limits, NotDelivered, Rejected, Taken
 from runner.delivery.kinds import Kind
-from runner.delivery.sidecar import Landed, Remainder
+from runner.delivery.sidecar import CLIPS, Landed, Remainder
 from runner.disk_errors import BAD_DISK, NEXT_STEP, SHORT_OF
 from runner.errors import DiskFailed
 from runner.shots import JsonValue, Ticket
@@ -40,7 +40,6 @@ from runner.states import Delivered
 from runner.transport.downloads import Downloads
 from runner.transport.received import DownloadError, Version, shown
 
-CLIPS = "clips"
 MOST_OUTPUTS = 64
 _MOST_STALLED = 6
 
@@ -50,7 +49,8 @@ class FetchOptions:
     """Where clips go and what a download may take.
 
     `max_bytes` bounds one file and `deadline_s` one download; `connect_s` and `read_s` are per socket operation;
-    `spare_bytes` stay free on the volume. `allow_loopback` is for the simulator and for tests.
+    `spare_bytes` stay free on the volume. `allow_loopback` is for the simulator and for tests. `home` is the device and
+    inode of `run_dir`: clips go nowhere else.
     """
 
     run_dir: Path
@@ -60,6 +60,7 @@ class FetchOptions:
     connect_s: float = 10.0
     read_s: float = 30.0
     spare_bytes: int = 16 * 2**20
+    home: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def fetch_clip(
         return FetchTrouble(f"take {order.take_id} has no {missing} to fetch by", permanent=True)
     client = _client(options.allow_loopback, options.deadline_s, options.connect_s, options.read_s)
     try:
-        with Folder(options.run_dir / CLIPS) as folder:
+        with Folder(options.run_dir / CLIPS, home=options.home) as folder:
             return _Errand(order, order.request_id, options, client, folder, now).answer()
     except Busy as error:
         return FetchTrouble(str(error))

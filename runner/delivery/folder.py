@@ -21,11 +21,12 @@ import os
 import re
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from runner.private_files import make_folder, open_private
+from runner.private_files import FOLDER_MODE, make_folder, open_private
 
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 """How a file is opened to be read: nothing that is no file makes it wait."""
@@ -53,12 +54,16 @@ def plain_name(name: str) -> str:
 class Folder:
     """A folder held open, made if missing; use it as a context manager.
 
+    `home` is the device and inode of the folder that it belongs into, which is then never made: where it is gone, the
+    run is elsewhere. None is for whatever is at that path.
+
     Raises:
-        InTheWay: the folder is a symbolic link or a file.
+        InTheWay: the folder is a symbolic link or a file, or lies in another one than `home`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, home: tuple[int, int] | None = None) -> None:
         self.path = path
+        self._home = home
         try:
             self._fd = self._open()
         except OSError as error:
@@ -68,11 +73,22 @@ class Folder:
 
     def _open(self) -> int:
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        if self._home is None:
+            make_folder(self.path.parent)
+        above = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            return os.open(self.path, flags)
-        except FileNotFoundError:
-            make_folder(self.path)
-            return os.open(self.path, flags)
+            found = os.fstat(above)
+            if self._home not in {None, (found.st_dev, found.st_ino)}:
+                raise InTheWay(f"{self.path.parent} is not the run's folder any more")
+            try:
+                return os.open(self.path.name, flags, dir_fd=above)
+            except FileNotFoundError:
+                with suppress(FileExistsError):
+                    os.mkdir(self.path.name, FOLDER_MODE, dir_fd=above)
+                    os.chmod(self.path.name, FOLDER_MODE, dir_fd=above)
+                return os.open(self.path.name, flags, dir_fd=above)
+        finally:
+            os.close(above)
 
     def __enter__(self) -> Self:
         return self

@@ -15,11 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
-from runner.delivery.fetch import CLIPS
 from runner.delivery.files import write_whole
 from runner.delivery.folder import Folder
 from runner.delivery.names import clip_name, extension_of, sidecar_name, stem_of
-from runner.delivery.sidecar import MOST_BYTES, Landed, Sidecar, read_sidecar
+from runner.delivery.sidecar import CLIPS, MOST_BYTES, Landed, Sidecar, read_sidecar
 
 _BETWEEN = "moving"
 # So an older program called a clip on its way: a name that another take can have.

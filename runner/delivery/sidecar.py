@@ -17,6 +17,9 @@ from runner.delivery.names import SEPARATOR
 from runner.shots import JsonValue
 from runner.transport.received import Version
 
+CLIPS = "clips"
+"""The folder of clips in a run directory."""
+
 FORMAT = "shotrunner-clip/1"
 _REMAINDER = "shotrunner-remainder/2"
 _REJECTED = "shotrunner-rejected/1"

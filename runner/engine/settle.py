@@ -17,7 +17,7 @@ from runner.engine.means import Means
 from runner.engine.options import EndingKind, Stop
 from runner.engine.policies import OnUnknown
 from runner.engine.spell import Spell
-from runner.errors import IllegalTransition, ShotrunnerError
+from runner.errors import IllegalTransition, RunInUse, ShotrunnerError
 from runner.pacing import RETRY_AFTER_CEILING, OutageTest
 from runner.states import (
     Accepted,
@@ -113,10 +113,12 @@ class Settler:
         try:
             # Never paid again: the API did accept it.
             await self._keep_held(live, LostContact(answer.attempt, "answering", reason, answer.request_id))
-        except IllegalTransition:
+        except (IllegalTransition, RunInUse) as taken_over:
             await self._board.record(live, LateAnswer(answer.attempt, answer.request_id))
             self._board.say(f"{live.id}: {reason}")
             self._board.leave(live, "another runner has taken it over")
+            if isinstance(taken_over, RunInUse):
+                raise
 
     async def _put_back(
         self, live: Live, answer: NotSent | RefusedForNow | AccountTurnedAway, *, last: bool = False

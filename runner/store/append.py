@@ -68,7 +68,7 @@ def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: floa
     except IllegalTransition as error:
         # Where a successor has moved the take, that it has taken over is the reason to tell.
         if isinstance(fact, SubmissionStarted) and read_epoch(connection) != fact.epoch:
-            raise _overtaken(take_id) from error
+            raise overtaken(f"take {take_id}") from error
         raise IllegalTransition(f"take {take_id}: {error.message}") from error
     if isinstance(fact, SubmissionStarted):
         _open_attempt(connection, standing, fact, at=at)
@@ -109,9 +109,10 @@ def read_epoch(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT epoch FROM run").fetchone()[0])
 
 
-def _overtaken(take_id: str) -> RunInUse:
+def overtaken(what: str) -> RunInUse:
+    """Return the error for a runner whose run, or whose take, another one has taken over."""
     return RunInUse(
-        f"take {take_id}: another runner has taken this run over; nothing may be sent",
+        f"{what}: another runner has taken this run over; nothing may be sent",
         advice="see what the other one does; stop it before you give the command again",
     )
 
@@ -166,7 +167,7 @@ def _open_attempt(
         ),
     )
     if opened.rowcount != 1:
-        raise _overtaken(standing.take_id)
+        raise overtaken(f"take {standing.take_id}")
 
 
 def _terms(connection: sqlite3.Connection, take_id: str) -> tuple[Cell, Cell, Cell]:

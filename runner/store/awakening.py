@@ -8,7 +8,7 @@ no take, and nothing of what is written afterwards.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,8 @@ from runner import failpoints
 from runner.store import checks, database
 from runner.store.creation import migrate, note_place, renew_marker
 from runner.store.mounts import refuse_unfit
+from runner.store.unrecorded import unrecorded
+from runner.store.witness import Testimony
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,14 @@ class Awake:
 
 @contextmanager
 def awakened(
-    path: Path, *, machine: str, place: str, moved: bool, network: bool, mounts: str | None
+    path: Path,
+    *,
+    machine: str,
+    place: str,
+    moved: bool,
+    network: bool,
+    mounts: str | None,
+    told: Sequence[Testimony] = (),
 ) -> Iterator[Awake]:
     """Check the whole file and yield it open; it stays open unless the block fails, and what fails there is its fault.
 
@@ -42,7 +51,7 @@ def awakened(
     """
     share = checks.refuse_odd_place(path, network=network, mounts=mounts)
     with checks.readable(path):
-        _check(path, machine=machine, place=place, moved=moved, share=share)
+        _check(path, machine=machine, place=place, moved=moved, share=share, told=told)
         failpoints.hit("store.open")
         with ExitStack() as opened:
             # Attached first and closed last, whatever fails: a log that a dead runner left stays where it is.
@@ -60,7 +69,9 @@ def awakened(
             opened.pop_all()
 
 
-def _check(path: Path, *, machine: str, place: str, moved: bool, share: str | None) -> None:
+def _check(
+    path: Path, *, machine: str, place: str, moved: bool, share: str | None, told: Sequence[Testimony]
+) -> None:
     """Refuse what cannot be trusted, then mark the folder."""
     checks.refuse_log_on_share(path, share)
     if share is not None:
@@ -74,6 +85,8 @@ def _check(path: Path, *, machine: str, place: str, moved: bool, share: str | No
     found = checks.refuse_damage(path)
     checks.refuse_older_log(path)
     checks.refuse_other_run(path, found.run_id)
+    with closing(database.connect_reader(path)) as reader:
+        checks.refuse_less_known(path, found.run_id, told, unknown=lambda sent: unrecorded(reader, sent))
     if not moved:
         checks.refuse_other_machine(path, found.machine, machine)
         checks.refuse_other_place(path, found, place)

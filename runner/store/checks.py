@@ -9,21 +9,23 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from runner.disk_errors import file_error
-from runner.errors import FileMissing, ShotrunnerError, StateFileUnusable
+from runner.errors import FileMissing, RecordDamaged, ShotrunnerError, StateFileUnusable
+from runner.escapes import command_line
 from runner.private_files import refuse_odd
 from runner.store import database
-from runner.store.consent import MOVED, ConsentMissing
+from runner.store.consent import MOVED, NEW_RUN, ConsentMissing
 from runner.store.log import is_damaged
-from runner.store.marker import MARKER, read_marker
+from runner.store.marker import MARKER, read_marker, went_to
 from runner.store.mounts import refuse_network
 from runner.store.place import is_same, still_there
 from runner.store.schema import APPLICATION_ID, MIGRATIONS
+from runner.store.witness import Sent, Testimony
 
 DRAFT = ".new-"
 """What follows a state file's name until it is whole."""
@@ -130,7 +132,10 @@ def refuse_link(path: Path) -> None:
 
 def _missing(path: Path) -> FileMissing | StateFileUnusable:
     if read_marker(path) is not None:
-        return database.unusable(path, "is gone, but a run that wrote it was here")
+        went = went_to(path)
+        return database.unusable(
+            path, f"is now {went}" if went else "is gone, but a run that wrote it was here"
+        )
     return FileMissing(
         f"{path}: no state file here", advice="start the run, or name its folder with --run-dir"
     )
@@ -176,10 +181,10 @@ def refuse_lost_log(path: Path) -> None:
     if row is None:
         raise database.unusable(path, "says of no run that it belongs to it")
     if not row[0] and not log.exists():
-        raise StateFileUnusable(
+        raise RecordDamaged(
             f"{path}: was in use and its log {log.name} is missing: the newest facts were in it",
-            advice=f"bring {log.name} back from where it was left; only if another SQLite program has folded it in,"
-            f" say so there: {_FOLDED}",
+            advice=f"bring {log.name} back from where it was left, or enter what is known with shotrunner restore;"
+            f" only if another SQLite program has folded it in, say so there: {_FOLDED}",
         )
 
 
@@ -341,3 +346,44 @@ def refuse_other_run(path: Path, run_id: str) -> None:
     # A marker that cannot be read says nothing against the file; the writer renews it.
     if expected and expected != run_id:
         raise database.unusable(path, f"belongs to run {run_id}, but this folder to run {expected}")
+
+
+def refuse_less_known(
+    path: Path,
+    run_id: str,
+    told: Sequence[Testimony],
+    *,
+    unknown: Callable[[Iterable[Sent]], Sequence[Sent]],
+) -> None:
+    """Refuse a file that knows less than its witnesses: an older copy, one whose log was cut, or another run's.
+
+    `unknown` returns which submissions the file does not know.
+
+    Raises:
+        ConsentMissing: a witness is that of another run, which has not come to an orderly end.
+        StateFileUnusable: submissions are missing that may be paid for.
+    """
+    restore = command_line("restore", path.parent)
+    for each in told:
+        if each.header is not None and each.header.run_id != run_id:
+            if each.has_ended or not any(each.charged):
+                continue
+            raise ConsentMissing(
+                f"{path}: is of run {run_id}, but run {each.header.run_id} was here and its record is gone",
+                flag=NEW_RUN,
+                condition="if what that one has sent may be paid for once more",
+                otherwise="if not, bring its folder back",
+            )
+        if lacking := unknown(each.charged):
+            raise StateFileUnusable(
+                f"{path}: knows less than it once did, as an older copy does: {_named(lacking)} may be paid for and"
+                " would be sent again",
+                advice=f"put nothing else in its place; enter what is known: {restore}",
+            )
+
+
+def _named(lacking: Sequence[Sent]) -> str:
+    first = lacking[0]
+    job = f" (request {first.request_id})" if first.request_id else ""
+    more = f" and {len(lacking) - 1} more submissions" if len(lacking) > 1 else ""
+    return f"take {first.take}{job}{more}"

@@ -1,4 +1,4 @@
-"""The refusal of a state file that only a person's word can open: one that was moved, one on a network share.
+"""The refusal of a run that only a person's word can begin: moved, on a network share, or in place of a lost one.
 
 In: what stands against it and the flag that says the word. Out: an error that carries the flag, so that whoever knows
 the command line can name the very command.
@@ -10,6 +10,7 @@ from runner.errors import StateFileUnusable
 
 MOVED = "--moved"
 NETWORK = "--allow-network-fs"
+NEW_RUN = "--new-run"
 
 
 class ConsentMissing(StateFileUnusable):

@@ -42,7 +42,7 @@ def create_file(
     Raises:
         CannotCreate: it exists, or the folder or file cannot be made.
         DiskFailed: the disk is full or failing.
-        StateFileUnusable: a state file was here and is gone, or the folder is on a network share.
+        StateFileUnusable: the state file of another run was here and is gone, or the folder is on a network share.
     """
     with _as_cannot_create(path):
         make_folder(path.parent)
@@ -52,7 +52,7 @@ def create_file(
                 f"{path}: a state file is already here", advice="run the same command to go on"
             )
         refuse_odd_companions(path)
-        if read_marker(path) is not None:
+        if read_marker(path) not in {None, header.run_id}:
             raise database.unusable(path, "is gone, but a run that wrote it was here")
         if refuse_network(path, allowed=network, mountinfo=mounts) is None:
             refuse_unfit(path)

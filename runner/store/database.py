@@ -21,6 +21,8 @@ from runner.errors import (
     BrokenPromise,
     DiskFailed,
     IllegalTransition,
+    RecordDamaged,
+    RecordDisplaced,
     RunInUse,
     ShotrunnerError,
     StateFileUnusable,
@@ -95,6 +97,11 @@ def translate(error: Failure, path: Path, *, opening: bool = False) -> Shotrunne
             return file_error(error, os.fsdecode(error.filename or path))
         return disk_failed(path, error.strerror or error)
     code = primary_code(error)
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_DBMOVED:
+        return RecordDisplaced(
+            f"{path}: is not the file any more that this run has open, so nothing more is written",
+            advice="bring its folder back, or enter what is known with shotrunner restore",
+        )
     if opening and code in _SHUT:
         if not _may_be_written(path):
             return StateFileUnusable(f"{path}: {error}", advice="make the state file and its folder writable")
@@ -118,12 +125,12 @@ def _may_be_written(path: Path) -> bool:
     return os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)
 
 
-def unusable(path: Path, why: str) -> StateFileUnusable:
+def unusable(path: Path, why: str) -> RecordDamaged:
     """Return the error for a state file that must not be run from."""
-    return StateFileUnusable(
+    return RecordDamaged(
         f"{path}: {why}",
-        advice="do not start over, or paid takes would be paid again: restore the file from a backup,"
-        " or give another --run-dir for a new run",
+        advice="do not start over, or paid takes would be paid again: shotrunner restore sets the file aside and enters"
+        " into a new one what is known of it; for a new run give another --run-dir",
     )
 
 

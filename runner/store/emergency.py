@@ -7,6 +7,7 @@ the next start. It knows no connection; who enters the receipts into the state f
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -73,8 +74,10 @@ class SideFile:
             raise
 
     def append(self, receipts: Iterable[Receipt]) -> None:
-        """Add receipts, durably; raises OSError."""
+        """Add receipts, durably; raises OSError, also where the file was deleted and no name leads to it."""
         failpoints.hit("store.side-file")
+        if not os.fstat(self._fd).st_nlink:
+            raise OSError(errno.ENOENT, "the file was deleted", str(self.path))
         end = len(self._text().rstrip(_BLANK))
         lines = "".join(f"{self._line(receipt)}\n" for receipt in receipts)
         # A line of its own even behind one that was cut off.
@@ -91,10 +94,10 @@ class SideFile:
         lines = [line for line in text.split(_BLANK) if line and self._receipt(line) not in entered]
         self._write(b"".join(line + b"\n" for line in lines).ljust(len(text), _BLANK), 0)
 
-    def close(self) -> None:
-        """Close the file, and remove it if nothing stands in it."""
+    def close(self, *, leave: bool = False) -> None:
+        """Close the file, and remove it if nothing stands in it; not if another process may be using it: `leave`."""
         with suppress(OSError):
-            if not self._text().strip(_BLANK):
+            if not leave and not self._text().strip(_BLANK):
                 self.path.unlink(missing_ok=True)
         os.close(self._fd)
 
@@ -165,7 +168,7 @@ class SideFiles:
             if file.read():
                 file.forget(entered)
 
-    def close(self) -> None:
-        """Close all files; safe to call twice."""
+    def close(self, *, leave: bool = False) -> None:
+        """Close all files, and `leave` them where they are if that is said; safe to call twice."""
         while self.files:
-            self.files.pop().close()
+            self.files.pop().close(leave=leave)

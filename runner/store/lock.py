@@ -43,6 +43,7 @@ class RunLock:
         self._dir = run_dir
         self._command = shlex.join(sys.argv) if command is None else command
         self._now = now
+        self._told = ""
         # Not per thread: whoever ends the run may let go, and a second lock in this process must be refused too.
         self._lock = filelock.FileLock(run_dir / LOCK, timeout=0, mode=0o600, thread_local=False)
 
@@ -69,7 +70,8 @@ class RunLock:
             raise file_error(error, error.filename or self._dir, "cannot be locked") from error
         try:
             # Not into the lock file itself: whoever is refused could then read it while it is written.
-            write_whole(self._dir / OWNER, json.dumps(self._facts()) + "\n")
+            self._told = json.dumps(self._facts()) + "\n"
+            write_whole(self._dir / OWNER, self._told)
         except OSError as error:
             self._lock.release()
             raise file_error(error, self._dir / OWNER, "cannot be written") from error
@@ -81,7 +83,9 @@ class RunLock:
         # While the lock is still held, or the facts of the next owner could be removed. Left lying they mislead
         # nobody, since only who is refused reads them: no reason to end otherwise, or to hide how this is ending.
         with suppress(OSError):
-            (self._dir / OWNER).unlink(missing_ok=True)
+            # Whoever deleted the lock let another runner in, and the facts may be that one's.
+            if (self._dir / OWNER).read_text(encoding="utf-8") == self._told:
+                (self._dir / OWNER).unlink()
         self._lock.release()
 
     def _facts(self) -> dict[str, object]:

@@ -8,36 +8,25 @@ A reader belongs to the thread that uses it. Each call sees one moment of the ru
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from runner.money import Charge, Spending
-from runner.states import (
-    AccountTurnedAway,
-    DeclaredNotSent,
-    DeliveryState,
-    NotSent,
-    Refused,
-    RefusedForNow,
-    TakeState,
-)
+from runner.states import DeliveryState, TakeState
 from runner.store import checks, database
 from runner.store.append import read_epoch
-from runner.store.records import AttemptRecord, EventRecord, SchemaRecord, SessionRecord, TakeRecord
+from runner.store.records import FREE, AttemptRecord, EventRecord, SchemaRecord, SessionRecord, TakeRecord
 from runner.store.rows import BY_PLACE, columns_of, decode, read_header
 from runner.store.schema import MIGRATIONS, OLDER
+from runner.store.unrecorded import unrecorded
+from runner.store.witness import Sent
 
 R = TypeVar("R", TakeRecord, AttemptRecord, EventRecord, SchemaRecord, SessionRecord)
 E = TypeVar("E", bound=StrEnum)
 DURATIONS_KEPT = 400
-
-FREE = frozenset(
-    fact.__name__ for fact in (NotSent, Refused, RefusedForNow, AccountTurnedAway, DeclaredNotSent)
-)
-"""Facts, by name, that close an attempt as not charged."""
 
 
 def open_reader(path: Path, *, checked: bool = False) -> Reader:
@@ -166,6 +155,11 @@ class Reader:
                 if outcome not in FREE or request_id is not None
             )
         )
+
+    def unrecorded(self, told: Iterable[Sent]) -> list[Sent]:
+        """Return those of the submissions that witnesses tell of which the record does not know."""
+        with checks.readable(self.path):
+            return unrecorded(self._connection, told)
 
     def sessions(self) -> list[SessionRecord]:
         """Return the sessions of the run, oldest first."""

@@ -11,7 +11,22 @@ from dataclasses import dataclass
 from runner.differences import Difference, differences
 from runner.output_links import OutputLinks, recorded_links
 from runner.shots import JsonValue
-from runner.states import GIVEN_UP, DeliveryState, FailureClass, TakeState
+from runner.states import (
+    GIVEN_UP,
+    AccountTurnedAway,
+    DeclaredNotSent,
+    DeliveryState,
+    FailureClass,
+    NotSent,
+    Refused,
+    RefusedForNow,
+    TakeState,
+)
+
+FREE = frozenset(
+    fact.__name__ for fact in (NotSent, Refused, RefusedForNow, AccountTurnedAway, DeclaredNotSent)
+)
+"""Facts, by name, that close an attempt as not charged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from runner.errors import RecordDisplaced
 from runner.store import database
 from runner.store.emergency import Receipt, SideFiles
+from runner.store.identity import Identity
 from runner.store.receipts import has_receipt
 from runner.store.reserve import Ballast, Provision
 
@@ -19,9 +21,12 @@ from runner.store.reserve import Ballast, Provision
 class DiskRescue:
     """Holds the ballast and the side files of one open state file; `notes` are sentences for a person."""
 
-    def __init__(self, path: Path, run_id: str, provision: Provision, *, on_share: bool = False) -> None:
+    def __init__(
+        self, path: Path, run_id: str, provision: Provision, *, identity: Identity, on_share: bool = False
+    ) -> None:
         """Lay the ballast and the side files out; raises OSError if ids could not be kept beside the file."""
         self._path = path
+        self._identity = identity
         self._on_share = on_share
         self.side = SideFiles.lay_out(path.with_suffix(".ids"), run_id, seconds=provision.second_places)
         self._ballast = Ballast(path.with_suffix(".ballast"), provision.ballast)
@@ -36,8 +41,13 @@ class DiskRescue:
         """Write receipts into the first side file that takes them."""
         return self.side.keep(receipts)
 
+    def displaced(self) -> RecordDisplaced | None:
+        """Return what is wrong if the file at the path is not the open one."""
+        return self._identity.displaced()
+
     def reconnect(self, old: sqlite3.Connection) -> sqlite3.Connection:
-        """Close `old` and return a new connection."""
+        """Close `old` and return a new connection; not to another file that has taken the name."""
+        self._identity.check()
         return database.reconnect(self._path, old, on_share=self._on_share)
 
     def has(self, connection: sqlite3.Connection, receipt: Receipt) -> bool:
@@ -56,7 +66,11 @@ class DiskRescue:
             with database.translated(self._path):
                 self.side.forget(entered)
 
-    def close(self) -> None:
-        """Close the side files and take the ballast away; a run that rests needs none."""
-        self.side.close()
-        self._ballast.drop()
+    def close(self, *, leave: bool) -> None:
+        """Close the side files and take the ballast away; a run that rests needs none.
+
+        `leave` what lies at their paths: it may be another run's, or that of a runner who has taken over.
+        """
+        self.side.close(leave=leave)
+        if not leave:
+            self._ballast.drop()

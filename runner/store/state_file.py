@@ -8,42 +8,50 @@ file should that fail. It knows no asyncio; what a fact may do is decided in `st
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from runner import failpoints
-from runner.errors import DiskFailed
+from runner.errors import DiskFailed, IllegalTransition
 from runner.shots import Plan, Ticket
 from runner.states import (
+    Accepted,
     CostSeen,
     Delivered,
     Ended,
     Fact,
     FetchStarted,
+    LateAnswer,
     Requeued,
     Started,
     SubmissionStarted,
+    TakeState,
     Undeliverable,
     Vanished,
 )
 from runner.store import database
 from runner.store.adoption import adopt
-from runner.store.append import append, read_epoch
+from runner.store.append import Answer, append, overtaken, read_epoch
 from runner.store.awakening import Awake, awakened
 from runner.store.beginning import begin
 from runner.store.creation import create_file
 from runner.store.emergency import receipt_of
+from runner.store.identity import Identity
 from runner.store.machine import machine_id
 from runner.store.records import RunHeader
 from runner.store.rescue import DiskRescue
 from runner.store.reserve import MIB, Gauge, Provision
 from runner.store.rows import BY_PLACE, columns_of, decode, read_header
-from runner.store.writer import PATIENCE, Writer
+from runner.store.unrecorded import enter, submissions
+from runner.store.witness import Sent, Testimony, Witness, beside, line_of, outside
+from runner.store.writer import PATIENCE, Work, Writer
+
+T = TypeVar("T")
 
 PATIENT = Started | Requeued | Ended | Vanished | CostSeen | FetchStarted | Delivered | Undeliverable
 """Facts that may wait for company in a commit: what the API or the disk says will be said again if it is asked again.
@@ -61,7 +69,7 @@ class StateFile:
     `epoch` is the file's as this process last saw it: `begin` raises it and makes this process the one that may submit.
     """
 
-    def __init__(self, awake: Awake, *, patience: float, provision: Provision) -> None:
+    def __init__(self, awake: Awake, *, patience: float, provision: Provision, machine: str) -> None:
         """Take over an awakened file; use `create` or `open` instead."""
         self.path = awake.path
         self.header = read_header(awake.connection)
@@ -70,8 +78,18 @@ class StateFile:
         # A simulated id is no receipt for money, so nothing of such a run is kept outside its folder.
         self._provision = replace(provision, second_places=()) if self.header.simulated else provision
         self._gauge = Gauge(self.path, provision.low_water)
+        self._identity = Identity(self.path, self.header.run_id, log=awake.share is None)
+        self._witness = Witness(
+            beside(self.path),
+            self.header,
+            tuple(outside(self._provision.second_places, self.path.parent, machine)),
+        )
         self._rescue = DiskRescue(
-            self.path, self.header.run_id, self._provision, on_share=awake.share is not None
+            self.path,
+            self.header.run_id,
+            self._provision,
+            identity=self._identity,
+            on_share=awake.share is not None,
         )
         if awake.share is not None:
             self._rescue.notes.append(
@@ -124,25 +142,29 @@ class StateFile:
         moved: bool = False,
         network: bool = False,
         mounts: str | None = None,
+        told: Sequence[Testimony] = (),
     ) -> Self:
         """Check the whole file, then open it for writing; a file that is refused is left as it was.
 
         `patience` is how many seconds a fact of `PATIENT` may wait for others. `machine` is a name for this machine,
         by default its own, and `place` says where the folder is, "" where nobody asks; a file that was last open on
         another machine or in another folder is only taken if it has `moved`, and one on a network
-        share only if `network` says so; `mounts` is what Linux's mountinfo tells, None to ask it.
+        share only if `network` says so; `mounts` is what Linux's mountinfo tells, None to ask it. `told` is what
+        witnesses know: a file that knows less is not taken.
 
         Raises:
             FileMissing: there is none, and nothing says that there was one.
             StateFileUnusable: it is damaged, foreign, newer, lost, incomplete, not writable or on a network share, or
-                it comes from another machine or folder.
+                it comes from another machine or folder, or knows less than its witnesses.
             RunInUse: another process is writing.
             CannotCreate: the folder's marker is missing and cannot be written.
             DiskFailed: the disk is full or failing.
         """
         here = machine_id() if machine is None else machine
-        with awakened(path, machine=here, place=place, moved=moved, network=network, mounts=mounts) as awake:
-            return cls(awake, patience=patience, provision=provision)
+        with awakened(
+            path, machine=here, place=place, moved=moved, network=network, mounts=mounts, told=told
+        ) as awake:
+            return cls(awake, patience=patience, provision=provision, machine=here)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -195,7 +217,20 @@ class StateFile:
 
     def _change(self, statement: str, values: tuple[object, ...]) -> None:
         """Run one statement in a transaction of its own; durable on return."""
-        self._writer.submit(lambda connection: connection.execute(statement, values).rowcount).result()
+        self._writer.submit(
+            self._mine(lambda connection: connection.execute(statement, values).rowcount)
+        ).result()
+
+    def _mine(self, work: Work[T]) -> Work[T]:
+        """Return `work` that is refused once another runner has begun: what this one knows is of yesterday."""
+
+        def fenced(connection: sqlite3.Connection) -> T:
+            if read_epoch(connection) != self.epoch:
+                raise overtaken(str(self.path.parent))
+            self._identity.check()
+            return work(connection)
+
+        return fenced
 
     def adopt_plan(
         self, plan: Plan, *, renew: Collection[str], at: float, renames: Mapping[str, str] | None = None
@@ -213,7 +248,7 @@ class StateFile:
             DiskFailed: the disk did not take it; nothing was changed.
         """
         changed = self._writer.submit(
-            lambda connection: adopt(connection, plan, renew=renew, at=at, renames=renames)
+            self._mine(lambda connection: adopt(connection, plan, renew=renew, at=at, renames=renames))
         ).result()
         self.header = replace(self.header, columns=plan.manifest.columns)
         return changed
@@ -244,15 +279,44 @@ class StateFile:
         be cancelled. It raises `IllegalTransition` if the table or the attempt forbids the fact, `RunInUse` if the
         epoch does or another process blocks the file, `DiskFailed` if the disk does, or had too little room to begin
         a submit. Nothing was recorded then; but a request id that the disk did not take was kept beside the file if
-        that could be done, and the error says where.
+        that could be done, and the error says where. It raises `RecordDisplaced` once the file is not in its place:
+        no submission is begun then, and what was recorded is where that error says.
         """
         if isinstance(fact, SubmissionStarted) and not self.has_room():
             return _failed(self._too_full(take_id))
+        work, after = self._witnessed(take_id, fact, at=at)
         return self._writer.submit(
-            lambda connection: append(connection, take_id, fact, at=at),
+            # The answer to a POST is the only receipt for money, so it is taken from whoever has it.
+            work if isinstance(fact, Answer | LateAnswer | SubmissionStarted) else self._mine(work),
             patient=isinstance(fact, PATIENT),
             receipt=receipt_of(take_id, fact, at=at),
+            after=after,
         )
+
+    def _witnessed(self, take_id: str, fact: Fact, *, at: float) -> tuple[Work[None], Callable[[], None]]:
+        """Return the work that appends a fact, and what tells the witness once it is durable."""
+        lines: list[Mapping[str, object]] = []
+
+        def work(connection: sqlite3.Connection) -> None:
+            if isinstance(fact, SubmissionStarted):
+                self._identity.check()
+            # Armed first: the place where a paid job is looked for must be known before there is one.
+            line = line_of(fact, take=take_id, model=_model_of(connection, take_id), at=at)
+            if line is not None and not self._witness.is_armed:
+                self._witness.arm(submissions(connection), epoch=self.epoch)
+            self._append(connection, take_id, fact, at=at)
+            lines[:] = [] if line is None else [line]
+
+        return work, lambda: self._witness.say(*lines)
+
+    def _append(self, connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: float) -> None:
+        try:
+            append(connection, take_id, fact, at=at)
+        except IllegalTransition as error:
+            # A receipt is offered once more, as a late answer; for the others it matters why the table forbids them.
+            if isinstance(fact, Accepted | LateAnswer) or read_epoch(connection) == self.epoch:
+                raise
+            raise overtaken(f"take {take_id}") from error
 
     def _too_full(self, take_id: str) -> DiskFailed:
         mark = self._provision.low_water // MIB
@@ -277,26 +341,51 @@ class StateFile:
 
         return self._writer.submit(work).result()
 
+    def enter(self, told: Sequence[tuple[Sent, str]], *, at: float) -> list[TakeState | None]:
+        """Record submissions that witnesses know and the record does not, each for a take; all or none of them.
+
+        Returns where each take stands then, None for a submission that found no place.
+        """
+        return self._writer.submit(
+            self._mine(lambda connection: [enter(connection, sent, take, at=at) for sent, take in told])
+        ).result()
+
+    def leave_aside(self, told: Sequence[Sent]) -> None:
+        """Let the witness say that these submissions belong to no take, so that they are not asked about again."""
+        self._writer.submit(
+            lambda connection: self._witness.arm(submissions(connection), epoch=self.epoch)
+        ).result()
+        self._witness.say(*({"left": each.request_id or each.attempt} for each in told))
+
     def close(self) -> None:
         """Record all that waits, fold the log into the file and close it; safe to call twice.
 
         Raises:
             DiskFailed: the disk failed while folding; what was acknowledged is still safe in the log.
+            RecordDisplaced: the file is not in its place; what was acknowledged is where it is now.
         """
         if self._closed:
             return
         # First of all, so that a close that fails is not tried again on a connection that is gone.
         self._closed = True
         self._writer.stop()
+        lost = self._identity.displaced()
         with database.translated(self.path), ExitStack() as left:
+            left.callback(self._identity.close)
+            left.callback(self._witness.close)
             # In this order, whatever happens: the keeper goes last, so that a log that is still needed stays.
-            left.callback(self._rescue.close)
+            mine = lost is None and read_epoch(self._writer.connection) == self.epoch
+            left.callback(self._rescue.close, leave=not mine)
             left.callback(self._keeper.close)
             left.callback(self._writer.connection.close)
+            if lost is not None:
+                self._identity.leave_word()
+                raise lost
             # Whoever has taken over is still writing, or died so: the log is theirs. After a failed flush it is
             # the next opening's.
-            if self._writer.broken is None and read_epoch(self._writer.connection) == self.epoch:
+            if self._writer.broken is None and mine:
                 database.lay_to_rest(self._writer.connection, self._keeper)
+                self._witness.end()
 
     def __enter__(self) -> Self:
         return self
@@ -305,6 +394,11 @@ class StateFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _model_of(connection: sqlite3.Connection, take_id: str) -> str:
+    row = connection.execute("SELECT model FROM takes WHERE take_id = ?", (take_id,)).fetchone()
+    return "" if row is None else str(row[0])
 
 
 def _failed(error: Exception) -> Future[None]:

@@ -58,6 +58,10 @@ class Rescue(Protocol):
         """Write receipts down elsewhere and return where; None if that failed too."""
         ...
 
+    def displaced(self) -> ShotrunnerError | None:
+        """Return what is wrong if the file at the path is not the one that is open; None if it is."""
+        ...
+
     def reconnect(self, old: sqlite3.Connection) -> sqlite3.Connection:
         """Close `old` and return a new connection; raises what SQLite does."""
         ...
@@ -69,10 +73,14 @@ class Rescue(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Job(Generic[T]):
-    """One piece of work and whoever waits for it; `receipt` is what of it must not be lost."""
+    """One piece of work and whoever waits for it.
+
+    `receipt` is what of it must not be lost, `after` is called once it is durable and before anybody hears of it.
+    """
 
     work: Work[T]
     receipt: Receipt | None = None
+    after: Callable[[], None] | None = None
     future: Future[T] = field(default_factory=Future)
     result: T | None = None
     refusal: Exception | None = None
@@ -151,13 +159,21 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="state-file-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Work[T], *, patient: bool = False, receipt: Receipt | None = None) -> Future[T]:
+    def submit(
+        self,
+        work: Work[T],
+        *,
+        patient: bool = False,
+        receipt: Receipt | None = None,
+        after: Callable[[], None] | None = None,
+    ) -> Future[T]:
         """Queue `work`; its future is done when it is durable, or when it is certain that nothing of it is.
 
         Where the disk fails, `receipt` is kept beside the file, and the work is tried once more. It must bear being
-        done twice: where one piece of work in a group fails, the group is undone and begun again.
+        done twice: where one piece of work in a group fails, the group is undone and begun again. `after` is called
+        once it is durable, and must not fail.
         """
-        job = _Job(work, receipt)
+        job = _Job(work, receipt, after)
         # From here it cannot be cancelled: a fact that was handed in is recorded whether or not its
         # sender still wants to know (asyncio cancels the future of a cancelled task).
         job.future.set_running_or_notify_cancel()
@@ -218,11 +234,30 @@ class Writer:
         except (sqlite3.Error, OSError, ShotrunnerError) as error:
             for job in group:
                 # Each waiter gets an error of its own: a shared one would collect all their tracebacks.
-                job.fail(_own(error, self._path))
+                job.fail(self._rescue.displaced() or _own(error, self._path))
+            return
+        for job in group:
+            if job.after is not None and job.refusal is None:
+                job.after()
+        if self._rescue.displaced() is not None:
+            self._stop_at_loss(group)
             return
         # Only now, after COMMIT has returned: a future that is done promises that the fact is on disk.
         for job in group:
             job.wake()
+
+    def _stop_at_loss(self, group: Sequence[_Job[Any]]) -> None:
+        """Keep receipts where they are found again, then let all others hear that the file is not in its place.
+
+        What was committed is in the open file, wherever that is; if it was deleted, nobody reads it.
+        """
+        receipts = [job.receipt for job in group if job.receipt is not None and job.refusal is None]
+        kept = self._rescue.keep(receipts) if receipts else None
+        for job in group:
+            if job.receipt is not None and kept is not None:
+                job.wake()
+            else:
+                job.fail(self._rescue.displaced() or self._unrecorded(receipts, "the file is gone", kept))
 
     def _persist(self, group: Sequence[_Job[Any]]) -> None:
         """Write a group; if that fails, save its receipts."""
@@ -267,7 +302,7 @@ class Writer:
             self.broken = again if isinstance(again, sqlite3.Error | OSError) else error
             raise self._unrecorded(receipts, error, kept) from again
 
-    def _unrecorded(self, receipts: Sequence[Receipt], error: Failure, kept: Path | None) -> DiskFailed:
+    def _unrecorded(self, receipts: Sequence[Receipt], error: Failure | str, kept: Path | None) -> DiskFailed:
         named = ", ".join(f"{receipt.take} is request {receipt.request_id}" for receipt in receipts)
         where = f"kept in {kept} for the next start" if kept else "it is kept nowhere: write it down"
         return disk_failed(self._path, f"{named}, which could not be recorded ({error}); {where}")

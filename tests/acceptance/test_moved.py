@@ -101,4 +101,4 @@ def test_an_id_that_only_the_users_own_folder_takes_is_adopted_by_the_next_run(
     (take,) = takes_of(desk.folder / "reports" / "board")
     assert f"t0000 is request {take.request_id}, which was kept beside the state file" in again.err
     assert charged(service) == 1
-    assert list(home.iterdir()) == []
+    assert list(home.glob("*.ids")) == []

@@ -28,7 +28,6 @@ import pytest
 
 from runner.answers import FetchAnswer, FetchTrouble
 from runner.delivery.fetch import (
-    CLIPS,
     ClipDelivery,
     FetchOptions,
     FetchOrder,
@@ -39,6 +38,7 @@ from runner.delivery.fetch import (
 from runner.delivery.files import PartFile
 from runner.delivery.folder import Folder
 from runner.delivery.intake import OVERLAP_BYTES, Intake, Limits, NotDelivered
+from runner.delivery.sidecar import CLIPS
 from runner.engine.ports import Delivery
 from runner.errors import DiskFailed
 from runner.shots import Ticket

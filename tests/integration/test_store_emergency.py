@@ -130,7 +130,7 @@ def test_where_the_side_file_fails_too_the_second_place_takes_the_id(tmp_path: P
         assert again.begin(at=2000.0) == ()
         assert seen(again).request_id == "r-1"
         assert again.notes == ("a is request r-1, which was kept beside the state file",)
-    assert list(second.iterdir()) == []
+    assert list(second.glob("*.ids")) == []
 
 
 def test_an_id_in_a_place_that_is_no_longer_the_best_is_found_all_the_same(tmp_path: Path) -> None:

@@ -86,7 +86,8 @@ def test_an_absent_file_is_missing(tmp_path: Path) -> None:
 def test_a_lost_file_is_never_replaced_by_a_fresh_one(tmp_path: Path) -> None:
     path = closed_file(tmp_path)
     path.unlink()
-    for opener in (StateFile.open, open_reader, lambda path: StateFile.create(path, HEADER)):
+    another = replace(HEADER, run_id="run-2")
+    for opener in (StateFile.open, open_reader, lambda path: StateFile.create(path, another)):
         with pytest.raises(StateFileUnusable, match="gone") as caught:
             opener(path)
         assert "do not start over" in caught.value.advice

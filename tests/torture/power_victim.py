@@ -77,6 +77,8 @@ def _weaken(state_file: StateFile, mode: str) -> None:
             # Else the product would refuse the file for want of a log, and hide what this mode forgets.
             connection.execute("UPDATE run SET at_rest = 1")
             state_file._keeper.close()
+            # And would end the run, since its log is gone.
+            state_file._identity._known.popitem()
             connection.execute("PRAGMA journal_mode = DELETE")
             connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from runner.delivery.fetch import CLIPS
+from runner.delivery.sidecar import CLIPS
 from runner.store.reserve import MIB, room
 from tests.outside.faults import Fault
 from tests.torture.registry import Verdict

@@ -88,7 +88,8 @@ def _set_back(place: Path, older: Path, _chance: random.Random) -> None:
 def _set_folder_back(place: Path, older: Path, chance: random.Random) -> None:
     """Put an older copy of the whole folder in place of it; nothing in there knows what came later."""
     _delete(place, older, chance)
-    shutil.copytree(older, place)
+    # The run may have marked its old place already.
+    shutil.copytree(older, place, dirs_exist_ok=True)
 
 
 def _lose_record(place: Path, _older: Path, _chance: random.Random) -> None:

@@ -104,6 +104,8 @@ TOP = frozenset(
         "stopping",
         "cli",
         "__main__",
+        "witnesses",
+        "rebuilding",
         "__init__",
     }
 )

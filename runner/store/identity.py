@@ -1,0 +1,134 @@
+"""Whether what lies at the run's path is still what the run has open, and where it is if not.
+
+A folder may be moved, deleted or put back from a copy while a run goes on. The open file follows its bytes and not its
+name, so SQLite goes on writing where nobody looks. In: the path of an open state file. Out: nothing, or
+`RecordDisplaced`, which says where the record is. It writes nothing but a marker that went missing, and the one
+that it leaves behind.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeAlias
+
+from runner.errors import RecordDisplaced
+from runner.escapes import command_line
+from runner.store.marker import leave_tombstone, read_marker, write_marker
+
+Number: TypeAlias = tuple[int, int]
+"""Device and inode: what a file is, whatever it is called."""
+
+_OPEN_FILES = Path("/dev/fd")
+_PATH_BYTES = 1024
+
+
+class Identity:
+    """The folder, the state file and its log by their numbers, as they were when the file was opened.
+
+    The folder is held open, so that its number cannot become another's.
+    """
+
+    def __init__(self, path: Path, run_id: str, *, log: bool) -> None:
+        """Take the numbers down; `log` says that SQLite's log belongs to the file. Raises OSError."""
+        self._path = path
+        self._run_id = run_id
+        self._folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        files = [path, path.with_name(f"{path.name}-wal")] if log else [path]
+        self._known = {path.parent: number_of(path.parent), **{each: number_of(each) for each in files}}
+
+    def check(self) -> None:
+        """Do nothing if the record would be found again by its path.
+
+        Raises:
+            RecordDisplaced: the folder, the state file or its log is not the one that is open, or the folder is
+                another run's by its marker.
+        """
+        for each, number in self._known.items():
+            if (found := number_of(each)) != number:
+                raise self._displaced(each, replaced=found is not None)
+        marker = read_marker(self._path)
+        if marker is None:
+            with suppress(OSError):
+                write_marker(self._path, self._run_id)
+        elif marker not in {"", self._run_id}:
+            raise self._displaced(self._path.parent, replaced=True)
+
+    def displaced(self) -> RecordDisplaced | None:
+        """Return what `check` raises."""
+        try:
+            self.check()
+        except RecordDisplaced as error:
+            return error
+        return None
+
+    def leave_word(self) -> None:
+        """Let the old place say that a run was here and where its record went, unless a state file is there."""
+        with suppress(OSError):
+            leave_tombstone(self._path, self._run_id, went=self.went)
+
+    @property
+    def went(self) -> Path | None:
+        """Where the open state file is now; None if it was deleted, or the system does not tell."""
+        number = self._known[self._path]
+        return path_of_open(number) if number else None
+
+    def close(self) -> None:
+        """Let the folder go; safe to call twice."""
+        if self._folder >= 0:
+            os.close(self._folder)
+            self._folder = -1
+
+    def _displaced(self, what: Path, *, replaced: bool) -> RecordDisplaced:
+        went = self.went
+        became = "was replaced by another one" if replaced else "was moved away or deleted"
+        lies = (
+            f"the record is now {went}" if went else "the record was deleted, or it is not known where it is"
+        )
+        return RecordDisplaced(
+            f"{what}: {became} while the run went on, so nothing more is submitted; {lies}",
+            advice="bring it back, or enter what is known where it was, which pays for nothing: "
+            + command_line("restore", self._path.parent),
+        )
+
+
+def number_of(path: Path) -> Number | None:
+    """Return the number of what is at `path`, following links to a folder alone; None if nothing is."""
+    try:
+        found = path.lstat()
+        if stat.S_ISLNK(found.st_mode) and path.is_dir():
+            found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def path_of_open(number: Number) -> Path | None:
+    """Return the path of a file that this process has open; None if it was deleted or the system does not tell."""
+    for descriptor in _descriptors():
+        try:
+            found = os.fstat(descriptor)
+            if (found.st_dev, found.st_ino) == number and found.st_nlink:
+                path = _name_of(descriptor)
+                return path if number_of(path) == number else None
+        except OSError:
+            continue
+    return None
+
+
+def _descriptors() -> list[int]:
+    try:
+        return [int(each.name) for each in _OPEN_FILES.iterdir() if each.name.isdigit()]
+    except OSError:
+        return []
+
+
+def _name_of(descriptor: int) -> Path:
+    if sys.platform == "darwin":
+        text = fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(_PATH_BYTES))
+        return Path(os.fsdecode(text.rstrip(b"\x00")))
+    return Path(os.readlink(f"/proc/self/fd/{descriptor}"))  # noqa: PTH115 - a link of the kernel's, not a path

@@ -1,0 +1,84 @@
+"""What witnesses know and the record does not, and how it is entered.
+
+In: a connection, and submissions as witnesses know them. Out: those that the record lacks; and inside the caller's
+transaction, the facts that they prove. Nothing here makes a take pending that was sent: what has an id is recorded with
+it, and what has none is held.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from runner.states import LostContact, RetryRequested, SubmissionStarted, TakeState
+from runner.store.append import append, read_epoch
+from runner.store.emergency import Receipt
+from runner.store.receipts import enter_receipt
+from runner.store.records import FREE
+from runner.store.witness import Sent
+
+BY = "restore"
+_REASON = "a witness beside the state file knows a later submission"
+
+
+def submissions(connection: sqlite3.Connection) -> list[Sent]:
+    """Return every submission on record."""
+    rows = connection.execute(
+        "SELECT a.attempt, a.take_id, t.model, a.fingerprint, a.epoch, a.started_at, coalesce(a.request_id, ''),"
+        " a.outcome FROM attempts a JOIN takes t ON t.take_id = a.take_id ORDER BY a.rowid"
+    )
+    return [Sent(*row[:-1], is_free=not row[-2] and row[-1] in FREE) for row in rows]  # type: ignore[misc]
+
+
+def unrecorded(connection: sqlite3.Connection, told: Iterable[Sent]) -> list[Sent]:
+    """Return those of the submissions `told` that the record does not know, or whose request id it does not."""
+    attempts, ids = set[str](), set[str]()
+    for attempt, request_id in connection.execute("SELECT attempt, request_id FROM attempts"):
+        attempts.add(attempt)
+        ids.add(request_id)
+    return [
+        each
+        for each in told
+        if (each.request_id not in ids if each.request_id else each.attempt not in attempts)
+        and not (each.request_id and _in_an_event(connection, each.request_id))
+    ]
+
+
+def _in_an_event(connection: sqlite3.Connection, request_id: str) -> bool:
+    """Return whether a fact tells of this id: a late answer, or an adoption that was taken back."""
+    found = connection.execute(
+        "SELECT 1 FROM events WHERE json_extract(details, '$.request_id') = ? LIMIT 1", (request_id,)
+    )
+    return found.fetchone() is not None
+
+
+def enter(connection: sqlite3.Connection, sent: Sent, take_id: str, *, at: float) -> TakeState | None:
+    """Record a submission for `take_id`, and return where the take stands then; None if it found no place.
+
+    One without an id finds no place where the take has gone another way.
+    """
+    standing = _standing(connection, take_id)
+    attempt = sent.attempt or f"{BY}-{sent.request_id}"
+    is_new = not connection.execute("SELECT 1 FROM attempts WHERE attempt = ?", (attempt,)).fetchone()
+    if is_new and standing in {TakeState.FAILED, TakeState.CANCELLED} and sent.attempt:
+        append(connection, take_id, RetryRequested(BY, _REASON), at=at)
+        standing = TakeState.PENDING
+    if sent.request_id:
+        # A held take without its attempt is one whose id was found: adopted, as by hand.
+        known = None if standing is TakeState.HELD and not sent.attempt else attempt
+        receipt = Receipt(take_id, known, sent.request_id, sent.at or at, BY)
+        return _standing(connection, take_id) if enter_receipt(connection, receipt) else None
+    if not (is_new and standing is TakeState.PENDING):
+        return None
+    fingerprint = connection.execute(
+        "SELECT fingerprint FROM takes WHERE take_id = ?", (take_id,)
+    ).fetchone()[0]
+    begun = SubmissionStarted(attempt, fingerprint, read_epoch(connection))
+    append(connection, take_id, begun, at=sent.at or at)
+    append(connection, take_id, LostContact(attempt, "unknown", _REASON), at=at)
+    return TakeState.HELD
+
+
+def _standing(connection: sqlite3.Connection, take_id: str) -> TakeState:
+    row = connection.execute("SELECT state FROM takes WHERE take_id = ?", (take_id,)).fetchone()
+    return TakeState(row[0])

@@ -1,0 +1,291 @@
+"""The witness: an append-only file beside the state file that names every submission and every request id.
+
+A state file can be put back from a copy, or its log cut: then it has forgotten paid jobs, and nothing in it says so.
+The witness is a second memory, written after the commit that it tells of, so it never knows more than the record
+once did. Each run keeps two: one beside the state file, and one in the user's own folder, keyed by the run's path, for
+a folder that is gone as a whole. The second says at its end that the run came to an orderly end.
+
+In: facts that are on record. Out: lines of JSON; and read back, a `Testimony`. A line that cannot be written stops no
+run, and a line that was cut off is passed over. It decides nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from runner.private_files import flush_folder, make_folder, open_private
+from runner.states import (
+    Accepted,
+    AccountTurnedAway,
+    Adopted,
+    Fact,
+    LateAnswer,
+    NotSent,
+    Refused,
+    RefusedForNow,
+    SubmissionStarted,
+)
+from runner.store.records import RunHeader
+
+SUFFIX = ".witness"
+_APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT
+_LONGEST = 64 * 1024
+_ENDED = {"ended": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One submission, as a witness knows it; each field is empty where it does not know.
+
+    `at` is wall time in unix seconds. `is_free` says that it is proved or declared that nothing is charged.
+    """
+
+    attempt: str = ""
+    take: str = ""
+    model: str = ""
+    fingerprint: str = ""
+    epoch: int = 0
+    at: float = 0.0
+    request_id: str = ""
+    is_free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """What one witness, or several, know: the run, its submissions, and which of them a person has left aside.
+
+    `left` holds attempts and request ids; `has_ended` says that the last word was that of an orderly end.
+    """
+
+    header: RunHeader | None = None
+    sent: tuple[Sent, ...] = ()
+    left: frozenset[str] = frozenset()
+    has_ended: bool = False
+
+    @property
+    def charged(self) -> Iterator[Sent]:
+        """The submissions that may be paid for and that nobody has left aside."""
+        for each in self.sent:
+            if not each.is_free and not {each.attempt, each.request_id} & self.left:
+                yield each
+
+    def joined(self, other: Testimony) -> Testimony:
+        """Return what both know together."""
+        return Testimony(
+            self.header or other.header,
+            (*self.sent, *other.sent),
+            self.left | other.left,
+            self.has_ended and other.has_ended,
+        )
+
+
+def beside(state_file: Path) -> Path:
+    """Return the path of the witness beside a state file."""
+    return state_file.with_suffix(SUFFIX)
+
+
+def outside(folders: Iterable[Path], run_dir: Path, machine: str) -> list[Path]:
+    """Return where in each of `folders` the witness of the run at `run_dir` is; one home may serve many machines."""
+    key = hashlib.sha256(os.fsencode(f"{machine} {os.path.realpath(run_dir)}")).hexdigest()[:32]
+    return [folder / f"{key}{SUFFIX}" for folder in folders]
+
+
+def line_of(fact: Fact, *, take: str, model: str, at: float) -> Mapping[str, object] | None:
+    """Return what a witness shall say of a fact, None for one that is not about money."""
+    match fact:
+        case SubmissionStarted(attempt=attempt, fingerprint=fingerprint, epoch=epoch):
+            return {
+                "begun": attempt,
+                "take": take,
+                "model": model,
+                "fingerprint": fingerprint,
+                "epoch": epoch,
+                "at": at,
+            }
+        case (
+            Accepted(attempt=attempt, request_id=request_id)
+            | LateAnswer(attempt=attempt, request_id=request_id)
+        ):
+            return {"accepted": request_id, "attempt": attempt, "take": take, "model": model, "at": at}
+        case Adopted(request_id=request_id):
+            return {"accepted": request_id, "attempt": "", "take": take, "model": model, "at": at}
+        case NotSent() | Refused() | RefusedForNow() | AccountTurnedAway():
+            return {"free": fact.attempt}
+        case _:
+            return None
+
+
+def _lines_of(sent: Sent) -> Iterator[Mapping[str, object]]:
+    """Yield the lines that say what is known of a submission."""
+    yield {
+        "begun": sent.attempt,
+        "take": sent.take,
+        "model": sent.model,
+        "fingerprint": sent.fingerprint,
+        "epoch": sent.epoch,
+        "at": sent.at,
+    }
+    if sent.request_id:
+        yield {"accepted": sent.request_id, "attempt": sent.attempt, "take": sent.take, "model": sent.model}
+
+
+def read_witness(path: Path) -> Testimony | None:
+    """Return what the witness at `path` knows; None if there is none.
+
+    Raises:
+        OSError: it cannot be read, or something else than a file has its name.
+    """
+    try:
+        descriptor = open_private(path)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        return _testimony(_lines(file))
+
+
+def _lines(file: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    for line in file:
+        if len(line) > _LONGEST:
+            continue
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError):
+            # A line that a kill or a power loss cut off, and whatever was written behind it.
+            continue
+        if isinstance(values, dict):
+            yield values
+
+
+def _testimony(lines: Iterable[dict[str, Any]]) -> Testimony:
+    header: RunHeader | None = None
+    begun: dict[str, Sent] = {}
+    adopted: dict[str, Sent] = {}
+    left: set[str] = set()
+    ended = False
+    for line in lines:
+        ended = "ended" in line
+        with suppress(KeyError, TypeError, ValueError):
+            if "run" in line:
+                header = header or _header(line["run"])
+            elif "begun" in line:
+                sent = _sent(line, attempt=str(line["begun"]))
+                begun.setdefault(sent.attempt, sent)
+            elif "accepted" in line:
+                _accept(line, begun, adopted)
+            elif "free" in line and line["free"] in begun:
+                begun[line["free"]] = replace(begun[line["free"]], is_free=True)
+            elif "left" in line:
+                left.add(str(line["left"]))
+    return Testimony(header, (*begun.values(), *adopted.values()), frozenset(left), ended)
+
+
+def _accept(line: dict[str, Any], begun: dict[str, Sent], adopted: dict[str, Sent]) -> None:
+    request_id, attempt = str(line["accepted"]), line.get("attempt")
+    if attempt in begun:
+        begun[attempt] = replace(begun[attempt], request_id=request_id, is_free=False)
+    else:
+        adopted[request_id] = replace(_sent(line, attempt=str(attempt or "")), request_id=request_id)
+
+
+def _sent(line: dict[str, Any], *, attempt: str) -> Sent:
+    take, model, fingerprint = (str(line.get(name, "")) for name in ("take", "model", "fingerprint"))
+    return Sent(attempt, take, model, fingerprint, int(line.get("epoch", 0)), float(line.get("at", 0)))
+
+
+def _header(values: dict[str, Any]) -> RunHeader:
+    header = RunHeader(**{**values, "columns": tuple(values.get("columns", ()))})
+    texts = (header.run_id, header.name, header.manifest, header.api_base, header.version, *header.columns)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError(values)
+    return replace(header, simulated=bool(header.simulated), created_at=float(header.created_at))
+
+
+@dataclass(slots=True)
+class Witness:
+    """The two files of one open run, opened when the first line is due.
+
+    `places` are where the second one may be, the best first.
+    """
+
+    path: Path
+    header: RunHeader
+    places: tuple[Path, ...] = ()
+    _open: list[int] | None = None
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether the files are open; `arm` need not be called again."""
+        return self._open is not None
+
+    def arm(self, known: Iterable[Sent], *, epoch: int) -> None:
+        """Open both files and let each know all that is `known` so far, and who goes on; the second is flushed."""
+        self._open = []
+        known = tuple(known)
+        with suppress(OSError):
+            self._open.append(self._prepared(self.path, known, epoch))
+        for place in self.places:
+            try:
+                make_folder(place.parent)
+                descriptor = self._prepared(place, known, epoch)
+                self._open.append(descriptor)
+                os.fsync(descriptor)
+                flush_folder(place.parent)
+            except OSError:
+                continue
+            return
+
+    def say(self, *lines: Mapping[str, object]) -> None:
+        """Append lines to both files; what cannot be written is passed over: the record has it."""
+        for descriptor in self._open or ():
+            with suppress(OSError):
+                _write(descriptor, lines)
+
+    def end(self) -> None:
+        """Let the second file say that the run came to an orderly end, with its record in its place."""
+        for place in self.places:
+            with suppress(OSError):
+                known = read_witness(place)
+                if known and known.header and known.header.run_id == self.header.run_id:
+                    descriptor = open_private(place, _APPEND)
+                    try:
+                        _write(descriptor, [_ENDED])
+                    finally:
+                        os.close(descriptor)
+
+    def close(self) -> None:
+        """Close both files; safe to call twice."""
+        while self._open:
+            os.close(self._open.pop())
+
+    def _prepared(self, path: Path, known: Iterable[Sent], epoch: int) -> int:
+        """Return a descriptor of a file that says all that is `known`; one of another run is begun again."""
+        descriptor = open_private(path, _APPEND)
+        try:
+            there = read_witness(path) or Testimony()
+            if there.header is None or there.header.run_id != self.header.run_id:
+                os.ftruncate(descriptor, 0)
+                there = Testimony()
+            # A line of its own, even behind one that was cut off.
+            os.write(descriptor, b"\n")
+            _write(descriptor, [] if there.header else [{"run": asdict(self.header)}])
+            has = {(each.attempt, each.request_id) for each in there.sent}
+            lacking = (each for each in known if (each.attempt, each.request_id) not in has)
+            _write(descriptor, [line for each in lacking for line in _lines_of(each)])
+            _write(descriptor, [{"goes on": epoch}])
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+
+def _write(descriptor: int, lines: Iterable[Mapping[str, object]]) -> None:
+    text = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    while text:
+        text = text[os.write(descriptor, text) :]
