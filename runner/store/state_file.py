@@ -47,7 +47,7 @@ from runner.store.records import RunHeader
 from runner.store.rescue import DiskRescue
 from runner.store.reserve import MIB, Gauge, Provision
 from runner.store.rows import BY_PLACE, columns_of, decode, read_header
-from runner.store.unrecorded import enter, submissions
+from runner.store.unrecorded import enter, model_of, submissions
 from runner.store.witness import Sent, Testimony, Witness, beside, line_of, outside
 from runner.store.writer import PATIENCE, Work, Writer
 
@@ -79,11 +79,8 @@ class StateFile:
         self._provision = replace(provision, second_places=()) if self.header.simulated else provision
         self._gauge = Gauge(self.path, provision.low_water)
         self._identity = Identity(self.path, self.header.run_id, log=awake.share is None)
-        self._witness = Witness(
-            beside(self.path),
-            self.header,
-            tuple(outside(self._provision.second_places, self.path.parent, machine)),
-        )
+        places = outside(self._provision.second_places, self.path.parent, machine)
+        self._witness = Witness(beside(self.path), self.header, tuple(places))
         self._rescue = DiskRescue(
             self.path,
             self.header.run_id,
@@ -149,8 +146,8 @@ class StateFile:
         `patience` is how many seconds a fact of `PATIENT` may wait for others. `machine` is a name for this machine,
         by default its own, and `place` says where the folder is, "" where nobody asks; a file that was last open on
         another machine or in another folder is only taken if it has `moved`, and one on a network
-        share only if `network` says so; `mounts` is what Linux's mountinfo tells, None to ask it. `told` is what
-        witnesses know: a file that knows less is not taken.
+        share only if `network` says so; `mounts` is what Linux's mountinfo tells, None to ask it. A file that knows
+        less than `told` is not taken.
 
         Raises:
             FileMissing: there is none, and nothing says that there was one.
@@ -301,7 +298,7 @@ class StateFile:
             if isinstance(fact, SubmissionStarted):
                 self._identity.check()
             # Armed first: the place where a paid job is looked for must be known before there is one.
-            line = line_of(fact, take=take_id, model=_model_of(connection, take_id), at=at)
+            line = line_of(fact, take=take_id, model=model_of(connection, take_id), at=at)
             if line is not None and not self._witness.is_armed:
                 self._witness.arm(submissions(connection), epoch=self.epoch)
             self._append(connection, take_id, fact, at=at)
@@ -394,11 +391,6 @@ class StateFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _model_of(connection: sqlite3.Connection, take_id: str) -> str:
-    row = connection.execute("SELECT model FROM takes WHERE take_id = ?", (take_id,)).fetchone()
-    return "" if row is None else str(row[0])
 
 
 def _failed(error: Exception) -> Future[None]:

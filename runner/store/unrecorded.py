@@ -82,3 +82,9 @@ def enter(connection: sqlite3.Connection, sent: Sent, take_id: str, *, at: float
 def _standing(connection: sqlite3.Connection, take_id: str) -> TakeState:
     row = connection.execute("SELECT state FROM takes WHERE take_id = ?", (take_id,)).fetchone()
     return TakeState(row[0])
+
+
+def model_of(connection: sqlite3.Connection, take_id: str) -> str:
+    """Return a take's model, empty for a take that is not on record."""
+    row = connection.execute("SELECT model FROM takes WHERE take_id = ?", (take_id,)).fetchone()
+    return "" if row is None else str(row[0])
