@@ -13,14 +13,17 @@ from tests.torture.hunts import (
     CROWDED,
     EMPTY,
     FIRST_USE,
+    FORGOTTEN,
     IN_FLIGHT,
     LOST,
     LOST_READS,
     LYING_HOST,
+    MOVED_AWAY,
     OVERTAKEN,
     PLAIN,
     REFUSING,
     SERVER_ERRORS,
+    SET_BACK,
     SLOW_DISK,
     STORMY,
     Hunt,
@@ -236,6 +239,37 @@ BUGS: tuple[Bug, ...] = (
         ),
     ),
     Bug(
+        "nobody looks whether the record is still at its path",
+        MOVED_AWAY,
+        (
+            Replacement(
+                "runner/store/identity.py",
+                "if (found := number_of(each)) != number:",
+                "if (found := number) != number:",
+            ),
+        ),
+    ),
+    Bug(
+        "the witness beside the record is not believed",
+        SET_BACK,
+        (
+            Replacement(
+                "runner/store/unrecorded.py", "        for each in told\n", "        for each in ()\n"
+            ),
+        ),
+    ),
+    Bug(
+        "a folder that is gone as a whole is forgotten",
+        FORGOTTEN,
+        (
+            Replacement(
+                "runner/witnesses.py",
+                "(beside_it, *outside(second_places, run_dir.path, machine_id()))",
+                "(beside_it,)",
+            ),
+        ),
+    ),
+    Bug(
         "the rest of a file is joined as it comes",
         LYING_HOST,
         (
@@ -276,6 +310,8 @@ CONTROLS: tuple[Bug, ...] = (
             LOST,
             LOST_READS,
             REFUSING,
+            MOVED_AWAY,
+            SET_BACK,
             LYING_HOST,
         )
     ),

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.outside.faults import BASIC, Fault, Reply
-from tests.torture import t24_clips, t25_cliff
+from tests.torture import t23_lost_places, t24_clips, t25_cliff
 from tests.torture.rig import Rig, Tally
+from tests.torture.t23_lost_places import LostPlace, When
 from tests.torture.t24_clips import Clips
 from tests.torture.t25_cliff import Cliff
 from tests.torture.weather import RETRY_SOON, UNKNOWN_ID, Chances, Weather, storm
@@ -68,6 +69,14 @@ class Replay:
             self.play(folder / f"case-{spent:02}", tally, chance, tree)
             spent += self.lives_each
         return spent
+
+
+def _lost(loss: str, when: When) -> Callable[[Path, Tally, random.Random, Path], None]:
+    def play(folder: Path, tally: Tally, chance: random.Random, tree: Path) -> None:
+        seed = chance.getrandbits(32)
+        t23_lost_places.play(LostPlace(loss, seed, loss, when), folder, tally, tree=tree)
+
+    return play
 
 
 def _clips(folder: Path, tally: Tally, chance: random.Random, tree: Path) -> None:
@@ -172,6 +181,9 @@ _SLOWLY = (0.4, Fault(delay=0.05))
 _500 = Fault(reply=Reply(500, b'{"error_message": "internal"}'))
 _REFUSED = Fault(effect=False, reply=RETRY_SOON)
 
+MOVED_AWAY = Replay("moved away", _lost("renamed", When.LIVE), lives_each=4)
+SET_BACK = Replay("set back", _lost("set back", When.AFTER_KILL), lives_each=4)
+FORGOTTEN = Replay("forgotten", _lost("deleted", When.AFTER_KILL), lives_each=2)
 LYING_HOST = Replay("a lying host", _clips, lives_each=5)
 CLIFF = Replay("every second look fails", _half_failing, lives_each=15)
 
