@@ -8,6 +8,7 @@ writes nothing.
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from runner.delivery.sidecar import CLIPS, FORMAT, MOST_BYTES, Sidecar, read_sidecar
+from runner.disk_errors import file_error
 from runner.errors import StateFileUnusable
 from runner.escapes import command_line
 from runner.private_files import open_private
@@ -23,7 +25,7 @@ from runner.rundir import REPORT, RunDir
 from runner.store.checks import refuse_less_known
 from runner.store.consent import NEW_RUN, ConsentMissing
 from runner.store.machine import machine_id
-from runner.store.marker import read_marker, went_to
+from runner.store.marker import MARKER, read_marker, went_to
 from runner.store.read import open_reader
 from runner.store.witness import Sent, Testimony, beside, outside, read_witness
 
@@ -42,6 +44,7 @@ def known_outside(run_dir: RunDir, second_places: Sequence[Path], *, whole: bool
     Of a sidecar only the take and the request id are read, which stand at its head; all of it if `whole`.
 
     Raises:
+        CannotCreate: the folder itself cannot be read, or its path is too long.
         StateFileUnusable: one of the witnesses cannot be read.
     """
     beside_it = beside(run_dir.state_file)
@@ -53,6 +56,8 @@ def known_outside(run_dir: RunDir, second_places: Sequence[Path], *, whole: bool
             if path != beside_it:
                 # A folder of the user's that nothing can be read from says nothing.
                 continue
+            if error.errno == errno.ENAMETOOLONG or not os.access(run_dir.path, os.R_OK | os.X_OK):
+                raise file_error(error, run_dir.path, "cannot be read") from error
             raise StateFileUnusable(
                 f"{path}: {error.strerror or error}, and what it knows of paid jobs cannot be read",
                 advice="move away what stands there, or make it readable, then give the same command again",
@@ -121,7 +126,7 @@ def trace_in(run_dir: RunDir) -> str:
     """
     state_file = run_dir.state_file
     if read_marker(state_file) is not None:
-        return "its marker"
+        return MARKER
     for name in _leftovers(state_file):
         if _read(name, 1):
             return name.name

@@ -259,7 +259,7 @@ def test_a_plan_is_refused_like_a_run_where_the_state_file_is_gone(desk: Desk) -
     (desk.folder / "reports" / "board-simulated" / "state.db").unlink()
     plan, run = (desk.run(verb, board, "--simulate", code=78).err for verb in ("plan", "run"))
     assert plan == run
-    assert "is gone, but a run that wrote it was here" in plan
+    assert "a run was here, and its state file is gone" in plan
 
 
 def test_every_price_is_told_with_what_it_is_for(desk: Desk) -> None:

@@ -70,7 +70,10 @@ LOGS = ("state.db-wal", "state.db-shm", "state.db-journal")
 
 CASES = [
     *(("clips", put, 73) for put in NOT_A_FOLDER),
-    *((name, put, 73) for name in ("run.log", "state.ids", "state.ballast", ".lock") for put in NOT_A_FILE),
+    *((name, put, 73) for name in ("run.log", "state.ballast", ".lock") for put in NOT_A_FILE),
+    *(("state.ids", put, 73) for put in NOT_A_FILE[:-1]),
+    # Bytes that may be receipts say that a run was here.
+    ("state.ids", a_second_name, 78),
     *((name, a_folder, 73) for name in ("report.csv", "report.html", ".lock-owner.json")),
     *((name, put, 78) for name in (*LOGS, "state.db") for put in NOT_A_FILE),
     *((".shotrunner-run", put, 78) for put in (a_folder, a_pipe, a_link_to_a_file, a_dangling_link)),

@@ -284,7 +284,7 @@ async def _download(
     )
     answer = await asyncio.get_running_loop().run_in_executor(threads, fetch_clip, order, options)
     seen.outcome = _fetched(answer)
-    seen.reason = getattr(answer, "reason", "")
+    seen.reason = getattr(answer, "reason", "") or getattr(answer, "remark", "")
     named = list((workdir / "clips").glob("s010.mp4"))
     if isinstance(answer, Delivered):
         held = hashlib.sha256((workdir / answer.file).read_bytes()).hexdigest()
