@@ -15,7 +15,17 @@ from itertools import chain
 
 from runner.delivery.containers import Ending, ending_of, shows_its_end
 from runner.delivery.files import PartFile
-from runner.delivery.kinds import BIN, HEAD_BYTES, TXT, Kind, is_page, is_playlist, kind_of, looks_like_text
+from runner.delivery.kinds import (
+    BIN,
+    CLIPS,
+    HEAD_BYTES,
+    TXT,
+    Kind,
+    is_page,
+    is_playlist,
+    kind_of,
+    looks_like_text,
+)
 from runner.errors import DiskFailed
 from runner.transport.downloads import Downloads
 from runner.transport.received import Download, DownloadError, Version
@@ -228,7 +238,8 @@ class Intake:
             NotDelivered: it is not whole, or nothing tells that it is.
         """
         ending = ending_of(kind, self._part.read_at, self._part.size)
-        if ending is Ending.CUT:
+        # What is no clip at all is kept as it was sent: another try would bring the same.
+        if ending is Ending.CUT and not (framed and kind.family not in CLIPS):
             raise NotDelivered(
                 f"the {kind.extension} file is cut: it ends before its own end, or its parts do not fit"
             )

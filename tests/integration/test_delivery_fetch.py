@@ -520,6 +520,12 @@ UNKNOWN = "what came is a file of a kind that is not known, and no video, pictur
         pytest.param(b"GIF89a" + bytes(800) + b";", "gif", "", id="GIF"),
         pytest.param(b"II*\0" + bytes(800), "tif", "", id="TIFF"),
         pytest.param(ARCHIVE, "zip", NO_CLIP, id="ZIP"),
+        pytest.param(
+            b"PK\x03\x04" + b"x" * 900,
+            "zip",
+            f"{NO_CLIP}; the zip file does not show its own end",
+            id="cut ZIP",
+        ),
         pytest.param(b"glTF\2\0\0\0" + (812).to_bytes(4, "little") + bytes(800), "glb", None, id="GLB"),
         pytest.param(b"\x1f\x8b\x08\0" + Random(4).randbytes(900), "gz", NO_CLIP, id="gz"),
         pytest.param(b"\x01\x02\x03" + Random(5).randbytes(900), "bin", UNKNOWN, id="unknown"),
