@@ -22,7 +22,9 @@ from tests.acceptance.boards import (
 from tests.acceptance.command import Desk
 
 FAST = ("--speed", 20, "--poll-interval", 0.1, "-j", 8)
-BOARDS = sorted(path.name for path in EXAMPLES.iterdir() if path.is_file() and path.stem != "faults")
+BOARDS = sorted(
+    path.name for path in EXAMPLES.iterdir() if path.is_file() and not path.stem.startswith("faults")
+)
 
 
 def test_the_demo_renders_every_take_and_a_second_run_submits_nothing(desk: Desk) -> None:
@@ -107,3 +109,17 @@ def test_the_bad_night_ends_as_its_comments_say(desk: Desk) -> None:
     assert len({str(charge["body_sha256"]) for charge in charges}) == len(charges) == len(rows)
     assert all(is_whole_mp4(clip) for clip in (place / "clips").glob("*.mp4"))
     assert not list(Path(place / "clips").glob("*.part*"))
+
+
+def test_a_service_that_answers_oddly_costs_no_clip_and_nothing_twice(desk: Desk) -> None:
+    """With the other example script all clips come, whole and paid for once; what was refused alike is sent later."""
+    folder = copy_examples(desk.folder)
+    script = ("--script", folder / "faults-odd.yaml")
+    outcome = desk.run("run", folder / "storyboard.yaml", "--simulate", *FAST, *script)
+    assert "3 submits were refused alike: HTTP 404: no route matched" in outcome.out + outcome.err
+    place = desk.folder / "reports" / "paper-boat-simulated"
+    rows = report_of(place)
+    assert {row["state"] for row in rows} == {"delivered"}
+    charges = charges_of(place / "simulator" / "ledger.jsonl")
+    assert len({str(charge["body_sha256"]) for charge in charges}) == len(charges) == len(rows)
+    assert all(is_whole_mp4(clip) for clip in (place / "clips").glob("*.mp4"))
