@@ -103,6 +103,7 @@ def test_the_bad_night_ends_as_its_comments_say(desk: Desk) -> None:
     counts = Counter(row["state"] for row in rows)
     assert counts == {"held": 1, "failed": 1, "delivered": len(rows) - 2}
     assert [row["class"] for row in rows if row["state"] == "failed"] == ["moderation"]
+    assert "flagged by content moderation (simulated)" in outcome.err, "no word of it is taken for the token"
     (held,) = [row["take"] for row in rows if row["state"] == "held"]
     assert held in outcome.err
     charges = charges_of(place / "simulator" / "ledger.jsonl")
