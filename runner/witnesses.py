@@ -85,11 +85,19 @@ def _sidecar_paths(run_dir: RunDir) -> Iterator[Path]:
 def _heads(run_dir: RunDir) -> Iterator[Sent]:
     """Yield what the head of each sidecar says; ten thousand of them are read at every start."""
     for path in _sidecar_paths(run_dir):
-        head = _HEAD.match(_read(path, _HEAD_BYTES) or b"")
-        if head is not None:
-            yield Sent(take=json.loads(head[1]), request_id=json.loads(head[2]))
-        elif (sidecar := _sidecar(_read(path, MOST_BYTES) or b"")) is not None:
-            yield _sent(sidecar)
+        sent = _head(_read(path, _HEAD_BYTES) or b"")
+        if sent is None and (sidecar := _sidecar(_read(path, MOST_BYTES) or b"")) is not None:
+            sent = _sent(sidecar)
+        if sent is not None:
+            yield sent
+
+
+def _head(text: bytes) -> Sent | None:
+    found = _HEAD.match(text)
+    # A damaged file has a head like ours at times, and is passed over.
+    with suppress(ValueError):
+        return Sent(take=json.loads(found[1]), request_id=json.loads(found[2])) if found else None
+    return None
 
 
 def _sidecar(text: bytes) -> Sidecar | None:

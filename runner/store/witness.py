@@ -134,6 +134,8 @@ def _lines_of(sent: Sent) -> Iterator[Mapping[str, object]]:
     }
     if sent.request_id:
         yield {"accepted": sent.request_id, "attempt": sent.attempt, "take": sent.take, "model": sent.model}
+    elif sent.is_free:
+        yield {"free": sent.attempt}
 
 
 def read_witness(path: Path) -> Testimony | None:
@@ -171,7 +173,7 @@ def _testimony(lines: Iterable[dict[str, Any]]) -> Testimony:
     ended = False
     for line in lines:
         ended = "ended" in line
-        with suppress(KeyError, TypeError, ValueError):
+        with suppress(KeyError, TypeError, ValueError, OverflowError):
             if "run" in line:
                 header = header or _header(line["run"])
             elif "begun" in line:

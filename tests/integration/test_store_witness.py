@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from runner.delivery.sidecar import Sidecar
 from runner.errors import IllegalTransition, RecordDisplaced, RunInUse, StateFileUnusable
 from runner.rebuilding import assigned
+from runner.rundir import RunDir
 from runner.states import Accepted, Adopted, LateAnswer, NotSent, Started, SubmissionStarted, TakeState
 from runner.store import witness
 from runner.store.identity import number_of, path_of_open
@@ -22,6 +24,7 @@ from runner.store.read import open_reader
 from runner.store.reserve import Provision
 from runner.store.state_file import StateFile
 from runner.store.witness import Sent, beside, outside, read_witness
+from runner.witnesses import known_outside, trace_in
 from tests.integration.store_samples import HEADER, drive, make_take, new_state_file, seen, tell
 
 A, B = make_take("a"), make_take("b", prompt="b hand")
@@ -53,7 +56,18 @@ def test_a_run_that_sends_nothing_leaves_no_witness(tmp_path: Path) -> None:
     assert not beside(tmp_path / "state.db").exists()
 
 
-@pytest.mark.parametrize("torn", [b'{"begun": "x', b"\xff\xfe", b"[1]\n", b'{"begun": {}}\n', b"7\n"])
+@pytest.mark.parametrize(
+    "torn",
+    [
+        b'{"begun": "x',
+        b"\xff\xfe",
+        b"[1]\n",
+        b'{"begun": {}}\n',
+        b"7\n",
+        b'{"begun": "x", "epoch": 1e999}\n',
+        b'{"begun": "x", "at": 1%s}\n' % (b"0" * 400),
+    ],
+)
 def test_a_line_that_makes_no_sense_is_passed_over_and_does_not_spoil_the_next(
     tmp_path: Path, torn: bytes
 ) -> None:
@@ -78,6 +92,29 @@ def test_a_lost_witness_is_made_whole_from_the_record_before_the_next_submit(tmp
         ("a", "r-1"),
         ("b", ""),
     }
+
+
+def test_a_witness_that_is_made_whole_knows_what_was_proved_to_be_free(tmp_path: Path) -> None:
+    with new_state_file(tmp_path, [A, B]) as state:
+        tell(state, BEGUN, NotSent("try-a", "no route"))
+    beside(state.path).unlink()
+    with StateFile.open(state.path) as again:
+        again.begin(at=2.0)
+        tell(again, SubmissionStarted("try-b", B.fingerprint, again.epoch), take_id="b")
+    assert [each.take for each in known(beside(state.path)).charged] == ["b"]
+
+
+@pytest.mark.parametrize("take", [b"a\\q", b"\xff", b"a\nb", b"a\x00"])
+def test_a_damaged_sidecar_says_nothing_and_ends_no_run(tmp_path: Path, take: bytes) -> None:
+    place = RunDir(tmp_path)
+    (tmp_path / "clips").mkdir()
+    sidecar = Sidecar("take-a", "r-1", ()).to_bytes()
+    (tmp_path / "clips" / "whole.json").write_bytes(sidecar)
+    (tmp_path / "clips" / "damaged.json").write_bytes(sidecar.replace(b"take-a", take))
+    for whole in (False, True):
+        (told,) = known_outside(place, [], whole=whole)
+        assert [(sent.take, sent.request_id) for sent in told.sent] == [("take-a", "r-1")]
+    assert trace_in(place)
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("other"), Path.mkdir])
