@@ -127,7 +127,7 @@ def recorded_links(
 
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_API_PATH = re.compile(r"/requests/[^/]+(/(status|result|cancel|response))?/?", re.ASCII)
+_API_PATH = re.compile(r"/requests/[^/]+(/(status|result|cancel|response))?/?\Z", re.ASCII)
 
 _KINDS = ("video", "image", "audio", "file", "")
 """What is fetched where fields nobody documents name several: only links of the first kind there is."""
@@ -334,14 +334,19 @@ def _is_elsewhere(path: Path) -> bool:
 
 
 def _is_api_page(link: str, path: Path, origin: str) -> bool:
-    """Return whether a link leads back to the API: as its own pages do, and what the API calls `result_url`."""
+    """Return whether a link leads back to the API: as its own pages do, and what the API calls `result_url`.
+
+    One that ends as a file does is a file, wherever it is kept.
+    """
+    if kind_of(link) not in {"", PAGE_KIND}:
+        return False
     parts = urlsplit(link)
     own = bool(origin) and f"{parts.scheme}://{parts.netloc}" == origin.rstrip("/").lower()
     if _API_PATH.search(parts.path) or (own and parts.path.startswith(("/v1/", "/prod/", "/docs"))):
         return True
     words = _words(path[-1]) if path else frozenset()
     is_address = words & {"result", "response", "request"} and words & _ADDRESS_WORDS
-    return bool(is_address) and not kind_of(link)
+    return bool(is_address)
 
 
 def _told_kind(told: Mapping[str, JsonValue]) -> str:

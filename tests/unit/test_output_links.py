@@ -81,6 +81,18 @@ SHAPES: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"output": {"video": "http://files.example.com/a.mp4"}, "files": [OTHER]}, (OTHER,)),
     ({"output": {"video": "https://10.0.0.1/a.mp4"}}, ("https://10.0.0.1/a.mp4",)),
     ({"result_url": f"{API}/v1/requests/r1/result", "output": {"url": PLAIN}}, (PLAIN,)),
+    # A file is a file, also where its path looks like that of a page of the API.
+    *(
+        ({"result_url": f"{API}/v1/requests/r1/result", "output": {"video": link}}, (link,))
+        for link in (
+            f"{API}/v1/files/a.mp4",
+            f"{API}/v1/requests/r1/out.mp4",
+            "https://files.example.com/requests/r1/out.mp4",
+            "https://files.example.com/requests/r1/files/out",
+            "https://files.example.com/requests/r1.mp4",
+        )
+    ),
+    ({"links": [f"{API}/docs/a.webm"]}, (f"{API}/docs/a.webm",)),
 ]
 
 
@@ -121,6 +133,8 @@ def test_a_link_says_where_it_stood(record: dict[str, Any], place: str) -> None:
         {"status_url": f"{API}/x", "cancel_url": f"{API}/y", "webhook_url": CLIP},
         {"result_url": f"{API}/v1/requests/r1/result"},
         {"result_url": "https://elsewhere.example.com/result_url"},
+        {"result_url": "https://elsewhere.example.com/result.json"},
+        {"urls": [f"{API}/v1/requests/r1/status", "https://elsewhere.example.com/q/requests/r1/response/"]},
         {"next": f"{API}/v1/anything"},
         {"error": {"docs": CLIP, "help": "https://help.example.com/errors"}},
         {"logs": f"wrote {CLIP}", "documentation": "https://docs.example.com"},
