@@ -23,6 +23,7 @@ from runner.session import Progress, Wishes, account_of, run_alone, unheard
 from runner.simulator.settings import SimulatorSettings
 from runner.states import Ended
 from runner.store.records import RunHeader, TakeRecord
+from runner.web_links import is_same_api
 
 T = TypeVar("T")
 Found: TypeAlias = Seen | Ended | Trouble
@@ -69,14 +70,13 @@ def recorded_wishes(
 
 
 def _base(header: RunHeader, api_base: str | None, environ: Mapping[str, str]) -> str:
-    from runner.api.account import BASE_VARIABLE, on_this_machine, parse_base
+    from runner.api.account import BASE_VARIABLE, parse_base
 
     asked = api_base or environ.get(BASE_VARIABLE)
     if not asked:
         return header.api_base
     origin = parse_base(asked)
-    # A server on loopback gets a new port with each start.
-    if origin != header.api_base and not (on_this_machine(origin) and on_this_machine(header.api_base)):
+    if not is_same_api(origin, header.api_base):
         raise UsageError(
             f"the jobs of this run live at {header.api_base}, not at {origin}",
             advice=f"leave out --api-base and unset {BASE_VARIABLE}",

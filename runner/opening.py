@@ -25,6 +25,7 @@ from runner.store.records import RunHeader
 from runner.store.reserve import Provision
 from runner.store.state_file import StateFile
 from runner.store.witness import Testimony
+from runner.web_links import is_same_api
 from runner.witnesses import forget_outside, known_outside, refuse_lost_record
 
 
@@ -202,7 +203,7 @@ def _same_run(recorded: RunHeader, asked: RunHeader, run_dir: RunDir, *, moved: 
             f"{run_dir.path} belongs to another manifest: {recorded.manifest}",
             advice="choose another folder with --run-dir, or give this manifest a name of its own",
         )
-    if recorded.api_base != asked.api_base and not _both_on_this_machine(recorded.api_base, asked.api_base):
+    if not is_same_api(recorded.api_base, asked.api_base):
         raise UsageError(
             f"{run_dir.path} was run against {recorded.api_base}, not {asked.api_base}",
             advice="use the same API base, or another folder with --run-dir",
@@ -215,11 +216,6 @@ def _is_one_file(run_dir: RunDir, recorded: str, asked: str) -> bool:
         return recorded == asked
     before = run_dir.path / recorded
     return not before.exists() or before.samefile(run_dir.path / asked)
-
-
-def _both_on_this_machine(*bases: str) -> bool:
-    # A server on loopback gets a new port with each start; its ids are its own affair.
-    return all(base.startswith(("http://127.", "http://localhost", "http://[::1]")) for base in bases)
 
 
 def new_header(

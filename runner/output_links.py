@@ -17,7 +17,16 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from runner.shots import JsonValue
-from runner.web_links import NO_HOST, PAGE_KIND, kind_of, links_of, trouble_of, web_link, why_no_link
+from runner.web_links import (
+    NO_HOST,
+    PAGE_KIND,
+    is_on_this_machine,
+    kind_of,
+    links_of,
+    trouble_of,
+    web_link,
+    why_no_link,
+)
 
 OUTPUT_LIMIT = 64
 LEFT_LIMIT = 32
@@ -257,7 +266,7 @@ class _Walk:
             self._leave(link, path, PAGE)
             return
         rank = _rank(path, kind)
-        trouble = trouble_of(link, self.origin)
+        trouble = trouble_of(link, allow_loopback=is_on_this_machine(self.origin))
         new = _Candidate(FoundLink(link, _place(path)), rank, kind, trouble)
         if link not in self.found or new.rank < self.found[link].rank:
             self.found[link] = new

@@ -6,11 +6,13 @@ In: a text as a server wrote it. Out: links in one spelling, kinds, sentences. I
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from runner.hosts import is_loopback, is_public_host
 
 LONGEST_LINK = 8192
+HTTPS_PORTS = (443,)
 PAGE_KIND = "page"
 NO_HOST = "a name without a host"
 
@@ -72,17 +74,36 @@ def kind_of(link: str) -> str:
     return ""
 
 
-def trouble_of(link: str, origin: str) -> str:
-    """Return why a download would refuse a web link, empty if it would not."""
-    parts = urlsplit(link)
-    host = parts.hostname or ""
-    if is_loopback(host) and is_loopback(urlsplit(origin).hostname or ""):
-        return ""
+def is_on_this_machine(origin: str) -> bool:
+    """Return whether an API is on this machine, so that links to it are as good as public ones."""
+    try:
+        return is_loopback(urlsplit(origin).hostname or "")
+    except ValueError:
+        return False
+
+
+def is_same_api(origin: str, other: str) -> bool:
+    """Return whether jobs at one origin are at the other too: a server on this machine gets a port with each start."""
+    return origin == other or (is_on_this_machine(origin) and is_on_this_machine(other))
+
+
+def trouble_of(link: str, *, allow_loopback: bool, ports: Collection[int] = HTTPS_PORTS) -> str:
+    """Return why a download does not ask for a web link, empty if it does; `ports` are those of a public host."""
+    try:
+        parts = urlsplit(link)
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        return "its host or port cannot be one"
+    at_home = allow_loopback and is_loopback(host)
+    if parts.scheme != "https" and not (at_home and parts.scheme == "http"):
+        return "it is not https"
     if "@" in parts.netloc:
         return "it holds a name or a password"
-    if not is_public_host(host):
+    if not at_home and not is_public_host(host):
         return "its host is not public"
-    return "" if parts.scheme == "https" else "it is not https"
+    if not at_home and (443 if port is None else port) not in ports:
+        return "its port is not the usual one"
+    return ""
 
 
 def why_no_link(text: str, *, is_meant: bool) -> str:

@@ -19,6 +19,7 @@ from runner.escapes import path_word, shell_word
 from runner.hosts import host_fault, is_loopback
 from runner.private_files import read_given
 from runner.transport.secret import TOKEN_VARIABLES, Secret
+from runner.web_links import is_on_this_machine
 
 DEFAULT_BASE = "https://model-api.runcomfy.net"
 BASE_VARIABLE = "RUNCOMFY_MODEL_API_BASE"
@@ -150,7 +151,7 @@ def clean_token(value: str, *, source: str) -> Secret:
 
 def on_this_machine(base: str | None) -> bool:
     """Return whether `base` names a server on this machine; no base means the real API."""
-    return bool(base) and is_loopback(urlsplit(parse_base(base or "")).hostname or "")
+    return bool(base) and is_on_this_machine(parse_base(base or ""))
 
 
 def _saved_token(environ: Mapping[str, str]) -> tuple[Path, str] | None:

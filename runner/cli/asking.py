@@ -17,6 +17,7 @@ from runner.opening import Opening
 from runner.rundir import RunDir, default_run_dir
 from runner.store.consent import MOVED, NEW_RUN
 from runner.store.records import RunHeader
+from runner.web_links import is_same_api
 
 
 def user_name() -> str:
@@ -94,12 +95,11 @@ def run_words(place: RunDir, header: RunHeader) -> list[str]:
 
 def _is_meant_anyway(api_base: str) -> bool:
     """Return whether a run goes to this API without being told; the token goes to none that nobody has named."""
-    from runner.api.account import BASE_VARIABLE, DEFAULT_BASE, on_this_machine, parse_base
+    from runner.api.account import BASE_VARIABLE, DEFAULT_BASE, parse_base
 
     named = os.environ.get(BASE_VARIABLE)
     origin = parse_base(named or DEFAULT_BASE)
-    # A server on loopback gets a new port with each start, and the variable has the new one.
-    return origin == api_base or (on_this_machine(origin) and on_this_machine(api_base))
+    return is_same_api(origin, api_base)
 
 
 def _as_seen_from_here(path: Path) -> str:

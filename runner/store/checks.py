@@ -183,8 +183,9 @@ def refuse_lost_log(path: Path) -> None:
     if not row[0] and not log.exists():
         raise RecordDamaged(
             f"{path}: was in use and its log {log.name} is missing: the newest facts were in it",
-            advice=f"bring {log.name} back from where it was left, or enter what is known with shotrunner restore;"
-            f" only if another SQLite program has folded it in, say so there: {_FOLDED}",
+            advice=f"bring {log.name} back from where it was left, or enter what is known:"
+            f" {command_line('restore', path.parent)}; only if another SQLite program has folded it in, say so there:"
+            f" {_FOLDED}",
         )
 
 

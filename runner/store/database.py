@@ -27,6 +27,7 @@ from runner.errors import (
     ShotrunnerError,
     StateFileUnusable,
 )
+from runner.escapes import command_line
 from runner.private_files import NotOurs
 
 BUSY_MS = 10_000
@@ -100,7 +101,7 @@ def translate(error: Failure, path: Path, *, opening: bool = False) -> Shotrunne
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_DBMOVED:
         return RecordDisplaced(
             f"{path}: is not the file any more that this run has open, so nothing more is written",
-            advice="bring its folder back, or enter what is known with shotrunner restore",
+            advice=f"bring its folder back, or enter what is known: {command_line('restore', path.parent)}",
         )
     if opening and code in _SHUT:
         if not _may_be_written(path):

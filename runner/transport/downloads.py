@@ -21,10 +21,11 @@ from typing import Any, Protocol, Self, TypeAlias
 
 import httpx
 
-from runner.hosts import Address, is_loopback, is_public_address, is_public_host
+from runner.hosts import Address, is_loopback, is_public_address
 from runner.transport.received import Download, DownloadError, RangeRefused, clean, shown
 from runner.transport.tls import tls_context
 from runner.transport.watchdog import PROCESS_WATCHDOG, Deadline
+from runner.web_links import HTTPS_PORTS, trouble_of
 
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -50,7 +51,7 @@ class Downloads:
         deadline_s: float = 1800.0,
         connect_s: float = 10.0,
         read_s: float = 30.0,
-        ports: Collection[int] = (443,),
+        ports: Collection[int] = HTTPS_PORTS,
         peer_rule: PeerRule | None = None,
     ) -> None:
         self._allow_loopback = allow_loopback
@@ -142,23 +143,10 @@ class Downloads:
             url = httpx.URL(text)
         except (httpx.InvalidURL, ValueError) as error:
             raise DownloadError(f"not a usable link: {shown(text)}", permanent=True) from error
-        reason = self._objection(url)
+        reason = trouble_of(str(url), allow_loopback=self._allow_loopback, ports=self._ports)
         if reason:
-            raise DownloadError(f"{reason}: {shown(text)}", permanent=True)
+            raise DownloadError(f"a link is not followed, since {reason}: {shown(text)}", permanent=True)
         return url
-
-    def _objection(self, url: httpx.URL) -> str | None:
-        host = _host(url)
-        at_home = self._allow_loopback and is_loopback(host)
-        if url.scheme != "https" and not (url.scheme == "http" and at_home):
-            return "a download link must be https"
-        if url.userinfo:
-            return "a download link must not carry a user name"
-        if not at_home and (443 if url.port is None else url.port) not in self._ports:
-            return "a download link must use the standard port"
-        if at_home or is_public_host(host):
-            return None
-        return "a download link must name a public host"
 
     def _check_peer(self, stream: _Stream, where: httpx.URL, deadline: Deadline, *, at_home: bool) -> None:
         try:

@@ -168,9 +168,17 @@ def test_what_looks_like_a_link_is_kept_with_the_reason_it_is_not_taken(text: st
 
 
 def test_a_link_that_could_not_be_fetched_is_taken_only_where_there_is_none_better() -> None:
-    found = output_links({"a": "http://files.example.com/a.mp4", "b": "https://localhost/b.mp4", "c": CLIP})
+    worse = {
+        "http://files.example.com/a.mp4": "it is not https",
+        "https://localhost/b.mp4": "its host is not public",
+        "https://files.example.com:8443/a.mp4": "its port is not the usual one",
+        "https://files.example.com:99999/a.mp4": "its host or port cannot be one",
+        "https://ada@files.example.com/a.mp4": "it holds a name or a password",
+    }
+    found = output_links({"files": [*worse, CLIP]})
     assert found.urls == (CLIP,)
-    assert [left.why for left in found.left] == ["it is not https", "its host is not public"]
+    assert {left.text: left.why for left in found.left} == worse
+    assert output_links({"files": list(worse)}).urls == tuple(worse)
 
 
 def test_this_machine_is_as_good_as_any_host_for_an_api_on_it() -> None:
