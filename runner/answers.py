@@ -74,7 +74,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """The result record exists but the job has not ended, or nobody can say; `is_known` is whether the word is."""
+    """The result record exists but does not say that the job has ended; `is_known` is whether its word is."""
 
     word: str
     is_known: bool = True

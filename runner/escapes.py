@@ -1,6 +1,6 @@
 """The one door to a terminal: text from manifests, servers, schemas and paths, made so that it can only be read.
 
-In: text nobody vouches for, or the words of a command. Out: text in which whatever a terminal would obey, or would not
+In: text that is not trusted, or the words of a command. Out: text in which whatever a terminal would obey, or would not
 show, stands as an escape; and a command that a shell reads as these very words. It knows no terminal and no stream.
 
 What becomes an escape: controls, marks of direction, line and paragraph separators, surrogates, all characters that
@@ -39,7 +39,7 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 def visible(text: str, limit: int = TEXT_LIMIT) -> str:
     r"""Return `text` as one line that can neither steer a terminal, nor hide or reorder what is read.
 
-    What is hidden becomes an escape such as `\x1b` or `\u202e`, a byte of a path that is no UTF-8 becomes `\xff`, and
+    What is hidden becomes an escape such as `\x1b` or `\u202e`, a byte of a path that is not UTF-8 becomes `\xff`, and
     past `limit` characters of the text an ellipsis stands for the rest.
     """
     shown = escaped(text[:limit])
@@ -82,7 +82,7 @@ def _escape(char: str) -> str:
     code = ord(char)
     if char in _SHORT:
         return _SHORT[char]
-    # How Python holds a byte of a path that is no UTF-8 (PEP 383).
+    # How Python holds a byte of a path that is not UTF-8 (PEP 383).
     if 0xDC80 <= code <= 0xDCFF:
         return f"\\x{code - 0xDC00:02x}"
     if code > 0xFFFF:

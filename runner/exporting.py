@@ -16,6 +16,7 @@ from pathlib import Path
 
 from runner.checking import check, search_path
 from runner.contact import manifest_of
+from runner.disk_errors import file_error
 from runner.errors import CannotCreate, ManifestInvalid, Position, SchemaInvalid, Severity, UsageError
 from runner.manifest.limits import CEILING, LIMITS, Limits
 from runner.manifest.locked import LockedTake, lock_text
@@ -99,13 +100,14 @@ def write_lock(made: Lock, path: Path, *, force: bool = False) -> None:
 
     Raises:
         CannotCreate: the file is there already, or cannot be written.
+        DiskFailed: the disk is full or failing.
     """
     if os.path.lexists(path) and not force:
         raise CannotCreate(f"{path} is there already", advice="give another name, or add --force")
     try:
         write_whole(path, made.text)
     except OSError as error:
-        raise CannotCreate(f"{path} cannot be written: {error.strerror}") from error
+        raise file_error(error, path, "cannot be written") from error
 
 
 def _remarks(what: str, manifest: str, schemas: Mapping[str, Iterable[str]]) -> list[str]:

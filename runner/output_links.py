@@ -2,7 +2,7 @@
 
 In: a result record of any shape, and the request body that was sent. Out: the links to fetch, each with the place it
 stood at, and what looks like a link and is not taken, each with the reason. It never raises for what a server wrote,
-asks nobody, and knows no state. The documented fields come first; the others are ranked by their names, by what the
+asks no server, and knows no state. The documented fields come first; the others are ranked by their names, by what the
 record says of their type, and by how their paths end.
 """
 
@@ -139,7 +139,7 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _API_PATH = re.compile(r"/requests/[^/]+(/(status|result|cancel|response))?/?\Z", re.ASCII)
 
 _KINDS = ("video", "image", "audio", "file", "")
-"""What is fetched where fields nobody documents name several: only links of the first kind there is."""
+"""Kinds of links in fields that are not documented, the best first: only links of the first kind found are fetched."""
 
 _NAMES_OF = {
     "video": "video videos movie mp4 clip clips film footage animation",

@@ -160,7 +160,7 @@ class OutageTest:
         self._evidence = max(0.0, self._evidence - self.ANSWER)
 
     def failed(self) -> None:
-        """Weigh a read that failed; more than enough is no more than enough."""
+        """Weigh a read that failed; what is beyond the limit does not count."""
         self._evidence = min(self.ENOUGH, self._evidence + self.FAILURE)
 
     def half_open(self) -> None:

@@ -81,7 +81,7 @@ def refuse_odd(path: Path) -> None:
     """Refuse what a library that opens files by itself must not find under a name of ours; nothing there is fine.
 
     Raises:
-        NotOurs: it is no regular file, or has a second name.
+        NotOurs: it is not a regular file, or has a second name.
     """
     try:
         found = path.lstat()
@@ -104,7 +104,7 @@ def read_private(path: Path, *, limit: int) -> bytes:
 
     Raises:
         FileNotFoundError: there is none.
-        NotOurs: it is no regular file, or larger than `limit` bytes.
+        NotOurs: it is not a regular file, or larger than `limit` bytes.
     """
     with os.fdopen(open_private(path), "rb") as file:
         data = file.read(limit + 1)
@@ -117,7 +117,7 @@ def read_given(path: Path, *, limit: int) -> bytes:
     """Return the content of a file that the user named, links followed; it is never waited for.
 
     Raises:
-        OSError: it is not there, is no regular file, or is larger than `limit` bytes.
+        OSError: it is not there, is not a regular file, or is larger than `limit` bytes.
     """
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -140,7 +140,7 @@ def write_whole(path: Path, text: str | bytes) -> None:
             os.fsync(file.fileno())
             part.replace(path)
         except BaseException:
-            # The first failure is the one to be told.
+            # The first failure is the one to report.
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             raise

@@ -68,7 +68,7 @@ def _refuse_unanswered(said: Live, models: Collection[str]) -> None:
         if model not in models or trouble.kind in _ANSWERED:
             continue
         told = f"the price of {visible(model)} could not be asked for: {visible(trouble.reason)}; nothing was sent"
-        # What is refused about one model alone is no matter of the account.
+        # What is refused about one model alone says nothing about the account.
         if trouble.kind is TroubleKind.ACCOUNT and not said.any_told:
             raise AccountRefused(told, advice="put the token or the balance right")
         if trouble.kind is TroubleKind.NO_HOST:

@@ -20,6 +20,7 @@ from runner.checking import check
 from runner.choosing import ALL
 from runner.contact import manifest_of
 from runner.delivery.sidecar import CLIPS, Landed, Sidecar
+from runner.disk_errors import file_error
 from runner.errors import CannotCreate, FileMissing, RecordDamaged
 from runner.escapes import shell_word
 from runner.opening import Opening, create, new_header, open_recorded, second_places
@@ -82,8 +83,8 @@ def foresee(target: Target, *, opening: Opening) -> Rebuilt:
     """Return what `rebuild` would do, and change nothing.
 
     Raises:
-        FileMissing: there is no record and no manifest to make one from, or nothing that a run left.
-        StateFileUnusable: the record can neither be used nor be made anew.
+        FileMissing: there is no record and no manifest to make one from, or nothing else that a run left.
+        StateFileUnusable: the record can neither be used nor be made again.
     """
     told = _told(target.place, opening)
     lacking, takes, header = list(told.charged), dict[str, str](), told.header
@@ -92,7 +93,7 @@ def foresee(target: Target, *, opening: Opening) -> Rebuilt:
             lacking, header = reader.unrecorded(lacking), reader.header
             takes = {take.take_id: take.fingerprint for take in reader.takes()}
     except (FileMissing, RecordDamaged):
-        # Then it is made anew from what the witness and the manifest say.
+        # Then it is made again from what the witness and the manifest say.
         if told.header is None and target.manifest is None:
             raise
     plan = _plan(target, header)
@@ -112,9 +113,9 @@ def rebuild(target: Target, *, opening: Opening, clock: Clock) -> Rebuilt:
     """Bring the record back, and enter what it lacks.
 
     Raises:
-        FileMissing: there is no record and no manifest to make one from, or nothing that a run left.
+        FileMissing: there is no record and no manifest to make one from, or nothing else that a run left.
         RunInUse: a runner works on this run.
-        StateFileUnusable: the record can neither be used nor be made anew.
+        StateFileUnusable: the record can neither be used nor be made again.
         DiskFailed: the disk fails; what was entered is recorded.
     """
     moved = _moved_to(target.place)
@@ -214,10 +215,8 @@ def _bring_back(moved: Path, place: RunDir) -> None:
         place.path.rmdir()
         moved.rename(place.path)
     except OSError as error:
-        raise CannotCreate(
-            f"{moved}: cannot be moved back to {place.path}: {error.strerror or error}",
-            advice=f"go on there with --run-dir {shell_word(str(moved))}",
-        ) from error
+        advice = f"go on there with --run-dir {shell_word(str(moved))}"
+        raise file_error(error, moved, f"cannot be moved back to {place.path}", advice=advice) from error
 
 
 def _opened(
@@ -251,11 +250,11 @@ def _set_aside(place: RunDir) -> Iterator[Path]:
             try:
                 yield old.rename(old.with_name(f"{old.name}.aside-{number}"))
             except OSError as error:
-                raise CannotCreate(f"{old}: cannot be set aside: {error.strerror or error}") from error
+                raise file_error(error, old, "cannot be set aside") from error
 
 
 def _header(target: Target, told: Testimony, *, now: float) -> RunHeader:
-    """Return the header of a record that is made anew: the one that a witness kept, else one by the manifest."""
+    """Return the header for a new record: the one that a witness kept, else one by the manifest."""
     if told.header is not None:
         return told.header
     plan = _plan(target, None)
@@ -293,10 +292,12 @@ def _fitted(
     found = survey(plan, recorded, ALL)
     takes = fit(state, plan, place, recorded, found.comparison, clock=clock).takes
     known, sent = {take.take_id: take.fingerprint for take in takes}, {each.fingerprint for each in lacking}
-    anew = [take.id for take in plan.takes if take.fingerprint in sent and known[take.id] != take.fingerprint]
-    if not anew:
+    again = [
+        take.id for take in plan.takes if take.fingerprint in sent and known[take.id] != take.fingerprint
+    ]
+    if not again:
         return takes
-    return fit(state, plan, place, takes, outcome(plan, takes, anew), clock=clock).takes
+    return fit(state, plan, place, takes, outcome(plan, takes, again), clock=clock).takes
 
 
 def _takes(place: RunDir) -> Sequence[TakeRecord]:
@@ -316,7 +317,7 @@ def _is_doubtful(told: Testimony, lacking: Sequence[Sent], *, is_new: bool) -> b
 
 
 def _untold(takes: Sequence[TakeRecord], known: Collection[str]) -> list[tuple[Sent, str]]:
-    """Return a submission for each take that waits and that nobody speaks for: what is not proved unsent is held."""
+    """Return a submission for each waiting take that no witness knows: what is not proved unsent is held."""
     return [
         (Sent(f"restore-{uuid.uuid4().hex}", take.take_id, take.model, take.fingerprint), take.take_id)
         for take in takes

@@ -1,4 +1,4 @@
-"""The clips' folder from above: opened with its troubles in our words, lost sidecars written anew, outputs missed.
+"""The clips' folder from above: opened, with errors in our words; lost sidecars written again; missing outputs.
 
 In: a run directory, takes as recorded. Out: the open folder; sidecars; each file under its own take's name; takes that
 lack an output. It reads no state file and knows no network.

@@ -198,7 +198,7 @@ class Ticket:
 
     `submitted_at` is wall time in unix seconds of the accepted attempt; `not_before` the wall time
     before which the API asked not to be tried again. `cost` (USD), `finished_at` and `failure` are of a job that ended;
-    `estimate` (USD) is what one more should cost, None where nobody knows.
+    `estimate` (USD) is what one more should cost, None where it is not known.
     `adopted` says that its id is a person's word, which the job's own record may still contradict; given a second time,
     it stands.
     """

@@ -258,7 +258,7 @@ class FetchStarted:
 class Delivered:
     """The clip is on disk, whole, under its final name; `file` is relative to the run directory.
 
-    `remark` says what is unusual about it, such as a kind of file that is no clip; empty if nothing is.
+    `remark` says what is unusual about it, such as a file of another kind than a clip; empty if nothing is.
     """
 
     file: str
@@ -401,7 +401,7 @@ DELIVERIES: Mapping[tuple[DeliveryState, type[DeliveryFact | Dropped]], Delivery
         (D.FETCHING, Delivered): D.DELIVERED,
         (D.FETCHING, Undeliverable): D.UNDELIVERABLE,
         (D.DELIVERED, FileGone): D.NONE,
-        # Of a take that is given up nothing comes home; a clip that has come is given up by nobody.
+        # The clip of a dropped take is not fetched; a take whose clip is here cannot be dropped.
         **{(state, Dropped): D.NONE for state in (D.NONE, D.FETCHING, D.UNDELIVERABLE)},
     }
 )

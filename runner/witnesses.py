@@ -68,7 +68,7 @@ def known_outside(run_dir: RunDir, second_places: Sequence[Path], *, whole: bool
 
 
 def sidecars_of(run_dir: RunDir) -> Iterator[Sidecar]:
-    """Yield each sidecar beside the clips; what is no file of ours is passed over."""
+    """Yield each sidecar beside the clips; any other file is passed over."""
     for path in _sidecar_paths(run_dir):
         sidecar = _sidecar(_read(path, MOST_BYTES) or b"")
         if sidecar is not None:

@@ -53,7 +53,7 @@ def find_account(environ: Mapping[str, str], *, base: str | None = None) -> Acco
     """Return the account to use.
 
     Raises:
-        UsageError: the base is no usable URL, or the keys of encrypted connections would be written down.
+        UsageError: the base is not a usable URL, or the keys of encrypted connections would be written down.
         AccountRefused: no token is set, or it cannot be one.
     """
     origin = parse_base(base or environ.get(BASE_VARIABLE) or DEFAULT_BASE)
@@ -101,7 +101,7 @@ def parse_base(text: str) -> str:
         raise _no_base("its host or port cannot be one") from error
     if not host or parts.scheme not in {"http", "https"}:
         raise _no_base("it must begin with https:// and a host")
-    # Brackets are for IPv6; RFC 3986 foresees other things in them that nobody has made.
+    # Brackets are for IPv6; RFC 3986 foresees other things in them that do not exist yet.
     if "[" in parts.netloc and ":" not in host:
         raise _no_base("its host is no address of IPv6")
     if fault := host_fault(host):

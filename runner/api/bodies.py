@@ -144,11 +144,11 @@ def _time(value: object) -> float | None:
 
 
 EVIDENCE = 1 << 16
-"""Bytes of an odd answer that are kept for whoever has to judge it."""
+"""Bytes of an odd answer that are kept for the person who has to judge it."""
 
 
 def excerpt(body: bytes, limit: int = EVIDENCE) -> str:
-    """Return the first bytes of an answer as text that a state file can hold; what is no text, in base64."""
+    """Return the first bytes of an answer as text that a state file can hold; bytes that are not text, in base64."""
     head = body[:limit]
     text = head.decode("utf-8", "replace")
     if text.count("\ufffd") + text.count("\x00") > len(text) // 8:

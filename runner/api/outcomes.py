@@ -81,7 +81,7 @@ def _answered_submit(answer: Answer, attempt: str, origin: str) -> SubmitAnswer:
 
 
 def _foreign_links(record: JsonObject | None, origin: str) -> tuple[str, ...]:
-    """Return what to say of links that lead elsewhere: to follow one would hand the token to whoever is there."""
+    """Return what to say of links that lead elsewhere: a request there would give them the token."""
     links = {name: (record or {}).get(name) for name in profile.LINKS}
     foreign = [
         name for name, link in links.items() if isinstance(link, str) and link and not _is_at(link, origin)
@@ -127,7 +127,7 @@ def _refused_submit(answer: Answer, attempt: str, now: float) -> SubmitAnswer | 
 
 
 def _record_of_refusal(answer: Answer) -> JsonObject | None:
-    """Return the record of an answer that is no receipt; one larger than any refusal is not parsed."""
+    """Return the record of a refusal; one larger than any refusal is not parsed."""
     return bodies.parse_object(answer.body) if len(answer.body) <= LONGEST_RECORD else None
 
 
@@ -162,7 +162,7 @@ def _with_words(what: str, words: str) -> str:
 
 
 def sort_look(exchange: Exchange, *, now: float, request_id: str = "") -> LookAnswer:
-    """Return what a look at `request_id` found; an unknown word is told, never taken for an end."""
+    """Return what a look at `request_id` found; an unknown word is reported, never taken for an end."""
     record, trouble = read_record(exchange, now=now)
     if record is None:
         return trouble

@@ -59,7 +59,7 @@ def error_text(record: JsonObject | None) -> str:
 
 
 def page_text(body: bytes) -> str:
-    """Return the words of a body that is no JSON object: a page's title, or its first words; empty for bytes."""
+    """Return the words of a body other than a JSON object: a page's title, or its first words; empty for bytes."""
     try:
         text = body[:_PAGE_READ].decode("utf-8", "ignore" if len(body) > _PAGE_READ else "strict")
     except UnicodeDecodeError:

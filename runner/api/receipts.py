@@ -41,7 +41,7 @@ def usable_id(value: object) -> bool:
 class Receipt:
     """What an answer says of the job: its certain `request_id` or an empty text, and other ids it might have.
 
-    `record` holds the top-level members that were read, None if the body is no JSON object, was cut, or cannot be
+    `record` holds the top-level members that were read, None if the body is not a JSON object, was cut, or cannot be
     trusted.
     """
 

@@ -22,7 +22,7 @@ _KEPT_FIELDS = ("request_id", "model_id", "status", "output", "error", "cost", "
 _LONGEST_FIELD = 1 << 14
 """Bytes of any other field of a large record that is kept: a link may stand anywhere."""
 _LONGEST_ECHO = 1 << 18
-"""Bytes of a large record's `input` that are kept, in whole fields: by them an adopted job is told from another."""
+"""Bytes of a large record's `input` that are kept, in whole fields: they tell an adopted job from another."""
 
 _LONGEST_REASON = 300
 _LEFT_TOLD = 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from runner.disk_errors import file_error
 from runner.errors import CannotCreate
 from runner.escapes import command_line, visible
 from runner.models.catalogue import schemas_root
@@ -36,4 +37,4 @@ def _write(path: Path, text: str) -> None:
             f"{path} is there already", advice="give another name: shotrunner init NAME.yaml"
         ) from error
     except OSError as error:
-        raise CannotCreate(f"{path} cannot be written: {error.strerror}") from error
+        raise file_error(error, path, "cannot be written") from error

@@ -1,7 +1,7 @@
 """Tokens that were pasted into a command line: refused before anything is parsed, and never shown.
 
-A command line is kept by the shell and can be read by every program of the machine, so a token in it is no secret any
-more. In: words of a command line, the environment. Out: nothing, or an error that does not repeat them.
+A command line is kept by the shell and can be read by every program of the machine, so a token in it is not
+secret. In: words of a command line, the environment. Out: nothing, or an error that does not repeat them.
 """
 
 from __future__ import annotations

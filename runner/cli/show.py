@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 from dataclasses import asdict
 
-from runner.errors import UsageError
+from runner.desk import named
 from runner.reporting.text import take_lines
 from runner.run import find_run
 from runner.store.read import Reader, open_reader
@@ -36,9 +35,4 @@ def _find(reader: Reader, name: str) -> TakeRecord:
     take = reader.take(name)
     if take is not None:
         return take
-    known = [each.take_id for each in reader.takes()]
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    raise UsageError(
-        f"there is no take {name!r}",
-        advice=f"did you mean {', '.join(close)}?" if close else "see the ids in report.csv",
-    )
+    return named(reader.takes(), [name])[0]

@@ -89,7 +89,7 @@ class _Box:
 
 
 def _boxes_in(read: ReadAt, start: int, end: int) -> Iterator[_Box]:
-    """Yield the boxes from `start` on until `end`, or until something is no box; the last may reach past the end."""
+    """Yield the boxes from `start` on until `end`, or until something is not a box; the last may reach past the end."""
     at = start
     for _ in range(_MOST_PARTS):
         head = read(at, 16) if at < end else b""
@@ -154,7 +154,7 @@ def _chunk_tables(read: ReadAt, index: _Box) -> Iterator[_Box]:
 
 
 def _within(read: ReadAt, outer: _Box) -> Iterator[_Box]:
-    """Yield the boxes in a box; one that reaches past it is none."""
+    """Yield the boxes in a box; one that reaches past its end does not count."""
     return (box for box in _boxes_in(read, outer.start, outer.end) if box.end <= outer.end)
 
 

@@ -322,7 +322,7 @@ def disk_answer(error: OSError, take_id: str) -> FetchTrouble:
         DiskFailed: it concerns every clip.
     """
     what = f"cannot write the clip of take {take_id}: {error.strerror or error}"
-    # A disk that was writable and is no more was remounted because it fails.
+    # A disk that has become read-only was remounted because it fails.
     if error.errno in BAD_DISK or error.errno == errno.EROFS:
         raise DiskFailed(what, advice=NEXT_STEP) from error
     return FetchTrouble(what, permanent=error.errno not in SHORT_OF)

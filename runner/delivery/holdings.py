@@ -192,7 +192,7 @@ class Holdings:
         self._sidecar = None
 
     def _set_aside(self, files: Iterable[Landed], wish: str) -> str:
-        """Move files of ours to names nobody has, all with the same word, and return the word."""
+        """Move files of ours to free names, all with the same word, and return the word."""
         present = [landed for landed in files if self._is_ours(landed)]
         word = next(word for word in _numbered(wish) if not self._taken(word, present))
         for landed in present:

@@ -55,7 +55,7 @@ class NotDelivered(Exception):
 
 
 class Rejected(NotDelivered):
-    """A body that is no clip; `start` is its first 64 KiB."""
+    """A body that is not a clip; `start` is its first 64 KiB."""
 
     def __init__(self, reason: str, *, start: bytes, permanent: bool = False) -> None:
         super().__init__(reason, permanent=permanent)
@@ -97,7 +97,7 @@ class Intake:
 
         Raises:
             DownloadError: the body did not come or broke off; what came may be continued.
-            Rejected: it is no clip.
+            Rejected: it is not a clip.
             NotDelivered: it is too large, or not whole.
             DiskFailed: the volume is full.
         """
@@ -116,7 +116,7 @@ class Intake:
                 span and span.start == 0 and span.end == span.total and download.length in {None, span.end}
             )
             if not (whole if download.status == 206 else span is None or whole):
-                raise DownloadError("the server sent a range that nobody asked for")
+                raise DownloadError("the server sent a range that was not asked for")
             return self._begin(download, on_kind)
 
     def _continue(

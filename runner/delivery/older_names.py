@@ -35,7 +35,7 @@ def give_own_names(folder: Folder, takes: Iterable[Known]) -> None:
     """Move contested files to the takes that they belong to.
 
     Raises:
-        InTheWay: something that we wrote is no plain file any more.
+        InTheWay: something that we wrote is not a plain file any more.
         OSError: the disk fails; the rest can be done again.
     """
     known = {each.take: each for each in takes}

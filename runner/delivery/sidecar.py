@@ -31,7 +31,7 @@ MOST_BYTES = 4 << 20
 class Landed:
     """One output on disk or about to be: its place in the result (from 0), name, hash, size in bytes, bare link.
 
-    `remark` says what is unusual about it, such as a kind of file that is no clip; empty if nothing is.
+    `remark` says what is unusual about it, such as a file of another kind than a clip; empty if nothing is.
     """
 
     index: int

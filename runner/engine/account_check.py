@@ -111,7 +111,7 @@ class AccountCheck:
             self._board.changed.set()
 
     async def _until_trusted(self) -> None:
-        """Return once the free question is answered, or is contradicted by jobs that are told of with the same token.
+        """Return once the free question is answered, or is contradicted by reads of jobs with the same token.
 
         Such an API refuses the question itself, which is not believed any more: what it does with submits, they show.
         """

@@ -44,7 +44,7 @@ class Live:
     `born` is the monotonic time of its acceptance; `holds_slot` says that the API may be working on it, `has_ended`
     that a look said it is done. `attempts` counts the submissions that were or may have been charged, and a new one.
     Spells: `watched` since its first look, `silent` while reads about it fail, `missing` while they find nothing,
-    `denied` while they are refused, `mistaken` while they are told of another job, `doubted` since its result first
+    `denied` while they are refused, `mistaken` while they are about another job, `doubted` since its result first
     said that it has not ended, `unfetched` while its clip does not come. `at_hand` is how many bytes of the clip came
     so far.
     """

@@ -3,7 +3,7 @@
 In: reads that were answered or failed, submits without a clear answer. Out: whether reads and submits may go. Reads
 open it by the share of them that fails (`pacing.OutageTest`). A doubtful submit opens nothing: reads go on, and submits
 wait for the answer to a free question, which is asked at once. One question is out at a time, at intervals that grow,
-so an outage of any length costs about one request per half minute. A host that was never there is no outage: it is a
+so an outage of any length costs about one request per half minute. A host that was never there is not an outage but a
 wrong address, and waiting does not mend it. It knows no takes.
 """
 
@@ -35,7 +35,7 @@ ABSENCES_THAT_END = 5
 """A name may be unknown for a moment, while a network comes up; five times in a row it is a wrong one."""
 
 ABSENT_EVERY = 10.0
-"""Seconds between questions to a host that does not exist: they reach nobody, and somebody waits to hear of it."""
+"""Seconds between questions to a host that does not exist: they reach no server, and a person waits for the message."""
 
 _WORTH_SAYING = 10.0
 _TOLD_AGAIN = 3 * 3600.0
@@ -180,7 +180,7 @@ class CircuitBreaker:
             return False
 
     def _tell_now_and_then(self, text: str) -> None:
-        """Say `text` where it has not been said for hours: one long spell of bad weather is no news each minute."""
+        """Say `text` where it has not been said for hours: a long outage is worth one line, not one a minute."""
         now = self._clock.monotonic()
         if now - self._told_at >= _TOLD_AGAIN:
             self._told_at = now

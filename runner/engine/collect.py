@@ -22,7 +22,7 @@ from runner.states import Delivered, DeliveryState, Ended, FetchStarted, Undeliv
 
 _AHEAD = 366 * 86400.0
 _FRESH_AT_ONCE = 3
-"""So often a link that was not tried yet is tried at once; a host that signs each anew is not asked without a pause."""
+"""How often a new link is tried at once; a host that signs each anew is not asked without a pause."""
 
 _NO_ANSWER = frozenset({TroubleKind.TRANSIENT, TroubleKind.THROTTLED})
 

@@ -105,7 +105,7 @@ class Refusals:
         return self._first.get(refusal.key, self._accepted) == self._accepted
 
     def note(self, live: Live, answer: Refused | AccountTurnedAway) -> Sequence[Refusal]:
-        """Note a refusal, and return those of a spell whose takes shall go back to pending; none if it is no spell."""
+        """Note a refusal, and return those of a spell whose takes shall go back to pending; none outside a spell."""
         this = Refusal(live, answer)
         self._first.setdefault(this.key, self._accepted)
         self._row.append(this)
@@ -180,7 +180,7 @@ class Refusals:
                 self._end(_ending(last), f"the API refuses every submit: {last.answer.reason}", Stop.DRAIN)
 
     def _patience(self) -> float:
-        # Nobody fills up an account by itself.
+        # An empty account does not fill up by itself.
         is_broke = self._row[-1].answer.failure is FailureClass.NO_BALANCE
         return 0.0 if is_broke else self._options.refusal_limit
 

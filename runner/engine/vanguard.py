@@ -29,7 +29,7 @@ class Vanguard:
     def lets_pass(self) -> bool:
         """Return whether the next take may be submitted: a scout, which is brought forward, or any once all are back.
 
-        Where a scout ended in any other way than with a result, the submitting ends: nobody waits for it any more.
+        Where a scout ended in any other way than with a result, the submitting ends: nothing waits for it any more.
         """
         lost = next((live for live in self._out.values() if self._board.is_done_with(live)), None)
         if lost is not None:

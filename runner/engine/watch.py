@@ -269,7 +269,7 @@ class Watcher:
         return max(options.pace.floor, backoff)
 
     async def _deny(self, live: Live, reason: str) -> bool:
-        """Bear a refused read: the account's matter if it is doubted, else the job's, which is left after a while."""
+        """Handle a refused read: where the account is not doubted, the job is left to the next run after a while."""
         lasted = live.denied.goes_on(self._means.clock.monotonic())
         await self._means.account.read_refused(live.id, live.ticket.model, reason)
         if self._means.account.is_doubted:

@@ -69,7 +69,7 @@ class Limits:
 
 
 LIMITS = Limits()
-"""Where nobody says otherwise."""
+"""The limits without any flags."""
 
 MOST_TAKES, MOST_FILE_BYTES, MOST_TEXT_BYTES = 1_000_000, 256 * 2**20, 16 * 2**20
 """How far a person may raise the three that have a flag."""

@@ -74,7 +74,7 @@ class Styles:
         self._budget = budget
 
     def worn(self, node: Node, subject: str) -> Worn:
-        """Return what the styles named by a row's `style` come to; unknown ones are told.
+        """Return what the styles named by a row's `style` come to; unknown ones are reported.
 
         Raises:
             Stop: all rows together wear more than a manifest may hold.

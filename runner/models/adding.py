@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from runner.disk_errors import file_error
 from runner.errors import CannotCreate, UsageError
 from runner.models.canonical import canonical_hash
 from runner.models.catalogue import is_model_id
@@ -84,4 +85,4 @@ def add_file(data: bytes, path: Path, *, replace: bool = False) -> None:
     except FileExistsError as error:
         raise CannotCreate(f"{path} is there already", advice="add --force to replace it") from error
     except OSError as error:
-        raise CannotCreate(f"{path} cannot be written: {error.strerror}") from error
+        raise file_error(error, path, "cannot be written") from error

@@ -18,7 +18,7 @@ _ELSEWHERE = "https://elsewhere.invalid"
 
 
 def bent(text: str, rule: Rule, *, token: str) -> str:
-    """Return the record in `text` as the rule bends it; what is no record stays as it is."""
+    """Return the record in `text` as the rule bends it; any other text stays as it is."""
     record = json.loads(text)
     if not isinstance(record, dict):
         return text

@@ -1,7 +1,7 @@
 """Tests on a folder what SQLite needs of a file system: locks that exclude, memory that is shared, flushes that work.
 
 In: a folder. Out: what is missing, in words, or None. A name says what a file system is, and only a test what it does:
-some shares take every lock and exclude nobody. Two descriptors of one process stand for two processes, since locks of
+some shares grant every lock to every writer. Two descriptors of one process stand for two processes, since locks of
 open file descriptions exclude each other as those of processes do. It leaves nothing behind.
 """
 

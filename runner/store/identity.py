@@ -1,7 +1,7 @@
 """Whether what lies at the run's path is still what the run has open, and where it is if not.
 
 A folder may be moved, deleted or put back from a copy while a run goes on. The open file follows its bytes and not its
-name, so SQLite goes on writing where nobody looks. In: the path of an open state file. Out: nothing, or
+name, so SQLite goes on writing where no later run looks. In: the path of an open state file. Out: nothing, or
 `RecordDisplaced`, which says where the record is. It writes nothing but a marker that went missing, and the one
 that it leaves behind.
 """

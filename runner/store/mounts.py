@@ -2,7 +2,7 @@
 
 WAL needs memory shared between processes, which network file systems do not give; see "WAL does not work over
 a network filesystem" in SQLite's documentation. What is known to be a disk of this machine passes, and is tested; a
-type that nobody here knows is taken for a share. In: a path and the text of Linux's mountinfo. Out: a type of file
+type that is not known is taken for a share. In: a path and the text of Linux's mountinfo. Out: a type of file
 system, or a refusal.
 """
 

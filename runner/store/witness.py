@@ -71,7 +71,7 @@ class Testimony:
 
     @property
     def charged(self) -> Iterator[Sent]:
-        """The submissions that may be paid for and that nobody has left aside."""
+        """The submissions that may be paid for and that no person has left aside."""
         for each in self.sent:
             if not each.is_free and not {each.attempt, each.request_id} & self.left:
                 yield each

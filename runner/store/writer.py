@@ -73,9 +73,9 @@ class Rescue(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Job(Generic[T]):
-    """One piece of work and whoever waits for it.
+    """One piece of work and those who wait for it.
 
-    `receipt` is what of it must not be lost, `after` is called once it is durable and before anybody hears of it.
+    `receipt` is what of it must not be lost, `after` is called once it is durable and before the future is done.
     """
 
     work: Work[T]
@@ -249,7 +249,7 @@ class Writer:
     def _stop_at_loss(self, group: Sequence[_Job[Any]]) -> None:
         """Keep receipts where they are found again, then let all others hear that the file is not in its place.
 
-        What was committed is in the open file, wherever that is; if it was deleted, nobody reads it.
+        What was committed is in the open file, wherever that is; if it was deleted, it is lost.
         """
         receipts = [job.receipt for job in group if job.receipt is not None and job.refusal is None]
         kept = self._rescue.keep(receipts) if receipts else None

@@ -105,7 +105,7 @@ class Download:
 
     @property
     def is_packed(self) -> bool:
-        """True if the server says that it packed the body, which nobody asked for."""
+        """True if the server says that it packed the body, which was not asked for."""
         return self.headers.get("content-encoding", "").strip().lower() in {"gzip", "x-gzip", "deflate"}
 
     @property

@@ -1,4 +1,4 @@
-"""Unpacks a body that came packed though nobody asked for it: gzip and deflate, as the header says or as the bytes do.
+"""Unpacks a body that came packed although it should not: gzip and deflate, as the header says or as the bytes do.
 
 In: bytes and the `Content-Encoding` they came with. Out: the bytes within, never more than a cap. A header may lie
 either way, so what is no gzip is taken as it stands, and what begins as gzip is unpacked without a header.
