@@ -345,13 +345,17 @@ def _is_elsewhere(path: Path) -> bool:
 def _is_api_page(link: str, path: Path, origin: str) -> bool:
     """Return whether a link leads back to the API: as its own pages do, and what the API calls `result_url`.
 
-    One that ends as a file does is a file, wherever it is kept.
+    One that ends as a file does is a file, wherever it is kept, and a documented field names no page but a job's.
     """
     if kind_of(link) not in {"", PAGE_KIND}:
         return False
     parts = urlsplit(link)
+    if _API_PATH.search(parts.path):
+        return True
+    if _is_documented(path):
+        return False
     own = bool(origin) and f"{parts.scheme}://{parts.netloc}" == origin.rstrip("/").lower()
-    if _API_PATH.search(parts.path) or (own and parts.path.startswith(("/v1/", "/prod/", "/docs"))):
+    if own and parts.path.startswith(("/v1/", "/prod/", "/docs")):
         return True
     words = _words(path[-1]) if path else frozenset()
     is_address = words & {"result", "response", "request"} and words & _ADDRESS_WORDS

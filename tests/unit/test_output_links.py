@@ -86,6 +86,7 @@ SHAPES: list[tuple[dict[str, Any], tuple[str, ...]]] = [
         ({"result_url": f"{API}/v1/requests/r1/result", "output": {"video": link}}, (link,))
         for link in (
             f"{API}/v1/files/a.mp4",
+            f"{API}/v1/files/17",
             f"{API}/v1/requests/r1/out.mp4",
             "https://files.example.com/requests/r1/out.mp4",
             "https://files.example.com/requests/r1/files/out",
@@ -136,6 +137,8 @@ def test_a_link_says_where_it_stood(record: dict[str, Any], place: str) -> None:
         {"result_url": "https://elsewhere.example.com/result.json"},
         {"urls": [f"{API}/v1/requests/r1/status", "https://elsewhere.example.com/q/requests/r1/response/"]},
         {"next": f"{API}/v1/anything"},
+        {"links": [f"{API}/v1/anything"]},
+        {"output": {"video": f"{API}/v1/requests/r1/result"}},
         {"error": {"docs": CLIP, "help": "https://help.example.com/errors"}},
         {"logs": f"wrote {CLIP}", "documentation": "https://docs.example.com"},
         {"page": "https://files.example.com/index.html"},
