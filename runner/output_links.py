@@ -164,16 +164,8 @@ _PAGES = (
 _OUTPUT_WORDS, _PREVIEW_WORDS = frozenset(_OUTPUTS.split()), frozenset(_PREVIEWS.split())
 _INPUT_WORDS, _PAGE_WORDS = frozenset(_INPUTS.split()), frozenset(_PAGES.split())
 _ADDRESS_WORDS = frozenset({"url", "uri", "link", "href"})
-_TYPE_FIELDS = (
-    "content_type",
-    "contentType",
-    "mime_type",
-    "mimeType",
-    "mimetype",
-    "mime",
-    "media_type",
-    "type",
-)
+_TYPES = "content_type contentType mime_type mimeType mimetype mime media_type type"
+_TYPE_FIELDS = tuple(_TYPES.split())
 
 
 def _input_links(record: JsonValue, sent: str) -> Iterator[str]:

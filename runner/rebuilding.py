@@ -16,6 +16,7 @@ from itertools import count
 from pathlib import Path
 
 from runner.api.account import on_this_machine
+from runner.api.bodies import cost
 from runner.checking import check
 from runner.choosing import ALL
 from runner.contact import manifest_of
@@ -343,11 +344,10 @@ def _deliver(state: StateFile, place: RunDir, clock: Clock) -> Iterator[str]:
 
 
 def _facts_of(sidecar: Sidecar, first: Landed) -> tuple[Fact, ...]:
-    cost = sidecar.about.get("cost")
     ended = Ended(
         TakeState.SUCCEEDED,
         sidecar.to_bytes().decode("ascii"),
         tuple(landed.url for landed in sidecar.outputs if landed.url),
-        cost=float(cost) if isinstance(cost, int | float) else None,
+        cost=cost(dict(sidecar.about)),
     )
     return ended, FetchStarted(first.url), Delivered(f"{CLIPS}/{first.file}", first.sha256, first.bytes)

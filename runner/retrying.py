@@ -46,27 +46,30 @@ def retries(
     names: Sequence[str] = (),
     choice: Choice | None = None,
     even_moderated: bool = False,
+    origin: str = "",
 ) -> Retries:
     """Return which takes a retry is about: those named, all of which must do, and those of `choice` that do.
 
-    `planned` are the fingerprints of the manifest's takes as it stands now.
+    `planned` are the fingerprints of the manifest's takes as it stands now, `origin` is the API's.
 
     Raises:
         UsageError: a named take cannot be tried again, or nothing is left to try.
     """
+
+    def why_not(take: TakeRecord) -> tuple[str, str] | None:
+        return _why_not(take, planned, origin, even_moderated=even_moderated)
+
     asked = named(takes, names)
-    refused = [(take, why) for take in asked if (why := _why_not(take, planned, even_moderated))]
+    refused = [(take, why) for take in asked if (why := why_not(take))]
     if refused:
         advice = refused[0][1][1]
         told = "; ".join(f"{take.take_id} {reason}" for take, (reason, _) in refused)
         raise UsageError(f"nothing was asked for: {told}", advice=advice)
     fitting = choose(takes, choice) if choice else ()
     others = [take for take in takes if take.take_id in fitting and take not in asked]
-    good = [take for take in others if not _why_not(take, planned, even_moderated)]
+    good = [take for take in others if not why_not(take)]
     good = good[: choice.limit if choice else None]
-    left_out = [
-        f"{take.take_id} {why[0]}" for take in others if (why := _why_not(take, planned, even_moderated))
-    ]
+    left_out = [f"{take.take_id} {why[0]}" for take in others if (why := why_not(take))]
     if not asked and not good:
         raise UsageError(
             "no take that fits can be tried again" + "".join(f"; {text}" for text in left_out[:3]),
@@ -75,13 +78,15 @@ def retries(
     return Retries((*asked, *good), tuple(left_out))
 
 
-def _why_not(take: TakeRecord, planned: Mapping[str, str], even_moderated: bool) -> tuple[str, str] | None:  # noqa: FBT001 - passed on
+def _why_not(
+    take: TakeRecord, planned: Mapping[str, str], origin: str, *, even_moderated: bool
+) -> tuple[str, str] | None:
     """Return why a take cannot be tried again, with the way out; None if it can."""
     if take.state in WAITING:
         return "is held: it may have been paid for", "decide on it: shotrunner reconcile RUN"
     if take.state not in AGAIN:
         return _settled_otherwise(take)
-    if found := take.links().taken:
+    if found := take.links(origin).taken:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         return (
             f"has an output: {visible(found[0].url)}{more}, at {visible(found[0].place)} in its record",

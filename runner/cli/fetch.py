@@ -35,7 +35,7 @@ def command(arguments: argparse.Namespace) -> int:
     place = find_run(arguments.target, simulated=arguments.simulate or None)
     with open_reader(place.state_file) as reader:
         header = reader.header
-        take_ids = arguments.takes or _chosen(reader.takes(), choice_of(arguments))
+        take_ids = arguments.takes or _chosen(reader.takes(), choice_of(arguments), header.api_base)
     wishes = recorded_wishes(
         place,
         header,
@@ -52,18 +52,18 @@ def command(arguments: argparse.Namespace) -> int:
     return fetched.exit_code
 
 
-def _chosen(takes: Sequence[TakeRecord], choice: Choice) -> list[str]:
+def _chosen(takes: Sequence[TakeRecord], choice: Choice, origin: str) -> list[str]:
     """Return the chosen takes that have a clip, or may have one after all; none means all."""
     if choice.is_all:
         return []
-    rendered = pick(takes, choice, _may_have_a_clip)
+    rendered = pick(takes, choice, lambda take: _may_have_a_clip(take, origin))
     if not rendered:
         raise UsageError("no take that was chosen has a clip", advice="see them with shotrunner status")
     return rendered
 
 
-def _may_have_a_clip(take: TakeRecord) -> bool:
-    linked = take.state in {TakeState.FAILED, TakeState.CANCELLED} and bool(take.links().taken)
+def _may_have_a_clip(take: TakeRecord, origin: str) -> bool:
+    linked = take.state in {TakeState.FAILED, TakeState.CANCELLED} and bool(take.links(origin).taken)
     return take.state is TakeState.SUCCEEDED or take.is_given_up or linked
 
 

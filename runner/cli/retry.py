@@ -42,7 +42,7 @@ def command(arguments: argparse.Namespace) -> int:
     header = replace(header, manifest=os.path.relpath(manifest.resolve(), place.path.resolve()))
     plan = _planned(arguments, manifest, header)
     now = following.as_called_now(takes, plan)
-    retries = _chosen(arguments, now, plan)
+    retries = _chosen(arguments, header, now, plan)
     onward = _as_run(arguments, place, header, manifest, retries, plan)
     # What a run refuses is refused before anything is recorded.
     options_of(onward)
@@ -135,7 +135,9 @@ def _planned(arguments: argparse.Namespace, manifest: Path, header: RunHeader) -
     )
 
 
-def _chosen(arguments: argparse.Namespace, takes: Sequence[TakeRecord], plan: Plan) -> Retries:
+def _chosen(
+    arguments: argparse.Namespace, header: RunHeader, takes: Sequence[TakeRecord], plan: Plan
+) -> Retries:
     choice = choice_of(arguments)
     if not arguments.takes and choice.is_all:
         raise UsageError("which takes?", advice="name them, or say --only status:failed")
@@ -145,6 +147,7 @@ def _chosen(arguments: argparse.Namespace, takes: Sequence[TakeRecord], plan: Pl
         names=arguments.takes,
         choice=None if choice.is_all else choice,
         even_moderated=arguments.even_moderated,
+        origin=header.api_base,
     )
 
 

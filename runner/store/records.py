@@ -110,7 +110,7 @@ class TakeRecord:
         ended = self.state in {TakeState.FAILED, TakeState.CANCELLED, TakeState.DROPPED}
         return ended and self.request_id is not None
 
-    def links(self, origin: str = "") -> OutputLinks:
+    def links(self, origin: str) -> OutputLinks:
         """Return what the record of its job names as outputs, as it was kept; `origin` is the API's."""
         # Where the job did not end well, a link counts only if something says that it is an output.
         sure = self.state is not TakeState.SUCCEEDED

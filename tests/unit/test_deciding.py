@@ -55,6 +55,14 @@ def planned(*takes: TakeRecord) -> dict[str, str]:
 # retry
 
 
+def test_a_page_of_the_api_in_a_failed_job_s_record_keeps_no_take_from_a_retry() -> None:
+    api = "https://api.example.com"
+    take = replace(failed("a"), result=f'{{"status": "failed", "result": "{api}/v1/anything"}}')
+    assert retries([take], planned=planned(take), names=["a"], origin=api).takes == (take,)
+    with pytest.raises(UsageError, match="has an output"):
+        retries([take], planned=planned(take), names=["a"], origin="https://other.example.com")
+
+
 @pytest.mark.parametrize(
     ("state", "told"),
     [
