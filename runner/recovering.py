@@ -19,6 +19,7 @@ from runner.contact import talk
 from runner.engine.disowning import disowned
 from runner.engine.ports import Queue
 from runner.errors import AccountRefused
+from runner.pacing import Clock
 from runner.rundir import RunDir
 from runner.session import Wishes
 from runner.shots import Ticket
@@ -74,11 +75,7 @@ def look_again(
     if not suspects:
         return SecondLook()
     tickets = [ticket for ticket in state.tickets(dropped=insist) if ticket.take_id in suspects]
-    answers: dict[str, ResultAnswer] = {}
-    for ticket in tickets:
-        ended = read_again(suspects[ticket.take_id].result, sent=ticket.body, origin=wishes.origin)
-        if ended is not None and ended.outcome is TakeState.SUCCEEDED:
-            answers[ticket.take_id] = ended
+    answers = _answers_kept(tickets, suspects, wishes.origin)
     asked = [ticket for ticket in tickets if ticket.take_id not in answers and _is_asked(ticket, suspects)]
     try:
         if asked:
@@ -87,14 +84,32 @@ def look_again(
         if insist:
             raise
         asked = []
-    found, back, reasons = [], [], {}
+    looked = [ticket for ticket in tickets if ticket in asked or ticket.take_id in answers]
+    return _recorded(state, looked, answers, clock=wishes.clock)
+
+
+def _answers_kept(
+    tickets: Sequence[Ticket], suspects: Mapping[str, TakeRecord], origin: str
+) -> dict[str, ResultAnswer]:
+    """Return the ends of those jobs whose records, as they were kept, name a clip after all."""
+    answers: dict[str, ResultAnswer] = {}
     for ticket in tickets:
-        if ticket not in asked and ticket.take_id not in answers:
-            continue
+        ended = read_again(suspects[ticket.take_id].result, sent=ticket.body, origin=origin)
+        if ended is not None and ended.outcome is TakeState.SUCCEEDED:
+            answers[ticket.take_id] = ended
+    return answers
+
+
+def _recorded(
+    state: StateFile, looked: Sequence[Ticket], answers: Mapping[str, ResultAnswer], *, clock: Clock
+) -> SecondLook:
+    """Record what is new about the takes that were looked at; an answer that did not come is not in `answers`."""
+    found, back, reasons = [], [], {}
+    for ticket in looked:
         answer = answers.get(ticket.take_id)
         news = _news(ticket, answer) if isinstance(answer, Ended) else None
         if news is not None:
-            state.record(ticket.take_id, news, at=wishes.clock.wall()).result()
+            state.record(ticket.take_id, news, at=clock.wall()).result()
         match news:
             case FoundAfterAll():
                 found.append(ticket.take_id)

@@ -46,16 +46,7 @@ def create_file(
     """
     with _as_cannot_create(path):
         make_folder(path.parent)
-        refuse_link(path)
-        if path.exists():
-            raise CannotCreate(
-                f"{path}: a state file is already here", advice="run the same command to go on"
-            )
-        refuse_odd_companions(path)
-        if read_marker(path) not in {None, header.run_id}:
-            raise database.unusable(path, "is gone, but a run that wrote it was here")
-        if refuse_network(path, allowed=network, mountinfo=mounts) is None:
-            refuse_unfit(path)
+        _refuse_place(path, header, network=network, mounts=mounts)
         draft = draft_of(path)
         database.refuse_long(draft)
         # It is private from the start, and SQLite gives the log the mode of its main file.
@@ -72,6 +63,18 @@ def create_file(
         flush_folder(path.parent)
         failpoints.hit("store.created")
         write_marker(path, header.run_id)
+
+
+def _refuse_place(path: Path, header: RunHeader, *, network: bool, mounts: str | None) -> None:
+    """Refuse a path where something is or was, or whose file system does not fit; raises what `create_file` does."""
+    refuse_link(path)
+    if path.exists():
+        raise CannotCreate(f"{path}: a state file is already here", advice="run the same command to go on")
+    refuse_odd_companions(path)
+    if read_marker(path) not in {None, header.run_id}:
+        raise database.unusable(path, "is gone, but a run that wrote it was here")
+    if refuse_network(path, allowed=network, mountinfo=mounts) is None:
+        refuse_unfit(path)
 
 
 def draft_of(path: Path) -> Path:
