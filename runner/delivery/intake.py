@@ -116,7 +116,7 @@ class Intake:
                 span and span.start == 0 and span.end == span.total and download.length in {None, span.end}
             )
             if not (whole if download.status == 206 else span is None or whole):
-                raise DownloadError("the server sent a range that was not asked for")
+                raise DownloadError("the server sent a range that nobody asked for")
             return self._begin(download, on_kind)
 
     def _continue(
