@@ -190,8 +190,8 @@ def refuse_lost_record(run_dir: RunDir, told: Sequence[Testimony]) -> None:
     known = next((each for each in told if any(each.charged) and not each.has_ended), None)
     if known is not None:
         raise ConsentMissing(
-            f"{run_dir.path}: a run was killed here and its folder is gone; {sum(1 for _ in known.charged)} of its"
-            " submissions are known and may be paid for",
+            f"{run_dir.path}: a run here was killed or left jobs out, and its folder is gone;"
+            f" {sum(1 for _ in known.charged)} of its submissions are known and may be paid for",
             flag=NEW_RUN,
             condition="if all of it may be paid for once more",
             otherwise=f"if not, bring the folder back, or enter what is known: {restore}",

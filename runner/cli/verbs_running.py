@@ -88,7 +88,7 @@ def _running(parser: Parser) -> None:
     switch(
         parser,
         "--new-run",
-        "a run was killed here and its folder is gone: forget it, whatever it may have paid for",
+        "a run was killed here or left jobs out, and its folder is gone: forget it, whatever it may have paid for",
     )
     flags.schemas(parser, beside=flags.BESIDE)
     flags.manifest_limits(parser)

@@ -47,7 +47,7 @@ from runner.store.records import RunHeader
 from runner.store.rescue import DiskRescue
 from runner.store.reserve import MIB, Gauge, Provision
 from runner.store.rows import BY_PLACE, columns_of, decode, read_header
-from runner.store.unrecorded import enter, model_of, submissions
+from runner.store.unrecorded import enter, leaves_jobs, model_of, submissions
 from runner.store.witness import Sent, Testimony, Witness, beside, line_of, outside
 from runner.store.writer import PATIENCE, Work, Writer
 
@@ -381,8 +381,10 @@ class StateFile:
             # Whoever has taken over is still writing, or died so: the log is theirs. After a failed flush it is
             # the next opening's.
             if self._writer.broken is None and mine:
+                is_over = not leaves_jobs(self._writer.connection)
                 database.lay_to_rest(self._writer.connection, self._keeper)
-                self._witness.end()
+                if is_over:
+                    self._witness.end()
 
     def __enter__(self) -> Self:
         return self

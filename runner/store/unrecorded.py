@@ -44,6 +44,15 @@ def unrecorded(connection: sqlite3.Connection, told: Iterable[Sent]) -> list[Sen
     ]
 
 
+def leaves_jobs(connection: sqlite3.Connection) -> bool:
+    """Return whether a take has a job that is not at its end, may have one, or has a clip that is still to be fetched."""
+    found = connection.execute(
+        "SELECT 1 FROM takes WHERE state IN ('submitting', 'held', 'queued', 'running')"
+        " OR state = 'succeeded' AND delivery IN ('none', 'fetching') LIMIT 1"
+    )
+    return found.fetchone() is not None
+
+
 def _in_an_event(connection: sqlite3.Connection, request_id: str) -> bool:
     """Return whether a fact tells of this id: a late answer, or an adoption that was taken back."""
     found = connection.execute(

@@ -3,7 +3,7 @@
 A state file can be put back from a copy, or its log cut: then it has forgotten paid jobs, and nothing in it says so.
 The witness is a second memory, written after the commit that it tells of, so it never knows more than the record
 once did. Each run keeps two: one beside the state file, and one in the user's own folder, keyed by the run's path, for
-a folder that is gone as a whole. The second says at its end that the run came to an orderly end.
+a folder that is gone as a whole. The second says at its end that the run came to an orderly end and left no job out.
 
 In: facts that are on record. Out: lines of JSON; and read back, a `Testimony`. A line that cannot be written stops no
 run, and a line that was cut off is passed over. It decides nothing.
@@ -250,7 +250,7 @@ class Witness:
                 _write(descriptor, lines)
 
     def end(self) -> None:
-        """Let the second file say that the run came to an orderly end, with its record in its place."""
+        """Let the second file say that the run came to an orderly end: its record is in its place, and no job is out."""
         for place in self.places:
             with suppress(OSError):
                 known = read_witness(place)

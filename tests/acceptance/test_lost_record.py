@@ -201,6 +201,21 @@ def test_a_folder_that_is_deleted_after_an_orderly_end_is_a_fresh_start(
     assert len(server.ledger()) == 2 * TAKES
 
 
+@pytest.mark.parametrize("lose", [moved, deleted, tree_moved], ids=lambda lose: lose.__name__)
+def test_a_folder_that_goes_while_its_run_is_interrupted_is_no_fresh_start(
+    user: Desk, server: OutsideServer, lose: Callable[[Path], None]
+) -> None:
+    process = user.start(*RUN)
+    process.wait_until(sent(2))
+    # As a second Ctrl-C does: it leaves at once, with jobs out.
+    process.signal(signal.SIGTERM)
+    assert process.end().code == 128 + signal.SIGTERM
+    before = len(server.ledger())
+    lose(place_of(user))
+    assert "--new-run" in user.run(*RUN, code=78).err
+    assert len(server.ledger()) == before
+
+
 def grown(user: Desk, takes: int) -> None:
     write_csv(user.folder / "board.csv", takes)
 

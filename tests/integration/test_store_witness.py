@@ -15,7 +15,16 @@ from runner.delivery.sidecar import Sidecar
 from runner.errors import IllegalTransition, RecordDisplaced, RunInUse, StateFileUnusable
 from runner.rebuilding import assigned
 from runner.rundir import RunDir
-from runner.states import Accepted, Adopted, LateAnswer, NotSent, Started, SubmissionStarted, TakeState
+from runner.states import (
+    Accepted,
+    Adopted,
+    LateAnswer,
+    NotSent,
+    RetryRequested,
+    Started,
+    SubmissionStarted,
+    TakeState,
+)
 from runner.store import witness
 from runner.store.identity import number_of, path_of_open
 from runner.store.lock import OWNER, RunLock
@@ -132,7 +141,7 @@ def test_something_else_in_place_of_the_witness_is_neither_followed_nor_waited_f
 def test_the_second_witness_knows_the_same_and_says_when_the_run_came_to_its_end(tmp_path: Path) -> None:
     provision = Provision(second_places=(tmp_path / "home",))
     with new_state_file(tmp_path / "run", [A], provision=provision, header=PAID) as state:
-        tell(state, BEGUN)
+        drive(state, TakeState.FAILED)
         (second,) = (tmp_path / "home").glob("*.witness")
         assert (known(second).has_ended, known(second).header) == (False, PAID)
         # It is found by the path alone.
@@ -140,9 +149,22 @@ def test_the_second_witness_knows_the_same_and_says_when_the_run_came_to_its_end
     assert known(second).has_ended
     with StateFile.open(state.path, provision=provision) as again:
         again.begin(at=2.0)
-        tell(again, Adopted("r-1", "ada"))
+        tell(again, RetryRequested("ada"), SubmissionStarted("try-2", A.fingerprint, again.epoch))
         assert not known(second).has_ended
-    assert [each.request_id for each in known(second).sent] == ["", "r-1"]
+    assert [each.attempt for each in known(second).sent] == ["try-a", "try-2"]
+
+
+@pytest.mark.parametrize("left", list(TakeState))
+def test_a_run_that_leaves_a_job_out_has_not_come_to_its_end(tmp_path: Path, left: TakeState) -> None:
+    provision = Provision(second_places=(tmp_path / "home",))
+    other = make_take("b")
+    with new_state_file(tmp_path / "run", [A, other], provision=provision, header=PAID) as state:
+        drive(state, TakeState.FAILED, take_id="a")
+        drive(state, left, take_id="b")
+    (second,) = (tmp_path / "home").glob("*.witness")
+    # What has succeeded here has no clip yet.
+    over = {TakeState.PENDING, TakeState.FAILED, TakeState.CANCELLED, TakeState.DROPPED}
+    assert known(second).has_ended == (left in over)
 
 
 def _machine() -> str:
