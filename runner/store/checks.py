@@ -11,7 +11,7 @@ import sqlite3
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.disk_errors import file_error
@@ -365,6 +365,10 @@ def refuse_less_known(
         StateFileUnusable: submissions are missing that may be paid for.
     """
     restore = command_line("restore", path.parent)
+    # A sidecar does not know that a person has left its job aside; the witness of the same run does.
+    left = frozenset[str]().union(
+        *(each.left for each in told if each.header and each.header.run_id == run_id)
+    )
     for each in told:
         if each.header is not None and each.header.run_id != run_id:
             if each.has_ended or not any(each.charged):
@@ -375,7 +379,7 @@ def refuse_less_known(
                 condition="if what that one has sent may be paid for once more",
                 otherwise="if not, bring its folder back",
             )
-        if lacking := unknown(each.charged):
+        if lacking := unknown(replace(each, left=each.left | left).charged):
             raise StateFileUnusable(
                 f"{path}: knows less than it once did, as an older copy does: {_named(lacking)} may be paid for and"
                 " would be sent again",

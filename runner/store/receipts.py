@@ -29,12 +29,13 @@ def _has(connection: sqlite3.Connection, receipt: Receipt) -> bool:
     return found.fetchone() is not None
 
 
-def enter_receipt(connection: sqlite3.Connection, receipt: Receipt) -> bool:
+def enter_receipt(connection: sqlite3.Connection, receipt: Receipt, *, by_name_then: bool = True) -> bool:
     """Record a receipt that was kept beside the file: as the take's own if it waits for it, else as a late answer.
 
-    Return False where the file knows no such take; nothing is changed then.
+    Its take is named as it was then, or, not `by_name_then`, as it is now. Return False where the file knows no such
+    take; nothing is changed then.
     """
-    receipt = _addressed(connection, receipt)
+    receipt = _addressed(connection, receipt, by_name_then=by_name_then)
     if _has(connection, receipt):
         return True
     found = connection.execute("SELECT fingerprint FROM takes WHERE take_id = ?", (receipt.take,)).fetchone()
@@ -59,18 +60,16 @@ def enter_receipt(connection: sqlite3.Connection, receipt: Receipt) -> bool:
     return True
 
 
-def _addressed(connection: sqlite3.Connection, receipt: Receipt) -> Receipt:
+def _addressed(connection: sqlite3.Connection, receipt: Receipt, *, by_name_then: bool = True) -> Receipt:
     """Return the receipt with the id that its take has today: it may have been renamed, and its old id be another's."""
     row = connection.execute("SELECT take_id FROM attempts WHERE attempt = ?", (receipt.attempt,)).fetchone()
-    # The event goes along with its take, so what it belongs to now is the take that had the old id then.
-    row = (
-        row
-        or connection.execute(
+    if row is None and by_name_then:
+        # The event goes along with its take, so what it belongs to now is the take that had the old id then.
+        row = connection.execute(
             "SELECT take_id FROM events WHERE fact = 'Renamed' AND at >= ? AND details ->> 'old' = ?"
             " ORDER BY seq LIMIT 1",
             (receipt.at, receipt.take),
         ).fetchone()
-    )
     return receipt if row is None else replace(receipt, take=row[0])
 
 

@@ -76,7 +76,9 @@ def enter(connection: sqlite3.Connection, sent: Sent, take_id: str, *, at: float
         # A held take without its attempt is one whose id was found: adopted, as by hand.
         known = None if standing is TakeState.HELD and not sent.attempt else attempt
         receipt = Receipt(take_id, known, sent.request_id, sent.at or at, BY)
-        return _standing(connection, take_id) if enter_receipt(connection, receipt) else None
+        # The take was found by what was sent, perhaps under a name that had been another's then.
+        found = enter_receipt(connection, receipt, by_name_then=False)
+        return _standing(connection, take_id) if found else None
     if not (is_new and standing is TakeState.PENDING):
         return None
     fingerprint = connection.execute(

@@ -280,6 +280,50 @@ def test_a_failed_take_that_was_paid_for_anew_is_not_paid_for_a_third_time_by_an
         assert len(failing.ledger()) == 4
 
 
+def reseeded(user: Desk, take: str) -> None:
+    board = user.folder / "board.csv"
+    lines = board.read_text().splitlines()
+    board.write_text("".join(f"{line}1\n" if line.startswith(take) else f"{line}\n" for line in lines))
+
+
+@pytest.mark.parametrize(
+    "put_back", [file_put_back, file_and_witness_put_back], ids=lambda each: each.__name__
+)
+def test_a_render_anew_that_an_older_record_does_not_know_is_not_paid_for_a_second_time(
+    user: Desk, server: OutsideServer, put_back: Callable[[Path, Path], None]
+) -> None:
+    grown(user, 3)
+    user.run(*RUN)
+    older = shutil.copytree(place_of(user), user.folder / "older")
+    reseeded(user, "t0001")
+    user.run(*RUN, "--stale")
+    assert len(server.ledger()) == 4
+    put_back(place_of(user), older)
+    user.run(*RUN, code=78)
+    user.run("restore", "board.csv")
+    assert "everything is complete" in user.run(*RUN).out
+    assert len(server.ledger()) == 4
+    assert "4 clips read: 4 whole" in user.run("verify", "board.csv").out
+
+
+@pytest.mark.parametrize("lose", [file_put_back, lambda place, _: file_deleted(place)], ids=["older", "gone"])
+def test_a_restored_run_goes_on_though_a_job_with_a_clip_belongs_to_no_row_any_more(
+    user: Desk, server: OutsideServer, lose: Callable[[Path, Path], None]
+) -> None:
+    grown(user, 2)
+    user.run(*RUN)
+    older = shutil.copytree(place_of(user), user.folder / "older")
+    grown(user, 3)
+    user.run(*RUN)
+    lose(place_of(user), older)
+    reseeded(user, "t0002")
+    user.run(*RUN, code=78)
+    assert "left: request" in user.run("restore", "board.csv").out
+    user.run(*RUN)
+    assert len(server.ledger()) == 4
+    assert "everything is complete" in user.run(*RUN).out
+
+
 def test_a_log_that_is_cut_anywhere_costs_nothing_twice(user: Desk, server: OutsideServer) -> None:
     grown(user, 3)
     process = user.start(*RUN)
