@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner import failpoints
-from runner.store import checks, database
+from runner.store import checks, copies, database
 from runner.store.creation import migrate, note_place, renew_marker
 from runner.store.mounts import refuse_unfit
 from runner.store.unrecorded import unrecorded
@@ -89,6 +89,8 @@ def _check(
         checks.refuse_less_known(path, found.run_id, told, unknown=lambda sent: unrecorded(reader, sent))
     if not moved:
         checks.refuse_other_machine(path, found.machine, machine)
-        checks.refuse_other_place(path, found, place)
+        copies.refuse_other_place(path, found.place, found.run_id, place)
+    else:
+        copies.let_others_go(path, found.place, found.run_id)
     # Before the file is awakened: a folder that cannot be marked must leave it at rest.
     renew_marker(path, found.run_id)

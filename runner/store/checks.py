@@ -23,7 +23,6 @@ from runner.store.consent import MOVED, NEW_RUN, ConsentMissing
 from runner.store.log import is_damaged
 from runner.store.marker import MARKER, read_marker, went_to
 from runner.store.mounts import refuse_network
-from runner.store.place import is_same, still_there
 from runner.store.schema import APPLICATION_ID, MIGRATIONS
 from runner.store.witness import Sent, Testimony
 
@@ -307,34 +306,6 @@ def refuse_other_machine(path: Path, known: str, machine: str) -> None:
             condition="if the run was moved or copied here on purpose and goes on nowhere else",
             otherwise="if not, go on where it came from",
         )
-
-
-def refuse_other_place(path: Path, known: Identity, here: str) -> None:
-    """Refuse a file that was last open in another folder than `here`, as a copy is: both might pay.
-
-    Raises:
-        StateFileUnusable: as said.
-    """
-    if not known.place or not here:
-        return
-    original = still_there(known.place, known.run_id, path.name)
-    # One folder under two paths, by a second mount, is no copy; a copy may stand where one set aside had been.
-    if is_same(known.place, here) and (original is None or original.samefile(path.parent)):
-        return
-    if original is not None:
-        raise ConsentMissing(
-            f"{path}: is a copy, and the run itself is still in {original}; if both go on, both will pay for the same"
-            " takes",
-            flag=MOVED,
-            condition="if this copy goes on from now on, and the original nevermore",
-            otherwise=f"if not, go on with the run in {original}",
-        )
-    raise ConsentMissing(
-        f"{path}: was moved or copied here; if another copy goes on too, both will pay for the same takes",
-        flag=MOVED,
-        condition="if it was moved or copied here on purpose and goes on nowhere else",
-        otherwise="if not, go on where it came from",
-    )
 
 
 def refuse_other_run(path: Path, run_id: str) -> None:

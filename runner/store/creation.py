@@ -18,7 +18,7 @@ from runner.errors import CannotCreate
 from runner.private_files import flush_folder, make_folder, open_private
 from runner.store import database
 from runner.store.checks import DRAFT, refuse_link, refuse_odd_companions
-from runner.store.marker import read_marker, write_marker
+from runner.store.marker import read_marker, successor_of, write_marker
 from runner.store.mounts import refuse_network, refuse_unfit
 from runner.store.records import RunHeader
 from runner.store.rows import columns_of, header_cells
@@ -162,13 +162,13 @@ def note_place(connection: sqlite3.Connection, machine: str, place: str) -> None
 
 
 def renew_marker(path: Path, run_id: str) -> None:
-    """Write the marker where a crash, or an older copy of the folder, has left none.
+    """Write the marker where a crash, or an older copy of the folder, has left none, or one that names another folder.
 
     Raises:
         CannotCreate: the folder cannot be written to.
         DiskFailed: the disk is full or failing.
     """
-    if read_marker(path) == run_id:
+    if read_marker(path) == run_id and successor_of(path) is None:
         return
     try:
         write_marker(path, run_id)

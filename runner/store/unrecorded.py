@@ -45,7 +45,7 @@ def unrecorded(connection: sqlite3.Connection, told: Iterable[Sent]) -> list[Sen
 
 
 def leaves_jobs(connection: sqlite3.Connection) -> bool:
-    """Return whether a take has a job that is not at its end, may have one, or has a clip that is still to be fetched."""
+    """Return whether a take has or may have a job that is not at its end, or a clip that is still to be fetched."""
     found = connection.execute(
         "SELECT 1 FROM takes WHERE state IN ('submitting', 'held', 'queued', 'running')"
         " OR state = 'succeeded' AND delivery IN ('none', 'fetching') LIMIT 1"

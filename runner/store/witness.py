@@ -250,7 +250,7 @@ class Witness:
                 _write(descriptor, lines)
 
     def end(self) -> None:
-        """Let the second file say that the run came to an orderly end: its record is in its place, and no job is out."""
+        """Let the second file say that the run came to an orderly end, with its record in place and no job out."""
         for place in self.places:
             with suppress(OSError):
                 known = read_witness(place)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from runner.errors import DiskFailed, StateFileUnusable
 from runner.opening import Opening, open_recorded
 from runner.rundir import RunDir
 from runner.store.database import translate
+from runner.store.marker import MARKER
 from runner.store.place import is_same, place_of
 from runner.store.read import open_reader
 from runner.store.state_file import StateFile
@@ -37,7 +40,44 @@ def test_a_copy_is_refused_untouched_while_the_run_itself_is_there_and_goes_on_b
     assert copy.state_file.read_bytes() == before
     open_recorded(copy, Opening(moved=True)).close()
     open_recorded(copy, Opening()).close()
+    # One goes on at a time, and a person says which.
+    with pytest.raises(StateFileUnusable, match=f"goes on in {copy.path}"):
+        open_recorded(run, Opening())
+    open_recorded(run, Opening(moved=True)).close()
     open_recorded(run, Opening()).close()
+    with pytest.raises(StateFileUnusable, match=f"goes on in {run.path}"):
+        open_recorded(copy, Opening())
+
+
+def test_a_run_whose_copy_went_on_and_is_gone_asks_before_it_pays_for_the_same_takes(tmp_path: Path) -> None:
+    run = a_run(tmp_path / "run")
+    copy = RunDir(shutil.copytree(run.path, tmp_path / "copy"))
+    open_recorded(copy, Opening(moved=True)).close()
+    shutil.rmtree(copy.path)
+    with pytest.raises(StateFileUnusable, match="goes on in"):
+        open_recorded(run, Opening())
+
+
+@pytest.mark.parametrize("word", [7, None, [], "\0", "relative"])
+def test_a_marker_with_an_odd_successor_is_no_traceback(tmp_path: Path, word: object) -> None:
+    run = a_run(tmp_path / "run")
+    marker = run.path / MARKER
+    marker.write_text(json.dumps({**json.loads(marker.read_text()), "successor": word}))
+    with suppress(StateFileUnusable):
+        open_recorded(run, Opening())
+    open_recorded(run, Opening(moved=True)).close()
+    open_recorded(run, Opening()).close()
+    assert not Path(MARKER).exists()
+
+
+def test_a_marker_that_names_a_strangers_folder_has_nothing_written_there(tmp_path: Path) -> None:
+    run, strange = a_run(tmp_path / "run"), tmp_path / "strange"
+    strange.mkdir()
+    marker = run.path / MARKER
+    named = {**json.loads(marker.read_text()), "successor": str(strange / run.state_file.name)}
+    marker.write_text(json.dumps(named))
+    open_recorded(run, Opening(moved=True)).close()
+    assert not list(strange.iterdir())
 
 
 def test_a_copy_whose_original_is_gone_was_moved_as_far_as_anybody_can_tell(tmp_path: Path) -> None:
