@@ -10,12 +10,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
+from runner.link_names import (
+    ADDRESS_WORDS,
+    INPUT_WORDS,
+    KIND_WORDS,
+    KINDS,
+    LONGEST_NAME,
+    OUTPUT_WORDS,
+    PAGE_WORDS,
+    PREVIEW_WORDS,
+    Path,
+    is_of_what_was_sent,
+    named_kind,
+    told_kind,
+    words_of,
+)
 from runner.shots import JsonValue
 from runner.web_links import (
     NO_HOST,
@@ -36,13 +50,11 @@ DOCUMENTED = ("video", "videos", "image", "images", "audio", "audios")
 """Fields of `output` that the model pages and the vendor's clients name, in the order in which they are fetched."""
 
 _DEEPEST_TEXT = 3
-_LONGEST_NAME = 200
 _LONGEST_SHOWN = 300
-
-Path: TypeAlias = tuple[str | int, ...]
 
 
 INPUT = "one of the inputs"
+PERHAPS_INPUT = "perhaps one of the inputs"
 PAGE = "a page and no output"
 PREVIEW = "a preview"
 ANOTHER = "another is the output"
@@ -55,7 +67,11 @@ class Rank(IntEnum):
     MEDIA = 1
     NAMED = 2
     ANY = 3
-    PREVIEW = 4
+    PERHAPS_INPUT = 4
+    PREVIEW = 5
+
+
+_WHY_NOT = {Rank.PREVIEW: PREVIEW, Rank.PERHAPS_INPUT: PERHAPS_INPUT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +96,15 @@ class LeftLink:
 
 @dataclass(frozen=True, slots=True)
 class OutputLinks:
-    """The links to fetch, at most 64, each once; `beyond` counts more of them, `left` are at most 32."""
+    """The links to fetch, at most 64, each once; `beyond` counts more of them, `left` are at most 32.
+
+    `only` says what they are where the record names nothing better: previews, or perhaps inputs.
+    """
 
     taken: tuple[FoundLink, ...] = ()
     left: tuple[LeftLink, ...] = ()
     beyond: int = 0
+    only: str = ""
 
     @property
     def doubtful(self) -> tuple[LeftLink, ...]:
@@ -94,7 +114,7 @@ class OutputLinks:
     @property
     def lost(self) -> tuple[LeftLink, ...]:
         """What is not taken though it seems to be an output as much as those that are."""
-        return tuple(each for each in self.doubtful if each.why not in {PREVIEW, ANOTHER})
+        return tuple(each for each in self.doubtful if each.why not in {PREVIEW, ANOTHER, PERHAPS_INPUT})
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -114,8 +134,9 @@ def output_links(
     own pages are no outputs; on a loopback API loopback links are as good as public ones. With `only_sure` a link needs
     a name or an ending that says what it is.
     """
-    walk = _Walk(origin, only_sure=only_sure)
-    walk.inputs.update(_input_links(record, sent))
+    body = _parsed(sent)
+    walk = _Walk(origin, frozenset(body) if isinstance(body, dict) else frozenset(), only_sure=only_sure)
+    walk.inputs.update(_same(link, only_sure=only_sure) for link in _input_links(record, body))
     output = record.get("output") if isinstance(record, dict) else None
     if isinstance(output, dict):
         for name in DOCUMENTED:
@@ -128,52 +149,35 @@ def recorded_links(
     result: str | None, *, sent: str, origin: str = "", only_sure: bool = False
 ) -> OutputLinks:
     """Return the same of a record as it was kept, which may be cut or missing."""
+    record = _parsed(result)
+    return output_links(record, sent=sent, origin=origin, only_sure=only_sure) if record else NO_LINKS
+
+
+def _parsed(text: str | None) -> JsonValue:
+    """Return what a JSON text says, None if it is none."""
     try:
-        record = json.loads(result or "null")
+        value: JsonValue = json.loads(text or "null")
     except (ValueError, RecursionError):
-        return NO_LINKS
-    return output_links(record, sent=sent, origin=origin, only_sure=only_sure)
+        return None
+    return value
 
 
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+def _same(link: str, *, only_sure: bool) -> str:
+    """Return a link in the spelling in which two of the same file are compared: ports, escapes and fragments aside.
+
+    With `only_sure` also its query: a service that keeps an input signs it, or asks for it smaller.
+    """
+    parts = urlsplit(link)
+    place = parts.netloc.removesuffix({"https": ":443", "http": ":80"}[parts.scheme])
+    query = "" if only_sure and kind_of(f"//{place}{parts.path}") else parts.query
+    return unquote(f"{place}{parts.path}?{query}")
+
+
 _API_PATH = re.compile(r"/requests/[^/]+(/(status|result|cancel|response))?/?\Z", re.ASCII)
 
-_KINDS = ("video", "image", "audio", "file", "")
-"""Kinds of links in fields that are not documented, the best first: only links of the first kind found are fetched."""
 
-_NAMES_OF = {
-    "video": "video videos movie mp4 clip clips film footage animation",
-    "image": "image images img picture photo frame frames png",
-    "audio": "audio audios sound music speech voice",
-}
-_KIND_WORDS = {word: kind for kind, words in _NAMES_OF.items() for word in words.split()}
-_OUTPUTS = (
-    "output outputs result results file files asset assets artifact artifacts artefact artefacts download downloads"
-    " media generation generations generated render renders rendered sample samples deliverable deliverables"
-)
-_PREVIEWS = (
-    "thumbnail thumbnails thumb thumbs poster posters preview previews cover covers placeholder icon logo avatar"
-    " sprite blurhash"
-)
-_INPUTS = "input inputs params parameters arguments args prompt reference references init"
-_PAGES = (
-    "webhook webhooks hook callback callbacks docs doc documentation help support homepage website license licence"
-    " terms privacy schema get web poll polling queue logs log metrics dashboard playground console billing invoice"
-    " status cancel error errors warning warnings traceback share self next previous prev health"
-)
-_OUTPUT_WORDS, _PREVIEW_WORDS = frozenset(_OUTPUTS.split()), frozenset(_PREVIEWS.split())
-_INPUT_WORDS, _PAGE_WORDS = frozenset(_INPUTS.split()), frozenset(_PAGES.split())
-_ADDRESS_WORDS = frozenset({"url", "uri", "link", "href"})
-_TYPES = "content_type contentType mime_type mimeType mimetype mime media_type type"
-_TYPE_FIELDS = tuple(_TYPES.split())
-
-
-def _input_links(record: JsonValue, sent: str) -> Iterator[str]:
+def _input_links(record: JsonValue, body: JsonValue) -> Iterator[str]:
     """Yield every link that the request held, as sent and as the record repeats it anywhere."""
-    try:
-        body: JsonValue = json.loads(sent or "null")
-    except (ValueError, RecursionError):
-        body = None
     waiting: list[tuple[JsonValue, int, bool]] = [(record, 0, False), (body, 0, True)]
     for _ in range(MOST_NODES):
         if not waiting:
@@ -185,7 +189,7 @@ def _input_links(record: JsonValue, sent: str) -> Iterator[str]:
             waiting += ((item, depth + 1, is_input) for item in value)
         elif isinstance(value, dict) and depth < DEEPEST:
             waiting += (
-                (item, depth + 1, is_input or bool(_words(name) & _INPUT_WORDS))
+                (item, depth + 1, is_input or bool(words_of(name) & INPUT_WORDS))
                 for name, item in value.items()
             )
 
@@ -203,6 +207,7 @@ class _Walk:
     """One walk: what was found by link, in the order of the record, and what cannot be taken whatever else is there."""
 
     origin: str
+    fields: frozenset[str]
     only_sure: bool
     inputs: set[str] = field(default_factory=set)
     found: dict[str, _Candidate] = field(default_factory=dict)
@@ -221,9 +226,9 @@ class _Walk:
                 self.visit(item, (*path, at), kind=kind, texts=texts)
         elif isinstance(value, dict):
             # What a record says of its own type is the job's and not a file's.
-            kind = (path and _told_kind(value)) or kind
+            kind = (path and told_kind(value)) or kind
             for name, item in value.items():
-                if len(name) > _LONGEST_NAME or "://" in name:
+                if len(name) > LONGEST_NAME or "://" in name:
                     self._read(name, path, kind, texts)
                     name = "…"
                 self.visit(item, (*path, name), kind=kind, texts=texts)
@@ -249,19 +254,34 @@ class _Walk:
             self._leave(text, path, why)
 
     def _weigh_link(self, link: str, path: Path, kind: str) -> None:
-        if link in self.inputs:
+        if _same(link, only_sure=self.only_sure) in self.inputs:
             self._leave(link, path, INPUT)
             return
         ending = kind_of(link)
-        kind = ending or kind or _named_kind(path)
+        kind = ending or kind or named_kind(path)
         if _is_api_page(link, path, self.origin) or (ending == PAGE_KIND and not _is_documented(path)):
             self._leave(link, path, PAGE)
             return
-        rank = _rank(path, kind)
+        rank = self._rank(path, kind)
         trouble = trouble_of(link, allow_loopback=is_on_this_machine(self.origin))
         new = _Candidate(FoundLink(link, _place(path)), rank, kind, trouble)
         if link not in self.found or new.rank < self.found[link].rank:
             self.found[link] = new
+
+    def _rank(self, path: Path, kind: str) -> Rank:
+        words = words_of(*path)
+        if words & PREVIEW_WORDS:
+            return Rank.PREVIEW
+        if _is_documented(path):
+            return Rank.DOCUMENTED
+        if words & OUTPUT_WORDS:
+            return Rank.MEDIA if kind else Rank.NAMED
+        if is_of_what_was_sent(path):
+            return Rank.PERHAPS_INPUT
+        if not self.fields.isdisjoint(path):
+            # A service may repeat what was sent, or name what it made alike: which, its word for the end tells.
+            return Rank.PERHAPS_INPUT if self.only_sure else Rank.NAMED
+        return Rank.MEDIA if kind else Rank.ANY
 
     def _leave(self, text: str, path: Path, why: str) -> None:
         if len(self.left) < LEFT_LIMIT:
@@ -287,6 +307,7 @@ class _Walk:
             tuple(each.link for each in best[:OUTPUT_LIMIT]),
             tuple(left[:LEFT_LIMIT]),
             max(0, len(best) - OUTPUT_LIMIT),
+            _WHY_NOT.get(best[0].rank, "") if best else "",
         )
 
 
@@ -299,7 +320,7 @@ def _best(found: Iterable[_Candidate], *, only_sure: bool) -> list[_Candidate]:
     if not ranked or ranked[0].rank > Rank.MEDIA:
         return [each for each in ranked if each.rank is ranked[0].rank]
     kinds = {each.kind for each in ranked if each.rank <= Rank.MEDIA}
-    first = next(kind for kind in _KINDS if kind in kinds)
+    first = next(kind for kind in KINDS if kind in kinds)
     return [
         each
         for each in ranked
@@ -307,31 +328,20 @@ def _best(found: Iterable[_Candidate], *, only_sure: bool) -> list[_Candidate]:
     ]
 
 
-def _rank(path: Path, kind: str) -> Rank:
-    words = _words(*(step for step in path if isinstance(step, str)))
-    if words & _PREVIEW_WORDS:
-        return Rank.PREVIEW
-    if _is_documented(path):
-        return Rank.DOCUMENTED
-    if kind:
-        return Rank.MEDIA
-    return Rank.NAMED if words & _OUTPUT_WORDS else Rank.ANY
-
-
 def _is_documented(path: Path) -> bool:
     """Return whether a link stands in a documented field: itself, as an item, or as an item's `url`."""
     if path[:1] != ("output",) or len(path) < 2 or path[1] not in DOCUMENTED:
         return False
     rest = [step for step in path[2:] if isinstance(step, str)]
-    return not rest or (len(rest) == 1 and _words(rest[0]) <= _ADDRESS_WORDS)
+    return not rest or (len(rest) == 1 and words_of(rest[0]) <= ADDRESS_WORDS)
 
 
 def _is_elsewhere(path: Path) -> bool:
     """Return whether a path leads to what was sent, or to what is said about the job."""
-    words = _words(path[-1]) if path else frozenset()
+    words = words_of(path[-1]) if path else frozenset()
     if words == {"status"}:
         return False
-    return bool(words & _INPUT_WORDS) or bool(words & _PAGE_WORDS and not words & _KIND_WORDS.keys())
+    return bool(words & INPUT_WORDS) or bool(words & PAGE_WORDS and not words & KIND_WORDS.keys())
 
 
 def _is_api_page(link: str, path: Path, origin: str) -> bool:
@@ -349,45 +359,16 @@ def _is_api_page(link: str, path: Path, origin: str) -> bool:
     own = bool(origin) and f"{parts.scheme}://{parts.netloc}" == origin.rstrip("/").lower()
     if own and parts.path.startswith(("/v1/", "/prod/", "/docs")):
         return True
-    words = _words(path[-1]) if path else frozenset()
-    is_address = words & {"result", "response", "request"} and words & _ADDRESS_WORDS
+    words = words_of(path[-1]) if path else frozenset()
+    is_address = words & {"result", "response", "request"} and words & ADDRESS_WORDS
     return bool(is_address)
-
-
-def _told_kind(told: Mapping[str, JsonValue]) -> str:
-    """Return the kind that an object says it is of: `content_type: video/mp4`, `type: video`."""
-    for name in _TYPE_FIELDS:
-        said = told.get(name)
-        kind = said.strip().lower().partition("/")[0] if isinstance(said, str) else ""
-        if kind in _KINDS:
-            return kind
-    return ""
-
-
-def _named_kind(path: Path) -> str:
-    """Return the kind that the nearest name says: of `image_to_video`, the video."""
-    for step in reversed(path):
-        said = {_KIND_WORDS[word] for word in _words(step) if word in _KIND_WORDS}
-        if said:
-            return min(said, key=_KINDS.index)
-    return ""
-
-
-def _words(*steps: str | int) -> frozenset[str]:
-    """Return the words that names are made of: `thumbnailUrl` and `thumbnail_url` have the same two."""
-    return frozenset(
-        word.lower()
-        for step in steps
-        if isinstance(step, str)
-        for word in _WORD.findall(step[:_LONGEST_NAME])
-    )
 
 
 def _why_left(each: _Candidate, taken: Iterable[str]) -> str:
     if each.trouble:
         return each.trouble
-    if each.rank is Rank.PREVIEW:
-        return PREVIEW
+    if each.rank in _WHY_NOT:
+        return _WHY_NOT[each.rank]
     return ANOTHER if taken else "nothing says that it is an output"
 
 

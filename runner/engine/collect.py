@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from runner import failpoints
 from runner.answers import FetchTrouble, Trouble, TroubleKind
@@ -125,10 +127,38 @@ class Collector:
         answer = await self._means.queue.result(
             live.request_id, model=live.ticket.model, sent=live.ticket.body
         )
-        if isinstance(answer, Ended) and answer.outputs:
-            live.outputs = answer.outputs
+        if isinstance(answer, Ended):
+            live.outputs = renewed(live.outputs, answer.outputs)
         # Any other trouble is an answer: there is no record, or none that can be read.
         return not (isinstance(answer, Trouble) and answer.kind in _NO_ANSWER)
+
+
+def renewed(links: Sequence[str], fresh: Sequence[str]) -> tuple[str, ...]:
+    """Return `links` with the `fresh` ones of the same job in place of the stale: each output keeps its place.
+
+    A place is what a file's name is made of. So a record that names the outputs in another order, or fewer of them,
+    moves none and takes none away. The same file has the same address, and of its query as much as may be: a signature
+    changes. A link whose address is new stands for the first that has no fresh one yet.
+    """
+    left = list(dict.fromkeys(fresh))
+    places: list[str | None] = []
+    for link in links:
+        alike = [each for each in left if _address(each) == _address(link)]
+        same = max(alike, key=lambda each: len(_query(each) & _query(link)), default=None)
+        if same is not None:
+            left.remove(same)
+        places.append(same)
+    others = iter(left)
+    merged = [found or next(others, link) for found, link in zip(places, links, strict=True)]
+    return (*merged, *others)
+
+
+def _address(link: str) -> str:
+    return urlsplit(link)._replace(query="", fragment="").geturl()
+
+
+def _query(link: str) -> frozenset[str]:
+    return frozenset(urlsplit(link).query.split("&"))
 
 
 def _ticket(live: Live) -> Ticket:

@@ -28,6 +28,7 @@ WORDS = frozenset(
         "money",
         "differences",
         "web_links",
+        "link_names",
         "output_links",
     }
 )
@@ -46,7 +47,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "answers": frozenset({"states"}),
     "money": frozenset({"shots"}),
     "differences": frozenset({"shots"}),
-    "output_links": frozenset({"shots", "web_links"}),
+    "output_links": frozenset({"shots", "web_links", "link_names"}),
+    "link_names": frozenset({"shots"}),
     "web_links": frozenset({"hosts"}),
     "pacing": WORDS,
     "wording": WORDS,

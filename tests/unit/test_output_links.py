@@ -150,6 +150,83 @@ def test_what_was_sent_and_what_is_said_about_a_job_are_no_outputs(record: JsonV
 
 
 @pytest.mark.parametrize(
+    ("record", "only"),
+    [
+        ({"output": {"thumbnail": STILL}}, "a preview"),
+        ({"previewVideo": CLIP}, "a preview"),
+        ({"source_image": STILL}, "perhaps one of the inputs"),
+        ({"output": {"thumbnail": STILL, "video": CLIP}}, ""),
+        ({"image": STILL}, ""),
+        ({}, ""),
+    ],
+    ids=lambda value: ascii(value)[:60],
+)
+def test_what_is_taken_for_want_of_better_says_what_it_is(record: dict[str, Any], only: str) -> None:
+    assert output_links(record, origin=API).only == only
+
+
+KEPT = "https://kept.example.com/7f/first.png"
+"""Where a service keeps a picture that was sent: nothing in the link tells that it is the same."""
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"image": KEPT},
+        {"data": {"image": [{"url": KEPT}]}},
+        {"source_image": KEPT},
+        {"sourceImageUrl": KEPT},
+        {"source": KEPT},
+        {"first_frame_image": KEPT},
+        {"request": {"picture": KEPT}},
+        {"files": [INPUT.replace(".com/", ".com:443/")]},
+        {"files": [INPUT.replace("first", "%66irst")]},
+        {"files": [f"{INPUT}#t=1"]},
+        {"files": [f"{INPUT}?width=64&signature=abc"]},
+    ],
+    ids=lambda value: ascii(value)[:60],
+)
+def test_a_failed_job_that_repeats_what_was_sent_has_no_output(record: dict[str, Any]) -> None:
+    told = {"request_id": "r1", "status": "failed", "error": "too dark", **record}
+    found = output_links(told, sent=json.dumps({"image": INPUT}), origin=API, only_sure=True)
+    assert found.taken == ()
+    assert found.left
+
+
+@pytest.mark.parametrize(
+    ("record", "links"),
+    [
+        ({"video": CLIP}, (CLIP,)),
+        ({"output": {"image": STILL}}, (STILL,)),
+        ({"result": {"image": STILL}}, (STILL,)),
+        ({"image": KEPT, "output": {"file": PLAIN}}, (PLAIN,)),
+        ({"video": {"source": CLIP}}, (CLIP,)),
+    ],
+    ids=lambda value: ascii(value)[:60],
+)
+def test_a_failed_job_that_names_an_output_beside_what_was_sent_has_it(
+    record: dict[str, Any], links: tuple[str, ...]
+) -> None:
+    found = output_links(record, sent=json.dumps({"image": INPUT}), origin=API, only_sure=True)
+    assert found.urls == links
+
+
+@pytest.mark.parametrize(
+    ("record", "link"),
+    [
+        ({"source_image": KEPT, "data": {"url": PLAIN}}, PLAIN),
+        ({"request": {"picture": KEPT}, "files": [PLAIN]}, PLAIN),
+        ({"image": KEPT, "files": [PLAIN]}, PLAIN),
+        ({"image": STILL}, STILL),
+        ({"source": {"url": CLIP}}, CLIP),
+    ],
+    ids=lambda value: ascii(value)[:60],
+)
+def test_what_was_sent_keeps_no_output_of_a_finished_job_away(record: dict[str, Any], link: str) -> None:
+    assert link in output_links(record, sent=json.dumps({"image": INPUT}), origin=API).urls
+
+
+@pytest.mark.parametrize(
     ("text", "why"),
     [
         ("ftp://files.example.com/a.mp4", "no web link but ftp"),
