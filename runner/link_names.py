@@ -61,10 +61,7 @@ _TYPE_FIELDS = (
 def words_of(*steps: str | int) -> frozenset[str]:
     """Return the words that names are made of: `thumbnailUrl` and `thumbnail_url` have the same two."""
     return frozenset(
-        word.lower()
-        for step in steps
-        if isinstance(step, str)
-        for word in _WORD.findall(step[:LONGEST_NAME])
+        word.lower() for step in steps if isinstance(step, str) for word in _WORD.findall(step[:LONGEST_NAME])
     )
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from runner.answers import ResultAnswer, Trouble
 from runner.api.results import read_again
 from runner.contact import talk
-from runner.engine.disowning import disowned
+from runner.engine.disowning import disowned, unless_of_another
 from runner.engine.ports import Queue
 from runner.errors import AccountRefused
 from runner.pacing import Clock
@@ -79,7 +79,7 @@ def look_again(
     asked = [ticket for ticket in tickets if ticket.take_id not in answers and _is_asked(ticket, suspects)]
     try:
         if asked:
-            answers |= talk(wishes, place, takes, lambda queue: _answers(queue, asked))
+            answers |= talk(wishes, place, takes, lambda queue: _answers(queue, asked, takes))
     except AccountRefused:
         if insist:
             raise
@@ -139,16 +139,21 @@ def _news(ticket: Ticket, ended: Ended) -> FoundAfterAll | AdoptionUndone | Cost
     return CostSeen(ended.cost) if ended.cost is not None and ticket.cost is None else None
 
 
-async def _answers(queue: Queue, takes: Sequence[Ticket]) -> Mapping[str, ResultAnswer]:
+async def _answers(
+    queue: Queue, asked: Sequence[Ticket], takes: Sequence[TakeRecord]
+) -> Mapping[str, ResultAnswer]:
     """Return what came within the patience there is; an answer that did not come is not in it."""
     answers: dict[str, ResultAnswer] = {}
 
     async def ask(take: Ticket) -> None:
-        answers[take.take_id] = await queue.result(take.request_id or "", model=take.model, sent=take.body)
+        request_id = take.request_id or ""
+        answer = await queue.result(request_id, model=take.model, sent=take.body)
+        others = (each.request_id for each in takes if each.take_id != take.take_id)
+        answers[take.take_id] = unless_of_another(answer, request_id=request_id, others=others)
 
     with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as asking:
-            for take in takes:
+            for take in asked:
                 asking.create_task(ask(take))
     return answers
 

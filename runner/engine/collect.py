@@ -124,9 +124,7 @@ class Collector:
         """Read the result again for fresh links; False if the API did not answer."""
         if live.request_id is None:
             return True
-        answer = await self._means.queue.result(
-            live.request_id, model=live.ticket.model, sent=live.ticket.body
-        )
+        answer = await self._means.result(live)
         if isinstance(answer, Ended):
             live.outputs = renewed(live.outputs, answer.outputs)
         # Any other trouble is an answer: there is no record, or none that can be read.

@@ -1,15 +1,17 @@
 """What every part of the engine works with: the board, the API, its breaker, the clock, the options, the judges.
 
-One value, so that a part says in its signature only what is special to it. It holds and decides nothing.
+One value, so that a part says in its signature only what is special to it. It decides nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from runner.answers import ResultAnswer
 from runner.engine.account_check import AccountCheck
-from runner.engine.board import Board
+from runner.engine.board import Board, Live
 from runner.engine.circuit_breaker import CircuitBreaker
+from runner.engine.disowning import unless_of_another
 from runner.engine.options import End, EngineOptions
 from runner.engine.ports import Queue
 from runner.engine.refusals import Refusals
@@ -31,3 +33,10 @@ class Means:
     vanguard: Vanguard
     account: AccountCheck
     refusals: Refusals
+
+    async def result(self, live: Live) -> ResultAnswer:
+        """Return what the API tells of how a take's job ended; a record of another take's job is trouble."""
+        assert live.request_id is not None
+        answer = await self.queue.result(live.request_id, model=live.ticket.model, sent=live.ticket.body)
+        others = (each.request_id for each in self.board.takes if each is not live)
+        return unless_of_another(answer, request_id=live.request_id, others=others)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from runner import failpoints
-from runner.answers import CancelAnswer, JobStatus, NotYet, ResultAnswer, Seen, Trouble, TroubleKind, folded
+from runner.answers import CancelAnswer, JobStatus, NotYet, Seen, Trouble, TroubleKind, folded
 from runner.engine.agenda import Agenda
 from runner.engine.board import Live
 from runner.engine.disowning import ITS_RECORD, disowned
@@ -119,14 +119,10 @@ class Watcher:
 
     async def _has_result(self, live: Live, *, found_at_once: bool) -> bool:
         """Take the result of a job that a look does not call ended, if there is one: it costs nothing to ask."""
-        assert live.request_id is not None
-        answer = await self._result(live.request_id, live)
+        answer = await self._means.result(live)
         if isinstance(answer, Ended):
             await self._close(live, answer, found_at_once=found_at_once)
         return isinstance(answer, Ended)
-
-    async def _result(self, request_id: str, live: Live) -> ResultAnswer:
-        return await self._means.queue.result(request_id, model=live.ticket.model, sent=live.ticket.body)
 
     def _answered(self, live: Live) -> None:
         self._breaker.answered()
@@ -166,10 +162,9 @@ class Watcher:
 
     async def _collect(self, live: Live, *, found_at_once: bool = False) -> None:
         """Read the result; the slot is free already, since the API has ended its work, unless failures are counted."""
-        assert live.request_id is not None
         if not self._means.options.failure_limit.limits:
             self._board.free_slot(live)
-        answer = await self._result(live.request_id, live)
+        answer = await self._means.result(live)
         match answer:
             case Ended():
                 self._answered(live)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from runner.answers import ResultAnswer, Trouble, TroubleKind
+from runner.answers import FetchTrouble, ResultAnswer, Trouble, TroubleKind
 from runner.engine.limits import Limits
 from runner.engine.options import EndingKind, EngineOptions
 from runner.engine.past import Past
 from runner.money import Charge, Spending
 from runner.shots import Ticket
 from runner.states import Adopted, DeliveryState, Ended, LostContact, SubmissionStarted, TakeState
-from runner.testing import MemoryJournal
+from runner.testing import MemoryDelivery, MemoryJournal
 from runner.testing.queue import JobScript
 from tests.unit.test_engine import EPOCH, night, ticket
 
@@ -113,3 +114,23 @@ def test_a_disowned_take_is_one_more_to_sort_out() -> None:
     assert run.states()["s0"] is run.states()["s2"] is TakeState.HELD
     assert run.states()["s3"] is TakeState.PENDING
     assert run.ending.reason == "2 submits were left without an answer"
+
+
+@pytest.mark.parametrize("told", ["req-1", " req-1 "])
+def test_a_record_that_names_another_takes_job_is_not_taken_for_ones_own(told: str) -> None:
+    mistaken = Ended(TakeState.SUCCEEDED, json.dumps({"request_id": told}), LINK)
+    own = Ended(TakeState.SUCCEEDED, '{"request_id": "REQ-2"}', ("https://files.example/own.mp4",))
+    scripts = {"s1": JobScript(results=[mistaken, mistaken, own])}
+    run = night([ticket("s0"), ticket("s1")], scripts=scripts)
+    assert ("s1", "https://files.example/own.mp4") in run.delivery.fetched
+    assert run.said.count("asked about req-2, the API told of another take's job") == 1
+    assert [take_id for take_id, _ in run.delivery.fetched].count("s1") == 1
+    assert run.journal.state_of("s1")[1] is DeliveryState.DELIVERED
+
+
+def test_fresh_links_are_not_taken_from_another_takes_record() -> None:
+    mistaken = Ended(TakeState.SUCCEEDED, '{"request_id": "req-1"}', ("https://files.example/other.mp4",))
+    scripts = {"s1": JobScript(results=[JobScript().ending, mistaken])}
+    delivery = MemoryDelivery({"s1": [FetchTrouble("403", link_refused=True)]})
+    run = night([ticket("s0"), ticket("s1")], scripts=scripts, delivery=delivery)
+    assert {url for take_id, url in run.delivery.fetched if take_id == "s1"} == set(LINK)
