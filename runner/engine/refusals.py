@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import TypeAlias
 
 from runner.answers import folded
@@ -118,12 +117,16 @@ class Refusals:
         return members
 
     def _members(self) -> list[Refusal]:
-        """Return the refusals that make a spell; none where those at hand are too few."""
+        """Return all refusals since the last acceptance if they make a spell; none where they are too few.
+
+        Others in between change nothing: a gateway may refuse in several ways at once, and a bad body is found out later.
+        """
         last = self._row[-1]
-        alike = list(takewhile(lambda each: each.kind == last.kind, reversed(self._row)))[::-1]
-        if len(self._row) >= OutageTest.IN_A_ROW and len({each.body for each in self._row}) == len(self._row):
-            return list(self._row)
-        return alike if len({each.body for each in alike}) >= self._enough(last, alike) else []
+        alike = [each for each in self._row if each.kind == last.kind]
+        is_spell = len({each.body for each in self._row}) >= OutageTest.IN_A_ROW or len(
+            {each.body for each in alike}
+        ) >= self._enough(last, alike)
+        return list(self._row) if is_spell else []
 
     def _enough(self, last: Refusal, alike: list[Refusal]) -> int:
         """Return how many bodies it takes."""

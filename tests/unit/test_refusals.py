@@ -128,6 +128,22 @@ def test_refusals_of_many_kinds_in_a_row_are_alike_as_well() -> None:
     assert all_succeeded(run)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        ("no route", "too large"),
+        ("no route", "no route", "too large"),
+        ("a", "b", "no route", "c", "no route", "d"),
+    ],
+    ids=" ".join,
+)
+def test_refusals_alike_with_others_in_between_fail_nothing(said: tuple[str, ...]) -> None:
+    """A gateway may refuse in several ways at once; all it has refused since the last acceptance is pending again."""
+    words = lambda _, n: said[n % len(said)]  # noqa: E731 - one of several
+    run = night(board(16), queue=Refusing((10.0, 400.0), words=words))
+    assert all_succeeded(run)
+
+
 def test_the_same_body_again_and_again_is_one_witness() -> None:
     takes = [ticket(f"s{n:02}", fingerprint="the same" if 3 <= n < 9 else f"print-{n}") for n in range(12)]
     run = night(takes, queue=Refusing(takes=frozenset(f"s{n:02}" for n in range(3, 9))))
