@@ -91,9 +91,9 @@ class CancelAnswer:
 class FetchTrouble:
     """A clip that did not arrive.
 
-    `link_refused` asks for the result to be read again for a fresh link; `permanent` means that another try cannot
-    help; `unreachable` that the host is away, which is waited out as an outage is. `at_hand` is how many bytes of the
-    clip lie here by now: a try that brought some was none in vain.
+    `link_refused` asks for the result to be read again for a fresh link; `permanent` means that another try of the same
+    link cannot help; `unreachable` that the host is away, which is waited out as an outage is. `at_hand` is how many
+    bytes of the clip lie here by now: a try that brought some was none in vain.
     """
 
     reason: str

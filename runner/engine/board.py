@@ -45,8 +45,8 @@ class Live:
     that a look said it is done. `attempts` counts the submissions that were or may have been charged, and a new one.
     Spells: `watched` since its first look, `silent` while reads about it fail, `missing` while they find nothing,
     `denied` while they are refused, `mistaken` while they are about another job, `doubted` since its result first
-    said that it has not ended, `unfetched` while its clip does not come. `at_hand` is how many bytes of the clip came
-    so far.
+    said that it has not ended, `empty` since it first named no output, `unfetched` while its clip does not come.
+    `at_hand` is how many bytes of the clip came so far.
     """
 
     ticket: Ticket
@@ -65,6 +65,7 @@ class Live:
     denied: Spell = field(default_factory=Spell)
     mistaken: Spell = field(default_factory=Spell)
     doubted: Spell = field(default_factory=Spell)
+    empty: Spell = field(default_factory=Spell)
     unfetched: Spell = field(default_factory=Spell)
     cost: float | None = None
     finished_at: float | None = None

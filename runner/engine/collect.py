@@ -14,7 +14,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from runner import failpoints
-from runner.answers import FetchTrouble, Trouble, TroubleKind
+from runner.answers import FetchTrouble, Trouble, TroubleKind, folded
 from runner.engine.agenda import Agenda
 from runner.engine.board import Live
 from runner.engine.means import Means
@@ -25,6 +25,9 @@ from runner.states import Delivered, DeliveryState, Ended, FetchStarted, Undeliv
 _AHEAD = 366 * 86400.0
 _FRESH_AT_ONCE = 3
 """How often a new link is tried at once; a host that signs each anew is not asked without a pause."""
+
+_SAID_AFTER = 15.0
+"""Seconds without a clip that are worth a line."""
 
 _NO_ANSWER = frozenset({TroubleKind.TRANSIENT, TroubleKind.THROTTLED})
 
@@ -37,6 +40,7 @@ class Collector:
         self._board = means.board
         self._delivery = delivery
         self._agenda: Agenda[Live] = Agenda(means.clock)
+        self._late: set[str] = set()
         self._whose = {link: live.id for live in means.board.takes for link in live.outputs[:1]}
 
     def collect(self, live: Live) -> None:
@@ -76,7 +80,7 @@ class Collector:
             self._board.say(alike)
 
     async def _bear(self, live: Live, trouble: FetchTrouble) -> None:
-        if trouble.permanent:
+        if trouble.permanent and not trouble.link_refused:
             await self._board.record(live, Undeliverable(trouble.reason))
             return
         lasting, stale = self._lasting(live, trouble), live.outputs
@@ -87,9 +91,16 @@ class Collector:
             tries = f", after {failures} tries in {lasting:.0f} s" if failures > 1 else ""
             await self._board.record(live, Undeliverable(f"{trouble.reason}{tries}"))
             return
+        self._say_late(live, trouble.reason, lasting)
         wait = self._means.options.fetch_pace.next(failures, lasting=lasting, chance=self._means.chance())
         is_fresh = live.outputs != stale and failures <= _FRESH_AT_ONCE
         self._agenda.add(live, after=0.0 if is_fresh else wait)
+
+    def _say_late(self, live: Live, reason: str, lasting: float) -> None:
+        """Say of the first clip that does not come for a reason that it is late, and why; the others wait likewise."""
+        if lasting >= _SAID_AFTER and folded(reason) not in self._late:
+            self._late.add(folded(reason))
+            self._board.say(f"{live.id}: its clip does not come yet: {reason}; still trying")
 
     def _lasting(self, live: Live, trouble: FetchTrouble) -> float:
         """Note a failure, and return for how many seconds there have been nothing but failures."""

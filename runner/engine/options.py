@@ -20,7 +20,8 @@ class EngineOptions:
     `jobs` caps what the API may be working on at once, `submit_window` how many POSTs are in the air: with one, a
     crash leaves at most one take in doubt. `looks_at_once` and `fetches_at_once` cap calls, not jobs.
     `max_unknown` lost answers stop the submitting, `outage_limit` is how long to wait for a service that is away,
-    `missing_grace` how long an id must stay unknown to the API to be believed gone, `fetch_pace` how long and how often
+    `missing_grace` how long an id must stay unknown to the API to be believed gone, `empty_grace` how long
+    a job must name no output to be believed without one, `fetch_pace` how long and how often
     a clip that does not come is tried for. A job older than `job_limit` is left to the next run. `same_refusals` of
     different bodies in a row are about the account or the service; `refusals_limit` is how long refusals are borne
     where nothing else is left to do, or of one job's reads.
@@ -42,6 +43,7 @@ class EngineOptions:
     job_limit: float = 24 * 3600.0
     refusals_limit: float = 900.0
     missing_grace: float = 600.0
+    empty_grace: float = 10.0
     same_refusals: int = 3
     on_unknown: OnUnknown = OnUnknown.HOLD
     max_extra_paid: int = 0

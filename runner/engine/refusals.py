@@ -119,7 +119,7 @@ class Refusals:
     def _members(self) -> list[Refusal]:
         """Return all refusals since the last acceptance if they make a spell; none where they are too few.
 
-        Others in between change nothing: a gateway may refuse in several ways at once, and a bad body is found out later.
+        Others in between change nothing: a gateway may refuse in several ways at once. A bad body is found out later.
         """
         last = self._row[-1]
         alike = [each for each in self._row if each.kind == last.kind]

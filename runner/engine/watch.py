@@ -120,9 +120,16 @@ class Watcher:
     async def _has_result(self, live: Live, *, found_at_once: bool) -> bool:
         """Take the result of a job that a look does not call ended, if there is one: it costs nothing to ask."""
         answer = await self._means.result(live)
-        if isinstance(answer, Ended):
-            await self._close(live, answer, found_at_once=found_at_once)
-        return isinstance(answer, Ended)
+        if not isinstance(answer, Ended) or self._may_name_more(live, answer):
+            return False
+        await self._close(live, answer, found_at_once=found_at_once)
+        return True
+
+    def _may_name_more(self, live: Live, ended: Ended) -> bool:
+        """Return whether to ask again about a job without an output: its links may come later than its word."""
+        if ended.failure is not FailureClass.NO_OUTPUT:
+            return False
+        return live.empty.goes_on(self._means.clock.monotonic()) < self._means.options.empty_grace
 
     def _answered(self, live: Live) -> None:
         self._breaker.answered()
@@ -166,6 +173,9 @@ class Watcher:
             self._board.free_slot(live)
         answer = await self._means.result(live)
         match answer:
+            case Ended() if self._may_name_more(live, answer):
+                self._answered(live)
+                self._agenda.add(live, after=self._means.options.pace.floor)
             case Ended():
                 self._answered(live)
                 await self._close(live, answer, found_at_once=found_at_once)

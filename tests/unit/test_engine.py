@@ -687,6 +687,27 @@ class TestBringingClipsHome:
         assert run.journal.state_of("s0")[1] is DeliveryState.DELIVERED
         assert run.queue.ledger == ["s0"]
 
+    @pytest.mark.parametrize("empty", [1, 2])
+    @pytest.mark.parametrize(
+        "looks", [(), (Seen(JobStatus.UNKNOWN, "fertig"),) * 9], ids=["ended", "unknown word"]
+    )
+    def test_a_job_that_names_its_output_a_moment_after_its_end_has_it(
+        self, empty: int, looks: tuple[Seen, ...]
+    ) -> None:
+        nothing = Ended(TakeState.FAILED, "{}", (), FailureClass.NO_OUTPUT, "names no output")
+        ready = JobScript().ending
+        script = JobScript(looks=looks, results=[nothing] * empty + [ready])
+        run = night([ticket("s0")], scripts={"s0": script})
+        assert run.journal.state_of("s0")[:2] == (TakeState.SUCCEEDED, DeliveryState.DELIVERED)
+        assert run.queue.ledger == ["s0"]
+
+    def test_a_job_that_never_names_an_output_has_failed_soon(self) -> None:
+        nothing = Ended(TakeState.FAILED, "{}", (), FailureClass.NO_OUTPUT, "names no output")
+        run = night([ticket("s0")], scripts={"s0": JobScript(ending=nothing)})
+        assert run.journal.kinds("s0")[-1] == "Ended"
+        assert run.journal.state_of("s0")[0] is TakeState.FAILED
+        assert 10 <= run.seconds < 30
+
     def test_a_refused_link_is_read_again(self) -> None:
         fresh = Ended(TakeState.SUCCEEDED, "{}", ("https://files.example/fresh.mp4",))
         script = JobScript(results=[JobScript().ending, fresh])
@@ -721,6 +742,19 @@ class TestBringingClipsHome:
         run = night([ticket("s0")], delivery=MemoryDelivery({"s0": [too_large] * 100}))
         assert run.journal.facts[-1][1] == Undeliverable("too large")
         assert len(run.delivery.fetched) == 1
+
+    def test_a_clip_that_is_late_is_said_to_be_once_for_a_reason(self) -> None:
+        late = {f"s{n}": [FetchTrouble(f"HTTP 404 from https://x.example/{n}")] * 9 for n in range(4)}
+        run = night([ticket(take_id) for take_id in late], delivery=MemoryDelivery(late))
+        assert run.said.count("its clip does not come yet: HTTP 404 from https://x.example/") == 1
+        quick = night([ticket("s0")], delivery=MemoryDelivery({"s0": [FetchTrouble("HTTP 404")] * 3}))
+        assert "does not come yet" not in quick.said
+
+    def test_a_link_that_is_led_astray_is_asked_for_again(self) -> None:
+        """A host sends elsewhere while a file is made, and so does a captive portal."""
+        astray = FetchTrouble("redirects more than 5 times", permanent=True, link_refused=True)
+        run = night([ticket("s0")], delivery=MemoryDelivery({"s0": [astray] * 5}))
+        assert run.journal.state_of("s0")[1] is DeliveryState.DELIVERED
 
     @pytest.mark.parametrize("works_after", [1.0, 25.0, 300.0, 550.0])
     @pytest.mark.parametrize("refused", [True, False], ids=["404", "a page"])
