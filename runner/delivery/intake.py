@@ -40,7 +40,8 @@ _TELLING_BYTES = 16
 _SPACE_CHECK_BYTES = 32 << 20
 _ROOM_FOR_ANY = 64 << 20
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
-_PACKED_STARTS = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+_GZIP_MAGIC = b"\x1f\x8b"
+_PACKED_STARTS = (_GZIP_MAGIC, b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _PACKED_HEAD_BYTES = 2
 _PIECE_BYTES = 1 << 20
 
@@ -142,7 +143,9 @@ class Intake:
         self._part.restart()
         self._checked_at = 0
         self.version = None if download.is_packed else download.version
-        chunks = _unpacked(download.chunks) if download.is_packed else download.chunks
+        chunks = download.chunks
+        for _ in range(download.layers):
+            chunks = _unpacked(chunks)
         return self._take(chunks, on_kind, framed=download.framed)
 
     def _joined(self, chunks: Iterator[bytes], *, proved: bool) -> Iterator[bytes]:
@@ -269,10 +272,15 @@ def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
     try:
         for chunk in chain([first], chunks):
             rest = chunk
-            while rest and not unpacker.eof:
+            while rest:
+                # RFC 1952, 2.2: another member may follow; anything else behind the end is filling.
+                if unpacker.eof:
+                    if not rest.startswith(_GZIP_MAGIC[: len(rest)]):
+                        break
+                    unpacker = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
                 if piece := unpacker.decompress(rest, _PIECE_BYTES):
                     yield piece
-                rest = unpacker.unconsumed_tail
+                rest = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
         if piece := unpacker.flush():
             yield piece
     except zlib.error as error:

@@ -116,8 +116,9 @@ class Downloads:
             response.close()
             if target is None:
                 raise _refusal(response.status_code, where)
-            where = self._admitted(str(_joined(where, target)))
-        raise DownloadError(f"{shown(url)} redirects more than {MAX_REDIRECTS} times", permanent=True)
+            where = self._admitted(str(_joined(where, target)), onward=True)
+        what = f"{shown(url)} redirects more than {MAX_REDIRECTS} times"
+        raise DownloadError(what, permanent=True, link_refused=True)
 
     def _ask(self, where: httpx.URL, headers: Mapping[str, str], deadline: Deadline) -> httpx.Response:
         at_home = self._allow_loopback and is_loopback(_host(where))
@@ -137,15 +138,20 @@ class Downloads:
         with _translated(deadline, unreachable=True):
             return self._transport.handle_request(request)
 
-    def _admitted(self, text: str) -> httpx.URL:
-        """Return the URL if a request may go there, as far as its text can tell."""
+    def _admitted(self, text: str, *, onward: bool = False) -> httpx.URL:
+        """Return the URL if a request may go there, as far as its text can tell; `onward` says that a host named it.
+
+        A host sends elsewhere while a file is made, and so does a captive portal: a fresh link may do.
+        """
         try:
             url = httpx.URL(text)
         except (httpx.InvalidURL, ValueError) as error:
-            raise DownloadError(f"not a usable link: {shown(text)}", permanent=True) from error
+            what = f"not a usable link: {shown(text)}"
+            raise DownloadError(what, permanent=True, link_refused=onward) from error
         reason = trouble_of(str(url), allow_loopback=self._allow_loopback, ports=self._ports)
         if reason:
-            raise DownloadError(f"a link is not followed, since {reason}: {shown(text)}", permanent=True)
+            what = f"a link is not followed, since {reason}: {shown(text)}"
+            raise DownloadError(what, permanent=True, link_refused=onward)
         return url
 
     def _check_peer(self, stream: _Stream, where: httpx.URL, deadline: Deadline, *, at_home: bool) -> None:
@@ -210,7 +216,7 @@ def _joined(where: httpx.URL, target: str) -> httpx.URL:
         return where.join(target)
     except (httpx.InvalidURL, ValueError) as error:
         message = f"{shown(str(where))} redirects to something that is no link"
-        raise DownloadError(message, permanent=True) from error
+        raise DownloadError(message, permanent=True, link_refused=True) from error
 
 
 def _host(url: httpx.URL) -> str:

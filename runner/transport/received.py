@@ -12,6 +12,8 @@ from dataclasses import astuple, dataclass
 
 _UNPRINTABLE = re.compile(r"[^ -~]")
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
+_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+_MOST_LAYERS = 4
 _ETAG = re.compile(r'(?:W/)?"[!#-~]{1,200}"')
 
 
@@ -104,9 +106,17 @@ class Download:
         return self.length is not None or "chunked" in self.headers.get("transfer-encoding", "").lower()
 
     @property
+    def layers(self) -> int:
+        """How many times the server says that it packed the body, which was not asked for; 0 for a coding not known."""
+        said = [word.strip().lower() for word in self.headers.get("content-encoding", "").split(",")]
+        codings = [word for word in said if word not in {"", "identity"}]
+        known = len(codings) <= _MOST_LAYERS and all(word in _CODINGS for word in codings)
+        return len(codings) if known else 0
+
+    @property
     def is_packed(self) -> bool:
-        """True if the server says that it packed the body, which was not asked for."""
-        return self.headers.get("content-encoding", "").strip().lower() in {"gzip", "x-gzip", "deflate"}
+        """True if the body is to be unpacked."""
+        return self.layers > 0
 
     @property
     def span(self) -> Span | None:

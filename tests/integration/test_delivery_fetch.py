@@ -171,7 +171,7 @@ def test_the_sidecar_says_how_the_clip_came_to_be(server: RawServer, options: Fe
         (status(416), False, False, "HTTP 416"),
         (body(FILM, length=100_001), False, True, "limit"),
         (body(film(100_001), length=None), False, True, "limit"),
-        (status(302, Location="http://169.254.169.254/x"), False, True, "https"),
+        (status(302, Location="http://169.254.169.254/x"), True, True, "https"),
         (drip(b"HTTP/1.1 200 OK\r\n\r\n" + FILM[:200], pause=0.02), False, False, "longer than 0.5 s"),
     ],
 )
@@ -561,6 +561,25 @@ def test_a_packed_clip_is_unpacked(
     assert fetch_clip(order(server.serve(body(packed, length=length, Content_Encoding=way))), options) == (
         delivered(FILM)
     )
+
+
+@pytest.mark.parametrize(
+    ("packed", "coding"),
+    [
+        (gzip.compress(FILM[:999]) + gzip.compress(FILM[999:]), "gzip"),
+        (b"".join(gzip.compress(FILM[at : at + 50]) for at in range(0, len(FILM), 50)), "gzip"),
+        (gzip.compress(FILM) + bytes(512), "gzip"),
+        (gzip.compress(gzip.compress(FILM)), "gzip, gzip"),
+        (gzip.compress(zlib.compress(FILM)), "deflate, gzip"),
+        (gzip.compress(FILM), "identity, gzip"),
+    ],
+    ids=["two members", "many members", "filling", "twice", "two ways", "identity"],
+)
+def test_a_clip_packed_in_parts_or_twice_is_unpacked_to_its_end(
+    server: RawServer, options: FetchOptions, packed: bytes, coding: str
+) -> None:
+    url = server.serve(body(packed, Content_Encoding=coding))
+    assert fetch_clip(order(url), options) == delivered(FILM)
 
 
 def test_a_packed_clip_that_is_cut_or_too_large_is_not_delivered_and_never_continued(

@@ -169,7 +169,7 @@ def test_a_redirect_is_checked_like_a_first_link(server: RawServer, target: str)
     url = server.serve(status(302, Location=target))
     with Downloads(allow_loopback=True) as downloads, pytest.raises(DownloadError) as caught:
         downloads.open(url).__enter__()
-    assert caught.value.permanent
+    assert (caught.value.permanent, caught.value.link_refused) == (True, True)
     assert "secret" not in caught.value.message
 
 
@@ -191,7 +191,7 @@ def test_a_loop_ends_after_five_redirects(server: RawServer) -> None:
         pytest.raises(DownloadError, match="more than 5") as caught,
     ):
         downloads.open(url).__enter__()
-    assert caught.value.permanent
+    assert (caught.value.permanent, caught.value.link_refused) == (True, True)
     assert len(server.asked) == 6
 
 
@@ -285,7 +285,9 @@ def test_a_broken_answer_is_an_error_of_ours(server: RawServer, answer: Answer) 
     url = server.serve(answer)
     with Downloads(allow_loopback=True) as downloads, pytest.raises(DownloadError) as caught:
         _drain(downloads, url)
-    assert not caught.value.link_refused
+    assert caught.value.link_refused is caught.value.permanent, (
+        "only a link that leads astray is asked for again"
+    )
     assert caught.value.message.isprintable()
 
 
