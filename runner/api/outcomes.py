@@ -7,7 +7,9 @@ provider, and from where, stands in `profile`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from urllib.parse import unquote
 
 from runner.answers import (
     CancelAnswer,
@@ -21,7 +23,7 @@ from runner.answers import (
 from runner.api import bodies, profile
 from runner.api.bodies import JsonObject
 from runner.api.reasons import error_text, page_text
-from runner.api.receipts import Receipt, read_receipt
+from runner.api.receipts import Receipt, read_receipt, usable_id
 from runner.differences import other_job
 from runner.pacing import retry_after
 from runner.states import (
@@ -40,6 +42,8 @@ LONGEST_RECORD = 1 << 20
 
 _LONGEST_WORD = 100
 _REPEATED_EVIDENCE = 4096
+
+_JOB_PAGE = re.compile(r"/v1/requests/([^/?#]+)")
 
 _HOPELESS = frozenset({SilenceKind.CERTIFICATE, SilenceKind.MISUSE})
 """Failures before the first byte that no second try can cure."""
@@ -152,9 +156,17 @@ def _account_failure(answer: Answer, record: JsonObject | None) -> FailureClass 
 def _lost(answer: Answer, attempt: str, reason: str, receipt: Receipt | None = None) -> LostContact:
     """Return that the job may have been taken, with what came back and the ids in it."""
     told = receipt or read_receipt(answer.body, complete=answer.complete)
-    candidates = tuple(dict.fromkeys(filter(None, (told.request_id, *told.candidates))))
+    ids = (told.request_id, *told.candidates, _located(answer))
+    candidates = tuple(dict.fromkeys(filter(None, ids)))
     milestone = Milestone.ANSWERING.name.lower()
     return LostContact(attempt, milestone, reason, bodies.excerpt(answer.body), candidates=candidates)
+
+
+def _located(answer: Answer) -> str:
+    """Return the id in the address of a job that an answer leads to (RFC 9110, 10.2.2), empty without one."""
+    found = _JOB_PAGE.search(answer.headers.get("location", ""))
+    named = unquote(found[1]) if found else ""
+    return named if usable_id(named) else ""
 
 
 def _with_words(what: str, words: str) -> str:

@@ -181,6 +181,24 @@ def test_a_redirect_is_in_doubt_whatever_it_says_and_keeps_the_evidence(status: 
     assert "API base" in lost.reason
 
 
+@pytest.mark.parametrize("status", [201, 204, 303, 500])
+@pytest.mark.parametrize(
+    ("location", "ids"),
+    [
+        ("/v1/requests/3f2a", ("3f2a",)),
+        ("https://api.example/v1/requests/a%2Fb/status?x=1", ("a/b",)),
+        ("https://login.example/", ()),
+        ("/v1/requests/%2e%2e/status", ()),
+        ("/v1/requests/", ()),
+    ],
+)
+def test_an_id_in_the_address_of_a_job_is_proposed(status: int, location: str, ids: tuple[str, ...]) -> None:
+    """A person decides on the take; what the answer said where the job is must not be lost."""
+    lost = submitted(answer(status, b"", location=location))
+    assert isinstance(lost, LostContact)
+    assert lost.candidates == ids
+
+
 @pytest.mark.parametrize("status", [501, 505])
 def test_a_service_that_cannot_take_a_request_refuses_it_finally_in_its_own_words(status: int) -> None:
     refused = submitted(answer(status, {"message": "POST is not supported"}))
