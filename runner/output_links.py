@@ -32,10 +32,12 @@ from runner.link_names import (
 )
 from runner.shots import JsonValue
 from runner.web_links import (
+    INSIDE,
     NO_HOST,
     PAGE_KIND,
     is_on_this_machine,
     kind_of,
+    links_inside,
     links_of,
     trouble_of,
     web_link,
@@ -69,9 +71,10 @@ class Rank(IntEnum):
     ANY = 3
     PERHAPS_INPUT = 4
     PREVIEW = 5
+    INSIDE = 6
 
 
-_WHY_NOT = {Rank.PREVIEW: PREVIEW, Rank.PERHAPS_INPUT: PERHAPS_INPUT}
+_WHY_NOT = {Rank.PREVIEW: PREVIEW, Rank.PERHAPS_INPUT: PERHAPS_INPUT, Rank.INSIDE: INSIDE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,9 +254,13 @@ class _Walk:
         if link:
             self._weigh_link(link, path, kind)
         elif why := why_no_link(text, is_meant=_is_documented(path)):
-            self._leave(text, path, why)
+            inside = links_inside(text) if why == INSIDE and not self.only_sure else []
+            for link in inside:
+                self._weigh_link(link, path, kind, rank=Rank.INSIDE)
+            if not inside:
+                self._leave(text, path, why)
 
-    def _weigh_link(self, link: str, path: Path, kind: str) -> None:
+    def _weigh_link(self, link: str, path: Path, kind: str, *, rank: Rank | None = None) -> None:
         if _same(link, only_sure=self.only_sure) in self.inputs:
             self._leave(link, path, INPUT)
             return
@@ -262,7 +269,7 @@ class _Walk:
         if _is_api_page(link, path, self.origin) or (ending == PAGE_KIND and not _is_documented(path)):
             self._leave(link, path, PAGE)
             return
-        rank = self._rank(path, kind)
+        rank = rank or self._rank(path, kind)
         trouble = trouble_of(link, allow_loopback=is_on_this_machine(self.origin))
         new = _Candidate(FoundLink(link, _place(path)), rank, kind, trouble)
         if link not in self.found or new.rank < self.found[link].rank:

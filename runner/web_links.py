@@ -15,6 +15,7 @@ LONGEST_LINK = 8192
 HTTPS_PORTS = (443,)
 PAGE_KIND = "page"
 NO_HOST = "a name without a host"
+INSIDE = "a link inside a longer text"
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{1,30}):(?=\S)")
 _INSIDE = re.compile(r"https?://[^\s\"'<>()\[\]{}\\]{4,}", re.IGNORECASE)
@@ -42,7 +43,8 @@ def links_of(text: str) -> list[str]:
 
 def web_link(text: str) -> str:
     """Return the web link that a text is, its scheme and host in small letters; empty for anything else."""
-    plain = text.strip().strip("<>\"'")
+    # Escapes of the JSON or HTML that the text once stood in.
+    plain = text.strip().strip("<>\"'").replace("\\/", "/").replace("&amp;", "&")
     if plain.startswith("//"):
         plain = f"https:{plain}"
     scheme, colon, rest = plain.partition("://")
@@ -62,6 +64,12 @@ def web_link(text: str) -> str:
         return link.replace(parts.netloc, small, 1) if parts.hostname else ""
     except ValueError:
         return ""
+
+
+def links_inside(text: str) -> list[str]:
+    """Return the links to files within a text that is more than links, each without the sentence's own marks."""
+    found = [web_link(link.rstrip(".,;:!?*_`")) for link in _INSIDE.findall(text)]
+    return [link for link in found if link and kind_of(link) not in {"", PAGE_KIND}]
 
 
 def kind_of(link: str) -> str:
@@ -117,7 +125,7 @@ def why_no_link(text: str, *, is_meant: bool) -> str:
     if scheme and (text[scheme.end() :].startswith("//") or scheme[1].lower() in _BARE_SCHEMES):
         return f"no web link but {scheme[1].lower()}"
     if _INSIDE.search(text):
-        return "a link inside a longer text"
+        return INSIDE
     is_file = (
         not _BLANK.search(text) and _ENDINGS.get(text.rpartition(".")[2].lower(), PAGE_KIND) != PAGE_KIND
     )

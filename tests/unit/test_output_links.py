@@ -237,7 +237,8 @@ def test_what_was_sent_keeps_no_output_of_a_finished_job_away(record: dict[str, 
         ("/file/a.mp4", "a name without a host"),
         ("files.example.com/a.mp4", "a name without a host"),
         ("soon", "a name without a host"),
-        (f"here it is: {CLIP}", "a link inside a longer text"),
+        (f"here it is: {PLAIN}", "a link inside a longer text"),
+        (f"here it is: {CLIP}.html", "a link inside a longer text"),
         (INPUT, "one of the inputs"),
     ],
 )
@@ -245,6 +246,33 @@ def test_what_looks_like_a_link_is_kept_with_the_reason_it_is_not_taken(text: st
     found = output_links({"output": {"video": text}}, sent=json.dumps({"image": INPUT}))
     assert found.taken == ()
     assert [(left.text, left.place, left.why) for left in found.left] == [(text, "output.video", why)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Your video is ready: {CLIP}.",
+        f"![clip]({CLIP})",
+        f'<video src="{CLIP}" controls></video>',
+        f"**{CLIP}** was rendered in 12 s",
+        json.dumps({"note": f"see {CLIP}!"}),
+    ],
+)
+def test_a_file_named_in_a_sentence_is_taken_where_a_finished_job_names_nothing_else(text: str) -> None:
+    found = output_links({"status": "succeeded", "output": text})
+    assert (found.urls, found.only) == ((CLIP,), "a link inside a longer text")
+    assert output_links({"output": text, "video": OTHER}).urls == (OTHER,)
+    assert output_links({"status": "failed", "output": text}, only_sure=True).taken == ()
+    assert output_links({"promptText": text, "logs": text}).taken == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "link"),
+    [(CLIP.replace("/", "\\/"), CLIP), (f"{CLIP}?a=1&amp;b=2", f"{CLIP}?a=1&b=2")],
+    ids=["JSON", "HTML"],
+)
+def test_a_link_that_was_escaped_once_too_often_is_the_link(written: str, link: str) -> None:
+    assert output_links({"output": {"video": written}}).urls == (link,)
 
 
 def test_a_link_that_could_not_be_fetched_is_taken_only_where_there_is_none_better() -> None:
