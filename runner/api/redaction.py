@@ -38,10 +38,11 @@ class Redactor:
 
     def __init__(self, token: Secret) -> None:
         value = token.reveal()
-        self._value = value
+        self._value = value.casefold()
         spellings = _spellings(value) if len(value) >= SHORTEST else []
-        self._forms = [re.compile(form) for form in spellings]
-        self._byte_forms = [re.compile(form.encode()) for form in spellings]
+        # A server may repeat a header in small letters: that is no token any more, but all but its case.
+        self._forms = [re.compile(form, re.IGNORECASE) for form in spellings]
+        self._byte_forms = [re.compile(form.encode(), re.IGNORECASE) for form in spellings]
 
     def cleaned(self, exchange: Exchange) -> Exchange:
         """Return `exchange` without the token: before anything is cut, or a part of the token could be left."""
@@ -69,7 +70,7 @@ class Redactor:
             if decoded == text:
                 return False
             text = decoded
-            if self._value in text:
+            if self._value in text.casefold():
                 return True
         return False
 

@@ -65,6 +65,8 @@ WHOLE = {
     "in hex": TOKEN.encode().hex(),
     "in HEX": TOKEN.encode().hex().upper(),
     "in spaced hex": TOKEN.encode().hex(" "),
+    "in capitals": TOKEN.upper(),
+    "with other letters large": TOKEN.swapcase(),
 }
 CODED = {
     "in base64": base64.b64encode(TOKEN.encode()).decode(),
@@ -116,6 +118,12 @@ def test_any_mixture_of_spellings_is_masked(token: str, before: str, after: str,
 
 def test_a_spelling_that_no_mask_fits_is_not_kept_at_all() -> None:
     odd = each(lambda char: "".join(f"%{ord(each_):02x}" for each_ in f"\\u{ord(char):04x}"))
+    assert "held the token" in REDACTOR.masked(f"say {odd}")
+
+
+@pytest.mark.parametrize("escape", ["%{:02x}", "\\u{:04x}", "&#{};"])
+def test_a_token_in_other_letters_and_escaped_is_not_kept(escape: str) -> None:
+    odd = "".join(escape.format(ord(char)) for char in TOKEN.swapcase())
     assert "held the token" in REDACTOR.masked(f"say {odd}")
 
 
