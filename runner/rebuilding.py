@@ -88,18 +88,19 @@ def foresee(target: Target, *, opening: Opening) -> Rebuilt:
         StateFileUnusable: the record can neither be used nor be made again.
     """
     told = _told(target.place, opening)
-    lacking, takes, header = list(told.charged), dict[str, str](), told.header
+    lacking, takes, header = list(told.paid), dict[str, str](), told.header
+    waiting = set[str]()
     try:
         with open_reader(target.place.state_file) as reader:
-            lacking, header = reader.unrecorded(lacking), reader.header
-            takes = {take.take_id: take.fingerprint for take in reader.takes()}
+            lacking, header, recorded = reader.unrecorded(lacking), reader.header, reader.takes()
+            takes, waiting = _fingerprints(recorded), _waiting(recorded)
     except (FileMissing, RecordDamaged):
         # Then it is made again from what the witness and the manifest say.
         if told.header is None and target.manifest is None:
             raise
     plan = _plan(target, header)
-    takes |= {take.id: take.fingerprint for take in plan.takes} if plan else {}
-    entered, left = assigned(lacking, takes)
+    planned = {take.id: take.fingerprint for take in plan.takes} if plan else {}
+    entered, left = assigned(lacking, takes | planned, waiting=waiting | (planned.keys() - takes.keys()))
     states = ((sent, take, TakeState.QUEUED if sent.request_id else TakeState.HELD) for sent, take in entered)
     return Rebuilt(
         target.place,
@@ -130,8 +131,9 @@ def rebuild(target: Target, *, opening: Opening, clock: Clock) -> Rebuilt:
             lacking = _unrecorded(target.place, told)
             plan = _plan(target, state.header)
             takes = _fitted(state, target, plan, lacking, clock) if plan else _takes(target.place)
-            chosen, left = assigned(lacking, {take.take_id: take.fingerprint for take in takes})
-            doubtful = _is_doubtful(told, lacking, is_new=is_new)
+            chosen, left = assigned(lacking, _fingerprints(takes), waiting=_waiting(takes))
+            news = [each for each in lacking if not told.has_left(each)]
+            doubtful = _is_doubtful(told, news, is_new=is_new)
             untold = _untold(takes, {take for _, take in chosen}) if doubtful else []
             # In one transaction: after a kill in between, what is held would look as if it had never been sent.
             stands = state.enter([*chosen, *untold], at=clock.wall())[: len(chosen)]
@@ -140,32 +142,49 @@ def rebuild(target: Target, *, opening: Opening, clock: Clock) -> Rebuilt:
             ]
             left += [sent for (sent, _), where in zip(chosen, stands, strict=True) if where is None]
             delivered = tuple(_deliver(state, target.place, clock))
-            if left:
-                state.leave_aside(left)
+            state.leave_aside([each for each in left if not told.has_left(each)])
             header = state.header
     held = tuple(take for _, take in untold)
     return Rebuilt(target.place, header, tuple(entered), tuple(left), delivered, held, moved, aside)
 
 
-def assigned(lacking: Iterable[Sent], takes: Mapping[str, str]) -> tuple[list[tuple[Sent, str]], list[Sent]]:
+def assigned(
+    lacking: Collection[Sent], takes: Mapping[str, str], *, waiting: Collection[str]
+) -> tuple[list[tuple[Sent, str]], list[Sent]]:
     """Return each submission with its take, the oldest first, and those that belong to none of `takes`.
 
-    `takes` are fingerprints by id. The id alone decides only where the witness knew no fingerprint: what another body
-    was sent for is another clip.
+    `takes` are fingerprints by id, `waiting` those of them that a run would send. The id alone decides only where the
+    witness knew no fingerprint: what another body was sent for is another clip. Of several takes with one body one that
+    waits gets it, since each would be paid for the same clip.
     """
     ids: dict[str, list[str]] = {}
     for take, fingerprint in takes.items():
         ids.setdefault(fingerprint, []).append(take)
+    given = {each.take for each in lacking if _fits(each, takes.get(each.take))}
     found, left = list[tuple[Sent, str]](), list[Sent]()
     for sent in sorted(lacking, key=lambda sent: sent.at):
         alike = ids.get(sent.fingerprint, [])
-        if sent.take in takes and takes[sent.take] == (sent.fingerprint or takes[sent.take]):
-            found.append((sent, sent.take))
-        elif len(alike) == 1:
-            found.append((sent, alike[0]))
+        free = [take for take in alike if take in waiting and take not in given]
+        named = [sent.take] if _fits(sent, takes.get(sent.take)) else []
+        fitting = named or free or (alike if len(alike) == 1 else [])
+        if fitting:
+            found.append((sent, fitting[0]))
+            given.add(fitting[0])
         else:
             left.append(sent)
     return found, left
+
+
+def _fits(sent: Sent, fingerprint: str | None) -> bool:
+    return fingerprint is not None and sent.fingerprint in {"", fingerprint}
+
+
+def _fingerprints(takes: Iterable[TakeRecord]) -> dict[str, str]:
+    return {take.take_id: take.fingerprint for take in takes}
+
+
+def _waiting(takes: Iterable[TakeRecord]) -> set[str]:
+    return {take.take_id for take in takes if take.state is TakeState.PENDING}
 
 
 def _told(place: RunDir, opening: Opening) -> Testimony:
@@ -308,7 +327,7 @@ def _takes(place: RunDir) -> Sequence[TakeRecord]:
 
 def _unrecorded(place: RunDir, told: Testimony) -> list[Sent]:
     with open_reader(place.state_file) as reader:
-        return reader.unrecorded(told.charged)
+        return reader.unrecorded(told.paid)
 
 
 def _is_doubtful(told: Testimony, lacking: Sequence[Sent], *, is_new: bool) -> bool:

@@ -17,7 +17,7 @@ from runner import failpoints
 from runner.store import checks, copies, database
 from runner.store.creation import migrate, note_place, renew_marker
 from runner.store.mounts import refuse_unfit
-from runner.store.unrecorded import unrecorded
+from runner.store.unrecorded import left_aside, unrecorded
 from runner.store.witness import Testimony
 
 
@@ -25,13 +25,15 @@ from runner.store.witness import Testimony
 class Awake:
     """An open file: the writer's connection, and the `keeper`, a reader without which SQLite would fold the log.
 
-    `share` is the type of the network share it lies on, None for a local disk.
+    `share` is the type of the network share it lies on, None for a local disk; `left` are the fingerprints of what was
+    sent and left aside.
     """
 
     path: Path
     connection: sqlite3.Connection
     keeper: sqlite3.Connection
     share: str | None
+    left: frozenset[str]
 
 
 @contextmanager
@@ -65,7 +67,9 @@ def awakened(
             else:
                 database.awaken_on_share(connection, path)
             note_place(connection, machine, place)
-            yield Awake(path, connection, keeper, share)
+            run_id = connection.execute("SELECT run_id FROM run").fetchone()[0]
+            left = left_aside(connection, told, run_id=run_id)
+            yield Awake(path, connection, keeper, share, left)
             opened.pop_all()
 
 

@@ -47,7 +47,7 @@ from runner.store.records import RunHeader
 from runner.store.rescue import DiskRescue
 from runner.store.reserve import MIB, Gauge, Provision
 from runner.store.rows import BY_PLACE, columns_of, decode, read_header
-from runner.store.unrecorded import enter, leaves_jobs, model_of, submissions
+from runner.store.unrecorded import enter, leaves_jobs, model_of, refuse_left, submissions
 from runner.store.witness import Sent, Testimony, Witness, beside, line_of, outside
 from runner.store.writer import PATIENCE, Work, Writer
 
@@ -93,6 +93,7 @@ class StateFile:
                 f"{self.path}: lies on a network share ({awake.share}); run it from one machine only"
             )
         self._writer = Writer(awake.connection, self.path, rescue=self._rescue, patience=patience)
+        self._left = awake.left
         self._closed = False
 
     @classmethod
@@ -297,6 +298,7 @@ class StateFile:
         def work(connection: sqlite3.Connection) -> None:
             if isinstance(fact, SubmissionStarted):
                 self._identity.check()
+                refuse_left(self.path, take_id, fact.fingerprint, self._left)
             # Armed first: the place where a paid job is looked for must be known before there is one.
             line = line_of(fact, take=take_id, model=model_of(connection, take_id), at=at)
             if line is not None and not self._witness.is_armed:

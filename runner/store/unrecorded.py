@@ -8,14 +8,18 @@ it, and what has none is held.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from functools import reduce
+from pathlib import Path
 
+from runner.errors import StateFileUnusable
+from runner.escapes import command_line
 from runner.states import LostContact, RetryRequested, SubmissionStarted, TakeState
 from runner.store.append import append, read_epoch
 from runner.store.emergency import Receipt
 from runner.store.receipts import enter_receipt
 from runner.store.records import FREE
-from runner.store.witness import Sent
+from runner.store.witness import Sent, Testimony
 
 BY = "restore"
 _REASON = "a witness beside the state file knows a later submission"
@@ -42,6 +46,29 @@ def unrecorded(connection: sqlite3.Connection, told: Iterable[Sent]) -> list[Sen
         if (each.request_id not in ids if each.request_id else each.attempt not in attempts)
         and not (each.request_id and _in_an_event(connection, each.request_id))
     ]
+
+
+def left_aside(connection: sqlite3.Connection, told: Iterable[Testimony], *, run_id: str) -> frozenset[str]:
+    """Return the fingerprints of submissions that `restore` left aside and that are not on record since."""
+    mine = [each for each in told if not each.header or each.header.run_id == run_id]
+    every = reduce(Testimony.joined, mine, Testimony())
+    left = [each for each in every.paid if every.has_left(each)]
+    lacking = unrecorded(connection, left) if left else []
+    return frozenset(each.fingerprint for each in lacking if each.fingerprint)
+
+
+def refuse_left(path: Path, take_id: str, fingerprint: str, left: Collection[str]) -> None:
+    """Refuse to send what was sent before and left aside: an edit that is taken back may ask for it again.
+
+    Raises:
+        StateFileUnusable: as said.
+    """
+    if fingerprint in left:
+        raise StateFileUnusable(
+            f"take {take_id}: its request was sent before the record was lost, and `restore` left that job aside, since"
+            " no take asked for it then",
+            advice=f"enter it now: {command_line('restore', path.parent)}",
+        )
 
 
 def leaves_jobs(connection: sqlite3.Connection) -> bool:

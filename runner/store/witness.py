@@ -59,7 +59,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Testimony:
-    """What one witness, or several, know: the run, its submissions, and which of them a person has left aside.
+    """What one witness, or several, know: the run, its submissions, and which of them `restore` has left aside.
 
     `left` holds attempts and request ids; `has_ended` says that the last word was that of an orderly end.
     """
@@ -70,11 +70,18 @@ class Testimony:
     has_ended: bool = False
 
     @property
+    def paid(self) -> Iterator[Sent]:
+        """The submissions that may be paid for."""
+        return (each for each in self.sent if not each.is_free)
+
+    @property
     def charged(self) -> Iterator[Sent]:
-        """The submissions that may be paid for and that no person has left aside."""
-        for each in self.sent:
-            if not each.is_free and not {each.attempt, each.request_id} & self.left:
-                yield each
+        """The submissions that may be paid for and that are not left aside."""
+        return (each for each in self.paid if not self.has_left(each))
+
+    def has_left(self, sent: Sent) -> bool:
+        """Return whether a submission was left aside, since no take had its body then."""
+        return bool({sent.attempt, sent.request_id} & self.left)
 
     def joined(self, other: Testimony) -> Testimony:
         """Return what both know together."""

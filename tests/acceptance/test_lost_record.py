@@ -324,6 +324,27 @@ def test_a_restored_run_goes_on_though_a_job_with_a_clip_belongs_to_no_row_any_m
     assert "everything is complete" in user.run(*RUN).out
 
 
+def test_a_row_whose_edit_is_taken_back_gets_the_job_that_restore_had_left_aside(
+    user: Desk, server: OutsideServer
+) -> None:
+    grown(user, 2)
+    user.run(*RUN)
+    older = shutil.copytree(place_of(user), user.folder / "older")
+    grown(user, 3)
+    user.run(*RUN)
+    before = (user.folder / "board.csv").read_text()
+    file_put_back(place_of(user), older)
+    reseeded(user, "t0002")
+    assert "left: request" in user.run("restore", "board.csv").out
+    (user.folder / "board.csv").write_text(before)
+    refused = user.run(*RUN, code=78)
+    assert "was sent before the record was lost" in refused.err
+    assert "left: request" not in user.run("restore", "board.csv").out
+    user.run(*RUN)
+    assert len(server.ledger()) == 3
+    assert {take.state for take in takes_of(place_of(user))} == {TakeState.SUCCEEDED}
+
+
 def test_a_log_that_is_cut_anywhere_costs_nothing_twice(user: Desk, server: OutsideServer) -> None:
     grown(user, 3)
     process = user.start(*RUN)

@@ -209,14 +209,16 @@ def test_whatever_a_witness_knows_can_be_entered_and_makes_no_take_pending(
         state.enter([(sent, "a")] if stands is not None else [], at=9.0)
 
 
-def test_a_submission_is_given_to_the_take_of_its_body_and_to_no_other() -> None:
-    takes = {"a": "1", "b": "2", "b2": "2", "new name": "3"}
+def test_a_submission_is_given_to_a_take_of_its_body_and_to_no_other() -> None:
+    takes = {"a": "1", "b": "2", "b2": "2", "b3": "2", "new name": "3"}
     same, renamed = Sent("x", "a", fingerprint="1", at=2.0), Sent("y", "old name", fingerprint="3", at=1.0)
     edited, twice = Sent("z", "a", fingerprint="9"), Sent("w", "gone", fingerprint="2")
     untold = Sent(request_id="r", take="b")
-    assert assigned([same, renamed, edited, twice, untold], takes) == (
-        [(untold, "b"), (renamed, "new name"), (same, "a")],
-        [edited, twice],
+    waiting = {"a", "b", "b3", "new name"}
+    assert assigned([same, renamed, edited, twice, untold], takes, waiting=waiting) == (
+        # Of those with one body the one that waits and has no job yet.
+        [(twice, "b3"), (untold, "b"), (renamed, "new name"), (same, "a")],
+        [edited],
     )
 
 

@@ -98,7 +98,7 @@ def fields(raw: str, separator: str) -> Iterator[str]:
         yield from (field.strip('"') for field in line.split(separator))
     for row in csv.reader(io.StringIO(raw, newline=""), delimiter=separator):
         yield from row
-        yield from (line for cell in row for line in cell.splitlines())
+        yield from (line for cell in row for line in re.split(r"\r\n|\r|\n", cell))
 
 
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
