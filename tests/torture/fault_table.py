@@ -178,7 +178,7 @@ def answers_spoilt() -> Iterator[Row]:
         Fault(reply=Reply(200, bomb, gzipped)),
         submit="lost",
         reads="too-large",
-        download="never",
+        download="kept",
     )
     yield row(
         "2 MiB of JSON",
