@@ -106,7 +106,7 @@ def trouble_of(link: str, *, allow_loopback: bool, ports: Collection[int] = HTTP
     if parts.scheme != "https" and not (at_home and parts.scheme == "http"):
         return "it is not https"
     if "@" in parts.netloc:
-        return "it holds a name or a password"
+        return "it holds a login"
     if not at_home and not is_public_host(host):
         return "its host is not public"
     if not at_home and (443 if port is None else port) not in ports:

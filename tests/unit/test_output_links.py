@@ -281,7 +281,7 @@ def test_a_link_that_could_not_be_fetched_is_taken_only_where_there_is_none_bett
         "https://localhost/b.mp4": "its host is not public",
         "https://files.example.com:8443/a.mp4": "its port is not the usual one",
         "https://files.example.com:99999/a.mp4": "its host or port cannot be one",
-        "https://ada@files.example.com/a.mp4": "it holds a name or a password",
+        "https://ada@files.example.com/a.mp4": "it holds a login",
     }
     found = output_links({"files": [*worse, CLIP]})
     assert found.urls == (CLIP,)
