@@ -98,21 +98,23 @@ class LookPace:
 class FetchPace:
     """How long a clip that does not come is tried for, and how often; all are seconds.
 
-    Intervals double from `first` to `widest`, and to `rarest` once the link is no longer fresh: some hosts show a file
-    only minutes after its job has ended, so for `fresh` of them a link that does not work yet may be a good one. The
-    link of an older job is tried for `least`.
+    An interval is the share `widening` of the time that nothing has come, from `first` to `widest`, and to `rarest`
+    once the link is no longer fresh. Were it doubled by each failure, one clip of some hundred would wait for minutes
+    where half of all downloads fail. Some hosts show a file only minutes after its job has ended, so for `fresh` of
+    them a link that does not work yet may be a good one. The link of an older job is tried for `least`.
     """
 
     first: float = 1.0
+    widening: float = 0.5
     widest: float = 60.0
     rarest: float = 300.0
     fresh: float = 600.0
     least: float = 60.0
 
-    def next(self, failures: int, *, lasting: float, chance: float) -> float:
-        """Return how long to wait after the `failures`-th failure in a row; `chance` in [0, 1) takes up to half off."""
+    def next(self, *, lasting: float, chance: float) -> float:
+        """Return how long to wait where nothing came for `lasting`; `chance` in [0, 1) takes up to half off."""
         ceiling = self.widest if lasting < self.fresh else self.rarest
-        return min(ceiling, self.first * 2.0 ** min(failures - 1, 30)) * (1.0 - chance / 2.0)
+        return min(ceiling, max(self.first, self.widening * lasting)) * (1.0 - chance / 2.0)
 
     def is_spent(self, *, lasting: float, age: float) -> bool:
         """Return whether to stop: failures have gone on for `lasting`, and the job ended `age` ago."""

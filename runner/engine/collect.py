@@ -92,7 +92,7 @@ class Collector:
             await self._board.record(live, Undeliverable(f"{trouble.reason}{tries}"))
             return
         self._say_late(live, trouble.reason, lasting)
-        wait = self._means.options.fetch_pace.next(failures, lasting=lasting, chance=self._means.chance())
+        wait = self._means.options.fetch_pace.next(lasting=lasting, chance=self._means.chance())
         is_fresh = live.outputs != stale and failures <= _FRESH_AT_ONCE
         self._agenda.add(live, after=0.0 if is_fresh else wait)
 
