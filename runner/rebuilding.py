@@ -35,7 +35,7 @@ from runner.store.marker import MARKER, read_marker, went_to
 from runner.store.read import open_reader
 from runner.store.records import RunHeader, TakeRecord
 from runner.store.state_file import StateFile
-from runner.store.witness import Sent, Testimony
+from runner.store.witness import Sent, Testimony, of_run
 from runner.surveying import outcome, survey
 from runner.version import __version__
 from runner.witnesses import known_outside, sidecars_of, trace_in
@@ -189,10 +189,9 @@ def _waiting(takes: Iterable[TakeRecord]) -> set[str]:
 
 def _told(place: RunDir, opening: Opening) -> Testimony:
     """Return what all witnesses know together; those of another run than the folder's do not count."""
-    run_id = read_marker(place.state_file)
+    run_id = read_marker(place.state_file) or ""
     told = known_outside(place, second_places(opening.environ, place.path), whole=True)
-    mine = [each for each in told if not (run_id and each.header and each.header.run_id != run_id)]
-    return _each_once(reduce(Testimony.joined, mine, Testimony()))
+    return _each_once(reduce(Testimony.joined, of_run(told, run_id), Testimony()))
 
 
 def _each_once(told: Testimony) -> Testimony:
@@ -300,7 +299,8 @@ def _plan(target: Target, header: RunHeader | None) -> Plan | None:
     manifest = target.manifest or (manifest_of(target.place, header) if header else None)
     if manifest is None or not manifest.is_file():
         return None
-    local = target.simulated or on_this_machine(header.api_base if header else target.api_base)
+    simulated, base = (header or target).simulated, (header or target).api_base
+    local = simulated or on_this_machine(base)
     return check(manifest, schema_dirs=target.schema_dirs, allow_private_media=local)
 
 

@@ -63,7 +63,7 @@ def known_outside(run_dir: RunDir, second_places: Sequence[Path], *, whole: bool
                 advice="move away what stands there, or make it readable, then give the same command again",
             ) from error
         found += [testimony] if testimony else []
-    sidecars = tuple(map(_sent, sidecars_of(run_dir)) if whole else _heads(run_dir))
+    sidecars = tuple(_told_by_sidecars(run_dir, whole=whole))
     return [*found, Testimony(sent=sidecars)] if sidecars else found
 
 
@@ -82,12 +82,18 @@ def _sidecar_paths(run_dir: RunDir) -> Iterator[Path]:
                 yield Path(entry.path)
 
 
-def _heads(run_dir: RunDir) -> Iterator[Sent]:
-    """Yield what the head of each sidecar says; ten thousand of them are read at every start."""
+def _told_by_sidecars(run_dir: RunDir, *, whole: bool = False) -> Iterator[Sent]:
+    """Yield what each sidecar says, or its head alone unless `whole`: ten thousand are read at every start.
+
+    Of one that is damaged behind its head the head counts in both, or one reader would ask for what the other denies.
+    """
     for path in _sidecar_paths(run_dir):
         sent = _head(_read(path, _HEAD_BYTES) or b"")
-        if sent is None and (sidecar := _sidecar(_read(path, MOST_BYTES) or b"")) is not None:
-            sent = _sent(sidecar)
+        if (whole or sent is None) and (sidecar := _sidecar(_read(path, MOST_BYTES) or b"")) is not None:
+            model, fingerprint = (str(sidecar.about.get(name, "")) for name in ("model", "fingerprint"))
+            sent = Sent(
+                take=sidecar.take, model=model, fingerprint=fingerprint, request_id=sidecar.request_id
+            )
         if sent is not None:
             yield sent
 
@@ -96,21 +102,27 @@ def _head(text: bytes) -> Sent | None:
     found = _HEAD.match(text)
     # A damaged file has a head like ours at times, and is passed over.
     with suppress(ValueError):
-        return Sent(take=json.loads(found[1]), request_id=json.loads(found[2])) if found else None
+        return (
+            Sent(take=_whole(json.loads(found[1])), request_id=_whole(json.loads(found[2])))
+            if found
+            else None
+        )
     return None
+
+
+def _whole(text: str) -> str:
+    """Return the text as it is; ValueError if it holds half a surrogate pair, which no record could hold."""
+    text.encode()
+    return text
 
 
 def _sidecar(text: bytes) -> Sidecar | None:
     with suppress(ValueError, RecursionError, KeyError, TypeError):
         found = json.loads(text)
         if found["format"] == FORMAT:
-            return read_sidecar(text, take=str(found["take"]))
+            _whole(str(found["request_id"]))
+            return read_sidecar(text, take=_whole(str(found["take"])))
     return None
-
-
-def _sent(sidecar: Sidecar) -> Sent:
-    model, fingerprint = (str(sidecar.about.get(name, "")) for name in ("model", "fingerprint"))
-    return Sent(take=sidecar.take, model=model, fingerprint=fingerprint, request_id=sidecar.request_id)
 
 
 def _read(path: Path, limit: int) -> bytes | None:
@@ -141,7 +153,7 @@ def trace_in(run_dir: RunDir) -> str:
     ids = _read(state_file.with_suffix(".ids"), MOST_BYTES)
     if ids and ids.strip():
         return state_file.with_suffix(".ids").name
-    if next(_heads(run_dir), None) is not None:
+    if next(_told_by_sidecars(run_dir), None) is not None:
         return f"the sidecars in {CLIPS}"
     if any(word in (_read(run_dir.log, MOST_BYTES) or b"") for word in _LOGGED):
         return run_dir.log.name

@@ -67,7 +67,8 @@ def spent_words(spending: Spending, *, simulated: bool) -> str:
     if not spending.charges:
         return ""
     said = f"spent {money(spending.billed)}{', invented,' if simulated else ''}"
-    if spending.estimated:
+    # An estimate of some jobs beside the cost of all would look like a run that is too dear.
+    if spending.estimated and all(charge.estimate is not None for charge in spending.charges):
         said += f" of an estimated {money(spending.estimated)}"
     if spending.without_cost:
         said += f"; {counted(spending.without_cost, 'job')} without a known cost"

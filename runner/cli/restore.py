@@ -42,7 +42,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 def _target(arguments: argparse.Namespace) -> Target:
     named: Path = arguments.target
-    base = parse_base(os.environ.get(BASE_VARIABLE) or DEFAULT_BASE)
+    base = parse_base(arguments.api_base or os.environ.get(BASE_VARIABLE) or DEFAULT_BASE)
     simulated = bool(arguments.simulate)
     if not named.is_file():
         place, manifest = RunDir(arguments.run_dir or named), None
@@ -67,7 +67,8 @@ def _lines(found: Rebuilt) -> Iterator[str]:
         yield f"{visible(take)}: held, since no witness says whether it was sent"
     for sent in found.left:
         job = f"request {visible(sent.request_id)}" if sent.request_id else "a submission without an answer"
-        yield f"left: {job} of {visible(sent.take)} ({visible(sent.model)}), which is no take of this run now"
+        model = f" ({visible(sent.model)})" if sent.model else ""
+        yield f"left: {job} of {visible(sent.take)}{model}, which is no take of this run now"
 
 
 def _what(sent: Sent, state: TakeState, *, delivered: bool) -> str:

@@ -89,6 +89,7 @@ def restore(commands: Commands[Parser]) -> None:
     switch(parser, "--simulate", "the manifest's simulated run")
     switch(parser, "-n, --dry-run", "only tell what would be entered")
     value(parser, "--run-dir DIR", Path, "where the run keeps its files (reports/<name> beside the manifest)")
+    flags.api_base(parser)
     flags.schemas(parser, beside=flags.BESIDE)
     flags.consent(parser)
 

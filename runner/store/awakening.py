@@ -53,7 +53,7 @@ def awakened(
     """
     share = checks.refuse_odd_place(path, network=network, mounts=mounts)
     with checks.readable(path):
-        _check(path, machine=machine, place=place, moved=moved, share=share, told=told)
+        run_id = _check(path, machine=machine, place=place, moved=moved, share=share, told=told)
         failpoints.hit("store.open")
         with ExitStack() as opened:
             # Attached first and closed last, whatever fails: a log that a dead runner left stays where it is.
@@ -67,16 +67,14 @@ def awakened(
             else:
                 database.awaken_on_share(connection, path)
             note_place(connection, machine, place)
-            run_id = connection.execute("SELECT run_id FROM run").fetchone()[0]
-            left = left_aside(connection, told, run_id=run_id)
-            yield Awake(path, connection, keeper, share, left)
+            yield Awake(path, connection, keeper, share, left_aside(connection, told, run_id=run_id))
             opened.pop_all()
 
 
 def _check(
     path: Path, *, machine: str, place: str, moved: bool, share: str | None, told: Sequence[Testimony]
-) -> None:
-    """Refuse what cannot be trusted, then mark the folder."""
+) -> str:
+    """Refuse what cannot be trusted, then mark the folder; return the id of the run that the file belongs to."""
     checks.refuse_log_on_share(path, share)
     if share is not None:
         # Without a log it is the main file that a kill leaves half written, so that comes first.
@@ -98,3 +96,4 @@ def _check(
         copies.let_others_go(path, found.place, found.run_id)
     # Before the file is awakened: a folder that cannot be marked must leave it at rest.
     renew_marker(path, found.run_id)
+    return found.run_id

@@ -24,7 +24,7 @@ from runner.store.log import is_damaged
 from runner.store.marker import MARKER, read_marker, went_to
 from runner.store.mounts import refuse_network
 from runner.store.schema import APPLICATION_ID, MIGRATIONS
-from runner.store.witness import Sent, Testimony
+from runner.store.witness import Sent, Testimony, of_run
 
 DRAFT = ".new-"
 """What follows a state file's name until it is whole."""
@@ -337,9 +337,7 @@ def refuse_less_known(
     """
     restore = command_line("restore", path.parent)
     # A sidecar does not know that a person has left its job aside; the witness of the same run does.
-    left = frozenset[str]().union(
-        *(each.left for each in told if each.header and each.header.run_id == run_id)
-    )
+    left = frozenset[str]().union(*(each.left for each in of_run(told, run_id)))
     for each in told:
         if each.header is not None and each.header.run_id != run_id:
             if each.has_ended or not any(each.charged):

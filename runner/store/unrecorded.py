@@ -19,7 +19,7 @@ from runner.store.append import append, read_epoch
 from runner.store.emergency import Receipt
 from runner.store.receipts import enter_receipt
 from runner.store.records import FREE
-from runner.store.witness import Sent, Testimony
+from runner.store.witness import Sent, Testimony, of_run
 
 BY = "restore"
 _REASON = "a witness beside the state file knows a later submission"
@@ -50,8 +50,7 @@ def unrecorded(connection: sqlite3.Connection, told: Iterable[Sent]) -> list[Sen
 
 def left_aside(connection: sqlite3.Connection, told: Iterable[Testimony], *, run_id: str) -> frozenset[str]:
     """Return the fingerprints of submissions that `restore` left aside and that are not on record since."""
-    mine = [each for each in told if not each.header or each.header.run_id == run_id]
-    every = reduce(Testimony.joined, mine, Testimony())
+    every = reduce(Testimony.joined, of_run(told, run_id), Testimony())
     left = [each for each in every.paid if every.has_left(each)]
     lacking = unrecorded(connection, left) if left else []
     return frozenset(each.fingerprint for each in lacking if each.fingerprint)

@@ -93,6 +93,11 @@ class Testimony:
         )
 
 
+def of_run(told: Iterable[Testimony], run_id: str) -> list[Testimony]:
+    """Return those that speak of this run: a sidecar names no run, and where `run_id` is empty all of them count."""
+    return [each for each in told if each.header is None or run_id in {"", each.header.run_id}]
+
+
 def beside(state_file: Path) -> Path:
     """Return the path of the witness beside a state file."""
     return state_file.with_suffix(SUFFIX)
@@ -165,6 +170,8 @@ def _lines(file: Iterable[bytes]) -> Iterator[dict[str, Any]]:
             continue
         try:
             values = json.loads(line)
+            # Half a surrogate pair has no UTF-8 form: nothing of ours is written so, and no record could hold it.
+            json.dumps(values, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             # A line that a kill or a power loss cut off, and whatever was written behind it.
             continue

@@ -390,6 +390,30 @@ def test_a_folder_with_sidecars_and_no_record_is_no_new_one(user: Desk, server: 
     assert len(server.ledger()) == 3
 
 
+def test_a_simulated_run_is_restored_by_its_folder(desk: Desk) -> None:
+    write_csv(desk.folder / "board.csv", 1)
+    desk.run("run", "board.csv", "--simulate", "--speed", 50, "--poll-interval", 0.1)
+    place = desk.folder / "reports" / "board-simulated"
+    (place / "state.db").unlink()
+    assert "its clip is here" in desk.run("restore", place).out
+    assert "lacks nothing" in desk.run("restore", place).err
+
+
+def test_a_damaged_sidecar_of_an_unknown_job_is_left_aside_and_stops_no_run(
+    user: Desk, server: OutsideServer
+) -> None:
+    grown(user, 1)
+    user.run(*RUN)
+    (sidecar,) = (place_of(user) / "clips").glob("*.json")
+    (other,) = takes_of(place_of(user))
+    text = sidecar.read_text().replace(other.request_id or "?", "another-job").replace("t0000", "gone")
+    sidecar.with_name("copy.json").write_text(text[: text.index('"sha256"')])
+    assert "another-job" in user.run(*RUN, code=78).err
+    assert "left: request another-job" in user.run("restore", "board.csv").out
+    user.run(*RUN)
+    assert len(server.ledger()) == 1
+
+
 @pytest.mark.parametrize("trace", ["state.witness", "run.log", "report.csv", "state.db-wal"])
 def test_each_trace_of_a_run_is_enough_to_refuse(user: Desk, server: OutsideServer, trace: str) -> None:
     grown(user, 1)

@@ -72,6 +72,7 @@ def test_a_run_that_sends_nothing_leaves_no_witness(tmp_path: Path) -> None:
         b"\xff\xfe",
         b"[1]\n",
         b'{"begun": {}}\n',
+        b'{"begun": "x\\ud800", "take": "a\\udc00"}\n',
         b"7\n",
         b'{"begun": "x", "epoch": 1e999}\n',
         b'{"begun": "x", "at": 1%s}\n' % (b"0" * 400),
@@ -113,7 +114,7 @@ def test_a_witness_that_is_made_whole_knows_what_was_proved_to_be_free(tmp_path:
     assert [each.take for each in known(beside(state.path)).charged] == ["b"]
 
 
-@pytest.mark.parametrize("take", [b"a\\q", b"\xff", b"a\nb", b"a\x00"])
+@pytest.mark.parametrize("take", [b"a\\q", b"\xff", b"a\nb", b"a\x00", b"a\\ud800"])
 def test_a_damaged_sidecar_says_nothing_and_ends_no_run(tmp_path: Path, take: bytes) -> None:
     place = RunDir(tmp_path)
     (tmp_path / "clips").mkdir()
@@ -124,6 +125,14 @@ def test_a_damaged_sidecar_says_nothing_and_ends_no_run(tmp_path: Path, take: by
         (told,) = known_outside(place, [], whole=whole)
         assert [(sent.take, sent.request_id) for sent in told.sent] == [("take-a", "r-1")]
     assert trace_in(place)
+
+
+def test_both_readers_take_the_head_of_a_sidecar_that_is_damaged_behind_it(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "a.json").write_bytes(Sidecar("take-a", "r-1", ()).to_bytes()[:-3])
+    for whole in (False, True):
+        (told,) = known_outside(RunDir(tmp_path), [], whole=whole)
+        assert [(sent.take, sent.request_id) for sent in told.sent] == [("take-a", "r-1")]
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("other"), Path.mkdir])
