@@ -15,8 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from tests.acceptance import fork_server
+from tests.acceptance.fork_server import Forked, forks_alike
 
 PATIENCE = 120.0
 
@@ -51,7 +54,7 @@ class Process:
     `out` and `err` are descriptors to read from; with a terminal, where both are one, there is only `err`.
     """
 
-    def __init__(self, popen: subprocess.Popen[bytes], *, out: int | None, err: int) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes] | Forked, *, out: int | None, err: int) -> None:
         self.popen = popen
         self._began = time.monotonic()
         self._keyboard = err
@@ -115,16 +118,21 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where a user sits: the folder the command is called in and the environment it sees, which has no token."""
+    """Where a user sits: the folder the command is called in and the environment it sees, which has no token.
+
+    The installed command itself is started where `is_installed`, or where another one or Python's own variables ask
+    for it; else a fork of a process that has imported it.
+    """
 
     folder: Path
     environment: Mapping[str, str]
     program: Sequence[str] = field(default_factory=command)
+    is_installed: bool = False
 
     def with_environment(self, **values: str) -> Desk:
         """Return the same desk with more variables; an empty value takes one away."""
         merged = {**self.environment, **values}
-        return Desk(self.folder, {name: text for name, text in merged.items() if text}, self.program)
+        return replace(self, environment={name: text for name, text in merged.items() if text})
 
     def start(self, *arguments: object) -> Process:
         """Start the command in pipes, with nobody at its standard input."""
@@ -143,9 +151,16 @@ class Desk:
         os.close(theirs)
         return Process(popen, out=None, err=ours)
 
-    def _popen(self, arguments: Sequence[object], inp: int, out: int, err: int) -> subprocess.Popen[bytes]:
+    def _popen(
+        self, arguments: Sequence[object], inp: int, out: int, err: int
+    ) -> subprocess.Popen[bytes] | Forked:
+        words = [str(each) for each in arguments]
+        if not self.is_installed and self.program == command() and forks_alike(self.environment):
+            return fork_server.start(
+                words, cwd=self.folder, env=self.environment, stdin=inp, stdout=out, stderr=err
+            )
         return subprocess.Popen(
-            [*self.program, *map(str, arguments)],
+            [*self.program, *words],
             cwd=self.folder,
             env=dict(self.environment),
             stdin=inp,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,13 @@ def test_init_writes_a_board_that_checks_and_runs(desk: Desk) -> None:
     assert desk.run(*advice[0]).err == ""
     outcome = desk.run(*advice[1], "--speed", 50, "--poll-interval", 0.1)
     assert "6 takes: 6 delivered" in outcome.out
+
+
+@pytest.mark.parametrize("words", [("--version",), ("run", "--help"), ("check", "none.yaml"), ("paint",), ()])
+def test_a_fork_of_the_command_is_as_good_as_the_installed_one(desk: Desk, words: tuple[str, ...]) -> None:
+    """What most tests start says and returns the same."""
+    forked, real = (each.run(*words, code=None) for each in (desk, replace(desk, is_installed=True)))
+    assert (forked.code, forked.out, forked.err) == (real.code, real.out, real.err)
 
 
 @pytest.mark.parametrize("name", ["storyboard.yaml", "mine.yaml"])

@@ -27,6 +27,7 @@ BOARDS = sorted(
 )
 
 
+@pytest.mark.installed
 def test_the_demo_renders_every_take_and_a_second_run_submits_nothing(desk: Desk) -> None:
     """Both models, all clips whole, both reports named; the second run finds everything complete."""
     board = copy_examples(desk.folder) / "storyboard.yaml"

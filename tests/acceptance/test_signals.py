@@ -8,11 +8,15 @@ import time
 from collections.abc import Sequence
 from signal import SIGHUP, SIGINT, SIGTERM
 
+import pytest
+
 from tests.acceptance.boards import write_csv
 from tests.acceptance.command import Desk, Outcome, Process
 from tests.acceptance.service import pointed_at
 from tests.outside.jobs import Settings
 from tests.outside.server import OutsideServer
+
+pytestmark = pytest.mark.installed
 
 JOBS = 2
 WAYS = {

@@ -89,6 +89,7 @@ def paid_once_each(desk: Desk, number: int) -> None:
     assert (len(counts), set(counts.values())) == (number, {1})
 
 
+@pytest.mark.installed
 def test_forty_shots_from_their_first_mistake_to_their_last_edit(desk: Desk) -> None:
     rows = board()
     broken = [dict(row) for row in rows]
