@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 
 from runner import failpoints
 from runner.answers import CancelAnswer, Trouble
+from runner.clock import Clock
 from runner.contact import Found, account_is_refused, insist, look_up, talk, unanswered
 from runner.deciding import WAITING
 from runner.differences import contradiction
 from runner.engine.ports import Journal, Queue
 from runner.errors import RunInUse
 from runner.opening import open_recorded
-from runner.pacing import Clock
 from runner.rundir import RunDir
 from runner.session import Wishes
 from runner.states import OUT_THERE, CancelRequested, Ended, TakeState

@@ -15,15 +15,15 @@ from pathlib import Path
 from runner.answers import Trouble, TroubleKind
 from runner.api.account import Account, find_account
 from runner.api.catalogue import Catalogue, Entry, EntryAnswer
+from runner.clock import Clock, SystemClock
 from runner.contact import insist, unanswered
 from runner.errors import SchemaInvalid, UsageError
 from runner.models.adding import add_file, compiled, place_of, wrapped
+from runner.models.canonical import JsonValue
 from runner.models.catalogue import Models
 from runner.models.comparing import Change, changes
 from runner.models.model import Model
-from runner.pacing import Clock, SystemClock
 from runner.session import run_alone
-from runner.shots import JsonValue
 from runner.wording import visible
 
 _CATALOGUE_FILE = "the catalogue's schema"

@@ -25,7 +25,7 @@ from runner.shots import Plan
 from runner.transport.secret import tokens_in
 
 if TYPE_CHECKING:
-    from runner.pacing import Clock
+    from runner.clock import Clock
     from runner.preflight.inspection import Inspection
     from runner.preflight.looks import Look
 
@@ -108,7 +108,7 @@ def check_media(
     another look. `wait` is how many seconds the API may take to fetch a link; `tell` hears of links done and of all.
     """
     from runner import rundir
-    from runner.pacing import SystemClock
+    from runner.clock import SystemClock
     from runner.preflight.inspection import inspect
 
     clock, path = clock or SystemClock(), Path(manifest)

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from runner.answers import JobStatus, Seen, Trouble, TroubleKind
+from runner.backoff import Backoff, Chance
 from runner.choosing import ALL
+from runner.clock import Clock, SystemClock
 from runner.engine.options import EngineOptions
 from runner.engine.ports import Queue
 from runner.errors import AccountRefused, ServiceUnavailable, ShotrunnerError, UsageError
-from runner.pacing import Backoff, Chance, Clock, SystemClock
 from runner.rundir import RunDir
 from runner.session import Progress, Wishes, account_of, run_alone, unheard
 from runner.simulator.settings import SimulatorSettings

@@ -16,15 +16,15 @@ from typing import TypeAlias
 
 from runner import failpoints
 from runner.answers import Seen, Trouble, TroubleKind
+from runner.clock import Clock, SystemClock
 from runner.contact import Found, unanswered
 from runner.desk import Decided, desk, named, record
 from runner.differences import contradiction
 from runner.errors import UsageError
 from runner.escapes import command_line
+from runner.models.canonical import JsonValue
 from runner.opening import AS_IT_IS, Opening
-from runner.pacing import Clock, SystemClock
 from runner.rundir import RunDir
-from runner.shots import JsonValue
 from runner.states import (
     OUT_THERE,
     Accepted,

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from runner import failpoints
+from runner.clock import Clock
 from runner.errors import UsageError
 from runner.opening import Opening, open_recorded
-from runner.pacing import Clock
 from runner.rundir import RunDir
 from runner.states import Fact
 from runner.store.records import TakeRecord

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 
 ABSENT = "(absent)"
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from runner.checking import check
 from runner.choosing import ALL
+from runner.clock import SystemClock
 from runner.contact import manifest_of
 from runner.desk import named
 from runner.errors import FileMissing, ManifestInvalid, RunInUse, UsageError
 from runner.manifest.limits import CEILING
 from runner.opening import Opening, open_recorded
-from runner.pacing import SystemClock
 from runner.plan.against import compare
 from runner.pricing import priced, recorded_prices
 from runner.recalling import fit, wake

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.choosing import Choice
+from runner.clock import Clock, SystemClock
 from runner.desk import Decided, named, record
 from runner.errors import UsageError
 from runner.opening import AS_IT_IS, Opening, open_recorded
-from runner.pacing import Clock, SystemClock
 from runner.pricing import priced, recorded_prices
 from runner.recalling import fit, wake
 from runner.rundir import RunDir

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 
 Path: TypeAlias = tuple[str | int, ...]
 

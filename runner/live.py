@@ -16,9 +16,9 @@ from runner.answers import Trouble, TroubleKind
 from runner.api.account import Account
 from runner.api.catalogue import Balance, BalanceAnswer, Catalogue, Entry, EntryAnswer
 from runner.cataloguing import Compared, compared
+from runner.clock import Clock
 from runner.models.catalogue import Models
 from runner.money import micros
-from runner.pacing import Clock
 from runner.pricing import CATALOGUE
 from runner.session import run_alone
 from runner.shots import Price, PriceUnit

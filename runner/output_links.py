@@ -30,7 +30,7 @@ from runner.link_names import (
     told_kind,
     words_of,
 )
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 from runner.web_links import (
     INSIDE,
     NO_HOST,

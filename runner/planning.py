@@ -17,12 +17,12 @@ from runner import opening, pricing, rundir
 from runner.barring import barred
 from runner.checking import check, search_path, uncollected
 from runner.choosing import ALL, Choice
+from runner.clock import Clock, SystemClock
 from runner.engine.limits import Limits
 from runner.errors import CannotCreate, DiskFailed, Position, Problem, Severity
 from runner.manifest.limits import LIMITS
 from runner.manifest.limits import Limits as ManifestLimits
 from runner.money import NOTHING_SPENT, Spending, total
-from runner.pacing import Clock, SystemClock
 from runner.plan.actions import Action, Step, blocked, steps
 from runner.plan.forecast import Forecast, forecast
 from runner.plan.repeats import paid_twice

@@ -15,11 +15,11 @@ from types import TracebackType
 from typing import Literal, Protocol, Self, TextIO, assert_never
 
 from runner import wording
-from runner.engine.ports import Event, Said, Told
+from runner.clock import Clock
 from runner.errors import UsageError
 from runner.escapes import escaped
 from runner.outlet import Canvas, Outlet
-from runner.pacing import Clock
+from runner.run_events import Event, Said, Told
 from runner.sentences import sentence, standing_after
 
 Kind = Literal["bar", "plain", "json", "none"]

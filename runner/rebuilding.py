@@ -19,13 +19,13 @@ from runner.api.account import on_this_machine
 from runner.api.bodies import cost
 from runner.checking import check
 from runner.choosing import ALL
+from runner.clock import Clock
 from runner.contact import manifest_of
 from runner.delivery.sidecar import CLIPS, Landed, Sidecar
 from runner.disk_errors import file_error
 from runner.errors import CannotCreate, FileMissing, RecordDamaged
 from runner.escapes import shell_word
 from runner.opening import Opening, create, new_header, open_recorded, second_places
-from runner.pacing import Clock
 from runner.recalling import fit
 from runner.restoring import clips_of
 from runner.rundir import RunDir

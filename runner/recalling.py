@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner import failpoints
+from runner.clock import Clock
 from runner.errors import DiskFailed
-from runner.pacing import Clock
 from runner.rundir import RunDir
 from runner.shots import Plan
 from runner.states import ClipMoved, DeliveryState, FileGone

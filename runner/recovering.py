@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 
 from runner.answers import ResultAnswer, Trouble
 from runner.api.results import read_again
+from runner.clock import Clock
 from runner.contact import talk
 from runner.engine.disowning import disowned, unless_of_another
 from runner.engine.ports import Queue
 from runner.errors import AccountRefused
-from runner.pacing import Clock
 from runner.rundir import RunDir
 from runner.session import Wishes
 from runner.shots import Ticket

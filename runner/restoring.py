@@ -18,8 +18,8 @@ from runner.delivery.names import sidecar_name
 from runner.delivery.older_names import Known, contested
 from runner.delivery.sidecar import CLIPS, MOST_BYTES, Landed, Sidecar, read_sidecar
 from runner.errors import DiskFailed, UsageError
+from runner.models.canonical import JsonValue
 from runner.rundir import RunDir
-from runner.shots import JsonValue
 from runner.states import DeliveryState
 from runner.store.records import TakeRecord
 from runner.wording import iso

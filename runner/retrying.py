@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 from runner import failpoints
 from runner.choosing import Choice, choose
+from runner.clock import Clock, SystemClock
 from runner.deciding import WAITING
 from runner.desk import Decided, desk, named, record
 from runner.errors import UsageError
 from runner.escapes import command_line, visible
 from runner.opening import AS_IT_IS, Opening
-from runner.pacing import Clock, SystemClock
 from runner.recovering import SecondLook, look_again
 from runner.rundir import RunDir
 from runner.session import Wishes

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING
 from runner import opening, quoting, rundir
 from runner.checking import check
 from runner.choosing import ALL, Choice
-from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
+from runner.clock import Clock, SystemClock
+from runner.engine.options import EngineOptions
 from runner.manifest.limits import LIMITS
 from runner.manifest.limits import Limits as ManifestLimits
 from runner.opening import Opening
-from runner.pacing import Clock, SystemClock
 from runner.pricing import price_changes
 from runner.recalling import Fitted, fit, reprice, wake
 from runner.recovering import look_again
+from runner.run_ending import Ending, EndingKind, Stop
 from runner.rundir import RunDir
 from runner.session import Progress, Wishes, unheard, work
 from runner.shots import Plan

@@ -17,18 +17,20 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from runner.checking import search_path
 from runner.choosing import Choice
+from runner.clock import Clock
 from runner.engine.costs import GRACE, LateCosts, without_cost
-from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
+from runner.engine.options import EngineOptions
 from runner.engine.past import Past
-from runner.engine.ports import Event, Listener, Said
 from runner.errors import AccountRefused, CannotCreate, DiskFailed
 from runner.manifest.limits import LIMITS
 from runner.manifest.limits import Limits as ManifestLimits
+from runner.models.canonical import JsonValue
 from runner.opening import AS_IT_IS, Opening
 from runner.outlet import Outlet
-from runner.pacing import Clock
+from runner.run_ending import Ending, EndingKind, Stop
+from runner.run_events import Event, Listener, Said
 from runner.rundir import RunDir
-from runner.shots import JsonValue, Ticket
+from runner.shots import Ticket
 from runner.simulator.settings import SimulatorSettings
 from runner.states import CostSeen, PayAgain
 from runner.stopping import Interruption, heeding_signals

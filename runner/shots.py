@@ -13,9 +13,8 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from runner.errors import Position, Problem
+from runner.models.canonical import JsonValue
 from runner.states import GIVEN_UP, DeliveryState, FailureClass, TakeState
-
-JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"
 
 
 @dataclass(frozen=True, slots=True)

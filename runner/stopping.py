@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
-from runner.engine.options import Stop
+from runner.run_ending import Stop
 from runner.wording import counted
 
 _PATIENCE = 8.0

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.engine.options import Ending, EndingKind, EngineOptions
+from runner.engine.options import EngineOptions
 from runner.errors import CannotCreate, DiskFailed
 from runner.money import NOTHING_SPENT, Spending, total
+from runner.run_ending import Ending, EndingKind
 from runner.rundir import RunDir
 from runner.states import OUT_THERE, DeliveryState, TakeState
 from runner.store.read import open_reader

@@ -13,16 +13,16 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from runner import failpoints
+from runner.clock import Clock, SystemClock
 from runner.delivery.folder import Folder, InTheWay
 from runner.delivery.names import sidecar_name
 from runner.delivery.sidecar import CLIPS, MOST_BYTES, Sidecar, read_sidecar
 from runner.desk import Decided, desk, named
-from runner.engine.options import EndingKind
 from runner.errors import UsageError
 from runner.opening import AS_IT_IS, Opening
-from runner.pacing import Clock, SystemClock
 from runner.recovering import SecondLook, look_again
 from runner.restoring import clips_of, give_own_names, restore_sidecars
+from runner.run_ending import EndingKind
 from runner.rundir import RunDir
 from runner.session import Wishes, work
 from runner.states import OUT_THERE, DeliveryState, FileGone, TakeState

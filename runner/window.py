@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from runner.clock import Clock
 from runner.engine.limits import Limits
-from runner.engine.options import Ending, EndingKind
-from runner.pacing import Clock
+from runner.run_ending import Ending, EndingKind
 from runner.rundir import RunDir
 from runner.store.read import open_reader
 from runner.store.records import SessionRecord

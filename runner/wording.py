@@ -15,8 +15,8 @@ from datetime import UTC, datetime, tzinfo
 from runner.escapes import TEXT_LIMIT as TEXT_LIMIT
 from runner.escapes import visible as visible
 from runner.escapes import visible_lines as visible_lines
+from runner.models.canonical import JsonValue
 from runner.money import Spending
-from runner.shots import JsonValue
 from runner.states import DeliveryState, FailureClass, TakeState
 
 REASON_LIMIT = 160

@@ -20,8 +20,8 @@ from runner.api.account import DEFAULT_BASE, Account
 from runner.api.bodies import JsonObject
 from runner.api.outcomes import read_record
 from runner.api.redaction import Redactor
-from runner.pacing import Clock
-from runner.shots import JsonValue
+from runner.clock import Clock
+from runner.models.canonical import JsonValue
 from runner.transport.clients import ReadLanes
 from runner.transport.exchange import Answer, Exchange
 

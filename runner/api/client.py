@@ -16,7 +16,7 @@ from runner.api.host import Host
 from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_submit
 from runner.api.redaction import MASK, Redactor
 from runner.api.results import sort_result
-from runner.pacing import Clock
+from runner.clock import Clock
 from runner.shots import Ticket
 from runner.states import Accepted, LostContact
 from runner.transport.clients import RECORD_CAP, ReadLanes, SubmitClient

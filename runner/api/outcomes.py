@@ -24,8 +24,8 @@ from runner.api import bodies, profile
 from runner.api.bodies import JsonObject
 from runner.api.reasons import error_text, page_text
 from runner.api.receipts import Receipt, read_receipt, usable_id
+from runner.backoff import retry_after
 from runner.differences import other_job
-from runner.pacing import retry_after
 from runner.states import (
     Accepted,
     AccountTurnedAway,

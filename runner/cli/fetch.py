@@ -11,14 +11,15 @@ from dataclasses import replace
 from runner import upkeep
 from runner.choosing import Choice, pick
 from runner.cli.asking import choice_of, opening_of, repeated, run_words
+from runner.clock import SystemClock
 from runner.contact import recorded_wishes
-from runner.engine.options import EndingKind, EngineOptions
-from runner.engine.ports import Listener
+from runner.engine.options import EngineOptions
 from runner.errors import UsageError
 from runner.escapes import command_line
-from runner.pacing import SystemClock
 from runner.progress import Kind, make_progress
 from runner.run import find_run
+from runner.run_ending import EndingKind
+from runner.run_events import Listener
 from runner.rundir import RunDir
 from runner.states import OUT_THERE, DeliveryState, TakeState
 from runner.store.read import open_reader

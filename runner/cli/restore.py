@@ -11,9 +11,9 @@ from pathlib import Path
 from runner import rundir
 from runner.api.account import BASE_VARIABLE, DEFAULT_BASE, parse_base
 from runner.cli.asking import opening_of, run_words
+from runner.clock import SystemClock
 from runner.escapes import command_line, visible
 from runner.manifest.read import manifest_name
-from runner.pacing import SystemClock
 from runner.rebuilding import Rebuilt, Target, foresee, rebuild
 from runner.rundir import RunDir
 from runner.session import SIMULATOR_BASE

@@ -22,15 +22,17 @@ from runner.cli.spending import (
     raised,
 )
 from runner.cli.steering import simulator_settings
+from runner.clock import SystemClock
 from runner.engine.limits import Limits
-from runner.engine.options import EndingKind, EngineOptions, Stop
+from runner.engine.options import EngineOptions
 from runner.engine.policies import FailureLimit, OnUnknown
-from runner.engine.ports import Listener
 from runner.errors import UsageError
 from runner.escapes import command_line
-from runner.pacing import LookPace, SystemClock
+from runner.poll_pace import LookPace
 from runner.progress import Kind, make_progress
 from runner.run import run_manifest
+from runner.run_ending import EndingKind, Stop
+from runner.run_events import Listener
 from runner.simulator.settings import SimulatorSettings
 from runner.states import OUT_THERE, TakeState
 from runner.store.lock import RunLock

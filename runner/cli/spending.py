@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from runner.cli.asking import agreed, with_flags
 from runner.engine.limits import Limits, cost_warning
-from runner.engine.options import EndingKind
 from runner.errors import UsageError
 from runner.money import micros, total
+from runner.run_ending import EndingKind
 from runner.summary import Prospect, RunSummary
 from runner.wording import counted, listed, money
 

@@ -35,7 +35,8 @@ from runner.delivery.kinds import Kind
 from runner.delivery.sidecar import CLIPS, Landed, Remainder
 from runner.disk_errors import BAD_DISK, NEXT_STEP, SHORT_OF
 from runner.errors import DiskFailed
-from runner.shots import JsonValue, Ticket
+from runner.models.canonical import JsonValue
+from runner.shots import Ticket
 from runner.states import Delivered
 from runner.transport.downloads import Downloads
 from runner.transport.received import DownloadError, Version, shown

@@ -38,7 +38,7 @@ from runner.delivery.sidecar import (
     read_rejected_note,
     read_sidecar,
 )
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 from runner.transport.received import Version
 
 About: TypeAlias = Callable[[], Mapping[str, JsonValue]]

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from runner.delivery.names import SEPARATOR
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 from runner.transport.received import Version
 
 CLIPS = "clips"

@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 
 from runner.answers import Trouble, TroubleKind
+from runner.clock import Clock
 from runner.engine.board import Board
-from runner.engine.options import End, EndingKind, Stop
 from runner.engine.ports import Queue
 from runner.engine.spell import Spell
-from runner.pacing import Clock
+from runner.run_ending import End, EndingKind, Stop
 from runner.states import OUT_THERE
 
 JOBS_THAT_COUNT = 2

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Generic, TypeVar
 
-from runner.pacing import Clock
+from runner.clock import Clock
 
 T = TypeVar("T")
 

@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from runner import failpoints
+from runner.clock import Clock
 from runner.engine.limits import Allowance
 from runner.engine.options import EngineOptions
 from runner.engine.past import NO_PAST, Past
-from runner.engine.ports import Event, Journal, Listener, Said, Told
+from runner.engine.ports import Journal
 from runner.engine.spell import Spell
-from runner.pacing import Clock
+from runner.run_events import Event, Listener, Said, Told
 from runner.shots import Ticket
 from runner.states import (
     OUT_THERE,

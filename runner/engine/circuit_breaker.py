@@ -13,11 +13,12 @@ import asyncio
 from collections.abc import Callable
 
 from runner.answers import Trouble, TroubleKind
-from runner.engine.options import End, EndingKind, Stop
+from runner.clock import Clock
 from runner.engine.ports import Queue
 from runner.engine.spell import Spell
 from runner.errors import NoSuchHost
-from runner.pacing import Clock, OutageTest
+from runner.poll_pace import OutageTest
+from runner.run_ending import End, EndingKind, Stop
 
 SOONEST_PROBE = 0.25
 FIRST_PROBE = 1.0

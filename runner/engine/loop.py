@@ -11,15 +11,17 @@ import uuid
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any
 
+from runner.backoff import Chance
+from runner.clock import Clock
 from runner.engine.account_check import AccountCheck
 from runner.engine.board import Board
 from runner.engine.circuit_breaker import CircuitBreaker
 from runner.engine.collect import Collector
 from runner.engine.costs import GRACE, LateCosts, without_cost
 from runner.engine.means import Means
-from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
+from runner.engine.options import EngineOptions
 from runner.engine.past import NO_PAST, Past
-from runner.engine.ports import Delivery, Journal, Listener, Queue, Room
+from runner.engine.ports import Delivery, Journal, Queue, Room
 from runner.engine.refusals import Refusals
 from runner.engine.settle import Settler
 from runner.engine.submit import Submitter
@@ -27,7 +29,9 @@ from runner.engine.vanguard import Vanguard
 from runner.engine.waking import notice_sleep
 from runner.engine.watch import Watcher
 from runner.errors import ShotrunnerError
-from runner.pacing import Chance, Clock, Durations
+from runner.poll_pace import Durations
+from runner.run_ending import Ending, EndingKind, Stop
+from runner.run_events import Listener
 from runner.shots import Ticket
 from runner.states import OUT_THERE, TakeState
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runner.answers import ResultAnswer
+from runner.backoff import Chance
+from runner.clock import Clock
 from runner.engine.account_check import AccountCheck
 from runner.engine.board import Board, Live
 from runner.engine.circuit_breaker import CircuitBreaker
 from runner.engine.disowning import unless_of_another
-from runner.engine.options import End, EngineOptions
+from runner.engine.options import EngineOptions
 from runner.engine.ports import Queue
 from runner.engine.refusals import Refusals
 from runner.engine.vanguard import Vanguard
-from runner.pacing import Chance, Clock
+from runner.run_ending import End
 
 
 @dataclass(frozen=True, slots=True)

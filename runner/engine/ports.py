@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from runner.answers import CancelAnswer, FetchAnswer, LookAnswer, ResultAnswer, SubmitAnswer, Trouble
@@ -75,31 +74,4 @@ class Delivery(Protocol):
 
     def fetch(self, ticket: Ticket) -> Future[FetchAnswer]:
         """Download the ticket's first output to its final name, whole or not at all."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A fact that has just become durable."""
-
-    take_id: str
-    fact: Fact
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """Something the run wants the person to know that is no fact about one take."""
-
-    text: str
-
-
-Event: TypeAlias = Told | Said
-
-
-class Listener(Protocol):
-    """Whoever wants to follow the run: a progress bar, a log."""
-
-    def hear(self, event: Event) -> None:
-        """Take one event; must return quickly and must not raise."""
         ...

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from runner.answers import folded
+from runner.clock import Clock
 from runner.engine.board import Board, Live
 from runner.engine.circuit_breaker import CircuitBreaker
-from runner.engine.options import End, EndingKind, EngineOptions, Stop
+from runner.engine.options import EngineOptions
 from runner.engine.spell import Spell
-from runner.pacing import Clock, OutageTest
+from runner.poll_pace import OutageTest
+from runner.run_ending import End, EndingKind, Stop
 from runner.states import AccountTurnedAway, FailureClass, Refused, RetryRequested, TakeState
 
 FIRST_TRIAL = 30.0

@@ -11,14 +11,15 @@ from typing import assert_never
 
 from runner import failpoints
 from runner.answers import SubmitAnswer
+from runner.backoff import RETRY_AFTER_CEILING
 from runner.engine.board import Live
 from runner.engine.circuit_breaker import PROBE_EVERY
 from runner.engine.means import Means
-from runner.engine.options import EndingKind, Stop
 from runner.engine.policies import OnUnknown
 from runner.engine.spell import Spell
 from runner.errors import IllegalTransition, RunInUse, ShotrunnerError
-from runner.pacing import RETRY_AFTER_CEILING, OutageTest
+from runner.poll_pace import OutageTest
+from runner.run_ending import EndingKind, Stop
 from runner.states import (
     Accepted,
     AccountTurnedAway,

@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 
 from runner import failpoints
 from runner.answers import SubmitAnswer
+from runner.backoff import RETRY_AFTER_CEILING
 from runner.engine.board import Live
 from runner.engine.means import Means
-from runner.engine.options import EndingKind, Stop
 from runner.engine.ports import Room
-from runner.pacing import RETRY_AFTER_CEILING
+from runner.run_ending import EndingKind, Stop
 from runner.states import LostContact, SubmissionStarted, TakeState
 
 _TIME_STEP = 20.0

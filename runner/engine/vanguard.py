@@ -6,8 +6,8 @@ In: the board's pending takes, and how scouts end. Out: who may pass. It knows n
 from __future__ import annotations
 
 from runner.engine.board import Board, Live
-from runner.engine.options import End, EndingKind, Stop
 from runner.engine.policies import scouts
+from runner.run_ending import End, EndingKind, Stop
 from runner.states import Ended, TakeState
 
 

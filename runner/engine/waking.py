@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from runner.pacing import Clock
+from runner.clock import Clock
 
 LOOK_EVERY = 5.0
 GAP_THAT_COUNTS = 30.0

@@ -18,11 +18,11 @@ from runner.engine.agenda import Agenda
 from runner.engine.board import Live
 from runner.engine.disowning import ITS_RECORD, disowned
 from runner.engine.means import Means
-from runner.engine.options import EndingKind, Stop
 from runner.engine.overdue import Overdue
 from runner.engine.policies import may_retry
 from runner.engine.spell import Spell
-from runner.pacing import Durations, RetryQuota
+from runner.poll_pace import Durations, RetryQuota
+from runner.run_ending import EndingKind, Stop
 from runner.states import (
     AdoptionUndone,
     CancelRequested,

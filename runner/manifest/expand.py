@@ -26,7 +26,8 @@ from runner.manifest.shape import fields_of, flag_of, joined, row_name, text_of
 from runner.manifest.source import Source
 from runner.manifest.sweeps import SweepReader
 from runner.manifest.templates import Templates, has_template
-from runner.shots import Fields, Items, JsonValue, Node, Row, Shot, Text, Variant
+from runner.models.canonical import JsonValue
+from runner.shots import Fields, Items, Node, Row, Shot, Text, Variant
 
 _TAG = re.compile(r"[\w.+-]{1,80}")
 _Names: TypeAlias = ChainMap[str, Text]

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.cells import literal
-from runner.shots import JsonValue, Price
+from runner.models.canonical import JsonValue
+from runner.shots import Price
 
 # Legal in JSON, and line ends, marks or control characters to YAML (YAML 1.2, 5.1 and 5.4).
 _NOT_PLAIN = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")

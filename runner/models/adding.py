@@ -14,11 +14,10 @@ from pathlib import Path
 
 from runner.disk_errors import file_error
 from runner.errors import CannotCreate, UsageError
-from runner.models.canonical import canonical_hash
+from runner.models.canonical import JsonValue, canonical_hash
 from runner.models.catalogue import is_model_id
 from runner.models.files import parse_model_file
 from runner.models.model import Model
-from runner.shots import JsonValue
 
 
 def wrapped(model_id: str, schema: Mapping[str, JsonValue], source: Mapping[str, JsonValue]) -> bytes:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import TypeAlias
 
-from runner.shots import JsonValue
+JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"
 
 
 def canonical_json(value: JsonValue) -> str:

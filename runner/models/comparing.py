@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from runner.models.canonical import canonical_json
+from runner.models.canonical import JsonValue, canonical_json
 from runner.models.keywords import Schema
 from runner.models.model import Model
 from runner.models.wording import shown
-from runner.shots import JsonValue
 
 NOTHING = ""
 _WORDS: Mapping[str, str] = {

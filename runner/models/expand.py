@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Final, NoReturn
 
 from runner.errors import SchemaInvalid
+from runner.models.canonical import JsonValue
 from runner.models.keywords import LISTED, NAMED, SINGLE, Schema, each_subschema
 from runner.models.patterns import pattern_fault
-from runner.shots import JsonValue
 
 DEEPEST: Final = 64
 MOST_NODES: Final = 20_000

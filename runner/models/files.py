@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from runner.errors import SchemaInvalid
-from runner.models.canonical import canonical_hash
+from runner.models.canonical import JsonValue, canonical_hash
 from runner.models.keywords import Schema
-from runner.shots import JsonValue
 
 MOST_BYTES: Final = 4 * 2**20
 

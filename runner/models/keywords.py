@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 
 Schema: TypeAlias = "dict[str, JsonValue]"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from runner.errors import Position, Problem, SchemaInvalid
-from runner.models.canonical import canonical_json
+from runner.models.canonical import JsonValue, canonical_json
 from runner.models.expand import expand
 from runner.models.files import ModelFile
 from runner.models.inputs import MISSING, Input, Missing, inputs_of
@@ -24,7 +24,7 @@ from runner.models.reading import Reading
 from runner.models.shape import Shape, shape_of
 from runner.models.validation import BodyCheck, Complaint, compile_schema
 from runner.models.wording import printable, shown
-from runner.shots import Fields, Items, JsonValue, Node
+from runner.shots import Fields, Items, Node
 
 _USUAL_SCHEMA = 6_000
 LARGEST_DEFAULT = 20_000

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from runner.errors import Position, Problem
+from runner.models.canonical import JsonValue
 from runner.models.inputs import MISSING, Missing
 from runner.models.media import url_fault
 from runner.models.scalars import Misread, read_boolean, read_integer, read_number
 from runner.models.shape import Shape
 from runner.models.wording import choices, printable
-from runner.shots import Fields, Items, JsonValue, Node, Text
+from runner.shots import Fields, Items, Node, Text
 from runner.spelling import Speller
 
 LONGEST_KEY: Final = 256

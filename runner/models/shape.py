@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from runner.models.canonical import JsonValue
 from runner.models.keywords import Schema
 from runner.models.media import has_media_format
-from runner.shots import JsonValue
 
 _NONE: Mapping[str, Shape] = MappingProxyType({})
 

@@ -16,12 +16,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import SchemaInvalid
-from runner.models.canonical import canonical_json
+from runner.models.canonical import JsonValue, canonical_json
 from runner.models.keywords import Schema
 from runner.models.patterns import longest_text
 from runner.models.scalars import plain_number
 from runner.models.wording import choices, shown
-from runner.shots import JsonValue
 from runner.spelling import Speller
 
 if TYPE_CHECKING:

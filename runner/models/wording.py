@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 
 LONGEST = 60
 MOST_CHOICES = 40

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from runner.errors import Position, Problem, SchemaInvalid, Severity
+from runner.models.canonical import JsonValue
 from runner.models.catalogue import Models
 from runner.models.media import frame_inputs
 from runner.models.model import Model
 from runner.models.wording import shown
-from runner.shots import JsonValue, Node, Shot, Take, Text, Variant
+from runner.shots import Node, Shot, Take, Text, Variant
 
 _SIZES: Final = frozenset({"resolution", "aspectratio", "ratio", "size", "width", "height"})
 

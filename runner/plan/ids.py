@@ -11,8 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from runner.models.canonical import canonical_hash, canonical_json
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue, canonical_hash, canonical_json
 
 LONGEST: Final = 180
 MODEL: Final = "model"

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from runner.errors import Position, Problem, SchemaInvalid
+from runner.models.canonical import JsonValue
 from runner.models.catalogue import Models
 from runner.models.inputs import MISSING, Input
 from runner.models.model import Model
@@ -21,7 +22,7 @@ from runner.plan.fingerprint import canonical_json, fingerprint
 from runner.plan.ids import MODEL, REPEAT, take_id
 from runner.plan.repeats import default_seed_warnings, duplicate_warnings, repeated_seed_warnings
 from runner.plan.seeds import seed_for
-from runner.shots import Fields, Items, JsonValue, Manifest, Node, Plan, Price, Shot, Take, Text, Variant
+from runner.shots import Fields, Items, Manifest, Node, Plan, Price, Shot, Take, Text, Variant
 from runner.spelling import folded
 
 MOST_FAULTY = 500

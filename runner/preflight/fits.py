@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from runner.errors import Severity
+from runner.models.canonical import JsonValue
 from runner.preflight.findings import Fault
 from runner.preflight.links import Place, TakeMedia, words_of
 from runner.preflight.looks import Look
 from runner.preflight.pixels import Pixels
-from runner.shots import JsonValue
 
 _TOLERANCE = 0.02
 _ASPECTS = re.compile(r"(?:image|video|output)?(?:aspectratio|aspect|ratio)")

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from runner.errors import Position
+from runner.models.canonical import JsonValue
 from runner.models.model import Model
 from runner.models.shape import Shape, shape_of
 from runner.preflight.formats import Kind
-from runner.shots import JsonValue, Take
+from runner.shots import Take
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _KINDS = {

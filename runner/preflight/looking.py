@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from runner.pacing import Clock
+from runner.clock import Clock
 from runner.preflight.looks import Look, LookAt
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from runner import wording
 from runner.differences import Difference
+from runner.models.canonical import JsonValue
 from runner.money import NOTHING_SPENT, Spending
 from runner.reporting import links
-from runner.shots import JsonValue
 from runner.states import OUT_THERE, DeliveryState, TakeState
 from runner.store.records import RunHeader, TakeRecord
 

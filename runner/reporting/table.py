@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from runner import cells, wording
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 from runner.states import TakeState
 from runner.store.records import RunHeader, TakeRecord
 

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from runner import wording
+from runner.models.canonical import JsonValue
 from runner.money import NOTHING_SPENT, Spending
 from runner.output_links import OutputLinks
-from runner.shots import JsonValue
 from runner.states import DeliveryState, TakeState
 from runner.store.records import AttemptRecord, EventRecord, RunHeader, TakeRecord
 

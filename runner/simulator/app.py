@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route as Path_
 
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 from runner.simulator import catalogue, odd_files, records, refusals
 from runner.simulator.faults import FAULTS, Fault, Mischief, Route, Rule
 from runner.simulator.jobs import Dispatcher, Fate, Job, Phase

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 from runner.simulator.chance import chance
 from runner.simulator.scenes import clip_seconds
 

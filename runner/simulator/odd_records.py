@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 from runner.simulator.faults import Fault, Rule
 from runner.simulator.jobs import odd_id
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 from runner.simulator.faults import Fault, Rule
 from runner.simulator.jobs import Fate, Job, Phase
 from runner.simulator.settings import SimulatorSettings

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 from runner.simulator.settings import SimulatorSettings
 
 

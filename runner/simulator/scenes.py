@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from urllib.parse import unquote, urlsplit
 
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 
 LOOK = 2
 """Raised whenever the drawing changes, so that no clip of an older look is taken from the cache."""

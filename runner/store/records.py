@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from runner.differences import Difference, differences
+from runner.models.canonical import JsonValue
 from runner.output_links import OutputLinks, recorded_links
-from runner.shots import JsonValue
 from runner.states import (
     GIVEN_UP,
     AccountTurnedAway,

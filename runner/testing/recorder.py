@@ -5,7 +5,7 @@ In: events. Out: the list of them, in the order in which they were heard. It kno
 
 from __future__ import annotations
 
-from runner.engine.ports import Event
+from runner.run_events import Event
 
 
 class Recorder:

@@ -14,7 +14,7 @@ import pytest
 from runner.answers import Trouble
 from runner.api.account import DEFAULT_BASE, Account
 from runner.api.catalogue import BALANCE_ORIGIN, BalanceAnswer, Catalogue, EntryAnswer, _till_of
-from runner.pacing import SystemClock
+from runner.clock import SystemClock
 from runner.transport.secret import Secret
 from tests.integration.test_cataloguing import MODEL, TOKEN, ask, live, serving
 

@@ -17,9 +17,9 @@ from runner.answers import Trouble
 from runner.api.account import Account
 from runner.api.catalogue import Balance, BalanceAnswer, Catalogue, Entry, EntryAnswer
 from runner.cataloguing import add_from_catalogue, compare_with_catalogue
+from runner.clock import SystemClock
 from runner.errors import AccountRefused, CannotCreate, SchemaInvalid, UsageError
 from runner.models.catalogue import Models
-from runner.pacing import SystemClock
 from runner.transport.secret import Secret
 
 TOKEN = "secret-token-1234567890"

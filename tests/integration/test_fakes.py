@@ -12,8 +12,8 @@ import pytest
 from runner.answers import JobStatus, NotYet, Seen, Trouble, TroubleKind
 from runner.api.account import Account
 from runner.api.client import RunComfyQueue
+from runner.clock import Clock, SystemClock
 from runner.engine.ports import Queue
-from runner.pacing import Clock, SystemClock
 from runner.shots import Ticket
 from runner.simulator.server import running
 from runner.simulator.settings import SimulatorSettings

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from runner.api.account import Account
+from runner.clock import SystemClock
 from runner.live import Live, ask_catalogue
-from runner.pacing import SystemClock
 from runner.shots import PriceUnit
 from runner.transport.secret import Secret
 from tests.integration.test_cataloguing import MODEL, TOKEN, serving

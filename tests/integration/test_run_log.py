@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from runner.engine.ports import Said
-from runner.pacing import SystemClock
+from runner.clock import SystemClock
+from runner.run_events import Said
 from runner.rundir import RunDir
 from runner.session import _log
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from runner.choosing import Choice
+from runner.clock import SystemClock
 from runner.engine.options import EngineOptions
 from runner.errors import ShotrunnerError
-from runner.pacing import SystemClock
 from runner.rundir import RunDir
 from runner.session import Wishes, unheard, work
 from runner.store.read import open_reader

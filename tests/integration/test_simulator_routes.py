@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from runner.errors import CannotCreate, UsageError
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 from runner.simulator.previews import FALLBACK
 from runner.simulator.server import RunningSimulator, running
 from runner.simulator.settings import SimulatorSettings

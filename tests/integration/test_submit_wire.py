@@ -14,7 +14,7 @@ from runner.answers import SubmitAnswer
 from runner.api.account import Account
 from runner.api.client import RunComfyQueue
 from runner.api.outcomes import sort_submit
-from runner.pacing import SystemClock
+from runner.clock import SystemClock
 from runner.shots import Ticket
 from runner.states import Accepted, AccountTurnedAway, LostContact, NotSent, Refused, RefusedForNow, TakeState
 from runner.transport.clients import Deadlines, SubmitClient

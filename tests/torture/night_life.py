@@ -11,7 +11,8 @@ import random
 from dataclasses import dataclass, field
 
 from runner.engine.loop import Engine
-from runner.engine.options import Ending, EndingKind, EngineOptions
+from runner.engine.options import EngineOptions
+from runner.run_ending import Ending, EndingKind
 from runner.states import LostContact
 from runner.testing import Recorder, VirtualClock, run_virtual
 from tests.torture.night_api import Fates, NightApi, Spell

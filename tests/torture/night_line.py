@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from runner.answers import CancelAnswer, FetchAnswer, LookAnswer, ResultAnswer, SubmitAnswer, Trouble
 from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_submit
 from runner.api.results import sort_result
-from runner.pacing import Clock
+from runner.clock import Clock
 from runner.shots import Ticket
 from runner.transport.exchange import Answer
 from tests.torture.night_api import Asked, NightApi

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from runner.engine.loop import Engine
-from runner.engine.options import Ending, EndingKind, EngineOptions
-from runner.engine.ports import Told
+from runner.engine.options import EngineOptions
+from runner.run_ending import Ending, EndingKind
+from runner.run_events import Told
 from runner.states import FailureClass, LostContact, RefusedForNow, TakeState
 from runner.testing import Recorder, VirtualClock, run_virtual
 from tests.torture.night_api import Bad, Fates, NightApi, Spell

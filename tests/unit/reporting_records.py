@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 from runner.states import DeliveryState, TakeState
 from runner.store.records import RunHeader, TakeRecord
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from runner.answers import LookAnswer, ResultAnswer, SubmitAnswer, Trouble, TroubleKind
-from runner.engine.options import EndingKind, EngineOptions
+from runner.engine.options import EngineOptions
+from runner.run_ending import EndingKind
 from runner.shots import Ticket
 from runner.states import OUT_THERE, AccountTurnedAway, DeliveryState, FailureClass, LostContact, TakeState
 from runner.testing import JobScript, MemoryJournal, ScriptedQueue

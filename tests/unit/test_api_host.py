@@ -16,8 +16,9 @@ from runner.api.host import Host
 from runner.api.outcomes import sort_look, sort_probe, sort_submit
 from runner.engine.circuit_breaker import ABSENCES_THAT_END
 from runner.engine.loop import Engine
-from runner.engine.options import EndingKind, EngineOptions
+from runner.engine.options import EngineOptions
 from runner.errors import NoSuchHost
+from runner.run_ending import EndingKind
 from runner.shots import Ticket
 from runner.states import LostContact, NotSent, TakeState
 from runner.testing import (

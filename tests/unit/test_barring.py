@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from runner.barring import barred
 from runner.engine.limits import Limits
-from runner.engine.options import EndingKind
 from runner.money import Charge, Spending
 from runner.plan.actions import Action, Step
+from runner.run_ending import EndingKind
 from runner.store.records import SessionRecord
 from tests.unit.test_engine import night, ticket
 from tests.unit.test_engine_limits import options

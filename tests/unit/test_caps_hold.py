@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from runner.answers import NotYet
 from runner.engine.limits import Allowance, Limits
 from runner.engine.loop import Engine
-from runner.engine.options import Ending, EndingKind, EngineOptions
+from runner.engine.options import EngineOptions
 from runner.engine.past import Past
 from runner.engine.policies import OnUnknown
 from runner.money import Charge, Spending, estimate, micros
+from runner.run_ending import Ending, EndingKind
 from runner.shots import Price, PriceUnit, Ticket
 from runner.states import (
     Ended,

@@ -17,8 +17,8 @@ from runner.engine.circuit_breaker import (
     SILENCE_THAT_OPENS,
     CircuitBreaker,
 )
-from runner.engine.options import EndingKind, Stop
-from runner.pacing import OutageTest
+from runner.poll_pace import OutageTest
+from runner.run_ending import EndingKind, Stop
 from runner.testing import VirtualClock, run_virtual
 
 MODEL = "acme/dream"

@@ -29,8 +29,9 @@ from runner.deciding import HeldCase
 from runner.desk import named
 from runner.differences import contradiction
 from runner.errors import AccountRefused, ServiceUnavailable, UsageError
+from runner.models.canonical import JsonValue
 from runner.retrying import retries
-from runner.shots import JsonValue, Ticket
+from runner.shots import Ticket
 from runner.states import Accepted, Ended, FailureClass, SubmissionStarted, TakeState
 from runner.store.records import TakeRecord
 from runner.testing import MemoryJournal, VirtualClock, run_virtual

@@ -11,7 +11,7 @@ from runner.delivery.files import PartFile
 from runner.delivery.folder import Folder, InTheWay
 from runner.delivery.holdings import Holdings
 from runner.delivery.sidecar import Landed, read_sidecar
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 from runner.transport.received import Version
 
 

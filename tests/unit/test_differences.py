@@ -7,7 +7,7 @@ import json
 import pytest
 
 from runner.differences import contradiction, other_job
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 
 
 @pytest.mark.parametrize(

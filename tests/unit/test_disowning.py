@@ -9,9 +9,10 @@ import pytest
 
 from runner.answers import FetchTrouble, ResultAnswer, Trouble, TroubleKind
 from runner.engine.limits import Limits
-from runner.engine.options import EndingKind, EngineOptions
+from runner.engine.options import EngineOptions
 from runner.engine.past import Past
 from runner.money import Charge, Spending
+from runner.run_ending import EndingKind
 from runner.shots import Ticket
 from runner.states import Adopted, DeliveryState, Ended, LostContact, SubmissionStarted, TakeState
 from runner.testing import MemoryDelivery, MemoryJournal

@@ -21,13 +21,15 @@ from runner.answers import (
     TroubleKind,
 )
 from runner.engine.loop import Engine
-from runner.engine.options import Ending, EndingKind, EngineOptions, Stop
+from runner.engine.options import EngineOptions
 from runner.engine.past import NO_PAST, Past
 from runner.engine.policies import RETRIED_BY_ITSELF, FailureLimit, OnUnknown
-from runner.engine.ports import Journal, Room, Said
+from runner.engine.ports import Journal, Room
 from runner.errors import DiskFailed
 from runner.money import Charge, Spending
-from runner.pacing import LookPace
+from runner.poll_pace import LookPace
+from runner.run_ending import Ending, EndingKind, Stop
+from runner.run_events import Said
 from runner.shots import Ticket
 from runner.states import (
     OUT_THERE,

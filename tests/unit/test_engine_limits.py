@@ -9,9 +9,10 @@ import pytest
 
 from runner.engine.costs import COST_MAY_COME
 from runner.engine.limits import Limits
-from runner.engine.options import EndingKind, EngineOptions
+from runner.engine.options import EngineOptions
 from runner.engine.past import Past
 from runner.money import Charge, Spending
+from runner.run_ending import EndingKind
 from runner.shots import Ticket
 from runner.states import (
     CancelRequested,

@@ -9,8 +9,9 @@ import pytest
 
 from runner.answers import FetchAnswer
 from runner.engine.limits import Limits
-from runner.engine.options import EndingKind, EngineOptions
+from runner.engine.options import EngineOptions
 from runner.engine.past import Past
+from runner.run_ending import EndingKind
 from runner.shots import Ticket
 from runner.states import Delivered, DeliveryState, TakeState
 from runner.testing import MemoryDelivery

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from runner.checking import check
 from runner.errors import CannotCreate
 from runner.exporting import lock, write_lock
-from runner.shots import JsonValue, Plan
+from runner.models.canonical import JsonValue
+from runner.shots import Plan
 from tests.unit.any_boards import AWKWARD, INPUTS, board, put_schema
 
 EXAMPLES = sorted(

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import pytest
 
 from runner.errors import Position, Problem
+from runner.models.canonical import JsonValue
 from runner.models.catalogue import Models
 from runner.models.files import ModelFile
 from runner.models.keywords import Schema
 from runner.models.model import Bound, Model
-from runner.shots import Fields, Items, JsonValue, Node, Text
+from runner.shots import Fields, Items, Node, Text
 
 SHOT_AT = Position("board.yaml", 10, 3)
 KEY_AT = Position("board.yaml", 12, 5)

@@ -9,10 +9,10 @@ import pytest
 
 from runner.errors import CannotCreate, SchemaInvalid, UsageError
 from runner.models.adding import add_file, compiled, place_of, wrapped
+from runner.models.canonical import JsonValue
 from runner.models.catalogue import Models
 from runner.models.comparing import changes
 from runner.models.model import Model
-from runner.shots import JsonValue
 
 BASE: dict[str, JsonValue] = {
     "prompt": {"type": "string", "maxLength": 2000, "default": "an example", "description": "old"},

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from runner.errors import SchemaInvalid
+from runner.models.canonical import JsonValue
 from runner.models.expand import expand
 from runner.models.files import ModelFile
 from runner.models.keywords import Schema
 from runner.models.model import Model
 from runner.models.patterns import LONGEST_PATTERN, pattern_fault
-from runner.shots import JsonValue
 
 
 def properties(**named: JsonValue) -> Schema:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.models.canonical import JsonValue
 from runner.models.scalars import Misread, read_boolean, read_integer, read_number
 from runner.models.wording import choices, printable, shown
-from runner.shots import JsonValue
 from runner.spelling import Speller
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from runner.answers import JobStatus, NotYet, Seen, Trouble, TroubleKind
-from runner.engine.options import EndingKind, EngineOptions, Stop
+from runner.engine.options import EngineOptions
 from runner.engine.overdue import EVERY, PATIENCE
 from runner.engine.past import Past
-from runner.engine.ports import Said
+from runner.run_ending import EndingKind, Stop
+from runner.run_events import Said
 from runner.states import OUT_THERE, DeliveryState, Ended, TakeState
 from runner.testing import JobScript, MemoryJournal
 from tests.unit.test_engine import EPOCH, MODEL, Night, night, ticket

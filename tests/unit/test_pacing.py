@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.pacing import Backoff, Durations, LookPace, retry_after
+from runner.backoff import Backoff, retry_after
+from runner.poll_pace import Durations, LookPace
 
 NOW = 1_800_000_000.0
 

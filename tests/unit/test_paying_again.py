@@ -9,9 +9,10 @@ from concurrent.futures import Future
 import pytest
 
 from runner.answers import SubmitAnswer
-from runner.engine.options import EndingKind, EngineOptions, Stop
+from runner.engine.options import EngineOptions
 from runner.engine.policies import OnUnknown
 from runner.errors import IllegalTransition
+from runner.run_ending import EndingKind, Stop
 from runner.shots import Ticket
 from runner.states import Accepted, Fact, LostContact, TakeState
 from runner.testing import JobScript, MemoryJournal, ScriptedQueue, failed

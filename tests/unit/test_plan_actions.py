@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from runner.differences import ABSENT, Difference, differences
 from runner.errors import Position
+from runner.models.canonical import JsonValue
 from runner.plan.actions import Action, Step, blocked, steps
 from runner.plan.against import compare
 from runner.plan.fingerprint import canonical_json, fingerprint
 from runner.plan.forecast import forecast
-from runner.shots import JsonValue, Price, PriceUnit, Take
+from runner.shots import Price, PriceUnit, Take
 from runner.states import DeliveryState, FailureClass, TakeState
 
 S, D = TakeState, DeliveryState

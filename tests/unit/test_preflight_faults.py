@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from runner.errors import Position, Severity
+from runner.models.canonical import JsonValue
 from runner.preflight.findings import Fault, Findings
 from runner.preflight.fits import fit_faults
 from runner.preflight.formats import Kind
@@ -15,7 +16,6 @@ from runner.preflight.link_faults import is_sound, link_faults
 from runner.preflight.links import Place, TakeMedia
 from runner.preflight.looks import Look, look_at
 from runner.preflight.pixels import Pixels
-from runner.shots import JsonValue
 from runner.transport.peeking import Peek
 from runner.transport.received import DownloadError
 

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.clock import SystemClock
 from runner.errors import Position
+from runner.models.canonical import JsonValue
 from runner.models.catalogue import Models
-from runner.pacing import SystemClock
 from runner.plan.fingerprint import canonical_json, fingerprint
 from runner.preflight.cache import CacheDamaged, as_text, fresh_looks, key_of
 from runner.preflight.formats import Kind
@@ -25,7 +26,7 @@ from runner.preflight.links import media_of
 from runner.preflight.looking import Limits, look_at_all
 from runner.preflight.looks import Look
 from runner.preflight.pixels import Pixels
-from runner.shots import JsonValue, Take
+from runner.shots import Take
 from runner.threads import PassingThreads
 
 NOW = 1_795_000_000.0

@@ -15,9 +15,9 @@ from typing import cast, get_args
 
 import pytest
 
-from runner.engine.ports import Event, Said, Told
 from runner.outlet import Outlet
 from runner.progress import BarProgress, Kind, make_progress
+from runner.run_events import Event, Said, Told
 from runner.sentences import sentence, standing_after
 from runner.states import (
     TRANSITIONS,

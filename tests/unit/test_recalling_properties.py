@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.choosing import ALL, Choice
+from runner.clock import SystemClock
 from runner.engine.options import EngineOptions
-from runner.pacing import SystemClock
 from runner.plan.actions import Action, Step
 from runner.plan.against import older_id
 from runner.planning import Asked, _outlook, _Past

@@ -9,8 +9,9 @@ from itertools import pairwise
 import pytest
 
 from runner.answers import FetchTrouble, SubmitAnswer, folded
-from runner.engine.options import Ending, EndingKind, EngineOptions
+from runner.engine.options import EngineOptions
 from runner.engine.refusals import BY, TRIAL_CEILING
+from runner.run_ending import Ending, EndingKind
 from runner.shots import Ticket
 from runner.states import Ended, FailureClass, Refused, RetryRequested, TakeState
 from runner.testing import JobScript, MemoryDelivery, ScriptedQueue

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.checking import check
+from runner.models.canonical import JsonValue
 from runner.money import NOTHING_SPENT
 from runner.reporting.table import csv_text
 from runner.reporting.write import write_report
-from runner.shots import JsonValue, Plan, Take
+from runner.shots import Plan, Take
 from runner.store.records import TakeRecord
 from tests.unit.any_boards import INPUTS, board, put_schema
 from tests.unit.reporting_records import NOW, delivered, header, pending

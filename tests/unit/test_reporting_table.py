@@ -11,8 +11,8 @@ import pytest
 
 from runner.cells import unguard
 from runner.manifest import csv_rows
+from runner.models.canonical import JsonValue
 from runner.reporting.table import RESULT_COLUMNS, csv_text, frame, in_order
-from runner.shots import JsonValue
 from runner.states import DeliveryState, FailureClass, TakeState
 from runner.store.records import RunHeader, TakeRecord
 from tests.unit.reporting_records import BODY, delivered, header, pending, queued, succeeded

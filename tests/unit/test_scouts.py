@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from runner.answers import Trouble, TroubleKind
-from runner.engine.options import EndingKind, EngineOptions
+from runner.engine.options import EngineOptions
+from runner.run_ending import EndingKind
 from runner.states import AccountTurnedAway, FailureClass, LostContact, Refused, TakeState
 from runner.testing import JobScript
 from tests.unit.test_engine import night, ticket

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from runner.shots import JsonValue
+from runner.models.canonical import JsonValue
 from runner.simulator.cards import picture
 from runner.simulator.clips import FPS, render
 from runner.simulator.lettering import drawable, fitted

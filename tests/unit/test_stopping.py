@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from runner.engine.options import Stop
+from runner.run_ending import Stop
 from runner.stopping import Interruption, heeding_signals
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, time
 import pytest
 
 from runner.engine.limits import Limits
-from runner.engine.options import EndingKind
+from runner.run_ending import EndingKind
 from runner.store.records import SessionRecord
 from runner.window import Window, window
 

@@ -6,64 +6,10 @@ only the engine does, through a `Clock`. It knows no task, no network and no fil
 
 from __future__ import annotations
 
-import asyncio
-import email.utils
 import math
-import time
 from bisect import insort
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
-
-RETRY_AFTER_CEILING = 3600.0
-
-
-class Clock(Protocol):
-    """The only way the program learns the time or lets it pass."""
-
-    def wall(self) -> float:
-        """Return wall time in unix seconds: for records and messages, never for waiting."""
-        ...
-
-    def monotonic(self) -> float:
-        """Return seconds that never go back."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        ...
-
-
-class SystemClock:
-    """The machine's own clock."""
-
-    def wall(self) -> float:
-        """Return wall time in unix seconds."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Return seconds that never go back."""
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait on the running event loop."""
-        await asyncio.sleep(seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Full jitter: a random wait below an exponentially growing ceiling.
-
-    Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
-    """
-
-    base: float = 1.0
-    cap: float = 60.0
-
-    def delay(self, failures: int, *, chance: float) -> float:
-        """Return seconds to wait after the `failures`-th failure in a row; `chance` is in [0, 1)."""
-        ceiling = min(self.cap, self.base * 2.0 ** min(failures - 1, 30))
-        return ceiling * chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,24 +169,3 @@ class Durations:
     def soonest(self, model: str) -> float | None:
         """Return the age at which one job in twenty has ended, or None without history."""
         return self.quantile(model, 0.05)
-
-
-def retry_after(value: str | None, *, now: float) -> float | None:
-    """Return the seconds a `Retry-After` header asks for, or None where it says nothing usable.
-
-    Takes ASCII digits or an HTTP date (RFC 9110, 10.2.3) and clamps to 0…3600: `int` alone would
-    also take full-width digits and underscores, and `float` would take `nan`.
-    """
-    text = (value or "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:12]), RETRY_AFTER_CEILING)
-    try:
-        when = email.utils.parsedate_to_datetime(text)
-        wait = when.timestamp() - now
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return min(max(wait, 0.0), RETRY_AFTER_CEILING)
-
-
-Chance = Callable[[], float]
-"""A source of random numbers in [0, 1), such as `random.random`."""

@@ -1,0 +1,42 @@
+"""The clock: monotonic time, wall time and waiting, as a parameter, so that tests need not wait.
+
+In: seconds to wait. Out: seconds, of the wall in unix time. It knows no task, no network and no file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """The only way the program learns the time or lets it pass."""
+
+    def wall(self) -> float:
+        """Return wall time in unix seconds: for records and messages, never for waiting."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def wall(self) -> float:
+        """Return wall time in unix seconds."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the running event loop."""
+        await asyncio.sleep(seconds)
