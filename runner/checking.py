@@ -14,12 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.errors import FileMissing, ManifestInvalid, Problem, Severity
+from runner.errors import ManifestInvalid, Problem, Severity
 from runner.leaks import leaks
 from runner.manifest.findings import place_in
 from runner.manifest.limits import LIMITS, Limits
 from runner.manifest.read import read_manifest
-from runner.models.catalogue import Models
+from runner.models.catalogue import Models, search_path
 from runner.plan.takes import make_plan
 from runner.shots import Plan
 from runner.transport.secret import tokens_in
@@ -179,16 +179,3 @@ def _keep(home: Path, inspection: Inspection) -> tuple[str, ...]:
     except OSError as error:
         return (f"the next look will be at everything again: {home / MEDIA_FILE}: {error.strerror}",)
     return ()
-
-
-def search_path(manifest: Path, wanted: Sequence[Path]) -> list[Path]:
-    """Return the folders to search for model schemas, first one first.
-
-    Raises:
-        FileMissing: a folder that was asked for is not there.
-    """
-    for folder in wanted:
-        if not folder.is_dir():
-            raise FileMissing(f"the schema folder {folder} is not there", advice="give another --schema-dir")
-    beside = manifest.parent / "schemas"
-    return [*wanted, beside] if beside.is_dir() else list(wanted)

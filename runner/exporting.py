@@ -14,14 +14,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.checking import check, search_path
+from runner.checking import check
 from runner.contact import manifest_of
 from runner.disk_errors import file_error
 from runner.errors import CannotCreate, ManifestInvalid, Position, SchemaInvalid, Severity, UsageError
 from runner.manifest.limits import CEILING, LIMITS, Limits
 from runner.manifest.locked import LockedTake, lock_text
 from runner.manifest.read import parse_manifest
-from runner.models.catalogue import Models
+from runner.models.catalogue import Models, search_path
 from runner.plan.takes import make_plan
 from runner.private_files import write_whole
 from runner.rundir import RunDir

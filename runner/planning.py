@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING
 
 from runner import opening, pricing, rundir
 from runner.barring import barred
-from runner.checking import check, search_path, uncollected
+from runner.checking import check, uncollected
 from runner.choosing import ALL, Choice
 from runner.clock import Clock, SystemClock
 from runner.engine.limits import Limits
 from runner.errors import CannotCreate, DiskFailed, Position, Problem, Severity
 from runner.manifest.limits import LIMITS
 from runner.manifest.limits import Limits as ManifestLimits
+from runner.models.catalogue import search_path
 from runner.money import NOTHING_SPENT, Spending, total
 from runner.plan.actions import Action, Step, blocked, steps
 from runner.plan.forecast import Forecast, forecast
 from runner.plan.repeats import paid_twice
+from runner.quoting import quotes
 from runner.recalling import missing
 from runner.rundir import RunDir
 from runner.shots import Plan, Price
@@ -209,7 +211,7 @@ def _quotes(
     asked: Asked, plan: Plan, recorded: Sequence[TakeRecord], said: Live | None
 ) -> Mapping[str, Price]:
     folders, simulated = asked.schema_dirs, asked.simulated
-    known = pricing.quotes(plan, recorded, manifest=asked.manifest, schema_dirs=folders, simulated=simulated)
+    known = quotes(plan, recorded, manifest=asked.manifest, schema_dirs=folders, simulated=simulated)
     return known if simulated or said is None else {**known, **said.prices}
 
 

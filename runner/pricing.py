@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
-from runner.checking import search_path
 from runner.money import dollars, micros
 from runner.shots import Plan, Price, PriceUnit
 from runner.store.records import TakeRecord
@@ -94,21 +92,6 @@ def unpriced_models(plan: Plan) -> tuple[str, ...]:
     return tuple(sorted({take.model for take in plan.takes if take.price is None}))
 
 
-def quotes(
-    plan: Plan,
-    recorded: Iterable[TakeRecord],
-    *,
-    manifest: Path,
-    schema_dirs: Sequence[Path],
-    simulated: bool,
-) -> Mapping[str, Price]:
-    """Return what can be known without asking, for the models that some take has no price for."""
-    models = unpriced_models(plan)
-    if not models:
-        return {}
-    return invented_prices(models, manifest, schema_dirs) if simulated else recorded_prices(recorded)
-
-
 def recorded_prices(takes: Iterable[TakeRecord]) -> dict[str, Price]:
     """Return the newest price that a catalogue gave for each model, as the state file has it."""
     found: dict[str, Price] = {}
@@ -118,20 +101,6 @@ def recorded_prices(takes: Iterable[TakeRecord]) -> dict[str, Price]:
             continue
         if take.model not in found or found[take.model].dated < price.dated:
             found[take.model] = price
-    return found
-
-
-def invented_prices(models: Iterable[str], manifest: Path, schema_dirs: Sequence[Path]) -> dict[str, Price]:
-    """Return what the simulator asks for its jobs; nobody pays it."""
-    from runner.models.catalogue import Models
-    from runner.simulator.catalogue import price_of
-
-    known = Models.bundled(search_path(manifest, schema_dirs))
-    found: dict[str, Price] = {}
-    for name in models:
-        if model := known.find(name):
-            price = price_of(name, model)
-            found[name] = Price(price.micros / 1_000_000, PriceUnit(price.unit), INVENTED)
     return found
 
 

@@ -6,15 +6,18 @@ counts is `pricing`'s.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import pricing
 from runner.answers import TroubleKind
 from runner.barring import uncounted
 from runner.errors import AccountRefused, NoSuchHost, ServiceUnavailable, UsageError
+from runner.models.catalogue import search_path
+from runner.pricing import INVENTED, recorded_prices, unpriced_models
 from runner.session import Wishes
-from runner.shots import Plan
+from runner.shots import Plan, Price, PriceUnit
 from runner.store.records import TakeRecord
 from runner.summary import Prospect
 from runner.wording import iso, visible
@@ -30,10 +33,8 @@ def at_hand(wishes: Wishes, plan: Plan, recorded: Sequence[TakeRecord]) -> Plan:
     """Return the plan with the prices that can be known without asking, where the manifest gives none."""
     folders = wishes.schema_dirs
     simulated = wishes.simulate is not None
-    quotes = pricing.quotes(
-        plan, recorded, manifest=wishes.manifest, schema_dirs=folders, simulated=simulated
-    )
-    return pricing.priced(plan, quotes) if quotes else plan
+    at_once = quotes(plan, recorded, manifest=wishes.manifest, schema_dirs=folders, simulated=simulated)
+    return pricing.priced(plan, at_once) if at_once else plan
 
 
 def of_today(wishes: Wishes, plan: Plan, going: Collection[str]) -> Plan:
@@ -95,3 +96,32 @@ def refuse_unpriced(wishes: Wishes, prospect: Prospect) -> None:
             f"{why}, so --max-cost cannot hold; nothing was sent",
             advice="give their models a price under prices: in the manifest, or add --allow-unpriced",
         )
+
+
+def quotes(
+    plan: Plan,
+    recorded: Iterable[TakeRecord],
+    *,
+    manifest: Path,
+    schema_dirs: Sequence[Path],
+    simulated: bool,
+) -> Mapping[str, Price]:
+    """Return what can be known without asking, for the models that some take has no price for."""
+    models = unpriced_models(plan)
+    if not models:
+        return {}
+    return invented_prices(models, manifest, schema_dirs) if simulated else recorded_prices(recorded)
+
+
+def invented_prices(models: Iterable[str], manifest: Path, schema_dirs: Sequence[Path]) -> dict[str, Price]:
+    """Return what the simulator asks for its jobs; nobody pays it."""
+    from runner.models.catalogue import Models
+    from runner.simulator.catalogue import price_of
+
+    known = Models.bundled(search_path(manifest, schema_dirs))
+    found: dict[str, Price] = {}
+    for name in models:
+        if model := known.find(name):
+            price = price_of(name, model)
+            found[name] = Price(price.micros / 1_000_000, PriceUnit(price.unit), INVENTED)
+    return found

@@ -17,6 +17,7 @@ from runner import opening, quoting, rundir
 from runner.checking import check
 from runner.choosing import ALL, Choice
 from runner.clock import Clock, SystemClock
+from runner.engine.limits import Limits
 from runner.engine.options import EngineOptions
 from runner.manifest.limits import LIMITS
 from runner.manifest.limits import Limits as ManifestLimits
@@ -38,7 +39,7 @@ from runner.store.state_file import StateFile
 from runner.summary import Prospect, RunSummary, foresee, sum_up
 from runner.surveying import Survey, about, outcome, survey
 from runner.version import __version__
-from runner.window import sitting
+from runner.window import window
 
 if TYPE_CHECKING:
     from runner.reporting.write import Reports
@@ -267,3 +268,23 @@ def find_run(target: str | Path, *, simulated: bool | None = None) -> RunDir:
         return RunDir(path)
     name = manifest_name(path)
     return rundir.existing(path, name=name, kinds=(False, True) if simulated is None else (simulated,))
+
+
+def sitting(
+    place: RunDir,
+    state: StateFile,
+    limits: Limits,
+    *,
+    clock: Clock,
+    work: Callable[[float | None], tuple[Ending, int | None]],
+) -> tuple[Ending, int | None]:
+    """Let `work` run until its deadline, which it is given, with the session on record; return what it returns."""
+    with open_reader(place.state_file, checked=True) as reader:
+        sessions = reader.sessions()
+    now = clock.wall()
+    mine = window(limits, sessions, now=now)
+    began = None if mine.seconds is None else mine.began_at
+    state.begin_session(at=now, version=__version__, limit_s=mine.seconds, window_began_at=began)
+    ending, signal = work(mine.deadline)
+    state.end_session(at=clock.wall(), ending=ending.kind)
+    return ending, signal

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from runner.checking import search_path
 from runner.choosing import Choice
 from runner.clock import Clock
 from runner.engine.costs import GRACE, LateCosts, without_cost
@@ -25,6 +24,7 @@ from runner.errors import AccountRefused, CannotCreate, DiskFailed
 from runner.manifest.limits import LIMITS
 from runner.manifest.limits import Limits as ManifestLimits
 from runner.models.canonical import JsonValue
+from runner.models.catalogue import search_path
 from runner.opening import AS_IT_IS, Opening
 from runner.outlet import Outlet
 from runner.run_ending import Ending, EndingKind, Stop

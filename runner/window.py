@@ -11,17 +11,12 @@ would begin in the future is opened anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runner.clock import Clock
 from runner.engine.limits import Limits
-from runner.run_ending import Ending, EndingKind
-from runner.rundir import RunDir
-from runner.store.read import open_reader
+from runner.run_ending import EndingKind
 from runner.store.records import SessionRecord
-from runner.store.state_file import StateFile
-from runner.version import __version__
 
 _CLOSING = frozenset({EndingKind.FINISHED, EndingKind.LIMIT})
 
@@ -60,23 +55,3 @@ def _left_open(sessions: Sequence[SessionRecord]) -> SessionRecord | None:
         if session.limit_s is not None:
             return session
     return None
-
-
-def sitting(
-    place: RunDir,
-    state: StateFile,
-    limits: Limits,
-    *,
-    clock: Clock,
-    work: Callable[[float | None], tuple[Ending, int | None]],
-) -> tuple[Ending, int | None]:
-    """Let `work` run until its deadline, which it is given, with the session on record; return what it returns."""
-    with open_reader(place.state_file, checked=True) as reader:
-        sessions = reader.sessions()
-    now = clock.wall()
-    mine = window(limits, sessions, now=now)
-    began = None if mine.seconds is None else mine.began_at
-    state.begin_session(at=now, version=__version__, limit_s=mine.seconds, window_began_at=began)
-    ending, signal = work(mine.deadline)
-    state.end_session(at=clock.wall(), ending=ending.kind)
-    return ending, signal

@@ -15,7 +15,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
-from runner.errors import Position, Problem, SchemaInvalid, Severity
+from runner.errors import FileMissing, Position, Problem, SchemaInvalid, Severity
 from runner.models.files import MOST_BYTES, parse_model_file
 from runner.models.model import Model
 from runner.spelling import Speller
@@ -167,3 +167,16 @@ def _json_files(folder: Traversable, path: tuple[str, ...], *, depth: int) -> It
             yield (*path, entry.name)
         else:
             yield from _json_files(entry, (*path, entry.name), depth=depth + 1)
+
+
+def search_path(manifest: Path, wanted: Sequence[Path]) -> list[Path]:
+    """Return the folders to search for model schemas, first one first.
+
+    Raises:
+        FileMissing: a folder that was asked for is not there.
+    """
+    for folder in wanted:
+        if not folder.is_dir():
+            raise FileMissing(f"the schema folder {folder} is not there", advice="give another --schema-dir")
+    beside = manifest.parent / "schemas"
+    return [*wanted, beside] if beside.is_dir() else list(wanted)

@@ -11,15 +11,14 @@ from runner.errors import Position
 from runner.pricing import (
     CATALOGUE,
     INVENTED,
-    invented_prices,
     price_changes,
     priced,
-    quotes,
     rates,
     recorded_prices,
     to_ask_for,
     unpriced_models,
 )
+from runner.quoting import invented_prices, quotes
 from runner.shots import Manifest, Plan, Price, PriceUnit, Take
 from runner.store.records import TakeRecord
 from tests.acceptance.boards import EXAMPLES
