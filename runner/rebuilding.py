@@ -351,7 +351,7 @@ def _deliver(state: StateFile, place: RunDir, clock: Clock) -> Iterator[str]:
     found = [each for each in sidecars_of(place) if each.request_id in waiting]
     if not found:
         return
-    with clips_of(place) as folder:
+    with clips_of(place.path) as folder:
         for sidecar in found:
             take = waiting[sidecar.request_id]
             first = next((landed for landed in sidecar.outputs if landed.index == 0), None)

@@ -93,7 +93,7 @@ def _give_own_names(takes: Sequence[TakeRecord], place: RunDir) -> None:
     if any(take.take_id.rpartition(".")[2].isdigit() for take in takes):
         from runner.restoring import give_own_names
 
-        give_own_names(place, takes)
+        give_own_names(place.path, takes)
 
 
 def _read(place: RunDir) -> Sequence[TakeRecord]:
@@ -112,7 +112,7 @@ def missing(takes: Sequence[TakeRecord], place: RunDir) -> frozenset[str]:
     if any(len(take.outputs) > 1 for take in takes):
         from runner.restoring import without_further_outputs
 
-        gone += without_further_outputs(place, takes)
+        gone += without_further_outputs(place.path, takes)
     return frozenset(take.take_id for take in gone) - _strayed(gone, place)
 
 
@@ -186,7 +186,7 @@ def _mark_gone(state: StateFile, gone: Sequence[TakeRecord], place: RunDir, cloc
     """Record that clips are gone or not whole, so that they are fetched again."""
     from runner.restoring import restore_sidecars
 
-    restore_sidecars(place, gone)
+    restore_sidecars(place.path, gone)
     fact = FileGone("the file is not there any more, or not whole")
     for recorded in [state.record(take.take_id, fact, at=clock.wall()) for take in gone]:
         recorded.result()

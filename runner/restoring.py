@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from runner import failpoints
 from runner.delivery import older_names
@@ -19,13 +20,12 @@ from runner.delivery.older_names import Known, contested
 from runner.delivery.sidecar import CLIPS, MOST_BYTES, Landed, Sidecar, read_sidecar
 from runner.errors import DiskFailed, UsageError
 from runner.models.canonical import JsonValue
-from runner.rundir import RunDir
 from runner.states import DeliveryState
 from runner.store.records import TakeRecord
 from runner.wording import iso
 
 
-def restore_sidecars(place: RunDir, takes: Sequence[TakeRecord]) -> tuple[str, ...]:
+def restore_sidecars(run_dir: Path, takes: Sequence[TakeRecord]) -> tuple[str, ...]:
     """Write the lost sidecars of delivered clips that are still there, and return their takes.
 
     The record proves whose the file of that name is. An edited clip whose sidecar is gone would else look like a
@@ -35,9 +35,9 @@ def restore_sidecars(place: RunDir, takes: Sequence[TakeRecord]) -> tuple[str, .
         UsageError: the clips' folder is a link or a file.
         DiskFailed: the disk fails.
     """
-    if not takes or not (place.path / CLIPS).exists():
+    if not takes or not (run_dir / CLIPS).exists():
         return ()
-    with clips_of(place) as folder:
+    with clips_of(run_dir) as folder:
         return tuple(_restored(folder, takes))
 
 
@@ -54,22 +54,22 @@ def _restored(folder: Folder, takes: Sequence[TakeRecord]) -> Iterator[str]:
     folder.sync()
 
 
-def give_own_names(place: RunDir, takes: Sequence[TakeRecord]) -> None:
+def give_own_names(run_dir: Path, takes: Sequence[TakeRecord]) -> None:
     """Move further outputs away from the names of other takes, which an older program gave them.
 
     Raises:
         UsageError: the clips' folder is a link or a file.
         DiskFailed: the disk fails.
     """
-    if not contested(take.take_id for take in takes) or not (place.path / CLIPS).exists():
+    if not contested(take.take_id for take in takes) or not (run_dir / CLIPS).exists():
         return
-    with clips_of(place) as folder:
+    with clips_of(run_dir) as folder:
         older_names.give_own_names(
             folder, [Known(take.take_id, _plain(take.file), take.sha256 or "") for take in takes]
         )
 
 
-def without_further_outputs(place: RunDir, takes: Sequence[TakeRecord]) -> tuple[TakeRecord, ...]:
+def without_further_outputs(run_dir: Path, takes: Sequence[TakeRecord]) -> tuple[TakeRecord, ...]:
     """Return delivered takes of which a further output, beside the clip on record, is gone or not of its size.
 
     Their sidecars say what there should be; where one is lost, nothing is known of them.
@@ -79,9 +79,9 @@ def without_further_outputs(place: RunDir, takes: Sequence[TakeRecord]) -> tuple
         DiskFailed: the disk fails.
     """
     several = [take for take in takes if take.delivery is DeliveryState.DELIVERED and len(take.outputs) > 1]
-    if not several or not (place.path / CLIPS).exists():
+    if not several or not (run_dir / CLIPS).exists():
         return ()
-    with clips_of(place) as folder:
+    with clips_of(run_dir) as folder:
         return tuple(take for take in several if _lacks_output(folder, take))
 
 
@@ -101,15 +101,15 @@ def _plain(file: str | None) -> str:
 
 
 @contextmanager
-def clips_of(place: RunDir) -> Iterator[Folder]:
+def clips_of(run_dir: Path) -> Iterator[Folder]:
     """Open the folder of clips, and say in our words what goes wrong with it."""
     try:
-        with Folder(place.path / CLIPS) as folder:
+        with Folder(run_dir / CLIPS) as folder:
             yield folder
     except InTheWay as error:
-        raise UsageError(str(error), advice=f"look at {place.path / CLIPS}") from error
+        raise UsageError(str(error), advice=f"look at {run_dir / CLIPS}") from error
     except OSError as error:
-        raise DiskFailed(f"{place.path / CLIPS}: {error.strerror}") from error
+        raise DiskFailed(f"{run_dir / CLIPS}: {error.strerror}") from error
 
 
 def _about_job(take: TakeRecord) -> Mapping[str, JsonValue]:

@@ -141,7 +141,7 @@ def fetch(place: RunDir, take_ids: Sequence[str] = (), *, wishes: Wishes) -> Fet
     """
     with desk(place, wishes.clock, wishes.opening) as state:
         with open_reader(place.state_file) as reader:
-            give_own_names(place, reader.takes())
+            give_own_names(place.path, reader.takes())
         findings = verify(place, take_ids).findings
         _mark(place, state, findings, wishes.clock)
         with open_reader(place.state_file) as reader:
@@ -151,7 +151,7 @@ def fetch(place: RunDir, take_ids: Sequence[str] = (), *, wishes: Wishes) -> Fet
             with open_reader(place.state_file) as reader:
                 takes = _about(reader.takes(), take_ids)
         _refuse_without_clip(takes if take_ids else (), again)
-        restored = restore_sidecars(place, _without_sidecar(takes, findings))
+        restored = restore_sidecars(place.path, _without_sidecar(takes, findings))
         wanted = [take for take in takes if _wants_fetching(take)]
         ending, signal = work(wishes, place, state, wanted)
         failpoints.hit("upkeep.fetched")
@@ -191,7 +191,7 @@ def _mark(place: RunDir, state: StateFile, findings: Sequence[Finding], clock: C
         here = {take.take_id: take for take in reader.takes() if take.delivery is DeliveryState.DELIVERED}
     flawed = {find.take_id: find for find in findings if find.flaw in CLIP_FLAWS and find.take_id in here}
     # First, because the fact takes the file's name out of the record.
-    restore_sidecars(place, _without_sidecar([here[take_id] for take_id in flawed], findings))
+    restore_sidecars(place.path, _without_sidecar([here[take_id] for take_id in flawed], findings))
     for recorded in [
         state.record(take_id, FileGone(f"{find.file}: {find.says}"), at=clock.wall())
         for take_id, find in flawed.items()
@@ -204,7 +204,7 @@ def _mark(place: RunDir, state: StateFile, findings: Sequence[Finding], clock: C
 def _findings(place: RunDir, takes: Sequence[TakeRecord]) -> Iterator[Finding]:
     with ExitStack() as stack:
         # Opened only where it is, for opening would make it.
-        folder = stack.enter_context(clips_of(place)) if (place.path / CLIPS).exists() else None
+        folder = stack.enter_context(clips_of(place.path)) if (place.path / CLIPS).exists() else None
         for take in takes:
             yield from _of_take(take, folder)
 

@@ -557,7 +557,7 @@ def test_an_edited_clip_without_sidecar_is_moved_aside_and_the_paid_one_comes_ho
     if begin == "mark":
         upkeep.mark(gallery, upkeep.verify(gallery).findings)
     else:
-        assert restore_sidecars(gallery, [take_of(gallery, "b")]) == ("b",)
+        assert restore_sidecars(gallery.path, [take_of(gallery, "b")]) == ("b",)
     whole = film()
     with raw_server() as server:
         order = FetchOrder("b", "pika/pikaframes", "{}", "request-b", (server.serve(body(whole)),))
@@ -572,7 +572,7 @@ def test_no_sidecar_is_made_up_for_a_clip_that_is_gone_or_over_what_stands_there
     (clips / "b.mp4").unlink()
     (clips / "b.json").unlink()
     (clips / "a.json").write_text("somebody's")
-    assert restore_sidecars(gallery, [take_of(gallery, name) for name in "ab"]) == ()
+    assert restore_sidecars(gallery.path, [take_of(gallery, name) for name in "ab"]) == ()
     assert not (clips / "b.json").exists()
     assert (clips / "a.json").read_text() == "somebody's"
 
