@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.version import __version__
+from runner.system.version import __version__
 
 if TYPE_CHECKING:
-    from runner.checking import check
-    from runner.engine.limits import Limits
+    from runner.commands.check import check
+    from runner.commands.run import report, run_manifest
+    from runner.commands.steps.summary import RunSummary
+    from runner.domain.errors import ManifestInvalid, Problem, ShotrunnerError
+    from runner.domain.limits import Limits
+    from runner.domain.shots import Plan, Take
+    from runner.domain.states import DeliveryState, FailureClass, TakeState
     from runner.engine.options import EngineOptions
-    from runner.errors import ManifestInvalid, Problem, ShotrunnerError
-    from runner.run import report, run_manifest
-    from runner.shots import Plan, Take
-    from runner.states import DeliveryState, FailureClass, TakeState
-    from runner.summary import RunSummary
 
 __all__ = [
     "DeliveryState",
@@ -39,20 +39,20 @@ __all__ = [
 ]
 
 _HOMES = {
-    "DeliveryState": "states",
+    "DeliveryState": "domain.states",
     "EngineOptions": "engine.options",
-    "FailureClass": "states",
-    "Limits": "engine.limits",
-    "ManifestInvalid": "errors",
-    "Plan": "shots",
-    "Problem": "errors",
-    "RunSummary": "summary",
-    "ShotrunnerError": "errors",
-    "Take": "shots",
-    "TakeState": "states",
-    "check": "checking",
-    "report": "run",
-    "run_manifest": "run",
+    "FailureClass": "domain.states",
+    "Limits": "domain.limits",
+    "ManifestInvalid": "domain.errors",
+    "Plan": "domain.shots",
+    "Problem": "domain.errors",
+    "RunSummary": "commands.steps.summary",
+    "ShotrunnerError": "domain.errors",
+    "Take": "domain.shots",
+    "TakeState": "domain.states",
+    "check": "commands.check",
+    "report": "commands.run",
+    "run_manifest": "commands.run",
 }
 
 

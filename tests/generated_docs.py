@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from runner.cli.parser import build_parser
+from runner.domain.states import DELIVERIES, TRANSITIONS, TakeState
 from runner.simulator.faults import FAULTS, FaultKind, Route
-from runner.states import DELIVERIES, TRANSITIONS, TakeState
 
 ROOT = Path(__file__).parents[1]
 HOMES: Mapping[str, tuple[str, ...]] = {

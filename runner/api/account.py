@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runner.errors import AccountRefused, UsageError
-from runner.escapes import path_word, shell_word
-from runner.hosts import host_fault, is_loopback
-from runner.private_files import read_given
-from runner.transport.secret import TOKEN_VARIABLES, Secret
-from runner.web_links import is_on_this_machine
+from runner.api.secret import TOKEN_VARIABLES, Secret
+from runner.domain.errors import AccountRefused, UsageError
+from runner.system.escapes import path_word, shell_word
+from runner.system.hosts import host_fault, is_loopback
+from runner.system.private_files import read_given
+from runner.system.web_links import is_on_this_machine
 
 DEFAULT_BASE = "https://model-api.runcomfy.net"
 BASE_VARIABLE = "RUNCOMFY_MODEL_API_BASE"

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 from urllib.parse import quote
 
-from runner.answers import Trouble, TroubleKind
-from runner.api import bodies
+from runner.api import json_fields
 from runner.api.account import DEFAULT_BASE, Account
-from runner.api.bodies import JsonObject
-from runner.api.outcomes import read_record
+from runner.api.classify import read_record
+from runner.api.exchange import Answer, Exchange
+from runner.api.http_client import ReadLanes
+from runner.api.json_fields import JsonObject
 from runner.api.redaction import Redactor
-from runner.clock import Clock
-from runner.models.canonical import JsonValue
-from runner.transport.clients import ReadLanes
-from runner.transport.exchange import Answer, Exchange
+from runner.domain.api_answers import Trouble, TroubleKind
+from runner.system.canonical_json import JsonValue
+from runner.system.clock import Clock
 
 BALANCE_ORIGIN = "https://api.runcomfy.net"
 """Where the balance of the real account is told; every other API is asked at its own origin.
@@ -105,7 +105,7 @@ def _finds_nothing(exchange: Exchange) -> bool:
     """Return whether a path leads nowhere by its status alone: no job hangs on it, unlike on what is asked by id."""
     if not isinstance(exchange, Answer) or exchange.status not in {404, 410}:
         return False
-    return bodies.parse_object(exchange.body) is not None
+    return json_fields.parse_object(exchange.body) is not None
 
 
 def _till_of(origin: str) -> str:
@@ -146,5 +146,5 @@ def _balance(record: JsonObject) -> BalanceAnswer:
 
 
 def _bounded(value: object, *, least: float, most: float) -> float | None:
-    number = bodies.number(value)
+    number = json_fields.number(value)
     return number if number is not None and least <= number <= most else None

@@ -10,17 +10,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
-from runner.answers import CancelAnswer, LookAnswer, ResultAnswer, SubmitAnswer, Trouble
 from runner.api.account import Account
-from runner.api.host import Host
-from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_submit
+from runner.api.classify import sort_cancel, sort_look, sort_probe, sort_submit
+from runner.api.exchange import Exchange
+from runner.api.host_check import Host
+from runner.api.http_client import RECORD_CAP, ReadLanes, SubmitClient
 from runner.api.redaction import MASK, Redactor
-from runner.api.results import sort_result
-from runner.clock import Clock
-from runner.shots import Ticket
-from runner.states import Accepted, LostContact
-from runner.transport.clients import RECORD_CAP, ReadLanes, SubmitClient
-from runner.transport.exchange import Exchange
+from runner.api.result_answer import sort_result
+from runner.domain.api_answers import CancelAnswer, LookAnswer, ResultAnswer, SubmitAnswer, Trouble
+from runner.domain.shots import Ticket
+from runner.domain.states import Accepted, LostContact
+from runner.system.clock import Clock
 
 
 class RunComfyQueue:

@@ -18,8 +18,8 @@ from html.entities import html5
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from runner.transport.exchange import Answer, Exchange
-from runner.transport.secret import Secret
+from runner.api.exchange import Answer, Exchange
+from runner.api.secret import Secret
 
 MASK = "***"
 SHORTEST = 8

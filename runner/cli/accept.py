@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 
-from runner.checking import check
-from runner.cli.asking import choice_of, opening_of, user_name
-from runner.cli.reading import manifest_limits
-from runner.contact import manifest_of, recorded_wishes
-from runner.errors import UsageError
-from runner.keeping import keep_stale
-from runner.run import find_run
-from runner.store.read import open_reader
-from runner.wording import visible
+from runner.cli.prompts import choice_of, opening_of, user_name
+from runner.cli.stdin_manifest import manifest_limits
+from runner.commands.accept import keep_stale
+from runner.commands.check import check
+from runner.commands.run import find_run
+from runner.commands.steps.api_session import manifest_of, recorded_wishes
+from runner.domain.display import visible
+from runner.domain.errors import UsageError
+from runner.store.reader import open_reader
 
 
 def command(arguments: argparse.Namespace) -> int:

@@ -8,19 +8,19 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from runner.cancelling import CancelOutcome, cancel
-from runner.choosing import pick
-from runner.cli.asking import choice_of, opening_of, user_name
-from runner.contact import recorded_wishes
-from runner.deciding import WAITING
-from runner.desk import named
-from runner.errors import UsageError
-from runner.following import follow_names
-from runner.run import find_run
-from runner.states import OUT_THERE, TakeState
-from runner.store.read import open_reader
-from runner.store.records import TakeRecord
-from runner.wording import visible
+from runner.cli.prompts import choice_of, opening_of, user_name
+from runner.commands.cancel import CancelOutcome, cancel
+from runner.commands.reconcile import WAITING
+from runner.commands.run import find_run
+from runner.commands.steps.api_session import recorded_wishes
+from runner.commands.steps.follow_renames import follow_names
+from runner.commands.steps.open_for_decision import named
+from runner.domain.display import visible
+from runner.domain.errors import UsageError
+from runner.domain.records import TakeRecord
+from runner.domain.states import OUT_THERE, TakeState
+from runner.plan.selection import pick
+from runner.store.reader import open_reader
 
 GOES_ON = 2
 _TO_TELL = OUT_THERE | WAITING | {TakeState.PENDING}

@@ -12,16 +12,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.api.account import BASE_VARIABLE, on_this_machine
-from runner.checking import check, check_media
-from runner.cli.reading import from_stdin, manifest_limits
-from runner.errors import ManifestInvalid, Problem, UsageError
-from runner.outlet import Canvas
-from runner.shots import Plan
-from runner.wording import counted, visible
+from runner.cli.stdin_manifest import from_stdin, manifest_limits
+from runner.commands.check import check, check_media
+from runner.domain.display import counted, visible
+from runner.domain.errors import ManifestInvalid, Problem, UsageError
+from runner.domain.shots import Plan
+from runner.output.safe_stream import Canvas
 
 if TYPE_CHECKING:
-    from runner.preflight.findings import Finding
-    from runner.preflight.inspection import Inspection
+    from runner.media.preflight.findings import Finding
+    from runner.media.preflight.preflight import Inspection
 
 WARNINGS_SHOWN = 50
 _CLEAR = "\r\x1b[K"
@@ -53,14 +53,14 @@ def command(arguments: argparse.Namespace) -> int:
 
 def _drift(arguments: argparse.Namespace, plan: Plan) -> tuple[Problem, ...]:
     """Return what there is to say of the schemas that takes on record were sent by."""
-    from runner import rundir
+    from runner.store import run_dir
 
     simulated = arguments.simulate
-    default = rundir.default_run_dir(arguments.manifest, name=plan.manifest.name, simulated=simulated)
-    place = rundir.RunDir(arguments.run_dir or default)
-    if not rundir.is_run(place.path):
+    default = run_dir.default_run_dir(arguments.manifest, name=plan.manifest.name, simulated=simulated)
+    place = run_dir.RunDir(arguments.run_dir or default)
+    if not run_dir.is_run(place.path):
         return ()
-    from runner.drifting import schema_warnings
+    from runner.commands.steps.schema_drift import schema_warnings
 
     return schema_warnings(plan, place.state_file)
 

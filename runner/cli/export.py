@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from runner.cli.reading import from_stdin, manifest_limits
-from runner.errors import UsageError
-from runner.exporting import Lock, lock, lock_recorded, write_lock
-from runner.rundir import is_run
-from runner.wording import PATH_LIMIT, counted, visible
+from runner.cli.stdin_manifest import from_stdin, manifest_limits
+from runner.commands.export import Lock, lock, lock_recorded, write_lock
+from runner.domain.display import PATH_LIMIT, counted, visible
+from runner.domain.errors import UsageError
+from runner.store.run_dir import is_run
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -25,7 +25,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 def _made(arguments: argparse.Namespace) -> Lock:
     if arguments.recorded:
-        from runner.run import find_run
+        from runner.commands.run import find_run
 
         place = find_run(arguments.target, simulated=arguments.simulate or None)
         return lock_recorded(place, schema_dirs=arguments.schema_dir)

@@ -8,24 +8,24 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from runner import upkeep
-from runner.choosing import Choice, pick
-from runner.cli.asking import choice_of, opening_of, repeated, run_words
-from runner.clock import SystemClock
-from runner.contact import recorded_wishes
+from runner.cli.prompts import choice_of, opening_of, repeated, run_words
+from runner.commands import fetch
+from runner.commands.fetch import Fetched
+from runner.commands.run import find_run
+from runner.commands.steps.api_session import recorded_wishes
+from runner.domain.display import PATH_LIMIT, counted, spent_words, standing, tally, visible
+from runner.domain.errors import UsageError
+from runner.domain.records import RunHeader, TakeRecord
+from runner.domain.run_ending import EndingKind
+from runner.domain.run_events import Listener
+from runner.domain.states import OUT_THERE, DeliveryState, TakeState
 from runner.engine.options import EngineOptions
-from runner.errors import UsageError
-from runner.escapes import command_line
-from runner.progress import Kind, make_progress
-from runner.run import find_run
-from runner.run_ending import EndingKind
-from runner.run_events import Listener
-from runner.rundir import RunDir
-from runner.states import OUT_THERE, DeliveryState, TakeState
-from runner.store.read import open_reader
-from runner.store.records import RunHeader, TakeRecord
-from runner.upkeep import Fetched
-from runner.wording import PATH_LIMIT, counted, spent_words, standing, tally, visible
+from runner.output.progress import Kind, make_progress
+from runner.plan.selection import Choice, pick
+from runner.store.reader import open_reader
+from runner.store.run_dir import RunDir
+from runner.system.clock import SystemClock
+from runner.system.escapes import command_line
 
 PATIENCE = 600.0
 """Seconds to wait for hosts that are away: a person sits before this, and can repeat it."""
@@ -45,7 +45,7 @@ def command(arguments: argparse.Namespace) -> int:
         progress=_progress,
     )
     wishes = replace(wishes, opening=opening_of(arguments))
-    fetched = upkeep.fetch(place, take_ids, wishes=wishes)
+    fetched = fetch.fetch(place, take_ids, wishes=wishes)
     for line in _results(fetched):
         print(line)
     for line in _advice(fetched, arguments) or _onward(fetched, header):

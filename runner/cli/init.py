@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from runner.disk_errors import file_error
-from runner.errors import CannotCreate
-from runner.escapes import command_line, visible
-from runner.models.catalogue import schemas_root
-from runner.wording import PATH_LIMIT
+from runner.domain.disk_errors import file_error
+from runner.domain.display import PATH_LIMIT
+from runner.domain.errors import CannotCreate
+from runner.models.registry import schemas_root
+from runner.system.escapes import command_line, visible
 
 SCHEMA_NAME = "manifest.schema.json"
 _START = "starter.yaml"

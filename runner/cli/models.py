@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from runner.errors import UsageError
-from runner.escapes import command_line
-from runner.models.catalogue import Models
+from runner.domain.display import PATH_LIMIT, counted, visible
+from runner.domain.errors import UsageError
+from runner.models.display import choices
 from runner.models.inputs import MISSING, Input
 from runner.models.model import Model
-from runner.models.wording import choices
-from runner.wording import PATH_LIMIT, counted, visible
+from runner.models.registry import Models
+from runner.system.escapes import command_line
 
 if TYPE_CHECKING:
-    from runner.cataloguing import Compared
+    from runner.commands.models import Compared
 
 CHANGED = 2
 _DEFAULT_SHOWN = 40
@@ -57,7 +57,7 @@ def _show(model_id: str, arguments: argparse.Namespace) -> int:
 
 
 def _diff(model_ids: Sequence[str], arguments: argparse.Namespace) -> int:
-    from runner.cataloguing import compare_with_catalogue
+    from runner.commands.models import compare_with_catalogue
 
     compared = compare_with_catalogue(
         model_ids, schema_dirs=arguments.schema_dir, api_base=arguments.api_base
@@ -90,7 +90,7 @@ def _lines(compared: Compared) -> list[str]:
 
 
 def _add(model_ids: Sequence[str], arguments: argparse.Namespace) -> int:
-    from runner.cataloguing import add_from_catalogue
+    from runner.commands.models import add_from_catalogue
 
     if len(model_ids) != 1:
         raise UsageError("which model?", advice="shotrunner models add pika/pikaframes")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 
-from runner.cli import verbs_deciding, verbs_preparing, verbs_running, verbs_telling
-from runner.cli.grammar import Parser
-from runner.version import __version__
+from runner.cli import args_decide, args_inspect, args_prepare, args_run
+from runner.cli.arg_types import Parser
+from runner.system.version import __version__
 
 _ABOUT = """\
 Render a storyboard of generative video shots: check it, submit it, go on after
@@ -33,23 +33,23 @@ Try it without a key:
 """
 
 _IN_ORDER = (
-    verbs_preparing.init,
-    verbs_preparing.check,
-    verbs_running.plan,
-    verbs_running.run,
-    verbs_telling.status,
-    verbs_telling.show,
-    verbs_deciding.reconcile,
-    verbs_deciding.restore,
-    verbs_running.retry,
-    verbs_deciding.accept,
-    verbs_deciding.cancel,
-    verbs_deciding.fetch,
-    verbs_telling.verify,
-    verbs_telling.report,
-    verbs_preparing.export,
-    verbs_preparing.models,
-    verbs_preparing.simulate,
+    args_prepare.init,
+    args_prepare.check,
+    args_run.plan,
+    args_run.run,
+    args_inspect.status,
+    args_inspect.show,
+    args_decide.reconcile,
+    args_decide.restore,
+    args_run.retry,
+    args_decide.accept,
+    args_decide.cancel,
+    args_decide.fetch,
+    args_inspect.verify,
+    args_inspect.report,
+    args_prepare.export,
+    args_prepare.models,
+    args_prepare.simulate,
 )
 
 

@@ -10,19 +10,19 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from runner.cli.asking import choice_of
-from runner.cli.reading import from_stdin, manifest_limits
-from runner.cli.spending import limits_of
-from runner.differences import Difference
-from runner.errors import UsageError
+from runner.cli.money_text import limits_of
+from runner.cli.prompts import choice_of
+from runner.cli.stdin_manifest import from_stdin, manifest_limits
+from runner.commands.plan import Asked, Outlook, outlook
+from runner.domain.body_diff import Difference
+from runner.domain.display import apart, counted, duration, money, spent_words, visible
+from runner.domain.errors import UsageError
 from runner.plan.actions import Action, Step
-from runner.plan.forecast import Forecast
-from runner.planning import Asked, Outlook, outlook
-from runner.wording import apart, counted, duration, money, spent_words, visible
+from runner.plan.duration_forecast import Forecast
 
 if TYPE_CHECKING:
     from runner.api.account import Account
-    from runner.live import Live
+    from runner.commands.steps.live_catalogue import Live
 
 SPENDS = 2
 FORMAT = "shotrunner-plan/1"

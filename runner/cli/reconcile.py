@@ -8,21 +8,21 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from runner import deciding
-from runner.choosing import pick
-from runner.cli.asking import agreed, choice_of, opening_of, run_words, typed, user_name
-from runner.contact import Found, identify, recorded_wishes, talk
-from runner.deciding import HeldCase
-from runner.desk import Decided, named
-from runner.errors import UsageError
-from runner.escapes import command_line, path_word
-from runner.following import follow_names
-from runner.run import find_run
-from runner.rundir import RunDir
-from runner.states import TakeState
-from runner.store.read import open_reader
-from runner.store.records import TakeRecord
-from runner.wording import MILESTONES, counted, value, visible, window
+from runner.cli.prompts import agreed, choice_of, opening_of, run_words, typed, user_name
+from runner.commands import reconcile
+from runner.commands.reconcile import HeldCase
+from runner.commands.run import find_run
+from runner.commands.steps.api_session import Found, identify, recorded_wishes, talk
+from runner.commands.steps.follow_renames import follow_names
+from runner.commands.steps.open_for_decision import Decided, named
+from runner.domain.display import MILESTONES, counted, value, visible, window
+from runner.domain.errors import UsageError
+from runner.domain.records import TakeRecord
+from runner.domain.states import TakeState
+from runner.plan.selection import pick
+from runner.store.reader import open_reader
+from runner.store.run_dir import RunDir
+from runner.system.escapes import command_line, path_word
 
 REMAINING = 4
 _PROMPT, _INPUT, _PRINT = 80, 80, 12
@@ -65,7 +65,7 @@ def _adopt(place: RunDir, arguments: argparse.Namespace) -> Decided:
         )
 
     asking = None if arguments.offline else ask
-    return deciding.adopt(
+    return reconcile.adopt(
         place,
         arguments.take,
         arguments.request_id,
@@ -76,16 +76,16 @@ def _adopt(place: RunDir, arguments: argparse.Namespace) -> Decided:
 
 
 def _not_sent(place: RunDir, arguments: argparse.Namespace) -> Decided | None:
-    take_ids = _chosen(place, arguments, lambda take: take.state in deciding.WAITING)
+    take_ids = _chosen(place, arguments, lambda take: take.state in reconcile.WAITING)
     if arguments.all == bool(take_ids):
         raise UsageError("which takes?", advice="name them, choose them with --only, or say --all")
     if arguments.all:
-        take_ids = [case.take_id for case in deciding.held_cases(place)]
+        take_ids = [case.take_id for case in reconcile.held_cases(place)]
         if not take_ids:
             raise UsageError("no take is held")
         if not arguments.yes_i_may_pay_twice and not _means_all(len(take_ids)):
             return None
-    return deciding.declare_not_sent(
+    return reconcile.declare_not_sent(
         place, take_ids, by=user_name(), reason=arguments.reason, opening=opening_of(arguments)
     )
 
@@ -96,7 +96,7 @@ def _means_all(number: int) -> bool:
 
 
 def _drop(place: RunDir, arguments: argparse.Namespace) -> Decided | None:
-    take_ids = _chosen(place, arguments, deciding.may_be_dropped)
+    take_ids = _chosen(place, arguments, reconcile.may_be_dropped)
     if not take_ids:
         raise UsageError("which takes?", advice="name them, or choose them with --only")
     losses = _losses(place, take_ids)
@@ -104,7 +104,7 @@ def _drop(place: RunDir, arguments: argparse.Namespace) -> Decided | None:
         print(line, file=sys.stderr)
     if losses and not arguments.yes and not agreed("What was paid for them is lost.", instead="--yes"):
         return None
-    return deciding.drop(place, take_ids, by=user_name(), opening=opening_of(arguments))
+    return reconcile.drop(place, take_ids, by=user_name(), opening=opening_of(arguments))
 
 
 def _losses(place: RunDir, take_ids: Sequence[str]) -> list[str]:
@@ -113,7 +113,7 @@ def _losses(place: RunDir, take_ids: Sequence[str]) -> list[str]:
         takes, origin = named(reader.takes(), take_ids), reader.header.api_base
     losses = []
     for take in takes:
-        loss = deciding.what_is_given_up(take)
+        loss = reconcile.what_is_given_up(take)
         links = "".join(f"; its record names {found.url}" for found in take.links(origin).taken)
         if loss or links:
             losses.append(visible(f"{take.take_id}: {loss or take.state}{links}", 1000))
@@ -142,7 +142,7 @@ def _say_how_to_go_on(place: RunDir) -> None:
 
 
 def _show(place: RunDir, arguments: argparse.Namespace) -> int:
-    cases = deciding.held_cases(place)
+    cases = reconcile.held_cases(place)
     base = ["reconcile", path_word(arguments.target), *(["--simulate"] if arguments.simulate else [])]
     if arguments.output == "json":
         held = [asdict(case) | {"inputs": dict(case.inputs)} for case in cases]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from runner.run import report
-from runner.wording import PATH_LIMIT, visible
+from runner.commands.run import report
+from runner.domain.display import PATH_LIMIT, visible
 
 
 def command(arguments: argparse.Namespace) -> int:

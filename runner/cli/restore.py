@@ -8,18 +8,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner import rundir
 from runner.api.account import BASE_VARIABLE, DEFAULT_BASE, parse_base
-from runner.cli.asking import opening_of, run_words
-from runner.clock import SystemClock
-from runner.escapes import command_line, visible
-from runner.manifest.read import manifest_name
-from runner.rebuilding import Rebuilt, Target, foresee, rebuild
-from runner.rundir import RunDir
-from runner.session import SIMULATOR_BASE
-from runner.states import TakeState
+from runner.cli.prompts import opening_of, run_words
+from runner.commands.restore import Rebuilt, Target, foresee, rebuild
+from runner.commands.steps.session import SIMULATOR_BASE
+from runner.domain.display import counted
+from runner.domain.states import TakeState
+from runner.manifest.reader import manifest_name
+from runner.store import run_dir
+from runner.store.run_dir import RunDir
 from runner.store.witness import Sent
-from runner.wording import counted
+from runner.system.clock import SystemClock
+from runner.system.escapes import command_line, visible
 
 _SHOWN = 50
 
@@ -48,7 +48,7 @@ def _target(arguments: argparse.Namespace) -> Target:
         place, manifest = RunDir(arguments.run_dir or named), None
     else:
         name = manifest_name(named)
-        default = rundir.default_run_dir(named, name=name, simulated=simulated)
+        default = run_dir.default_run_dir(named, name=name, simulated=simulated)
         place, manifest = RunDir(arguments.run_dir or default), named
     return Target(
         place, manifest, simulated, SIMULATOR_BASE if simulated else base, tuple(arguments.schema_dir)

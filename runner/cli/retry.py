@@ -10,24 +10,25 @@ from dataclasses import replace
 from pathlib import Path
 from unicodedata import normalize
 
-from runner import following, retrying
-from runner.checking import check
 from runner.cli import run
-from runner.cli.asking import choice_of, opening_of, run_words, user_name
-from runner.cli.onward import onward_words
-from runner.cli.reading import manifest_limits
+from runner.cli.money_text import agreed_to_pay, duplicate_words
+from runner.cli.next_command import onward_words
+from runner.cli.prompts import choice_of, opening_of, run_words, user_name
 from runner.cli.run import extra_words, options_of, simulator_of
-from runner.cli.spending import agreed_to_pay, duplicate_words
-from runner.contact import manifest_of, recorded_wishes
-from runner.errors import FileMissing, UsageError
-from runner.retrying import Retries
-from runner.run import find_run
-from runner.rundir import RunDir, is_run
-from runner.shots import Plan
+from runner.cli.stdin_manifest import manifest_limits
+from runner.commands import retry
+from runner.commands.check import check
+from runner.commands.retry import Retries
+from runner.commands.run import find_run
+from runner.commands.steps import follow_renames
+from runner.commands.steps.api_session import manifest_of, recorded_wishes
+from runner.domain.display import counted, visible
+from runner.domain.errors import FileMissing, UsageError
+from runner.domain.records import RunHeader, TakeRecord
+from runner.domain.shots import Plan
 from runner.store.lock import RunLock
-from runner.store.read import open_reader
-from runner.store.records import RunHeader, TakeRecord
-from runner.wording import counted, visible
+from runner.store.reader import open_reader
+from runner.store.run_dir import RunDir, is_run
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -41,14 +42,14 @@ def command(arguments: argparse.Namespace) -> int:
     # Where a run was moved, what goes on is said with where its manifest lies now.
     header = replace(header, manifest=os.path.relpath(manifest.resolve(), place.path.resolve()))
     plan = _planned(arguments, manifest, header)
-    now = following.as_called_now(takes, plan)
+    now = follow_renames.as_called_now(takes, plan)
     retries = _chosen(arguments, header, now, plan)
     onward = _as_run(arguments, place, header, manifest, retries, plan)
     # What a run refuses is refused before anything is recorded.
     options_of(onward)
     simulate = simulator_of(onward)
     names = {then.take_id: take.take_id for then, take in zip(takes, now, strict=True)}
-    again = retrying.duplicates(plan, now, onward.only, {names[take_id] for take_id in sent})
+    again = retry.duplicates(plan, now, onward.only, {names[take_id] for take_id in sent})
     for text in retries.left_out:
         print(f"left out: {visible(text)}", file=sys.stderr)
     for take in retries.takes:
@@ -60,13 +61,13 @@ def command(arguments: argparse.Namespace) -> int:
     # Over both: another process in between would leave a wish that a later run pays for without asking.
     with RunLock(place.path) as lock:
         opening = replace(opening_of(arguments), lock=lock)
-        following.follow(place, plan, opening=opening)
+        follow_renames.follow(place, plan, opening=opening)
         asked = _still_over(place, retries.takes, plan)
         wishes = recorded_wishes(place, header, api_base=arguments.api_base)
         wishes = replace(wishes, simulate=simulate, schema_dirs=tuple(arguments.schema_dir), opening=opening)
-        look = retrying.look_first(place, asked, wishes=wishes)
+        look = retry.look_first(place, asked, wishes=wishes)
         asked = tuple(take for take in asked if take.take_id not in {*look.found, *look.disowned})
-        recorded = retrying.request_retries(
+        recorded = retry.request_retries(
             place, asked, by=user_name(), reason=arguments.reason, opening=opening
         )
         for note in (*look.remarks, *recorded.remarks):
@@ -82,8 +83,8 @@ def _still_over(place: RunDir, takes: Sequence[TakeRecord], plan: Plan) -> tuple
     """Return the takes that wait for a wish: one whose row changed makes room, and its row is sent without."""
     with open_reader(place.state_file) as reader:
         recorded = reader.takes()
-    over = {take.take_id for take in recorded if take.state in retrying.AGAIN}
-    over -= following.sent_unasked(recorded, plan)
+    over = {take.take_id for take in recorded if take.state in retry.AGAIN}
+    over -= follow_renames.sent_unasked(recorded, plan)
     return tuple(take for take in takes if take.take_id in over)
 
 
@@ -141,7 +142,7 @@ def _chosen(
     choice = choice_of(arguments)
     if not arguments.takes and choice.is_all:
         raise UsageError("which takes?", advice="name them, or say --only status:failed")
-    return retrying.retries(
+    return retry.retries(
         takes,
         planned={take.id: take.fingerprint for take in plan.takes},
         names=arguments.takes,

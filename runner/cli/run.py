@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from runner.cli.asking import choice_of, repeated
-from runner.cli.reading import manifest_limits
-from runner.cli.spending import (
+from runner.cli.args_steering import simulator_settings
+from runner.cli.money_text import (
     agreed_to_pay,
     as_retry,
     cost_lines,
@@ -21,23 +20,24 @@ from runner.cli.spending import (
     price_words,
     raised,
 )
-from runner.cli.steering import simulator_settings
-from runner.clock import SystemClock
-from runner.engine.limits import Limits
+from runner.cli.prompts import choice_of, repeated
+from runner.cli.stdin_manifest import manifest_limits
+from runner.commands.run import run_manifest
+from runner.commands.steps.summary import Prospect, RunSummary
+from runner.domain.display import PATH_LIMIT, counted, spent_words, standing, tally, visible
+from runner.domain.errors import UsageError
+from runner.domain.limits import Limits
+from runner.domain.run_ending import EndingKind, Stop
+from runner.domain.run_events import Listener
+from runner.domain.states import OUT_THERE, TakeState
 from runner.engine.options import EngineOptions
-from runner.engine.policies import FailureLimit, OnUnknown
-from runner.errors import UsageError
-from runner.escapes import command_line
-from runner.poll_pace import LookPace
-from runner.progress import Kind, make_progress
-from runner.run import run_manifest
-from runner.run_ending import EndingKind, Stop
-from runner.run_events import Listener
+from runner.engine.poll_pace import LookPace
+from runner.engine.retry_policy import FailureLimit, OnUnknown
+from runner.output.progress import Kind, make_progress
 from runner.simulator.settings import SimulatorSettings
-from runner.states import OUT_THERE, TakeState
 from runner.store.lock import RunLock
-from runner.summary import Prospect, RunSummary
-from runner.wording import PATH_LIMIT, counted, spent_words, standing, tally, visible
+from runner.system.clock import SystemClock
+from runner.system.escapes import command_line
 
 CLIPS_SHOWN = 12
 CAUSES_SHOWN = 5

@@ -6,11 +6,11 @@ import argparse
 import json
 from dataclasses import asdict
 
-from runner.desk import named
-from runner.reporting.text import take_lines
-from runner.run import find_run
-from runner.store.read import Reader, open_reader
-from runner.store.records import TakeRecord, schema_of
+from runner.commands.run import find_run
+from runner.commands.steps.open_for_decision import named
+from runner.domain.records import TakeRecord, schema_of
+from runner.output.status_text import take_lines
+from runner.store.reader import Reader, open_reader
 
 
 def command(arguments: argparse.Namespace) -> int:

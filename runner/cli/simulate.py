@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.cli.steering import simulator_settings
+from runner.cli.args_steering import simulator_settings
 from runner.simulator.server import RunningSimulator, serve
 
 
@@ -22,7 +22,7 @@ def _refuse_unusable(folders: Sequence[Path]) -> None:
     """Read every schema of the user's before anybody is served by it."""
     if not folders:
         return
-    from runner.models.catalogue import Models
+    from runner.models.registry import Models
 
     models = Models.bundled(folders)
     for model_id in models.ids():

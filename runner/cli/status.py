@@ -6,12 +6,12 @@ import argparse
 import json
 import os
 
-from runner.opening import second_places
-from runner.reporting.text import status_lines
-from runner.run import find_run
-from runner.states import TakeState
-from runner.store.read import open_reader
-from runner.witnesses import known_outside, refuse_forgetful
+from runner.commands.run import find_run
+from runner.commands.steps.known_jobs import known_outside, refuse_forgetful
+from runner.commands.steps.open_run import second_places
+from runner.domain.states import TakeState
+from runner.output.status_text import status_lines
+from runner.store.reader import open_reader
 
 
 def command(arguments: argparse.Namespace) -> int:

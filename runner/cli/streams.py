@@ -9,7 +9,7 @@ import os
 import sys
 from typing import TextIO, cast
 
-from runner.outlet import Outlet
+from runner.output.safe_stream import Outlet
 
 
 def settle_streams() -> None:

@@ -7,12 +7,12 @@ import json
 import sys
 from dataclasses import asdict
 
-from runner import upkeep
-from runner.cli.asking import opening_of
-from runner.escapes import command_line
-from runner.run import find_run
-from runner.upkeep import CLIP_FLAWS, Finding, Verification
-from runner.wording import counted, visible
+from runner.cli.prompts import opening_of
+from runner.commands import fetch
+from runner.commands.fetch import CLIP_FLAWS, Finding, Verification
+from runner.commands.run import find_run
+from runner.domain.display import counted, visible
+from runner.system.escapes import command_line
 
 NOT_WHOLE = 2
 
@@ -20,13 +20,13 @@ NOT_WHOLE = 2
 def command(arguments: argparse.Namespace) -> int:
     """Print the table; 2 if anything is amiss."""
     place = find_run(arguments.target, simulated=arguments.simulate or None)
-    found = upkeep.verify(place)
+    found = fetch.verify(place)
     if arguments.output == "json":
         print(json.dumps(asdict(found), indent=1))
     else:
         print("\n".join(_lines(found)))
     if arguments.mark:
-        marked = upkeep.mark(place, found.findings, opening=opening_of(arguments))
+        marked = fetch.mark(place, found.findings, opening=opening_of(arguments))
         for note in marked.remarks:
             print(visible(note), file=sys.stderr)
         number = counted(len(marked.take_ids), "take")

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 
-from runner.answers import Trouble, TroubleKind
-from runner.clock import Clock
-from runner.engine.board import Board
+from runner.domain.api_answers import Trouble, TroubleKind
+from runner.domain.run_ending import End, EndingKind, Stop
+from runner.domain.states import OUT_THERE
 from runner.engine.ports import Queue
-from runner.engine.spell import Spell
-from runner.run_ending import End, EndingKind, Stop
-from runner.states import OUT_THERE
+from runner.engine.run_state import Board
+from runner.engine.stopwatch import Spell
+from runner.system.clock import Clock
 
 JOBS_THAT_COUNT = 2
 """Different jobs whose reads were refused, with no read answered since, that are worth a question."""

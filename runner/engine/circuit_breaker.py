@@ -12,13 +12,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from runner.answers import Trouble, TroubleKind
-from runner.clock import Clock
+from runner.domain.api_answers import Trouble, TroubleKind
+from runner.domain.errors import NoSuchHost
+from runner.domain.run_ending import End, EndingKind, Stop
+from runner.engine.poll_pace import OutageTest
 from runner.engine.ports import Queue
-from runner.engine.spell import Spell
-from runner.errors import NoSuchHost
-from runner.poll_pace import OutageTest
-from runner.run_ending import End, EndingKind, Stop
+from runner.engine.stopwatch import Spell
+from runner.system.clock import Clock
 
 SOONEST_PROBE = 0.25
 FIRST_PROBE = 1.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from runner.backoff import Backoff
-from runner.engine.limits import Limits
-from runner.engine.policies import FailureLimit, OnUnknown
-from runner.errors import UsageError
-from runner.poll_pace import FetchPace, LookPace
-from runner.run_ending import Stop
+from runner.domain.errors import UsageError
+from runner.domain.limits import Limits
+from runner.domain.run_ending import Stop
+from runner.engine.poll_pace import FetchPace, LookPace
+from runner.engine.retry_policy import FailureLimit, OnUnknown
+from runner.system.backoff import Backoff
 
 
 @dataclass(frozen=True, slots=True)

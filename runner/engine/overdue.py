@@ -6,9 +6,9 @@ happens. It asks nothing and ends nothing.
 
 from __future__ import annotations
 
-from runner.clock import Clock
-from runner.engine.board import Board, Live
-from runner.poll_pace import Durations
+from runner.engine.poll_pace import Durations
+from runner.engine.run_state import Board, Live
+from runner.system.clock import Clock
 
 PATIENCE = 600.0
 """Seconds beyond what nine in ten such jobs took, before the first line about one."""

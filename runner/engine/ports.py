@@ -1,7 +1,7 @@
 """What the engine needs of the world, said by the engine: four narrow Protocols and the events it tells.
 
 The API adapter, the state file and the downloader fit these shapes without knowing this module;
-`runner.testing` has fakes that pass the same conformance tests. Long work comes back as a standard
+`runner.engine.testing` has fakes that pass the same conformance tests. Long work comes back as a standard
 `concurrent.futures.Future`, so neither a store thread nor a Dask cluster needs to know asyncio.
 """
 
@@ -11,9 +11,16 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Protocol, TypeAlias
 
-from runner.answers import CancelAnswer, FetchAnswer, LookAnswer, ResultAnswer, SubmitAnswer, Trouble
-from runner.shots import Ticket
-from runner.states import Fact
+from runner.domain.api_answers import (
+    CancelAnswer,
+    FetchAnswer,
+    LookAnswer,
+    ResultAnswer,
+    SubmitAnswer,
+    Trouble,
+)
+from runner.domain.shots import Ticket
+from runner.domain.states import Fact
 
 Begin: TypeAlias = Callable[[], Awaitable[None]]
 """Awaited by the queue just before the first byte of a POST leaves; raising sends nothing."""

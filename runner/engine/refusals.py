@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from runner.answers import folded
-from runner.clock import Clock
-from runner.engine.board import Board, Live
+from runner.domain.api_answers import folded
+from runner.domain.run_ending import End, EndingKind, Stop
+from runner.domain.states import AccountTurnedAway, FailureClass, Refused, RetryRequested, TakeState
 from runner.engine.circuit_breaker import CircuitBreaker
 from runner.engine.options import EngineOptions
-from runner.engine.spell import Spell
-from runner.poll_pace import OutageTest
-from runner.run_ending import End, EndingKind, Stop
-from runner.states import AccountTurnedAway, FailureClass, Refused, RetryRequested, TakeState
+from runner.engine.poll_pace import OutageTest
+from runner.engine.run_state import Board, Live
+from runner.engine.stopwatch import Spell
+from runner.system.clock import Clock
 
 FIRST_TRIAL = 30.0
 TRIAL_CEILING = 300.0

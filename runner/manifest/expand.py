@@ -14,20 +14,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from runner.errors import Position
-from runner.manifest.axes import MODEL, REPEAT, Point, Sweep, points_of
-from runner.manifest.findings import Findings, shown
-from runner.manifest.limits import Budget, Limits
+from runner.domain.errors import Position
+from runner.domain.shots import Fields, Items, Node, Row, Shot, Text, Variant
+from runner.manifest.document import Source
+from runner.manifest.fields import fields_of, flag_of, joined, row_name, text_of
+from runner.manifest.id_registry import Register
 from runner.manifest.nesting import holds, planted
 from runner.manifest.prices import price_of
+from runner.manifest.problems import Findings, shown
 from runner.manifest.ranges import whole_number
-from runner.manifest.register import Register
-from runner.manifest.shape import fields_of, flag_of, joined, row_name, text_of
-from runner.manifest.source import Source
-from runner.manifest.sweeps import SweepReader
+from runner.manifest.size_limits import Budget, Limits
+from runner.manifest.sweep_points import MODEL, REPEAT, Point, Sweep, points_of
 from runner.manifest.templates import Templates, has_template
-from runner.models.canonical import JsonValue
-from runner.shots import Fields, Items, Node, Row, Shot, Text, Variant
+from runner.manifest.yaml_sweeps import SweepReader
+from runner.system.canonical_json import JsonValue
 
 _TAG = re.compile(r"[\w.+-]{1,80}")
 _Names: TypeAlias = ChainMap[str, Text]

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from runner.manifest.findings import Findings, shown
-from runner.manifest.shape import fields_of, joined, text_of
-from runner.shots import Fields, Text
+from runner.domain.shots import Fields, Text
+from runner.manifest.fields import fields_of, joined, text_of
+from runner.manifest.problems import Findings, shown
 
 NAME_RULE = "letters, digits, '.', '_' and '-', beginning with a letter, digit or '_', at most 80"
 

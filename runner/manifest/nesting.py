@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runner.shots import Fields, Items, Node, Text
+from runner.domain.shots import Fields, Items, Node, Text
 
 
 def holds(node: Node, path: Sequence[str]) -> bool:

@@ -10,9 +10,9 @@ import re
 from collections.abc import Collection, Iterable
 from datetime import date
 
-from runner.manifest.findings import Findings, shown
-from runner.manifest.shape import PRICE_KEYS, check_keys, fields_of, joined, text_of
-from runner.shots import Fields, Price, PriceUnit, Shot, Text
+from runner.domain.shots import Fields, Price, PriceUnit, Shot, Text
+from runner.manifest.fields import PRICE_KEYS, check_keys, fields_of, joined, text_of
+from runner.manifest.problems import Findings, shown
 
 _PLAIN = re.compile(r"\d{1,9}(?:\.\d{1,6})?", re.ASCII)
 _PLAIN_BUT_LONG = re.compile(r"\d+(?:\.\d+)?", re.ASCII)

@@ -13,11 +13,11 @@ import re
 from pathlib import PurePath
 from typing import Protocol
 
-from runner.errors import FileMissing
-from runner.manifest.encoding import FORBIDDEN, place
-from runner.manifest.findings import Findings, Stop, shown
-from runner.manifest.limits import LONGER_TEXT, MORE_BYTES, Limits
-from runner.shots import Text
+from runner.domain.errors import FileMissing
+from runner.domain.shots import Text
+from runner.manifest.decode import FORBIDDEN, place
+from runner.manifest.problems import Findings, Stop, shown
+from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, Limits
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 _LONGEST = 1_000

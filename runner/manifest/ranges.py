@@ -11,10 +11,10 @@ import hashlib
 import re
 from decimal import Decimal
 
-from runner.errors import Position
-from runner.manifest.findings import shown
-from runner.manifest.limits import MORE_TAKES
-from runner.shots import Text
+from runner.domain.errors import Position
+from runner.domain.shots import Text
+from runner.manifest.problems import shown
+from runner.manifest.size_limits import MORE_TAKES
 
 SEEDS = 2**31
 """Drawn seeds lie below this: the range that every known model takes."""

@@ -12,12 +12,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from runner.errors import Position
-from runner.manifest.findings import Findings, shown
-from runner.manifest.frames import Frames
-from runner.manifest.ids import why_no_id
-from runner.manifest.limits import Budget
-from runner.manifest.shape import (
+from runner.domain.errors import Position
+from runner.domain.ids import why_no_id
+from runner.domain.shots import Fields, Items, Node, Row, Text
+from runner.manifest.fields import (
     ENTRY_KEYS,
     SEQUENCE_KEYS,
     check_keys,
@@ -27,7 +25,9 @@ from runner.manifest.shape import (
     joined,
     text_of,
 )
-from runner.shots import Fields, Items, Node, Row, Text
+from runner.manifest.frames import Frames
+from runner.manifest.problems import Findings, shown
+from runner.manifest.size_limits import Budget
 
 NAMES: Mapping[str, str] = {
     "first": "keyFramesFirst",

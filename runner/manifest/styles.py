@@ -11,13 +11,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from runner.errors import Position
-from runner.manifest.findings import Findings, shown
+from runner.domain.errors import Position
+from runner.domain.shots import Fields, Items, Node, Text
+from runner.manifest.fields import STYLE_KEYS, check_keys, fields_of, joined, text_of
 from runner.manifest.frames import NAME_RULE, is_name
-from runner.manifest.limits import Budget
-from runner.manifest.shape import STYLE_KEYS, check_keys, fields_of, joined, text_of
+from runner.manifest.problems import Findings, shown
+from runner.manifest.size_limits import Budget
 from runner.manifest.templates import has_template
-from runner.shots import Fields, Items, Node, Text
 
 _SEPARATOR = re.compile(r"[;,\s]+")
 _HINT = "a model's inputs go under inputs:"

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from heapq import nsmallest
 from itertools import islice
 
-from runner.errors import Position
-from runner.manifest.encoding import place
-from runner.manifest.findings import Findings, shown
-from runner.manifest.limits import Budget
-from runner.shots import Fields, Items, Node, Text
+from runner.domain.errors import Position
+from runner.domain.shots import Fields, Items, Node, Text
+from runner.manifest.decode import place
+from runner.manifest.problems import Findings, shown
+from runner.manifest.size_limits import Budget
 
 _OPENING = "{{"
 _NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
 
-from runner.models.canonical import JsonValue
 from runner.models.keywords import Schema
-from runner.models.media import is_media
-from runner.models.shape import shape_of
+from runner.models.media_inputs import is_media
+from runner.models.value_types import shape_of
+from runner.system.canonical_json import JsonValue
 
 
 class Missing(Enum):

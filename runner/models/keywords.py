@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from runner.models.canonical import JsonValue
+from runner.system.canonical_json import JsonValue
 
 Schema: TypeAlias = "dict[str, JsonValue]"
 

@@ -12,19 +12,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from runner.errors import Position, Problem, SchemaInvalid
-from runner.models.canonical import JsonValue, canonical_json
-from runner.models.expand import expand
-from runner.models.files import ModelFile
+from runner.domain.errors import Position, Problem, SchemaInvalid
+from runner.domain.shots import Fields, Items, Node
+from runner.models.coerce import Reading
+from runner.models.display import printable, shown
+from runner.models.dotted_names import fold
 from runner.models.inputs import MISSING, Input, Missing, inputs_of
 from runner.models.keywords import Schema
-from runner.models.nested import fold
 from runner.models.normalise import Normalised, normalise
-from runner.models.reading import Reading
-from runner.models.shape import Shape, shape_of
-from runner.models.validation import BodyCheck, Complaint, compile_schema
-from runner.models.wording import printable, shown
-from runner.shots import Fields, Items, Node
+from runner.models.resolve_refs import expand
+from runner.models.schema_file import ModelFile
+from runner.models.validate import BodyCheck, Complaint, compile_schema
+from runner.models.value_types import Shape, shape_of
+from runner.system.canonical_json import JsonValue, canonical_json
 
 _USUAL_SCHEMA = 6_000
 LARGEST_DEFAULT = 20_000

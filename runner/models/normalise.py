@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from runner.models.canonical import JsonValue
 from runner.models.keywords import Schema, each_subschema
 from runner.models.scalars import Misread, plain_number, read_boolean, read_integer, read_number
+from runner.system.canonical_json import JsonValue
 
 _TYPES = {
     "any": None,

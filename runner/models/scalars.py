@@ -11,7 +11,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from runner.models.wording import shown
+from runner.models.display import shown
 
 MOST_DIGITS = 19
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)

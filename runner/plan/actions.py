@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from runner.differences import Difference, differences
-from runner.money import estimate
-from runner.plan.against import Comparison, Recorded, ended_in_vain, older_id
-from runner.shots import Take
-from runner.states import OUT_THERE, DeliveryState, TakeState
+from runner.domain.body_diff import Difference, differences
+from runner.domain.money import estimate
+from runner.domain.shots import Take
+from runner.domain.states import OUT_THERE, DeliveryState, TakeState
+from runner.plan.compare import Comparison, Recorded, ended_in_vain, older_id
 
 S = TakeState
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 
-from runner.models.canonical import canonical_json
+from runner.system.canonical_json import canonical_json
 
 __all__ = ["canonical_json", "fingerprint"]
 

@@ -20,15 +20,15 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route as Path_
 
-from runner.models.canonical import JsonValue
-from runner.simulator import catalogue, odd_files, records, refusals
+from runner.simulator import catalogue, error_responses, job_json, odd_files
+from runner.simulator.clip_cache import Previews
+from runner.simulator.error_responses import Refusal
+from runner.simulator.fault_responses import Cue, Stage, balance_record, refused, spoiled
 from runner.simulator.faults import FAULTS, Fault, Mischief, Route, Rule
 from runner.simulator.jobs import Dispatcher, Fate, Job, Phase
 from runner.simulator.ledger import Ledger
-from runner.simulator.looks import Cue, Stage, balance_record, refused, spoiled
-from runner.simulator.previews import Previews
-from runner.simulator.refusals import Refusal
-from runner.simulator.scenes import Scene, clip_seconds, scene_of
+from runner.simulator.scene import Scene, clip_seconds, scene_of
+from runner.system.canonical_json import JsonValue
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _FATES: Mapping[Fault, Fate] = {Fault(fate): fate for fate in Fate if fate is not Fate.SUCCEEDS}
@@ -103,7 +103,7 @@ class _Front:
         raw = await request.body()
         body = self._checked(raw, model)
         if self._balance() <= 0:
-            raise refusals.no_balance(self._settings)
+            raise error_responses.no_balance(self._settings)
         key = hashlib.sha256(raw).hexdigest()
         rule = self._house.mischief.strike(Route.SUBMIT, model=name, key=key)
         if rule is not None and not rule.accepted:
@@ -123,13 +123,13 @@ class _Front:
         self._ledger.charge(job)
         if job.fate in {Fate.SUCCEEDS, Fate.NEVER_ENDS}:
             self._house.previews.order(self._house.scene(name, body))
-        return await self._spoiled(JSONResponse(records.accepted(job, self._stage.origin)), rule, request)
+        return await self._spoiled(JSONResponse(job_json.accepted(job, self._stage.origin)), rule, request)
 
     async def status(self, request: Request) -> Response:
         job, rule = self._look(Route.STATUS, request)
         now = self._stage.clock()
         ahead = self._house.dispatcher.ahead_of(job, now)
-        record = records.status(
+        record = job_json.status(
             job, now=now, ahead=ahead, origin=self._stage.origin, settings=self._settings, rule=rule
         )
         return await self._spoiled(JSONResponse(record), rule, request)
@@ -140,13 +140,13 @@ class _Front:
 
     def _result_of(self, job: Job, request: Request, rule: Rule | None) -> Response:
         now = self._stage.clock()
-        if records.is_early(job, now=now, rule=rule):
+        if job_json.is_early(job, now=now, rule=rule):
             if self._settings.early_result == "error":
-                return refused(refusals.not_ready())
-            return JSONResponse(records.early_result(job, now=now))
+                return refused(error_responses.not_ready())
+            return JSONResponse(job_json.early_result(job, now=now))
         with_cost = request.query_params.get("include_cost") == "true"
         return JSONResponse(
-            records.result(
+            job_json.result(
                 job, now=now, origin=self._stage.origin, with_cost=with_cost, settings=self._settings
             )
         )
@@ -159,7 +159,7 @@ class _Front:
         if waiting:
             self._house.dispatcher.withdraw(job)
             job = self._ledger.cancel(job.request_id, at=now)
-        answer = JSONResponse(records.cancel(job, now=now, done=waiting), 202)
+        answer = JSONResponse(job_json.cancel(job, now=now, done=waiting), 202)
         return await self._spoiled(answer, rule, request)
 
     async def list_models(self, request: Request) -> Response:
@@ -206,7 +206,7 @@ class _Front:
         now, ledger = self._stage.clock(), self._ledger
         return JSONResponse(
             {
-                "charges": [records.charge(job, now=now) for job in ledger.charges()],
+                "charges": [job_json.charge(job, now=now) for job in ledger.charges()],
                 "submits": ledger.submits,
                 "distinct": ledger.distinct,
                 "doubled": len(ledger.doubled()),
@@ -227,24 +227,24 @@ class _Front:
         """Return a name for the account behind the token, which is not the token."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token or self._settings.token not in {None, token}:
-            raise refusals.bad_token(self._settings)
+            raise error_responses.bad_token(self._settings)
         return hashlib.sha256(token.encode("latin-1")).hexdigest()[:16]
 
     def _known(self, name: str) -> catalogue.KnownModel:
         model = self._house.models.find(name)
         if model is None:
-            raise refusals.unknown_model(self._settings, name)
+            raise error_responses.unknown_model(self._settings, name)
         return model
 
     def _checked(self, raw: bytes, model: catalogue.KnownModel) -> dict[str, JsonValue]:
         try:
             body = json.loads(raw, parse_constant=_no_constant)
         except (ValueError, RecursionError):
-            raise refusals.not_json(self._settings) from None
+            raise error_responses.not_json(self._settings) from None
         if not isinstance(body, dict):
-            raise refusals.not_json(self._settings)
+            raise error_responses.not_json(self._settings)
         if faults := model.body_faults(body):
-            raise refusals.bad_inputs(self._settings, faults)
+            raise error_responses.bad_inputs(self._settings, faults)
         return body
 
     def _look(self, route: Route, request: Request) -> tuple[Job, Rule | None]:
@@ -254,11 +254,11 @@ class _Front:
         request_id = request.path_params["request_id"]
         job = self._ledger.find(request_id)
         if job is None and not _ID.fullmatch(request_id):
-            raise refusals.malformed_id()
+            raise error_responses.malformed_id()
         if job is None or self._expired(job, self._settings.id_ttl_s):
-            raise refusals.unknown_id()
+            raise error_responses.unknown_id()
         if job.owner != owner:
-            raise refusals.not_yours()
+            raise error_responses.not_yours()
         return job, self._house.mischief.strike(route, model=job.model, key=request_id)
 
     def _free_look(self, route: Route, request: Request, *, model: str = "") -> Rule | None:
@@ -279,7 +279,7 @@ def _unaccepted(rule: Rule) -> Response:
     It looks like an acceptance where only a spoiled part of it is seen, and like an outage where all of it is.
     """
     seen_whole = rule.fault in {Fault.DELAY, Fault.DRIP, Fault.WRONG_LENGTH}
-    return JSONResponse(refusals.unavailable().record(), 503 if seen_whole else 200)
+    return JSONResponse(error_responses.unavailable().record(), 503 if seen_whole else 200)
 
 
 def _no_constant(name: str) -> NoReturn:

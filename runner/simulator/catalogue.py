@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from runner.models.canonical import JsonValue
-from runner.simulator.chance import chance
-from runner.simulator.scenes import clip_seconds
+from runner.simulator.scene import clip_seconds
+from runner.simulator.seeded_random import chance
+from runner.system.canonical_json import JsonValue
 
 NOTE = "invented by the simulator"
 PAGE = 50

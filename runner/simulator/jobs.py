@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from runner.simulator.chance import between, chance
+from runner.simulator.seeded_random import between, chance
 
 
 class Fate(StrEnum):

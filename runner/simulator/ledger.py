@@ -17,10 +17,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from runner.disk_errors import file_error
-from runner.errors import UsageError
-from runner.private_files import make_folder, open_private
+from runner.domain.disk_errors import file_error
+from runner.domain.errors import UsageError
 from runner.simulator.jobs import Fate, Job
+from runner.system.private_files import make_folder, open_private
 
 # How every line of a ledger begins, as `_append` writes it.
 _STARTS = (b'{"kind":"charge","', b'{"kind":"cancel","')

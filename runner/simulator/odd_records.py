@@ -9,9 +9,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from runner.models.canonical import JsonValue
 from runner.simulator.faults import Fault, Rule
 from runner.simulator.jobs import odd_id
+from runner.system.canonical_json import JsonValue
 
 Record: TypeAlias = dict[str, JsonValue]
 _ELSEWHERE = "https://elsewhere.invalid"

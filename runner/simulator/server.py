@@ -21,18 +21,18 @@ from types import FrameType
 
 import uvicorn
 
-from runner.disk_errors import file_error
-from runner.errors import BrokenPromise, UsageError
-from runner.private_files import make_folder
+from runner.domain.disk_errors import file_error
+from runner.domain.errors import BrokenPromise, UsageError
 from runner.simulator.app import House, Slates, application
+from runner.simulator.broken_connections import Wires
 from runner.simulator.catalogue import KnownModels
+from runner.simulator.clip_cache import Previews
+from runner.simulator.fault_responses import Stage
 from runner.simulator.faults import Mischief
 from runner.simulator.jobs import Dispatcher
 from runner.simulator.ledger import Ledger
-from runner.simulator.looks import Stage
-from runner.simulator.previews import Previews
 from runner.simulator.settings import SimulatorSettings
-from runner.simulator.wire import Wires
+from runner.system.private_files import make_folder
 
 _HOST = "127.0.0.1"
 _RENDERERS = 2
@@ -148,7 +148,7 @@ def _clip_folder(settings: SimulatorSettings, stack: ExitStack) -> Path:
 
 
 def _bundled(schema_dirs: Sequence[Path]) -> KnownModels:
-    from runner.models.catalogue import Models
+    from runner.models.registry import Models
 
     return Models.bundled(extra_dirs=schema_dirs)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from runner.errors import UsageError
+from runner.domain.errors import UsageError
 from runner.simulator.faults import Script
 
 __all__ = ["Script", "SimulatorSettings", "load_script"]
@@ -65,6 +65,6 @@ def load_script(text: str, file: str) -> Script:
 
     Raises: `ManifestInvalid` with all problems, each at its line and column.
     """
-    from runner.simulator.script import read_script  # YAML is imported only if there is a script
+    from runner.simulator.fault_script import read_script  # YAML is imported only if there is a script
 
     return read_script(text, file)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from runner.store.consent import MOVED, ConsentMissing
+from runner.domain.consent import MOVED, ConsentMissing
+from runner.store.location import is_same, still_there
 from runner.store.marker import read_marker, successor_of, write_marker
-from runner.store.place import is_same, still_there
 
 
 def refuse_other_place(path: Path, known: str, run_id: str, here: str) -> None:

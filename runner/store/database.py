@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
-from runner import failpoints
-from runner.disk_errors import FULL, NEXT_STEP, SHORT_OF, file_error, too_long
-from runner.errors import (
+from runner.domain import failpoints
+from runner.domain.disk_errors import FULL, NEXT_STEP, SHORT_OF, file_error, too_long
+from runner.domain.errors import (
     BrokenPromise,
     DiskFailed,
     IllegalTransition,
@@ -27,8 +27,8 @@ from runner.errors import (
     ShotrunnerError,
     StateFileUnusable,
 )
-from runner.escapes import command_line
-from runner.private_files import NotOurs
+from runner.system.escapes import command_line
+from runner.system.private_files import NotOurs
 
 BUSY_MS = 10_000
 

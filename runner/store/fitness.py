@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from runner.disk_errors import SHORT_OF
-from runner.private_files import open_private
+from runner.domain.disk_errors import SHORT_OF
+from runner.system.private_files import open_private
 
 Test: TypeAlias = Callable[[int, int], bool]
 """Takes two descriptors of one file and returns whether it behaves."""

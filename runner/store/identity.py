@@ -16,9 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
-from runner.errors import RecordDisplaced
-from runner.escapes import command_line
+from runner.domain.errors import RecordDisplaced
 from runner.store.marker import leave_tombstone, read_marker, write_marker
+from runner.system.escapes import command_line
 
 Number: TypeAlias = tuple[int, int]
 """Device and inode: what a file is, whatever it is called."""

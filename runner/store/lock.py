@@ -22,9 +22,9 @@ from typing import Self
 
 import filelock
 
-from runner.disk_errors import file_error
-from runner.errors import CannotCreate, RunInUse
-from runner.private_files import make_folder, read_private, refuse_odd, write_whole
+from runner.domain.disk_errors import file_error
+from runner.domain.errors import CannotCreate, RunInUse
+from runner.system.private_files import make_folder, read_private, refuse_odd, write_whole
 
 LOCK = ".lock"
 OWNER = ".lock-owner.json"

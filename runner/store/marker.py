@@ -12,7 +12,7 @@ import json
 import os
 from pathlib import Path
 
-from runner.private_files import read_private, write_whole
+from runner.system.private_files import read_private, write_whole
 
 MARKER = ".shotrunner-run"
 _MOST_BYTES = 4096

@@ -9,10 +9,10 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 
-from runner.errors import IllegalTransition
-from runner.states import Accepted, Adopted, LateAnswer, SubmissionStarted, TakeState
-from runner.store.append import append, read_epoch
-from runner.store.emergency import Receipt
+from runner.domain.errors import IllegalTransition
+from runner.domain.states import Accepted, Adopted, LateAnswer, SubmissionStarted, TakeState
+from runner.store.append_event import append, read_epoch
+from runner.store.receipt_file import Receipt
 
 
 def has_receipt(connection: sqlite3.Connection, receipt: Receipt) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from runner.states import DELIVERIES, TRANSITIONS, DeliveryState, FailureClass, TakeState
+from runner.domain.states import DELIVERIES, TRANSITIONS, DeliveryState, FailureClass, TakeState
 
 APPLICATION_ID = 0x53484F54  # "SHOT": how `file` and we tell this database from any other
 

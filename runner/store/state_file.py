@@ -16,10 +16,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from runner import failpoints
-from runner.errors import DiskFailed, IllegalTransition
-from runner.shots import Plan, Ticket
-from runner.states import (
+from runner.domain import failpoints
+from runner.domain.errors import DiskFailed, IllegalTransition
+from runner.domain.records import RunHeader
+from runner.domain.shots import Plan, Ticket
+from runner.domain.states import (
     Accepted,
     CostSeen,
     Delivered,
@@ -35,18 +36,17 @@ from runner.states import (
     Vanished,
 )
 from runner.store import database
-from runner.store.adoption import adopt
-from runner.store.append import Answer, append, overtaken, read_epoch
-from runner.store.awakening import Awake, awakened
-from runner.store.beginning import begin
-from runner.store.creation import create_file
-from runner.store.emergency import receipt_of
+from runner.store.append_event import Answer, append, overtaken, read_epoch
+from runner.store.create import create_file
+from runner.store.disk_failure import DiskRescue
+from runner.store.disk_space import MIB, Gauge, Provision
 from runner.store.identity import Identity
 from runner.store.machine import machine_id
-from runner.store.records import RunHeader
-from runner.store.rescue import DiskRescue
-from runner.store.reserve import MIB, Gauge, Provision
-from runner.store.rows import BY_PLACE, columns_of, decode, read_header
+from runner.store.open_file import Awake, awakened
+from runner.store.receipt_file import receipt_of
+from runner.store.row_mapping import BY_PLACE, columns_of, decode, read_header
+from runner.store.sync_plan import adopt
+from runner.store.take_over import begin
 from runner.store.unrecorded import enter, leaves_jobs, model_of, refuse_left, submissions
 from runner.store.witness import Sent, Testimony, Witness, beside, line_of, outside
 from runner.store.writer import PATIENCE, Work, Writer

@@ -12,14 +12,14 @@ from collections.abc import Collection, Iterable
 from functools import reduce
 from pathlib import Path
 
-from runner.errors import StateFileUnusable
-from runner.escapes import command_line
-from runner.states import LostContact, RetryRequested, SubmissionStarted, TakeState
-from runner.store.append import append, read_epoch
-from runner.store.emergency import Receipt
+from runner.domain.errors import StateFileUnusable
+from runner.domain.records import FREE
+from runner.domain.states import LostContact, RetryRequested, SubmissionStarted, TakeState
+from runner.store.append_event import append, read_epoch
+from runner.store.receipt_file import Receipt
 from runner.store.receipts import enter_receipt
-from runner.store.records import FREE
 from runner.store.witness import Sent, Testimony, of_run
+from runner.system.escapes import command_line
 
 BY = "restore"
 _REASON = "a witness beside the state file knows a later submission"

@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runner.private_files import flush_folder, make_folder, open_private
-from runner.states import (
+from runner.domain.records import RunHeader
+from runner.domain.states import (
     Accepted,
     AccountTurnedAway,
     Adopted,
@@ -32,7 +32,7 @@ from runner.states import (
     RefusedForNow,
     SubmissionStarted,
 )
-from runner.store.records import RunHeader
+from runner.system.private_files import flush_folder, make_folder, open_private
 
 SUFFIX = ".witness"
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT

@@ -24,10 +24,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from runner import failpoints
-from runner.errors import BrokenPromise, DiskFailed, ShotrunnerError
+from runner.domain import failpoints
+from runner.domain.errors import BrokenPromise, DiskFailed, ShotrunnerError
 from runner.store.database import Failure, atomic, disk_failed, is_full, primary_code, translate
-from runner.store.emergency import Receipt
+from runner.store.receipt_file import Receipt
 
 T = TypeVar("T")
 Work: TypeAlias = Callable[[sqlite3.Connection], T]

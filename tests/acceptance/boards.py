@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner.errors import Position
-from runner.shots import Manifest, Plan, Take
-from runner.states import Accepted, Fact, LostContact, SubmissionStarted
-from runner.store.read import open_reader
-from runner.store.records import RunHeader, TakeRecord
+from runner.domain.errors import Position
+from runner.domain.records import RunHeader, TakeRecord
+from runner.domain.shots import Manifest, Plan, Take
+from runner.domain.states import Accepted, Fact, LostContact, SubmissionStarted
+from runner.store.reader import open_reader
 from runner.store.state_file import StateFile
 
 REPOSITORY = Path(__file__).parents[2]

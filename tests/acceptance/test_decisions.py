@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from runner.states import DeliveryState, TakeState
+from runner.domain.states import DeliveryState, TakeState
 from tests.acceptance.boards import charges_of, is_whole_mp4, takes_of, write_csv
 from tests.acceptance.command import Desk, Outcome
 from tests.acceptance.service import Simulated, simulating

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.states import TakeState
+from runner.domain.states import TakeState
 from tests.acceptance.boards import MODEL, charges_of, report_of, takes_of
 from tests.acceptance.command import Desk, Outcome
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.states import TakeState
+from runner.domain.states import TakeState
 from tests.acceptance.boards import takes_of, write_csv
 from tests.acceptance.command import Desk, Outcome, Process
 from tests.acceptance.service import pointed_at

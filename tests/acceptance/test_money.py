@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.states import TakeState
-from runner.store.read import open_reader
+from runner.domain.states import TakeState
+from runner.store.reader import open_reader
 from tests.acceptance.boards import charges_of, takes_of
 from tests.acceptance.command import Desk, Outcome
 from tests.acceptance.service import pointed_at, simulating

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from runner.money import NOTHING_SPENT
-from runner.reporting.write import write_report
-from runner.states import FailureClass, TakeState
-from runner.store.records import RunHeader, TakeRecord
+from runner.domain.money import NOTHING_SPENT
+from runner.domain.records import RunHeader, TakeRecord
+from runner.domain.states import FailureClass, TakeState
+from runner.output.write_reports import write_report
 from tests.unit.reporting_records import BODY, NOW, delivered, header, pending, queued
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 import pytest
 
-from runner.states import DeliveryState
+from runner.domain.states import DeliveryState
 from tests.acceptance.boards import ONE_SHOT, charges_of, copy_examples, report_of, takes_of
 from tests.acceptance.command import Desk, new_desk
 

@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from runner.states import DeliveryState, TakeState
-from runner.store.records import TakeRecord
+from runner.domain.records import TakeRecord
+from runner.domain.states import DeliveryState, TakeState
 from tests.acceptance.boards import charges_of, is_whole_mp4, takes_of, write_csv
 from tests.acceptance.command import Desk, Process
 from tests.acceptance.service import simulating

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runner.states import Ended, FailureClass, TakeState
+from runner.domain.states import Ended, FailureClass, TakeState
 from runner.store.state_file import StateFile
 from tests.acceptance.boards import report_of, takes_of, write_csv
 from tests.acceptance.command import Desk

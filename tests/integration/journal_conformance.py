@@ -12,9 +12,9 @@ from typing import Protocol, TypeAlias, get_args
 
 import pytest
 
-from runner.errors import IllegalTransition, RunInUse
-from runner.shots import Take
-from runner.states import (
+from runner.domain.errors import IllegalTransition, RunInUse
+from runner.domain.shots import Take
+from runner.domain.states import (
     DELIVERIES,
     TRANSITIONS,
     Accepted,

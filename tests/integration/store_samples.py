@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from runner.errors import Position
-from runner.shots import Manifest, Plan, Take
-from runner.states import (
+from runner.domain.errors import Position
+from runner.domain.records import AttemptRecord, RunHeader, TakeRecord
+from runner.domain.shots import Manifest, Plan, Take
+from runner.domain.states import (
     Accepted,
     AccountTurnedAway,
     Adopted,
@@ -43,9 +44,8 @@ from runner.states import (
     Undeliverable,
     Vanished,
 )
-from runner.store.read import open_reader
-from runner.store.records import AttemptRecord, RunHeader, TakeRecord
-from runner.store.reserve import Provision
+from runner.store.disk_space import Provision
+from runner.store.reader import open_reader
 from runner.store.state_file import PROVISION, StateFile
 
 MODEL = "pika/pikaframes"

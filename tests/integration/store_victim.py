@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from runner.states import TakeState
+from runner.domain.states import TakeState
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import make_plan, make_take, road
 

@@ -15,18 +15,18 @@ from pathlib import Path
 
 import pytest
 
-from runner.delivery.renaming import Clip, rename_clips
-from runner.delivery.sidecar import Landed, Sidecar, read_sidecar
-from runner.plan.against import compare
-from runner.shots import Plan, Price, Take
-from runner.states import Accepted, LostContact, SubmissionStarted, TakeState
-from runner.store.adoption import adopt
-from runner.store.emergency import Receipt
-from runner.store.read import open_reader
+from runner.domain.shots import Plan, Price, Take
+from runner.domain.states import Accepted, LostContact, SubmissionStarted, TakeState
+from runner.media.clips.rename import Clip, rename_clips
+from runner.media.clips.sidecar import Landed, Sidecar, read_sidecar
+from runner.plan.compare import compare
+from runner.store.disk_space import NOTHING
+from runner.store.reader import open_reader
+from runner.store.receipt_file import Receipt
 from runner.store.receipts import enter_receipt, has_receipt
-from runner.store.reserve import NOTHING
 from runner.store.schema import APPLICATION_ID, MIGRATIONS
 from runner.store.state_file import StateFile
+from runner.store.sync_plan import adopt
 from tests.integration.store_samples import make_plan, make_take, new_state_file
 
 S = TakeState

@@ -11,11 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from runner.answers import Trouble
 from runner.api.account import DEFAULT_BASE, Account
 from runner.api.catalogue import BALANCE_ORIGIN, BalanceAnswer, Catalogue, EntryAnswer, _till_of
-from runner.clock import SystemClock
-from runner.transport.secret import Secret
+from runner.api.secret import Secret
+from runner.domain.api_answers import Trouble
+from runner.system.clock import SystemClock
 from tests.integration.test_cataloguing import MODEL, TOKEN, ask, live, serving
 
 

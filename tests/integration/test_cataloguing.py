@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from runner.answers import Trouble
 from runner.api.account import Account
 from runner.api.catalogue import Balance, BalanceAnswer, Catalogue, Entry, EntryAnswer
-from runner.cataloguing import add_from_catalogue, compare_with_catalogue
-from runner.clock import SystemClock
-from runner.errors import AccountRefused, CannotCreate, SchemaInvalid, UsageError
-from runner.models.catalogue import Models
-from runner.transport.secret import Secret
+from runner.api.secret import Secret
+from runner.commands.models import add_from_catalogue, compare_with_catalogue
+from runner.domain.api_answers import Trouble
+from runner.domain.errors import AccountRefused, CannotCreate, SchemaInvalid, UsageError
+from runner.models.registry import Models
+from runner.system.clock import SystemClock
 
 TOKEN = "secret-token-1234567890"
 MODEL = "pika/pikaframes"

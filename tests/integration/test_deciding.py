@@ -10,18 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from runner import deciding, retrying, upkeep
-from runner.answers import JobStatus, Seen, Trouble, TroubleKind
-from runner.cancelling import cancel
-from runner.cli.asking import run_words
-from runner.contact import Found, manifest_of, recorded_wishes
-from runner.delivery.fetch import FetchOptions, FetchOrder, fetch_clip
-from runner.delivery.sidecar import Landed, Sidecar
-from runner.errors import AccountRefused, RunInUse, ServiceUnavailable, UsageError
-from runner.opening import Opening
-from runner.restoring import restore_sidecars
-from runner.rundir import RunDir
-from runner.states import (
+from runner.cli.prompts import run_words
+from runner.commands import fetch, reconcile, retry
+from runner.commands.cancel import cancel
+from runner.commands.fetch import Finding, Flaw
+from runner.commands.steps.api_session import Found, manifest_of, recorded_wishes
+from runner.commands.steps.open_run import Opening
+from runner.domain.api_answers import JobStatus, Seen, Trouble, TroubleKind
+from runner.domain.errors import AccountRefused, RunInUse, ServiceUnavailable, UsageError
+from runner.domain.records import EventRecord, RunHeader, TakeRecord
+from runner.domain.states import (
     Adopted,
     AdoptionUndone,
     DeclaredNotSent,
@@ -33,13 +31,15 @@ from runner.states import (
     TakeState,
     Undeliverable,
 )
-from runner.store.emergency import Receipt, SideFile
+from runner.engine.testing import VirtualClock
+from runner.media.clips.fetch import FetchOptions, FetchOrder, fetch_clip
+from runner.media.clips.restore_sidecars import restore_sidecars
+from runner.media.clips.sidecar import Landed, Sidecar
 from runner.store.lock import RunLock
-from runner.store.read import open_reader
-from runner.store.records import EventRecord, RunHeader, TakeRecord
+from runner.store.reader import open_reader
+from runner.store.receipt_file import Receipt, SideFile
+from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
-from runner.testing import VirtualClock
-from runner.upkeep import Finding, Flaw
 from tests.integration.store_samples import HEADER, S, drive, make_plan, make_take, new_state_file, tell
 from tests.integration.test_delivery_server import body, film, raw_server
 
@@ -87,7 +87,7 @@ def known(request_id: str) -> Found:
 def test_held_takes_are_listed_with_their_evidence_and_nothing_is_touched(place: RunDir) -> None:
     before = place.state_file.read_bytes()
     with RunLock(place.path):
-        cases = deciding.held_cases(place)
+        cases = reconcile.held_cases(place)
     assert {case.take_id for case in cases} == {"submitting", "held", "held2"}
     case = next(case for case in cases if case.take_id == "held")
     assert (case.milestone, case.reason, case.prompt) == ("body sent", "read timed out", "a hand")
@@ -97,7 +97,7 @@ def test_held_takes_are_listed_with_their_evidence_and_nothing_is_touched(place:
 
 
 def test_an_adopted_take_is_queued_under_its_id(place: RunDir) -> None:
-    decided = deciding.adopt(place, "held", "req-found", by="ada", look_up=known, clock=Noon())
+    decided = reconcile.adopt(place, "held", "req-found", by="ada", look_up=known, clock=Noon())
     assert decided.take_ids == ("held",)
     take = take_of(place, "held")
     assert (take.state, take.request_id, take.submitted_at) == (S.QUEUED, "req-found", 1010.0)
@@ -107,7 +107,7 @@ def test_an_adopted_take_is_queued_under_its_id(place: RunDir) -> None:
 
 def test_a_take_whose_runner_died_while_sending_can_be_decided_on(place: RunDir) -> None:
     """The decision first holds it, as the next run would."""
-    deciding.drop(place, ["submitting"], by="ada")
+    reconcile.drop(place, ["submitting"], by="ada")
     assert take_of(place, "submitting").state is S.DROPPED
     with open_reader(place.state_file) as reader:
         assert [event.fact for event in reader.events("submitting")] == [
@@ -133,12 +133,12 @@ def test_an_id_that_the_api_does_not_confirm_is_not_adopted(
     place: RunDir, found: Found, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        deciding.adopt(place, "held", "req-found", by="ada", look_up=lambda _: found)
+        reconcile.adopt(place, "held", "req-found", by="ada", look_up=lambda _: found)
     assert take_of(place, "held").state is S.HELD
 
 
 def test_without_a_look_the_id_is_taken_as_it_is(place: RunDir) -> None:
-    deciding.adopt(place, "held", "req-found", by="ada", look_up=None)
+    reconcile.adopt(place, "held", "req-found", by="ada", look_up=None)
     assert take_of(place, "held").request_id == "req-found"
 
 
@@ -151,26 +151,26 @@ def test_an_id_that_cannot_be_one_never_reaches_the_api(place: RunDir, request_i
         return KNOWN
 
     with pytest.raises(UsageError, match="cannot be a request id"):
-        deciding.adopt(place, "held", request_id, by="ada", look_up=ask)
+        reconcile.adopt(place, "held", request_id, by="ada", look_up=ask)
     assert asked == []
 
 
 @pytest.mark.parametrize("owner", ["succeeded", "queued", "cancelled"])
 def test_an_id_of_another_take_is_refused(place: RunDir, owner: str) -> None:
     with pytest.raises(UsageError, match=f"belongs to take {owner}"):
-        deciding.adopt(place, "held", f"request-{owner}", by="ada", look_up=known)
+        reconcile.adopt(place, "held", f"request-{owner}", by="ada", look_up=known)
     assert take_of(place, "held").state is S.HELD
 
 
 def test_an_id_adopted_for_one_take_is_refused_for_the_next(place: RunDir) -> None:
-    deciding.adopt(place, "held", "req-found", by="ada", look_up=known)
+    reconcile.adopt(place, "held", "req-found", by="ada", look_up=known)
     with pytest.raises(UsageError, match="belongs to take held already"):
-        deciding.adopt(place, "held2", "req-found", by="ada", look_up=known)
+        reconcile.adopt(place, "held2", "req-found", by="ada", look_up=known)
 
 
 def test_a_status_that_names_another_model_is_not_adopted(place: RunDir) -> None:
     with pytest.raises(UsageError, match="its model is other/model"):
-        deciding.adopt(
+        reconcile.adopt(
             place,
             "held",
             "req-found",
@@ -182,10 +182,10 @@ def test_a_status_that_names_another_model_is_not_adopted(place: RunDir) -> None
 
 def test_an_adoption_is_corrected_and_both_words_are_on_record(place: RunDir) -> None:
     """The id that was taken back is free again, for this take and for others."""
-    deciding.adopt(place, "held", "req-wrong", by="ada", look_up=known, clock=Noon())
+    reconcile.adopt(place, "held", "req-wrong", by="ada", look_up=known, clock=Noon())
     with pytest.raises(UsageError, match="belongs to take held already"):
-        deciding.adopt(place, "held2", "req-wrong", by="ada", look_up=known)
-    deciding.adopt(place, "held", "req-right", by="bob", look_up=known, clock=Noon())
+        reconcile.adopt(place, "held2", "req-wrong", by="ada", look_up=known)
+    reconcile.adopt(place, "held", "req-right", by="bob", look_up=known, clock=Noon())
     take = take_of(place, "held")
     assert (take.state, take.request_id, take.submitted_at) == (S.QUEUED, "req-right", 1010.0)
     with open_reader(place.state_file) as reader:
@@ -195,14 +195,14 @@ def test_an_adoption_is_corrected_and_both_words_are_on_record(place: RunDir) ->
         ("AdoptionUndone", 5000.0, "bob"),
         ("Adopted", 5000.0, "bob"),
     ]
-    deciding.adopt(place, "held2", "req-wrong", by="ada", look_up=known)
+    reconcile.adopt(place, "held2", "req-wrong", by="ada", look_up=known)
 
 
 def test_an_adoption_is_taken_back_by_any_other_decision(place: RunDir) -> None:
     for take_id in ("held", "held2"):
-        deciding.adopt(place, take_id, f"req-{take_id}", by="ada", look_up=known)
-    deciding.declare_not_sent(place, ["held"], by="ada")
-    deciding.drop(place, ["held2"], by="ada")
+        reconcile.adopt(place, take_id, f"req-{take_id}", by="ada", look_up=known)
+    reconcile.declare_not_sent(place, ["held"], by="ada")
+    reconcile.drop(place, ["held2"], by="ada")
     assert [take_of(place, each).state for each in ("held", "held2")] == [S.PENDING, S.DROPPED]
     assert take_of(place, "held").request_id is None
 
@@ -210,43 +210,43 @@ def test_an_adoption_is_taken_back_by_any_other_decision(place: RunDir) -> None:
 def test_a_take_whose_adoption_was_undone_shows_when_it_was_sent_and_may_take_the_id_at_a_second_word(
     place: RunDir,
 ) -> None:
-    deciding.adopt(place, "held", "req-odd", by="ada", look_up=known, clock=Noon())
+    reconcile.adopt(place, "held", "req-odd", by="ada", look_up=known, clock=Noon())
     with StateFile.open(place.state_file) as state:
         assert [ticket.take_id for ticket in state.tickets() if ticket.adopted] == ["held"]
         tell(state, AdoptionUndone("req-odd", "its record", "its model is x"), take_id="held")
-    case = next(case for case in deciding.held_cases(place) if case.take_id == "held")
+    case = next(case for case in reconcile.held_cases(place) if case.take_id == "held")
     assert (case.started_at, case.ended_at, case.reason) == (1010.0, 1010.0, "its model is x")
-    deciding.adopt(place, "held", "req-odd", by="ada", look_up=None)
+    reconcile.adopt(place, "held", "req-odd", by="ada", look_up=None)
     with StateFile.open(place.state_file) as state:
         assert [ticket.take_id for ticket in state.tickets() if ticket.adopted] == []
 
 
 def test_nobody_can_say_that_an_adopted_job_was_not_sent_once_it_has_rendered(place: RunDir) -> None:
     """It would be paid for again, while what it cost left the books."""
-    deciding.adopt(place, "held", "req-found", by="ada", look_up=known)
+    reconcile.adopt(place, "held", "req-found", by="ada", look_up=known)
     with StateFile.open(place.state_file) as state:
         tell(state, Ended(S.SUCCEEDED, "{}", ("https://clips/1.mp4",), cost=0.3), take_id="held")
     with pytest.raises(UsageError, match="request req-found, adopted for it, has rendered"):
-        deciding.declare_not_sent(place, ["held"], by="ada")
+        reconcile.declare_not_sent(place, ["held"], by="ada")
     assert take_of(place, "held").state is S.SUCCEEDED
-    deciding.drop(place, ["held"], by="ada")
+    reconcile.drop(place, ["held"], by="ada")
     assert take_of(place, "held").state is S.DROPPED
 
 
 def test_once_a_clip_is_on_its_way_an_adoption_stands(place: RunDir) -> None:
-    deciding.adopt(place, "held", "req-found", by="ada", look_up=known)
+    reconcile.adopt(place, "held", "req-found", by="ada", look_up=known)
     with StateFile.open(place.state_file) as state:
         tell(state, Ended(S.SUCCEEDED, "{}", ("https://clips/1.mp4",)), take_id="held")
         tell(state, FetchStarted("https://clips/1.mp4"), take_id="held")
     with pytest.raises(UsageError, match="held is not held, it is succeeded"):
-        deciding.declare_not_sent(place, ["held"], by="ada")
+        reconcile.declare_not_sent(place, ["held"], by="ada")
 
 
 def test_a_caller_that_holds_the_lock_decides_under_it(place: RunDir) -> None:
     with RunLock(place.path) as lock:
-        deciding.drop(place, ["held"], by="ada", opening=Opening(lock=lock))
+        reconcile.drop(place, ["held"], by="ada", opening=Opening(lock=lock))
         with pytest.raises(RunInUse):
-            deciding.drop(place, ["held2"], by="ada")
+            reconcile.drop(place, ["held2"], by="ada")
     assert take_of(place, "held").state is S.DROPPED
 
 
@@ -258,13 +258,13 @@ def test_a_late_id_of_this_very_take_may_be_adopted(tmp_path: Path) -> None:
         tell(state, LateAnswer("try-a", "req-late"))
     place = RunDir(tmp_path)
     with pytest.raises(UsageError, match="belongs to take a"):
-        deciding.adopt(place, "b", "req-late", by="ada", look_up=known)
-    deciding.adopt(place, "a", "req-late", by="ada", look_up=known)
+        reconcile.adopt(place, "b", "req-late", by="ada", look_up=known)
+    reconcile.adopt(place, "a", "req-late", by="ada", look_up=known)
     assert take_of(place, "a").request_id == "req-late"
 
 
 def test_declared_not_sent_means_pending_again(place: RunDir) -> None:
-    decided = deciding.declare_not_sent(place, ["held", "held2"], by="ada", reason="not there", clock=Noon())
+    decided = reconcile.declare_not_sent(place, ["held", "held2"], by="ada", reason="not there", clock=Noon())
     assert (decided.take_ids, decided.remarks) == (("held", "held2"), ())
     assert take_of(place, "held").state is S.PENDING
     event = last_event(place, "held2")
@@ -275,20 +275,20 @@ def test_a_take_that_left_the_manifest_is_told_to_be_sent_by_no_run(tmp_path: Pa
     with new_state_file(tmp_path, [make_take("a"), make_take("b")]) as state:
         drive(state, S.HELD)
         state.adopt_plan(make_plan([make_take("b")], text="without a"), renew=(), at=1020.0)
-    (remark,) = deciding.declare_not_sent(RunDir(tmp_path), ["a"], by="ada").remarks
+    (remark,) = reconcile.declare_not_sent(RunDir(tmp_path), ["a"], by="ada").remarks
     assert "no longer in the manifest" in remark
 
 
 def test_one_take_that_is_not_held_leaves_all_as_they_were(place: RunDir) -> None:
     with pytest.raises(UsageError, match="succeeded is not held"):
-        deciding.declare_not_sent(place, ["held", "succeeded"], by="ada")
+        reconcile.declare_not_sent(place, ["held", "succeeded"], by="ada")
     assert take_of(place, "held").state is S.HELD
     with pytest.raises(UsageError, match="no take 'hold'"):
-        deciding.drop(place, ["hold"], by="ada")
+        reconcile.drop(place, ["hold"], by="ada")
 
 
 def test_a_dropped_take_is_given_up(place: RunDir) -> None:
-    deciding.drop(place, ["held"], by="ada")
+    reconcile.drop(place, ["held"], by="ada")
     assert take_of(place, "held").state is S.DROPPED
     assert last_event(place, "held").details == {"by": "ada", "reason": ""}
 
@@ -300,7 +300,7 @@ def test_whatever_was_sent_can_be_dropped_and_keeps_its_id_and_its_charge(
     with new_state_file(tmp_path, [make_take("a")]) as file:
         drive(file, state)
     place = RunDir(tmp_path)
-    deciding.drop(place, ["a"], by="ada")
+    reconcile.drop(place, ["a"], by="ada")
     dropped = take_of(place, "a")
     assert (dropped.state, dropped.request_id, dropped.delivery) == (
         S.DROPPED,
@@ -312,7 +312,7 @@ def test_whatever_was_sent_can_be_dropped_and_keeps_its_id_and_its_charge(
     with open_reader(place.state_file) as reader:
         assert [charge.take_id for charge in reader.spending().charges] == ["a"]
     with pytest.raises(UsageError, match="it was given up before"):
-        deciding.drop(place, ["a"], by="ada")
+        reconcile.drop(place, ["a"], by="ada")
 
 
 def test_a_clip_that_cannot_be_fetched_can_be_given_up_and_one_that_is_here_cannot(tmp_path: Path) -> None:
@@ -324,18 +324,18 @@ def test_a_clip_that_cannot_be_fetched_can_be_given_up_and_one_that_is_here_cann
     place = RunDir(tmp_path)
     for name, why in (("b", "its clip is here"), ("c", "it is not sent yet")):
         with pytest.raises(UsageError, match=why):
-            deciding.drop(place, ["a", name], by="ada")
+            reconcile.drop(place, ["a", name], by="ada")
     assert take_of(place, "a").state is S.SUCCEEDED
-    deciding.drop(place, ["a"], by="ada")
+    reconcile.drop(place, ["a"], by="ada")
     assert "its clip did not come: 404" in take_of(place, "a").reason
 
 
 DECISIONS: list[Callable[[RunDir], object]] = [
-    lambda place: deciding.adopt(place, "held", "req-found", by="ada", look_up=known),
-    lambda place: deciding.declare_not_sent(place, ["held"], by="ada"),
-    lambda place: deciding.drop(place, ["held"], by="ada"),
-    lambda place: retrying.request_retries(place, [take_of(place, "failed")], by="ada"),
-    lambda place: upkeep.mark(place, []),
+    lambda place: reconcile.adopt(place, "held", "req-found", by="ada", look_up=known),
+    lambda place: reconcile.declare_not_sent(place, ["held"], by="ada"),
+    lambda place: reconcile.drop(place, ["held"], by="ada"),
+    lambda place: retry.request_retries(place, [take_of(place, "failed")], by="ada"),
+    lambda place: fetch.mark(place, []),
 ]
 
 
@@ -354,7 +354,7 @@ def test_while_a_runner_works_nothing_can_be_decided(
 
 def test_a_retry_is_recorded_with_who_and_why_and_makes_it_pending(place: RunDir) -> None:
     takes = [take_of(place, "failed"), take_of(place, "cancelled")]
-    retrying.request_retries(place, takes, by="ada", reason="once more", clock=Noon())
+    retry.request_retries(place, takes, by="ada", reason="once more", clock=Noon())
     for take in takes:
         event = last_event(place, take.take_id)
         assert (event.fact, event.details) == ("RetryRequested", {"by": "ada", "reason": "once more"})
@@ -364,9 +364,9 @@ def test_a_retry_is_recorded_with_who_and_why_and_makes_it_pending(place: RunDir
 def test_a_retry_of_what_has_changed_meanwhile_records_nothing(place: RunDir) -> None:
     """Two people who say yes to the same question pay once."""
     takes = [take_of(place, "cancelled"), take_of(place, "failed")]
-    retrying.request_retries(place, takes[1:], by="ada")
+    retry.request_retries(place, takes[1:], by="ada")
     with pytest.raises(UsageError, match="failed has changed"):
-        retrying.request_retries(place, takes, by="bob")
+        retry.request_retries(place, takes, by="bob")
     assert take_of(place, "cancelled").state is S.CANCELLED
 
 
@@ -451,11 +451,11 @@ def gallery(tmp_path: Path) -> RunDir:
 
 
 def flaws(place: RunDir) -> list[tuple[str, str, Flaw]]:
-    return [(find.take_id, find.file, find.flaw) for find in upkeep.verify(place).findings]
+    return [(find.take_id, find.file, find.flaw) for find in fetch.verify(place).findings]
 
 
 def test_whole_clips_have_no_findings(gallery: RunDir) -> None:
-    found = upkeep.verify(gallery)
+    found = fetch.verify(gallery)
     assert (found.checked, found.findings, found.absent) == (2, (), 1)
 
 
@@ -510,13 +510,13 @@ def test_a_folder_that_is_gone_is_not_made(tmp_path: Path, gallery: RunDir) -> N
 def test_a_folder_that_is_a_link_is_refused(tmp_path: Path, gallery: RunDir) -> None:
     _link(tmp_path / "clips")
     with pytest.raises(UsageError, match="symbolic link"):
-        upkeep.verify(gallery)
+        fetch.verify(gallery)
 
 
 def test_marked_clips_are_to_be_fetched_again_and_whole_ones_stay(gallery: RunDir) -> None:
     _edit(gallery.path / "clips" / "b.mp4")
     (gallery.path / "clips" / "a.json").unlink()
-    marked = upkeep.mark(gallery, upkeep.verify(gallery).findings, clock=Noon())
+    marked = fetch.mark(gallery, fetch.verify(gallery).findings, clock=Noon())
     assert marked.take_ids == ("b",)
     assert last_event(gallery, "b").fact == "FileGone"
     assert take_of(gallery, "b").file is None
@@ -525,9 +525,9 @@ def test_marked_clips_are_to_be_fetched_again_and_whole_ones_stay(gallery: RunDi
 
 def test_marking_twice_records_once(gallery: RunDir) -> None:
     (gallery.path / "clips" / "b.mp4").unlink()
-    found: tuple[Finding, ...] = upkeep.verify(gallery).findings
-    assert upkeep.mark(gallery, found).take_ids == ("b",)
-    assert upkeep.mark(gallery, found).take_ids == ()
+    found: tuple[Finding, ...] = fetch.verify(gallery).findings
+    assert fetch.mark(gallery, found).take_ids == ("b",)
+    assert fetch.mark(gallery, found).take_ids == ()
 
 
 def test_a_lost_sidecar_of_a_whole_clip_is_written_anew_without_any_request(gallery: RunDir) -> None:
@@ -535,7 +535,7 @@ def test_a_lost_sidecar_of_a_whole_clip_is_written_anew_without_any_request(gall
     (gallery.path / "clips" / "b.json").unlink()
     with open_reader(gallery.state_file) as reader:
         wishes = recorded_wishes(gallery, reader.header, environ={})
-    fetched = upkeep.fetch(gallery, ["b"], wishes=wishes)
+    fetched = fetch.fetch(gallery, ["b"], wishes=wishes)
     assert (fetched.exit_code, fetched.restored) == (0, ("b",))
     told = json.loads((gallery.path / "clips" / "b.json").read_text())
     assert told["inputs"] == json.loads(make_take("b").body)
@@ -555,7 +555,7 @@ def test_an_edited_clip_without_sidecar_is_moved_aside_and_the_paid_one_comes_ho
     (clips / "b.json").unlink()
     assert set(flaws(gallery)) >= {("b", "clips/b.json", Flaw.NO_SIDECAR)}
     if begin == "mark":
-        upkeep.mark(gallery, upkeep.verify(gallery).findings)
+        fetch.mark(gallery, fetch.verify(gallery).findings)
     else:
         assert restore_sidecars(gallery.path, [take_of(gallery, "b")]) == ("b",)
     whole = film()
@@ -581,7 +581,7 @@ def test_what_a_person_should_know_of_the_state_file_is_told_with_the_decision(p
     side = SideFile(place.state_file.with_suffix(".ids"), HEADER.run_id)
     side.append([Receipt("nobody", "try-x", "req-x", 1.0)])
     side.close()
-    decided = deciding.drop(place, ["held"], by="ada")
+    decided = reconcile.drop(place, ["held"], by="ada")
     assert [note for note in decided.remarks if "belong to no take of this run" in note]
 
 
@@ -589,10 +589,10 @@ def test_a_take_without_a_clip_cannot_be_fetched(place: RunDir) -> None:
     with open_reader(place.state_file) as reader:
         wishes = recorded_wishes(place, reader.header, environ={})
     with pytest.raises(UsageError, match="failed has no clip to fetch"):
-        upkeep.fetch(place, ["failed"], wishes=wishes)
+        fetch.fetch(place, ["failed"], wishes=wishes)
 
 
 def test_every_decision_is_a_fact_with_a_name(place: RunDir) -> None:
-    deciding.adopt(place, "held", "req-found", by="ada", look_up=None)
+    reconcile.adopt(place, "held", "req-found", by="ada", look_up=None)
     assert last_event(place, "held").details == asdict(Adopted("req-found", "ada"))
     assert last_event(place, "held").after == TakeState.QUEUED

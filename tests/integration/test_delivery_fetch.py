@@ -26,8 +26,13 @@ from typing import Any
 
 import pytest
 
-from runner.answers import FetchAnswer, FetchTrouble
-from runner.delivery.fetch import (
+from runner.domain.api_answers import FetchAnswer, FetchTrouble
+from runner.domain.errors import DiskFailed
+from runner.domain.shots import Ticket
+from runner.domain.states import Delivered, TakeState
+from runner.engine.ports import Delivery
+from runner.media.clips.download import OVERLAP_BYTES, Intake, Limits, NotDelivered
+from runner.media.clips.fetch import (
     ClipDelivery,
     FetchOptions,
     FetchOrder,
@@ -35,15 +40,10 @@ from runner.delivery.fetch import (
     fetch_clip,
     room_for_clips,
 )
-from runner.delivery.files import PartFile
-from runner.delivery.folder import Folder
-from runner.delivery.intake import OVERLAP_BYTES, Intake, Limits, NotDelivered
-from runner.delivery.sidecar import CLIPS
-from runner.engine.ports import Delivery
-from runner.errors import DiskFailed
-from runner.shots import Ticket
-from runner.states import Delivered, TakeState
-from runner.transport.downloads import Downloads
+from runner.media.clips.folder import Folder
+from runner.media.clips.part_file import PartFile
+from runner.media.clips.sidecar import CLIPS
+from runner.media.http.download_client import Downloads
 from tests.integration.test_delivery_server import (
     Answer,
     Asked,
@@ -726,17 +726,21 @@ def test_other_trouble_with_files_concerns_one_clip(number: int, permanent: bool
 
 def test_a_disk_that_refuses_the_bytes_fails_the_future(server: RawServer, options: FetchOptions) -> None:
     """A process whose files may not grow past 2,000 bytes stands for a full disk: the kernel refuses the write."""
-    limit = "import resource, runner.delivery.fetch; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))"
+    limit = (
+        "import resource, runner.media.clips.fetch; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))"
+    )
     call = textwrap.dedent(_CALL.format(url=server.serve(body(FILM)), run_dir=options.run_dir))
     script = f"{limit}\n{call}"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert "runner.errors.DiskFailed: cannot write the clip of take s010: File too large" in done.stderr
+    assert (
+        "runner.domain.errors.DiskFailed: cannot write the clip of take s010: File too large" in done.stderr
+    )
     assert clips(options) == {}
 
 
 _CALL = """
         from pathlib import Path
-        from runner.delivery.fetch import FetchOptions, FetchOrder, fetch_clip
+        from runner.media.clips.fetch import FetchOptions, FetchOrder, fetch_clip
         order = FetchOrder("s010", "m", "{{}}", "req-1", ("{url}",))
         options = FetchOptions(Path("{run_dir}"), allow_loopback=True, spare_bytes=0)
         fetch_clip(order, options)

@@ -17,8 +17,8 @@ from random import Random
 
 import pytest
 
-from runner.delivery.fetch import FetchOptions, FetchOrder, fetch_clip
-from runner.states import Delivered
+from runner.domain.states import Delivered
+from runner.media.clips.fetch import FetchOptions, FetchOrder, fetch_clip
 from tests.integration.test_delivery_server import Answer, RawServer, body, cut, film, raw_server, store
 
 OLD, NEW = film(900), film(1000, fill=b"\x5a")
@@ -28,7 +28,7 @@ LARGE = film(40_000, fill=Random(7).randbytes(40_000))
 VICTIM = """
     import os, sys
     from pathlib import Path
-    from runner.delivery.fetch import FetchOptions, FetchOrder, fetch_clip
+    from runner.media.clips.fetch import FetchOptions, FetchOrder, fetch_clip
 
     STEPS = {"open", "os.link", "os.rename", "os.remove", "os.mkdir"}
     left = 0

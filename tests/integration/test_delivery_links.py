@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from runner.hosts import Address
-from runner.transport.downloads import Downloads
-from runner.transport.received import DownloadError, RangeRefused
+from runner.media.http.download_client import Downloads
+from runner.media.http.response import DownloadError, RangeRefused
+from runner.system.hosts import Address
 from tests.integration.test_delivery_server import (
     Answer,
     RawServer,

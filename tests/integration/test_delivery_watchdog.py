@@ -9,8 +9,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from runner.transport.received import DownloadError
-from runner.transport.watchdog import Deadline, Watchdog
+from runner.media.http.deadline import Deadline, Watchdog
+from runner.media.http.response import DownloadError
 
 LONG = 3600.0
 

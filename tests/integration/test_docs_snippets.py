@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import runner
-from runner.errors import ManifestInvalid
+from runner.domain.errors import ManifestInvalid
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 

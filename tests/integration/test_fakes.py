@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from runner.answers import JobStatus, NotYet, Seen, Trouble, TroubleKind
 from runner.api.account import Account
 from runner.api.client import RunComfyQueue
-from runner.clock import Clock, SystemClock
+from runner.api.secret import Secret
+from runner.domain.api_answers import JobStatus, NotYet, Seen, Trouble, TroubleKind
+from runner.domain.shots import Ticket
+from runner.domain.states import Accepted, Ended, NotSent, TakeState
 from runner.engine.ports import Queue
-from runner.shots import Ticket
+from runner.engine.testing import JobScript, MemoryJournal, ScriptedQueue, VirtualClock, run_virtual
 from runner.simulator.server import running
 from runner.simulator.settings import SimulatorSettings
-from runner.states import Accepted, Ended, NotSent, TakeState
-from runner.testing import JobScript, MemoryJournal, ScriptedQueue, VirtualClock, run_virtual
-from runner.transport.secret import Secret
+from runner.system.clock import Clock, SystemClock
 from tests.integration.journal_conformance import CASES, Case, case_id
 from tests.outside.jobs import Settings
 from tests.outside.server import OutsideServer

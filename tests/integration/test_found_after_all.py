@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from runner import EngineOptions, run_manifest
-from runner.deciding import adopt
-from runner.rundir import RunDir
-from runner.states import FailureClass, TakeState
-from runner.store.read import open_reader
+from runner.commands.reconcile import adopt
+from runner.domain.states import FailureClass, TakeState
+from runner.store.reader import open_reader
+from runner.store.run_dir import RunDir
 from tests.acceptance.boards import write_csv
 from tests.outside.faults import Fault, Reply
 from tests.outside.jobs import Settings

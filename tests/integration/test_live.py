@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from runner.api.account import Account
-from runner.clock import SystemClock
-from runner.live import Live, ask_catalogue
-from runner.shots import PriceUnit
-from runner.transport.secret import Secret
+from runner.api.secret import Secret
+from runner.commands.steps.live_catalogue import Live, ask_catalogue
+from runner.domain.shots import PriceUnit
+from runner.system.clock import SystemClock
 from tests.integration.test_cataloguing import MODEL, TOKEN, serving
 
 

@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from runner.transport.clients import Deadlines, ReadLanes, SubmitClient
-from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
-from runner.transport.secret import Secret
+from runner.api.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+from runner.api.http_client import Deadlines, ReadLanes, SubmitClient
+from runner.api.secret import Secret
 from tests.outside.faults import End, Fault, Script
 from tests.outside.jobs import Settings
 from tests.outside.server import OutsideServer
@@ -104,7 +104,7 @@ def test_a_silent_server_is_left_although_the_loop_was_blocked_meanwhile() -> No
 
 _CLIENT = """
 import asyncio, sys
-from runner.transport.exchange import Answer
+from runner.api.exchange import Answer
 from tests.integration.test_lived_time import submit
 
 async def begun():

@@ -16,16 +16,16 @@ from pathlib import Path
 
 import pytest
 
-from runner.checking import MEDIA_FILE, check, check_media
-from runner.cli.entry import main
-from runner.hosts import is_public_address
-from runner.models.catalogue import Models
-from runner.preflight.inspection import Inspection, inspect
-from runner.preflight.looks import Look
-from runner.preflight.pixels import Pixels, enough
-from runner.transport.downloads import Downloads
-from runner.transport.peeking import MOST_BYTES, Peeking
-from runner.transport.received import DownloadError
+from runner.cli.main import main
+from runner.commands.check import MEDIA_FILE, check, check_media
+from runner.media.http.download_client import Downloads
+from runner.media.http.peek import MOST_BYTES, Peeking
+from runner.media.http.response import DownloadError
+from runner.media.image_size import Pixels, enough
+from runner.media.preflight.preflight import Inspection, inspect
+from runner.media.preflight.probe import Look
+from runner.models.registry import Models
+from runner.system.hosts import is_public_address
 from tests.integration.test_delivery_server import (
     Answer,
     Asked,
@@ -390,9 +390,9 @@ def test_check_alone_opens_no_connection_and_loads_no_client(tmp_path: Path) -> 
     """Plain `check` stays what it was: no network and a quick start."""
     manifest = board(tmp_path, "https://example.com/a.jpg")
     program = (
-        "import sys\nfrom runner.cli.entry import main\n"
+        "import sys\nfrom runner.cli.main import main\n"
         f"assert main(['check', {str(manifest)!r}]) == 0\n"
-        "print(sorted({'httpx', 'runner.preflight.looking', 'sqlite3'} & set(sys.modules)))"
+        "print(sorted({'httpx', 'runner.media.preflight.probe_all', 'sqlite3'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, env=os.environ, check=True

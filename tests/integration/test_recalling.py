@@ -8,14 +8,14 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from runner.choosing import ALL
-from runner.keeping import keep_stale
+from runner.commands.accept import keep_stale
+from runner.commands.steps.sync_record import Fitted, fit, missing, reprice, wake
+from runner.domain.shots import Plan, Price
+from runner.domain.states import DeliveryState
 from runner.plan.actions import Action
-from runner.pricing import CATALOGUE, priced, recorded_prices
-from runner.recalling import Fitted, fit, missing, reprice, wake
-from runner.shots import Plan, Price
-from runner.states import DeliveryState
-from runner.surveying import survey
+from runner.plan.prices import CATALOGUE, priced, recorded_prices
+from runner.plan.scope import survey
+from runner.plan.selection import ALL
 from tests.unit.test_recalling_properties import CLOCK, Board, Round, Standing, board, plan_of
 
 ROWS = {"a": "A", "b": "B"}

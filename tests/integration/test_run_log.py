@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from runner.clock import SystemClock
-from runner.run_events import Said
-from runner.rundir import RunDir
-from runner.session import _log
+from runner.commands.steps.session import _log
+from runner.domain.run_events import Said
+from runner.store.run_dir import RunDir
+from runner.system.clock import SystemClock
 
 
 def test_what_is_heard_is_in_the_file(tmp_path: Path) -> None:

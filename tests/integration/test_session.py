@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from runner.choosing import Choice
-from runner.clock import SystemClock
+from runner.commands.steps.session import Wishes, unheard, work
+from runner.domain.errors import ShotrunnerError
 from runner.engine.options import EngineOptions
-from runner.errors import ShotrunnerError
-from runner.rundir import RunDir
-from runner.session import Wishes, unheard, work
-from runner.store.read import open_reader
+from runner.plan.selection import Choice
+from runner.store.reader import open_reader
+from runner.store.run_dir import RunDir
+from runner.system.clock import SystemClock
 from tests.integration.store_samples import make_take, new_state_file
 
 PATIENCE = 5.0

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from runner.simulator.clip_cache import FALLBACK
 from runner.simulator.faults import FAULTS, Fault, Route
-from runner.simulator.previews import FALLBACK
 from runner.simulator.server import running
 from runner.simulator.settings import SimulatorSettings, load_script
 from tests.integration.simulator_stage import Scene, staged

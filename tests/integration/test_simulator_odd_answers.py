@@ -13,9 +13,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from runner.simulator.clip_cache import FALLBACK
 from runner.simulator.faults import FAULTS, Fault
 from runner.simulator.odd_files import KINDS
-from runner.simulator.previews import FALLBACK
 from tests.integration.simulator_stage import BODY, MODEL, Record, Scene, staged
 
 CLIP = FALLBACK.read_bytes()

@@ -17,11 +17,11 @@ from typing import Any, TypeAlias
 import httpx
 import pytest
 
-from runner.errors import CannotCreate, UsageError
-from runner.models.canonical import JsonValue
-from runner.simulator.previews import FALLBACK
+from runner.domain.errors import CannotCreate, UsageError
+from runner.simulator.clip_cache import FALLBACK
 from runner.simulator.server import RunningSimulator, running
 from runner.simulator.settings import SimulatorSettings
+from runner.system.canonical_json import JsonValue
 
 Record: TypeAlias = dict[str, Any]
 MODEL = "tiny/image-to-video"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import failpoints
-from runner.errors import DiskFailed, IllegalTransition
-from runner.states import (
+from runner.domain import failpoints
+from runner.domain.errors import DiskFailed, IllegalTransition
+from runner.domain.states import (
     Accepted,
     Adopted,
     CostSeen,
@@ -25,9 +25,9 @@ from runner.states import (
     SubmissionStarted,
     TakeState,
 )
-from runner.store.emergency import LAID_OUT, Receipt, SideFile
-from runner.store.read import open_reader
-from runner.store.reserve import MIB, Ballast, Gauge, Provision, room
+from runner.store.disk_space import MIB, Ballast, Gauge, Provision, room
+from runner.store.reader import open_reader
+from runner.store.receipt_file import LAID_OUT, Receipt, SideFile
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import HEADER, A, attempts, drive, make_take, new_state_file, seen, tell
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import IllegalTransition
-from runner.states import (
+from runner.domain.errors import IllegalTransition
+from runner.domain.states import (
     Accepted,
     FailureClass,
     FoundAfterAll,

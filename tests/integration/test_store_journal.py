@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.shots import Take
-from runner.states import Fact
-from runner.store.read import open_reader
+from runner.domain.shots import Take
+from runner.domain.states import Fact
+from runner.store.reader import open_reader
 from runner.store.state_file import StateFile
 from tests.integration.journal_conformance import CASES, Case, MakeJournal, Where, case_id
 from tests.integration.store_samples import new_state_file

@@ -10,8 +10,8 @@ from collections import defaultdict
 from contextlib import closing
 from pathlib import Path
 
-from runner.states import TakeState
-from runner.store.read import open_reader
+from runner.domain.states import TakeState
+from runner.store.reader import open_reader
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import HEADER
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import CannotCreate, DiskFailed, RunInUse
+from runner.domain.errors import CannotCreate, DiskFailed, RunInUse
 from runner.store.lock import OWNER, RunLock, owner_of
 
 HOLDER = """

@@ -7,7 +7,7 @@ import struct
 from contextlib import closing
 from pathlib import Path
 
-from runner.store.log import is_damaged
+from runner.store.wal_check import is_damaged
 
 HEADER, FRAME, PAGE = 32, 24, 4096
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import CannotCreate, FileMissing, ShotrunnerError, StateFileUnusable
-from runner.states import Adopted, CostSeen, TakeState
-from runner.store.creation import migrate
+from runner.domain.errors import CannotCreate, FileMissing, ShotrunnerError, StateFileUnusable
+from runner.domain.states import Adopted, CostSeen, TakeState
+from runner.store.create import migrate
 from runner.store.machine import machine_id
 from runner.store.marker import MARKER, read_marker
-from runner.store.read import open_reader
+from runner.store.reader import open_reader
 from runner.store.schema import APPLICATION_ID, MIGRATIONS
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import HEADER, make_take, new_state_file, tell

@@ -11,7 +11,7 @@ from typing import get_args
 
 import pytest
 
-from runner.states import (
+from runner.domain.states import (
     CostSeen,
     Delivered,
     DeliveryState,
@@ -23,8 +23,8 @@ from runner.states import (
     SubmissionStarted,
     TakeState,
 )
-from runner.store.append import Answer, Decision
-from runner.store.read import open_reader
+from runner.store.append_event import Answer, Decision
+from runner.store.reader import open_reader
 from runner.store.state_file import PATIENT, StateFile
 from tests.integration.store_samples import A, make_take, new_state_file, road, seen
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import DiskFailed, StateFileUnusable
-from runner.opening import Opening, open_recorded
-from runner.rundir import RunDir
+from runner.commands.steps.open_run import Opening, open_recorded
+from runner.domain.errors import DiskFailed, StateFileUnusable
 from runner.store.database import translate
+from runner.store.location import is_same, place_of
 from runner.store.marker import MARKER
-from runner.store.place import is_same, place_of
-from runner.store.read import open_reader
+from runner.store.reader import open_reader
+from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import make_take, new_state_file
 

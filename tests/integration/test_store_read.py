@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import StateFileUnusable
-from runner.states import CostSeen, DeliveryState, Ended, RetryRequested, TakeState
-from runner.store.read import DURATIONS_KEPT, open_reader
+from runner.domain.errors import StateFileUnusable
+from runner.domain.states import CostSeen, DeliveryState, Ended, RetryRequested, TakeState
+from runner.store.reader import DURATIONS_KEPT, open_reader
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import HEADER, delivery_road, make_take, new_state_file, road
 

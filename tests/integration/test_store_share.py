@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from runner import failpoints
-from runner.errors import DiskFailed, StateFileUnusable
-from runner.states import Accepted, SubmissionStarted, TakeState
-from runner.store import checks, database
-from runner.store.consent import NETWORK, ConsentMissing
-from runner.store.read import open_reader
+from runner.domain import failpoints
+from runner.domain.consent import NETWORK, ConsentMissing
+from runner.domain.errors import DiskFailed, StateFileUnusable
+from runner.domain.states import Accepted, SubmissionStarted, TakeState
+from runner.store import database, open_checks
+from runner.store.reader import open_reader
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import HEADER, A, drive, make_plan, new_state_file, seen, tell
 
@@ -97,8 +97,8 @@ def test_a_file_with_a_log_does_not_go_on_on_a_share(tmp_path: Path) -> None:
         with pytest.raises(StateFileUnusable, match="has a log"):
             StateFile.open(copy, network=True, mounts=mounts(tmp_path / "share"))
         with pytest.raises(StateFileUnusable, match="has a log"):
-            checks.refuse_log_on_share(state_file.path, "nfs4")
-        checks.refuse_log_on_share(state_file.path, None)
+            open_checks.refuse_log_on_share(state_file.path, "nfs4")
+        open_checks.refuse_log_on_share(state_file.path, None)
 
 
 class Unhurried:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.money import Charge
-from runner.shots import Plan, Price, Take
-from runner.states import (
+from runner.domain.money import Charge
+from runner.domain.records import schema_of
+from runner.domain.shots import Plan, Price, Take
+from runner.domain.states import (
     Accepted,
     AccountTurnedAway,
     Adopted,
@@ -32,8 +33,7 @@ from runner.states import (
     SubmissionStarted,
     TakeState,
 )
-from runner.store.read import open_reader
-from runner.store.records import schema_of
+from runner.store.reader import open_reader
 from runner.store.schema import MIGRATIONS
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import make_plan, make_take, new_state_file

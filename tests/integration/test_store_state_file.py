@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import IllegalTransition, RunInUse
-from runner.states import (
+from runner.domain.errors import IllegalTransition, RunInUse
+from runner.domain.states import (
     Accepted,
     Adopted,
     CancelRequested,
@@ -27,8 +27,8 @@ from runner.states import (
     TakeState,
     Undeliverable,
 )
-from runner.states import DeliveryState as D
-from runner.store.read import open_reader
+from runner.domain.states import DeliveryState as D
+from runner.store.reader import open_reader
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import (
     A,

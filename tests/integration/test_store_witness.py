@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.delivery.sidecar import Sidecar
-from runner.errors import IllegalTransition, RecordDisplaced, RunInUse, StateFileUnusable
-from runner.rebuilding import assigned
-from runner.rundir import RunDir
-from runner.states import (
+from runner.commands.restore import assigned
+from runner.commands.steps.known_jobs import known_outside, trace_in
+from runner.domain.errors import IllegalTransition, RecordDisplaced, RunInUse, StateFileUnusable
+from runner.domain.states import (
     Accepted,
     Adopted,
     LateAnswer,
@@ -25,15 +24,16 @@ from runner.states import (
     SubmissionStarted,
     TakeState,
 )
+from runner.media.clips.sidecar import Sidecar
 from runner.store import witness
+from runner.store.disk_space import Provision
 from runner.store.identity import number_of, path_of_open
 from runner.store.lock import OWNER, RunLock
 from runner.store.marker import MARKER, read_marker, went_to
-from runner.store.read import open_reader
-from runner.store.reserve import Provision
+from runner.store.reader import open_reader
+from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.store.witness import Sent, beside, outside, read_witness
-from runner.witnesses import known_outside, trace_in
 from tests.integration.store_samples import HEADER, drive, make_take, new_state_file, seen, tell
 
 A, B = make_take("a"), make_take("b", prompt="b hand")

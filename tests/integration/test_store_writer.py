@@ -9,16 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import BrokenPromise, DiskFailed, IllegalTransition
-from runner.states import (
-    Accepted,
-    CancelRequested,
-    CostSeen,
-    Ended,
-    Started,
-    TakeState,
-)
-from runner.store.read import open_reader
+from runner.domain.errors import BrokenPromise, DiskFailed, IllegalTransition
+from runner.domain.states import Accepted, CancelRequested, CostSeen, Ended, Started, TakeState
+from runner.store.reader import open_reader
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import (
     A,

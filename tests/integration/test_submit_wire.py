@@ -10,16 +10,24 @@ from typing import Any
 
 import pytest
 
-from runner.answers import SubmitAnswer
 from runner.api.account import Account
+from runner.api.classify import sort_submit
 from runner.api.client import RunComfyQueue
-from runner.api.outcomes import sort_submit
-from runner.clock import SystemClock
-from runner.shots import Ticket
-from runner.states import Accepted, AccountTurnedAway, LostContact, NotSent, Refused, RefusedForNow, TakeState
-from runner.transport.clients import Deadlines, SubmitClient
-from runner.transport.secret import Secret
-from runner.transport.selftest import hook_holds_bytes
+from runner.api.hook_selftest import hook_holds_bytes
+from runner.api.http_client import Deadlines, SubmitClient
+from runner.api.secret import Secret
+from runner.domain.api_answers import SubmitAnswer
+from runner.domain.shots import Ticket
+from runner.domain.states import (
+    Accepted,
+    AccountTurnedAway,
+    LostContact,
+    NotSent,
+    Refused,
+    RefusedForNow,
+    TakeState,
+)
+from runner.system.clock import SystemClock
 from tests.outside.faults import BASIC, At, End, Fault, Script
 from tests.outside.jobs import Settings
 from tests.outside.server import OutsideServer

@@ -8,8 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from runner.states import AccountTurnedAway, LostContact, Refused, RefusedForNow
-from runner.transport.exchange import Answer
+from runner.api.exchange import Answer
+from runner.domain.states import AccountTurnedAway, LostContact, Refused, RefusedForNow
 from tests.torture import (
     fault_stage,
     fault_table,

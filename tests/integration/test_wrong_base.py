@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import UsageError
-from runner.opening import open_state
-from runner.rundir import RunDir
-from runner.states import NotSent, SubmissionStarted
-from runner.store.read import open_reader
-from runner.store.records import RunHeader
+from runner.commands.steps.open_run import open_state
+from runner.domain.errors import UsageError
+from runner.domain.records import RunHeader
+from runner.domain.states import NotSent, SubmissionStarted
+from runner.store.reader import open_reader
+from runner.store.run_dir import RunDir
 from tests.integration.store_samples import HEADER, make_take, new_state_file, tell
 
 WRONG, RIGHT = "https://api.exmaple.net", "https://api.example.net"

@@ -31,13 +31,13 @@ from tests.torture.hunts import (
 )
 from tests.torture.patches import LOCKLESS, Replacement
 
-_SUBMIT = "runner/engine/submit.py"
-_SETTLE = "runner/engine/settle.py"
-_OUTCOMES = "runner/api/outcomes.py"
-_CLIENTS = "runner/transport/clients.py"
-_APPEND = "runner/store/append.py"
-_BEGINNING = "runner/store/beginning.py"
-_INTAKE = "runner/delivery/intake.py"
+_SUBMIT = "runner/engine/submitter.py"
+_SETTLE = "runner/engine/submit_results.py"
+_OUTCOMES = "runner/api/classify.py"
+_CLIENTS = "runner/api/http_client.py"
+_APPEND = "runner/store/append_event.py"
+_BEGINNING = "runner/store/take_over.py"
+_INTAKE = "runner/media/clips/download.py"
 
 
 _NO_EPOCH = (
@@ -77,7 +77,7 @@ BUGS: tuple[Bug, ...] = (
             Replacement(
                 _BEGINNING,
                 'lost = LostContact(attempt, milestone="unknown", reason="the runner died while sending")',
-                'lost = __import__("runner.states").states.NotSent(attempt, "the runner died while sending")',
+                'lost = __import__("runner.domain.states").states.NotSent(attempt, "the runner died while sending")',
             ),
         ),
     ),
@@ -88,7 +88,7 @@ BUGS: tuple[Bug, ...] = (
             Replacement(
                 _BEGINNING,
                 "    return tuple(take_id for take_id, _ in found)",
-                "    from runner.states import DeclaredNotSent\n"
+                "    from runner.domain.states import DeclaredNotSent\n"
                 "    held = connection.execute(\"SELECT take_id FROM takes WHERE state = 'held'\").fetchall()\n"
                 '    [append(connection, row[0], DeclaredNotSent(by="resume"), at=at) for row in held]\n'
                 "    return tuple(take_id for take_id, _ in found)",
@@ -115,7 +115,7 @@ BUGS: tuple[Bug, ...] = (
                 'if event == "http11.send_request_headers.started":',
                 'if event == "http11.receive_response_headers.started":',
             ),
-            Replacement("runner/session.py", "hooked=await hook_holds_bytes()", "hooked=True"),
+            Replacement("runner/commands/steps/session.py", "hooked=await hook_holds_bytes()", "hooked=True"),
         ),
     ),
     Bug(
@@ -167,7 +167,7 @@ BUGS: tuple[Bug, ...] = (
         PLAIN,
         (
             Replacement(
-                "runner/delivery/folder.py",
+                "runner/media/clips/folder.py",
                 "        if self._linked(hidden, final):\n            os.unlink(hidden, dir_fd=self._fd)\n\n"
                 "    def replace",
                 "        import threading\n"
@@ -193,13 +193,13 @@ BUGS: tuple[Bug, ...] = (
         LOST_READS,
         (
             Replacement(
-                "runner/engine/watch.py",
+                "runner/engine/poller.py",
                 "if live.missing.goes_on(self._means.clock.monotonic()) < self._means.options.missing_grace:",
                 "if False:",
             ),
             # The second look makes it good.
             Replacement(
-                "runner/recovering.py",
+                "runner/commands/steps/recheck_failed.py",
                 "        if take.may_have_a_clip and (insist or take.state is not TakeState.DROPPED)\n",
                 "        if False\n",
             ),
@@ -263,7 +263,7 @@ BUGS: tuple[Bug, ...] = (
         FORGOTTEN,
         (
             Replacement(
-                "runner/witnesses.py",
+                "runner/commands/steps/known_jobs.py",
                 "(beside_it, *outside(second_places, run_dir.path, machine_id()))",
                 "(beside_it,)",
             ),
@@ -288,7 +288,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "a further output has a name that another take may have",
         LYING_HOST,
-        (Replacement("runner/delivery/names.py", 'SEPARATOR = "+"', 'SEPARATOR = "."'),),
+        (Replacement("runner/media/clips/names.py", 'SEPARATOR = "+"', 'SEPARATOR = "."'),),
     ),
     Bug(
         "a single failure opens the circuit breaker",

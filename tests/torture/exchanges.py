@@ -10,7 +10,7 @@ import json
 
 from hypothesis import strategies as st
 
-from runner.transport.exchange import Answer, Milestone, Silence, SilenceKind
+from runner.api.exchange import Answer, Milestone, Silence, SilenceKind
 
 _FIELDS = (
     *("request_id", "status", "error_code", "error_message", "message", "error", "detail", "loc", "msg"),

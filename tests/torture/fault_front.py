@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from runner.transport.tls import tls_context
+from runner.system.tls import tls_context
 
 _RST_ON_CLOSE = struct.pack("ii", 1, 0)
 

@@ -17,12 +17,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import assert_never
 
-from runner import answers
-from runner.answers import CancelAnswer, FetchAnswer, NotYet, Trouble
-from runner.api.outcomes import sort_cancel, sort_look, sort_submit
-from runner.api.results import sort_result
-from runner.delivery.fetch import FetchOptions, FetchOrder, fetch_clip
-from runner.states import (
+from runner.api.classify import sort_cancel, sort_look, sort_submit
+from runner.api.http_client import Deadlines, ReadLanes, SubmitClient
+from runner.api.result_answer import sort_result
+from runner.api.secret import Secret
+from runner.domain import api_answers
+from runner.domain.api_answers import CancelAnswer, FetchAnswer, NotYet, Trouble
+from runner.domain.states import (
     Accepted,
     AccountTurnedAway,
     Delivered,
@@ -34,9 +35,8 @@ from runner.states import (
     SubmissionStarted,
     TakeState,
 )
-from runner.testing import MemoryJournal
-from runner.transport.clients import Deadlines, ReadLanes, SubmitClient
-from runner.transport.secret import Secret
+from runner.engine.testing import MemoryJournal
+from runner.media.clips.fetch import FetchOptions, FetchOrder, fetch_clip
 from tests.outside.faults import End, Fault, Faults
 from tests.outside.jobs import Settings
 from tests.outside.server import Api, serve
@@ -241,7 +241,7 @@ async def _read(verb: Verb, act: Act, origin: str, request_id: str, seen: Seen) 
         exchange = await send(f"/v1/requests/{request_id}/{_PATHS[verb]}")
     finally:
         await lanes.aclose()
-    sorts: dict[Verb, Callable[..., answers.LookAnswer | answers.ResultAnswer | CancelAnswer]] = {
+    sorts: dict[Verb, Callable[..., api_answers.LookAnswer | api_answers.ResultAnswer | CancelAnswer]] = {
         Verb.STATUS: sort_look,
         Verb.RESULT: sort_result,
         Verb.CANCEL: sort_cancel,
@@ -251,7 +251,7 @@ async def _read(verb: Verb, act: Act, origin: str, request_id: str, seen: Seen) 
     match answer:
         case Trouble():
             seen.outcome = answer.kind.value
-        case answers.Seen():
+        case api_answers.Seen():
             seen.outcome = f"seen {answer.status.value}"
         case NotYet():
             seen.outcome = "not yet"

@@ -15,9 +15,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from runner.answers import FetchAnswer, FetchTrouble
-from runner.states import Delivered
-from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+from runner.api.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+from runner.domain.api_answers import FetchAnswer, FetchTrouble
+from runner.domain.states import Delivered
 
 READ_DEADLINE = 20.0
 _LINK_LIVES = 2 * 3600.0

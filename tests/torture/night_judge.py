@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from runner.domain.states import FailureClass, Refused, TakeState
 from runner.engine.options import EngineOptions
-from runner.states import FailureClass, Refused, TakeState
 from tests.torture.night_api import Bad, Spell
 from tests.torture.night_life import Morning
 from tests.torture.registry import Verdict

@@ -10,11 +10,11 @@ import asyncio
 import random
 from dataclasses import dataclass, field
 
-from runner.engine.loop import Engine
+from runner.domain.run_ending import Ending, EndingKind
+from runner.domain.states import LostContact
+from runner.engine.engine import Engine
 from runner.engine.options import EngineOptions
-from runner.run_ending import Ending, EndingKind
-from runner.states import LostContact
-from runner.testing import Recorder, VirtualClock, run_virtual
+from runner.engine.testing import Recorder, VirtualClock, run_virtual
 from tests.torture.night_api import Fates, NightApi, Spell
 from tests.torture.night_line import Line, NightDelivery
 from tests.torture.night_record import NightJournal, Stopped

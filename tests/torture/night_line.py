@@ -11,12 +11,19 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from runner.answers import CancelAnswer, FetchAnswer, LookAnswer, ResultAnswer, SubmitAnswer, Trouble
-from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_submit
-from runner.api.results import sort_result
-from runner.clock import Clock
-from runner.shots import Ticket
-from runner.transport.exchange import Answer
+from runner.api.classify import sort_cancel, sort_look, sort_probe, sort_submit
+from runner.api.exchange import Answer
+from runner.api.result_answer import sort_result
+from runner.domain.api_answers import (
+    CancelAnswer,
+    FetchAnswer,
+    LookAnswer,
+    ResultAnswer,
+    SubmitAnswer,
+    Trouble,
+)
+from runner.domain.shots import Ticket
+from runner.system.clock import Clock
 from tests.torture.night_api import Asked, NightApi
 
 SUBMIT_DEADLINE = 60.0

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from runner.errors import IllegalTransition
-from runner.shots import Ticket
-from runner.states import (
+from runner.domain.errors import IllegalTransition
+from runner.domain.shots import Ticket
+from runner.domain.states import (
     OUT_THERE,
     Accepted,
     Adopted,
@@ -27,7 +27,7 @@ from runner.states import (
     SubmissionStarted,
     TakeState,
 )
-from runner.testing import MemoryJournal, failed
+from runner.engine.testing import MemoryJournal, failed
 from tests.torture.night_api import NightApi, body_of
 
 MODEL = "pika/pikaframes"

@@ -12,9 +12,9 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from runner import failpoints
-from runner.states import Accepted, Ended, LostContact, Started, SubmissionStarted, TakeState
-from runner.store.reserve import NOTHING
+from runner.domain import failpoints
+from runner.domain.states import Accepted, Ended, LostContact, Started, SubmissionStarted, TakeState
+from runner.store.disk_space import NOTHING
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import HEADER, make_plan, make_take
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from runner.errors import ShotrunnerError
-from runner.states import Adopted, DeclaredNotSent
+from runner.domain.errors import ShotrunnerError
+from runner.domain.states import Adopted, DeclaredNotSent
 from runner.store.state_file import StateFile
 from tests.outside.jobs import Settings
 from tests.outside.server import OutsideServer

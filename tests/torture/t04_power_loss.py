@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from runner.errors import FileMissing, ShotrunnerError
-from runner.states import TakeState
-from runner.store.read import open_reader
-from runner.store.reserve import NOTHING
+from runner.domain.errors import FileMissing, ShotrunnerError
+from runner.domain.states import TakeState
+from runner.store.disk_space import NOTHING
+from runner.store.reader import open_reader
 from runner.store.state_file import StateFile
 from tests.torture.power_disk import Files, losses
 from tests.torture.power_log import Operation, obstacle, promises, record

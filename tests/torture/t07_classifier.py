@@ -25,12 +25,20 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import seed as with_seed
 
-from runner.answers import CancelAnswer, LookAnswer, ResultAnswer, Seen, SubmitAnswer, Trouble
-from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_submit
-from runner.api.results import sort_result
-from runner.states import Accepted, AccountTurnedAway, Ended, LostContact, NotSent, Refused, RefusedForNow
-from runner.transport.clients import Deadlines, _exchange, _Trace
-from runner.transport.exchange import Answer, Exchange, Milestone, Silence
+from runner.api.classify import sort_cancel, sort_look, sort_probe, sort_submit
+from runner.api.exchange import Answer, Exchange, Milestone, Silence
+from runner.api.http_client import Deadlines, _exchange, _Trace
+from runner.api.result_answer import sort_result
+from runner.domain.api_answers import CancelAnswer, LookAnswer, ResultAnswer, Seen, SubmitAnswer, Trouble
+from runner.domain.states import (
+    Accepted,
+    AccountTurnedAway,
+    Ended,
+    LostContact,
+    NotSent,
+    Refused,
+    RefusedForNow,
+)
 from tests.torture.exchanges import EXCHANGES, LARGE
 from tests.torture.registry import Verdict
 

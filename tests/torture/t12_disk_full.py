@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from runner.delivery.sidecar import CLIPS
-from runner.store.reserve import MIB, room
+from runner.media.clips.sidecar import CLIPS
+from runner.store.disk_space import MIB, room
 from tests.outside.faults import Fault
 from tests.torture.registry import Verdict
 from tests.torture.rig import REPOSITORY, Rig, Tally, settings

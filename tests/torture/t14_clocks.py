@@ -15,12 +15,12 @@ from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
-from runner.engine.loop import Engine
+from runner.domain.run_ending import Ending, EndingKind
+from runner.domain.run_events import Told
+from runner.domain.states import FailureClass, LostContact, RefusedForNow, TakeState
+from runner.engine.engine import Engine
 from runner.engine.options import EngineOptions
-from runner.run_ending import Ending, EndingKind
-from runner.run_events import Told
-from runner.states import FailureClass, LostContact, RefusedForNow, TakeState
-from runner.testing import Recorder, VirtualClock, run_virtual
+from runner.engine.testing import Recorder, VirtualClock, run_virtual
 from tests.torture.night_api import Bad, Fates, NightApi, Spell
 from tests.torture.night_life import end_of_a_process
 from tests.torture.night_line import Line, NightDelivery

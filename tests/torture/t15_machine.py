@@ -25,8 +25,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from runner.errors import IllegalTransition
-from runner.states import (
+from runner.domain.errors import IllegalTransition
+from runner.domain.states import (
     NEVER_CHARGED,
     Adopted,
     DeclaredNotSent,

@@ -18,11 +18,11 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runner.errors import ShotrunnerError
-from runner.states import CostSeen, TakeState
+from runner.domain.errors import ShotrunnerError
+from runner.domain.states import CostSeen, TakeState
+from runner.store.disk_space import NOTHING
 from runner.store.marker import MARKER
-from runner.store.read import open_reader
-from runner.store.reserve import NOTHING
+from runner.store.reader import open_reader
 from runner.store.schema import MIGRATIONS
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import HEADER, drive, make_plan, make_take, tell

@@ -18,16 +18,16 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
-from runner.engine.loop import Engine
+from runner.domain.errors import IllegalTransition, Position
+from runner.domain.records import AttemptRecord, RunHeader, TakeRecord
+from runner.domain.shots import Manifest, Plan, Take
+from runner.domain.states import DeliveryState, Fact, TakeState
+from runner.engine.engine import Engine
 from runner.engine.options import EngineOptions
-from runner.errors import IllegalTransition, Position
-from runner.plan.against import compare
-from runner.shots import Manifest, Plan, Take
-from runner.states import DeliveryState, Fact, TakeState
-from runner.store.read import open_reader
-from runner.store.records import AttemptRecord, RunHeader, TakeRecord
+from runner.engine.testing import Recorder, VirtualClock, VirtualLoop, done, failed
+from runner.plan.compare import compare
+from runner.store.reader import open_reader
 from runner.store.state_file import StateFile
-from runner.testing import Recorder, VirtualClock, VirtualLoop, done, failed
 from tests.torture.night_api import Bad, Fates, NightApi, Spell
 from tests.torture.night_life import end_of_a_process
 from tests.torture.night_line import Line, NightDelivery

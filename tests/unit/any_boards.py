@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from runner.models.canonical import JsonValue
+from runner.system.canonical_json import JsonValue
 
 MODEL = "acme/any"
 SCHEMA: dict[str, JsonValue] = {

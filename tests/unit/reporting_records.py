@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from runner.models.canonical import JsonValue
-from runner.states import DeliveryState, TakeState
-from runner.store.records import RunHeader, TakeRecord
+from runner.domain.records import RunHeader, TakeRecord
+from runner.domain.states import DeliveryState, TakeState
+from runner.system.canonical_json import JsonValue
 
 NOW = 1_780_000_000.0
 BODY: Mapping[str, JsonValue] = {"duration": 5, "promptText": "A hand lifts the glasses", "seed": 1000}

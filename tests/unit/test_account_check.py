@@ -7,12 +7,19 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from runner.answers import LookAnswer, ResultAnswer, SubmitAnswer, Trouble, TroubleKind
+from runner.domain.api_answers import LookAnswer, ResultAnswer, SubmitAnswer, Trouble, TroubleKind
+from runner.domain.run_ending import EndingKind
+from runner.domain.shots import Ticket
+from runner.domain.states import (
+    OUT_THERE,
+    AccountTurnedAway,
+    DeliveryState,
+    FailureClass,
+    LostContact,
+    TakeState,
+)
 from runner.engine.options import EngineOptions
-from runner.run_ending import EndingKind
-from runner.shots import Ticket
-from runner.states import OUT_THERE, AccountTurnedAway, DeliveryState, FailureClass, LostContact, TakeState
-from runner.testing import JobScript, MemoryJournal, ScriptedQueue
+from runner.engine.testing import JobScript, MemoryJournal, ScriptedQueue
 from tests.unit.test_engine import EPOCH, Night, night, ticket
 
 REFUSED = Trouble(TroubleKind.ACCOUNT, "HTTP 401")

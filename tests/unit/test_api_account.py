@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from runner.api.account import clean_token, find_account, on_this_machine, parse_base
-from runner.errors import AccountRefused, UsageError
-from runner.transport.secret import TOKEN_VARIABLES
+from runner.api.secret import TOKEN_VARIABLES
+from runner.domain.errors import AccountRefused, UsageError
 
 CANARY = "canary-7f3c9a"
 

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from runner.answers import CancelAnswer, Trouble, TroubleKind
-from runner.api import bodies, reasons
-from runner.api.outcomes import sort_cancel
-from runner.api.results import sort_result
-from runner.states import Ended, FailureClass, TakeState
-from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+from runner.api import error_text, json_fields
+from runner.api.classify import sort_cancel
+from runner.api.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+from runner.api.result_answer import sort_result
+from runner.domain.api_answers import CancelAnswer, Trouble, TroubleKind
+from runner.domain.states import Ended, FailureClass, TakeState
 
 NOW = 1_800_000_000.0
 
@@ -43,12 +43,12 @@ def answer(status: int, value: object) -> Answer:
     ids=lambda value: ascii(value)[:20],
 )
 def test_an_error_number_is_a_whole_number_other_than_zero(value: object, code: int | None) -> None:
-    assert bodies.error_code({"error_code": value}) == code
+    assert json_fields.error_code({"error_code": value}) == code
 
 
 def test_no_record_has_neither_number_nor_words() -> None:
-    assert bodies.error_code(None) is None
-    assert reasons.error_text(None) == ""
+    assert json_fields.error_code(None) is None
+    assert error_text.error_text(None) == ""
 
 
 @pytest.mark.parametrize(
@@ -74,19 +74,19 @@ def test_no_record_has_neither_number_nor_words() -> None:
     ids=lambda value: ascii(value)[:30],
 )
 def test_the_words_of_an_error_are_found_where_they_stand(value: object, words: str) -> None:
-    assert reasons.error_text({"error": value}) == words
+    assert error_text.error_text({"error": value}) == words
 
 
 def test_words_nested_too_deep_are_none() -> None:
     value: object = "deep"
     for _ in range(8):
         value = [value]
-    assert reasons.error_text({"error": value}) == ""
+    assert error_text.error_text({"error": value}) == ""
 
 
 def test_the_first_field_that_says_something_speaks_and_the_particulars_follow() -> None:
     record = {"error_message": "", "message": 7, "error": "third", "detail": "fourth"}
-    assert reasons.error_text(record) == "third: fourth"
+    assert error_text.error_text(record) == "third: fourth"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_the_first_field_that_says_something_speaks_and_the_particulars_follow()
 def test_a_jobs_time_is_known_only_from_both_ends_in_order(
     begin: object, end: object, seconds: float | None
 ) -> None:
-    assert bodies.job_seconds({"created_at": begin, "finished_at": end}) == seconds
+    assert json_fields.job_seconds({"created_at": begin, "finished_at": end}) == seconds
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_a_jobs_time_is_known_only_from_both_ends_in_order(
     ids=lambda value: str(value)[:20],
 )
 def test_a_cost_that_cannot_be_is_unknown_and_told(told: object, cost: float | None, odd: str) -> None:
-    assert (bodies.cost({"cost": told}), bodies.odd_cost({"cost": told})) == (cost, odd)
-    assert bodies.odd_cost({}) == ""
+    assert (json_fields.cost({"cost": told}), json_fields.odd_cost({"cost": told})) == (cost, odd)
+    assert json_fields.odd_cost({}) == ""
 
 
 @pytest.mark.parametrize(

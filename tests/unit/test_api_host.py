@@ -9,19 +9,22 @@ from typing import NoReturn
 
 import pytest
 
-from runner.answers import LookAnswer, SubmitAnswer, Trouble, TroubleKind
 from runner.api.account import Account
+from runner.api.classify import sort_look, sort_probe, sort_submit
 from runner.api.client import RunComfyQueue
-from runner.api.host import Host
-from runner.api.outcomes import sort_look, sort_probe, sort_submit
+from runner.api.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+from runner.api.host_check import Host
+from runner.api.http_client import ReadLanes, SubmitClient
+from runner.api.secret import Secret
+from runner.domain.api_answers import LookAnswer, SubmitAnswer, Trouble, TroubleKind
+from runner.domain.errors import NoSuchHost
+from runner.domain.run_ending import EndingKind
+from runner.domain.shots import Ticket
+from runner.domain.states import LostContact, NotSent, TakeState
 from runner.engine.circuit_breaker import ABSENCES_THAT_END
-from runner.engine.loop import Engine
+from runner.engine.engine import Engine
 from runner.engine.options import EngineOptions
-from runner.errors import NoSuchHost
-from runner.run_ending import EndingKind
-from runner.shots import Ticket
-from runner.states import LostContact, NotSent, TakeState
-from runner.testing import (
+from runner.engine.testing import (
     JobScript,
     MemoryDelivery,
     MemoryJournal,
@@ -30,9 +33,6 @@ from runner.testing import (
     VirtualClock,
     VirtualLoop,
 )
-from runner.transport.clients import ReadLanes, SubmitClient
-from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
-from runner.transport.secret import Secret
 from tests.unit.test_engine import EPOCH, Night, night, ticket
 
 NAME = "model-api.exmaple.net"

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.answers import (
+from runner.api.classify import LONGEST_RECORD, sort_cancel, sort_look, sort_probe, sort_submit
+from runner.api.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+from runner.api.result_answer import read_again, sort_result
+from runner.domain.api_answers import (
     CancelAnswer,
     JobStatus,
     LookAnswer,
@@ -20,15 +23,7 @@ from runner.answers import (
     Trouble,
     TroubleKind,
 )
-from runner.api.outcomes import (
-    LONGEST_RECORD,
-    sort_cancel,
-    sort_look,
-    sort_probe,
-    sort_submit,
-)
-from runner.api.results import read_again, sort_result
-from runner.states import (
+from runner.domain.states import (
     Accepted,
     AccountTurnedAway,
     Ended,
@@ -39,7 +34,6 @@ from runner.states import (
     RefusedForNow,
     TakeState,
 )
-from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
 
 NOW = 1_800_000_000.0
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.api.reasons import error_text, page_text
-from runner.states import LostContact, Refused
-from runner.transport.exchange import Answer
+from runner.api.error_text import error_text, page_text
+from runner.api.exchange import Answer
+from runner.domain.states import LostContact, Refused
 from tests.unit.test_api_outcomes import submitted
 
 RECORDS: dict[str, tuple[dict[str, Any], str]] = {

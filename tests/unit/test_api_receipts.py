@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.api.receipts import Receipt, read_receipt, usable_id
-from runner.states import Accepted, LostContact
-from runner.transport.exchange import Answer
+from runner.api.exchange import Answer
+from runner.api.submit_answer import Receipt, read_receipt, usable_id
+from runner.domain.states import Accepted, LostContact
 from tests.unit.test_api_outcomes import submitted
 
 ID = "3f2a-01"
@@ -135,7 +135,7 @@ def test_no_bytes_raise(body: bytes, complete: bool) -> None:
 
 
 def test_links_that_lead_elsewhere_are_said_and_followed_by_nobody() -> None:
-    from runner.api.outcomes import sort_submit
+    from runner.api.classify import sort_submit
 
     links = {
         "status_url": "https://evil.example/s",

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.answers import Trouble, TroubleKind
+from runner.api.exchange import Answer, Milestone, Silence, SilenceKind
 from runner.api.redaction import MASK, Redactor
-from runner.states import Ended, FailureClass, LostContact, Refused, TakeState
-from runner.transport.exchange import Answer, Milestone, Silence, SilenceKind
-from runner.transport.secret import Secret
+from runner.api.secret import Secret
+from runner.domain.api_answers import Trouble, TroubleKind
+from runner.domain.states import Ended, FailureClass, LostContact, Refused, TakeState
 
 TOKEN = 'canary/7f3c+9a"<\\=zz&%'
 REDACTOR = Redactor(Secret(TOKEN))

@@ -14,12 +14,12 @@ from typing import get_args
 import httpx
 import pytest
 
-from runner.answers import CancelAnswer, LookAnswer, ResultAnswer, SubmitAnswer, Trouble
-from runner.api.outcomes import sort_cancel, sort_look, sort_probe, sort_submit
-from runner.api.results import sort_result
-from runner.states import Accepted, AccountTurnedAway, LostContact, NotSent, Refused, RefusedForNow
-from runner.transport.clients import Deadlines, _exchange, _Trace
-from runner.transport.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+from runner.api.classify import sort_cancel, sort_look, sort_probe, sort_submit
+from runner.api.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+from runner.api.http_client import Deadlines, _exchange, _Trace
+from runner.api.result_answer import sort_result
+from runner.domain.api_answers import CancelAnswer, LookAnswer, ResultAnswer, SubmitAnswer, Trouble
+from runner.domain.states import Accepted, AccountTurnedAway, LostContact, NotSent, Refused, RefusedForNow
 
 NOW = 1_800_000_000.0
 STATUSES = (*range(100, 600), 0, -1, 600, 999, 10**9)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli.asking import repeated, with_flags
-from runner.escapes import path_word
+from runner.cli.prompts import repeated, with_flags
+from runner.system.escapes import path_word
 
 
 @pytest.mark.parametrize(

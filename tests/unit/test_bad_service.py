@@ -10,11 +10,11 @@ from statistics import median
 
 import pytest
 
-from runner.answers import LookAnswer, ResultAnswer, SubmitAnswer, Trouble, TroubleKind
+from runner.domain.api_answers import LookAnswer, ResultAnswer, SubmitAnswer, Trouble, TroubleKind
+from runner.domain.shots import Ticket
+from runner.domain.states import LostContact, NotSent, TakeState
 from runner.engine.options import EngineOptions
-from runner.shots import Ticket
-from runner.states import LostContact, NotSent, TakeState
-from runner.testing import JobScript, ScriptedQueue
+from runner.engine.testing import JobScript, ScriptedQueue
 from tests.unit.test_engine import night, ticket
 
 SHARES = (0.0, 0.07, 0.15, 0.25, 0.33, 0.5)

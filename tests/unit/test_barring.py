@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.barring import barred
-from runner.engine.limits import Limits
-from runner.money import Charge, Spending
+from runner.domain.limits import Limits
+from runner.domain.money import Charge, Spending
+from runner.domain.records import SessionRecord
+from runner.domain.run_ending import EndingKind
 from runner.plan.actions import Action, Step
-from runner.run_ending import EndingKind
-from runner.store.records import SessionRecord
+from runner.plan.blocked import barred
 from tests.unit.test_engine import night, ticket
 from tests.unit.test_engine_limits import options
 

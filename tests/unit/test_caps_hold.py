@@ -12,16 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.answers import NotYet
-from runner.engine.limits import Allowance, Limits
-from runner.engine.loop import Engine
-from runner.engine.options import EngineOptions
-from runner.engine.past import Past
-from runner.engine.policies import OnUnknown
-from runner.money import Charge, Spending, estimate, micros
-from runner.run_ending import Ending, EndingKind
-from runner.shots import Price, PriceUnit, Ticket
-from runner.states import (
+from runner.domain.api_answers import NotYet
+from runner.domain.limits import Allowance, Limits
+from runner.domain.money import Charge, Spending, estimate, micros
+from runner.domain.run_ending import Ending, EndingKind
+from runner.domain.shots import Price, PriceUnit, Ticket
+from runner.domain.states import (
     Ended,
     FailureClass,
     LateAnswer,
@@ -30,7 +26,11 @@ from runner.states import (
     RefusedForNow,
     TakeState,
 )
-from runner.testing import (
+from runner.engine.engine import Engine
+from runner.engine.history import Past
+from runner.engine.options import EngineOptions
+from runner.engine.retry_policy import OnUnknown
+from runner.engine.testing import (
     JobScript,
     MemoryDelivery,
     MemoryJournal,

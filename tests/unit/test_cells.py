@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.cells import guard, mark, unguard, unmark
+from runner.system.csv_cells import guard, mark, unguard, unmark
 
 STARTERS = "=+-@\t\r\0＝＋－＠"
 FORMULAS = [

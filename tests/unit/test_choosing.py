@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from runner.choosing import ALL, Choice, choose
-from runner.errors import UsageError
-from runner.states import TakeState
+from runner.domain.errors import UsageError
+from runner.domain.states import TakeState
+from runner.plan.selection import ALL, Choice, choose
 from tests.unit.reporting_records import pending
 
 TAKES = [

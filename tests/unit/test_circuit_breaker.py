@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from runner.answers import Trouble, TroubleKind
+from runner.domain.api_answers import Trouble, TroubleKind
+from runner.domain.run_ending import EndingKind, Stop
 from runner.engine.circuit_breaker import (
     FIRST_PROBE,
     PROBE_CEILING,
@@ -17,9 +18,8 @@ from runner.engine.circuit_breaker import (
     SILENCE_THAT_OPENS,
     CircuitBreaker,
 )
-from runner.poll_pace import OutageTest
-from runner.run_ending import EndingKind, Stop
-from runner.testing import VirtualClock, run_virtual
+from runner.engine.poll_pace import OutageTest
+from runner.engine.testing import VirtualClock, run_virtual
 
 MODEL = "acme/dream"
 AWAY = Trouble(TroubleKind.TRANSIENT, "no route")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from runner.checking import check
-from runner.errors import ManifestInvalid
-from runner.manifest.limits import Limits
-from runner.models.patterns import longest_text, pattern_fault
-from runner.spelling import Speller
+from runner.commands.check import check
+from runner.domain.errors import ManifestInvalid
+from runner.manifest.size_limits import Limits
+from runner.models.regex_safety import longest_text, pattern_fault
+from runner.system.nearest_name import Speller
 
 MOST_SECONDS = 4.0
 """Of processor time: a bomb took from four seconds to minutes."""

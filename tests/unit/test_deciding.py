@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from runner.answers import (
+from runner.cli.parser import build_parser
+from runner.cli.reconcile import case_lines
+from runner.commands.cancel import CancelOutcome, cancel_jobs
+from runner.commands.reconcile import HeldCase
+from runner.commands.retry import retries
+from runner.commands.steps.api_session import Found, identify, insist, look_up, unanswered
+from runner.commands.steps.open_for_decision import named
+from runner.domain.api_answers import (
     CancelAnswer,
     JobStatus,
     LookAnswer,
@@ -20,22 +27,15 @@ from runner.answers import (
     Trouble,
     TroubleKind,
 )
-from runner.cancelling import CancelOutcome, cancel_jobs
-from runner.choosing import Choice
-from runner.cli.parser import build_parser
-from runner.cli.reconcile import case_lines
-from runner.contact import Found, identify, insist, look_up, unanswered
-from runner.deciding import HeldCase
-from runner.desk import named
-from runner.differences import contradiction
-from runner.errors import AccountRefused, ServiceUnavailable, UsageError
-from runner.models.canonical import JsonValue
-from runner.retrying import retries
-from runner.shots import Ticket
-from runner.states import Accepted, Ended, FailureClass, SubmissionStarted, TakeState
-from runner.store.records import TakeRecord
-from runner.testing import MemoryJournal, VirtualClock, run_virtual
-from runner.wording import window
+from runner.domain.body_diff import contradiction
+from runner.domain.display import window
+from runner.domain.errors import AccountRefused, ServiceUnavailable, UsageError
+from runner.domain.records import TakeRecord
+from runner.domain.shots import Ticket
+from runner.domain.states import Accepted, Ended, FailureClass, SubmissionStarted, TakeState
+from runner.engine.testing import MemoryJournal, VirtualClock, run_virtual
+from runner.plan.selection import Choice
+from runner.system.canonical_json import JsonValue
 from tests.unit.reporting_records import pending, queued, succeeded
 
 S = TakeState

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.delivery.containers import Ending, ReadAt, ending_of, shows_its_end
-from runner.delivery.kinds import (
+from runner.media.container_check import Ending, ReadAt, ending_of, shows_its_end
+from runner.media.file_kinds import (
     AVI,
     AVIF,
     GIF,

@@ -9,12 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.delivery.files import (
-    Busy,
-    PartFile,
-    write_whole,
-)
-from runner.delivery.folder import Folder, InTheWay, _rename_exclusively, plain_name
+from runner.media.clips.folder import Folder, InTheWay, _rename_exclusively, plain_name
+from runner.media.clips.part_file import Busy, PartFile, write_whole
 
 
 def names(folder: Path) -> set[str]:

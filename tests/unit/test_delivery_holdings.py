@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from runner.delivery.files import PartFile
-from runner.delivery.folder import Folder, InTheWay
-from runner.delivery.holdings import Holdings
-from runner.delivery.sidecar import Landed, read_sidecar
-from runner.models.canonical import JsonValue
-from runner.transport.received import Version
+from runner.media.clips.folder import Folder, InTheWay
+from runner.media.clips.ownership import Holdings
+from runner.media.clips.part_file import PartFile
+from runner.media.clips.sidecar import Landed, read_sidecar
+from runner.media.http.response import Version
+from runner.system.canonical_json import JsonValue
 
 
 def about() -> dict[str, JsonValue]:

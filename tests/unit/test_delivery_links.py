@@ -6,8 +6,8 @@ import ipaddress
 
 import pytest
 
-from runner.hosts import is_public_address
-from runner.transport.received import Download, Span, Version, clean, shown
+from runner.media.http.response import Download, Span, Version, clean, shown
+from runner.system.hosts import is_public_address
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "64:ff9b::101:101"])

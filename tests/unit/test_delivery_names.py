@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.delivery import kinds
-from runner.delivery.names import (
+from runner.domain.ids import why_no_take
+from runner.media import file_kinds
+from runner.media.clips.names import (
     SEPARATOR,
     clip_name,
     part_name,
@@ -22,10 +23,11 @@ from runner.delivery.names import (
     stem_of,
     why_no_stem,
 )
-from runner.manifest.ids import why_no_take
-from runner.plan.ids import take_id
+from runner.plan.take_ids import take_id
 
-EXTENSIONS = sorted({kind.extension for kind in vars(kinds).values() if isinstance(kind, kinds.Kind)})
+EXTENSIONS = sorted(
+    {kind.extension for kind in vars(file_kinds).values() if isinstance(kind, file_kinds.Kind)}
+)
 ASIDE = ["", "changed", "moving", set_aside_word("2"), set_aside_word("req-1")]
 # Pieces with which older names, other outputs and hidden files could be imitated.
 PIECES = st.sampled_from(

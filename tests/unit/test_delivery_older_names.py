@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.delivery.folder import Folder
-from runner.delivery.older_names import Known, contested, give_own_names
-from runner.delivery.sidecar import Landed, Sidecar, read_sidecar
+from runner.media.clips.folder import Folder
+from runner.media.clips.older_names import Known, contested, give_own_names
+from runner.media.clips.sidecar import Landed, Sidecar, read_sidecar
 
 FIRST, SECOND, OTHER = b"first of sc1", b"second of sc1", b"the clip of sc1.2"
 

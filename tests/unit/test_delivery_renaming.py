@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.delivery.names import SEPARATOR
-from runner.delivery.renaming import Clip, rename_clips, strayed
-from runner.delivery.sidecar import Landed, Sidecar, read_sidecar
+from runner.media.clips.names import SEPARATOR
+from runner.media.clips.rename import Clip, rename_clips, strayed
+from runner.media.clips.sidecar import Landed, Sidecar, read_sidecar
 
 
 class Killed(Exception):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.delivery.sidecar import (
+from runner.media.clips.sidecar import (
     Landed,
     RejectedNote,
     Remainder,
@@ -19,7 +19,7 @@ from runner.delivery.sidecar import (
     read_rejected_note,
     read_sidecar,
 )
-from runner.transport.received import Version
+from runner.media.http.response import Version
 
 LANDED = Landed(0, "s010.mp4", "ab" * 32, 7, "https://a.example/x.mp4")
 SIDECAR = Sidecar("s010", "req-1", (LANDED,), {"model": "m", "seed": 7, "inputs": {"promptText": "größer"}})

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from runner.differences import contradiction, other_job
-from runner.models.canonical import JsonValue
+from runner.domain.body_diff import contradiction, other_job
+from runner.system.canonical_json import JsonValue
 
 
 @pytest.mark.parametrize(

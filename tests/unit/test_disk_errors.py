@@ -7,8 +7,8 @@ import os
 
 import pytest
 
-from runner.disk_errors import file_error, machine_error
-from runner.errors import CannotCreate, DiskFailed, FileMissing
+from runner.domain.disk_errors import file_error, machine_error
+from runner.domain.errors import CannotCreate, DiskFailed, FileMissing
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from runner.answers import FetchTrouble, ResultAnswer, Trouble, TroubleKind
-from runner.engine.limits import Limits
+from runner.domain.api_answers import FetchTrouble, ResultAnswer, Trouble, TroubleKind
+from runner.domain.limits import Limits
+from runner.domain.money import Charge, Spending
+from runner.domain.run_ending import EndingKind
+from runner.domain.shots import Ticket
+from runner.domain.states import Adopted, DeliveryState, Ended, LostContact, SubmissionStarted, TakeState
+from runner.engine.history import Past
 from runner.engine.options import EngineOptions
-from runner.engine.past import Past
-from runner.money import Charge, Spending
-from runner.run_ending import EndingKind
-from runner.shots import Ticket
-from runner.states import Adopted, DeliveryState, Ended, LostContact, SubmissionStarted, TakeState
-from runner.testing import MemoryDelivery, MemoryJournal
-from runner.testing.queue import JobScript
+from runner.engine.testing import MemoryDelivery, MemoryJournal
+from runner.engine.testing.queue import JobScript
 from tests.unit.test_engine import EPOCH, night, ticket
 
 LINK = ("https://files.example/clip.mp4",)

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from runner.answers import (
+from runner.domain.api_answers import (
     FetchAnswer,
     FetchTrouble,
     JobStatus,
@@ -20,18 +20,12 @@ from runner.answers import (
     Trouble,
     TroubleKind,
 )
-from runner.engine.loop import Engine
-from runner.engine.options import EngineOptions
-from runner.engine.past import NO_PAST, Past
-from runner.engine.policies import RETRIED_BY_ITSELF, FailureLimit, OnUnknown
-from runner.engine.ports import Journal, Room
-from runner.errors import DiskFailed
-from runner.money import Charge, Spending
-from runner.poll_pace import LookPace
-from runner.run_ending import Ending, EndingKind, Stop
-from runner.run_events import Said
-from runner.shots import Ticket
-from runner.states import (
+from runner.domain.errors import DiskFailed
+from runner.domain.money import Charge, Spending
+from runner.domain.run_ending import Ending, EndingKind, Stop
+from runner.domain.run_events import Said
+from runner.domain.shots import Ticket
+from runner.domain.states import (
     OUT_THERE,
     Accepted,
     DeliveryState,
@@ -45,7 +39,13 @@ from runner.states import (
     Undeliverable,
     Vanished,
 )
-from runner.testing import (
+from runner.engine.engine import Engine
+from runner.engine.history import NO_PAST, Past
+from runner.engine.options import EngineOptions
+from runner.engine.poll_pace import LookPace
+from runner.engine.ports import Journal, Room
+from runner.engine.retry_policy import RETRIED_BY_ITSELF, FailureLimit, OnUnknown
+from runner.engine.testing import (
     FailNth,
     JobScript,
     MemoryDelivery,

@@ -7,14 +7,11 @@ from typing import Any
 
 import pytest
 
-from runner.engine.costs import COST_MAY_COME
-from runner.engine.limits import Limits
-from runner.engine.options import EngineOptions
-from runner.engine.past import Past
-from runner.money import Charge, Spending
-from runner.run_ending import EndingKind
-from runner.shots import Ticket
-from runner.states import (
+from runner.domain.limits import Limits
+from runner.domain.money import Charge, Spending
+from runner.domain.run_ending import EndingKind
+from runner.domain.shots import Ticket
+from runner.domain.states import (
     CancelRequested,
     CostSeen,
     DeliveryState,
@@ -26,7 +23,10 @@ from runner.states import (
     RefusedForNow,
     TakeState,
 )
-from runner.testing import JobScript, MemoryJournal, VirtualClock
+from runner.engine.history import Past
+from runner.engine.late_costs import COST_MAY_COME
+from runner.engine.options import EngineOptions
+from runner.engine.testing import JobScript, MemoryJournal, VirtualClock
 from tests.unit.test_engine import EPOCH, Night, night, ticket
 
 CLIP = ("https://files.example/clip.mp4",)

@@ -7,14 +7,14 @@ from concurrent.futures import Future
 
 import pytest
 
-from runner.answers import FetchAnswer
-from runner.engine.limits import Limits
+from runner.domain.api_answers import FetchAnswer
+from runner.domain.limits import Limits
+from runner.domain.run_ending import EndingKind
+from runner.domain.shots import Ticket
+from runner.domain.states import Delivered, DeliveryState, TakeState
+from runner.engine.history import Past
 from runner.engine.options import EngineOptions
-from runner.engine.past import Past
-from runner.run_ending import EndingKind
-from runner.shots import Ticket
-from runner.states import Delivered, DeliveryState, TakeState
-from runner.testing import MemoryDelivery
+from runner.engine.testing import MemoryDelivery
 from tests.unit.test_engine import Night, night, ticket
 
 CLIP = 1000

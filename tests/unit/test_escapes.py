@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.escapes import command_line, escaped, visible, visible_lines
+from runner.system.escapes import command_line, escaped, visible, visible_lines
 
 HIDDEN = [
     *map(

@@ -10,11 +10,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.checking import check
-from runner.errors import CannotCreate
-from runner.exporting import lock, write_lock
-from runner.models.canonical import JsonValue
-from runner.shots import Plan
+from runner.commands.check import check
+from runner.commands.export import lock, write_lock
+from runner.domain.errors import CannotCreate
+from runner.domain.shots import Plan
+from runner.system.canonical_json import JsonValue
 from tests.unit.any_boards import AWKWARD, INPUTS, board, put_schema
 
 EXAMPLES = sorted(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.engine.collect import renewed
+from runner.engine.downloader import renewed
 
 A, B, C = (f"https://files.example/{name}.mp4" for name in "abc")
 ONE, TWO = (f"https://files.example/get?file={number}" for number in "12")

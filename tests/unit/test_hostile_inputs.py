@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from runner.api.catalogue import Entry, _entry
-from runner.cataloguing import compared
-from runner.manifest.limits import Limits
-from runner.manifest.read import parse_manifest, read_manifest
-from runner.models.catalogue import Models
-from runner.models.patterns import pattern_fault
-from runner.transport.peeking import MOST_BYTES, _beginning
+from runner.commands.models import compared
+from runner.manifest.reader import parse_manifest, read_manifest
+from runner.manifest.size_limits import Limits
+from runner.media.http.peek import MOST_BYTES, _beginning
+from runner.models.regex_safety import pattern_fault
+from runner.models.registry import Models
 
 MODEL = "pika/pikaframes"
 SECRET = "ssh-secret-or-token"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.escapes import escaped
+from runner.system.escapes import escaped
 
 RAW = "\x1b]0;owned\x07\x9b2J\u202e\u200b\u2028\U000e0041\ufeff\u00ad"
 NAME = f"b{RAW.replace(chr(0), '')} $(touch ran)"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.hosts import host_fault, is_public_host, plain_host
-from runner.models.media import url_fault
+from runner.models.media_inputs import url_fault
+from runner.system.hosts import host_fault, is_public_host, plain_host
 
 
 @pytest.mark.parametrize(

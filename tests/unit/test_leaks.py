@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.checking import check
-from runner.errors import ManifestInvalid
+from runner.api.secret import tokens_in
+from runner.commands.check import check
+from runner.domain.errors import ManifestInvalid
 from runner.simulator.settings import SimulatorSettings
-from runner.transport.secret import tokens_in
 
 TOKEN = "Canary7f3c9aQz+/secret"
 ENVIRON = {"RUNCOMFY_TOKEN": TOKEN}

@@ -10,8 +10,8 @@ from typing import NoReturn
 
 import pytest
 
-from runner.cli.entry import leave
-from runner.threads import PassingThreads
+from runner.cli.main import leave
+from runner.system.daemon_executor import PassingThreads
 
 
 class Cut(Exception):
@@ -36,8 +36,8 @@ def test_a_process_with_a_download_in_the_air_is_cut_short() -> None:
 
 LEAVING = """
 import atexit, sys, threading
-from runner.cli.entry import leave
-from runner.threads import PassingThreads
+from runner.cli.main import leave
+from runner.system.daemon_executor import PassingThreads
 atexit.register(print, "the interpreter's own end")
 if sys.argv[1] == "busy":
     PassingThreads(1, name="fetch").submit(threading.Event().wait)

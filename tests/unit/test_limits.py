@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.cli.grammar import amount, moment, stretch
-from runner.engine.limits import Allowance, Limits
-from runner.errors import UsageError
-from runner.money import Charge, Spending, micros
-from runner.shots import Ticket
-from runner.states import (
+from runner.cli.arg_types import amount, moment, stretch
+from runner.domain.errors import UsageError
+from runner.domain.limits import Allowance, Limits
+from runner.domain.money import Charge, Spending, micros
+from runner.domain.shots import Ticket
+from runner.domain.states import (
     Accepted,
     AccountTurnedAway,
     AdoptionUndone,

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.manifest.csv_rows import MISPLACED
-from runner.manifest.read import Reading, parse_manifest
-from runner.models.catalogue import Models
-from runner.plan.takes import make_plan
-from runner.shots import Text
+from runner.domain.shots import Text
+from runner.manifest.csv_manifest import MISPLACED
+from runner.manifest.reader import Reading, parse_manifest
+from runner.models.registry import Models
+from runner.plan.build import make_plan
 from tests.unit.any_boards import MODEL, put_schema
 
 MODELS = Models.bundled()

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.manifest.csv_text import column_letters, detect_separator
-from runner.manifest.read import Reading, parse_manifest
-from runner.shots import Fields, Shot, Text
+from runner.domain.shots import Fields, Shot, Text
+from runner.manifest.csv_reader import column_letters, detect_separator
+from runner.manifest.reader import Reading, parse_manifest
 
 
 def read(text: str, file: str = "m.csv") -> Reading:

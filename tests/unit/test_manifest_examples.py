@@ -10,9 +10,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from runner.manifest.read import Reading, parse_manifest, read_manifest
-from runner.manifest.shape import DEFAULT_KEYS, RANDOM_KEYS, RANGE_KEYS, SHOT_KEYS, TOP_KEYS
-from runner.shots import Text
+from runner.domain.shots import Text
+from runner.manifest.fields import DEFAULT_KEYS, RANDOM_KEYS, RANGE_KEYS, SHOT_KEYS, TOP_KEYS
+from runner.manifest.reader import Reading, parse_manifest, read_manifest
 
 ROOT = Path(__file__).parents[2]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas" / "manifest.schema.json").read_text("utf-8"))

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.manifest.limits import Limits
-from runner.manifest.read import Reading, parse_manifest
-from runner.shots import Items, Node, Shot, Text, Variant
+from runner.domain.shots import Items, Node, Shot, Text, Variant
+from runner.manifest.reader import Reading, parse_manifest
+from runner.manifest.size_limits import Limits
 
 
 def read(text: str, *, limits: Limits | None = None) -> Reading:

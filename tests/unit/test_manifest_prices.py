@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from runner.manifest.read import Reading, parse_manifest
-from runner.models.catalogue import Models
-from runner.plan.takes import make_plan
-from runner.shots import Price, PriceUnit
+from runner.domain.shots import Price, PriceUnit
+from runner.manifest.reader import Reading, parse_manifest
+from runner.models.registry import Models
+from runner.plan.build import make_plan
 
 MODEL = "pika/pika-2-2/image-to-video"
 

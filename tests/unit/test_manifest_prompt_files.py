@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner.manifest.read import parse_manifest
-from runner.shots import Text
+from runner.domain.shots import Text
+from runner.manifest.reader import parse_manifest
 from tests.unit.test_manifest_references import read, shelf, shot, told
 
 FAULTS = {

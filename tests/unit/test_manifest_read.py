@@ -12,11 +12,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runner.errors import FileMissing, UsageError
-from runner.manifest.ids import folder_name, looks_mangled, why_no_id, why_no_take
-from runner.manifest.limits import Limits
-from runner.manifest.read import Reading, manifest_name, parse_manifest, read_manifest
-from runner.manifest.shape import TOP_KEYS
+from runner.domain.errors import FileMissing, UsageError
+from runner.domain.ids import folder_name, looks_mangled, why_no_id, why_no_take
+from runner.manifest.fields import TOP_KEYS
+from runner.manifest.reader import Reading, manifest_name, parse_manifest, read_manifest
+from runner.manifest.size_limits import Limits
 
 YAML = "version: 1\nname: board\nshots: [{id: é1, model: m}]\n".replace("é1", "s1")
 CSV = "id,model,promptText\ns1,m,é\n"
@@ -217,7 +217,7 @@ def test_no_bytes_make_the_reader_raise(data: bytes, file: str) -> None:
 
 
 def test_importing_the_reader_stays_light() -> None:
-    code = "import sys, runner.manifest.read; print(sorted({'yaml', 'csv', 'jsonschema', 'pandas'} & set(sys.modules)))"
+    code = "import sys, runner.manifest.reader; print([*{'yaml', 'csv', 'jsonschema', 'pandas'} & set(sys.modules)])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import FileMissing
-from runner.manifest.limits import Limits
+from runner.domain.errors import FileMissing
+from runner.domain.shots import Text
 from runner.manifest.prompt_files import OpenBeside
-from runner.manifest.read import Reading, opener_beside, parse_manifest, read_manifest
-from runner.shots import Text
+from runner.manifest.reader import Reading, opener_beside, parse_manifest, read_manifest
+from runner.manifest.size_limits import Limits
 
 FRAMES = "frames: {door: https://e.com/door, hall: 'https://e.com/{{ id }}'}\n"
 STYLES = """\

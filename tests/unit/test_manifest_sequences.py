@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner.manifest.read import Reading, parse_manifest
-from runner.shots import Shot, Text
+from runner.domain.shots import Shot, Text
+from runner.manifest.reader import Reading, parse_manifest
 
 FOUR = "[https://e.com/1, https://e.com/2, https://e.com/3, https://e.com/4]"
 

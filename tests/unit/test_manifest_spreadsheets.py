@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from runner.checking import check
-from runner.errors import ManifestInvalid
-from runner.manifest.csv_rows import MISPLACED
-from runner.manifest.read import parse_manifest
-from runner.models.catalogue import Models
-from runner.plan.takes import Planned, make_plan
+from runner.commands.check import check
+from runner.domain.errors import ManifestInvalid
+from runner.manifest.csv_manifest import MISPLACED
+from runner.manifest.reader import parse_manifest
+from runner.models.registry import Models
+from runner.plan.build import Planned, make_plan
 
 LINKS = "https://e.com/a,https://e.com/b,x"
 HEAD = "keyFramesFirst,keyFramesLast,promptText"

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from runner.manifest.read import parse_manifest, read_manifest
-from runner.manifest.shape import ENTRY_KEYS, PLACE_KEYS, PRICE_KEYS, SEQUENCE_KEYS, STYLE_KEYS
-from runner.models.catalogue import Models
-from runner.plan.takes import make_plan
+from runner.manifest.fields import ENTRY_KEYS, PLACE_KEYS, PRICE_KEYS, SEQUENCE_KEYS, STYLE_KEYS
+from runner.manifest.reader import parse_manifest, read_manifest
+from runner.models.registry import Models
+from runner.plan.build import make_plan
 
 ROOT = Path(__file__).parents[2]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas" / "manifest.schema.json").read_text("utf-8"))

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.errors import Position
-from runner.manifest.limits import Limits
+from runner.domain.errors import Position
+from runner.domain.shots import Text
 from runner.manifest.ranges import drawn_seeds
-from runner.manifest.read import Reading, parse_manifest
-from runner.shots import Text
+from runner.manifest.reader import Reading, parse_manifest
+from runner.manifest.size_limits import Limits
 
 AT = Position("m.csv", 2)
 

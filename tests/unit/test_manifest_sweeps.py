@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.errors import Position
-from runner.manifest.limits import Limits
+from runner.domain.errors import Position
+from runner.domain.shots import Fields, Node, Shot, Text
 from runner.manifest.ranges import SEEDS, drawn_seeds, range_values
-from runner.manifest.read import Reading, parse_manifest
-from runner.shots import Fields, Node, Shot, Text
+from runner.manifest.reader import Reading, parse_manifest
+from runner.manifest.size_limits import Limits
 
 AT = Position("m.yaml", 1)
 

@@ -7,13 +7,13 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.manifest.findings import Findings
-from runner.manifest.ids import ID_RULE
-from runner.manifest.limits import Limits
-from runner.manifest.read import Reading, parse_manifest
-from runner.manifest.shape import SHOT_KEYS
-from runner.manifest.yaml_text import FAST_LOADER, Loader, parse_yaml
-from runner.shots import Fields, Items, Node, Text
+from runner.domain.ids import ID_RULE
+from runner.domain.shots import Fields, Items, Node, Text
+from runner.manifest.fields import SHOT_KEYS
+from runner.manifest.problems import Findings
+from runner.manifest.reader import Reading, parse_manifest
+from runner.manifest.size_limits import Limits
+from runner.manifest.yaml_reader import FAST_LOADER, Loader, parse_yaml
 
 HEAD = "version: 1\nshots:\n  - id: s010\n    model: m\n    inputs:\n"
 LOADERS = pytest.mark.parametrize("loader", [FAST_LOADER, yaml.SafeLoader], ids=["fast", "pure"])

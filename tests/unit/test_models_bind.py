@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import pytest
 
-from runner.errors import Position, Problem
-from runner.models.canonical import JsonValue
-from runner.models.catalogue import Models
-from runner.models.files import ModelFile
+from runner.domain.errors import Position, Problem
+from runner.domain.shots import Fields, Items, Node, Text
 from runner.models.keywords import Schema
 from runner.models.model import Bound, Model
-from runner.shots import Fields, Items, Node, Text
+from runner.models.registry import Models
+from runner.models.schema_file import ModelFile
+from runner.system.canonical_json import JsonValue
 
 SHOT_AT = Position("board.yaml", 10, 3)
 KEY_AT = Position("board.yaml", 12, 5)

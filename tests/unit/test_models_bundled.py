@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.models.catalogue import Models
 from runner.models.inputs import MISSING
-from runner.models.media import is_media
+from runner.models.media_inputs import is_media
 from runner.models.model import Model
+from runner.models.registry import Models
 
 SCHEMAS = Path(__file__).parents[2] / "schemas" / "models"
 PUBLISHED = {

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import SchemaInvalid, Severity
-from runner.models.catalogue import Models
+from runner.domain.errors import SchemaInvalid, Severity
+from runner.models.registry import Models
 
 BARE = {"type": "object", "properties": {"prompt": {"type": "string"}}}
 PIKA = Path(__file__).parents[2] / "schemas" / "models" / "pika" / "pikaframes.json"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import CannotCreate, SchemaInvalid, UsageError
-from runner.models.adding import add_file, compiled, place_of, wrapped
-from runner.models.canonical import JsonValue
-from runner.models.catalogue import Models
-from runner.models.comparing import changes
+from runner.domain.errors import CannotCreate, SchemaInvalid, UsageError
+from runner.models.add_schema import add_file, compiled, place_of, wrapped
 from runner.models.model import Model
+from runner.models.registry import Models
+from runner.models.schema_diff import changes
+from runner.system.canonical_json import JsonValue
 
 BASE: dict[str, JsonValue] = {
     "prompt": {"type": "string", "maxLength": 2000, "default": "an example", "description": "old"},

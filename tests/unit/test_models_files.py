@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from runner.errors import SchemaInvalid
-from runner.models.canonical import JsonValue, canonical_hash, canonical_json
-from runner.models.files import MOST_BYTES, ModelFile, parse_model_file
+from runner.domain.errors import SchemaInvalid
+from runner.models.schema_file import MOST_BYTES, ModelFile, parse_model_file
+from runner.system.canonical_json import JsonValue, canonical_hash, canonical_json
 
 SCHEMA: dict[str, JsonValue] = {"type": "object", "properties": {"b": {"type": "string"}, "a": {}}}
 GOOD_HASHES: dict[str, JsonValue] = {"input": canonical_hash(SCHEMA), "output": canonical_hash({})}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.models.keywords import Schema
-from runner.models.media import frame_inputs, is_media, url_fault
+from runner.models.media_inputs import frame_inputs, is_media, url_fault
 
 PUBLIC = [
     "https://example.com/a.jpg",

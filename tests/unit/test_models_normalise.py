@@ -6,12 +6,12 @@ import copy
 
 import pytest
 
-from runner.models.canonical import JsonValue
-from runner.models.files import ModelFile
 from runner.models.inputs import MISSING
 from runner.models.keywords import Schema
 from runner.models.model import Model
 from runner.models.normalise import normalise
+from runner.models.schema_file import ModelFile
+from runner.system.canonical_json import JsonValue
 
 
 def model(**named: JsonValue) -> Model:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from runner.errors import SchemaInvalid
-from runner.models.canonical import JsonValue
-from runner.models.expand import expand
-from runner.models.files import ModelFile
+from runner.domain.errors import SchemaInvalid
 from runner.models.keywords import Schema
 from runner.models.model import Model
-from runner.models.patterns import LONGEST_PATTERN, pattern_fault
+from runner.models.regex_safety import LONGEST_PATTERN, pattern_fault
+from runner.models.resolve_refs import expand
+from runner.models.schema_file import ModelFile
+from runner.system.canonical_json import JsonValue
 
 
 def properties(**named: JsonValue) -> Schema:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.models.canonical import JsonValue
+from runner.models.display import choices, printable, shown
 from runner.models.scalars import Misread, read_boolean, read_integer, read_number
-from runner.models.wording import choices, printable, shown
-from runner.spelling import Speller
+from runner.system.canonical_json import JsonValue
+from runner.system.nearest_name import Speller
 
 
 @pytest.mark.parametrize("text", ["0", "7", "-7", "1000", "9223372036854775807", "-9223372036854775808"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner.cli.grammar import USAGE
-from runner.cli.onward import MOST_NAMED, onward_words
+from runner.cli.arg_types import USAGE
+from runner.cli.next_command import MOST_NAMED, onward_words
 from runner.cli.parser import build_parser
 
 BASE = ["run", "board.yaml", "--run-dir", "there"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.outlet import Canvas, Outlet
+from runner.output.safe_stream import Canvas, Outlet
 
 
 class Leaving(io.StringIO):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.models.canonical import JsonValue
-from runner.output_links import LEFT_LIMIT, OUTPUT_LIMIT, output_links, recorded_links
+from runner.domain.output_links import LEFT_LIMIT, OUTPUT_LIMIT, output_links, recorded_links
+from runner.system.canonical_json import JsonValue
 
 CLIP = "https://files.example.com/a.mp4"
 OTHER = "https://files.example.com/b.mp4"

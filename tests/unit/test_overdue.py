@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from runner.answers import JobStatus, NotYet, Seen, Trouble, TroubleKind
+from runner.domain.api_answers import JobStatus, NotYet, Seen, Trouble, TroubleKind
+from runner.domain.run_ending import EndingKind, Stop
+from runner.domain.run_events import Said
+from runner.domain.states import OUT_THERE, DeliveryState, Ended, TakeState
+from runner.engine.history import Past
 from runner.engine.options import EngineOptions
 from runner.engine.overdue import EVERY, PATIENCE
-from runner.engine.past import Past
-from runner.run_ending import EndingKind, Stop
-from runner.run_events import Said
-from runner.states import OUT_THERE, DeliveryState, Ended, TakeState
-from runner.testing import JobScript, MemoryJournal
+from runner.engine.testing import JobScript, MemoryJournal
 from tests.unit.test_engine import EPOCH, MODEL, Night, night, ticket
 
 HOUR = 3600.0

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.backoff import Backoff, retry_after
-from runner.poll_pace import Durations, LookPace
+from runner.engine.poll_pace import Durations, LookPace
+from runner.system.backoff import Backoff, retry_after
 
 NOW = 1_800_000_000.0
 

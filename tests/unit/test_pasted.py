@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from runner.cli.entry import main
-from runner.cli.pasted import looks_secret, refuse_tokens, without_secrets
-from runner.errors import UsageError
+from runner.cli.main import main
+from runner.cli.token_check import looks_secret, refuse_tokens, without_secrets
+from runner.domain.errors import UsageError
 
 TOKEN = "Canary7f3c9aQz42"
 LONG = "rQ7xT2mB9vLk4WzP8nHd3JfY"

@@ -8,14 +8,14 @@ from concurrent.futures import Future
 
 import pytest
 
-from runner.answers import SubmitAnswer
+from runner.domain.api_answers import SubmitAnswer
+from runner.domain.errors import IllegalTransition
+from runner.domain.run_ending import EndingKind, Stop
+from runner.domain.shots import Ticket
+from runner.domain.states import Accepted, Fact, LostContact, TakeState
 from runner.engine.options import EngineOptions
-from runner.engine.policies import OnUnknown
-from runner.errors import IllegalTransition
-from runner.run_ending import EndingKind, Stop
-from runner.shots import Ticket
-from runner.states import Accepted, Fact, LostContact, TakeState
-from runner.testing import JobScript, MemoryJournal, ScriptedQueue, failed
+from runner.engine.retry_policy import OnUnknown
+from runner.engine.testing import JobScript, MemoryJournal, ScriptedQueue, failed
 from tests.unit.test_engine import night, ticket
 
 PAYING = EngineOptions(on_unknown=OnUnknown.PAY_AGAIN, max_extra_paid=5)

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.differences import ABSENT, Difference, differences
-from runner.errors import Position
-from runner.models.canonical import JsonValue
+from runner.domain.body_diff import ABSENT, Difference, differences
+from runner.domain.errors import Position
+from runner.domain.shots import Price, PriceUnit, Take
+from runner.domain.states import DeliveryState, FailureClass, TakeState
 from runner.plan.actions import Action, Step, blocked, steps
-from runner.plan.against import compare
+from runner.plan.compare import compare
+from runner.plan.duration_forecast import forecast
 from runner.plan.fingerprint import canonical_json, fingerprint
-from runner.plan.forecast import forecast
-from runner.shots import Price, PriceUnit, Take
-from runner.states import DeliveryState, FailureClass, TakeState
+from runner.system.canonical_json import JsonValue
 
 S, D = TakeState, DeliveryState
 MODEL = "acme/dream"

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.errors import Position
-from runner.plan.against import Comparison, compare
-from runner.shots import Take
-from runner.states import NEVER_CHARGED, OUT_THERE, FailureClass, TakeState
+from runner.domain.errors import Position
+from runner.domain.shots import Take
+from runner.domain.states import NEVER_CHARGED, OUT_THERE, FailureClass, TakeState
+from runner.plan.compare import Comparison, compare
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from runner.manifest.read import parse_manifest
-from runner.models.catalogue import Models
-from runner.plan.takes import Planned, make_plan
+from runner.manifest.reader import parse_manifest
+from runner.models.registry import Models
+from runner.plan.build import Planned, make_plan
 
 MODELS = Models.bundled()
 HEAD = "version: 1\ndefaults: {model: pika/pikaframes, inputs: {promptText: x, seed: 1, resolution: 720p}}\n"

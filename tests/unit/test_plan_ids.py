@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.models.canonical import JsonValue
-from runner.plan.ids import LONGEST, take_id
+from runner.plan.take_ids import LONGEST, take_id
+from runner.system.canonical_json import JsonValue
 
 
 @pytest.mark.parametrize(

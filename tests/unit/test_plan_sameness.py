@@ -7,10 +7,10 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.errors import Position
-from runner.models.catalogue import Models
-from runner.plan.takes import make_plan
-from runner.shots import Manifest, Node, Shot, Text, Variant
+from runner.domain.errors import Position
+from runner.domain.shots import Manifest, Node, Shot, Text, Variant
+from runner.models.registry import Models
+from runner.plan.build import make_plan
 
 MODELS = Models.bundled()
 FRAMES, IMAGE = "pika/pikaframes", "pika/pika-2-2/image-to-video"

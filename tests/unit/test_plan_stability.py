@@ -19,9 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.manifest.read import parse_manifest
-from runner.models.catalogue import Models
-from runner.plan.takes import make_plan
+from runner.manifest.reader import parse_manifest
+from runner.models.registry import Models
+from runner.plan.build import make_plan
 
 FRAMES, IMAGE, PLAIN = "pika/pikaframes", "pika/pika-2-2/image-to-video", "acme/plain"
 PLAIN_SCHEMA = {

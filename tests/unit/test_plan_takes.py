@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import Position, Problem, Severity
-from runner.models.catalogue import Models
+from runner.domain.errors import Position, Problem, Severity
+from runner.domain.shots import Items, Manifest, Node, Shot, Text, Variant
+from runner.models.registry import Models
+from runner.plan.build import Planned, make_plan
 from runner.plan.seeds import LARGEST, derived_seed
-from runner.plan.takes import Planned, make_plan
-from runner.shots import Items, Manifest, Node, Shot, Text, Variant
 
 AT = Position("board.yaml", 4, 5)
 FRAMES, IMAGE = "pika/pikaframes", "pika/pika-2-2/image-to-video"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from runner.manifest.read import parse_manifest, read_manifest
-from runner.models.catalogue import Models
-from runner.plan.ids import repeated_id, take_id
+from runner.manifest.reader import parse_manifest, read_manifest
+from runner.models.registry import Models
+from runner.plan.build import Planned, make_plan
 from runner.plan.seeds import seed_for
-from runner.plan.takes import Planned, make_plan
+from runner.plan.take_ids import repeated_id, take_id
 
 ROOT = Path(__file__).parents[2]
 FRAMES, IMAGE = "pika/pikaframes", "pika/pika-2-2/image-to-video"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.preflight.expiry import ends_at
+from runner.media.preflight.signed_urls import ends_at
 
 END = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC).timestamp()
 UNIX = int(END)

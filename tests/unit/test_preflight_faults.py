@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from runner.errors import Position, Severity
-from runner.models.canonical import JsonValue
-from runner.preflight.findings import Fault, Findings
-from runner.preflight.fits import fit_faults
-from runner.preflight.formats import Kind
-from runner.preflight.link_faults import is_sound, link_faults
-from runner.preflight.links import Place, TakeMedia
-from runner.preflight.looks import Look, look_at
-from runner.preflight.pixels import Pixels
-from runner.transport.peeking import Peek
-from runner.transport.received import DownloadError
+from runner.domain.errors import Position, Severity
+from runner.media.formats import Kind
+from runner.media.http.peek import Peek
+from runner.media.http.response import DownloadError
+from runner.media.image_size import Pixels
+from runner.media.preflight.findings import Fault, Findings
+from runner.media.preflight.frame_fit import fit_faults
+from runner.media.preflight.link_rules import is_sound, link_faults
+from runner.media.preflight.media_links import Place, TakeMedia
+from runner.media.preflight.probe import Look, look_at
+from runner.system.canonical_json import JsonValue
 
 NOW = 1_795_000_000.0
 HOUR = 3600.0

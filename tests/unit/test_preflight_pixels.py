@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.preflight.formats import FORMATS, LEAST_BYTES, SUFFIXES, format_of
-from runner.preflight.pixels import Pixels, enough, pixels_of
+from runner.media.formats import FORMATS, LEAST_BYTES, SUFFIXES, format_of
+from runner.media.image_size import Pixels, enough, pixels_of
 
 SIDES = st.integers(1, 16383)
 Write = Callable[[int, int], bytes]

@@ -14,20 +14,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.clock import SystemClock
-from runner.errors import Position
-from runner.models.canonical import JsonValue
-from runner.models.catalogue import Models
+from runner.domain.errors import Position
+from runner.domain.shots import Take
+from runner.media.formats import Kind
+from runner.media.image_size import Pixels
+from runner.media.preflight.media_links import media_of
+from runner.media.preflight.preflight import Inspection, inspect
+from runner.media.preflight.probe import Look
+from runner.media.preflight.probe_all import Limits, look_at_all
+from runner.media.preflight.probe_cache import CacheDamaged, as_text, fresh_looks, key_of
+from runner.models.registry import Models
 from runner.plan.fingerprint import canonical_json, fingerprint
-from runner.preflight.cache import CacheDamaged, as_text, fresh_looks, key_of
-from runner.preflight.formats import Kind
-from runner.preflight.inspection import Inspection, inspect
-from runner.preflight.links import media_of
-from runner.preflight.looking import Limits, look_at_all
-from runner.preflight.looks import Look
-from runner.preflight.pixels import Pixels
-from runner.shots import Take
-from runner.threads import PassingThreads
+from runner.system.canonical_json import JsonValue
+from runner.system.clock import SystemClock
+from runner.system.daemon_executor import PassingThreads
 
 NOW = 1_795_000_000.0
 GOOD = Look(

@@ -7,8 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from runner.errors import Position
-from runner.pricing import (
+from runner.commands.steps.prices import invented_prices, quotes
+from runner.domain.errors import Position
+from runner.domain.records import TakeRecord
+from runner.domain.shots import Manifest, Plan, Price, PriceUnit, Take
+from runner.plan.prices import (
     CATALOGUE,
     INVENTED,
     price_changes,
@@ -18,9 +21,6 @@ from runner.pricing import (
     to_ask_for,
     unpriced_models,
 )
-from runner.quoting import invented_prices, quotes
-from runner.shots import Manifest, Plan, Price, PriceUnit, Take
-from runner.store.records import TakeRecord
 from tests.acceptance.boards import EXAMPLES
 from tests.unit.reporting_records import pending
 

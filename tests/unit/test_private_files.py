@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.private_files import (
+from runner.system.private_files import (
     NotOurs,
     make_folder,
     open_private,

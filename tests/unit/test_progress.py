@@ -15,11 +15,8 @@ from typing import cast, get_args
 
 import pytest
 
-from runner.outlet import Outlet
-from runner.progress import BarProgress, Kind, make_progress
-from runner.run_events import Event, Said, Told
-from runner.sentences import sentence, standing_after
-from runner.states import (
+from runner.domain.run_events import Event, Said, Told
+from runner.domain.states import (
     TRANSITIONS,
     Accepted,
     AccountTurnedAway,
@@ -54,6 +51,9 @@ from runner.states import (
     Undeliverable,
     Vanished,
 )
+from runner.output.event_text import sentence, standing_after
+from runner.output.progress import BarProgress, Kind, make_progress
+from runner.output.safe_stream import Outlet
 
 EVIL = "\x1b]0;x\x07\u202e\n"
 SUCCESS = Ended(TakeState.SUCCEEDED, "{}", ("https://cdn.example.com/1.mp4",), cost=0.3, seconds=41.0)

@@ -18,18 +18,13 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.choosing import ALL, Choice
-from runner.clock import SystemClock
-from runner.engine.options import EngineOptions
-from runner.plan.actions import Action, Step
-from runner.plan.against import older_id
-from runner.planning import Asked, _outlook, _Past
-from runner.recalling import fit, wake
-from runner.run import _replaced
-from runner.rundir import RunDir
-from runner.session import Wishes, unheard
-from runner.shots import Plan
-from runner.states import (
+from runner.commands.plan import Asked, _outlook, _Past
+from runner.commands.run import _replaced
+from runner.commands.steps.session import Wishes, unheard
+from runner.commands.steps.sync_record import fit, wake
+from runner.domain.records import TakeRecord
+from runner.domain.shots import Plan
+from runner.domain.states import (
     OUT_THERE,
     Accepted,
     Delivered,
@@ -41,10 +36,15 @@ from runner.states import (
     Refused,
     TakeState,
 )
-from runner.store.read import open_reader
-from runner.store.records import TakeRecord
-from runner.store.reserve import NOTHING
-from runner.surveying import PAID, about, survey
+from runner.engine.options import EngineOptions
+from runner.plan.actions import Action, Step
+from runner.plan.compare import older_id
+from runner.plan.scope import PAID, about, survey
+from runner.plan.selection import ALL, Choice
+from runner.store.disk_space import NOTHING
+from runner.store.reader import open_reader
+from runner.store.run_dir import RunDir
+from runner.system.clock import SystemClock
 from tests.integration.store_samples import make_plan, make_take, new_state_file, road
 
 S, D = TakeState, DeliveryState

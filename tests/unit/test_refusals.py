@@ -8,13 +8,13 @@ from itertools import pairwise
 
 import pytest
 
-from runner.answers import FetchTrouble, SubmitAnswer, folded
+from runner.domain.api_answers import FetchTrouble, SubmitAnswer, folded
+from runner.domain.run_ending import Ending, EndingKind
+from runner.domain.shots import Ticket
+from runner.domain.states import Ended, FailureClass, Refused, RetryRequested, TakeState
 from runner.engine.options import EngineOptions
 from runner.engine.refusals import BY, TRIAL_CEILING
-from runner.run_ending import Ending, EndingKind
-from runner.shots import Ticket
-from runner.states import Ended, FailureClass, Refused, RetryRequested, TakeState
-from runner.testing import JobScript, MemoryDelivery, ScriptedQueue
+from runner.engine.testing import JobScript, MemoryDelivery, ScriptedQueue
 from tests.unit.test_engine import Night, night, ticket
 
 BAD, GONE = FailureClass.INVALID_INPUT, FailureClass.REFUSED

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from runner.reporting.causes import causes
-from runner.states import DeliveryState, FailureClass, TakeState
-from runner.store.records import TakeRecord
+from runner.domain.records import TakeRecord
+from runner.domain.states import DeliveryState, FailureClass, TakeState
+from runner.output.failure_causes import causes
 from tests.unit.reporting_records import pending
 
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.checking import check
-from runner.models.canonical import JsonValue
-from runner.money import NOTHING_SPENT
-from runner.reporting.table import csv_text
-from runner.reporting.write import write_report
-from runner.shots import Plan, Take
-from runner.store.records import TakeRecord
+from runner.commands.check import check
+from runner.domain.money import NOTHING_SPENT
+from runner.domain.records import TakeRecord
+from runner.domain.shots import Plan, Take
+from runner.output.csv_report import csv_text
+from runner.output.write_reports import write_report
+from runner.system.canonical_json import JsonValue
 from tests.unit.any_boards import INPUTS, board, put_schema
 from tests.unit.reporting_records import NOW, delivered, header, pending
 

@@ -11,14 +11,14 @@ from html.parser import HTMLParser
 
 import pytest
 
-from runner import wording
-from runner.money import NOTHING_SPENT, Charge, Spending
-from runner.reporting.cards import EAGER_PLAYERS, cards, totals
-from runner.reporting.links import file_link, sidecar, web_link
-from runner.reporting.sheet import html
-from runner.reporting.text import status_lines
-from runner.states import DeliveryState, FailureClass, TakeState
-from runner.store.records import RunHeader, TakeRecord
+from runner.domain import display
+from runner.domain.money import NOTHING_SPENT, Charge, Spending
+from runner.domain.records import RunHeader, TakeRecord
+from runner.domain.states import DeliveryState, FailureClass, TakeState
+from runner.output.html_report import html
+from runner.output.report_view import EAGER_PLAYERS, cards, totals
+from runner.output.safe_links import file_link, sidecar, web_link
+from runner.output.status_text import status_lines
 from tests.unit.reporting_records import BODY, NOW, delivered, header, pending, queued, succeeded
 
 
@@ -186,7 +186,7 @@ def test_a_failure_is_told_with_its_class_and_reason() -> None:
 
 def test_a_held_take_says_what_to_do() -> None:
     text = _page(replace(pending(), state=TakeState.HELD, attempts=1, reason="reset")).text
-    assert f"reset; {wording.HELD_ADVICE}" in text
+    assert f"reset; {display.HELD_ADVICE}" in text
     assert "cost unknown" in text
 
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from runner.cells import unguard
-from runner.manifest import csv_rows
-from runner.models.canonical import JsonValue
-from runner.reporting.table import RESULT_COLUMNS, csv_text, frame, in_order
-from runner.states import DeliveryState, FailureClass, TakeState
-from runner.store.records import RunHeader, TakeRecord
+from runner.domain.records import RunHeader, TakeRecord
+from runner.domain.states import DeliveryState, FailureClass, TakeState
+from runner.manifest import csv_manifest
+from runner.output.csv_report import RESULT_COLUMNS, csv_text, frame, in_order
+from runner.system.canonical_json import JsonValue
+from runner.system.csv_cells import unguard
 from tests.unit.reporting_records import BODY, delivered, header, pending, queued, succeeded
 from tests.unit.test_cells import FORMULAS
 
@@ -202,7 +202,7 @@ def test_a_run_without_takes_has_a_header_alone() -> None:
 
 def test_the_manifest_reader_knows_the_columns_that_the_report_adds() -> None:
     """`seed` is the one result that is an input too."""
-    assert set(RESULT_COLUMNS) - {"seed"} == set(csv_rows.RESULT_COLUMNS)
+    assert set(RESULT_COLUMNS) - {"seed"} == set(csv_manifest.RESULT_COLUMNS)
 
 
 def test_the_body_itself_is_never_changed_by_the_report() -> None:

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from runner import wording
-from runner.reporting.text import HELD_SHOWN, status_lines, take_lines
-from runner.states import DeliveryState, FailureClass, TakeState
-from runner.store.records import AttemptRecord, EventRecord
+from runner.domain import display
+from runner.domain.records import AttemptRecord, EventRecord
+from runner.domain.states import DeliveryState, FailureClass, TakeState
+from runner.output.status_text import HELD_SHOWN, status_lines, take_lines
 from tests.unit.reporting_records import NOW, delivered, header, pending, queued
 
 HELD = replace(pending("s030"), state=TakeState.HELD, attempts=1, reason="connection reset")
@@ -50,7 +50,7 @@ def test_held_takes_are_named_with_what_to_do() -> None:
     assert lines[3:] == [
         "1 take held: the answer to the submission was lost.",
         "  s030 (pika/pikaframes): connection reset",
-        f"For each: {wording.HELD_ADVICE}.",
+        f"For each: {display.HELD_ADVICE}.",
     ]
 
 
@@ -90,7 +90,7 @@ def test_a_failure_stands_in_the_first_line() -> None:
 
 
 def test_a_held_take_is_shown_with_what_to_do() -> None:
-    assert take_lines(HELD, [], [])[1] == f"  {wording.HELD_ADVICE}"
+    assert take_lines(HELD, [], [])[1] == f"  {display.HELD_ADVICE}"
 
 
 def test_a_cost_is_unknown_only_where_something_may_have_been_billed() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import CannotCreate
-from runner.money import NOTHING_SPENT
-from runner.reporting.write import write_report
-from runner.states import TakeState
+from runner.domain.errors import CannotCreate
+from runner.domain.money import NOTHING_SPENT
+from runner.domain.states import TakeState
+from runner.output.write_reports import write_report
 from tests.unit.reporting_records import NOW, delivered, header, pending
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.poll_pace import RetryQuota
+from runner.engine.poll_pace import RetryQuota
 
 TOKENS, PRICE, REFUND = 500, 14, 1
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import FileMissing
-from runner.manifest.ids import folder_name
-from runner.opening import new_header, second_places
-from runner.rundir import STATE_FILE, default_run_dir, existing
+from runner.commands.steps.open_run import new_header, second_places
+from runner.domain.errors import FileMissing
+from runner.domain.ids import folder_name
+from runner.store.run_dir import STATE_FILE, default_run_dir, existing
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_reports_lie_beside_a_folder_of_manifests_and_else_beside_the_manifest(
 
 
 def test_a_manifest_is_named_relative_to_its_run_so_that_a_tree_can_be_moved_whole(tmp_path: Path) -> None:
-    from runner.rundir import RunDir
+    from runner.store.run_dir import RunDir
 
     header = new_header(
         RunDir(tmp_path / "reports" / "day1"),

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from runner.drifting import drift
-from runner.errors import Position
-from runner.reporting.text import take_lines
-from runner.shots import Manifest, Plan, Take
-from runner.store.records import SchemaRecord, TakeRecord, schema_of
+from runner.commands.steps.schema_drift import drift
+from runner.domain.errors import Position
+from runner.domain.records import SchemaRecord, TakeRecord, schema_of
+from runner.domain.shots import Manifest, Plan, Take
+from runner.output.status_text import take_lines
 from tests.unit.reporting_records import pending, queued
 
 MODEL = pending().model

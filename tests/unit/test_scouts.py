@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from runner.answers import Trouble, TroubleKind
+from runner.domain.api_answers import Trouble, TroubleKind
+from runner.domain.run_ending import EndingKind
+from runner.domain.states import AccountTurnedAway, FailureClass, LostContact, Refused, TakeState
 from runner.engine.options import EngineOptions
-from runner.run_ending import EndingKind
-from runner.states import AccountTurnedAway, FailureClass, LostContact, Refused, TakeState
-from runner.testing import JobScript
+from runner.engine.testing import JobScript
 from tests.unit.test_engine import night, ticket
 
 SCOUTING = EngineOptions(scout=1)

@@ -11,12 +11,12 @@ import av
 import numpy as np
 import pytest
 
-from runner.models.canonical import JsonValue
-from runner.simulator.cards import picture
-from runner.simulator.clips import FPS, render
-from runner.simulator.lettering import drawable, fitted
-from runner.simulator.previews import FALLBACK, FALLBACK_SCENE, Previews
-from runner.simulator.scenes import Scene, scene_of
+from runner.simulator.clip_cache import FALLBACK, FALLBACK_SCENE, Previews
+from runner.simulator.render_clip import FPS, render
+from runner.simulator.scene import Scene, scene_of
+from runner.simulator.scene_art import picture
+from runner.simulator.text_overlay import drawable, fitted
+from runner.system.canonical_json import JsonValue
 
 FRAMES: dict[str, JsonValue] = {
     "keyFramesFirst": "https://example.com/board/010a.jpg",

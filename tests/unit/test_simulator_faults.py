@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.errors import ManifestInvalid, UsageError
+from runner.domain.errors import ManifestInvalid, UsageError
 from runner.simulator.faults import FAULTS, Fault, Mischief, Route, Rule, Script
 from runner.simulator.jobs import Fate
 from runner.simulator.settings import SimulatorSettings, load_script

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.errors import CannotCreate, UsageError
-from runner.simulator.chance import chance
+from runner.domain.errors import CannotCreate, UsageError
 from runner.simulator.jobs import Dispatcher, Fate, Job, Phase
 from runner.simulator.ledger import Ledger
+from runner.simulator.seeded_random import chance
 
 MODEL = "pika/pikaframes"
 

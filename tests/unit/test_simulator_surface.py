@@ -12,7 +12,7 @@ import pytest
 import runner.simulator
 
 ROOM = Path(runner.simulator.__file__).parent
-ALLOWED = {"errors", "disk_errors", "private_files", "shots", "models", "simulator"}
+ALLOWED = {"domain", "system", "models", "simulator"}
 
 
 @pytest.mark.parametrize("name", runner.simulator.__all__)

@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
-from runner.errors import IllegalTransition
-from runner.states import (
+from runner.domain.errors import IllegalTransition
+from runner.domain.states import (
     DELIVERIES,
     SETTLED,
     TRANSITIONS,

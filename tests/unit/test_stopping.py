@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from runner.run_ending import Stop
-from runner.stopping import Interruption, heeding_signals
+from runner.commands.steps.signals import Interruption, heeding_signals
+from runner.domain.run_ending import Stop
 
 
 class Engine:

@@ -12,7 +12,8 @@ from typing import get_args
 
 import pytest
 
-from runner.errors import (
+from runner.domain.consent import ConsentMissing
+from runner.domain.errors import (
     BrokenPromise,
     DiskFailed,
     IllegalTransition,
@@ -21,12 +22,11 @@ from runner.errors import (
     ShotrunnerError,
     StateFileUnusable,
 )
-from runner.states import DELIVERIES, TRANSITIONS, DeliveryState, Fact, SubmissionStarted, TakeState
-from runner.store.consent import ConsentMissing
+from runner.domain.states import DELIVERIES, TRANSITIONS, DeliveryState, Fact, SubmissionStarted, TakeState
 from runner.store.database import translate
-from runner.store.effects import EFFECTS
+from runner.store.event_columns import EFFECTS
 from runner.store.fitness import TESTS, shortcoming
-from runner.store.mounts import LOCAL, file_system_of, refuse_network, refuse_unfit
+from runner.store.network_fs import LOCAL, file_system_of, refuse_network, refuse_unfit
 from runner.store.schema import MIGRATIONS, RULES, legal_deliveries, legal_moves
 
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from runner.commands.steps.summary import Prospect, foresee
+from runner.domain.money import Charge, Spending
 from runner.engine.options import EngineOptions
-from runner.money import Charge, Spending
-from runner.plan.against import Comparison
-from runner.summary import Prospect, foresee
+from runner.plan.compare import Comparison
 from tests.unit.reporting_records import delivered, pending
 
 WAITING = replace(pending("w"), estimate=0.5, estimate_now=0.5)

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from runner.choosing import ALL, Choice
-from runner.shots import Plan
-from runner.states import FailureClass, TakeState
-from runner.store.records import TakeRecord
-from runner.surveying import about, outcome, survey
+from runner.domain.records import TakeRecord
+from runner.domain.shots import Plan
+from runner.domain.states import FailureClass, TakeState
+from runner.plan.scope import about, outcome, survey
+from runner.plan.selection import ALL, Choice
 from tests.integration.store_samples import make_plan, make_take
 from tests.unit.reporting_records import pending
 

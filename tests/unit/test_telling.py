@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner.cli.entry import tell
-from runner.errors import NoSuchHost, ShotrunnerError, UsageError
+from runner.cli.main import tell
+from runner.domain.errors import NoSuchHost, ShotrunnerError, UsageError
 
 WORDS = ["run", "my board.yaml", "-y", "--moved", "--api-base", "https://api.exmaple.net"]
 

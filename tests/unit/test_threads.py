@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from runner.threads import PassingThreads
+from runner.system.daemon_executor import PassingThreads
 
 
 def test_calls_run_and_give_their_results_or_their_errors() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.transport.unpacking import Unpacked, unpack
+from runner.api.decompress import Unpacked, unpack
 
 BODY = b'{"request_id": "3f2a"}'
 CAP = 1 << 16

@@ -6,10 +6,10 @@ from datetime import datetime, time
 
 import pytest
 
-from runner.engine.limits import Limits
-from runner.run_ending import EndingKind
-from runner.store.records import SessionRecord
-from runner.window import Window, window
+from runner.domain.limits import Limits
+from runner.domain.records import SessionRecord
+from runner.domain.run_ending import EndingKind
+from runner.plan.time_window import Window, window
 
 NOW = 1_800_000_000.0
 SIX_HOURS = Limits(lasts=21600.0)

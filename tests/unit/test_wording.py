@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner import wording
-from runner.states import DeliveryState, FailureClass, TakeState
+from runner.domain import display
+from runner.domain.states import DeliveryState, FailureClass, TakeState
 
 
 @pytest.mark.parametrize(
@@ -31,12 +31,12 @@ from runner.states import DeliveryState, FailureClass, TakeState
     ids=ascii,
 )
 def test_what_steers_a_terminal_becomes_visible(text: str, shown: str) -> None:
-    assert wording.visible(text) == shown
+    assert display.visible(text) == shown
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
 def test_visible_text_has_no_control_no_separator_and_no_surrogate(text: str) -> None:
-    shown = wording.visible(text)
+    shown = display.visible(text)
     assert not {unicodedata.category(char) for char in shown} & {"Cc", "Cs", "Zl", "Zp"}
     assert not {unicodedata.bidirectional(char) for char in shown} & {
         "LRE",
@@ -51,14 +51,14 @@ def test_visible_text_has_no_control_no_separator_and_no_surrogate(text: str) ->
 
 
 def test_long_text_is_cut_with_an_ellipsis() -> None:
-    assert wording.visible("x" * 501) == "x" * 500 + "…"
-    assert wording.visible("x" * 500) == "x" * 500
-    assert wording.visible("abc", 2) == "ab…"
+    assert display.visible("x" * 501) == "x" * 500 + "…"
+    assert display.visible("x" * 500) == "x" * 500
+    assert display.visible("abc", 2) == "ab…"
 
 
 def test_lines_are_kept_where_they_are_meant() -> None:
-    assert wording.visible_lines("one\r\ntwo\x1b\rthree") == "one\ntwo\\x1b\nthree"
-    assert wording.visible_lines("one\ntwo", 4) == "one\n…"
+    assert display.visible_lines("one\r\ntwo\x1b\rthree") == "one\ntwo\\x1b\nthree"
+    assert display.visible_lines("one\ntwo", 4) == "one\n…"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_lines_are_kept_where_they_are_meant() -> None:
     ],
 )
 def test_durations(seconds: float | None, said: str) -> None:
-    assert wording.duration(seconds) == said
+    assert display.duration(seconds) == said
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_durations(seconds: float | None, said: str) -> None:
     ],
 )
 def test_money(usd: float | None, said: str) -> None:
-    assert wording.money(usd) == said
+    assert display.money(usd) == said
 
 
 @pytest.mark.parametrize(
@@ -116,38 +116,38 @@ def test_money(usd: float | None, said: str) -> None:
     ],
 )
 def test_sizes(count: int | None, said: str) -> None:
-    assert wording.size(count) == said
+    assert display.size(count) == said
 
 
 def test_times_are_utc_and_survive_absurd_records() -> None:
-    assert wording.when(1_780_000_000.9) == "2026-05-28 20:26:40 UTC"
-    assert wording.iso(1_780_000_000.9) == "2026-05-28T20:26:40Z"
-    assert (wording.when(None), wording.iso(None)) == ("unknown", "")
-    assert wording.iso(1e18) == "9999-12-31T23:59:59Z"
-    assert wording.iso(-1e18) == "1970-01-01T00:00:00Z"
+    assert display.when(1_780_000_000.9) == "2026-05-28 20:26:40 UTC"
+    assert display.iso(1_780_000_000.9) == "2026-05-28T20:26:40Z"
+    assert (display.when(None), display.iso(None)) == ("unknown", "")
+    assert display.iso(1e18) == "9999-12-31T23:59:59Z"
+    assert display.iso(-1e18) == "1970-01-01T00:00:00Z"
 
 
 def test_every_state_has_a_word_that_is_listed() -> None:
-    words = {wording.standing(state, delivery) for state in TakeState for delivery in DeliveryState}
-    assert words == set(wording.STANDINGS)
+    words = {display.standing(state, delivery) for state in TakeState for delivery in DeliveryState}
+    assert words == set(display.STANDINGS)
 
 
 def test_a_succeeded_take_is_told_by_its_clip_and_no_other_is() -> None:
-    assert wording.standing(TakeState.SUCCEEDED, DeliveryState.DELIVERED) == "delivered"
-    assert wording.standing(TakeState.FAILED, DeliveryState.DELIVERED) == "failed"
+    assert display.standing(TakeState.SUCCEEDED, DeliveryState.DELIVERED) == "delivered"
+    assert display.standing(TakeState.FAILED, DeliveryState.DELIVERED) == "failed"
 
 
 def test_trouble_says_class_and_reason() -> None:
-    assert wording.trouble(FailureClass.MODERATION, "no\x1b") == "moderation: no\\x1b"
-    assert wording.trouble(None, "reset") == "reset"
-    assert wording.trouble(FailureClass.MISSING, "") == "missing"
-    assert wording.trouble(None, "") == ""
+    assert display.trouble(FailureClass.MODERATION, "no\x1b") == "moderation: no\\x1b"
+    assert display.trouble(None, "reset") == "reset"
+    assert display.trouble(FailureClass.MISSING, "") == "missing"
+    assert display.trouble(None, "") == ""
 
 
 def test_values_and_sweeps_read_as_written() -> None:
-    assert wording.value("16:9") == "16:9"
-    assert wording.value(["a", 1, True, None]) == '["a", 1, true, null]'
-    assert wording.sweep({"resolution": "720p", "seed": 7, "x\n": "y\x1b"}) == (
+    assert display.value("16:9") == "16:9"
+    assert display.value(["a", 1, True, None]) == '["a", 1, true, null]'
+    assert display.sweep({"resolution": "720p", "seed": 7, "x\n": "y\x1b"}) == (
         "resolution=720p",
         "seed=7",
         "x\\n=y\\x1b",
@@ -155,5 +155,5 @@ def test_values_and_sweeps_read_as_written() -> None:
 
 
 def test_counts() -> None:
-    assert (wording.counted(1, "take"), wording.counted(1200, "take")) == ("1 take", "1,200 takes")
-    assert wording.tally({"failed": 2, "delivered": 1, "held": 0}) == "1 delivered · 2 failed"
+    assert (display.counted(1, "take"), display.counted(1200, "take")) == ("1 take", "1,200 takes")
+    assert display.tally({"failed": 2, "delivered": 1, "held": 0}) == "1 delivered · 2 failed"

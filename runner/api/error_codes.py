@@ -1,0 +1,131 @@
+"""What is known of this provider, as data, each claim with its source; nothing of it is guessed at run time.
+
+Sources, by the letters used below:
+    P  the vendor's model pages            D  the vendor's API documentation
+    C  the vendor's public clients (its command line and its nodes for ComfyUI, Dify and Zapier)
+    H  RFC 9110, HTTP Semantics            N  nobody says: the cautious reading
+It knows no answer and decides nothing; `outcomes` does, by these tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from runner.domain.api_answers import JobStatus
+from runner.domain.states import FailureClass, TakeState
+
+CODE_MALFORMED_ID = 400001  # D
+CODE_NO_BALANCE = 400002  # D
+CODE_NO_TOKEN = 400004  # D: missing, expired or revoked
+CODE_NOT_READY = 400005  # C: the Zapier client, for a result asked too early
+CODE_NOT_YOURS = 403001  # D
+CODE_UNKNOWN_ID = 404001  # D: unknown, deleted or expired
+
+BEFORE_ACCEPTANCE = frozenset(
+    {CODE_MALFORMED_ID, CODE_NO_BALANCE, CODE_NO_TOKEN, CODE_NOT_YOURS, CODE_UNKNOWN_ID}
+)
+"""Numbers documented as refusals at the door (D); any other number proves nothing about a charge (N)."""
+
+UNKNOWN_ID_CODES = frozenset({CODE_UNKNOWN_ID, CODE_MALFORMED_ID})
+"""Numbers by which the API itself says that it does not know an id (D)."""
+
+ACCOUNT_CODES: Mapping[int, FailureClass] = MappingProxyType(
+    {
+        CODE_NO_BALANCE: FailureClass.NO_BALANCE,
+        CODE_NO_TOKEN: FailureClass.AUTH,
+        CODE_NOT_YOURS: FailureClass.AUTH,
+    }
+)
+"""Numbers that are about the account and not about one take (D)."""
+
+ACCOUNT_STATUSES: Mapping[int, FailureClass] = MappingProxyType(
+    {
+        401: FailureClass.AUTH,  # C H
+        402: FailureClass.NO_BALANCE,  # C
+        403: FailureClass.AUTH,  # C H
+        405: FailureClass.REFUSED,  # H
+        407: FailureClass.REFUSED,  # H
+        426: FailureClass.REFUSED,  # H
+        451: FailureClass.REFUSED,  # H
+    }
+)
+"""Statuses that refuse everything this account would send there, whatever the body says.
+
+`REFUSED` are those that are not about the account: they come from the address, or from what stands before it."""
+
+WRONG_ADDRESS: Mapping[int, str] = MappingProxyType(
+    {
+        405: "this address does not take such requests, so the API base is probably wrong",
+        407: "a proxy on the way wants a login of its own",
+        426: "this address asks for another protocol, so the API base is probably wrong",
+        451: "something on the way blocks this address for legal reasons",
+    }
+)
+"""What statuses that are not about the account mean (H, 15.5.6, 15.5.8, 15.5.22; RFC 7725)."""
+
+LINKS = ("status_url", "result_url", "cancel_url")
+"""Addresses that an accepted job comes with (P). They are for the record: every URL is built from our own base."""
+
+BAD_INPUT_STATUSES = frozenset({400, 413, 414, 415, 422})
+"""Refusals of one body (C H)."""
+
+LATER_STATUSES = frozenset({425, 429})
+"""Refusals for now (H); limits are undocumented, so they may come on any call (N)."""
+
+CANNOT_STATUSES = frozenset({501, 505})
+"""Refusals of the request's kind, its method (501) or its version of HTTP (505), and so of every submit alike.
+
+Source: H, 15.6.2 and 15.6.6: the server lacks, or refuses, what it would take to carry the request out."""
+
+REDIRECTS = range(300, 400)
+"""Answers that send elsewhere, which prove nothing: a 303 may follow a job that was taken (H, 15.4.4).
+
+The API is documented without any (D), so whoever answers with one is almost surely not the API (N)."""
+
+PROVES_NO_CHARGE = BAD_INPUT_STATUSES | LATER_STATUSES | frozenset(ACCOUNT_STATUSES) | CANNOT_STATUSES | {404}
+"""Statuses that say the job was not taken (H). A time-out (408), a conflict (409) and any other 5xx do not say so (N):
+gateways answer with them for requests that the service behind them may have carried out."""
+
+PAUSE_WITHOUT_A_WISH = 3.0
+"""Seconds to rest after a 429 that names none (N)."""
+
+_WAITING = "in_queue queued queueing queuing pending submitted submitting created accepted received scheduled waiting"
+_WORKING = (
+    "in_progress progressing processing running starting started preparing generating rendering working active"
+    " executing uploading finalizing retrying cancelling canceling"
+)
+_WELL = "succeeded succeed success successful completed complete done finished ok ready partial partially_completed"
+_BADLY = (
+    "failed fail failure error errored expired timeout timed_out time_out rejected aborted abort terminated killed"
+    " crashed invalid blocked moderated nsfw request_moderated content_moderated execution_error partial_failure"
+)
+_CALLED_OFF = "cancelled canceled cancel stopped revoked"
+"""Words as `bodies.folded` returns them. Documented or sent are in_queue, in_progress, completed, cancelled (P),
+succeeded, failed (D), queued, pending, processing, running, error, canceled (C). The others are those by which queues
+of the same kind say the same, as their public clients read them; each can mean but one thing (N)."""
+
+STATUS_WORDS: Mapping[str, JobStatus] = MappingProxyType(
+    {
+        **dict.fromkeys(_WAITING.split(), JobStatus.QUEUED),
+        **dict.fromkeys(_WORKING.split(), JobStatus.RUNNING),
+        # P: ended, not succeeded.
+        **dict.fromkeys(f"{_WELL} {_BADLY} {_CALLED_OFF}".split(), JobStatus.ENDED),
+    }
+)
+"""What the status route says; any other word means: keep looking, say so, and ask for the result (N)."""
+
+RESULT_WORDS: Mapping[str, TakeState] = MappingProxyType(
+    {
+        **dict.fromkeys(_WELL.split(), TakeState.SUCCEEDED),
+        **dict.fromkeys(_BADLY.split(), TakeState.FAILED),
+        **dict.fromkeys(_CALLED_OFF.split(), TakeState.CANCELLED),
+    }
+)
+"""What the result record says; any other word leaves the end to what else the record holds (N)."""
+
+PARTIAL_WORDS = frozenset({"partial", "partially_completed"})
+"""Words of a success that is not whole."""
+
+MODERATION_WORDS = ("moderat", "nsfw", "safety", "content policy", "flagged", "sensitive content", "blocked")
+"""Parts of a failure's words that mean a judgement of the content (C, N): sent again it would be judged alike."""

@@ -1,0 +1,115 @@
+"""What a server says went wrong, as one sentence: whatever form its words have.
+
+In: a parsed record, or a body that is none. Out: text of at most 2,000 characters, empty where there are no words.
+Forms: the API's own fields, lists of field errors, problem details (RFC 9457), OAuth errors (RFC 6749, 5.2), plain
+text, and the title or first words of a page. It never raises for what a server sent, and it judges nothing.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+
+from runner.api.json_fields import JsonObject
+
+_LONGEST = 2000
+_DEEPEST = 6
+_MOST_ITEMS = 5
+_PAGE_READ = 1 << 14
+_PAGE_WORDS = 200
+_HEADLINES = (
+    "error_message",
+    "message",
+    "error",
+    "error_description",
+    "title",
+    "msg",
+    "reason",
+    "description",
+)
+_PARTICULARS = ("detail", "errors", "details", "violations", "issues", "invalid_params", "invalid-params")
+_INNER = (
+    "message",
+    "msg",
+    "detail",
+    "error",
+    "error_message",
+    "error_description",
+    "title",
+    "reason",
+    "description",
+)
+_PLACES = ("loc", "field", "path", "param", "name", "pointer")
+_UNSEEN = re.compile(r"<!--.*?(?:-->|$)|<(script|style|head)\b.*?(?:</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
+_TITLE = re.compile(r"<title[^<>]{0,200}>([^<]{1,500})", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>?")
+_MARKUP = re.compile(r"\s*<(?:!doctype|html|head|body|\?xml|h\d|p|pre|div|center|title)\b", re.IGNORECASE)
+
+
+def error_text(record: JsonObject | None) -> str:
+    """Return the server's own words in `record`, with the fields that it complains of, or an empty text."""
+    record = record or {}
+    headline = next(filter(None, (_words(record.get(name)) for name in _HEADLINES)), "")
+    particulars = next(filter(None, (_words(record.get(name)) for name in _PARTICULARS)), "")
+    if not headline or headline == particulars:
+        return particulars
+    return _joined(headline, particulars)
+
+
+def page_text(body: bytes) -> str:
+    """Return the words of a body other than a JSON object: a page's title, or its first words; empty for bytes."""
+    try:
+        text = body[:_PAGE_READ].decode("utf-8", "ignore" if len(body) > _PAGE_READ else "strict")
+    except UnicodeDecodeError:
+        return ""
+    if _MARKUP.match(text):
+        title = _TITLE.search(text)
+        text = title[1] if title and title[1].strip() else _TAG.sub(" ", _UNSEEN.sub(" ", text))
+        text = html.unescape(text)
+    elif text.lstrip()[:1] in {"{", "["}:
+        return ""
+    words = " ".join(text.split())
+    return words[:_PAGE_WORDS] + ("…" if len(words) > _PAGE_WORDS else "")
+
+
+def _joined(where: str, text: str) -> str:
+    return f"{where}: {text}"[:_LONGEST] if where and text else (where or text)[:_LONGEST]
+
+
+def _words(value: object, depth: int = 0) -> str:
+    """Return the sentence in a value that may be text, an object, or a list of field errors."""
+    if isinstance(value, str):
+        return value[:_LONGEST]
+    if not value or depth > _DEEPEST:
+        return ""
+    if isinstance(value, dict):
+        return _of_object(value, depth)
+    if isinstance(value, list):
+        said = (_words(item, depth + 1) for item in value[:_MOST_ITEMS])
+        return "; ".join(filter(None, said))[:_LONGEST]
+    return ""
+
+
+def _of_object(value: JsonObject, depth: int) -> str:
+    inner = [value[name] for name in _INNER if value.get(name)]
+    if inner:
+        where = next(filter(None, map(_place, (value.get(name) for name in _PLACES))), "")
+        return _joined(where, _words(inner[0], depth + 1))
+    by_field = list(_by_field(value, depth))
+    return "; ".join(by_field)[:_LONGEST] if by_field else json.dumps(value, ensure_ascii=False)[:_LONGEST]
+
+
+def _by_field(value: JsonObject, depth: int) -> Iterator[str]:
+    """Yield what is said of each field, where an object maps names to lists of complaints."""
+    for name, told in list(value.items())[:_MOST_ITEMS]:
+        if isinstance(told, list) and told and all(isinstance(each, str) for each in told[:_MOST_ITEMS]):
+            yield _joined(name[:100], _words(told, depth + 1))
+
+
+def _place(value: object) -> str:
+    """Return the field that an error is about: a name, or a path of names and numbers."""
+    if isinstance(value, list):
+        return ".".join(str(part)[:40] for part in value[:8])
+    return value[:100] if isinstance(value, str) else ""

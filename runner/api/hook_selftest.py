@@ -1,0 +1,83 @@
+"""Proves at start-up, against a loopback listener, that the trace hook really holds the paid bytes back.
+
+Event names of an HTTP library are no promise of stability; a run that relies on one checks it first. It
+costs a few milliseconds and no money, and knows nothing of the API.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from runner.api.exchange import Answer
+from runner.api.http_client import Deadlines, SubmitClient
+from runner.api.secret import Secret
+
+_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+_QUICK = Deadlines(connect=2.0, write=2.0, read=2.0, overall=3.0)
+
+
+Listen: TypeAlias = Callable[..., Awaitable[asyncio.Server]]
+"""Starts a server as `asyncio.start_server` does."""
+
+
+class _Refusal(Exception):
+    """Raised by the self-test's own hook to see that raising sends nothing."""
+
+
+async def hook_holds_bytes(*, listen: Listen = asyncio.start_server) -> bool:
+    """Return whether bytes wait for the hook, and whether raising in it sends none.
+
+    Where that cannot be tried, the answer is no: then a take is written down before anything is sent.
+    """
+    received = bytearray()
+    try:
+        server = await listen(lambda r, w: _listen(r, w, received), "127.0.0.1", 0)
+    except OSError:
+        return False
+    # asyncio starts a server all the same where no socket could be opened, and only logs it.
+    if not server.sockets:
+        return False
+    host, port = server.sockets[0].getsockname()[:2]
+    client = SubmitClient(f"http://{host}:{port}", Secret("self-test"), deadlines=_QUICK)
+    try:
+        return await _raising_sends_nothing(client, received) and await _bytes_wait(client, received)
+    finally:
+        await client.aclose()
+        server.close()
+        await server.wait_closed()
+
+
+async def _listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, received: bytearray) -> None:
+    while chunk := await reader.read(4096):
+        received += chunk
+        if received.endswith(b"{}"):
+            writer.write(_ANSWER)
+            await writer.drain()
+            break
+    writer.close()
+
+
+async def _raising_sends_nothing(client: SubmitClient, received: bytearray) -> bool:
+    async def refuse() -> None:
+        raise _Refusal
+
+    try:
+        await client.post("/", b"{}", begin=refuse)
+    except _Refusal:
+        return not received
+    return False
+
+
+async def _bytes_wait(client: SubmitClient, received: bytearray) -> bool:
+    seen: list[int] = []
+
+    async def begin() -> None:
+        # The listener shares this loop: a few turns would have let early bytes in.
+        for _ in range(5):
+            await asyncio.sleep(0)
+        seen.append(len(received))
+
+    answer = await client.post("/", b"{}", begin=begin)
+    return seen == [0] and isinstance(answer, Answer)

@@ -1,0 +1,190 @@
+"""Sorts a result record into our words: how the job ended, or that it has not.
+
+Pure and total, like `outcomes`, which sorts everything else. The record alone decides, by its word where that is known,
+by a link to an output whatever the word, by an error where the word says nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from runner.api import error_codes, json_fields
+from runner.api.classify import LONGEST_RECORD, of_another, read_record
+from runner.api.error_text import error_text
+from runner.api.exchange import Answer, Exchange
+from runner.api.json_fields import JsonObject
+from runner.domain.api_answers import NotYet, ResultAnswer
+from runner.domain.output_links import OutputLinks, output_links
+from runner.domain.states import Ended, FailureClass, TakeState
+
+_KEPT_FIELDS = ("request_id", "model_id", "status", "output", "error", "cost", "created_at", "finished_at")
+_LONGEST_FIELD = 1 << 14
+"""Bytes of any other field of a large record that is kept: a link may stand anywhere."""
+_LONGEST_ECHO = 1 << 18
+"""Bytes of a large record's `input` that are kept, in whole fields: they tell an adopted job from another."""
+
+_LONGEST_REASON = 300
+_LEFT_TOLD = 3
+
+
+def sort_result(
+    exchange: Exchange, *, now: float, request_id: str = "", model: str = "", sent: str = "", origin: str = ""
+) -> ResultAnswer:
+    """Return how the job ended by its result record, which alone decides; a record of another job never does.
+
+    `sent` is the request body, whose links are no outputs; `origin` the API's own, whose pages are none either.
+    """
+    record = None
+    if isinstance(exchange, Answer) and exchange.complete:
+        record = json_fields.parse_result(exchange.body)
+        if json_fields.error_code(record) == error_codes.CODE_NOT_READY:
+            return NotYet("not ready")
+    if record is not None and isinstance(exchange, Answer) and 200 <= exchange.status < 300:
+        other = of_another(record, request_id, model)
+        if other is not None:
+            return other
+        # A failed job's record may carry an error number of its own: that is the job's end and no trouble of ours.
+        ended = sort_record(record, exchange.body, sent=sent, origin=origin)
+        if ended is not None:
+            return ended
+    found, trouble = read_record(exchange, now=now)
+    if found is None:
+        return trouble
+    word = json_fields.status_word(found)
+    return NotYet(word or "no status word", is_known=json_fields.folded(word) in error_codes.STATUS_WORDS)
+
+
+def sort_record(record: JsonObject, body: bytes, *, sent: str = "", origin: str = "") -> Ended | None:
+    """Return how a job ended by its record, None if the record does not say that it has.
+
+    A link to an output outweighs every word but one that says that the job goes on; an error outweighs a word that is
+    not known or missing, in a record that is about a job.
+    """
+    word = json_fields.status_word(record)
+    outcome = error_codes.RESULT_WORDS.get(json_fields.folded(word))
+    if outcome is None and json_fields.folded(word) in error_codes.STATUS_WORDS:
+        return None
+    is_well = outcome is TakeState.SUCCEEDED
+    links = output_links(record, sent=sent, origin=origin, only_sure=not is_well)
+    if is_well or links.taken:
+        return _well(record, body, word, links)
+    is_about_a_job = bool(word or record.get("request_id"))
+    if outcome is None and is_about_a_job and json_fields.error_code(record) is None and _error(record):
+        outcome = TakeState.FAILED
+    return None if outcome is None else _badly(outcome, record, body, word, links)
+
+
+def read_again(result: str | None, *, sent: str, origin: str) -> Ended | None:
+    """Return how a job ended by its record as it was kept, which an older program may have read otherwise."""
+    body = (result or "").encode("utf-8", "replace")
+    record = json_fields.parse_result(body)
+    return None if record is None else sort_record(record, body, sent=sent, origin=origin)
+
+
+def _error(record: JsonObject) -> str:
+    return error_text({"error": record.get("error")})
+
+
+def _well(record: JsonObject, body: bytes, word: str, links: OutputLinks) -> Ended:
+    """Return the end of a job that says it succeeded, or whose record has a link, whatever else it says."""
+    reason, failure, outcome = "", None, TakeState.SUCCEEDED
+    if not links.taken:
+        outcome, failure = TakeState.FAILED, FailureClass.NO_OUTPUT
+        what = "an output this program cannot read" if record.get("output") or links.doubtful else "no output"
+        reason = _error(record) or f"the API says it succeeded but names {what}"
+        reason += "".join(f"; {left}" for left in links.doubtful[:_LEFT_TOLD])
+    return _ended(outcome, record, body, links, failure=failure, reason=reason, word=word)
+
+
+def _badly(outcome: TakeState, record: JsonObject, body: bytes, word: str, links: OutputLinks) -> Ended:
+    """Return the end of a job whose record has no output."""
+    reason, failure = _error(record), None
+    if outcome is TakeState.FAILED:
+        failure = _failure_class(f"{word} {reason}")
+        plain = json_fields.folded(word) in {"failed", "error"}
+        reason = reason or (
+            "the API gives no reason" if plain else f"the API calls it {word!r} and gives no reason"
+        )
+    return _ended(outcome, record, body, links, failure=failure, reason=reason, word=word)
+
+
+def _ended(
+    outcome: TakeState,
+    record: JsonObject,
+    body: bytes,
+    links: OutputLinks,
+    *,
+    failure: FailureClass | None,
+    reason: str,
+    word: str = "",
+) -> Ended:
+    return Ended(
+        outcome,
+        _kept(record, body),
+        links.urls,
+        failure,
+        reason,
+        cost=json_fields.cost(record),
+        seconds=json_fields.job_seconds(record),
+        remarks=tuple(_remarks(links, record, word)),
+    )
+
+
+def _remarks(links: OutputLinks, record: JsonObject, word: str) -> Iterator[str]:
+    """Yield what of the record could not be taken as it stands, in words."""
+    plain = json_fields.folded(word)
+    if links.taken and (
+        plain in error_codes.PARTIAL_WORDS or error_codes.RESULT_WORDS.get(plain) is not TakeState.SUCCEEDED
+    ):
+        called = f"the API calls it {word!r}" if word else "the API has no word for its end"
+        said = f" ({_error(record)[:_LONGEST_REASON]})" if _error(record) else ""
+        yield f"{called}{said}; its record names an output, which is fetched"
+    if links.only:
+        yield f"its result names only what seems to be {links.only}, which is fetched: look whether it is the clip"
+    if links.beyond:
+        total = len(links.taken) + links.beyond
+        yield f"its result names {total} outputs, of which the first {len(links.taken)} are fetched"
+    # Where it says that it succeeded and names nothing else, they are the reason of its failure.
+    if links.lost and (links.taken or error_codes.RESULT_WORDS.get(plain) is not TakeState.SUCCEEDED):
+        told = "; ".join(str(left) for left in links.lost[:_LEFT_TOLD])
+        yield f"its result names {len(links.lost)}{' more' if links.taken else ''} that cannot be fetched: {told}"
+    if odd := json_fields.odd_cost(record):
+        yield f"its result says a cost of {odd}, which cannot be; the cost counts as unknown"
+
+
+def _kept(record: JsonObject, body: bytes) -> str:
+    """Return the text of a record to keep: all of it, or what matters of one that no record has to be as large as."""
+    if len(body) > LONGEST_RECORD:
+        kept = {name: record[name] for name in _KEPT_FIELDS if name in record}
+        echo = _echo(record.get("input"))
+        others = {
+            name: value for name, value in record.items() if name not in {"input", *kept} and _is_short(value)
+        }
+        room = LONGEST_RECORD - len(json.dumps([echo, kept]))
+        more = others if len(json.dumps(others)) < room else {}
+        body = json.dumps({"input": echo, **kept, **more} if echo else {**kept, **more}).encode()
+    return body[:LONGEST_RECORD].decode("utf-8", "replace")
+
+
+def _is_short(value: object) -> bool:
+    return len(json.dumps(value)) <= _LONGEST_FIELD
+
+
+def _echo(told: object) -> JsonObject:
+    """Return the plain fields of an echoed input as far as they are short enough, each whole: a cut one would lie."""
+    kept: JsonObject = {}
+    room = _LONGEST_ECHO
+    for name, value in told.items() if isinstance(told, dict) else ():
+        size = len(json.dumps({name: value})) if isinstance(value, str | int | float) else room + 1
+        if size <= room:
+            kept[name] = value
+            room -= size
+    return kept
+
+
+def _failure_class(reason: str) -> FailureClass:
+    lowered = reason.lower()
+    if any(word in lowered for word in error_codes.MODERATION_WORDS):
+        return FailureClass.MODERATION
+    return FailureClass.PROVIDER_FAILED

@@ -1,0 +1,109 @@
+"""What the commands that decide have in common: who decides, questions to a person, and the commands that go on."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner.commands.steps.api_session import manifest_of
+from runner.commands.steps.open_run import Opening
+from runner.domain.consent import MOVED, NEW_RUN
+from runner.domain.errors import UsageError
+from runner.domain.records import RunHeader
+from runner.plan.selection import Choice
+from runner.store.run_dir import RunDir, default_run_dir
+from runner.system.escapes import command_line, path_word
+from runner.system.web_links import is_same_api
+
+
+def user_name() -> str:
+    """Return who is at the keyboard, for the record."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        # A container may run as a user that nothing knows by name; which of the two is raised is Python's version.
+        return f"user {os.getuid()}"
+
+
+def repeated(words: Sequence[str]) -> str:
+    """Return the command line in `words` as it goes on: what was agreed to once, such as a move, is done with."""
+    flags, rest = apart_from_rest(words)
+    return command_line(*(word for word in flags if word not in {MOVED, NEW_RUN}), *rest)
+
+
+def apart_from_rest(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the words in which flags are read, and the lone `--` with all that follows, which are none."""
+    end = list(words).index("--") if "--" in words else len(words)
+    return list(words[:end]), list(words[end:])
+
+
+def with_flags(words: Sequence[str], *flags: str) -> list[str]:
+    """Return a command line with more flags, where they are read as flags."""
+    read, rest = apart_from_rest(words)
+    return [*read, *flags, *rest]
+
+
+def opening_of(arguments: Namespace) -> Opening:
+    """Return how the flags and the environment let state files be opened."""
+    return Opening(arguments.moved, arguments.allow_network_fs, os.environ)
+
+
+def choice_of(arguments: Namespace) -> Choice:
+    """Return which takes the flags choose."""
+    return Choice(
+        tuple(arguments.only),
+        tuple(arguments.exclude),
+        tuple(arguments.tag),
+        tuple(arguments.status),
+        arguments.limit,
+    )
+
+
+def typed(question: str, *, instead: str) -> str:
+    """Return what a person types after `question`.
+
+    Raises:
+        UsageError: nobody is there to ask; `instead` is the flag that answers beforehand.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question.rstrip()} nobody is there to answer", advice=f"add {instead}")
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
+def agreed(question: str, *, instead: str) -> bool:
+    """Return whether a person says yes."""
+    return typed(f"{question} Go on? [y/N] ", instead=instead).lower() in {"y", "yes"}
+
+
+def run_words(place: RunDir, header: RunHeader) -> list[str]:
+    """Return the command line that goes on with a run, without the program's name."""
+    manifest = manifest_of(place, header)
+    words = ["run", _as_seen_from_here(manifest)]
+    if header.simulated:
+        words.append("--simulate")
+    if default_run_dir(manifest, name=header.name, simulated=header.simulated) != place.path.resolve():
+        words += ["--run-dir", _as_seen_from_here(place.path)]
+    if not header.simulated and not _is_meant_anyway(header.api_base):
+        words += ["--api-base", header.api_base]
+    return words
+
+
+def _is_meant_anyway(api_base: str) -> bool:
+    """Return whether a run goes to this API without being told; the token goes to none that nobody has named."""
+    from runner.api.account import BASE_VARIABLE, DEFAULT_BASE, parse_base
+
+    named = os.environ.get(BASE_VARIABLE)
+    origin = parse_base(named or DEFAULT_BASE)
+    return is_same_api(origin, api_base)
+
+
+def _as_seen_from_here(path: Path) -> str:
+    relative = os.path.relpath(path)
+    if relative.startswith(".."):
+        return str(path.resolve())
+    return path_word(Path(relative))

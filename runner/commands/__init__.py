@@ -1,0 +1,4 @@
+"""What each command does, one file a command, for the command line and for Python callers alike.
+
+The only room where all others meet. It knows no flag and no terminal.
+"""

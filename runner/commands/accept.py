@@ -1,0 +1,62 @@
+"""What a person decides about stale takes: their clips are kept for the rows as these are now.
+
+In: a run directory, the plan of its manifest, which takes, who decides. Out: what was decided. Each decision is a fact
+with its name, recorded under the run lock, and all of one call are checked before the first is recorded. It submits
+nothing. The plan is adopted first, as a run adopts it, so that a row counts as it is now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runner.commands.steps.open_for_decision import Decided, named, record
+from runner.commands.steps.open_run import AS_IT_IS, Opening, open_recorded
+from runner.commands.steps.sync_record import fit, wake
+from runner.domain.display import listed
+from runner.domain.errors import UsageError
+from runner.domain.shots import Plan
+from runner.domain.states import KeptAsIs
+from runner.plan.prices import priced, recorded_prices
+from runner.plan.scope import PAID, survey
+from runner.plan.selection import Choice
+from runner.store.run_dir import RunDir
+from runner.system.clock import Clock, SystemClock
+
+
+def keep_stale(
+    place: RunDir,
+    plan: Plan,
+    *,
+    names: Sequence[str],
+    choice: Choice,
+    by: str,
+    clock: Clock | None = None,
+    opening: Opening = AS_IT_IS,
+) -> Decided:
+    """Record that the clips of stale takes are kept for their rows as `plan` has them now.
+
+    It is about the takes of these very `names`, or, without any, about all stale ones of `choice`.
+
+    Raises:
+        UsageError: a named one is not stale, or none is; nothing was recorded.
+        RunInUse: a runner works on this run.
+    """
+    now = clock or SystemClock()
+    with opening.locked(place), open_recorded(place, opening) as state:
+        recorded = wake(state, place, clock=now)
+        plan = priced(plan, recorded_prices(recorded))
+        found = survey(plan, recorded, choice)
+        fitted = fit(state, plan, place, recorded, found.comparison, clock=now)
+        takes = fitted.takes
+        stale = [
+            take for take in takes if take.take_id in found.chosen and take.is_stale and take.state in PAID
+        ]
+        asked = named(takes, names) if names else stale[: choice.limit]
+        known = {take.take_id for take in stale}
+        others = [take.take_id for take in asked if take.take_id not in known]
+        if others or not asked:
+            which = f"take {others[0]} is not stale" if others else "no take that was chosen is stale"
+            names_of_stale = f"stale are {listed(sorted(known))}" if known else "nothing here is stale"
+            raise UsageError(f"{which}; nothing was recorded", advice=names_of_stale)
+        record(state, {take.take_id: KeptAsIs(by, take.wanted or "") for take in asked}, now)
+    return Decided(tuple(take.take_id for take in asked), (*state.notes, *fitted.remarks))

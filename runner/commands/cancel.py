@@ -1,0 +1,181 @@
+"""Cancelling jobs, honestly: the API is asked, its own word is told, and its result is what is believed.
+
+In: a run directory, takes, who asks. Out: one outcome a take. Only a job that still waits can be cancelled; one that
+runs goes on and is billed. With a runner at work nothing is recorded here, for the runner will see it by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from runner.commands.reconcile import WAITING
+from runner.commands.steps.api_session import Found, account_is_refused, insist, look_up, talk, unanswered
+from runner.commands.steps.open_run import open_recorded
+from runner.commands.steps.session import Wishes
+from runner.domain import failpoints
+from runner.domain.api_answers import CancelAnswer, Trouble
+from runner.domain.body_diff import contradiction
+from runner.domain.display import visible
+from runner.domain.errors import RunInUse
+from runner.domain.records import TakeRecord
+from runner.domain.states import OUT_THERE, CancelRequested, Ended, TakeState
+from runner.engine.ports import Journal, Queue
+from runner.store.lock import RunLock
+from runner.store.reader import open_reader
+from runner.store.run_dir import RunDir
+from runner.store.state_file import StateFile
+from runner.system.clock import Clock
+
+CANCELLED, NOT_CANCELLABLE = "cancelled", "not_cancellable"
+"""The words of the API that are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOutcome:
+    """What became of one take: `word` is the API's own, empty where it was not asked or did not answer.
+
+    `stopped` says that nothing of it goes on at the API and that it did not render; `says` is a sentence.
+    """
+
+    take_id: str
+    word: str
+    stopped: bool
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelling:
+    """All outcomes in the order asked; `runner_at_work` says that another process watches and will record them.
+
+    `notes` are sentences about the state file.
+    """
+
+    outcomes: tuple[CancelOutcome, ...]
+    runner_at_work: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def cancel(place: RunDir, take_ids: Sequence[str], *, by: str, wishes: Wishes) -> Cancelling:
+    """Ask the API to cancel the jobs of these takes, look what became of each, and record it.
+
+    Raises:
+        AccountRefused: there is no token, or the API refuses it, also where a free question is asked.
+        RunInUse: a simulated run is going on, and its API lives inside it.
+    """
+    with ExitStack() as stack:
+        state = _state_file(place, wishes, stack)
+        with open_reader(place.state_file) as reader:
+            known = {take.take_id: take for take in reader.takes()}
+        takes = [known[take_id] for take_id in take_ids]
+        asked = [take for take in takes if take.state in OUT_THERE]
+        found = {take.take_id: _nothing_to_cancel(take) for take in takes if take.state not in OUT_THERE}
+        if asked:
+            outcomes = talk(
+                wishes,
+                place,
+                takes,
+                lambda queue: cancel_jobs(queue, asked, state, by=by, clock=wishes.clock),
+            )
+            found |= {outcome.take_id: outcome for outcome in outcomes}
+        notes = () if state is None else state.notes
+    return Cancelling(tuple(found[take.take_id] for take in takes), state is None, notes)
+
+
+def _state_file(place: RunDir, wishes: Wishes, stack: ExitStack) -> StateFile | None:
+    """Open the state file if the run is ours to write; None while a runner works."""
+    try:
+        stack.enter_context(RunLock(place.path))
+    except RunInUse as error:
+        if wishes.simulate is not None:
+            error.advice = "a simulated run has its API inside it: stop it first"
+            raise
+        return None
+    state = stack.enter_context(open_recorded(place, wishes.opening))
+    state.begin(at=wishes.clock.wall())
+    return state
+
+
+def _nothing_to_cancel(take: TakeRecord) -> CancelOutcome:
+    if take.state is TakeState.PENDING:
+        says = "not sent yet, so there is nothing to cancel; the next run would send it"
+    elif take.state in WAITING:
+        says = "held: its request id is not known, so it cannot be cancelled; see shotrunner reconcile"
+    else:
+        says = f"it has ended already: {take.state}"
+    return CancelOutcome(
+        take.take_id, "", stopped=take.state not in {TakeState.SUCCEEDED} | WAITING, says=says
+    )
+
+
+async def cancel_jobs(
+    queue: Queue, takes: Sequence[TakeRecord], journal: Journal | None, *, by: str, clock: Clock
+) -> list[CancelOutcome]:
+    """Cancel jobs that are out there, one after the other; without a journal nothing is recorded.
+
+    Raises:
+        AccountRefused: the API refuses the token; what was asked before is recorded.
+    """
+    return [await _cancel(queue, take, journal, by=by, clock=clock) for take in takes]
+
+
+async def _cancel(
+    queue: Queue, take: TakeRecord, journal: Journal | None, *, by: str, clock: Clock
+) -> CancelOutcome:
+    request_id = take.request_id
+    assert request_id is not None
+    answer = await insist(lambda: queue.cancel(request_id), clock=clock)
+    if isinstance(answer, Trouble):
+        if await account_is_refused(queue, answer, model=take.model, clock=clock):
+            raise unanswered(answer)
+        return CancelOutcome(
+            take.take_id, "", stopped=False, says=f"the API did not take it: {visible(answer.reason)}"
+        )
+    failpoints.hit("cancel.answered")
+    if journal is not None:
+        journal.record(take.take_id, CancelRequested(by, answer.outcome), at=clock.wall()).result()
+        failpoints.hit("cancel.recorded")
+    # The word proves nothing; only a look afterwards does.
+    found = await look_up(queue, request_id, clock=clock)
+    # What contradicts its take is a run's to judge, which knows whether the id was adopted.
+    if (
+        journal is not None
+        and isinstance(found, Ended)
+        and not contradiction(take.model, take.body, found.result)
+    ):
+        journal.record(take.take_id, _believable(found, take, clock), at=clock.wall()).result()
+        failpoints.hit("cancel.ended")
+    return _outcome(take, answer, found)
+
+
+def _believable(ended: Ended, take: TakeRecord, clock: Clock) -> Ended:
+    # What a server says of its own times is believed only as far as our clock allows.
+    age = clock.wall() - (take.submitted_at or 0.0)
+    return replace(ended, seconds=None) if ended.seconds is not None and ended.seconds > age else ended
+
+
+def _outcome(take: TakeRecord, answer: CancelAnswer, found: Found) -> CancelOutcome:
+    word = answer.outcome
+    if isinstance(found, Ended):
+        stopped = found.outcome is not TakeState.SUCCEEDED
+        return CancelOutcome(take.take_id, word, stopped=stopped, says=_ended_words(found))
+    if word == CANCELLED:
+        return CancelOutcome(
+            take.take_id, word, stopped=True, says="cancelled, says the API; its result does not say so yet"
+        )
+    if word == NOT_CANCELLABLE:
+        return CancelOutcome(
+            take.take_id, word, stopped=False, says="it runs already: it goes on and is billed"
+        )
+    return CancelOutcome(
+        take.take_id, word, stopped=False, says=f"the API says “{visible(word, 80)}”; it may go on"
+    )
+
+
+def _ended_words(found: Ended) -> str:
+    if found.outcome is TakeState.CANCELLED:
+        return "cancelled, confirmed by its result"
+    if found.outcome is TakeState.FAILED:
+        return "it had failed already"
+    return "it had rendered already and is billed; the next run fetches its clip"

@@ -1,0 +1,204 @@
+"""A manifest in which every take is written out, so that a board can be repeated exactly, anywhere and later.
+
+In: a manifest, or the record of a run. Out: the text of a YAML manifest without defaults, variables, sweeps, templates
+and files. It is read again before it is handed out: a lock whose takes are not those it was made of, byte for byte, is
+an error and no lock.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.commands.check import check
+from runner.commands.steps.api_session import manifest_of
+from runner.domain.disk_errors import file_error
+from runner.domain.display import counted, visible
+from runner.domain.errors import CannotCreate, ManifestInvalid, Position, SchemaInvalid, Severity, UsageError
+from runner.domain.records import TakeRecord, schema_of
+from runner.domain.shots import Price, PriceUnit, Take
+from runner.manifest.lock_writer import LockedTake, lock_text
+from runner.manifest.reader import parse_manifest
+from runner.manifest.size_limits import CEILING, LIMITS, Limits
+from runner.models.registry import Models, search_path
+from runner.plan.build import make_plan
+from runner.store.reader import open_reader
+from runner.store.run_dir import RunDir
+from runner.system.private_files import write_whole
+from runner.system.version import __version__
+
+_GIVEN = "manifest"
+_FILE = "lock.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The text of a manifest, and how many takes it has."""
+
+    text: str
+    takes: int
+
+
+def lock(
+    manifest: Path, *, schema_dirs: Sequence[Path] = (), limits: Limits = LIMITS, given: bytes | None = None
+) -> Lock:
+    """Return the lock of a manifest: each take with the request body it has now; needs no run and no network.
+
+    Raises:
+        FileMissing: there is no such file or folder.
+        ManifestInvalid: the manifest has problems.
+        SchemaInvalid: a value cannot be written such that its model's schema reads it back the same.
+    """
+    # Nothing is sent: whether private media may be used is asked by the run.
+    plan = check(manifest, schema_dirs=schema_dirs, allow_private_media=True, limits=limits, given=given)
+    prices = [(take.id, take.model, take.price) for take in plan.takes]
+    remarks = _remarks(
+        f"each of the {counted(len(plan.takes), 'take')} of {visible(manifest.name)}, written out",
+        plan.manifest.sha256,
+        {model: (sha256,) for model, sha256 in plan.schemas.items()},
+    )
+    text = _text(plan.takes, name=plan.manifest.name, remarks=remarks, prices=prices)
+    return _proved(text, plan.takes, search_path(manifest, schema_dirs))
+
+
+def lock_recorded(place: RunDir, *, schema_dirs: Sequence[Path] = ()) -> Lock:
+    """Return the lock of what a run has really sent, from its state file alone.
+
+    Takes that were never sent are not in it; older renders and takes that left the manifest are.
+
+    Raises:
+        UsageError: nothing has been sent.
+        SchemaInvalid: today's schema of a model reads what was sent in another way.
+        StateFileUnusable: the state file cannot be read.
+    """
+    with open_reader(place.state_file) as reader:
+        header, schemas, manifest = reader.header, reader.schemas(), reader.manifest_sha256()
+        takes = [take for take in reader.takes() if take.attempts]
+    if not takes:
+        raise UsageError(f"nothing has been sent in {place.path}", advice="leave out --recorded")
+    used: dict[str, set[str]] = defaultdict(set)
+    for take in takes:
+        if sha256 := schema_of(take, schemas):
+            used[take.model].add(sha256)
+    remarks = _remarks(
+        f"each of the {counted(len(takes), 'take')} that run {visible(header.name)} has sent, as it was sent",
+        manifest,
+        used,
+    )
+    prices = [(take.take_id, take.model, _recorded_price(take)) for take in takes]
+    sent = [_as_take(take) for take in takes]
+    text = _text(sent, name=header.name, remarks=remarks, prices=prices)
+    return _proved(text, sent, search_path(manifest_of(place, header), schema_dirs))
+
+
+def write_lock(made: Lock, path: Path, *, force: bool = False) -> None:
+    """Write a lock, whole or not at all, and over an existing file only with `force`.
+
+    Raises:
+        CannotCreate: the file is there already, or cannot be written.
+        DiskFailed: the disk is full or failing.
+    """
+    if os.path.lexists(path) and not force:
+        raise CannotCreate(f"{path} is there already", advice="give another name, or add --force")
+    try:
+        write_whole(path, made.text)
+    except OSError as error:
+        raise file_error(error, path, "cannot be written") from error
+
+
+def _remarks(what: str, manifest: str, schemas: Mapping[str, Iterable[str]]) -> list[str]:
+    return [
+        f"A lock, made by shotrunner {__version__}: {what}.",
+        f"sha256 of the manifest: {manifest}",
+        *(
+            f"sha256 of the schema of {visible(model)}: {sha256}"
+            for model in sorted(schemas)
+            for sha256 in sorted(schemas[model])
+        ),
+        "",
+        "Running it sends these very bodies under these very ids. It does not follow the manifest when that is edited.",
+    ]
+
+
+def _text(
+    takes: Sequence[Take],
+    *,
+    name: str,
+    remarks: Sequence[str],
+    prices: Sequence[tuple[str, str, Price | None]],
+) -> str:
+    by_model: dict[str, set[Price | None]] = defaultdict(set)
+    for _, model, price in prices:
+        by_model[model].add(price)
+    # One price for all takes of a model is said once; else each take says its own, as far as a row can.
+    shared = {model: next(iter(found)) for model, found in by_model.items() if len(found) == 1}
+    own = {
+        take_id: price.usd
+        for take_id, model, price in prices
+        if price is not None and model not in shared and price.per is PriceUnit.OUTPUT
+    }
+    entries = (
+        LockedTake(
+            take.id,
+            take.shot_id,
+            take.model,
+            take.body,
+            take.point,
+            take.tags,
+            take.notes,
+            own.get(take.id),
+        )
+        for take in takes
+    )
+    said = {model: price for model, price in shared.items() if price is not None}
+    return lock_text(entries, name=name, remarks=remarks, prices=said)
+
+
+def _proved(text: str, takes: Sequence[Take], schemas: Sequence[Path]) -> Lock:
+    """Return the lock after reading it as a run would."""
+    reading = parse_manifest(text.encode(), file=_FILE, name=_FILE, limits=CEILING)
+    planned = make_plan(reading.manifest, models=Models.bundled(schemas), allow_private_media=True)
+    problems = [
+        problem for problem in (*reading.problems, *planned.problems) if problem.severity is Severity.ERROR
+    ]
+    if problems:
+        raise ManifestInvalid(problems)
+    for wanted, found in zip(takes, planned.plan.takes, strict=True):
+        if _content(wanted) != _content(found):
+            raise SchemaInvalid(
+                f"take {wanted.id}: the schema of {wanted.model} reads what was written of it in another way",
+                advice="give the folder of the schema it was made with: --schema-dir",
+            )
+    return Lock(text, len(takes))
+
+
+def _content(take: Take) -> tuple[object, ...]:
+    point = json.dumps(dict(take.point), sort_keys=True)
+    return take.id, take.shot_id, take.model, take.body, take.fingerprint, point, take.tags, take.notes
+
+
+def _as_take(record: TakeRecord) -> Take:
+    return Take(
+        id=record.take_id,
+        shot_id=record.shot_id,
+        model=record.model,
+        body=record.body,
+        fingerprint=record.fingerprint,
+        seed=record.seed,
+        point=record.point,
+        at=Position(_FILE),
+        tags=record.tags,
+        notes=record.notes,
+    )
+
+
+def _recorded_price(take: TakeRecord) -> Price | None:
+    """Return the price that the manifest gave; a catalogue's is out of date elsewhere and later."""
+    said = json.loads(take.price) if take.price else {}
+    if said.get("source") != _GIVEN:
+        return None
+    return Price(said["usd"], PriceUnit(said["per"]), _GIVEN, said["dated"])

@@ -1,0 +1,310 @@
+"""What a person decides about takes: held ones are adopted or declared not sent; any that was sent can be dropped.
+
+An adoption can be corrected or taken back in the same words, as long as no clip came of it.
+
+In: a run directory, take ids, who decides. Out: the held takes with their evidence, and what was decided. Each decision
+is a fact with its name and time, recorded under the run lock, and all of one call are checked before the first is
+recorded. It submits nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from runner.commands.steps.api_session import Found, unanswered
+from runner.commands.steps.open_for_decision import Decided, desk, named, record
+from runner.commands.steps.open_run import AS_IT_IS, Opening
+from runner.domain import failpoints
+from runner.domain.api_answers import Seen, Trouble, TroubleKind
+from runner.domain.body_diff import contradiction
+from runner.domain.errors import UsageError
+from runner.domain.records import AttemptRecord, EventRecord, TakeRecord
+from runner.domain.states import (
+    OUT_THERE,
+    Accepted,
+    Adopted,
+    AdoptionUndone,
+    DeclaredNotSent,
+    DeliveryState,
+    Dropped,
+    Ended,
+    LateAnswer,
+    TakeState,
+)
+from runner.store.reader import Reader, open_reader
+from runner.store.run_dir import RunDir
+from runner.store.state_file import StateFile
+from runner.system.canonical_json import JsonValue
+from runner.system.clock import Clock, SystemClock
+from runner.system.escapes import command_line
+
+WAITING = frozenset({TakeState.HELD, TakeState.SUBMITTING})
+"""States a person may have to decide on: a take that is `submitting` while no runner works was lost with its runner."""
+
+LookUp: TypeAlias = Callable[[str], Found]
+"""Asks the API what it knows of a request id."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCase:
+    """One held take with its evidence. Times are unix seconds; `milestone` is how far its request had got.
+
+    `evidence` is what came back, as it came, and `candidates` ids in it that may be the job's; `prompt` is the input
+    that describes the picture, `inputs` all others.
+    """
+
+    take_id: str
+    model: str
+    state: TakeState
+    attempt: int
+    started_at: float | None
+    ended_at: float | None
+    milestone: str
+    reason: str
+    evidence: str
+    prompt: str
+    inputs: Mapping[str, JsonValue]
+    fingerprint: str
+    candidates: tuple[str, ...] = ()
+
+
+def held_cases(place: RunDir) -> tuple[HeldCase, ...]:
+    """Return every take that waits for a person, in manifest order; takes no lock and changes nothing."""
+    with open_reader(place.state_file) as reader:
+        return tuple(_case(reader, take) for take in reader.takes() if take.state in WAITING)
+
+
+def _case(reader: Reader, take: TakeRecord) -> HeldCase:
+    attempts: list[AttemptRecord | None] = [*reader.attempts(take.take_id)] or [None]
+    latest = attempts[-1]
+    told = {} if latest is None else latest.evidence
+    body: dict[str, JsonValue] = json.loads(take.body)
+    asked = _prompt_of(body)
+    return HeldCase(
+        take_id=take.take_id,
+        model=take.model,
+        state=take.state,
+        attempt=take.attempts,
+        started_at=None if latest is None else latest.started_at,
+        ended_at=None if latest is None else latest.ended_at,
+        milestone=str(told.get("milestone") or "unknown"),
+        reason=str(told.get("reason") or take.reason),
+        evidence=str(told.get("evidence") or ""),
+        prompt=str(body.get(asked, "")),
+        inputs={name: value for name, value in body.items() if name != asked and value is not None},
+        fingerprint=take.fingerprint,
+        candidates=_candidates(told.get("candidates")),
+    )
+
+
+def _candidates(told: JsonValue) -> tuple[str, ...]:
+    return tuple(each for each in told if isinstance(each, str)) if isinstance(told, list) else ()
+
+
+def _prompt_of(body: Mapping[str, JsonValue]) -> str:
+    """Return the name of the input that a person would know the job by; models spell it differently."""
+    names = [name for name in body if "prompt" in name.lower() and "negative" not in name.lower()]
+    return names[0] if names else ""
+
+
+def adopt(
+    place: RunDir,
+    take_id: str,
+    request_id: str,
+    *,
+    by: str,
+    look_up: LookUp | None,
+    clock: Clock | None = None,
+    opening: Opening = AS_IT_IS,
+) -> Decided:
+    """Record that a held take's job is `request_id`, after asking the API about it unless `look_up` is None.
+
+    Raises:
+        UsageError: the take is not held; the id cannot be one, belongs to another take, or is of another job.
+        ServiceUnavailable, AccountRefused: the API did not say.
+        RunInUse: a runner works on this run.
+    """
+    from runner.api.submit_answer import usable_id
+
+    if not usable_id(request_id):
+        raise UsageError(f"{request_id!r} cannot be a request id", advice="copy it from the provider's site")
+    now = clock or SystemClock()
+    with desk(place, now, opening) as state:
+        (take,) = _undecided(place, [take_id])
+        _refuse_taken_id(place, take, request_id)
+        if look_up is not None:
+            _refuse_other_job(take, request_id, look_up(request_id))
+            failpoints.hit("decide.looked")
+        _take_back(state, [take], by, now)
+        record(state, {take_id: Adopted(request_id, by)}, now)
+    return Decided((take_id,), state.notes)
+
+
+def _refuse_taken_id(place: RunDir, take: TakeRecord, request_id: str) -> None:
+    with open_reader(place.state_file) as reader:
+        told = [event for event in reader.events() if event.details.get("request_id") == request_id]
+    for event in _standing(told):
+        # An id that came late, for an earlier attempt of this very take, is a job of this take.
+        if event.fact == LateAnswer.__name__ and event.take_id == take.take_id:
+            continue
+        raise UsageError(
+            f"request {request_id} belongs to take {event.take_id} already",
+            advice=command_line("show", place.path, event.take_id),
+        )
+
+
+def _standing(told: Sequence[EventRecord]) -> Iterator[EventRecord]:
+    """Yield what gave an id to a take and was not taken back."""
+    for at, event in enumerate(told):
+        undone = any(
+            later.fact == AdoptionUndone.__name__ and later.take_id == event.take_id
+            for later in told[at + 1 :]
+        )
+        given = event.fact in {Accepted.__name__, LateAnswer.__name__}
+        if given or (event.fact == Adopted.__name__ and not undone):
+            yield event
+
+
+def _refuse_other_job(take: TakeRecord, request_id: str, found: Found) -> None:
+    if isinstance(found, Trouble):
+        if found.kind is TroubleKind.MISSING:
+            raise UsageError(
+                f"the API does not know request {request_id}: {found.reason}",
+                advice="copy the id again; with --offline it is taken as it is",
+            )
+        raise unanswered(found)
+    different = _difference(take, found)
+    if different:
+        raise UsageError(
+            f"request {request_id} is another job than take {take.take_id}: its {different}",
+            advice="look for the right id; with --offline it is taken as it is",
+        )
+
+
+def _difference(take: TakeRecord, found: Seen | Ended) -> str:
+    """Return in what a job contradicts a take, as far as its record or its status tells."""
+    if isinstance(found, Ended):
+        return contradiction(take.model, take.body, found.result)
+    return f"model is {found.model}" if found.model and found.model != take.model else ""
+
+
+def declare_not_sent(
+    place: RunDir,
+    take_ids: Sequence[str],
+    *,
+    by: str,
+    reason: str = "",
+    clock: Clock | None = None,
+    opening: Opening = AS_IT_IS,
+) -> Decided:
+    """Record that held takes never reached the API: the next run submits them again, and may pay twice.
+
+    Raises:
+        UsageError: one of them is not held; nothing was recorded.
+        RunInUse: a runner works on this run.
+    """
+    now = clock or SystemClock()
+    with desk(place, now, opening) as state:
+        takes = _undecided(place, take_ids)
+        _refuse_rendered(takes)
+        _take_back(state, takes, by, now)
+        record(state, dict.fromkeys((take.take_id for take in takes), DeclaredNotSent(by, reason)), now)
+    homeless = [
+        f"{take.take_id}: its row is no longer in the manifest, so no run will submit it"
+        for take in takes
+        if take.position is None
+    ]
+    return Decided(tuple(take.take_id for take in takes), (*state.notes, *homeless))
+
+
+def drop(
+    place: RunDir,
+    take_ids: Sequence[str],
+    *,
+    by: str,
+    clock: Clock | None = None,
+    opening: Opening = AS_IT_IS,
+) -> Decided:
+    """Record that takes are given up, whatever the API does with their jobs.
+
+    Raises:
+        UsageError: one of them was never sent, or its clip is here; nothing was recorded.
+        RunInUse: a runner works on this run.
+    """
+    now = clock or SystemClock()
+    with desk(place, now, opening) as state:
+        with open_reader(place.state_file) as reader:
+            takes = named(reader.takes(), take_ids)
+            adopted = [take for take in takes if _is_adopted(take, reader)]
+        for take in takes:
+            if not may_be_dropped(take):
+                raise UsageError(
+                    f"take {take.take_id} cannot be given up: {_nothing_to_drop(take)}; nothing was recorded",
+                    advice="to leave it out, remove its row from the manifest",
+                )
+        _take_back(state, adopted, by, now)
+        record(state, {take.take_id: Dropped(by, what_is_given_up(take)) for take in takes}, now)
+    return Decided(tuple(take.take_id for take in takes), state.notes)
+
+
+def may_be_dropped(take: TakeRecord) -> bool:
+    """Return whether a person may give a take up: it was sent, and its clip is not here."""
+    unsent = take.state in {TakeState.PENDING, TakeState.DROPPED}
+    return not unsent and take.delivery is not DeliveryState.DELIVERED
+
+
+def _nothing_to_drop(take: TakeRecord) -> str:
+    if take.state is TakeState.PENDING:
+        return "it is not sent yet"
+    return "its clip is here" if take.delivery is DeliveryState.DELIVERED else "it was given up before"
+
+
+def what_is_given_up(take: TakeRecord) -> str:
+    """Return what is lost with a take, for the record and for who decides; empty if that was known before."""
+    if take.state in OUT_THERE:
+        return f"given up while {take.state}: request {take.request_id} goes on and may be billed"
+    if take.state is TakeState.SUCCEEDED:
+        why = f": {take.reason}" if take.reason else ""
+        return f"given up though request {take.request_id} has rendered; its clip did not come{why}"
+    return ""
+
+
+def _undecided(place: RunDir, take_ids: Sequence[str]) -> tuple[TakeRecord, ...]:
+    """Return the takes of these ids, each held, or adopted with nothing delivered under its id."""
+    with open_reader(place.state_file) as reader:
+        takes = named(reader.takes(), take_ids)
+        adopted = {take.take_id for take in takes if _is_adopted(take, reader)}
+    for take in takes:
+        if take.state is not TakeState.HELD and take.take_id not in adopted:
+            raise UsageError(
+                f"take {take.take_id} is not held, it is {take.state}; nothing was recorded",
+                advice=command_line("reconcile", place.path),
+            )
+    return takes
+
+
+def _refuse_rendered(takes: Sequence[TakeRecord]) -> None:
+    """Refuse to say that a request was not sent whose job has ended well: it would be sent, and paid for, again."""
+    for take in takes:
+        if take.state is TakeState.SUCCEEDED:
+            raise UsageError(
+                f"take {take.take_id} was sent: request {take.request_id}, adopted for it, has rendered; nothing was"
+                " recorded",
+                advice="adopt the right id if that is another take's job, or drop the take",
+            )
+
+
+def _is_adopted(take: TakeRecord, reader: Reader) -> bool:
+    """Return whether a take goes by an id that a person gave, and no clip has come, or begun to come, of it."""
+    if take.request_id is None or take.delivery is not DeliveryState.NONE:
+        return False
+    return reader.attempts(take.take_id)[-1].outcome == Adopted.__name__
+
+
+def _take_back(state: StateFile, takes: Sequence[TakeRecord], by: str, clock: Clock) -> None:
+    """Hold those of the takes again that were adopted."""
+    adopted = {take.take_id: take.request_id for take in takes if take.request_id is not None}
+    record(state, {take_id: AdoptionUndone(request_id, by) for take_id, request_id in adopted.items()}, clock)

@@ -1,0 +1,372 @@
+"""Puts into a run's record what its witnesses know and it does not: the way forward after a lost or an older file.
+
+In: a run, by its directory or its manifest. Out: the record made whole, and what became of each submission: one with an
+id is recorded with it, one without is held, a clip whose sidecar and bytes agree is delivered. Nothing is ever sent,
+and nothing is thrown away: a file that cannot be used is set aside.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import count
+from pathlib import Path
+
+from runner.api.account import on_this_machine
+from runner.api.json_fields import cost
+from runner.commands.check import check
+from runner.commands.steps.api_session import manifest_of
+from runner.commands.steps.known_jobs import known_outside, sidecars_of, trace_in
+from runner.commands.steps.open_run import Opening, create, new_header, open_recorded, second_places
+from runner.commands.steps.sync_record import fit
+from runner.domain.disk_errors import file_error
+from runner.domain.errors import CannotCreate, FileMissing, RecordDamaged
+from runner.domain.records import RunHeader, TakeRecord
+from runner.domain.shots import Plan
+from runner.domain.states import OUT_THERE, Delivered, Ended, Fact, FetchStarted, TakeState
+from runner.media.clips.restore_sidecars import clips_of
+from runner.media.clips.sidecar import CLIPS, Landed, Sidecar
+from runner.plan.scope import outcome, survey
+from runner.plan.selection import ALL
+from runner.store.marker import MARKER, read_marker, went_to
+from runner.store.reader import open_reader
+from runner.store.run_dir import RunDir
+from runner.store.state_file import StateFile
+from runner.store.witness import Sent, Testimony, of_run
+from runner.system.clock import Clock
+from runner.system.escapes import shell_word
+from runner.system.version import __version__
+
+_COMPANIONS = ("", "-wal", "-shm", "-journal")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The run that is meant, and how its manifest is read; `manifest` is None where only its directory was named.
+
+    `api_base` is where its jobs live if nothing else says it.
+    """
+
+    place: RunDir
+    manifest: Path | None
+    simulated: bool
+    api_base: str
+    schema_dirs: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What became of the submissions that the record did not know, each with its take and where that stands.
+
+    `left` belong to no take; `delivered` are takes whose clips were found, `untold` those that are held since no
+    witness speaks for them. `brought_back` is where the folder had been moved to, `aside` what could not be used.
+    """
+
+    place: RunDir
+    header: RunHeader
+    entered: tuple[tuple[Sent, str, TakeState], ...] = ()
+    left: tuple[Sent, ...] = ()
+    delivered: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
+    brought_back: Path | None = None
+    aside: tuple[Path, ...] = ()
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The takes that a person must decide about now."""
+        return (*(take for _, take, state in self.entered if state is TakeState.HELD), *self.untold)
+
+
+def foresee(target: Target, *, opening: Opening) -> Rebuilt:
+    """Return what `rebuild` would do, and change nothing.
+
+    Raises:
+        FileMissing: there is no record and no manifest to make one from, or nothing else that a run left.
+        StateFileUnusable: the record can neither be used nor be made again.
+    """
+    told = _told(target.place, opening)
+    lacking, takes, header = list(told.paid), dict[str, str](), told.header
+    waiting = set[str]()
+    try:
+        with open_reader(target.place.state_file) as reader:
+            lacking, header, recorded = reader.unrecorded(lacking), reader.header, reader.takes()
+            takes, waiting = _fingerprints(recorded), _waiting(recorded)
+    except (FileMissing, RecordDamaged):
+        # Then it is made again from what the witness and the manifest say.
+        if told.header is None and target.manifest is None:
+            raise
+    plan = _plan(target, header)
+    planned = {take.id: take.fingerprint for take in plan.takes} if plan else {}
+    entered, left = assigned(lacking, takes | planned, waiting=waiting | (planned.keys() - takes.keys()))
+    states = ((sent, take, TakeState.QUEUED if sent.request_id else TakeState.HELD) for sent, take in entered)
+    return Rebuilt(
+        target.place,
+        header or _header(target, told, now=0.0),
+        tuple(states),
+        tuple(left),
+        brought_back=_moved_to(target.place),
+    )
+
+
+def rebuild(target: Target, *, opening: Opening, clock: Clock) -> Rebuilt:
+    """Bring the record back, and enter what it lacks.
+
+    Raises:
+        FileMissing: there is no record and no manifest to make one from, or nothing else that a run left.
+        RunInUse: a runner works on this run.
+        StateFileUnusable: the record can neither be used nor be made again.
+        DiskFailed: the disk fails; what was entered is recorded.
+    """
+    moved = _moved_to(target.place)
+    if moved is not None:
+        _bring_back(moved, target.place)
+    with opening.locked(target.place):
+        told = _told(target.place, opening)
+        state, aside, is_new = _opened(target, told, opening, now=clock.wall())
+        with state:
+            state.begin(at=clock.wall())
+            lacking = _unrecorded(target.place, told)
+            plan = _plan(target, state.header)
+            takes = _fitted(state, target, plan, lacking, clock) if plan else _takes(target.place)
+            chosen, left = assigned(lacking, _fingerprints(takes), waiting=_waiting(takes))
+            news = [each for each in lacking if not told.has_left(each)]
+            doubtful = _is_doubtful(told, news, is_new=is_new)
+            untold = _untold(takes, {take for _, take in chosen}) if doubtful else []
+            # In one transaction: after a kill in between, what is held would look as if it had never been sent.
+            stands = state.enter([*chosen, *untold], at=clock.wall())[: len(chosen)]
+            entered = [
+                (*each, where) for each, where in zip(chosen, stands, strict=True) if where is not None
+            ]
+            left += [sent for (sent, _), where in zip(chosen, stands, strict=True) if where is None]
+            delivered = tuple(_deliver(state, target.place, clock))
+            state.leave_aside([each for each in left if not told.has_left(each)])
+            header = state.header
+    held = tuple(take for _, take in untold)
+    return Rebuilt(target.place, header, tuple(entered), tuple(left), delivered, held, moved, aside)
+
+
+def assigned(
+    lacking: Collection[Sent], takes: Mapping[str, str], *, waiting: Collection[str]
+) -> tuple[list[tuple[Sent, str]], list[Sent]]:
+    """Return each submission with its take, the oldest first, and those that belong to none of `takes`.
+
+    `takes` are fingerprints by id, `waiting` those of them that a run would send. The id alone decides only where the
+    witness knew no fingerprint: what another body was sent for is another clip. Of several takes with one body one that
+    waits gets it, since each would be paid for the same clip.
+    """
+    ids: dict[str, list[str]] = {}
+    for take, fingerprint in takes.items():
+        ids.setdefault(fingerprint, []).append(take)
+    given = {each.take for each in lacking if _fits(each, takes.get(each.take))}
+    found, left = list[tuple[Sent, str]](), list[Sent]()
+    for sent in sorted(lacking, key=lambda sent: sent.at):
+        alike = ids.get(sent.fingerprint, [])
+        free = [take for take in alike if take in waiting and take not in given]
+        named = [sent.take] if _fits(sent, takes.get(sent.take)) else []
+        fitting = named or free or (alike if len(alike) == 1 else [])
+        if fitting:
+            found.append((sent, fitting[0]))
+            given.add(fitting[0])
+        else:
+            left.append(sent)
+    return found, left
+
+
+def _fits(sent: Sent, fingerprint: str | None) -> bool:
+    return fingerprint is not None and sent.fingerprint in {"", fingerprint}
+
+
+def _fingerprints(takes: Iterable[TakeRecord]) -> dict[str, str]:
+    return {take.take_id: take.fingerprint for take in takes}
+
+
+def _waiting(takes: Iterable[TakeRecord]) -> set[str]:
+    return {take.take_id for take in takes if take.state is TakeState.PENDING}
+
+
+def _told(place: RunDir, opening: Opening) -> Testimony:
+    """Return what all witnesses know together; those of another run than the folder's do not count."""
+    run_id = read_marker(place.state_file) or ""
+    told = known_outside(place, second_places(opening.environ, place.path), whole=True)
+    return _each_once(reduce(Testimony.joined, of_run(told, run_id), Testimony()))
+
+
+def _each_once(told: Testimony) -> Testimony:
+    """Return a testimony that names no submission twice: two witnesses know the same, and one of them perhaps more."""
+    best: dict[str, Sent] = {}
+    with_id = {each.request_id for each in told.sent if each.attempt and each.request_id}
+    for each in told.sent:
+        if not each.attempt and each.request_id in with_id:
+            continue
+        key = each.attempt or each.request_id
+        known = best.setdefault(key, each)
+        if each.request_id and not known.request_id:
+            best[key] = replace(each, fingerprint=each.fingerprint or known.fingerprint)
+        elif each.is_free and not known.request_id:
+            best[key] = each
+    return replace(told, sent=tuple(best.values()))
+
+
+def _moved_to(place: RunDir) -> Path | None:
+    """Return the folder that the whole run was moved to, if the marker says so and the run is still there."""
+    if os.path.lexists(place.state_file):
+        return None
+    went = went_to(place.state_file)
+    if went is None or went.name != place.state_file.name:
+        return None
+    return went.parent if read_marker(went) == read_marker(place.state_file) else None
+
+
+def _bring_back(moved: Path, place: RunDir) -> None:
+    """Give a folder its old name again, unless something else than what the run left there has it."""
+    try:
+        others = [each.name for each in place.path.iterdir() if each.name not in {MARKER, ".lock"}]
+        if others:
+            raise CannotCreate(
+                f"{place.path}: the run is in {moved}, and {others[0]} stands in the way here",
+                advice=f"move it away, or go on there with --run-dir {shell_word(str(moved))}",
+            )
+        for each in place.path.iterdir():
+            each.unlink()
+        place.path.rmdir()
+        moved.rename(place.path)
+    except OSError as error:
+        advice = f"go on there with --run-dir {shell_word(str(moved))}"
+        raise file_error(error, moved, f"cannot be moved back to {place.path}", advice=advice) from error
+
+
+def _opened(
+    target: Target, told: Testimony, opening: Opening, *, now: float
+) -> tuple[StateFile, tuple[Path, ...], bool]:
+    """Return the state file, what was set aside for it, and whether it is a new one."""
+    place = target.place
+    if os.path.lexists(place.state_file):
+        try:
+            return open_recorded(place, opening, restoring=True), (), False
+        except RecordDamaged:
+            # Without a witness or a manifest, the file that is there is the best there is.
+            if told.header is None or _plan(target, told.header) is None:
+                raise
+    elif not trace_in(place) and not told.sent:
+        raise FileMissing(
+            f"{place.path}: there is no run here, and no witness knows of one",
+            advice="name the run's folder or its manifest",
+        )
+    header = _header(target, told, now=now)
+    aside = tuple(_set_aside(place))
+    return create(place, header, opening), aside, True
+
+
+def _set_aside(place: RunDir) -> Iterator[Path]:
+    """Give what cannot be used other names: a log that is left would be read into the new file."""
+    for end in _COMPANIONS:
+        old = place.state_file.with_name(f"{place.state_file.name}{end}")
+        if os.path.lexists(old):
+            number = next(n for n in count(1) if not os.path.lexists(old.with_name(f"{old.name}.aside-{n}")))
+            try:
+                yield old.rename(old.with_name(f"{old.name}.aside-{number}"))
+            except OSError as error:
+                raise file_error(error, old, "cannot be set aside") from error
+
+
+def _header(target: Target, told: Testimony, *, now: float) -> RunHeader:
+    """Return the header for a new record: the one that a witness kept, else one by the manifest."""
+    if told.header is not None:
+        return told.header
+    plan = _plan(target, None)
+    if plan is None or target.manifest is None:
+        raise FileMissing(
+            f"{target.place.path}: no witness says which manifest made this run",
+            advice="name its manifest: shotrunner restore MANIFEST",
+        )
+    made = new_header(
+        target.place,
+        manifest=target.manifest,
+        name=plan.manifest.name,
+        simulated=target.simulated,
+        api_base=target.api_base,
+        now=now,
+        version=__version__,
+    )
+    return replace(made, run_id=read_marker(target.place.state_file) or made.run_id)
+
+
+def _plan(target: Target, header: RunHeader | None) -> Plan | None:
+    """Return what the manifest asks for, the one that was named or that of the run; None if there is none."""
+    manifest = target.manifest or (manifest_of(target.place, header) if header else None)
+    if manifest is None or not manifest.is_file():
+        return None
+    simulated, base = (header or target).simulated, (header or target).api_base
+    local = simulated or on_this_machine(base)
+    return check(manifest, schema_dirs=target.schema_dirs, allow_private_media=local)
+
+
+def _fitted(
+    state: StateFile, target: Target, plan: Plan, lacking: Sequence[Sent], clock: Clock
+) -> Sequence[TakeRecord]:
+    """Make the record fit the manifest as a run does, with room for renders that witnesses know of."""
+    place, recorded = target.place, _takes(target.place)
+    found = survey(plan, recorded, ALL)
+    takes = fit(state, plan, place, recorded, found.comparison, clock=clock).takes
+    known, sent = {take.take_id: take.fingerprint for take in takes}, {each.fingerprint for each in lacking}
+    again = [
+        take.id for take in plan.takes if take.fingerprint in sent and known[take.id] != take.fingerprint
+    ]
+    if not again:
+        return takes
+    return fit(state, plan, place, takes, outcome(plan, takes, again), clock=clock).takes
+
+
+def _takes(place: RunDir) -> Sequence[TakeRecord]:
+    with open_reader(place.state_file) as reader:
+        return reader.takes()
+
+
+def _unrecorded(place: RunDir, told: Testimony) -> list[Sent]:
+    with open_reader(place.state_file) as reader:
+        return reader.unrecorded(told.paid)
+
+
+def _is_doubtful(told: Testimony, lacking: Sequence[Sent], *, is_new: bool) -> bool:
+    """Return whether other takes may have been sent too: no witness speaks, or a sidecar knows more than it does."""
+    # A witness says when each was sent, a sidecar does not.
+    return (told.header is None and is_new) or any(each.at == 0 for each in lacking)
+
+
+def _untold(takes: Sequence[TakeRecord], known: Collection[str]) -> list[tuple[Sent, str]]:
+    """Return a submission for each waiting take that no witness knows: what is not proved unsent is held."""
+    return [
+        (Sent(f"restore-{uuid.uuid4().hex}", take.take_id, take.model, take.fingerprint), take.take_id)
+        for take in takes
+        if take.state is TakeState.PENDING and take.take_id not in known
+    ]
+
+
+def _deliver(state: StateFile, place: RunDir, clock: Clock) -> Iterator[str]:
+    """Record the clips of entered jobs that are here, by their sidecars and their bytes."""
+    waiting = {take.request_id: take for take in _takes(place) if take.state in OUT_THERE}
+    found = [each for each in sidecars_of(place) if each.request_id in waiting]
+    if not found:
+        return
+    with clips_of(place.path) as folder:
+        for sidecar in found:
+            take = waiting[sidecar.request_id]
+            first = next((landed for landed in sidecar.outputs if landed.index == 0), None)
+            if first is None or folder.digest(first.file) != (first.sha256, first.bytes):
+                continue
+            for fact in _facts_of(sidecar, first):
+                state.record(take.take_id, fact, at=clock.wall()).result()
+            yield take.take_id
+
+
+def _facts_of(sidecar: Sidecar, first: Landed) -> tuple[Fact, ...]:
+    ended = Ended(
+        TakeState.SUCCEEDED,
+        sidecar.to_bytes().decode("ascii"),
+        tuple(landed.url for landed in sidecar.outputs if landed.url),
+        cost=cost(dict(sidecar.about)),
+    )
+    return ended, FetchStarted(first.url), Delivered(f"{CLIPS}/{first.file}", first.sha256, first.bytes)

@@ -1,0 +1,291 @@
+"""The Python API, and the whole flow of a run as a list that reads aloud.
+
+In: a manifest's path and wishes. Out: a plan, a summary, reports. This is the only place where the rooms of the house
+meet: it hands the engine objects that fit its Protocols and knows the details of none. Libraries that are slow to
+import are imported where they are used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.commands.check import check
+from runner.commands.steps import open_run, prices
+from runner.commands.steps.open_run import Opening
+from runner.commands.steps.recheck_failed import look_again
+from runner.commands.steps.session import Progress, Wishes, unheard, work
+from runner.commands.steps.summary import Prospect, RunSummary, foresee, sum_up
+from runner.commands.steps.sync_record import Fitted, fit, reprice, wake
+from runner.domain.limits import Limits
+from runner.domain.records import TakeRecord
+from runner.domain.run_ending import Ending, EndingKind, Stop
+from runner.domain.shots import Plan
+from runner.domain.states import OUT_THERE, TakeState
+from runner.engine.options import EngineOptions
+from runner.manifest.size_limits import LIMITS
+from runner.manifest.size_limits import Limits as ManifestLimits
+from runner.plan.prices import price_changes
+from runner.plan.scope import Survey, about, outcome, survey
+from runner.plan.selection import ALL, Choice
+from runner.plan.time_window import window
+from runner.simulator.settings import SimulatorSettings
+from runner.store import run_dir as rundir
+from runner.store.lock import RunLock
+from runner.store.marker import was_here
+from runner.store.reader import open_reader
+from runner.store.run_dir import RunDir
+from runner.store.state_file import StateFile
+from runner.system.clock import Clock, SystemClock
+from runner.system.version import __version__
+
+if TYPE_CHECKING:
+    from runner.output.write_reports import Reports
+
+
+def run_manifest(
+    manifest: str | Path,
+    *,
+    run_dir: str | Path | None = None,
+    options: EngineOptions | None = None,
+    simulate: SimulatorSettings | None = None,
+    choice: Choice = ALL,
+    stale: bool = False,
+    schema_dirs: Sequence[Path] = (),
+    manifest_limits: ManifestLimits = LIMITS,
+    api_base: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    confirm: Callable[[Prospect], bool] | None = None,
+    progress: Progress | None = None,
+    clock: Clock | None = None,
+    on_interrupt: Stop = Stop.DRAIN,
+    moved: bool = False,
+    allow_network_fs: bool = False,
+    new_run: bool = False,
+    lock: RunLock | None = None,
+) -> RunSummary:
+    """Render what the manifest asks for and the run directory does not have yet; calling it again goes on.
+
+    With `simulate` it talks to its own local simulator and nothing is paid. `confirm` is asked before the first
+    submit and a False ends the run with nothing sent; without it nobody is asked. `choice` limits what is submitted,
+    never what is watched; `stale` renders chosen takes anew whose rows changed after they were paid for, and keeps
+    the older clips. Signals are handled if this is the main thread; `on_interrupt` says what the first Ctrl-C does.
+    `moved` agrees to go on with a run that was moved or copied from elsewhere, `allow_network_fs` to one on a network
+    share, `new_run` to forget a run whose folder is gone; `lock` is the run's, if the caller holds it;
+    `manifest_limits` are how large the manifest may be.
+
+    Raises:
+        ShotrunnerError: one of its classes says what to do; everything recorded so far stays.
+    """
+    settled = os.environ if environ is None else environ
+    wishes = Wishes(
+        Path(manifest),
+        options or EngineOptions(),
+        simulate,
+        choice,
+        tuple(schema_dirs),
+        api_base,
+        settled,
+        confirm or (lambda _: True),
+        progress or unheard,
+        clock or SystemClock(),
+        on_interrupt,
+        Opening(moved, allow_network_fs, settled, lock, new_run),
+        stale,
+        manifest_limits,
+    )
+    return _rendered(wishes, run_dir)
+
+
+def _rendered(wishes: Wishes, run_dir: str | Path | None) -> RunSummary:
+    """Go through the whole flow of a run once, from the manifest to the summary."""
+    plan = _planned(wishes)
+    place = _place(wishes, plan, run_dir)
+    with wishes.opening.locked(place), _opened(wishes, plan, place) as state:
+        recorded = wake(state, place, clock=wishes.clock)
+        # Before anything is weighed: what has a clip after all is neither sent once more nor makes room.
+        again = look_again(wishes, place, state, recorded)
+        if again.moved:
+            recorded = _on_record(place)
+        plan = prices.at_hand(wishes, plan, recorded)
+        found = survey(plan, recorded, wishes.choice, stale=wishes.stale)
+        fitted = fit(state, plan, place, recorded, found.comparison, clock=wishes.clock)
+        plan, fitted = _quoted(wishes, state, plan, place, found, fitted)
+        prospect = _foreseen(wishes, place, plan, found, about(fitted.takes, found))
+        prices.refuse_unpriced(wishes, prospect)
+        tried = _tried(place, plan, wishes.options) if _may_submit(prospect, fitted, wishes.options) else ()
+        agreed = prospect.submits == 0 or wishes.confirm(prospect)
+        if agreed:
+            # Only now: whoever says no keeps the clips of stale takes under their names.
+            fitted = _replaced(wishes, state, plan, place, found, fitted)
+        takes = about(fitted.takes, found)
+        ending, signal = _sit(wishes, place, state, takes) if agreed else (_DECLINED, None)
+        # Where nothing was left to do, nobody has heard them yet.
+        notes = () if agreed and prospect.finished < prospect.takes else state.notes
+    summary = sum_up(place, takes, ending=ending, signal=signal, now=wishes.clock.wall())
+    remarks = (*notes, *tried, *fitted.remarks, *prospect.remarks, *again.remarks, *summary.remarks)
+    return replace(summary, remarks=remarks)
+
+
+def _on_record(place: RunDir) -> Sequence[TakeRecord]:
+    with open_reader(place.state_file, checked=True) as reader:
+        return reader.takes()
+
+
+def _quoted(
+    wishes: Wishes, state: StateFile, plan: Plan, place: RunDir, found: Survey, fitted: Fitted
+) -> tuple[Plan, Fitted]:
+    """Return the plan with today's prices for what is sent, and the record with them."""
+    quoted = prices.of_today(wishes, plan, found.sends)
+    if quoted is plan:
+        return plan, fitted
+    takes = reprice(state, quoted, place, fitted.takes, clock=wishes.clock)
+    return quoted, Fitted(takes, (*fitted.remarks, *price_changes(plan, quoted)))
+
+
+def _replaced(
+    wishes: Wishes, state: StateFile, plan: Plan, place: RunDir, found: Survey, fitted: Fitted
+) -> Fitted:
+    """Let the stale takes that are rendered anew make room."""
+    if not found.anew:
+        return fitted
+    comparison = outcome(plan, fitted.takes, found.anew)
+    again = fit(state, plan, place, fitted.takes, comparison, clock=wishes.clock)
+    return Fitted(again.takes, (*fitted.remarks, *again.remarks))
+
+
+def _may_submit(prospect: Prospect, fitted: Fitted, options: EngineOptions) -> bool:
+    """Return whether the run will submit, or may by what it was told to do about failed and lost jobs."""
+    again = (OUT_THERE if options.retries else set()) | (
+        {TakeState.HELD} if options.max_extra_paid else set()
+    )
+    return prospect.submits > 0 or any(take.state in again for take in fitted.takes)
+
+
+def _tried(place: RunDir, plan: Plan, options: EngineOptions) -> tuple[str, ...]:
+    """Try all that the run will write, and return remarks."""
+    from runner.commands.steps.write_check import try_run_dir
+
+    return try_run_dir(place, [take.id for take in plan.takes], download=options.download)
+
+
+def _sit(
+    wishes: Wishes, place: RunDir, state: StateFile, takes: Sequence[TakeRecord]
+) -> tuple[Ending, int | None]:
+    """Work through what is left in the time that the run is given."""
+    return sitting(
+        place,
+        state,
+        wishes.options.limits,
+        clock=wishes.clock,
+        work=lambda deadline: work(wishes, place, state, takes, deadline=deadline),
+    )
+
+
+_DECLINED = Ending(EndingKind.DECLINED, "not agreed to, so nothing was submitted")
+
+
+def _planned(wishes: Wishes) -> Plan:
+    return check(
+        wishes.manifest,
+        schema_dirs=wishes.schema_dirs,
+        allow_private_media=wishes.on_this_machine,
+        limits=wishes.manifest_limits,
+    )
+
+
+def _place(wishes: Wishes, plan: Plan, run_dir: str | Path | None) -> RunDir:
+    if run_dir is not None:
+        return rundir.make(Path(run_dir))
+    simulated = wishes.simulate is not None
+    return rundir.make(rundir.default_run_dir(wishes.manifest, name=plan.manifest.name, simulated=simulated))
+
+
+def _opened(wishes: Wishes, plan: Plan, place: RunDir) -> StateFile:
+    header = open_run.new_header(
+        place,
+        manifest=wishes.manifest,
+        name=plan.manifest.name,
+        simulated=wishes.simulate is not None,
+        api_base=wishes.origin,
+        now=wishes.clock.wall(),
+        version=__version__,
+    )
+    return open_run.open_state(place, header=header, opening=wishes.opening)
+
+
+def _foreseen(
+    wishes: Wishes, place: RunDir, plan: Plan, found: Survey, takes: Sequence[TakeRecord]
+) -> Prospect:
+    from runner.plan.duplicates import paid_twice
+
+    with open_reader(place.state_file, checked=True) as reader:
+        spending, sent = reader.spending(), reader.sent()
+    prospect = foresee(
+        takes,
+        found.comparison,
+        options=wishes.options,
+        host=wishes.origin,
+        simulated=wishes.simulate is not None,
+        anew=found.anew,
+        spending=spending,
+    )
+    going = {take.take_id for take in takes if take.state is TakeState.PENDING} | set(found.anew)
+    return replace(prospect, duplicates=paid_twice(plan.takes, going=going, sent=sent))
+
+
+def report(target: str | Path, *, simulated: bool | None = None, clock: Clock | None = None) -> Reports:
+    """Write `report.csv` and `report.html` of a run from its state file alone; works for a killed run.
+
+    `target` is a run directory or a manifest; `simulated` says which of a manifest's two runs, None takes the
+    real one if there is one.
+
+    Raises:
+        FileMissing: nothing has been run there.
+        StateFileUnusable: the state file cannot be read.
+    """
+    from runner.output.write_reports import write_report
+
+    place = find_run(target, simulated=simulated)
+    with open_reader(place.state_file) as reader:
+        header, takes, spending = reader.header, reader.takes(), reader.spending()
+    now = (clock or SystemClock()).wall()
+    return write_report(place.path, header=header, takes=takes, spending=spending, now=now)
+
+
+def find_run(target: str | Path, *, simulated: bool | None = None) -> RunDir:
+    """Return the run directory meant by `target`, a run directory or a manifest.
+
+    Raises:
+        FileMissing: nothing has been run there.
+    """
+    from runner.manifest.reader import manifest_name
+
+    path = Path(target)
+    if rundir.is_run(path) or was_here(path / rundir.STATE_FILE):
+        return RunDir(path)
+    name = manifest_name(path)
+    return rundir.existing(path, name=name, kinds=(False, True) if simulated is None else (simulated,))
+
+
+def sitting(
+    place: RunDir,
+    state: StateFile,
+    limits: Limits,
+    *,
+    clock: Clock,
+    work: Callable[[float | None], tuple[Ending, int | None]],
+) -> tuple[Ending, int | None]:
+    """Let `work` run until its deadline, which it is given, with the session on record; return what it returns."""
+    with open_reader(place.state_file, checked=True) as reader:
+        sessions = reader.sessions()
+    now = clock.wall()
+    mine = window(limits, sessions, now=now)
+    began = None if mine.seconds is None else mine.began_at
+    state.begin_session(at=now, version=__version__, limit_s=mine.seconds, window_began_at=began)
+    ending, signal = work(mine.deadline)
+    state.end_session(at=clock.wall(), ending=ending.kind)
+    return ending, signal

@@ -1,0 +1,101 @@
+"""Lets a command about takes on record know them by the names that the manifest has for them now.
+
+In: a run directory, its plan or the names a person gave. Out: takes under their new ids, and renames on record, made
+under the run lock before anything is decided. A run makes them by itself; what only decides would else know a renamed
+take by its old id alone. It submits nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from runner.commands.check import check
+from runner.commands.steps.api_session import manifest_of
+from runner.commands.steps.open_for_decision import named
+from runner.commands.steps.open_run import Opening, open_recorded
+from runner.commands.steps.sync_record import fit, wake
+from runner.domain.errors import FileMissing, ManifestInvalid, RunInUse, UsageError
+from runner.domain.records import TakeRecord
+from runner.domain.shots import Plan
+from runner.manifest.size_limits import CEILING
+from runner.plan.compare import compare
+from runner.plan.prices import priced, recorded_prices
+from runner.plan.scope import survey
+from runner.plan.selection import ALL
+from runner.store.reader import open_reader
+from runner.store.run_dir import RunDir
+from runner.system.clock import SystemClock
+
+if TYPE_CHECKING:
+    from runner.domain.records import RunHeader
+
+
+def as_called_now(takes: Sequence[TakeRecord], plan: Plan) -> tuple[TakeRecord, ...]:
+    """Return takes under the ids that `plan` has for them; what is rendered anew keeps its own. Nothing is recorded."""
+    comparison = compare(plan.takes, takes)
+    anew = frozenset(comparison.replaced)
+    names = {old: new for old, new in comparison.renames.items() if old not in anew}
+    return tuple(replace(take, take_id=names.get(take.take_id, take.take_id)) for take in takes)
+
+
+def sent_unasked(takes: Sequence[TakeRecord], plan: Plan) -> frozenset[str]:
+    """Return the ids of takes whose rows changed after they were over: a run lets them make room, and sends the row."""
+    return frozenset(compare(plan.takes, takes).replaced)
+
+
+def follow(place: RunDir, plan: Plan, *, opening: Opening) -> None:
+    """Adopt `plan` as a run does, if it renames a take.
+
+    Raises:
+        RunInUse: a runner works on this run.
+        DiskFailed: the disk fails; what was done is recorded.
+    """
+    with open_reader(place.state_file) as reader:
+        takes = reader.takes()
+    if not compare(plan.takes, takes).came_from:
+        return
+    clock = SystemClock()
+    with opening.locked(place), open_recorded(place, opening) as state:
+        recorded = wake(state, place, clock=clock)
+        plan = priced(plan, recorded_prices(recorded))
+        found = survey(plan, recorded, ALL)
+        fit(state, plan, place, recorded, found.comparison, clock=clock)
+
+
+def follow_names(place: RunDir, header: RunHeader, names: Sequence[str], *, opening: Opening) -> None:
+    """Record the renames of the manifest if one of `names` is on record under its old id alone.
+
+    An id on record means that take, whatever the manifest calls so now: it is what the lists of decisions show. A
+    manifest that is gone renames nothing, nor does a run that another process works on: the name is then told as
+    unknown by whoever looks it up.
+
+    Raises:
+        UsageError: a name is not on record, and the manifest has problems, so it cannot tell what it stands for.
+    """
+    with open_reader(place.state_file) as reader:
+        takes = reader.takes()
+    unknown = frozenset(names) - {take.take_id for take in takes}
+    if not unknown:
+        return
+    try:
+        plan = check(manifest_of(place, header), allow_private_media=True, limits=CEILING)
+        if not unknown.isdisjoint(compare(plan.takes, takes).came_from):
+            follow(place, plan, opening=opening)
+    except ManifestInvalid as error:
+        _refuse_unknown(takes, names, error)
+    except (FileMissing, RunInUse):
+        return
+
+
+def _refuse_unknown(takes: Sequence[TakeRecord], names: Sequence[str], error: ManifestInvalid) -> None:
+    """Say of a name that is not on record why the manifest could not be asked either."""
+    try:
+        named(takes, names)
+    except UsageError as unknown:
+        raise UsageError(
+            f"{unknown.message}, and no new name can be followed while the manifest has a problem here, where no"
+            f" --schema-dir is read: {error.problems[0]}",
+            advice=unknown.advice,
+        ) from error

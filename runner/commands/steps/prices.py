@@ -1,0 +1,127 @@
+"""The prices that a run goes by: those at hand, those of today for what it sends, and none at all under a cap.
+
+In: a plan, the record, the wishes of a run. Out: the plan with prices, or a refusal. What a price is and whose word
+counts is `pricing`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.commands.steps.session import Wishes
+from runner.commands.steps.summary import Prospect
+from runner.domain.api_answers import TroubleKind
+from runner.domain.display import iso, visible
+from runner.domain.errors import AccountRefused, NoSuchHost, ServiceUnavailable, UsageError
+from runner.domain.records import TakeRecord
+from runner.domain.shots import Plan, Price, PriceUnit
+from runner.models.registry import search_path
+from runner.plan import prices
+from runner.plan.blocked import uncounted
+from runner.plan.prices import INVENTED, recorded_prices, unpriced_models
+
+if TYPE_CHECKING:
+    from runner.commands.steps.live_catalogue import Live
+
+_ANSWERED = frozenset({TroubleKind.MISSING, TroubleKind.STRANGE, TroubleKind.TOO_LARGE})
+"""A catalogue that does not know a model, or tells nonsense about it, has answered."""
+
+
+def at_hand(wishes: Wishes, plan: Plan, recorded: Sequence[TakeRecord]) -> Plan:
+    """Return the plan with the prices that can be known without asking, where the manifest gives none."""
+    folders = wishes.schema_dirs
+    simulated = wishes.simulate is not None
+    at_once = quotes(plan, recorded, manifest=wishes.manifest, schema_dirs=folders, simulated=simulated)
+    return prices.priced(plan, at_once) if at_once else plan
+
+
+def of_today(wishes: Wishes, plan: Plan, going: Collection[str]) -> Plan:
+    """Return the plan with the catalogue's prices of today for what is about to be sent, where the manifest gives none.
+
+    A run goes online anyway; a catalogue that does not answer leaves things as they are, but under a cap that needs a
+    price which nobody else gives.
+
+    Raises:
+        AccountRefused, ServiceUnavailable, NoSuchHost: the API did not tell such a price, and why.
+    """
+    today = iso(wishes.clock.wall())[: len("2000-01-01")]
+    models = () if wishes.simulate is not None else prices.to_ask_for(plan, going, today=today)
+    if not models:
+        return plan
+    from runner.api.account import find_account
+    from runner.commands.steps.live_catalogue import ask_catalogue
+
+    account = find_account(wishes.environ, base=wishes.api_base)
+    said = ask_catalogue(account, models, clock=wishes.clock)
+    quoted = prices.priced(plan, said.prices)
+    if wishes.options.limits.needs_prices:
+        _refuse_unanswered(
+            said, {take.model for take in quoted.takes if take.id in going and take.price is None}
+        )
+    return quoted
+
+
+def _refuse_unanswered(said: Live, models: Collection[str]) -> None:
+    """Raise the true cause where the price of a model was asked for and the API, or the way to it, failed."""
+    for model, trouble in said.troubles.items():
+        if model not in models or trouble.kind in _ANSWERED:
+            continue
+        told = f"the price of {visible(model)} could not be asked for: {visible(trouble.reason)}; nothing was sent"
+        # What is refused about one model alone says nothing about the account.
+        if trouble.kind is TroubleKind.ACCOUNT and not said.any_told:
+            raise AccountRefused(told, advice="put the token or the balance right")
+        if trouble.kind is TroubleKind.NO_HOST:
+            raise NoSuchHost(told, advice="check the API base (--api-base, or its environment variable)")
+        raise ServiceUnavailable(
+            told, advice="try again later, or give the model a price under prices: in the manifest"
+        )
+
+
+def refuse_unpriced(wishes: Wishes, prospect: Prospect) -> None:
+    """Refuse to begin under a cap with money that nobody can count: the cap would not hold.
+
+    Raises:
+        UsageError: takes to submit have no price, or earlier submissions neither cost nor price.
+    """
+    why = uncounted(
+        wishes.options.limits,
+        submits=prospect.submits,
+        unpriced=prospect.unpriced,
+        unknown=prospect.unknown,
+    )
+    if why:
+        raise UsageError(
+            f"{why}, so --max-cost cannot hold; nothing was sent",
+            advice="give their models a price under prices: in the manifest, or add --allow-unpriced",
+        )
+
+
+def quotes(
+    plan: Plan,
+    recorded: Iterable[TakeRecord],
+    *,
+    manifest: Path,
+    schema_dirs: Sequence[Path],
+    simulated: bool,
+) -> Mapping[str, Price]:
+    """Return what can be known without asking, for the models that some take has no price for."""
+    models = unpriced_models(plan)
+    if not models:
+        return {}
+    return invented_prices(models, manifest, schema_dirs) if simulated else recorded_prices(recorded)
+
+
+def invented_prices(models: Iterable[str], manifest: Path, schema_dirs: Sequence[Path]) -> dict[str, Price]:
+    """Return what the simulator asks for its jobs; nobody pays it."""
+    from runner.models.registry import Models
+    from runner.simulator.catalogue import price_of
+
+    known = Models.bundled(search_path(manifest, schema_dirs))
+    found: dict[str, Price] = {}
+    for name in models:
+        if model := known.find(name):
+            price = price_of(name, model)
+            found[name] = Price(price.micros / 1_000_000, PriceUnit(price.unit), INVENTED)
+    return found

@@ -1,0 +1,164 @@
+"""Looks once more at jobs that ended without a clip: first into their records as they were kept, then at the API.
+
+In: takes as recorded. Out: which of them have a clip after all, on record, and what the API says of those it was asked
+about: jobs that it did not know, or of which it named no clip that could be read, and dropped ones a person names. A
+look is free and submits nothing; the clips are the engine's to bring home. Nobody else asks about them: what such a job
+cost is noted here too, and an adopted one whose record tells of another job is taken back here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from runner.api.result_answer import read_again
+from runner.commands.steps.api_session import talk
+from runner.commands.steps.session import Wishes
+from runner.domain.api_answers import ResultAnswer, Trouble
+from runner.domain.display import listed, visible
+from runner.domain.errors import AccountRefused
+from runner.domain.job_match import disowned, unless_of_another
+from runner.domain.records import TakeRecord
+from runner.domain.shots import Ticket
+from runner.domain.states import AdoptionUndone, CostSeen, Ended, FoundAfterAll, TakeState
+from runner.engine.ports import Queue
+from runner.store.run_dir import RunDir
+from runner.store.state_file import StateFile
+from runner.system.clock import Clock
+
+PATIENCE = 15.0
+"""Seconds for all of them together: a person or a whole run waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondLook:
+    """What came of it: ids of takes `found` to have a clip, and for the others why there is none.
+
+    `disowned` are those of the others that are held again, since the job adopted for them is another's.
+    """
+
+    found: tuple[str, ...] = ()
+    lost: Mapping[str, str] = field(default_factory=dict)
+    disowned: tuple[str, ...] = ()
+
+    @property
+    def moved(self) -> bool:
+        """True if the record tells another state of a take than before."""
+        return bool(self.found or self.disowned)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was found, and what was taken back, if anything was; a sentence each."""
+        found = f"given up before, and found after all, so nothing is paid for again: {listed(self.found)}"
+        back = [f"{take_id} is held again: {self.lost[take_id]}" for take_id in self.disowned]
+        return (*([found] if self.found else []), *back)
+
+
+def look_again(
+    wishes: Wishes, place: RunDir, state: StateFile, takes: Sequence[TakeRecord], *, insist: bool = False
+) -> SecondLook:
+    """Look at those of `takes` that may have a clip after all, and record what is found.
+
+    `insist` says that a person named them: then also what a person gave up is looked for.
+
+    Raises:
+        AccountRefused: there is no token, and a person asked.
+        DiskFailed: what was found could not be recorded.
+    """
+    suspects = {
+        take.take_id: take
+        for take in takes
+        if take.may_have_a_clip and (insist or take.state is not TakeState.DROPPED)
+    }
+    if not suspects:
+        return SecondLook()
+    tickets = [ticket for ticket in state.tickets(dropped=insist) if ticket.take_id in suspects]
+    answers = _answers_kept(tickets, suspects, wishes.origin)
+    asked = [ticket for ticket in tickets if ticket.take_id not in answers and _is_asked(ticket, suspects)]
+    try:
+        if asked:
+            answers |= talk(wishes, place, takes, lambda queue: _answers(queue, asked, takes))
+    except AccountRefused:
+        if insist:
+            raise
+        asked = []
+    looked = [ticket for ticket in tickets if ticket in asked or ticket.take_id in answers]
+    return _recorded(state, looked, answers, clock=wishes.clock)
+
+
+def _answers_kept(
+    tickets: Sequence[Ticket], suspects: Mapping[str, TakeRecord], origin: str
+) -> dict[str, ResultAnswer]:
+    """Return the ends of those jobs whose records, as they were kept, name a clip after all."""
+    answers: dict[str, ResultAnswer] = {}
+    for ticket in tickets:
+        ended = read_again(suspects[ticket.take_id].result, sent=ticket.body, origin=origin)
+        if ended is not None and ended.outcome is TakeState.SUCCEEDED:
+            answers[ticket.take_id] = ended
+    return answers
+
+
+def _recorded(
+    state: StateFile, looked: Sequence[Ticket], answers: Mapping[str, ResultAnswer], *, clock: Clock
+) -> SecondLook:
+    """Record what is new about the takes that were looked at; an answer that did not come is not in `answers`."""
+    found, back, reasons = [], [], {}
+    for ticket in looked:
+        answer = answers.get(ticket.take_id)
+        news = _news(ticket, answer) if isinstance(answer, Ended) else None
+        if news is not None:
+            state.record(ticket.take_id, news, at=clock.wall()).result()
+        match news:
+            case FoundAfterAll():
+                found.append(ticket.take_id)
+            case AdoptionUndone(reason=reason):
+                back.append(ticket.take_id)
+                reasons[ticket.take_id] = visible(reason)
+            case _:
+                reasons[ticket.take_id] = _reason(answer)
+    return SecondLook(tuple(found), reasons, tuple(back))
+
+
+def _is_asked(ticket: Ticket, suspects: Mapping[str, TakeRecord]) -> bool:
+    """Return whether the API may know more than its record said; where it named a failure, it has said all."""
+    return suspects[ticket.take_id].is_given_up or ticket.state is TakeState.DROPPED
+
+
+def _news(ticket: Ticket, ended: Ended) -> FoundAfterAll | AdoptionUndone | CostSeen | None:
+    """Return what the record of a job tells, if that is anything new."""
+    undone = disowned(ticket, ended) if ticket.state is not TakeState.DROPPED else None
+    if undone is not None:
+        return undone
+    if ended.outcome is TakeState.SUCCEEDED and ticket.request_id is not None:
+        # How long it took is left open: nobody watched it, and a server's word on times needs somebody who did.
+        return FoundAfterAll(
+            ticket.request_id, ended.result, ended.outputs, ended.cost, remarks=ended.remarks
+        )
+    return CostSeen(ended.cost) if ended.cost is not None and ticket.cost is None else None
+
+
+async def _answers(
+    queue: Queue, asked: Sequence[Ticket], takes: Sequence[TakeRecord]
+) -> Mapping[str, ResultAnswer]:
+    """Return what came within the patience there is; an answer that did not come is not in it."""
+    answers: dict[str, ResultAnswer] = {}
+
+    async def ask(take: Ticket) -> None:
+        request_id = take.request_id or ""
+        answer = await queue.result(request_id, model=take.model, sent=take.body)
+        others = (each.request_id for each in takes if each.take_id != take.take_id)
+        answers[take.take_id] = unless_of_another(answer, request_id=request_id, others=others)
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as asking:
+            for take in asked:
+                asking.create_task(ask(take))
+    return answers
+
+
+def _reason(answer: ResultAnswer | None) -> str:
+    if isinstance(answer, Trouble | Ended):
+        return visible(answer.reason)
+    return "the API did not say" if answer is None else "it has not ended"

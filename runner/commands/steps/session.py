@@ -1,0 +1,303 @@
+"""One session of the engine: real adapters round it, listeners beside it, signals heeded, everything closed again.
+
+In: an open state file and the takes to be about. Out: how the engine ended. It knows which adapter fits which
+Protocol, and the details of none; libraries that are slow to import are imported where they are used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from runner.commands.steps.open_run import AS_IT_IS, Opening
+from runner.commands.steps.signals import Interruption, heeding_signals
+from runner.commands.steps.summary import Prospect, needs_nothing
+from runner.domain.errors import AccountRefused, CannotCreate, DiskFailed
+from runner.domain.records import TakeRecord
+from runner.domain.run_ending import Ending, EndingKind, Stop
+from runner.domain.run_events import Event, Listener, Said
+from runner.domain.shots import Ticket
+from runner.domain.states import CostSeen, PayAgain
+from runner.engine.history import Past
+from runner.engine.late_costs import GRACE, LateCosts, without_cost
+from runner.engine.options import EngineOptions
+from runner.manifest.size_limits import LIMITS
+from runner.manifest.size_limits import Limits as ManifestLimits
+from runner.models.registry import search_path
+from runner.output.safe_stream import Outlet
+from runner.plan.selection import Choice
+from runner.simulator.settings import SimulatorSettings
+from runner.store.identity import number_of
+from runner.store.reader import Reader, open_reader
+from runner.store.run_dir import RunDir
+from runner.store.state_file import StateFile
+from runner.system.canonical_json import JsonValue
+from runner.system.clock import Clock
+from runner.system.daemon_executor import PassingThreads
+
+if TYPE_CHECKING:
+    from runner.api.account import Account
+    from runner.api.client import RunComfyQueue
+
+SIMULATOR_BASE = "simulator"
+_SIMULATOR_TOKEN = "run-with-the-simulator"  # noqa: S105 - opens nothing but the run's own simulator
+T = TypeVar("T")
+
+Progress: TypeAlias = Callable[[int, int], AbstractContextManager[Listener]]
+"""Makes the listener of a run from the number of its takes and of those already finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """The arguments of `run_manifest`, settled."""
+
+    manifest: Path
+    options: EngineOptions
+    simulate: SimulatorSettings | None
+    choice: Choice
+    schema_dirs: tuple[Path, ...]
+    api_base: str | None
+    environ: Mapping[str, str]
+    confirm: Callable[[Prospect], bool]
+    progress: Progress
+    clock: Clock
+    on_interrupt: Stop = Stop.DRAIN
+    opening: Opening = AS_IT_IS
+    stale: bool = False
+    manifest_limits: ManifestLimits = LIMITS
+
+    @property
+    def origin(self) -> str:
+        """The API's origin, which needs no token to know."""
+        from runner.api.account import BASE_VARIABLE, DEFAULT_BASE, parse_base
+
+        if self.simulate is not None:
+            return SIMULATOR_BASE
+        return parse_base(self.api_base or self.environ.get(BASE_VARIABLE) or DEFAULT_BASE)
+
+    @property
+    def on_this_machine(self) -> bool:
+        """True where the API is the simulator or another server on loopback."""
+        from runner.api.account import on_this_machine
+
+        return self.simulate is not None or on_this_machine(self.origin)
+
+
+def unheard(_total: int, _done: int) -> AbstractContextManager[Listener]:
+    """Listen to a run and tell nobody."""
+    return nullcontext(_Everyone(()))
+
+
+class _Everyone:
+    """Passes events on to several listeners."""
+
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self._listeners = listeners
+
+    def hear(self, event: Event) -> None:
+        """Pass `event` on."""
+        for listener in self._listeners:
+            listener.hear(event)
+
+
+def work(
+    wishes: Wishes,
+    place: RunDir,
+    state: StateFile,
+    takes: Sequence[TakeRecord],
+    *,
+    deadline: float | None = None,
+) -> tuple[Ending, int | None]:
+    """Let the engine do what is left, submitting until the wall time `deadline`; ask for no token when nothing is.
+
+    Costs that came late are asked for on the way.
+    """
+    tickets = state.tickets()
+    finished = sum(1 for take in takes if needs_nothing(take, wishes.options))
+    if finished == len(takes):
+        _ask_costs(wishes, place, state, takes, tickets)
+        return Ending(EndingKind.FINISHED), None
+    with ExitStack() as stack:
+        account = stack.enter_context(account_of(wishes, place, takes))
+        log = stack.enter_context(_log(place, wishes.clock))
+        shown = stack.enter_context(wishes.progress(len(takes), finished))
+        listener = _Everyone((shown, log))
+        for note in (*state.notes, *account.notes):
+            listener.hear(Said(note))
+        about = {take.take_id for take in takes}
+        return run_alone(
+            _engage(
+                wishes,
+                place,
+                state,
+                tickets=tickets,
+                about=about,
+                account=account,
+                listener=listener,
+                deadline=deadline,
+            )
+        )
+
+
+def _ask_costs(
+    wishes: Wishes, place: RunDir, state: StateFile, takes: Sequence[TakeRecord], tickets: Sequence[Ticket]
+) -> None:
+    """Ask for a few seconds what ended jobs have cost; without a token nobody is asked, since nothing depends on it."""
+    lacking = without_cost(tickets, now=wishes.clock.wall())
+    if not lacking:
+        return
+
+    async def note(take_id: str, fact: CostSeen) -> None:
+        await asyncio.wrap_future(state.record(take_id, fact, at=wishes.clock.wall()))
+
+    async def ask(account: Account) -> None:
+        queue = await _queue(wishes, account)
+        try:
+            async with asyncio.timeout(GRACE):
+                await LateCosts(lacking, queue=queue, note=note).run()
+        except TimeoutError:
+            return
+        finally:
+            await queue.aclose()
+
+    try:
+        with account_of(wishes, place, takes) as account:
+            run_alone(ask(account))
+    except AccountRefused:
+        return
+
+
+def run_alone(session: Coroutine[Any, Any, T]) -> T:
+    """Run `session` on an event loop of its own, in a thread of its own where this one has a loop: a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        try:
+            return asyncio.run(session)
+        finally:
+            # Python would complain of one that no loop could be made for.
+            session.close()
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, session).result()
+
+
+@contextmanager
+def account_of(wishes: Wishes, place: RunDir, takes: Sequence[TakeRecord]) -> Iterator[Account]:
+    """Yield whom to talk to: the account of the environment, or a simulator that runs as long as the run."""
+    from runner.api.account import Account, find_account
+    from runner.api.secret import Secret
+    from runner.plan.fingerprint import canonical_json, fingerprint
+
+    if wishes.simulate is None:
+        yield find_account(wishes.environ, base=wishes.api_base)
+        return
+    from runner.simulator.server import running
+
+    home = place.simulator
+    settings = replace(
+        wishes.simulate,
+        # No word of any sentence: a token is masked wherever a server repeats it.
+        token=_SIMULATOR_TOKEN,
+        ledger=wishes.simulate.ledger or home / "ledger.jsonl",
+        clips=wishes.simulate.clips or home / "clips",
+    )
+    names = {take.fingerprint: take.take_id for take in takes}
+
+    def slate(model: str, body: Mapping[str, JsonValue]) -> str:
+        return names.get(fingerprint(model, canonical_json(dict(body))), "")
+
+    schema_dirs = search_path(wishes.manifest, wishes.schema_dirs)
+    with running(settings, schema_dirs=schema_dirs, slates=slate) as simulator:
+        yield Account(simulator.origin, Secret(_SIMULATOR_TOKEN), source="the simulator")
+
+
+@contextmanager
+def _log(place: RunDir, clock: Clock) -> Iterator[Listener]:
+    """Yield the run's log; a run that submits nothing goes on without one, and none fails that cannot be closed."""
+    from runner.commands.steps.write_check import open_log
+    from runner.output.progress import make_progress
+
+    try:
+        stream = os.fdopen(open_log(place), "a", encoding="utf-8")
+    except (CannotCreate, DiskFailed):
+        yield _Everyone(())
+        return
+    with ExitStack() as opened:
+        opened.callback(Outlet(stream).end)
+        yield opened.enter_context(make_progress("json", stream=stream, total=0, done=0, clock=clock))
+
+
+async def _engage(
+    wishes: Wishes,
+    place: RunDir,
+    state: StateFile,
+    *,
+    tickets: Sequence[Ticket],
+    about: Collection[str],
+    account: Account,
+    listener: Listener,
+    deadline: float | None,
+) -> tuple[Ending, int | None]:
+    """Put real adapters round the engine and run it."""
+    from runner.engine.engine import Engine
+    from runner.media.clips.fetch import ClipDelivery, FetchOptions
+
+    options = wishes.options
+    async with AsyncExitStack() as opened:
+        queue = await _queue(wishes, account)
+        opened.push_async_callback(queue.aclose)
+        pool = PassingThreads(options.fetches_at_once, name="fetch")
+        # A download that is still going must not keep a person waiting who asked to leave.
+        opened.callback(pool.shutdown, wait=False)
+        home, local = number_of(place.path), wishes.on_this_machine
+        delivery = ClipDelivery(pool, FetchOptions(run_dir=place.path, allow_loopback=local, home=home))
+        engine = Engine(
+            [ticket for ticket in tickets if ticket.take_id in about],
+            queue=queue,
+            journal=state,
+            delivery=delivery,
+            clock=wishes.clock,
+            listener=listener,
+            options=options,
+            epoch=state.epoch,
+            past=_past(place, tickets, options),
+            deadline=deadline,
+            room=delivery.room if options.download else None,
+        )
+        interruption = Interruption(
+            engine, say=lambda text: listener.hear(Said(text)), first=wishes.on_interrupt
+        )
+        with heeding_signals(interruption):
+            ending = await engine.run()
+    return ending, interruption.signal
+
+
+async def _queue(wishes: Wishes, account: Account) -> RunComfyQueue:
+    from runner.api.client import RunComfyQueue
+    from runner.api.hook_selftest import hook_holds_bytes
+
+    calls = wishes.options.looks_at_once + wishes.options.fetches_at_once
+    return RunComfyQueue(account, clock=wishes.clock, calls=calls, hooked=await hook_holds_bytes())
+
+
+def _past(place: RunDir, tickets: Sequence[Ticket], options: EngineOptions) -> Past:
+    """Return what the record says of earlier runs: bounds on money hold for the whole life of a run directory."""
+    with open_reader(place.state_file, checked=True) as reader:
+        return Past(
+            extra_paid=_extra_paid(reader) if options.max_extra_paid else 0,
+            spending=reader.spending(),
+            ended=tickets,
+            durations=reader.durations(),
+            largest_clip=reader.largest_clip(),
+        )
+
+
+def _extra_paid(reader: Reader) -> int:
+    """Return how often this run has paid again for an unknown submit."""
+    return sum(1 for event in reader.events() if event.fact == PayAgain.__name__)

@@ -1,0 +1,110 @@
+"""Signals while a run goes on: ask to stop, then insist.
+
+In: a signal. Out: a call on the engine's `stop`, and a word to the person. The handlers are ours because the
+event loop's own answer to Ctrl-C would abandon a POST whose answer may be the receipt for money.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Protocol
+
+from runner.domain.display import counted
+from runner.domain.run_ending import Stop
+
+_PATIENCE = 8.0
+_MOST_PATIENT = 2
+_ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stoppable(Protocol):
+    """What a signal stops."""
+
+    @property
+    def out_there(self) -> int:
+        """How many jobs the API may be working on."""
+        ...
+
+    @property
+    def in_the_air(self) -> int:
+        """How many submits have begun and have no answer yet."""
+        ...
+
+    @property
+    def is_away(self) -> bool:
+        """True while the API does not answer."""
+        ...
+
+    def stop(self, how: Stop, *, patience: float | None = None) -> None:
+        """Begin no further POST, and leave as `how` says, waiting `patience` seconds for the one in the air."""
+        ...
+
+
+class Interruption:
+    """Counts the signals of one run: the first Ctrl-C drains, the second or a TERM or HUP leaves, the third insists."""
+
+    def __init__(self, engine: Stoppable, *, say: Callable[[str], None], first: Stop = Stop.DRAIN) -> None:
+        self._engine = engine
+        self._say = say
+        self._first = first
+        self._count = 0
+        self.signal: int | None = None
+
+    def take(self, number: int) -> None:
+        """Act on one signal."""
+        self._count += 1
+        self.signal = self.signal or number
+        if self._count > _MOST_PATIENT:
+            os._exit(128 + number)
+        if number == signal.SIGINT and self._count == 1 and self._first is not Stop.DETACH:
+            self._engine.stop(self._first)
+            self._say(
+                f"submitting no more; seeing {self._jobs()} through{self._weather()}{self._in_the_air()}"
+                " (Ctrl-C again to leave now)"
+            )
+        else:
+            # A container is given ten seconds after its TERM.
+            self._engine.stop(Stop.DETACH, patience=_PATIENCE)
+            self._say(
+                f"leaving; {self._jobs()} at the API will be picked up by the next run{self._in_the_air()}"
+            )
+
+    def _jobs(self) -> str:
+        return counted(self._engine.out_there, "job")
+
+    def _in_the_air(self) -> str:
+        number = self._engine.in_the_air
+        return f"; waiting for the answer to {counted(number, 'submit')}" if number else ""
+
+    def _weather(self) -> str:
+        return ", once the API answers again" if self._engine.is_away else ""
+
+
+@contextmanager
+def heeding_signals(interruption: Interruption) -> Iterator[None]:
+    """Send signals to `interruption` instead of killing the process; only the main thread can.
+
+    They reach the event loop through its own thread-safe door, so a handler never runs between two steps of a record.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def hand_over(number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(interruption.take, number)
+
+    # What the parent told us to ignore stays ignored: that is how nohup works.
+    heeded = [number for number in _ASKED if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, hand_over) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

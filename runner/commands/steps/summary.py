@@ -1,0 +1,233 @@
+"""What a run is about to do and what it did, in values: for the person who agrees, for a script, for the last lines.
+
+In: records of the state file before and after. Out: a `Prospect` and a `RunSummary`. It knows no engine at work and
+decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.domain.display import listed
+from runner.domain.errors import CannotCreate, DiskFailed
+from runner.domain.money import NOTHING_SPENT, Spending, total
+from runner.domain.records import RunHeader, TakeRecord
+from runner.domain.run_ending import Ending, EndingKind
+from runner.domain.states import OUT_THERE, DeliveryState, TakeState
+from runner.engine.options import EngineOptions
+from runner.store.reader import open_reader
+from runner.store.run_dir import RunDir
+
+if TYPE_CHECKING:
+    from runner.output.write_reports import Reports
+    from runner.plan.compare import Comparison
+
+_WAITING = frozenset({TakeState.HELD, TakeState.SUBMITTING})
+_UNFINISHED = OUT_THERE | {TakeState.PENDING}
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What a run is about to do, for whoever is asked to agree.
+
+    `submits` counts the jobs it will submit, each of them paid unless `simulated`; `host` is who is paid.
+    `estimate` is what those with a price should cost together, None if none has one, and `unpriced` counts the others;
+    `spent` is what the run directory has paid or may have paid before, but for `unknown` submissions of which neither
+    cost nor price is known. Amounts are US dollars.
+    `remarks` are sentences about takes whose rows changed or left the manifest; `duplicates` are takes among the
+    submits whose very request another take sends or has sent.
+    """
+
+    submits: int
+    takes: int
+    finished: int
+    host: str
+    simulated: bool
+    remarks: tuple[str, ...] = ()
+    estimate: float | None = None
+    unpriced: int = 0
+    spent: float = 0.0
+    duplicates: tuple[str, ...] = ()
+    unknown: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """How a run ended and what it left behind; `exit_code` follows the documented table.
+
+    `counts` and `deliveries` are over the takes the run was about; `clips` are the delivered files among
+    them, in the manifest's order; `signal` is the number of the one that stopped it; `remarks` are sentences about
+    takes whose rows changed or left the manifest. `held` are all of the run's held takes; `reports` is None where
+    they could not be written, which `remarks` then say. `spending` is all that the run directory ever may have paid,
+    and `left` are the takes that were not submitted; `cancelled` are those that only a retry submits again. `stale`
+    counts clips of rows that changed since; `causes` are sentences about what failed, one for each cause.
+    """
+
+    run_dir: Path
+    simulated: bool
+    ending: Ending
+    submitted: int
+    counts: Mapping[TakeState, int]
+    deliveries: Mapping[DeliveryState, int]
+    clips: tuple[Path, ...]
+    held: tuple[TakeRecord, ...]
+    reports: Reports | None
+    signal: int | None = None
+    remarks: tuple[str, ...] = ()
+    spending: Spending = NOTHING_SPENT
+    left: tuple[TakeRecord, ...] = ()
+    cancelled: tuple[TakeRecord, ...] = ()
+    stale: int = 0
+    dropped: int = 0
+    causes: tuple[str, ...] = ()
+
+    @property
+    def _is_cut_short(self) -> bool:
+        """True where a limit has kept takes from being rendered."""
+        states = _UNFINISHED | {TakeState.CANCELLED}
+        return self.ending.kind is EndingKind.LIMIT and any(self.counts.get(state, 0) for state in states)
+
+    @property
+    def exit_code(self) -> int:
+        """0 complete, 2 some failed, 3 stopped on purpose, 4 a person is needed, 69, 74, 77, or 128 and a signal."""
+        if self.signal is not None:
+            return 128 + self.signal
+        if self.ending.kind is EndingKind.ACCOUNT:
+            return 77
+        if self.ending.kind is EndingKind.OUTAGE:
+            return 69
+        if self.ending.kind is EndingKind.DISK:
+            return 74
+        if self.ending.kind in {EndingKind.DECLINED, EndingKind.HALTED} or self._is_cut_short:
+            return 3
+        if self.held or self.ending.kind is EndingKind.UNKNOWNS:
+            return 4
+        if any(self.counts.get(state, 0) for state in _UNFINISHED):
+            return 3
+        lost = self.deliveries.get(DeliveryState.UNDELIVERABLE, 0)
+        failed = self.counts.get(TakeState.FAILED, 0) + self.counts.get(TakeState.CANCELLED, 0)
+        return 2 if failed or lost else 0
+
+
+def foresee(
+    takes: Sequence[TakeRecord],
+    comparison: Comparison,
+    *,
+    options: EngineOptions,
+    host: str,
+    simulated: bool,
+    anew: Collection[str] = (),
+    spending: Spending = NOTHING_SPENT,
+) -> Prospect:
+    """Return what a run over `takes` is about to do; `anew` are ids of stale takes that it will render again."""
+    going = [take for take in takes if take.state is TakeState.PENDING or take.take_id in anew]
+    # Not what a stale take was sent for: it is another body by now, and another price.
+    prices = [take.estimate_now for take in going if take.estimate_now is not None]
+    return Prospect(
+        submits=len(going),
+        estimate=total(prices) if prices else None,
+        unpriced=len(going) - len(prices),
+        spent=spending.committed,
+        unknown=spending.unpriced,
+        takes=len(takes),
+        finished=sum(1 for take in takes if needs_nothing(take, options)),
+        host=host,
+        simulated=simulated,
+        remarks=_remarks(comparison, {take.take_id for take in takes if take.is_stale} - set(anew)),
+    )
+
+
+def needs_nothing(take: TakeRecord, options: EngineOptions) -> bool:
+    """Return whether a run has nothing left to do for a take by itself."""
+    if take.state is TakeState.SUCCEEDED:
+        return not options.download or take.delivery is DeliveryState.DELIVERED
+    return take.state is not TakeState.PENDING and take.state not in OUT_THERE
+
+
+def _remarks(comparison: Comparison, stale: Collection[str]) -> tuple[str, ...]:
+    from runner.plan.compare import older_id
+
+    came_from = comparison.came_from
+    renamed = [f"{take} (was {old})" for take, old in came_from.items() if older_id(old) != take]
+    taken_back = [f"{take} (was kept as {old})" for take, old in came_from.items() if older_id(old) == take]
+    replaced = [f"{take_id} (kept as {comparison.renames[take_id]})" for take_id in comparison.replaced]
+    changed = [take_id for take_id in comparison.changed if take_id in stale]
+    said = (
+        ("renamed in the manifest, so nothing is paid for again", renamed),
+        ("an edit was taken back, so nothing is paid for again", taken_back),
+        ("ended without a clip and changed since, so sent anew", replaced),
+        (
+            "changed after it was paid for, and kept: --stale renders it anew, shotrunner accept keeps it",
+            changed,
+        ),
+        ("no longer in the manifest; what was paid for is kept", comparison.removed),
+        ("no longer in the manifest, so not sent", comparison.withdrawn),
+    )
+    return tuple(f"{why}: {listed(names)}" for why, names in said if names)
+
+
+def sum_up(
+    place: RunDir, about: Sequence[TakeRecord], *, ending: Ending, signal: int | None, now: float
+) -> RunSummary:
+    """Write the reports and return how the run ended for the takes it was about, given as they stood before it."""
+    with open_reader(place.state_file, checked=True) as reader:
+        header, takes, spending = reader.header, reader.takes(), reader.spending()
+    from runner.output.failure_causes import causes
+
+    reports, remarks = _reported(place, header, takes, spending, now=now)
+    ids = {take.take_id for take in about}
+    mine = [take for take in takes if take.take_id in ids]
+    delivered = [take.file for take in mine if take.delivery is DeliveryState.DELIVERED and take.file]
+    return RunSummary(
+        run_dir=place.path,
+        simulated=header.simulated,
+        ending=ending,
+        submitted=_attempts(mine) - _attempts(about),
+        counts=Counter(take.state for take in mine),
+        deliveries=Counter(take.delivery for take in mine if take.state is TakeState.SUCCEEDED),
+        clips=tuple(place.path / file for file in delivered),
+        held=tuple(take for take in takes if take.state in _WAITING),
+        stale=sum(1 for take in mine if take.is_stale and take.state is TakeState.SUCCEEDED),
+        dropped=sum(1 for take in takes if take.state is TakeState.DROPPED and take.position is not None),
+        reports=reports,
+        signal=signal,
+        remarks=(*remarks, *_odd_clips(mine)),
+        causes=causes(mine),
+        spending=spending,
+        left=tuple(take for take in mine if take.state is TakeState.PENDING),
+        # Those of removed rows, or of rows that changed since, are no retry's.
+        cancelled=tuple(
+            take
+            for take in mine
+            if take.state is TakeState.CANCELLED and take.position is not None and not take.is_stale
+        ),
+    )
+
+
+def _odd_clips(takes: Sequence[TakeRecord]) -> tuple[str, ...]:
+    """Return a sentence for each thing that is unusual about clips, with their takes."""
+    said: dict[str, list[str]] = {}
+    for take in takes:
+        if take.delivery is DeliveryState.DELIVERED and take.reason:
+            said.setdefault(take.reason, []).append(take.take_id)
+    return tuple(f"{remark}: {listed(take_ids)}" for remark, take_ids in said.items())
+
+
+def _reported(
+    place: RunDir, header: RunHeader, takes: Sequence[TakeRecord], spending: Spending, *, now: float
+) -> tuple[Reports | None, tuple[str, ...]]:
+    """Write the reports; a page that cannot be written, since a program holds it open, fails no finished run."""
+    from runner.output.write_reports import write_report
+
+    try:
+        return write_report(place.path, header=header, takes=takes, spending=spending, now=now), ()
+    except (CannotCreate, DiskFailed) as error:
+        return None, (f"the report could not be written: {error.message}",)
+
+
+def _attempts(takes: Collection[TakeRecord]) -> int:
+    return sum(take.attempts for take in takes)

@@ -1,0 +1,192 @@
+"""Brings record and disk up to date with the manifest, before anything is sent.
+
+In: a plan, and how it compares with what is on record. Out: the record made to fit: takes renamed with their clips,
+corrected ones renewed, changed ones noted, missing clips marked. `missing` only looks, and where a run looks. The whole
+record is read when a run wakes, and again only where it was changed. It submits nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.domain import failpoints
+from runner.domain.errors import DiskFailed
+from runner.domain.records import TakeRecord
+from runner.domain.shots import Plan
+from runner.domain.states import ClipMoved, DeliveryState, FileGone
+from runner.store.reader import open_reader
+from runner.store.run_dir import RunDir
+from runner.store.state_file import StateFile
+from runner.system.clock import Clock
+
+if TYPE_CHECKING:
+    from runner.media.clips.rename import Clip
+    from runner.plan.compare import Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Every take as it is on record once this fits the plan, and remarks about files."""
+
+    takes: Sequence[TakeRecord]
+    remarks: tuple[str, ...] = ()
+
+
+def wake(state: StateFile, place: RunDir, *, clock: Clock) -> Sequence[TakeRecord]:
+    """Become the runner, finish what a kill interrupted, and return every take on record.
+
+    Raises:
+        DiskFailed: the disk fails; what was done is recorded.
+    """
+    state.begin(at=clock.wall())
+    recorded = _read(place)
+    _give_own_names(recorded, place)
+    # Under the names that its runner gave: once takes are renamed again, nobody would look where it left their clips.
+    if not _strayed(recorded, place):
+        return recorded
+    _rename_clips(state, place, recorded, clock)
+    return _read(place)
+
+
+def fit(
+    state: StateFile,
+    plan: Plan,
+    place: RunDir,
+    recorded: Sequence[TakeRecord],
+    comparison: Comparison,
+    *,
+    clock: Clock,
+) -> Fitted:
+    """Make record and disk fit the plan, as it compares with what is `recorded`.
+
+    Raises:
+        DiskFailed: the disk fails; what was done is recorded.
+    """
+    changed = state.adopt_plan(plan, renew=comparison.renewed, renames=comparison.renames, at=clock.wall())
+    failpoints.hit("recall.adopted")
+    takes = _read(place) if changed else recorded
+    remarks: tuple[str, ...] = ()
+    if any(map(_is_misnamed, takes)):
+        remarks = _rename_clips(state, place, takes, clock)
+        takes = _read(place)
+    if gone := missing(takes, place):
+        _mark_gone(state, [take for take in takes if take.take_id in gone], place, clock)
+        takes = _read(place)
+    return Fitted(takes, remarks)
+
+
+def reprice(
+    state: StateFile, plan: Plan, place: RunDir, takes: Sequence[TakeRecord], *, clock: Clock
+) -> Sequence[TakeRecord]:
+    """Record a plan that differs in nothing but its prices from what `takes` fit, and return the takes with them.
+
+    Raises:
+        DiskFailed: the disk did not take it; nothing was changed.
+    """
+    return _read(place) if state.adopt_plan(plan, renew=(), at=clock.wall()) else takes
+
+
+def _give_own_names(takes: Sequence[TakeRecord], place: RunDir) -> None:
+    # Only an id that ends in a number can be the name of another take's further output.
+    if any(take.take_id.rpartition(".")[2].isdigit() for take in takes):
+        from runner.media.clips.restore_sidecars import give_own_names
+
+        give_own_names(place.path, takes)
+
+
+def _read(place: RunDir) -> Sequence[TakeRecord]:
+    with open_reader(place.state_file, checked=True) as reader:
+        return reader.takes()
+
+
+def missing(takes: Sequence[TakeRecord], place: RunDir) -> frozenset[str]:
+    """Return the ids of delivered takes of which a clip is nowhere where a run looks for it.
+
+    Raises:
+        UsageError: the clips' folder is a link or a file.
+        DiskFailed: the disk fails.
+    """
+    gone = [take for take in takes if clip_is_gone(take, place)]
+    if any(len(take.outputs) > 1 for take in takes):
+        from runner.media.clips.restore_sidecars import without_further_outputs
+
+        gone += without_further_outputs(place.path, takes)
+    return frozenset(take.take_id for take in gone) - _strayed(gone, place)
+
+
+def _strayed(takes: Sequence[TakeRecord], place: RunDir) -> frozenset[str]:
+    """Return the ids of takes whose clips are where a kill in mid-rename left them, and not where the record says."""
+    lost = [take for take in takes if _is_misnamed(take) and clip_is_gone(take, place)]
+    if not lost:
+        return frozenset()
+    from runner.media.clips.folder import InTheWay
+    from runner.media.clips.rename import strayed
+
+    try:
+        return frozenset(clip.take for clip in strayed(place.path, _clips(lost)))
+    except InTheWay:
+        return frozenset()
+    except OSError as error:
+        raise DiskFailed(
+            f"a clip could not be looked for: {error.strerror}", advice="see to the disk"
+        ) from error
+
+
+def clip_is_gone(take: TakeRecord, place: RunDir) -> bool:
+    """Return whether a delivered clip is not on disk any more, or not of its size."""
+    if take.delivery is not DeliveryState.DELIVERED or take.file is None:
+        return False
+    try:
+        return (place.path / take.file).stat().st_size != take.bytes
+    except OSError:
+        return True
+
+
+def _rename_clips(
+    state: StateFile, place: RunDir, takes: Sequence[TakeRecord], clock: Clock
+) -> tuple[str, ...]:
+    """Let clips follow their takes' new names; what must stay is said, and stays where the record says it is."""
+    from runner.media.clips.folder import InTheWay
+    from runner.media.clips.rename import rename_clips
+
+    def told(take_id: str, file: str) -> None:
+        failpoints.hit("recall.clip_renamed")
+        state.record(take_id, ClipMoved(file), at=clock.wall()).result()
+        failpoints.hit("recall.clip_moved")
+
+    try:
+        left = rename_clips(place.path, _clips(filter(_is_misnamed, takes)), told=told)
+    except InTheWay as error:
+        return (f"clips keep their old names: {error}",)
+    except OSError as error:
+        raise DiskFailed(
+            f"a clip could not be renamed: {error.strerror}", advice="see to the disk"
+        ) from error
+    return tuple(
+        f"{clip.take}: its clip keeps the name {clip.file}, since another file has its own" for clip in left
+    )
+
+
+def _clips(takes: Iterable[TakeRecord]) -> list[Clip]:
+    from runner.media.clips.rename import Clip
+
+    return [Clip(take.take_id, take.file, take.sha256) for take in takes if take.file and take.sha256]
+
+
+def _is_misnamed(take: TakeRecord) -> bool:
+    """Return whether a delivered clip has another name than its take."""
+    if take.delivery is not DeliveryState.DELIVERED or take.file is None:
+        return False
+    return take.file.rpartition("/")[2].rpartition(".")[0] != take.take_id
+
+
+def _mark_gone(state: StateFile, gone: Sequence[TakeRecord], place: RunDir, clock: Clock) -> None:
+    """Record that clips are gone or not whole, so that they are fetched again."""
+    from runner.media.clips.restore_sidecars import restore_sidecars
+
+    restore_sidecars(place.path, gone)
+    fact = FileGone("the file is not there any more, or not whole")
+    for recorded in [state.record(take.take_id, fact, at=clock.wall()) for take in gone]:
+        recorded.result()

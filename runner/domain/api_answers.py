@@ -1,0 +1,115 @@
+"""What the API can say to us, in our own words, whatever it said on the wire.
+
+The adapter in `api/` makes these values, the engine matches on them; neither sees the other. A submit is
+answered with one of the facts of `states`; a look, a result or a cancel with the values below.
+It knows no HTTP and no JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from runner.domain.states import (
+    Accepted,
+    AccountTurnedAway,
+    Delivered,
+    Ended,
+    LostContact,
+    NotSent,
+    Refused,
+    RefusedForNow,
+)
+
+
+class JobStatus(StrEnum):
+    """What a look found. `ENDED` says nothing of success; `UNKNOWN` means keep looking, and say so."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+
+
+class TroubleKind(StrEnum):
+    """Why a read was not answered.
+
+    `MISSING` is the API's word that it does not know what was asked about. `STRANGE` is an answer that cannot be about
+    it; `TOO_LARGE` one that was not read to its end, so that nothing is known of what it says. `NO_HOST` says
+    that there is no API at that address: its host does not exist, and was never reached.
+    """
+
+    TRANSIENT = "transient"
+    THROTTLED = "throttled"
+    ACCOUNT = "account"
+    MISSING = "missing"
+    STRANGE = "strange"
+    TOO_LARGE = "too-large"
+    NO_HOST = "no-host"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A look that was answered; `word` is the status as the API spelled it, `model` the job's if it was told."""
+
+    status: JobStatus
+    word: str
+    queue_position: int | None = None
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A read that was not answered; `retry_after` is the server's wish in seconds, if it had one.
+
+    `evidence` is what came back, cut and cleaned.
+    """
+
+    kind: TroubleKind
+    reason: str
+    retry_after: float | None = None
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """The result record exists but does not say that the job has ended; `is_known` is whether its word is."""
+
+    word: str
+    is_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAnswer:
+    """The API's own word on a cancel: `cancelled`, `not_cancellable` or something new."""
+
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchTrouble:
+    """A clip that did not arrive.
+
+    `link_refused` asks for the result to be read again for a fresh link; `permanent` means that another try of the same
+    link cannot help; `unreachable` that the host is away, which is waited out as an outage is. `at_hand` is how many
+    bytes of the clip lie here by now: a try that brought some was none in vain.
+    """
+
+    reason: str
+    link_refused: bool = False
+    permanent: bool = False
+    unreachable: bool = False
+    at_hand: int = 0
+
+
+SubmitAnswer: TypeAlias = Accepted | NotSent | RefusedForNow | Refused | AccountTurnedAway | LostContact
+LookAnswer: TypeAlias = Seen | Trouble
+ResultAnswer: TypeAlias = Ended | NotYet | Trouble
+FetchAnswer: TypeAlias = Delivered | FetchTrouble
+
+
+def folded(reason: str) -> str:
+    """Return the words of an answer without what differs from take to take: numbers, ids and links."""
+    words = reason.lower().split()
+    return " ".join("#" if "://" in word or any(map(str.isdigit, word)) else word for word in words)

@@ -1,0 +1,109 @@
+"""In what two request bodies differ, field by field.
+
+In: canonical JSON texts and model ids. Out: fields with their old and new values, in the order of their names; and by
+what a job's record tells that it is another job's than the one that was asked for. It knows no take and no terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from runner.system.canonical_json import JsonValue
+
+ABSENT = "(absent)"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that changed; `old` and `new` are JSON values as text, a string as it is, `ABSENT` where missing.
+
+    `field` is `model`, or an input by its dotted name: `inputs.promptText`.
+    """
+
+    field: str
+    old: str
+    new: str
+
+
+def differences(old_model: str, old_body: str, new_model: str, new_body: str) -> tuple[Difference, ...]:
+    """Return every field in which two requests differ."""
+    changed = [Difference("model", old_model, new_model)] if old_model != new_model else []
+    old, new = json.loads(old_body), json.loads(new_body)
+    return (*changed, *_between(old, new, "inputs"))
+
+
+def _between(old: JsonValue, new: JsonValue, path: str) -> Iterator[Difference]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted(old.keys() | new.keys()):
+            if name not in old:
+                yield Difference(f"{path}.{name}", ABSENT, _text(new[name]))
+            elif name not in new:
+                yield Difference(f"{path}.{name}", _text(old[name]), ABSENT)
+            else:
+                yield from _between(old[name], new[name], f"{path}.{name}")
+    # As text, since to Python `true` is 1 and to a model it is not.
+    elif json.dumps(old, sort_keys=True) != json.dumps(new, sort_keys=True):
+        kind = str if isinstance(old, str) == isinstance(new, str) else object
+        yield Difference(path, _text(old, kind), _text(new, kind))
+
+
+def _text(value: JsonValue, kind: type = str) -> str:
+    # A string stands as it is, but for where the text "5" became the number 5.
+    if kind is str and isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def other_job(record: Mapping[str, JsonValue], *, request_id: str, model: str) -> str:
+    """Return the id or the model by which a record says that it is not about this job; empty if it does not.
+
+    An id settles it: a model may go by other names than the one it is asked for by. Without a `request_id` nobody
+    asked by one, and the model alone is compared.
+    """
+    told = record.get("request_id")
+    if request_id and told is not None:
+        # In other letters it is still the same id.
+        return "" if str(told).strip().casefold() == request_id.casefold() else str(told)
+    named = record.get("model_id")
+    return named if isinstance(named, str) and model and named != model else ""
+
+
+def contradiction(model: str, body: str, result: str, *, request_id: str = "") -> str:
+    """Return in what the record of a job contradicts the request that it is said to be of; empty if in nothing.
+
+    `request_id` is the one that the record was asked for by, empty where a person only claims that it is the job's.
+    """
+    try:
+        record = json.loads(result)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(record, dict):
+        return ""
+    other, echoed = other_job(record, request_id=request_id, model=model), record.get("input")
+    if other:
+        return f"{'model' if other == record.get('model_id') else 'request id'} is {other}"
+    sent: dict[str, JsonValue] = json.loads(body)
+    told = echoed if isinstance(echoed, dict) else {}
+    names = [name for name in sent if name in told and _plain(sent[name]) and _plain(told[name])]
+    return next((f"{name} differs" for name in names if _meant(sent[name]) != _meant(told[name])), "")
+
+
+def _plain(value: JsonValue) -> bool:
+    # A service may keep pictures elsewhere than where it was sent for them, so links prove nothing.
+    return isinstance(value, int | float) or (isinstance(value, str) and "://" not in value)
+
+
+def _meant(value: JsonValue) -> str | float:
+    """Return what a plain value means however it is spelled: 1 and 1.0, true and "true", a text and its spaces."""
+    text = str(value).strip()
+    if text.lower() in {"true", "false"}:
+        return text.lower()
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    # A number beyond all bounds is told from another by its digits only.
+    return number if math.isfinite(number) else text

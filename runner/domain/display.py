@@ -1,0 +1,208 @@
+"""How values are said to a person: states, durations, money, sizes, times, counts, and text nobody vouches for.
+
+In: plain values. Out: short English text, the same in the terminal, the progress lines and the sheet. Whatever came
+from a manifest or a server goes through `visible` first. It knows no fact (`sentences` tells those), no terminal, no
+HTML, no file and no clock.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+
+from runner.domain.money import Spending
+from runner.domain.states import DeliveryState, FailureClass, TakeState
+from runner.system.canonical_json import JsonValue
+from runner.system.escapes import TEXT_LIMIT as TEXT_LIMIT
+from runner.system.escapes import visible as visible
+from runner.system.escapes import visible_lines as visible_lines
+
+REASON_LIMIT = 160
+PATH_LIMIT = 16_384
+"""More than any path has, escapes and all: a path that is cut leads nowhere."""
+
+HELD_ADVICE = (
+    "it may have been charged, so it is not sent again by itself; "
+    "look on the provider's site for a job of this model and time, then decide with shotrunner reconcile"
+)
+
+MILESTONES = {
+    "sending": "the request was on its way: part of it may have arrived",
+    "sent": "the whole request had left; no answer came",
+    "answering": "an answer had begun, and did not say that the job was taken or refused",
+    "unknown": "not known: the runner died while sending",
+}
+"""How far a request had got whose outcome is unknown, in words."""
+
+
+def duration(seconds: float | None) -> str:
+    """Return how long something took: `0.4 s`, `41 s`, `3 min 05 s`, `2 h 14 min`."""
+    if seconds is None or not math.isfinite(seconds):
+        return "unknown"
+    if seconds < 9.95:
+        return f"{max(seconds, 0.0):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def money(usd: float | None) -> str:
+    """Return an amount in US dollars, with up to four decimals where cents do not tell it."""
+    if usd is None or not math.isfinite(usd):
+        return "unknown"
+    cents = f"{usd:,.2f}"
+    # A clip can cost a fraction of a cent; rounding it to $0.00 would call it free.
+    text = cents if math.isclose(round(usd, 2), usd, abs_tol=5e-5) else f"{usd:,.4f}".rstrip("0")
+    return f"-${text[1:]}" if text.startswith("-") else f"${text}"
+
+
+def spent_words(spending: Spending, *, simulated: bool) -> str:
+    """Return what a run has cost beside what it should have cost; empty where nothing was submitted."""
+    if not spending.charges:
+        return ""
+    said = f"spent {money(spending.billed)}{', invented,' if simulated else ''}"
+    # An estimate of some jobs beside the cost of all would look like a run that is too dear.
+    if spending.estimated and all(charge.estimate is not None for charge in spending.charges):
+        said += f" of an estimated {money(spending.estimated)}"
+    if spending.without_cost:
+        said += f"; {counted(spending.without_cost, 'job')} without a known cost"
+    return said.rstrip(",")
+
+
+def earlier_words(before: Spending) -> str:
+    """Return what a take has cost before its latest attempt; what is not known is told with its estimate."""
+    attempts = counted(len(before.charges), "earlier attempt")
+    if not before.without_cost:
+        return f"{money(before.billed)} for {attempts}"
+    if before.unpriced:
+        return f"{attempts} of unknown cost"
+    return f"about {money(before.committed)} for {attempts}"
+
+
+def size(count: int | None) -> str:
+    """Return a number of bytes in decimal units: `312 B`, `31 kB`, `1.2 MB`."""
+    if count is None:
+        return "unknown"
+    if count < 1000:
+        return f"{count} B"
+    value = float(count)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.5 or unit == "TB":
+            break
+    return f"{value:.1f} {unit}" if value < 9.95 else f"{value:,.0f} {unit}"
+
+
+def when(unix: float | None) -> str:
+    """Return unix seconds as `2026-07-03 21:04:11 UTC`."""
+    return "unknown" if unix is None else f"{_utc(unix):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def iso(unix: float | None) -> str:
+    """Return unix seconds as ISO 8601 in UTC, to the second; empty for None."""
+    return "" if unix is None else f"{_utc(unix):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def window(start: float | None, end: float | None, zone: tzinfo | None = None) -> str:
+    """Return two moments as `2026-07-03 21:04:11 to 21:04:13 (UTC+02:00)`, in `zone` or the machine's own."""
+    if start is None:
+        return "unknown"
+    began = _utc(start).astimezone(zone)
+    shown, place = f"{began:%Y-%m-%d %H:%M:%S}", f"(UTC{_offset(began)})"
+    if end is None:
+        return f"{shown} or later {place}"
+    ended = _utc(end).astimezone(zone)
+    until = f"{ended:%H:%M:%S}" if ended.date() == began.date() else f"{ended:%Y-%m-%d %H:%M:%S}"
+    return f"{shown} to {until} {place}"
+
+
+def _offset(moment: datetime) -> str:
+    text = f"{moment:%z}"
+    return f"{text[:3]}:{text[3:5]}"
+
+
+def _utc(unix: float) -> datetime:
+    # Clamped to years 1970…9999: a record with an absurd time is still a record to be shown.
+    return datetime.fromtimestamp(min(max(unix, 0.0), 253402300799.0), UTC)
+
+
+STANDINGS = (
+    "delivered",
+    "succeeded",
+    "fetching",
+    "undeliverable",
+    "running",
+    "queued",
+    "submitting",
+    "pending",
+    "held",
+    "failed",
+    "cancelled",
+    "dropped",
+)
+"""Every word `standing` returns, in the order in which they are listed to a person."""
+
+_CLIP_WORDS = {
+    DeliveryState.NONE: "succeeded",
+    DeliveryState.FETCHING: "fetching",
+    DeliveryState.DELIVERED: "delivered",
+    DeliveryState.UNDELIVERABLE: "undeliverable",
+}
+
+
+def standing(state: TakeState, delivery: DeliveryState = DeliveryState.NONE) -> str:
+    """Return one word for where a take stands; a succeeded take is told by where its clip is."""
+    return _CLIP_WORDS[delivery] if state is TakeState.SUCCEEDED else state.value
+
+
+def trouble(failure: FailureClass | None, reason: str, limit: int = TEXT_LIMIT) -> str:
+    """Return a failure's class and reason as one safe phrase; empty if there is neither."""
+    return ": ".join(part for part in (failure.value if failure else "", visible(reason, limit)) if part)
+
+
+def value(given: JsonValue, limit: int = TEXT_LIMIT) -> str:
+    """Return an input's value as a person would write it: text bare, everything else as JSON."""
+    text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+    return visible(text, limit)
+
+
+def sweep(point: Mapping[str, JsonValue]) -> tuple[str, ...]:
+    """Return the swept values of a take, one `axis=value` each."""
+    return tuple(f"{visible(axis, 80)}={value(given, 80)}" for axis, given in point.items())
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 take`, `2 takes`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def tally(counts: Mapping[str, int], order: Iterable[str] = STANDINGS) -> str:
+    """Return counts by word as `4 delivered · 1 held`, in `order`, without the zeros."""
+    return " · ".join(f"{counts[word]:,} {word}" for word in order if counts.get(word))
+
+
+def listed(names: Sequence[str], *, most: int = 5) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(visible(name) for name in names[:most]) + more
+
+
+def apart(old: str, new: str, limit: int) -> tuple[str, str]:
+    """Return two texts of at most about `limit` characters, from where they begin to differ: prompts do so midway."""
+    if max(len(old), len(new)) <= limit:
+        return old, new
+    same = next(
+        (at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new))
+    )
+    start = max(0, same - limit // 4)
+    return _piece(old, start, limit), _piece(new, start, limit)
+
+
+def _piece(text: str, start: int, limit: int) -> str:
+    return ("…" if start else "") + text[start : start + limit] + ("…" if start + limit < len(text) else "")

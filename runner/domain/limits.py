@@ -1,0 +1,265 @@
+"""How far a run may go: money, submissions and time. What was asked for, and the count that the submitter asks.
+
+In: what was spent before, the takes that want to go, facts as they come. Out: yes, not now, or no more and why. Money
+is counted in whole millionths of a dollar. A take's estimate is reserved before its POST, so that submits side by side
+cannot pass the cap together. It reads no file, waits for nothing and talks to nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from runner.domain.errors import UsageError
+from runner.domain.money import NOTHING_SPENT, Spending, dollars, micros
+from runner.domain.shots import Ticket
+from runner.domain.states import (
+    Accepted,
+    AccountTurnedAway,
+    AdoptionUndone,
+    CostSeen,
+    Ended,
+    Fact,
+    LostContact,
+    NotSent,
+    Refused,
+    RefusedForNow,
+    Vanished,
+)
+
+_CLOCKS_AGREE = 2.0
+"""Seconds by which a wall clock may be slewed against the steady one and still is the same."""
+
+NO_PRICE = "no price under --max-cost"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a person set a run as bounds; None is no bound.
+
+    `max_cost` and `warn_cost` are US dollars and `max_submits` a number, each over the whole life of the run directory.
+    `lasts` is in seconds, `until` a time of day on this machine or unix seconds; both are turned into one stretch of
+    time when the run begins. Where a limit stops the submitting, jobs that still wait at the API are cancelled if
+    `cancel_queued`, else seen through, and what they cost less than they were reserved for goes to further takes.
+    `allow_unpriced` lets takes without a price go under a cap, where they count for nothing.
+
+    Raises:
+        UsageError: a bound that lets nothing happen.
+    """
+
+    max_cost: float | None = None
+    warn_cost: float | None = None
+    max_submits: int | None = None
+    until: time | float | None = None
+    lasts: float | None = None
+    cancel_queued: bool = False
+    allow_unpriced: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("max_cost", "warn_cost", "max_submits", "lasts"):
+            given = getattr(self, name)
+            # Not `<= 0`: nan is no bound either.
+            if given is not None and not 0 < given < float("inf"):
+                raise UsageError(f"{name} must be more than 0")
+
+    def seconds_from(self, start: float) -> float | None:
+        """Return how many seconds a run that began at wall time `start` may submit; None for as long as it takes.
+
+        Less than nothing where the time was up before: that moment is told, and not when it was noticed.
+        """
+        given = [self.lasts] if self.lasts is not None else []
+        if isinstance(self.until, time):
+            given.append(_next_moment(self.until, start) - start)
+        elif self.until is not None:
+            given.append(self.until - start)
+        return min(given, default=None)
+
+    @property
+    def needs_prices(self) -> bool:
+        """True where a take without a price may not go."""
+        return self.max_cost is not None and not self.allow_unpriced
+
+
+def _next_moment(when: time, start: float) -> float:
+    """Return the next time that clocks here show `when`, as unix seconds."""
+    begins = datetime.fromtimestamp(start)  # noqa: DTZ006 - a time of day is what the clocks here show
+    today = datetime.combine(begins.date(), when)
+    return min(ahead for day in (0, 1) for ahead in _moments(today + timedelta(days=day)) if ahead > start)
+
+
+def _moments(local: datetime) -> tuple[float, float]:
+    """Return when clocks here show `local`, as unix seconds: twice in the hour that an autumn repeats (PEP 495).
+
+    A time that a spring leaves out is the one that would have been, an hour later on the clocks.
+    """
+    first = local.timestamp()
+    return first, max(first, local.replace(fold=1).timestamp())
+
+
+@dataclass(frozen=True, slots=True)
+class Hurdle:
+    """Why the next take may not go, in words; `may_ease` says that what is under way may make room for it.
+
+    `short` are the words for a take among many.
+    """
+
+    reason: str
+    short: str
+    may_ease: bool = False
+
+
+class Allowance:
+    """Counts what a run has left of its limits; the engine asks before each submit and tells it every fact.
+
+    A submission is *reserved* from before its POST until its answer, then *out* until its job has ended: as long, what
+    it costs may turn out lower than its estimate. Whatever has no known cost counts with its estimate.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        wall: Callable[[], float],
+        monotonic: Callable[[], float],
+        spending: Spending = NOTHING_SPENT,
+        out_there: Collection[str] = (),
+        deadline: float | None = None,
+    ) -> None:
+        """Begin where earlier runs ended; `out_there` are takes with a job at the API, `deadline` is wall time.
+
+        What is left until then never grows: time that has passed by either clock has passed. The wall clock alone
+        counts the machine's sleep, and it alone can be set back, which gives nothing back. That holds for this process;
+        an earlier one's time is known by the wall clock alone.
+        """
+        self._limits = limits
+        self._wall = wall
+        self._monotonic = monotonic
+        self._deadline = deadline
+        self._ends_at = None if deadline is None else monotonic() + deadline - wall()
+        self._committed = sum(micros(charge.usd) for charge in spending.charges)
+        self._submits = len(spending.charges)
+        self._latest = {charge.take_id: micros(charge.usd) for charge in spending.charges if charge.latest}
+        self._reserved: dict[str, int] = {}
+        self._out = {take_id for take_id in out_there if take_id in self._latest}
+        self._has_warned = limits.warn_cost is None
+
+    @property
+    def committed(self) -> int:
+        """Millionths of a dollar that are spent, may have been, or are reserved."""
+        return self._committed
+
+    def time_left(self) -> float | None:
+        """Return the seconds until submitting stops, by whichever clock says less; None without such a limit."""
+        if self._deadline is None or self._ends_at is None:
+            return None
+        now = self._monotonic()
+        self._ends_at = min(self._ends_at, now + self._deadline - self._wall())
+        return max(0.0, self._ends_at - now)
+
+    def time_is_up(self) -> str:
+        """Return the words for a run whose time is over."""
+        deadline = self._deadline or 0.0
+        if self._wall() < deadline - _CLOCKS_AGREE:
+            return "its time was up; the clock shows less because it was set back meanwhile"
+        # By the machine's own clock and zone: that is how the limit was given.
+        moment = datetime.fromtimestamp(deadline)  # noqa: DTZ006
+        return f"its time was up at {moment:%Y-%m-%d %H:%M}"
+
+    def hurdle(self, ticket: Ticket) -> Hurdle | None:
+        """Return what keeps `ticket` from being submitted now, or None if it may go."""
+        if self.time_left() == 0.0:
+            return Hurdle(self.time_is_up(), self.time_is_up())
+        most = self._limits.max_submits
+        if most is not None and self._submits >= most:
+            reached = f"--max-submits {most} is reached"
+            return Hurdle(reached, "past --max-submits", may_ease=bool(self._reserved))
+        return self._too_dear(ticket)
+
+    def _too_dear(self, ticket: Ticket) -> Hurdle | None:
+        if self._limits.max_cost is None:
+            return None
+        if ticket.estimate is None and self._limits.needs_prices:
+            return Hurdle(f"{ticket.take_id} has no price, which --max-cost needs", NO_PRICE)
+        cap, price = micros(self._limits.max_cost), micros(ticket.estimate or 0.0)
+        if self._committed + price <= cap:
+            return None
+        reason = (
+            f"--max-cost {dollars(cap)}: {dollars(self._committed)} is spent or reserved, and {ticket.take_id} at "
+            f"{dollars(price)} would go beyond"
+        )
+        hopes = self._hopes()
+        # At best all of it turns out to be free.
+        may_ease = bool(hopes) and self._committed - sum(hopes) + price <= cap
+        return Hurdle(reason, "past --max-cost", may_ease=may_ease)
+
+    def _hopes(self) -> list[int]:
+        """Return the amounts that may still turn out lower, so that it is worth to wait before the run is cut off."""
+        in_the_air = list(self._reserved.values())
+        # Whoever wants waiting jobs cancelled at the limit does not want them waited for: once all have ended, none
+        # is left to cancel.
+        if self._limits.cancel_queued:
+            return in_the_air
+        return in_the_air + [self._latest[take_id] for take_id in self._out]
+
+    def reserve(self, ticket: Ticket) -> None:
+        """Count `ticket` as paid for; to be called in the same step as `hurdle`, before anything else can ask."""
+        price = micros(ticket.estimate or 0.0)
+        self._reserved[ticket.take_id] = price
+        self._committed += price
+        self._submits += 1
+
+    def give_back(self, take_id: str) -> None:
+        """Count a submission as free: it is proved that it was not accepted. Harmless if none is reserved."""
+        price = self._reserved.pop(take_id, None)
+        if price is not None:
+            self._committed -= price
+            self._submits -= 1
+
+    def note(self, take_id: str, fact: Fact) -> None:
+        """Take in what has just been recorded about a take."""
+        match fact:
+            case NotSent() | RefusedForNow() | Refused() | AccountTurnedAway():
+                self.give_back(take_id)
+            case Accepted():
+                self._settle(take_id)
+                self._out |= {take_id} & self._latest.keys()
+            case LostContact():
+                self._settle(take_id)
+            case Ended(cost=cost) | CostSeen(cost=cost):
+                self.leave(take_id)
+                self._bill(take_id, cost)
+            case Vanished() | AdoptionUndone():
+                self.leave(take_id)
+            case _:
+                pass
+
+    def leave(self, take_id: str) -> None:
+        """Wait no longer for what a take's job will have cost, or for its answer; it stays counted."""
+        self._settle(take_id)
+        self._out.discard(take_id)
+
+    def _settle(self, take_id: str) -> None:
+        """Keep what was reserved as spent: the answer says so, or does not say otherwise."""
+        if take_id in self._reserved:
+            self._latest[take_id] = self._reserved.pop(take_id)
+
+    def _bill(self, take_id: str, cost: float | None) -> None:
+        if cost is None or take_id not in self._latest:
+            return
+        billed = max(0, micros(cost))
+        self._committed += billed - self._latest[take_id]
+        self._latest[take_id] = billed
+
+    def warning(self) -> str | None:
+        """Return the warning that `warn_cost` asks for, once, when it is passed."""
+        mark = self._limits.warn_cost
+        if self._has_warned or mark is None or self._committed <= micros(mark):
+            return None
+        self._has_warned = True
+        return cost_warning(self._committed, mark)
+
+
+def cost_warning(committed: int, mark: float) -> str:
+    """Return the words for `committed` millionths of a dollar that are more than `mark` dollars."""
+    return f"{dollars(committed)} is spent or reserved, more than --warn-cost {dollars(micros(mark))}"

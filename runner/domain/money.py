@@ -1,0 +1,125 @@
+"""What a take is expected to cost, and sums that are exact.
+
+In: a price and a request body. Out: US dollars, or None where nothing is known. An estimate and no quote: what was
+really billed is the `cost` on a job's result. It knows no manifest, no catalogue and no state file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from runner.domain.shots import Price, PriceUnit
+
+_MICROS = 1_000_000
+_MOST = 1e12
+_NUMBER = re.compile(r"\d{1,6}(\.\d{1,6})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One submission that was or may have been paid for: what it should cost, and what it did cost, once known.
+
+    `latest` says that it is its take's newest submission, whose cost may still come. Amounts are US dollars.
+    """
+
+    take_id: str
+    estimate: float | None = None
+    cost: float | None = None
+    latest: bool = True
+
+    @property
+    def usd(self) -> float:
+        """The real cost where it is known, else the estimate, else nothing; never less than nothing."""
+        return max(0.0, next((amount for amount in (self.cost, self.estimate) if amount is not None), 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """All that a run directory has spent, or may have: every submission that is not proved to be free."""
+
+    charges: tuple[Charge, ...] = ()
+
+    @property
+    def committed(self) -> float:
+        """Real costs where they are known and estimates for the rest: what a cap is held against."""
+        return total(charge.usd for charge in self.charges)
+
+    @property
+    def billed(self) -> float:
+        """The sum of the costs that are known."""
+        return total(charge.cost for charge in self.charges if charge.cost is not None)
+
+    @property
+    def estimated(self) -> float:
+        """What all of it should cost, as far as there are prices."""
+        return total(charge.estimate for charge in self.charges if charge.estimate is not None)
+
+    @property
+    def earlier(self) -> Mapping[str, Spending]:
+        """What each take was paid for before its latest submission; a take without such is not in it."""
+        found: dict[str, list[Charge]] = defaultdict(list)
+        for charge in self.charges:
+            if not charge.latest:
+                found[charge.take_id].append(charge)
+        return {take_id: Spending(tuple(charges)) for take_id, charges in found.items()}
+
+    @property
+    def without_cost(self) -> int:
+        """How many submissions have no known cost yet."""
+        return sum(1 for charge in self.charges if charge.cost is None)
+
+    @property
+    def unpriced(self) -> int:
+        """How many have neither a cost nor an estimate, and so count for nothing."""
+        return sum(1 for charge in self.charges if charge.cost is None and charge.estimate is None)
+
+
+NOTHING_SPENT = Spending()
+
+
+def estimate(price: Price | None, body: str) -> float | None:
+    """Return what one submission of `body`, canonical JSON text, should cost in US dollars; None if unknown.
+
+    A price by the second needs the body to say its `duration`, in seconds.
+    """
+    if price is None:
+        return None
+    if price.per is PriceUnit.OUTPUT:
+        return price.usd
+    seconds = _seconds(json.loads(body).get("duration"))
+    return None if seconds is None else usd(micros(price.usd * seconds))
+
+
+def micros(amount: float) -> int:
+    """Return US dollars as whole millionths, which add up exactly: three times 0.1 is 0.3."""
+    # A server may say any number; one beyond all reason must not become infinity on the way.
+    return round(max(-_MOST, min(amount, _MOST)) * _MICROS)
+
+
+def usd(amount: int) -> float:
+    """Return millionths as US dollars."""
+    return amount / _MICROS
+
+
+def dollars(amount: int) -> str:
+    """Return millionths of a dollar in words, to the last digit and at least to the cent."""
+    whole, rest = divmod(amount, _MICROS)
+    return f"${whole:,}.{f'{rest:06}'.rstrip('0').ljust(2, '0')}"
+
+
+def total(amounts: Iterable[float]) -> float:
+    """Return the exact sum of US dollars."""
+    return usd(sum(map(micros, amounts)))
+
+
+def _seconds(duration: object) -> float | None:
+    if isinstance(duration, str) and _NUMBER.fullmatch(duration):
+        duration = float(duration)
+    if isinstance(duration, bool) or not isinstance(duration, int | float):
+        return None
+    # A whole number may be too large for a float, which is no duration either.
+    return float(duration) if 0 < duration <= _MOST else None

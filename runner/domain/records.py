@@ -1,0 +1,206 @@
+"""What readers of the state file get: one frozen record per take, attempt and event, and the run's header.
+
+It knows how the rows are named, not how they are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from runner.domain.body_diff import Difference, differences
+from runner.domain.output_links import OutputLinks, recorded_links
+from runner.domain.states import (
+    GIVEN_UP,
+    AccountTurnedAway,
+    DeclaredNotSent,
+    DeliveryState,
+    FailureClass,
+    NotSent,
+    Refused,
+    RefusedForNow,
+    TakeState,
+)
+from runner.system.canonical_json import JsonValue
+
+FREE = frozenset(
+    fact.__name__ for fact in (NotSent, Refused, RefusedForNow, AccountTurnedAway, DeclaredNotSent)
+)
+"""Facts, by name, that close an attempt as not charged."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunHeader:
+    """Which run a state file belongs to.
+
+    `manifest` is the resolved path of the manifest that made it, `api_base` the origin its jobs live at,
+    `columns` the CSV headers of the newest manifest (empty for YAML), `created_at` unix seconds.
+    """
+
+    run_id: str
+    name: str
+    manifest: str
+    simulated: bool
+    api_base: str
+    created_at: float
+    version: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TakeRecord:
+    """Everything recorded about one take. Times are unix seconds, `cost` is USD, `seconds` how long the job took.
+
+    `position` is the take's place in the newest manifest, None once it is no longer in it. `result` is the API's
+    final record as it came, of one above 1 MiB what matters. `file` is relative to the run directory. `attempts` counts
+    submissions begun. `wanted` is the fingerprint of what the manifest asks for now where that is not what was sent,
+    `kept_for` the one for which a person keeps the clip all the same. `estimate` (USD) is by `price`, JSON text, empty
+    where there is none: what was sent keeps those of its latest submission, what waits to be sent has the newest ones.
+    `estimate_now` and `price_now` are always the newest, for what the manifest asks for now. `schema` is the hash of
+    the model's schema that the latest submission was begun by, or, without one, that it was last checked by; None where
+    an older program noted none.
+    """
+
+    take_id: str
+    shot_id: str
+    model: str
+    body: str
+    fingerprint: str
+    seed: int | None
+    point: Mapping[str, JsonValue]
+    tags: tuple[str, ...]
+    notes: str
+    cells: Mapping[str, str]
+    position: int | None
+    state: TakeState
+    delivery: DeliveryState
+    failure: FailureClass | None
+    reason: str
+    attempts: int
+    request_id: str | None
+    submitted_at: float | None
+    finished_at: float | None
+    seconds: float | None
+    not_before: float
+    cost: float | None
+    outputs: tuple[str, ...]
+    result: str | None
+    file: str | None
+    sha256: str | None
+    bytes: int | None
+    cancel_requested: str | None
+    wanted: str | None = None
+    wanted_model: str | None = None
+    wanted_body: str | None = None
+    kept_for: str | None = None
+    estimate: float | None = None
+    price: str = ""
+    estimate_now: float | None = None
+    price_now: str = ""
+    schema: str | None = None
+
+    @property
+    def is_given_up(self) -> bool:
+        """True for a failed take whose clip may be there all the same; its id is known, and a look is free."""
+        return self.state is TakeState.FAILED and self.failure in GIVEN_UP and self.request_id is not None
+
+    @property
+    def may_have_a_clip(self) -> bool:
+        """True for a take that ended without one, though its job has an id and so perhaps a record of a clip."""
+        ended = self.state in {TakeState.FAILED, TakeState.CANCELLED, TakeState.DROPPED}
+        return ended and self.request_id is not None
+
+    def links(self, origin: str) -> OutputLinks:
+        """Return what the record of its job names as outputs, as it was kept; `origin` is the API's."""
+        # Where the job did not end well, a link counts only if something says that it is an output.
+        sure = self.state is not TakeState.SUCCEEDED
+        return recorded_links(self.result, sent=self.body, origin=origin, only_sure=sure)
+
+    @property
+    def is_stale(self) -> bool:
+        """True for a take that was made of another body than its row asks for now, and nobody kept it for that."""
+        return self.wanted is not None and self.wanted != self.kept_for
+
+    def stale_fields(self) -> tuple[Difference, ...]:
+        """Return in what the row differs from what was sent; empty if it does not."""
+        if self.wanted_model is None or self.wanted_body is None:
+            return ()
+        return differences(self.model, self.body, self.wanted_model, self.wanted_body)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One submission of a take; `outcome` is the name of the fact that closed it, None while it is open.
+
+    `estimate` (USD), `price` (JSON text) and `schema` are what it was begun by, the latter two None where an older
+    program noted none.
+    """
+
+    attempt: str
+    take_id: str
+    number: int
+    epoch: int
+    fingerprint: str
+    started_at: float
+    ended_at: float | None
+    outcome: str | None
+    request_id: str | None
+    evidence: Mapping[str, JsonValue]
+    estimate: float | None = None
+    cost: float | None = None
+    price: str | None = None
+    schema: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """One runner's time at the run, which its `epoch` names; times are unix seconds.
+
+    `limit_s` is how many seconds from `window_began_at` it might submit, None without a limit. `ending` says how it
+    ended; None for one that was killed, that failed, or that goes on.
+    """
+
+    epoch: int
+    began_at: float
+    version: str
+    limit_s: float | None = None
+    window_began_at: float | None = None
+    ended_at: float | None = None
+    ending: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaRecord:
+    """A model's schema file by the SHA-256 of its bytes, and when a run first checked takes against it."""
+
+    model: str
+    sha256: str
+    first_seen: float
+
+
+def schema_of(take: TakeRecord, schemas: Iterable[SchemaRecord]) -> str | None:
+    """Return the hash of the schema that a take was sent by, or if it never was, last checked by; None if unknown.
+
+    Where an older program sent it and noted none, it is known only if a single one had been met by then: of two, the
+    first may have come back.
+    """
+    if take.schema is not None:
+        return take.schema
+    known = [each for each in schemas if each.model == take.model]
+    if take.attempts:
+        sent = take.submitted_at
+        known = [each for each in known if sent is not None and each.first_seen <= sent]
+    return known[0].sha256 if len(known) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """One fact as it was recorded, in order of `seq`."""
+
+    seq: int
+    at: float
+    take_id: str
+    fact: str
+    details: Mapping[str, JsonValue]
+    before: str
+    after: str

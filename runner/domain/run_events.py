@@ -1,0 +1,38 @@
+"""What a run reports while it goes on: facts as they are recorded, and sentences.
+
+The engine reports them; progress, log and report listen. It knows neither.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from runner.domain.states import Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A fact that has just become durable."""
+
+    take_id: str
+    fact: Fact
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Something the run wants the person to know that is no fact about one take."""
+
+    text: str
+
+
+Event: TypeAlias = Told | Said
+
+
+class Listener(Protocol):
+    """Whoever wants to follow the run: a progress bar, a log."""
+
+    def hear(self, event: Event) -> None:
+        """Take one event; must return quickly and must not raise."""
+        ...

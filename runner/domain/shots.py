@@ -1,0 +1,224 @@
+"""The values that flow through the house: nodes as written, rows, shots, takes, plans, tickets.
+
+All are frozen; a change means a new value. Two words for two stages: a `Row` is what the user wrote,
+a `Shot` is a row after defaults, templates and sweeps, a `Take` is one typed, fingerprinted, paid job.
+It knows nothing of files, models, networks or clocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from runner.domain.errors import Position, Problem
+from runner.domain.states import GIVEN_UP, DeliveryState, FailureClass, TakeState
+from runner.system.canonical_json import JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A scalar exactly as the user wrote it; a model's schema decides what it means.
+
+    `quoted` is true for a scalar in quotes or a block, which is always text: `"no"` is never a boolean. `file` is the
+    file that the text fills, where it is not the one of `at`: there stands the reference to it.
+    """
+
+    text: str
+    at: Position
+    quoted: bool = False
+    file: str = ""
+
+    @property
+    def is_null(self) -> bool:
+        """True for an empty or explicit null scalar: a key that was written without a value."""
+        return not self.quoted and self.text in {"", "~", "null", "Null", "NULL"}
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list as written."""
+
+    items: tuple[Node, ...]
+    at: Position
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A mapping as written, in the order of the file; `keys_at` says where each key stands."""
+
+    items: Mapping[str, Node]
+    at: Position
+    keys_at: Mapping[str, Position] = field(default_factory=dict)
+
+    def key_at(self, key: str) -> Position:
+        """Return where `key` stands, or where the mapping begins."""
+        return self.keys_at.get(key, self.at)
+
+
+Node: TypeAlias = "Text | Items | Fields"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entry of the manifest as written, before defaults and templates.
+
+    `cells` are the CSV cells by header, verbatim, so that a report can give them back; empty for YAML.
+    """
+
+    fields: Fields
+    at: Position
+    cells: Mapping[str, str] = field(default_factory=dict)
+
+
+class PriceUnit(StrEnum):
+    """What a price is for: one output, or one second of it."""
+
+    OUTPUT = "output"
+    SECOND = "second"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model is said to cost: US dollars a unit, who says so, and as of when (ISO date, may be empty).
+
+    An estimate and no quote: what was really billed is the `cost` on a job's result.
+    """
+
+    usd: float
+    per: PriceUnit = PriceUnit.OUTPUT
+    source: str = "manifest"
+    dated: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One point of a shot's sweep: the swept values by axis, and the inputs with them in place.
+
+    `model` is set where the model itself is swept; it then stands in the shot's place.
+    """
+
+    point: Mapping[str, Node]
+    inputs: Mapping[str, Node]
+    keys_at: Mapping[str, Position] = field(default_factory=dict)
+    model: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A row after defaults, templates and sweep: what a storyboard numbers. Its inputs are still text.
+
+    `take_id` is set when the row names one concrete take (a line of an earlier report), which keeps that id, and
+    `point` when it says of which point of its sweep. A `faulty` shot has a problem already: it is checked with the
+    rest, so that all problems are told at once, and never planned. `continues` is where the row says that it begins
+    with the picture the shot before it ends with, and None if it does not.
+    """
+
+    id: str
+    model: str
+    model_at: Position
+    variants: tuple[Variant, ...]
+    at: Position
+    tags: tuple[str, ...] = ()
+    notes: str = ""
+    cells: Mapping[str, str] = field(default_factory=dict)
+    take_id: str | None = None
+    faulty: bool = False
+    price: Price | None = None
+    point: Mapping[str, JsonValue] | None = None
+    continues: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A whole manifest, read and expanded; `text` and `sha256` are of the file as it was.
+
+    `columns` are the CSV headers in their order, empty for YAML; `prices` are by model id, as the manifest gives them.
+    `misplaced` are words that this form of manifest has no place for, each with what to do instead: where one stands
+    as an input that no model has, that is what was meant.
+    """
+
+    name: str
+    file: str
+    text: str
+    sha256: str
+    shots: tuple[Shot, ...]
+    columns: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    misplaced: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One paid job: a shot at one point of its sweep, typed and checked.
+
+    `body` is the request body as canonical JSON text: these bytes are sent, hashed and recorded.
+    `point` holds the swept values as they stand in the id; `seed` is None where the model has no such input;
+    `price` is None where nobody gives one. `seed_from_id` names the input whose value was made from the shot's id, and
+    is empty where the seed was given.
+    """
+
+    id: str
+    shot_id: str
+    model: str
+    body: str
+    fingerprint: str
+    seed: int | None
+    point: Mapping[str, JsonValue]
+    at: Position
+    tags: tuple[str, ...] = ()
+    notes: str = ""
+    cells: Mapping[str, str] = field(default_factory=dict)
+    price: Price | None = None
+    seed_from_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Checked takes in the manifest's order, ready to be recorded, with what is worth saying about them.
+
+    `schemas` are the SHA-256 of the schema files that the takes were checked against, by model.
+    """
+
+    manifest: Manifest
+    takes: tuple[Take, ...]
+    warnings: tuple[Problem, ...] = ()
+    schemas: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What the engine needs to know of one recorded take to bring it to its end.
+
+    `submitted_at` is wall time in unix seconds of the accepted attempt; `not_before` the wall time
+    before which the API asked not to be tried again. `cost` (USD), `finished_at` and `failure` are of a job that ended;
+    `estimate` (USD) is what one more should cost, None where it is not known.
+    `adopted` says that its id is a person's word, which the job's own record may still contradict; given a second time,
+    it stands.
+    """
+
+    take_id: str
+    model: str
+    body: str
+    fingerprint: str
+    state: TakeState
+    delivery: DeliveryState = DeliveryState.NONE
+    request_id: str | None = None
+    submitted_at: float | None = None
+    not_before: float = 0.0
+    outputs: tuple[str, ...] = ()
+    cost: float | None = None
+    finished_at: float | None = None
+    estimate: float | None = None
+    failure: FailureClass | None = None
+    adopted: bool = False
+
+    @property
+    def is_given_up(self) -> bool:
+        """True for a job whose clip may be there all the same; its id is known, and a look is free."""
+        return self.state is TakeState.FAILED and self.failure in GIVEN_UP and self.request_id is not None

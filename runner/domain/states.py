@@ -1,0 +1,442 @@
+"""The states of a take, the facts that move it, and the one table that says which fact may move what.
+
+In: a state and a fact. Out: the next state, or `IllegalTransition`. The state file's triggers, the
+README's diagram and a test over every pair derive from `TRANSITIONS` and `DELIVERIES`; nothing else
+in the program decides what may follow what. It knows no clock, no file and no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TypeAlias
+
+from runner.domain.errors import IllegalTransition
+
+
+class TakeState(StrEnum):
+    """Where a take stands with the API; `HELD` waits for a person and is never sent again by itself."""
+
+    PENDING = "pending"
+    SUBMITTING = "submitting"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    HELD = "held"
+    DROPPED = "dropped"
+
+
+class DeliveryState(StrEnum):
+    """Where a finished clip stands with this machine.
+
+    A second axis, so that a lost download never looks like a lost render.
+    """
+
+    NONE = "none"
+    FETCHING = "fetching"
+    DELIVERED = "delivered"
+    UNDELIVERABLE = "undeliverable"
+
+
+class FailureClass(StrEnum):
+    """Why a take failed, so that each kind can be treated for what it is."""
+
+    INVALID_INPUT = "invalid-input"
+    MODERATION = "moderation"
+    PROVIDER_FAILED = "provider-failed"
+    NO_BALANCE = "no-balance"
+    AUTH = "auth"
+    RATE_LIMIT = "rate-limit"
+    TRANSIENT = "transient"
+    MISSING = "missing"
+    EXPIRED = "expired"
+    NO_OUTPUT = "no-output"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionStarted:
+    """The POST is about to leave; durable before its first byte."""
+
+    attempt: str
+    fingerprint: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The API took the job and gave it an id: the receipt for money, durable before anything uses it.
+
+    `remarks` are what in the answer could not be taken as it stands.
+    """
+
+    attempt: str
+    request_id: str
+    http_status: int = 200
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Proved: nothing of this attempt reached the API; `hopeless` says that no other try would."""
+
+    attempt: str
+    reason: str
+    hopeless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedForNow:
+    """The API asked to come back later; `not_before` is wall time in unix seconds, `evidence` what came back, cut."""
+
+    attempt: str
+    reason: str
+    not_before: float
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The API refused this take before it was charged; `hopeless` says that it would refuse every other alike.
+
+    `evidence` is what came back, cut and cleaned, for whoever wants to read it themselves.
+    """
+
+    attempt: str
+    failure: FailureClass
+    reason: str
+    hopeless: bool = False
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTurnedAway:
+    """The API refused the account, not the take: the take goes back to pending, and the account is looked into.
+
+    `evidence` is what came back, cut and cleaned.
+    """
+
+    attempt: str
+    failure: FailureClass
+    reason: str
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LostContact:
+    """The POST began and its outcome is unknown: it may have been charged.
+
+    `milestone` says how far it got; `evidence` is what came back, cut and cleaned, for whoever decides; `hopeless`
+    says that every other submit would end alike; `candidates` are ids in the answer that may be the job's.
+    """
+
+    attempt: str
+    milestone: str
+    reason: str
+    evidence: str = ""
+    hopeless: bool = False
+    candidates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A person found the request id of a held take."""
+
+    request_id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptionUndone:
+    """The job that was adopted for a take is not its own: a person takes the id back, or the job's record tells."""
+
+    request_id: str
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredNotSent:
+    """A person says that a held take never reached the API."""
+
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PayAgain:
+    """A person, or a flag that says so in its name, accepts that a held take may be paid twice."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A person gives a take up, whatever the API does with its job: its id and what it may have cost stay on record."""
+
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The API says that the job runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """The API says that a running job waits again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The job's result record, which alone decides how it ended.
+
+    `outcome` is succeeded, failed or cancelled; `result` the answer's text, of one above 1 MiB only the
+    fields that matter; `outputs` the links in its `output`, in order, each once; `cost` in USD and `seconds` from the
+    API's own `created_at` to its `finished_at`, each None where the record does not say. `remarks` are what in the
+    record could not be taken as it stands.
+    """
+
+    outcome: TakeState
+    result: str
+    outputs: tuple[str, ...] = ()
+    failure: FailureClass | None = None
+    reason: str = ""
+    cost: float | None = None
+    seconds: float | None = None
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundAfterAll:
+    """A look at a job that had been given up found that it succeeded, with links: nothing was sent, nothing is paid.
+
+    `request_id` is the job's; the rest is as in `Ended`.
+    """
+
+    request_id: str
+    result: str
+    outputs: tuple[str, ...]
+    cost: float | None = None
+    seconds: float | None = None
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """The API no longer knows the id (`missing`) or its record has run out (`expired`).
+
+    `evidence` is its last answer, cut and cleaned.
+    """
+
+    failure: FailureClass
+    reason: str
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRequested:
+    """An explicit wish, or a stated policy, to pay for a new attempt."""
+
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchStarted:
+    """A download of the clip began."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The clip is on disk, whole, under its final name; `file` is relative to the run directory.
+
+    `remark` says what is unusual about it, such as a file of another kind than a clip; empty if nothing is.
+    """
+
+    file: str
+    sha256: str
+    bytes: int
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Undeliverable:
+    """The clip could not be brought home; its link is kept."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileGone:
+    """A delivered clip is no longer on disk and shall be fetched again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """Somebody asked the API to cancel: a column, not a state, since the API may refuse."""
+
+    by: str
+    outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LateAnswer:
+    """An id that came for an attempt which is no longer waited for: it moves nothing, and is never thrown away."""
+
+    attempt: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CostSeen:
+    """The API said late what the take cost, in USD."""
+
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """The manifest calls this take by another id than before, or it made room for a newer take of its id.
+
+    `old` is the id it had. The same job, the same clip, the same money: nothing was sent.
+    """
+
+    old: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClipMoved:
+    """A delivered clip got another name on disk, after its take; `file` is relative to the run directory."""
+
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAsIs:
+    """A person keeps a take's clip for a row that has changed; `wanted` is the fingerprint of the row's new body."""
+
+    by: str
+    wanted: str
+
+
+StateFact: TypeAlias = (
+    SubmissionStarted
+    | Accepted
+    | NotSent
+    | RefusedForNow
+    | Refused
+    | AccountTurnedAway
+    | LostContact
+    | Adopted
+    | AdoptionUndone
+    | DeclaredNotSent
+    | PayAgain
+    | Dropped
+    | Started
+    | Requeued
+    | Ended
+    | FoundAfterAll
+    | Vanished
+    | RetryRequested
+)
+DeliveryFact: TypeAlias = FetchStarted | Delivered | Undeliverable | FileGone
+NoteFact: TypeAlias = CancelRequested | CostSeen | LateAnswer | Renamed | ClipMoved | KeptAsIs
+Fact: TypeAlias = StateFact | DeliveryFact | NoteFact
+
+S = TakeState
+OUT_THERE = frozenset({S.QUEUED, S.RUNNING})
+"""States in which the API has the job and may bill it."""
+_ENDS = frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED})
+
+TRANSITIONS: Mapping[tuple[TakeState, type[StateFact]], frozenset[TakeState]] = MappingProxyType(
+    {
+        (S.PENDING, SubmissionStarted): frozenset({S.SUBMITTING}),
+        (S.SUBMITTING, Accepted): frozenset({S.QUEUED}),
+        (S.SUBMITTING, NotSent): frozenset({S.PENDING}),
+        (S.SUBMITTING, RefusedForNow): frozenset({S.PENDING}),
+        (S.SUBMITTING, Refused): frozenset({S.FAILED}),
+        (S.SUBMITTING, AccountTurnedAway): frozenset({S.PENDING}),
+        (S.SUBMITTING, LostContact): frozenset({S.HELD}),
+        # The late answer of the very same attempt: an id is never thrown away.
+        (S.HELD, Accepted): frozenset({S.QUEUED}),
+        (S.HELD, Adopted): frozenset({S.QUEUED}),
+        (S.HELD, DeclaredNotSent): frozenset({S.PENDING}),
+        (S.HELD, PayAgain): frozenset({S.PENDING}),
+        # Whatever keeps a run from being complete a person may end, but never what is being sent, or was not.
+        **{(state, Dropped): frozenset({S.DROPPED}) for state in (S.HELD, *sorted(OUT_THERE | _ENDS))},
+        # What was adopted by mistake is as doubtful as before, however that job ended.
+        **{(state, AdoptionUndone): frozenset({S.HELD}) for state in (S.QUEUED, S.RUNNING, *sorted(_ENDS))},
+        (S.QUEUED, Started): frozenset({S.RUNNING}),
+        (S.QUEUED, Ended): _ENDS,
+        (S.QUEUED, Vanished): frozenset({S.FAILED}),
+        (S.RUNNING, Requeued): frozenset({S.QUEUED}),
+        (S.RUNNING, Ended): _ENDS,
+        (S.RUNNING, Vanished): frozenset({S.FAILED}),
+        (S.FAILED, RetryRequested): frozenset({S.PENDING}),
+        # The record of a clip outweighs every word that there is none, the API's, ours and a person's.
+        **{(state, FoundAfterAll): frozenset({S.SUCCEEDED}) for state in (S.FAILED, S.CANCELLED, S.DROPPED)},
+        (S.CANCELLED, RetryRequested): frozenset({S.PENDING}),
+    }
+)
+"""Every legal move of a take: (state, kind of fact) to the states it may lead to."""
+
+D = DeliveryState
+DELIVERIES: Mapping[tuple[DeliveryState, type[DeliveryFact | Dropped]], DeliveryState] = MappingProxyType(
+    {
+        (D.NONE, FetchStarted): D.FETCHING,
+        # A killed run leaves `fetching` behind; starting over is always safe.
+        (D.FETCHING, FetchStarted): D.FETCHING,
+        (D.UNDELIVERABLE, FetchStarted): D.FETCHING,
+        (D.FETCHING, Delivered): D.DELIVERED,
+        (D.FETCHING, Undeliverable): D.UNDELIVERABLE,
+        (D.DELIVERED, FileGone): D.NONE,
+        # The clip of a dropped take is not fetched; a take whose clip is here cannot be dropped.
+        **{(state, Dropped): D.NONE for state in (D.NONE, D.FETCHING, D.UNDELIVERABLE)},
+    }
+)
+"""Every legal move of a clip on its way home. Only a succeeded take has one."""
+
+NEVER_CHARGED = frozenset({FailureClass.REFUSED, FailureClass.INVALID_INPUT})
+"""Classes of a failed take that the API refused at the door: its body may be corrected and sent anew."""
+
+GIVEN_UP = frozenset({FailureClass.MISSING, FailureClass.EXPIRED, FailureClass.NO_OUTPUT})
+"""Classes of a failed take whose clip may be there all the same: a look is free, so it is looked for again."""
+
+SETTLED = frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED, S.DROPPED})
+"""States that only a person's explicit wish leaves, but for a clip that is found after all."""
+
+
+def advance(state: TakeState, fact: StateFact) -> TakeState:
+    """Return the state that `fact` leads to.
+
+    Raises:
+        IllegalTransition: the table does not allow `fact` in `state`.
+    """
+    allowed = TRANSITIONS.get((state, type(fact)), frozenset())
+    target = fact.outcome if isinstance(fact, Ended) else next(iter(allowed), None)
+    if target is None or target not in allowed:
+        raise IllegalTransition(f"a take that is {state} cannot take {type(fact).__name__}")
+    return target
+
+
+def advance_delivery(state: DeliveryState, fact: DeliveryFact | Dropped) -> DeliveryState:
+    """Return the delivery state that `fact` leads to.
+
+    Raises:
+        IllegalTransition: the table does not allow `fact` in `state`.
+    """
+    target = DELIVERIES.get((state, type(fact)))
+    if target is None:
+        raise IllegalTransition(f"a clip that is {state} cannot take {type(fact).__name__}")
+    return target

@@ -1,0 +1,50 @@
+"""A token that was written into a manifest: found before anything is sent or stored, named by its place alone.
+
+In: the text of a manifest, its takes, the tokens of the environment. Out: problems, which never repeat the token. Found
+are those tokens, whole, anywhere in the text or in a request body, and what is written as a header with a bearer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from runner.domain.errors import Position, Problem
+from runner.domain.shots import Take
+
+_BEARER = re.compile(r"\bbearer\s+[A-Za-z0-9._~+/=-]{20,}", re.IGNORECASE)
+_WHAT = "holds the API token, which would be sent and stored; take it out, and revoke it if others have read the file"
+_LIKE = "looks like an API token, which would be sent and stored; take it out"
+
+
+def leaks(text: str, file: str, takes: Iterable[Take], tokens: Sequence[str]) -> Iterator[Problem]:
+    """Yield a problem for each place that holds one of `tokens`, or a bearer's header."""
+    found = False
+    for at, length in _places(text, tokens):
+        found = True
+        yield Problem(_position(text, at, file), "", _WHAT if length else _LIKE)
+    if found or not tokens:
+        return
+    # Put together by a template, or read from a file of its own.
+    spelled = [(token, json.dumps(token, ensure_ascii=False)[1:-1]) for token in tokens]
+    for take in takes:
+        texts = (take.body, take.notes, *take.tags)
+        if any(form in each for forms in spelled for form in forms for each in texts):
+            yield Problem(take.at, f"shot {take.shot_id}", f"an input {_WHAT}")
+
+
+def _places(text: str, tokens: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield where a token begins and its length; a length of 0 says that it only looks like one."""
+    for token in tokens:
+        at = text.find(token)
+        while at >= 0:
+            yield at, len(token)
+            at = text.find(token, at + len(token))
+    for header in _BEARER.finditer(text):
+        if not any(token in header[0] for token in tokens):
+            yield header.start(), 0
+
+
+def _position(text: str, at: int, file: str) -> Position:
+    return Position(file, line=text.count("\n", 0, at) + 1, column=at - text.rfind("\n", 0, at))

@@ -1,0 +1,44 @@
+"""What every part of the engine works with: the board, the API, its breaker, the clock, the options, the judges.
+
+One value, so that a part says in its signature only what is special to it. It decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runner.domain.api_answers import ResultAnswer
+from runner.domain.job_match import unless_of_another
+from runner.domain.run_ending import End
+from runner.engine.account_check import AccountCheck
+from runner.engine.circuit_breaker import CircuitBreaker
+from runner.engine.options import EngineOptions
+from runner.engine.ports import Queue
+from runner.engine.refusals import Refusals
+from runner.engine.run_state import Board, Live
+from runner.engine.scouts import Vanguard
+from runner.system.backoff import Chance
+from runner.system.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """The shared means of one run; `end` brings it to an end from anywhere in the engine."""
+
+    board: Board
+    queue: Queue
+    breaker: CircuitBreaker
+    clock: Clock
+    options: EngineOptions
+    chance: Chance
+    end: End
+    vanguard: Vanguard
+    account: AccountCheck
+    refusals: Refusals
+
+    async def result(self, live: Live) -> ResultAnswer:
+        """Return what the API tells of how a take's job ended; a record of another take's job is trouble."""
+        assert live.request_id is not None
+        answer = await self.queue.result(live.request_id, model=live.ticket.model, sent=live.ticket.body)
+        others = (each.request_id for each in self.board.takes if each is not live)
+        return unless_of_another(answer, request_id=live.request_id, others=others)

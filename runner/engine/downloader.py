@@ -1,0 +1,183 @@
+"""Collecting: brings finished clips home through a `Delivery`, tries again what can be tried, and never submits.
+
+In: succeeded takes with links. Out: delivered or undeliverable facts. A clip that does not come is tried for minutes,
+and for as long as the run has other work: at widening intervals, behind all clips that were not tried yet, and each
+time with the link that the result names by then. A try that brought bytes starts the count again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from runner.domain import failpoints
+from runner.domain.api_answers import FetchTrouble, Trouble, TroubleKind, folded
+from runner.domain.shots import Ticket
+from runner.domain.states import Delivered, DeliveryState, Ended, FetchStarted, Undeliverable
+from runner.engine.context import Means
+from runner.engine.ports import Delivery
+from runner.engine.run_state import Live
+from runner.engine.timers import Agenda
+
+_AHEAD = 366 * 86400.0
+_FRESH_AT_ONCE = 3
+"""How often a new link is tried at once; a host that signs each anew is not asked without a pause."""
+
+_SAID_AFTER = 15.0
+"""Seconds without a clip that are worth a line."""
+
+_NO_ANSWER = frozenset({TroubleKind.TRANSIENT, TroubleKind.THROTTLED})
+
+
+class Collector:
+    """Fetches the clips of succeeded takes."""
+
+    def __init__(self, means: Means, *, delivery: Delivery) -> None:
+        self._means = means
+        self._board = means.board
+        self._delivery = delivery
+        self._agenda: Agenda[Live] = Agenda(means.clock)
+        self._late: set[str] = set()
+        self._whose = {link: live.id for live in means.board.takes for link in live.outputs[:1]}
+
+    def collect(self, live: Live) -> None:
+        """Put a take on the agenda if its clip is wanted."""
+        if self._board.wants_fetching(live):
+            # Ahead of all that failed before, however long those have been due.
+            self._agenda.add(live, after=-_AHEAD)
+
+    async def run(self) -> None:
+        """Fetch whatever is due, until cancelled; run once per download allowed at a time."""
+        while True:
+            await self._fetch(await self._agenda.next())
+
+    async def _fetch(self, live: Live) -> None:
+        if not live.outputs:
+            await self._board.record(live, FetchStarted(""))
+            await self._board.record(live, Undeliverable("the result names no output"))
+            return
+        if live.delivery is not DeliveryState.FETCHING:
+            await self._board.record(live, FetchStarted(live.outputs[0]))
+        answer = await asyncio.wrap_future(self._delivery.fetch(_ticket(live)))
+        failpoints.hit("collect.fetched")
+        if isinstance(answer, Delivered):
+            await self._board.record(live, answer)
+            self._compare(live, answer)
+        else:
+            await self._bear(live, answer)
+
+    def _compare(self, live: Live, clip: Delivered) -> None:
+        """Say if another take has the very same link or bytes: one of the two may be another's."""
+        link, alike = live.outputs[0], ""
+        for key, what in ((link, "link"), (clip.sha256, "bytes")):
+            other = self._whose.setdefault(key, live.id)
+            if other != live.id and not alike:
+                alike = f"{live.id} has the very same clip as {other} (by its {what}): look whose it is"
+        if alike:
+            self._board.say(alike)
+
+    async def _bear(self, live: Live, trouble: FetchTrouble) -> None:
+        if trouble.permanent and not trouble.link_refused:
+            await self._board.record(live, Undeliverable(trouble.reason))
+            return
+        lasting, stale = self._lasting(live, trouble), live.outputs
+        failures = live.unfetched.count
+        # A link may be stale without saying so: its host may be gone. So the second failure asks for a fresh one too.
+        asked = await self._refresh(live) if trouble.link_refused or failures > 1 else True
+        if self._is_spent(live, trouble, lasting=lasting, asked=asked):
+            tries = f", after {failures} tries in {lasting:.0f} s" if failures > 1 else ""
+            await self._board.record(live, Undeliverable(f"{trouble.reason}{tries}"))
+            return
+        self._say_late(live, trouble.reason, lasting)
+        wait = self._means.options.fetch_pace.next(lasting=lasting, chance=self._means.chance())
+        is_fresh = live.outputs != stale and failures <= _FRESH_AT_ONCE
+        self._agenda.add(live, after=0.0 if is_fresh else wait)
+
+    def _say_late(self, live: Live, reason: str, lasting: float) -> None:
+        """Say of the first clip that does not come for a reason that it is late, and why; the others wait likewise."""
+        if lasting >= _SAID_AFTER and folded(reason) not in self._late:
+            self._late.add(folded(reason))
+            self._board.say(f"{live.id}: its clip does not come yet: {reason}; still trying")
+
+    def _lasting(self, live: Live, trouble: FetchTrouble) -> float:
+        """Note a failure, and return for how many seconds there have been nothing but failures."""
+        now = self._means.clock.monotonic()
+        if live.fetch_trouble_since is None:
+            live.fetch_trouble_since = now
+        if trouble.at_hand > live.at_hand:
+            live.at_hand = trouble.at_hand
+            live.unfetched.is_over()
+        return live.unfetched.goes_on(now)
+
+    def _is_spent(self, live: Live, trouble: FetchTrouble, *, lasting: float, asked: bool) -> bool:
+        """Return whether to leave a clip to the next run.
+
+        A host that is away is waited for, as an outage is, unless the run wants to end; so is an API that cannot be
+        asked for a fresh link. However much a host sends meanwhile, nothing is waited for longer than an outage.
+        """
+        now, limit = self._means.clock.monotonic(), self._means.options.outage_limit
+        if live.fetch_trouble_since is not None and now - live.fetch_trouble_since >= limit:
+            return True
+        waits = trouble.unreachable or not asked
+        if (waits and not self._board.giving_up) or self._board.is_busy:
+            return False
+        return self._means.options.fetch_pace.is_spent(lasting=lasting, age=self._age(live))
+
+    def _age(self, live: Live) -> float:
+        """Return how many seconds ago the job ended."""
+        ended = live.finished_at if live.finished_at is not None else live.ticket.finished_at
+        return math.inf if ended is None else self._means.clock.wall() - ended
+
+    async def _refresh(self, live: Live) -> bool:
+        """Read the result again for fresh links; False if the API did not answer."""
+        if live.request_id is None:
+            return True
+        answer = await self._means.result(live)
+        if isinstance(answer, Ended):
+            live.outputs = renewed(live.outputs, answer.outputs)
+        # Any other trouble is an answer: there is no record, or none that can be read.
+        return not (isinstance(answer, Trouble) and answer.kind in _NO_ANSWER)
+
+
+def renewed(links: Sequence[str], fresh: Sequence[str]) -> tuple[str, ...]:
+    """Return `links` with the `fresh` ones of the same job in place of the stale: each output keeps its place.
+
+    A place is what a file's name is made of. So a record that names the outputs in another order, or fewer of them,
+    moves none and takes none away. The same file has the same address, and of its query as much as may be: a signature
+    changes. A link whose address is new stands for the first that has no fresh one yet.
+    """
+    left = list(dict.fromkeys(fresh))
+    places: list[str | None] = []
+    for link in links:
+        alike = [each for each in left if _address(each) == _address(link)]
+        same = max(alike, key=lambda each: len(_query(each) & _query(link)), default=None)
+        if same is not None:
+            left.remove(same)
+        places.append(same)
+    others = iter(left)
+    merged = [found or next(others, link) for found, link in zip(places, links, strict=True)]
+    return (*merged, *others)
+
+
+def _address(link: str) -> str:
+    return urlsplit(link)._replace(query="", fragment="").geturl()
+
+
+def _query(link: str) -> frozenset[str]:
+    return frozenset(urlsplit(link).query.split("&"))
+
+
+def _ticket(live: Live) -> Ticket:
+    """Return the ticket as the downloader needs it: with the id and links of this attempt."""
+    return replace(
+        live.ticket,
+        state=live.state,
+        delivery=live.delivery,
+        request_id=live.request_id,
+        outputs=live.outputs,
+        cost=live.cost if live.cost is not None else live.ticket.cost,
+        finished_at=live.finished_at if live.finished_at is not None else live.ticket.finished_at,
+    )

@@ -1,0 +1,55 @@
+"""Scouts first: one take of every model and settings is seen to its end before the rest is paid for.
+
+In: the board's pending takes, and how scouts end. Out: who may pass. It knows no API and writes nothing down.
+"""
+
+from __future__ import annotations
+
+from runner.domain.run_ending import End, EndingKind, Stop
+from runner.domain.states import Ended, TakeState
+from runner.engine.retry_policy import scouts
+from runner.engine.run_state import Board, Live
+
+
+class Vanguard:
+    """Puts the scouts at the head of the queue and lets nobody else pass until they have come back."""
+
+    def __init__(self, board: Board, *, each: int, end: End) -> None:
+        self._board = board
+        self._end = end
+        chosen = scouts((live.ticket for live in board.pending), each=each) if each else frozenset()
+        first = [live for live in board.pending if live.id in chosen]
+        self._out = {live.id: live for live in first} if len(first) < len(board.pending) else {}
+        if self._out:
+            rest = [live for live in board.pending if live.id not in chosen]
+            board.pending.clear()
+            board.pending.extend([*first, *rest])
+            board.say(f"{len(first)} of {len(first) + len(rest)} takes go first as scouts")
+
+    def lets_pass(self) -> bool:
+        """Return whether the next take may be submitted: a scout, which is brought forward, or any once all are back.
+
+        Where a scout ended in any other way than with a result, the submitting ends: nothing waits for it any more.
+        """
+        lost = next((live for live in self._out.values() if self._board.is_done_with(live)), None)
+        if lost is not None:
+            self._end(
+                EndingKind.HALTED, f"the scout {lost.id} did not come back: it is {lost.state}", Stop.DRAIN
+            )
+            return False
+        pending = self._board.pending
+        scout = next((live for live in pending if live.id in self._out), None) if self._out else None
+        if scout is not None:
+            pending.remove(scout)
+            pending.appendleft(scout)
+        return scout is not None or not self._out
+
+    def settled(self, live: Live, ended: Ended) -> None:
+        """Take note of a scout's end; one that failed stops the submitting."""
+        if live.id not in self._out:
+            return
+        if ended.outcome is TakeState.SUCCEEDED:
+            del self._out[live.id]
+            self._board.changed.set()
+        else:
+            self._end(EndingKind.HALTED, f"the scout {live.id} failed: {ended.reason}", Stop.DRAIN)

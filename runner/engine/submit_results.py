@@ -1,0 +1,233 @@
+"""Settling: what the answer to a POST does to its take, and to all that wait behind it.
+
+In: a take and the answer to its attempt. Out: one fact, durable before the next submit, and then a pause, a question
+or the end of the submitting. It sends nothing: only a proof that nothing was sent puts a take back to pending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+from runner.domain import failpoints
+from runner.domain.api_answers import SubmitAnswer
+from runner.domain.errors import IllegalTransition, RunInUse, ShotrunnerError
+from runner.domain.run_ending import EndingKind, Stop
+from runner.domain.states import (
+    Accepted,
+    AccountTurnedAway,
+    FailureClass,
+    LateAnswer,
+    LostContact,
+    NotSent,
+    PayAgain,
+    Refused,
+    RefusedForNow,
+    TakeState,
+)
+from runner.engine.circuit_breaker import PROBE_EVERY
+from runner.engine.context import Means
+from runner.engine.poll_pace import OutageTest
+from runner.engine.retry_policy import OnUnknown
+from runner.engine.run_state import Live
+from runner.engine.stopwatch import Spell
+from runner.system.backoff import RETRY_AFTER_CEILING
+
+_SHARE_IN_A_ROW = 10
+
+
+class Settler:
+    """Takes every answer for what it is; `accepted` is called with a take once its receipt is durable."""
+
+    def __init__(self, means: Means, *, accepted: Callable[[Live], None], extra_paid: int) -> None:
+        """`extra_paid` is how many unknown submits earlier runs have paid again."""
+        self._means = means
+        self._board = means.board
+        self._breaker = means.breaker
+        self._accepted = accepted
+        self._unsent = Spell()
+        self._lost_in_a_row = 0
+        self._throttled = Spell()
+        self._extra_paid = extra_paid
+        self._paying_again: set[str] = set()
+
+    @property
+    def _unknown(self) -> int:
+        """How many takes a person has to sort out, earlier runs' and undone adoptions among them."""
+        held = (live.id for live in self._board.takes if live.state is TakeState.HELD)
+        return sum(1 for take_id in held if take_id not in self._paying_again)
+
+    async def settle(self, live: Live, answer: SubmitAnswer) -> None:
+        """Record what became of the attempt, then do what follows from it for the others."""
+        if not isinstance(answer, NotSent):
+            self._unsent.is_over()
+        if not isinstance(answer, RefusedForNow):
+            self._throttled.is_over()
+        if not isinstance(answer, LostContact | NotSent):
+            self._lost_in_a_row = 0
+        if isinstance(answer, NotSent | RefusedForNow | AccountTurnedAway | Refused):
+            # Proved to be free, so it is none of the attempts that --retries counts.
+            live.attempts -= 1
+        match answer:
+            case Accepted():
+                self._means.refusals.accepted()
+                self._means.account.answered()
+                await self._keep(live, answer)
+            case NotSent():
+                await self._put_back(live, answer)
+                self._not_sent(live, answer)
+            case RefusedForNow():
+                await self._put_back(live, answer)
+                self._rest(answer)
+            case AccountTurnedAway():
+                await self._turned_away(live, answer)
+            case Refused():
+                await self._refused(live, answer)
+            case LostContact():
+                await self._hold(live, answer)
+            case _:
+                assert_never(answer)
+
+    async def _keep(self, live: Live, answer: Accepted) -> None:
+        """Make the receipt durable before anything uses it; whatever goes wrong, the id is never thrown away."""
+        try:
+            await self._board.record(live, answer)
+        except IllegalTransition as refusal:
+            await self._keep_beside(live, answer, str(refusal))
+            return
+        except ShotrunnerError as failure:
+            self._board.say(
+                f"{live.id} was accepted as request {answer.request_id}, which could not be written down "
+                f"({failure}); keep this id"
+            )
+            raise
+        failpoints.hit("submit.recorded")
+        for remark in answer.remarks:
+            self._board.say(f"{live.id}: {remark}")
+        live.request_id = answer.request_id
+        live.born = self._means.clock.monotonic()
+        self._accepted(live)
+
+    async def _keep_beside(self, live: Live, answer: Accepted, refusal: str) -> None:
+        """Keep an id that cannot become the take's: another take has it, or somebody has decided meanwhile."""
+        reason = f"the API answered, but its request id {answer.request_id} cannot be taken: {refusal}"
+        try:
+            # Never paid again: the API did accept it.
+            await self._keep_held(live, LostContact(answer.attempt, "answering", reason, answer.request_id))
+        except (IllegalTransition, RunInUse) as taken_over:
+            await self._board.record(live, LateAnswer(answer.attempt, answer.request_id))
+            self._board.say(f"{live.id}: {reason}")
+            self._board.leave(live, "another runner has taken it over")
+            if isinstance(taken_over, RunInUse):
+                raise
+
+    async def _put_back(
+        self, live: Live, answer: NotSent | RefusedForNow | AccountTurnedAway, *, last: bool = False
+    ) -> None:
+        # A connection that never came about has not awaited `begin`, so there may be no attempt to close.
+        if live.state is TakeState.SUBMITTING:
+            await self._board.record(live, answer)
+        self._board.put_back(live, last=last)
+
+    def _not_sent(self, live: Live, answer: NotSent) -> None:
+        """Wait for the service, longer each time: reads may be answered where submits are not."""
+        if answer.hopeless:
+            self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
+            return
+        lasted = self._unsent.goes_on(self._means.clock.monotonic())
+        if lasted >= self._means.options.outage_limit:
+            self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
+        self._breaker.doubt_submits(live.ticket.model, answer.reason)
+        beyond = self._unsent.count - OutageTest.IN_A_ROW
+        if beyond > 0:
+            self._breaker.rest(self._means.options.backoff.delay(beyond, chance=self._means.chance()))
+
+    def _rest(self, answer: RefusedForNow) -> None:
+        """Pause all submits, longer after each refusal in a row."""
+        lasted = self._throttled.goes_on(self._means.clock.monotonic())
+        own = self._means.options.throttled.delay(self._throttled.count, chance=self._means.chance())
+        wished = min(answer.not_before - self._means.clock.wall(), RETRY_AFTER_CEILING)
+        self._breaker.rest(max(own, wished))
+        if self._throttled.count == 1:
+            self._board.say(
+                f"the API asked for a pause ({answer.reason}); submitting goes on in {max(own, wished):.0f} s"
+            )
+        if lasted >= self._means.options.outage_limit:
+            self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
+
+    async def _refused(self, live: Live, answer: Refused) -> None:
+        """Fail a take that was refused, unless others are refused alike."""
+        refusals = self._means.refusals
+        spell = () if refusals.is_its_own(live, answer) else refusals.note(live, answer)
+        await self._board.record(live, answer, goes_on=bool(spell))
+        if spell:
+            await refusals.put_back(spell)
+
+    async def _turned_away(self, live: Live, answer: AccountTurnedAway) -> None:
+        """Take a take back that was refused for the account's sake, and ask for free whether that is so."""
+        refusals = self._means.refusals
+        if refusals.is_its_own(live, answer):
+            await self._board.record(live, Refused(answer.attempt, FailureClass.REFUSED, answer.reason))
+            return
+        await self._put_back(live, answer, last=True)
+        if await self._means.account.confirms(live.ticket.model, answer.reason):
+            return
+        spell = refusals.note(live, answer)
+        if spell:
+            await refusals.put_back(spell)
+
+    async def _hold(self, live: Live, answer: LostContact) -> None:
+        if self._may_pay_again(answer):
+            await self._pay_again(live, answer)
+        else:
+            await self._keep_held(live, answer)
+
+    def _may_pay_again(self, answer: LostContact) -> bool:
+        options = self._means.options
+        # A run that submits no more would leave it to the next one to pay, and may itself have cut the answer off.
+        # A hopeless one would only be lost again; an answer that names a job says that there is one to pay for.
+        if options.on_unknown is not OnUnknown.PAY_AGAIN or self._board.giving_up:
+            return False
+        if answer.hopeless or answer.candidates:
+            return False
+        return self._extra_paid + len(self._paying_again) < options.max_extra_paid
+
+    async def _keep_held(self, live: Live, answer: LostContact) -> None:
+        await self._board.record(live, answer)
+        self._doubt(live, answer)
+
+    def _doubt(self, live: Live, answer: LostContact) -> None:
+        """Submit no more where too much is in doubt, else not before the service is seen to answer."""
+        options = self._means.options
+        if answer.hopeless:
+            self._means.end(EndingKind.ACCOUNT, answer.reason, Stop.DRAIN)
+        elif options.on_unknown is OnUnknown.STOP:
+            self._means.end(EndingKind.UNKNOWNS, f"{live.id} was left without an answer", Stop.DRAIN)
+        elif self._unknown >= options.max_unknown:
+            text = f"{self._unknown} submits were left without an answer"
+            self._means.end(EndingKind.UNKNOWNS, text, Stop.DRAIN)
+        elif self._board.is_busy:
+            self._ask_for_free(live, answer)
+
+    def _ask_for_free(self, live: Live, answer: LostContact) -> None:
+        """Submit nothing before the API answers: at once, or in a while where money in doubt becomes too much.
+
+        The more lost answers a person allows, the more of them in a row are taken for chance.
+        """
+        self._lost_in_a_row += 1
+        by_chance = min(OutageTest.IN_A_ROW, max(1, self._means.options.max_unknown // _SHARE_IN_A_ROW))
+        wait = 0.0 if self._lost_in_a_row <= by_chance else PROBE_EVERY
+        self._breaker.doubt_submits(live.ticket.model, answer.reason, wait=wait)
+
+    async def _pay_again(self, live: Live, answer: LostContact) -> None:
+        """Put a held take back by the flag that says so in its name; it may be paid for twice."""
+        # Counted against the bound at once, since submits side by side must not pass it together.
+        self._paying_again.add(live.id)
+        try:
+            await self._board.record(live, answer, goes_on=True)
+            await self._board.record(live, PayAgain("--on-unknown pay-again"))
+        finally:
+            self._paying_again.discard(live.id)
+        self._extra_paid += 1
+        self._board.again(live)
+        self._ask_for_free(live, answer)

@@ -1,0 +1,135 @@
+"""A sweep in one cell of a spreadsheet: `seed=1000-1003 resolution=720p|1080p`.
+
+In: the text of a `sweep` or `seeds` cell. Out: the same nodes that the `sweep` field of YAML gives, and findings with
+the cell's address. The grammar: axes with blanks or ';' between them; an axis is a name, '=', and values with '|'
+between them; names and values that move together are joined by '+' (`seed+duration=7+5|8+10`). A value is a range,
+`random:4` (or `random:4:NAME`), a plain word, or text in double quotes, in which `""` is a quote. It knows no other
+column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from runner.domain.shots import Fields, Items, Node, Text
+from runner.manifest.fields import POINT_KEYS
+from runner.manifest.problems import Findings, shown
+from runner.manifest.ranges import drawn_seeds, range_values
+
+_NAME = r'[^\s=|;,"+]+'
+_NAMES = re.compile(rf"({_NAME}(?:\s*\+\s*{_NAME})*)\s*=\s*")
+_QUOTED = r'"(?:[^"]|"")*"'
+_ALONE = re.compile(rf'{_QUOTED}|[^\s|;,"]+')
+_JOINED = re.compile(rf'{_QUOTED}|[^\s|;,"+]+')
+_BETWEEN_VALUES = re.compile(r"\s*\|\s*")
+_TOGETHER = re.compile(r"\s*\+\s*")
+_BETWEEN_AXES = re.compile(r"\s*;\s*|\s+|$")
+_RANDOM = re.compile(r"random:(\d{1,18})(?::(.{1,80}))?", re.ASCII)
+_SEED = re.compile(r"-?\d{1,18}", re.ASCII)
+# Seeds are a list in one cell; a comma in it needs quotes around the cell, so the other two are what people write.
+_SEPARATOR = re.compile(r"[;,\s]+")
+_EXAMPLE = "seed=1000-1003 resolution=720p|1080p"
+_ENTRIES = re.compile(rf"(?:{'|'.join(POINT_KEYS)})(?=[\s:=]|$)")
+
+NO_ENTRIES = (
+    "exclude and include are for YAML; in the cell sweep write out the points that you want, their axes joined by '+': "
+    "seed+resolution=7+720p|7+1080p|8+720p"
+)
+"""What to do in a spreadsheet where YAML has points left out or added."""
+
+
+class CellReader:
+    """Reads the sweep cells of one row: seeds are drawn from `shot`, and a cell may have `limit` values."""
+
+    def __init__(self, findings: Findings, *, shot: str, subject: str, limit: int) -> None:
+        self._findings = findings
+        self._shot = shot
+        self._subject = subject
+        self._limit = limit
+
+    def seeds(self, cell: Text) -> list[Text]:
+        """Return the seeds of a `seeds` cell: numbers, ranges and `random 4`, in any mixture."""
+        # Blanks are made single first: a long run of them would be looked through from each of its places.
+        compact = re.sub(r"\brandom (?=\d)", "random:", " ".join(cell.text.split()))
+        if re.search(r"\d\s+-\s*\d|\d\s*:\s+\d|\d\s+:", compact):
+            compact = re.sub(r"\s*([-:])\s*(?=\d)", r"\1", compact)
+        seeds: list[Text] = []
+        for part in filter(None, _SEPARATOR.split(compact)):
+            # Held against what is there: a cell has room for ten thousand ranges, each within the limit.
+            found = self._written_short(part, cell, room=self._limit - len(seeds))
+            if isinstance(found, str):
+                self._tell(cell, "seeds", found)
+            elif found is not None:
+                seeds += found
+            elif _SEED.fullmatch(part):
+                seeds.append(Text(part, cell.at))
+            else:
+                message = f"{shown(part)} is neither a seed nor a range; write 7; 8, 1000-1003, 0-100:10 or random 4"
+                self._tell(cell, "seeds", message)
+        return seeds
+
+    def sweep(self, cell: Text) -> Fields:
+        """Return the axes of a `sweep` cell by name; what cannot be read is told, and ends the reading."""
+        items: dict[str, Node] = {}
+        text, place = cell.text.strip(), 0
+        while place < len(text):
+            if _ENTRIES.match(text, place):
+                self._tell(cell, "sweep", NO_ENTRIES)
+                break
+            head = _NAMES.match(text, place)
+            names = _TOGETHER.split(head[1]) if head else []
+            steps, end = self._steps(text, head.end(), names, cell) if head else ([], place)
+            key = f"[{', '.join(names)}]" if len(names) > 1 else "".join(names)
+            after = _BETWEEN_AXES.match(text, end)
+            if not steps or not after:
+                self._tell(
+                    cell, "sweep", f"cannot be read at {shown(text[end : end + 20])}; write {_EXAMPLE}"
+                )
+                break
+            if key in items:
+                self._tell(cell, "sweep", f"{shown(key)} is swept twice")
+            items[key] = Items(tuple(steps), cell.at)
+            place = after.end()
+        return Fields(items, cell.at, dict.fromkeys(items, cell.at))
+
+    def _steps(self, text: str, place: int, names: list[str], cell: Text) -> tuple[list[Node], int]:
+        """Return the steps of one axis and where they end; none if a value cannot be read there."""
+        steps: list[Node] = []
+        while True:
+            values: list[Node] = []
+            for index in range(len(names)):
+                joint = _TOGETHER.match(text, place) if index else None
+                place = joint.end() if joint else place
+                found = (_JOINED if len(names) > 1 else _ALONE).match(text, place)
+                if not found or (index and not joint):
+                    return [], place
+                place = found.end()
+                values += self._values(found[0], cell, alone=len(names) == 1, room=self._limit - len(steps))
+            steps += values if len(names) == 1 else [Items(tuple(values), cell.at)]
+            more = _BETWEEN_VALUES.match(text, place)
+            if not more:
+                return steps, place
+            place = more.end()
+
+    def _values(self, written: str, cell: Text, *, alone: bool, room: int) -> Iterator[Text]:
+        if written.startswith('"'):
+            yield Text(written[1:-1].replace('""', '"'), cell.at, quoted=True)
+            return
+        found = self._written_short(written, cell, room=room) if alone else None
+        if isinstance(found, str):
+            self._tell(cell, "sweep", f"{found}; put it in double quotes if it is text")
+        yield from [Text(written, cell.at)] if found is None or isinstance(found, str) else found
+
+    def _written_short(self, part: str, cell: Text, *, room: int) -> list[Text] | str | None:
+        """Return the values of a range or of `random:4`, why there are none, or None for anything else."""
+        drawn = _RANDOM.fullmatch(part)
+        if not drawn:
+            return range_values(part, cell.at, limit=room)
+        count = int(drawn[1])
+        if not 1 <= count <= room:
+            return f"{shown(part)} must ask for 1 to {room:,} seeds"
+        return drawn_seeds(drawn[2] or self._shot, count, at=cell.at)
+
+    def _tell(self, cell: Text, column: str, message: str) -> None:
+        self._findings.error(cell.at, f"{self._subject}, {column}", message)

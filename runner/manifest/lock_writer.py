@@ -1,0 +1,90 @@
+"""Takes become the text of a YAML manifest in which each of them is written out, and which reads back as these takes.
+
+In: takes with their request bodies. Out: text. Every text stands in double quotes with JSON's escapes, which YAML
+reads alike, so that `16:9`, `no`, `007` and blanks at the ends stay what they are; braces that a manifest would read as
+a template are doubled. It does not prove that a model still reads the values the same way.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from runner.domain.shots import Price
+from runner.system.canonical_json import JsonValue
+from runner.system.csv_cells import literal
+
+# Legal in JSON, and line ends, marks or control characters to YAML (YAML 1.2, 5.1 and 5.4).
+_NOT_PLAIN = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class LockedTake:
+    """One take to be written: `body` is its request body as JSON text, `price` US dollars for this take alone."""
+
+    id: str
+    shot_id: str
+    model: str
+    body: str
+    point: Mapping[str, JsonValue]
+    tags: tuple[str, ...] = ()
+    notes: str = ""
+    price: float | None = None
+
+
+def lock_text(
+    takes: Iterable[LockedTake], *, name: str, remarks: Sequence[str], prices: Mapping[str, Price]
+) -> str:
+    """Return the manifest; `remarks` are its first lines, as comments, and `prices` are by model id."""
+    lines = [f"# {remark}".rstrip() for remark in remarks]
+    lines += ["version: 1", f"name: {_quoted(name)}"]
+    if prices:
+        lines += ["prices:", *(f"  {_quoted(model)}: {_price(prices[model])}" for model in sorted(prices))]
+    lines.append("shots:")
+    for take in takes:
+        lines += _entry(take)
+    return "\n".join(lines) + "\n"
+
+
+def _entry(take: LockedTake) -> Iterator[str]:
+    yield f"  - take: {_quoted(take.id)}"
+    if take.point:
+        yield f"    point: {_quoted(json.dumps(dict(take.point), ensure_ascii=False, separators=(',', ':')))}"
+    yield f"    id: {_quoted(take.shot_id)}"
+    yield f"    model: {_quoted(take.model)}"
+    inputs: dict[str, JsonValue] = json.loads(take.body)
+    yield "    inputs:" if inputs else "    inputs: {}"
+    yield from (f"      {_quoted(given)}: {_value(value)}" for given, value in inputs.items())
+    if take.tags:
+        yield f"    tags: [{', '.join(map(_quoted, take.tags))}]"
+    if take.notes:
+        yield f"    notes: {_quoted(take.notes)}"
+    if take.price is not None:
+        yield f"    price: {_dollars(take.price)}"
+
+
+def _value(value: JsonValue) -> str:
+    match value:
+        case str():
+            return _quoted(literal(value))
+        case list():
+            return f"[{', '.join(map(_value, value))}]"
+        case dict():
+            return f"{{{', '.join(f'{_quoted(key)}: {_value(inner)}' for key, inner in value.items())}}}"
+        case _:
+            return json.dumps(value)
+
+
+def _quoted(text: str) -> str:
+    return _NOT_PLAIN.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
+
+
+def _price(price: Price) -> str:
+    dated = f", dated: {_quoted(price.dated)}" if price.dated else ""
+    return f"{{usd: {_dollars(price.usd)}, per: {price.per.value}{dated}}}"
+
+
+def _dollars(usd: float) -> str:
+    return f"{usd:.6f}".rstrip("0").rstrip(".")

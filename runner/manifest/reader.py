@@ -1,0 +1,201 @@
+"""The one thin reader of manifest files, and the pure function behind it.
+
+In: a path, or bytes and a file's name. Out: a `Reading` with the manifest as far as it could be read and every
+structural problem at once. Values stay text: what they must be is the model schema's to say. Nothing in a
+manifest is executed. The only other files opened are texts it names in its own folder, by a function that is handed
+in, so that all else works on bytes alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.domain.errors import FileMissing, Problem, Severity, UsageError
+from runner.domain.ids import folder_name
+from runner.domain.shots import Manifest, Shot
+from runner.manifest.decode import decode
+from runner.manifest.document import Source
+from runner.manifest.expand import expand
+from runner.manifest.prices import warn_of_unused
+from runner.manifest.problems import Findings, Stop
+from runner.manifest.prompt_files import OpenBeside
+from runner.manifest.resolve_references import resolved
+from runner.manifest.size_limits import CEILING, LIMITS, MORE_BYTES, Limits
+
+_YAML = frozenset({".yaml", ".yml"})
+_CSV = frozenset({".csv", ".tsv"})
+_CSV_HEADER = re.compile(r'(?!#)(?:"?sep=.|(?:[^:\r\n]*[,;\t])?[ "]*(?:id|model)[ "]*[,;\t])', re.IGNORECASE)
+STDIN = "stdin"
+"""What a manifest from standard input is called in problems, and its run where it has no name."""
+
+_ADVICE = "give the path of a .yaml or .csv file"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A manifest and what was found in it, in the order of the file; warnings are among the problems."""
+
+    manifest: Manifest
+    problems: tuple[Problem, ...]
+
+
+def read_manifest(path: Path, *, limits: Limits = LIMITS, given: bytes | None = None) -> Reading:
+    """Read a manifest file; never waits on a pipe or device.
+
+    `given` is what standard input had, where the path is `-`: it is read as if it lay in the current folder.
+
+    Raises:
+        FileMissing: there is no such file, it cannot be read, or it is not a regular file.
+        UsageError: the path is `-`, and nothing is given.
+    """
+    file, name = (str(path), path.stem) if given is None else (STDIN, STDIN)
+    data = _bytes_of(path, limits) if given is None else given
+    return parse_manifest(data, file=file, name=name, limits=limits, open_beside=opener_beside(path))
+
+
+def manifest_name(path: Path) -> str:
+    """Return the name of a manifest, which names its run, without making anything of its shots.
+
+    Raises:
+        FileMissing, UsageError: as `read_manifest` raises them.
+    """
+    # Of a run that was made with raised limits: its folder must be found without the flags.
+    data, findings, source = _bytes_of(path, CEILING), Findings(str(path)), Source(())
+    with suppress(Stop):
+        text = _text_of(data, findings, CEILING)
+        # A CSV has no name but its file's, and its rows are most of the work.
+        if not _is_csv(text, str(path)):
+            source = _source_of(text, str(path), findings, CEILING)
+    return source.name or folder_name(path.stem)
+
+
+def is_stdin(path: Path) -> bool:
+    """Return whether a path on the command line means standard input."""
+    return str(path) == "-"
+
+
+def parse_manifest(
+    text_or_bytes: bytes,
+    *,
+    file: str,
+    name: str,
+    limits: Limits = LIMITS,
+    open_beside: OpenBeside | None = None,
+) -> Reading:
+    """Read a manifest from the bytes of a file; what is wrong with them is returned, never raised.
+
+    `file` names it in problems and tells YAML from CSV by its suffix, else its content does; `name` is the
+    manifest's name where it gives none itself. `open_beside` opens the prompt files it names; without it they are
+    problems.
+    """
+    findings = Findings(file)
+    # Whatever stops the reading, the caller gets a manifest: what is known of it, and every problem found so far.
+    text, source, shots = "", Source(()), tuple[Shot, ...]()
+    with suppress(Stop):
+        text = _text_of(text_or_bytes, findings, limits)
+        source = resolved(_source_of(text, file, findings, limits), findings, limits, open_beside)
+        shots = expand(source, findings, limits)
+        if source.top:
+            warn_of_unused(source.prices, source.top, shots, findings)
+    problems = findings.in_order()
+    manifest = Manifest(
+        name=source.name or folder_name(name),
+        file=file,
+        text=text,
+        sha256=hashlib.sha256(text_or_bytes).hexdigest(),
+        shots=shots,
+        columns=source.columns,
+        warnings=tuple(problem for problem in problems if problem.severity is Severity.WARNING),
+        prices=source.prices,
+        misplaced=source.misplaced,
+    )
+    return Reading(manifest, problems)
+
+
+def opener_beside(manifest: Path) -> OpenBeside:
+    """Return the function that opens files in the folder of `manifest`, and in no other."""
+
+    def open_beside(name: str, *, most: int) -> bytes:
+        try:
+            folder = manifest.parent.resolve(strict=True)
+            path = (folder / name).resolve(strict=True)
+        except (OSError, RuntimeError, ValueError) as error:
+            # A loop of links is a RuntimeError in older Pythons.
+            raise FileMissing(f"cannot be opened: {_reason(error)}") from error
+        # Looked at after links are followed: a name without '..' may still lead anywhere.
+        if not path.is_relative_to(folder):
+            raise FileMissing("lies outside the manifest's folder: a link leads there")
+        try:
+            return _regular_bytes(path, most=most)
+        except (OSError, ValueError) as error:
+            raise FileMissing(f"cannot be read: {_reason(error)}") from error
+
+    return open_beside
+
+
+def _bytes_of(path: Path, limits: Limits) -> bytes:
+    if is_stdin(path):
+        raise UsageError(
+            "a run keeps the path of its manifest, so it cannot be read from standard input here",
+            advice="save it to a file and give its path; check, plan and export lock take -",
+        )
+    try:
+        # One byte past the limit is enough to know; a file that grows while it is read cannot fill memory.
+        return _regular_bytes(path, most=limits.file_bytes + 1)
+    except FileMissing as error:
+        raise FileMissing(f"{path}: {error.message}", advice=_ADVICE) from error
+    except (OSError, ValueError) as error:
+        message = f"{path}: the manifest cannot be opened: {_reason(error)}"
+        raise FileMissing(message, advice=_ADVICE) from error
+
+
+def _regular_bytes(path: Path, *, most: int) -> bytes:
+    # Without O_NONBLOCK the open itself would wait for the other end of a pipe.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise FileMissing("not a regular file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(most)
+    finally:
+        os.close(descriptor)
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or "not a usable path").lower()
+
+
+def _text_of(data: bytes, findings: Findings, limits: Limits) -> str:
+    if len(data) > limits.file_bytes:
+        findings.error(findings.at(), "", f"larger than {limits.file_bytes:,} bytes; {MORE_BYTES}")
+        raise Stop
+    return decode(data, findings)
+
+
+def _source_of(text: str, file: str, findings: Findings, limits: Limits) -> Source:
+    # The two parsers are imported when they are needed: starting the program stays quick.
+    if _is_csv(text, file):
+        from runner.manifest.csv_manifest import KNOWN_COLUMNS, rows_of
+        from runner.manifest.csv_reader import parse_csv
+
+        table = parse_csv(text, findings, limits, known=KNOWN_COLUMNS)
+        return Source(()) if table is None else rows_of(table, findings, limits)
+
+    from runner.manifest.yaml_manifest import source_of
+    from runner.manifest.yaml_reader import parse_yaml
+
+    top = parse_yaml(text, findings, limits)
+    return Source(()) if top is None else source_of(top, findings, limits)
+
+
+def _is_csv(text: str, file: str) -> bool:
+    suffix = Path(file).suffix.lower()
+    if suffix in _YAML or suffix in _CSV:
+        return suffix in _CSV
+    return _CSV_HEADER.match(text.lstrip()) is not None

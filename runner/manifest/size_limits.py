@@ -1,0 +1,134 @@
+"""How large a manifest may be, and the running count that is held against it.
+
+In: amounts, as reading and expansion come upon them. Out: nothing, or a finding and `Stop`.
+A file of a few lines can ask for millions of takes, so counts are checked before anything is built.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from runner.domain.errors import Position
+from runner.manifest.problems import Findings, Stop
+
+MORE_TAKES = "split the manifest, or raise --max-takes"
+MORE_BYTES = "split the manifest, or raise --max-manifest-bytes"
+LONGER_TEXT = "shorten it, or raise --max-text-bytes"
+"""What to do where a limit that has a flag is passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The sizes a manifest may not pass; `text_bytes` is UTF-8 bytes of one value, such as a prompt.
+
+    `swept` are takes that no row of their own stands for: sweeps and repeats make thousands of a few characters.
+    """
+
+    file_bytes: int = 16 * 2**20
+    takes: int = 100_000
+    swept: int = 10_000
+    text_bytes: int = 100_000
+    depth: int = 64
+    nodes: int = 500_000
+    aliased_nodes: int = 100_000
+    variables: int = 1_000
+    columns: int = 1_000
+    cells: int = 1_000_000
+    tags: int = 100
+    expanded_values: int = 2_000_000
+    expanded_characters: int = 64 * 2**20
+    expanded_text: int = 256 * 2**20
+
+    @property
+    def points(self) -> int:
+        """How many values one axis, and how many points one sweep, may have."""
+        return min(self.takes, self.swept)
+
+    def raised(
+        self, *, takes: int | None = None, file_bytes: int | None = None, text_bytes: int | None = None
+    ) -> Limits:
+        """Return the limits with those that were given, and with them what a manifest of such a size needs besides."""
+        takes, swept = takes or self.takes, takes or self.swept
+        bytes_, text = file_bytes or self.file_bytes, text_bytes or self.text_bytes
+        return replace(
+            self,
+            takes=takes,
+            swept=swept,
+            expanded_values=max(self.expanded_values, 20 * takes),
+            file_bytes=bytes_,
+            nodes=max(self.nodes, bytes_ // 32),
+            cells=max(self.cells, bytes_ // 16),
+            text_bytes=text,
+            expanded_characters=max(self.expanded_characters, text, bytes_),
+        )
+
+    def too_long(self, text: str) -> bool:
+        """Return whether one value is larger than `text_bytes`."""
+        # Four bytes a character is the most UTF-8 needs: nearly every value is cleared without encoding it.
+        return len(text) * 4 > self.text_bytes and len(text.encode("utf-8", "replace")) > self.text_bytes
+
+
+LIMITS = Limits()
+"""The limits without any flags."""
+
+MOST_TAKES, MOST_FILE_BYTES, MOST_TEXT_BYTES = 1_000_000, 256 * 2**20, 16 * 2**20
+"""How far a person may raise the three that have a flag."""
+
+CEILING = LIMITS.raised(takes=MOST_TAKES, file_bytes=MOST_FILE_BYTES, text_bytes=MOST_TEXT_BYTES)
+"""For what was read within its limits before."""
+
+
+class Budget:
+    """What a manifest has used so far of its limits.
+
+    Raises:
+        Stop: from every method, when a limit is passed and the problem has been told.
+    """
+
+    def __init__(self, limits: Limits, findings: Findings) -> None:
+        self.limits = limits
+        self._findings = findings
+        self._takes = 0
+        self._swept = 0
+        self._values = 0
+        self._laid = 0
+        self._characters = 0
+        self._text = 0
+
+    def spend_takes(self, count: int, *, values: int, characters: int, at: Position, subject: str) -> None:
+        """Count `count` takes of `values` input values and `characters` in them each, before they are built."""
+        self._takes += count
+        self._swept += count - 1
+        self._values += count * values
+        # A text that stands once in the manifest stands in the body of every take.
+        self._text += count * characters
+        if self._takes > self.limits.takes:
+            self._refuse(at, subject, f"more than {self.limits.takes:,} takes; {MORE_TAKES}")
+        if self._swept > self.limits.swept:
+            message = f"sweeps and repeats make more than {self.limits.swept:,} takes; {MORE_TAKES}"
+            self._refuse(at, subject, message)
+        if self._values > self.limits.expanded_values:
+            most = self.limits.expanded_values
+            self._refuse(at, subject, f"more than {most:,} input values in all takes; split the manifest")
+        if self._text > self.limits.expanded_text:
+            most = self.limits.expanded_text
+            self._refuse(at, subject, f"more than {most:,} characters in all takes; split the manifest")
+
+    def spend_values(self, count: int, *, characters: int = 0, at: Position, subject: str) -> None:
+        """Count `count` values with `characters` that are about to be laid under rows."""
+        self._laid += count
+        if self._laid > self.limits.expanded_values:
+            most = self.limits.expanded_values
+            self._refuse(at, subject, f"more than {most:,} input values in all rows; split the manifest")
+        self.spend_characters(characters, at=at, subject=subject)
+
+    def spend_characters(self, count: int, *, at: Position, subject: str) -> None:
+        """Count `count` characters that a template is about to write."""
+        self._characters += count
+        if self._characters > self.limits.expanded_characters:
+            most = self.limits.expanded_characters
+            self._refuse(at, subject, f"templates write more than {most:,} characters; split the manifest")
+
+    def _refuse(self, at: Position, subject: str, message: str) -> None:
+        self._findings.error(at, subject, message)
+        raise Stop

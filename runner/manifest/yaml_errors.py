@@ -1,0 +1,115 @@
+"""What the YAML parser objects to, in plain words, with the line as it should have been written.
+
+In: the parser's error and the text. Out: a place and a message. It builds nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import islice
+
+import yaml
+
+from runner.domain.errors import Position
+from runner.manifest.problems import shown
+
+# The parser's own words, of both libyaml and the pure scanner; the first part that is found in them decides.
+_PLAIN_WORDS = (
+    ("mapping values are not allowed", "a second ': ' stands where only text can"),
+    ("could not find expected ':'", "expected 'key: value'"),
+    ("found unexpected end of stream", "the quote that opens here is never closed"),
+    ("found unexpected document indicator", "the quote that opens here is never closed"),
+    ("expected ',' or ']'", "the list that opens with '[' is not closed"),
+    ("expected ',' or '}'", "the mapping that opens with '{' is not closed"),
+    ("expected node content", "a value is missing here"),
+    ("expected <block end>", "this line is not indented like the lines around it"),
+    ("expected key", "this line is not indented like the lines around it"),
+    ("expected '-' indicator", "this line is not indented like the list it stands in"),
+    (
+        "unknown escape character",
+        "a backslash in double quotes begins an escape; write it twice or use single quotes",
+    ),
+    ("expected <document start>", "text stands behind '...', which ends the manifest"),
+    ("directive", "'%' begins a directive"),
+    ("tag", "'!' begins a tag, and tags are not allowed"),
+    ("alias", "'*' begins an alias"),
+    ("anchor", "'&' begins an anchor"),
+    ("block scalar", "text after '|' or '>' begins on the next line"),
+)
+_OPENERS = ("quoted scalar", "flow sequence", "flow mapping")
+# Of lines without blanks at their ends: to tell those from the value takes time with the square of their number.
+_VALUE = re.compile(r"(\s*(?:- +)?)([\w.-]+): +(\S.*)")
+_ITEM = re.compile(r"(\s*- +)()(\S.*)")
+# Text that begins so, or holds a colon and a blank, is syntax to YAML and prose to the person who wrote it.
+_NEEDS_QUOTES = re.compile(r"[@`%*&!|>?]|.*: |.*:$")
+_SHOWN = 60
+_HALF = re.compile(r"(?<!\\)(?:\\\\)*\\u([dD][89abAB][0-9a-fA-F]{2})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?")
+
+
+def explain(error: Exception, text: str, file: str) -> tuple[Position, str]:
+    """Return where a syntax error is and what to do about it; lines and columns count from 1."""
+    mark = _mark(error)
+    if mark is None:
+        return Position(file), f"not valid YAML: {shown(str(error))}"
+    line = _line(text, mark.line)
+    if "invalid Unicode character escape" in (getattr(error, "problem", "") or ""):
+        return Position(file, mark.line + 1, mark.column + 1), _escape(text, mark.index)
+    at = Position(file, mark.line + 1, mark.column + 1)
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return at, "a tab indents this line; YAML is indented with spaces only"
+    problem = _in_plain_words(error, line[mark.column : mark.column + 1])
+    # The parser names the block it could not close; on the same line the cause is a quote that ended early.
+    if "not indented" in problem and line[: mark.column].strip():
+        problem = "the value has ended before this; quote all of it, and write a quote inside it twice"
+    quoted = _quoted(line)
+    return at, f"{problem}; quote the text: {quoted}" if quoted else problem
+
+
+def _mark(error: Exception) -> yaml.Mark | None:
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return None
+    # Where a quote or bracket was opened helps; where the file ended without closing it does not.
+    if error.context_mark and any(word in (error.context or "") for word in _OPENERS):
+        return error.context_mark
+    return error.problem_mark or error.context_mark
+
+
+def _line(text: str, number: int) -> str:
+    lines = re.finditer(r"([^\r\n]*)(?:\r\n|\r|\n|\Z)", text)
+    found = next(islice(lines, number, None), None)
+    return found[1] if found else ""
+
+
+def _escape(text: str, start: int) -> str:
+    """Return what to do about the first escape from `start` on that writes no character."""
+    found = _HALF.search(text, start)
+    if found is None or not found[2]:
+        return "an escape here writes half a surrogate pair, or no character at all; remove it"
+    number = int(found[1] + found[2], 16)
+    # The Unicode Standard, 3.8, D91: ten bits in each half.
+    code = 0x10000 + ((number >> 16 & 0x3FF) << 10) + (number & 0x3FF)
+    written = shown(f"\\u{found[1]}\\u{found[2]}")
+    halves = f"{written[1:-1]} is one character in two halves, as JSON writes it"
+    return f"{halves}; write {shown(chr(code))} or \\U{code:08X}"
+
+
+def _in_plain_words(error: Exception, character: str) -> str:
+    said = f"{getattr(error, 'problem', '')} {getattr(error, 'context', '')}"
+    if "cannot start any token" in said:
+        name = "a tab" if character == "\t" else shown(character)
+        return f"{name} cannot begin a value"
+    for part, words in _PLAIN_WORDS:
+        if part in said:
+            return words
+    return f"not valid YAML: {getattr(error, 'problem', None) or 'the line cannot be read'}"
+
+
+def _quoted(line: str) -> str | None:
+    line = line.rstrip()
+    found = _VALUE.fullmatch(line) or _ITEM.fullmatch(line)
+    if found is None or not found[3].isprintable() or not _NEEDS_QUOTES.match(found[3]):
+        return None
+    value = found[3] if len(found[3]) <= _SHOWN else found[3][: _SHOWN - 1] + "…"
+    text = json.dumps(value, ensure_ascii=False)
+    return f"{found[2]}: {text}" if found[2] else f"- {text}"

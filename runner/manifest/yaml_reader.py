@@ -1,0 +1,248 @@
+"""YAML text becomes nodes: mappings, lists, and scalars exactly as they were written, each with its place.
+
+In: text. Out: the top node, and findings. Built on the parser's events and not on its loader, because the loader
+reads `16:9` as 969 and `no` as false, drops duplicate keys in silence, builds any tag, crashes on deep
+nesting and expands bombs. Syntax errors end the reading; everything else is told and passed over.
+It knows no field of a manifest, but for `sweep`, whose keys may be lists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NoReturn, TypeAlias
+
+import yaml
+
+from runner.domain.errors import Position
+from runner.domain.shots import Fields, Items, Node, Text
+from runner.manifest.decode import FORBIDDEN
+from runner.manifest.problems import Findings, Stop, shown
+from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, Limits
+from runner.manifest.yaml_errors import explain
+
+# Keys that YAML itself would read as a number, boolean or null: nobody means them as names.
+_NOT_TEXT = re.compile(
+    r"|~|null|Null|NULL|true|True|TRUE|false|False|FALSE"
+    r"|[-+]?(?:0x[0-9a-fA-F]+|0o?[0-7]+|\d[\d_]*(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+|\.inf|\.nan)"
+)
+_COMMENT = re.compile(r"[ \t]+#(\S?)[^\r\n]*")
+_MERGE = "<<"
+_LIST_KEYS_UNDER = "sweep"
+
+Loader: TypeAlias = "type[yaml.SafeLoader | yaml.CSafeLoader]"
+
+FAST_LOADER: Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's loader, or the pure one (about twenty times slower) where PyYAML was built without it."""
+
+
+def parse_yaml(text: str, findings: Findings, limits: Limits, *, loader: Loader = FAST_LOADER) -> Node | None:
+    """Return the top node of the one document in `text`, or None if there is none or reading had to stop."""
+    builder = _Builder(text, findings, limits, yaml.parse(text, Loader=loader))
+    try:
+        return builder.document()
+    except Stop:
+        return None
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        # The pure scanner lets a ValueError or OverflowError out for an escape past the last code point.
+        at, message = explain(error, text, findings.file)
+        findings.error(at, "", message)
+        return None
+
+
+class _Builder:
+    """Builds nodes from events; `_nodes` counts them as if every alias were written out."""
+
+    def __init__(self, text: str, findings: Findings, limits: Limits, events: Iterator[yaml.Event]) -> None:
+        self._text = text
+        self._findings = findings
+        self._limits = limits
+        self._events = events
+        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._open: set[str] = set()
+        self._unused: dict[str, Position] = {}
+        # Mappings that used `<<`, by their place: merging one again is how a few lines become gigabytes.
+        self._merged: set[Position] = set()
+        self._nodes = 0
+        self._aliased = 0
+
+    def document(self) -> Node | None:
+        next(self._events)  # the stream's start
+        if not isinstance(next(self._events), yaml.DocumentStartEvent):
+            self._findings.error(self._findings.at(1), "", "the manifest is empty")
+            return None
+        top = self._node(next(self._events), 1, "")
+        # An anchor on plain text is nearly always a lost word: "&black cat" is read as "cat".
+        for name, at in self._unused.items():
+            self._findings.warn(at, "", f"the anchor &{name} is used nowhere; quote the text if '&' is meant")
+        next(self._events)  # the document's end
+        after = next(self._events)
+        if isinstance(after, yaml.DocumentStartEvent):
+            message = "a second document begins here; a manifest is one document, so remove the '---'"
+            self._findings.error(self._at(after), "", message)
+        return top
+
+    def _at(self, event: yaml.Event) -> Position:
+        mark = event.start_mark
+        assert mark is not None
+        return Position(self._findings.file, mark.line + 1, mark.column + 1)
+
+    def _node(self, event: yaml.Event, depth: int, owner: str) -> Node:
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event)
+        assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)
+        at = self._at(event)
+        before = self._nodes
+        self._nodes += 1
+        # What aliases stand for is counted apart, so that a large honest file is not taken for a bomb.
+        if self._nodes - self._aliased > self._limits.nodes:
+            self._stop(at, f"more than {self._limits.nodes:,} values; {MORE_BYTES}")
+        if event.tag is not None:
+            message = f"the tag {shown(event.tag)} is not allowed; quote the text if '!' is meant"
+            self._findings.error(at, "", message)
+        if event.anchor is not None:
+            # An alias met while its own anchor is still being built would make a structure without end.
+            self._open.add(event.anchor)
+        node: Node
+        if isinstance(event, yaml.ScalarEvent):
+            node = self._scalar(event, at)
+        # Before any deeper event is asked for: the parser itself slows down with the square of the depth.
+        elif depth > self._limits.depth:
+            self._stop(at, f"nested more than {self._limits.depth} deep")
+        elif isinstance(event, yaml.SequenceStartEvent):
+            node = self._items(at, depth)
+        else:
+            node = self._fields(at, depth, owner)
+        if event.anchor is not None:
+            self._open.discard(event.anchor)
+            self._anchors[event.anchor] = (node, self._nodes - before)
+            self._unused[event.anchor] = at
+        return node
+
+    def _alias(self, event: yaml.AliasEvent) -> Node:
+        name, at = event.anchor, self._at(event)
+        if name in self._open:
+            self._stop(at, f"the alias *{name} stands inside what it names")
+        if name not in self._anchors:
+            message = f"*{name} refers to nothing above it; quote the text if '*' is meant"
+            self._findings.error(at, "", message)
+            # Something must stand in the tree; the finding already stops the run.
+            return Text("", at)
+        self._unused.pop(name, None)
+        node, weight = self._anchors[name]
+        self._nodes += weight
+        self._aliased += weight
+        if self._aliased > self._limits.aliased_nodes:
+            most = self._limits.aliased_nodes
+            self._stop(
+                at, f"the aliases of this file stand for more than {most:,} nodes; use defaults or vars"
+            )
+        return node
+
+    def _scalar(self, event: yaml.ScalarEvent, at: Position) -> Text:
+        self._check_text(event, at)
+        if not event.style:
+            self._check_plain(event, at)
+        return Text(event.value, at, bool(event.style))
+
+    def _check_text(self, event: yaml.ScalarEvent, at: Position) -> None:
+        # Only an escape can write these: as characters of the file they have been told and replaced.
+        if event.style == '"' and FORBIDDEN.search(event.value):
+            message = "an escape here writes a control character or half a surrogate pair; remove it"
+            self._findings.error(at, "", message)
+        if self._limits.too_long(event.value):
+            self._findings.error(
+                at, "", f"this text is larger than {self._limits.text_bytes:,} bytes; {LONGER_TEXT}"
+            )
+
+    def _check_plain(self, event: yaml.ScalarEvent, at: Position) -> None:
+        assert event.end_mark is not None
+        comment = _COMMENT.match(self._text, event.end_mark.index)
+        # `duration: 5  # seconds` is a comment; `a shot #3 of cat` was surely meant as text.
+        if comment and (comment[1] or " " in event.value):
+            message = (
+                f"text after ' #' was dropped as a comment: {shown(comment[0].strip())}; quote the whole text"
+            )
+            self._findings.warn(at, "", message)
+        if event.anchor is not None and not event.value:
+            name = event.anchor
+            self._findings.error(at, "", f'&{name} names an empty value; quote the text: "&{name}"')
+
+    def _items(self, at: Position, depth: int) -> Items:
+        items: list[Node] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            items.append(self._node(event, depth + 1, ""))
+        return Items(tuple(items), at)
+
+    def _fields(self, at: Position, depth: int, owner: str) -> Fields:
+        items: dict[str, Node] = {}
+        keys_at: dict[str, Position] = {}
+        merge: tuple[Position, Node] | None = None
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            key_at = self._at(event)
+            key = self._key(event, key_at, depth, owner)
+            value = self._node(next(self._events), depth + 1, key or "")
+            if key is None:
+                continue
+            first = merge[0] if key == _MERGE and merge else keys_at.get(key)
+            if first is not None:
+                message = f"{shown(key)} is written twice in one mapping (first at line {first.line})"
+                self._findings.error(key_at, "", message)
+            elif key == _MERGE and isinstance(event, yaml.ScalarEvent) and not event.style:
+                merge = key_at, value
+            else:
+                items[key], keys_at[key] = value, key_at
+        if merge is not None:
+            self._merge(at, items, keys_at, *merge)
+        return Fields(items, at, keys_at)
+
+    def _merge(
+        self,
+        at: Position,
+        items: dict[str, Node],
+        keys_at: dict[str, Position],
+        key_at: Position,
+        value: Node,
+    ) -> None:
+        self._merged.add(at)
+        if not isinstance(value, Fields):
+            self._findings.error(key_at, "", "'<<' takes one mapping, as in <<: *base")
+        elif value.at in self._merged:
+            self._findings.error(key_at, "", "'<<' cannot merge a mapping that itself uses '<<'")
+        else:
+            for key, node in value.items.items():
+                # What is written in the mapping itself wins, wherever `<<` stands in it.
+                if key not in items:
+                    items[key], keys_at[key] = node, value.key_at(key)
+
+    def _key(self, event: yaml.Event, at: Position, depth: int, owner: str) -> str | None:
+        if isinstance(event, yaml.ScalarEvent):
+            if event.tag is not None or event.anchor is not None:
+                self._findings.error(at, "", "a key can have neither a tag nor an anchor")
+            self._check_text(event, at)
+            if event.style or not _NOT_TEXT.fullmatch(event.value):
+                return event.value
+            self._findings.error(at, "", f"the key {shown(event.value)} is not text; quote it if it is meant")
+            return None
+        node = self._node(event, depth + 1, "")
+        if isinstance(node, Items) and owner == _LIST_KEYS_UNDER and all(isinstance(n, Text) for n in node):
+            return f"[{', '.join(n.text for n in node if isinstance(n, Text))}]"
+        # YAML reads an unquoted {{ name }} as a mapping whose key is a mapping.
+        template = self._template_at(event)
+        if template:
+            self._findings.error(at, "", f'quote a value that begins with a template: "{template}"')
+        else:
+            self._findings.error(at, "", "a key must be text, not a list, mapping or alias")
+        return None
+
+    def _template_at(self, event: yaml.Event) -> str | None:
+        """Return what was written if a mapping as key is the second brace of an unquoted `{{ name }}`."""
+        assert event.start_mark is not None
+        index = event.start_mark.index
+        if not isinstance(event, yaml.MappingStartEvent) or self._text[index - 1 : index] != "{":
+            return None
+        return shown(self._text[index - 1 :].split("}}", 1)[0] + "}}")[1:-1]
+
+    def _stop(self, at: Position, message: str) -> NoReturn:
+        self._findings.error(at, "", message)
+        raise Stop

@@ -1,0 +1,289 @@
+"""Taking a body in: bytes of a download into a hidden file, counted, hashed and looked at on the way.
+
+In: an open client, a link, a part file, limits. Out: the kind of file that is now there, complete; or an exception
+that says why it is not. Whatever was paid for is kept, of any kind; only what is clearly a message is not. It knows no
+final names and no ownership.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from runner.domain.errors import DiskFailed
+from runner.media.clips.part_file import PartFile
+from runner.media.container_check import Ending, ending_of, shows_its_end
+from runner.media.file_kinds import (
+    BIN,
+    CLIPS,
+    HEAD_BYTES,
+    TXT,
+    Kind,
+    is_page,
+    is_playlist,
+    kind_of,
+    looks_like_text,
+)
+from runner.media.http.download_client import Downloads
+from runner.media.http.response import Download, DownloadError, Version
+
+REJECTED_BYTES = 64 << 10
+"""As much of a body that is no clip is kept for whoever wants to know what it was."""
+
+OVERLAP_BYTES = 4 << 10
+"""So many of the bytes at hand are asked for again when a download is continued, and must come out the same."""
+
+_TELLING_BYTES = 16
+_SPACE_CHECK_BYTES = 32 << 20
+_ROOM_FOR_ANY = 64 << 20
+_GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
+_GZIP_MAGIC = b"\x1f\x8b"
+_PACKED_STARTS = (_GZIP_MAGIC, b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+_PACKED_HEAD_BYTES = 2
+_PIECE_BYTES = 1 << 20
+
+
+class NotDelivered(Exception):
+    """A body that arrived but is not the clip; `permanent` means that another try cannot help."""
+
+    def __init__(self, reason: str, *, permanent: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.permanent = permanent
+
+
+class Rejected(NotDelivered):
+    """A body that is not a clip; `start` is its first 64 KiB."""
+
+    def __init__(self, reason: str, *, start: bytes, permanent: bool = False) -> None:
+        super().__init__(reason, permanent=permanent)
+        self.start = start
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may come: `max_bytes` for one file; `spare_bytes` stay free on the volume."""
+
+    max_bytes: int
+    spare_bytes: int
+    free_bytes: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A body that is there to its end: what it is, and what is unusual about it."""
+
+    kind: Kind
+    remark: str
+
+
+class Intake:
+    """One body on its way into one part file; `version` is of which file the bytes there are, None if of none known.
+
+    What an earlier try left is continued only by proof: the range is the whole rest of a file of the same size, no
+    validator says otherwise, and the last bytes at hand are sent once more and are the same.
+    """
+
+    def __init__(self, part: PartFile, limits: Limits, *, version: Version | None = None) -> None:
+        self.version = version
+        self._part = part
+        self._limits = limits
+        self._checked_at = 0
+
+    def receive(self, downloads: Downloads, url: str, *, on_kind: Callable[[Kind], None]) -> Taken:
+        """Fill the part file to its end; `on_kind` is told the kind at the first bytes and may raise.
+
+        Raises:
+            DownloadError: the body did not come or broke off; what came may be continued.
+            Rejected: it is not a clip.
+            NotDelivered: it is too large, or not whole.
+            DiskFailed: the volume is full.
+        """
+        if self.version and self._part.size > OVERLAP_BYTES:
+            try:
+                return self._continue(downloads, url, on_kind, self.version)
+            except _Unfitting:
+                pass
+            except DownloadError as error:
+                # Some hosts refuse a range with a word that says something else: only the whole file tells.
+                if error.status is None:
+                    raise
+        with downloads.open(url) as download:
+            span = download.span
+            whole = (
+                span and span.start == 0 and span.end == span.total and download.length in {None, span.end}
+            )
+            if not (whole if download.status == 206 else span is None or whole):
+                raise DownloadError("the server sent a range that nobody asked for")
+            return self._begin(download, on_kind)
+
+    def _continue(
+        self, downloads: Downloads, url: str, on_kind: Callable[[Kind], None], known: Version
+    ) -> Taken:
+        offset = self._part.size - OVERLAP_BYTES
+        with downloads.open(url, offset=offset, validator=known.strong_etag or None) as download:
+            span, version = download.span, download.version
+            if download.status == 200 and span is None:
+                return self._begin(download, on_kind)
+            total = known.total if version.total is None else version.total
+            # A server may send less than the rest; the piece then looks whole to HTTP but the file is not.
+            if span is None or span.start != offset or span.end != total or version.contradicts(known):
+                raise _Unfitting
+            if download.is_packed or download.length not in {None, span.end - span.start}:
+                raise _Unfitting
+            same = known.strong_etag == version.strong_etag != ""
+            rest = self._joined(download.chunks, proved=same)
+            self.version = replace(known, total=total)
+            return self._take(rest, on_kind, framed=True)
+
+    def _begin(self, download: Download, on_kind: Callable[[Kind], None]) -> Taken:
+        self._part.restart()
+        self._checked_at = 0
+        self.version = None if download.is_packed else download.version
+        chunks = download.chunks
+        for _ in range(download.layers):
+            chunks = _unpacked(chunks)
+        return self._take(chunks, on_kind, framed=download.framed)
+
+    def _joined(self, chunks: Iterator[bytes], *, proved: bool) -> Iterator[bytes]:
+        """Return what follows the bytes at hand, once those sent a second time are the same.
+
+        Bytes that are all much alike are found in many files: they prove nothing, unless the validator does.
+        """
+        again = bytearray()
+        while len(again) < OVERLAP_BYTES and (chunk := next(chunks, b"")):
+            again += chunk
+        if len(again) < OVERLAP_BYTES:
+            raise DownloadError("the rest of the file ended before it began")
+        overlap = bytes(again[:OVERLAP_BYTES])
+        here = self._part.read_at(self._part.size - OVERLAP_BYTES, OVERLAP_BYTES)
+        if overlap != here or not (proved or len(set(overlap)) >= _TELLING_BYTES):
+            raise _Unfitting
+        return chain([bytes(again[OVERLAP_BYTES:])], chunks)
+
+    def _take(self, chunks: Iterator[bytes], on_kind: Callable[[Kind], None], *, framed: bool) -> Taken:
+        expected = self.version.total if self.version else None
+        self._check_size(expected or 0)
+        self._check_space((expected or 0) - self._part.size)
+        kind = self._copy(chunks, on_kind)
+        if expected is not None and self._part.size != expected:
+            raise DownloadError(f"{self._part.size} bytes came instead of {expected}")
+        return Taken(kind, "; ".join(filter(None, (kind.remark, self._doubt(kind, framed=framed)))))
+
+    def _copy(self, chunks: Iterator[bytes], on_kind: Callable[[Kind], None]) -> Kind:
+        kind: Kind | None = None
+        for chunk in chunks:
+            self._check_size(self._part.size + len(chunk))
+            self._part.write(chunk)
+            if kind is None and self._part.size >= HEAD_BYTES:
+                kind = self._identify(chunks)
+                on_kind(kind)
+            if self._part.size - self._checked_at >= _SPACE_CHECK_BYTES:
+                self._check_space(0)
+        if not self._part.size:
+            raise DownloadError("the body was empty")
+        if kind is None:
+            kind = self._identify(iter(()))
+            on_kind(kind)
+        return kind
+
+    def _identify(self, chunks: Iterator[bytes]) -> Kind:
+        """Return what the file is; a text is read on for as long as it may be an error page."""
+        head = self._part.read_at(0, HEAD_BYTES)
+        kind = kind_of(head)
+        if kind is not None:
+            return kind
+        if looks_like_text(head):
+            self._fill(chunks, REJECTED_BYTES)
+            return self._text()
+        if self._part.size < HEAD_BYTES:
+            raise Rejected(f"{self._part.size} bytes of no known kind came instead of a clip", start=head)
+        return BIN
+
+    def _text(self) -> Kind:
+        """Return the kind of a text that is too long for a message, or reject it."""
+        start = self._part.read_at(0, REJECTED_BYTES)
+        if is_playlist(start):
+            what = "a playlist came instead of a clip; it names other files, which are not fetched"
+            raise Rejected(what, start=start, permanent=True)
+        if len(start) == REJECTED_BYTES and not is_page(start):
+            return TXT
+        # An error page sent as a clip may be gone the next time.
+        raise Rejected("a page or a message came instead of a clip", start=start)
+
+    def _fill(self, chunks: Iterator[bytes], size: int) -> None:
+        with suppress(DownloadError):
+            while self._part.size < size and (chunk := next(chunks, b"")):
+                self._part.write(chunk)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._limits.max_bytes:
+            raise NotDelivered(f"larger than the limit of {self._limits.max_bytes} bytes", permanent=True)
+
+    def _check_space(self, coming: int) -> None:
+        self._checked_at = self._part.size
+        free = self._limits.free_bytes() - self._limits.spare_bytes
+        if coming <= free and free > 0:
+            return
+        what = f"does not fit on the disk: {max(coming, 1)} bytes more, {max(free, 0)} to spare"
+        # Where an ordinary clip has room, only this one is too large; else none that comes after it will fit either.
+        if free >= _ROOM_FOR_ANY:
+            raise NotDelivered(what)
+        raise DiskFailed(f"a clip {what}", advice="free the disk, then run the same command again")
+
+    def _doubt(self, kind: Kind, *, framed: bool) -> str:
+        """Return what is not known of a file that may be whole.
+
+        Raises:
+            NotDelivered: it is not whole, or nothing tells that it is.
+        """
+        ending = ending_of(kind, self._part.read_at, self._part.size)
+        # What is no clip at all is kept as it was sent: another try would bring the same.
+        if ending is Ending.CUT and not (framed and kind.family not in CLIPS):
+            raise NotDelivered(
+                f"the {kind.extension} file is cut: it ends before its own end, or its parts do not fit"
+            )
+        if ending is Ending.WHOLE or (framed and not shows_its_end(kind)):
+            return ""
+        if framed:
+            return f"the {kind.extension} file does not show its own end"
+        if shows_its_end(kind):
+            raise NotDelivered(f"no length was announced and the {kind.extension} file does not show its end")
+        return "no length was announced, so it is not known whether the file is whole"
+
+
+class _Unfitting(Exception):
+    """The server's piece does not continue ours."""
+
+
+def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield a body unpacked, in pieces of bounded size; as it is where it was not packed after all."""
+    first = next(chunks, b"")
+    # At least so many bytes are needed to tell.
+    while first and len(first) < _PACKED_HEAD_BYTES and (more := next(chunks, b"")):
+        first += more
+    if not first.startswith(_PACKED_STARTS):
+        yield from chain([first], chunks)
+        return
+    unpacker = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
+    try:
+        for chunk in chain([first], chunks):
+            rest = chunk
+            while rest:
+                # RFC 1952, 2.2: another member may follow; anything else behind the end is filling.
+                if unpacker.eof:
+                    if not rest.startswith(_GZIP_MAGIC[: len(rest)]):
+                        break
+                    unpacker = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
+                if piece := unpacker.decompress(rest, _PIECE_BYTES):
+                    yield piece
+                rest = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
+        if piece := unpacker.flush():
+            yield piece
+    except zlib.error as error:
+        raise DownloadError("the packed body cannot be unpacked") from error
+    if not unpacker.eof:
+        raise DownloadError("the packed body ends before its own end")

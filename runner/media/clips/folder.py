@@ -1,0 +1,254 @@
+"""One folder that was opened once, and the names in it.
+
+In: plain names. Out: what stands under them, and names given without ever replacing something. Every name is
+resolved below the open folder, and no symbolic link is followed, so a link put there in mid-run leads nowhere.
+It writes no bytes, and knows no clips, no takes and no network.
+
+Names are durable after `Folder.sync`, which one caller may do once for many; until then a power loss may take them
+back, a kill may not.
+
+Trade-offs: a finished file is linked to its final name and its hidden name removed, since a plain rename would
+overwrite. A kill between the two leaves both names on the same bytes; the hidden one is removed by the next try.
+Each system call gives the interpreter away to another thread, so what one call can tell is not asked for by two.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import os
+import re
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from runner.system.private_files import FOLDER_MODE, make_folder, open_private
+
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+"""How a file is opened to be read: nothing that is no file makes it wait."""
+
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_NOTHING_TOREAD = frozenset({errno.ELOOP, errno.ENXIO})
+_PLAIN = re.compile(r"[^/\\\x00-\x1f]+")
+
+
+class InTheWay(Exception):
+    """Something that is not ours stands where a file of ours should go, or a name is no plain file name."""
+
+
+def plain_name(name: str) -> str:
+    """Return `name` if it can only mean a file directly in a folder.
+
+    Raises:
+        InTheWay: it has a separator, is a dot name, has control characters, or is longer than 255 bytes.
+    """
+    if not _PLAIN.fullmatch(name) or name in {".", ".."} or len(name.encode("utf-8", "surrogatepass")) > 255:
+        raise InTheWay(f"{name[:60]!a} is not usable as a file name")
+    return name
+
+
+class Folder:
+    """A folder held open, made if missing; use it as a context manager.
+
+    `home` is the device and inode of the folder that it belongs into, which is then never made: where it is gone, the
+    run is elsewhere. None is for whatever is at that path.
+
+    Raises:
+        InTheWay: the folder is a symbolic link or a file, or lies in another one than `home`.
+    """
+
+    def __init__(self, path: Path, *, home: tuple[int, int] | None = None) -> None:
+        self.path = path
+        self._home = home
+        try:
+            self._fd = self._open()
+        except OSError as error:
+            if error.errno in {errno.ENOTDIR, errno.ELOOP, errno.EEXIST}:
+                raise InTheWay(f"{path.name} is a symbolic link or a file, not a folder") from error
+            raise
+
+    def _open(self) -> int:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        if self._home is None:
+            make_folder(self.path.parent)
+        above = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            found = os.fstat(above)
+            if self._home not in {None, (found.st_dev, found.st_ino)}:
+                raise InTheWay(f"{self.path.parent} is not the run's folder any more")
+            try:
+                return os.open(self.path.name, flags, dir_fd=above)
+            except FileNotFoundError:
+                with suppress(FileExistsError):
+                    os.mkdir(self.path.name, FOLDER_MODE, dir_fd=above)
+                    os.chmod(self.path.name, FOLDER_MODE, dir_fd=above)
+                return os.open(self.path.name, flags, dir_fd=above)
+        finally:
+            os.close(above)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._fd)
+
+    def has(self, name: str) -> bool:
+        """Return whether anything has this name, a dangling link included."""
+        return self._mode(name) is not None
+
+    def names(self) -> list[str]:
+        """Return every name in the folder."""
+        return os.listdir(self._fd)  # noqa: PTH208 - of the open folder, not of whatever has its path by now
+
+    def is_file(self, name: str) -> bool:
+        """Return whether `name` is a regular file and no link."""
+        mode = self._mode(name)
+        return mode is not None and stat.S_ISREG(mode)
+
+    def size(self, name: str) -> int | None:
+        """Return how many bytes a regular file has, None if there is none."""
+        found = self._stat(plain_name(name))
+        return found.st_size if found and stat.S_ISREG(found.st_mode) else None
+
+    def is_one_file(self, name: str, other: str) -> bool:
+        """Return whether two names are of one and the same file."""
+        found = [self._stat(plain_name(each)) for each in (name, other)]
+        return None not in found and len({(each.st_dev, each.st_ino) for each in found if each}) == 1
+
+    def read(self, name: str, *, limit: int) -> bytes | None:
+        """Return the content of a file, or None if nothing has this name.
+
+        Raises:
+            InTheWay: it is no regular file, or larger than `limit` bytes.
+        """
+        try:
+            found = self._regular(name)
+        except FileNotFoundError:
+            return None
+        if found is None:
+            raise self._odd(name)
+        fd, size = found
+        try:
+            if size > limit:
+                raise self._odd(name)
+            return os.read(fd, size)
+        finally:
+            os.close(fd)
+
+    def digest(self, name: str) -> tuple[str, int] | None:
+        """Return the SHA-256 and size of a regular file, or None if there is none."""
+        try:
+            found = self._regular(name)
+        except FileNotFoundError:
+            return None
+        if found is None:
+            return None
+        with os.fdopen(found[0], "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+
+    def move(self, old: str, new: str) -> None:
+        """Give a file another name without ever replacing one; what cannot be had again has a name at every moment.
+
+        Raises:
+            FileExistsError: `new` is taken by another file.
+        """
+        if self._linked(old, new):
+            # Between the two, or a power loss could keep the end of the old name and not the new one.
+            self.sync()
+            os.unlink(old, dir_fd=self._fd)
+        self.sync()
+
+    def appear(self, hidden: str, final: str) -> None:
+        """Move a flushed file from its hidden name to its final one; it is there for good after `sync`.
+
+        Raises:
+            FileExistsError: `final` is taken by another file.
+        """
+        if self._linked(hidden, final):
+            os.unlink(hidden, dir_fd=self._fd)
+
+    def replace(self, hidden: str, final: str) -> None:
+        """Move a flushed file from its hidden name to its final one, over an older file."""
+        os.rename(plain_name(hidden), plain_name(final), src_dir_fd=self._fd, dst_dir_fd=self._fd)
+
+    def _linked(self, old: str, new: str) -> bool:
+        """Give a file a second name; False if the file system has no such thing and the file was renamed."""
+        old, new = plain_name(old), plain_name(new)
+        try:
+            os.link(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            _rename_exclusively(self._fd, old, new)
+            return False
+        return True
+
+    def remove(self, name: str) -> None:
+        """Remove a name if it is there.
+
+        Raises:
+            InTheWay: it is not a regular file.
+        """
+        mode = self._mode(name)
+        if mode is None:
+            return
+        if not stat.S_ISREG(mode):
+            raise self._odd(name)
+        os.unlink(name, dir_fd=self._fd)
+
+    def free_bytes(self) -> int:
+        """Return how many bytes the volume still takes from us."""
+        volume = os.fstatvfs(self._fd)
+        return volume.f_bavail * volume.f_frsize
+
+    def sync(self) -> None:
+        """Make names durable."""
+        os.fsync(self._fd)
+
+    def open(self, name: str, flags: int) -> int:
+        """Return a descriptor of a file in this folder; the caller closes it."""
+        return open_private(plain_name(name), flags, folder=self._fd, alone=False)
+
+    def _regular(self, name: str) -> tuple[int, int] | None:
+        """Open a regular file and return its descriptor and size; None for anything else that has the name."""
+        try:
+            fd = self.open(name, READ)
+        except OSError as error:
+            if error.errno in _NOTHING_TOREAD:
+                return None
+            raise
+        found = os.fstat(fd)
+        if stat.S_ISREG(found.st_mode):
+            return fd, found.st_size
+        os.close(fd)
+        return None
+
+    def _odd(self, name: str) -> InTheWay:
+        return InTheWay(f"{name} in {self.path.name} is not a regular file of ours; move it away")
+
+    def _mode(self, name: str) -> int | None:
+        found = self._stat(plain_name(name))
+        return None if found is None else found.st_mode
+
+    def _stat(self, name: str) -> os.stat_result | None:
+        try:
+            return os.stat(name, dir_fd=self._fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+
+def _rename_exclusively(folder: int, old: str, new: str) -> None:
+    """Rename where the file system has no hard links (exFAT, some mounts): the kernel's own exclusive rename."""
+    name, flag = {"linux": ("renameat2", 1), "darwin": ("renameatx_np", 4)}.get(sys.platform, ("", 0))
+    call = getattr(ctypes.CDLL(None, use_errno=True), name, None) if name else None
+    if call is None:
+        raise OSError(errno.ENOTSUP, "this file system cannot rename without overwriting", new)
+    if call(folder, os.fsencode(old), folder, os.fsencode(new), ctypes.c_uint(flag)) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), new)

@@ -1,0 +1,220 @@
+"""Whose the files in the clips folder are: this job's, an older job's of the same take, or a stranger's.
+
+In: the open folder, the take, its paid job's request id. Out: which outputs have arrived already (proved by hash),
+and room for the next one. A stranger's file is never touched, an older paid clip never overwritten: it is moved
+aside under its own request id. It knows no network.
+
+    ours, same bytes      arrived: nothing to download
+    ours, other bytes     moved aside as `changed`
+    an older request's    moved aside under its request id
+    nobody's we know      InTheWay
+
+A name that no other take can have is ours if our sidecar lists it. One that another take can have, which an older
+program gave to further outputs (`s010.2.mp4`), is ours only with the bytes that the sidecar tells.
+
+The sidecar names an output before the output gets its name, or a kill between the two would make a clip of ours a
+stranger's. So what a sidecar says is a promise, and only the hash says that it was kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import count
+from typing import TypeAlias
+
+from runner.media.clips import names
+from runner.media.clips.folder import Folder, InTheWay
+from runner.media.clips.part_file import write_new, write_whole
+from runner.media.clips.sidecar import (
+    MOST_BYTES,
+    Landed,
+    RejectedNote,
+    Remainder,
+    Sidecar,
+    note_bytes,
+    read_note,
+    read_rejected_note,
+    read_sidecar,
+)
+from runner.media.http.response import Version
+from runner.system.canonical_json import JsonValue
+
+About: TypeAlias = Callable[[], Mapping[str, JsonValue]]
+"""Tells what else a sidecar shall say; asked only when one is written."""
+
+
+class Holdings:
+    """What is known of one take's files.
+
+    Raises:
+        InTheWay: the sidecar's name is taken by a file that is not ours.
+    """
+
+    def __init__(self, folder: Folder, take: str, request_id: str) -> None:
+        self._folder = folder
+        self._take = take
+        self._request_id = request_id
+        self._noted: set[int] = set()
+        self._sidecar = self._read_sidecar()
+        self._promised: dict[int, Landed] = {}
+        if self._sidecar and self._sidecar.request_id == request_id:
+            self._promised = {landed.index: landed for landed in self._sidecar.outputs}
+        self._landed = {
+            index: landed
+            for index, landed in self._promised.items()
+            if folder.digest(landed.file) == (landed.sha256, landed.bytes)
+        }
+
+    @property
+    def landed(self) -> Mapping[int, Landed]:
+        """The outputs of this job that are on disk with the bytes they arrived with, by their index."""
+        return self._landed
+
+    def part_name(self, index: int) -> str:
+        """Return the hidden name under which an output grows."""
+        return names.part_name(self._take, index)
+
+    def final_name(self, index: int, extension: str) -> str:
+        """Return the name of an output."""
+        return names.clip_name(self._take, index, extension)
+
+    def remainder(self, index: int, url: str) -> Remainder | None:
+        """Return what an earlier try of this job left of this link."""
+        data = self._folder.read(self._note_name(index), limit=MOST_BYTES)
+        if data is None:
+            return None
+        self._noted.add(index)
+        note = read_note(data)
+        return note if note and (note.request_id, note.url) == (self._request_id, url) else None
+
+    def forget(self, index: int) -> None:
+        """Drop the note that `remainder` found on an output, before its hidden file changes."""
+        if index in self._noted:
+            self._folder.remove(self._note_name(index))
+            self._noted.discard(index)
+
+    def remember(self, index: int, url: str, size: int, version: Version, stalled: int) -> None:
+        """Note how the download of an output can be continued."""
+        note = Remainder(self._request_id, url, size, version, stalled)
+        write_whole(self._folder, self._note_name(index), note_bytes(note))
+
+    def keep_rejected(self, index: int, start: bytes) -> str:
+        """Keep the start of what came instead of an output, in place of an older one of ours, and return its name."""
+        self.drop_rejected(index)
+        free = (names.rejected_name(self._take, index, number=number) for number in count(1))
+        name = next(name for name in free if not self._folder.has(name))
+        note = note_bytes(RejectedNote(name, hashlib.sha256(start).hexdigest()))
+        write_whole(self._folder, names.rejected_note_name(self._take, index), note)
+        write_new(self._folder, name, start)
+        return name
+
+    def drop_rejected(self, index: int) -> None:
+        """Remove what was kept instead of an output; a file that is not ours, or not any more, stays."""
+        note_name = names.rejected_note_name(self._take, index)
+        data = self._folder.read(note_name, limit=MOST_BYTES)
+        if data is None:
+            return
+        note = read_rejected_note(data)
+        if note is not None and names.stem_of(note.file) == self._take:
+            digest = self._folder.digest(note.file)
+            if digest is not None and digest[0] == note.sha256:
+                self._folder.remove(note.file)
+        self._folder.remove(note_name)
+
+    def admit(self, name: str) -> bool:
+        """Return whether an older file of ours must make room before an output may get this name.
+
+        Raises:
+            InTheWay: a file that is not ours has it.
+        """
+        if not self._folder.has(name):
+            return False
+        known = {landed.file for landed in self._sidecar.outputs} if self._sidecar else set()
+        if name not in known or not self._folder.is_file(name):
+            raise InTheWay(f"clips/{name} is not a clip of ours; move it away and fetch again")
+        return True
+
+    def promise(self, landed: Landed, about: About) -> None:
+        """Make room for an output and let the sidecar say that the file about to appear is ours."""
+        occupied = self.admit(landed.file)
+        self._set_older_aside()
+        if occupied and self._folder.has(landed.file):
+            self._set_aside([landed], "changed")
+        self._promised[landed.index] = landed
+        self._write_sidecar(about)
+        # A clip whose sidecar a power loss took back would look like a stranger's, and be left alone for ever.
+        self._folder.sync()
+
+    def land(self, landed: Landed) -> None:
+        """Take note that an output has its final name."""
+        self._landed[landed.index] = landed
+
+    def settle(self, about: About) -> None:
+        """Make the sidecar say exactly what has landed."""
+        self._promised = dict(self._landed)
+        self._write_sidecar(about)
+
+    def _write_sidecar(self, about: About) -> None:
+        outputs = tuple(self._promised[index] for index in sorted(self._promised))
+        if self._sidecar is None or self._sidecar.outputs != outputs:
+            self._sidecar = Sidecar(self._take, self._request_id, outputs, about())
+            write_whole(self._folder, self._sidecar_name, self._sidecar.to_bytes())
+
+    @property
+    def _sidecar_name(self) -> str:
+        return names.sidecar_name(self._take)
+
+    def _note_name(self, index: int) -> str:
+        return names.part_note_name(self._take, index)
+
+    def _read_sidecar(self) -> Sidecar | None:
+        data = self._folder.read(self._sidecar_name, limit=MOST_BYTES)
+        if data is None:
+            return None
+        found = read_sidecar(data, take=self._take)
+        if found is None:
+            raise InTheWay(f"clips/{self._sidecar_name} is not a file of ours; move it away and fetch again")
+        return found
+
+    def _set_older_aside(self) -> None:
+        """Move the clips of an earlier paid job away, their sidecar last, so that a kill in between is resumed."""
+        older = self._sidecar
+        if older is None or older.request_id == self._request_id:
+            return
+        word = self._set_aside(older.outputs, names.set_aside_word(older.request_id))
+        moved = tuple(replace(landed, file=self._aside(landed, word)) for landed in older.outputs)
+        aside = names.sidecar_name(self._take, aside=word)
+        write_whole(self._folder, aside, replace(older, outputs=moved).to_bytes())
+        self._folder.sync()
+        self._folder.remove(self._sidecar_name)
+        self._sidecar = None
+
+    def _set_aside(self, files: Iterable[Landed], wish: str) -> str:
+        """Move files of ours to free names, all with the same word, and return the word."""
+        present = [landed for landed in files if self._is_ours(landed)]
+        word = next(word for word in _numbered(wish) if not self._taken(word, present))
+        for landed in present:
+            self._folder.move(landed.file, self._aside(landed, word))
+        return word
+
+    def _is_ours(self, landed: Landed) -> bool:
+        if names.stem_of(landed.file) == self._take:
+            return self._folder.is_file(landed.file)
+        return self._folder.digest(landed.file) == (landed.sha256, landed.bytes)
+
+    def _taken(self, word: str, files: Iterable[Landed]) -> bool:
+        wanted = [
+            names.sidecar_name(self._take, aside=word),
+            *(self._aside(landed, word) for landed in files),
+        ]
+        return any(map(self._folder.has, wanted))
+
+    def _aside(self, landed: Landed, word: str) -> str:
+        return names.clip_name(self._take, landed.index, names.extension_of(landed.file), aside=word)
+
+
+def _numbered(wish: str) -> Iterator[str]:
+    yield wish
+    yield from (f"{wish}-{number}" for number in count(2))

@@ -1,0 +1,172 @@
+"""What is written beside a clip: the sidecar for people and other programs, and a short-lived note for us.
+
+In: values, or the bytes of such a file. Out: bytes, or values; None for anything that is not ours. The sidecar
+`<take>.json` says what the clip is and proves whose it is. A `Remainder` says how a broken download can be
+continued, a `RejectedNote` which file beside the clips is ours and may go. Nothing here is secret: links are kept
+without their query. It knows no folder and no network.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from runner.media.clips.names import SEPARATOR
+from runner.media.http.response import Version
+from runner.system.canonical_json import JsonValue
+
+CLIPS = "clips"
+"""The folder of clips in a run directory."""
+
+FORMAT = "shotrunner-clip/1"
+_REMAINDER = "shotrunner-remainder/2"
+_REJECTED = "shotrunner-rejected/1"
+MOST_BYTES = 4 << 20
+"""A file of ours is never larger: prompts end at 100 kB and outputs at 64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """One output on disk or about to be: its place in the result (from 0), name, hash, size in bytes, bare link.
+
+    `remark` says what is unusual about it, such as a file of another kind than a clip; empty if nothing is.
+    """
+
+    index: int
+    file: str
+    sha256: str
+    bytes: int
+    url: str = ""
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """Everything about the clips of one paid job; `about` holds what identifies nothing but is good to know."""
+
+    take: str
+    request_id: str
+    outputs: tuple[Landed, ...]
+    about: Mapping[str, JsonValue] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """Return the JSON text, readable by people."""
+        head: dict[str, JsonValue] = {"format": FORMAT, "take": self.take, "request_id": self.request_id}
+        if self.outputs:
+            first = self.outputs[0]
+            head |= {"file": first.file, "sha256": first.sha256, "bytes": first.bytes}
+        outputs: list[JsonValue] = [_landed_json(landed) for landed in self.outputs]
+        return _encoded({**head, **self.about, "outputs": outputs})
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """The first `bytes` bytes of a download are flushed; `version` is what the server said of the file they are of.
+
+    `stalled` counts the tries to continue it that brought nothing.
+    """
+
+    request_id: str
+    url: str
+    bytes: int
+    version: Version
+    stalled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedNote:
+    """The file `file` is ours if its SHA-256 is `sha256`: the start of something that came instead of an output."""
+
+    file: str
+    sha256: str
+
+
+def read_sidecar(data: bytes, *, take: str) -> Sidecar | None:
+    """Return the sidecar of `take`, or None if these bytes are none of ours."""
+    found = _decoded(data, FORMAT)
+    try:
+        if found["take"] != take:
+            return None
+        outputs = tuple(_landed(item, take=take) for item in found["outputs"])
+        known = {"format", "take", "request_id", "file", "sha256", "bytes", "outputs"}
+        about = {key: value for key, value in found.items() if key not in known}
+        return Sidecar(take, _text(found["request_id"]), outputs, about)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def note_bytes(note: Remainder | RejectedNote) -> bytes:
+    """Return the text of a note."""
+    form = _REMAINDER if isinstance(note, Remainder) else _REJECTED
+    return _encoded({"format": form, **asdict(note)})
+
+
+def read_note(data: bytes) -> Remainder | None:
+    """Return the note on a broken download, or None if these bytes are none of ours."""
+    found = _decoded(data, _REMAINDER)
+    try:
+        version = found["version"]
+        total = version["total"]
+        said = Version(
+            _text(version["etag"]), _text(version["modified"]), total if total is None else _count(total)
+        )
+        request_id, url = (_text(found[key]) for key in ("request_id", "url"))
+        return Remainder(request_id, url, _count(found["bytes"]), said, _count(found["stalled"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def read_rejected_note(data: bytes) -> RejectedNote | None:
+    """Return the note on what came instead of an output, or None if these bytes are none of ours."""
+    found = _decoded(data, _REJECTED)
+    try:
+        return RejectedNote(_text(found["file"]), _text(found["sha256"]))
+    except (KeyError, TypeError):
+        return None
+
+
+def _landed_json(landed: Landed) -> dict[str, JsonValue]:
+    return {
+        "index": landed.index,
+        "file": landed.file,
+        "sha256": landed.sha256,
+        "bytes": landed.bytes,
+        "url": landed.url,
+        **({"remark": landed.remark} if landed.remark else {}),
+    }
+
+
+def _landed(item: Mapping[str, Any], *, take: str) -> Landed:
+    file = _text(item["file"])
+    # A name that does not begin with the take's own could make us move a stranger's file. An older program named the
+    # second output `s010.2.mp4`, which may be another take's name: such a file is ours only by its hash.
+    if not file.startswith((f"{take}.", f"{take}{SEPARATOR}")) or "/" in file:
+        raise ValueError(file)
+    sha256, url, remark = _text(item["sha256"]), _text(item["url"]), _text(item.get("remark", ""))
+    return Landed(_count(item["index"]), file, sha256, _count(item["bytes"]), url, remark)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(value)
+    return value
+
+
+def _encoded(content: Mapping[str, JsonValue]) -> bytes:
+    return (json.dumps(content, indent=2, ensure_ascii=True) + "\n").encode("ascii")
+
+
+def _decoded(data: bytes, form: str) -> dict[str, Any]:
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) and found.get("format") == form else {}

@@ -1,0 +1,227 @@
+"""Downloads: a GET of a public file from a host that nobody here chose, so nothing about it is trusted.
+
+In: a URL out of a result record. Out: its raw bytes as they arrive, or a `DownloadError` that says whether a
+fresh link or another try could help. No token, no cookie and no proxy can be sent, since the bare transport
+has none to send. It knows no take, no folder and no kind of file.
+
+Rules of where a request may go: https on port 443, a public host, no user name in the URL, at most five
+redirects, each checked like the first link. What counts is the address that was really reached, read from the
+connected socket before any byte leaves: a name may resolve to something else each time it is asked for
+("DNS rebinding"; OWASP, Server-Side Request Forgery Prevention).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeAlias
+
+import httpx
+
+from runner.media.http.deadline import PROCESS_WATCHDOG, Deadline
+from runner.media.http.response import Download, DownloadError, RangeRefused, clean, shown
+from runner.system.hosts import Address, is_loopback, is_public_address
+from runner.system.tls import tls_context
+from runner.system.web_links import HTTPS_PORTS, trouble_of
+
+MAX_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PASSING = frozenset({408, 425, 429})
+
+PeerRule: TypeAlias = Callable[[Address], bool]
+
+
+class Downloads:
+    """A client for public files.
+
+    `deadline_s` bounds one download as a whole, redirects and body included; the other times are per socket
+    operation. `ports` are those a public host may be asked on. `peer_rule` judges each connected address; without
+    it that is `is_public_address`, or loopback for a link to loopback where that is allowed.
+    Several threads may share one: each download has connections of its own.
+    Use it as a context manager, or close it.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow_loopback: bool = False,
+        deadline_s: float = 1800.0,
+        connect_s: float = 10.0,
+        read_s: float = 30.0,
+        ports: Collection[int] = HTTPS_PORTS,
+        peer_rule: PeerRule | None = None,
+    ) -> None:
+        self._allow_loopback = allow_loopback
+        self._deadline_s = deadline_s
+        self._times = {"connect": connect_s, "read": read_s, "write": read_s, "pool": connect_s}
+        self._ports = ports
+        self._peer_rule = peer_rule
+        # The bare transport, not a client: no cookie jar, no netrc, no proxy, no redirect of its own, no log
+        # line with a signed URL. No connection is kept, so that every request checks its own peer.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._transport = httpx.HTTPTransport(verify=tls_context(), trust_env=False, limits=limits)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._transport.close()
+
+    @contextmanager
+    def open(
+        self, url: str, *, offset: int = 0, validator: str | None = None, first: int | None = None
+    ) -> Iterator[Download]:
+        """Ask for `url`, from byte `offset` on; with the strong ETag `validator` only if the file still has it.
+
+        `first` asks for so many of its first bytes only, which a server may heed or not.
+
+        Raises:
+            RangeRefused: the file has no byte `offset`.
+            DownloadError: anything else that is not a 200 or 206.
+        """
+        wanted = {
+            "User-Agent": "shotrunner",
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+        }
+        if offset:
+            wanted |= {"Range": f"bytes={offset}-"} | ({"If-Range": validator} if validator else {})
+        elif first:
+            wanted |= {"Range": f"bytes=0-{first - 1}"}
+        with Deadline(self._deadline_s, PROCESS_WATCHDOG) as deadline, _translated(deadline):
+            where, response = self._arrive(url, wanted, deadline)
+            with closing(response):
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                yield Download(response.status_code, headers, _chunks(response, deadline), shown(str(where)))
+
+    def _arrive(
+        self, url: str, headers: Mapping[str, str], deadline: Deadline
+    ) -> tuple[httpx.URL, httpx.Response]:
+        where = self._admitted(url)
+        for _ in range(MAX_REDIRECTS + 1):
+            response = self._ask(where, headers, deadline)
+            target = response.headers.get("location") if response.status_code in _REDIRECTS else None
+            if target is None and response.status_code in {200, 206}:
+                return where, response
+            response.close()
+            if target is None:
+                raise _refusal(response.status_code, where)
+            where = self._admitted(str(_joined(where, target)), onward=True)
+        what = f"{shown(url)} redirects more than {MAX_REDIRECTS} times"
+        raise DownloadError(what, permanent=True, link_refused=True)
+
+    def _ask(self, where: httpx.URL, headers: Mapping[str, str], deadline: Deadline) -> httpx.Response:
+        at_home = self._allow_loopback and is_loopback(_host(where))
+        checked = False
+
+        def trace(event: str, info: Mapping[str, Any]) -> None:
+            nonlocal checked
+            if event.endswith("connect_tcp.complete"):
+                self._check_peer(info["return_value"], where, deadline, at_home=at_home)
+                checked = True
+            elif not checked and not event.endswith(("connect_tcp.started", "connect_tcp.failed")):
+                # The names of events are no promise of httpx: without the check nothing may be sent.
+                raise DownloadError("the peer of the connection could not be checked")
+
+        extensions = {"timeout": self._times, "trace": trace}
+        request = httpx.Request("GET", where, headers=headers, extensions=extensions)
+        with _translated(deadline, unreachable=True):
+            return self._transport.handle_request(request)
+
+    def _admitted(self, text: str, *, onward: bool = False) -> httpx.URL:
+        """Return the URL if a request may go there, as far as its text can tell; `onward` says that a host named it.
+
+        A host sends elsewhere while a file is made, and so does a captive portal: a fresh link may do.
+        """
+        try:
+            url = httpx.URL(text)
+        except (httpx.InvalidURL, ValueError) as error:
+            what = f"not a usable link: {shown(text)}"
+            raise DownloadError(what, permanent=True, link_refused=onward) from error
+        reason = trouble_of(str(url), allow_loopback=self._allow_loopback, ports=self._ports)
+        if reason:
+            what = f"a link is not followed, since {reason}: {shown(text)}"
+            raise DownloadError(what, permanent=True, link_refused=onward)
+        return url
+
+    def _check_peer(self, stream: _Stream, where: httpx.URL, deadline: Deadline, *, at_home: bool) -> None:
+        try:
+            objection = self._peer_objection(
+                stream.get_extra_info("socket"), at_home=at_home, deadline=deadline
+            )
+        except OSError as error:
+            objection = error.strerror or str(error)
+        if objection:
+            stream.close()
+            # Not permanent: a captive portal or a wrong resolver answers like this until it goes away.
+            raise DownloadError(f"no connection to {_host(where)}: {objection}", unreachable=True)
+
+    def _peer_objection(self, connected: object, *, at_home: bool, deadline: Deadline) -> str | None:
+        if not isinstance(connected, socket.socket):
+            return "the connection does not say where it leads"
+        peer = ipaddress.ip_address(connected.getpeername()[0])
+        rule = self._peer_rule or (_at_home if at_home else is_public_address)
+        if not rule(peer):
+            return f"the name leads to {peer}, which is not a public address"
+        deadline.guard(connected)
+        return None
+
+
+class _Stream(Protocol):
+    """A connection as the trace hook shows it."""
+
+    def get_extra_info(self, info: str) -> object: ...
+
+    def close(self) -> None: ...
+
+
+@contextmanager
+def _translated(deadline: Deadline, *, unreachable: bool = False) -> Iterator[None]:
+    try:
+        yield
+    except httpx.HTTPError as error:
+        deadline.check()
+        text = clean(str(error)) or "connection lost"
+        raise DownloadError(f"{text} ({type(error).__name__})", unreachable=unreachable) from error
+
+
+def _chunks(response: httpx.Response, deadline: Deadline) -> Iterator[bytes]:
+    with _translated(deadline):
+        yield from response.iter_raw()
+    deadline.check()
+
+
+def _refusal(status: int, where: httpx.URL) -> DownloadError:
+    text = f"HTTP {status} from {shown(str(where))}"
+    if status == 416:
+        return RangeRefused(text, status=status)
+    # Stores answer an expired signature with 400, 401, 403, 404 or 410, so any other 4xx asks for a new link.
+    refused = 400 <= status < 500 and status not in _PASSING
+    away = status >= 500 or status in _PASSING
+    return DownloadError(text, link_refused=refused, unreachable=away, status=status)
+
+
+def _joined(where: httpx.URL, target: str) -> httpx.URL:
+    try:
+        return where.join(target)
+    except (httpx.InvalidURL, ValueError) as error:
+        message = f"{shown(str(where))} redirects to something that is no link"
+        raise DownloadError(message, permanent=True, link_refused=True) from error
+
+
+def _host(url: httpx.URL) -> str:
+    return url.raw_host.decode("ascii").lower().rstrip(".")
+
+
+def _at_home(address: Address) -> bool:
+    return address.is_loopback

@@ -1,0 +1,133 @@
+"""Whether a take's pictures fit what the take asks for, and each other.
+
+In: a take's links and the sizes that were seen. Out: faults at their places. The API would take such pictures, and cut
+or stretch them. It asks no network.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from runner.domain.errors import Severity
+from runner.media.image_size import Pixels
+from runner.media.preflight.findings import Fault
+from runner.media.preflight.media_links import Place, TakeMedia, words_of
+from runner.media.preflight.probe import Look
+from runner.system.canonical_json import JsonValue
+
+_TOLERANCE = 0.02
+_ASPECTS = re.compile(r"(?:image|video|output)?(?:aspectratio|aspect|ratio)")
+_SIZES = re.compile(r"(?:image|video|output)?(?:resolution|size)")
+_RATIO = re.compile(r"(\d{1,5}(?:\.\d{1,4})?)\s*[:/x×]\s*(\d{1,5}(?:\.\d{1,4})?)")
+_BY_SIDES = re.compile(r"(\d{2,5})\s*[x×*]\s*(\d{2,5})")
+_SHORT_SIDE = re.compile(r"(\d{3,4})[pP]")
+_NAMED = {"2k": 1440, "4k": 2160, "8k": 4320}
+_POSITIONS = frozenset({"first", "last", "start", "end", "begin", "head", "tail"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What an input of the body asks of a picture's form: its value as written, and what that means."""
+
+    input: str
+    value: str
+    aspect: float | None = None
+    short_side: int | None = None
+
+
+def fit_faults(media: TakeMedia, looks: Mapping[str, Look]) -> Iterator[tuple[Place, Fault]]:
+    """Yield what does not fit, each at the place it is about; a size that nobody saw fits everything."""
+    sizes = {
+        place.input: pixels for place in media.places if (pixels := _pixels(looks.get(place.url))) is not None
+    }
+    asked = list(_asked(media.body))
+    for place in media.places:
+        if place.input in sizes:
+            for wish in asked:
+                yield from ((place, fault) for fault in _against(sizes[place.input], wish))
+    yield from _frames(media, sizes)
+
+
+def _pixels(look: Look | None) -> Pixels | None:
+    return look.pixels if look else None
+
+
+def _asked(body: Mapping[str, JsonValue]) -> Iterator[_Asked]:
+    for name, value in body.items():
+        plain = re.sub(r"[^a-z]", "", name.lower())
+        text = str(value).strip() if isinstance(value, str | int | float) else ""
+        if _ASPECTS.fullmatch(plain) and (aspect := _ratio(text)):
+            yield _Asked(name, text, aspect=aspect)
+        elif _SIZES.fullmatch(plain):
+            yield from _resolution(name, text)
+
+
+def _ratio(text: str) -> float | None:
+    found = _RATIO.fullmatch(text)
+    if found and float(found[1]) > 0 and float(found[2]) > 0:
+        return float(found[1]) / float(found[2])
+    return None
+
+
+def _resolution(name: str, text: str) -> Iterator[_Asked]:
+    if sides := _BY_SIDES.fullmatch(text):
+        width, height = int(sides[1]), int(sides[2])
+        if width and height:
+            yield _Asked(name, text, aspect=width / height, short_side=min(width, height))
+    elif short := _SHORT_SIDE.fullmatch(text):
+        yield _Asked(name, text, short_side=int(short[1]))
+    elif text.lower() in _NAMED:
+        yield _Asked(name, text, short_side=_NAMED[text.lower()])
+    elif aspect := _ratio(text):
+        yield _Asked(name, text, aspect=aspect)
+
+
+def _against(pixels: Pixels, wish: _Asked) -> Iterator[Fault]:
+    if wish.aspect is not None and not _alike(pixels.aspect, wish.aspect):
+        message = f"is {pixels} ({_spoken(pixels)}), and {wish.input} asks for {wish.value}"
+        yield Fault(message, "crop it, or expect it to be cut or stretched", Severity.WARNING)
+    if wish.short_side is not None and min(pixels.width, pixels.height) < wish.short_side:
+        message = f"is {pixels}, smaller than {wish.input} {wish.value} asks for"
+        yield Fault(message, "give a larger picture, or expect it to be blurred", Severity.WARNING)
+
+
+def _frames(media: TakeMedia, sizes: Mapping[str, Pixels]) -> Iterator[tuple[Place, Fault]]:
+    """Compare the pictures that are the same input but for a word such as first and last."""
+    firsts: dict[str, Place] = {}
+    for place in media.places:
+        stem = "".join(word for word in words_of(place.input) if word not in _POSITIONS)
+        first = firsts.setdefault(stem, place)
+        if _positions(first) == _positions(place):
+            continue
+        # Items of a list have their number for a difference, and are no pair.
+        if "." in place.input or not {first.input, place.input} <= sizes.keys():
+            continue
+        yield from ((place, fault) for fault in _pair(sizes[place.input], first.input, sizes[first.input]))
+
+
+def _positions(place: Place) -> frozenset[str]:
+    return _POSITIONS.intersection(words_of(place.input))
+
+
+def _pair(mine: Pixels, other: str, theirs: Pixels) -> Iterator[Fault]:
+    if mine == theirs:
+        return
+    message = f"is {mine}, and {other} is {theirs}"
+    if _alike(mine.aspect, theirs.aspect):
+        yield Fault(message, "give both the same size", Severity.WARNING)
+    else:
+        yield Fault(f"{message}, of another shape", "give both the same size")
+
+
+def _alike(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=_TOLERANCE)
+
+
+def _spoken(pixels: Pixels) -> str:
+    """Return the aspect as small numbers where it has them: `16:9`, else `1.85:1`."""
+    divisor = math.gcd(pixels.width, pixels.height)
+    width, height = pixels.width // divisor, pixels.height // divisor
+    return f"{width}:{height}" if max(width, height) <= 32 else f"{pixels.aspect:.2f}:1"

@@ -1,0 +1,174 @@
+"""What is wrong with one link by itself: not to be had, no picture, too large, misnamed, or soon over.
+
+In: a link, what a look at it found, what its input wants, and the time. Out: faults, none if all is well. It knows no
+take and asks no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from runner.domain import display
+from runner.domain.errors import Severity
+from runner.media.formats import AVIF, HEIC, HTML, SUFFIXES, SVG, TIFF, Format, Kind
+from runner.media.preflight.findings import Fault
+from runner.media.preflight.probe import Look
+from runner.media.preflight.signed_urls import ends_at
+
+MOST_BYTES = 50_000_000
+MOST_VIDEO_BYTES = 100_000_000
+"""What the provider's pages name as the most that it fetches."""
+
+_PUBLIC = "the API fetches it without login: make it public, or put it where it is"
+_REFUSALS = {
+    401: ("asks for a login", _PUBLIC),
+    403: ("is forbidden", _PUBLIC),
+    404: ("is not there", "correct the address, or upload the file"),
+    410: ("is gone", "upload the file again and write its new address"),
+}
+_BUSY = frozenset({408, 425, 429})
+_SIGNATURE_REFUSED = frozenset({400, 401, 403, 404, 410})
+_OWN_PAGE = "{} shows a page of its own; put the file where its address ends in the file itself"
+_SHARES = {
+    "drive.google.com": _OWN_PAGE.format("Google Drive"),
+    "docs.google.com": _OWN_PAGE.format("Google Drive"),
+    "photos.app.goo.gl": _OWN_PAGE.format("Google Photos"),
+    "photos.google.com": _OWN_PAGE.format("Google Photos"),
+    "1drv.ms": _OWN_PAGE.format("OneDrive"),
+    "onedrive.live.com": _OWN_PAGE.format("OneDrive"),
+    "sharepoint.com": _OWN_PAGE.format("SharePoint"),
+    "icloud.com": _OWN_PAGE.format("iCloud"),
+    "wetransfer.com": _OWN_PAGE.format("WeTransfer"),
+    "we.tl": _OWN_PAGE.format("WeTransfer"),
+    "dropbox.com": "end the Dropbox link in raw=1 instead of dl=0",
+    "box.com": "take Box's direct link instead of the shared one",
+    "imgur.com": "take the address of the picture itself, on i.imgur.com",
+    "github.com": "take the address of the raw file, on raw.githubusercontent.com",
+}
+_SELDOM_TAKEN = frozenset({AVIF.name, HEIC.name, SVG.name, TIFF.name})
+_DIRECT = "is it a share link? write the address of the file itself"
+
+
+def link_faults(url: str, look: Look, *, wants: Kind | None, now: float, wait: float) -> tuple[Fault, ...]:
+    """Return what is wrong with `url`; `wait` is how many seconds from `now` the API may fetch it."""
+    ends = ends_at(url)
+    over = ends is not None and ends <= now
+    if look.trouble:
+        # A signature that is over is why the file is refused, and one fault is enough for it.
+        told = [] if over and look.status in _SIGNATURE_REFUSED else [_unreachable(look)]
+    else:
+        told = list(_of_file(url, look, wants))
+    return (*_ending(ends, now=now, wait=wait), *told)
+
+
+def is_sound(look: Look) -> bool:
+    """Return whether what was seen is a file that an input could want; anything else may be mended at any moment."""
+    return not look.trouble and not any(
+        fault.severity is Severity.ERROR for fault in _of_file("", look, None)
+    )
+
+
+def _unreachable(look: Look) -> Fault:
+    status = look.status
+    if status is None:
+        return Fault(
+            f"cannot be fetched: {look.trouble}", "see that the address opens without login, by https alone"
+        )
+    if status in _BUSY:
+        message = f"was not looked at: its server is asked too often (HTTP {status})"
+        return Fault(message, "check again later", Severity.WARNING)
+    if status >= 500:
+        return Fault(
+            f"cannot be fetched: its server fails (HTTP {status})", "check again later, or move the file"
+        )
+    words, advice = _REFUSALS.get(status, ("is refused", _PUBLIC))
+    return Fault(f"{words} (HTTP {status})", advice)
+
+
+def _of_file(url: str, look: Look, wants: Kind | None) -> Iterator[Fault]:
+    if look.size == 0:
+        yield Fault("is empty", "upload the file again")
+        return
+    found = look.kind
+    fault = _wrong_kind(url, look, found, wants)
+    if fault:
+        yield fault
+        return
+    if found and found.name in _SELDOM_TAKEN:
+        message = f"is {found.name}, which few models take"
+        yield Fault(message, "JPEG, PNG and WebP are taken everywhere", Severity.WARNING)
+    yield from _size_faults(look, found)
+    yield from _misnamed(url, look, found)
+
+
+def _wrong_kind(url: str, look: Look, found: Format | None, wants: Kind | None) -> Fault | None:
+    wanted = wants or Kind.IMAGE
+    if found is HTML or (found is None and look.content_type in HTML.types):
+        return Fault(f"is a web page, not a {wanted}", _direct_link(url, look))
+    if found is None:
+        said = f", though its server calls it {look.content_type}" if look.content_type else ""
+        return Fault(f"begins like no known {wanted}{said}", f"give a {wanted} in a common format")
+    if found.kind is Kind.OTHER or (wants and found.kind is not wants):
+        return Fault(f"is a {found.kind} ({found.name}), not a {wanted}", f"give a {wanted}")
+    return None
+
+
+def _direct_link(url: str, look: Look) -> str:
+    for host in (_host(url), _host(look.url)):
+        if host.split(".")[0] in {"accounts", "login", "signin", "auth"}:
+            return f"it leads to a login; {_PUBLIC}"
+        for name, advice in _SHARES.items():
+            if host == name or host.endswith(f".{name}"):
+                return advice
+    return _DIRECT
+
+
+def _size_faults(look: Look, found: Format | None) -> Iterator[Fault]:
+    video = found is not None and found.kind is Kind.VIDEO
+    most = MOST_VIDEO_BYTES if video else MOST_BYTES
+    if look.size is None:
+        message = f"does not say how large it is, so that it stays within {display.size(most)} is not known"
+        yield Fault(message, "see to it yourself", Severity.WARNING)
+    elif look.size > most:
+        message = f"has {look.size:,} bytes, and the API fetches at most {display.size(most)}"
+        yield Fault(message, "make it smaller")
+
+
+def _misnamed(url: str, look: Look, found: Format | None) -> Iterator[Fault]:
+    if found is None:
+        return
+    lies = []
+    suffix = urlsplit(url).path.rpartition("/")[2].rpartition(".")[2].lower()
+    if suffix in SUFFIXES and suffix not in found.suffixes:
+        lies.append(f"its name ends in .{suffix}")
+    media = look.content_type.partition("/")[0]
+    if media in {"image", "video", "audio", "text"} and look.content_type not in found.types:
+        lies.append(f"its server calls it {look.content_type}")
+    if lies:
+        message = f"is {found.name} by its first bytes, but {' and '.join(lies)}"
+        yield Fault(
+            message, "a server that goes by the name may refuse it; name it for what it is", Severity.WARNING
+        )
+
+
+def _ending(ends: float | None, *, now: float, wait: float) -> Iterator[Fault]:
+    if ends is None:
+        return
+    if ends <= now:
+        yield Fault(f"is a signed link that ended at {display.when(ends)}", "sign it anew")
+    elif ends < now + wait:
+        message = (
+            f"is a signed link that ends at {display.when(ends)}, in {display.duration(ends - now)}; "
+            f"a job may wait {display.duration(wait)}"
+        )
+        yield Fault(
+            message, "sign it anew for longer, or say with --wait how long jobs wait", Severity.WARNING
+        )
+
+
+def _host(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""

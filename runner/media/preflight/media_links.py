@@ -1,0 +1,106 @@
+"""Where the media links of a plan stand: which take, which input, and what the input wants there.
+
+In: takes and the models. Out: one `TakeMedia` for each take that has links. It follows the rule by which bodies are
+bound (`runner.models.media_inputs`): an input that is media, a list of such, and a nested value that the schema calls
+a link. It asks no network.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from runner.domain.errors import Position
+from runner.domain.shots import Take
+from runner.media.formats import Kind
+from runner.models.model import Model
+from runner.models.value_types import Shape, shape_of
+from runner.system.canonical_json import JsonValue
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_KINDS = {
+    **dict.fromkeys(("video", "clip", "movie"), Kind.VIDEO),
+    **dict.fromkeys(("audio", "sound", "voice", "music"), Kind.AUDIO),
+    **dict.fromkeys(("image", "frame", "picture", "photo", "mask"), Kind.IMAGE),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A link in a body: its input as a dotted path, and the kind of file its name asks for, None where it does not."""
+
+    input: str
+    url: str
+    wants: Kind | None
+
+
+@dataclass(frozen=True, slots=True)
+class TakeMedia:
+    """A take's links, with its body for what else was asked."""
+
+    take_id: str
+    at: Position
+    body: Mapping[str, JsonValue]
+    places: tuple[Place, ...]
+
+
+def media_of(takes: Iterable[Take], *, find: Callable[[str], Model | None]) -> list[TakeMedia]:
+    """Return the takes that have links, in their order; `find` returns the model of an id."""
+    shapes_of = cache(lambda model_id: _shapes(find(model_id)))
+    found = []
+    for take in takes:
+        body = json.loads(take.body)
+        places = tuple(_places(body, shapes_of(take.model)))
+        if places:
+            found.append(TakeMedia(take.id, take.at, body, places))
+    return found
+
+
+def words_of(name: str) -> list[str]:
+    """Return the lower-case words of a camelCase, snake_case or spaced name, without plurals."""
+    return [word.lower().removesuffix("s") for word in _WORDS.findall(name)]
+
+
+def _shapes(model: Model | None) -> Mapping[str, tuple[Shape, Kind | None]]:
+    properties = model.input_schema["properties"] if model else None
+    if model is None or not isinstance(properties, dict):
+        return {}
+    return {
+        wanted.name: (
+            shape_of(properties.get(wanted.name), media=wanted.media or None),
+            _kind(f"{wanted.name} {wanted.title}"),
+        )
+        for wanted in model.inputs
+    }
+
+
+def _places(
+    body: Mapping[str, JsonValue], shapes: Mapping[str, tuple[Shape, Kind | None]]
+) -> Iterator[Place]:
+    for name, value in body.items():
+        if name in shapes:
+            shape, wants = shapes[name]
+            for path, url in _links(value, shape, name):
+                yield Place(path, url, wants)
+
+
+def _links(value: JsonValue, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+    match value:
+        case str() if shape.media and value:
+            yield path, value
+        case list():
+            for index, item in enumerate(value):
+                yield from _links(item, shape.item(index), f"{path}.{index}")
+        case dict():
+            for key, item in value.items():
+                if key in shape.fields:
+                    yield from _links(item, shape.fields[key], f"{path}.{key}")
+
+
+def _kind(name: str) -> Kind | None:
+    kinds = {_KINDS[word] for word in words_of(name) if word in _KINDS}
+    # A first frame of a video is a picture; two kinds in one name otherwise say nothing.
+    return kinds.pop() if len(kinds) == 1 else None

@@ -1,0 +1,105 @@
+"""The whole pre-flight as a list: find the links, use what was seen within the hour, look at the others, judge.
+
+In: takes and models, the text of an earlier look, a way to look, the time. Out: an `Inspection`, with the text to keep
+for the next one. It opens neither file nor connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from runner.domain.errors import Severity
+from runner.domain.shots import Take
+from runner.media.formats import Kind
+from runner.media.preflight.findings import Fault, Finding, Findings
+from runner.media.preflight.frame_fit import fit_faults
+from runner.media.preflight.link_rules import is_sound, link_faults
+from runner.media.preflight.media_links import TakeMedia, media_of
+from runner.media.preflight.probe import Look
+from runner.media.preflight.probe_cache import CacheDamaged, as_text, fresh_looks, key_of
+from runner.models.model import Model
+
+WAIT_S = 12 * 3600.0
+"""How long a job may wait before the API fetches its pictures: a night."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found: how many links there are, how many of them an earlier look told of, and what is wrong.
+
+    `notes` are about the look itself; `to_keep` is text for the next look.
+    """
+
+    links: int
+    reused: int
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    to_keep: str
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """What would make a job fail, or render what nobody wants."""
+        return tuple(one for one in self.findings if one.severity is Severity.ERROR)
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What is worth knowing."""
+        return tuple(one for one in self.findings if one.severity is Severity.WARNING)
+
+
+def inspect(
+    takes: Iterable[Take],
+    *,
+    find: Callable[[str], Model | None],
+    look_at_all: Callable[[Sequence[str]], Mapping[str, Look]],
+    kept: str,
+    now: float,
+    wait: float = WAIT_S,
+) -> Inspection:
+    """Return what is wrong with the media of `takes`.
+
+    `find` returns a model by its id; `look_at_all` returns a look for each link; `kept` is what the last inspection
+    left, empty for a look at everything; `now` is unix seconds; `wait` seconds until a link is fetched.
+    """
+    media = media_of(takes, find=find)
+    urls = list(dict.fromkeys(place.url for one in media for place in one.places))
+    recent, notes = _recent(kept, now)
+    known = {url: recent[key] for url in urls if (key := key_of(url)) in recent}
+    looks = {**known, **look_at_all([url for url in urls if url not in known])}
+    sound = {key_of(url): look for url, look in looks.items() if is_sound(look)}
+    return Inspection(
+        links=len(urls),
+        reused=len(known),
+        findings=_judged(media, looks, now=now, wait=wait),
+        notes=notes,
+        to_keep=as_text({**recent, **sound}),
+    )
+
+
+def _recent(kept: str, now: float) -> tuple[dict[str, Look], tuple[str, ...]]:
+    if not kept:
+        return {}, ()
+    try:
+        return fresh_looks(kept, now=now), ()
+    except CacheDamaged:
+        return {}, ("what an earlier look had left is damaged; everything is looked at again",)
+
+
+def _judged(
+    media: Sequence[TakeMedia], looks: Mapping[str, Look], *, now: float, wait: float
+) -> tuple[Finding, ...]:
+    findings = Findings()
+
+    @cache
+    def faults(url: str, wants: Kind | None) -> tuple[Fault, ...]:
+        return link_faults(url, looks[url], wants=wants, now=now, wait=wait)
+
+    for take in media:
+        for place in take.places:
+            for fault in faults(place.url, place.wants):
+                findings.add(take, place, fault)
+        for place, fault in fit_faults(take, looks):
+            findings.add(take, place, fault)
+    return tuple(findings)

@@ -1,0 +1,78 @@
+"""One look at one link: what was seen there, or why nothing was.
+
+In: a link and a way to peek at it. Out: a frozen `Look`. It judges nothing and knows no take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from runner.media.formats import FORMATS, Format, format_of
+from runner.media.http.response import DownloadError
+from runner.media.image_size import Pixels, enough, pixels_of
+
+if TYPE_CHECKING:
+    from runner.media.http.peek import Peek
+
+
+class Peeker(Protocol):
+    """What reads the beginning of a link; `transport.peeking.Peeking.peek` does."""
+
+    def __call__(self, url: str, /, *, enough: Callable[[bytes], bool]) -> Peek:
+        """Return what `url` begins with, read until `enough` says so; raises `DownloadError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a link showed at wall time `at`.
+
+    Without `trouble` the file is there: `size` in bytes if the server says it, `format` a name of `FORMATS` or empty
+    where no signature fits, `pixels` where the format tells them early, `url` where it was found, without a query.
+    With it nothing was seen: `status` is the HTTP status that came instead, `away` that no answer came at all.
+    """
+
+    at: float
+    trouble: str = ""
+    status: int | None = None
+    away: bool = False
+    url: str = ""
+    size: int | None = None
+    etag: str | None = None
+    content_type: str = ""
+    format: str = ""
+    pixels: Pixels | None = None
+
+    @property
+    def kind(self) -> Format | None:
+        """The format as such."""
+        return FORMATS.get(self.format)
+
+
+LookAt: TypeAlias = Callable[[str], Look]
+
+
+def look_at(url: str, *, peek: Peeker, at: float) -> Look:
+    """Return what `url` shows; never raises for what a server does."""
+    try:
+        found = peek(url, enough=enough)
+    except DownloadError as error:
+        return _trouble(error, at)
+    kind = format_of(found.head)
+    return Look(
+        at=at,
+        url=found.url,
+        size=found.size,
+        etag=found.etag,
+        content_type=found.content_type,
+        format=kind.name if kind else "",
+        pixels=pixels_of(found.head),
+    )
+
+
+def _trouble(error: DownloadError, at: float) -> Look:
+    # The link itself passed the same rules when the manifest was read: what is refused now lies behind a redirect.
+    message = f"it leads to where the API does not go: {error.message}" if error.permanent else error.message
+    return Look(at, trouble=message, status=error.status, away=error.status is None and not error.permanent)

@@ -1,0 +1,133 @@
+"""Looks at many links: a few at once, fewer at one host, and none waited for longer than its time.
+
+In: links, a way to look at one, an executor with a thread for each look that may go on at once. Out: one look for each
+link, always. A host that stays away is not asked again and again. It knows no HTTP.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from runner.media.preflight.probe import Look, LookAt
+from runner.system.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How hard to look.
+
+    `deadline_s` is for one link, counted from when it is asked; it should be longer than what the look itself waits,
+    and is there for what the look cannot cut off. After `patience` looks in a row without an answer a host is left.
+    """
+
+    at_once: int = 8
+    per_host: int = 2
+    deadline_s: float = 25.0
+    patience: int = 3
+
+
+Tell = Callable[[int, int], None]
+"""Is told how many links are done, and of how many."""
+
+
+def look_at_all(
+    urls: Iterable[str],
+    *,
+    look: LookAt,
+    executor: Executor,
+    clock: Clock,
+    limits: Limits | None = None,
+    tell: Tell = lambda _done, _all: None,
+) -> dict[str, Look]:
+    """Return what each of `urls` shows, in their order."""
+    wanted = list(dict.fromkeys(urls))
+    round_of_looks = _Round(look, executor, clock, limits or Limits())
+    for url in wanted:
+        round_of_looks.waiting.setdefault(_host(url), deque()).append(url)
+    for found in round_of_looks.run():
+        tell(found, len(wanted))
+    return {url: round_of_looks.seen[url] for url in wanted}
+
+
+@dataclass(slots=True)
+class _Asked:
+    url: str
+    host: str
+    since: float
+
+
+@dataclass(slots=True)
+class _Round:
+    """Links that wait, by host; looks that go on; those given up that still hold a thread; what was seen."""
+
+    look: LookAt
+    executor: Executor
+    clock: Clock
+    limits: Limits
+    waiting: dict[str, deque[str]] = field(default_factory=dict)
+    going: dict[Future[Look], _Asked] = field(default_factory=dict)
+    stuck: dict[Future[Look], str] = field(default_factory=dict)
+    failures: Counter[str] = field(default_factory=Counter)
+    seen: dict[str, Look] = field(default_factory=dict)
+
+    def run(self) -> Iterator[int]:
+        """Look until everything is seen, yielding how many links are."""
+        while True:
+            self._leave_hosts_that_stay_away()
+            self._ask()
+            yield len(self.seen)
+            if not self.going:
+                return
+            self._gather()
+
+    def _ask(self) -> None:
+        busy = Counter([*(asked.host for asked in self.going.values()), *self.stuck.values()])
+        for host, urls in self.waiting.items():
+            while urls and busy[host] < self.limits.per_host and busy.total() < self.limits.at_once:
+                url = urls.popleft()
+                future = self.executor.submit(self.look, url)
+                self.going[future] = _Asked(url, host, self.clock.monotonic())
+                busy[host] += 1
+        self.waiting = {host: urls for host, urls in self.waiting.items() if urls}
+
+    def _gather(self) -> None:
+        soonest = min(asked.since for asked in self.going.values()) + self.limits.deadline_s
+        wait(self.going, timeout=max(0.0, soonest - self.clock.monotonic()), return_when=FIRST_COMPLETED)
+        now = self.clock.monotonic()
+        for future, asked in list(self.going.items()):
+            if future.done():
+                del self.going[future]
+                self._note(asked, future.result())
+            elif now >= asked.since + self.limits.deadline_s:
+                # Looking up a name cannot be cut off from outside: the thread stays behind, and its place with it.
+                del self.going[future]
+                self.stuck[future] = asked.host
+                self._note(asked, self._absent(f"took longer than {self.limits.deadline_s:g} s"))
+        self.stuck = {future: host for future, host in self.stuck.items() if not future.done()}
+
+    def _note(self, asked: _Asked, look: Look) -> None:
+        self.seen[asked.url] = look
+        self.failures[asked.host] = self.failures[asked.host] + 1 if look.away else 0
+
+    def _leave_hosts_that_stay_away(self) -> None:
+        stuck = Counter(self.stuck.values())
+        for host, urls in self.waiting.items():
+            if self.failures[host] >= self.limits.patience or stuck[host] >= self.limits.per_host:
+                self._leave(urls, f"not asked: {host} gave no answer {self.failures[host]} times in a row")
+            elif len(self.stuck) >= self.limits.at_once:
+                self._leave(urls, "not asked: too many hosts give no answer")
+
+    def _leave(self, urls: deque[str], why: str) -> None:
+        while urls:
+            self.seen[urls.popleft()] = self._absent(why)
+
+    def _absent(self, why: str) -> Look:
+        return Look(self.clock.wall(), trouble=why, away=True)
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").lower()

@@ -1,0 +1,87 @@
+"""Puts a model's schema into a folder of the user, as a file the catalogue of models finds by its path.
+
+In: a schema as published, where it was published, a folder. Out: the file. It is compiled first, so that what cannot be
+used is never written; it is whole or absent; and it never leads out of the folder. It fetches nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from runner.domain.disk_errors import file_error
+from runner.domain.errors import CannotCreate, UsageError
+from runner.models.model import Model
+from runner.models.registry import is_model_id
+from runner.models.schema_file import parse_model_file
+from runner.system.canonical_json import JsonValue, canonical_hash
+
+
+def wrapped(model_id: str, schema: Mapping[str, JsonValue], source: Mapping[str, JsonValue]) -> bytes:
+    """Return the bytes of a schema file; the schema is as published, its keys in their order."""
+    given: JsonValue = dict(schema)
+    document = {
+        "model": model_id,
+        "source": dict(source),
+        "sha256": {"input": canonical_hash(given), "output": canonical_hash({})},
+        "input": given,
+        "output": {},
+    }
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def compiled(model_id: str, data: bytes, *, file: str) -> Model:
+    """Return the model that a schema file makes.
+
+    Raises:
+        SchemaInvalid: the file cannot be used; the message names `file`.
+    """
+    return Model.from_file(parse_model_file(data, model=model_id, file=file))
+
+
+def place_of(model_id: str, folder: Path) -> Path:
+    """Return where the file of a model belongs in a folder of schemas.
+
+    Raises:
+        UsageError: this can be no model's id, or a link in the folder leads out of it.
+    """
+    if not is_model_id(model_id):
+        raise UsageError(
+            f"{model_id!r} is no model id", advice="an id is as on the model's page: pika/pikaframes"
+        )
+    path = folder.joinpath("models", *f"{model_id}.json".split("/"))
+    if not path.parent.resolve().is_relative_to(folder.resolve()) or path.is_symlink():
+        raise UsageError(
+            f"{path} leads out of {folder} by a link", advice="choose another folder with --into"
+        )
+    return path
+
+
+def add_file(data: bytes, path: Path, *, replace: bool = False) -> None:
+    """Write a schema file, whole or not at all, and over another only if that is asked for.
+
+    Raises:
+        CannotCreate: the file is there already, or cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            # A link fails where a rename would replace what another process has just made.
+            if replace:
+                part.replace(path)
+            else:
+                path.hardlink_to(part)
+        finally:
+            part.unlink(missing_ok=True)
+    except FileExistsError as error:
+        raise CannotCreate(f"{path} is there already", advice="add --force to replace it") from error
+    except OSError as error:
+        raise file_error(error, path, "cannot be written") from error

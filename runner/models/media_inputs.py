@@ -1,0 +1,121 @@
+"""Which inputs are links to media, which of them are frames, and which links the API can fetch.
+
+The API fetches pictures and clips itself, from public https addresses without login; anything else fails
+after it was sent. In: property schemas and URLs. Out: yes or no, or why a URL cannot work. Nothing is
+looked up: a name that leads to a private address is not noticed here. No part of a URL but its host is
+ever put in a message, since the rest may carry a signature or a password.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit
+
+from runner.models.display import shown
+from runner.models.keywords import Schema
+from runner.system.hosts import LONGEST_HOST, host_fault, is_public_host, plain_host
+
+_MEDIA_WORDS = frozenset({"image", "video", "audio", "frame", "picture", "photo", "clip", "url", "uri"})
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?=:)")
+_FIRST_WORDS = frozenset({"first", "start", "begin", "initial", "head"})
+_LAST_WORDS = frozenset({"last", "end", "final", "tail"})
+_PLAIN_WORDS = frozenset({"image", "picture", "photo", "frame", "input", "source", "url", "uri"})
+_LIKE_A_HOST = re.compile(r"(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?::\d+)?/")
+_ADVICE = "the API fetches media itself, from public https URLs only"
+_UPLOAD = "put the file on a public https host that asks for no login, and write its address"
+
+
+def is_media(name: str, schema: Schema) -> bool:
+    """Tell whether a property holds a media link, or a list of them.
+
+    The rule, for text without an enum: its `format` speaks of a uri, url, image, video, audio or file;
+    or the default is an https URL; or its name or its title of at most two words ends in image, video,
+    frame, url or the like. A file's own `media` list goes before the rule.
+    """
+    items = schema.get("items")
+    leaf = items if schema.get("type") == "array" and isinstance(items, dict) else schema
+    if leaf.get("type", "string") != "string" or "enum" in leaf or "const" in leaf:
+        return False
+    if has_media_format(leaf) or str(schema.get("default", "")).startswith("https://"):
+        return True
+    title = _words(str(schema.get("title", "")))
+    return _ends_in_media(_words(name)) or (len(title) <= 2 and _ends_in_media(title))
+
+
+def has_media_format(schema: Schema) -> bool:
+    """Tell whether the schema's `format` says that it is a link to media."""
+    words = _words(str(schema.get("format", "")))
+    return any(word in _MEDIA_WORDS or word == "file" for word in words)
+
+
+def frame_inputs(titles: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Return which media inputs are the first and the last frame, of input names with their titles.
+
+    The rule: a name or title with a word such as first or start, and last, end or tail; else the first
+    frame is the first input that is plainly called an image. None where no input fits.
+    """
+    words = {name: {*_words(name), *_words(title)} for name, title in titles.items()}
+    last = next((name for name in words if words[name] & _LAST_WORDS), None)
+    first = next((name for name in words if words[name] & _FIRST_WORDS and name != last), None)
+    plain = (name for name in words if name != last and {*_words(name)} <= _PLAIN_WORDS)
+    return first or next(plain, None), last
+
+
+def local_file(text: str) -> str | None:
+    """Return the name of the file that `text` means on this machine, without its folders, or None.
+
+    The one place that tells a file from a link. What a file would become is an address: something that
+    publishes files would put it in here, before the request body is made and hashed.
+    """
+    scheme = _SCHEME.match(text)
+    # One letter before a colon is a Windows drive, which the pattern does not take for a scheme.
+    if scheme and scheme[0].lower() != "file":
+        return None
+    return re.split(r"[/\\]", text.rstrip("/\\"))[-1] or text
+
+
+def url_fault(url: str, *, allow_private: bool = False) -> str | None:
+    """Return why the API could not fetch `url`, or None; `allow_private` is for an API on this machine."""
+    if name := (local_file(url) or "").partition("?")[0]:
+        # A forgotten scheme is not the same mistake as a file, and cannot be told from one.
+        web = "; if it is on the web, begin it with https://" if _LIKE_A_HOST.match(url) else ""
+        return f"{shown(name)} is a file on this machine, and {_ADVICE}; {_UPLOAD}{web}"
+    if url[:5].lower() == "data:":
+        return f"embedded data is not taken: {_ADVICE}; {_UPLOAD}"
+    if not url.isprintable() or " " in url:
+        return "the URL has a blank or a control character in it"
+    # Before it is taken apart: that makes one form of all its characters, which takes long where there are many.
+    if len(re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]) > LONGEST_HOST:
+        return "the URL has no usable host"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "the URL is malformed"
+    if port == 0:
+        return "there is no port 0"
+    return _parts_fault(parts, plain_host(host), allow_private=allow_private)
+
+
+def _parts_fault(parts: SplitResult, host: str, *, allow_private: bool) -> str | None:
+    private = not is_public_host(host)
+    if parts.scheme != "https" and not (parts.scheme == "http" and private and allow_private):
+        return f"{shown(parts.scheme)} is not https; {_ADVICE}"
+    if host_fault(host):
+        return "the URL has no usable host"
+    if parts.username is not None or parts.password is not None:
+        return f"the URL for {shown(host)} carries a user name or password; {_ADVICE}, without login"
+    if private and not allow_private:
+        return f"{shown(host)} is not a public host; {_ADVICE}"
+    return None
+
+
+def _words(name: str) -> list[str]:
+    """Return the lower-case words of a camelCase, snake_case or spaced name, singular and without numbers."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
+    return [w.lower() if w.lower() in _MEDIA_WORDS else w.lower().removesuffix("s") for w in words]
+
+
+def _ends_in_media(words: list[str]) -> bool:
+    return bool(words) and words[-1] in _MEDIA_WORDS

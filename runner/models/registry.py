@@ -1,0 +1,182 @@
+"""Finds model schemas by id: in the package, and in folders a user adds.
+
+A model is a file, and its id is the file's path: `models/pika/pikaframes.json` is `pika/pikaframes`. In: ids
+and folders. Out: `Model`s, each read when it is first asked for. It knows no manifest and no network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Final
+
+from runner.domain.errors import FileMissing, Position, Problem, SchemaInvalid, Severity
+from runner.models.model import Model
+from runner.models.schema_file import MOST_BYTES, parse_model_file
+from runner.system.nearest_name import Speller
+
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*", re.ASCII)
+_DEEPEST: Final = 8
+_LONGEST_ID: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """A folder of schema files; `bare` shelves hold other files too, and ids there have a slash in them."""
+
+    root: Traversable
+    bundled: bool = False
+    bare: bool = False
+
+    def file(self, model_id: str) -> Traversable | None:
+        if self.bare and ("/" not in model_id or model_id.startswith("models/")):
+            return None
+        found = self.root.joinpath(*f"{model_id}.json".split("/"))
+        return found if found.is_file() else None
+
+    def ids(self) -> Iterator[str]:
+        for path in _json_files(self.root, (), depth=0):
+            model_id = "/".join(path).removesuffix(".json")
+            if _ID.fullmatch(model_id) and self.file(model_id):
+                yield model_id
+
+
+def is_model_id(text: str) -> bool:
+    """Return whether `text` can be a model's id: plain names with slashes between them, a path that leads down."""
+    return len(text) <= _LONGEST_ID and _ID.fullmatch(text) is not None
+
+
+class Models:
+    """Every model that can be planned: the bundled ones, and those in a user's folders.
+
+    The first folder that has a model wins, the package comes last; `overridden` tells which bundled
+    models a user's file takes the place of.
+    """
+
+    def __init__(self, shelves: Sequence[_Shelf]) -> None:
+        self._shelves = tuple(shelves)
+        # What cannot be used is kept too: a thousand shots of one model must not read its file a thousand times.
+        self._loaded: dict[str, Model | SchemaInvalid | None] = {}
+        self._speller = Speller()
+
+    @classmethod
+    def bundled(cls, extra_dirs: Sequence[Path] = ()) -> Models:
+        """Return the bundled models and those in `extra_dirs`, as `models/<id>.json` or `<id>.json`.
+
+        A folder that does not exist holds no models; whether that is an error is the caller's to say.
+        """
+        shelves = [
+            shelf for folder in extra_dirs for shelf in (_Shelf(folder / "models"), _Shelf(folder, bare=True))
+        ]
+        return cls([*shelves, _Shelf(schemas_root() / "models", bundled=True)])
+
+    def ids(self) -> tuple[str, ...]:
+        """Return the ids of all models, sorted, as they were when first asked for; no file is opened."""
+        return self._ids
+
+    @cached_property
+    def _ids(self) -> tuple[str, ...]:
+        return tuple(sorted({model_id for shelf in self._shelves for model_id in shelf.ids()}))
+
+    def find(self, model_id: str) -> Model | None:
+        """Return the model, or None if there is no file for it.
+
+        Raises:
+            SchemaInvalid: its file cannot be used; the message names the file and the reason.
+        """
+        if model_id not in self._loaded:
+            try:
+                self._loaded[model_id] = self._load(model_id)
+            except SchemaInvalid as error:
+                self._loaded[model_id] = error
+        found = self._loaded[model_id]
+        if isinstance(found, SchemaInvalid):
+            raise SchemaInvalid(found.message, advice=found.advice)
+        return found
+
+    def nearest(self, model_id: str) -> str | None:
+        """Return the id that was probably meant, also where only its last part was written."""
+        ids = self.ids()
+        tails = {known.rpartition("/")[2]: known for known in ids}
+        nearest = self._speller.nearest
+        close = nearest(model_id, ids) or nearest(model_id.rpartition("/")[2], tails)
+        return tails.get(close, close) if close else None
+
+    @cached_property
+    def overridden(self) -> tuple[Problem, ...]:
+        """A warning for each bundled model whose schema a user's file replaces with another."""
+        return tuple(
+            Problem(
+                Position(str(file)),
+                f"model {model_id}",
+                "this file replaces the bundled schema",
+                severity=Severity.WARNING,
+            )
+            for model_id, file, bundled in self._replaced()
+            if file.read_bytes() != bundled.read_bytes()
+        )
+
+    def _replaced(self) -> Iterator[tuple[str, Traversable, Traversable]]:
+        for shelf in self._shelves:
+            for model_id in shelf.ids() if shelf.bundled else ():
+                first, own = self._locate(model_id), shelf.file(model_id)
+                if first and own and not first[1].bundled:
+                    yield model_id, first[0], own
+
+    def _locate(self, model_id: str) -> tuple[Traversable, _Shelf] | None:
+        # The id becomes a path, so nothing but plain names may pass.
+        if not is_model_id(model_id):
+            return None
+        found = ((shelf.file(model_id), shelf) for shelf in self._shelves)
+        return next(((file, shelf) for file, shelf in found if file), None)
+
+    def _load(self, model_id: str) -> Model | None:
+        located = self._locate(model_id)
+        if located is None:
+            return None
+        file, shelf = located
+        try:
+            with file.open("rb") as stream:
+                data = stream.read(MOST_BYTES + 1)
+        except OSError as error:
+            raise SchemaInvalid(f"{file}: cannot be read: {error.strerror}") from error
+        published = parse_model_file(data, model=model_id, file=str(file), hashes_needed=shelf.bundled)
+        return Model.from_file(published)
+
+
+def schemas_root() -> Traversable:
+    """Return the folder of bundled schemas: inside an installed package, else beside it in a checkout."""
+    package = files("runner")
+    inside = package.joinpath("_schemas")
+    return inside if inside.is_dir() else Path(str(package)).parent / "schemas"
+
+
+def _json_files(folder: Traversable, path: tuple[str, ...], *, depth: int) -> Iterator[tuple[str, ...]]:
+    # A link that leads back up would otherwise be walked for ever.
+    if depth > _DEEPEST or not folder.is_dir():
+        return
+    for entry in folder.iterdir():
+        if entry.name.startswith("."):
+            continue
+        if entry.name.endswith(".json"):
+            yield (*path, entry.name)
+        else:
+            yield from _json_files(entry, (*path, entry.name), depth=depth + 1)
+
+
+def search_path(manifest: Path, wanted: Sequence[Path]) -> list[Path]:
+    """Return the folders to search for model schemas, first one first.
+
+    Raises:
+        FileMissing: a folder that was asked for is not there.
+    """
+    for folder in wanted:
+        if not folder.is_dir():
+            raise FileMissing(f"the schema folder {folder} is not there", advice="give another --schema-dir")
+    beside = manifest.parent / "schemas"
+    return [*wanted, beside] if beside.is_dir() else list(wanted)

@@ -1,0 +1,202 @@
+"""The CSV report: the manifest's own columns, then what became of each take; itself a manifest that can be read.
+
+In: the run's header and take records. Out: a pandas frame of plain values, and its CSV text. It knows nothing of files
+and of HTML.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from runner.domain import display
+from runner.domain.records import RunHeader, TakeRecord
+from runner.domain.states import TakeState
+from runner.system import csv_cells
+from runner.system.canonical_json import JsonValue
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MEMORY = 192 * 2**20
+"""Bytes of address space that pandas and numpy take to be loaded, with room for a table."""
+
+Cell: TypeAlias = "str | int | float | None"
+
+RESULT_COLUMNS = (
+    "take",
+    "point",
+    "state",
+    "class",
+    "stale_fields",
+    "request_id",
+    "seed",
+    "outputs",
+    "file",
+    "sha256",
+    "bytes",
+    "submitted_at",
+    "finished_at",
+    "seconds",
+    "cost",
+    "estimate",
+    "error",
+    "fingerprint",
+)
+"""Columns the report adds, in this order; a manifest reader knows and ignores all but `take`, `point` and `seed`."""
+
+YAML_COLUMNS = ("id", "model", "tags", "notes")
+SEEDS = "seeds"
+SWEEP = "sweep"
+LINK_LIMIT = 8192
+_OURS = frozenset({*YAML_COLUMNS, *RESULT_COLUMNS, SEEDS, SWEEP, "price"}) - {"seed"}
+
+
+def in_order(takes: Iterable[TakeRecord]) -> list[TakeRecord]:
+    """Return the takes in the manifest's order.
+
+    Takes that are no longer in the manifest come last, and only if they were ever sent: they may have
+    cost money, while the others were only a thought.
+    """
+    kept = [take for take in takes if take.position is not None or _was_sent(take)]
+    return sorted(kept, key=lambda take: (take.position is None, take.position or 0))
+
+
+def _was_sent(take: TakeRecord) -> bool:
+    return take.attempts > 0 or take.state is not TakeState.PENDING
+
+
+def _is_removed(take: TakeRecord) -> bool:
+    """Return whether a take would be sent if only its row were there: read again, the report must not be that row."""
+    return take.position is None and take.state is TakeState.PENDING
+
+
+def frame(header: RunHeader, takes: Sequence[TakeRecord]) -> pd.DataFrame:
+    """Return one row a take: the manifest's columns first, then those of `RESULT_COLUMNS` it does not have.
+
+    All columns are of dtype object, so that a seed stays the integer it is; a missing value is None.
+    """
+    import pandas as pd
+
+    ordered = in_order(takes)
+    rows = [_row(header, take) for take in ordered]
+    needed = (name for row in rows for name in row.needed)
+    columns = list(dict.fromkeys((*(header.columns or YAML_COLUMNS), *needed, *RESULT_COLUMNS)))
+    cells_of = [[row.cells.get(column) for column in columns] for row in rows]
+    return pd.DataFrame(cells_of, columns=columns, dtype=object)
+
+
+def _refuse_little_memory() -> None:
+    """Find out what its first import would: OpenBLAS ends the whole process where it gets no memory."""
+    if "numpy" in sys.modules:
+        return
+    try:
+        mmap.mmap(-1, _MEMORY).close()
+    except OSError as error:
+        raise MemoryError from error
+
+
+def csv_text(header: RunHeader, takes: Sequence[TakeRecord]) -> str:
+    """Return the frame as CSV: a BOM for spreadsheets, CRLF, empty for None, cells guarded against formulas.
+
+    Raises:
+        MemoryError: there is too little to load what makes a table.
+    """
+    _refuse_little_memory()
+    import pandas as pd
+
+    table = frame(header, takes)
+    # Not `DataFrame.map`: it guesses types again, and 31200 bytes would become 31200.0.
+    rows = [[_guarded(cell) for cell in row] for row in table.itertuples(index=False, name=None)]
+    guarded = pd.DataFrame(rows, columns=[csv_cells.guard(column) for column in table.columns], dtype=object)
+    return "\ufeff" + guarded.to_csv(index=False, lineterminator="\r\n")
+
+
+def _guarded(cell: Cell) -> Cell:
+    return csv_cells.guard(cell) if isinstance(cell, str) else cell
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One take's cells by column; `needed` are columns of inputs that it must have beside the manifest's own."""
+
+    cells: Mapping[str, Cell]
+    needed: tuple[str, ...] = ()
+
+
+def _row(header: RunHeader, take: TakeRecord) -> _Row:
+    inputs = {_column(name): cell for name, cell in _flat(json.loads(take.body)).items()}
+    result = _result(take) | {"seed": inputs.get("seed", "")}
+    if header.columns and not take.point and _is_as_written(take):
+        return _Row({**take.cells, SWEEP: "", **result})
+    own = {"id": take.shot_id, "model": take.model, "tags": ", ".join(take.tags), "notes": take.notes}
+    if header.columns:
+        # Read again, this row must say this one take as it was sent, and not its sweep or what its row says now.
+        kept = {name: cell for name, cell in take.cells.items() if name in _OURS}
+        own = {**own, **kept, "id": take.shot_id, "model": take.model, SEEDS: "", SWEEP: ""}
+    # The result block has the seed's place already.
+    needed = tuple(name for name in inputs if name != "seed")
+    if header.columns and _is_as_written(take):
+        needed = tuple(name for name in needed if name in {_column(axis) for axis in take.point})
+        inputs = {name: cell for name, cell in inputs.items() if name in {*header.columns, *needed}}
+    return _Row({**inputs, **own, **result}, needed)
+
+
+def _is_as_written(take: TakeRecord) -> bool:
+    """Return whether the cells on record are of the row that the take was made of, and not of a later one."""
+    return take.position is not None and take.wanted is None and bool(take.cells)
+
+
+def _column(name: str) -> str:
+    return csv_cells.SHADOWED + name if name.casefold() in _OURS else name
+
+
+def _result(take: TakeRecord) -> dict[str, Cell]:
+    return {
+        "take": take.take_id,
+        "point": _compact(dict(take.point)) if take.point else None,
+        "state": csv_cells.REMOVED if _is_removed(take) else display.standing(take.state, take.delivery),
+        "class": take.failure.value if take.failure else None,
+        "stale_fields": "; ".join(field.field for field in take.stale_fields()) if take.is_stale else None,
+        "request_id": _safe(take.request_id),
+        "outputs": " ".join(display.visible(url.replace(" ", "%20"), LINK_LIMIT) for url in take.outputs),
+        "file": take.file,
+        "sha256": take.sha256,
+        "bytes": take.bytes,
+        "submitted_at": display.iso(take.submitted_at),
+        "finished_at": display.iso(take.finished_at),
+        "seconds": None if take.seconds is None else round(take.seconds, 3),
+        "cost": take.cost,
+        "estimate": take.estimate,
+        "error": _safe(take.reason),
+        "fingerprint": take.fingerprint,
+    }
+
+
+def _safe(text: str | None) -> str | None:
+    return display.visible(text) if text else None
+
+
+def _flat(body: Mapping[str, JsonValue], prefix: str = "") -> dict[str, Cell]:
+    """Return the inputs by dotted name, each as a cell of a CSV manifest: `camera.zoom`, `images.0`."""
+    flat: dict[str, Cell] = {}
+    for name, given in body.items():
+        if isinstance(given, dict) and given:
+            flat |= _flat(given, f"{prefix}{name}.")
+        elif isinstance(given, list) and given:
+            flat |= _flat({str(number): item for number, item in enumerate(given)}, f"{prefix}{name}.")
+        elif isinstance(given, str):
+            flat[prefix + name] = csv_cells.mark(csv_cells.literal(given))
+        elif given is None or isinstance(given, bool | list | dict):
+            flat[prefix + name] = json.dumps(given)
+        else:
+            flat[prefix + name] = given
+    return flat
+
+
+def _compact(value: JsonValue) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,227 @@
+"""What a person or a program sees while a run goes on: a bar, plain lines, JSON lines, or nothing.
+
+In: the engine's events, one at a time. Out: text on one stream. Every voice is a `Listener` and a context manager, and
+none of them can stop a run: a stream that breaks falls silent. It knows no state file and decides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections import Counter
+from dataclasses import asdict
+from types import TracebackType
+from typing import Literal, Protocol, Self, TextIO, assert_never
+
+from runner.domain import display
+from runner.domain.errors import UsageError
+from runner.domain.run_events import Event, Said, Told
+from runner.output.event_text import sentence, standing_after
+from runner.output.safe_stream import Canvas, Outlet
+from runner.system.clock import Clock
+from runner.system.escapes import escaped
+
+Kind = Literal["bar", "plain", "json", "none"]
+TICK_SECONDS = 1.0
+
+_OPEN = (
+    "submitting",
+    "queued",
+    "running",
+    "fetching",
+    "held",
+    "failed",
+    "undeliverable",
+    "cancelled",
+    "dropped",
+)
+_URGENT = frozenset({"held", "failed", "undeliverable"})
+
+
+class Progress(Protocol):
+    """A listener that is entered before the first event and left after the last."""
+
+    def hear(self, event: Event) -> None:
+        """Show one event; returns quickly and never raises for what the stream does."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def make_progress(kind: Kind, *, stream: TextIO, total: int, done: int, clock: Clock) -> Progress:
+    """Return the voice called `kind`.
+
+    `total` counts the run's takes and `done` those that need nothing more; `clock` dates what the engine
+    says without a time of its own.
+    """
+    match kind:
+        case "bar":
+            return BarProgress(Outlet.over(stream), total=total, done=done)
+        case "plain":
+            return PlainProgress(Outlet.over(stream))
+        case "json":
+            return JsonProgress(Outlet.over(stream), clock=clock)
+        case "none":
+            return Silence()
+        case _:
+            assert_never(kind)
+
+
+class _Voice:
+    """The common frame of all kinds: entering and leaving do nothing of their own."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the stream as the next line of text needs it."""
+
+
+class Silence(_Voice):
+    """Says nothing."""
+
+    def hear(self, event: Event) -> None:
+        """Take the event and forget it."""
+
+
+class PlainProgress(_Voice):
+    """One line for every fact that matters, for pipes and logs: take, what happened, the short reason."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+
+    def hear(self, event: Event) -> None:
+        """Write the event's line, if it deserves one."""
+        if isinstance(event, Said):
+            self._outlet.line(display.visible(event.text))
+        elif text := sentence(event.fact):
+            self._outlet.line(f"{display.visible(event.take_id)}  {text}")
+
+
+class JsonProgress(_Voice):
+    """One JSON object a line for every event, with all fields of the fact.
+
+    A fact is `{"at": unix seconds, "take": id, "fact": name, …}`, anything else `{"at": …, "said": text}`. The lines
+    are plain ASCII.
+    """
+
+    def __init__(self, outlet: Outlet, *, clock: Clock) -> None:
+        self._outlet = outlet
+        self._clock = clock
+
+    def hear(self, event: Event) -> None:
+        """Write the event as one line."""
+        self._outlet.line(json.dumps(self._fields(event)))
+
+    def _fields(self, event: Event) -> dict[str, object]:
+        if isinstance(event, Said):
+            return {"at": self._clock.wall(), "said": event.text}
+        facts = {
+            name: None if isinstance(found, float) and not math.isfinite(found) else found
+            for name, found in asdict(event.fact).items()
+        }
+        return {"at": event.at, "take": event.take_id, "fact": type(event.fact).__name__, **facts}
+
+
+class BarProgress(_Voice):
+    """A tqdm bar: takes ended of all, then how many stand where; what needs a person is said above it."""
+
+    def __init__(self, outlet: Outlet, *, total: int, done: int, tick: float | None = TICK_SECONDS) -> None:
+        # tqdm costs a quarter of the start-up allowance; pipes and --help never need it.
+        try:
+            from tqdm import tqdm
+        except ValueError as error:
+            # It reads its variables when it is loaded.
+            raise UsageError(
+                f"the bar cannot be drawn: a variable that begins with TQDM_ has no usable value: {error}",
+                advice="unset it, or give --progress plain",
+            ) from error
+
+        canvas = Canvas.over(outlet)
+        self._outlet = canvas
+        self._total = total
+        self._at_start = done
+        self._standing: dict[str, str] = {}
+        self._counts: Counter[str] = Counter()
+        self._ended: set[str] = set()
+        # A thread lock is enough: tqdm's default one makes a semaphore for other processes.
+        tqdm.set_lock(threading.RLock())
+        self._bar = tqdm(
+            total=total,
+            initial=done,
+            file=canvas,
+            unit=" take",
+            ascii=not outlet.speaks_unicode,
+            # A terminal that does not say how wide it is says 0, and tqdm would draw nothing.
+            ncols=_USUAL[0] if outlet.width == 0 else None,
+            nrows=_USUAL[1] if outlet.width == 0 else None,
+            dynamic_ncols=outlet.width != 0,
+            mininterval=0.1,
+            bar_format="{n_fmt}/{total_fmt} |{bar:16}| {elapsed}<{remaining}{postfix}, {rate_fmt}",
+        )
+        self._stop = threading.Event()
+        self._ticker = threading.Thread(target=self._tick, args=(tick,), daemon=True) if tick else None
+
+    def __enter__(self) -> Self:
+        if self._ticker:
+            self._ticker.start()
+        return self
+
+    def close(self) -> None:
+        """Draw the bar a last time and end its line."""
+        self._stop.set()
+        if self._ticker and self._ticker.is_alive():
+            self._ticker.join()
+        self._bar.refresh()
+        self._bar.close()
+
+    def hear(self, event: Event) -> None:
+        """Move the bar, and say above it what is worth keeping on the screen."""
+        if isinstance(event, Said):
+            self._above(display.visible(event.text))
+            return
+        self._follow(event)
+        if standing_after(event.fact) in _URGENT:
+            self._above(f"{display.visible(event.take_id)}  {sentence(event.fact)}")
+        self._bar.update(min(self._total, self._at_start + len(self._ended)) - self._bar.n)
+
+    def _follow(self, told: Told) -> None:
+        after = standing_after(told.fact)
+        if after is None:
+            return
+        # Counted by steps: counting all takes anew at each fact would be felt from a few thousand on.
+        before = self._standing.get(told.take_id)
+        if before is not None:
+            self._counts[before] -= 1
+        self._counts[after] += 1
+        self._standing[told.take_id] = after
+        if after in _MOVING:
+            self._ended.discard(told.take_id)
+        elif after != "fetching":
+            self._ended.add(told.take_id)
+        text = display.tally(+self._counts, _OPEN)
+        if not self._outlet.speaks_unicode:
+            text = text.replace(" · ", ", ")
+        self._bar.set_postfix_str(text, refresh=False)
+
+    def _above(self, line: str) -> None:
+        self._bar.write(escaped(line), file=self._outlet)
+
+    def _tick(self, seconds: float) -> None:
+        # Jobs take minutes: without this the elapsed time would stand still between two facts.
+        while not self._stop.wait(seconds):
+            self._bar.refresh()
+
+
+_USUAL = (80, 24)
+_MOVING = frozenset({"pending", "submitting", "queued", "running", "held"})

@@ -1,0 +1,215 @@
+"""What the sheet shows of each take and of the whole run, as plain values ready for a template.
+
+In: the run's header and take records. Out: frozen cards and totals. Texts are still as recorded: the template escapes
+them. It knows no HTML.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from runner.domain import display
+from runner.domain.body_diff import Difference
+from runner.domain.money import NOTHING_SPENT, Spending
+from runner.domain.records import RunHeader, TakeRecord
+from runner.domain.states import OUT_THERE, DeliveryState, TakeState
+from runner.output import safe_links
+from runner.system.canonical_json import JsonValue
+
+_CHANGE_SHOWN = 60
+_STALE = "stale"
+EAGER_PLAYERS = 24
+"""Players that load their first frame at once; a script wakes the others when they come near the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link's text and its checked target; None where the address may not become a link."""
+
+    text: str
+    href: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One field of the request body as shown; a media address becomes a link."""
+
+    name: str
+    text: str
+    href: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One take on the sheet. `player` is the checked reference of its clip, `eager` whether it loads by itself.
+
+    `seed` is None where the model has none or where `point` already says it; `stale` is in what its row differs by now.
+    """
+
+    number: int
+    take_id: str
+    shot_id: str
+    model: str
+    point: tuple[str, ...]
+    standing: str
+    note: str
+    prompt: str
+    seed: int | None
+    player: str | None
+    eager: bool
+    facts: tuple[str, ...]
+    files: tuple[Link, ...]
+    outputs: tuple[Link, ...]
+    inputs: tuple[Input, ...]
+    details: tuple[tuple[str, str], ...]
+    tags: tuple[str, ...]
+    gone: bool
+    stale: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Counts by standing in the order of `wording.STANDINGS`, then of what is stale, and of all takes."""
+
+    standings: tuple[tuple[str, int], ...]
+    takes: int
+
+
+def totals(takes: Sequence[TakeRecord]) -> Totals:
+    """Count the takes."""
+    counts = Counter(display.standing(take.state, take.delivery) for take in takes)
+    counts[_STALE] = sum(1 for take in takes if take.is_stale)
+    return Totals(
+        standings=tuple((word, counts[word]) for word in (*display.STANDINGS, _STALE) if counts[word]),
+        takes=len(takes),
+    )
+
+
+def _may_be_billed(take: TakeRecord) -> bool:
+    return take.request_id is not None or take.state in {TakeState.HELD, TakeState.SUBMITTING}
+
+
+def cards(
+    header: RunHeader, takes: Sequence[TakeRecord], spending: Spending = NOTHING_SPENT
+) -> tuple[Card, ...]:
+    """Return a card for each take, in the order given; `spending` tells what its earlier attempts were paid for."""
+    earlier = spending.earlier
+    made: list[Card] = []
+    players = 0
+    for number, take in enumerate(takes, start=1):
+        before = earlier.get(take.take_id, NOTHING_SPENT)
+        card = _card(header, take, number, eager=players < EAGER_PLAYERS, before=before)
+        players += card.player is not None
+        made.append(card)
+    return tuple(made)
+
+
+def _card(header: RunHeader, take: TakeRecord, number: int, *, eager: bool, before: Spending) -> Card:
+    body: dict[str, JsonValue] = json.loads(take.body)
+    spoken = next((name for name in body if _is_prompt(name, body[name])), None)
+    delivered = take.delivery is DeliveryState.DELIVERED
+    return Card(
+        number=number,
+        take_id=take.take_id,
+        shot_id=take.shot_id,
+        model=take.model,
+        point=display.sweep(take.point),
+        standing=display.standing(take.state, take.delivery),
+        note=_note(take),
+        prompt=str(body[spoken]) if spoken else "",
+        seed=None if "seed" in take.point else take.seed,
+        player=safe_links.file_link(take.file) if delivered else None,
+        eager=eager,
+        facts=_facts(take, before),
+        files=_files(take) if delivered else (),
+        outputs=_outputs(header, take.outputs),
+        inputs=tuple(_input(header, name, body[name]) for name in body),
+        details=_details(header, take),
+        tags=take.tags,
+        gone=take.position is None,
+        stale=tuple(map(_short, take.stale_fields())) if take.is_stale else (),
+    )
+
+
+def _short(changed: Difference) -> Difference:
+    old, new = display.apart(changed.old, changed.new, _CHANGE_SHOWN)
+    field = changed.field.removeprefix("inputs.")
+    return Difference(field, display.visible(old, 2 * _CHANGE_SHOWN), display.visible(new, 2 * _CHANGE_SHOWN))
+
+
+def _is_prompt(name: str, given: JsonValue) -> bool:
+    return (
+        isinstance(given, str) and "prompt" in name.lower() and "negative" not in name.lower() and bool(given)
+    )
+
+
+def _web(header: RunHeader, url: str) -> str | None:
+    return safe_links.web_link(url, simulated=header.simulated)
+
+
+def _input(header: RunHeader, name: str, given: JsonValue) -> Input:
+    if isinstance(given, str):
+        return Input(name, given, _web(header, given))
+    return Input(name, json.dumps(given, ensure_ascii=False), None)
+
+
+def _note(take: TakeRecord) -> str:
+    if take.state is TakeState.HELD:
+        reason = display.trouble(None, take.reason)
+        return f"{reason}; {display.HELD_ADVICE}" if reason else display.HELD_ADVICE
+    if take.state in {TakeState.FAILED, TakeState.CANCELLED, TakeState.DROPPED}:
+        return display.trouble(take.failure, take.reason)
+    if take.delivery is DeliveryState.UNDELIVERABLE:
+        return display.trouble(None, take.reason) or "the clip could not be downloaded; its link is kept"
+    return display.trouble(None, take.reason)
+
+
+def _facts(take: TakeRecord, before: Spending) -> tuple[str, ...]:
+    said = []
+    if take.seconds is not None:
+        said.append(f"took {display.duration(take.seconds)}")
+    if take.cost is not None:
+        said.append(display.money(take.cost))
+    elif _may_be_billed(take):
+        said.append("cost not known yet" if take.state in OUT_THERE else "cost unknown")
+    # Beside a cost that is as expected it would say nothing.
+    if take.estimate is not None and take.estimate != take.cost:
+        said.append(f"{display.money(take.estimate)} expected")
+    if before.charges:
+        said.append(display.earlier_words(before))
+    if take.bytes is not None:
+        said.append(display.size(take.bytes))
+    return tuple(said)
+
+
+def _files(take: TakeRecord) -> tuple[Link, ...]:
+    if take.file is None:
+        return ()
+    beside = safe_links.sidecar(take.file)
+    return (Link("clip", safe_links.file_link(take.file)), Link("data", safe_links.file_link(beside)))
+
+
+def _outputs(header: RunHeader, urls: Sequence[str]) -> tuple[Link, ...]:
+    names = ["output link"] if len(urls) == 1 else [f"output {number}" for number in range(1, len(urls) + 1)]
+    return tuple(Link(name, _web(header, url)) for name, url in zip(names, urls, strict=True))
+
+
+def _details(header: RunHeader, take: TakeRecord) -> tuple[tuple[str, str], ...]:
+    said: Mapping[str, str | None] = {
+        "model": take.model,
+        "request": take.request_id,
+        "submitted": display.when(take.submitted_at) if take.submitted_at is not None else None,
+        "finished": display.when(take.finished_at) if take.finished_at is not None else None,
+        "attempts": str(take.attempts) if take.attempts else None,
+        "notes": take.notes or None,
+        "file": take.file,
+        "sha256": take.sha256,
+        "fingerprint": take.fingerprint,
+    }
+    outputs = (("output", url) for url in take.outputs)
+    missed = () if take.delivery is DeliveryState.DELIVERED else take.links(header.api_base).doubtful
+    left = (("not taken", str(each)) for each in missed)
+    return (*((name, text) for name, text in said.items() if text), *outputs, *left)

@@ -1,0 +1,192 @@
+"""What `shotrunner status` and `shotrunner show TAKE` print, as plain lines.
+
+In: records and counts as the state file's reader gives them. Out: lines of safe text, without colour. It knows no
+terminal, no clock and no state file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from runner.domain import display
+from runner.domain.money import NOTHING_SPENT, Spending
+from runner.domain.output_links import OutputLinks
+from runner.domain.records import AttemptRecord, EventRecord, RunHeader, TakeRecord
+from runner.domain.states import DeliveryState, TakeState
+from runner.system.canonical_json import JsonValue
+
+HELD_SHOWN = 20
+_INDENT = "  "
+_DETAIL_LIMIT = 200
+# The result's text is shown by the fields made of it; as one line it would bury the others.
+_LONG_DETAILS = frozenset({"result", "fingerprint", "epoch"})
+
+
+def status_lines(
+    header: RunHeader,
+    counts: Mapping[TakeState, int],
+    deliveries: Mapping[DeliveryState, int],
+    *,
+    held: Sequence[TakeRecord],
+    spending: Spending = NOTHING_SPENT,
+) -> list[str]:
+    """Return where the run stands: its name, its takes and money, and every held take with what to do.
+
+    `counts` is over all takes, `deliveries` over the succeeded ones, `held` the takes that wait for a person,
+    `spending` what was or may have been paid.
+    """
+    total = sum(counts.values())
+    lines = [
+        _title(header),
+        f"{display.counted(total, 'take')}: {display.tally(_standings(counts, deliveries))}",
+    ]
+    if not total:
+        lines[1] = "no takes yet"
+    spent = display.spent_words(spending, simulated=header.simulated)
+    lines += [spent] if spent else []
+    if held:
+        lines += ["", *_held_lines(held)]
+    return lines
+
+
+def _title(header: RunHeader) -> str:
+    name = display.visible(header.name)
+    return f"{name} (simulated, nothing is paid)" if header.simulated else name
+
+
+def _standings(counts: Mapping[TakeState, int], deliveries: Mapping[DeliveryState, int]) -> Counter[str]:
+    words = Counter(
+        {state.value: count for state, count in counts.items() if state is not TakeState.SUCCEEDED}
+    )
+    told = {kind: deliveries.get(kind, 0) for kind in DeliveryState if kind is not DeliveryState.NONE}
+    for kind, count in told.items():
+        words[display.standing(TakeState.SUCCEEDED, kind)] += count
+    # What is left has rendered and was never fetched, whatever the reader counts as `none`.
+    words["succeeded"] = max(counts.get(TakeState.SUCCEEDED, 0) - sum(told.values()), 0)
+    return words
+
+
+def _held_lines(held: Sequence[TakeRecord]) -> list[str]:
+    lines = [f"{display.counted(len(held), 'take')} held: the answer to the submission was lost."]
+    for take in held[:HELD_SHOWN]:
+        since = f", sent {display.when(take.submitted_at)}" if take.submitted_at is not None else ""
+        reason = f": {display.visible(take.reason, display.REASON_LIMIT)}" if take.reason else ""
+        lines.append(
+            f"{_INDENT}{display.visible(take.take_id)} ({display.visible(take.model)}{since}){reason}"
+        )
+    if len(held) > HELD_SHOWN:
+        lines.append(f"{_INDENT}and {len(held) - HELD_SHOWN:,} more")
+    lines.append(f"For each: {display.HELD_ADVICE}.")
+    return lines
+
+
+def take_lines(
+    record: TakeRecord,
+    attempts: Sequence[AttemptRecord],
+    events: Sequence[EventRecord],
+    *,
+    schema: str | None = None,
+    whole: bool = False,
+    origin: str = "",
+) -> list[str]:
+    """Return everything worth knowing about one take: result, inputs as sent, attempts and history.
+
+    `schema` is the hash of the schema file its inputs were checked against, None if it is not known. `whole` shows
+    all that a server sent back, which else is cut to its beginning. `origin` is the API's.
+    """
+    lines = [_headline(record)]
+    if record.state is TakeState.HELD:
+        lines.append(f"{_INDENT}{display.HELD_ADVICE}")
+    lines += _table(_facts(record, schema or ("unknown" if record.attempts else ""), record.links(origin)))
+    body: dict[str, JsonValue] = json.loads(record.body)
+    lines += ["", "inputs as sent", *_table((name, display.value(given)) for name, given in body.items())]
+    if attempts:
+        lines += ["", "attempts"]
+        for attempt in attempts:
+            lines += _attempt_lines(attempt)
+    if events:
+        lines += ["", "history", *(_event_line(event) for event in events)]
+    if whole:
+        lines += _sent_back(events)
+    return lines
+
+
+def _sent_back(events: Sequence[EventRecord]) -> list[str]:
+    """Return all that the server sent with an answer that was odd or a refusal, each under the time it came."""
+    lines: list[str] = []
+    for event in events:
+        evidence = event.details.get("evidence")
+        if isinstance(evidence, str) and evidence:
+            lines += ["", f"sent back with {display.visible(event.fact)}, {display.when(event.at)}"]
+            lines += display.visible_lines(evidence, len(evidence)).split("\n")
+    return lines
+
+
+def _headline(record: TakeRecord) -> str:
+    line = f"{display.visible(record.take_id)}  {display.standing(record.state, record.delivery)}"
+    reason = display.trouble(record.failure, record.reason)
+    return f"{line}  {reason}" if reason else line
+
+
+def _facts(record: TakeRecord, schema: str, found: OutputLinks) -> list[tuple[str, str]]:
+    size = f", {display.size(record.bytes)}" if record.bytes is not None else ""
+    took = f" ({display.duration(record.seconds)})" if record.seconds is not None else ""
+    said = [
+        ("shot", record.shot_id),
+        ("model", record.model),
+        ("sweep", ", ".join(display.sweep(record.point))),
+        ("seed", "" if record.seed is None else str(record.seed)),
+        ("tags", ", ".join(record.tags)),
+        ("notes", record.notes),
+        ("request", record.request_id or ""),
+        ("submitted", "" if record.submitted_at is None else display.when(record.submitted_at)),
+        ("finished", "" if record.finished_at is None else display.when(record.finished_at) + took),
+        ("estimate", "" if record.estimate is None else display.money(record.estimate)),
+        ("cost", display.money(record.cost) if record.request_id or record.cost is not None else ""),
+        ("clip", f"{record.file}{size}" if record.file else ""),
+        ("sha256", record.sha256 or ""),
+        ("cancel", record.cancel_requested or ""),
+        # What no clip could be read from, for whoever wants to read it themselves.
+        ("answer", (record.result or "") if record.is_given_up else ""),
+        ("fingerprint", record.fingerprint),
+        ("schema", schema),
+        ("manifest", "" if record.position is not None else "no longer holds this take"),
+    ]
+    places = {link.url: f"  at {link.place}" for link in found.taken}
+    links = [("output", f"{url}{places.get(url, '')}") for url in record.outputs]
+    if not record.outputs:
+        links = [("output", f"{link.url}{places[link.url]}") for link in found.taken]
+    links += (("not taken", str(left)) for left in found.left)
+    return [(name, display.visible(text, 8192)) for name, text in [*said, *links] if text]
+
+
+def _table(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    rows = [(display.visible(name, 60), text) for name, text in pairs]
+    width = max((len(name) for name, _ in rows), default=0)
+    return [f"{_INDENT}{name:<{width}}  {text}" for name, text in rows]
+
+
+def _attempt_lines(attempt: AttemptRecord) -> list[str]:
+    outcome = attempt.outcome or "open: its outcome is not known"
+    request = f"  req {display.visible(attempt.request_id)}" if attempt.request_id else ""
+    line = (
+        f"{_INDENT}{attempt.number}  {display.when(attempt.started_at)}  {display.visible(outcome)}{request}"
+    )
+    return [line, *(f"{_INDENT}   {text}" for text in _details(attempt.evidence))]
+
+
+def _event_line(event: EventRecord) -> str:
+    moved = f"  {event.before} → {event.after}" if event.before != event.after else ""
+    said = "  ".join(_details(event.details))
+    line = f"{_INDENT}{display.when(event.at)}  {display.visible(event.fact)}{display.visible(moved)}"
+    return f"{line}  {said}" if said else line
+
+
+def _details(found: Mapping[str, JsonValue]) -> list[str]:
+    return [
+        f"{display.visible(name, 60)}: {display.value(given, _DETAIL_LIMIT)}"
+        for name, given in found.items()
+        if name not in _LONG_DETAILS and given not in (None, "", [])
+    ]

@@ -1,0 +1,66 @@
+"""Which submits of a plan a run would not make, and why: its limits on money, number and time, and what it refuses.
+
+In: the submits in their order, the limits, what is on record of money and sessions. Out: reasons by take. It asks the
+very allowance that a run asks before each submit, and a run goes by the same `uncounted`. It reads no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from runner.domain.display import counted
+from runner.domain.limits import NO_PRICE, Allowance, Limits
+from runner.domain.money import Spending
+from runner.domain.records import SessionRecord
+from runner.domain.shots import Ticket
+from runner.domain.states import TakeState
+from runner.plan.actions import Step
+from runner.plan.time_window import window
+
+
+def barred(
+    submits: Sequence[Step],
+    limits: Limits,
+    *,
+    spending: Spending,
+    sessions: Sequence[SessionRecord],
+    now: float,
+) -> Mapping[str, str]:
+    """Return why a run begun `now` would not send takes, by their ids; estimates are taken for costs.
+
+    A run stops at the first that does not go, even where a cheaper one behind it would still fit.
+    """
+    unpriced = sum(1 for step in submits if step.estimate is None)
+    if why := uncounted(limits, submits=len(submits), unpriced=unpriced, unknown=spending.unpriced):
+        return {
+            step.take_id: NO_PRICE if step.estimate is None else f"{why}, under --max-cost"
+            for step in submits
+        }
+    allowance = Allowance(
+        limits,
+        wall=lambda: now,
+        monotonic=lambda: 0.0,
+        spending=spending,
+        deadline=window(limits, sessions, now=now).deadline,
+    )
+    for at, step in enumerate(submits):
+        ticket = Ticket(step.take_id, step.model, "", "", TakeState.PENDING, estimate=step.estimate)
+        if hurdle := allowance.hurdle(ticket):
+            return {other.take_id: hurdle.short for other in submits[at:]}
+        allowance.reserve(ticket)
+    return {}
+
+
+def uncounted(limits: Limits, *, submits: int, unpriced: int, unknown: int) -> str:
+    """Return why a cap could not hold, for money that nobody can count; empty if it can, or if there is none.
+
+    `unpriced` of the `submits` have no price, and of `unknown` earlier submissions neither cost nor price is known.
+    """
+    if not limits.needs_prices or not submits:
+        return ""
+    why = []
+    if unpriced:
+        why.append(f"{unpriced} of the {submits} takes to submit have no price")
+    if unknown:
+        why.append(f"of {counted(unknown, 'earlier submission')} neither cost nor price is known")
+    return " and ".join(why)

@@ -1,0 +1,269 @@
+"""Shots to takes: every shot bound to its model at every point of its sweep, or every reason why not.
+
+In: an expanded manifest and the models. Out: a plan of the valid takes, and all problems of the others. A
+take depends on its own shot and model alone, so editing one shot never moves another's id, seed or body; only
+the start frame that a chained shot leaves out is the end frame of the one before. It knows no record, no network
+and no clock, and a price only to pass it on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from runner.domain.errors import Position, Problem, SchemaInvalid
+from runner.domain.shots import Fields, Items, Manifest, Node, Plan, Price, Shot, Take, Text, Variant
+from runner.models.display import shown
+from runner.models.inputs import MISSING, Input
+from runner.models.model import Model
+from runner.models.registry import Models
+from runner.plan.duplicates import default_seed_warnings, duplicate_warnings, repeated_seed_warnings
+from runner.plan.fingerprint import canonical_json, fingerprint
+from runner.plan.seeds import seed_for
+from runner.plan.shot_chains import continuity_warnings, linked
+from runner.plan.take_ids import MODEL, REPEAT, take_id
+from runner.system.canonical_json import JsonValue
+from runner.system.nearest_name import folded
+
+MOST_FAULTY = 500
+"""Takes with problems that are looked at, fewer of a heavy model: each costs more than a sound one."""
+
+MOST_PROBLEMS = 10_000
+"""Problems of all takes: a wrong row of a thousand columns has a thousand."""
+
+MOST_VALUES = 4_000_000
+"""Inputs of all takes together, those of the model's defaults among them."""
+
+MOST_CHARACTERS = 128 * 2**20
+"""Characters of all request bodies together, which are held until they are in the state file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The takes that are valid, and the problems of all others; with a problem nothing may be submitted.
+
+    `plan.warnings` are the manifest's own and then the plan's; they stop nothing.
+    """
+
+    plan: Plan
+    problems: tuple[Problem, ...]
+
+
+def make_plan(manifest: Manifest, *, models: Models, allow_private_media: bool = False) -> Planned:
+    """Return the plan of `manifest`, with its takes in the manifest's order.
+
+    `allow_private_media` takes media links that only this machine can reach, for an API that runs on it.
+    """
+    planner = _Planner(models, manifest.misplaced, allow_private_media=allow_private_media)
+    chain = linked(manifest.shots, models=models)
+    for shot in chain.shots:
+        if planner.is_full:
+            break
+        planner.add(shot)
+    takes = tuple(_priced(take, manifest.prices) for take in planner.takes.values())
+    warnings = (
+        *manifest.warnings,
+        *default_seed_warnings(takes, planner.on_default_seed),
+        *repeated_seed_warnings(takes),
+        *continuity_warnings(takes, chain.joins, models=models),
+        *duplicate_warnings(takes),
+    )
+    # The points of one sweep share what is not swept, and would each tell the same problem.
+    problems = dict.fromkeys((*chain.problems, *planner.problems))
+    plan = Plan(replace(manifest, shots=chain.shots), takes, warnings, planner.schemas)
+    return Planned(plan, tuple(problems))
+
+
+@dataclass(slots=True)
+class _Planner:
+    """The takes and problems so far; `takes` by id without regard to case, as a file system may see them.
+
+    `told` are the places of misplaced words that a problem speaks of already.
+    """
+
+    models: Models
+    misplaced: Mapping[str, str]
+    allow_private_media: bool = field(kw_only=True)
+    takes: dict[str, Take] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    on_default_seed: set[str] = field(default_factory=set)
+    schemas: dict[str, str] = field(default_factory=dict)
+    told: set[Position] = field(default_factory=set)
+    faulty: int = 0
+    values: int = 0
+    characters: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """True where more would only cost: enough is wrong, or the bodies are more than memory should hold."""
+        if self.faulty >= MOST_FAULTY or len(self.problems) >= MOST_PROBLEMS:
+            return True
+        return self.values > MOST_VALUES or self.characters > MOST_CHARACTERS
+
+    def add(self, shot: Shot) -> None:
+        """Plan all takes of one shot."""
+        swept = {variant.model.text: variant.model for variant in shot.variants if variant.model}
+        models = {name: self._model(shot, name, text.at) for name, text in swept.items()}
+        own = self._model(shot, shot.model, shot.model_at) if not swept else None
+        known = {name for model in models.values() if model for name in _names(model)}
+        for variant in shot.variants:
+            model = models[variant.model.text] if variant.model else own
+            if model and not self.is_full:
+                self._add_take(shot, _meant_for(model, variant, known) if swept else variant, model)
+
+    def _model(self, shot: Shot, name: str, at: Position) -> Model | None:
+        message, nearest = "no model given", None
+        try:
+            if model := self.models.find(name):
+                return model
+            own = self.models.find(shot.model)
+        except SchemaInvalid as error:
+            message = f"the schema of {shown(name)} cannot be used: {error.message}"
+        else:
+            if name:
+                message = f"unknown model {shown(name)}; `shotrunner models` lists them all"
+                if own and MODEL in _names(own):
+                    message += f"; what is swept is the model, and never the input {MODEL} that {own.id} has"
+                nearest = self.models.nearest(name)
+        self.problems.append(Problem(at, f"shot {shot.id}, model", message, nearest=nearest))
+        return None
+
+    def _add_take(self, shot: Shot, variant: Variant, model: Model) -> None:
+        misplaced = self.misplaced.keys() & variant.inputs.keys() - _names(model)
+        for name in sorted(misplaced):
+            at = variant.keys_at.get(name, variant.inputs[name].at)
+            # A column is one mistake, however many rows fill it.
+            if at not in self.told:
+                self.told.add(at)
+                message = f"unknown input: {self.misplaced[name]}"
+                self.problems.append(Problem(at, f"shot {shot.id}, inputs.{name}", message))
+        if misplaced:
+            inputs = {name: node for name, node in variant.inputs.items() if name not in misplaced}
+            variant, shot = replace(variant, inputs=inputs), replace(shot, faulty=True)
+        seed = model.seed_input
+        bound = model.bind(
+            _with_seed(variant.inputs, seed, shot),
+            subject=f"shot {shot.id}",
+            at=shot.at,
+            keys_at=variant.keys_at,
+            allow_private_media=self.allow_private_media,
+        )
+        self.problems.extend(bound.problems)
+        if bound.problems or shot.faulty:
+            self.faulty += model.weight
+            if self.is_full:
+                self.problems.append(Problem(shot.at, "", "checking stopped here: too many takes are faulty"))
+            return
+        point = {axis: _swept_value(axis, node, bound.body) for axis, node in variant.point.items()}
+        take = _take(shot, model, bound.body, point if shot.point is None else shot.point)
+        if seed and _is_left_to_id(seed, variant.inputs):
+            take = replace(take, seed_from_id=seed.name)
+        self.characters += len(take.body)
+        self.values += len(model.inputs)
+        if self.is_full:
+            message = (
+                f"all takes together hold more than {MOST_VALUES:,} inputs or {MOST_CHARACTERS:,} characters"
+            )
+            self.problems.append(Problem(shot.at, f"shot {shot.id}", f"{message}; split the manifest"))
+        self.schemas[model.id] = model.sha256
+        first = self.takes.setdefault(folded(take.id), take)
+        if first is not take:
+            self.problems.append(_clash(first, take))
+        elif seed and seed.name not in variant.inputs and _has_default(seed):
+            self.on_default_seed.add(take.id)
+
+
+def _meant_for(model: Model, variant: Variant, known: Collection[str]) -> Variant:
+    """Return the variant without the inputs that this model does not have but another of the same sweep has.
+
+    Models are compared with the inputs that each of them needs; what none of them knows is still a mistake, and so
+    is a swept input that only some of them know.
+    """
+    names = _names(model)
+    inputs = {
+        name: node
+        for name, node in variant.inputs.items()
+        if name in variant.point or not {name, name.split(".")[0]} & set(known) - names
+    }
+    return replace(variant, inputs=inputs)
+
+
+def _names(model: Model) -> set[str]:
+    return {wanted.name for wanted in model.inputs}
+
+
+def _with_seed(inputs: Mapping[str, Node], seed: Input | None, shot: Shot) -> Mapping[str, Node]:
+    """Return the inputs with a derived seed where neither the shot nor the model's default gives one."""
+    if seed is None or not _is_left_to_id(seed, inputs):
+        return inputs
+    return {**inputs, seed.name: Text(str(seed_for(shot.id, seed)), shot.at)}
+
+
+def _is_left_to_id(seed: Input, inputs: Mapping[str, Node]) -> bool:
+    return seed.name not in inputs and not _has_default(seed)
+
+
+def _has_default(seed: Input) -> bool:
+    return not seed.required and seed.default is not MISSING
+
+
+def _take(shot: Shot, model: Model, body: Mapping[str, JsonValue], point: Mapping[str, JsonValue]) -> Take:
+    text = canonical_json(dict(body))
+    seed = body.get(model.seed_input.name) if model.seed_input else None
+    return Take(
+        id=shot.take_id or take_id(shot.id, point),
+        shot_id=shot.id,
+        model=model.id,
+        body=text,
+        fingerprint=fingerprint(model.id, text),
+        seed=seed if isinstance(seed, int) else None,
+        point=point,
+        at=shot.at,
+        tags=shot.tags,
+        notes=shot.notes,
+        cells=shot.cells,
+        price=shot.price,
+    )
+
+
+def _priced(take: Take, prices: Mapping[str, Price]) -> Take:
+    """Return the take with the manifest's price of its model where its shot has none of its own."""
+    price = take.price or prices.get(take.model)
+    return take if price is take.price else replace(take, price=price)
+
+
+def _swept_value(axis: str, node: Node, body: Mapping[str, JsonValue]) -> JsonValue:
+    """Return the typed value of an axis: from the body if it is an input, as written if it is a variable."""
+    if axis in (MODEL, REPEAT) and isinstance(node, Text):
+        return int(node.text) if axis == REPEAT else node.text
+    value: JsonValue = dict(body)
+    for part in [axis] if axis in body else axis.split("."):
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return _as_written(node)
+    return value
+
+
+def _as_written(node: Node) -> JsonValue:
+    match node:
+        case Text():
+            return node.text
+        case Items():
+            return [_as_written(item) for item in node]
+        case Fields():
+            return {key: _as_written(inner) for key, inner in node.items.items()}
+
+
+def _clash(first: Take, second: Take) -> Problem:
+    if first.id != second.id:
+        message = (
+            f"the take ids {first.id} and {second.id} differ only in case or accents, and name the same files"
+        )
+    elif first.shot_id == second.shot_id and first.at == second.at:
+        message = f"the sweep gives the take {second.id} more than once"
+    else:
+        message = f"the take {second.id} is already given at {first.at}"
+    return Problem(second.at, f"shot {second.shot_id}", message)

@@ -1,0 +1,145 @@
+"""What a run of a plan would find and send: its takes set against the record, those chosen, and a limit.
+
+In: a plan, what is on record, a choice. Out: a `Survey`. It only looks, and knows no disk. A plan that is shown and
+a run that is made ask it alone, so they cannot disagree on what is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.domain.records import TakeRecord
+from runner.domain.shots import Plan, Take
+from runner.domain.states import OUT_THERE, DeliveryState, TakeState
+from runner.plan.selection import Choice, choose
+
+if TYPE_CHECKING:
+    from runner.plan.compare import Comparison
+
+PAID = OUT_THERE | {TakeState.SUCCEEDED}
+"""States in which a take's clip has been paid for, or is being."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A take as it will be called and stands, whether it is on record yet or not: what a choice is made from.
+
+    `waits` is true for one that a run sends by itself.
+    """
+
+    take_id: str
+    shot_id: str
+    tags: tuple[str, ...]
+    state: TakeState
+    delivery: DeliveryState
+    is_stale: bool
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """How a plan compares with the record, the ids of the takes that were chosen, and of those that a run sends.
+
+    Of `sends`, those of `anew` are sent only by an explicit wish: they are stale, and what they were makes room.
+    `comparison` is without that wish. `rooms` are the ids that clips which are paid for get when they make room for
+    chosen takes: they are still to be brought home.
+    """
+
+    comparison: Comparison
+    chosen: frozenset[str]
+    sends: frozenset[str]
+    anew: tuple[str, ...]
+    rooms: frozenset[str] = frozenset()
+
+    def concerns(self, take_id: str, *, waits: bool, is_out: bool) -> bool:
+        """Return whether a run is about a take: one that `waits` to be sent, that `is_out` there, or neither."""
+        return is_out or take_id in (self.sends if waits else self.chosen | self.rooms)
+
+
+def survey(plan: Plan, recorded: Sequence[TakeRecord], choice: Choice, *, stale: bool = False) -> Survey:
+    """Return what a run of `plan` would find and send; with `stale` chosen stale takes are to be rendered again.
+
+    A limit takes what was never sent first, and then what is stale.
+
+    Raises:
+        UsageError: the choice means nothing here.
+    """
+    from runner.plan.compare import compare
+
+    comparison = compare(plan.takes, recorded)
+    views = _views(plan, {record.take_id: record for record in recorded}, comparison)
+    chosen = frozenset(choose(views, choice))
+    meant = [view for view in views if view.take_id in chosen]
+    waiting = [view.take_id for view in meant if view.waits][: choice.limit]
+    left = None if choice.limit is None else choice.limit - len(waiting)
+    anew = [view.take_id for view in meant if stale and view.is_stale][:left]
+    renames = (outcome(plan, recorded, anew) if anew else comparison).renames
+    rooms = _rooms(renames, recorded, chosen)
+    return Survey(comparison, chosen, frozenset((*waiting, *anew)), tuple(anew), rooms)
+
+
+def outcome(plan: Plan, recorded: Sequence[TakeRecord], anew: Collection[str]) -> Comparison:
+    """Return how `plan` compares with the record once the stale takes of `anew` are to be rendered again."""
+    from runner.plan.compare import compare
+
+    return compare(plan.takes, recorded, replace=frozenset(anew))
+
+
+def about(takes: Sequence[TakeRecord], found: Survey) -> list[TakeRecord]:
+    """Return the takes that a run is about: those chosen, and all that are out there already."""
+    return [take for take in takes if take.state is not TakeState.DROPPED and _is_about(take, found)]
+
+
+def _is_about(take: TakeRecord, found: Survey) -> bool:
+    return found.concerns(take.take_id, waits=take.state is TakeState.PENDING, is_out=take.state in OUT_THERE)
+
+
+def _rooms(
+    renames: Mapping[str, str], recorded: Sequence[TakeRecord], chosen: Collection[str]
+) -> frozenset[str]:
+    from runner.plan.compare import older_id
+
+    paid = {record.take_id for record in recorded if record.state in PAID}
+    return frozenset(new for old, new in renames.items() if old in paid and older_id(new) in chosen)
+
+
+def _views(plan: Plan, records: Mapping[str, TakeRecord], comparison: Comparison) -> list[View]:
+    came_from = comparison.came_from
+    new = frozenset(comparison.new)
+    unasked = frozenset((*comparison.new, *comparison.renewed, *comparison.replaced))
+    elsewhere = {*came_from.values(), *comparison.renames, *(take.id for take in plan.takes)}
+    views = [
+        _view(take, None if take.id in new else records.get(came_from.get(take.id, take.id)), unasked)
+        for take in plan.takes
+    ]
+    gone = (record for record in records.values() if record.take_id not in elsewhere)
+    views += (
+        View(
+            record.take_id,
+            record.shot_id,
+            record.tags,
+            record.state,
+            record.delivery,
+            is_stale=False,
+            waits=False,
+        )
+        for record in gone
+    )
+    return views
+
+
+def _view(take: Take, record: TakeRecord | None, unasked: Collection[str]) -> View:
+    """Return how a take of the plan stands; those of `unasked` are sent whatever their record says."""
+    state, delivery = (record.state, record.delivery) if record else (TakeState.PENDING, DeliveryState.NONE)
+    changed = record is not None and take.fingerprint not in {record.fingerprint, record.kept_for}
+    return View(
+        take.id,
+        take.shot_id,
+        take.tags,
+        state,
+        delivery,
+        is_stale=changed and state in PAID,
+        waits=state is TakeState.PENDING or take.id in unasked,
+    )

@@ -1,0 +1,138 @@
+"""Which takes a command is about: ids, globs, tags, states, what to leave out, and how many.
+
+In: a choice and takes, recorded or planned. Out: ids, in the order of the takes. It knows no command and no file.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Protocol, TypeVar
+
+from runner.domain.display import listed
+from runner.domain.errors import UsageError
+from runner.domain.states import DeliveryState, TakeState
+
+STALE = "stale"
+STATUSES = (*TakeState, DeliveryState.DELIVERED.value, DeliveryState.UNDELIVERABLE.value, STALE)
+
+
+class Choosable(Protocol):
+    """What a take is chosen by."""
+
+    @property
+    def take_id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def shot_id(self) -> str:
+        """Its shot's id."""
+        ...
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its tags."""
+        ...
+
+    @property
+    def state(self) -> TakeState:
+        """Where it stands."""
+        ...
+
+    @property
+    def delivery(self) -> DeliveryState:
+        """Where its clip stands."""
+        ...
+
+    @property
+    def is_stale(self) -> bool:
+        """True if its row has changed since."""
+        ...
+
+
+T = TypeVar("T", bound=Choosable)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person asked for. Several of a kind add up; kinds narrow each other; empty means all.
+
+    `only` and `exclude` take ids, globs, `tag:NAME` and `status:STATE`; `limit` keeps the first so many.
+    """
+
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    limit: int | None = None
+
+    @property
+    def is_all(self) -> bool:
+        """True if nothing narrows it."""
+        return self == Choice()
+
+
+ALL = Choice()
+
+
+def choose(takes: Iterable[Choosable], choice: Choice) -> tuple[str, ...]:
+    """Return the ids of the takes that `choice` means, in their order; `limit` is left to whoever acts.
+
+    Raises:
+        UsageError: a pattern means nothing here, with the nearest id.
+    """
+    known = list(takes)
+    chosen = _union(known, choice.only) if choice.only else frozenset(take.take_id for take in known)
+    for kind, values in (("tag", choice.tags), ("status", choice.statuses)):
+        if values:
+            chosen &= _union(known, [f"{kind}:{value}" for value in values])
+    if choice.exclude:
+        chosen -= _union(known, choice.exclude)
+    return tuple(take.take_id for take in known if take.take_id in chosen)
+
+
+def pick(takes: Sequence[T], choice: Choice, which: Callable[[T], bool]) -> list[str]:
+    """Return the ids of the chosen takes that `which` is true of, at most as many as the limit says.
+
+    Raises:
+        UsageError: a pattern means nothing here, with the nearest id.
+    """
+    chosen = set(choose(takes, choice))
+    return [take.take_id for take in takes if take.take_id in chosen and which(take)][: choice.limit]
+
+
+def _union(takes: Sequence[Choosable], patterns: Iterable[str]) -> frozenset[str]:
+    return frozenset().union(*(_meant(takes, pattern) for pattern in patterns))
+
+
+def _meant(takes: Sequence[Choosable], pattern: str) -> frozenset[str]:
+    kind, _, value = pattern.partition(":")
+    if kind == "status" and value not in STATUSES:
+        raise UsageError(f"{value!r} is no state", advice="states are " + ", ".join(STATUSES))
+    found = frozenset(take.take_id for take in takes if _fits(take, pattern, kind, value))
+    if not found and kind != "status":
+        raise UsageError(f"no take fits {pattern!r}", advice=_nearest(takes, pattern))
+    return found
+
+
+def _fits(take: Choosable, pattern: str, kind: str, value: str) -> bool:
+    if kind == "tag":
+        return value in take.tags
+    if kind == "status":
+        return take.is_stale if value == STALE else value in {take.state, take.delivery}
+    return fnmatchcase(take.take_id, pattern) or fnmatchcase(take.shot_id, pattern)
+
+
+def _nearest(takes: Sequence[Choosable], pattern: str) -> str:
+    names = {name: None for take in takes for name in (take.shot_id, take.take_id)}
+    close = difflib.get_close_matches(pattern, names, n=1)
+    if close:
+        return f"did you mean {close[0]}?"
+    if pattern.startswith("tag:"):
+        tags = sorted({tag for take in takes for tag in take.tags})
+        return f"the tags are {listed(tags)}" if tags else "no take has a tag"
+    shots = tuple(dict.fromkeys(take.shot_id for take in takes))
+    return f"the shots are {listed(shots)}" if shots else "there are no takes yet"

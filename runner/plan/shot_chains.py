@@ -1,0 +1,174 @@
+"""Shots that join: each begins with the picture the one before it ended with, in the same size.
+
+In: shots, of which some say that they continue the one before them, then their takes. Out: the shots with the start
+frames they left out, and warnings where a cut would jump. Which inputs are frames is known from the model alone, so
+this is done here and not where the manifest is read. A shot that takes its start frame from the one before it
+follows every change of that frame; all others still depend on nothing but themselves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from runner.domain.errors import Position, Problem, SchemaInvalid, Severity
+from runner.domain.shots import Node, Shot, Take, Text, Variant
+from runner.models.display import shown
+from runner.models.media_inputs import frame_inputs
+from runner.models.model import Model
+from runner.models.registry import Models
+from runner.system.canonical_json import JsonValue
+
+_SIZES: Final = frozenset({"resolution", "aspectratio", "ratio", "size", "width", "height"})
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """Shots with their start frames; `joins` are the ids of neighbours that are to join, in order."""
+
+    shots: tuple[Shot, ...]
+    joins: tuple[tuple[str, str], ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def linked(shots: tuple[Shot, ...], *, models: Models) -> Linked:
+    """Return the shots, with the start frames that those which continue another left out."""
+    if not any(shot.continues for shot in shots):
+        return Linked(shots)
+    chain = _Chain(models)
+    for shot in shots:
+        chain.add(shot)
+    return Linked(tuple(chain.shots), tuple(chain.joins), tuple(chain.problems))
+
+
+def continuity_warnings(
+    takes: Sequence[Take], joins: Sequence[tuple[str, str]], *, models: Models
+) -> list[Problem]:
+    """Return a warning for each join whose two frames, or sizes, are not the same in any two of their takes."""
+    joined = {shot_id for pair in joins for shot_id in pair}
+    sides: dict[str, list[Take]] = {}
+    for take in takes:
+        if take.shot_id in joined:
+            sides.setdefault(take.shot_id, []).append(take)
+    return [
+        warning
+        for before, after in joins
+        if before in sides and after in sides
+        for warning in _warnings(_Side.of(sides[before], models), _Side.of(sides[after], models))
+    ]
+
+
+@dataclass(slots=True)
+class _Chain:
+    """The shots so far, and what is wrong with how they join."""
+
+    models: Models
+    shots: list[Shot] = field(default_factory=list)
+    joins: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, shot: Shot) -> None:
+        """Add the next shot, with the start frame it left out."""
+        if shot.continues:
+            before = self.shots[-1] if self.shots else None
+            if before is None:
+                self._complain(shot, "there is no shot before it to go on from; remove chain")
+            else:
+                self.joins.append((before.id, shot.id))
+                shot = replace(shot, variants=tuple(self._filled(v, shot, before) for v in shot.variants))
+        self.shots.append(shot)
+
+    def _filled(self, variant: Variant, shot: Shot, before: Shot) -> Variant:
+        first, _ = _frames(shot, variant, self.models)
+        if not first or first in variant.inputs:
+            return variant
+        end = self._end(before, shot)
+        if end is None:
+            return variant
+        keys_at = {**variant.keys_at, first: shot.continues or shot.at}
+        return replace(variant, inputs={**variant.inputs, first: end}, keys_at=keys_at)
+
+    def _end(self, before: Shot, shot: Shot) -> Node | None:
+        """Return the one end frame of the shot before; if there is none, a problem here or there says so."""
+        ends: dict[str, Node] = {}
+        for variant in before.variants:
+            _, last = _frames(before, variant, self.models)
+            end = variant.inputs.get(last or "")
+            if isinstance(end, Text):
+                ends[end.text] = end
+            elif last is None and _model(before, variant, self.models):
+                self._complain(shot, f"cannot go on from {before.id}, whose model has no end frame; {_GIVE}")
+                return None
+        if len(ends) > 1:
+            self._complain(shot, f"cannot go on from {before.id}, whose end frame is swept; {_GIVE}")
+            return None
+        return next(iter(ends.values()), None)
+
+    def _complain(self, shot: Shot, message: str) -> None:
+        self.problems.append(Problem(shot.at, f"shot {shot.id}", message))
+
+
+_GIVE: Final = "give this shot its own start frame"
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What all takes of one shot show where it is cut: its start and end frames, and its sizes by input."""
+
+    shot_id: str
+    at: Position
+    starts: frozenset[str]
+    ends: frozenset[str]
+    sizes: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, takes: Sequence[Take], models: Models) -> _Side:
+        """Return the side of a shot's takes, of which there is at least one."""
+        starts: set[str] = set()
+        ends: set[str] = set()
+        sizes: dict[str, set[str]] = {}
+        for take in takes:
+            body: dict[str, JsonValue] = json.loads(take.body)
+            model = models.find(take.model)
+            first, last = _frame_names(model) if model else (None, None)
+            starts |= {str(body[first])} if first in body else set()
+            ends |= {str(body[last])} if last in body else set()
+            for name, value in body.items():
+                if name.replace("_", "").replace("-", "").lower() in _SIZES:
+                    sizes.setdefault(name, set()).add(shown(value))
+        frozen = {name: frozenset(values) for name, values in sizes.items()}
+        return cls(takes[0].shot_id, takes[0].at, frozenset(starts), frozenset(ends), frozen)
+
+
+def _warnings(before: _Side, after: _Side) -> list[Problem]:
+    messages = []
+    if before.ends and after.starts and not before.ends & after.starts:
+        messages.append(
+            f"does not begin with the frame that {before.shot_id} ends with; the cut between them jumps"
+        )
+    for name, values in after.sizes.items():
+        others = before.sizes.get(name, values)
+        if not others & values:
+            here, there = " and ".join(sorted(values)), " and ".join(sorted(others))
+            messages.append(f"{name} is {here} here and {there} in {before.shot_id}, which it continues")
+    subject = f"shot {after.shot_id}"
+    return [Problem(after.at, subject, message, severity=Severity.WARNING) for message in messages]
+
+
+def _frames(shot: Shot, variant: Variant, models: Models) -> tuple[str | None, str | None]:
+    model = _model(shot, variant, models)
+    return _frame_names(model) if model else (None, None)
+
+
+def _model(shot: Shot, variant: Variant, models: Models) -> Model | None:
+    try:
+        return models.find(variant.model.text if variant.model else shot.model)
+    except SchemaInvalid:
+        # Told where the shot itself is planned.
+        return None
+
+
+def _frame_names(model: Model) -> tuple[str | None, str | None]:
+    return frame_inputs({given.name: given.title for given in model.inputs if given.media})

@@ -1,0 +1,66 @@
+"""A take's id: short, readable, a safe file name, and dependent on nothing but its own shot and point.
+
+In: a shot id and the swept values. Out: `s010` or `s010@resolution=720p,seed=1001`; and from such an id, the one it
+repeats. It knows no other take.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from runner.system.canonical_json import JsonValue, canonical_hash, canonical_json
+
+LONGEST: Final = 180
+MODEL: Final = "model"
+REPEAT: Final = "repeat"
+"""The two axes that are no inputs: which model, and which rendering of the same body, from 2."""
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._-]{1,24}", re.ASCII)
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
+_WORD: Final = re.compile(r"[A-Za-z0-9]+", re.ASCII)
+
+
+def take_id(shot_id: str, point: Mapping[str, JsonValue]) -> str:
+    """Return the id of a shot at one point of its sweep, at most 180 bytes of plain ASCII.
+
+    Axes stand sorted by name. A value or name that is not short and plain becomes its first word and six
+    hex digits of its hash; a model stands with its name after the vendor's and such digits; an id that is still
+    too long is cut and ends in twelve.
+    """
+    if not point:
+        return shot_id
+    axes = ",".join(f"{_plain(axis)}={_value(axis, point[axis])}" for axis in sorted(point))
+    full = f"{shot_id}@{axes}"
+    if len(full) <= LONGEST:
+        return full
+    digest = hashlib.sha256(full.encode()).hexdigest()[:12]
+    return f"{full[: LONGEST - len(digest) - 1]}-{digest}"
+
+
+def repeated_id(take_id: str) -> str | None:
+    """Return the id of the take that this one repeats, or None if it is no repeat."""
+    shot_id, _, axes = take_id.partition("@")
+    parts = axes.split(",") if axes else []
+    others = [part for part in parts if not part.startswith(f"{REPEAT}=")]
+    if len(others) == len(parts):
+        return None
+    return f"{shot_id}@{','.join(others)}" if others else shot_id
+
+
+def _value(axis: str, value: JsonValue) -> str:
+    if axis != MODEL or not isinstance(value, str):
+        return _plain(value)
+    # Two vendors may have a model of the same name, and dashes may stand for slashes: the digits keep them apart.
+    name = _UNSAFE.sub("-", value.partition("/")[2] or value)[:24].strip("-._")
+    return f"{name or MODEL}-{canonical_hash(value)[:6]}"
+
+
+def _plain(value: JsonValue) -> str:
+    text = value if isinstance(value, str) else canonical_json(value)
+    if _PLAIN.fullmatch(text):
+        return text
+    word = _WORD.search(text)
+    return f"{word[0][:16] if word else 'value'}-{canonical_hash(value)[:6]}"

@@ -1,0 +1,306 @@
+"""Appends one fact: the event, the take's row and its attempt, inside the caller's transaction.
+
+Every guard stands twice: `states` is asked first, then each UPDATE names what it expects to find and must touch
+exactly one row, so that a second writer cannot slip between the two. It opens no transaction and no file.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import fields
+from functools import cache
+from typing import Any, TypeAlias, TypeGuard
+
+from runner.domain.errors import IllegalTransition, RunInUse
+from runner.domain.states import (
+    Accepted,
+    AccountTurnedAway,
+    Adopted,
+    AdoptionUndone,
+    CostSeen,
+    DeclaredNotSent,
+    DeliveryFact,
+    DeliveryState,
+    Dropped,
+    Ended,
+    Fact,
+    FoundAfterAll,
+    LateAnswer,
+    LostContact,
+    NoteFact,
+    NotSent,
+    PayAgain,
+    Refused,
+    RefusedForNow,
+    SubmissionStarted,
+    TakeState,
+    advance,
+    advance_delivery,
+)
+from runner.store.event_columns import EFFECTS, Cell, Standing
+from runner.store.row_mapping import IN_USE, LATEST, NEXT_TERMS
+
+Answer: TypeAlias = Accepted | NotSent | RefusedForNow | Refused | AccountTurnedAway | LostContact
+Decision: TypeAlias = Adopted | DeclaredNotSent | PayAgain | Dropped
+
+_TERMS = (
+    f"SELECT {NEXT_TERMS['estimate']}, {NEXT_TERMS['price']},"  # noqa: S608 - our own names
+    f" CASE WHEN wanted IS NULL OR attempts = 0 THEN {IN_USE} ELSE {LATEST.format('a.schema')} END"
+    " FROM takes WHERE take_id = ?"
+)
+
+_NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in EFFECTS}
+
+
+def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: float) -> None:
+    """Record `fact`, seen at wall time `at`, and move the take as the table says.
+
+    Raises:
+        IllegalTransition: the table or the attempt forbids it; the caller rolls back.
+        RunInUse: another runner has begun since; the same.
+        sqlite3.IntegrityError: a rule of the file forbids it; the same.
+    """
+    take_id = _owner(connection, take_id, fact)
+    standing = _standing(connection, take_id)
+    try:
+        state, delivery, before, after = _move(standing, fact)
+    except IllegalTransition as error:
+        # Where a successor has moved the take, that it has taken over is the reason to tell.
+        if isinstance(fact, SubmissionStarted) and read_epoch(connection) != fact.epoch:
+            raise overtaken(f"take {take_id}") from error
+        raise IllegalTransition(f"take {take_id}: {error.message}") from error
+    if isinstance(fact, SubmissionStarted):
+        _open_attempt(connection, standing, fact, at=at)
+    elif _settles(fact, standing):
+        _settle_attempt(connection, standing, fact, at=at)
+    elif isinstance(fact, AdoptionUndone):
+        _reopen_attempt(connection, standing, fact)
+    elif isinstance(fact, LateAnswer):
+        _note_late(connection, take_id, fact)
+    elif isinstance(fact, FoundAfterAll):
+        _check_job(connection, standing, fact.request_id)
+    if isinstance(fact, Ended | FoundAfterAll | CostSeen) and fact.cost is not None:
+        _note_cost(connection, standing, fact.cost)
+    _update_take(connection, standing, fact, state=state, delivery=delivery, at=at)
+    connection.execute(
+        "INSERT INTO events (at, take_id, fact, details, before, after) VALUES (?, ?, ?, ?, ?, ?)",
+        (at, take_id, type(fact).__name__, json.dumps(_details(fact)), before, after),
+    )
+
+
+def _settles(fact: Fact, standing: Standing) -> TypeGuard[Answer | Decision]:
+    """Return whether a fact closes the latest attempt; that of a take given up later is closed already."""
+    return isinstance(fact, Answer | Decision) and not (
+        isinstance(fact, Dropped) and standing.state is not TakeState.HELD
+    )
+
+
+def _owner(connection: sqlite3.Connection, take_id: str, fact: Fact) -> str:
+    """Return which take a fact is about: a runner that was overtaken may not know that its take was renamed."""
+    if not isinstance(fact, Answer | LateAnswer):
+        return take_id
+    row = connection.execute("SELECT take_id FROM attempts WHERE attempt = ?", (fact.attempt,)).fetchone()
+    return take_id if row is None else str(row[0])
+
+
+def read_epoch(connection: sqlite3.Connection) -> int:
+    """Return how many runners have begun on this file."""
+    return int(connection.execute("SELECT epoch FROM run").fetchone()[0])
+
+
+def overtaken(what: str) -> RunInUse:
+    """Return the error for a runner whose run, or whose take, another one has taken over."""
+    return RunInUse(
+        f"{what}: another runner has taken this run over; nothing may be sent",
+        advice="see what the other one does; stop it before you give the command again",
+    )
+
+
+def _standing(connection: sqlite3.Connection, take_id: str) -> Standing:
+    row = connection.execute(
+        "SELECT t.state, t.delivery, t.fingerprint, t.attempts, t.submitted_at, a.started_at FROM takes t"
+        " LEFT JOIN attempts a ON a.take_id = t.take_id AND a.number = t.attempts WHERE t.take_id = ?",
+        (take_id,),
+    ).fetchone()
+    if row is None:
+        raise IllegalTransition(f"the state file knows no take {take_id}")
+    return Standing(take_id, TakeState(row[0]), DeliveryState(row[1]), *row[2:])
+
+
+def _move(standing: Standing, fact: Fact) -> tuple[TakeState, DeliveryState, str, str]:
+    """Return the new state and delivery, and the before and after of the axis that the fact is about."""
+    state, delivery = standing.state, standing.delivery
+    if isinstance(fact, NoteFact):
+        return state, delivery, state, state
+    if isinstance(fact, DeliveryFact):
+        if state is not TakeState.SUCCEEDED:
+            raise IllegalTransition(f"a take that is {state} has no clip to bring home")
+        moved = advance_delivery(delivery, fact)
+        return state, moved, delivery, moved
+    if isinstance(fact, AdoptionUndone) and delivery is not DeliveryState.NONE:
+        raise IllegalTransition(f"the clip of the adopted job is {delivery}")
+    target = advance(state, fact)
+    moved = advance_delivery(delivery, fact) if isinstance(fact, Dropped) else delivery
+    return target, moved, state, target
+
+
+def _open_attempt(
+    connection: sqlite3.Connection, standing: Standing, fact: SubmissionStarted, *, at: float
+) -> None:
+    if fact.fingerprint != standing.fingerprint:
+        raise IllegalTransition(f"take {standing.take_id}: what would be sent is not what was recorded")
+    terms = _terms(connection, standing.take_id)
+    # The epoch in the file decides, not what this process remembers of it.
+    opened = connection.execute(
+        "INSERT INTO attempts"
+        " (attempt, take_id, number, epoch, fingerprint, started_at, estimate, price, schema)"
+        " SELECT ?1, ?2, ?3, epoch, ?4, ?5, ?6, ?7, ?8 FROM run WHERE epoch = ?9",
+        (
+            fact.attempt,
+            standing.take_id,
+            standing.attempts + 1,
+            fact.fingerprint,
+            at,
+            *terms,
+            fact.epoch,
+        ),
+    )
+    if opened.rowcount != 1:
+        raise overtaken(f"take {standing.take_id}")
+
+
+def _terms(connection: sqlite3.Connection, take_id: str) -> tuple[Cell, Cell, Cell]:
+    """Return the estimate, the price and the schema that a submission is begun by.
+
+    A take whose row has changed is sent once more as it was, so by what its last submission was begun by.
+    """
+    estimate, price, schema = connection.execute(_TERMS, (take_id,)).fetchone()
+    return estimate, price, schema
+
+
+def _settle_attempt(
+    connection: sqlite3.Connection, standing: Standing, fact: Answer | Decision, *, at: float
+) -> None:
+    """Close the latest attempt: an answer must be its own, and a held one waits as `LostContact`."""
+    # Patched, not replaced: what came back from a lost attempt stays beside the answer that settled it.
+    details = _details(fact)
+    attempt, request_id = details.pop("attempt", None), details.pop("request_id", None)
+    if request_id is not None:
+        _refuse_taken_id(connection, standing, request_id)
+    expected = None if standing.state is TakeState.SUBMITTING else LostContact.__name__
+    settled = connection.execute(
+        "UPDATE attempts SET outcome = ?, ended_at = ?, request_id = ?, evidence = json_patch(evidence, ?)"
+        " WHERE take_id = ? AND number = ? AND attempt = coalesce(?, attempt) AND outcome IS ?",
+        (
+            type(fact).__name__,
+            at,
+            request_id,
+            json.dumps(details),
+            standing.take_id,
+            standing.attempts,
+            attempt,
+            expected,
+        ),
+    )
+    if settled.rowcount != 1:
+        raise IllegalTransition(f"take {standing.take_id}: attempt {attempt} is not the one that waits")
+
+
+def _refuse_taken_id(connection: sqlite3.Connection, standing: Standing, request_id: str) -> None:
+    # The file forbids it too, in words that are nobody's to read.
+    row = connection.execute(
+        "SELECT take_id FROM attempts WHERE request_id = ? AND (take_id, number) <> (?, ?)",
+        (request_id, standing.take_id, standing.attempts),
+    ).fetchone()
+    if row is not None:
+        raise IllegalTransition(f"request id {request_id} is that of another job, of take {row[0]}")
+
+
+def _reopen_attempt(connection: sqlite3.Connection, standing: Standing, fact: AdoptionUndone) -> None:
+    """Make the latest attempt wait again as it did before its adoption; the other job's cost is not its own."""
+    reopened = connection.execute(
+        "UPDATE attempts SET outcome = ?1, request_id = NULL, cost = NULL,"
+        " ended_at = (SELECT max(at) FROM events WHERE take_id = ?2 AND fact = ?1),"
+        " evidence = json_patch(evidence, ?3)"
+        " WHERE take_id = ?2 AND number = ?4 AND outcome = ?5 AND request_id = ?6",
+        (
+            LostContact.__name__,
+            standing.take_id,
+            json.dumps({"reason": fact.reason} if fact.reason else {}),
+            standing.attempts,
+            Adopted.__name__,
+            fact.request_id,
+        ),
+    )
+    if reopened.rowcount != 1:
+        raise IllegalTransition(f"take {standing.take_id}: request {fact.request_id} was not adopted for it")
+
+
+def _note_late(connection: sqlite3.Connection, take_id: str, fact: LateAnswer) -> None:
+    """Give the attempt its id; one that another attempt has already stays in the event alone."""
+    connection.execute(
+        "UPDATE OR IGNORE attempts SET request_id = ? WHERE attempt = ? AND take_id = ? AND request_id IS NULL",
+        (fact.request_id, fact.attempt, take_id),
+    )
+
+
+def _check_job(connection: sqlite3.Connection, standing: Standing, request_id: str) -> None:
+    """Refuse what was found of a job that is not the take's latest: it may have been paid for anew since."""
+    mine = connection.execute(
+        "SELECT request_id FROM takes WHERE take_id = ?", (standing.take_id,)
+    ).fetchone()
+    if mine[0] != request_id:
+        raise IllegalTransition(f"take {standing.take_id}: request {request_id} is not its latest one")
+
+
+def _note_cost(connection: sqlite3.Connection, standing: Standing, cost: float) -> None:
+    """Give the latest attempt what its job cost: a take that is retried has paid for each."""
+    connection.execute(
+        "UPDATE attempts SET cost = ? WHERE take_id = ? AND number = ?",
+        (cost, standing.take_id, standing.attempts),
+    )
+
+
+def _update_take(
+    connection: sqlite3.Connection,
+    standing: Standing,
+    fact: Fact,
+    *,
+    state: TakeState,
+    delivery: DeliveryState,
+    at: float,
+) -> None:
+    columns: dict[str, Cell] = {}
+    # A column that is only named is paid for: its triggers run and its indexes are written.
+    if state is not standing.state:
+        columns["state"] = state
+    if delivery is not standing.delivery:
+        columns["delivery"] = delivery
+    columns |= EFFECTS[type(fact)](fact, at, standing)
+    if not columns:
+        return
+    # What was read is named again in WHERE: between the two, only this transaction can have written.
+    moved = connection.execute(
+        _update(tuple(columns)),
+        (*map(_storable, columns.values()), standing.take_id, standing.state, standing.delivery),
+    )
+    if moved.rowcount != 1:
+        raise IllegalTransition(f"take {standing.take_id}: it is no longer {standing.state}")
+
+
+@cache
+def _update(columns: tuple[str, ...]) -> str:
+    # One text per kind of fact, so that the connection finds it among its prepared statements.
+    sets = ", ".join(f"{name} = ?" for name in columns)
+    return f"UPDATE takes SET {sets} WHERE take_id = ? AND state = ? AND delivery = ?"  # noqa: S608 - our own names
+
+
+def _details(fact: Fact) -> dict[str, Any]:
+    """Return a fact's fields; facts are flat, so nothing has to be copied as `asdict` would."""
+    return {name: getattr(fact, name) for name in _NAMES[type(fact)]}
+
+
+def _storable(value: Cell) -> Cell:
+    # A lone surrogate in a server's text has no UTF-8 form; a fact about money is not lost for its sake.
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value

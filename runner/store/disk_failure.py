@@ -1,0 +1,76 @@
+"""What a state file does when its disk fails: throws ballast off, keeps receipts beside it, connects anew.
+
+In: the path of an open state file and what is provided. Out: the `Rescue` that the writer calls on, and notes for a
+person. It decides nothing about facts.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner.domain.errors import RecordDisplaced
+from runner.store import database
+from runner.store.disk_space import Ballast, Provision
+from runner.store.identity import Identity
+from runner.store.receipt_file import Receipt, SideFiles
+from runner.store.receipts import has_receipt
+
+
+class DiskRescue:
+    """Holds the ballast and the side files of one open state file; `notes` are sentences for a person."""
+
+    def __init__(
+        self, path: Path, run_id: str, provision: Provision, *, identity: Identity, on_share: bool = False
+    ) -> None:
+        """Lay the ballast and the side files out; raises OSError if ids could not be kept beside the file."""
+        self._path = path
+        self._identity = identity
+        self._on_share = on_share
+        self.side = SideFiles.lay_out(path.with_suffix(".ids"), run_id, seconds=provision.second_places)
+        self._ballast = Ballast(path.with_suffix(".ballast"), provision.ballast)
+        note = self._ballast.lay(low_water=provision.low_water)
+        self.notes = [*self.side.notes, *filter(None, [note])]
+
+    def make_room(self) -> bool:
+        """Throw the ballast off; return whether there was any."""
+        return self._ballast.drop()
+
+    def keep(self, receipts: Sequence[Receipt]) -> Path | None:
+        """Write receipts into the first side file that takes them."""
+        return self.side.keep(receipts)
+
+    def displaced(self) -> RecordDisplaced | None:
+        """Return what is wrong if the file at the path is not the open one."""
+        return self._identity.displaced()
+
+    def reconnect(self, old: sqlite3.Connection) -> sqlite3.Connection:
+        """Close `old` and return a new connection; not to another file that has taken the name."""
+        self._identity.check()
+        return database.reconnect(self._path, old, on_share=self._on_share)
+
+    def has(self, connection: sqlite3.Connection, receipt: Receipt) -> bool:
+        """Return whether the file has the receipt already."""
+        return has_receipt(connection, receipt)
+
+    def forget(self, entered: Sequence[Receipt], *, left: int) -> None:
+        """Take entered receipts out of the side files, and note them."""
+        for receipt in entered:
+            self.notes.append(
+                f"{receipt.take} is request {receipt.request_id}, which was kept beside the state file"
+            )
+        if left:
+            self.notes.append(f"{self._path.with_suffix('.ids')}: {left} ids belong to no take of this run")
+        if entered:
+            with database.translated(self._path):
+                self.side.forget(entered)
+
+    def close(self, *, leave: bool) -> None:
+        """Close the side files and take the ballast away; a run that rests needs none.
+
+        `leave` what lies at their paths: it may be another run's, or that of a runner who has taken over.
+        """
+        self.side.close(leave=leave)
+        if not leave:
+            self._ballast.drop()

@@ -1,0 +1,363 @@
+"""What is looked at before a state file is trusted: its place, its kind, its version, its soundness.
+
+In: a path. Out: nothing, or `FileMissing` or `StateFileUnusable`. Every check leaves the file as it was, so that
+a refused file is also an untouched one. It knows the names of two settings and one column, and no take.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from runner.domain.consent import MOVED, NEW_RUN, ConsentMissing
+from runner.domain.disk_errors import file_error
+from runner.domain.errors import FileMissing, RecordDamaged, ShotrunnerError, StateFileUnusable
+from runner.store import database
+from runner.store.marker import MARKER, read_marker, went_to
+from runner.store.network_fs import refuse_network
+from runner.store.schema import APPLICATION_ID, MIGRATIONS
+from runner.store.wal_check import is_damaged
+from runner.store.witness import Sent, Testimony, of_run
+from runner.system.escapes import command_line
+from runner.system.private_files import refuse_odd
+
+DRAFT = ".new-"
+"""What follows a state file's name until it is whole."""
+
+_FOLDED = "UPDATE run SET at_rest = 1"
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """Return SQLite's own companion file, such as `state.db-wal`."""
+    return path.with_name(path.name + suffix)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say of anything that cannot be opened, read or understood that the file is unusable.
+
+    A flipped bit may surface as SQLite's error, as text that is no UTF-8, or as a value no record can hold.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        half_done = beside(path, "-journal").exists()
+        # A reader may not undo a half-made change, and SQLite then calls the file read-only: no fault of the disk.
+        if half_done and database.primary_code(error) == sqlite3.SQLITE_READONLY:
+            ours: ShotrunnerError = database.unusable(path, f"was left half changed by a kill ({error})")
+        else:
+            ours = database.translate(error, path, opening=True)
+        if half_done:
+            ours.advice = "give the run's own command once more: it repairs what a kill left half done"
+        raise ours from error
+    except OSError as error:
+        where = os.fsdecode(error.filename or path)
+        raise file_error(error, where, advice="make the state file and its folder writable") from error
+    except (ValueError, TypeError) as error:
+        raise database.unusable(path, f"holds something this program does not understand: {error}") from error
+
+
+def refuse_odd_place(path: Path, *, network: bool, mounts: str | None = None) -> str | None:
+    """Refuse what cannot be a state file by its looks alone; return the type of the network share it lies on, if any.
+
+    `network` says that it may lie on one; `mounts` is what the system tells of its mounts, None to ask it.
+
+    Raises:
+        FileMissing: nothing is there, and nothing says that something was.
+        StateFileUnusable: it was there once, is no regular file, is empty, or lies on a network share.
+    """
+    refuse_link(path)
+    try:
+        database.refuse_long(path)
+        found = path.stat()
+    except FileNotFoundError as error:
+        raise _missing(path) from error
+    except OSError as error:
+        raise database.unusable(path, f"cannot be looked at: {error.strerror}") from error
+    # Before anything opens it: opening a pipe would wait for ever.
+    if not stat.S_ISREG(found.st_mode):
+        raise database.unusable(path, "is not a regular file")
+    if found.st_size == 0:
+        raise database.unusable(path, "is empty")
+    if found.st_nlink > 1 and found.st_nlink > 1 + _drafts_of(path, found):
+        raise database.unusable(
+            path,
+            "has a second name (a hard link), and what is done under one would be unknown under the other",
+        )
+    refuse_odd_companions(path)
+    return refuse_network(path, allowed=network, mountinfo=mounts)
+
+
+def _drafts_of(path: Path, found: os.stat_result) -> int:
+    """Return how many names a kill in the middle of making the file has left on it."""
+    drafts = path.parent.glob(f"{path.name}{DRAFT}*")
+    return sum(1 for draft in drafts if os.path.samestat(draft.lstat(), found))
+
+
+def refuse_odd_companions(path: Path) -> None:
+    """Refuse links, pipes and the like under the names that SQLite, or we, would open beside the state file.
+
+    Raises:
+        StateFileUnusable: as said.
+    """
+    try:
+        for suffix in ("-wal", "-shm", "-journal"):
+            refuse_odd(beside(path, suffix))
+        refuse_odd(path.parent / MARKER)
+    except OSError as error:
+        raise StateFileUnusable(
+            f"{error.filename}: {error.strerror}",
+            advice="move it away, and bring the file back that was there if there was one",
+        ) from error
+
+
+def refuse_link(path: Path) -> None:
+    """Refuse a state file that is a symbolic link: SQLite keeps the log beside the file that it points to.
+
+    Raises:
+        StateFileUnusable: as said.
+    """
+    if path.is_symlink():
+        raise StateFileUnusable(
+            f"{path}: is a symbolic link, and its log would lie elsewhere",
+            advice="put the state file itself there, with its log if it has one",
+        )
+
+
+def _missing(path: Path) -> FileMissing | StateFileUnusable:
+    if read_marker(path) is not None:
+        went = went_to(path)
+        return database.unusable(
+            path, f"is now {went}" if went else "is gone, but a run that wrote it was here"
+        )
+    return FileMissing(
+        f"{path}: no state file here", advice="start the run, or name its folder with --run-dir"
+    )
+
+
+def refuse_stranger(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a database that is not ours or that a newer program wrote.
+
+    Raises:
+        StateFileUnusable: as said.
+    """
+    if database.pragma(connection, "application_id") != APPLICATION_ID:
+        raise database.unusable(path, "is not a state file of this program")
+    version = database.pragma(connection, "user_version")
+    if not isinstance(version, int) or not 1 <= version <= len(MIGRATIONS):
+        raise StateFileUnusable(
+            f"{path}: has version {version}; this program knows versions 1 to {len(MIGRATIONS)}",
+            advice="use the newer program that wrote it",
+        )
+
+
+def refuse_lost_log(path: Path) -> None:
+    """Refuse a file that was in use when its log (`-wal`) went missing: it would have forgotten paid jobs.
+
+    Raises:
+        StateFileUnusable: the log is lost, or the file is not ours.
+    """
+    log = beside(path, "-wal")
+    if log.exists():
+        return
+    # A glance, because opening in the ordinary way would make a new, empty log and so hide the loss.
+    connection = database.connect_glance(path)
+    try:
+        refuse_stranger(connection, path)
+        row = connection.execute("SELECT at_rest FROM run").fetchone()
+    except (sqlite3.Error, StateFileUnusable):
+        # A writer that started while we looked explains anything; the log is there then.
+        if log.exists():
+            return
+        raise
+    finally:
+        connection.close()
+    if row is None:
+        raise database.unusable(path, "says of no run that it belongs to it")
+    if not row[0] and not log.exists():
+        raise RecordDamaged(
+            f"{path}: was in use and its log {log.name} is missing: the newest facts were in it",
+            advice=f"bring {log.name} back from where it was left, or enter what is known:"
+            f" {command_line('restore', path.parent)}; only if another SQLite program has folded it in, say so there:"
+            f" {_FOLDED}",
+        )
+
+
+def refuse_log_on_share(path: Path, share: str | None) -> None:
+    """Refuse a file with a log on a network share, where its log cannot be used.
+
+    Raises:
+        StateFileUnusable: as said.
+    """
+    if share is not None and beside(path, "-wal").exists():
+        raise StateFileUnusable(
+            f"{path}: was in use on a local disk and has a log, which cannot be read on a network share ({share})",
+            advice="copy the whole folder to a local disk, let the run go on there once, and copy it back",
+        )
+
+
+def refuse_damaged_log(path: Path) -> None:
+    """Refuse a file whose log has lost what had been flushed; SQLite itself would go on without a word.
+
+    Raises:
+        StateFileUnusable: as said.
+    """
+    log = beside(path, "-wal")
+    try:
+        damaged = is_damaged(log)
+    except FileNotFoundError:
+        return
+    if damaged:
+        raise database.unusable(
+            path, f"has a damaged log, {log.name}: facts are missing that had been written"
+        )
+
+
+def refuse_older_log(path: Path) -> None:
+    """Refuse a file beside which lies a log of an earlier moment: SQLite would fold it in and forget what came since.
+
+    Raises:
+        StateFileUnusable: as said.
+    """
+    if not beside(path, "-wal").exists():
+        return
+    with closing(database.connect_glance(path)) as main, closing(database.connect_reader(path)) as whole:
+        try:
+            folded = _age(main)
+        except sqlite3.Error:
+            # A kill in the middle of folding leaves a main file that makes no sense without its log.
+            return
+        # Both numbers only rise, so a log can only add to them.
+        if any(now < then for now, then in zip(_age(whole), folded, strict=True)):
+            raise database.unusable(
+                path, "has a log of an earlier moment; what has happened since would be lost"
+            )
+
+
+def _age(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Return how many runners have begun and how many events were written."""
+    row = connection.execute(
+        "SELECT epoch, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) FROM run"
+    ).fetchone()
+    return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+
+def undo_half_change(path: Path) -> None:
+    """Let SQLite roll back what a kill left half done; a read-only connection cannot."""
+    # Only the change of journal mode at opening and closing leaves one; the facts themselves are in WAL.
+    if beside(path, "-journal").exists():
+        connection = database.connect_writer(path)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        finally:
+            connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which run a file belongs to, and on which machine and where it was last open, "" if it does not say."""
+
+    run_id: str
+    machine: str
+    place: str
+
+
+def refuse_damage(path: Path) -> Identity:
+    """Read the whole file once and return whose it is.
+
+    Raises:
+        StateFileUnusable: pages are damaged, values break their column's rule, or the file is not ours.
+    """
+    # Through a reader: a writing connection would fold the log into the damaged file when it closes.
+    connection = database.connect_reader(path)
+    try:
+        refuse_stranger(connection, path)
+        # Not the quick check, which does not hold the indexes against their tables: a take that only one of the two
+        # knows is found by some questions and not by others. It costs a fifth more.
+        verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise database.unusable(path, f"is damaged: {verdict}")
+        # An older file is checked as it is, and brought up to date only then.
+        there = {row[1] for row in connection.execute("PRAGMA table_info(run)")}
+        told = ", ".join(name if name in there else "''" for name in ("machine", "place"))
+        row = connection.execute(f"SELECT run_id, {told} FROM run").fetchone()  # noqa: S608 - our own names
+    finally:
+        connection.close()
+    if row is None:
+        raise database.unusable(path, "says of no run that it belongs to it")
+    return Identity(*row)
+
+
+def refuse_other_machine(path: Path, known: str, machine: str) -> None:
+    """Refuse a file that was last open on another machine: where a copy is, two may pay for the same takes.
+
+    Raises:
+        StateFileUnusable: as said.
+    """
+    if known not in {"", machine}:
+        raise ConsentMissing(
+            f"{path}: comes from another machine; if it goes on there too, both will pay for the same takes",
+            flag=MOVED,
+            condition="if the run was moved or copied here on purpose and goes on nowhere else",
+            otherwise="if not, go on where it came from",
+        )
+
+
+def refuse_other_run(path: Path, run_id: str) -> None:
+    """Refuse a file that is not the one this folder's marker was written for: a mixed-up copy or log.
+
+    Raises:
+        StateFileUnusable: as said.
+    """
+    expected = read_marker(path)
+    # A marker that cannot be read says nothing against the file; the writer renews it.
+    if expected and expected != run_id:
+        raise database.unusable(path, f"belongs to run {run_id}, but this folder to run {expected}")
+
+
+def refuse_less_known(
+    path: Path,
+    run_id: str,
+    told: Sequence[Testimony],
+    *,
+    unknown: Callable[[Iterable[Sent]], Sequence[Sent]],
+) -> None:
+    """Refuse a file that knows less than its witnesses: an older copy, one whose log was cut, or another run's.
+
+    `unknown` returns which submissions the file does not know.
+
+    Raises:
+        ConsentMissing: a witness is that of another run, which has not come to an orderly end.
+        StateFileUnusable: submissions are missing that may be paid for.
+    """
+    restore = command_line("restore", path.parent)
+    # A sidecar does not know that a person has left its job aside; the witness of the same run does.
+    left = frozenset[str]().union(*(each.left for each in of_run(told, run_id)))
+    for each in told:
+        if each.header is not None and each.header.run_id != run_id:
+            if each.has_ended or not any(each.charged):
+                continue
+            raise ConsentMissing(
+                f"{path}: is of run {run_id}, but run {each.header.run_id} was here and its record is gone",
+                flag=NEW_RUN,
+                condition="if what that one has sent may be paid for once more",
+                otherwise="if not, bring its folder back",
+            )
+        if lacking := unknown(replace(each, left=each.left | left).charged):
+            raise StateFileUnusable(
+                f"{path}: knows less than it once did, as an older copy does: {_named(lacking)} may be paid for and"
+                " would be sent again",
+                advice=f"put nothing else in its place; enter what is known: {restore}",
+            )
+
+
+def _named(lacking: Sequence[Sent]) -> str:
+    first = lacking[0]
+    job = f" (request {first.request_id})" if first.request_id else ""
+    more = f" and {len(lacking) - 1} more submissions" if len(lacking) > 1 else ""
+    return f"take {first.take}{job}{more}"

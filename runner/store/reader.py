@@ -1,0 +1,222 @@
+"""Reads a state file, also while a run writes it or after it was killed; any number of readers at once.
+
+In: a path. Out: records. A reader takes no run lock, changes no byte of the state, and makes no file beside one
+that was closed; beside one whose runner was killed SQLite may rebuild its index of the log (`-shm`).
+A reader belongs to the thread that uses it. Each call sees one moment of the run, and two calls may see two.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from runner.domain.money import Charge, Spending
+from runner.domain.records import FREE, AttemptRecord, EventRecord, SchemaRecord, SessionRecord, TakeRecord
+from runner.domain.states import DeliveryState, TakeState
+from runner.store import database, open_checks
+from runner.store.append_event import read_epoch
+from runner.store.row_mapping import BY_PLACE, columns_of, decode, read_header
+from runner.store.schema import MIGRATIONS, OLDER
+from runner.store.unrecorded import unrecorded
+from runner.store.witness import Sent
+
+R = TypeVar("R", TakeRecord, AttemptRecord, EventRecord, SchemaRecord, SessionRecord)
+E = TypeVar("E", bound=StrEnum)
+DURATIONS_KEPT = 400
+
+
+def open_reader(path: Path, *, checked: bool = False) -> Reader:
+    """Open the state file for reading; `checked` says that this process has it open to write, and so its log is sound.
+
+    Raises:
+        FileMissing: there is none, and nothing says that there was one.
+        StateFileUnusable: it is damaged, foreign, newer, lost, incomplete, or has a log on a network share.
+    """
+    # Looking needs nobody's word: without a log a share is read like a disk.
+    share = open_checks.refuse_odd_place(path, network=True)
+    with open_checks.readable(path):
+        open_checks.refuse_log_on_share(path, share)
+        open_checks.refuse_lost_log(path)
+        if not checked:
+            open_checks.refuse_damaged_log(path)
+        connection = database.connect_reader(path)
+        try:
+            open_checks.refuse_stranger(connection, path)
+            _see_as_newest(connection)
+            return Reader(path, connection)
+        except BaseException:
+            connection.close()
+            raise
+
+
+def _see_as_newest(connection: sqlite3.Connection) -> None:
+    """Let a file that an older program wrote be read like a new one; the next run brings it up to date."""
+    version = int(str(database.pragma(connection, "user_version")))
+    if version == len(MIGRATIONS):
+        return
+    connection.execute("PRAGMA temp_store = MEMORY")
+    for statement in OLDER[version]:
+        connection.execute(statement)
+
+
+class Reader:
+    """An open state file that can only be read; close it, or use it as a context manager.
+
+    `header` is as it was at opening.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        """Take over a read-only connection; use `open_reader` instead."""
+        self.path = path
+        self.header = read_header(connection)
+        self._connection = connection
+
+    @property
+    def epoch(self) -> int:
+        """How many runners have begun on this file."""
+        with open_checks.readable(self.path):
+            return read_epoch(self._connection)
+
+    def takes(self) -> list[TakeRecord]:
+        """Return every take, in manifest order, then those that are no longer in the manifest."""
+        return self._select(TakeRecord, f"FROM takes {BY_PLACE}")
+
+    def take(self, take_id: str) -> TakeRecord | None:
+        """Return one take, or None if there is no such take."""
+        found = self._select(TakeRecord, "FROM takes WHERE take_id = ?", (take_id,))
+        return found[0] if found else None
+
+    def counts(self) -> Mapping[TakeState, int]:
+        """Return how many takes are in each state, every state named.
+
+        Pending takes that left the manifest are not counted: nothing will happen to them.
+        """
+        return self._count(
+            TakeState,
+            "SELECT state, count(*) FROM takes"
+            " WHERE state <> 'pending' OR position IS NOT NULL GROUP BY state",
+        )
+
+    def deliveries(self) -> Mapping[DeliveryState, int]:
+        """Return how many of the succeeded takes are in each delivery state, every state named."""
+        return self._count(
+            DeliveryState, "SELECT delivery, count(*) FROM takes WHERE state = 'succeeded' GROUP BY delivery"
+        )
+
+    def events(self, take_id: str | None = None) -> list[EventRecord]:
+        """Return the facts about one take, or about all, in the order in which they were recorded."""
+        if take_id is None:
+            return self._select(EventRecord, "FROM events ORDER BY seq")
+        return self._select(EventRecord, "FROM events WHERE take_id = ? ORDER BY seq", (take_id,))
+
+    def attempts(self, take_id: str) -> list[AttemptRecord]:
+        """Return the submissions of one take, oldest first."""
+        return self._select(AttemptRecord, "FROM attempts WHERE take_id = ? ORDER BY number", (take_id,))
+
+    def has_sent(self) -> bool:
+        """Return whether any submission was ever begun, whatever became of it."""
+        with open_checks.readable(self.path):
+            row = self._connection.execute(
+                "SELECT EXISTS (SELECT 1 FROM takes WHERE attempts > 0)"
+            ).fetchone()
+        return bool(row[0])
+
+    def largest_clip(self) -> int:
+        """Return the size in bytes of the largest clip that was ever brought home, 0 without any."""
+        with open_checks.readable(self.path):
+            row = self._connection.execute("SELECT coalesce(max(bytes), 0) FROM takes").fetchone()
+        return int(row[0])
+
+    def sent(self) -> frozenset[str]:
+        """Return the ids of all takes that are not waiting to be sent."""
+        with open_checks.readable(self.path):
+            rows = self._connection.execute("SELECT take_id FROM takes WHERE state <> 'pending'")
+            return frozenset(row[0] for row in rows)
+
+    def spending(self) -> Spending:
+        """Return every attempt that was or may have been charged, oldest first.
+
+        That is all but those proved or declared to be free, and of these the ones whose answer came late after all. An
+        attempt from before there was a price takes the one its take has now.
+        """
+        with open_checks.readable(self.path):
+            rows = self._connection.execute(
+                "SELECT a.take_id, coalesce(a.estimate, t.estimate), a.cost, a.number = t.attempts, a.outcome,"
+                " a.request_id FROM attempts a JOIN takes t ON t.take_id = a.take_id ORDER BY a.rowid"
+            ).fetchall()
+        return Spending(
+            tuple(
+                Charge(take_id, estimate, cost, bool(latest))
+                for take_id, estimate, cost, latest, outcome, request_id in rows
+                if outcome not in FREE or request_id is not None
+            )
+        )
+
+    def unrecorded(self, told: Iterable[Sent]) -> list[Sent]:
+        """Return those of the submissions that witnesses tell of which the record does not know."""
+        with open_checks.readable(self.path):
+            return unrecorded(self._connection, told)
+
+    def sessions(self) -> list[SessionRecord]:
+        """Return the sessions of the run, oldest first."""
+        return self._select(SessionRecord, "FROM sessions ORDER BY epoch")
+
+    def durations(self) -> dict[str, list[float]]:
+        """Return, per model, how many seconds its latest succeeded takes took: oldest first, at most 400 each."""
+        durations: dict[str, list[float]] = {}
+        with open_checks.readable(self.path):
+            rows = self._connection.execute(
+                "SELECT model, seconds FROM (SELECT model, seconds, finished_at,"
+                " row_number() OVER (PARTITION BY model ORDER BY finished_at DESC) AS age FROM takes"
+                " WHERE state = 'succeeded' AND seconds IS NOT NULL) WHERE age <= ? ORDER BY model, age DESC",
+                (DURATIONS_KEPT,),
+            )
+            for model, seconds in rows:
+                durations.setdefault(model, []).append(seconds)
+        return durations
+
+    def schemas(self) -> list[SchemaRecord]:
+        """Return the model schemas that takes were checked against, those of a model in the order they were met."""
+        return self._select(SchemaRecord, "FROM schemas ORDER BY model, first_seen")
+
+    def manifest(self) -> str | None:
+        """Return the text of the newest manifest that was adopted, None before the first."""
+        with open_checks.readable(self.path):
+            row = self._connection.execute(
+                "SELECT text FROM manifests WHERE id = (SELECT newest_manifest FROM run)"
+            ).fetchone()
+        return None if row is None else str(row[0])
+
+    def manifest_sha256(self) -> str:
+        """Return the hash of the newest manifest's file, empty before the first."""
+        with open_checks.readable(self.path):
+            row = self._connection.execute(
+                "SELECT sha256 FROM manifests WHERE id = (SELECT newest_manifest FROM run)"
+            ).fetchone()
+        return "" if row is None else str(row[0])
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _select(self, record: type[R], rest: str, values: Sequence[object] = ()) -> list[R]:
+        with open_checks.readable(self.path):
+            rows = self._connection.execute(f"SELECT {columns_of(record)} {rest}", values)
+            return [decode(record, row) for row in rows]
+
+    def _count(self, words: type[E], sql: str) -> Mapping[E, int]:
+        with open_checks.readable(self.path):
+            found = {words(word): count for word, count in self._connection.execute(sql)}
+        return {word: found.get(word, 0) for word in words}

@@ -1,0 +1,174 @@
+"""The emergency side file: where a request id is kept when the state file's disk does not take it.
+
+In: receipts, that is, ids that came back from a paid POST. Out: lines of JSON in a file that was laid out and opened
+while all was well, so that an append needs neither a new block nor a new descriptor; and the same receipts again, at
+the next start. It knows no connection; who enters the receipts into the state file is `adoption`.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from runner.domain import failpoints
+from runner.domain.states import Accepted, Adopted, Fact, LateAnswer
+from runner.system.private_files import flush_folder, make_folder, open_private
+
+LAID_OUT = 16 * 1024
+"""Bytes; about eighty ids. More of them make the file grow, if it can."""
+
+_BLANK = b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """An id that came for a take at wall time `at`; `attempt` is None where a person found it, who is `by` then."""
+
+    take: str
+    attempt: str | None
+    request_id: str
+    at: float
+    by: str = ""
+
+
+def receipt_of(take_id: str, fact: Fact, *, at: float) -> Receipt | None:
+    """Return what of `fact` must not be lost even where the state file cannot be written, if anything."""
+    match fact:
+        case (
+            Accepted(attempt=attempt, request_id=request_id)
+            | LateAnswer(attempt=attempt, request_id=request_id)
+        ):
+            return Receipt(take_id, attempt, request_id, at)
+        case Adopted(request_id=request_id, by=by):
+            return Receipt(take_id, None, request_id, at, by)
+        case _:
+            return None
+
+
+class SideFile:
+    """One file of receipts, one per line, blank lines behind them; lines of another run are left alone."""
+
+    def __init__(self, path: Path, run_id: str) -> None:
+        """Open the file, or lay it out.
+
+        Raises: OSError.
+        """
+        self.path = path
+        self._run_id = run_id
+        made = not path.exists()
+        self._fd = open_private(path, os.O_RDWR | os.O_CREAT)
+        try:
+            text = self._text()
+            if len(text) < LAID_OUT:
+                self._write(text.ljust(LAID_OUT, _BLANK), 0)
+            if made:
+                flush_folder(path.parent)
+        except OSError:
+            os.close(self._fd)
+            raise
+
+    def append(self, receipts: Iterable[Receipt]) -> None:
+        """Add receipts, durably; raises OSError, also where the file was deleted and no name leads to it."""
+        failpoints.hit("store.side-file")
+        if not os.fstat(self._fd).st_nlink:
+            raise OSError(errno.ENOENT, "the file was deleted", str(self.path))
+        end = len(self._text().rstrip(_BLANK))
+        lines = "".join(f"{self._line(receipt)}\n" for receipt in receipts)
+        # A line of its own even behind one that was cut off.
+        self._write((b"\n" if end else b"") + lines.encode(), end)
+
+    def read(self) -> list[Receipt]:
+        """Return the receipts of this run; raises OSError."""
+        found = (self._receipt(line) for line in self._text().split(_BLANK) if line)
+        return [receipt for receipt in found if receipt is not None]
+
+    def forget(self, entered: Sequence[Receipt]) -> None:
+        """Take out the lines of these receipts, durably; what nobody could read or enter stays. Raises OSError."""
+        text = self._text()
+        lines = [line for line in text.split(_BLANK) if line and self._receipt(line) not in entered]
+        self._write(b"".join(line + b"\n" for line in lines).ljust(len(text), _BLANK), 0)
+
+    def close(self, *, leave: bool = False) -> None:
+        """Close the file, and remove it if nothing stands in it; not if another process may be using it: `leave`."""
+        with suppress(OSError):
+            if not leave and not self._text().strip(_BLANK):
+                self.path.unlink(missing_ok=True)
+        os.close(self._fd)
+
+    def _text(self) -> bytes:
+        return os.pread(self._fd, os.fstat(self._fd).st_size, 0)
+
+    def _write(self, text: bytes, offset: int) -> None:
+        while text:
+            written = os.pwrite(self._fd, text, offset)
+            text, offset = text[written:], offset + written
+        os.fsync(self._fd)
+
+    def _line(self, receipt: Receipt) -> str:
+        return json.dumps({"run": self._run_id, **asdict(receipt)})
+
+    def _receipt(self, line: bytes) -> Receipt | None:
+        try:
+            values = json.loads(line)
+            run_id = values.pop("run")
+            receipt = Receipt(**values)
+            sound = all(map(str.strip, (receipt.take, receipt.request_id))) and receipt.at >= 0
+        except (ValueError, TypeError, AttributeError, KeyError):
+            return None
+        return receipt if run_id == self._run_id and sound else None
+
+
+@dataclass(slots=True)
+class SideFiles:
+    """The side file beside the state file, and those in second places; `notes` say what is amiss."""
+
+    files: list[SideFile]
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def lay_out(cls, path: Path, run_id: str, *, seconds: Sequence[Path] = ()) -> SideFiles:
+        """Open `path`, and a file of this run in each folder of `seconds` that lets us; raises OSError for the first.
+
+        They are opened in all of them, since an earlier start may have found another one to be the best.
+        """
+        side = cls([SideFile(path, run_id)])
+        # The id is quoted: a state file that was made elsewhere may hold any text for it.
+        places = [folder / f"{quote(run_id, safe='')}.ids" for folder in seconds]
+        refused = []
+        for place in places:
+            try:
+                make_folder(place.parent)
+                side.files.append(SideFile(place, run_id))
+            except OSError as error:
+                refused.append(f"{place.parent}: no second place for ids there: {error.strerror}")
+        side.notes += refused if len(refused) == len(places) else []
+        return side
+
+    def keep(self, receipts: Sequence[Receipt]) -> Path | None:
+        """Append to the first file that takes them and return which; None if none does."""
+        for file in self.files:
+            with suppress(OSError):
+                file.append(receipts)
+                return file.path
+        return None
+
+    def read(self) -> list[Receipt]:
+        """Return all receipts, each once; raises OSError."""
+        return list(dict.fromkeys(receipt for file in self.files for receipt in file.read()))
+
+    def forget(self, entered: Sequence[Receipt]) -> None:
+        """Take these receipts out of every file; raises OSError."""
+        for file in self.files:
+            if file.read():
+                file.forget(entered)
+
+    def close(self, *, leave: bool = False) -> None:
+        """Close all files, and `leave` them where they are if that is said; safe to call twice."""
+        while self.files:
+            self.files.pop().close(leave=leave)

@@ -1,0 +1,106 @@
+"""From SQL rows to the records readers get, and back for the run's header.
+
+The names of the columns are the names of the records' fields; only what SQL cannot hold is decoded here.
+A value that does not fit raises `ValueError` or `TypeError`; the caller knows which file it came from.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from runner.domain.records import (
+    AttemptRecord,
+    EventRecord,
+    RunHeader,
+    SchemaRecord,
+    SessionRecord,
+    TakeRecord,
+)
+from runner.domain.shots import Ticket
+from runner.domain.states import DeliveryState, FailureClass, TakeState
+
+R = TypeVar("R", TakeRecord, AttemptRecord, EventRecord, SchemaRecord, SessionRecord, Ticket, RunHeader)
+
+
+def _strings(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
+# By name, since a name means the same in every record: `outputs` of a take is `outputs` of a ticket.
+_DECODERS: Mapping[str, Callable[[Any], object]] = {
+    "state": TakeState,
+    "delivery": DeliveryState,
+    "failure": FailureClass,
+    "seed": int,
+    "simulated": bool,
+    "adopted": bool,
+    **dict.fromkeys(("tags", "outputs", "columns"), _strings),
+    **dict.fromkeys(("point", "cells", "details", "evidence"), json.loads),
+}
+
+LATEST = "(SELECT {} FROM attempts a WHERE a.take_id = takes.take_id AND a.number = takes.attempts)"
+IN_USE = "(SELECT s.sha256 FROM schemas s WHERE s.model = takes.model AND s.in_use)"
+
+# The price is empty text where there was none, and then goes with an estimate of today.
+_KEPT = {
+    name: f"coalesce(nullif({LATEST.format(f'a.{name}')}, ''), {name})" for name in ("estimate", "price")
+}
+
+NEXT_TERMS = {name: f"CASE WHEN wanted IS NULL THEN {name} ELSE {kept} END" for name, kept in _KEPT.items()}
+"""The estimate and the price of a take's next submission: a changed row is sent as it was, so it costs what that did.
+
+What was sent without a price has today's. Expressions over a row of `takes`.
+"""
+
+# What was sent keeps the price and the schema of its day; only what is to be sent has today's.
+_EXPRESSIONS: Mapping[type, Mapping[str, str]] = {
+    TakeRecord: {
+        **{
+            name: f"CASE state WHEN 'pending' THEN {NEXT_TERMS[name]} ELSE {kept} END"
+            for name, kept in _KEPT.items()
+        },
+        "schema": f"CASE attempts WHEN 0 THEN {IN_USE} ELSE {LATEST.format('a.schema')} END",
+        "estimate_now": "estimate",
+        "price_now": "price",
+    },
+    Ticket: {
+        "estimate": NEXT_TERMS["estimate"],
+        "adopted": f"coalesce({LATEST.format('a.outcome')}, '') = 'Adopted' AND NOT EXISTS (SELECT 1 FROM events e"  # noqa: S608 - our own names
+        " WHERE e.take_id = takes.take_id AND e.fact = 'AdoptionUndone'"
+        " AND json_extract(e.details, '$.request_id') = takes.request_id)",
+    },
+}
+
+BY_PLACE = "ORDER BY position IS NULL, position, rowid"
+"""Manifest order, then takes that are no longer in it in the order they came."""
+
+
+def columns_of(record: type[R]) -> str:
+    """Return the columns to select, in the order of the record's fields."""
+    expressions = _EXPRESSIONS.get(record, {})
+    return ", ".join(expressions.get(field.name, field.name) for field in fields(record))
+
+
+def decode(record: type[R], row: Sequence[object]) -> R:
+    """Return the record for a row that was selected with `columns_of`."""
+    values: dict[str, Any] = dict(zip((field.name for field in fields(record)), row, strict=True))
+    for name, value in values.items():
+        if value is not None and name in _DECODERS:
+            values[name] = _DECODERS[name](value)
+    return record(**values)
+
+
+def read_header(connection: sqlite3.Connection) -> RunHeader:
+    """Return which run the file belongs to."""
+    row = connection.execute(f"SELECT {columns_of(RunHeader)} FROM run").fetchone()  # noqa: S608 - our own names
+    return decode(RunHeader, row)
+
+
+def header_cells(header: RunHeader) -> tuple[str | float | int, ...]:
+    """Return the header's values as the columns of `run` hold them, in the order of its fields."""
+    values = [getattr(header, field.name) for field in fields(header)]
+    return tuple(json.dumps(value) if isinstance(value, tuple) else value for value in values)

@@ -1,0 +1,177 @@
+"""Brings a plan into the state file: new takes in, renamed ones under their new ids, corrected ones renewed.
+
+Runs inside the caller's transaction, so a plan is adopted whole or not at all. What was ever sent keeps
+its body; what the manifest asks for now is noted beside it, so that a changed row is known from the record alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping
+
+from runner.domain.errors import IllegalTransition
+from runner.domain.money import estimate
+from runner.domain.shots import Manifest, Plan, Price, Take
+from runner.domain.states import NEVER_CHARGED, Renamed, RetryRequested, TakeState
+from runner.store.append_event import append
+
+_UPSERT = """
+INSERT INTO takes
+    (take_id, shot_id, model, body, fingerprint, seed, point, position, tags, notes, cells, estimate, price)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (take_id) DO UPDATE
+SET position = excluded.position, tags = excluded.tags, notes = excluded.notes, cells = excluded.cells,
+    shot_id = excluded.shot_id, point = excluded.point, estimate = excluded.estimate, price = excluded.price
+WHERE (position, tags, notes, cells, shot_id, point, estimate, price)
+    IS NOT (excluded.position, excluded.tags, excluded.notes, excluded.cells, excluded.shot_id, excluded.point,
+            excluded.estimate, excluded.price)
+"""
+_ASIDE = "\x00"
+
+
+def adopt(
+    connection: sqlite3.Connection,
+    plan: Plan,
+    *,
+    renew: Collection[str],
+    at: float,
+    renames: Mapping[str, str] | None = None,
+) -> bool:
+    """Record `plan`; takes named in `renew` get its body, and `renames` leads from ids on record to new ones.
+
+    Returns whether a reader would find any take other than before.
+
+    Raises:
+        IllegalTransition: a take to renew is not in the plan, or may have been paid for.
+    """
+    _store_manifest(connection, plan.manifest, at=at)
+    before = connection.total_changes
+    _store_schemas(connection, plan.schemas, at=at)
+    _rename(connection, renames or {}, at=at)
+    _forget_places(connection, {take.id for take in plan.takes})
+    connection.executemany(_UPSERT, _rows(plan.takes))
+    by_id = {take.id: take for take in plan.takes}
+    for take_id in renew:
+        if take_id not in by_id:
+            raise IllegalTransition(f"take {take_id} is not in the plan and cannot be renewed")
+        _renew(connection, by_id[take_id], at=at)
+    _note_wanted(connection, by_id)
+    return connection.total_changes > before
+
+
+def _store_manifest(connection: sqlite3.Connection, manifest: Manifest, *, at: float) -> None:
+    connection.execute(
+        "INSERT INTO manifests (sha256, file, adopted_at, text) VALUES (?, ?, ?, ?) ON CONFLICT (sha256) DO NOTHING",
+        (manifest.sha256, manifest.file, at, manifest.text),
+    )
+    connection.execute(
+        "UPDATE run SET columns = ?, newest_manifest = (SELECT id FROM manifests WHERE sha256 = ?)",
+        (json.dumps(manifest.columns), manifest.sha256),
+    )
+
+
+def _store_schemas(connection: sqlite3.Connection, schemas: Mapping[str, str], *, at: float) -> None:
+    connection.executemany(
+        "INSERT INTO schemas (model, sha256, first_seen) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(model, sha256, at) for model, sha256 in schemas.items()],
+    )
+    connection.executemany(
+        "UPDATE schemas SET in_use = (sha256 = ?1) WHERE model = ?2 AND in_use <> (sha256 = ?1)",
+        [(sha256, model) for model, sha256 in schemas.items()],
+    )
+
+
+def _rename(connection: sqlite3.Connection, renames: Mapping[str, str], *, at: float) -> None:
+    if not renames:
+        return
+    # Attempts and events follow within this transaction; two takes may also have changed places.
+    connection.execute("PRAGMA defer_foreign_keys = ON")
+    for old in renames:
+        _give_id(connection, old, _ASIDE + old)
+    for old, new in renames.items():
+        _give_id(connection, _ASIDE + old, new)
+    for old, new in renames.items():
+        append(connection, new, Renamed(old, _why_renamed(old, new)), at=at)
+
+
+def _why_renamed(old: str, new: str) -> str:
+    if new.startswith(f"{old}~"):
+        return "made room for a newer render"
+    return "an edit was taken back" if old.startswith(f"{new}~") else "the manifest calls it so now"
+
+
+def _give_id(connection: sqlite3.Connection, old: str, new: str) -> None:
+    renamed = connection.execute("UPDATE takes SET take_id = ? WHERE take_id = ?", (new, old))
+    if renamed.rowcount != 1:
+        raise IllegalTransition(f"the state file knows no take {old.removeprefix(_ASIDE)}")
+    connection.execute("UPDATE attempts SET take_id = ? WHERE take_id = ?", (new, old))
+    connection.execute("UPDATE events SET take_id = ? WHERE take_id = ?", (new, old))
+
+
+def _forget_places(connection: sqlite3.Connection, planned: Collection[str]) -> None:
+    # Only takes that really left are touched: a resumed run of ten thousand takes writes nothing here.
+    placed = connection.execute("SELECT take_id FROM takes WHERE position IS NOT NULL").fetchall()
+    gone = [row for row in placed if row[0] not in planned]
+    connection.executemany("UPDATE takes SET position = NULL WHERE take_id = ?", gone)
+
+
+def _rows(takes: Iterable[Take]) -> Iterable[tuple[object, ...]]:
+    for position, take in enumerate(takes):
+        yield (
+            take.id,
+            *_content(take),
+            position,
+            json.dumps(take.tags),
+            take.notes,
+            json.dumps(dict(take.cells)),
+            estimate(take.price, take.body),
+            _price(take.price),
+        )
+
+
+def _price(price: Price | None) -> str:
+    if price is None:
+        return ""
+    return json.dumps({"usd": price.usd, "per": price.per, "source": price.source, "dated": price.dated})
+
+
+def _content(take: Take) -> tuple[object, ...]:
+    seed = None if take.seed is None else str(take.seed)
+    return (take.shot_id, take.model, take.body, take.fingerprint, seed, json.dumps(dict(take.point)))
+
+
+def _renew(connection: sqlite3.Connection, take: Take, *, at: float) -> None:
+    state, failure = connection.execute(
+        "SELECT state, failure FROM takes WHERE take_id = ?", (take.id,)
+    ).fetchone()
+    # A fact like any other, so that the event log tells why a failed take is pending again.
+    if state == TakeState.FAILED and failure in NEVER_CHARGED:
+        fact = RetryRequested(by="manifest", reason=f"the row was corrected; as it was it had been {failure}")
+        append(connection, take.id, fact, at=at)
+    renewed = connection.execute(
+        "UPDATE takes SET shot_id = ?, model = ?, body = ?, fingerprint = ?, seed = ?, point = ?"
+        " WHERE take_id = ? AND state = 'pending'",
+        (*_content(take), take.id),
+    )
+    if renewed.rowcount != 1:
+        raise IllegalTransition(f"take {take.id} is {state}: it may have been paid for and keeps its body")
+
+
+def _note_wanted(connection: sqlite3.Connection, takes: Mapping[str, Take]) -> None:
+    """Note beside each take what the manifest asks for now, where that is not what was sent; nothing for the others."""
+    changes: list[tuple[object, ...]] = []
+    rows = connection.execute("SELECT take_id, fingerprint, wanted FROM takes WHERE position IS NOT NULL")
+    for take_id, sent, noted in rows:
+        take = takes[take_id]
+        wanted = None if take.fingerprint == sent else take.fingerprint
+        if wanted != noted:
+            changes.append((wanted, *((take.model, take.body) if wanted else (None, None)), take_id))
+    connection.executemany(
+        "UPDATE takes SET wanted = ?, wanted_model = ?, wanted_body = ? WHERE take_id = ?", changes
+    )
+    # An older render, or one that left the manifest, is asked for by nobody.
+    connection.execute(
+        "UPDATE takes SET wanted = NULL, wanted_model = NULL, wanted_body = NULL"
+        " WHERE position IS NULL AND wanted IS NOT NULL"
+    )

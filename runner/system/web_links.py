@@ -1,0 +1,132 @@
+"""One text as a web link: what it is, what kind of file it ends with, and why it cannot be fetched.
+
+In: a text as a server wrote it. Out: links in one spelling, kinds, sentences. It knows no record and no request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from runner.system.hosts import is_loopback, is_public_host
+
+LONGEST_LINK = 8192
+HTTPS_PORTS = (443,)
+PAGE_KIND = "page"
+NO_HOST = "a name without a host"
+INSIDE = "a link inside a longer text"
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{1,30}):(?=\S)")
+_INSIDE = re.compile(r"https?://[^\s\"'<>()\[\]{}\\]{4,}", re.IGNORECASE)
+_QUERY = re.compile(r"[&;\"']|%22|%3B", re.IGNORECASE)
+_BETWEEN = re.compile(r"\s+|\s*,\s*(?=(?:https?:)?//)", re.IGNORECASE)
+_BLANK = re.compile(r"\s")
+_BARE_SCHEMES = frozenset({"blob", "ipfs", "file"})
+
+_ENDINGS_OF = {
+    "video": "mp4 m4v mov webm mkv avi mpg mpeg ts m2ts mts ogv 3gp flv wmv mxf",
+    "image": "png jpg jpeg webp gif avif bmp tif tiff heic heif exr apng jxl",
+    "audio": "mp3 wav flac ogg oga m4a aac opus aiff",
+    "file": "zip tar gz 7z rar glb gltf obj fbx usdz ply stl psd",
+    PAGE_KIND: "html htm json txt md xml css js log csv pdf srt vtt yaml yml",
+}
+_ENDINGS = {ending: kind for kind, endings in _ENDINGS_OF.items() for ending in endings.split()}
+
+
+def links_of(text: str) -> list[str]:
+    """Return the links of a text that is nothing but links, else the text."""
+    plain = text.strip()
+    pieces = _BETWEEN.split(plain)
+    return pieces if len(pieces) > 1 and all(map(web_link, pieces)) else [plain]
+
+
+def web_link(text: str) -> str:
+    """Return the web link that a text is, its scheme and host in small letters; empty for anything else."""
+    # Escapes of the JSON or HTML that the text once stood in.
+    plain = text.strip().strip("<>\"'").replace("\\/", "/").replace("&amp;", "&")
+    if plain.startswith("//"):
+        plain = f"https:{plain}"
+    scheme, colon, rest = plain.partition("://")
+    if (
+        not colon
+        or scheme.lower() not in {"http", "https"}
+        or _BLANK.search(rest)
+        or len(plain) > LONGEST_LINK
+    ):
+        return ""
+    host, slash, path = rest.partition("/")
+    link = f"{scheme.lower()}://{host}{slash}{path}"
+    try:
+        parts = urlsplit(link)
+        # RFC 3986, 3.1 and 3.2.2: scheme and host are the same in capitals.
+        small = parts.netloc if "@" in parts.netloc else parts.netloc.lower()
+        return link.replace(parts.netloc, small, 1) if parts.hostname else ""
+    except ValueError:
+        return ""
+
+
+def links_inside(text: str) -> list[str]:
+    """Return the links to files within a text that is more than links, each without the sentence's own marks."""
+    found = [web_link(link.rstrip(".,;:!?*_`")) for link in _INSIDE.findall(text)]
+    return [link for link in found if link and kind_of(link) not in {"", PAGE_KIND}]
+
+
+def kind_of(link: str) -> str:
+    """Return the kind of file that a link's path, or else its query, ends with; empty if neither tells."""
+    parts = urlsplit(link)
+    for text in (parts.path, *_QUERY.split(parts.query)):
+        kind = _ENDINGS.get(text.rpartition(".")[2].lower(), "")
+        if kind and "." in text:
+            return kind
+    return ""
+
+
+def is_on_this_machine(origin: str) -> bool:
+    """Return whether an API is on this machine, so that links to it are as good as public ones."""
+    try:
+        return is_loopback(urlsplit(origin).hostname or "")
+    except ValueError:
+        return False
+
+
+def is_same_api(origin: str, other: str) -> bool:
+    """Return whether jobs at one origin are at the other too: a server on this machine gets a port with each start."""
+    return origin == other or (is_on_this_machine(origin) and is_on_this_machine(other))
+
+
+def trouble_of(link: str, *, allow_loopback: bool, ports: Collection[int] = HTTPS_PORTS) -> str:
+    """Return why a download does not ask for a web link, empty if it does; `ports` are those of a public host."""
+    try:
+        parts = urlsplit(link)
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        return "its host or port cannot be one"
+    at_home = allow_loopback and is_loopback(host)
+    if parts.scheme != "https" and not (at_home and parts.scheme == "http"):
+        return "it is not https"
+    if "@" in parts.netloc:
+        return "it holds a login"
+    if not at_home and not is_public_host(host):
+        return "its host is not public"
+    if not at_home and (443 if port is None else port) not in ports:
+        return "its port is not the usual one"
+    return ""
+
+
+def why_no_link(text: str, *, is_meant: bool) -> str:
+    """Return why a text that is meant as a link is none to fetch; empty for a text that means none.
+
+    `is_meant` says that it stands where a link is documented to stand.
+    """
+    scheme = _SCHEME.match(text)
+    if text[:5].lower() == "data:":
+        return "the file itself in place of a link"
+    if scheme and (text[scheme.end() :].startswith("//") or scheme[1].lower() in _BARE_SCHEMES):
+        return f"no web link but {scheme[1].lower()}"
+    if _INSIDE.search(text):
+        return INSIDE
+    is_file = (
+        not _BLANK.search(text) and _ENDINGS.get(text.rpartition(".")[2].lower(), PAGE_KIND) != PAGE_KIND
+    )
+    return NO_HOST if is_file or (is_meant and text) else ""
