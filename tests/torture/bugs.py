@@ -149,8 +149,8 @@ BUGS: tuple[Bug, ...] = (
         (
             Replacement(
                 _OUTCOMES,
-                "if answer.status not in profile.PROVES_NO_CHARGE:",
-                "if answer.status not in profile.PROVES_NO_CHARGE and answer.status != 500:",
+                "if answer.status not in error_codes.PROVES_NO_CHARGE:",
+                "if answer.status not in error_codes.PROVES_NO_CHARGE and answer.status != 500:",
             ),
         ),
     ),
