@@ -17,11 +17,11 @@ from urllib.parse import quote
 from runner.api import json_fields
 from runner.api.account import DEFAULT_BASE, Account
 from runner.api.classify import read_record
-from runner.api.exchange import Answer, Exchange
-from runner.api.http_client import ReadLanes
+from runner.api.exchange import Answer, HttpOutcome
+from runner.api.http_client import ReadPool
 from runner.api.json_fields import JsonObject
 from runner.api.redaction import Redactor
-from runner.domain.api_answers import Trouble, TroubleKind
+from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.system.canonical_json import JsonValue
 from runner.system.clock import Clock
 
@@ -61,8 +61,8 @@ class Balance:
     usd: float
 
 
-EntryAnswer: TypeAlias = Entry | Trouble
-BalanceAnswer: TypeAlias = Balance | Trouble
+EntryAnswer: TypeAlias = Entry | RequestFailure
+BalanceAnswer: TypeAlias = Balance | RequestFailure
 
 
 class Catalogue:
@@ -71,8 +71,8 @@ class Catalogue:
     def __init__(self, account: Account, *, clock: Clock) -> None:
         self._clock = clock
         self._redactor = Redactor(account.token)
-        self._models = ReadLanes(account.origin, account.token, calls=_CALLS)
-        self._till = ReadLanes(_till_of(account.origin), account.token, calls=1)
+        self._models = ReadPool(account.origin, account.token, calls=_CALLS)
+        self._till = ReadPool(_till_of(account.origin), account.token, calls=1)
 
     async def entry(self, model: str) -> EntryAnswer:
         """Return the entry of one model; trouble of the kind `MISSING` means that the API does not know it."""
@@ -85,12 +85,12 @@ class Catalogue:
         return await self._read(self._till, "/prod/v2/balance", _balance)
 
     async def _read(
-        self, lanes: ReadLanes, path: str, read: Callable[[JsonObject], T | Trouble]
-    ) -> T | Trouble:
+        self, lanes: ReadPool, path: str, read: Callable[[JsonObject], T | RequestFailure]
+    ) -> T | RequestFailure:
         exchange = self._redactor.cleaned(await lanes.get(path))
         record, trouble = read_record(exchange, now=self._clock.wall())
         if record is None and _finds_nothing(exchange):
-            trouble = Trouble(TroubleKind.MISSING, trouble.reason)
+            trouble = RequestFailure(FailureKind.MISSING, trouble.reason)
         return self._redactor.cleaned_value(trouble if record is None else read(record))
 
     async def aclose(self) -> None:
@@ -101,7 +101,7 @@ class Catalogue:
         await asyncio.sleep(0)
 
 
-def _finds_nothing(exchange: Exchange) -> bool:
+def _finds_nothing(exchange: HttpOutcome) -> bool:
     """Return whether a path leads nowhere by its status alone: no job hangs on it, unlike on what is asked by id."""
     if not isinstance(exchange, Answer) or exchange.status not in {404, 410}:
         return False
@@ -115,8 +115,8 @@ def _till_of(origin: str) -> str:
 def _entry(model: str, record: JsonObject) -> EntryAnswer:
     named = record.get("model_id", record.get("id", model))
     if named != model:
-        return Trouble(
-            TroubleKind.TRANSIENT, f"the catalogue was asked for {model} and told of another model"
+        return RequestFailure(
+            FailureKind.TRANSIENT, f"the catalogue was asked for {model} and told of another model"
         )
     unit = record.get("price_unit")
     return Entry(
@@ -141,7 +141,7 @@ def _schema(value: object) -> Mapping[str, JsonValue] | None:
 def _balance(record: JsonObject) -> BalanceAnswer:
     usd = _bounded(record.get("balance_usd"), least=-_LARGEST_BALANCE, most=_LARGEST_BALANCE)
     if usd is None or record.get("currency", "USD") != "USD":
-        return Trouble(TroubleKind.TRANSIENT, "the balance was told in a way that cannot be read")
+        return RequestFailure(FailureKind.TRANSIENT, "the balance was told in a way that cannot be read")
     return Balance(usd)
 
 

@@ -13,17 +13,17 @@ from urllib.parse import unquote
 
 from runner.api import error_codes, json_fields
 from runner.api.error_text import error_text, page_text
-from runner.api.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
 from runner.api.json_fields import JsonObject
 from runner.api.submit_answer import Receipt, read_receipt, usable_id
 from runner.domain.api_answers import (
     CancelAnswer,
+    FailureKind,
     JobStatus,
     LookAnswer,
-    Seen,
+    RequestFailure,
+    StatusReply,
     SubmitAnswer,
-    Trouble,
-    TroubleKind,
 )
 from runner.domain.body_diff import other_job
 from runner.domain.states import (
@@ -49,9 +49,9 @@ _HOPELESS = frozenset({SilenceKind.CERTIFICATE, SilenceKind.MISUSE})
 """Failures before the first byte that no second try can cure."""
 
 
-def sort_submit(exchange: Exchange, *, attempt: str, now: float, origin: str = "") -> SubmitAnswer:
+def sort_submit(exchange: HttpOutcome, *, attempt: str, now: float, origin: str = "") -> SubmitAnswer:
     """Return what became of a paid POST to `origin`; anything not proved otherwise is `LostContact`."""
-    if isinstance(exchange, Silence):
+    if isinstance(exchange, NoResponse):
         return _silent_submit(exchange, attempt)
     if 200 <= exchange.status < 300:
         return _answered_submit(exchange, attempt, origin)
@@ -62,8 +62,8 @@ def sort_submit(exchange: Exchange, *, attempt: str, now: float, origin: str = "
     )
 
 
-def _silent_submit(silence: Silence, attempt: str) -> SubmitAnswer:
-    if silence.milestone is Milestone.NOTHING_SENT:
+def _silent_submit(silence: NoResponse, attempt: str) -> SubmitAnswer:
+    if silence.milestone is SendStage.NOTHING_SENT:
         return NotSent(attempt, silence.reason, hopeless=silence.kind in _HOPELESS)
     return LostContact(attempt, silence.milestone.name.lower(), silence.reason)
 
@@ -160,7 +160,7 @@ def _lost(answer: Answer, attempt: str, reason: str, receipt: Receipt | None = N
     told = receipt or read_receipt(answer.body, complete=answer.complete)
     ids = (told.request_id, *told.candidates, _located(answer))
     candidates = tuple(dict.fromkeys(filter(None, ids)))
-    milestone = Milestone.ANSWERING.name.lower()
+    milestone = SendStage.ANSWERING.name.lower()
     return LostContact(attempt, milestone, reason, json_fields.excerpt(answer.body), candidates=candidates)
 
 
@@ -175,7 +175,7 @@ def _with_words(what: str, words: str) -> str:
     return f"{what}: {words}" if words else what
 
 
-def sort_look(exchange: Exchange, *, now: float, request_id: str = "") -> LookAnswer:
+def sort_look(exchange: HttpOutcome, *, now: float, request_id: str = "") -> LookAnswer:
     """Return what a look at `request_id` found; an unknown word is reported, never taken for an end."""
     record, trouble = read_record(exchange, now=now)
     if record is None:
@@ -185,9 +185,9 @@ def sort_look(exchange: Exchange, *, now: float, request_id: str = "") -> LookAn
         return other
     word = json_fields.status_word(record)
     if not word and not record.get("request_id"):
-        return Trouble(TroubleKind.TRANSIENT, "the status answer has no status")
+        return RequestFailure(FailureKind.TRANSIENT, "the status answer has no status")
     position = record.get("queue_position")
-    return Seen(
+    return StatusReply(
         error_codes.STATUS_WORDS.get(json_fields.folded(word), JobStatus.UNKNOWN),
         word or "no status word",
         position if isinstance(position, int) and not isinstance(position, bool) else None,
@@ -195,17 +195,18 @@ def sort_look(exchange: Exchange, *, now: float, request_id: str = "") -> LookAn
     )
 
 
-def of_another(record: JsonObject, request_id: str, model: str = "") -> Trouble | None:
+def of_another(record: JsonObject, request_id: str, model: str = "") -> RequestFailure | None:
     """Return trouble if the record says that it is about another job; without a `request_id` nobody asked."""
     told = other_job(record, request_id=request_id, model=model) if request_id else ""
     if not told:
         return None
-    return Trouble(
-        TroubleKind.STRANGE, f"asked about {request_id}, the API told of another job: {told[:_LONGEST_WORD]}"
+    return RequestFailure(
+        FailureKind.STRANGE,
+        f"asked about {request_id}, the API told of another job: {told[:_LONGEST_WORD]}",
     )
 
 
-def sort_cancel(exchange: Exchange, *, now: float) -> CancelAnswer | Trouble:
+def sort_cancel(exchange: HttpOutcome, *, now: float) -> CancelAnswer | RequestFailure:
     """Return the API's own word on a cancel."""
     record, trouble = read_record(exchange, now=now)
     if record is None:
@@ -214,26 +215,29 @@ def sort_cancel(exchange: Exchange, *, now: float) -> CancelAnswer | Trouble:
     return CancelAnswer(outcome[:_LONGEST_WORD] if isinstance(outcome, str) else "unknown")
 
 
-def sort_probe(exchange: Exchange, *, now: float) -> Trouble | None:
+def sort_probe(exchange: HttpOutcome, *, now: float) -> RequestFailure | None:
     """Return None if the service answers a free question, whatever it says of the thing asked about."""
     found, trouble = read_record(exchange, now=now)
     if found is not None:
         return None
-    if isinstance(exchange, Silence) or trouble.kind in {TroubleKind.ACCOUNT, TroubleKind.THROTTLED}:
+    if isinstance(exchange, NoResponse) or trouble.kind in {
+        FailureKind.ACCOUNT,
+        FailureKind.THROTTLED,
+    }:
         return trouble
     return None if exchange.status < 500 and exchange.status != 408 else trouble
 
 
-_NO_TROUBLE = Trouble(TroubleKind.TRANSIENT, "")
+_NO_TROUBLE = RequestFailure(FailureKind.TRANSIENT, "")
 
 
-def read_record(exchange: Exchange, *, now: float) -> tuple[JsonObject | None, Trouble]:
+def read_record(exchange: HttpOutcome, *, now: float) -> tuple[JsonObject | None, RequestFailure]:
     """Return the record of a read that was answered, else None and what kept it from us."""
-    if isinstance(exchange, Silence):
-        return None, Trouble(TroubleKind.TRANSIENT, exchange.reason)
+    if isinstance(exchange, NoResponse):
+        return None, RequestFailure(FailureKind.TRANSIENT, exchange.reason)
     if exchange.passed is not None:
         size = f"{exchange.passed / (1 << 20):g} MiB"
-        return None, Trouble(TroubleKind.TOO_LARGE, f"the API's answer is larger than {size}")
+        return None, RequestFailure(FailureKind.TOO_LARGE, f"the API's answer is larger than {size}")
     record = json_fields.parse_object(exchange.body) if exchange.complete else None
     code = json_fields.error_code(record)
     if record is not None and code is None and 200 <= exchange.status < 300:
@@ -241,16 +245,16 @@ def read_record(exchange: Exchange, *, now: float) -> tuple[JsonObject | None, T
     return None, _trouble(exchange, record, code, now)
 
 
-def _trouble(answer: Answer, record: JsonObject | None, code: int | None, now: float) -> Trouble:
+def _trouble(answer: Answer, record: JsonObject | None, code: int | None, now: float) -> RequestFailure:
     reason, evidence = _refusal(answer, record), _short(answer)
     # A 404 may come from anything in between, in JSON too; only the API's own number says that an id is unknown.
     if code in error_codes.UNKNOWN_ID_CODES:
-        return Trouble(TroubleKind.MISSING, reason, evidence=evidence)
+        return RequestFailure(FailureKind.MISSING, reason, evidence=evidence)
     if answer.status in error_codes.LATER_STATUSES:
-        return Trouble(TroubleKind.THROTTLED, reason, _wish(answer, now), evidence)
+        return RequestFailure(FailureKind.THROTTLED, reason, _wish(answer, now), evidence)
     if _account_failure(answer, record) is not None:
-        return Trouble(TroubleKind.ACCOUNT, reason, evidence=evidence)
-    return Trouble(TroubleKind.TRANSIENT, reason, _wish(answer, now), evidence)
+        return RequestFailure(FailureKind.ACCOUNT, reason, evidence=evidence)
+    return RequestFailure(FailureKind.TRANSIENT, reason, _wish(answer, now), evidence)
 
 
 def _wish(answer: Answer, now: float) -> float | None:

@@ -12,12 +12,12 @@ from urllib.parse import quote
 
 from runner.api.account import Account
 from runner.api.classify import sort_cancel, sort_look, sort_probe, sort_submit
-from runner.api.exchange import Exchange
+from runner.api.exchange import HttpOutcome
 from runner.api.host_check import Host
-from runner.api.http_client import RECORD_CAP, ReadLanes, SubmitClient
+from runner.api.http_client import RECORD_CAP, ReadPool, SubmitClient
 from runner.api.redaction import MASK, Redactor
 from runner.api.result_answer import sort_result
-from runner.domain.api_answers import CancelAnswer, LookAnswer, ResultAnswer, SubmitAnswer, Trouble
+from runner.domain.api_answers import CancelAnswer, LookAnswer, RequestFailure, ResultAnswer, SubmitAnswer
 from runner.domain.shots import Ticket
 from runner.domain.states import Accepted, LostContact
 from runner.system.clock import Clock
@@ -32,7 +32,7 @@ class RunComfyQueue:
         self._origin = account.origin
         self._host = Host(account.origin)
         self._submits = SubmitClient(account.origin, account.token, hooked=hooked)
-        self._reads = ReadLanes(account.origin, account.token, calls=calls)
+        self._reads = ReadPool(account.origin, account.token, calls=calls)
 
     async def submit(
         self, ticket: Ticket, *, attempt: str, begin: Callable[[], Awaitable[None]]
@@ -65,19 +65,19 @@ class RunComfyQueue:
         )
         return self._redactor.cleaned_value(answer)
 
-    async def cancel(self, request_id: str) -> CancelAnswer | Trouble:
+    async def cancel(self, request_id: str) -> CancelAnswer | RequestFailure:
         """Ask for a cancel."""
         exchange = await self._reads.post(_request(request_id, "cancel"))
         answer = sort_cancel(self._taken(exchange), now=self._clock.wall())
         return self._redactor.cleaned_value(answer)
 
-    async def probe(self, model: str) -> Trouble | None:
+    async def probe(self, model: str) -> RequestFailure | None:
         """Ask the catalogue about `model`, which is free."""
         exchange = self._taken(await self._reads.get(f"/v1/models/{quote(model)}"))
         trouble = self._host.absence(exchange) or sort_probe(exchange, now=self._clock.wall())
         return self._redactor.cleaned_value(trouble)
 
-    def _taken(self, exchange: Exchange) -> Exchange:
+    def _taken(self, exchange: HttpOutcome) -> HttpOutcome:
         """Return what came without the token, and keep in mind whether anybody was there."""
         cleaned = self._redactor.cleaned(exchange)
         self._host.heed(cleaned)

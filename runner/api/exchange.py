@@ -11,7 +11,7 @@ from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
 
-class Milestone(IntEnum):
+class SendStage(IntEnum):
     """How far a request had got when it ended; only `NOTHING_SENT` proves that the server saw nothing."""
 
     NOTHING_SENT = 0
@@ -52,12 +52,12 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
+class NoResponse:
     """No status line came; `reason` names the failure and never holds a header's value."""
 
-    milestone: Milestone
+    milestone: SendStage
     kind: SilenceKind
     reason: str
 
 
-Exchange: TypeAlias = Answer | Silence
+HttpOutcome: TypeAlias = Answer | NoResponse

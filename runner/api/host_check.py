@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from runner.api.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
-from runner.domain.api_answers import Trouble, TroubleKind
+from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
+from runner.domain.api_answers import FailureKind, RequestFailure
 
 _NOT_CONNECTED = frozenset({SilenceKind.UNREACHABLE, SilenceKind.NO_SUCH_NAME})
 
@@ -21,23 +21,23 @@ class Host:
         self._name = urlsplit(origin).hostname or origin
         self._reached = False
 
-    def heed(self, exchange: Exchange) -> None:
+    def heed(self, exchange: HttpOutcome) -> None:
         """Take note of an exchange: whoever answered, or was sent a byte, exists.
 
         A milestone alone does not prove a byte: without the trace hook it is raised before the connection is made.
         """
         self._reached = self._reached or isinstance(exchange, Answer) or _was_connected(exchange)
 
-    def absence(self, exchange: Exchange) -> Trouble | None:
+    def absence(self, exchange: HttpOutcome) -> RequestFailure | None:
         """Return `NO_HOST` trouble if `exchange` found no such host and none before it did; else None."""
         if self._reached or not _finds_no_name(exchange):
             return None
-        return Trouble(TroubleKind.NO_HOST, f"the API's host {self._name} does not exist")
+        return RequestFailure(FailureKind.NO_HOST, f"the API's host {self._name} does not exist")
 
 
-def _was_connected(silence: Silence) -> bool:
-    return silence.milestone is not Milestone.NOTHING_SENT and silence.kind not in _NOT_CONNECTED
+def _was_connected(silence: NoResponse) -> bool:
+    return silence.milestone is not SendStage.NOTHING_SENT and silence.kind not in _NOT_CONNECTED
 
 
-def _finds_no_name(exchange: Exchange) -> bool:
-    return isinstance(exchange, Silence) and exchange.kind is SilenceKind.NO_SUCH_NAME
+def _finds_no_name(exchange: HttpOutcome) -> bool:
+    return isinstance(exchange, NoResponse) and exchange.kind is SilenceKind.NO_SUCH_NAME

@@ -1,6 +1,6 @@
 """The two ways to the API: a client for the one paid POST, and lanes for everything that is free to repeat.
 
-In: an origin, a token, paths and bytes. Out: `Exchange` values; no httpx exception leaves this package.
+In: an origin, a token, paths and bytes. Out: `HttpOutcome` values; no httpx exception leaves this package.
 It knows nothing of takes, classes of failure or retries.
 
 Four rules found by measurement shape it. A pool of many connections costs more with each one, so every read
@@ -24,7 +24,7 @@ from typing import Any
 import httpx
 
 from runner.api.decompress import unpack
-from runner.api.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
 from runner.api.process_time import LivedDeadline
 from runner.api.secret import Secret
 from runner.system.tls import tls_context
@@ -60,7 +60,7 @@ class _Trace:
     """
 
     def __init__(self, begin: Callable[[], Awaitable[None]], *, deadlines: Deadlines) -> None:
-        self.milestone = Milestone.NOTHING_SENT
+        self.milestone = SendStage.NOTHING_SENT
         self.failed: Exception | None = None
         self.limit = LivedDeadline(deadlines.overall)
         self.limit.allow(deadlines.connect, "not connected")
@@ -71,13 +71,13 @@ class _Trace:
     async def __call__(self, event: str, _info: Mapping[str, Any]) -> None:
         if event == "http11.send_request_headers.started":
             await self.begin_once()
-            self.milestone = Milestone.SENDING
+            self.milestone = SendStage.SENDING
             self.limit.allow(self._deadlines.write, "the request was not taken")
         elif event == "http11.send_request_body.complete":
-            self.milestone = Milestone.SENT
+            self.milestone = SendStage.SENT
             self.goes_on()
         elif event == "http11.receive_response_headers.complete":
-            self.milestone = Milestone.ANSWERING
+            self.milestone = SendStage.ANSWERING
             self.goes_on()
 
     def goes_on(self) -> None:
@@ -114,7 +114,7 @@ class SubmitClient:
         self._headers = {**_headers(token), "Content-Type": "application/json", "Connection": "close"}
         self._transport = _transport(origin, connections=_MOST_SUBMITS, keep=0)
 
-    async def post(self, path: str, body: bytes, *, begin: Callable[[], Awaitable[None]]) -> Exchange:
+    async def post(self, path: str, body: bytes, *, begin: Callable[[], Awaitable[None]]) -> HttpOutcome:
         """Send `body` once and return what came of it; what `begin` raises is passed on and nothing was sent."""
         trace = _Trace(begin, deadlines=self._deadlines)
         request = httpx.Request(
@@ -134,7 +134,7 @@ class SubmitClient:
         await self._transport.aclose()
 
 
-class ReadLanes:
+class ReadPool:
     """Sends requests that are free to repeat, at most `calls` at once, each on a lane with one kept connection."""
 
     def __init__(
@@ -149,15 +149,15 @@ class ReadLanes:
         for lane in self._lanes:
             self._idle.put_nowait(lane)
 
-    async def get(self, path: str, *, cap: int = BODY_CAP) -> Exchange:
+    async def get(self, path: str, *, cap: int = BODY_CAP) -> HttpOutcome:
         """Return the answer to a GET of `path` below the origin, and of its body at most `cap` bytes."""
         return await self._send("GET", path, cap)
 
-    async def post(self, path: str) -> Exchange:
+    async def post(self, path: str) -> HttpOutcome:
         """Return the answer to a POST without a body."""
         return await self._send("POST", path, BODY_CAP)
 
-    async def _send(self, method: str, path: str, cap: int) -> Exchange:
+    async def _send(self, method: str, path: str, cap: int) -> HttpOutcome:
         lane = await self._idle.get()
         trace = _Trace(_nothing, deadlines=self._deadlines)
         request = httpx.Request(
@@ -206,29 +206,29 @@ async def _exchange(
     trace: _Trace,
     hooked: bool = True,
     cap: int = BODY_CAP,
-) -> Exchange:
+) -> HttpOutcome:
     """Run one request to its end and translate every failure, once, here."""
     try:
         async with trace.limit:
             if not hooked:
                 await trace.begin_once()
-                trace.milestone = Milestone.SENDING
+                trace.milestone = SendStage.SENDING
             response = await transport.handle_async_request(request)
             try:
                 return await _answer(response, trace, cap)
             finally:
                 await response.aclose()
     except TimeoutError:
-        return Silence(trace.milestone, SilenceKind.TIMEOUT, trace.limit.reason)
+        return NoResponse(trace.milestone, SilenceKind.TIMEOUT, trace.limit.reason)
     except httpx.TimeoutException as error:
-        return Silence(trace.milestone, SilenceKind.TIMEOUT, _name(error))
+        return NoResponse(trace.milestone, SilenceKind.TIMEOUT, _name(error))
     except httpx.TransportError as error:
-        return Silence(trace.milestone, _kind(error), _describe(error))
+        return NoResponse(trace.milestone, _kind(error), _describe(error))
     except (httpx.InvalidURL, UnicodeError, ValueError, RuntimeError, OSError) as error:
         # Not shown: these messages can hold header values.
-        return Silence(trace.milestone, SilenceKind.MISUSE, _name(error))
+        return NoResponse(trace.milestone, SilenceKind.MISUSE, _name(error))
     except Exception as error:  # noqa: BLE001 - a foreign library may raise anything, and each is a silence
-        return Silence(trace.milestone, SilenceKind.BROKEN, _name(error))
+        return NoResponse(trace.milestone, SilenceKind.BROKEN, _name(error))
 
 
 async def _nothing() -> None:

@@ -18,7 +18,7 @@ from html.entities import html5
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from runner.api.exchange import Answer, Exchange
+from runner.api.exchange import Answer, HttpOutcome
 from runner.api.secret import Secret
 
 MASK = "***"
@@ -44,7 +44,7 @@ class Redactor:
         self._forms = [re.compile(form, re.IGNORECASE) for form in spellings]
         self._byte_forms = [re.compile(form.encode(), re.IGNORECASE) for form in spellings]
 
-    def cleaned(self, exchange: Exchange) -> Exchange:
+    def cleaned(self, exchange: HttpOutcome) -> HttpOutcome:
         """Return `exchange` without the token: before anything is cut, or a part of the token could be left."""
         if not isinstance(exchange, Answer):
             return replace(exchange, reason=self.masked(exchange.reason))

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from runner.api import error_codes, json_fields
 from runner.api.classify import LONGEST_RECORD, of_another, read_record
 from runner.api.error_text import error_text
-from runner.api.exchange import Answer, Exchange
+from runner.api.exchange import Answer, HttpOutcome
 from runner.api.json_fields import JsonObject
-from runner.domain.api_answers import NotYet, ResultAnswer
+from runner.domain.api_answers import NotReady, ResultAnswer
 from runner.domain.output_links import OutputLinks, output_links
 from runner.domain.states import Ended, FailureClass, TakeState
 
@@ -29,7 +29,13 @@ _LEFT_TOLD = 3
 
 
 def sort_result(
-    exchange: Exchange, *, now: float, request_id: str = "", model: str = "", sent: str = "", origin: str = ""
+    exchange: HttpOutcome,
+    *,
+    now: float,
+    request_id: str = "",
+    model: str = "",
+    sent: str = "",
+    origin: str = "",
 ) -> ResultAnswer:
     """Return how the job ended by its result record, which alone decides; a record of another job never does.
 
@@ -39,7 +45,7 @@ def sort_result(
     if isinstance(exchange, Answer) and exchange.complete:
         record = json_fields.parse_result(exchange.body)
         if json_fields.error_code(record) == error_codes.CODE_NOT_READY:
-            return NotYet("not ready")
+            return NotReady("not ready")
     if record is not None and isinstance(exchange, Answer) and 200 <= exchange.status < 300:
         other = of_another(record, request_id, model)
         if other is not None:
@@ -52,7 +58,7 @@ def sort_result(
     if found is None:
         return trouble
     word = json_fields.status_word(found)
-    return NotYet(word or "no status word", is_known=json_fields.folded(word) in error_codes.STATUS_WORDS)
+    return NotReady(word or "no status word", is_known=json_fields.folded(word) in error_codes.STATUS_WORDS)
 
 
 def sort_record(record: JsonObject, body: bytes, *, sent: str = "", origin: str = "") -> Ended | None:

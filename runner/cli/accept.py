@@ -10,7 +10,7 @@ from runner.cli.stdin_manifest import manifest_limits
 from runner.commands.accept import keep_stale
 from runner.commands.check import check
 from runner.commands.run import find_run
-from runner.commands.steps.api_session import manifest_of, recorded_wishes
+from runner.commands.steps.api_session import manifest_of, recorded_request
 from runner.domain.display import visible
 from runner.domain.errors import UsageError
 from runner.store.reader import open_reader
@@ -25,7 +25,7 @@ def command(arguments: argparse.Namespace) -> int:
     with open_reader(place.state_file) as reader:
         header = reader.header
     manifest = arguments.target if arguments.target.is_file() else manifest_of(place, header)
-    private = recorded_wishes(place, header).on_this_machine
+    private = recorded_request(place, header).on_this_machine
     plan = check(
         manifest,
         schema_dirs=arguments.schema_dir,

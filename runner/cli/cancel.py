@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from runner.cli.prompts import choice_of, opening_of, user_name
 from runner.commands.cancel import CancelOutcome, cancel
-from runner.commands.reconcile import WAITING
+from runner.commands.reconcile import NEEDS_DECISION
 from runner.commands.run import find_run
-from runner.commands.steps.api_session import recorded_wishes
+from runner.commands.steps.api_session import recorded_request
 from runner.commands.steps.follow_renames import follow_names
 from runner.commands.steps.open_for_decision import named
 from runner.domain.display import visible
@@ -23,7 +23,7 @@ from runner.plan.selection import pick
 from runner.store.reader import open_reader
 
 GOES_ON = 2
-_TO_TELL = OUT_THERE | WAITING | {TakeState.PENDING}
+_TO_TELL = OUT_THERE | NEEDS_DECISION | {TakeState.PENDING}
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -33,10 +33,10 @@ def command(arguments: argparse.Namespace) -> int:
         header = reader.header
     follow_names(place, header, arguments.takes, opening=opening_of(arguments))
     with open_reader(place.state_file) as reader:
-        wishes = recorded_wishes(place, reader.header, api_base=arguments.api_base)
+        request = recorded_request(place, reader.header, api_base=arguments.api_base)
         take_ids = _chosen(arguments, reader.takes())
-    wishes = replace(wishes, opening=opening_of(arguments))
-    done = cancel(place, take_ids, by=user_name(), wishes=wishes)
+    request = replace(request, opening=opening_of(arguments))
+    done = cancel(place, take_ids, by=user_name(), request=request)
     for note in done.notes:
         print(visible(note), file=sys.stderr)
     if arguments.output == "json":

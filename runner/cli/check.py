@@ -21,7 +21,7 @@ from runner.output.safe_stream import Canvas
 
 if TYPE_CHECKING:
     from runner.media.preflight.findings import Finding
-    from runner.media.preflight.preflight import Inspection
+    from runner.media.preflight.preflight import PreflightReport
 
 WARNINGS_SHOWN = 50
 _CLEAR = "\r\x1b[K"
@@ -65,7 +65,7 @@ def _drift(arguments: argparse.Namespace, plan: Plan) -> tuple[Problem, ...]:
     return schema_warnings(plan, place.state_file)
 
 
-def _look(arguments: argparse.Namespace, plan: Plan, *, at_home: bool) -> Inspection:
+def _look(arguments: argparse.Namespace, plan: Plan, *, at_home: bool) -> PreflightReport:
     try:
         return check_media(
             plan,
@@ -94,7 +94,7 @@ def _progress() -> Callable[[int, int], None]:
     return tell
 
 
-def _tell(plan: Plan, seen: Inspection | None, *, as_json: bool) -> int:
+def _tell(plan: Plan, seen: PreflightReport | None, *, as_json: bool) -> int:
     errors = [finding.problem for finding in seen.errors] if seen else []
     warnings = [*plan.warnings, *(finding.problem for finding in seen.warnings)] if seen else plan.warnings
     for warning in warnings[:WARNINGS_SHOWN]:
@@ -112,7 +112,7 @@ def _tell(plan: Plan, seen: Inspection | None, *, as_json: bool) -> int:
     return 0
 
 
-def _plan_in_words(plan: Plan, seen: Inspection | None) -> str:
+def _plan_in_words(plan: Plan, seen: PreflightReport | None) -> str:
     shots = len({take.shot_id for take in plan.takes})
     by_model = Counter(take.model for take in plan.takes)
     lines = [
@@ -127,7 +127,7 @@ def _plan_in_words(plan: Plan, seen: Inspection | None) -> str:
     return "\n".join(lines)
 
 
-def _plan_as_json(plan: Plan, problems: Sequence[Problem], seen: Inspection | None) -> dict[str, object]:
+def _plan_as_json(plan: Plan, problems: Sequence[Problem], seen: PreflightReport | None) -> dict[str, object]:
     takes = [
         {
             "take": take.id,
@@ -148,7 +148,7 @@ def _plan_as_json(plan: Plan, problems: Sequence[Problem], seen: Inspection | No
     return whole | ({"media": _media_as_json(seen)} if seen else {})
 
 
-def _media_as_json(seen: Inspection) -> dict[str, object]:
+def _media_as_json(seen: PreflightReport) -> dict[str, object]:
     return {
         "links": seen.links,
         "reused": seen.reused,

@@ -12,7 +12,7 @@ from runner.cli.prompts import choice_of, opening_of, repeated, run_words
 from runner.commands import fetch
 from runner.commands.fetch import Fetched
 from runner.commands.run import find_run
-from runner.commands.steps.api_session import recorded_wishes
+from runner.commands.steps.api_session import recorded_request
 from runner.domain.display import PATH_LIMIT, counted, spent_words, standing, tally, visible
 from runner.domain.errors import UsageError
 from runner.domain.records import RunHeader, TakeRecord
@@ -37,15 +37,15 @@ def command(arguments: argparse.Namespace) -> int:
     with open_reader(place.state_file) as reader:
         header = reader.header
         take_ids = arguments.takes or _chosen(reader.takes(), choice_of(arguments), header.api_base)
-    wishes = recorded_wishes(
+    request = recorded_request(
         place,
         header,
         api_base=arguments.api_base,
         options=EngineOptions(outage_limit=PATIENCE),
         progress=_progress,
     )
-    wishes = replace(wishes, opening=opening_of(arguments))
-    fetched = fetch.fetch(place, take_ids, wishes=wishes)
+    request = replace(request, opening=opening_of(arguments))
+    fetched = fetch.fetch(place, take_ids, request=request)
     for line in _results(fetched):
         print(line)
     for line in _advice(fetched, arguments) or _onward(fetched, header):

@@ -90,7 +90,7 @@ def leave(code: int, *, cut: Callable[[int], NoReturn] = os._exit) -> NoReturn:
 
 def tell(error: ShotrunnerError, words: Sequence[str]) -> None:
     """Say what went wrong and what to do next; where the command line in `words` goes on, it is the last line."""
-    from runner.domain.consent import ConsentMissing
+    from runner.domain.consent import FlagRequired
     from runner.system.escapes import visible
 
     if isinstance(error, ManifestInvalid):
@@ -99,7 +99,7 @@ def tell(error: ShotrunnerError, words: Sequence[str]) -> None:
         if len(error.problems) > PROBLEMS_SHOWN:
             print(f"… and {len(error.problems) - PROBLEMS_SHOWN} more", file=sys.stderr)
     print(f"shotrunner: {visible(error.message, limit=2000)}", file=sys.stderr)
-    if isinstance(error, ConsentMissing):
+    if isinstance(error, FlagRequired):
         from runner.cli.prompts import with_flags
 
         again = command_line(*with_flags(words, error.flag))

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from runner.cli.prompts import agreed, with_flags
-from runner.commands.steps.summary import Prospect, RunSummary
+from runner.commands.steps.summary import RunEstimate, RunSummary
 from runner.domain.display import counted, listed, money
 from runner.domain.errors import UsageError
 from runner.domain.limits import Limits, cost_warning
@@ -35,7 +35,7 @@ def limits_of(arguments: argparse.Namespace) -> Limits:
     )
 
 
-def price_words(prospect: Prospect) -> str:
+def price_words(prospect: RunEstimate) -> str:
     """Return what the jobs of a run should cost, and what was spent before, to go on a sentence with."""
     said = _estimate(prospect.estimate, prospect.unpriced)
     return f"{said}; {money(prospect.spent)} is spent or reserved already" if prospect.spent else said

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from runner.cli.money_text import limits_of
 from runner.cli.prompts import choice_of
 from runner.cli.stdin_manifest import from_stdin, manifest_limits
-from runner.commands.plan import Asked, Outlook, outlook
+from runner.commands.plan import PlanPreview, PlanRequest, preview
 from runner.domain.body_diff import Difference
 from runner.domain.display import apart, counted, duration, money, spent_words, visible
 from runner.domain.errors import UsageError
@@ -22,7 +22,7 @@ from runner.plan.duration_forecast import Forecast
 
 if TYPE_CHECKING:
     from runner.api.account import Account
-    from runner.commands.steps.live_catalogue import Live
+    from runner.commands.steps.live_catalogue import LiveCatalogue
 
 SPENDS = 2
 FORMAT = "shotrunner-plan/1"
@@ -32,7 +32,7 @@ _CHANGES = 3
 
 def command(arguments: argparse.Namespace) -> int:
     """Show the plan; with `--exit-code` 2 says that something would be spent."""
-    found = outlook(_asked(arguments))
+    found = preview(_asked(arguments))
     if arguments.output == "json":
         print(json.dumps(as_json(found), indent=1))
     else:
@@ -43,11 +43,11 @@ def command(arguments: argparse.Namespace) -> int:
     return SPENDS if arguments.exit_code and found.would_spend else 0
 
 
-def _asked(arguments: argparse.Namespace) -> Asked:
+def _asked(arguments: argparse.Namespace) -> PlanRequest:
     from runner.api.account import BASE_VARIABLE, on_this_machine
 
     within = manifest_limits(arguments)
-    return Asked(
+    return PlanRequest(
         manifest=arguments.manifest,
         run_dir=arguments.run_dir,
         choice=choice_of(arguments),
@@ -75,13 +75,13 @@ def _account(arguments: argparse.Namespace) -> Account:
     return find_account(os.environ, base=arguments.api_base)
 
 
-def lines(found: Outlook, *, width: int | None = None) -> list[str]:
+def lines(found: PlanPreview, *, width: int | None = None) -> list[str]:
     """Return the plan as a person reads it: one line a take, then what it comes to; `width` cuts long reasons."""
     told = [_title(found), *_table(found.steps, width)]
     return [*told, "", *_totals(found)]
 
 
-def _title(found: Outlook) -> str:
+def _title(found: PlanPreview) -> str:
     kind = " (simulated, nothing is paid)" if found.simulated else ""
     return f"{visible(found.name)}{kind}"
 
@@ -121,7 +121,7 @@ def _change(change: Difference) -> str:
     return f"{visible(change.field.removeprefix('inputs.'))} {visible(old)} → {visible(new)}"
 
 
-def _totals(found: Outlook) -> list[str]:
+def _totals(found: PlanPreview) -> list[str]:
     counts = found.counts
     tally = ", ".join(f"{count:,} {action}" for action, count in counts.items())
     told = [f"{counted(sum(counts.values()), 'take')}: {tally or 'nothing'}"]
@@ -137,7 +137,7 @@ def _totals(found: Outlook) -> list[str]:
     return [*told, spent] if spent else told
 
 
-def _live_lines(live: Live) -> list[str]:
+def _live_lines(live: LiveCatalogue) -> list[str]:
     told = [] if live.balance is None else [f"balance {money(live.balance)}"]
     for each in live.compared:
         if each.has_changed:
@@ -146,7 +146,7 @@ def _live_lines(live: Live) -> list[str]:
     return told + [f"not learnt: {visible(problem)}" for problem in live.problems]
 
 
-def _money_line(found: Outlook, submits: int) -> str:
+def _money_line(found: PlanPreview, submits: int) -> str:
     if found.unpriced == submits:
         return f"cost    unknown: no price for {counted(submits, 'take')} (see prices: in the manifest, or --online)"
     more = f", and {counted(found.unpriced, 'take')} without a price" if found.unpriced else ""
@@ -160,7 +160,7 @@ def _time(found: Forecast | None) -> str:
     return f"{duration(found.low)} to {duration(found.high)}, as such jobs took before{more}"
 
 
-def as_json(found: Outlook) -> dict[str, object]:
+def as_json(found: PlanPreview) -> dict[str, object]:
     """Return the plan for programs, as `schemas/plan.schema.json` describes it."""
     return {
         "format": FORMAT,
@@ -191,7 +191,7 @@ def as_json(found: Outlook) -> dict[str, object]:
     }
 
 
-def _live_as_json(live: Live) -> dict[str, object]:
+def _live_as_json(live: LiveCatalogue) -> dict[str, object]:
     drift = [
         f"{each.model}: {each.fault or '; '.join(map(str, each.changes))}"
         for each in live.compared

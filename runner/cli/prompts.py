@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.commands.steps.api_session import manifest_of
-from runner.commands.steps.open_run import Opening
+from runner.commands.steps.open_run import OpenOptions
 from runner.domain.consent import MOVED, NEW_RUN
 from runner.domain.errors import UsageError
 from runner.domain.records import RunHeader
@@ -47,9 +47,9 @@ def with_flags(words: Sequence[str], *flags: str) -> list[str]:
     return [*read, *flags, *rest]
 
 
-def opening_of(arguments: Namespace) -> Opening:
+def opening_of(arguments: Namespace) -> OpenOptions:
     """Return how the flags and the environment let state files be opened."""
-    return Opening(arguments.moved, arguments.allow_network_fs, os.environ)
+    return OpenOptions(arguments.moved, arguments.allow_network_fs, os.environ)
 
 
 def choice_of(arguments: Namespace) -> Choice:

@@ -12,9 +12,9 @@ from runner.cli.prompts import agreed, choice_of, opening_of, run_words, typed, 
 from runner.commands import reconcile
 from runner.commands.reconcile import HeldCase
 from runner.commands.run import find_run
-from runner.commands.steps.api_session import Found, identify, recorded_wishes, talk
+from runner.commands.steps.api_session import Found, identify, recorded_request, with_api
 from runner.commands.steps.follow_renames import follow_names
-from runner.commands.steps.open_for_decision import Decided, named
+from runner.commands.steps.open_for_decision import Decision, named
 from runner.domain.display import MILESTONES, counted, value, visible, window
 from runner.domain.errors import UsageError
 from runner.domain.records import TakeRecord
@@ -54,14 +54,14 @@ def command(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _adopt(place: RunDir, arguments: argparse.Namespace) -> Decided:
+def _adopt(place: RunDir, arguments: argparse.Namespace) -> Decision:
     def ask(request_id: str) -> Found:
         with open_reader(place.state_file) as reader:
-            wishes = recorded_wishes(place, reader.header, api_base=arguments.api_base)
+            request = recorded_request(place, reader.header, api_base=arguments.api_base)
             takes = reader.takes()
         model = next((take.model for take in takes if take.take_id == arguments.take), "")
-        return talk(
-            wishes, place, takes, lambda queue: identify(queue, request_id, model=model, clock=wishes.clock)
+        return with_api(
+            request, place, takes, lambda queue: identify(queue, request_id, model=model, clock=request.clock)
         )
 
     asking = None if arguments.offline else ask
@@ -75,8 +75,8 @@ def _adopt(place: RunDir, arguments: argparse.Namespace) -> Decided:
     )
 
 
-def _not_sent(place: RunDir, arguments: argparse.Namespace) -> Decided | None:
-    take_ids = _chosen(place, arguments, lambda take: take.state in reconcile.WAITING)
+def _not_sent(place: RunDir, arguments: argparse.Namespace) -> Decision | None:
+    take_ids = _chosen(place, arguments, lambda take: take.state in reconcile.NEEDS_DECISION)
     if arguments.all == bool(take_ids):
         raise UsageError("which takes?", advice="name them, choose them with --only, or say --all")
     if arguments.all:
@@ -95,7 +95,7 @@ def _means_all(number: int) -> bool:
     return typed(f"{warning} Type the number of takes: ", instead="--yes-i-may-pay-twice") == str(number)
 
 
-def _drop(place: RunDir, arguments: argparse.Namespace) -> Decided | None:
+def _drop(place: RunDir, arguments: argparse.Namespace) -> Decision | None:
     take_ids = _chosen(place, arguments, reconcile.may_be_dropped)
     if not take_ids:
         raise UsageError("which takes?", advice="name them, or choose them with --only")

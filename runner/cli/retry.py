@@ -21,7 +21,7 @@ from runner.commands.check import check
 from runner.commands.retry import Retries
 from runner.commands.run import find_run
 from runner.commands.steps import follow_renames
-from runner.commands.steps.api_session import manifest_of, recorded_wishes
+from runner.commands.steps.api_session import manifest_of, recorded_request
 from runner.domain.display import counted, visible
 from runner.domain.errors import FileMissing, UsageError
 from runner.domain.records import RunHeader, TakeRecord
@@ -63,9 +63,11 @@ def command(arguments: argparse.Namespace) -> int:
         opening = replace(opening_of(arguments), lock=lock)
         follow_renames.follow(place, plan, opening=opening)
         asked = _still_over(place, retries.takes, plan)
-        wishes = recorded_wishes(place, header, api_base=arguments.api_base)
-        wishes = replace(wishes, simulate=simulate, schema_dirs=tuple(arguments.schema_dir), opening=opening)
-        look = retry.look_first(place, asked, wishes=wishes)
+        request = recorded_request(place, header, api_base=arguments.api_base)
+        request = replace(
+            request, simulate=simulate, schema_dirs=tuple(arguments.schema_dir), opening=opening
+        )
+        look = retry.look_first(place, asked, request=request)
         asked = tuple(take for take in asked if take.take_id not in {*look.found, *look.disowned})
         recorded = retry.request_retries(
             place, asked, by=user_name(), reason=arguments.reason, opening=opening
@@ -83,7 +85,7 @@ def _still_over(place: RunDir, takes: Sequence[TakeRecord], plan: Plan) -> tuple
     """Return the takes that wait for a wish: one whose row changed makes room, and its row is sent without."""
     with open_reader(place.state_file) as reader:
         recorded = reader.takes()
-    over = {take.take_id for take in recorded if take.state in retry.AGAIN}
+    over = {take.take_id for take in recorded if take.state in retry.RETRYABLE}
     over -= follow_renames.sent_unasked(recorded, plan)
     return tuple(take for take in takes if take.take_id in over)
 

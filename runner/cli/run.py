@@ -23,7 +23,7 @@ from runner.cli.money_text import (
 from runner.cli.prompts import choice_of, repeated
 from runner.cli.stdin_manifest import manifest_limits
 from runner.commands.run import run_manifest
-from runner.commands.steps.summary import Prospect, RunSummary
+from runner.commands.steps.summary import RunEstimate, RunSummary
 from runner.domain.display import PATH_LIMIT, counted, spent_words, standing, tally, visible
 from runner.domain.errors import UsageError
 from runner.domain.limits import Limits
@@ -124,19 +124,19 @@ def extra_words(arguments: argparse.Namespace) -> str:
     return f" ({'; '.join(more)})" if more else ""
 
 
-def _asker(*, assume_yes: bool, capped: bool, twice: bool, extra: str) -> Callable[[Prospect], bool]:
+def _asker(*, assume_yes: bool, capped: bool, twice: bool, extra: str) -> Callable[[RunEstimate], bool]:
     """Return who agrees to pay: -y, a person, or where nobody is there the cap."""
 
-    def agree(prospect: Prospect) -> bool:
-        if prospect.simulated:
+    def agree(estimate: RunEstimate) -> bool:
+        if estimate.simulated:
             return True
-        jobs, again = counted(prospect.submits, "paid job"), duplicate_words(prospect.duplicates)
-        more = f"{again}{extra}: {price_words(prospect)}"
+        jobs, again = counted(estimate.submits, "paid job"), duplicate_words(estimate.duplicates)
+        more = f"{again}{extra}: {price_words(estimate)}"
         return agreed_to_pay(
             # Other words than the progress lines have, so that whoever counts those counts right.
-            f"{jobs} at {prospect.host}{more}",
-            f"{jobs} will be submitted to {prospect.host}{more}.",
-            duplicates=prospect.duplicates,
+            f"{jobs} at {estimate.host}{more}",
+            f"{jobs} will be submitted to {estimate.host}{more}.",
+            duplicates=estimate.duplicates,
             assume_yes=assume_yes,
             capped=capped,
             twice=twice,

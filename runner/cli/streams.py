@@ -9,7 +9,7 @@ import os
 import sys
 from typing import TextIO, cast
 
-from runner.output.safe_stream import Outlet
+from runner.output.safe_stream import SafeStream
 
 
 def settle_streams() -> None:
@@ -22,4 +22,4 @@ def settle_streams() -> None:
 def _settled(stream: TextIO | None) -> TextIO:
     if stream is None:
         stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - open as long as the process
-    return cast("TextIO", Outlet.over(stream))
+    return cast("TextIO", SafeStream.over(stream))

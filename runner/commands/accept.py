@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runner.commands.steps.open_for_decision import Decided, named, record
-from runner.commands.steps.open_run import AS_IT_IS, Opening, open_recorded
-from runner.commands.steps.sync_record import fit, wake
+from runner.commands.steps.open_for_decision import Decision, named, record
+from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions, open_recorded
+from runner.commands.steps.sync_record import sync, take_over
 from runner.domain.display import listed
 from runner.domain.errors import UsageError
 from runner.domain.shots import Plan
 from runner.domain.states import KeptAsIs
 from runner.plan.prices import priced, recorded_prices
-from runner.plan.scope import PAID, survey
+from runner.plan.scope import PAID, scope_of
 from runner.plan.selection import Choice
 from runner.store.run_dir import RunDir
 from runner.system.clock import Clock, SystemClock
@@ -31,8 +31,8 @@ def keep_stale(
     choice: Choice,
     by: str,
     clock: Clock | None = None,
-    opening: Opening = AS_IT_IS,
-) -> Decided:
+    opening: OpenOptions = DEFAULT_OPTIONS,
+) -> Decision:
     """Record that the clips of stale takes are kept for their rows as `plan` has them now.
 
     It is about the takes of these very `names`, or, without any, about all stale ones of `choice`.
@@ -43,11 +43,11 @@ def keep_stale(
     """
     now = clock or SystemClock()
     with opening.locked(place), open_recorded(place, opening) as state:
-        recorded = wake(state, place, clock=now)
+        recorded = take_over(state, place, clock=now)
         plan = priced(plan, recorded_prices(recorded))
-        found = survey(plan, recorded, choice)
-        fitted = fit(state, plan, place, recorded, found.comparison, clock=now)
-        takes = fitted.takes
+        found = scope_of(plan, recorded, choice)
+        synced = sync(state, plan, place, recorded, found.comparison, clock=now)
+        takes = synced.takes
         stale = [
             take for take in takes if take.take_id in found.chosen and take.is_stale and take.state in PAID
         ]
@@ -59,4 +59,4 @@ def keep_stale(
             names_of_stale = f"stale are {listed(sorted(known))}" if known else "nothing here is stale"
             raise UsageError(f"{which}; nothing was recorded", advice=names_of_stale)
         record(state, {take.take_id: KeptAsIs(by, take.wanted or "") for take in asked}, now)
-    return Decided(tuple(take.take_id for take in asked), (*state.notes, *fitted.remarks))
+    return Decision(tuple(take.take_id for take in asked), (*state.notes, *synced.remarks))

@@ -10,12 +10,19 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from runner.commands.reconcile import WAITING
-from runner.commands.steps.api_session import Found, account_is_refused, insist, look_up, talk, unanswered
+from runner.commands.reconcile import NEEDS_DECISION
+from runner.commands.steps.api_session import (
+    Found,
+    account_is_refused,
+    look_up,
+    retry_transient,
+    unanswered,
+    with_api,
+)
 from runner.commands.steps.open_run import open_recorded
-from runner.commands.steps.session import Wishes
+from runner.commands.steps.session import RunRequest
 from runner.domain import failpoints
-from runner.domain.api_answers import CancelAnswer, Trouble
+from runner.domain.api_answers import CancelAnswer, RequestFailure
 from runner.domain.body_diff import contradiction
 from runner.domain.display import visible
 from runner.domain.errors import RunInUse
@@ -57,7 +64,7 @@ class Cancelling:
     notes: tuple[str, ...] = ()
 
 
-def cancel(place: RunDir, take_ids: Sequence[str], *, by: str, wishes: Wishes) -> Cancelling:
+def cancel(place: RunDir, take_ids: Sequence[str], *, by: str, request: RunRequest) -> Cancelling:
     """Ask the API to cancel the jobs of these takes, look what became of each, and record it.
 
     Raises:
@@ -65,47 +72,47 @@ def cancel(place: RunDir, take_ids: Sequence[str], *, by: str, wishes: Wishes) -
         RunInUse: a simulated run is going on, and its API lives inside it.
     """
     with ExitStack() as stack:
-        state = _state_file(place, wishes, stack)
+        state = _state_file(place, request, stack)
         with open_reader(place.state_file) as reader:
             known = {take.take_id: take for take in reader.takes()}
         takes = [known[take_id] for take_id in take_ids]
         asked = [take for take in takes if take.state in OUT_THERE]
         found = {take.take_id: _nothing_to_cancel(take) for take in takes if take.state not in OUT_THERE}
         if asked:
-            outcomes = talk(
-                wishes,
+            outcomes = with_api(
+                request,
                 place,
                 takes,
-                lambda queue: cancel_jobs(queue, asked, state, by=by, clock=wishes.clock),
+                lambda queue: cancel_jobs(queue, asked, state, by=by, clock=request.clock),
             )
             found |= {outcome.take_id: outcome for outcome in outcomes}
         notes = () if state is None else state.notes
     return Cancelling(tuple(found[take.take_id] for take in takes), state is None, notes)
 
 
-def _state_file(place: RunDir, wishes: Wishes, stack: ExitStack) -> StateFile | None:
+def _state_file(place: RunDir, request: RunRequest, stack: ExitStack) -> StateFile | None:
     """Open the state file if the run is ours to write; None while a runner works."""
     try:
         stack.enter_context(RunLock(place.path))
     except RunInUse as error:
-        if wishes.simulate is not None:
+        if request.simulate is not None:
             error.advice = "a simulated run has its API inside it: stop it first"
             raise
         return None
-    state = stack.enter_context(open_recorded(place, wishes.opening))
-    state.begin(at=wishes.clock.wall())
+    state = stack.enter_context(open_recorded(place, request.opening))
+    state.begin(at=request.clock.wall())
     return state
 
 
 def _nothing_to_cancel(take: TakeRecord) -> CancelOutcome:
     if take.state is TakeState.PENDING:
         says = "not sent yet, so there is nothing to cancel; the next run would send it"
-    elif take.state in WAITING:
+    elif take.state in NEEDS_DECISION:
         says = "held: its request id is not known, so it cannot be cancelled; see shotrunner reconcile"
     else:
         says = f"it has ended already: {take.state}"
     return CancelOutcome(
-        take.take_id, "", stopped=take.state not in {TakeState.SUCCEEDED} | WAITING, says=says
+        take.take_id, "", stopped=take.state not in {TakeState.SUCCEEDED} | NEEDS_DECISION, says=says
     )
 
 
@@ -125,8 +132,8 @@ async def _cancel(
 ) -> CancelOutcome:
     request_id = take.request_id
     assert request_id is not None
-    answer = await insist(lambda: queue.cancel(request_id), clock=clock)
-    if isinstance(answer, Trouble):
+    answer = await retry_transient(lambda: queue.cancel(request_id), clock=clock)
+    if isinstance(answer, RequestFailure):
         if await account_is_refused(queue, answer, model=take.model, clock=clock):
             raise unanswered(answer)
         return CancelOutcome(

@@ -25,8 +25,8 @@ from runner.models.registry import Models, search_path
 from runner.plan.build import make_plan
 
 if TYPE_CHECKING:
-    from runner.media.preflight.preflight import Inspection
-    from runner.media.preflight.probe import Look
+    from runner.media.preflight.preflight import PreflightReport
+    from runner.media.preflight.probe import LinkProbe
     from runner.system.clock import Clock
 
 MEDIA_FILE = "preflight.json"
@@ -34,7 +34,7 @@ _DAMAGED = "not to be read"
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Let no garbage be looked for meanwhile.
 
     A board of ten thousand takes becomes a million values that all stay, and none of them in circles: the collector
@@ -49,7 +49,7 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-@uncollected()
+@gc_paused()
 def check(
     manifest: str | Path,
     *,
@@ -101,7 +101,7 @@ def check_media(
     refresh: bool = False,
     clock: Clock | None = None,
     tell: Callable[[int, int], None] = lambda _done, _all: None,
-) -> Inspection:
+) -> PreflightReport:
     """Look once at every media link of a plan, over the network, and return what is wrong with them.
 
     What was seen within the hour is taken from `preflight.json` in the run directory, unless `refresh` asks for
@@ -126,18 +126,18 @@ def check_media(
 
 def _look(
     urls: Sequence[str], *, clock: Clock, at_home: bool, tell: Callable[[int, int], None]
-) -> Mapping[str, Look]:
+) -> Mapping[str, LinkProbe]:
     if not urls:
         return {}
-    from runner.media.http.peek import Peeking
+    from runner.media.http.peek import HeadReader
     from runner.media.preflight.probe import look_at
     from runner.media.preflight.probe_all import Limits as LookLimits
     from runner.media.preflight.probe_all import look_at_all
-    from runner.system.daemon_executor import PassingThreads
+    from runner.system.daemon_executor import DaemonExecutor
 
     limits = LookLimits()
-    pool = PassingThreads(limits.at_once, name="preflight")
-    with Peeking(allow_loopback=at_home) as peeking:
+    pool = DaemonExecutor(limits.at_once, name="preflight")
+    with HeadReader(allow_loopback=at_home) as peeking:
         try:
             return look_at_all(
                 urls,
@@ -164,7 +164,7 @@ def _kept(path: Path) -> str:
     return text or _DAMAGED
 
 
-def _keep(home: Path, inspection: Inspection) -> tuple[str, ...]:
+def _keep(home: Path, inspection: PreflightReport) -> tuple[str, ...]:
     """Write what was seen into the run directory, and return what to say if that cannot be."""
     if not inspection.links:
         return ()

@@ -12,17 +12,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from runner.commands.steps.open_for_decision import Decided, desk, named
-from runner.commands.steps.open_run import AS_IT_IS, Opening
-from runner.commands.steps.recheck_failed import SecondLook, look_again
-from runner.commands.steps.session import Wishes, work
+from runner.commands.steps.open_for_decision import Decision, named, open_for_decision
+from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
+from runner.commands.steps.recheck_failed import RecheckResult, recheck
+from runner.commands.steps.session import RunRequest, run_engine
 from runner.commands.steps.summary import RunSummary, sum_up
 from runner.domain import failpoints
 from runner.domain.errors import UsageError
 from runner.domain.records import TakeRecord
 from runner.domain.run_ending import EndingKind
 from runner.domain.states import OUT_THERE, DeliveryState, FileGone, TakeState
-from runner.media.clips.folder import Folder, InTheWay
+from runner.media.clips.folder import Folder, NameConflict
 from runner.media.clips.names import sidecar_name
 from runner.media.clips.restore_sidecars import clips_of, give_own_names, restore_sidecars
 from runner.media.clips.sidecar import CLIPS, MOST_BYTES, Sidecar, read_sidecar
@@ -120,43 +120,43 @@ def mark(
     findings: Sequence[Finding],
     *,
     clock: Clock | None = None,
-    opening: Opening = AS_IT_IS,
-) -> Decided:
+    opening: OpenOptions = DEFAULT_OPTIONS,
+) -> Decision:
     """Record that clips are gone or not whole, so that the next run fetches them again; returns their takes.
 
     Raises:
         RunInUse: a runner works on this run.
     """
     now = clock or SystemClock()
-    with desk(place, now, opening) as state:
-        return Decided(_mark(place, state, findings, now), state.notes)
+    with open_for_decision(place, now, opening) as state:
+        return Decision(_mark(place, state, findings, now), state.notes)
 
 
-def fetch(place: RunDir, take_ids: Sequence[str] = (), *, wishes: Wishes) -> Fetched:
+def fetch(place: RunDir, take_ids: Sequence[str] = (), *, request: RunRequest) -> Fetched:
     """Bring home the clips of succeeded takes, all or those of `take_ids`, that are not here whole.
 
     Raises:
         UsageError: a named take has no clip to fetch, also after a second look where it was given up.
         RunInUse: a runner works on this run.
     """
-    with desk(place, wishes.clock, wishes.opening) as state:
+    with open_for_decision(place, request.clock, request.opening) as state:
         with open_reader(place.state_file) as reader:
             give_own_names(place.path, reader.takes())
         findings = verify(place, take_ids).findings
-        _mark(place, state, findings, wishes.clock)
+        _mark(place, state, findings, request.clock)
         with open_reader(place.state_file) as reader:
             takes = _about(reader.takes(), take_ids)
-        again = look_again(wishes, place, state, takes, insist=bool(take_ids))
+        again = recheck(request, place, state, takes, insist=bool(take_ids))
         if again.moved:
             with open_reader(place.state_file) as reader:
                 takes = _about(reader.takes(), take_ids)
         _refuse_without_clip(takes if take_ids else (), again)
         restored = restore_sidecars(place.path, _without_sidecar(takes, findings))
         wanted = [take for take in takes if _wants_fetching(take)]
-        ending, signal = work(wishes, place, state, wanted)
+        ending, signal = run_engine(request, place, state, wanted)
         failpoints.hit("upkeep.fetched")
         notes = () if wanted else state.notes
-    summary = sum_up(place, wanted, ending=ending, signal=signal, now=wishes.clock.wall())
+    summary = sum_up(place, wanted, ending=ending, signal=signal, now=request.clock.wall())
     remarks = (*notes, *again.remarks, *summary.remarks)
     # Dropped ones were given up, and what was never sent and left the manifest will not be.
     others: Counter[TakeState] = Counter(
@@ -176,7 +176,7 @@ def _wants_fetching(take: TakeRecord) -> bool:
     return take.state is TakeState.SUCCEEDED and take.delivery is not DeliveryState.DELIVERED
 
 
-def _refuse_without_clip(takes: Sequence[TakeRecord], again: SecondLook) -> None:
+def _refuse_without_clip(takes: Sequence[TakeRecord], again: RecheckResult) -> None:
     any_clip = any(take.state is TakeState.SUCCEEDED for take in takes)
     for take in takes:
         # A choice may hold some that were given up: they were asked about, and the others are fetched.
@@ -245,16 +245,16 @@ def _flaw(folder: Folder | None, name: str, sha256: str | None, size: int | None
     return Flaw.CHANGED, "its bytes are not those that were delivered"
 
 
-def _sidecar(folder: Folder, take: TakeRecord) -> Sidecar | InTheWay | None:
+def _sidecar(folder: Folder, take: TakeRecord) -> Sidecar | NameConflict | None:
     """Return a take's sidecar, None if there is none, or what stands in its place."""
     name = sidecar_name(take.take_id)
     try:
         data = folder.read(name, limit=MOST_BYTES)
-    except InTheWay as error:
+    except NameConflict as error:
         return error
     if data is None:
         return None
-    return read_sidecar(data, take=take.take_id) or InTheWay(f"{name} is not a file of ours")
+    return read_sidecar(data, take=take.take_id) or NameConflict(f"{name} is not a file of ours")
 
 
 def _agrees(sidecar: Sidecar, take: TakeRecord) -> bool:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from runner.api.account import Account, find_account
 from runner.api.catalogue import Catalogue, Entry, EntryAnswer
-from runner.commands.steps.api_session import insist, unanswered
+from runner.commands.steps.api_session import retry_transient, unanswered
 from runner.commands.steps.session import run_alone
-from runner.domain.api_answers import Trouble, TroubleKind
+from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.domain.display import visible
 from runner.domain.errors import SchemaInvalid, UsageError
 from runner.models.add_schema import add_file, compiled, place_of, wrapped
@@ -99,7 +99,7 @@ def add_from_catalogue(
     answer = _asked(account, [model_id], clock=clock)[model_id]
     if trouble := _untold(answer):
         raise unanswered(trouble)
-    if isinstance(answer, Trouble):
+    if isinstance(answer, RequestFailure):
         raise UsageError(
             f"the catalogue does not know the model {model_id!r}: {visible(answer.reason, _REASON)}",
             advice="an id is as on the model's page: pika/pikaframes",
@@ -130,7 +130,8 @@ def _asked(account: Account, model_ids: Sequence[str], *, clock: Clock) -> Mappi
         catalogue = Catalogue(account, clock=clock)
         try:
             return {
-                model_id: await insist(_question(catalogue, model_id), clock=clock) for model_id in model_ids
+                model_id: await retry_transient(_question(catalogue, model_id), clock=clock)
+                for model_id in model_ids
             }
         finally:
             await catalogue.aclose()
@@ -142,14 +143,14 @@ def _question(catalogue: Catalogue, model_id: str) -> Callable[[], Awaitable[Ent
     return lambda: catalogue.entry(model_id)
 
 
-def _untold(answer: EntryAnswer) -> Trouble | None:
+def _untold(answer: EntryAnswer) -> RequestFailure | None:
     """Return the trouble of a catalogue that did not say whether it knows a model."""
-    return answer if isinstance(answer, Trouble) and answer.kind is not TroubleKind.MISSING else None
+    return answer if isinstance(answer, RequestFailure) and answer.kind is not FailureKind.MISSING else None
 
 
 def compared(model: Model, answer: EntryAnswer) -> Compared:
     """Return how one model stands with what the catalogue answered."""
-    if isinstance(answer, Trouble):
+    if isinstance(answer, RequestFailure):
         what = "the catalogue did not say" if _untold(answer) else "not in the catalogue"
         return Compared(model.id, fault=f"{what}: {visible(answer.reason, _REASON)}")
     price = _price(answer.base_price_usd, answer.price_unit)

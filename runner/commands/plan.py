@@ -1,7 +1,7 @@
 """The plan as it is shown before anybody pays: what a run would do with each take, why, and for how much.
 
-In: a manifest's path and the wishes of a run. Out: an `Outlook`. It opens the state file to read only, takes no lock,
-changes nothing, and needs no network: what it shows is decided by the same lines as what a run does.
+In: a manifest's path and the request of a run. Out: a `PlanPreview`. It opens the state file to read only, takes no
+lock, changes nothing, and needs no network: what it shows is decided by the same lines as what a run does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.commands.check import check, uncollected
+from runner.commands.check import check, gc_paused
 from runner.commands.steps import open_run
 from runner.commands.steps.known_jobs import known_outside, refuse_forgetful, refuse_lost_record
 from runner.commands.steps.prices import quotes
@@ -32,7 +32,7 @@ from runner.plan.actions import Action, Step, blocked, steps
 from runner.plan.blocked import barred
 from runner.plan.duplicates import paid_twice
 from runner.plan.duration_forecast import Forecast, forecast
-from runner.plan.scope import Survey, outcome, survey
+from runner.plan.scope import Scope, outcome, scope_of
 from runner.plan.selection import ALL, Choice
 from runner.store import run_dir as rundir
 from runner.store.reader import open_reader
@@ -41,14 +41,14 @@ from runner.system.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from runner.api.account import Account
-    from runner.commands.steps.live_catalogue import Live
+    from runner.commands.steps.live_catalogue import LiveCatalogue
 
 _SIBLINGS = 20
 _SPENDS = frozenset({Action.SUBMIT})
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PlanRequest:
     """What a plan is asked for: the same wishes as a run's, as far as they decide what it would do.
 
     `at_once` is the cap on jobs; `on_this_machine` says that the API runs here; with `allow_duplicates` it is agreed
@@ -77,7 +77,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class PlanPreview:
     """What a run would do; `estimate` is in US dollars, `unpriced` counts submits without a price.
 
     `spending` is all that the run directory ever may have paid. `left_out` counts takes that were not chosen;
@@ -96,7 +96,7 @@ class Outlook:
     left_out: int
     warnings: tuple[Problem, ...]
     prices: Mapping[str, str]
-    live: Live | None = None
+    live: LiveCatalogue | None = None
 
     @property
     def counts(self) -> Mapping[Action, int]:
@@ -120,8 +120,8 @@ class _Past:
     sent: frozenset[str] = frozenset()
 
 
-@uncollected()
-def outlook(asked: Asked) -> Outlook:
+@gc_paused()
+def preview(asked: PlanRequest) -> PlanPreview:
     """Return what a run would do.
 
     Raises:
@@ -147,9 +147,9 @@ def outlook(asked: Asked) -> Outlook:
     return replace(_outlook(asked, plan, place, past), live=said)
 
 
-def _outlook(asked: Asked, plan: Plan, place: RunDir, past: _Past) -> Outlook:
+def _outlook(asked: PlanRequest, plan: Plan, place: RunDir, past: _Past) -> PlanPreview:
     recorded = past.takes
-    found = survey(plan, recorded, asked.choice, stale=asked.stale)
+    found = scope_of(plan, recorded, asked.choice, stale=asked.stale)
     all_steps = steps(
         plan.takes,
         {record.take_id: record for record in recorded},
@@ -161,7 +161,7 @@ def _outlook(asked: Asked, plan: Plan, place: RunDir, past: _Past) -> Outlook:
     shown = _bounded(chosen, asked, past)
     submits = [step for step in shown if step.action is Action.SUBMIT]
     ids, renames = frozenset(step.take_id for step in submits), found.comparison.renames
-    return Outlook(
+    return PlanPreview(
         name=plan.manifest.name,
         manifest=asked.manifest,
         run_dir=place.path,
@@ -181,7 +181,7 @@ def _outlook(asked: Asked, plan: Plan, place: RunDir, past: _Past) -> Outlook:
     )
 
 
-def _recorded(asked: Asked, plan: Plan, place: RunDir) -> _Past:
+def _recorded(asked: PlanRequest, plan: Plan, place: RunDir) -> _Past:
     mine = open_run.second_places(os.environ if asked.environ is None else asked.environ, place.path)
     told = () if asked.new_run else known_outside(place, mine)
     if not os.path.lexists(place.state_file):
@@ -200,7 +200,7 @@ def _recorded(asked: Asked, plan: Plan, place: RunDir) -> _Past:
         return _Past(reader.takes(), reader.spending(), reader.sessions(), frozenset(reader.sent()))
 
 
-def _ask(asked: Asked, account: Account, plan: Plan) -> Live:
+def _ask(asked: PlanRequest, account: Account, plan: Plan) -> LiveCatalogue:
     from runner.commands.steps.live_catalogue import ask_catalogue
     from runner.models.registry import Models
 
@@ -210,19 +210,19 @@ def _ask(asked: Asked, account: Account, plan: Plan) -> Live:
 
 
 def _quotes(
-    asked: Asked, plan: Plan, recorded: Sequence[TakeRecord], said: Live | None
+    asked: PlanRequest, plan: Plan, recorded: Sequence[TakeRecord], said: LiveCatalogue | None
 ) -> Mapping[str, Price]:
     folders, simulated = asked.schema_dirs, asked.simulated
     known = quotes(plan, recorded, manifest=asked.manifest, schema_dirs=folders, simulated=simulated)
     return known if simulated or said is None else {**known, **said.prices}
 
 
-def _is_about(step: Step, found: Survey) -> bool:
+def _is_about(step: Step, found: Scope) -> bool:
     waits, is_out = step.action is Action.SUBMIT, step.action is Action.WATCH
     return found.concerns(step.take_id, waits=waits, is_out=is_out)
 
 
-def _bounded(found: Sequence[Step], asked: Asked, past: _Past) -> tuple[Step, ...]:
+def _bounded(found: Sequence[Step], asked: PlanRequest, past: _Past) -> tuple[Step, ...]:
     """Block what a run would not send."""
     submits = [step for step in found if step.action is Action.SUBMIT]
     refusals = barred(
@@ -231,7 +231,9 @@ def _bounded(found: Sequence[Step], asked: Asked, past: _Past) -> tuple[Step, ..
     return blocked(found, refusals)
 
 
-def _twice(asked: Asked, plan: Plan, going: Collection[str], sent: Collection[str]) -> Iterator[Problem]:
+def _twice(
+    asked: PlanRequest, plan: Plan, going: Collection[str], sent: Collection[str]
+) -> Iterator[Problem]:
     """Yield a warning where a run asks once more, or refuses if nobody is there to be asked."""
     again = paid_twice(plan.takes, going=going, sent=sent)
     if asked.simulated or asked.allow_duplicates or not again:
@@ -246,7 +248,7 @@ def _twice(asked: Asked, plan: Plan, going: Collection[str], sent: Collection[st
     )
 
 
-def _unwritable(asked: Asked, place: RunDir, going: Collection[str]) -> Iterator[Problem]:
+def _unwritable(asked: PlanRequest, place: RunDir, going: Collection[str]) -> Iterator[Problem]:
     """Yield a warning where a run would find out, before its first submit, that it cannot write what it must."""
     if not going:
         return

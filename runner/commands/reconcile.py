@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from runner.commands.steps.api_session import Found, unanswered
-from runner.commands.steps.open_for_decision import Decided, desk, named, record
-from runner.commands.steps.open_run import AS_IT_IS, Opening
+from runner.commands.steps.open_for_decision import Decision, named, open_for_decision, record
+from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.domain import failpoints
-from runner.domain.api_answers import Seen, Trouble, TroubleKind
+from runner.domain.api_answers import FailureKind, RequestFailure, StatusReply
 from runner.domain.body_diff import contradiction
 from runner.domain.errors import UsageError
 from runner.domain.records import AttemptRecord, EventRecord, TakeRecord
@@ -41,7 +41,7 @@ from runner.system.canonical_json import JsonValue
 from runner.system.clock import Clock, SystemClock
 from runner.system.escapes import command_line
 
-WAITING = frozenset({TakeState.HELD, TakeState.SUBMITTING})
+NEEDS_DECISION = frozenset({TakeState.HELD, TakeState.SUBMITTING})
 """States a person may have to decide on: a take that is `submitting` while no runner works was lost with its runner."""
 
 LookUp: TypeAlias = Callable[[str], Found]
@@ -74,7 +74,7 @@ class HeldCase:
 def held_cases(place: RunDir) -> tuple[HeldCase, ...]:
     """Return every take that waits for a person, in manifest order; takes no lock and changes nothing."""
     with open_reader(place.state_file) as reader:
-        return tuple(_case(reader, take) for take in reader.takes() if take.state in WAITING)
+        return tuple(_case(reader, take) for take in reader.takes() if take.state in NEEDS_DECISION)
 
 
 def _case(reader: Reader, take: TakeRecord) -> HeldCase:
@@ -118,8 +118,8 @@ def adopt(
     by: str,
     look_up: LookUp | None,
     clock: Clock | None = None,
-    opening: Opening = AS_IT_IS,
-) -> Decided:
+    opening: OpenOptions = DEFAULT_OPTIONS,
+) -> Decision:
     """Record that a held take's job is `request_id`, after asking the API about it unless `look_up` is None.
 
     Raises:
@@ -132,7 +132,7 @@ def adopt(
     if not usable_id(request_id):
         raise UsageError(f"{request_id!r} cannot be a request id", advice="copy it from the provider's site")
     now = clock or SystemClock()
-    with desk(place, now, opening) as state:
+    with open_for_decision(place, now, opening) as state:
         (take,) = _undecided(place, [take_id])
         _refuse_taken_id(place, take, request_id)
         if look_up is not None:
@@ -140,7 +140,7 @@ def adopt(
             failpoints.hit("decide.looked")
         _take_back(state, [take], by, now)
         record(state, {take_id: Adopted(request_id, by)}, now)
-    return Decided((take_id,), state.notes)
+    return Decision((take_id,), state.notes)
 
 
 def _refuse_taken_id(place: RunDir, take: TakeRecord, request_id: str) -> None:
@@ -169,8 +169,8 @@ def _standing(told: Sequence[EventRecord]) -> Iterator[EventRecord]:
 
 
 def _refuse_other_job(take: TakeRecord, request_id: str, found: Found) -> None:
-    if isinstance(found, Trouble):
-        if found.kind is TroubleKind.MISSING:
+    if isinstance(found, RequestFailure):
+        if found.kind is FailureKind.MISSING:
             raise UsageError(
                 f"the API does not know request {request_id}: {found.reason}",
                 advice="copy the id again; with --offline it is taken as it is",
@@ -184,7 +184,7 @@ def _refuse_other_job(take: TakeRecord, request_id: str, found: Found) -> None:
         )
 
 
-def _difference(take: TakeRecord, found: Seen | Ended) -> str:
+def _difference(take: TakeRecord, found: StatusReply | Ended) -> str:
     """Return in what a job contradicts a take, as far as its record or its status tells."""
     if isinstance(found, Ended):
         return contradiction(take.model, take.body, found.result)
@@ -198,8 +198,8 @@ def declare_not_sent(
     by: str,
     reason: str = "",
     clock: Clock | None = None,
-    opening: Opening = AS_IT_IS,
-) -> Decided:
+    opening: OpenOptions = DEFAULT_OPTIONS,
+) -> Decision:
     """Record that held takes never reached the API: the next run submits them again, and may pay twice.
 
     Raises:
@@ -207,7 +207,7 @@ def declare_not_sent(
         RunInUse: a runner works on this run.
     """
     now = clock or SystemClock()
-    with desk(place, now, opening) as state:
+    with open_for_decision(place, now, opening) as state:
         takes = _undecided(place, take_ids)
         _refuse_rendered(takes)
         _take_back(state, takes, by, now)
@@ -217,7 +217,7 @@ def declare_not_sent(
         for take in takes
         if take.position is None
     ]
-    return Decided(tuple(take.take_id for take in takes), (*state.notes, *homeless))
+    return Decision(tuple(take.take_id for take in takes), (*state.notes, *homeless))
 
 
 def drop(
@@ -226,8 +226,8 @@ def drop(
     *,
     by: str,
     clock: Clock | None = None,
-    opening: Opening = AS_IT_IS,
-) -> Decided:
+    opening: OpenOptions = DEFAULT_OPTIONS,
+) -> Decision:
     """Record that takes are given up, whatever the API does with their jobs.
 
     Raises:
@@ -235,7 +235,7 @@ def drop(
         RunInUse: a runner works on this run.
     """
     now = clock or SystemClock()
-    with desk(place, now, opening) as state:
+    with open_for_decision(place, now, opening) as state:
         with open_reader(place.state_file) as reader:
             takes = named(reader.takes(), take_ids)
             adopted = [take for take in takes if _is_adopted(take, reader)]
@@ -247,7 +247,7 @@ def drop(
                 )
         _take_back(state, adopted, by, now)
         record(state, {take.take_id: Dropped(by, what_is_given_up(take)) for take in takes}, now)
-    return Decided(tuple(take.take_id for take in takes), state.notes)
+    return Decision(tuple(take.take_id for take in takes), state.notes)
 
 
 def may_be_dropped(take: TakeRecord) -> bool:

@@ -20,16 +20,16 @@ from runner.api.json_fields import cost
 from runner.commands.check import check
 from runner.commands.steps.api_session import manifest_of
 from runner.commands.steps.known_jobs import known_outside, sidecars_of, trace_in
-from runner.commands.steps.open_run import Opening, create, new_header, open_recorded, second_places
-from runner.commands.steps.sync_record import fit
+from runner.commands.steps.open_run import OpenOptions, create, new_header, open_recorded, second_places
+from runner.commands.steps.sync_record import sync
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import CannotCreate, FileMissing, RecordDamaged
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import OUT_THERE, Delivered, Ended, Fact, FetchStarted, TakeState
 from runner.media.clips.restore_sidecars import clips_of
-from runner.media.clips.sidecar import CLIPS, Landed, Sidecar
-from runner.plan.scope import outcome, survey
+from runner.media.clips.sidecar import CLIPS, DeliveredFile, Sidecar
+from runner.plan.scope import outcome, scope_of
 from runner.plan.selection import ALL
 from runner.store.marker import MARKER, read_marker, went_to
 from runner.store.reader import open_reader
@@ -80,7 +80,7 @@ class Rebuilt:
         return (*(take for _, take, state in self.entered if state is TakeState.HELD), *self.untold)
 
 
-def foresee(target: Target, *, opening: Opening) -> Rebuilt:
+def foresee(target: Target, *, opening: OpenOptions) -> Rebuilt:
     """Return what `rebuild` would do, and change nothing.
 
     Raises:
@@ -111,7 +111,7 @@ def foresee(target: Target, *, opening: Opening) -> Rebuilt:
     )
 
 
-def rebuild(target: Target, *, opening: Opening, clock: Clock) -> Rebuilt:
+def rebuild(target: Target, *, opening: OpenOptions, clock: Clock) -> Rebuilt:
     """Bring the record back, and enter what it lacks.
 
     Raises:
@@ -187,7 +187,7 @@ def _waiting(takes: Iterable[TakeRecord]) -> set[str]:
     return {take.take_id for take in takes if take.state is TakeState.PENDING}
 
 
-def _told(place: RunDir, opening: Opening) -> Testimony:
+def _told(place: RunDir, opening: OpenOptions) -> Testimony:
     """Return what all witnesses know together; those of another run than the folder's do not count."""
     run_id = read_marker(place.state_file) or ""
     told = known_outside(place, second_places(opening.environ, place.path), whole=True)
@@ -239,7 +239,7 @@ def _bring_back(moved: Path, place: RunDir) -> None:
 
 
 def _opened(
-    target: Target, told: Testimony, opening: Opening, *, now: float
+    target: Target, told: Testimony, opening: OpenOptions, *, now: float
 ) -> tuple[StateFile, tuple[Path, ...], bool]:
     """Return the state file, what was set aside for it, and whether it is a new one."""
     place = target.place
@@ -309,15 +309,15 @@ def _fitted(
 ) -> Sequence[TakeRecord]:
     """Make the record fit the manifest as a run does, with room for renders that witnesses know of."""
     place, recorded = target.place, _takes(target.place)
-    found = survey(plan, recorded, ALL)
-    takes = fit(state, plan, place, recorded, found.comparison, clock=clock).takes
+    found = scope_of(plan, recorded, ALL)
+    takes = sync(state, plan, place, recorded, found.comparison, clock=clock).takes
     known, sent = {take.take_id: take.fingerprint for take in takes}, {each.fingerprint for each in lacking}
     again = [
         take.id for take in plan.takes if take.fingerprint in sent and known[take.id] != take.fingerprint
     ]
     if not again:
         return takes
-    return fit(state, plan, place, takes, outcome(plan, takes, again), clock=clock).takes
+    return sync(state, plan, place, takes, outcome(plan, takes, again), clock=clock).takes
 
 
 def _takes(place: RunDir) -> Sequence[TakeRecord]:
@@ -362,7 +362,7 @@ def _deliver(state: StateFile, place: RunDir, clock: Clock) -> Iterator[str]:
             yield take.take_id
 
 
-def _facts_of(sidecar: Sidecar, first: Landed) -> tuple[Fact, ...]:
+def _facts_of(sidecar: Sidecar, first: DeliveredFile) -> tuple[Fact, ...]:
     ended = Ended(
         TakeState.SUCCEEDED,
         sidecar.to_bytes().decode("ascii"),

@@ -10,24 +10,24 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from runner.commands.reconcile import WAITING
-from runner.commands.steps.open_for_decision import Decided, desk, named, record
-from runner.commands.steps.open_run import AS_IT_IS, Opening
-from runner.commands.steps.recheck_failed import SecondLook, look_again
-from runner.commands.steps.session import Wishes
+from runner.commands.reconcile import NEEDS_DECISION
+from runner.commands.steps.open_for_decision import Decision, named, open_for_decision, record
+from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
+from runner.commands.steps.recheck_failed import RecheckResult, recheck
+from runner.commands.steps.session import RunRequest
 from runner.domain import failpoints
 from runner.domain.errors import UsageError
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import OUT_THERE, FailureClass, RetryRequested, TakeState
-from runner.plan.scope import survey
+from runner.plan.scope import scope_of
 from runner.plan.selection import Choice, choose
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 from runner.system.clock import Clock, SystemClock
 from runner.system.escapes import command_line, visible
 
-AGAIN = frozenset({TakeState.FAILED, TakeState.CANCELLED})
+RETRYABLE = frozenset({TakeState.FAILED, TakeState.CANCELLED})
 """States of which a new attempt is made only by an explicit wish."""
 
 
@@ -82,9 +82,9 @@ def _why_not(
     take: TakeRecord, planned: Mapping[str, str], origin: str, *, even_moderated: bool
 ) -> tuple[str, str] | None:
     """Return why a take cannot be tried again, with the way out; None if it can."""
-    if take.state in WAITING:
+    if take.state in NEEDS_DECISION:
         return "is held: it may have been paid for", "decide on it: shotrunner reconcile RUN"
-    if take.state not in AGAIN:
+    if take.state not in RETRYABLE:
         return _settled_otherwise(take)
     if found := take.links(origin).taken:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
@@ -130,11 +130,11 @@ def duplicates(
     from runner.plan.duplicates import paid_twice
 
     waiting = [replace(take, state=TakeState.PENDING) if take.take_id in chosen else take for take in takes]
-    found = survey(plan, waiting, Choice(only=tuple(chosen)))
+    found = scope_of(plan, waiting, Choice(only=tuple(chosen)))
     return paid_twice(plan.takes, going=found.sends, sent=sent)
 
 
-def look_first(place: RunDir, takes: Sequence[TakeRecord], *, wishes: Wishes) -> SecondLook:
+def look_first(place: RunDir, takes: Sequence[TakeRecord], *, request: RunRequest) -> RecheckResult:
     """Look for nothing whether any of `takes` has a clip after all, before it is paid for again.
 
     Raises:
@@ -143,9 +143,9 @@ def look_first(place: RunDir, takes: Sequence[TakeRecord], *, wishes: Wishes) ->
         DiskFailed: what was found could not be recorded.
     """
     if not any(take.may_have_a_clip for take in takes):
-        return SecondLook()
-    with desk(place, wishes.clock, wishes.opening) as state:
-        return look_again(wishes, place, state, takes, insist=True)
+        return RecheckResult()
+    with open_for_decision(place, request.clock, request.opening) as state:
+        return recheck(request, place, state, takes, insist=True)
 
 
 def request_retries(
@@ -155,8 +155,8 @@ def request_retries(
     by: str,
     reason: str = "",
     clock: Clock | None = None,
-    opening: Opening = AS_IT_IS,
-) -> Decided:
+    opening: OpenOptions = DEFAULT_OPTIONS,
+) -> Decision:
     """Record that a new attempt of each take shall be paid for; the next run submits it.
 
     Raises:
@@ -164,7 +164,7 @@ def request_retries(
         RunInUse: a runner works on this run.
     """
     now = clock or SystemClock()
-    with desk(place, now, opening) as state:
+    with open_for_decision(place, now, opening) as state:
         with open_reader(place.state_file) as reader:
             standing = {take.take_id: (take.state, take.attempts) for take in reader.takes()}
         for take in takes:
@@ -173,4 +173,4 @@ def request_retries(
         failpoints.hit("retry.chosen")
         record(state, {take.take_id: RetryRequested(by, reason) for take in takes}, now)
         failpoints.hit("retry.recorded")
-    return Decided(tuple(take.take_id for take in takes), state.notes)
+    return Decision(tuple(take.take_id for take in takes), state.notes)

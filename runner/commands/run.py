@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from runner.commands.check import check
 from runner.commands.steps import open_run, prices
-from runner.commands.steps.open_run import Opening
-from runner.commands.steps.recheck_failed import look_again
-from runner.commands.steps.session import Progress, Wishes, unheard, work
-from runner.commands.steps.summary import Prospect, RunSummary, foresee, sum_up
-from runner.commands.steps.sync_record import Fitted, fit, reprice, wake
+from runner.commands.steps.open_run import OpenOptions
+from runner.commands.steps.recheck_failed import recheck
+from runner.commands.steps.session import Progress, RunRequest, no_progress, run_engine
+from runner.commands.steps.summary import RunEstimate, RunSummary, foresee, sum_up
+from runner.commands.steps.sync_record import SyncResult, reprice, sync, take_over
 from runner.domain.limits import Limits
 from runner.domain.records import TakeRecord
 from runner.domain.run_ending import Ending, EndingKind, Stop
@@ -29,7 +29,7 @@ from runner.engine.options import EngineOptions
 from runner.manifest.size_limits import LIMITS
 from runner.manifest.size_limits import Limits as ManifestLimits
 from runner.plan.prices import price_changes
-from runner.plan.scope import Survey, about, outcome, survey
+from runner.plan.scope import Scope, about, outcome, scope_of
 from runner.plan.selection import ALL, Choice
 from runner.plan.time_window import window
 from runner.simulator.settings import SimulatorSettings
@@ -58,7 +58,7 @@ def run_manifest(
     manifest_limits: ManifestLimits = LIMITS,
     api_base: str | None = None,
     environ: Mapping[str, str] | None = None,
-    confirm: Callable[[Prospect], bool] | None = None,
+    confirm: Callable[[RunEstimate], bool] | None = None,
     progress: Progress | None = None,
     clock: Clock | None = None,
     on_interrupt: Stop = Stop.DRAIN,
@@ -81,7 +81,7 @@ def run_manifest(
         ShotrunnerError: one of its classes says what to do; everything recorded so far stays.
     """
     settled = os.environ if environ is None else environ
-    wishes = Wishes(
+    request = RunRequest(
         Path(manifest),
         options or EngineOptions(),
         simulate,
@@ -90,43 +90,43 @@ def run_manifest(
         api_base,
         settled,
         confirm or (lambda _: True),
-        progress or unheard,
+        progress or no_progress,
         clock or SystemClock(),
         on_interrupt,
-        Opening(moved, allow_network_fs, settled, lock, new_run),
+        OpenOptions(moved, allow_network_fs, settled, lock, new_run),
         stale,
         manifest_limits,
     )
-    return _rendered(wishes, run_dir)
+    return _rendered(request, run_dir)
 
 
-def _rendered(wishes: Wishes, run_dir: str | Path | None) -> RunSummary:
+def _rendered(request: RunRequest, run_dir: str | Path | None) -> RunSummary:
     """Go through the whole flow of a run once, from the manifest to the summary."""
-    plan = _planned(wishes)
-    place = _place(wishes, plan, run_dir)
-    with wishes.opening.locked(place), _opened(wishes, plan, place) as state:
-        recorded = wake(state, place, clock=wishes.clock)
+    plan = _planned(request)
+    place = _place(request, plan, run_dir)
+    with request.opening.locked(place), _opened(request, plan, place) as state:
+        recorded = take_over(state, place, clock=request.clock)
         # Before anything is weighed: what has a clip after all is neither sent once more nor makes room.
-        again = look_again(wishes, place, state, recorded)
+        again = recheck(request, place, state, recorded)
         if again.moved:
             recorded = _on_record(place)
-        plan = prices.at_hand(wishes, plan, recorded)
-        found = survey(plan, recorded, wishes.choice, stale=wishes.stale)
-        fitted = fit(state, plan, place, recorded, found.comparison, clock=wishes.clock)
-        plan, fitted = _quoted(wishes, state, plan, place, found, fitted)
-        prospect = _foreseen(wishes, place, plan, found, about(fitted.takes, found))
-        prices.refuse_unpriced(wishes, prospect)
-        tried = _tried(place, plan, wishes.options) if _may_submit(prospect, fitted, wishes.options) else ()
-        agreed = prospect.submits == 0 or wishes.confirm(prospect)
+        plan = prices.known_prices(request, plan, recorded)
+        found = scope_of(plan, recorded, request.choice, stale=request.stale)
+        synced = sync(state, plan, place, recorded, found.comparison, clock=request.clock)
+        plan, synced = _quoted(request, state, plan, place, found, synced)
+        estimate = _foreseen(request, place, plan, found, about(synced.takes, found))
+        prices.refuse_unpriced(request, estimate)
+        tried = _tried(place, plan, request.options) if _may_submit(estimate, synced, request.options) else ()
+        agreed = estimate.submits == 0 or request.confirm(estimate)
         if agreed:
             # Only now: whoever says no keeps the clips of stale takes under their names.
-            fitted = _replaced(wishes, state, plan, place, found, fitted)
-        takes = about(fitted.takes, found)
-        ending, signal = _sit(wishes, place, state, takes) if agreed else (_DECLINED, None)
+            synced = _replaced(request, state, plan, place, found, synced)
+        takes = about(synced.takes, found)
+        ending, signal = _sit(request, place, state, takes) if agreed else (_DECLINED, None)
         # Where nothing was left to do, nobody has heard them yet.
-        notes = () if agreed and prospect.finished < prospect.takes else state.notes
-    summary = sum_up(place, takes, ending=ending, signal=signal, now=wishes.clock.wall())
-    remarks = (*notes, *tried, *fitted.remarks, *prospect.remarks, *again.remarks, *summary.remarks)
+        notes = () if agreed and estimate.finished < estimate.takes else state.notes
+    summary = sum_up(place, takes, ending=ending, signal=signal, now=request.clock.wall())
+    remarks = (*notes, *tried, *synced.remarks, *estimate.remarks, *again.remarks, *summary.remarks)
     return replace(summary, remarks=remarks)
 
 
@@ -136,33 +136,33 @@ def _on_record(place: RunDir) -> Sequence[TakeRecord]:
 
 
 def _quoted(
-    wishes: Wishes, state: StateFile, plan: Plan, place: RunDir, found: Survey, fitted: Fitted
-) -> tuple[Plan, Fitted]:
+    request: RunRequest, state: StateFile, plan: Plan, place: RunDir, found: Scope, synced: SyncResult
+) -> tuple[Plan, SyncResult]:
     """Return the plan with today's prices for what is sent, and the record with them."""
-    quoted = prices.of_today(wishes, plan, found.sends)
+    quoted = prices.current_prices(request, plan, found.sends)
     if quoted is plan:
-        return plan, fitted
-    takes = reprice(state, quoted, place, fitted.takes, clock=wishes.clock)
-    return quoted, Fitted(takes, (*fitted.remarks, *price_changes(plan, quoted)))
+        return plan, synced
+    takes = reprice(state, quoted, place, synced.takes, clock=request.clock)
+    return quoted, SyncResult(takes, (*synced.remarks, *price_changes(plan, quoted)))
 
 
 def _replaced(
-    wishes: Wishes, state: StateFile, plan: Plan, place: RunDir, found: Survey, fitted: Fitted
-) -> Fitted:
+    request: RunRequest, state: StateFile, plan: Plan, place: RunDir, found: Scope, synced: SyncResult
+) -> SyncResult:
     """Let the stale takes that are rendered anew make room."""
     if not found.anew:
-        return fitted
-    comparison = outcome(plan, fitted.takes, found.anew)
-    again = fit(state, plan, place, fitted.takes, comparison, clock=wishes.clock)
-    return Fitted(again.takes, (*fitted.remarks, *again.remarks))
+        return synced
+    comparison = outcome(plan, synced.takes, found.anew)
+    again = sync(state, plan, place, synced.takes, comparison, clock=request.clock)
+    return SyncResult(again.takes, (*synced.remarks, *again.remarks))
 
 
-def _may_submit(prospect: Prospect, fitted: Fitted, options: EngineOptions) -> bool:
+def _may_submit(estimate: RunEstimate, synced: SyncResult, options: EngineOptions) -> bool:
     """Return whether the run will submit, or may by what it was told to do about failed and lost jobs."""
     again = (OUT_THERE if options.retries else set()) | (
         {TakeState.HELD} if options.max_extra_paid else set()
     )
-    return prospect.submits > 0 or any(take.state in again for take in fitted.takes)
+    return estimate.submits > 0 or any(take.state in again for take in synced.takes)
 
 
 def _tried(place: RunDir, plan: Plan, options: EngineOptions) -> tuple[str, ...]:
@@ -173,68 +173,68 @@ def _tried(place: RunDir, plan: Plan, options: EngineOptions) -> tuple[str, ...]
 
 
 def _sit(
-    wishes: Wishes, place: RunDir, state: StateFile, takes: Sequence[TakeRecord]
+    request: RunRequest, place: RunDir, state: StateFile, takes: Sequence[TakeRecord]
 ) -> tuple[Ending, int | None]:
     """Work through what is left in the time that the run is given."""
-    return sitting(
+    return timed_session(
         place,
         state,
-        wishes.options.limits,
-        clock=wishes.clock,
-        work=lambda deadline: work(wishes, place, state, takes, deadline=deadline),
+        request.options.limits,
+        clock=request.clock,
+        work=lambda deadline: run_engine(request, place, state, takes, deadline=deadline),
     )
 
 
 _DECLINED = Ending(EndingKind.DECLINED, "not agreed to, so nothing was submitted")
 
 
-def _planned(wishes: Wishes) -> Plan:
+def _planned(request: RunRequest) -> Plan:
     return check(
-        wishes.manifest,
-        schema_dirs=wishes.schema_dirs,
-        allow_private_media=wishes.on_this_machine,
-        limits=wishes.manifest_limits,
+        request.manifest,
+        schema_dirs=request.schema_dirs,
+        allow_private_media=request.on_this_machine,
+        limits=request.manifest_limits,
     )
 
 
-def _place(wishes: Wishes, plan: Plan, run_dir: str | Path | None) -> RunDir:
+def _place(request: RunRequest, plan: Plan, run_dir: str | Path | None) -> RunDir:
     if run_dir is not None:
         return rundir.make(Path(run_dir))
-    simulated = wishes.simulate is not None
-    return rundir.make(rundir.default_run_dir(wishes.manifest, name=plan.manifest.name, simulated=simulated))
+    simulated = request.simulate is not None
+    return rundir.make(rundir.default_run_dir(request.manifest, name=plan.manifest.name, simulated=simulated))
 
 
-def _opened(wishes: Wishes, plan: Plan, place: RunDir) -> StateFile:
+def _opened(request: RunRequest, plan: Plan, place: RunDir) -> StateFile:
     header = open_run.new_header(
         place,
-        manifest=wishes.manifest,
+        manifest=request.manifest,
         name=plan.manifest.name,
-        simulated=wishes.simulate is not None,
-        api_base=wishes.origin,
-        now=wishes.clock.wall(),
+        simulated=request.simulate is not None,
+        api_base=request.origin,
+        now=request.clock.wall(),
         version=__version__,
     )
-    return open_run.open_state(place, header=header, opening=wishes.opening)
+    return open_run.open_state(place, header=header, opening=request.opening)
 
 
 def _foreseen(
-    wishes: Wishes, place: RunDir, plan: Plan, found: Survey, takes: Sequence[TakeRecord]
-) -> Prospect:
+    request: RunRequest, place: RunDir, plan: Plan, found: Scope, takes: Sequence[TakeRecord]
+) -> RunEstimate:
     from runner.plan.duplicates import paid_twice
 
     with open_reader(place.state_file, checked=True) as reader:
         spending, sent = reader.spending(), reader.sent()
-    prospect = foresee(
+    estimate = foresee(
         takes,
         found.comparison,
-        options=wishes.options,
-        host=wishes.origin,
-        simulated=wishes.simulate is not None,
+        options=request.options,
+        host=request.origin,
+        simulated=request.simulate is not None,
         anew=found.anew,
         spending=spending,
     )
     going = {take.take_id for take in takes if take.state is TakeState.PENDING} | set(found.anew)
-    return replace(prospect, duplicates=paid_twice(plan.takes, going=going, sent=sent))
+    return replace(estimate, duplicates=paid_twice(plan.takes, going=going, sent=sent))
 
 
 def report(target: str | Path, *, simulated: bool | None = None, clock: Clock | None = None) -> Reports:
@@ -271,7 +271,7 @@ def find_run(target: str | Path, *, simulated: bool | None = None) -> RunDir:
     return rundir.existing(path, name=name, kinds=(False, True) if simulated is None else (simulated,))
 
 
-def sitting(
+def timed_session(
     place: RunDir,
     state: StateFile,
     limits: Limits,

@@ -32,7 +32,7 @@ class JobStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
-class TroubleKind(StrEnum):
+class FailureKind(StrEnum):
     """Why a read was not answered.
 
     `MISSING` is the API's word that it does not know what was asked about. `STRANGE` is an answer that cannot be about
@@ -50,7 +50,7 @@ class TroubleKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class StatusReply:
     """A look that was answered; `word` is the status as the API spelled it, `model` the job's if it was told."""
 
     status: JobStatus
@@ -60,20 +60,20 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class RequestFailure:
     """A read that was not answered; `retry_after` is the server's wish in seconds, if it had one.
 
     `evidence` is what came back, cut and cleaned.
     """
 
-    kind: TroubleKind
+    kind: FailureKind
     reason: str
     retry_after: float | None = None
     evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class NotYet:
+class NotReady:
     """The result record exists but does not say that the job has ended; `is_known` is whether its word is."""
 
     word: str
@@ -104,8 +104,8 @@ class FetchTrouble:
 
 
 SubmitAnswer: TypeAlias = Accepted | NotSent | RefusedForNow | Refused | AccountTurnedAway | LostContact
-LookAnswer: TypeAlias = Seen | Trouble
-ResultAnswer: TypeAlias = Ended | NotYet | Trouble
+LookAnswer: TypeAlias = StatusReply | RequestFailure
+ResultAnswer: TypeAlias = Ended | NotReady | RequestFailure
 FetchAnswer: TypeAlias = Delivered | FetchTrouble
 
 

@@ -13,7 +13,7 @@ NETWORK = "--allow-network-fs"
 NEW_RUN = "--new-run"
 
 
-class ConsentMissing(StateFileUnusable):
+class FlagRequired(StateFileUnusable):
     """The state file is opened by the same command with `flag`, if what `condition` says is so.
 
     `otherwise` is what to do if it is not.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from runner.domain.api_answers import ResultAnswer, Trouble, TroubleKind
+from runner.domain.api_answers import FailureKind, RequestFailure, ResultAnswer
 from runner.domain.body_diff import contradiction
 from runner.domain.shots import Ticket
 from runner.domain.states import AdoptionUndone, Ended
@@ -42,6 +42,6 @@ def unless_of_another(answer: ResultAnswer, *, request_id: str, others: Iterable
     told = record.get("request_id") if isinstance(record, dict) else None
     if not isinstance(told, str) or told.strip() == request_id or told.strip() not in others:
         return answer
-    return Trouble(
-        TroubleKind.STRANGE, f"asked about {request_id}, the API told of another take's job: {told}"
+    return RequestFailure(
+        FailureKind.STRANGE, f"asked about {request_id}, the API told of another take's job: {told}"
     )

@@ -109,7 +109,7 @@ class Hurdle:
     may_ease: bool = False
 
 
-class Allowance:
+class Budget:
     """Counts what a run has left of its limits; the engine asks before each submit and tells it every fact.
 
     A submission is *reserved* from before its POST until its answer, then *out* until its job has ended: as long, what
@@ -166,7 +166,7 @@ class Allowance:
         moment = datetime.fromtimestamp(deadline)  # noqa: DTZ006
         return f"its time was up at {moment:%Y-%m-%d %H:%M}"
 
-    def hurdle(self, ticket: Ticket) -> Hurdle | None:
+    def limit_hit(self, ticket: Ticket) -> Hurdle | None:
         """Return what keeps `ticket` from being submitted now, or None if it may go."""
         if self.time_left() == 0.0:
             return Hurdle(self.time_is_up(), self.time_is_up())
@@ -195,15 +195,15 @@ class Allowance:
 
     def _hopes(self) -> list[int]:
         """Return the amounts that may still turn out lower, so that it is worth to wait before the run is cut off."""
-        in_the_air = list(self._reserved.values())
+        sending = list(self._reserved.values())
         # Whoever wants waiting jobs cancelled at the limit does not want them waited for: once all have ended, none
         # is left to cancel.
         if self._limits.cancel_queued:
-            return in_the_air
-        return in_the_air + [self._latest[take_id] for take_id in self._out]
+            return sending
+        return sending + [self._latest[take_id] for take_id in self._out]
 
     def reserve(self, ticket: Ticket) -> None:
-        """Count `ticket` as paid for; to be called in the same step as `hurdle`, before anything else can ask."""
+        """Count `ticket` as paid for; to be called in the same step as `limit_hit`, before anything else can ask."""
         price = micros(ticket.estimate or 0.0)
         self._reserved[ticket.take_id] = price
         self._committed += price

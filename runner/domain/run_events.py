@@ -12,7 +12,7 @@ from runner.domain.states import Fact
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FactRecorded:
     """A fact that has just become durable."""
 
     take_id: str
@@ -21,18 +21,18 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Message:
     """Something the run wants the person to know that is no fact about one take."""
 
     text: str
 
 
-Event: TypeAlias = Told | Said
+Event: TypeAlias = FactRecorded | Message
 
 
 class Listener(Protocol):
     """Whoever wants to follow the run: a progress bar, a log."""
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Take one event; must return quickly and must not raise."""
         ...

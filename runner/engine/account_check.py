@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 
-from runner.domain.api_answers import Trouble, TroubleKind
+from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.domain.run_ending import End, EndingKind, Stop
 from runner.domain.states import OUT_THERE
 from runner.engine.ports import Queue
-from runner.engine.run_state import Board
-from runner.engine.stopwatch import Spell
+from runner.engine.run_state import RunState
+from runner.engine.stopwatch import Stopwatch
 from runner.system.clock import Clock
 
 JOBS_THAT_COUNT = 2
@@ -38,14 +38,14 @@ class AccountCheck:
     `limit` is how many seconds a run that had a good answer waits then, since tokens are renewed and services restart.
     """
 
-    def __init__(self, board: Board, *, queue: Queue, clock: Clock, limit: float, end: End) -> None:
+    def __init__(self, board: RunState, *, queue: Queue, clock: Clock, limit: float, end: End) -> None:
         self._board = board
         self._queue = queue
         self._clock = clock
         self._limit = limit
         self._end = end
         self._doubted = asyncio.Event()
-        self._alone = Spell()
+        self._alone = Stopwatch()
         self._refused: set[str] = set()
         self._reason = ""
         self._was_good = False
@@ -79,10 +79,10 @@ class AccountCheck:
         """Ask the free question after a refusal, and return whether it is refused too; then the account is doubted."""
         for wait in _TRIES:
             trouble = await self._queue.probe(model)
-            if trouble is None or trouble.kind is TroubleKind.ACCOUNT:
+            if trouble is None or trouble.kind is FailureKind.ACCOUNT:
                 break
             await self._clock.sleep(wait)
-        if trouble is None or trouble.kind is not TroubleKind.ACCOUNT or self._is_contradicted:
+        if trouble is None or trouble.kind is not FailureKind.ACCOUNT or self._is_contradicted:
             return False
         self._doubt(reason)
         return True
@@ -124,11 +124,11 @@ class AccountCheck:
             if self._answered_at - began >= _LONG_ENOUGH:
                 self._is_contradicted = True
                 return
-            if trouble.kind is TroubleKind.ACCOUNT:
+            if trouble.kind is FailureKind.ACCOUNT:
                 self._end_if_alone()
             wait = min(QUESTION_CEILING, wait * 2.0)
 
-    async def _asked_in(self, seconds: float) -> Trouble | None:
+    async def _asked_in(self, seconds: float) -> RequestFailure | None:
         """Return the answer to the free question asked in `seconds`, and end the run meanwhile if it is time."""
         due = self._clock.monotonic() + seconds
         while (left := due - self._clock.monotonic()) > 0:

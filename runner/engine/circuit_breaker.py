@@ -12,12 +12,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from runner.domain.api_answers import Trouble, TroubleKind
+from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.domain.errors import NoSuchHost
 from runner.domain.run_ending import End, EndingKind, Stop
 from runner.engine.poll_pace import OutageTest
 from runner.engine.ports import Queue
-from runner.engine.stopwatch import Spell
+from runner.engine.stopwatch import Stopwatch
 from runner.system.clock import Clock
 
 SOONEST_PROBE = 0.25
@@ -71,7 +71,7 @@ class CircuitBreaker:
         self._model = self._reason = ""
         self._first_wait = FIRST_PROBE
         self._test = OutageTest()
-        self._unanswered = Spell()
+        self._unanswered = Stopwatch()
         self._relapses = 0
         self._rest_until = 0.0
         self._told_at = float("-inf")
@@ -155,13 +155,13 @@ class CircuitBreaker:
             trouble = await self._queue.probe(self._model)
             away_for = self._clock.monotonic() - began
             # A service that refuses the account is there; whether it does so is for the next call to show.
-            if trouble is None or trouble.kind is TroubleKind.ACCOUNT:
+            if trouble is None or trouble.kind is FailureKind.ACCOUNT:
                 if is_said:
                     self._say(f"the API answers again after {away_for:.0f} s")
                 return
             if away_for >= self._limit:
                 self._end(EndingKind.OUTAGE, trouble.reason, Stop.DETACH)
-            absences = absences + 1 if trouble.kind is TroubleKind.NO_HOST else 0
+            absences = absences + 1 if trouble.kind is FailureKind.NO_HOST else 0
             if absences >= ABSENCES_THAT_END:
                 raise _wrong_address(trouble.reason)
             if away_for >= _WORTH_SAYING and not is_said:
@@ -188,7 +188,7 @@ class CircuitBreaker:
             self._say(text)
 
 
-def _wait_after(wait: float, trouble: Trouble) -> float:
+def _wait_after(wait: float, trouble: RequestFailure) -> float:
     """Return the seconds until the next question, after one that was asked in `wait` seconds and failed."""
     short = min(PROBE_EVERY, max(SOONEST_PROBE, wait * 2.0))
     grown = short if wait < PROBE_EVERY else wait * PROBE_GROWTH

@@ -15,28 +15,28 @@ from runner.engine.circuit_breaker import CircuitBreaker
 from runner.engine.options import EngineOptions
 from runner.engine.ports import Queue
 from runner.engine.refusals import Refusals
-from runner.engine.run_state import Board, Live
-from runner.engine.scouts import Vanguard
+from runner.engine.run_state import ActiveTake, RunState
+from runner.engine.scouts import ScoutGate
 from runner.system.backoff import Chance
 from runner.system.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class EngineContext:
     """The shared means of one run; `end` brings it to an end from anywhere in the engine."""
 
-    board: Board
+    board: RunState
     queue: Queue
     breaker: CircuitBreaker
     clock: Clock
     options: EngineOptions
     chance: Chance
     end: End
-    vanguard: Vanguard
+    vanguard: ScoutGate
     account: AccountCheck
     refusals: Refusals
 
-    async def result(self, live: Live) -> ResultAnswer:
+    async def result(self, live: ActiveTake) -> ResultAnswer:
         """Return what the API tells of how a take's job ended; a record of another take's job is trouble."""
         assert live.request_id is not None
         answer = await self.queue.result(live.request_id, model=live.ticket.model, sent=live.ticket.body)

@@ -14,13 +14,13 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from runner.domain import failpoints
-from runner.domain.api_answers import FetchTrouble, Trouble, TroubleKind, folded
+from runner.domain.api_answers import FailureKind, FetchTrouble, RequestFailure, folded
 from runner.domain.shots import Ticket
 from runner.domain.states import Delivered, DeliveryState, Ended, FetchStarted, Undeliverable
-from runner.engine.context import Means
+from runner.engine.context import EngineContext
 from runner.engine.ports import Delivery
-from runner.engine.run_state import Live
-from runner.engine.timers import Agenda
+from runner.engine.run_state import ActiveTake
+from runner.engine.timers import TimerQueue
 
 _AHEAD = 366 * 86400.0
 _FRESH_AT_ONCE = 3
@@ -29,21 +29,21 @@ _FRESH_AT_ONCE = 3
 _SAID_AFTER = 15.0
 """Seconds without a clip that are worth a line."""
 
-_NO_ANSWER = frozenset({TroubleKind.TRANSIENT, TroubleKind.THROTTLED})
+_NO_ANSWER = frozenset({FailureKind.TRANSIENT, FailureKind.THROTTLED})
 
 
-class Collector:
+class Downloader:
     """Fetches the clips of succeeded takes."""
 
-    def __init__(self, means: Means, *, delivery: Delivery) -> None:
+    def __init__(self, means: EngineContext, *, delivery: Delivery) -> None:
         self._means = means
         self._board = means.board
         self._delivery = delivery
-        self._agenda: Agenda[Live] = Agenda(means.clock)
+        self._agenda: TimerQueue[ActiveTake] = TimerQueue(means.clock)
         self._late: set[str] = set()
         self._whose = {link: live.id for live in means.board.takes for link in live.outputs[:1]}
 
-    def collect(self, live: Live) -> None:
+    def collect(self, live: ActiveTake) -> None:
         """Put a take on the agenda if its clip is wanted."""
         if self._board.wants_fetching(live):
             # Ahead of all that failed before, however long those have been due.
@@ -54,7 +54,7 @@ class Collector:
         while True:
             await self._fetch(await self._agenda.next())
 
-    async def _fetch(self, live: Live) -> None:
+    async def _fetch(self, live: ActiveTake) -> None:
         if not live.outputs:
             await self._board.record(live, FetchStarted(""))
             await self._board.record(live, Undeliverable("the result names no output"))
@@ -67,9 +67,9 @@ class Collector:
             await self._board.record(live, answer)
             self._compare(live, answer)
         else:
-            await self._bear(live, answer)
+            await self._handle_failure(live, answer)
 
-    def _compare(self, live: Live, clip: Delivered) -> None:
+    def _compare(self, live: ActiveTake, clip: Delivered) -> None:
         """Say if another take has the very same link or bytes: one of the two may be another's."""
         link, alike = live.outputs[0], ""
         for key, what in ((link, "link"), (clip.sha256, "bytes")):
@@ -79,7 +79,7 @@ class Collector:
         if alike:
             self._board.say(alike)
 
-    async def _bear(self, live: Live, trouble: FetchTrouble) -> None:
+    async def _handle_failure(self, live: ActiveTake, trouble: FetchTrouble) -> None:
         if trouble.permanent and not trouble.link_refused:
             await self._board.record(live, Undeliverable(trouble.reason))
             return
@@ -96,13 +96,13 @@ class Collector:
         is_fresh = live.outputs != stale and failures <= _FRESH_AT_ONCE
         self._agenda.add(live, after=0.0 if is_fresh else wait)
 
-    def _say_late(self, live: Live, reason: str, lasting: float) -> None:
+    def _say_late(self, live: ActiveTake, reason: str, lasting: float) -> None:
         """Say of the first clip that does not come for a reason that it is late, and why; the others wait likewise."""
         if lasting >= _SAID_AFTER and folded(reason) not in self._late:
             self._late.add(folded(reason))
             self._board.say(f"{live.id}: its clip does not come yet: {reason}; still trying")
 
-    def _lasting(self, live: Live, trouble: FetchTrouble) -> float:
+    def _lasting(self, live: ActiveTake, trouble: FetchTrouble) -> float:
         """Note a failure, and return for how many seconds there have been nothing but failures."""
         now = self._means.clock.monotonic()
         if live.fetch_trouble_since is None:
@@ -112,7 +112,7 @@ class Collector:
             live.unfetched.is_over()
         return live.unfetched.goes_on(now)
 
-    def _is_spent(self, live: Live, trouble: FetchTrouble, *, lasting: float, asked: bool) -> bool:
+    def _is_spent(self, live: ActiveTake, trouble: FetchTrouble, *, lasting: float, asked: bool) -> bool:
         """Return whether to leave a clip to the next run.
 
         A host that is away is waited for, as an outage is, unless the run wants to end; so is an API that cannot be
@@ -126,12 +126,12 @@ class Collector:
             return False
         return self._means.options.fetch_pace.is_spent(lasting=lasting, age=self._age(live))
 
-    def _age(self, live: Live) -> float:
+    def _age(self, live: ActiveTake) -> float:
         """Return how many seconds ago the job ended."""
         ended = live.finished_at if live.finished_at is not None else live.ticket.finished_at
         return math.inf if ended is None else self._means.clock.wall() - ended
 
-    async def _refresh(self, live: Live) -> bool:
+    async def _refresh(self, live: ActiveTake) -> bool:
         """Read the result again for fresh links; False if the API did not answer."""
         if live.request_id is None:
             return True
@@ -139,7 +139,7 @@ class Collector:
         if isinstance(answer, Ended):
             live.outputs = renewed(live.outputs, answer.outputs)
         # Any other trouble is an answer: there is no record, or none that can be read.
-        return not (isinstance(answer, Trouble) and answer.kind in _NO_ANSWER)
+        return not (isinstance(answer, RequestFailure) and answer.kind in _NO_ANSWER)
 
 
 def renewed(links: Sequence[str], fresh: Sequence[str]) -> tuple[str, ...]:
@@ -170,7 +170,7 @@ def _query(link: str) -> frozenset[str]:
     return frozenset(urlsplit(link).query.split("&"))
 
 
-def _ticket(live: Live) -> Ticket:
+def _ticket(live: ActiveTake) -> Ticket:
     """Return the ticket as the downloader needs it: with the id and links of this attempt."""
     return replace(
         live.ticket,

@@ -18,18 +18,18 @@ from runner.domain.shots import Ticket
 from runner.domain.states import OUT_THERE, TakeState
 from runner.engine.account_check import AccountCheck
 from runner.engine.circuit_breaker import CircuitBreaker
-from runner.engine.context import Means
-from runner.engine.downloader import Collector
-from runner.engine.history import NO_PAST, Past
+from runner.engine.context import EngineContext
+from runner.engine.downloader import Downloader
+from runner.engine.history import NO_PAST, RunHistory
 from runner.engine.late_costs import GRACE, LateCosts, without_cost
 from runner.engine.options import EngineOptions
 from runner.engine.poll_pace import Durations
-from runner.engine.poller import Watcher
-from runner.engine.ports import Delivery, Journal, Queue, Room
+from runner.engine.poller import Poller
+from runner.engine.ports import Delivery, FreeSpace, Journal, Queue
 from runner.engine.refusals import Refusals
-from runner.engine.run_state import Board
-from runner.engine.scouts import Vanguard
-from runner.engine.submit_results import Settler
+from runner.engine.run_state import RunState
+from runner.engine.scouts import ScoutGate
+from runner.engine.submit_results import SubmitResultHandler
 from runner.engine.submitter import Submitter
 from runner.engine.wake_watch import notice_sleep
 from runner.system.backoff import Chance
@@ -58,16 +58,16 @@ class Engine:
         listener: Listener,
         options: EngineOptions,
         epoch: int,
-        past: Past = NO_PAST,
+        past: RunHistory = NO_PAST,
         deadline: float | None = None,
-        room: Room | None = None,
+        room: FreeSpace | None = None,
         chance: Chance = random.random,
         new_attempt: Callable[[], str] = _new_attempt,
     ) -> None:
         tickets = tuple(tickets)
         self._ending = Ending(EndingKind.FINISHED)
         self._left = asyncio.Event()
-        self._board = Board(
+        self._board = RunState(
             tickets,
             journal=journal,
             clock=clock,
@@ -79,15 +79,15 @@ class Engine:
         self._means = means = self._shared(queue, clock, options, chance)
         lacking = without_cost({*tickets, *past.ended}, now=clock.wall())
         self._costs = LateCosts(lacking, queue=queue, note=self._board.note_late)
-        self._collector = Collector(means, delivery=delivery)
+        self._collector = Downloader(means, delivery=delivery)
         durations = Durations(past.durations)
-        self._watcher = Watcher(means, durations=durations, succeeded=self._collector.collect)
-        settler = Settler(means, accepted=self._watcher.watch, extra_paid=past.extra_paid)
+        self._watcher = Poller(means, durations=durations, succeeded=self._collector.collect)
+        settler = SubmitResultHandler(means, accepted=self._watcher.watch, extra_paid=past.extra_paid)
         self._submitter = Submitter(
             means, epoch=epoch, new_attempt=new_attempt, settle=settler.settle, room=room
         )
 
-    def _shared(self, queue: Queue, clock: Clock, options: EngineOptions, chance: Chance) -> Means:
+    def _shared(self, queue: Queue, clock: Clock, options: EngineOptions, chance: Chance) -> EngineContext:
         """Return what all parts work with, each of which may bring the run to its end."""
         board, end = self._board, self._end
         account = AccountCheck(board, queue=queue, clock=clock, limit=options.refusal_limit, end=end)
@@ -100,8 +100,8 @@ class Engine:
             closed=board.changed.set,
         )
         refusals = Refusals(board, breaker=breaker, clock=clock, options=options, end=end)
-        vanguard = Vanguard(board, each=options.scout, end=end)
-        return Means(board, queue, breaker, clock, options, chance, end, vanguard, account, refusals)
+        vanguard = ScoutGate(board, each=options.scout, end=end)
+        return EngineContext(board, queue, breaker, clock, options, chance, end, vanguard, account, refusals)
 
     @property
     def out_there(self) -> int:
@@ -109,7 +109,7 @@ class Engine:
         return sum(1 for live in self._board.takes if live.holds_slot and live.state in OUT_THERE)
 
     @property
-    def in_the_air(self) -> int:
+    def sending(self) -> int:
         """How many submits have begun and have no answer yet."""
         return sum(1 for live in self._board.takes if live.state is TakeState.SUBMITTING)
 
@@ -198,7 +198,7 @@ class Engine:
 
     def _woken(self, seconds: float) -> None:
         self._board.say(f"this machine slept for {seconds:.0f} s; looking at everything now")
-        self._watcher.hurry()
+        self._watcher.poll_now()
 
 
 async def _first_of(*events: asyncio.Event, within: float | None = None) -> None:

@@ -13,7 +13,7 @@ from runner.domain.shots import Ticket
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class RunHistory:
     """What earlier runs did and learnt; that of a first run says nothing.
 
     `extra_paid` counts unknown submits that were paid again, `spending` is all that may have been paid, and `ended`
@@ -28,5 +28,5 @@ class Past:
     largest_clip: int = 0
 
 
-NO_PAST = Past()
+NO_PAST = RunHistory()
 """The past of a first run."""

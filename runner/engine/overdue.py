@@ -7,7 +7,7 @@ happens. It asks nothing and ends nothing.
 from __future__ import annotations
 
 from runner.engine.poll_pace import Durations
-from runner.engine.run_state import Board, Live
+from runner.engine.run_state import ActiveTake, RunState
 from runner.system.clock import Clock
 
 PATIENCE = 600.0
@@ -24,7 +24,7 @@ _MOST_NAMED = 5
 class Overdue:
     """Keeps what is due to be said about jobs that wait."""
 
-    def __init__(self, board: Board, *, clock: Clock, durations: Durations, limit: float) -> None:
+    def __init__(self, board: RunState, *, clock: Clock, durations: Durations, limit: float) -> None:
         """`limit` is the greatest age of a job in seconds."""
         self._board = board
         self._clock = clock
@@ -33,7 +33,7 @@ class Overdue:
         self._next: dict[str, float] = {}
         self._gathered: dict[str, str] = {}
 
-    def notice(self, live: Live, word: str) -> bool:
+    def notice(self, live: ActiveTake, word: str) -> bool:
         """Note that a job has not ended, which the API calls `word`; return whether it is time to say so."""
         now = self._clock.monotonic()
         usual = self._durations.quantile(live.ticket.model, 0.9)
@@ -47,7 +47,7 @@ class Overdue:
         self._gathered[job] = f"{live.id}, request {live.request_id}, is {word!r} {waited}"
         return True
 
-    def is_too_old(self, live: Live) -> bool:
+    def is_too_old(self, live: ActiveTake) -> bool:
         """Return whether this run has watched a job for long enough that is older than any should be."""
         now = self._clock.monotonic()
         since = live.watched.since

@@ -13,7 +13,15 @@ from dataclasses import replace
 from typing import assert_never
 
 from runner.domain import failpoints
-from runner.domain.api_answers import CancelAnswer, JobStatus, NotYet, Seen, Trouble, TroubleKind, folded
+from runner.domain.api_answers import (
+    CancelAnswer,
+    FailureKind,
+    JobStatus,
+    NotReady,
+    RequestFailure,
+    StatusReply,
+    folded,
+)
 from runner.domain.job_match import ITS_RECORD, disowned
 from runner.domain.run_ending import EndingKind, Stop
 from runner.domain.states import (
@@ -27,15 +35,15 @@ from runner.domain.states import (
     TakeState,
     Vanished,
 )
-from runner.engine.context import Means
+from runner.engine.context import EngineContext
 from runner.engine.overdue import Overdue
 from runner.engine.poll_pace import Durations, RetryQuota
 from runner.engine.retry_policy import may_retry
-from runner.engine.run_state import Live
-from runner.engine.stopwatch import Spell
-from runner.engine.timers import Agenda
+from runner.engine.run_state import ActiveTake
+from runner.engine.stopwatch import Stopwatch
+from runner.engine.timers import TimerQueue
 
-_NOT_TAKEN = frozenset({TroubleKind.STRANGE, TroubleKind.TOO_LARGE})
+_NOT_TAKEN = frozenset({FailureKind.STRANGE, FailureKind.TOO_LARGE})
 """Answers of an API that does answer, of which nothing is believed: the others go on, this one is asked again."""
 
 _DENIALS_THAT_COUNT = 3
@@ -47,10 +55,12 @@ _UNSEEN_SHARE = 0.9
 """A job found ended at its first look took at most so long; the guess errs low, or history could only grow."""
 
 
-class Watcher:
+class Poller:
     """Looks at every accepted take until its result is known."""
 
-    def __init__(self, means: Means, *, durations: Durations, succeeded: Callable[[Live], None]) -> None:
+    def __init__(
+        self, means: EngineContext, *, durations: Durations, succeeded: Callable[[ActiveTake], None]
+    ) -> None:
         self._means = means
         self._board = means.board
         self._breaker = means.breaker
@@ -59,7 +69,7 @@ class Watcher:
         self.overdue = Overdue(
             means.board, clock=means.clock, durations=durations, limit=means.options.job_limit
         )
-        self._agenda: Agenda[Live] = Agenda(means.clock)
+        self._agenda: TimerQueue[ActiveTake] = TimerQueue(means.clock)
         self._quota = RetryQuota()
         self._strange: set[str] = set()
         self._mistaken: set[str] = set()
@@ -68,7 +78,7 @@ class Watcher:
         self._wants_cancel = asyncio.Event()
         self._cancelled_by = ""
 
-    def watch(self, live: Live) -> None:
+    def watch(self, live: ActiveTake) -> None:
         """Put a take that is out there on the agenda, first look when it may have ended."""
         age = self._means.clock.monotonic() - live.born
         first = self._means.options.pace.first(
@@ -78,10 +88,10 @@ class Watcher:
         spread = self._means.options.pace.floor * self._means.chance() if age > first else 0.0
         self._agenda.add(live, after=max(first - age, spread))
 
-    def hurry(self) -> None:
+    def poll_now(self) -> None:
         """Look at everything soon, spread over a few seconds: nobody knows what happened meanwhile."""
         floor = self._means.options.pace.floor
-        self._agenda.hurry(lambda: floor * _SPREAD * self._means.chance())
+        self._agenda.poll_now(lambda: floor * _SPREAD * self._means.chance())
 
     async def run(self) -> None:
         """Look at whatever is due, until cancelled; run once per call allowed in flight."""
@@ -95,13 +105,13 @@ class Watcher:
             # Once a look has said that a job ended, only its result is of interest.
             await (self._collect(live) if live.has_ended else self._look(live))
 
-    async def _look(self, live: Live) -> None:
+    async def _look(self, live: ActiveTake) -> None:
         assert live.request_id is not None
         first = live.watched.since is None
         live.watched.goes_on(self._means.clock.monotonic())
         answer = await self._means.queue.look(live.request_id)
-        if isinstance(answer, Trouble):
-            await self._bear(live, answer)
+        if isinstance(answer, RequestFailure):
+            await self._handle_failure(live, answer)
             return
         self._answered(live)
         if answer.status is JobStatus.ENDED:
@@ -117,7 +127,7 @@ class Watcher:
             return
         self._again(live)
 
-    async def _has_result(self, live: Live, *, found_at_once: bool) -> bool:
+    async def _has_result(self, live: ActiveTake, *, found_at_once: bool) -> bool:
         """Take the result of a job that a look does not call ended, if there is one: it costs nothing to ask."""
         answer = await self._means.result(live)
         if not isinstance(answer, Ended) or self._may_name_more(live, answer):
@@ -125,13 +135,13 @@ class Watcher:
         await self._close(live, answer, found_at_once=found_at_once)
         return True
 
-    def _may_name_more(self, live: Live, ended: Ended) -> bool:
+    def _may_name_more(self, live: ActiveTake, ended: Ended) -> bool:
         """Return whether to ask again about a job without an output: its links may come later than its word."""
         if ended.failure is not FailureClass.NO_OUTPUT:
             return False
         return live.empty.goes_on(self._means.clock.monotonic()) < self._means.options.empty_grace
 
-    def _answered(self, live: Live) -> None:
+    def _answered(self, live: ActiveTake) -> None:
         self._breaker.answered()
         self._means.account.answered()
         self._quota.earn()
@@ -141,23 +151,23 @@ class Watcher:
         live.missing.is_over()
         live.mistaken.is_over()
 
-    async def _note(self, live: Live, seen: Seen) -> None:
+    async def _note(self, live: ActiveTake, seen: StatusReply) -> None:
         """Record that a job started or waits again, and say a status word nobody knows."""
         if seen.status is JobStatus.RUNNING and live.state is TakeState.QUEUED:
             await self._board.record(live, Started())
         elif seen.status is JobStatus.QUEUED and live.state is TakeState.RUNNING:
             await self._board.record(live, Requeued())
         elif seen.status is JobStatus.UNKNOWN:
-            self._wonder(live, seen.word)
+            self._report_unknown_status(live, seen.word)
 
-    def _wonder(self, live: Live, word: str) -> None:
+    def _report_unknown_status(self, live: ActiveTake, word: str) -> None:
         if word not in self._strange and len(self._strange) < _MOST_WORDS:
             self._strange.add(word)
             self._board.say(
                 f"the API calls {live.id} {word!r}, a word not known here; its result is asked for, and still looking"
             )
 
-    def _again(self, live: Live) -> None:
+    def _again(self, live: ActiveTake) -> None:
         now, pace = self._means.clock.monotonic(), self._means.options.pace
         wait = pace.next(live.watched.goes_on(now), chance=self._means.chance())
         # A look that a jump of the clock brought forward does not begin the dense part of the watch.
@@ -167,7 +177,7 @@ class Watcher:
             wait = min(early, pace.longest_wait)
         self._agenda.add(live, after=wait)
 
-    async def _collect(self, live: Live, *, found_at_once: bool = False) -> None:
+    async def _collect(self, live: ActiveTake, *, found_at_once: bool = False) -> None:
         """Read the result; the slot is free already, since the API has ended its work, unless failures are counted."""
         if not self._means.options.failure_limit.limits:
             self._board.free_slot(live)
@@ -179,17 +189,17 @@ class Watcher:
             case Ended():
                 self._answered(live)
                 await self._close(live, answer, found_at_once=found_at_once)
-            case NotYet():
+            case NotReady():
                 await self._not_yet(live, answer)
-            case Trouble():
-                await self._bear(live, answer)
+            case RequestFailure():
+                await self._handle_failure(live, answer)
             case _:
                 assert_never(answer)
 
-    async def _not_yet(self, live: Live, answer: NotYet) -> None:
+    async def _not_yet(self, live: ActiveTake, answer: NotReady) -> None:
         """Take `ended` back: the API says that it goes on, so it may be working after all."""
         if not answer.is_known:
-            self._wonder(live, answer.word)
+            self._report_unknown_status(live, answer.word)
         self.overdue.notice(live, answer.word)
         if self._too_long(live.doubted):
             self._board.leave(live, f"it is said to have ended, but its result still says {answer.word!r}")
@@ -198,7 +208,7 @@ class Watcher:
         live.has_ended = False
         self._again(live)
 
-    async def _close(self, live: Live, ended: Ended, *, found_at_once: bool) -> None:
+    async def _close(self, live: ActiveTake, ended: Ended, *, found_at_once: bool) -> None:
         age = max(0.0, self._means.clock.monotonic() - live.born)
         # What a server says of its own times is believed only as far as our clock allows.
         if ended.seconds is not None and ended.seconds > age:
@@ -219,43 +229,43 @@ class Watcher:
             self._succeeded(live)
         await self._outcome(live, ended, retry=retry)
 
-    async def _disown(self, live: Live, undone: AdoptionUndone) -> None:
+    async def _disown(self, live: ActiveTake, undone: AdoptionUndone) -> None:
         """Hold a take again whose adopted job turns out to be another's; what that has made is not its clip."""
         await self._board.record(live, undone)
         live.request_id, live.has_ended, live.is_adopted = None, False, False
 
-    def _is_retried(self, live: Live, ended: Ended) -> bool:
+    def _is_retried(self, live: ActiveTake, ended: Ended) -> bool:
         retries = self._means.options.retries
         return ended.outcome is TakeState.FAILED and may_retry(
             ended.failure, attempts=live.attempts, retries=retries
         )
 
-    async def _bear(self, live: Live, trouble: Trouble) -> None:
+    async def _handle_failure(self, live: ActiveTake, trouble: RequestFailure) -> None:
         """Take a read that was not answered for what it is; nothing here fails a job that may still run."""
         live.failures += 1
         given_up = self._too_long(live.silent)
-        if trouble.kind is not TroubleKind.STRANGE:
+        if trouble.kind is not FailureKind.STRANGE:
             live.mistaken.is_over()
-        if trouble.kind is TroubleKind.ACCOUNT:
+        if trouble.kind is FailureKind.ACCOUNT:
             given_up = await self._deny(live, trouble.reason) or given_up
-        elif trouble.kind is TroubleKind.MISSING and await self._is_gone(live, trouble):
+        elif trouble.kind is FailureKind.MISSING and await self._is_gone(live, trouble):
             return
-        elif trouble.kind in {TroubleKind.TRANSIENT, TroubleKind.THROTTLED}:
+        elif trouble.kind in {FailureKind.TRANSIENT, FailureKind.THROTTLED}:
             self._breaker.failed(live.ticket.model, trouble.reason)
-        elif trouble.kind is TroubleKind.STRANGE and self._too_long(live.mistaken) and live.is_adopted:
+        elif trouble.kind is FailureKind.STRANGE and self._too_long(live.mistaken) and live.is_adopted:
             assert live.request_id is not None
             await self._disown(live, AdoptionUndone(live.request_id, ITS_RECORD, trouble.reason))
             return
         elif trouble.kind in _NOT_TAKEN:
             self._doubt(live, trouble.reason)
         if given_up:
-            answers = trouble.kind in _NOT_TAKEN | {TroubleKind.ACCOUNT}
+            answers = trouble.kind in _NOT_TAKEN | {FailureKind.ACCOUNT}
             why = trouble.reason if answers else f"the API has not answered about it: {trouble.reason}"
             self._board.leave(live, why)
             return
         self._agenda.add(live, after=max(trouble.retry_after or 0.0, self._retried_in(live, trouble.kind)))
 
-    def _retried_in(self, live: Live, kind: TroubleKind) -> float:
+    def _retried_in(self, live: ActiveTake, kind: FailureKind) -> float:
         """Return the seconds until a job is asked about again whose read failed.
 
         A failed read says nothing of the job, so it waits no longer than an answered one. It waits less, while the
@@ -267,13 +277,13 @@ class Watcher:
         # Of a job that has ended only the result is missing, however long the job took.
         spell = live.silent if live.has_ended else live.watched
         pace = options.pace.next(spell.goes_on(self._means.clock.monotonic()), chance=chance)
-        if kind is TroubleKind.TRANSIENT:
+        if kind is FailureKind.TRANSIENT:
             return min(pace, backoff) if self._quota.spend() else pace
-        if kind is TroubleKind.THROTTLED:
+        if kind is FailureKind.THROTTLED:
             return max(pace, min(_SLOWER * pace, backoff))
         return max(options.pace.floor, backoff)
 
-    async def _deny(self, live: Live, reason: str) -> bool:
+    async def _deny(self, live: ActiveTake, reason: str) -> bool:
         """Handle a refused read: where the account is not doubted, the job is left to the next run after a while."""
         lasted = live.denied.goes_on(self._means.clock.monotonic())
         await self._means.account.read_refused(live.id, live.ticket.model, reason)
@@ -284,18 +294,18 @@ class Watcher:
             self._board.say(f"{live.id}: the API refuses to say how it stands: {reason}; looked at again")
         return lasted >= self._means.options.refusal_limit
 
-    def _doubt(self, live: Live, reason: str) -> None:
+    def _doubt(self, live: ActiveTake, reason: str) -> None:
         """Say once of a take that what is told of it is not taken; the API answers, so the others go on."""
         self._breaker.answered()
         if live.id not in self._mistaken:
             self._mistaken.add(live.id)
             self._board.say(f"{live.id}: {reason}; not taken, and looked at again")
 
-    def _too_long(self, trouble: Spell) -> bool:
+    def _too_long(self, trouble: Stopwatch) -> bool:
         """Note that `trouble` goes on, and return whether it has done so for as long as an outage is waited for."""
         return trouble.goes_on(self._means.clock.monotonic()) >= self._means.options.outage_limit
 
-    async def _is_gone(self, live: Live, trouble: Trouble) -> bool:
+    async def _is_gone(self, live: ActiveTake, trouble: RequestFailure) -> bool:
         """Record that the API does not know the id any more, once it has said so for long enough."""
         if live.missing.goes_on(self._means.clock.monotonic()) < self._means.options.missing_grace:
             return False
@@ -304,7 +314,7 @@ class Watcher:
         self._trip(live, failure)
         return True
 
-    async def _outcome(self, live: Live, ended: Ended, *, retry: bool) -> None:
+    async def _outcome(self, live: ActiveTake, ended: Ended, *, retry: bool) -> None:
         """Pay for another attempt where a stated policy says so, else let scouts and limits know of a failure."""
         if retry:
             wish = RetryRequested(f"--retries {self._means.options.retries}", ended.reason)
@@ -315,7 +325,7 @@ class Watcher:
         if ended.failure is not None:
             self._trip(live, ended.failure)
 
-    def _trip(self, live: Live, failure: FailureClass) -> None:
+    def _trip(self, live: ActiveTake, failure: FailureClass) -> None:
         self._failed[failure] += 1
         tripped = self._means.options.failure_limit.tripped(self._failed)
         if tripped:
@@ -334,5 +344,5 @@ class Watcher:
                 answer = await self._means.queue.cancel(live.request_id)
                 outcome = answer.outcome if isinstance(answer, CancelAnswer) else answer.reason
                 await self._board.record(live, CancelRequested(self._cancelled_by, outcome))
-        self.hurry()
+        self.poll_now()
         await asyncio.Event().wait()

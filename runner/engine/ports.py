@@ -15,9 +15,9 @@ from runner.domain.api_answers import (
     CancelAnswer,
     FetchAnswer,
     LookAnswer,
+    RequestFailure,
     ResultAnswer,
     SubmitAnswer,
-    Trouble,
 )
 from runner.domain.shots import Ticket
 from runner.domain.states import Fact
@@ -47,11 +47,11 @@ class Queue(Protocol):
         """
         ...
 
-    async def cancel(self, request_id: str) -> CancelAnswer | Trouble:
+    async def cancel(self, request_id: str) -> CancelAnswer | RequestFailure:
         """Ask for a cancel; the answer is the API's own word and proves nothing."""
         ...
 
-    async def probe(self, model: str) -> Trouble | None:
+    async def probe(self, model: str) -> RequestFailure | None:
         """Ask a free question to learn whether the service answers; None means that it does.
 
         Trouble of the kind `NO_HOST` says that there is no such service, and never was since this queue was made.
@@ -72,7 +72,7 @@ class Journal(Protocol):
         ...
 
 
-Room: TypeAlias = Callable[[], int | None]
+FreeSpace: TypeAlias = Callable[[], int | None]
 """Tells how many bytes of clips there is room for, beyond what shall stay free; None where nobody knows."""
 
 

@@ -18,8 +18,8 @@ from runner.domain.states import AccountTurnedAway, FailureClass, Refused, Retry
 from runner.engine.circuit_breaker import CircuitBreaker
 from runner.engine.options import EngineOptions
 from runner.engine.poll_pace import OutageTest
-from runner.engine.run_state import Board, Live
-from runner.engine.stopwatch import Spell
+from runner.engine.run_state import ActiveTake, RunState
+from runner.engine.stopwatch import Stopwatch
 from runner.system.clock import Clock
 
 FIRST_TRIAL = 30.0
@@ -41,7 +41,7 @@ _TOLD_AGAIN = 3 * 3600.0
 class Refusal:
     """One submit that was refused, and how."""
 
-    live: Live
+    live: ActiveTake
     answer: Refused | AccountTurnedAway
 
     @property
@@ -64,7 +64,7 @@ class Refusals:
     """Knows the refusals since the last acceptance, and says when they are a spell; `end` ends the submitting."""
 
     def __init__(
-        self, board: Board, *, breaker: CircuitBreaker, clock: Clock, options: EngineOptions, end: End
+        self, board: RunState, *, breaker: CircuitBreaker, clock: Clock, options: EngineOptions, end: End
     ) -> None:
         self._board = board
         self._breaker = breaker
@@ -75,7 +75,7 @@ class Refusals:
         self._accepted = 0
         self._first: dict[tuple[str, _Kind], int] = {}
         self._on = asyncio.Event()
-        self._alone = Spell()
+        self._alone = Stopwatch()
         self._trials = 0
         self._told_at = float("-inf")
 
@@ -94,7 +94,7 @@ class Refusals:
             self._alone.is_over()
             self._board.say("a submit was accepted again; submitting goes on")
 
-    def is_its_own(self, live: Live, answer: Refused | AccountTurnedAway) -> bool:
+    def is_its_own(self, live: ActiveTake, answer: Refused | AccountTurnedAway) -> bool:
         """Return whether a take is refused as before although others were accepted meanwhile: it has failed."""
         this = Refusal(live, answer)
         if self.is_spell or self._is_fresh(this):
@@ -105,7 +105,7 @@ class Refusals:
         """Return whether no take was accepted since this one was first refused so."""
         return self._first.get(refusal.key, self._accepted) == self._accepted
 
-    def note(self, live: Live, answer: Refused | AccountTurnedAway) -> Sequence[Refusal]:
+    def note(self, live: ActiveTake, answer: Refused | AccountTurnedAway) -> Sequence[Refusal]:
         """Note a refusal, and return those of a spell whose takes shall go back to pending; none outside a spell."""
         this = Refusal(live, answer)
         self._first.setdefault(this.key, self._accepted)

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from runner.domain import failpoints
-from runner.domain.limits import Allowance
-from runner.domain.run_events import Event, Listener, Said, Told
+from runner.domain.limits import Budget
+from runner.domain.run_events import Event, FactRecorded, Listener, Message
 from runner.domain.shots import Ticket
 from runner.domain.states import (
     OUT_THERE,
@@ -29,17 +29,17 @@ from runner.domain.states import (
     advance,
     advance_delivery,
 )
-from runner.engine.history import NO_PAST, Past
+from runner.engine.history import NO_PAST, RunHistory
 from runner.engine.options import EngineOptions
 from runner.engine.ports import Journal
-from runner.engine.stopwatch import Spell
+from runner.engine.stopwatch import Stopwatch
 from runner.system.clock import Clock
 
 _AT_HOME = frozenset({DeliveryState.DELIVERED, DeliveryState.UNDELIVERABLE})
 
 
 @dataclass(slots=True)
-class Live:
+class ActiveTake:
     """A take while the run handles it: mutable, seen by one event loop only.
 
     `born` is the monotonic time of its acceptance; `holds_slot` says that the API may be working on it, `has_ended`
@@ -60,14 +60,14 @@ class Live:
     has_ended: bool = False
     attempts: int = 0
     failures: int = 0
-    watched: Spell = field(default_factory=Spell)
-    silent: Spell = field(default_factory=Spell)
-    missing: Spell = field(default_factory=Spell)
-    denied: Spell = field(default_factory=Spell)
-    mistaken: Spell = field(default_factory=Spell)
-    doubted: Spell = field(default_factory=Spell)
-    empty: Spell = field(default_factory=Spell)
-    unfetched: Spell = field(default_factory=Spell)
+    watched: Stopwatch = field(default_factory=Stopwatch)
+    silent: Stopwatch = field(default_factory=Stopwatch)
+    missing: Stopwatch = field(default_factory=Stopwatch)
+    denied: Stopwatch = field(default_factory=Stopwatch)
+    mistaken: Stopwatch = field(default_factory=Stopwatch)
+    doubted: Stopwatch = field(default_factory=Stopwatch)
+    empty: Stopwatch = field(default_factory=Stopwatch)
+    unfetched: Stopwatch = field(default_factory=Stopwatch)
     cost: float | None = None
     finished_at: float | None = None
     at_hand: int = 0
@@ -80,7 +80,7 @@ class Live:
         return self.ticket.take_id
 
 
-class Board:
+class RunState:
     """Keeps the takes of one run and records what happens to them."""
 
     def __init__(
@@ -91,7 +91,7 @@ class Board:
         clock: Clock,
         listener: Listener,
         options: EngineOptions,
-        past: Past = NO_PAST,
+        past: RunHistory = NO_PAST,
         deadline: float | None = None,
     ) -> None:
         """`deadline` is the wall time at which submitting stops."""
@@ -106,13 +106,13 @@ class Board:
         self.left_behind = 0
         self.too_old = 0
         self.told_at = clock.monotonic()
-        self.pending: deque[Live] = deque()
+        self.pending: deque[ActiveTake] = deque()
         self.slots_held = 0
         self.changed = asyncio.Event()
         self.finished = asyncio.Event()
         self.takes = [self._live(ticket) for ticket in tickets]
         self._by_id = {live.id: live for live in self.takes}
-        self.allowance = Allowance(
+        self.allowance = Budget(
             options.limits,
             wall=clock.wall,
             monotonic=clock.monotonic,
@@ -124,9 +124,9 @@ class Board:
             self._enter(live)
         self._check_finished()
 
-    def _live(self, ticket: Ticket) -> Live:
+    def _live(self, ticket: Ticket) -> ActiveTake:
         age = self._clock.wall() - ticket.submitted_at if ticket.submitted_at is not None else 0.0
-        return Live(
+        return ActiveTake(
             ticket,
             ticket.state,
             ticket.delivery,
@@ -138,7 +138,7 @@ class Board:
             is_adopted=ticket.adopted,
         )
 
-    def _enter(self, live: Live) -> None:
+    def _enter(self, live: ActiveTake) -> None:
         if not self._is_over(live) or self.wants_fetching(live):
             self._unfinished.add(live.id)
         if live.state is TakeState.PENDING:
@@ -146,17 +146,17 @@ class Board:
         elif live.state in OUT_THERE:
             self.take_slot(live)
 
-    def _is_over(self, live: Live) -> bool:
+    def _is_over(self, live: ActiveTake) -> bool:
         if live.state is TakeState.SUCCEEDED:
             return not self._options.download or live.delivery in _AT_HOME
         return live.state not in {TakeState.PENDING, TakeState.SUBMITTING} | OUT_THERE
 
-    def wants_fetching(self, live: Live) -> bool:
+    def wants_fetching(self, live: ActiveTake) -> bool:
         """Return whether a take's clip is wanted and not here; what an earlier run could not fetch is tried again."""
         succeeded = live.state is TakeState.SUCCEEDED
         return succeeded and self._options.download and live.delivery is not DeliveryState.DELIVERED
 
-    def is_done_with(self, live: Live) -> bool:
+    def is_done_with(self, live: ActiveTake) -> bool:
         """Return whether this run does nothing more about a take, however it stands."""
         return live.id not in self._unfinished
 
@@ -187,20 +187,20 @@ class Board:
         """True while the API may be given another job."""
         return self.slots_held < self._options.jobs
 
-    def take_slot(self, live: Live) -> None:
+    def take_slot(self, live: ActiveTake) -> None:
         """Count `live` as work the API may be doing."""
         if not live.holds_slot:
             live.holds_slot = True
             self.slots_held += 1
 
-    def free_slot(self, live: Live) -> None:
+    def free_slot(self, live: ActiveTake) -> None:
         """Stop counting `live`; harmless if it held no slot."""
         if live.holds_slot:
             live.holds_slot = False
             self.slots_held -= 1
             self.changed.set()
 
-    async def record(self, live: Live, fact: Fact, *, goes_on: bool = False) -> None:
+    async def record(self, live: ActiveTake, fact: Fact, *, goes_on: bool = False) -> None:
         """Make `fact` durable, then move `live` by it, then tell.
 
         `goes_on` says that another fact follows at once, so that the run must not take the take for finished.
@@ -214,7 +214,7 @@ class Board:
         failpoints.hit("board.recorded")
         self._move(live, fact)
         self.allowance.note(live.id, fact)
-        self.tell(Told(live.id, fact, at))
+        self.tell(FactRecorded(live.id, fact, at))
         self.warn_of_cost()
         self.changed.set()
         if self._is_over(live) and not goes_on:
@@ -232,7 +232,7 @@ class Board:
         self.warn_of_cost()
         self.changed.set()
 
-    def _move(self, live: Live, fact: Fact) -> None:
+    def _move(self, live: ActiveTake, fact: Fact) -> None:
         if isinstance(fact, FetchStarted | Delivered | Undeliverable | FileGone):
             live.delivery = advance_delivery(live.delivery, fact)
             if isinstance(fact, Delivered):
@@ -242,7 +242,7 @@ class Board:
             if live.state is not TakeState.SUBMITTING and live.state not in OUT_THERE:
                 self.free_slot(live)
 
-    def again(self, live: Live) -> None:
+    def again(self, live: ActiveTake) -> None:
         """Queue a take that shall be paid for once more, behind those that were not tried yet."""
         live.request_id, live.outputs, live.has_ended, live.is_adopted = None, (), False, False
         live.watched.is_over()
@@ -253,7 +253,7 @@ class Board:
         if self.giving_up:
             self.give_up_pending()
 
-    def put_back(self, live: Live, *, last: bool = False) -> None:
+    def put_back(self, live: ActiveTake, *, last: bool = False) -> None:
         """Make `live` the next to be submitted, or the last; leave it to the next run if this one gives up."""
         self.allowance.give_back(live.id)
         self.free_slot(live)
@@ -266,7 +266,7 @@ class Board:
         """How many takes the run still has something to do for."""
         return len(self._unfinished)
 
-    def leave(self, live: Live, reason: str, *, is_old: bool = False) -> None:
+    def leave(self, live: ActiveTake, reason: str, *, is_old: bool = False) -> None:
         """Leave a take that is out there to the next run: nothing is known of its end, and nothing is lost.
 
         `is_old` says that the API does answer, and the job is older than any should be.
@@ -299,12 +299,12 @@ class Board:
 
     def say(self, text: str) -> None:
         """Tell the person something that is no fact about one take."""
-        self.tell(Said(text))
+        self.tell(Message(text))
 
     def tell(self, event: Event) -> None:
         """Pass an event on."""
         self.told_at = self._clock.monotonic()
-        self._listener.hear(event)
+        self._listener.on_event(event)
 
     def _check_finished(self) -> None:
         if not self._unfinished:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from runner.domain.run_ending import End, EndingKind, Stop
 from runner.domain.states import Ended, TakeState
 from runner.engine.retry_policy import scouts
-from runner.engine.run_state import Board, Live
+from runner.engine.run_state import ActiveTake, RunState
 
 
-class Vanguard:
+class ScoutGate:
     """Puts the scouts at the head of the queue and lets nobody else pass until they have come back."""
 
-    def __init__(self, board: Board, *, each: int, end: End) -> None:
+    def __init__(self, board: RunState, *, each: int, end: End) -> None:
         self._board = board
         self._end = end
         chosen = scouts((live.ticket for live in board.pending), each=each) if each else frozenset()
@@ -44,7 +44,7 @@ class Vanguard:
             pending.appendleft(scout)
         return scout is not None or not self._out
 
-    def settled(self, live: Live, ended: Ended) -> None:
+    def settled(self, live: ActiveTake, ended: Ended) -> None:
         """Take note of a scout's end; one that failed stops the submitting."""
         if live.id not in self._out:
             return

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Spell:
+class Stopwatch:
     """Something that may be going on; `since` is the monotonic time it was first noticed at, None if it is not.
 
     `count` is how often it was noticed since then.

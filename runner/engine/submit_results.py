@@ -26,28 +26,30 @@ from runner.domain.states import (
     TakeState,
 )
 from runner.engine.circuit_breaker import PROBE_EVERY
-from runner.engine.context import Means
+from runner.engine.context import EngineContext
 from runner.engine.poll_pace import OutageTest
 from runner.engine.retry_policy import OnUnknown
-from runner.engine.run_state import Live
-from runner.engine.stopwatch import Spell
+from runner.engine.run_state import ActiveTake
+from runner.engine.stopwatch import Stopwatch
 from runner.system.backoff import RETRY_AFTER_CEILING
 
 _SHARE_IN_A_ROW = 10
 
 
-class Settler:
+class SubmitResultHandler:
     """Takes every answer for what it is; `accepted` is called with a take once its receipt is durable."""
 
-    def __init__(self, means: Means, *, accepted: Callable[[Live], None], extra_paid: int) -> None:
+    def __init__(
+        self, means: EngineContext, *, accepted: Callable[[ActiveTake], None], extra_paid: int
+    ) -> None:
         """`extra_paid` is how many unknown submits earlier runs have paid again."""
         self._means = means
         self._board = means.board
         self._breaker = means.breaker
         self._accepted = accepted
-        self._unsent = Spell()
+        self._unsent = Stopwatch()
         self._lost_in_a_row = 0
-        self._throttled = Spell()
+        self._throttled = Stopwatch()
         self._extra_paid = extra_paid
         self._paying_again: set[str] = set()
 
@@ -57,7 +59,7 @@ class Settler:
         held = (live.id for live in self._board.takes if live.state is TakeState.HELD)
         return sum(1 for take_id in held if take_id not in self._paying_again)
 
-    async def settle(self, live: Live, answer: SubmitAnswer) -> None:
+    async def settle(self, live: ActiveTake, answer: SubmitAnswer) -> None:
         """Record what became of the attempt, then do what follows from it for the others."""
         if not isinstance(answer, NotSent):
             self._unsent.is_over()
@@ -88,7 +90,7 @@ class Settler:
             case _:
                 assert_never(answer)
 
-    async def _keep(self, live: Live, answer: Accepted) -> None:
+    async def _keep(self, live: ActiveTake, answer: Accepted) -> None:
         """Make the receipt durable before anything uses it; whatever goes wrong, the id is never thrown away."""
         try:
             await self._board.record(live, answer)
@@ -108,7 +110,7 @@ class Settler:
         live.born = self._means.clock.monotonic()
         self._accepted(live)
 
-    async def _keep_beside(self, live: Live, answer: Accepted, refusal: str) -> None:
+    async def _keep_beside(self, live: ActiveTake, answer: Accepted, refusal: str) -> None:
         """Keep an id that cannot become the take's: another take has it, or somebody has decided meanwhile."""
         reason = f"the API answered, but its request id {answer.request_id} cannot be taken: {refusal}"
         try:
@@ -122,14 +124,14 @@ class Settler:
                 raise
 
     async def _put_back(
-        self, live: Live, answer: NotSent | RefusedForNow | AccountTurnedAway, *, last: bool = False
+        self, live: ActiveTake, answer: NotSent | RefusedForNow | AccountTurnedAway, *, last: bool = False
     ) -> None:
         # A connection that never came about has not awaited `begin`, so there may be no attempt to close.
         if live.state is TakeState.SUBMITTING:
             await self._board.record(live, answer)
         self._board.put_back(live, last=last)
 
-    def _not_sent(self, live: Live, answer: NotSent) -> None:
+    def _not_sent(self, live: ActiveTake, answer: NotSent) -> None:
         """Wait for the service, longer each time: reads may be answered where submits are not."""
         if answer.hopeless:
             self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
@@ -155,7 +157,7 @@ class Settler:
         if lasted >= self._means.options.outage_limit:
             self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
 
-    async def _refused(self, live: Live, answer: Refused) -> None:
+    async def _refused(self, live: ActiveTake, answer: Refused) -> None:
         """Fail a take that was refused, unless others are refused alike."""
         refusals = self._means.refusals
         spell = () if refusals.is_its_own(live, answer) else refusals.note(live, answer)
@@ -163,7 +165,7 @@ class Settler:
         if spell:
             await refusals.put_back(spell)
 
-    async def _turned_away(self, live: Live, answer: AccountTurnedAway) -> None:
+    async def _turned_away(self, live: ActiveTake, answer: AccountTurnedAway) -> None:
         """Take a take back that was refused for the account's sake, and ask for free whether that is so."""
         refusals = self._means.refusals
         if refusals.is_its_own(live, answer):
@@ -176,7 +178,7 @@ class Settler:
         if spell:
             await refusals.put_back(spell)
 
-    async def _hold(self, live: Live, answer: LostContact) -> None:
+    async def _hold(self, live: ActiveTake, answer: LostContact) -> None:
         if self._may_pay_again(answer):
             await self._pay_again(live, answer)
         else:
@@ -192,11 +194,11 @@ class Settler:
             return False
         return self._extra_paid + len(self._paying_again) < options.max_extra_paid
 
-    async def _keep_held(self, live: Live, answer: LostContact) -> None:
+    async def _keep_held(self, live: ActiveTake, answer: LostContact) -> None:
         await self._board.record(live, answer)
         self._doubt(live, answer)
 
-    def _doubt(self, live: Live, answer: LostContact) -> None:
+    def _doubt(self, live: ActiveTake, answer: LostContact) -> None:
         """Submit no more where too much is in doubt, else not before the service is seen to answer."""
         options = self._means.options
         if answer.hopeless:
@@ -209,7 +211,7 @@ class Settler:
         elif self._board.is_busy:
             self._ask_for_free(live, answer)
 
-    def _ask_for_free(self, live: Live, answer: LostContact) -> None:
+    def _ask_for_free(self, live: ActiveTake, answer: LostContact) -> None:
         """Submit nothing before the API answers: at once, or in a while where money in doubt becomes too much.
 
         The more lost answers a person allows, the more of them in a row are taken for chance.
@@ -219,7 +221,7 @@ class Settler:
         wait = 0.0 if self._lost_in_a_row <= by_chance else PROBE_EVERY
         self._breaker.doubt_submits(live.ticket.model, answer.reason, wait=wait)
 
-    async def _pay_again(self, live: Live, answer: LostContact) -> None:
+    async def _pay_again(self, live: ActiveTake, answer: LostContact) -> None:
         """Put a held take back by the flag that says so in its name; it may be paid for twice."""
         # Counted against the bound at once, since submits side by side must not pass it together.
         self._paying_again.add(live.id)

@@ -13,9 +13,9 @@ from runner.domain import failpoints
 from runner.domain.api_answers import SubmitAnswer
 from runner.domain.run_ending import EndingKind, Stop
 from runner.domain.states import LostContact, SubmissionStarted, TakeState
-from runner.engine.context import Means
-from runner.engine.ports import Room
-from runner.engine.run_state import Live
+from runner.engine.context import EngineContext
+from runner.engine.ports import FreeSpace
+from runner.engine.run_state import ActiveTake
 from runner.system.backoff import RETRY_AFTER_CEILING
 
 _TIME_STEP = 20.0
@@ -27,12 +27,12 @@ class Submitter:
 
     def __init__(
         self,
-        means: Means,
+        means: EngineContext,
         *,
         epoch: int,
         new_attempt: Callable[[], str],
-        settle: Callable[[Live, SubmitAnswer], Awaitable[None]],
-        room: Room | None = None,
+        settle: Callable[[ActiveTake, SubmitAnswer], Awaitable[None]],
+        room: FreeSpace | None = None,
     ) -> None:
         """`settle` is awaited with every answer before the next submit of its place in the window."""
         self._means = means
@@ -73,7 +73,7 @@ class Submitter:
                 self._at_work -= 1
             self._board.changed.set()
 
-    async def _next(self) -> Live | None:
+    async def _next(self) -> ActiveTake | None:
         """Return the next take with its slot taken, or None when there will be none."""
         while not self._stopped:
             # Not before all is finished: a take that failed may come back to be paid for once more.
@@ -102,14 +102,14 @@ class Submitter:
         self._means.end(EndingKind.DISK, f"{reason}; free the disk first", Stop.DRAIN)
         return False
 
-    def _is_affordable(self, live: Live) -> bool:
+    def _is_affordable(self, live: ActiveTake) -> bool:
         """Return whether the limits let `live` go; where they never will, the submitting ends."""
-        hurdle = self._board.allowance.hurdle(live.ticket)
-        if hurdle is not None and not hurdle.may_ease:
-            self._means.end(EndingKind.LIMIT, hurdle.reason, self._means.options.at_limit)
-        return hurdle is None
+        limit_hit = self._board.allowance.limit_hit(live.ticket)
+        if limit_hit is not None and not limit_hit.may_ease:
+            self._means.end(EndingKind.LIMIT, limit_hit.reason, self._means.options.at_limit)
+        return limit_hit is None
 
-    def _claim(self) -> Live:
+    def _claim(self) -> ActiveTake:
         """Take the next take's slot and reserve its price, in one step with the question whether it may go."""
         live = self._board.pending.popleft()
         self._board.take_slot(live)
@@ -148,7 +148,7 @@ class Submitter:
         except TimeoutError:
             return
 
-    async def _submit(self, live: Live) -> None:
+    async def _submit(self, live: ActiveTake) -> None:
         attempt = self._new_attempt()
         live.attempts += 1
         failpoints.hit("submit.claimed")
@@ -159,7 +159,7 @@ class Submitter:
         else:
             self._board.put_back(live)
 
-    async def _answer(self, live: Live, attempt: str) -> SubmitAnswer:
+    async def _answer(self, live: ActiveTake, attempt: str) -> SubmitAnswer:
         """Return what the API answers, or that contact was lost once `abandon` says to wait no longer."""
         post = asyncio.ensure_future(self._post(live, attempt))
         abandoned = asyncio.ensure_future(self._abandoned.wait())
@@ -174,7 +174,7 @@ class Submitter:
             return LostContact(attempt, "sending", "the run was told to leave before the answer came")
         return post.result()
 
-    async def _post(self, live: Live, attempt: str) -> SubmitAnswer:
+    async def _post(self, live: ActiveTake, attempt: str) -> SubmitAnswer:
         async def begin() -> None:
             started = SubmissionStarted(attempt, live.ticket.fingerprint, self._epoch)
             # Shielded: whoever gives up on the POST must still learn whether the intent is on record.

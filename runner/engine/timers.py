@@ -16,7 +16,7 @@ from runner.system.clock import Clock
 T = TypeVar("T")
 
 
-class Agenda(Generic[T]):
+class TimerQueue(Generic[T]):
     """Hands out the earliest item once it is due, to any number of workers, each item to one of them."""
 
     def __init__(self, clock: Clock) -> None:
@@ -34,7 +34,7 @@ class Agenda(Generic[T]):
         heapq.heappush(self._heap, (self._clock.monotonic() + after, next(self._order), item))
         self._news.set()
 
-    def hurry(self, within: Callable[[], float]) -> None:
+    def poll_now(self, within: Callable[[], float]) -> None:
         """Make everything due soon: each item in `within()` seconds at the latest."""
         now = self._clock.monotonic()
         self._heap = [(min(due, now + within()), order, item) for due, order, item in self._heap]

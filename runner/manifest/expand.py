@@ -18,12 +18,12 @@ from runner.domain.errors import Position
 from runner.domain.shots import Fields, Items, Node, Row, Shot, Text, Variant
 from runner.manifest.document import Source
 from runner.manifest.fields import fields_of, flag_of, joined, row_name, text_of
-from runner.manifest.id_registry import Register
-from runner.manifest.nesting import holds, planted
+from runner.manifest.id_registry import IdRegistry
+from runner.manifest.nesting import holds, with_value_at
 from runner.manifest.prices import price_of
 from runner.manifest.problems import Findings, shown
 from runner.manifest.ranges import whole_number
-from runner.manifest.size_limits import Budget, Limits
+from runner.manifest.size_limits import Limits, SizeBudget
 from runner.manifest.sweep_points import MODEL, REPEAT, Point, Sweep, points_of
 from runner.manifest.templates import Templates, has_template
 from runner.manifest.yaml_sweeps import SweepReader
@@ -63,11 +63,11 @@ class _Expansion:
     def __init__(self, source: Source, findings: Findings, limits: Limits) -> None:
         self._findings = findings
         self._limits = limits
-        self._budget = Budget(limits, findings)
+        self._budget = SizeBudget(limits, findings)
         self._templates = Templates(findings, self._budget)
         self._sweeps = SweepReader(findings, limit=limits.points, depth=limits.depth)
         self._variables = source.variables
-        self._ids = Register(findings)
+        self._ids = IdRegistry(findings)
         defaults = source.defaults or Fields({}, findings.at())
         self._model = text_of(defaults, "model", findings, "defaults")
         self._inputs = self._read_inputs(defaults, "defaults")
@@ -237,7 +237,7 @@ class _Expansion:
         for name in filter(self._is_input, point):
             head, *path = name.split(".")
             # A part of a nested input that is given; without one, the model folds the dotted name itself.
-            whole = planted(filled[head], path, point[name]) if path and head in filled else None
+            whole = with_value_at(filled[head], path, point[name]) if path and head in filled else None
             filled[head if whole else name] = whole or point[name]
         return filled
 

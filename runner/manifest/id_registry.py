@@ -12,7 +12,7 @@ from runner.manifest.problems import Findings, shown
 from runner.system.nearest_name import folded
 
 
-class Register:
+class IdRegistry:
     """The ids met so far; rows that are takes of one shot may share its id, all others may not."""
 
     def __init__(self, findings: Findings) -> None:

@@ -18,14 +18,14 @@ def holds(node: Node, path: Sequence[str]) -> bool:
     return inner is not None
 
 
-def planted(node: Node, path: Sequence[str], value: Text) -> Node | None:
+def with_value_at(node: Node, path: Sequence[str], value: Text) -> Node | None:
     """Return `node` with `value` at `path`, all else as it was, or None if one value stands where a part is named."""
     if not path:
         return value
     name, *rest = path
     if isinstance(node, Text):
         return None
-    inner = planted(_part(node, name) or Fields({}, value.at), rest, value)
+    inner = with_value_at(_part(node, name) or Fields({}, value.at), rest, value)
     if inner is None:
         return None
     if isinstance(node, Fields):

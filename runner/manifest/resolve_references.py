@@ -16,7 +16,7 @@ from runner.manifest.fields import POINT_KEYS, joined, row_name
 from runner.manifest.frames import Frames
 from runner.manifest.problems import Findings
 from runner.manifest.prompt_files import OpenBeside, PromptFiles
-from runner.manifest.size_limits import Budget, Limits
+from runner.manifest.size_limits import Limits, SizeBudget
 from runner.manifest.styles import Styles
 
 
@@ -28,7 +28,7 @@ def resolved(source: Source, findings: Findings, limits: Limits, open_beside: Op
     """
     resolver = _Resolver(
         Frames(source.frames, findings),
-        Styles(source.styles, findings, Budget(limits, findings)),
+        Styles(source.styles, findings, SizeBudget(limits, findings)),
         PromptFiles(open_beside, findings, limits),
         findings,
         (source.defaults or Fields({}, findings.at())).items.get("style"),

@@ -27,7 +27,7 @@ from runner.manifest.fields import (
 )
 from runner.manifest.frames import Frames
 from runner.manifest.problems import Findings, shown
-from runner.manifest.size_limits import Budget
+from runner.manifest.size_limits import SizeBudget
 
 NAMES: Mapping[str, str] = {
     "first": "keyFramesFirst",
@@ -60,7 +60,7 @@ class _Parts:
 class Sequences:
     """The sequences of a manifest as rows, each to be placed once."""
 
-    def __init__(self, top: Fields, frames: Frames, findings: Findings, budget: Budget) -> None:
+    def __init__(self, top: Fields, frames: Frames, findings: Findings, budget: SizeBudget) -> None:
         self._frames = frames
         self._findings = findings
         self._budget = budget

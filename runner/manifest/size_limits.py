@@ -78,7 +78,7 @@ CEILING = LIMITS.raised(takes=MOST_TAKES, file_bytes=MOST_FILE_BYTES, text_bytes
 """For what was read within its limits before."""
 
 
-class Budget:
+class SizeBudget:
     """What a manifest has used so far of its limits.
 
     Raises:

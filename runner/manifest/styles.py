@@ -16,7 +16,7 @@ from runner.domain.shots import Fields, Items, Node, Text
 from runner.manifest.fields import STYLE_KEYS, check_keys, fields_of, joined, text_of
 from runner.manifest.frames import NAME_RULE, is_name
 from runner.manifest.problems import Findings, shown
-from runner.manifest.size_limits import Budget
+from runner.manifest.size_limits import SizeBudget
 from runner.manifest.templates import has_template
 
 _SEPARATOR = re.compile(r"[;,\s]+")
@@ -32,7 +32,7 @@ class Style:
 
 
 @dataclass(frozen=True, slots=True)
-class Worn:
+class AppliedStyle:
     """What the styles of one row come to; `text` is None where none of them has one."""
 
     inputs: Mapping[str, Node] = field(default_factory=dict)
@@ -68,12 +68,12 @@ def _style(given: Fields, subject: str, findings: Findings) -> Style:
 class Styles:
     """Finds the styles that rows name, and lays them over each other."""
 
-    def __init__(self, styles: Mapping[str, Style], findings: Findings, budget: Budget) -> None:
+    def __init__(self, styles: Mapping[str, Style], findings: Findings, budget: SizeBudget) -> None:
         self._styles = styles
         self._findings = findings
         self._budget = budget
 
-    def worn(self, node: Node, subject: str) -> Worn:
+    def worn(self, node: Node, subject: str) -> AppliedStyle:
         """Return what the styles named by a row's `style` come to; unknown ones are reported.
 
         Raises:
@@ -90,7 +90,7 @@ class Styles:
                 inputs.update(style.inputs.items)
                 keys_at.update((name, style.inputs.key_at(name)) for name in style.inputs.items)
         texts = [style.text for style in found if style.text]
-        return Worn(inputs, keys_at, _together(texts))
+        return AppliedStyle(inputs, keys_at, _together(texts))
 
     def _names(self, node: Node, where: str) -> list[str]:
         if isinstance(node, Text) and not node.is_null:

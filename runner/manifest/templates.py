@@ -16,7 +16,7 @@ from runner.domain.errors import Position
 from runner.domain.shots import Fields, Items, Node, Text
 from runner.manifest.decode import place
 from runner.manifest.problems import Findings, shown
-from runner.manifest.size_limits import Budget
+from runner.manifest.size_limits import SizeBudget
 
 _OPENING = "{{"
 _NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
@@ -37,7 +37,7 @@ def has_template(text: str) -> bool:
 class Templates:
     """Renders nodes; what is wrong in them goes to the findings, and their text stays as it was."""
 
-    def __init__(self, findings: Findings, budget: Budget) -> None:
+    def __init__(self, findings: Findings, budget: SizeBudget) -> None:
         self._findings = findings
         self._budget = budget
         # A file's faults are told at the file, so once: a thousand takes of it must not look for each place again.

@@ -25,7 +25,7 @@ from runner.manifest.frames import Frames, frames_of
 from runner.manifest.prices import prices_of
 from runner.manifest.problems import Findings, shown
 from runner.manifest.sequences import Sequences
-from runner.manifest.size_limits import Budget, Limits
+from runner.manifest.size_limits import Limits, SizeBudget
 from runner.manifest.styles import styles_of
 from runner.manifest.templates import has_template, is_variable_name
 
@@ -48,7 +48,9 @@ def source_of(top: Node, findings: Findings, limits: Limits) -> Source:
         check_keys(defaults, DEFAULT_KEYS, findings, "defaults", _HINT)
     variables, frames = _variables(top, findings, limits), frames_of(top, findings)
     return Source(
-        _rows(top, Sequences(top, Frames(frames, findings), findings, Budget(limits, findings)), findings),
+        _rows(
+            top, Sequences(top, Frames(frames, findings), findings, SizeBudget(limits, findings)), findings
+        ),
         _name(top, findings),
         variables,
         defaults,

@@ -14,7 +14,7 @@ from runner.domain.shots import Fields, Items, Node, Text
 from runner.models.display import choices, printable
 from runner.models.inputs import MISSING, Missing
 from runner.models.media_inputs import url_fault
-from runner.models.scalars import Misread, read_boolean, read_integer, read_number
+from runner.models.scalars import ParseError, read_boolean, read_integer, read_number
 from runner.models.value_types import Shape
 from runner.system.canonical_json import JsonValue
 from runner.system.nearest_name import Speller
@@ -76,11 +76,11 @@ class Reading:
             return self.complain(node.at, where, "no value given; write one or leave the key out")
         if not shape.kinds:
             return self._plain_text(node, shape, where)
-        misread: Misread | None = None
+        misread: ParseError | None = None
         for kind in shape.kinds:
             if kind in _READERS and not node.quoted:
                 read = _READERS[kind](node.text)
-                if not isinstance(read, Misread):
+                if not isinstance(read, ParseError):
                     return read
                 misread = misread or read
         if "string" in shape.kinds:
@@ -96,7 +96,7 @@ class Reading:
         if not scalar:
             return self.complain(node.at, where, f"is text where {needed} is needed")
         message = f"is text (in quotes) where {needed} is needed"
-        if not isinstance(_READERS[scalar](node.text), Misread):
+        if not isinstance(_READERS[scalar](node.text), ParseError):
             message += "; remove the quotes"
         return self.complain(node.at, where, message)
 

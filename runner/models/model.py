@@ -1,6 +1,6 @@
 """One model: its inputs, and the way from what a user wrote to a request body or to all that is wrong with it.
 
-In: a schema file as published, then nodes. Out: a `Model`; per shot a `Bound` body with problems, each at the
+In: a schema file as published, then nodes. Out: a `Model`; per shot a `RequestBody` body with problems, each at the
 place of the value it is about. Optional inputs with a default are filled in, so that the body says
 all that decides the result; required ones never are. It knows no manifest syntax, seed rule or API.
 """
@@ -22,7 +22,7 @@ from runner.models.keywords import Schema
 from runner.models.normalise import Normalised, normalise
 from runner.models.resolve_refs import expand
 from runner.models.schema_file import ModelFile
-from runner.models.validate import BodyCheck, Complaint, compile_schema
+from runner.models.validate import BodyCheck, SchemaViolation, compile_schema
 from runner.models.value_types import Shape, shape_of
 from runner.system.canonical_json import JsonValue, canonical_json
 
@@ -32,7 +32,7 @@ LARGEST_DEFAULT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class RequestBody:
     """A request body and what is wrong with it; only a body without problems may be sent."""
 
     body: dict[str, JsonValue]
@@ -101,7 +101,7 @@ class Model:
         at: Position,
         keys_at: Mapping[str, Position],
         allow_private_media: bool = False,
-    ) -> Bound:
+    ) -> RequestBody:
         """Return the request body for `inputs`, and every problem at its own place.
 
         `at` is where the shot stands, for what is missing; `subject` names it ("shot s010"); `keys_at` says
@@ -118,7 +118,7 @@ class Model:
             if value is not MISSING:
                 body[wanted.name] = value
         self._validate(body, nodes, reading, at)
-        return Bound(body, tuple(reading.problems))
+        return RequestBody(body, tuple(reading.problems))
 
     def body_faults(self, body: Mapping[str, JsonValue]) -> list[tuple[str, str]]:
         """Return (dotted field, message) for everything that is wrong with a body that is already JSON."""
@@ -225,5 +225,5 @@ def _unwrapped(output: Schema) -> Schema:
     return inner if isinstance(inner, dict) and len(output) == 1 else output
 
 
-def _with_choices(found: Complaint) -> str:
+def _with_choices(found: SchemaViolation) -> str:
     return f"{found.message} (allowed: {', '.join(found.allowed)})" if found.allowed else found.message

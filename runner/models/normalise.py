@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from runner.models.keywords import Schema, each_subschema
-from runner.models.scalars import Misread, plain_number, read_boolean, read_integer, read_number
+from runner.models.scalars import ParseError, plain_number, read_boolean, read_integer, read_number
 from runner.system.canonical_json import JsonValue
 
 _TYPES = {
@@ -32,7 +32,7 @@ _TYPES = {
     "text": "string",
 }
 _STANDARD = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
-_READERS: dict[str, Callable[[str], JsonValue | Misread]] = {
+_READERS: dict[str, Callable[[str], JsonValue | ParseError]] = {
     "integer": read_integer,
     "number": read_number,
     "boolean": read_boolean,
@@ -179,7 +179,7 @@ def _coerced(value: JsonValue, kinds: list[str]) -> JsonValue:
         return value
     if isinstance(value, str):
         read = [
-            r for kind in kinds if kind in _READERS and not isinstance(r := _READERS[kind](value), Misread)
+            r for kind in kinds if kind in _READERS and not isinstance(r := _READERS[kind](value), ParseError)
         ]
         return read[0] if read else value
     scalar = isinstance(value, int | float) and not isinstance(value, bool)

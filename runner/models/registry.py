@@ -26,7 +26,7 @@ _LONGEST_ID: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class _Shelf:
+class _SchemaFolder:
     """A folder of schema files; `bare` shelves hold other files too, and ids there have a slash in them."""
 
     root: Traversable
@@ -58,7 +58,7 @@ class Models:
     models a user's file takes the place of.
     """
 
-    def __init__(self, shelves: Sequence[_Shelf]) -> None:
+    def __init__(self, shelves: Sequence[_SchemaFolder]) -> None:
         self._shelves = tuple(shelves)
         # What cannot be used is kept too: a thousand shots of one model must not read its file a thousand times.
         self._loaded: dict[str, Model | SchemaInvalid | None] = {}
@@ -71,9 +71,11 @@ class Models:
         A folder that does not exist holds no models; whether that is an error is the caller's to say.
         """
         shelves = [
-            shelf for folder in extra_dirs for shelf in (_Shelf(folder / "models"), _Shelf(folder, bare=True))
+            shelf
+            for folder in extra_dirs
+            for shelf in (_SchemaFolder(folder / "models"), _SchemaFolder(folder, bare=True))
         ]
-        return cls([*shelves, _Shelf(schemas_root() / "models", bundled=True)])
+        return cls([*shelves, _SchemaFolder(schemas_root() / "models", bundled=True)])
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of all models, sorted, as they were when first asked for; no file is opened."""
@@ -128,7 +130,7 @@ class Models:
                 if first and own and not first[1].bundled:
                     yield model_id, first[0], own
 
-    def _locate(self, model_id: str) -> tuple[Traversable, _Shelf] | None:
+    def _locate(self, model_id: str) -> tuple[Traversable, _SchemaFolder] | None:
         # The id becomes a path, so nothing but plain names may pass.
         if not is_model_id(model_id):
             return None

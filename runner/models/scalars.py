@@ -22,43 +22,45 @@ _FALSE = frozenset({"false", "no", "off", "n", "0"})
 
 
 @dataclass(frozen=True, slots=True)
-class Misread:
+class ParseError:
     """Text that is not a value of the wanted type: why, and what the user probably meant."""
 
     message: str
     nearest: str | None = None
 
 
-def read_integer(text: str) -> int | Misread:
+def read_integer(text: str) -> int | ParseError:
     """Return the whole number that `text` spells in plain digits, of a size every JSON reader keeps exact."""
     if _INTEGER.fullmatch(text):
         if len(text.lstrip("-")) > MOST_DIGITS or not -(2**63) <= int(text) < 2**63:
-            return Misread(f"{shown(text)} is too large: whole numbers go from -2^63 to 2^63-1 (19 digits)")
+            return ParseError(
+                f"{shown(text)} is too large: whole numbers go from -2^63 to 2^63-1 (19 digits)"
+            )
         return int(text)
     if re.fullmatch(r"-?0[0-9]+", text, re.ASCII):
-        return Misread(f"{shown(text)} has leading zeros, which could mean octal", _whole(text))
-    return Misread(f"{shown(text)} is not a whole number in plain digits", _whole(text))
+        return ParseError(f"{shown(text)} has leading zeros, which could mean octal", _whole(text))
+    return ParseError(f"{shown(text)} is not a whole number in plain digits", _whole(text))
 
 
-def read_number(text: str) -> int | float | Misread:
+def read_number(text: str) -> int | float | ParseError:
     """Return the finite number that `text` spells in JSON's way; `5.0` is 5, so that equals hash equal."""
     if _INTEGER.fullmatch(text) and len(text) <= MOST_DIGITS:
         return int(text)
     if _NUMBER.fullmatch(text):
         value = float(text)
-        return plain_number(value) if math.isfinite(value) else Misread(f"{shown(text)} is too large")
+        return plain_number(value) if math.isfinite(value) else ParseError(f"{shown(text)} is too large")
     if text.lower().lstrip("+-.") in {"nan", "inf", "infinity"}:
-        return Misread(f"{shown(text)} is not a number that a request can hold")
-    return Misread(f"{shown(text)} is not a number as JSON writes it", _decimal(text))
+        return ParseError(f"{shown(text)} is not a number that a request can hold")
+    return ParseError(f"{shown(text)} is not a number as JSON writes it", _decimal(text))
 
 
-def read_boolean(text: str) -> bool | Misread:
+def read_boolean(text: str) -> bool | ParseError:
     """Return the boolean for `true` or `false`, the only two spellings."""
     if text in {"true", "false"}:
         return text == "true"
     lower = text.lower()
     nearest = "true" if lower in _TRUE else "false" if lower in _FALSE else None
-    return Misread(f"{shown(text)} is neither true nor false", nearest)
+    return ParseError(f"{shown(text)} is neither true nor false", nearest)
 
 
 def plain_number(value: float) -> int | float:

@@ -1,6 +1,6 @@
 """The one place that uses jsonschema: a validator compiled once per model, its errors in our words.
 
-In: a strict schema, then JSON bodies. Out: `Complaint`s with the path of the wrong value, what is allowed and
+In: a strict schema, then JSON bodies. Out: `SchemaViolation`s with the path of the wrong value, what is allowed and
 the nearest choice. Three keywords are our own: `multipleOf` counts in decimal, so that 0.3 is a multiple
 of 0.1, `pattern` is not tried on a text too long for it, and `uniqueItems` compares no two items twice. It fetches
 nothing and knows no position.
@@ -33,7 +33,7 @@ _MOST_KNOWN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
+class SchemaViolation:
     """One rule of the schema that a body breaks; `rule` is the keyword, `path` leads to the value."""
 
     path: tuple[str | int, ...]
@@ -58,7 +58,7 @@ class BodyCheck:
         self._required = frozenset(map(str, required)) if isinstance(required, list) else frozenset()
         self._sound: set[tuple[str, type, object]] = set()
 
-    def complaints(self, body: Mapping[str, JsonValue]) -> list[Complaint]:
+    def complaints(self, body: Mapping[str, JsonValue]) -> list[SchemaViolation]:
         """Return everything that is wrong with `body`, in the order of its schema."""
         if (
             self._properties
@@ -177,38 +177,38 @@ def _release(error: ValidationError) -> None:
         inner.extend(each.context or ())
 
 
-def _explained(error: ValidationError, speller: Speller) -> Complaint:
+def _explained(error: ValidationError, speller: Speller) -> SchemaViolation:
     path, rule = tuple(error.absolute_path), str(error.validator)
     value: Any = error.instance
     limit: Any = error.validator_value
     match rule:
         case "enum" | "const":
             values = limit if rule == "enum" else [limit]
-            return Complaint(
+            return SchemaViolation(
                 path, rule, f"{shown(value)} is not an allowed value", *_near(value, values, speller)
             )
         case "required":
             # jsonschema tells one error per missing name, and only its message says which.
             name = next((n for n in limit if error.message.startswith(repr(n))), "")
-            return Complaint((*path, name), rule, "missing, and the model requires it")
+            return SchemaViolation((*path, name), rule, "missing, and the model requires it")
         case "anyOf" | "oneOf" if error.context:
             return _of_best_form(error, path, rule, speller)
         case _:
-            return Complaint(path, rule, _message(rule, value, limit) or shown(error.message))
+            return SchemaViolation(path, rule, _message(rule, value, limit) or shown(error.message))
 
 
 def _of_best_form(
     error: ValidationError, path: tuple[str | int, ...], rule: str, speller: Speller
-) -> Complaint:
+) -> SchemaViolation:
     """Explain why none of several forms fits by the one that comes nearest."""
     from jsonschema.exceptions import best_match
 
     best = best_match([error])
     if best is None or best is error:
         value: Any = error.instance
-        return Complaint(path, rule, f"{shown(value)} fits none of the allowed forms")
+        return SchemaViolation(path, rule, f"{shown(value)} fits none of the allowed forms")
     inner = _explained(best, speller)
-    return Complaint(inner.path, rule, inner.message, inner.allowed, inner.nearest)
+    return SchemaViolation(inner.path, rule, inner.message, inner.allowed, inner.nearest)
 
 
 def _near(

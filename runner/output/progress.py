@@ -16,9 +16,9 @@ from typing import Literal, Protocol, Self, TextIO, assert_never
 
 from runner.domain import display
 from runner.domain.errors import UsageError
-from runner.domain.run_events import Event, Said, Told
+from runner.domain.run_events import Event, FactRecorded, Message
 from runner.output.event_text import sentence, standing_after
-from runner.output.safe_stream import Canvas, Outlet
+from runner.output.safe_stream import Canvas, SafeStream
 from runner.system.clock import Clock
 from runner.system.escapes import escaped
 
@@ -42,7 +42,7 @@ _URGENT = frozenset({"held", "failed", "undeliverable"})
 class Progress(Protocol):
     """A listener that is entered before the first event and left after the last."""
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Show one event; returns quickly and never raises for what the stream does."""
         ...
 
@@ -61,18 +61,18 @@ def make_progress(kind: Kind, *, stream: TextIO, total: int, done: int, clock: C
     """
     match kind:
         case "bar":
-            return BarProgress(Outlet.over(stream), total=total, done=done)
+            return BarProgress(SafeStream.over(stream), total=total, done=done)
         case "plain":
-            return PlainProgress(Outlet.over(stream))
+            return PlainProgress(SafeStream.over(stream))
         case "json":
-            return JsonProgress(Outlet.over(stream), clock=clock)
+            return JsonProgress(SafeStream.over(stream), clock=clock)
         case "none":
-            return Silence()
+            return NoProgress()
         case _:
             assert_never(kind)
 
 
-class _Voice:
+class _Reporter:
     """The common frame of all kinds: entering and leaving do nothing of their own."""
 
     def __enter__(self) -> Self:
@@ -87,44 +87,44 @@ class _Voice:
         """Leave the stream as the next line of text needs it."""
 
 
-class Silence(_Voice):
+class NoProgress(_Reporter):
     """Says nothing."""
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Take the event and forget it."""
 
 
-class PlainProgress(_Voice):
+class PlainProgress(_Reporter):
     """One line for every fact that matters, for pipes and logs: take, what happened, the short reason."""
 
-    def __init__(self, outlet: Outlet) -> None:
+    def __init__(self, outlet: SafeStream) -> None:
         self._outlet = outlet
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Write the event's line, if it deserves one."""
-        if isinstance(event, Said):
+        if isinstance(event, Message):
             self._outlet.line(display.visible(event.text))
         elif text := sentence(event.fact):
             self._outlet.line(f"{display.visible(event.take_id)}  {text}")
 
 
-class JsonProgress(_Voice):
+class JsonProgress(_Reporter):
     """One JSON object a line for every event, with all fields of the fact.
 
     A fact is `{"at": unix seconds, "take": id, "fact": name, …}`, anything else `{"at": …, "said": text}`. The lines
     are plain ASCII.
     """
 
-    def __init__(self, outlet: Outlet, *, clock: Clock) -> None:
+    def __init__(self, outlet: SafeStream, *, clock: Clock) -> None:
         self._outlet = outlet
         self._clock = clock
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Write the event as one line."""
         self._outlet.line(json.dumps(self._fields(event)))
 
     def _fields(self, event: Event) -> dict[str, object]:
-        if isinstance(event, Said):
+        if isinstance(event, Message):
             return {"at": self._clock.wall(), "said": event.text}
         facts = {
             name: None if isinstance(found, float) and not math.isfinite(found) else found
@@ -133,10 +133,12 @@ class JsonProgress(_Voice):
         return {"at": event.at, "take": event.take_id, "fact": type(event.fact).__name__, **facts}
 
 
-class BarProgress(_Voice):
+class BarProgress(_Reporter):
     """A tqdm bar: takes ended of all, then how many stand where; what needs a person is said above it."""
 
-    def __init__(self, outlet: Outlet, *, total: int, done: int, tick: float | None = TICK_SECONDS) -> None:
+    def __init__(
+        self, outlet: SafeStream, *, total: int, done: int, tick: float | None = TICK_SECONDS
+    ) -> None:
         # tqdm costs a quarter of the start-up allowance; pipes and --help never need it.
         try:
             from tqdm import tqdm
@@ -185,9 +187,9 @@ class BarProgress(_Voice):
         self._bar.refresh()
         self._bar.close()
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Move the bar, and say above it what is worth keeping on the screen."""
-        if isinstance(event, Said):
+        if isinstance(event, Message):
             self._above(display.visible(event.text))
             return
         self._follow(event)
@@ -195,7 +197,7 @@ class BarProgress(_Voice):
             self._above(f"{display.visible(event.take_id)}  {sentence(event.fact)}")
         self._bar.update(min(self._total, self._at_start + len(self._ended)) - self._bar.n)
 
-    def _follow(self, told: Told) -> None:
+    def _follow(self, told: FactRecorded) -> None:
         after = standing_after(told.fact)
         if after is None:
             return

@@ -14,16 +14,16 @@ from typing import Self, TextIO
 from runner.system.escapes import escaped
 
 
-class Outlet(io.TextIOBase):
+class SafeStream(io.TextIOBase):
     """A text stream that stops writing, and says nothing, once its reader has gone or it is closed."""
 
-    def __init__(self, stream: TextIO | Outlet) -> None:
-        self._stream: TextIO = stream.below if isinstance(stream, Outlet) else stream
+    def __init__(self, stream: TextIO | SafeStream) -> None:
+        self._stream: TextIO = stream.below if isinstance(stream, SafeStream) else stream
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._broken = False
 
     @classmethod
-    def over(cls, stream: TextIO | Outlet) -> Self:
+    def over(cls, stream: TextIO | SafeStream) -> Self:
         """Return an outlet to `stream`; one that is such an outlet already is its own."""
         return stream if isinstance(stream, cls) else cls(stream)
 
@@ -99,7 +99,7 @@ class Outlet(io.TextIOBase):
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
 
-class Canvas(Outlet):
+class Canvas(SafeStream):
     """The outlet of a line that is drawn over: what is written on it is our own, and may steer the terminal."""
 
     def write(self, text: str) -> int:

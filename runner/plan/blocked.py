@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from runner.domain.display import counted
-from runner.domain.limits import NO_PRICE, Allowance, Limits
+from runner.domain.limits import NO_PRICE, Budget, Limits
 from runner.domain.money import Spending
 from runner.domain.records import SessionRecord
 from runner.domain.shots import Ticket
@@ -36,7 +36,7 @@ def barred(
             step.take_id: NO_PRICE if step.estimate is None else f"{why}, under --max-cost"
             for step in submits
         }
-    allowance = Allowance(
+    allowance = Budget(
         limits,
         wall=lambda: now,
         monotonic=lambda: 0.0,
@@ -45,8 +45,8 @@ def barred(
     )
     for at, step in enumerate(submits):
         ticket = Ticket(step.take_id, step.model, "", "", TakeState.PENDING, estimate=step.estimate)
-        if hurdle := allowance.hurdle(ticket):
-            return {other.take_id: hurdle.short for other in submits[at:]}
+        if limit_hit := allowance.limit_hit(ticket):
+            return {other.take_id: limit_hit.short for other in submits[at:]}
         allowance.reserve(ticket)
     return {}
 

@@ -1,6 +1,6 @@
 """What a run of a plan would find and send: its takes set against the record, those chosen, and a limit.
 
-In: a plan, what is on record, a choice. Out: a `Survey`. It only looks, and knows no disk. A plan that is shown and
+In: a plan, what is on record, a choice. Out: a `Scope`. It only looks, and knows no disk. A plan that is shown and
 a run that is made ask it alone, so they cannot disagree on what is sent.
 """
 
@@ -23,7 +23,7 @@ PAID = OUT_THERE | {TakeState.SUCCEEDED}
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class Candidate:
     """A take as it will be called and stands, whether it is on record yet or not: what a choice is made from.
 
     `waits` is true for one that a run sends by itself.
@@ -39,7 +39,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class Scope:
     """How a plan compares with the record, the ids of the takes that were chosen, and of those that a run sends.
 
     Of `sends`, those of `anew` are sent only by an explicit wish: they are stale, and what they were makes room.
@@ -58,7 +58,7 @@ class Survey:
         return is_out or take_id in (self.sends if waits else self.chosen | self.rooms)
 
 
-def survey(plan: Plan, recorded: Sequence[TakeRecord], choice: Choice, *, stale: bool = False) -> Survey:
+def scope_of(plan: Plan, recorded: Sequence[TakeRecord], choice: Choice, *, stale: bool = False) -> Scope:
     """Return what a run of `plan` would find and send; with `stale` chosen stale takes are to be rendered again.
 
     A limit takes what was never sent first, and then what is stale.
@@ -77,7 +77,7 @@ def survey(plan: Plan, recorded: Sequence[TakeRecord], choice: Choice, *, stale:
     anew = [view.take_id for view in meant if stale and view.is_stale][:left]
     renames = (outcome(plan, recorded, anew) if anew else comparison).renames
     rooms = _rooms(renames, recorded, chosen)
-    return Survey(comparison, chosen, frozenset((*waiting, *anew)), tuple(anew), rooms)
+    return Scope(comparison, chosen, frozenset((*waiting, *anew)), tuple(anew), rooms)
 
 
 def outcome(plan: Plan, recorded: Sequence[TakeRecord], anew: Collection[str]) -> Comparison:
@@ -87,12 +87,12 @@ def outcome(plan: Plan, recorded: Sequence[TakeRecord], anew: Collection[str]) -
     return compare(plan.takes, recorded, replace=frozenset(anew))
 
 
-def about(takes: Sequence[TakeRecord], found: Survey) -> list[TakeRecord]:
+def about(takes: Sequence[TakeRecord], found: Scope) -> list[TakeRecord]:
     """Return the takes that a run is about: those chosen, and all that are out there already."""
     return [take for take in takes if take.state is not TakeState.DROPPED and _is_about(take, found)]
 
 
-def _is_about(take: TakeRecord, found: Survey) -> bool:
+def _is_about(take: TakeRecord, found: Scope) -> bool:
     return found.concerns(take.take_id, waits=take.state is TakeState.PENDING, is_out=take.state in OUT_THERE)
 
 
@@ -105,7 +105,7 @@ def _rooms(
     return frozenset(new for old, new in renames.items() if old in paid and older_id(new) in chosen)
 
 
-def _views(plan: Plan, records: Mapping[str, TakeRecord], comparison: Comparison) -> list[View]:
+def _views(plan: Plan, records: Mapping[str, TakeRecord], comparison: Comparison) -> list[Candidate]:
     came_from = comparison.came_from
     new = frozenset(comparison.new)
     unasked = frozenset((*comparison.new, *comparison.renewed, *comparison.replaced))
@@ -116,7 +116,7 @@ def _views(plan: Plan, records: Mapping[str, TakeRecord], comparison: Comparison
     ]
     gone = (record for record in records.values() if record.take_id not in elsewhere)
     views += (
-        View(
+        Candidate(
             record.take_id,
             record.shot_id,
             record.tags,
@@ -130,11 +130,11 @@ def _views(plan: Plan, records: Mapping[str, TakeRecord], comparison: Comparison
     return views
 
 
-def _view(take: Take, record: TakeRecord | None, unasked: Collection[str]) -> View:
+def _view(take: Take, record: TakeRecord | None, unasked: Collection[str]) -> Candidate:
     """Return how a take of the plan stands; those of `unasked` are sent whatever their record says."""
     state, delivery = (record.state, record.delivery) if record else (TakeState.PENDING, DeliveryState.NONE)
     changed = record is not None and take.fingerprint not in {record.fingerprint, record.kept_for}
-    return View(
+    return Candidate(
         take.id,
         take.shot_id,
         take.tags,

@@ -21,17 +21,19 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route as Path_
 
 from runner.simulator import catalogue, error_responses, job_json, odd_files
-from runner.simulator.clip_cache import Previews
+from runner.simulator.clip_cache import ClipCache
 from runner.simulator.error_responses import Refusal
-from runner.simulator.fault_responses import Cue, Stage, balance_record, refused, spoiled
-from runner.simulator.faults import FAULTS, Fault, Mischief, Route, Rule
-from runner.simulator.jobs import Dispatcher, Fate, Job, Phase
+from runner.simulator.fault_responses import FaultContext, ServerContext, balance_record, refused, spoiled
+from runner.simulator.faults import FAULTS, Fault, FaultPlan, Route, Rule
+from runner.simulator.jobs import Dispatcher, Job, JobOutcome, Phase
 from runner.simulator.ledger import Ledger
 from runner.simulator.scene import Scene, clip_seconds, scene_of
 from runner.system.canonical_json import JsonValue
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_FATES: Mapping[Fault, Fate] = {Fault(fate): fate for fate in Fate if fate is not Fate.SUCCEEDS}
+_FATES: Mapping[Fault, JobOutcome] = {
+    Fault(fate): fate for fate in JobOutcome if fate is not JobOutcome.SUCCEEDS
+}
 _log = logging.getLogger(__name__)
 
 
@@ -43,12 +45,12 @@ Slates: TypeAlias = Callable[[str, Mapping[str, JsonValue]], str]
 class House:
     """All parts of one simulator, put together."""
 
-    stage: Stage
+    stage: ServerContext
     models: catalogue.KnownModels
     ledger: Ledger
     dispatcher: Dispatcher
-    mischief: Mischief
-    previews: Previews
+    mischief: FaultPlan
+    previews: ClipCache
     slates: Slates
 
     def scene(self, model: str, body: Mapping[str, JsonValue]) -> Scene:
@@ -121,7 +123,7 @@ class _Front:
         if rule is not None and rule.fault is Fault.ODD_ID:
             rule = replace(rule, id="{}")  # the job has the odd id; its answer says it as it is
         self._ledger.charge(job)
-        if job.fate in {Fate.SUCCEEDS, Fate.NEVER_ENDS}:
+        if job.fate in {JobOutcome.SUCCEEDS, JobOutcome.NEVER_ENDS}:
             self._house.previews.order(self._house.scene(name, body))
         return await self._spoiled(JSONResponse(job_json.accepted(job, self._stage.origin)), rule, request)
 
@@ -221,7 +223,7 @@ class _Front:
         return JSONResponse({"ok": True, "simulated": True, "previews": self._house.previews.real})
 
     async def _spoiled(self, right: Response, rule: Rule | None, request: Request) -> Response:
-        return right if rule is None else await spoiled(Cue(right, rule, request, self._stage))
+        return right if rule is None else await spoiled(FaultContext(right, rule, request, self._stage))
 
     def _owner(self, request: Request) -> str:
         """Return a name for the account behind the token, which is not the token."""

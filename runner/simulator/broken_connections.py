@@ -21,7 +21,7 @@ _AT_ONCE = struct.pack("ii", 1, 0)
 _FAREWELL = 5.0
 
 
-class Wires:
+class Connections:
     """The open connections of one server. Meant for the server's own thread."""
 
     def __init__(self) -> None:
@@ -51,10 +51,10 @@ def _ends_of(transport: asyncio.BaseTransport) -> tuple[object, ...]:
     return (*transport.get_extra_info("peername")[:2], *transport.get_extra_info("sockname")[:2])
 
 
-class Severed(Response):
+class ConnectionCut(Response):
     """Writes bytes as they are, or none, and ends the connection: closed after them, or reset at once."""
 
-    def __init__(self, wires: Wires, raw: bytes = b"", *, reset: bool = False) -> None:
+    def __init__(self, wires: Connections, raw: bytes = b"", *, reset: bool = False) -> None:
         super().__init__()
         self._wires = wires
         self._raw = raw

@@ -29,7 +29,7 @@ def can_render() -> bool:
     return all(find_spec(name) is not None for name in ("av", "PIL", "numpy"))
 
 
-class Previews:
+class ClipCache:
     """The cache of clips in `folder`. Meant for one thread; rendering happens on `executor`."""
 
     def __init__(self, folder: Path, *, executor: Executor, render: bool = True) -> None:

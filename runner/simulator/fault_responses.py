@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from runner.simulator import odd_files, odd_records
-from runner.simulator.broken_connections import Severed, Wires, as_bytes, client_left
+from runner.simulator.broken_connections import ConnectionCut, Connections, as_bytes, client_left
 from runner.simulator.error_responses import Refusal, bad_token, in_form, no_balance
 from runner.simulator.faults import Fault, Rule
 from runner.simulator.settings import SimulatorSettings
@@ -31,23 +31,23 @@ _CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class ServerContext:
     """What looks need of the server they are played on."""
 
-    wires: Wires
+    wires: Connections
     settings: SimulatorSettings
     clock: Callable[[], float]
     origin: str
 
 
 @dataclass(frozen=True, slots=True)
-class Cue:
+class FaultContext:
     """One answer to spoil: `right` is what would have been said, with its body in memory."""
 
     right: Response
     rule: Rule
     request: Request
-    stage: Stage
+    stage: ServerContext
 
     @property
     def body(self) -> bytes:
@@ -60,7 +60,7 @@ class Cue:
         return self.right.headers.get("content-type", "application/octet-stream")
 
 
-async def spoiled(cue: Cue) -> Response:
+async def spoiled(cue: FaultContext) -> Response:
     """Return what the client sees, after the rule's delay or as soon as the client has gone."""
     if cue.rule.delay_s:
         await client_left(cue.request.receive, within=cue.rule.delay_s)
@@ -68,39 +68,39 @@ async def spoiled(cue: Cue) -> Response:
     return cue.right if look is None else look(cue)
 
 
-def _close(cue: Cue) -> Response:
-    return Severed(cue.stage.wires)
+def _close(cue: FaultContext) -> Response:
+    return ConnectionCut(cue.stage.wires)
 
 
-def _reset(cue: Cue) -> Response:
-    return Severed(cue.stage.wires, reset=True)
+def _reset(cue: FaultContext) -> Response:
+    return ConnectionCut(cue.stage.wires, reset=True)
 
 
-def _cut(cue: Cue) -> Response:
-    return Severed(cue.stage.wires, as_bytes(cue.right, keep=len(cue.body) // 2))
+def _cut(cue: FaultContext) -> Response:
+    return ConnectionCut(cue.stage.wires, as_bytes(cue.right, keep=len(cue.body) // 2))
 
 
-def _wrong_length(cue: Cue) -> Response:
-    return Severed(cue.stage.wires, as_bytes(cue.right, announce=len(cue.body) + 1000))
+def _wrong_length(cue: FaultContext) -> Response:
+    return ConnectionCut(cue.stage.wires, as_bytes(cue.right, announce=len(cue.body) + 1000))
 
 
-def _truncated(cue: Cue) -> Response:
+def _truncated(cue: FaultContext) -> Response:
     return Response(cue.body[: len(cue.body) // 2], cue.right.status_code, media_type=cue.kind)
 
 
-def _status(cue: Cue) -> Response:
+def _status(cue: FaultContext) -> Response:
     return HTMLResponse(_PAGE.format(f"{cue.rule.code} from the edge"), cue.rule.code)
 
 
-def _empty(cue: Cue) -> Response:
+def _empty(cue: FaultContext) -> Response:
     return Response(b"", media_type=cue.kind)
 
 
-def _html(_: Cue) -> Response:
+def _html(_: FaultContext) -> Response:
     return HTMLResponse(_PAGE.format("just a moment"))
 
 
-def _drip(cue: Cue) -> Response:
+def _drip(cue: FaultContext) -> Response:
     size = max(cue.rule.bytes or 256, 1)
 
     async def drops() -> AsyncIterator[bytes]:
@@ -112,7 +112,7 @@ def _drip(cue: Cue) -> Response:
     return StreamingResponse(drops(), cue.right.status_code, headers)
 
 
-def _too_large(cue: Cue) -> Response:
+def _too_large(cue: FaultContext) -> Response:
     size = _HUGE if cue.rule.bytes is None else cue.rule.bytes
 
     async def flood() -> AsyncIterator[bytes]:
@@ -129,18 +129,18 @@ def _too_large(cue: Cue) -> Response:
     return StreamingResponse(flood(), headers={"content-length": str(size), "content-type": cue.kind})
 
 
-def _redirect(cue: Cue) -> Response:
+def _redirect(cue: FaultContext) -> Response:
     # The same server by another name: another host to the client, and one where it can be followed and watched.
     elsewhere = cue.stage.origin.replace("127.0.0.1", "localhost") + cue.request.url.path
     return RedirectResponse(cue.rule.location or elsewhere, 302)
 
 
-def _error_code(cue: Cue) -> Response:
+def _error_code(cue: FaultContext) -> Response:
     code = cue.rule.error_code or 500001
     return JSONResponse({"error_code": code, "error_message": "a simulated error in a 200"})
 
 
-def _throttled(cue: Cue) -> Response:
+def _throttled(cue: FaultContext) -> Response:
     answer = JSONResponse({"error_message": "too many requests"}, 429)
     if cue.rule.retry_form == "seconds":
         answer.headers["retry-after"] = f"{cue.rule.retry_after:.0f}"
@@ -149,22 +149,22 @@ def _throttled(cue: Cue) -> Response:
     return answer
 
 
-def _token_revoked(cue: Cue) -> Response:
+def _token_revoked(cue: FaultContext) -> Response:
     return refused(bad_token(cue.stage.settings))
 
 
-def _balance_gone(cue: Cue) -> Response:
+def _balance_gone(cue: FaultContext) -> Response:
     if cue.request.method == "GET":
         return JSONResponse(balance_record(0))
     return refused(no_balance(cue.stage.settings))
 
 
-def _no_id(cue: Cue) -> Response:
+def _no_id(cue: FaultContext) -> Response:
     record = json.loads(cue.body)
     return JSONResponse({name: value for name, value in record.items() if name != "request_id"})
 
 
-def _refusal(cue: Cue) -> Response:
+def _refusal(cue: FaultContext) -> Response:
     rule, form = cue.rule, cue.rule.manner
     if form == "html":
         return HTMLResponse(_PAGE.format(html.escape(rule.message)), rule.code)
@@ -175,7 +175,7 @@ def _refusal(cue: Cue) -> Response:
     return JSONResponse(record, rule.code, media_type=kind)
 
 
-def _odd_record(cue: Cue) -> Response:
+def _odd_record(cue: FaultContext) -> Response:
     """Bend the record of the right answer, and nothing else of it."""
     token = cue.request.headers.get("authorization", "").partition(" ")[2]
     text = odd_records.bent(cue.body.decode(), cue.rule, token=token)
@@ -191,7 +191,7 @@ _PACKINGS: Mapping[str, Callable[[bytes], bytes]] = {
 }
 
 
-def _packed(cue: Cue) -> Response:
+def _packed(cue: FaultContext) -> Response:
     form = cue.rule.manner
     body = _PACKINGS.get(form, bytes)(cue.body)
     answer = Response(body, cue.right.status_code, media_type=cue.kind)
@@ -200,11 +200,11 @@ def _packed(cue: Cue) -> Response:
     return answer
 
 
-def _ranges(cue: Cue) -> Response:
+def _ranges(cue: FaultContext) -> Response:
     return odd_files.lying(cue.right, cue.rule.manner, code=cue.rule.code)
 
 
-def _other_file(cue: Cue) -> Response:
+def _other_file(cue: FaultContext) -> Response:
     kind, body = odd_files.KINDS[cue.rule.manner]
     return Response(body, media_type=kind)
 
@@ -219,7 +219,7 @@ def balance_record(micros: int) -> dict[str, str | int | float]:
     return {"balance_usd": micros / 1_000_000, "balance_microdollars": micros, "currency": "USD"}
 
 
-_LOOKS: Mapping[Fault, Callable[[Cue], Response]] = {
+_LOOKS: Mapping[Fault, Callable[[FaultContext], Response]] = {
     Fault.CLOSE: _close,
     Fault.RESET: _reset,
     Fault.CUT: _cut,

@@ -295,7 +295,7 @@ class _Tally:
 
 
 @dataclass(slots=True)
-class Mischief:
+class FaultPlan:
     """Counts hits and says which rule strikes; the same hits under the same seed are struck the same way.
 
     Meant for one thread. Every rule that concerns a hit counts it; the first in the script that strikes wins.

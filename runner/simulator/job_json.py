@@ -12,19 +12,19 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from runner.simulator.faults import Fault, Rule
-from runner.simulator.jobs import Fate, Job, Phase
+from runner.simulator.jobs import Job, JobOutcome, Phase
 from runner.simulator.settings import SimulatorSettings
 from runner.system.canonical_json import JsonValue
 
 Record = dict[str, JsonValue]
 
-_FAILURES: Mapping[Fate, JsonValue] = {
-    Fate.FAILS: "the provider could not render this clip (simulated failure)",
-    Fate.FAILS_OBJECT: {
+_FAILURES: Mapping[JobOutcome, JsonValue] = {
+    JobOutcome.FAILS: "the provider could not render this clip (simulated failure)",
+    JobOutcome.FAILS_OBJECT: {
         "code": "provider_error",
         "message": "the provider could not render this clip (simulated)",
     },
-    Fate.MODERATION: {
+    JobOutcome.MODERATION: {
         "code": "content_policy_violation",
         "message": "the input was flagged by content moderation (simulated)",
     },
@@ -59,7 +59,7 @@ def status(
 
 def _status_word(job: Job, now: float, settings: SimulatorSettings) -> str:
     phase = job.phase(now)
-    if phase is Phase.ENDED and job.fate is Fate.CANCELED:
+    if phase is Phase.ENDED and job.fate is JobOutcome.CANCELED:
         return "canceled"
     if phase is Phase.ENDED and job.fate in _FAILURES:
         return settings.failed_word
@@ -93,12 +93,12 @@ def result(job: Job, *, now: float, origin: str, with_cost: bool, settings: Simu
     over = job.over_at or now
     if job.phase(now) is Phase.CANCELLED:
         return {**_head(job, "cancelled"), "finished_at": _moment(over)}
-    if job.fate is Fate.CANCELED:
+    if job.fate is JobOutcome.CANCELED:
         return {**_head(job, "canceled"), "finished_at": _moment(over)}
     if job.fate in _FAILURES:
         return {**_head(job, "failed"), "finished_at": _moment(over), "error": _FAILURES[job.fate]}
     shown: Record = {**_head(job, "succeeded"), "finished_at": _moment(over)}
-    shown["output"] = {} if job.fate is Fate.NO_OUTPUT else _output(job, origin)
+    shown["output"] = {} if job.fate is JobOutcome.NO_OUTPUT else _output(job, origin)
     if with_cost and now >= over + settings.late_cost_s:
         shown["cost"] = job.price / 1_000_000
     return shown

@@ -20,7 +20,7 @@ from enum import StrEnum
 from runner.simulator.seeded_random import between, chance
 
 
-class Fate(StrEnum):
+class JobOutcome(StrEnum):
     """How a job will end; all but `SUCCEEDS` carry the name of the fault that brings them about."""
 
     SUCCEEDS = "succeeds"
@@ -33,7 +33,7 @@ class Fate(StrEnum):
     NEVER_STARTS = "never-starts"
 
 
-_ENDLESS = frozenset({Fate.NEVER_ENDS, Fate.NEVER_STARTS})
+_ENDLESS = frozenset({JobOutcome.NEVER_ENDS, JobOutcome.NEVER_STARTS})
 _NEVER = 1e12
 """A moment some 30,000 years from now, which a ledger can hold as any other."""
 
@@ -65,7 +65,7 @@ class Job:
     accepted_at: float
     started_at: float
     ends_at: float | None
-    fate: Fate
+    fate: JobOutcome
     file: str
     cancelled_at: float | None = None
     outputs: int = 1
@@ -127,7 +127,7 @@ class Dispatcher:
         owner: str,
         price: int,
         seconds: float,
-        fate: Fate | None = None,
+        fate: JobOutcome | None = None,
         id_form: str = "{}",
         outputs: int = 1,
     ) -> Job:
@@ -138,7 +138,9 @@ class Dispatcher:
         now = self._clock()
         digest = hashlib.sha256(body).hexdigest()
         who = (model, digest, self._seen[model, digest])
-        fate = fate or (Fate.FAILS if self._luck("fails", *who) < self._fail_rate else Fate.SUCCEEDS)
+        fate = fate or (
+            JobOutcome.FAILS if self._luck("fails", *who) < self._fail_rate else JobOutcome.SUCCEEDS
+        )
         start = max(now + between(0.3, 0.8, self._luck("queue", *who)) / self._speed, self._free_from[0])
         length = self._length(model, seconds, self._luck("length", *who))
         job = Job(
@@ -149,7 +151,7 @@ class Dispatcher:
             owner=owner,
             price=price,
             accepted_at=now,
-            started_at=_NEVER if fate is Fate.NEVER_STARTS else start,
+            started_at=_NEVER if fate is JobOutcome.NEVER_STARTS else start,
             ends_at=None if fate in _ENDLESS else start + length,
             fate=fate,
             file=f"{secrets.token_hex(16)}.mp4",

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import UsageError
-from runner.simulator.jobs import Fate, Job
+from runner.simulator.jobs import Job, JobOutcome
 from runner.system.private_files import make_folder, open_private
 
 # How every line of a ledger begins, as `_append` writes it.
@@ -204,4 +204,4 @@ def _job_of(line: dict[str, Any], jobs: Mapping[str, Job]) -> Job:
         return replace(jobs[line["request_id"]], cancelled_at=float(line["at"]))
     if kind != "charge":
         raise ValueError(kind)
-    return Job(**{**line, "fate": Fate(line["fate"])})
+    return Job(**{**line, "fate": JobOutcome(line["fate"])})

@@ -24,11 +24,11 @@ import uvicorn
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import BrokenPromise, UsageError
 from runner.simulator.app import House, Slates, application
-from runner.simulator.broken_connections import Wires
+from runner.simulator.broken_connections import Connections
 from runner.simulator.catalogue import KnownModels
-from runner.simulator.clip_cache import Previews
-from runner.simulator.fault_responses import Stage
-from runner.simulator.faults import Mischief
+from runner.simulator.clip_cache import ClipCache
+from runner.simulator.fault_responses import ServerContext
+from runner.simulator.faults import FaultPlan
 from runner.simulator.jobs import Dispatcher
 from runner.simulator.ledger import Ledger
 from runner.simulator.settings import SimulatorSettings
@@ -81,14 +81,14 @@ def running(
         stack.callback(ledger.close)
         executor = ThreadPoolExecutor(_RENDERERS, thread_name_prefix="preview")
         stack.callback(executor.shutdown, cancel_futures=True)
-        previews = Previews(_clip_folder(settings, stack), executor=executor, render=settings.render)
-        stage = Stage(Wires(), settings, clock, origin)
+        previews = ClipCache(_clip_folder(settings, stack), executor=executor, render=settings.render)
+        stage = ServerContext(Connections(), settings, clock, origin)
         house = House(
             stage=stage,
             models=models or _bundled(schema_dirs),
             ledger=ledger,
             dispatcher=_dispatcher(settings, ledger, clock),
-            mischief=Mischief(settings.script.rules, seed=settings.seed, clock=clock),
+            mischief=FaultPlan(settings.script.rules, seed=settings.seed, clock=clock),
             previews=previews,
             slates=slates,
         )

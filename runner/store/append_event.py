@@ -38,7 +38,7 @@ from runner.domain.states import (
     advance,
     advance_delivery,
 )
-from runner.store.event_columns import EFFECTS, Cell, Standing
+from runner.store.event_columns import COLUMN_UPDATES, Cell, TakeRow
 from runner.store.row_mapping import IN_USE, LATEST, NEXT_TERMS
 
 Answer: TypeAlias = Accepted | NotSent | RefusedForNow | Refused | AccountTurnedAway | LostContact
@@ -50,7 +50,7 @@ _TERMS = (
     " FROM takes WHERE take_id = ?"
 )
 
-_NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in EFFECTS}
+_NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in COLUMN_UPDATES}
 
 
 def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: float) -> None:
@@ -89,7 +89,7 @@ def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: floa
     )
 
 
-def _settles(fact: Fact, standing: Standing) -> TypeGuard[Answer | Decision]:
+def _settles(fact: Fact, standing: TakeRow) -> TypeGuard[Answer | Decision]:
     """Return whether a fact closes the latest attempt; that of a take given up later is closed already."""
     return isinstance(fact, Answer | Decision) and not (
         isinstance(fact, Dropped) and standing.state is not TakeState.HELD
@@ -117,7 +117,7 @@ def overtaken(what: str) -> RunInUse:
     )
 
 
-def _standing(connection: sqlite3.Connection, take_id: str) -> Standing:
+def _standing(connection: sqlite3.Connection, take_id: str) -> TakeRow:
     row = connection.execute(
         "SELECT t.state, t.delivery, t.fingerprint, t.attempts, t.submitted_at, a.started_at FROM takes t"
         " LEFT JOIN attempts a ON a.take_id = t.take_id AND a.number = t.attempts WHERE t.take_id = ?",
@@ -125,10 +125,10 @@ def _standing(connection: sqlite3.Connection, take_id: str) -> Standing:
     ).fetchone()
     if row is None:
         raise IllegalTransition(f"the state file knows no take {take_id}")
-    return Standing(take_id, TakeState(row[0]), DeliveryState(row[1]), *row[2:])
+    return TakeRow(take_id, TakeState(row[0]), DeliveryState(row[1]), *row[2:])
 
 
-def _move(standing: Standing, fact: Fact) -> tuple[TakeState, DeliveryState, str, str]:
+def _move(standing: TakeRow, fact: Fact) -> tuple[TakeState, DeliveryState, str, str]:
     """Return the new state and delivery, and the before and after of the axis that the fact is about."""
     state, delivery = standing.state, standing.delivery
     if isinstance(fact, NoteFact):
@@ -146,7 +146,7 @@ def _move(standing: Standing, fact: Fact) -> tuple[TakeState, DeliveryState, str
 
 
 def _open_attempt(
-    connection: sqlite3.Connection, standing: Standing, fact: SubmissionStarted, *, at: float
+    connection: sqlite3.Connection, standing: TakeRow, fact: SubmissionStarted, *, at: float
 ) -> None:
     if fact.fingerprint != standing.fingerprint:
         raise IllegalTransition(f"take {standing.take_id}: what would be sent is not what was recorded")
@@ -180,7 +180,7 @@ def _terms(connection: sqlite3.Connection, take_id: str) -> tuple[Cell, Cell, Ce
 
 
 def _settle_attempt(
-    connection: sqlite3.Connection, standing: Standing, fact: Answer | Decision, *, at: float
+    connection: sqlite3.Connection, standing: TakeRow, fact: Answer | Decision, *, at: float
 ) -> None:
     """Close the latest attempt: an answer must be its own, and a held one waits as `LostContact`."""
     # Patched, not replaced: what came back from a lost attempt stays beside the answer that settled it.
@@ -207,7 +207,7 @@ def _settle_attempt(
         raise IllegalTransition(f"take {standing.take_id}: attempt {attempt} is not the one that waits")
 
 
-def _refuse_taken_id(connection: sqlite3.Connection, standing: Standing, request_id: str) -> None:
+def _refuse_taken_id(connection: sqlite3.Connection, standing: TakeRow, request_id: str) -> None:
     # The file forbids it too, in words that are nobody's to read.
     row = connection.execute(
         "SELECT take_id FROM attempts WHERE request_id = ? AND (take_id, number) <> (?, ?)",
@@ -217,7 +217,7 @@ def _refuse_taken_id(connection: sqlite3.Connection, standing: Standing, request
         raise IllegalTransition(f"request id {request_id} is that of another job, of take {row[0]}")
 
 
-def _reopen_attempt(connection: sqlite3.Connection, standing: Standing, fact: AdoptionUndone) -> None:
+def _reopen_attempt(connection: sqlite3.Connection, standing: TakeRow, fact: AdoptionUndone) -> None:
     """Make the latest attempt wait again as it did before its adoption; the other job's cost is not its own."""
     reopened = connection.execute(
         "UPDATE attempts SET outcome = ?1, request_id = NULL, cost = NULL,"
@@ -245,7 +245,7 @@ def _note_late(connection: sqlite3.Connection, take_id: str, fact: LateAnswer) -
     )
 
 
-def _check_job(connection: sqlite3.Connection, standing: Standing, request_id: str) -> None:
+def _check_job(connection: sqlite3.Connection, standing: TakeRow, request_id: str) -> None:
     """Refuse what was found of a job that is not the take's latest: it may have been paid for anew since."""
     mine = connection.execute(
         "SELECT request_id FROM takes WHERE take_id = ?", (standing.take_id,)
@@ -254,7 +254,7 @@ def _check_job(connection: sqlite3.Connection, standing: Standing, request_id: s
         raise IllegalTransition(f"take {standing.take_id}: request {request_id} is not its latest one")
 
 
-def _note_cost(connection: sqlite3.Connection, standing: Standing, cost: float) -> None:
+def _note_cost(connection: sqlite3.Connection, standing: TakeRow, cost: float) -> None:
     """Give the latest attempt what its job cost: a take that is retried has paid for each."""
     connection.execute(
         "UPDATE attempts SET cost = ? WHERE take_id = ? AND number = ?",
@@ -264,7 +264,7 @@ def _note_cost(connection: sqlite3.Connection, standing: Standing, cost: float) 
 
 def _update_take(
     connection: sqlite3.Connection,
-    standing: Standing,
+    standing: TakeRow,
     fact: Fact,
     *,
     state: TakeState,
@@ -277,7 +277,7 @@ def _update_take(
         columns["state"] = state
     if delivery is not standing.delivery:
         columns["delivery"] = delivery
-    columns |= EFFECTS[type(fact)](fact, at, standing)
+    columns |= COLUMN_UPDATES[type(fact)](fact, at, standing)
     if not columns:
         return
     # What was read is named again in WHERE: between the two, only this transaction can have written.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from runner.domain.consent import MOVED, ConsentMissing
+from runner.domain.consent import MOVED, FlagRequired
 from runner.store.location import is_same, still_there
 from runner.store.marker import read_marker, successor_of, write_marker
 
@@ -24,7 +24,7 @@ def refuse_other_place(path: Path, known: str, run_id: str, here: str) -> None:
     """
     successor = successor_of(path)
     if successor is not None:
-        raise ConsentMissing(
+        raise FlagRequired(
             f"{path}: this run goes on in {successor.parent}, as its user has said; if both go on, both will pay for"
             " the same takes",
             flag=MOVED,
@@ -38,14 +38,14 @@ def refuse_other_place(path: Path, known: str, run_id: str, here: str) -> None:
     if is_same(known, here) and (original is None or original.samefile(path.parent)):
         return
     if original is not None:
-        raise ConsentMissing(
+        raise FlagRequired(
             f"{path}: is a copy, and the run itself is still in {original}; if both go on, both will pay for the same"
             " takes",
             flag=MOVED,
             condition="if this copy goes on from now on, and the original nevermore",
             otherwise=f"if not, go on with the run in {original}",
         )
-    raise ConsentMissing(
+    raise FlagRequired(
         f"{path}: was moved or copied here; if another copy goes on too, both will pay for the same takes",
         flag=MOVED,
         condition="if it was moved or copied here on purpose and goes on nowhere else",

@@ -270,7 +270,7 @@ def keep_log(keeper: sqlite3.Connection) -> None:
     keeper.execute("SELECT at_rest FROM run").fetchone()
 
 
-def lay_to_rest(connection: sqlite3.Connection, keeper: sqlite3.Connection) -> None:
+def checkpoint_and_close(connection: sqlite3.Connection, keeper: sqlite3.Connection) -> None:
     """Fold the log into the main file and leave WAL, so that the run's state is one plain file; closes `keeper`.
 
     Readers of a file at rest then create nothing beside it. A reader that is just looking keeps it in WAL,

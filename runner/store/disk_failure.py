@@ -12,24 +12,24 @@ from pathlib import Path
 
 from runner.domain.errors import RecordDisplaced
 from runner.store import database
-from runner.store.disk_space import Ballast, Provision
+from runner.store.disk_space import ReservedSpace, SafetyOptions
 from runner.store.identity import Identity
 from runner.store.receipt_file import Receipt, SideFiles
 from runner.store.receipts import has_receipt
 
 
-class DiskRescue:
+class DiskFailureHandler:
     """Holds the ballast and the side files of one open state file; `notes` are sentences for a person."""
 
     def __init__(
-        self, path: Path, run_id: str, provision: Provision, *, identity: Identity, on_share: bool = False
+        self, path: Path, run_id: str, provision: SafetyOptions, *, identity: Identity, on_share: bool = False
     ) -> None:
         """Lay the ballast and the side files out; raises OSError if ids could not be kept beside the file."""
         self._path = path
         self._identity = identity
         self._on_share = on_share
         self.side = SideFiles.lay_out(path.with_suffix(".ids"), run_id, seconds=provision.second_places)
-        self._ballast = Ballast(path.with_suffix(".ballast"), provision.ballast)
+        self._ballast = ReservedSpace(path.with_suffix(".ballast"), provision.ballast)
         note = self._ballast.lay(low_water=provision.low_water)
         self.notes = [*self.side.notes, *filter(None, [note])]
 

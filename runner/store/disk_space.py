@@ -21,7 +21,7 @@ _LOOKED_AT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Provision:
+class SafetyOptions:
     """What a state file keeps for bad times.
 
     `ballast` and `low_water` are bytes, 0 for none; `second_places` are folders of the user's own for ids that the
@@ -34,7 +34,7 @@ class Provision:
     second_places: tuple[Path, ...] = ()
 
 
-NOTHING = Provision(ballast=0, low_water=0)
+NOTHING = SafetyOptions(ballast=0, low_water=0)
 """For a file that is only looked at and mended, on whatever volume."""
 
 
@@ -46,7 +46,7 @@ def room(path: Path) -> int:
     return shutil.disk_usage(path.parent).free
 
 
-class Gauge:
+class FreeSpaceCheck:
     """Tells whether a volume has room, and looks at most once a second."""
 
     def __init__(
@@ -68,7 +68,7 @@ class Gauge:
         return self._enough
 
 
-class Ballast:
+class ReservedSpace:
     """A file that takes room away, so that there is some to give back."""
 
     def __init__(self, path: Path, size: int) -> None:

@@ -20,7 +20,7 @@ Columns: TypeAlias = Mapping[str, Cell]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TakeRow:
     """How a take stands before a fact: `attempts` is the number of its latest attempt, begun at `started_at`."""
 
     take_id: str
@@ -32,7 +32,7 @@ class Standing:
     started_at: float | None
 
 
-Effect: TypeAlias = Callable[[Any, float, Standing], Columns]
+Effect: TypeAlias = Callable[[Any, float, TakeRow], Columns]
 
 _NO_FILE: Columns = MappingProxyType({"file": None, "sha256": None, "bytes": None})
 _UNSENT: Columns = MappingProxyType(
@@ -53,7 +53,7 @@ _UNTRIED: Columns = MappingProxyType(
 )
 
 
-def _ended(fact: states.Ended | states.FoundAfterAll, at: float, standing: Standing) -> Columns:
+def _ended(fact: states.Ended | states.FoundAfterAll, at: float, standing: TakeRow) -> Columns:
     seconds = fact.seconds
     if seconds is None and standing.submitted_at is not None:
         seconds = max(0.0, at - standing.submitted_at)
@@ -69,20 +69,20 @@ def _ended(fact: states.Ended | states.FoundAfterAll, at: float, standing: Stand
     return columns if fact.cost is None else {**columns, "cost": fact.cost}
 
 
-def _found(fact: states.FoundAfterAll, at: float, standing: Standing) -> Columns:
+def _found(fact: states.FoundAfterAll, at: float, standing: TakeRow) -> Columns:
     # How long it took is known only from the record itself: it may have ended long before anybody looked again.
     return {**_ended(fact, at, standing), "seconds": fact.seconds}
 
 
-def _reason(fact: Any, _at: float, _standing: Standing) -> Columns:  # noqa: ANN401 - any fact with a reason
+def _reason(fact: Any, _at: float, _standing: TakeRow) -> Columns:  # noqa: ANN401 - any fact with a reason
     return {"reason": fact.reason}
 
 
-def _failed(fact: states.Refused | states.Vanished, at: float, _standing: Standing) -> Columns:
+def _failed(fact: states.Refused | states.Vanished, at: float, _standing: TakeRow) -> Columns:
     return {"failure": fact.failure, "reason": fact.reason, "finished_at": at}
 
 
-EFFECTS: Mapping[type[Fact], Effect] = MappingProxyType(
+COLUMN_UPDATES: Mapping[type[Fact], Effect] = MappingProxyType(
     {
         states.SubmissionStarted: lambda _, __, standing: {
             "attempts": standing.attempts + 1,

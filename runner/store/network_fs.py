@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runner.domain.consent import NETWORK as NETWORK_FLAG
-from runner.domain.consent import ConsentMissing
+from runner.domain.consent import FlagRequired
 from runner.store.fitness import Test, shortcoming
 
 # fmt: off
@@ -63,7 +63,7 @@ def refuse_network(path: Path, *, allowed: bool = False, mountinfo: str | None =
     Where the system does not tell, the path is taken for local.
 
     Raises:
-        ConsentMissing: it lies on one.
+        FlagRequired: it lies on one.
     """
     kind = file_system_of(path.resolve(), _system_mounts() if mountinfo is None else mountinfo)
     if kind is None or kind in LOCAL:
@@ -77,15 +77,15 @@ def refuse_unfit(path: Path, *, tests: Mapping[str, Test] | None = None) -> None
     """Refuse a path whose folder fails a test of what SQLite needs, whatever its file system is called.
 
     Raises:
-        ConsentMissing: it does.
+        FlagRequired: it does.
         OSError: the folder cannot be written to, or its disk fails.
     """
     if lacking := shortcoming(path.parent, tests=tests):
         raise _unfit(path, f"lies on a file system that cannot hold it: {lacking}")
 
 
-def _unfit(path: Path, why: str) -> ConsentMissing:
-    return ConsentMissing(
+def _unfit(path: Path, why: str) -> FlagRequired:
+    return FlagRequired(
         f"{path}: {why}; the state file needs locks and flushes that work",
         flag=NETWORK_FLAG,
         condition="if no other machine uses this run and there is no local disk",

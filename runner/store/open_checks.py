@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runner.domain.consent import MOVED, NEW_RUN, ConsentMissing
+from runner.domain.consent import MOVED, NEW_RUN, FlagRequired
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import FileMissing, RecordDamaged, ShotrunnerError, StateFileUnusable
 from runner.store import database
@@ -300,7 +300,7 @@ def refuse_other_machine(path: Path, known: str, machine: str) -> None:
         StateFileUnusable: as said.
     """
     if known not in {"", machine}:
-        raise ConsentMissing(
+        raise FlagRequired(
             f"{path}: comes from another machine; if it goes on there too, both will pay for the same takes",
             flag=MOVED,
             condition="if the run was moved or copied here on purpose and goes on nowhere else",
@@ -332,7 +332,7 @@ def refuse_less_known(
     `unknown` returns which submissions the file does not know.
 
     Raises:
-        ConsentMissing: a witness is that of another run, which has not come to an orderly end.
+        FlagRequired: a witness is that of another run, which has not come to an orderly end.
         StateFileUnusable: submissions are missing that may be paid for.
     """
     restore = command_line("restore", path.parent)
@@ -342,7 +342,7 @@ def refuse_less_known(
         if each.header is not None and each.header.run_id != run_id:
             if each.has_ended or not any(each.charged):
                 continue
-            raise ConsentMissing(
+            raise FlagRequired(
                 f"{path}: is of run {run_id}, but run {each.header.run_id} was here and its record is gone",
                 flag=NEW_RUN,
                 condition="if what that one has sent may be paid for once more",

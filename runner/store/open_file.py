@@ -22,7 +22,7 @@ from runner.store.witness import Testimony
 
 
 @dataclass(frozen=True, slots=True)
-class Awake:
+class OpenFile:
     """An open file: the writer's connection, and the `keeper`, a reader without which SQLite would fold the log.
 
     `share` is the type of the network share it lies on, None for a local disk; `left` are the fingerprints of what was
@@ -37,7 +37,7 @@ class Awake:
 
 
 @contextmanager
-def awakened(
+def open_for_writing(
     path: Path,
     *,
     machine: str,
@@ -46,7 +46,7 @@ def awakened(
     network: bool,
     mounts: str | None,
     told: Sequence[Testimony] = (),
-) -> Iterator[Awake]:
+) -> Iterator[OpenFile]:
     """Check the whole file and yield it open; it stays open unless the block fails, and what fails there is its fault.
 
     The parameters are those of `StateFile.open`, and so is what it raises.
@@ -67,7 +67,7 @@ def awakened(
             else:
                 database.awaken_on_share(connection, path)
             note_place(connection, machine, place)
-            yield Awake(path, connection, keeper, share, left_aside(connection, told, run_id=run_id))
+            yield OpenFile(path, connection, keeper, share, left_aside(connection, told, run_id=run_id))
             opened.pop_all()
 
 
@@ -94,6 +94,6 @@ def _check(
         copies.refuse_other_place(path, found.place, found.run_id, place)
     else:
         copies.let_others_go(path, found.place, found.run_id)
-    # Before the file is awakened: a folder that cannot be marked must leave it at rest.
+    # Before the file is opened for writing: a folder that cannot be marked must leave it at rest.
     renew_marker(path, found.run_id)
     return found.run_id

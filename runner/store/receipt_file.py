@@ -51,7 +51,7 @@ def receipt_of(take_id: str, fact: Fact, *, at: float) -> Receipt | None:
             return None
 
 
-class SideFile:
+class ReceiptFile:
     """One file of receipts, one per line, blank lines behind them; lines of another run are left alone."""
 
     def __init__(self, path: Path, run_id: str) -> None:
@@ -128,7 +128,7 @@ class SideFile:
 class SideFiles:
     """The side file beside the state file, and those in second places; `notes` say what is amiss."""
 
-    files: list[SideFile]
+    files: list[ReceiptFile]
     notes: list[str] = field(default_factory=list)
 
     @classmethod
@@ -137,14 +137,14 @@ class SideFiles:
 
         They are opened in all of them, since an earlier start may have found another one to be the best.
         """
-        side = cls([SideFile(path, run_id)])
+        side = cls([ReceiptFile(path, run_id)])
         # The id is quoted: a state file that was made elsewhere may hold any text for it.
         places = [folder / f"{quote(run_id, safe='')}.ids" for folder in seconds]
         refused = []
         for place in places:
             try:
                 make_folder(place.parent)
-                side.files.append(SideFile(place, run_id))
+                side.files.append(ReceiptFile(place, run_id))
             except OSError as error:
                 refused.append(f"{place.parent}: no second place for ids there: {error.strerror}")
         side.notes += refused if len(refused) == len(places) else []

@@ -38,11 +38,11 @@ from runner.domain.states import (
 from runner.store import database
 from runner.store.append_event import Answer, append, overtaken, read_epoch
 from runner.store.create import create_file
-from runner.store.disk_failure import DiskRescue
-from runner.store.disk_space import MIB, Gauge, Provision
+from runner.store.disk_failure import DiskFailureHandler
+from runner.store.disk_space import MIB, FreeSpaceCheck, SafetyOptions
 from runner.store.identity import Identity
 from runner.store.machine import machine_id
-from runner.store.open_file import Awake, awakened
+from runner.store.open_file import OpenFile, open_for_writing
 from runner.store.receipt_file import receipt_of
 from runner.store.row_mapping import BY_PLACE, columns_of, decode, read_header
 from runner.store.sync_plan import adopt
@@ -53,14 +53,14 @@ from runner.store.writer import PATIENCE, Work, Writer
 
 T = TypeVar("T")
 
-PATIENT = Started | Requeued | Ended | Vanished | CostSeen | FetchStarted | Delivered | Undeliverable
+BATCHABLE = Started | Requeued | Ended | Vanished | CostSeen | FetchStarted | Delivered | Undeliverable
 """Facts that may wait for company in a commit: what the API or the disk says will be said again if it is asked again.
 
 All others are urgent. The first byte of a POST waits for `SubmissionStarted`; an answer to it is the only receipt for
 money; and a person waits for decisions, which come one at a time.
 """
 
-PROVISION = Provision()
+PROVISION = SafetyOptions()
 
 
 class StateFile:
@@ -69,19 +69,19 @@ class StateFile:
     `epoch` is the file's as this process last saw it: `begin` raises it and makes this process the one that may submit.
     """
 
-    def __init__(self, awake: Awake, *, patience: float, provision: Provision, machine: str) -> None:
-        """Take over an awakened file; use `create` or `open` instead."""
+    def __init__(self, awake: OpenFile, *, patience: float, provision: SafetyOptions, machine: str) -> None:
+        """Take over an open file; use `create` or `open` instead."""
         self.path = awake.path
         self.header = read_header(awake.connection)
         self.epoch = read_epoch(awake.connection)
         self._keeper = awake.keeper
         # A simulated id is no receipt for money, so nothing of such a run is kept outside its folder.
         self._provision = replace(provision, second_places=()) if self.header.simulated else provision
-        self._gauge = Gauge(self.path, provision.low_water)
+        self._gauge = FreeSpaceCheck(self.path, provision.low_water)
         self._identity = Identity(self.path, self.header.run_id, log=awake.share is None)
         places = outside(self._provision.second_places, self.path.parent, machine)
         self._witness = Witness(beside(self.path), self.header, tuple(places))
-        self._rescue = DiskRescue(
+        self._rescue = DiskFailureHandler(
             self.path,
             self.header.run_id,
             self._provision,
@@ -103,7 +103,7 @@ class StateFile:
         header: RunHeader,
         *,
         patience: float = PATIENCE,
-        provision: Provision = PROVISION,
+        provision: SafetyOptions = PROVISION,
         machine: str | None = None,
         place: str = "",
         network: bool = False,
@@ -134,7 +134,7 @@ class StateFile:
         path: Path,
         *,
         patience: float = PATIENCE,
-        provision: Provision = PROVISION,
+        provision: SafetyOptions = PROVISION,
         machine: str | None = None,
         place: str = "",
         moved: bool = False,
@@ -144,7 +144,7 @@ class StateFile:
     ) -> Self:
         """Check the whole file, then open it for writing; a file that is refused is left as it was.
 
-        `patience` is how many seconds a fact of `PATIENT` may wait for others. `machine` is a name for this machine,
+        `patience` is how many seconds a fact of `BATCHABLE` may wait for others. `machine` is a name for this machine,
         by default its own, and `place` says where the folder is, "" where nobody asks; a file that was last open on
         another machine or in another folder is only taken if it has `moved`, and one on a network
         share only if `network` says so; `mounts` is what Linux's mountinfo tells, None to ask it. A file that knows
@@ -159,7 +159,7 @@ class StateFile:
             DiskFailed: the disk is full or failing.
         """
         here = machine_id() if machine is None else machine
-        with awakened(
+        with open_for_writing(
             path, machine=here, place=place, moved=moved, network=network, mounts=mounts, told=told
         ) as awake:
             return cls(awake, patience=patience, provision=provision, machine=here)
@@ -273,7 +273,7 @@ class StateFile:
         """Append `fact`, seen at wall time `at`, and move the take as the table says; callable from any thread.
 
         Facts are recorded in the order in which they are handed in, those that wait together in one commit; a fact
-        of `PATIENT` may wait a moment for others, and is durable like all when its future is done. The future cannot
+        of `BATCHABLE` may wait a moment for others, and is durable like all when its future is done. The future cannot
         be cancelled. It raises `IllegalTransition` if the table or the attempt forbids the fact, `RunInUse` if the
         epoch does or another process blocks the file, `DiskFailed` if the disk does, or had too little room to begin
         a submit. Nothing was recorded then; but a request id that the disk did not take was kept beside the file if
@@ -286,7 +286,7 @@ class StateFile:
         return self._writer.submit(
             # The answer to a POST is the only receipt for money, so it is taken from whoever has it.
             work if isinstance(fact, Answer | LateAnswer | SubmissionStarted) else self._mine(work),
-            patient=isinstance(fact, PATIENT),
+            patient=isinstance(fact, BATCHABLE),
             receipt=receipt_of(take_id, fact, at=at),
             after=after,
         )
@@ -384,7 +384,7 @@ class StateFile:
             # the next opening's.
             if self._writer.broken is None and mine:
                 is_over = not leaves_jobs(self._writer.connection)
-                database.lay_to_rest(self._writer.connection, self._keeper)
+                database.checkpoint_and_close(self._writer.connection, self._keeper)
                 if is_over:
                     self._witness.end()
 

@@ -16,7 +16,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class PassingThreads(Executor):
+class DaemonExecutor(Executor):
     """Runs calls on up to `count` daemon threads."""
 
     def __init__(self, count: int, *, name: str) -> None:

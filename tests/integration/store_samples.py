@@ -44,7 +44,7 @@ from runner.domain.states import (
     Undeliverable,
     Vanished,
 )
-from runner.store.disk_space import Provision
+from runner.store.disk_space import SafetyOptions
 from runner.store.reader import open_reader
 from runner.store.state_file import PROVISION, StateFile
 
@@ -92,7 +92,7 @@ def new_state_file(
     takes: Sequence[Take],
     *,
     patience: float = 0.0,
-    provision: Provision = PROVISION,
+    provision: SafetyOptions = PROVISION,
     header: RunHeader = HEADER,
 ) -> StateFile:
     """Return a begun state file in `folder` that has adopted `takes`; the caller closes it."""

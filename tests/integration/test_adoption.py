@@ -18,7 +18,7 @@ import pytest
 from runner.domain.shots import Plan, Price, Take
 from runner.domain.states import Accepted, LostContact, SubmissionStarted, TakeState
 from runner.media.clips.rename import Clip, rename_clips
-from runner.media.clips.sidecar import Landed, Sidecar, read_sidecar
+from runner.media.clips.sidecar import DeliveredFile, Sidecar, read_sidecar
 from runner.plan.compare import compare
 from runner.store.disk_space import NOTHING
 from runner.store.reader import open_reader
@@ -212,7 +212,7 @@ def clip_of_two(run_dir: Path) -> Clip:
     for index, name in enumerate(("a.mp4", "a+2.mp4")):
         data = f"output {index}".encode()
         (run_dir / "clips" / name).write_bytes(data)
-        landed.append(Landed(index, name, hashlib.sha256(data).hexdigest(), len(data)))
+        landed.append(DeliveredFile(index, name, hashlib.sha256(data).hexdigest(), len(data)))
     (run_dir / "clips" / "a.json").write_bytes(Sidecar("a", "r-a", tuple(landed)).to_bytes())
     return Clip("b", "clips/a.mp4", landed[0].sha256)
 
@@ -267,7 +267,7 @@ def test_clips_of_another_kind_under_the_next_name_keep_their_sidecar(tmp_path: 
     clips = tmp_path / "clips"
     data = b"a picture"
     (clips / "b.webp").write_bytes(data)
-    landed = Landed(0, "b.webp", hashlib.sha256(data).hexdigest(), len(data))
+    landed = DeliveredFile(0, "b.webp", hashlib.sha256(data).hexdigest(), len(data))
     (clips / "b.json").write_bytes(Sidecar("b", "r-b", (landed,)).to_bytes())
     both = [clip, Clip("c", "clips/b.webp", landed.sha256)]
     assert rename_clips(tmp_path, both, told=lambda *_: None) == ()

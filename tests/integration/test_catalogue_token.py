@@ -14,7 +14,7 @@ import pytest
 from runner.api.account import DEFAULT_BASE, Account
 from runner.api.catalogue import BALANCE_ORIGIN, BalanceAnswer, Catalogue, EntryAnswer, _till_of
 from runner.api.secret import Secret
-from runner.domain.api_answers import Trouble
+from runner.domain.api_answers import RequestFailure
 from runner.system.clock import SystemClock
 from tests.integration.test_cataloguing import MODEL, TOKEN, ask, live, serving
 
@@ -62,7 +62,7 @@ def test_a_redirect_leads_the_token_nowhere(status: int) -> None:
     with serving(entry=live(), balance={"balance_usd": 5}) as elsewhere:
         with leading(elsewhere.origin, status) as origin:
             answers = asyncio.run(asked(origin))
-        assert all(isinstance(answer, Trouble) for answer in answers)
+        assert all(isinstance(answer, RequestFailure) for answer in answers)
         assert elsewhere.asked == []
 
 
@@ -81,5 +81,5 @@ def test_an_answer_that_repeats_the_token_does_not_show_it() -> None:
     echo = json.dumps({"message": f"bad token {TOKEN}", "error_code": 400001}).encode()
     with serving(entry=(400, echo), balance=(400, echo)) as stub:
         for answer in ask(stub):
-            assert isinstance(answer, Trouble)
+            assert isinstance(answer, RequestFailure)
             assert TOKEN not in repr(answer)

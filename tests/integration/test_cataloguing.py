@@ -17,7 +17,7 @@ from runner.api.account import Account
 from runner.api.catalogue import Balance, BalanceAnswer, Catalogue, Entry, EntryAnswer
 from runner.api.secret import Secret
 from runner.commands.models import add_from_catalogue, compare_with_catalogue
-from runner.domain.api_answers import Trouble
+from runner.domain.api_answers import RequestFailure
 from runner.domain.errors import AccountRefused, CannotCreate, SchemaInvalid, UsageError
 from runner.models.registry import Models
 from runner.system.clock import SystemClock
@@ -130,7 +130,7 @@ def test_what_is_no_price_is_none(price: object) -> None:
 )
 def test_what_cannot_be_read_is_trouble_and_no_entry(answer: tuple[int, bytes]) -> None:
     with serving(entry=answer, balance=answer) as stub:
-        assert all(isinstance(each, Trouble) for each in ask(stub))
+        assert all(isinstance(each, RequestFailure) for each in ask(stub))
 
 
 def test_a_schema_that_is_no_json_is_left_out() -> None:

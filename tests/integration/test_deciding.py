@@ -14,9 +14,9 @@ from runner.cli.prompts import run_words
 from runner.commands import fetch, reconcile, retry
 from runner.commands.cancel import cancel
 from runner.commands.fetch import Finding, Flaw
-from runner.commands.steps.api_session import Found, manifest_of, recorded_wishes
-from runner.commands.steps.open_run import Opening
-from runner.domain.api_answers import JobStatus, Seen, Trouble, TroubleKind
+from runner.commands.steps.api_session import Found, manifest_of, recorded_request
+from runner.commands.steps.open_run import OpenOptions
+from runner.domain.api_answers import FailureKind, JobStatus, RequestFailure, StatusReply
 from runner.domain.errors import AccountRefused, RunInUse, ServiceUnavailable, UsageError
 from runner.domain.records import EventRecord, RunHeader, TakeRecord
 from runner.domain.states import (
@@ -34,16 +34,16 @@ from runner.domain.states import (
 from runner.engine.testing import VirtualClock
 from runner.media.clips.fetch import FetchOptions, FetchOrder, fetch_clip
 from runner.media.clips.restore_sidecars import restore_sidecars
-from runner.media.clips.sidecar import Landed, Sidecar
+from runner.media.clips.sidecar import DeliveredFile, Sidecar
 from runner.store.lock import RunLock
 from runner.store.reader import open_reader
-from runner.store.receipt_file import Receipt, SideFile
+from runner.store.receipt_file import Receipt, ReceiptFile
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import HEADER, S, drive, make_plan, make_take, new_state_file, tell
 from tests.integration.test_delivery_server import body, film, raw_server
 
-KNOWN = Seen(JobStatus.RUNNING, "in_progress")
+KNOWN = StatusReply(JobStatus.RUNNING, "in_progress")
 
 
 class Noon(VirtualClock):
@@ -120,10 +120,10 @@ def test_a_take_whose_runner_died_while_sending_can_be_decided_on(place: RunDir)
 @pytest.mark.parametrize(
     ("found", "error"),
     [
-        (Trouble(TroubleKind.MISSING, "unknown id"), UsageError),
-        (Trouble(TroubleKind.ACCOUNT, "no token"), AccountRefused),
-        (Trouble(TroubleKind.TRANSIENT, "away"), ServiceUnavailable),
-        (Trouble(TroubleKind.THROTTLED, "later"), ServiceUnavailable),
+        (RequestFailure(FailureKind.MISSING, "unknown id"), UsageError),
+        (RequestFailure(FailureKind.ACCOUNT, "no token"), AccountRefused),
+        (RequestFailure(FailureKind.TRANSIENT, "away"), ServiceUnavailable),
+        (RequestFailure(FailureKind.THROTTLED, "later"), ServiceUnavailable),
         (Ended(S.SUCCEEDED, json.dumps({"model_id": "another/model"})), UsageError),
         (Ended(S.SUCCEEDED, json.dumps({"input": {"promptText": "a foot"}})), UsageError),
     ],
@@ -175,7 +175,7 @@ def test_a_status_that_names_another_model_is_not_adopted(place: RunDir) -> None
             "held",
             "req-found",
             by="ada",
-            look_up=lambda _: Seen(JobStatus.RUNNING, "in_progress", model="other/model"),
+            look_up=lambda _: StatusReply(JobStatus.RUNNING, "in_progress", model="other/model"),
         )
     assert take_of(place, "held").state is S.HELD
 
@@ -244,7 +244,7 @@ def test_once_a_clip_is_on_its_way_an_adoption_stands(place: RunDir) -> None:
 
 def test_a_caller_that_holds_the_lock_decides_under_it(place: RunDir) -> None:
     with RunLock(place.path) as lock:
-        reconcile.drop(place, ["held"], by="ada", opening=Opening(lock=lock))
+        reconcile.drop(place, ["held"], by="ada", opening=OpenOptions(lock=lock))
         with pytest.raises(RunInUse):
             reconcile.drop(place, ["held2"], by="ada")
     assert take_of(place, "held").state is S.DROPPED
@@ -378,13 +378,13 @@ LOCAL = RunHeader("run-1", "board", "../board.csv", False, "http://127.0.0.1:700
 
 def test_the_api_of_a_run_is_the_recorded_one(tmp_path: Path) -> None:
     place = RunDir(tmp_path)
-    assert recorded_wishes(place, REAL, environ={}).origin == "https://api.example"
+    assert recorded_request(place, REAL, environ={}).origin == "https://api.example"
     with pytest.raises(UsageError, match=r"live at https://api\.example"):
-        recorded_wishes(place, REAL, environ={"RUNCOMFY_MODEL_API_BASE": "https://other.example/v1"})
+        recorded_request(place, REAL, environ={"RUNCOMFY_MODEL_API_BASE": "https://other.example/v1"})
     with pytest.raises(UsageError):
-        recorded_wishes(place, REAL, environ={}, api_base="http://127.0.0.1:7001")
-    assert recorded_wishes(place, LOCAL, environ={}, api_base="http://127.0.0.1:9/v1").origin.endswith(":9")
-    assert recorded_wishes(place, HEADER, environ={}).simulate is not None
+        recorded_request(place, REAL, environ={}, api_base="http://127.0.0.1:7001")
+    assert recorded_request(place, LOCAL, environ={}, api_base="http://127.0.0.1:9/v1").origin.endswith(":9")
+    assert recorded_request(place, HEADER, environ={}).simulate is not None
 
 
 def test_the_command_that_goes_on_names_the_manifest_and_an_unusual_folder(tmp_path: Path) -> None:
@@ -402,8 +402,8 @@ def test_the_command_that_goes_on_names_the_manifest_and_an_unusual_folder(tmp_p
 def test_where_nothing_is_out_there_the_api_is_not_asked(place: RunDir) -> None:
     """So it needs no token and no simulator; held and rendered takes are not called stopped."""
     with open_reader(place.state_file) as reader:
-        wishes = recorded_wishes(place, reader.header, environ={})
-    done = cancel(place, ["pending", "held", "succeeded", "failed"], by="ada", wishes=wishes)
+        request = recorded_request(place, reader.header, environ={})
+    done = cancel(place, ["pending", "held", "succeeded", "failed"], by="ada", request=request)
     assert [outcome.stopped for outcome in done.outcomes] == [True, False, False, True]
     assert "nothing to cancel" in done.outcomes[0].says
     assert not done.runner_at_work
@@ -411,9 +411,9 @@ def test_where_nothing_is_out_there_the_api_is_not_asked(place: RunDir) -> None:
 
 def test_a_simulated_run_that_is_going_on_cannot_be_reached(place: RunDir) -> None:
     with open_reader(place.state_file) as reader:
-        wishes = recorded_wishes(place, reader.header, environ={})
+        request = recorded_request(place, reader.header, environ={})
     with RunLock(place.path), pytest.raises(RunInUse) as raised:
-        cancel(place, ["queued"], by="ada", wishes=wishes)
+        cancel(place, ["queued"], by="ada", request=request)
     assert "stop it first" in raised.value.advice
 
 
@@ -426,10 +426,10 @@ def deliver(place: RunDir, name: str, *, extra: bytes | None = None) -> None:
     """Put a clip and its sidecar where a run would, with a second output if `extra` is one."""
     clips = place.path / "clips"
     clips.mkdir(exist_ok=True)
-    outputs = [Landed(0, f"{name}.mp4", hashlib.sha256(CLIP).hexdigest(), len(CLIP))]
+    outputs = [DeliveredFile(0, f"{name}.mp4", hashlib.sha256(CLIP).hexdigest(), len(CLIP))]
     (clips / f"{name}.mp4").write_bytes(CLIP)
     if extra is not None:
-        outputs.append(Landed(1, f"{name}.2.mp4", hashlib.sha256(extra).hexdigest(), len(extra)))
+        outputs.append(DeliveredFile(1, f"{name}.2.mp4", hashlib.sha256(extra).hexdigest(), len(extra)))
         (clips / f"{name}.2.mp4").write_bytes(extra)
     sidecar = Sidecar(name, f"request-{name}", tuple(outputs), {"model": "pika/pikaframes"})
     (clips / f"{name}.json").write_bytes(sidecar.to_bytes())
@@ -534,8 +534,8 @@ def test_a_lost_sidecar_of_a_whole_clip_is_written_anew_without_any_request(gall
     """The environment has no token, so a request would be refused."""
     (gallery.path / "clips" / "b.json").unlink()
     with open_reader(gallery.state_file) as reader:
-        wishes = recorded_wishes(gallery, reader.header, environ={})
-    fetched = fetch.fetch(gallery, ["b"], wishes=wishes)
+        request = recorded_request(gallery, reader.header, environ={})
+    fetched = fetch.fetch(gallery, ["b"], request=request)
     assert (fetched.exit_code, fetched.restored) == (0, ("b",))
     told = json.loads((gallery.path / "clips" / "b.json").read_text())
     assert told["inputs"] == json.loads(make_take("b").body)
@@ -578,7 +578,7 @@ def test_no_sidecar_is_made_up_for_a_clip_that_is_gone_or_over_what_stands_there
 
 
 def test_what_a_person_should_know_of_the_state_file_is_told_with_the_decision(place: RunDir) -> None:
-    side = SideFile(place.state_file.with_suffix(".ids"), HEADER.run_id)
+    side = ReceiptFile(place.state_file.with_suffix(".ids"), HEADER.run_id)
     side.append([Receipt("nobody", "try-x", "req-x", 1.0)])
     side.close()
     decided = reconcile.drop(place, ["held"], by="ada")
@@ -587,9 +587,9 @@ def test_what_a_person_should_know_of_the_state_file_is_told_with_the_decision(p
 
 def test_a_take_without_a_clip_cannot_be_fetched(place: RunDir) -> None:
     with open_reader(place.state_file) as reader:
-        wishes = recorded_wishes(place, reader.header, environ={})
+        request = recorded_request(place, reader.header, environ={})
     with pytest.raises(UsageError, match="failed has no clip to fetch"):
-        fetch.fetch(place, ["failed"], wishes=wishes)
+        fetch.fetch(place, ["failed"], request=request)
 
 
 def test_every_decision_is_a_fact_with_a_name(place: RunDir) -> None:

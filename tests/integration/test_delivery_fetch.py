@@ -31,7 +31,7 @@ from runner.domain.errors import DiskFailed
 from runner.domain.shots import Ticket
 from runner.domain.states import Delivered, TakeState
 from runner.engine.ports import Delivery
-from runner.media.clips.download import OVERLAP_BYTES, Intake, Limits, NotDelivered
+from runner.media.clips.download import OVERLAP_BYTES, ClipDownload, Limits, NotDelivered
 from runner.media.clips.fetch import (
     ClipDelivery,
     FetchOptions,
@@ -705,7 +705,7 @@ def test_a_clip_without_room_concerns_all_only_where_the_volume_is_full(
         Folder(tmp_path / "clips") as folder,
         PartFile(folder, ".s010.part") as part,
     ):
-        intake = Intake(part, limits)
+        intake = ClipDownload(part, limits)
         with pytest.raises(error, match="does not fit on the disk"):
             intake.receive(client, link, on_kind=lambda _: None)
         assert part.size == 0

@@ -12,7 +12,7 @@ import pytest
 from runner.api.account import Account
 from runner.api.client import RunComfyQueue
 from runner.api.secret import Secret
-from runner.domain.api_answers import JobStatus, NotYet, Seen, Trouble, TroubleKind
+from runner.domain.api_answers import FailureKind, JobStatus, NotReady, RequestFailure, StatusReply
 from runner.domain.shots import Ticket
 from runner.domain.states import Accepted, Ended, NotSent, TakeState
 from runner.engine.ports import Queue
@@ -116,11 +116,11 @@ async def _accepted(queue: Queue, seed: int = 1) -> str:
     return answer.request_id
 
 
-async def _until_ended(queue: Queue, clock: Clock, request_id: str) -> list[Seen]:
+async def _until_ended(queue: Queue, clock: Clock, request_id: str) -> list[StatusReply]:
     seen = []
     for _ in range(400):
         look = await queue.look(request_id)
-        assert isinstance(look, Seen)
+        assert isinstance(look, StatusReply)
         seen.append(look)
         if look.status is JobStatus.ENDED:
             return seen
@@ -131,7 +131,7 @@ async def _until_ended(queue: Queue, clock: Clock, request_id: str) -> list[Seen
 def test_a_job_is_accepted_runs_and_ends_with_a_link(talk: Conversation) -> None:
     async def words(queue: Queue) -> None:
         request_id = await _accepted(queue)
-        assert isinstance(await queue.result(request_id), NotYet)
+        assert isinstance(await queue.result(request_id), NotReady)
         statuses = [seen.status for seen in await _until_ended(queue, talk.clock, request_id)]
         assert set(statuses) <= {JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.ENDED}
         ended = await queue.result(request_id)
@@ -178,8 +178,8 @@ def test_an_unknown_id_is_missing_to_every_verb(talk: Conversation) -> None:
             await queue.result("nobody"),
             await queue.cancel("nobody"),
         ):
-            assert isinstance(answer, Trouble)
-            assert answer.kind is TroubleKind.MISSING
+            assert isinstance(answer, RequestFailure)
+            assert answer.kind is FailureKind.MISSING
 
     talk.talk(words)
 
@@ -198,10 +198,10 @@ def test_a_service_that_is_gone_is_transient_to_reads_and_unsent_to_a_submit() -
     async def words(queue: Queue) -> None:
         trouble = await queue.probe(MODEL)
         assert trouble is not None
-        assert trouble.kind is TroubleKind.TRANSIENT
+        assert trouble.kind is FailureKind.TRANSIENT
         look = await queue.look("any")
-        assert isinstance(look, Trouble)
-        assert look.kind is TroubleKind.TRANSIENT
+        assert isinstance(look, RequestFailure)
+        assert look.kind is FailureKind.TRANSIENT
         assert isinstance(await queue.submit(ticket(), attempt="a1", begin=nothing), NotSent)
 
     with real(origin, "t") as talk:

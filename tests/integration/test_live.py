@@ -11,13 +11,13 @@ import pytest
 
 from runner.api.account import Account
 from runner.api.secret import Secret
-from runner.commands.steps.live_catalogue import Live, ask_catalogue
+from runner.commands.steps.live_catalogue import LiveCatalogue, ask_catalogue
 from runner.domain.shots import PriceUnit
 from runner.system.clock import SystemClock
 from tests.integration.test_cataloguing import MODEL, TOKEN, serving
 
 
-def asked(origin: str, *models: str, till: bool = False, patience_s: float = 10.0) -> Live:
+def asked(origin: str, *models: str, till: bool = False, patience_s: float = 10.0) -> LiveCatalogue:
     account = Account(origin, Secret(TOKEN), "a test")
     return ask_catalogue(account, models, clock=SystemClock(), till=till, patience_s=patience_s)
 
@@ -81,4 +81,4 @@ def test_one_answer_that_never_comes_takes_no_other_with_it_and_is_told() -> Non
 
 
 def test_nothing_asked_is_nothing_said() -> None:
-    assert asked("http://127.0.0.1:9") == Live()
+    assert asked("http://127.0.0.1:9") == LiveCatalogue()

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from runner.api.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
-from runner.api.http_client import Deadlines, ReadLanes, SubmitClient
+from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
+from runner.api.http_client import Deadlines, ReadPool, SubmitClient
 from runner.api.secret import Secret
 from tests.outside.faults import End, Fault, Script
 from tests.outside.jobs import Settings
@@ -36,7 +36,7 @@ async def nothing() -> None:
     pass
 
 
-async def submit(origin: str, *, meanwhile: Callable[[], Awaitable[None]] = nothing) -> Exchange:
+async def submit(origin: str, *, meanwhile: Callable[[], Awaitable[None]] = nothing) -> HttpOutcome:
     client = SubmitClient(origin, Secret(TOKEN), deadlines=SHORT)
     try:
         other = asyncio.ensure_future(meanwhile())
@@ -62,8 +62,8 @@ def test_an_answer_that_came_while_the_loop_was_blocked_is_read() -> None:
 
 
 def test_a_look_that_was_answered_while_the_loop_was_blocked_is_read() -> None:
-    async def look(origin: str) -> Exchange:
-        lanes = ReadLanes(origin, Secret(TOKEN), calls=1, deadlines=SHORT)
+    async def look(origin: str) -> HttpOutcome:
+        lanes = ReadPool(origin, Secret(TOKEN), calls=1, deadlines=SHORT)
         other = asyncio.ensure_future(blocked_loop())
         try:
             return await lanes.get("/v1/requests/nobody/status")
@@ -90,16 +90,16 @@ def test_a_server_that_is_silent_or_drips_is_left_when_the_lived_time_is_up(faul
         began = time.monotonic()
         exchange = asyncio.run(submit(outside.url))
         took = time.monotonic() - began
-    assert isinstance(exchange, Silence)
+    assert isinstance(exchange, NoResponse)
     assert exchange.kind is SilenceKind.TIMEOUT
-    assert exchange.milestone >= Milestone.SENT
+    assert exchange.milestone >= SendStage.SENT
     assert took < 20 * SHORT.overall
 
 
 def test_a_silent_server_is_left_although_the_loop_was_blocked_meanwhile() -> None:
     with server(Fault(cut=0, end=End.STALL)) as outside:
         exchange = asyncio.run(submit(outside.url, meanwhile=blocked_loop))
-    assert isinstance(exchange, Silence)
+    assert isinstance(exchange, NoResponse)
 
 
 _CLIENT = """

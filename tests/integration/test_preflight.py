@@ -19,11 +19,11 @@ import pytest
 from runner.cli.main import main
 from runner.commands.check import MEDIA_FILE, check, check_media
 from runner.media.http.download_client import Downloads
-from runner.media.http.peek import MOST_BYTES, Peeking
+from runner.media.http.peek import MOST_BYTES, HeadReader
 from runner.media.http.response import DownloadError
 from runner.media.image_size import Pixels, enough
-from runner.media.preflight.preflight import Inspection, inspect
-from runner.media.preflight.probe import Look
+from runner.media.preflight.preflight import PreflightReport, inspect
+from runner.media.preflight.probe import LinkProbe
 from runner.models.registry import Models
 from runner.system.hosts import is_public_address
 from tests.integration.test_delivery_server import (
@@ -51,8 +51,8 @@ def server() -> Iterator[RawServer]:
 
 
 @pytest.fixture
-def peeking() -> Iterator[Peeking]:
-    with Peeking(allow_loopback=True, deadline_s=20.0) as client:
+def peeking() -> Iterator[HeadReader]:
+    with HeadReader(allow_loopback=True, deadline_s=20.0) as client:
         yield client
 
 
@@ -63,7 +63,7 @@ def board(folder: Path, *links: str, model: str = "pika/pika-2-2/image-to-video"
     return path
 
 
-def look(manifest: Path, *, refresh: bool = False) -> Inspection:
+def look(manifest: Path, *, refresh: bool = False) -> PreflightReport:
     plan = check(manifest, allow_private_media=True)
     return check_media(plan, manifest=manifest, allow_private_media=True, refresh=refresh)
 
@@ -71,7 +71,7 @@ def look(manifest: Path, *, refresh: bool = False) -> Inspection:
 # peeking
 
 
-def test_a_peek_reads_the_beginning_and_leaves(server: RawServer, peeking: Peeking) -> None:
+def test_a_peek_reads_the_beginning_and_leaves(server: RawServer, peeking: HeadReader) -> None:
     sent = 0
 
     def endless(peer: socket.socket, _: Asked) -> None:
@@ -88,7 +88,7 @@ def test_a_peek_reads_the_beginning_and_leaves(server: RawServer, peeking: Peeki
     assert sent < 16_000_000
 
 
-def test_a_request_carries_nothing_that_could_log_in(server: RawServer, peeking: Peeking) -> None:
+def test_a_request_carries_nothing_that_could_log_in(server: RawServer, peeking: HeadReader) -> None:
     peeking.peek(server.serve(body(png(1, 1))), enough=enough)
     (asked,) = server.asked
     assert set(asked.headers) == {
@@ -113,18 +113,20 @@ def test_a_request_carries_nothing_that_could_log_in(server: RawServer, peeking:
     ],
 )
 def test_the_size_is_what_the_server_says_or_what_came(
-    server: RawServer, peeking: Peeking, answer: Answer, size: int | None
+    server: RawServer, peeking: HeadReader, answer: Answer, size: int | None
 ) -> None:
     assert peeking.peek(server.serve(answer), enough=enough).size == size
 
 
-def test_a_picture_with_a_long_preface_is_read_as_far_as_needed(server: RawServer, peeking: Peeking) -> None:
+def test_a_picture_with_a_long_preface_is_read_as_far_as_needed(
+    server: RawServer, peeking: HeadReader
+) -> None:
     whole = jpeg(640, 480, before=segment(0xE2, b"\0" * 60_000) * 5) + b"\0" * 2_000_000
     found = peeking.peek(server.serve(body(whole)), enough=enough)
     assert 300_000 < len(found.head) < 500_000
 
 
-def test_memory_is_bounded_whatever_comes(server: RawServer, peeking: Peeking) -> None:
+def test_memory_is_bounded_whatever_comes(server: RawServer, peeking: HeadReader) -> None:
     found = peeking.peek(server.serve(body(b"\xff\xd8" + b"\xff" * 3_000_000)), enough=lambda _: False)
     assert len(found.head) == MOST_BYTES
 
@@ -138,7 +140,7 @@ def test_memory_is_bounded_whatever_comes(server: RawServer, peeking: Peeking) -
     ],
 )
 def test_a_slow_server_is_left_at_the_deadline(server: RawServer, answer: Answer) -> None:
-    with Peeking(allow_loopback=True, deadline_s=0.3) as peeking:
+    with HeadReader(allow_loopback=True, deadline_s=0.3) as peeking:
         began = time.monotonic()
         with pytest.raises(DownloadError, match=r"took longer than 0\.3 s"):
             peeking.peek(server.serve(answer), enough=enough)
@@ -157,7 +159,9 @@ def test_a_slow_server_is_left_at_the_deadline(server: RawServer, answer: Answer
         pytest.param(raw(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 500_000), "", id="endless header"),
     ],
 )
-def test_what_is_no_file_is_an_error(server: RawServer, peeking: Peeking, answer: Answer, words: str) -> None:
+def test_what_is_no_file_is_an_error(
+    server: RawServer, peeking: HeadReader, answer: Answer, words: str
+) -> None:
     with pytest.raises(DownloadError) as caught:
         peeking.peek(server.serve(answer), enough=enough)
     assert words in caught.value.message
@@ -168,7 +172,7 @@ def test_what_is_no_file_is_an_error(server: RawServer, peeking: Peeking, answer
 # redirects
 
 
-def test_five_redirects_are_followed_and_six_are_not(server: RawServer, peeking: Peeking) -> None:
+def test_five_redirects_are_followed_and_six_are_not(server: RawServer, peeking: HeadReader) -> None:
     server.serve(body(png(7, 5)), path="/0")
     for hop in range(1, 7):
         server.serve(status(302, Location=f"/{hop - 1}"), path=f"/{hop}")
@@ -198,7 +202,7 @@ def test_no_hop_leads_where_the_api_would_not_go(server: RawServer, target: str,
 
 def test_a_public_link_is_never_led_to_this_machine(server: RawServer) -> None:
     """Without an API on this machine, loopback is refused before a byte leaves, by name and by address."""
-    with Peeking() as peeking, pytest.raises(DownloadError):
+    with HeadReader() as peeking, pytest.raises(DownloadError):
         peeking.peek(server.serve(body(png(1, 1))), enough=enough)
     # A public name that leads here: the connected address is what counts.
     rebound = Downloads(allow_loopback=True, peer_rule=is_public_address)
@@ -207,7 +211,7 @@ def test_a_public_link_is_never_led_to_this_machine(server: RawServer) -> None:
     assert server.asked == []
 
 
-def test_redirects_are_asked_without_what_the_first_host_set(server: RawServer, peeking: Peeking) -> None:
+def test_redirects_are_asked_without_what_the_first_host_set(server: RawServer, peeking: HeadReader) -> None:
     server.serve(status(302, Location="/there", Set_Cookie="id=1"))
     server.serve(body(png(1, 1)), path="/there")
     peeking.peek(server.url(), enough=enough)
@@ -423,7 +427,7 @@ def test_the_readmes_example_is_what_is_said(tmp_path: Path) -> None:
     told = next(text for kind, text in blocks if kind == "text" and "of another shape" in text)
     manifest = tmp_path / "storyboard.yaml"
     manifest.write_text(next(text for kind, text in blocks if kind == "yaml"))
-    wide = Look(0.0, size=9, content_type="image/jpeg", format="JPEG", pixels=Pixels(1920, 1080))
+    wide = LinkProbe(0.0, size=9, content_type="image/jpeg", format="JPEG", pixels=Pixels(1920, 1080))
     seen = {"010b.jpg": replace(wide, pixels=Pixels(1080, 1920)), "020.jpg": replace(wide, format="HTML")}
     inspection = inspect(
         check(manifest).takes,

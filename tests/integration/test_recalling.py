@@ -9,22 +9,22 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from runner.commands.accept import keep_stale
-from runner.commands.steps.sync_record import Fitted, fit, missing, reprice, wake
+from runner.commands.steps.sync_record import SyncResult, missing, reprice, sync, take_over
 from runner.domain.shots import Plan, Price
 from runner.domain.states import DeliveryState
 from runner.plan.actions import Action
 from runner.plan.prices import CATALOGUE, priced, recorded_prices
-from runner.plan.scope import survey
+from runner.plan.scope import scope_of
 from runner.plan.selection import ALL
 from tests.unit.test_recalling_properties import CLOCK, Board, Round, Standing, board, plan_of
 
 ROWS = {"a": "A", "b": "B"}
 
 
-def recalled(made: Board, plan: Plan) -> Fitted:
-    recorded = wake(made.state, made.place, clock=CLOCK)
-    found = survey(plan, recorded, ALL)
-    return fit(made.state, plan, made.place, recorded, found.comparison, clock=CLOCK)
+def recalled(made: Board, plan: Plan) -> SyncResult:
+    recorded = take_over(made.state, made.place, clock=CLOCK)
+    found = scope_of(plan, recorded, ALL)
+    return sync(made.state, plan, made.place, recorded, found.comparison, clock=CLOCK)
 
 
 def rendered(made: Board) -> None:
@@ -50,12 +50,12 @@ def everything(folder: Path) -> dict[str, str]:
 def test_a_record_that_fits_already_is_read_once() -> None:
     with board() as made:
         rendered(made)
-        recorded = wake(made.state, made.place, clock=CLOCK)
+        recorded = take_over(made.state, made.place, clock=CLOCK)
         plan = plan_of(ROWS)
-        fitted = fit(
-            made.state, plan, made.place, recorded, survey(plan, recorded, ALL).comparison, clock=CLOCK
+        synced = sync(
+            made.state, plan, made.place, recorded, scope_of(plan, recorded, ALL).comparison, clock=CLOCK
         )
-        assert fitted.takes is recorded
+        assert synced.takes is recorded
         assert reprice(made.state, plan, made.place, recorded, clock=CLOCK) is recorded
         assert list(recorded) == made.takes()
 
@@ -71,12 +71,12 @@ def test_a_plan_looks_for_a_clip_where_a_run_finds_it_and_touches_nothing(left_a
             "b": Action.SKIP,
         }
         assert everything(made.place.path) == before
-        fitted = recalled(made, plan_of(look.rows))
-        assert [(take.file, take.delivery) for take in fitted.takes] == [
+        synced = recalled(made, plan_of(look.rows))
+        assert [(take.file, take.delivery) for take in synced.takes] == [
             ("clips/x.mp4", DeliveryState.DELIVERED),
             ("clips/b.mp4", DeliveryState.DELIVERED),
         ]
-        assert list(fitted.takes) == made.takes()
+        assert list(synced.takes) == made.takes()
 
 
 @pytest.mark.parametrize("now", ["a", "y", "b"])
@@ -87,9 +87,9 @@ def test_a_take_that_is_renamed_again_after_a_kill_in_mid_rename_keeps_its_clip(
         torn(made, "x.mp4")
         actions = {step.action for step in made.planned(Round(rows))}
         assert Action.DOWNLOAD not in actions
-        fitted = recalled(made, plan_of(rows))
-        assert {take.delivery for take in fitted.takes} == {DeliveryState.DELIVERED}
-        (mine,) = (take for take in fitted.takes if take.take_id == now)
+        synced = recalled(made, plan_of(rows))
+        assert {take.delivery for take in synced.takes} == {DeliveryState.DELIVERED}
+        (mine,) = (take for take in synced.takes if take.take_id == now)
         assert mine.file == f"clips/{now}.mp4"
         assert hashlib.sha256((made.place.path / mine.file).read_bytes()).hexdigest() == mine.sha256
 
@@ -105,12 +105,12 @@ def test_a_clip_that_is_nowhere_is_missing_for_plan_and_run_alike(elsewhere: byt
         assert missing(made.takes(), made.place) == {"x"}
         (said,) = (step for step in made.planned(look) if step.take_id == "x")
         assert (said.action, said.reason) == (Action.DOWNLOAD, "file missing")
-        fitted = recalled(made, plan_of(look.rows))
-        assert {take.take_id: take.delivery for take in fitted.takes} == {
+        synced = recalled(made, plan_of(look.rows))
+        assert {take.take_id: take.delivery for take in synced.takes} == {
             "x": DeliveryState.NONE,
             "b": DeliveryState.DELIVERED,
         }
-        assert list(fitted.takes) == made.takes()
+        assert list(synced.takes) == made.takes()
 
 
 def test_keeping_a_stale_clip_forgets_no_price_that_a_catalogue_gave() -> None:

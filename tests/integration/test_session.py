@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.commands.steps.session import Wishes, unheard, work
+from runner.commands.steps.session import RunRequest, no_progress, run_engine
 from runner.domain.errors import ShotrunnerError
 from runner.engine.options import EngineOptions
 from runner.plan.selection import Choice
@@ -30,16 +30,16 @@ def test_a_record_that_cannot_be_read_at_the_start_leaves_no_thread_behind(tmp_p
     home.mkdir()
     elsewhere.mkdir()
     environ = {"RUNCOMFY_API_TOKEN": "any"}
-    wishes = Wishes(
+    request = RunRequest(
         Path("b.yaml"), EngineOptions(), None, Choice(), (), "http://127.0.0.1:9", environ, lambda _: True,
-        unheard, SystemClock(),
+        no_progress, SystemClock(),
     )  # fmt: skip
     before = set(fetchers())
     with new_state_file(home, [make_take("a")]) as state:
         with open_reader(state.path) as reader:
             takes = reader.takes()
         with pytest.raises(ShotrunnerError, match="elsewhere"):
-            work(wishes, RunDir(elsewhere), state, takes)
+            run_engine(request, RunDir(elsewhere), state, takes)
     until = time.monotonic() + PATIENCE
     for thread in set(fetchers()) - before:
         thread.join(until - time.monotonic())

@@ -25,9 +25,9 @@ from runner.domain.states import (
     SubmissionStarted,
     TakeState,
 )
-from runner.store.disk_space import MIB, Ballast, Gauge, Provision, room
+from runner.store.disk_space import MIB, FreeSpaceCheck, ReservedSpace, SafetyOptions, room
 from runner.store.reader import open_reader
-from runner.store.receipt_file import LAID_OUT, Receipt, SideFile
+from runner.store.receipt_file import LAID_OUT, Receipt, ReceiptFile
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import HEADER, A, attempts, drive, make_take, new_state_file, seen, tell
 
@@ -116,7 +116,7 @@ def test_an_id_that_the_disk_never_takes_is_entered_at_the_next_start(
 
 def test_where_the_side_file_fails_too_the_second_place_takes_the_id(tmp_path: Path) -> None:
     second = tmp_path / "elsewhere"
-    provision = Provision(second_places=(second,))
+    provision = SafetyOptions(second_places=(second,))
     state_file = new_state_file(tmp_path / "run", [A], provision=provision, header=PAID)
     drive(state_file, S.SUBMITTING)
     failpoints.arm("store.receipt=EIO@1+;store.side-file=EIO@1")
@@ -138,7 +138,9 @@ def test_an_id_in_a_place_that_is_no_longer_the_best_is_found_all_the_same(tmp_p
     new_state_file(tmp_path / "run", [A], header=PAID).close()
     other.mkdir()
     keep(other / "run-1.ids", Receipt("a", "try-a", "r-1", 1100.0))
-    with StateFile.open(tmp_path / "run/state.db", provision=Provision(second_places=(best, other))) as again:
+    with StateFile.open(
+        tmp_path / "run/state.db", provision=SafetyOptions(second_places=(best, other))
+    ) as again:
         again.begin(at=2000.0)
         assert seen(again).request_id == "r-1"
 
@@ -150,7 +152,7 @@ def test_ids_of_another_run_in_the_second_place_are_left_alone(tmp_path: Path) -
     receipt = Receipt("a", "try-a", "r-1", 1100.0)
     keep(second / "run-2.ids", receipt, run_id="run-2")
     keep(second / "run-1.ids", receipt, run_id="run-2")
-    provision = Provision(second_places=(second,))
+    provision = SafetyOptions(second_places=(second,))
     with new_state_file(tmp_path / "run", [A], provision=provision, header=PAID) as state_file:
         assert (seen(state_file).state, seen(state_file).request_id) == (S.PENDING, None)
     for name in ("run-1.ids", "run-2.ids"):
@@ -159,16 +161,16 @@ def test_ids_of_another_run_in_the_second_place_are_left_alone(tmp_path: Path) -
 
 def test_a_second_place_that_cannot_be_is_said_and_no_reason_to_stop(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    provision = Provision(second_places=(tmp_path / "file",))
+    provision = SafetyOptions(second_places=(tmp_path / "file",))
     with new_state_file(tmp_path / "run", [A], provision=provision, header=PAID) as state_file:
         assert "no second place" in state_file.notes[0]
-    more = Provision(second_places=(tmp_path / "file", tmp_path / "folder"))
+    more = SafetyOptions(second_places=(tmp_path / "file", tmp_path / "folder"))
     with StateFile.open(tmp_path / "run/state.db", provision=more) as state_file:
         assert state_file.notes == ()
 
 
 def test_a_simulated_run_leaves_nothing_outside_its_folder(tmp_path: Path) -> None:
-    provision = Provision(second_places=(tmp_path / "elsewhere",))
+    provision = SafetyOptions(second_places=(tmp_path / "elsewhere",))
     with new_state_file(tmp_path / "run", [A], provision=provision):
         assert not (tmp_path / "elsewhere").exists()
 
@@ -176,7 +178,7 @@ def test_a_simulated_run_leaves_nothing_outside_its_folder(tmp_path: Path) -> No
 @pytest.mark.parametrize("run_id", ["../../etc/x", "..", "a/b"])
 def test_a_run_id_of_any_text_is_one_file_in_the_second_place(tmp_path: Path, run_id: str) -> None:
     second = tmp_path / "deep" / "elsewhere"
-    provision = Provision(second_places=(second,))
+    provision = SafetyOptions(second_places=(second,))
     with new_state_file(tmp_path / "run", [A], provision=provision, header=replace(PAID, run_id=run_id)):
         assert len(list(second.iterdir())) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["deep", "run"]
@@ -238,7 +240,7 @@ def test_a_kept_id_finds_its_attempt_however_the_take_stands(
 
 def keep(path: Path, *receipts: Receipt, run_id: str = HEADER.run_id) -> None:
     """Keep receipts beside the state file `path`, or in the side file `path` itself."""
-    side = SideFile(path.with_suffix(".ids"), run_id)
+    side = ReceiptFile(path.with_suffix(".ids"), run_id)
     side.append(receipts)
     side.close()
 
@@ -384,7 +386,7 @@ def test_a_full_disk_costs_the_ballast_and_no_fact(state_file: StateFile) -> Non
 
 
 def test_ballast_with_holes_counts_as_none(tmp_path: Path) -> None:
-    ballast = Ballast(tmp_path / "ballast", 2 * MIB)
+    ballast = ReservedSpace(tmp_path / "ballast", 2 * MIB)
     with ballast.path.open("wb") as file:
         file.truncate(2 * MIB)
     assert ballast.lay(low_water=0) == ""
@@ -397,15 +399,15 @@ def test_ballast_with_holes_counts_as_none(tmp_path: Path) -> None:
 
 
 def test_ballast_is_not_laid_where_it_would_take_the_last_room(tmp_path: Path) -> None:
-    ballast = Ballast(tmp_path / "ballast", MIB)
+    ballast = ReservedSpace(tmp_path / "ballast", MIB)
     assert "too little room" in ballast.lay(low_water=room(tmp_path / "x"))
     assert not ballast.path.exists()
-    missing = Ballast(tmp_path / "missing" / "ballast", MIB)
+    missing = ReservedSpace(tmp_path / "missing" / "ballast", MIB)
     assert "no ballast could be laid" in missing.lay(low_water=0)
 
 
 def test_nothing_is_sent_below_the_low_water_mark(tmp_path: Path) -> None:
-    provision = Provision(ballast=0, low_water=2**60)
+    provision = SafetyOptions(ballast=0, low_water=2**60)
     with new_state_file(tmp_path, [A], provision=provision) as state_file:
         assert not state_file.has_room()
         with pytest.raises(DiskFailed, match="a is not sent"):
@@ -416,10 +418,10 @@ def test_nothing_is_sent_below_the_low_water_mark(tmp_path: Path) -> None:
 
 def test_a_gauge_looks_at_most_once_a_second(tmp_path: Path) -> None:
     now = [0.0]
-    gauge = Gauge(tmp_path / "gone" / "x", 1, monotonic=lambda: now[0])
+    gauge = FreeSpaceCheck(tmp_path / "gone" / "x", 1, monotonic=lambda: now[0])
     assert gauge.has_room()
     (tmp_path / "gone").mkdir()
-    full = Gauge(tmp_path / "gone" / "x", 2**60, monotonic=lambda: now[0])
+    full = FreeSpaceCheck(tmp_path / "gone" / "x", 2**60, monotonic=lambda: now[0])
     assert not full.has_room()
     (tmp_path / "gone").rmdir()
     now[0] = 0.9

@@ -25,7 +25,7 @@ from runner.domain.states import (
 )
 from runner.store.append_event import Answer, Decision
 from runner.store.reader import open_reader
-from runner.store.state_file import PATIENT, StateFile
+from runner.store.state_file import BATCHABLE, StateFile
 from tests.integration.store_samples import A, make_take, new_state_file, road, seen
 
 S, D = TakeState, DeliveryState
@@ -59,7 +59,7 @@ def events(state_file: StateFile, take_id: str = "a") -> list[str]:
 
 
 def test_nothing_that_money_or_a_person_waits_for_is_patient() -> None:
-    assert not set(get_args(PATIENT)) & {
+    assert not set(get_args(BATCHABLE)) & {
         SubmissionStarted,
         RetryRequested,
         *get_args(Answer),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.commands.steps.open_run import Opening, open_recorded
+from runner.commands.steps.open_run import OpenOptions, open_recorded
 from runner.domain.errors import DiskFailed, StateFileUnusable
 from runner.store.database import translate
 from runner.store.location import is_same, place_of
@@ -25,7 +25,7 @@ def a_run(folder: Path) -> RunDir:
     """Return a run that was opened once where it is."""
     new_state_file(folder, [make_take("a")]).close()
     place = RunDir(folder)
-    open_recorded(place, Opening()).close()
+    open_recorded(place, OpenOptions()).close()
     return place
 
 
@@ -36,26 +36,26 @@ def test_a_copy_is_refused_untouched_while_the_run_itself_is_there_and_goes_on_b
     copy = RunDir(shutil.copytree(run.path, tmp_path / "copy"))
     before = copy.state_file.read_bytes()
     with pytest.raises(StateFileUnusable, match="is a copy, and the run itself is still in"):
-        open_recorded(copy, Opening())
+        open_recorded(copy, OpenOptions())
     assert copy.state_file.read_bytes() == before
-    open_recorded(copy, Opening(moved=True)).close()
-    open_recorded(copy, Opening()).close()
+    open_recorded(copy, OpenOptions(moved=True)).close()
+    open_recorded(copy, OpenOptions()).close()
     # One goes on at a time, and a person says which.
     with pytest.raises(StateFileUnusable, match=f"goes on in {copy.path}"):
-        open_recorded(run, Opening())
-    open_recorded(run, Opening(moved=True)).close()
-    open_recorded(run, Opening()).close()
+        open_recorded(run, OpenOptions())
+    open_recorded(run, OpenOptions(moved=True)).close()
+    open_recorded(run, OpenOptions()).close()
     with pytest.raises(StateFileUnusable, match=f"goes on in {run.path}"):
-        open_recorded(copy, Opening())
+        open_recorded(copy, OpenOptions())
 
 
 def test_a_run_whose_copy_went_on_and_is_gone_asks_before_it_pays_for_the_same_takes(tmp_path: Path) -> None:
     run = a_run(tmp_path / "run")
     copy = RunDir(shutil.copytree(run.path, tmp_path / "copy"))
-    open_recorded(copy, Opening(moved=True)).close()
+    open_recorded(copy, OpenOptions(moved=True)).close()
     shutil.rmtree(copy.path)
     with pytest.raises(StateFileUnusable, match="goes on in"):
-        open_recorded(run, Opening())
+        open_recorded(run, OpenOptions())
 
 
 @pytest.mark.parametrize("word", [7, None, [], "\0", "relative"])
@@ -64,9 +64,9 @@ def test_a_marker_with_an_odd_successor_is_no_traceback(tmp_path: Path, word: ob
     marker = run.path / MARKER
     marker.write_text(json.dumps({**json.loads(marker.read_text()), "successor": word}))
     with suppress(StateFileUnusable):
-        open_recorded(run, Opening())
-    open_recorded(run, Opening(moved=True)).close()
-    open_recorded(run, Opening()).close()
+        open_recorded(run, OpenOptions())
+    open_recorded(run, OpenOptions(moved=True)).close()
+    open_recorded(run, OpenOptions()).close()
     assert not Path(MARKER).exists()
 
 
@@ -76,7 +76,7 @@ def test_a_marker_that_names_a_strangers_folder_has_nothing_written_there(tmp_pa
     marker = run.path / MARKER
     named = {**json.loads(marker.read_text()), "successor": str(strange / run.state_file.name)}
     marker.write_text(json.dumps(named))
-    open_recorded(run, Opening(moved=True)).close()
+    open_recorded(run, OpenOptions(moved=True)).close()
     assert not list(strange.iterdir())
 
 
@@ -85,19 +85,19 @@ def test_a_copy_whose_original_is_gone_was_moved_as_far_as_anybody_can_tell(tmp_
     copy = RunDir(shutil.copytree(run.path, tmp_path / "copy"))
     shutil.rmtree(run.path)
     with pytest.raises(StateFileUnusable, match="was moved or copied here"):
-        open_recorded(copy, Opening())
+        open_recorded(copy, OpenOptions())
 
 
 def test_one_folder_is_the_same_through_a_link_after_a_move_and_once_it_is_restored(tmp_path: Path) -> None:
     run = a_run(tmp_path / "run")
     (tmp_path / "link").symlink_to(run.path)
-    open_recorded(RunDir(tmp_path / "link"), Opening()).close()
+    open_recorded(RunDir(tmp_path / "link"), OpenOptions()).close()
     moved = RunDir(run.path.rename(tmp_path / "elsewhere"))
-    open_recorded(moved, Opening()).close()
+    open_recorded(moved, OpenOptions()).close()
     kept = shutil.copytree(moved.path, tmp_path / "backup")
     shutil.rmtree(moved.path)
     shutil.copytree(kept, moved.path)
-    with open_recorded(moved, Opening()) as state:
+    with open_recorded(moved, OpenOptions()) as state:
         assert [ticket.take_id for ticket in state.tickets()] == ["a"]
 
 
@@ -106,9 +106,9 @@ def test_the_run_set_aside_is_refused_once_a_copy_stands_in_its_place(tmp_path: 
     run = a_run(tmp_path / "run")
     aside = RunDir(run.path.rename(tmp_path / "aside"))
     shutil.copytree(aside.path, run.path)
-    open_recorded(run, Opening()).close()
+    open_recorded(run, OpenOptions()).close()
     with pytest.raises(StateFileUnusable, match="is a copy"):
-        open_recorded(aside, Opening())
+        open_recorded(aside, OpenOptions())
 
 
 def test_a_place_that_cannot_be_read_says_nothing_against_a_file(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runner.domain import failpoints
-from runner.domain.consent import NETWORK, ConsentMissing
+from runner.domain.consent import NETWORK, FlagRequired
 from runner.domain.errors import DiskFailed, StateFileUnusable
 from runner.domain.states import Accepted, SubmissionStarted, TakeState
 from runner.store import database, open_checks
@@ -44,13 +44,13 @@ def share(tmp_path: Path) -> Iterator[StateFile]:
 
 
 def test_on_a_share_nothing_is_made_or_opened_without_its_users_word(tmp_path: Path) -> None:
-    with pytest.raises(ConsentMissing, match="nfs4") as caught:
+    with pytest.raises(FlagRequired, match="nfs4") as caught:
         StateFile.create(tmp_path / "state.db", HEADER, mounts=mounts(tmp_path))
     assert caught.value.flag == NETWORK
     assert list(tmp_path.iterdir()) == []
     new_state_file(tmp_path, [A]).close()
     before = (tmp_path / "state.db").read_bytes()
-    with pytest.raises(ConsentMissing, match="nfs4"):
+    with pytest.raises(FlagRequired, match="nfs4"):
         StateFile.open(tmp_path / "state.db", mounts=mounts(tmp_path))
     assert (tmp_path / "state.db").read_bytes() == before
 
@@ -138,7 +138,7 @@ def test_a_close_whose_last_flush_fails_says_so(tmp_path: Path) -> None:
     ):
         database.awaken(connection, keeper, path)
         with pytest.raises(sqlite3.OperationalError, match="disk I/O error"):
-            database.lay_to_rest(Unhurried(connection), keeper)  # type: ignore[arg-type]  # what is used of one
+            database.checkpoint_and_close(Unhurried(connection), keeper)  # type: ignore[arg-type]  # what is used of one
 
 
 def test_a_close_that_fails_is_a_failed_disk_and_the_next_opening_has_everything(tmp_path: Path) -> None:

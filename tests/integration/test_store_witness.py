@@ -26,7 +26,7 @@ from runner.domain.states import (
 )
 from runner.media.clips.sidecar import Sidecar
 from runner.store import witness
-from runner.store.disk_space import Provision
+from runner.store.disk_space import SafetyOptions
 from runner.store.identity import number_of, path_of_open
 from runner.store.lock import OWNER, RunLock
 from runner.store.marker import MARKER, read_marker, went_to
@@ -148,7 +148,7 @@ def test_something_else_in_place_of_the_witness_is_neither_followed_nor_waited_f
 
 
 def test_the_second_witness_knows_the_same_and_says_when_the_run_came_to_its_end(tmp_path: Path) -> None:
-    provision = Provision(second_places=(tmp_path / "home",))
+    provision = SafetyOptions(second_places=(tmp_path / "home",))
     with new_state_file(tmp_path / "run", [A], provision=provision, header=PAID) as state:
         drive(state, TakeState.FAILED)
         (second,) = (tmp_path / "home").glob("*.witness")
@@ -165,7 +165,7 @@ def test_the_second_witness_knows_the_same_and_says_when_the_run_came_to_its_end
 
 @pytest.mark.parametrize("left", list(TakeState))
 def test_a_run_that_leaves_a_job_out_has_not_come_to_its_end(tmp_path: Path, left: TakeState) -> None:
-    provision = Provision(second_places=(tmp_path / "home",))
+    provision = SafetyOptions(second_places=(tmp_path / "home",))
     other = make_take("b")
     with new_state_file(tmp_path / "run", [A, other], provision=provision, header=PAID) as state:
         drive(state, TakeState.FAILED, take_id="a")
@@ -259,7 +259,7 @@ def test_nothing_is_begun_once_the_file_is_not_in_its_place_and_answers_are_stil
     tmp_path: Path, lose: Callable[[Path], None]
 ) -> None:
     home = tmp_path / "home"
-    provision = Provision(second_places=(home,))
+    provision = SafetyOptions(second_places=(home,))
     state = new_state_file(tmp_path / "run", [A, B], provision=provision, header=PAID)
     tell(state, BEGUN)
     lose(tmp_path / "run")

@@ -66,7 +66,7 @@ BUGS: tuple[Bug, ...] = (
         LOST,
         (
             Replacement(
-                _OUTCOMES, "milestone is Milestone.NOTHING_SENT:", "milestone is not Milestone.ANSWERING:"
+                _OUTCOMES, "milestone is SendStage.NOTHING_SENT:", "milestone is not SendStage.ANSWERING:"
             ),
         ),
     ),

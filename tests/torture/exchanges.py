@@ -10,7 +10,7 @@ import json
 
 from hypothesis import strategies as st
 
-from runner.api.exchange import Answer, Milestone, Silence, SilenceKind
+from runner.api.exchange import Answer, NoResponse, SendStage, SilenceKind
 
 _FIELDS = (
     *("request_id", "status", "error_code", "error_message", "message", "error", "detail", "loc", "msg"),
@@ -142,7 +142,7 @@ EXCHANGES = st.builds(
     _BODIES,
     st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in _HEADERS.items()}),
     complete=st.booleans() | st.just(value=True),
-) | st.builds(Silence, st.sampled_from(Milestone), st.sampled_from(SilenceKind), st.text(max_size=12))
+) | st.builds(NoResponse, st.sampled_from(SendStage), st.sampled_from(SilenceKind), st.text(max_size=12))
 
 LARGE = {
     "an address of 20,000 parts": {"detail": [{"loc": ["x"] * 20_000, "msg": "no"}]},

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import assert_never
 
 from runner.api.classify import sort_cancel, sort_look, sort_submit
-from runner.api.http_client import Deadlines, ReadLanes, SubmitClient
+from runner.api.http_client import Deadlines, ReadPool, SubmitClient
 from runner.api.result_answer import sort_result
 from runner.api.secret import Secret
 from runner.domain import api_answers
-from runner.domain.api_answers import CancelAnswer, FetchAnswer, NotYet, Trouble
+from runner.domain.api_answers import CancelAnswer, FetchAnswer, NotReady, RequestFailure
 from runner.domain.states import (
     Accepted,
     AccountTurnedAway,
@@ -231,7 +231,7 @@ _PATHS = {
 
 
 async def _read(verb: Verb, act: Act, origin: str, request_id: str, seen: Seen) -> None:
-    lanes = ReadLanes(origin, Secret(TOKEN), calls=1, deadlines=act.deadlines)
+    lanes = ReadPool(origin, Secret(TOKEN), calls=1, deadlines=act.deadlines)
     send = lanes.post if verb is Verb.CANCEL else lanes.get
     try:
         if act.primed:
@@ -249,11 +249,11 @@ async def _read(verb: Verb, act: Act, origin: str, request_id: str, seen: Seen) 
     answer = sorts[verb](exchange, now=0.0)
     seen.reason = getattr(answer, "reason", "")
     match answer:
-        case Trouble():
+        case RequestFailure():
             seen.outcome = answer.kind.value
-        case api_answers.Seen():
+        case api_answers.StatusReply():
             seen.outcome = f"seen {answer.status.value}"
-        case NotYet():
+        case NotReady():
             seen.outcome = "not yet"
         case Ended():
             seen.outcome = answer.outcome.value

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from runner.api.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
 from runner.domain.api_answers import FetchAnswer, FetchTrouble
 from runner.domain.states import Delivered
 
@@ -81,7 +81,7 @@ class Job:
 class _Call:
     verb: str
     effect: Callable[[], Answer]
-    answer: asyncio.Future[Exchange]
+    answer: asyncio.Future[HttpOutcome]
     deadline: float
 
 
@@ -141,14 +141,14 @@ class NightApi:
         *,
         deadline: float = READ_DEADLINE,
         begin: Callable[[], Awaitable[None]] | None = None,
-    ) -> Exchange:
+    ) -> HttpOutcome:
         """Carry one request to the service and back, through whatever weather there is."""
         loop = asyncio.get_running_loop()
         self.asked.append(Asked(self.now(), verb))
         self.left_at.append(loop.time())
         if self._strikes(verb) is Bad.UNREACHABLE:
             await asyncio.sleep(0.02)
-            return Silence(Milestone.NOTHING_SENT, SilenceKind.UNREACHABLE, "connection refused")
+            return NoResponse(SendStage.NOTHING_SENT, SilenceKind.UNREACHABLE, "connection refused")
         if begin is not None:
             await asyncio.sleep(0.02)
             await begin()
@@ -158,7 +158,7 @@ class NightApi:
         loop.call_later(self._random.uniform(0.02, 0.3), self._arrive, call)
         exchange = await call.answer
         if sleeps != self._sleeps:
-            return Silence(Milestone.SENT, SilenceKind.BROKEN, "the connection was cut by sleep")
+            return NoResponse(SendStage.SENT, SilenceKind.BROKEN, "the connection was cut by sleep")
         return exchange
 
     def _strikes(self, verb: str) -> Bad | None:
@@ -174,11 +174,11 @@ class NightApi:
             case Bad.SILENT:
                 self._answer(call, _timed_out(), after=call.deadline)
             case Bad.UNREACHABLE:
-                self._answer(call, Silence(Milestone.SENDING, SilenceKind.BROKEN, "reset"), after=0.0)
+                self._answer(call, NoResponse(SendStage.SENDING, SilenceKind.BROKEN, "reset"), after=0.0)
             case Bad.LOSING:
                 call.effect()
                 late = self._random.random() < 0.5
-                broken = Silence(Milestone.SENT, SilenceKind.BROKEN, "reset")
+                broken = NoResponse(SendStage.SENT, SilenceKind.BROKEN, "reset")
                 self._answer(call, _timed_out() if late else broken, after=call.deadline if late else 0.1)
             case Bad.ERRING:
                 # Half of the gateways' complaints come after the work was taken on.
@@ -194,7 +194,7 @@ class NightApi:
                 after = self._random.uniform(0.02, 0.3) if call.verb == "submit" else 0.0
                 self._answer(call, call.effect(), after=after)
 
-    def _answer(self, call: _Call, exchange: Exchange, *, after: float) -> None:
+    def _answer(self, call: _Call, exchange: HttpOutcome, *, after: float) -> None:
         def give() -> None:
             if not call.answer.done():
                 call.answer.set_result(exchange)
@@ -282,8 +282,8 @@ class NightApi:
         return Delivered(f"clips/{take}.mp4", "0" * 64, 1)
 
 
-def _timed_out() -> Silence:
-    return Silence(Milestone.SENT, SilenceKind.TIMEOUT, "ReadTimeout")
+def _timed_out() -> NoResponse:
+    return NoResponse(SendStage.SENT, SilenceKind.TIMEOUT, "ReadTimeout")
 
 
 def _json(status: int, value: object) -> Answer:

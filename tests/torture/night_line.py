@@ -18,9 +18,9 @@ from runner.domain.api_answers import (
     CancelAnswer,
     FetchAnswer,
     LookAnswer,
+    RequestFailure,
     ResultAnswer,
     SubmitAnswer,
-    Trouble,
 )
 from runner.domain.shots import Ticket
 from runner.system.clock import Clock
@@ -55,12 +55,12 @@ class Line:
         exchange = await self._api.talk("result", lambda: self._api.record(request_id))
         return sort_result(exchange, now=self._clock.wall(), request_id=request_id, model=model, sent=sent)
 
-    async def cancel(self, request_id: str) -> CancelAnswer | Trouble:
+    async def cancel(self, request_id: str) -> CancelAnswer | RequestFailure:
         """Ask for a cancel."""
         exchange = await self._api.talk("cancel", lambda: self._api.no_cancel(request_id))
         return sort_cancel(exchange, now=self._clock.wall())
 
-    async def probe(self, model: str) -> Trouble | None:
+    async def probe(self, model: str) -> RequestFailure | None:
         """Ask a free question."""
         exchange = await self._api.talk(
             "probe", lambda: Answer(200, json.dumps({"model_id": model}).encode())

@@ -26,10 +26,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import seed as with_seed
 
 from runner.api.classify import sort_cancel, sort_look, sort_probe, sort_submit
-from runner.api.exchange import Answer, Exchange, Milestone, Silence
+from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage
 from runner.api.http_client import Deadlines, _exchange, _Trace
 from runner.api.result_answer import sort_result
-from runner.domain.api_answers import CancelAnswer, LookAnswer, ResultAnswer, Seen, SubmitAnswer, Trouble
+from runner.domain.api_answers import (
+    CancelAnswer,
+    LookAnswer,
+    RequestFailure,
+    ResultAnswer,
+    StatusReply,
+    SubmitAnswer,
+)
 from runner.domain.states import (
     Accepted,
     AccountTurnedAway,
@@ -96,10 +103,10 @@ def _code(record: dict[str, Any] | None) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def expected(exchange: Exchange) -> set[type]:
+def expected(exchange: HttpOutcome) -> set[type]:
     """Return what a submit that came to `exchange` may be called; `LostContact` where no document says more."""
-    if isinstance(exchange, Silence):
-        return {NotSent} if exchange.milestone is Milestone.NOTHING_SENT else {LostContact}
+    if isinstance(exchange, NoResponse):
+        return {NotSent} if exchange.milestone is SendStage.NOTHING_SENT else {LostContact}
     record = _plain_object(exchange.body)
     if 200 <= exchange.status < 300:
         return _of_a_2xx(exchange, _strict_object(exchange.body))
@@ -130,7 +137,7 @@ def _leads_up(given: str) -> bool:
     return bool({".", ".."} & set(re.split(r"[/\\]", given)))
 
 
-def check(exchange: Exchange) -> None:
+def check(exchange: HttpOutcome) -> None:
     """Assert everything that shall hold for one exchange, whichever request it answered."""
     sorted_ = sort_submit(exchange, attempt="a1", now=NOW)
     assert type(sorted_) in expected(exchange), (type(sorted_).__name__, exchange)
@@ -140,13 +147,13 @@ def check(exchange: Exchange) -> None:
     result = sort_result(exchange, now=NOW)
     assert isinstance(result, get_args(ResultAnswer))
     cancel = sort_cancel(exchange, now=NOW)
-    assert isinstance(cancel, CancelAnswer | Trouble)
+    assert isinstance(cancel, CancelAnswer | RequestFailure)
     probe = sort_probe(exchange, now=NOW)
-    assert probe is None or isinstance(probe, Trouble)
+    assert probe is None or isinstance(probe, RequestFailure)
     for read in filter(None, (look, result, cancel, probe)):
         _storable(read)
-    if isinstance(exchange, Silence) or not exchange.complete or exchange.status >= 500:
-        assert not isinstance(look, Seen)
+    if isinstance(exchange, NoResponse) or not exchange.complete or exchange.status >= 500:
+        assert not isinstance(look, StatusReply)
         assert not isinstance(result, Ended)
 
 
@@ -215,7 +222,7 @@ def made(kind: type[Exception]) -> Exception:
 class _Raises(httpx.AsyncHTTPTransport):
     """Gets as far as `milestone`, then raises; opens nothing."""
 
-    def __init__(self, error: Exception, milestone: Milestone) -> None:
+    def __init__(self, error: Exception, milestone: SendStage) -> None:
         self._error, self._milestone = error, milestone
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -228,10 +235,10 @@ async def _began() -> None:
     """Write nothing down."""
 
 
-def after_exception(error: Exception, milestone: Milestone) -> SubmitAnswer:
+def after_exception(error: Exception, milestone: SendStage) -> SubmitAnswer:
     """Return what a submit comes to whose transport raises `error` after `milestone`."""
 
-    async def main() -> Exchange:
+    async def main() -> HttpOutcome:
         trace = _Trace(_began, deadlines=Deadlines())
         request = httpx.Request("POST", "http://127.0.0.1/v1/models/m", extensions={"trace": trace})
         return await _exchange(_Raises(error, milestone), request, trace=trace)
@@ -286,8 +293,8 @@ def run(case: Case, workdir: Path) -> Verdict:  # noqa: ARG001 - nothing is writ
         return _sampled(case)
     if isinstance(case, Outsized):
         return _outsized(case)
-    found = [failure for milestone in Milestone for failure in _raised(case.kind, milestone)]
-    return Verdict(cases=len(Milestone), failures=tuple(found))
+    found = [failure for milestone in SendStage for failure in _raised(case.kind, milestone)]
+    return Verdict(cases=len(SendStage), failures=tuple(found))
 
 
 def _sampled(batch: Examples) -> Verdict:
@@ -302,7 +309,7 @@ def _sampled(batch: Examples) -> Verdict:
         print_blob=False,
     )
     @given(EXCHANGES)
-    def property_(exchange: Exchange) -> None:
+    def property_(exchange: HttpOutcome) -> None:
         nonlocal tried
         tried += 1
         check(exchange)
@@ -325,14 +332,14 @@ def _outsized(case: Outsized) -> Verdict:
     return Verdict(cases=len(statuses), failures=tuple(failures))
 
 
-def _raised(kind: type[Exception], milestone: Milestone) -> Iterator[str]:
+def _raised(kind: type[Exception], milestone: SendStage) -> Iterator[str]:
     where = f"{kind.__module__}.{kind.__qualname__} after {milestone.name}"
     try:
         answer = after_exception(made(kind), milestone)
     except Exception as escaped:  # noqa: BLE001 - that nothing escapes is the property
         yield f"{where}: {type(escaped).__name__} escaped"
         return
-    wanted = NotSent if milestone is Milestone.NOTHING_SENT else LostContact
+    wanted = NotSent if milestone is SendStage.NOTHING_SENT else LostContact
     if not isinstance(answer, wanted):
         yield f"{where}: called {type(answer).__name__}"
     elif not answer.reason:

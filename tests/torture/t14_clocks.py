@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from runner.domain.run_ending import Ending, EndingKind
-from runner.domain.run_events import Told
+from runner.domain.run_events import FactRecorded
 from runner.domain.states import FailureClass, LostContact, RefusedForNow, TakeState
 from runner.engine.engine import Engine
 from runner.engine.options import EngineOptions
@@ -254,7 +254,7 @@ def _objections(case: Jump, jumped: Scene, twin: Scene) -> Iterator[str]:
     if held > sum(isinstance(entry.fact, LostContact) for entry in twin.journal.written) + asleep:
         yield f"{held} takes were held"
     yield from _ends(jumped)
-    told = [(event.take_id, event.fact) for event in jumped.heard.events if isinstance(event, Told)]
+    told = [(event.take_id, event.fact) for event in jumped.heard.events if isinstance(event, FactRecorded)]
     written = [(entry.take_id, entry.fact) for entry in jumped.journal.written]
     if case.phase not in BETWEEN and told != written:
         yield "facts were told in another order than they were written"

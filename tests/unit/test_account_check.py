@@ -7,7 +7,13 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from runner.domain.api_answers import LookAnswer, ResultAnswer, SubmitAnswer, Trouble, TroubleKind
+from runner.domain.api_answers import (
+    FailureKind,
+    LookAnswer,
+    RequestFailure,
+    ResultAnswer,
+    SubmitAnswer,
+)
 from runner.domain.run_ending import EndingKind
 from runner.domain.shots import Ticket
 from runner.domain.states import (
@@ -22,7 +28,7 @@ from runner.engine.options import EngineOptions
 from runner.engine.testing import JobScript, MemoryJournal, ScriptedQueue
 from tests.unit.test_engine import EPOCH, Night, night, ticket
 
-REFUSED = Trouble(TroubleKind.ACCOUNT, "HTTP 401")
+REFUSED = RequestFailure(FailureKind.ACCOUNT, "HTTP 401")
 LIMIT = EngineOptions().refusal_limit
 
 
@@ -55,7 +61,7 @@ class Turning(ScriptedQueue):
         answer = await super().result(request_id, model=model, sent=sent)
         return REFUSED if self._refuses and self._reads else answer
 
-    async def probe(self, model: str) -> Trouble | None:
+    async def probe(self, model: str) -> RequestFailure | None:
         answer = await super().probe(model)
         return REFUSED if self._refuses and self._free else answer
 
@@ -91,7 +97,7 @@ def test_a_read_that_is_refused_is_asked_again_and_ends_nothing(where: str, time
 
 @pytest.mark.parametrize("where", ["looks", "results"])
 def test_a_job_that_is_refused_for_ever_is_named_once_and_left_and_the_others_go_on(where: str) -> None:
-    script = JobScript(**{where: [Trouble(TroubleKind.ACCOUNT, "not yours (403001)")] * 9999})  # type: ignore[arg-type]
+    script = JobScript(**{where: [RequestFailure(FailureKind.ACCOUNT, "not yours (403001)")] * 9999})  # type: ignore[arg-type]
     run = night(board(40), scripts={"s0": script})
     assert run.ending.kind is EndingKind.OUTAGE
     assert run.states()["s0"] in OUT_THERE
@@ -225,8 +231,8 @@ def test_a_question_that_is_always_refused_is_not_believed_against_jobs_that_are
     assert run.seconds < 300
 
 
-def probes(count: int) -> Sequence[Trouble]:
-    return [Trouble(TroubleKind.TRANSIENT, "HTTP 502")] * count
+def probes(count: int) -> Sequence[RequestFailure]:
+    return [RequestFailure(FailureKind.TRANSIENT, "HTTP 502")] * count
 
 
 def test_a_free_question_that_fails_says_nothing_about_the_account() -> None:

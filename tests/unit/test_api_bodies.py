@@ -8,9 +8,9 @@ import pytest
 
 from runner.api import error_text, json_fields
 from runner.api.classify import sort_cancel
-from runner.api.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
 from runner.api.result_answer import sort_result
-from runner.domain.api_answers import CancelAnswer, Trouble, TroubleKind
+from runner.domain.api_answers import CancelAnswer, FailureKind, RequestFailure
 from runner.domain.states import Ended, FailureClass, TakeState
 
 NOW = 1_800_000_000.0
@@ -161,32 +161,41 @@ def test_a_cancel_answered_without_an_outcome_proves_nothing() -> None:
     ("exchange", "trouble"),
     [
         (
-            Silence(Milestone.SENT, SilenceKind.TIMEOUT, "ReadTimeout"),
-            Trouble(TroubleKind.TRANSIENT, "ReadTimeout"),
+            NoResponse(SendStage.SENT, SilenceKind.TIMEOUT, "ReadTimeout"),
+            RequestFailure(FailureKind.TRANSIENT, "ReadTimeout"),
         ),
-        (Answer(204, b""), Trouble(TroubleKind.TRANSIENT, "HTTP 204 with a body that is no JSON object")),
+        (
+            Answer(204, b""),
+            RequestFailure(FailureKind.TRANSIENT, "HTTP 204 with a body that is no JSON object"),
+        ),
         (
             Answer(200, b'{"outcome": "cancelled"}', complete=False),
-            Trouble(
-                TroubleKind.TRANSIENT,
+            RequestFailure(
+                FailureKind.TRANSIENT,
                 "HTTP 200 with a body that broke off",
                 evidence='{"outcome": "cancelled"}',
             ),
         ),
         (
             answer(502, {"outcome": "cancelled"}),
-            Trouble(TroubleKind.TRANSIENT, "HTTP 502", evidence='{"outcome": "cancelled"}'),
+            RequestFailure(FailureKind.TRANSIENT, "HTTP 502", evidence='{"outcome": "cancelled"}'),
         ),
         (
             answer(404, {"error_code": 404001}),
-            Trouble(TroubleKind.MISSING, "error 404001", evidence='{"error_code": 404001}'),
+            RequestFailure(FailureKind.MISSING, "error 404001", evidence='{"error_code": 404001}'),
         ),
-        (answer(401, {"message": "no"}), Trouble(TroubleKind.ACCOUNT, "no", evidence='{"message": "no"}')),
-        (Answer(429, b"", {"retry-after": "9"}), Trouble(TroubleKind.THROTTLED, "HTTP 429", 9.0)),
+        (
+            answer(401, {"message": "no"}),
+            RequestFailure(FailureKind.ACCOUNT, "no", evidence='{"message": "no"}'),
+        ),
+        (
+            Answer(429, b"", {"retry-after": "9"}),
+            RequestFailure(FailureKind.THROTTLED, "HTTP 429", 9.0),
+        ),
     ],
     ids=["silence", "no body", "cut", "gateway", "unknown id", "token", "throttled"],
 )
-def test_a_cancel_that_was_not_answered_says_why(exchange: Exchange, trouble: Trouble) -> None:
+def test_a_cancel_that_was_not_answered_says_why(exchange: HttpOutcome, trouble: RequestFailure) -> None:
     assert sort_cancel(exchange, now=NOW) == trouble
 
 

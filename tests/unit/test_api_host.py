@@ -12,11 +12,11 @@ import pytest
 from runner.api.account import Account
 from runner.api.classify import sort_look, sort_probe, sort_submit
 from runner.api.client import RunComfyQueue
-from runner.api.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
 from runner.api.host_check import Host
-from runner.api.http_client import ReadLanes, SubmitClient
+from runner.api.http_client import ReadPool, SubmitClient
 from runner.api.secret import Secret
-from runner.domain.api_answers import LookAnswer, SubmitAnswer, Trouble, TroubleKind
+from runner.domain.api_answers import FailureKind, LookAnswer, RequestFailure, SubmitAnswer
 from runner.domain.errors import NoSuchHost
 from runner.domain.run_ending import EndingKind
 from runner.domain.shots import Ticket
@@ -37,26 +37,26 @@ from tests.unit.test_engine import EPOCH, Night, night, ticket
 
 NAME = "model-api.exmaple.net"
 ORIGIN = f"https://{NAME}"
-NO_SUCH_NAME = Silence(Milestone.NOTHING_SENT, SilenceKind.NO_SUCH_NAME, "ConnectError")
+NO_SUCH_NAME = NoResponse(SendStage.NOTHING_SENT, SilenceKind.NO_SUCH_NAME, "ConnectError")
 WORDS_OF_IT = f"ConnectError: [Errno {int(socket.EAI_NONAME)}] Name or service not known"
-REFUSED = Silence(
-    Milestone.NOTHING_SENT, SilenceKind.UNREACHABLE, "ConnectError: All connection attempts failed"
+REFUSED = NoResponse(
+    SendStage.NOTHING_SENT, SilenceKind.UNREACHABLE, "ConnectError: All connection attempts failed"
 )
-ABSENT = Trouble(TroubleKind.NO_HOST, f"the API's host {NAME} does not exist")
-AWAY = Trouble(TroubleKind.TRANSIENT, "ConnectError")
+ABSENT = RequestFailure(FailureKind.NO_HOST, f"the API's host {NAME} does not exist")
+AWAY = RequestFailure(FailureKind.TRANSIENT, "ConnectError")
 
 
-def silence(milestone: Milestone, kind: SilenceKind, reason: str = "why") -> Silence:
-    return Silence(milestone, kind, reason)
+def silence(milestone: SendStage, kind: SilenceKind, reason: str = "why") -> NoResponse:
+    return NoResponse(milestone, kind, reason)
 
 
 class TestAHost:
     """A name counts as wrong only while nobody has ever been reached under it."""
 
-    @pytest.mark.parametrize("milestone", [Milestone.NOTHING_SENT, Milestone.SENDING])
-    def test_whose_name_is_unknown_is_named(self, milestone: Milestone) -> None:
+    @pytest.mark.parametrize("milestone", [SendStage.NOTHING_SENT, SendStage.SENDING])
+    def test_whose_name_is_unknown_is_named(self, milestone: SendStage) -> None:
         """Without the trace hook a submit is taken for begun before its connection is made."""
-        exchange = Silence(milestone, NO_SUCH_NAME.kind, NO_SUCH_NAME.reason)
+        exchange = NoResponse(milestone, NO_SUCH_NAME.kind, NO_SUCH_NAME.reason)
         host = Host(ORIGIN)
         host.heed(exchange)
         assert host.absence(exchange) == ABSENT
@@ -66,30 +66,30 @@ class TestAHost:
         [
             pytest.param(REFUSED, id="refused"),
             pytest.param(
-                silence(Milestone.NOTHING_SENT, SilenceKind.UNREACHABLE, WORDS_OF_IT), id="words alone"
+                silence(SendStage.NOTHING_SENT, SilenceKind.UNREACHABLE, WORDS_OF_IT), id="words alone"
             ),
-            pytest.param(silence(Milestone.NOTHING_SENT, SilenceKind.TIMEOUT), id="time-out"),
-            pytest.param(silence(Milestone.NOTHING_SENT, SilenceKind.CERTIFICATE), id="certificate"),
-            pytest.param(silence(Milestone.NOTHING_SENT, SilenceKind.MISUSE, WORDS_OF_IT), id="other kind"),
+            pytest.param(silence(SendStage.NOTHING_SENT, SilenceKind.TIMEOUT), id="time-out"),
+            pytest.param(silence(SendStage.NOTHING_SENT, SilenceKind.CERTIFICATE), id="certificate"),
+            pytest.param(silence(SendStage.NOTHING_SENT, SilenceKind.MISUSE, WORDS_OF_IT), id="other kind"),
             pytest.param(Answer(404, WORDS_OF_IT.encode()), id="an answer that quotes it"),
         ],
     )
-    def test_that_fails_in_another_way_is_not_called_absent(self, exchange: Exchange) -> None:
+    def test_that_fails_in_another_way_is_not_called_absent(self, exchange: HttpOutcome) -> None:
         assert Host(ORIGIN).absence(exchange) is None
 
     @pytest.mark.parametrize(
         ("before", "known"),
         [
             pytest.param(Answer(500, b""), True, id="an answer"),
-            pytest.param(silence(Milestone.SENT, SilenceKind.TIMEOUT), True, id="sent"),
-            pytest.param(silence(Milestone.SENDING, SilenceKind.BROKEN), True, id="begun"),
-            pytest.param(silence(Milestone.SENDING, SilenceKind.UNREACHABLE), False, id="never connected"),
-            pytest.param(silence(Milestone.SENDING, SilenceKind.NO_SUCH_NAME), False, id="never found"),
+            pytest.param(silence(SendStage.SENT, SilenceKind.TIMEOUT), True, id="sent"),
+            pytest.param(silence(SendStage.SENDING, SilenceKind.BROKEN), True, id="begun"),
+            pytest.param(silence(SendStage.SENDING, SilenceKind.UNREACHABLE), False, id="never connected"),
+            pytest.param(silence(SendStage.SENDING, SilenceKind.NO_SUCH_NAME), False, id="never found"),
             pytest.param(REFUSED, False, id="refused"),
         ],
     )
     def test_that_was_reached_once_is_never_called_absent_again(
-        self, before: Exchange, *, known: bool
+        self, before: HttpOutcome, *, known: bool
     ) -> None:
         host = Host(ORIGIN)
         host.heed(before)
@@ -128,11 +128,11 @@ def test_only_the_resolvers_own_number_says_that_there_is_no_such_name(
     async def begun() -> None:
         """Write nothing down."""
 
-    async def main() -> list[Exchange]:
+    async def main() -> list[HttpOutcome]:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, NoNames)
         loop.said = said
-        lanes, submits = ReadLanes(ORIGIN, Secret("t")), SubmitClient(ORIGIN, Secret("t"))
+        lanes, submits = ReadPool(ORIGIN, Secret("t")), SubmitClient(ORIGIN, Secret("t"))
         try:
             return [await lanes.get("/x"), await submits.post("/x", b"{}", begin=begun)]
         finally:
@@ -141,9 +141,9 @@ def test_only_the_resolvers_own_number_says_that_there_is_no_such_name(
 
     with asyncio.Runner(loop_factory=NoNames) as runner:
         found = runner.run(main())
-    assert [(each.milestone, each.kind) for each in found if isinstance(each, Silence)] == [
-        (Milestone.NOTHING_SENT, kind),
-        (Milestone.NOTHING_SENT, kind),
+    assert [(each.milestone, each.kind) for each in found if isinstance(each, NoResponse)] == [
+        (SendStage.NOTHING_SENT, kind),
+        (SendStage.NOTHING_SENT, kind),
     ]
 
 
@@ -253,7 +253,7 @@ class LosesItsName(ScriptedQueue):
         """Look, or find nobody."""
         return await super().look(request_id) if self._found() else sort_look(NO_SUCH_NAME, now=EPOCH)
 
-    async def probe(self, model: str) -> Trouble | None:
+    async def probe(self, model: str) -> RequestFailure | None:
         """Answer, or find nobody."""
         if self._found():
             return await super().probe(model)

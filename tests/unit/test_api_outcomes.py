@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.api.classify import LONGEST_RECORD, sort_cancel, sort_look, sort_probe, sort_submit
-from runner.api.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
 from runner.api.result_answer import read_again, sort_result
 from runner.domain.api_answers import (
     CancelAnswer,
+    FailureKind,
     JobStatus,
     LookAnswer,
-    NotYet,
+    NotReady,
+    RequestFailure,
     ResultAnswer,
-    Seen,
+    StatusReply,
     SubmitAnswer,
-    Trouble,
-    TroubleKind,
 )
 from runner.domain.states import (
     Accepted,
@@ -43,7 +43,7 @@ def answer(status: int, body: object = None, **headers: str) -> Answer:
     return Answer(status, data, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def submitted(exchange: Exchange) -> SubmitAnswer:
+def submitted(exchange: HttpOutcome) -> SubmitAnswer:
     return sort_submit(exchange, attempt="a1", now=NOW)
 
 
@@ -216,10 +216,10 @@ def test_a_pause_is_as_long_as_the_server_wishes_within_reason(wish: str | None,
 
 
 @pytest.mark.parametrize("kind", SilenceKind)
-@pytest.mark.parametrize("milestone", Milestone)
-def test_silence_is_sorted_by_the_milestone_and_nothing_else(milestone: Milestone, kind: SilenceKind) -> None:
-    sorted_ = submitted(Silence(milestone, kind, "why"))
-    if milestone is Milestone.NOTHING_SENT:
+@pytest.mark.parametrize("milestone", SendStage)
+def test_silence_is_sorted_by_the_milestone_and_nothing_else(milestone: SendStage, kind: SilenceKind) -> None:
+    sorted_ = submitted(NoResponse(milestone, kind, "why"))
+    if milestone is SendStage.NOTHING_SENT:
         assert isinstance(sorted_, NotSent)
         assert sorted_.reason == "why"
     else:
@@ -241,11 +241,11 @@ EXCHANGES = st.builds(
     BODIES,
     st.dictionaries(st.just("retry-after"), st.text(max_size=12)),
     complete=st.booleans(),
-) | st.builds(Silence, st.sampled_from(Milestone), st.sampled_from(SilenceKind), st.text(max_size=10))
+) | st.builds(NoResponse, st.sampled_from(SendStage), st.sampled_from(SilenceKind), st.text(max_size=10))
 
 
 @given(EXCHANGES)
-def test_every_exchange_has_an_answer_and_only_a_receipt_is_accepted(exchange: Exchange) -> None:
+def test_every_exchange_has_an_answer_and_only_a_receipt_is_accepted(exchange: HttpOutcome) -> None:
     sorted_ = submitted(exchange)
     assert isinstance(sorted_, get_args(SubmitAnswer))
     if isinstance(sorted_, Accepted):
@@ -254,15 +254,15 @@ def test_every_exchange_has_an_answer_and_only_a_receipt_is_accepted(exchange: E
         assert exchange.complete
         assert json.loads(exchange.body)["request_id"] == sorted_.request_id
     if isinstance(sorted_, NotSent):
-        assert isinstance(exchange, Silence)
+        assert isinstance(exchange, NoResponse)
 
 
 @given(EXCHANGES)
-def test_every_exchange_is_an_answer_to_every_read(exchange: Exchange) -> None:
+def test_every_exchange_is_an_answer_to_every_read(exchange: HttpOutcome) -> None:
     assert isinstance(sort_look(exchange, now=NOW), get_args(LookAnswer))
     assert isinstance(sort_result(exchange, now=NOW), get_args(ResultAnswer))
-    assert isinstance(sort_cancel(exchange, now=NOW), CancelAnswer | Trouble)
-    assert sort_probe(exchange, now=NOW) is None or isinstance(sort_probe(exchange, now=NOW), Trouble)
+    assert isinstance(sort_cancel(exchange, now=NOW), CancelAnswer | RequestFailure)
+    assert sort_probe(exchange, now=NOW) is None or isinstance(sort_probe(exchange, now=NOW), RequestFailure)
 
 
 class TestALook:
@@ -281,41 +281,43 @@ class TestALook:
         ],
     )
     def test_knows_the_words_and_admits_the_rest(self, word: str, status: JobStatus) -> None:
-        assert sort_look(answer(200, {"status": word, "queue_position": 3}), now=NOW) == Seen(status, word, 3)
+        assert sort_look(answer(200, {"status": word, "queue_position": 3}), now=NOW) == StatusReply(
+            status, word, 3
+        )
 
     @pytest.mark.parametrize("status", [None, "", {}, []])
     def test_without_a_word_is_trouble(self, status: object) -> None:
         look = sort_look(answer(200, {"status": status}), now=NOW)
-        assert isinstance(look, Trouble)
-        assert look.kind is TroubleKind.TRANSIENT
+        assert isinstance(look, RequestFailure)
+        assert look.kind is FailureKind.TRANSIENT
 
     @pytest.mark.parametrize(
         ("exchange", "kind"),
         [
-            (answer(404, {"error_code": 404001}), TroubleKind.MISSING),
-            (answer(400, {"error_code": 400001}), TroubleKind.MISSING),
-            (answer(410, {}), TroubleKind.TRANSIENT),
-            (answer(404, {"message": "no Route matched with those values"}), TroubleKind.TRANSIENT),
-            (answer(404, {"error_code": 7, "message": "a gateway's own"}), TroubleKind.TRANSIENT),
-            (answer(410, {"error_code": "404001"}), TroubleKind.MISSING),
-            (answer(405, {}), TroubleKind.ACCOUNT),
-            (Answer(200, b"{", complete=False, passed=1 << 20), TroubleKind.TOO_LARGE),
-            (answer(404, b"<html>no such page</html>"), TroubleKind.TRANSIENT),
-            (answer(404, b""), TroubleKind.TRANSIENT),
-            (answer(401, {}), TroubleKind.ACCOUNT),
-            (answer(400, {"error_code": 400004}), TroubleKind.ACCOUNT),
-            (answer(200, {"error_code": "400004"}), TroubleKind.ACCOUNT),
-            (answer(429, {}), TroubleKind.THROTTLED),
-            (answer(502, b"<html>"), TroubleKind.TRANSIENT),
-            (answer(200, b"<html>"), TroubleKind.TRANSIENT),
-            (Answer(200, b'{"status": "completed"}', complete=False), TroubleKind.TRANSIENT),
-            (Silence(Milestone.SENT, SilenceKind.TIMEOUT, "ReadTimeout"), TroubleKind.TRANSIENT),
+            (answer(404, {"error_code": 404001}), FailureKind.MISSING),
+            (answer(400, {"error_code": 400001}), FailureKind.MISSING),
+            (answer(410, {}), FailureKind.TRANSIENT),
+            (answer(404, {"message": "no Route matched with those values"}), FailureKind.TRANSIENT),
+            (answer(404, {"error_code": 7, "message": "a gateway's own"}), FailureKind.TRANSIENT),
+            (answer(410, {"error_code": "404001"}), FailureKind.MISSING),
+            (answer(405, {}), FailureKind.ACCOUNT),
+            (Answer(200, b"{", complete=False, passed=1 << 20), FailureKind.TOO_LARGE),
+            (answer(404, b"<html>no such page</html>"), FailureKind.TRANSIENT),
+            (answer(404, b""), FailureKind.TRANSIENT),
+            (answer(401, {}), FailureKind.ACCOUNT),
+            (answer(400, {"error_code": 400004}), FailureKind.ACCOUNT),
+            (answer(200, {"error_code": "400004"}), FailureKind.ACCOUNT),
+            (answer(429, {}), FailureKind.THROTTLED),
+            (answer(502, b"<html>"), FailureKind.TRANSIENT),
+            (answer(200, b"<html>"), FailureKind.TRANSIENT),
+            (Answer(200, b'{"status": "completed"}', complete=False), FailureKind.TRANSIENT),
+            (NoResponse(SendStage.SENT, SilenceKind.TIMEOUT, "ReadTimeout"), FailureKind.TRANSIENT),
         ],
         ids=lambda value: value if isinstance(value, str) else None,
     )
-    def test_that_is_not_answered_says_why(self, exchange: Exchange, kind: TroubleKind) -> None:
+    def test_that_is_not_answered_says_why(self, exchange: HttpOutcome, kind: FailureKind) -> None:
         look = sort_look(exchange, now=NOW)
-        assert isinstance(look, Trouble)
+        assert isinstance(look, RequestFailure)
         assert look.kind is kind
 
 
@@ -326,11 +328,13 @@ def test_a_record_of_another_job_is_no_answer_to_a_look_or_for_a_result() -> Non
         sort_result(answer(200, told), now=NOW, request_id="r1", model="m"),
         sort_result(answer(200, {**told, "status": "in_queue"}), now=NOW, request_id="r1"),
     ):
-        assert trouble == Trouble(TroubleKind.STRANGE, "asked about r1, the API told of another job: r2")
-    assert isinstance(sort_look(answer(200, told), now=NOW, request_id="r2"), Seen)
+        assert trouble == RequestFailure(
+            FailureKind.STRANGE, "asked about r1, the API told of another job: r2"
+        )
+    assert isinstance(sort_look(answer(200, told), now=NOW, request_id="r2"), StatusReply)
     assert isinstance(sort_result(answer(200, told), now=NOW, request_id="r2"), Ended)
     other = {"status": "succeeded", "model_id": "another/model"}
-    assert isinstance(sort_result(answer(200, other), now=NOW, request_id="r1", model="m"), Trouble)
+    assert isinstance(sort_result(answer(200, other), now=NOW, request_id="r1", model="m"), RequestFailure)
     assert isinstance(sort_result(answer(200, other), now=NOW), Ended)
 
 
@@ -460,7 +464,7 @@ class TestAResult:
 
     def test_beyond_what_is_read_says_how_large(self) -> None:
         trouble = sort_result(Answer(200, b"{", complete=False, passed=16 << 20), now=NOW)
-        assert trouble == Trouble(TroubleKind.TOO_LARGE, "the API's answer is larger than 16 MiB")
+        assert trouble == RequestFailure(FailureKind.TOO_LARGE, "the API's answer is larger than 16 MiB")
 
     def test_larger_than_is_kept_still_tells_whose_job_it_is(self) -> None:
         """Of what it echoes, whole fields are kept up to a bound, and nothing that is cut or no plain value."""
@@ -517,8 +521,8 @@ class TestAResult:
             answer(400, {"error_code": 400005}),
         ],
     )
-    def test_before_the_end_is_not_yet(self, exchange: Exchange) -> None:
-        assert isinstance(sort_result(exchange, now=NOW), NotYet)
+    def test_before_the_end_is_not_yet(self, exchange: HttpOutcome) -> None:
+        assert isinstance(sort_result(exchange, now=NOW), NotReady)
 
     @pytest.mark.parametrize("cost", ["0.5", 0.5])
     def test_cost_may_come_as_text(self, cost: object) -> None:
@@ -596,14 +600,17 @@ def test_a_service_that_answers_a_free_question_is_back_whatever_it_says(status:
 @pytest.mark.parametrize(
     ("exchange", "kind"),
     [
-        (answer(400, {"error_code": 400004}), TroubleKind.ACCOUNT),
-        (answer(401, {}), TroubleKind.ACCOUNT),
-        (answer(429, {}, retry_after="60"), TroubleKind.THROTTLED),
-        (answer(503, b"<html>"), TroubleKind.TRANSIENT),
-        (Silence(Milestone.NOTHING_SENT, SilenceKind.UNREACHABLE, "refused"), TroubleKind.TRANSIENT),
+        (answer(400, {"error_code": 400004}), FailureKind.ACCOUNT),
+        (answer(401, {}), FailureKind.ACCOUNT),
+        (answer(429, {}, retry_after="60"), FailureKind.THROTTLED),
+        (answer(503, b"<html>"), FailureKind.TRANSIENT),
+        (
+            NoResponse(SendStage.NOTHING_SENT, SilenceKind.UNREACHABLE, "refused"),
+            FailureKind.TRANSIENT,
+        ),
     ],
 )
-def test_a_free_question_that_is_not_answered_says_why(exchange: Exchange, kind: TroubleKind) -> None:
+def test_a_free_question_that_is_not_answered_says_why(exchange: HttpOutcome, kind: FailureKind) -> None:
     trouble = sort_probe(exchange, now=NOW)
     assert trouble is not None
     assert trouble.kind is kind
@@ -611,7 +618,7 @@ def test_a_free_question_that_is_not_answered_says_why(exchange: Exchange, kind:
 
 @pytest.mark.parametrize("kind", SilenceKind)
 def test_only_what_no_other_try_can_cure_is_hopeless(kind: SilenceKind) -> None:
-    unsent = submitted(Silence(Milestone.NOTHING_SENT, kind, "why"))
+    unsent = submitted(NoResponse(SendStage.NOTHING_SENT, kind, "why"))
     assert isinstance(unsent, NotSent)
     assert unsent.hopeless == (kind in {SilenceKind.CERTIFICATE, SilenceKind.MISUSE})
 
@@ -648,7 +655,7 @@ def test_only_what_no_other_try_can_cure_is_hopeless(kind: SilenceKind) -> None:
 )
 def test_a_status_word_is_known_however_it_is_written(word: object, status: JobStatus) -> None:
     seen = sort_look(answer(200, {"request_id": "r1", "status": word}), now=NOW, request_id="r1")
-    assert isinstance(seen, Seen)
+    assert isinstance(seen, StatusReply)
     assert seen.status is status
     assert seen.word
 
@@ -656,16 +663,17 @@ def test_a_status_word_is_known_however_it_is_written(word: object, status: JobS
 @pytest.mark.parametrize("told", ["R-1A", " r-1a ", "r-1A"])
 def test_an_id_in_other_letters_is_the_same_job(told: str) -> None:
     assert isinstance(
-        sort_look(answer(200, {"request_id": told, "status": "done"}), now=NOW, request_id="r-1a"), Seen
+        sort_look(answer(200, {"request_id": told, "status": "done"}), now=NOW, request_id="r-1a"),
+        StatusReply,
     )
 
 
 def test_a_word_that_only_says_that_the_question_was_answered_gives_way() -> None:
     told = {"status": "ok", "data": {"status": "processing"}}
     seen = sort_look(answer(200, told), now=NOW)
-    assert isinstance(seen, Seen)
+    assert isinstance(seen, StatusReply)
     assert (seen.status, seen.word) == (JobStatus.RUNNING, "processing")
-    assert sort_result(answer(200, told), now=NOW) == NotYet("processing")
+    assert sort_result(answer(200, told), now=NOW) == NotReady("processing")
 
 
 @pytest.mark.parametrize(
@@ -707,7 +715,7 @@ def test_a_record_with_an_output_is_a_success_whatever_it_calls_itself(
 @pytest.mark.parametrize("word", ["in_progress", "queued", "PROCESSING", "starting", "cancelling"])
 def test_a_record_that_says_that_the_job_goes_on_has_not_ended_whatever_it_names(word: str) -> None:
     told = {"status": word, "output": {"video": VIDEO}, "error": "a worker was replaced"}
-    assert sort_result(answer(200, told), now=NOW) == NotYet(word)
+    assert sort_result(answer(200, told), now=NOW) == NotReady(word)
 
 
 @pytest.mark.parametrize(
@@ -746,7 +754,7 @@ def test_a_record_without_an_output_fails_by_its_word_or_its_error(
     "record", [{"error": "try again"}, {"status": "exploded"}, {"status": 7}, {"request_id": "r1"}]
 )
 def test_a_record_that_says_nothing_certain_ends_nothing(record: dict[str, object]) -> None:
-    assert isinstance(sort_result(answer(200, record), now=NOW), NotYet)
+    assert isinstance(sort_result(answer(200, record), now=NOW), NotReady)
 
 
 def test_a_failure_says_what_its_record_names_all_the_same() -> None:
@@ -764,7 +772,7 @@ def test_a_record_that_is_but_its_output_is_a_clip(whole: object) -> None:
     ended = sort_result(answer(200, whole), now=NOW)
     assert isinstance(ended, Ended)
     assert (ended.outcome, ended.outputs) == (TakeState.SUCCEEDED, (VIDEO,))
-    assert isinstance(sort_result(answer(200, ["nothing", 7]), now=NOW), Trouble)
+    assert isinstance(sort_result(answer(200, ["nothing", 7]), now=NOW), RequestFailure)
 
 
 def test_a_record_is_read_again_as_it_was_kept() -> None:

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.api.exchange import Answer, Milestone, Silence, SilenceKind
+from runner.api.exchange import Answer, NoResponse, SendStage, SilenceKind
 from runner.api.redaction import MASK, Redactor
 from runner.api.secret import Secret
-from runner.domain.api_answers import Trouble, TroubleKind
+from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.domain.states import Ended, FailureClass, LostContact, Refused, TakeState
 
 TOKEN = 'canary/7f3c+9a"<\\=zz&%'
@@ -136,16 +136,16 @@ def test_every_text_of_a_value_is_cleaned_and_nothing_else() -> None:
     assert REDACTOR.cleaned_value(ended) == Ended(
         TakeState.FAILED, "***", ("https://x.example/***",), cost=0.25
     )
-    trouble = Trouble(TroubleKind.ACCOUNT, TOKEN, 3.0, TOKEN)
-    assert REDACTOR.cleaned_value(trouble) == Trouble(TroubleKind.ACCOUNT, "***", 3.0, "***")
+    trouble = RequestFailure(FailureKind.ACCOUNT, TOKEN, 3.0, TOKEN)
+    assert REDACTOR.cleaned_value(trouble) == RequestFailure(FailureKind.ACCOUNT, "***", 3.0, "***")
     refused = Refused("a1", FailureClass.REFUSED, "no", evidence=TOKEN)
     assert type(REDACTOR.cleaned_value(refused).failure) is FailureClass
     assert REDACTOR.cleaned_value({TOKEN: [TOKEN, 7, None]}) == {"***": ["***", 7, None]}
 
 
 def test_the_reason_of_a_silence_is_masked() -> None:
-    cleaned = REDACTOR.cleaned(Silence(Milestone.SENT, SilenceKind.BROKEN, f"odd header {TOKEN}"))
-    assert cleaned == Silence(Milestone.SENT, SilenceKind.BROKEN, "odd header ***")
+    cleaned = REDACTOR.cleaned(NoResponse(SendStage.SENT, SilenceKind.BROKEN, f"odd header {TOKEN}"))
+    assert cleaned == NoResponse(SendStage.SENT, SilenceKind.BROKEN, "odd header ***")
 
 
 @given(st.dictionaries(st.text(max_size=8), st.text(max_size=30), max_size=4))

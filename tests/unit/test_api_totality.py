@@ -15,10 +15,10 @@ import httpx
 import pytest
 
 from runner.api.classify import sort_cancel, sort_look, sort_probe, sort_submit
-from runner.api.exchange import Answer, Exchange, Milestone, Silence, SilenceKind
+from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
 from runner.api.http_client import Deadlines, _exchange, _Trace
 from runner.api.result_answer import sort_result
-from runner.domain.api_answers import CancelAnswer, LookAnswer, ResultAnswer, SubmitAnswer, Trouble
+from runner.domain.api_answers import CancelAnswer, LookAnswer, RequestFailure, ResultAnswer, SubmitAnswer
 from runner.domain.states import Accepted, AccountTurnedAway, LostContact, NotSent, Refused, RefusedForNow
 
 NOW = 1_800_000_000.0
@@ -79,7 +79,7 @@ EVENTS = (
 class Raises(httpx.AsyncHTTPTransport):
     """Gets as far as a milestone, then raises; opens nothing."""
 
-    def __init__(self, error: Exception, milestone: Milestone) -> None:
+    def __init__(self, error: Exception, milestone: SendStage) -> None:
         self._error, self._milestone = error, milestone
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -93,8 +93,8 @@ async def begun() -> None:
     """Write nothing down."""
 
 
-def after(error: Exception, milestone: Milestone) -> SubmitAnswer:
-    async def main() -> Exchange:
+def after(error: Exception, milestone: SendStage) -> SubmitAnswer:
+    async def main() -> HttpOutcome:
         trace = _Trace(begun, deadlines=Deadlines())
         request = httpx.Request("POST", "https://host.invalid/v1/models/m", extensions={"trace": trace})
         return await _exchange(Raises(error, milestone), request, trace=trace)
@@ -120,12 +120,12 @@ def test_the_table_holds_every_class_of_exception_that_the_http_library_raises()
 @pytest.mark.parametrize(
     "error", HOPELESS + CURABLE, ids=lambda error: f"{type(error).__name__}-{error}"[:40]
 )
-@pytest.mark.parametrize("milestone", Milestone)
+@pytest.mark.parametrize("milestone", SendStage)
 def test_every_exception_at_every_milestone_is_sorted_by_the_milestone(
-    milestone: Milestone, error: Exception
+    milestone: SendStage, error: Exception
 ) -> None:
     outcome = after(error, milestone)
-    if milestone is Milestone.NOTHING_SENT:
+    if milestone is SendStage.NOTHING_SENT:
         assert isinstance(outcome, NotSent)
         assert outcome.hopeless == (error in HOPELESS)
     else:
@@ -249,8 +249,8 @@ def test_every_wish_for_a_pause_gives_a_time_within_the_hour(status: int, wish: 
     assert NOW <= outcome.not_before <= NOW + 3600.0
 
 
-SILENCES: list[Exchange] = [
-    Silence(milestone, kind, "why") for milestone in Milestone for kind in SilenceKind
+SILENCES: list[HttpOutcome] = [
+    NoResponse(milestone, kind, "why") for milestone in SendStage for kind in SilenceKind
 ]
 
 
@@ -259,9 +259,9 @@ SILENCES: list[Exchange] = [
 def test_every_status_with_every_kind_of_body_is_an_answer_to_every_read(
     body: Body, *, complete: bool
 ) -> None:
-    answers: list[Exchange] = [Answer(status, body.data, {}, complete) for status in STATUSES]
+    answers: list[HttpOutcome] = [Answer(status, body.data, {}, complete) for status in STATUSES]
     for exchange in answers + SILENCES:
         assert isinstance(sort_look(exchange, now=NOW), get_args(LookAnswer))
         assert isinstance(sort_result(exchange, now=NOW), get_args(ResultAnswer))
-        assert isinstance(sort_cancel(exchange, now=NOW), CancelAnswer | Trouble)
-        assert isinstance(sort_probe(exchange, now=NOW), Trouble | None)
+        assert isinstance(sort_cancel(exchange, now=NOW), CancelAnswer | RequestFailure)
+        assert isinstance(sort_probe(exchange, now=NOW), RequestFailure | None)

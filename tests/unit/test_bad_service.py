@@ -10,7 +10,13 @@ from statistics import median
 
 import pytest
 
-from runner.domain.api_answers import LookAnswer, ResultAnswer, SubmitAnswer, Trouble, TroubleKind
+from runner.domain.api_answers import (
+    FailureKind,
+    LookAnswer,
+    RequestFailure,
+    ResultAnswer,
+    SubmitAnswer,
+)
 from runner.domain.shots import Ticket
 from runner.domain.states import LostContact, NotSent, TakeState
 from runner.engine.options import EngineOptions
@@ -25,7 +31,7 @@ SLACK = 1.5
 class Flaky(ScriptedQueue):
     """Jobs of 0.4 s, of which every call named in `shares` fails by chance."""
 
-    def __init__(self, shares: Mapping[str, float], *, kind: TroubleKind, seed: int) -> None:
+    def __init__(self, shares: Mapping[str, float], *, kind: FailureKind, seed: int) -> None:
         super().__init__({f"s{n:03}": JobScript(queued=0.0, runs=0.4) for n in range(999)})
         self._shares, self._kind, self._chance = shares, kind, random.Random(seed)
 
@@ -33,8 +39,8 @@ class Flaky(ScriptedQueue):
         return self._chance.random() < self._shares.get(verb, 0.0)
 
     @property
-    def _trouble(self) -> Trouble:
-        return Trouble(self._kind, "HTTP 500")
+    def _trouble(self) -> RequestFailure:
+        return RequestFailure(self._kind, "HTTP 500")
 
     async def look(self, request_id: str) -> LookAnswer:
         answer = await super().look(request_id)
@@ -44,7 +50,7 @@ class Flaky(ScriptedQueue):
         answer = await super().result(request_id, model=model, sent=sent)
         return self._trouble if self._fails("result") else answer
 
-    async def probe(self, model: str) -> Trouble | None:
+    async def probe(self, model: str) -> RequestFailure | None:
         answer = await super().probe(model)
         return self._trouble if self._fails("probe") else answer
 
@@ -58,7 +64,7 @@ class Flaky(ScriptedQueue):
 
 
 @cache
-def seconds(share: float, *verbs: str, kind: TroubleKind = TroubleKind.TRANSIENT) -> float:
+def seconds(share: float, *verbs: str, kind: FailureKind = FailureKind.TRANSIENT) -> float:
     """Return the virtual seconds of a run in which so many of the calls fail: of three, the middle one.
 
     A single take that fails ten times in a row is luck, and a run is as long as its unluckiest take.
@@ -66,7 +72,7 @@ def seconds(share: float, *verbs: str, kind: TroubleKind = TroubleKind.TRANSIENT
     return median(_seconds(share, *verbs, kind=kind, seed=seed) for seed in range(3))
 
 
-def _seconds(share: float, *verbs: str, kind: TroubleKind, seed: int) -> float:
+def _seconds(share: float, *verbs: str, kind: FailureKind, seed: int) -> float:
     takes = [ticket(f"s{n:03}") for n in range(300)]
     queue = Flaky(dict.fromkeys(verbs, share), kind=kind, seed=seed)
     run = night(takes, queue=queue, options=EngineOptions(jobs=50, max_unknown=999))
@@ -84,7 +90,7 @@ def test_reads_that_fail_cost_about_their_share(share: float) -> None:
 
 @pytest.mark.parametrize("share", SHARES)
 def test_a_busy_api_is_asked_at_most_half_as_often_and_so_costs_at_most_twice_that(share: float) -> None:
-    took = seconds(share, *READS, kind=TroubleKind.THROTTLED)
+    took = seconds(share, *READS, kind=FailureKind.THROTTLED)
     assert took <= 2.0 * SLACK * seconds(0.0) / (1.0 - share) + 10.0
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.domain.api_answers import NotYet
-from runner.domain.limits import Allowance, Limits
+from runner.domain.api_answers import NotReady
+from runner.domain.limits import Budget, Limits
 from runner.domain.money import Charge, Spending, estimate, micros
 from runner.domain.run_ending import Ending, EndingKind
 from runner.domain.shots import Price, PriceUnit, Ticket
@@ -27,7 +27,7 @@ from runner.domain.states import (
     TakeState,
 )
 from runner.engine.engine import Engine
-from runner.engine.history import Past
+from runner.engine.history import RunHistory
 from runner.engine.options import EngineOptions
 from runner.engine.retry_policy import OnUnknown
 from runner.engine.testing import (
@@ -51,7 +51,7 @@ def board(number: int, price: float | None = 0.3) -> list[Ticket]:
 @pytest.mark.parametrize("limits", [Limits(max_cost=0.3), Limits(max_cost=0.3, cancel_queued=True)], ids=repr)
 def test_a_cap_that_waits_for_a_job_ends_the_run_when_that_job_is_left_behind(limits: Limits) -> None:
     """Nothing else wakes the submitter: the job ended, holds no slot, and its result never comes."""
-    scripts = {"s000": JobScript(results=[NotYet("in_progress")] * 100_000)}
+    scripts = {"s000": JobScript(results=[NotReady("in_progress")] * 100_000)}
     run = night(board(2), scripts=scripts, options=EngineOptions(outage_limit=60.0, limits=limits))
     assert run.ending.kind is EndingKind.LIMIT
     assert run.queue.ledger == ["s000"]
@@ -61,14 +61,14 @@ def test_a_cap_that_waits_for_a_job_ends_the_run_when_that_job_is_left_behind(li
 @pytest.mark.parametrize("limits", [Limits(max_cost=0.3), Limits(max_submits=1)], ids=["money", "submits"])
 def test_a_take_that_is_left_with_its_answer_open_is_waited_for_no_longer(limits: Limits) -> None:
     """Another runner took it over between its POST and its answer; its money stays counted."""
-    purse = Allowance(limits, wall=lambda: EPOCH, monotonic=lambda: 0.0)
+    purse = Budget(limits, wall=lambda: EPOCH, monotonic=lambda: 0.0)
     purse.reserve(ticket("s000", estimate=0.3))
     purse.note("s000", LateAnswer("a", "r"))
     purse.leave("s000")
-    hurdle = purse.hurdle(ticket("s001", estimate=0.3))
+    limit_hit = purse.limit_hit(ticket("s001", estimate=0.3))
     assert purse.committed == micros(0.3)
-    assert hurdle is not None
-    assert not hurdle.may_ease
+    assert limit_hit is not None
+    assert not limit_hit.may_ease
 
 
 def test_late_costs_of_takes_that_this_run_is_not_about_count_against_its_cap() -> None:
@@ -99,7 +99,7 @@ def test_late_costs_of_takes_that_this_run_is_not_about_count_against_its_cap() 
             listener=Recorder(),
             options=EngineOptions(jobs=1, limits=Limits(max_cost=1.0, warn_cost=4.0)),
             epoch=journal.epoch,
-            past=Past(spending=Spending((Charge("old", 0.1), Charge("out", 0.1))), ended=[old]),
+            past=RunHistory(spending=Spending((Charge("old", 0.1), Charge("out", 0.1))), ended=[old]),
         )
         return await engine.run()
 

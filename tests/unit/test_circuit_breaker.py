@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from runner.domain.api_answers import Trouble, TroubleKind
+from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.domain.run_ending import EndingKind, Stop
 from runner.engine.circuit_breaker import (
     FIRST_PROBE,
@@ -22,18 +22,18 @@ from runner.engine.poll_pace import OutageTest
 from runner.engine.testing import VirtualClock, run_virtual
 
 MODEL = "acme/dream"
-AWAY = Trouble(TroubleKind.TRANSIENT, "no route")
+AWAY = RequestFailure(FailureKind.TRANSIENT, "no route")
 
 
 class Asked:
     """A queue of which only the free question is asked: it answers with the given troubles, then that all is well."""
 
-    def __init__(self, troubles: Iterable[Trouble] = ()) -> None:
+    def __init__(self, troubles: Iterable[RequestFailure] = ()) -> None:
         self._troubles = iter(troubles)
         self.at: list[float] = []
         self.closed = asyncio.Event()
 
-    async def probe(self, model: str) -> Trouble | None:
+    async def probe(self, model: str) -> RequestFailure | None:
         assert model == MODEL
         self.at.append(asyncio.get_running_loop().time())
         return next(self._troubles, None)
@@ -215,7 +215,7 @@ def test_a_doubtful_submit_stops_submits_alone_until_a_question_asked_at_once_is
 
 def test_a_service_that_refuses_the_account_is_there() -> None:
     async def talk() -> bool:
-        async with kept(Asked([Trouble(TroubleKind.ACCOUNT, "token revoked")])) as (one, _):
+        async with kept(Asked([RequestFailure(FailureKind.ACCOUNT, "token revoked")])) as (one, _):
             one.doubt_submits(MODEL, "reset")
             await asyncio.sleep(0.1)
             return one.lets_submit

@@ -15,17 +15,17 @@ from runner.cli.reconcile import case_lines
 from runner.commands.cancel import CancelOutcome, cancel_jobs
 from runner.commands.reconcile import HeldCase
 from runner.commands.retry import retries
-from runner.commands.steps.api_session import Found, identify, insist, look_up, unanswered
+from runner.commands.steps.api_session import Found, identify, look_up, retry_transient, unanswered
 from runner.commands.steps.open_for_decision import named
 from runner.domain.api_answers import (
     CancelAnswer,
+    FailureKind,
     JobStatus,
     LookAnswer,
-    NotYet,
+    NotReady,
+    RequestFailure,
     ResultAnswer,
-    Seen,
-    Trouble,
-    TroubleKind,
+    StatusReply,
 )
 from runner.domain.body_diff import contradiction
 from runner.domain.display import window
@@ -163,8 +163,8 @@ def test_a_record_that_cannot_be_read_contradicts_nothing(text: str) -> None:
 
 # talking to the API
 
-AWAY = Trouble(TroubleKind.TRANSIENT, "away")
-UNKNOWN = Trouble(TroubleKind.MISSING, "unknown id")
+AWAY = RequestFailure(FailureKind.TRANSIENT, "away")
+UNKNOWN = RequestFailure(FailureKind.MISSING, "unknown id")
 CANCELLED = Ended(S.CANCELLED, "{}")
 RENDERED = Ended(S.SUCCEEDED, "{}", ("https://files.example/1.mp4",))
 
@@ -177,8 +177,8 @@ class Answers:
         *,
         looks: Sequence[LookAnswer] = (),
         results: Sequence[ResultAnswer] = (),
-        cancels: Sequence[CancelAnswer | Trouble] = (),
-        probes: Sequence[Trouble | None] = (),
+        cancels: Sequence[CancelAnswer | RequestFailure] = (),
+        probes: Sequence[RequestFailure | None] = (),
     ) -> None:
         named = {"look": looks, "result": results, "cancel": cancels, "probe": probes}
         self._answers: dict[str, list[Any]] = {name: list(answers) for name, answers in named.items()}
@@ -200,41 +200,47 @@ class Answers:
         assert request_id == "req-a"
         return self._next("result")  # type: ignore[no-any-return]
 
-    async def cancel(self, request_id: str) -> CancelAnswer | Trouble:
+    async def cancel(self, request_id: str) -> CancelAnswer | RequestFailure:
         assert request_id == "req-a"
         return self._next("cancel")  # type: ignore[no-any-return]
 
-    async def probe(self, model: str) -> Trouble | None:  # noqa: ARG002 - whose it is
+    async def probe(self, model: str) -> RequestFailure | None:  # noqa: ARG002 - whose it is
         return self._next("probe")  # type: ignore[no-any-return]
 
 
-def asked(*answers: LookAnswer) -> tuple[LookAnswer | Trouble, int]:
+def asked(*answers: LookAnswer) -> tuple[LookAnswer | RequestFailure, int]:
     """Insist on a look that is answered so; return the answer and how often it was asked."""
     queue = Answers(looks=answers)
-    found = run_virtual(insist(lambda: queue.look("req-a"), clock=VirtualClock(), chance=lambda: 0.5))
+    found = run_virtual(
+        retry_transient(lambda: queue.look("req-a"), clock=VirtualClock(), chance=lambda: 0.5)
+    )
     return found, len(queue.asked)
 
 
 def test_a_question_is_repeated_three_times_at_most() -> None:
-    seen = Seen(JobStatus.QUEUED, "in_queue")
+    seen = StatusReply(JobStatus.QUEUED, "in_queue")
     assert asked(AWAY, AWAY, seen) == (seen, 3)
     assert asked(AWAY) == (AWAY, 3)
 
 
 @pytest.mark.parametrize(
     "trouble",
-    [UNKNOWN, Trouble(TroubleKind.ACCOUNT, "no"), Trouble(TroubleKind.THROTTLED, "later", 600.0)],
+    [
+        UNKNOWN,
+        RequestFailure(FailureKind.ACCOUNT, "no"),
+        RequestFailure(FailureKind.THROTTLED, "later", 600.0),
+    ],
     ids=["unknown", "account", "too long a wait"],
 )
-def test_what_waiting_cannot_cure_is_asked_once(trouble: Trouble) -> None:
+def test_what_waiting_cannot_cure_is_asked_once(trouble: RequestFailure) -> None:
     assert asked(trouble) == (trouble, 1)
 
 
 def test_the_result_alone_decides_an_ended_job() -> None:
-    ended = Seen(JobStatus.ENDED, "completed")
+    ended = StatusReply(JobStatus.ENDED, "completed")
     answers: list[tuple[ResultAnswer, Found]] = [
         (RENDERED, RENDERED),
-        (NotYet("in_progress"), ended),
+        (NotReady("in_progress"), ended),
         (AWAY, AWAY),
     ]
     for result, found in answers:
@@ -243,14 +249,14 @@ def test_the_result_alone_decides_an_ended_job() -> None:
 
 
 def test_an_unanswered_question_says_what_to_do_next() -> None:
-    assert isinstance(unanswered(Trouble(TroubleKind.ACCOUNT, "no")), AccountRefused)
+    assert isinstance(unanswered(RequestFailure(FailureKind.ACCOUNT, "no")), AccountRefused)
     assert isinstance(unanswered(AWAY), ServiceUnavailable)
 
 
 # cancel
 
-QUEUED, RUNNING = Seen(JobStatus.QUEUED, "in_queue"), Seen(JobStatus.RUNNING, "in_progress")
-OVER = Seen(JobStatus.ENDED, "completed")
+QUEUED, RUNNING = StatusReply(JobStatus.QUEUED, "in_queue"), StatusReply(JobStatus.RUNNING, "in_progress")
+OVER = StatusReply(JobStatus.ENDED, "completed")
 
 
 def cancelled(queue: Answers, *, recorded: bool = True) -> tuple[CancelOutcome, MemoryJournal]:
@@ -278,7 +284,7 @@ def cancelled(queue: Answers, *, recorded: bool = True) -> tuple[CancelOutcome, 
     ids=["confirmed", "unconfirmed", "runs", "had rendered", "word was wrong", "had failed", "new word"],
 )
 def test_the_result_is_believed_and_not_the_word(
-    cancels: CancelAnswer, looks: Seen, results: Ended, stopped: bool, says: str, state: TakeState
+    cancels: CancelAnswer, looks: StatusReply, results: Ended, stopped: bool, says: str, state: TakeState
 ) -> None:
     outcome, journal = cancelled(Answers(cancels=[cancels], looks=[looks], results=[results]))
     assert (outcome.word, outcome.stopped) == (cancels.outcome, stopped)
@@ -301,7 +307,7 @@ def test_while_a_runner_works_nothing_is_recorded() -> None:
     assert journal.kinds("a") == ["SubmissionStarted", "Accepted"]
 
 
-NOT_YOURS = Trouble(TroubleKind.ACCOUNT, "not yours (403001)")
+NOT_YOURS = RequestFailure(FailureKind.ACCOUNT, "not yours (403001)")
 
 
 def test_a_refused_account_stops_the_cancelling() -> None:
@@ -310,7 +316,7 @@ def test_a_refused_account_stops_the_cancelling() -> None:
 
 
 @pytest.mark.parametrize("free", [None, AWAY])
-def test_a_cancel_that_is_refused_alone_is_told_of_its_take(free: Trouble | None) -> None:
+def test_a_cancel_that_is_refused_alone_is_told_of_its_take(free: RequestFailure | None) -> None:
     outcome, journal = cancelled(Answers(cancels=[NOT_YOURS], probes=[free]))
     assert (outcome.word, outcome.stopped) == ("", False)
     assert outcome.says == "the API did not take it: not yours (403001)"

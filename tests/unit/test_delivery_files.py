@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.media.clips.folder import Folder, InTheWay, _rename_exclusively, plain_name
-from runner.media.clips.part_file import Busy, PartFile, write_whole
+from runner.media.clips.folder import Folder, NameConflict, _rename_exclusively, plain_name
+from runner.media.clips.part_file import FileLocked, PartFile, write_whole
 
 
 def names(folder: Path) -> set[str]:
@@ -21,7 +21,7 @@ def names(folder: Path) -> set[str]:
     "name", ["", ".", "..", "a/b", "../x", "/etc/passwd", "a\\b", "a\0b", "a\nb", "é" * 128]
 )
 def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
-    with pytest.raises(InTheWay, match="not usable as a file name"):
+    with pytest.raises(NameConflict, match="not usable as a file name"):
         plain_name(name)
 
 
@@ -147,7 +147,7 @@ def test_two_writers_of_one_part_exclude_each_other(tmp_path: Path) -> None:
     with Folder(tmp_path) as folder, PartFile(folder, ".a.part") as first:
         first.write(b"abc")
         for keep in (0, 3):
-            with pytest.raises(Busy):
+            with pytest.raises(FileLocked):
                 PartFile(folder, ".a.part", keep=keep)
         first.place("a.mp4")
     assert (tmp_path / "a.mp4").read_bytes() == b"abc"
@@ -169,9 +169,9 @@ def test_an_obstacle_under_the_hidden_name_is_refused_and_kept(
     before = names(tmp_path)
     with Folder(tmp_path) as folder:
         for keep in (0, 3):
-            with pytest.raises(InTheWay):
+            with pytest.raises(NameConflict):
                 PartFile(folder, ".a.part", keep=keep)
-        with pytest.raises(InTheWay):
+        with pytest.raises(NameConflict):
             folder.read(".a.part", limit=100)
         assert folder.digest(".a.part") is None
     assert names(tmp_path) == before
@@ -186,7 +186,7 @@ def test_a_clips_folder_that_is_none_is_refused(tmp_path: Path, kind: str) -> No
         clips.symlink_to(elsewhere)
     if kind == "link":
         elsewhere.mkdir()
-    with pytest.raises(InTheWay, match="clips is a symbolic link or a file"):
+    with pytest.raises(NameConflict, match="clips is a symbolic link or a file"):
         Folder(clips)
 
 
@@ -230,7 +230,7 @@ def test_the_folder_stays_the_one_that_was_opened(tmp_path: Path) -> None:
 def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"12345")
     with Folder(tmp_path) as folder:
-        with pytest.raises(InTheWay):
+        with pytest.raises(NameConflict):
             folder.read("a", limit=4)
         assert folder.read("a", limit=5) == b"12345"
         assert folder.read("missing", limit=5) is None

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.media.clips.folder import Folder, InTheWay
-from runner.media.clips.ownership import Holdings
+from runner.media.clips.folder import Folder, NameConflict
+from runner.media.clips.ownership import ClipOwnership
 from runner.media.clips.part_file import PartFile
-from runner.media.clips.sidecar import Landed, read_sidecar
+from runner.media.clips.sidecar import DeliveredFile, read_sidecar
 from runner.media.http.response import Version
 from runner.system.canonical_json import JsonValue
 
@@ -19,12 +19,12 @@ def about() -> dict[str, JsonValue]:
     return {"model": "m"}
 
 
-def arrive(clips: Path, content: bytes, *, request_id: str, index: int = 0, stop: str = "") -> Holdings:
+def arrive(clips: Path, content: bytes, *, request_id: str, index: int = 0, stop: str = "") -> ClipOwnership:
     """Deliver one output as `fetch` does; `stop` ends early, as a kill would."""
     with Folder(clips) as folder:
-        holdings = Holdings(folder, "s010", request_id)
+        holdings = ClipOwnership(folder, "s010", request_id)
         name = holdings.final_name(index, "mp4")
-        landed = Landed(index, name, hashlib.sha256(content).hexdigest(), len(content))
+        landed = DeliveredFile(index, name, hashlib.sha256(content).hexdigest(), len(content))
         part = PartFile(folder, holdings.part_name(index))
         with part:
             part.write(content)
@@ -41,7 +41,7 @@ def arrive(clips: Path, content: bytes, *, request_id: str, index: int = 0, stop
 
 def known(clips: Path, request_id: str = "req-1") -> dict[int, str]:
     with Folder(clips) as folder:
-        holdings = Holdings(folder, "s010", request_id)
+        holdings = ClipOwnership(folder, "s010", request_id)
         return {index: landed.file for index, landed in holdings.landed.items()}
 
 
@@ -124,9 +124,9 @@ def test_two_edited_outputs_are_both_kept(tmp_path: Path) -> None:
     for name in ("s010.mp4", "s010+2.mp4"):
         (tmp_path / name).write_bytes(b"edited")
     with Folder(tmp_path) as folder:
-        holdings = Holdings(folder, "s010", "req-1")
+        holdings = ClipOwnership(folder, "s010", "req-1")
         for index in (0, 1):
-            landed = Landed(index, holdings.final_name(index, "mp4"), "ab" * 32, 3)
+            landed = DeliveredFile(index, holdings.final_name(index, "mp4"), "ab" * 32, 3)
             with PartFile(folder, holdings.part_name(index)) as part:
                 part.write(b"two")
                 holdings.promise(landed, about)
@@ -148,14 +148,16 @@ def test_a_deleted_clip_is_not_known_any_more(tmp_path: Path) -> None:
 
 def test_a_strangers_clip_is_refused_with_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "s010.mp4").write_bytes(b"theirs")
-    with pytest.raises(InTheWay, match=r"clips/s010.mp4 is not a clip of ours; move it away and fetch again"):
+    with pytest.raises(
+        NameConflict, match=r"clips/s010.mp4 is not a clip of ours; move it away and fetch again"
+    ):
         arrive(tmp_path, b"new", request_id="req-1")
     assert visible(tmp_path) == {"s010.mp4": b"theirs"}
 
 
 def test_a_strangers_sidecar_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s010.json").write_text('{"mine": true}')
-    with pytest.raises(InTheWay, match=r"clips/s010.json is not a file of ours"):
+    with pytest.raises(NameConflict, match=r"clips/s010.json is not a file of ours"):
         known(tmp_path)
 
 
@@ -163,27 +165,27 @@ def test_a_link_in_place_of_a_known_clip_is_refused(tmp_path: Path) -> None:
     arrive(tmp_path, b"one", request_id="req-1")
     (tmp_path / "s010.mp4").rename(tmp_path / "elsewhere")
     (tmp_path / "s010.mp4").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(InTheWay):
+    with pytest.raises(NameConflict):
         arrive(tmp_path, b"one", request_id="req-1")
 
 
 def test_a_remainder_belongs_to_one_job_and_one_link(tmp_path: Path) -> None:
     version = Version('"tag"', total=9)
     with Folder(tmp_path) as folder:
-        Holdings(folder, "s010", "req-1").remember(0, "https://a.example/x", 5, version, 1)
-        left = Holdings(folder, "s010", "req-1").remainder(0, "https://a.example/x")
+        ClipOwnership(folder, "s010", "req-1").remember(0, "https://a.example/x", 5, version, 1)
+        left = ClipOwnership(folder, "s010", "req-1").remainder(0, "https://a.example/x")
         assert left is not None
         assert (left.version, left.bytes, left.stalled) == (version, 5, 1)
-        assert Holdings(folder, "s010", "req-1").remainder(0, "https://a.example/y") is None
-        assert Holdings(folder, "s010", "req-2").remainder(0, "https://a.example/x") is None
+        assert ClipOwnership(folder, "s010", "req-1").remainder(0, "https://a.example/y") is None
+        assert ClipOwnership(folder, "s010", "req-2").remainder(0, "https://a.example/x") is None
 
 
 def test_the_start_of_what_came_instead_replaces_our_own_and_goes_in_the_end(tmp_path: Path) -> None:
     with Folder(tmp_path) as folder:
-        holdings = Holdings(folder, "s010", "req-1")
+        holdings = ClipOwnership(folder, "s010", "req-1")
         assert holdings.keep_rejected(0, b"sorry") == "s010.rejected"
         assert holdings.keep_rejected(1, b"sorry too") == "s010+2.rejected"
-        assert Holdings(folder, "s010", "req-1").keep_rejected(0, b"still sorry") == "s010.rejected"
+        assert ClipOwnership(folder, "s010", "req-1").keep_rejected(0, b"still sorry") == "s010.rejected"
         assert visible(tmp_path) == {"s010.rejected": b"still sorry", "s010+2.rejected": b"sorry too"}
         for index in (0, 1):
             holdings.drop_rejected(index)
@@ -195,7 +197,7 @@ def test_a_rejected_file_that_is_not_ours_is_neither_replaced_nor_removed(
     edited: bool, tmp_path: Path
 ) -> None:
     with Folder(tmp_path) as folder:
-        holdings = Holdings(folder, "s010", "req-1")
+        holdings = ClipOwnership(folder, "s010", "req-1")
         if edited:
             holdings.keep_rejected(0, b"sorry")
         (tmp_path / "s010.rejected").write_bytes(b"my own notes")

@@ -10,7 +10,7 @@ import pytest
 
 from runner.media.clips.folder import Folder
 from runner.media.clips.older_names import Known, contested, give_own_names
-from runner.media.clips.sidecar import Landed, Sidecar, read_sidecar
+from runner.media.clips.sidecar import DeliveredFile, Sidecar, read_sidecar
 
 FIRST, SECOND, OTHER = b"first of sc1", b"second of sc1", b"the clip of sc1.2"
 
@@ -24,8 +24,8 @@ def lay_down(clips: Path, files: dict[str, bytes]) -> list[Known]:
     for name, data in files.items():
         (clips / name).write_bytes(data)
     outputs = (
-        Landed(0, "sc1.mp4", digest(FIRST), len(FIRST)),
-        Landed(1, "sc1.2.mp4", digest(SECOND), len(SECOND)),
+        DeliveredFile(0, "sc1.mp4", digest(FIRST), len(FIRST)),
+        DeliveredFile(1, "sc1.2.mp4", digest(SECOND), len(SECOND)),
     )
     (clips / "sc1.json").write_bytes(Sidecar("sc1", "req-1", outputs).to_bytes())
     return [Known("sc1", "sc1.mp4", digest(FIRST)), Known("sc1.2", "sc1.2.mp4", digest(OTHER))]

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.media.clips.names import SEPARATOR
-from runner.media.clips.rename import Clip, rename_clips, strayed
-from runner.media.clips.sidecar import Landed, Sidecar, read_sidecar
+from runner.media.clips.rename import Clip, left_mid_rename, rename_clips
+from runner.media.clips.sidecar import DeliveredFile, Sidecar, read_sidecar
 
 
 class Killed(Exception):
@@ -35,7 +35,7 @@ def deliver(
         name = f"{take}{f'{separator}{index + 1}' if index else ''}.mp4"
         data = f"{take}#{index}".encode()
         (folder / name).write_bytes(data)
-        landed.append(Landed(index, name, digest(data), len(data)))
+        landed.append(DeliveredFile(index, name, digest(data), len(data)))
     if sidecar:
         (folder / f"{take}.json").write_bytes(Sidecar(take, f"req-{take}", tuple(landed)).to_bytes())
     return Clip(take, f"clips/{take}.mp4", landed[0].sha256)
@@ -126,7 +126,7 @@ def test_a_clip_that_is_gone_is_told_by_nobody(tmp_path: Path) -> None:
 def test_without_a_clips_folder_there_is_nothing_to_do(tmp_path: Path) -> None:
     clip = Clip("b", "clips/a.mp4", "0" * 64)
     assert rename_clips(tmp_path, [clip], told=lambda *_: None) == ()
-    assert strayed(tmp_path, [clip]) == frozenset()
+    assert left_mid_rename(tmp_path, [clip]) == frozenset()
     assert not list(tmp_path.iterdir())
 
 
@@ -173,7 +173,7 @@ def test_a_kill_before_or_after_any_record_loses_no_clip(
         try:
             rename_clips(run_dir, list(record.values()), told=told)
         except Killed:
-            found = strayed(run_dir, record.values())
+            found = left_mid_rename(run_dir, record.values())
             for clip in record.values():
                 there = (run_dir / clip.file).exists() and digest((run_dir / clip.file).read_bytes())
                 assert (there == clip.sha256) is not (clip in found)

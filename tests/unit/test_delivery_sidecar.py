@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.media.clips.sidecar import (
-    Landed,
+    DeliveredFile,
+    PartialDownload,
     RejectedNote,
-    Remainder,
     Sidecar,
     note_bytes,
     read_note,
@@ -21,7 +21,7 @@ from runner.media.clips.sidecar import (
 )
 from runner.media.http.response import Version
 
-LANDED = Landed(0, "s010.mp4", "ab" * 32, 7, "https://a.example/x.mp4")
+LANDED = DeliveredFile(0, "s010.mp4", "ab" * 32, 7, "https://a.example/x.mp4")
 SIDECAR = Sidecar("s010", "req-1", (LANDED,), {"model": "m", "seed": 7, "inputs": {"promptText": "größer"}})
 
 
@@ -41,7 +41,7 @@ def test_a_sidecar_leads_with_the_first_file() -> None:
 
 @pytest.mark.parametrize("version", [Version(), Version('"tag"', "Mon, 30 Nov 2026 01:00:00 GMT", 90)])
 def test_a_note_reads_back_equal(version: Version) -> None:
-    note = Remainder("req-1", "https://a.example/x", 9, version, stalled=2)
+    note = PartialDownload("req-1", "https://a.example/x", 9, version, stalled=2)
     assert read_note(note_bytes(note)) == note
     assert read_rejected_note(note_bytes(note)) is None
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from runner.domain.api_answers import FetchTrouble, ResultAnswer, Trouble, TroubleKind
+from runner.domain.api_answers import FailureKind, FetchTrouble, RequestFailure, ResultAnswer
 from runner.domain.limits import Limits
 from runner.domain.money import Charge, Spending
 from runner.domain.run_ending import EndingKind
 from runner.domain.shots import Ticket
 from runner.domain.states import Adopted, DeliveryState, Ended, LostContact, SubmissionStarted, TakeState
-from runner.engine.history import Past
+from runner.engine.history import RunHistory
 from runner.engine.options import EngineOptions
 from runner.engine.testing import MemoryDelivery, MemoryJournal
 from runner.engine.testing.queue import JobScript
@@ -26,9 +26,9 @@ SAME = Ended(TakeState.SUCCEEDED, '{"model_id": "pika/pikaframes", "input": {"se
 ALIAS = Ended(
     TakeState.SUCCEEDED, '{"request_id": "req-a", "model_id": "pika/alias", "input": {"seed": 1.0}}', LINK
 )
-STRANGE = Trouble(TroubleKind.STRANGE, "the API told of another job")
-TOO_LARGE = Trouble(TroubleKind.TOO_LARGE, "the API's answer is larger than 16 MiB")
-BUSY = Trouble(TroubleKind.THROTTLED, "HTTP 429", retry_after=13 * 3600.0)
+STRANGE = RequestFailure(FailureKind.STRANGE, "the API told of another job")
+TOO_LARGE = RequestFailure(FailureKind.TOO_LARGE, "the API's answer is larger than 16 MiB")
+BUSY = RequestFailure(FailureKind.THROTTLED, "HTTP 429", retry_after=13 * 3600.0)
 
 
 def adopted_ticket() -> Ticket:
@@ -96,7 +96,7 @@ def test_nobody_waits_for_what_a_disowned_job_will_have_cost() -> None:
         journal=adopting("s1"),
         scripts={"s0": JobScript(results=[OTHER_SEED])},
         options=EngineOptions(limits=Limits(max_cost=1.5)),
-        past=Past(spending=Spending((Charge("s0", 1.0),))),
+        past=RunHistory(spending=Spending((Charge("s0", 1.0),))),
     )
     assert run.states() == {"s0": TakeState.HELD, "s1": TakeState.PENDING}
     assert run.ending.kind is EndingKind.LIMIT

@@ -14,7 +14,7 @@ import runner
 from runner.cli.parser import build_parser
 from runner.domain import display, errors
 from runner.manifest.fields import SHOT_KEYS, TOP_KEYS
-from runner.models.scalars import Misread, read_boolean, read_integer, read_number
+from runner.models.scalars import ParseError, read_boolean, read_integer, read_number
 from runner.simulator.fault_script import _SETTINGS as FAULT_SETTINGS
 from runner.simulator.fault_script import read_script
 from tests import generated_docs
@@ -232,8 +232,8 @@ def test_the_table_of_values_is_what_the_text_rule_does() -> None:
         text = written.strip("`")
         for reader, cell in zip(readers, told, strict=True):
             value = reader(text)
-            assert cell.startswith("refused") == isinstance(value, Misread), (text, cell)
-            if not isinstance(value, Misread):
+            assert cell.startswith("refused") == isinstance(value, ParseError), (text, cell)
+            if not isinstance(value, ParseError):
                 assert cell == str(value).lower()
             elif "proposed" in cell:
                 assert cell == f"refused, {value.nearest} proposed"

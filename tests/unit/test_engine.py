@@ -11,19 +11,19 @@ from itertools import pairwise
 import pytest
 
 from runner.domain.api_answers import (
+    FailureKind,
     FetchAnswer,
     FetchTrouble,
     JobStatus,
-    NotYet,
-    Seen,
+    NotReady,
+    RequestFailure,
+    StatusReply,
     SubmitAnswer,
-    Trouble,
-    TroubleKind,
 )
 from runner.domain.errors import DiskFailed
 from runner.domain.money import Charge, Spending
 from runner.domain.run_ending import Ending, EndingKind, Stop
-from runner.domain.run_events import Said
+from runner.domain.run_events import Message
 from runner.domain.shots import Ticket
 from runner.domain.states import (
     OUT_THERE,
@@ -40,10 +40,10 @@ from runner.domain.states import (
     Vanished,
 )
 from runner.engine.engine import Engine
-from runner.engine.history import NO_PAST, Past
+from runner.engine.history import NO_PAST, RunHistory
 from runner.engine.options import EngineOptions
 from runner.engine.poll_pace import LookPace
-from runner.engine.ports import Journal, Room
+from runner.engine.ports import FreeSpace, Journal
 from runner.engine.retry_policy import RETRIED_BY_ITSELF, FailureLimit, OnUnknown
 from runner.engine.testing import (
     FailNth,
@@ -80,7 +80,7 @@ class Night:
 
     @property
     def said(self) -> str:
-        return "\n".join(event.text for event in self.heard.events if isinstance(event, Said))
+        return "\n".join(event.text for event in self.heard.events if isinstance(event, Message))
 
     def states(self) -> dict[str, str]:
         return {name: self.journal.state_of(name)[0] for name in self.journal._rows}
@@ -100,9 +100,9 @@ def night(
     limit: float = 10 * 24 * 3600.0,
     through: Journal | None = None,
     heard: Recorder | None = None,
-    past: Past = NO_PAST,
+    past: RunHistory = NO_PAST,
     deadline: float | None = None,
-    room: Room | None = None,
+    room: FreeSpace | None = None,
 ) -> Night:
     """Run the engine once over `tickets` in virtual time."""
     the_queue = queue or ScriptedQueue(scripts)
@@ -190,7 +190,7 @@ class TestLookingAtTheRightTime:
     """Looks are few, and where an end is likely."""
 
     def test_first_look_waits_for_what_history_says(self) -> None:
-        history = Past(durations={MODEL: [60.0] * 20})
+        history = RunHistory(durations={MODEL: [60.0] * 20})
         run = night([ticket("s010")], scripts={"s010": JobScript(runs=60.0)}, past=history)
         looks = [at for at, verb, _ in run.queue.history if verb == "look"]
         assert looks[0] == pytest.approx(60.0, abs=7.0)
@@ -234,7 +234,7 @@ class TestAnAnswerThatWasLost:
         assert verbs.index("probe") < verbs.index("submit", verbs.index("submit") + 1)
 
     def test_an_outage_costs_one_held_take_and_few_probes(self) -> None:
-        away = [Trouble(TroubleKind.TRANSIENT, "ConnectError")] * 40
+        away = [RequestFailure(FailureKind.TRANSIENT, "ConnectError")] * 40
         queue = ScriptedQueue({"s0": self.LOST}, probes=away)
         run = night([ticket(f"s{n}") for n in range(10)], queue=queue)
         assert [name for name, state in run.states().items() if state == "held"] == ["s0"]
@@ -249,7 +249,7 @@ class TestAnAnswerThatWasLost:
         assert run.queue.calls("submit") == 3
 
     def test_a_service_that_stays_away_ends_the_run(self) -> None:
-        away = [Trouble(TroubleKind.TRANSIENT, "ConnectError")] * 1000
+        away = [RequestFailure(FailureKind.TRANSIENT, "ConnectError")] * 1000
         queue = ScriptedQueue({"s0": self.LOST}, probes=away)
         run = night([ticket("s0"), ticket("s1")], queue=queue, options=EngineOptions(outage_limit=3600))
         assert run.ending.kind is EndingKind.OUTAGE
@@ -317,25 +317,25 @@ class TestReadsThatFail:
     """A failed look never fails a paid take."""
 
     def test_trouble_is_waited_out(self) -> None:
-        spell = JobScript(looks=[Trouble(TroubleKind.TRANSIENT, "HTTP 502")] * 30)
+        spell = JobScript(looks=[RequestFailure(FailureKind.TRANSIENT, "HTTP 502")] * 30)
         run = night([ticket("s0")], scripts={"s0": spell})
         assert run.states()["s0"] is TakeState.SUCCEEDED
 
     def test_the_servers_wish_is_kept(self) -> None:
-        throttled = JobScript(looks=[Trouble(TroubleKind.THROTTLED, "HTTP 429", retry_after=300.0)])
+        throttled = JobScript(looks=[RequestFailure(FailureKind.THROTTLED, "HTTP 429", retry_after=300.0)])
         run = night([ticket("s0")], scripts={"s0": throttled})
         looks = [at for at, verb, _ in run.queue.history if verb == "look"]
         assert looks[1] - looks[0] >= 300
 
     def test_an_unknown_status_word_is_said_once_and_looked_past(self) -> None:
-        odd = JobScript(looks=[Seen(JobStatus.UNKNOWN, "warming_up")] * 4)
+        odd = JobScript(looks=[StatusReply(JobStatus.UNKNOWN, "warming_up")] * 4)
         run = night([ticket("s0")], scripts={"s0": odd})
         assert run.states()["s0"] is TakeState.SUCCEEDED
         assert run.said.count("warming_up") == 1
 
     def test_an_answer_about_another_job_is_said_once_and_never_taken(self) -> None:
         """The API answers, so nothing is held up by it; the job itself is waited for as for one without an answer."""
-        other = Trouble(TroubleKind.STRANGE, "told of another job: req-9")
+        other = RequestFailure(FailureKind.STRANGE, "told of another job: req-9")
         script = JobScript(looks=[other] * 3, results=[other] * 3)
         run = night([ticket("s0"), ticket("s1")], scripts={"s0": script})
         assert set(run.states().values()) == {TakeState.SUCCEEDED}
@@ -357,17 +357,17 @@ class TestReadsThatFail:
         assert run.said.count("has the very same clip as") == 1
 
     def test_a_result_that_lags_behind_the_status_is_read_again(self) -> None:
-        run = night([ticket("s0")], scripts={"s0": JobScript(results=[NotYet("in_progress")] * 3)})
+        run = night([ticket("s0")], scripts={"s0": JobScript(results=[NotReady("in_progress")] * 3)})
         assert run.states()["s0"] is TakeState.SUCCEEDED
         assert run.queue.calls("result") == 4
 
     def test_an_id_unknown_for_a_moment_is_forgiven(self) -> None:
-        lag = JobScript(looks=[Trouble(TroubleKind.MISSING, "404")] * 5)
+        lag = JobScript(looks=[RequestFailure(FailureKind.MISSING, "404")] * 5)
         run = night([ticket("s0")], scripts={"s0": lag})
         assert run.states()["s0"] is TakeState.SUCCEEDED
 
     def test_an_id_unknown_for_long_fails_the_take_and_is_not_submitted_again(self) -> None:
-        gone = JobScript(looks=[Trouble(TroubleKind.MISSING, "404")] * 10_000)
+        gone = JobScript(looks=[RequestFailure(FailureKind.MISSING, "404")] * 10_000)
         run = night([ticket("s0")], scripts={"s0": gone})
         assert run.journal.kinds("s0")[-1] == "Vanished"
         assert run.queue.ledger == ["s0"]
@@ -375,13 +375,13 @@ class TestReadsThatFail:
 
     def test_a_short_spell_of_unknown_ids_does_not_fail_an_old_job(self) -> None:
         """Ten minutes of it count from the first miss, however old the job is."""
-        gone = [Trouble(TroubleKind.MISSING, "404")] * 4
-        script = JobScript(looks=[*[Seen(JobStatus.RUNNING, "in_progress")] * 40, *gone], runs=3600.0)
+        gone = [RequestFailure(FailureKind.MISSING, "404")] * 4
+        script = JobScript(looks=[*[StatusReply(JobStatus.RUNNING, "in_progress")] * 40, *gone], runs=3600.0)
         run = night([ticket("s0")], scripts={"s0": script})
         assert run.states()["s0"] is TakeState.SUCCEEDED
 
     def test_a_result_that_has_run_out_fails_the_take_as_expired(self) -> None:
-        gone = JobScript(results=[Trouble(TroubleKind.MISSING, "404")] * 10_000)
+        gone = JobScript(results=[RequestFailure(FailureKind.MISSING, "404")] * 10_000)
         run = night([ticket("s0")], scripts={"s0": gone})
         assert run.states()["s0"] is TakeState.FAILED
         assert run.journal.facts[-1][1] == Vanished(FailureClass.EXPIRED, "404")
@@ -389,9 +389,9 @@ class TestReadsThatFail:
     @pytest.mark.parametrize(
         "script",
         [
-            JobScript(looks=[Trouble(TroubleKind.TRANSIENT, "HTTP 500")] * 100_000),
-            JobScript(results=[Trouble(TroubleKind.TRANSIENT, "HTTP 500")] * 100_000),
-            JobScript(results=[NotYet("in_progress")] * 100_000),
+            JobScript(looks=[RequestFailure(FailureKind.TRANSIENT, "HTTP 500")] * 100_000),
+            JobScript(results=[RequestFailure(FailureKind.TRANSIENT, "HTTP 500")] * 100_000),
+            JobScript(results=[NotReady("in_progress")] * 100_000),
         ],
         ids=["looks", "results", "results that go on"],
     )
@@ -407,7 +407,7 @@ class TestReadsThatFail:
 
     def test_a_job_that_turns_out_not_to_have_ended_holds_its_slot_again(self) -> None:
         back = JobScript(
-            looks=[Seen(JobStatus.ENDED, "completed")], results=[NotYet("in_progress")], runs=30.0
+            looks=[StatusReply(JobStatus.ENDED, "completed")], results=[NotReady("in_progress")], runs=30.0
         )
         run = night(
             [ticket("s0"), ticket("s1"), ticket("s2")], scripts={"s0": back}, options=EngineOptions(jobs=1)
@@ -427,7 +427,10 @@ class TestReadsThatFail:
 
     def test_a_running_job_that_waits_again_is_followed(self) -> None:
         back = JobScript(
-            looks=[Seen(JobStatus.RUNNING, "in_progress"), Seen(JobStatus.QUEUED, "in_queue", 3)]
+            looks=[
+                StatusReply(JobStatus.RUNNING, "in_progress"),
+                StatusReply(JobStatus.QUEUED, "in_queue", 3),
+            ]
         )
         run = night([ticket("s0")], scripts={"s0": back})
         assert run.journal.kinds("s0")[2:4] == ["Started", "Requeued"]
@@ -508,7 +511,7 @@ class TestWhenNothingWorks:
         run = night(
             [ticket("s0")],
             options=EngineOptions(pace=pace),
-            past=Past(durations={MODEL: [2000.0] * 9}),
+            past=RunHistory(durations={MODEL: [2000.0] * 9}),
             at=[slept],
         )
         assert "slept for 28800 s" in run.said
@@ -526,7 +529,7 @@ class TestAnIdIsNeverThrownAway:
         with pytest.raises(DiskFailed):
             night([ticket("s0")], journal=journal, through=FailNth(journal, 2, once=once), heard=heard)
         assert journal.state_of("s0")[0] is TakeState.SUBMITTING
-        assert any("req-1" in event.text for event in heard.events if isinstance(event, Said))
+        assert any("req-1" in event.text for event in heard.events if isinstance(event, Message))
 
     def test_if_another_take_has_it_the_take_is_held_with_the_id_as_evidence(self) -> None:
         twice = JobScript(submits=[lambda a: Accepted(a, "same")])
@@ -568,7 +571,7 @@ class TestPoliciesAboutMoney:
 
     def test_what_earlier_runs_paid_extra_counts(self) -> None:
         options = EngineOptions(on_unknown=OnUnknown.PAY_AGAIN, max_extra_paid=2)
-        run = night([ticket("s0")], scripts={"s0": self.LOST}, options=options, past=Past(extra_paid=2))
+        run = night([ticket("s0")], scripts={"s0": self.LOST}, options=options, past=RunHistory(extra_paid=2))
         assert run.queue.ledger == ["s0"]
         assert run.states() == {"s0": TakeState.HELD}
 
@@ -590,7 +593,7 @@ class TestPoliciesAboutMoney:
     def test_paid_attempts_of_earlier_runs_count(self) -> None:
         script, past = (
             ending(FailureClass.PROVIDER_FAILED),
-            Past(spending=Spending((Charge("s0"), Charge("s0")))),
+            RunHistory(spending=Spending((Charge("s0"), Charge("s0")))),
         )
         run = night([ticket("s0")], scripts={"s0": script}, options=EngineOptions(retries=2), past=past)
         assert run.queue.ledger == ["s0"]
@@ -691,10 +694,10 @@ class TestBringingClipsHome:
 
     @pytest.mark.parametrize("empty", [1, 2])
     @pytest.mark.parametrize(
-        "looks", [(), (Seen(JobStatus.UNKNOWN, "fertig"),) * 9], ids=["ended", "unknown word"]
+        "looks", [(), (StatusReply(JobStatus.UNKNOWN, "fertig"),) * 9], ids=["ended", "unknown word"]
     )
     def test_a_job_that_names_its_output_a_moment_after_its_end_has_it(
-        self, empty: int, looks: tuple[Seen, ...]
+        self, empty: int, looks: tuple[StatusReply, ...]
     ) -> None:
         nothing = Ended(TakeState.FAILED, "{}", (), FailureClass.NO_OUTPUT, "names no output")
         ready = JobScript().ending
@@ -838,7 +841,7 @@ class TestBringingClipsHome:
         assert run.seconds < 3600
 
     def test_a_link_is_not_called_refused_for_good_while_the_api_is_away(self) -> None:
-        away = Trouble(TroubleKind.TRANSIENT, "HTTP 502")
+        away = RequestFailure(FailureKind.TRANSIENT, "HTTP 502")
         script = JobScript(results=[JobScript().ending, *[away] * 4])
         refused = [FetchTrouble("403", link_refused=True)] * 4
         run = night([ticket("s0")], scripts={"s0": script}, delivery=MemoryDelivery({"s0": refused}))

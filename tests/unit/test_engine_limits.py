@@ -23,7 +23,7 @@ from runner.domain.states import (
     RefusedForNow,
     TakeState,
 )
-from runner.engine.history import Past
+from runner.engine.history import RunHistory
 from runner.engine.late_costs import COST_MAY_COME
 from runner.engine.options import EngineOptions
 from runner.engine.testing import JobScript, MemoryJournal, VirtualClock
@@ -88,7 +88,7 @@ def test_higher_real_costs_stop_it_earlier() -> None:
 
 def test_what_earlier_runs_spent_counts() -> None:
     spent = Spending((Charge("old", 0.3, 0.5), Charge("held", 0.3), Charge("lost", 0.3)))
-    run = night(board(3), options=options(max_cost=1.4), past=Past(spending=spent))
+    run = night(board(3), options=options(max_cost=1.4), past=RunHistory(spending=spent))
     assert (run.ending.kind, len(run.queue.ledger)) == (EndingKind.LIMIT, 1)
 
 
@@ -100,7 +100,7 @@ def test_a_job_of_an_earlier_run_may_make_room_when_it_ends() -> None:
         journal=knowing(out, *board(1)),
         scripts={"old": costing(0.1), "s000": costing(0.3)},
         options=options(max_cost=0.4),
-        past=Past(spending=spent),
+        past=RunHistory(spending=spent),
     )
     assert run.ending.kind is EndingKind.FINISHED
     assert counts(run) == {"succeeded": 2}
@@ -143,7 +143,7 @@ def test_so_many_submissions_and_no_more(window: int) -> None:
     run = night(
         board(6),
         options=options(window=window, jobs=8, max_submits=5),
-        past=Past(spending=Spending((Charge("x"), Charge("y")))),
+        past=RunHistory(spending=Spending((Charge("x"), Charge("y")))),
     )
     assert (run.ending.reason, len(run.queue.ledger)) == ("--max-submits 5 is reached", 3)
 
@@ -152,7 +152,7 @@ def test_the_warning_is_said_once() -> None:
     run = night(board(6), options=options(warn_cost=0.5))
     assert run.said.count("--warn-cost $0.50") == 1
     before = night(
-        board(1), options=options(warn_cost=0.5), past=Past(spending=Spending((Charge("x", 0.6),)))
+        board(1), options=options(warn_cost=0.5), past=RunHistory(spending=Spending((Charge("x", 0.6),)))
     )
     assert before.said.count("$0.60 is spent or reserved, more than --warn-cost $0.50") == 1
 
@@ -289,7 +289,7 @@ def test_a_late_cost_makes_room_under_the_cap() -> None:
         [done("early"), *board(3)],
         scripts=scripts,
         options=options(jobs=1, max_cost=1.2),
-        past=Past(spending=spent),
+        past=RunHistory(spending=spent),
     )
     assert run.ending.kind is EndingKind.FINISHED
     assert costs(run) == [("early", 0.1)]

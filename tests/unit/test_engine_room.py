@@ -12,7 +12,7 @@ from runner.domain.limits import Limits
 from runner.domain.run_ending import EndingKind
 from runner.domain.shots import Ticket
 from runner.domain.states import Delivered, DeliveryState, TakeState
-from runner.engine.history import Past
+from runner.engine.history import RunHistory
 from runner.engine.options import EngineOptions
 from runner.engine.testing import MemoryDelivery
 from tests.unit.test_engine import Night, night, ticket
@@ -44,7 +44,7 @@ def run(
         [ticket(f"s{n}") for n in range(takes)],
         options=EngineOptions(jobs=jobs, limits=Limits(max_submits=max_submits)),
         room=volume,
-        past=Past(largest_clip=largest),
+        past=RunHistory(largest_clip=largest),
     )
 
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 import pytest
 
 from runner.cli.main import leave
-from runner.system.daemon_executor import PassingThreads
+from runner.system.daemon_executor import DaemonExecutor
 
 
 class Cut(Exception):
@@ -24,7 +24,7 @@ def cut(code: int) -> NoReturn:
 
 def test_a_process_with_a_download_in_the_air_is_cut_short() -> None:
     gate = threading.Event()
-    pool = PassingThreads(1, name="fetch")
+    pool = DaemonExecutor(1, name="fetch")
     pool.submit(gate.wait, 10)
     try:
         with pytest.raises(Cut, match="74"):
@@ -37,10 +37,10 @@ def test_a_process_with_a_download_in_the_air_is_cut_short() -> None:
 LEAVING = """
 import atexit, sys, threading
 from runner.cli.main import leave
-from runner.system.daemon_executor import PassingThreads
+from runner.system.daemon_executor import DaemonExecutor
 atexit.register(print, "the interpreter's own end")
 if sys.argv[1] == "busy":
-    PassingThreads(1, name="fetch").submit(threading.Event().wait)
+    DaemonExecutor(1, name="fetch").submit(threading.Event().wait)
 sys.stdout.write("said")
 sys.stderr.write("told")
 leave(74)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from runner.cli.arg_types import amount, moment, stretch
 from runner.domain.errors import UsageError
-from runner.domain.limits import Allowance, Limits
+from runner.domain.limits import Budget, Limits
 from runner.domain.money import Charge, Spending, micros
 from runner.domain.shots import Ticket
 from runner.domain.states import (
@@ -44,10 +44,8 @@ def ticket(name: str, estimate: float | None = 0.1) -> Ticket:
     return Ticket(name, "m", "{}", "print", TakeState.PENDING, estimate=estimate)
 
 
-def allowance(
-    spending: Spending | None = None, *, deadline: float | None = None, **limits: object
-) -> Allowance:
-    return Allowance(
+def allowance(spending: Spending | None = None, *, deadline: float | None = None, **limits: object) -> Budget:
+    return Budget(
         Limits(**limits),  # type: ignore[arg-type]
         wall=lambda: NOW,
         monotonic=lambda: 0.0,
@@ -56,7 +54,7 @@ def allowance(
     )
 
 
-def send(purse: Allowance, name: str, *facts: Fact, estimate: float | None = 0.1) -> None:
+def send(purse: Budget, name: str, *facts: Fact, estimate: float | None = 0.1) -> None:
     """Reserve for a take and tell what became of it."""
     purse.reserve(ticket(name, estimate))
     for fact in facts:
@@ -74,29 +72,29 @@ def ended(cost: float | None, outcome: TakeState = TakeState.SUCCEEDED) -> Ended
 def test_three_dimes_fit_under_thirty_cents_exactly() -> None:
     purse = allowance(max_cost=0.3)
     for name in "abc":
-        assert purse.hurdle(ticket(name)) is None
+        assert purse.limit_hit(ticket(name)) is None
         send(purse, name, accepted(), ended(0.1))
     assert purse.committed == 300_000
-    assert purse.hurdle(ticket("d", 0.000001)) is not None
+    assert purse.limit_hit(ticket("d", 0.000001)) is not None
 
 
 def test_what_is_reserved_counts_before_it_is_answered() -> None:
     """Submits side by side cannot pass the cap together."""
     purse = allowance(max_cost=0.25)
     for name in "ab":
-        assert purse.hurdle(ticket(name)) is None
+        assert purse.limit_hit(ticket(name)) is None
         purse.reserve(ticket(name))
-    hurdle = purse.hurdle(ticket("c"))
-    assert hurdle is not None
-    assert hurdle.may_ease
-    assert "--max-cost $0.25: $0.20 is spent or reserved, and c at $0.10" in hurdle.reason
+    limit_hit = purse.limit_hit(ticket("c"))
+    assert limit_hit is not None
+    assert limit_hit.may_ease
+    assert "--max-cost $0.25: $0.20 is spent or reserved, and c at $0.10" in limit_hit.reason
 
 
 @pytest.mark.parametrize("fact", FREE, ids=lambda fact: type(fact).__name__)
 def test_a_proof_of_not_being_charged_gives_the_money_back(fact: Fact) -> None:
     purse = allowance(max_cost=0.1, max_submits=1)
     send(purse, "a", fact)
-    assert (purse.committed, purse.hurdle(ticket("b"))) == (0, None)
+    assert (purse.committed, purse.limit_hit(ticket("b"))) == (0, None)
     purse.give_back("a")
     assert purse.committed == 0
 
@@ -104,10 +102,10 @@ def test_a_proof_of_not_being_charged_gives_the_money_back(fact: Fact) -> None:
 def test_a_cost_that_is_lower_makes_room_and_a_higher_one_takes_it() -> None:
     purse = allowance(max_cost=0.2)
     send(purse, "a", accepted(), ended(0.04))
-    assert purse.hurdle(ticket("b", 0.16)) is None
+    assert purse.limit_hit(ticket("b", 0.16)) is None
     send(purse, "b", accepted(), ended(0.5), estimate=0.16)
     assert purse.committed == 540_000
-    assert purse.hurdle(ticket("c", 0.0)) is not None
+    assert purse.limit_hit(ticket("c", 0.0)) is not None
 
 
 LASTING: dict[str, tuple[Fact, ...]] = {
@@ -124,9 +122,9 @@ def test_an_estimate_stands_until_a_cost_is_known(facts: tuple[Fact, ...]) -> No
     purse = allowance(max_cost=0.1)
     send(purse, "a", *facts)
     assert purse.committed == 100_000
-    hurdle = purse.hurdle(ticket("b"))
-    assert hurdle is not None
-    assert hurdle.may_ease is (facts == LASTING["its job is out"])
+    limit_hit = purse.limit_hit(ticket("b"))
+    assert limit_hit is not None
+    assert limit_hit.may_ease is (facts == LASTING["its job is out"])
     purse.note("a", CostSeen(0.0))
     assert purse.committed == 0
 
@@ -135,9 +133,9 @@ def test_waiting_is_given_up_where_it_cannot_help() -> None:
     """Even if all that is under way were free, the next take would not fit."""
     purse = allowance(Spending((Charge("old", 0.3, 0.3),)), max_cost=0.45)
     send(purse, "a", accepted())
-    hurdle = purse.hurdle(ticket("b", 0.2))
-    assert hurdle is not None
-    assert not hurdle.may_ease
+    limit_hit = purse.limit_hit(ticket("b", 0.2))
+    assert limit_hit is not None
+    assert not limit_hit.may_ease
 
 
 def test_a_retried_take_is_counted_for_each_attempt() -> None:
@@ -158,26 +156,26 @@ def test_a_senseless_cost_neither_earns_money_nor_breaks_the_sums(cost: float) -
 
 
 def test_a_take_without_a_price_needs_the_flag_and_counts_as_nothing() -> None:
-    refused = allowance(max_cost=1.0).hurdle(ticket("a", None))
+    refused = allowance(max_cost=1.0).limit_hit(ticket("a", None))
     assert refused is not None
     assert not refused.may_ease
     purse = allowance(max_cost=1.0, allow_unpriced=True)
-    assert purse.hurdle(ticket("a", None)) is None
+    assert purse.limit_hit(ticket("a", None)) is None
     send(purse, "a", accepted(), estimate=None)
     assert purse.committed == 0
 
 
 def test_submissions_are_counted_over_the_life_of_the_run() -> None:
     purse = allowance(Spending((Charge("x"), Charge("y"))), max_submits=3)
-    assert purse.hurdle(ticket("a")) is None
+    assert purse.limit_hit(ticket("a")) is None
     purse.reserve(ticket("a"))
-    hurdle = purse.hurdle(ticket("b"))
-    assert hurdle is not None
-    assert hurdle.may_ease
+    limit_hit = purse.limit_hit(ticket("b"))
+    assert limit_hit is not None
+    assert limit_hit.may_ease
     purse.note("a", accepted())
-    hurdle = purse.hurdle(ticket("b"))
-    assert hurdle is not None
-    assert not hurdle.may_ease
+    limit_hit = purse.limit_hit(ticket("b"))
+    assert limit_hit is not None
+    assert not limit_hit.may_ease
 
 
 def test_the_warning_comes_once_and_only_past_the_mark() -> None:
@@ -195,10 +193,10 @@ def test_a_mark_that_was_passed_before_is_told_at_the_start() -> None:
 
 
 def test_when_the_time_is_up_nothing_goes() -> None:
-    assert allowance(deadline=NOW + 0.5).hurdle(ticket("a")) is None
-    hurdle = allowance(deadline=NOW).hurdle(ticket("a"))
-    assert hurdle is not None
-    assert "its time was up at 20" in hurdle.reason
+    assert allowance(deadline=NOW + 0.5).limit_hit(ticket("a")) is None
+    limit_hit = allowance(deadline=NOW).limit_hit(ticket("a"))
+    assert limit_hit is not None
+    assert "its time was up at 20" in limit_hit.reason
 
 
 class _Clocks:
@@ -211,10 +209,8 @@ class _Clocks:
         self.wall += seconds
         self.steady += seconds
 
-    def purse(self, *, lasts: float) -> Allowance:
-        return Allowance(
-            Limits(), wall=lambda: self.wall, monotonic=lambda: self.steady, deadline=NOW + lasts
-        )
+    def purse(self, *, lasts: float) -> Budget:
+        return Budget(Limits(), wall=lambda: self.wall, monotonic=lambda: self.steady, deadline=NOW + lasts)
 
 
 def test_a_clock_set_back_lengthens_nothing() -> None:
@@ -224,9 +220,9 @@ def test_a_clock_set_back_lengthens_nothing() -> None:
     clocks.wall -= 3600.0
     assert purse.time_left() == 40.0
     clocks.pass_by(40.0)
-    hurdle = purse.hurdle(ticket("a"))
-    assert hurdle is not None
-    assert "set back meanwhile" in hurdle.reason
+    limit_hit = purse.limit_hit(ticket("a"))
+    assert limit_hit is not None
+    assert "set back meanwhile" in limit_hit.reason
 
 
 def test_sleep_that_was_seen_stays_counted_when_the_clock_is_set_back() -> None:
@@ -279,14 +275,14 @@ def test_what_is_committed_never_passes_the_cap(
         if what == "go":
             price = prices[which % len(prices)]
             take = ticket(f"t{next(names)}", price / 1000)
-            hurdle = purse.hurdle(take)
-            assert (hurdle is None) == (sum(booked.values()) + price * 1000 <= cap * 1000)
-            if hurdle is None:
+            limit_hit = purse.limit_hit(take)
+            assert (limit_hit is None) == (sum(booked.values()) + price * 1000 <= cap * 1000)
+            if limit_hit is None:
                 purse.reserve(take)
                 in_air.append(take)
                 booked[take.take_id] = price * 1000
             else:
-                assert hurdle.may_ease <= bool(in_air or out)
+                assert limit_hit.may_ease <= bool(in_air or out)
         elif what in {"accept", "free", "lose"} and in_air:
             take = in_air.pop(which % len(in_air))
             fact = {"accept": accepted(), "free": FREE[share % 4], "lose": LostContact("a", "sent", "cut")}[
@@ -381,11 +377,11 @@ def test_a_bound_that_bounds_nothing_or_everything_is_refused(name: str, value: 
 def test_a_job_of_which_no_cost_will_come_stays_counted_and_is_not_waited_for(fact: Fact) -> None:
     purse = allowance(max_cost=0.15)
     send(purse, "a", accepted())
-    before = purse.hurdle(ticket("b"))
+    before = purse.limit_hit(ticket("b"))
     assert before is not None
     assert before.may_ease
     purse.note("a", fact)
-    after = purse.hurdle(ticket("b"))
+    after = purse.limit_hit(ticket("b"))
     assert after is not None
     assert not after.may_ease
     assert purse.committed == 100_000

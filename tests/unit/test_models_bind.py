@@ -9,7 +9,7 @@ import pytest
 from runner.domain.errors import Position, Problem
 from runner.domain.shots import Fields, Items, Node, Text
 from runner.models.keywords import Schema
-from runner.models.model import Bound, Model
+from runner.models.model import Model, RequestBody
 from runner.models.registry import Models
 from runner.models.schema_file import ModelFile
 from runner.system.canonical_json import JsonValue
@@ -45,7 +45,7 @@ def pikaframes() -> Model:
     return model
 
 
-def bind(model: Model, inputs: Mapping[str, Node], *, allow_private_media: bool = False) -> Bound:
+def bind(model: Model, inputs: Mapping[str, Node], *, allow_private_media: bool = False) -> RequestBody:
     keys_at = dict.fromkeys(inputs, KEY_AT)
     return model.bind(
         inputs, subject="shot s010", at=SHOT_AT, keys_at=keys_at, allow_private_media=allow_private_media

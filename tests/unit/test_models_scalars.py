@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.models.display import choices, printable, shown
-from runner.models.scalars import Misread, read_boolean, read_integer, read_number
+from runner.models.scalars import ParseError, read_boolean, read_integer, read_number
 from runner.system.canonical_json import JsonValue
 from runner.system.nearest_name import Speller
 
@@ -47,7 +47,7 @@ def test_an_integer_in_plain_digits_is_read(text: str) -> None:
 )
 def test_any_other_integer_is_refused_with_what_to_write(text: str, reason: str, nearest: str | None) -> None:
     read = read_integer(text)
-    assert isinstance(read, Misread)
+    assert isinstance(read, ParseError)
     assert reason in read.message
     assert read.nearest == nearest
 
@@ -66,7 +66,7 @@ def test_any_other_integer_is_refused_with_what_to_write(text: str, reason: str,
 )
 def test_equal_numbers_have_one_spelling_in_a_body(text: str, value: str) -> None:
     read = read_number(text)
-    assert not isinstance(read, Misread)
+    assert not isinstance(read, ParseError)
     assert json.dumps(read) == value
 
 
@@ -87,7 +87,7 @@ def test_equal_numbers_have_one_spelling_in_a_body(text: str, value: str) -> Non
 )
 def test_any_other_number_is_refused_with_what_to_write(text: str, nearest: str | None) -> None:
     read = read_number(text)
-    assert isinstance(read, Misread)
+    assert isinstance(read, ParseError)
     assert read.nearest == nearest
 
 
@@ -104,7 +104,7 @@ def test_any_other_number_is_refused_with_what_to_write(text: str, nearest: str 
     ],
 )
 def test_only_true_and_false_are_booleans(text: str, nearest: str | None) -> None:
-    assert read_boolean(text) == Misread(f"{text} is neither true nor false", nearest)
+    assert read_boolean(text) == ParseError(f"{text} is neither true nor false", nearest)
     assert (read_boolean("true"), read_boolean("false")) == (True, False)
 
 
@@ -121,7 +121,7 @@ def test_what_json_writes_for_a_number_is_read_back(number: float) -> None:
 @given(st.text(max_size=40))
 def test_no_text_breaks_a_reader(text: str) -> None:
     for read in (read_integer(text), read_number(text), read_boolean(text)):
-        assert isinstance(read, int | float | Misread)
+        assert isinstance(read, int | float | ParseError)
 
 
 @pytest.mark.parametrize(

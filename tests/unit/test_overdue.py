@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from runner.domain.api_answers import JobStatus, NotYet, Seen, Trouble, TroubleKind
+from runner.domain.api_answers import FailureKind, JobStatus, NotReady, RequestFailure, StatusReply
 from runner.domain.run_ending import EndingKind, Stop
-from runner.domain.run_events import Said
+from runner.domain.run_events import Message
 from runner.domain.states import OUT_THERE, DeliveryState, Ended, TakeState
-from runner.engine.history import Past
+from runner.engine.history import RunHistory
 from runner.engine.options import EngineOptions
 from runner.engine.overdue import EVERY, PATIENCE
 from runner.engine.testing import JobScript, MemoryJournal
@@ -16,11 +16,11 @@ from tests.unit.test_engine import EPOCH, MODEL, Night, night, ticket
 
 HOUR = 3600.0
 FOREVER = 30 * 24 * HOUR
-ODD = Seen(JobStatus.UNKNOWN, "dreaming")
+ODD = StatusReply(JobStatus.UNKNOWN, "dreaming")
 
 
 def lines(run: Night, about: str) -> list[str]:
-    return [event.text for event in run.heard.events if isinstance(event, Said) and about in event.text]
+    return [event.text for event in run.heard.events if isinstance(event, Message) and about in event.text]
 
 
 def test_a_result_decides_though_the_status_word_is_never_known() -> None:
@@ -31,8 +31,8 @@ def test_a_result_decides_though_the_status_word_is_never_known() -> None:
 
 
 def test_a_result_that_cannot_be_read_meanwhile_is_nothing_to_worry_about() -> None:
-    trouble = Trouble(TroubleKind.TRANSIENT, "HTTP 500")
-    script = JobScript(looks=[ODD] * 100_000, results=[trouble, NotYet("in_progress")])
+    trouble = RequestFailure(FailureKind.TRANSIENT, "HTTP 500")
+    script = JobScript(looks=[ODD] * 100_000, results=[trouble, NotReady("in_progress")])
     run = night([ticket("s0")], scripts={"s0": script})
     assert run.states() == {"s0": TakeState.SUCCEEDED}
     assert not lines(run, "API failed")
@@ -43,7 +43,7 @@ def test_a_result_that_cannot_be_read_meanwhile_is_nothing_to_worry_about() -> N
     [
         JobScript(queued=FOREVER),
         JobScript(runs=FOREVER),
-        JobScript(looks=[ODD] * 100_000, results=[NotYet("dreaming", is_known=False)] * 100_000),
+        JobScript(looks=[ODD] * 100_000, results=[NotReady("dreaming", is_known=False)] * 100_000),
     ],
     ids=["in queue for ever", "running for ever", "an unknown word for ever"],
 )
@@ -70,14 +70,14 @@ def test_many_overdue_jobs_are_one_line() -> None:
 
 def test_how_long_such_jobs_take_is_waited_for_first() -> None:
     run = night(
-        [ticket("s0")], scripts={"s0": JobScript(runs=1.5 * HOUR)}, past=Past(durations={MODEL: [HOUR]})
+        [ticket("s0")], scripts={"s0": JobScript(runs=1.5 * HOUR)}, past=RunHistory(durations={MODEL: [HOUR]})
     )
     (line,) = lines(run, "long overdue")
     assert "70 min (such jobs took 60 min)" in line or "71 min" in line
 
 
 def test_an_ended_job_that_its_status_hides_is_found_when_it_is_overdue() -> None:
-    running = Seen(JobStatus.RUNNING, "in_progress")
+    running = StatusReply(JobStatus.RUNNING, "in_progress")
     run = night([ticket("s0")], scripts={"s0": JobScript(looks=[running] * 100_000)})
     assert run.states() == {"s0": TakeState.SUCCEEDED}
     assert PATIENCE <= run.seconds < PATIENCE + 120
@@ -119,7 +119,7 @@ def test_no_run_is_silent_for_longer_than_a_stated_time() -> None:
         scripts={
             "s0": JobScript(runs=10 * HOUR, ending=Ended(TakeState.SUCCEEDED, "{}", ("https://a.example/b",)))
         },
-        past=Past(durations={MODEL: [10 * HOUR]}),
+        past=RunHistory(durations={MODEL: [10 * HOUR]}),
         stop=(8 * HOUR, Stop.DETACH),
     )
     told = lines(run, "still at work: 1 at the API, 0 to be sent, 1 unfinished")

@@ -9,28 +9,30 @@ import pytest
 
 from runner.domain.errors import Position, Severity
 from runner.media.formats import Kind
-from runner.media.http.peek import Peek
+from runner.media.http.peek import FileHead
 from runner.media.http.response import DownloadError
 from runner.media.image_size import Pixels
 from runner.media.preflight.findings import Fault, Findings
 from runner.media.preflight.frame_fit import fit_faults
 from runner.media.preflight.link_rules import is_sound, link_faults
 from runner.media.preflight.media_links import Place, TakeMedia
-from runner.media.preflight.probe import Look, look_at
+from runner.media.preflight.probe import LinkProbe, look_at
 from runner.system.canonical_json import JsonValue
 
 NOW = 1_795_000_000.0
 HOUR = 3600.0
 URL = "https://cdn.example.com/board/010.jpg"
-GOOD = Look(NOW, url=URL, size=1_000_000, content_type="image/jpeg", format="JPEG", pixels=Pixels(1920, 1080))
+GOOD = LinkProbe(
+    NOW, url=URL, size=1_000_000, content_type="image/jpeg", format="JPEG", pixels=Pixels(1920, 1080)
+)
 
 
-def faults(look: Look, url: str = URL, wants: Kind | None = Kind.IMAGE) -> list[Fault]:
+def faults(look: LinkProbe, url: str = URL, wants: Kind | None = Kind.IMAGE) -> list[Fault]:
     return list(link_faults(url, look, wants=wants, now=NOW, wait=12 * HOUR))
 
 
-def refused(status: int) -> Look:
-    return Look(NOW, trouble=f"HTTP {status} from {URL}", status=status)
+def refused(status: int) -> LinkProbe:
+    return LinkProbe(NOW, trouble=f"HTTP {status} from {URL}", status=status)
 
 
 def test_a_sound_picture_has_no_fault() -> None:
@@ -47,7 +49,7 @@ def test_a_sound_picture_has_no_fault() -> None:
         pytest.param(refused(410), "is gone (HTTP 410)", id="410"),
         pytest.param(refused(418), "is refused (HTTP 418)", id="another"),
         pytest.param(refused(503), "its server fails (HTTP 503)", id="503"),
-        pytest.param(Look(NOW, trouble="no route", away=True), "cannot be fetched: no route", id="away"),
+        pytest.param(LinkProbe(NOW, trouble="no route", away=True), "cannot be fetched: no route", id="away"),
         pytest.param(replace(GOOD, size=0), "is empty", id="empty"),
         pytest.param(replace(GOOD, format="HTML"), "is a web page, not a picture", id="page"),
         pytest.param(
@@ -62,7 +64,7 @@ def test_a_sound_picture_has_no_fault() -> None:
         ),
     ],
 )
-def test_what_would_make_a_job_fail_is_an_error(look: Look, words: str) -> None:
+def test_what_would_make_a_job_fail_is_an_error(look: LinkProbe, words: str) -> None:
     (fault,) = faults(look)
     assert fault.severity is Severity.ERROR
     assert words in fault.message
@@ -91,7 +93,7 @@ def test_a_file_of_another_kind_than_the_input_wants_is_an_error_and_yet_sound()
         ),
     ],
 )
-def test_what_may_go_well_is_a_warning(look: Look, words: str) -> None:
+def test_what_may_go_well_is_a_warning(look: LinkProbe, words: str) -> None:
     (fault,) = faults(look)
     assert fault.severity is Severity.WARNING
     assert words in fault.message
@@ -133,7 +135,7 @@ def test_an_input_that_names_no_kind_takes_any_media() -> None:
     ],
 )
 def test_a_page_is_told_with_the_way_out_of_its_drive(url: str, found: str, words: str) -> None:
-    (fault,) = faults(Look(NOW, url=found, size=9, format="HTML"), url=url)
+    (fault,) = faults(LinkProbe(NOW, url=found, size=9, format="HTML"), url=url)
     assert words in fault.advice
 
 
@@ -278,7 +280,7 @@ def test_the_same_fault_at_two_inputs_is_two_findings() -> None:
 def test_a_link_that_shows_nothing_is_a_look_with_trouble(
     error: DownloadError, away: bool, words: str
 ) -> None:
-    def peek(_: str, /, **_enough: object) -> Peek:
+    def peek(_: str, /, **_enough: object) -> FileHead:
         raise error
 
     look = look_at(URL, peek=peek, at=NOW)

@@ -19,18 +19,18 @@ from runner.domain.shots import Take
 from runner.media.formats import Kind
 from runner.media.image_size import Pixels
 from runner.media.preflight.media_links import media_of
-from runner.media.preflight.preflight import Inspection, inspect
-from runner.media.preflight.probe import Look
+from runner.media.preflight.preflight import PreflightReport, inspect
+from runner.media.preflight.probe import LinkProbe
 from runner.media.preflight.probe_all import Limits, look_at_all
 from runner.media.preflight.probe_cache import CacheDamaged, as_text, fresh_looks, key_of
 from runner.models.registry import Models
 from runner.plan.fingerprint import canonical_json, fingerprint
 from runner.system.canonical_json import JsonValue
 from runner.system.clock import SystemClock
-from runner.system.daemon_executor import PassingThreads
+from runner.system.daemon_executor import DaemonExecutor
 
 NOW = 1_795_000_000.0
-GOOD = Look(
+GOOD = LinkProbe(
     NOW,
     url="https://cdn.example.com/a.png",
     size=10,
@@ -39,14 +39,14 @@ GOOD = Look(
     format="PNG",
     pixels=Pixels(1280, 720),
 )
-AWAY = Look(NOW, trouble="no route", away=True)
+AWAY = LinkProbe(NOW, trouble="no route", away=True)
 
 
 def look_all(
-    urls: Sequence[str], look: Callable[[str], Look], limits: Limits | None = None
-) -> tuple[dict[str, Look], list[tuple[int, int]]]:
+    urls: Sequence[str], look: Callable[[str], LinkProbe], limits: Limits | None = None
+) -> tuple[dict[str, LinkProbe], list[tuple[int, int]]]:
     told: list[tuple[int, int]] = []
-    pool = PassingThreads(8, name="test")
+    pool = DaemonExecutor(8, name="test")
     try:
         seen = look_at_all(
             urls,
@@ -69,7 +69,7 @@ def look_all(
 def test_each_link_is_asked_once_and_no_host_by_more_than_two_at_once(hosts: list[str]) -> None:
     lock, now, most, asked = threading.Lock(), Counter[str](), Counter[str](), Counter[str]()
 
-    def look(url: str) -> Look:
+    def look(url: str) -> LinkProbe:
         host = url[8]
         with lock:
             now[host] += 1
@@ -93,7 +93,7 @@ def test_each_link_is_asked_once_and_no_host_by_more_than_two_at_once(hosts: lis
 def test_eight_hosts_are_asked_at_once() -> None:
     together = threading.Barrier(8)
 
-    def look(_: str) -> Look:
+    def look(_: str) -> LinkProbe:
         together.wait(timeout=10)
         return GOOD
 
@@ -104,7 +104,7 @@ def test_eight_hosts_are_asked_at_once() -> None:
 def test_a_host_that_stays_away_is_not_asked_again_and_again() -> None:
     asked: list[str] = []
 
-    def look(url: str) -> Look:
+    def look(url: str) -> LinkProbe:
         asked.append(url)
         return AWAY if "away" in url else GOOD
 
@@ -125,7 +125,7 @@ def test_an_answer_in_between_makes_a_host_worth_asking() -> None:
 def test_a_look_that_never_ends_holds_up_nobody() -> None:
     free = threading.Event()
 
-    def look(url: str) -> Look:
+    def look(url: str) -> LinkProbe:
         if "stuck" in url:
             free.wait(30)
         return GOOD
@@ -144,7 +144,7 @@ def test_a_look_that_never_ends_holds_up_nobody() -> None:
 def test_when_all_threads_are_stuck_the_rest_is_told_as_not_asked() -> None:
     free = threading.Event()
 
-    def look(_: str) -> Look:
+    def look(_: str) -> LinkProbe:
         free.wait(30)
         return GOOD
 
@@ -160,7 +160,7 @@ def test_when_all_threads_are_stuck_the_rest_is_told_as_not_asked() -> None:
 
 
 LOOKS = st.builds(
-    Look,
+    LinkProbe,
     at=st.floats(NOW - 3599, NOW),
     url=st.text(max_size=20),
     size=st.none() | st.integers(0, 10**12),
@@ -173,7 +173,7 @@ LOOKS = st.builds(
 
 @given(looks=st.dictionaries(st.text(max_size=9).map(key_of), LOOKS, max_size=4))
 @settings(max_examples=50, deadline=None)
-def test_what_is_kept_comes_back_within_the_hour_and_not_after(looks: dict[str, Look]) -> None:
+def test_what_is_kept_comes_back_within_the_hour_and_not_after(looks: dict[str, LinkProbe]) -> None:
     text = as_text(looks)
     assert fresh_looks(text, now=NOW) == looks
     assert fresh_looks(text, now=NOW + 3600) == {}
@@ -236,18 +236,18 @@ MODELS = Models.bundled()
 class Eyes:
     """Sees what it is told to and keeps what it was asked."""
 
-    def __init__(self, seen: Mapping[str, Look]) -> None:
+    def __init__(self, seen: Mapping[str, LinkProbe]) -> None:
         self.seen = seen
         self.asked: list[str] = []
 
-    def __call__(self, urls: Sequence[str]) -> Mapping[str, Look]:
+    def __call__(self, urls: Sequence[str]) -> Mapping[str, LinkProbe]:
         self.asked += urls
         return {url: self.seen.get(url, GOOD) for url in urls}
 
 
 def inspected(
     *takes: Take, eyes: Eyes | None = None, kept: str = "", now: float = NOW
-) -> tuple[Inspection, list[str]]:
+) -> tuple[PreflightReport, list[str]]:
     eyes = eyes or Eyes({})
     return inspect(takes, find=MODELS.find, look_at_all=eyes, kept=kept, now=now), eyes.asked
 
@@ -272,7 +272,7 @@ def test_links_are_kept_without_their_signatures() -> None:
 
 
 @pytest.mark.parametrize("look", [AWAY, replace(GOOD, format="HTML"), replace(GOOD, size=10**9)])
-def test_what_was_wrong_is_looked_at_again(look: Look) -> None:
+def test_what_was_wrong_is_looked_at_again(look: LinkProbe) -> None:
     url = "https://x.example/2.png"
     first, _ = inspected(FRAMES, eyes=Eyes({url: look}))
     assert len(first.errors) == 1

@@ -15,7 +15,7 @@ from typing import cast, get_args
 
 import pytest
 
-from runner.domain.run_events import Event, Said, Told
+from runner.domain.run_events import Event, FactRecorded, Message
 from runner.domain.states import (
     TRANSITIONS,
     Accepted,
@@ -53,7 +53,7 @@ from runner.domain.states import (
 )
 from runner.output.event_text import sentence, standing_after
 from runner.output.progress import BarProgress, Kind, make_progress
-from runner.output.safe_stream import Outlet
+from runner.output.safe_stream import SafeStream
 
 EVIL = "\x1b]0;x\x07\u202e\n"
 SUCCESS = Ended(TakeState.SUCCEEDED, "{}", ("https://cdn.example.com/1.mp4",), cost=0.3, seconds=41.0)
@@ -129,24 +129,24 @@ class BrokenStream(io.StringIO):
         raise BrokenPipeError(32, "broken pipe")
 
 
-def _told(fact: Fact, take: str = "s010") -> Told:
-    return Told(take, fact, 1_780_000_001.5)
+def _told(fact: Fact, take: str = "s010") -> FactRecorded:
+    return FactRecorded(take, fact, 1_780_000_001.5)
 
 
 def _heard(kind: Kind, *events: Event, total: int = 3, done: int = 0) -> str:
     stream = io.StringIO()
     with make_progress(kind, stream=stream, total=total, done=done, clock=Noon()) as progress:
         for event in events:
-            progress.hear(event)
+            progress.on_event(event)
     return stream.getvalue()
 
 
 def _bar(*events: Event, total: int = 14, done: int = 0) -> str:
     """Return the last state of the bar."""
     stream = io.StringIO()
-    with BarProgress(Outlet(stream), total=total, done=done, tick=None) as progress:
+    with BarProgress(SafeStream(stream), total=total, done=done, tick=None) as progress:
         for event in events:
-            progress.hear(event)
+            progress.on_event(event)
     return stream.getvalue().rstrip("\n").rpartition("\r")[2]
 
 
@@ -192,7 +192,7 @@ def test_json_says_numbers_that_json_has() -> None:
 
 
 def test_what_the_run_says_reaches_every_voice() -> None:
-    said = Said("the service is silent\x1b")
+    said = Message("the service is silent\x1b")
     assert _heard("plain", said) == "the service is silent\\x1b\n"
     assert json.loads(_heard("json", said)) == {"at": 1_780_000_000.0, "said": "the service is silent\x1b"}
     assert "the service is silent\\x1b\n" in _heard("bar", said)
@@ -211,7 +211,7 @@ def test_no_text_from_outside_steers_the_terminal(kind: Kind) -> None:
         CancelRequested(EVIL, EVIL),
         Ended(TakeState.FAILED, EVIL, (EVIL,), FailureClass.NO_OUTPUT, EVIL),
     ]
-    shown = _heard(kind, Said(EVIL), *(_told(fact, EVIL) for fact in facts))
+    shown = _heard(kind, Message(EVIL), *(_told(fact, EVIL) for fact in facts))
     assert not re.search("[\x1b\x07\u202e]", shown.replace("\x1b[A", ""))
 
 
@@ -220,8 +220,8 @@ def test_a_broken_pipe_silences_the_progress_and_stops_nothing(kind: Kind) -> No
     stream = BrokenStream()
     with make_progress(kind, stream=stream, total=30, done=0, clock=Noon()) as progress:
         for fact, _ in FACTS:
-            progress.hear(_told(fact))
-        progress.hear(Said("still here"))
+            progress.on_event(_told(fact))
+        progress.on_event(Message("still here"))
     assert stream.getvalue() == ""
 
 
@@ -230,17 +230,17 @@ def test_a_closed_stream_stops_nothing(kind: Kind) -> None:
     stream = io.StringIO()
     with make_progress(kind, stream=stream, total=30, done=0, clock=Noon()) as progress:
         stream.close()
-        progress.hear(_told(Started()))
+        progress.on_event(_told(Started()))
     assert stream.closed
 
 
 def test_a_stream_without_unicode_gets_ascii() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    with BarProgress(Outlet(stream), total=3, done=0, tick=None) as progress:
-        progress.hear(_told(Accepted("a1", "r1"), "s010"))
-        progress.hear(_told(Started(), "s020"))
-        progress.hear(_told(Undeliverable("naïve"), "s030"))
+    with BarProgress(SafeStream(stream), total=3, done=0, tick=None) as progress:
+        progress.on_event(_told(Accepted("a1", "r1"), "s010"))
+        progress.on_event(_told(Started(), "s020"))
+        progress.on_event(_told(Undeliverable("naïve"), "s030"))
     text = raw.getvalue().decode("ascii")
     assert "1 queued, 1 running, 1 undeliverable" in text
     assert "na\\xefve" in text
@@ -285,9 +285,9 @@ def test_the_bar_is_drawn_on_a_terminal_of_any_width(columns: int) -> None:
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with (
         os.fdopen(theirs, "w", encoding="utf-8") as stream,
-        BarProgress(Outlet(stream), total=14, done=4, tick=None) as progress,
+        BarProgress(SafeStream(stream), total=14, done=4, tick=None) as progress,
     ):
-        progress.hear(_told(Accepted("a1", "r1")))
+        progress.on_event(_told(Accepted("a1", "r1")))
     last = _all_of(ours).rpartition("4/14 |")[2]
     assert "1 queued" in last
 

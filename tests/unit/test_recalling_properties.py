@@ -18,10 +18,10 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.commands.plan import Asked, _outlook, _Past
+from runner.commands.plan import PlanRequest, _outlook, _Past
 from runner.commands.run import _replaced
-from runner.commands.steps.session import Wishes, unheard
-from runner.commands.steps.sync_record import fit, wake
+from runner.commands.steps.session import RunRequest, no_progress
+from runner.commands.steps.sync_record import sync, take_over
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import (
@@ -39,7 +39,7 @@ from runner.domain.states import (
 from runner.engine.options import EngineOptions
 from runner.plan.actions import Action, Step
 from runner.plan.compare import older_id
-from runner.plan.scope import PAID, about, survey
+from runner.plan.scope import PAID, about, scope_of
 from runner.plan.selection import ALL, Choice
 from runner.store.disk_space import NOTHING
 from runner.store.reader import open_reader
@@ -92,23 +92,23 @@ class Board:
 
     def planned(self, look: Round) -> Sequence[Step]:
         """Return what a plan says."""
-        asked = Asked(Path("b.yaml"), choice=look.choice, stale=look.stale)
+        asked = PlanRequest(Path("b.yaml"), choice=look.choice, stale=look.stale)
         return _outlook(asked, plan_of(look.rows), self.place, _Past(self.takes())).steps
 
     def run(self, look: Round) -> list[TakeRecord]:
         """Do what a run does before it sends anything, and return the takes that it is about."""
         plan = plan_of(look.rows)
-        wishes = Wishes(
-            Path("b.yaml"), EngineOptions(), None, look.choice, (), None, {}, lambda _: True, unheard, CLOCK,
+        request = RunRequest(
+            Path("b.yaml"), EngineOptions(), None, look.choice, (), None, {}, lambda _: True, no_progress, CLOCK,
             stale=look.stale,
         )  # fmt: skip
-        recorded = wake(self.state, self.place, clock=CLOCK)
-        found = survey(plan, recorded, look.choice, stale=look.stale)
-        fitted = fit(self.state, plan, self.place, recorded, found.comparison, clock=CLOCK)
-        fitted = _replaced(wishes, self.state, plan, self.place, found, fitted)
-        assert not fitted.remarks
-        assert list(fitted.takes) == self.takes()
-        return about(fitted.takes, found)
+        recorded = take_over(self.state, self.place, clock=CLOCK)
+        found = scope_of(plan, recorded, look.choice, stale=look.stale)
+        synced = sync(self.state, plan, self.place, recorded, found.comparison, clock=CLOCK)
+        synced = _replaced(request, self.state, plan, self.place, found, synced)
+        assert not synced.remarks
+        assert list(synced.takes) == self.takes()
+        return about(synced.takes, found)
 
     def move(self, take: TakeRecord, standing: Standing) -> None:
         """Bring a pending take to where it shall stand; another one only becomes kept."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.domain.api_answers import Trouble, TroubleKind
+from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.domain.run_ending import EndingKind
 from runner.domain.states import AccountTurnedAway, FailureClass, LostContact, Refused, TakeState
 from runner.engine.options import EngineOptions
@@ -23,9 +23,17 @@ SCOUTING = EngineOptions(scout=1)
             id="refused",
         ),
         pytest.param(JobScript(submits=[lambda a: LostContact(a, "sent", "reset")]), "held", id="held"),
-        pytest.param(JobScript(looks=[Trouble(TroubleKind.MISSING, "404")] * 999), "failed", id="vanished"),
-        pytest.param(JobScript(looks=[Trouble(TroubleKind.TRANSIENT, "500")] * 9999), "queued", id="left"),
-        pytest.param(JobScript(looks=[Trouble(TroubleKind.ACCOUNT, "403")] * 9999), "queued", id="denied"),
+        pytest.param(
+            JobScript(looks=[RequestFailure(FailureKind.MISSING, "404")] * 999),
+            "failed",
+            id="vanished",
+        ),
+        pytest.param(
+            JobScript(looks=[RequestFailure(FailureKind.TRANSIENT, "500")] * 9999), "queued", id="left"
+        ),
+        pytest.param(
+            JobScript(looks=[RequestFailure(FailureKind.ACCOUNT, "403")] * 9999), "queued", id="denied"
+        ),
     ],
 )
 def test_a_scout_that_does_not_come_back_ends_the_submitting(script: JobScript, state: str) -> None:

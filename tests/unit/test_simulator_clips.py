@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from runner.simulator.clip_cache import FALLBACK, FALLBACK_SCENE, Previews
+from runner.simulator.clip_cache import FALLBACK, FALLBACK_SCENE, ClipCache
 from runner.simulator.render_clip import FPS, render
 from runner.simulator.scene import Scene, scene_of
 from runner.simulator.scene_art import picture
@@ -180,16 +180,16 @@ class InlineExecutor(Executor):
 
 def test_a_scene_is_rendered_once_and_taken_from_the_folder_ever_after(tmp_path: Path) -> None:
     executor = InlineExecutor()
-    previews = Previews(tmp_path, executor=executor)
+    previews = ClipCache(tmp_path, executor=executor)
     path = previews.order(FADE).result()
     assert previews.order(FADE).result() == path == tmp_path / f"{FADE.key}.mp4"
-    assert Previews(tmp_path, executor=executor).order(FADE).result() == path
+    assert ClipCache(tmp_path, executor=executor).order(FADE).result() == path
     assert executor.ran == 1
 
 
 def test_without_rendering_every_clip_is_the_ready_made_one(tmp_path: Path) -> None:
     executor = InlineExecutor()
-    previews = Previews(tmp_path, executor=executor, render=False)
+    previews = ClipCache(tmp_path, executor=executor, render=False)
     assert not previews.real
     assert previews.order(FADE).result() == previews.order(PUSH).result() == FALLBACK
     assert executor.ran == 0

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.domain.errors import ManifestInvalid, UsageError
-from runner.simulator.faults import FAULTS, Fault, Mischief, Route, Rule, Script
-from runner.simulator.jobs import Fate
+from runner.simulator.faults import FAULTS, Fault, FaultPlan, Route, Rule, Script
+from runner.simulator.jobs import JobOutcome
 from runner.simulator.settings import SimulatorSettings, load_script
 
 EXAMPLE = Path(__file__).parents[2] / "manifests" / "faults.yaml"
@@ -22,18 +22,18 @@ def a_rule(
     return Rule(fault, frozenset({route}), after=after, count=count)
 
 
-def strikes(mischief: Mischief, hits: int, *, route: Route = Route.SUBMIT, key: str = "") -> list[bool]:
+def strikes(mischief: FaultPlan, hits: int, *, route: Route = Route.SUBMIT, key: str = "") -> list[bool]:
     return [mischief.strike(route, model="pika/x", key=key) is not None for _ in range(hits)]
 
 
 def test_a_rule_passes_the_first_hits_and_strikes_the_next() -> None:
-    mischief = Mischief([a_rule(after=2, count=2)], seed=0, clock=float)
+    mischief = FaultPlan([a_rule(after=2, count=2)], seed=0, clock=float)
     assert strikes(mischief, 6) == [False, False, True, True, False, False]
 
 
 def test_a_rule_leaves_other_routes_and_models_alone() -> None:
     rule = Rule(Fault.CLOSE, frozenset({Route.SUBMIT}), model="pika/pika-*")
-    mischief = Mischief([rule], seed=0, clock=float)
+    mischief = FaultPlan([rule], seed=0, clock=float)
     assert strikes(mischief, 2, route=Route.FILE) == [False, False]
     assert strikes(mischief, 1) == [False]
     assert mischief.strike(Route.SUBMIT, model="pika/pika-2-2/image-to-video") == rule
@@ -41,20 +41,20 @@ def test_a_rule_leaves_other_routes_and_models_alone() -> None:
 
 def test_the_first_rule_that_strikes_wins_and_later_rules_still_count_the_hit() -> None:
     first, second = a_rule(Fault.CLOSE, count=1), a_rule(Fault.HTML, after=1, count=1)
-    mischief = Mischief([first, second], seed=0, clock=float)
+    mischief = FaultPlan([first, second], seed=0, clock=float)
     assert [mischief.strike(Route.SUBMIT) for _ in range(3)] == [first, second, None]
 
 
 def test_a_rule_for_each_job_counts_each_job_by_itself() -> None:
     rule = Rule(Fault.STATUS, frozenset({Route.FILE}), count=1, per_job=True)
-    mischief = Mischief([rule], seed=0, clock=float)
+    mischief = FaultPlan([rule], seed=0, clock=float)
     seen = [mischief.strike(Route.FILE, key=key) is not None for key in ("a", "b", "a", "b")]
     assert seen == [True, True, False, False]
 
 
 def test_a_rule_for_the_first_jobs_never_meets_another() -> None:
     rule = Rule(Fault.REFUSAL, frozenset({Route.STATUS, Route.RESULT}), jobs=2)
-    mischief = Mischief([rule], seed=0, clock=float)
+    mischief = FaultPlan([rule], seed=0, clock=float)
     seen = [mischief.strike(Route.STATUS, key=key) is not None for key in ("a", "b", "c", "a", "c", "b")]
     assert seen == [True, True, False, True, False, True]
     assert mischief.strike(Route.RESULT, key="b") == rule
@@ -64,7 +64,7 @@ def test_a_rule_for_the_first_jobs_never_meets_another() -> None:
 def test_a_spell_ends_after_its_time_from_the_first_strike() -> None:
     now = [0.0]
     rule = Rule(Fault.STATUS, frozenset({Route.STATUS}), after=1, for_s=10)
-    mischief = Mischief([rule], seed=0, clock=lambda: now[0])
+    mischief = FaultPlan([rule], seed=0, clock=lambda: now[0])
     seen = []
     for now[0] in (0.0, 5.0, 15.0, 15.1):
         seen.append(mischief.strike(Route.STATUS) is not None)
@@ -75,7 +75,7 @@ def test_a_spell_ends_after_its_time_from_the_first_strike() -> None:
 @given(seed=st.integers(0, 1000), share=st.floats(0.2, 0.8))
 def test_probability_is_a_share_of_hits_that_repeats_under_a_seed(seed: int, share: float) -> None:
     rule = Rule(Fault.CLOSE, frozenset({Route.SUBMIT}), probability=share)
-    one, again = (strikes(Mischief([rule], seed=seed, clock=float), 400) for _ in range(2))
+    one, again = (strikes(FaultPlan([rule], seed=seed, clock=float), 400) for _ in range(2))
     assert one == again
     assert abs(sum(one) / 400 - share) < 0.13
 
@@ -83,7 +83,7 @@ def test_probability_is_a_share_of_hits_that_repeats_under_a_seed(seed: int, sha
 def test_every_fault_is_described_and_every_fate_is_a_fault() -> None:
     assert set(FAULTS) == set(Fault)
     assert all(kind.says and kind.routes for kind in FAULTS.values())
-    assert {fate.value for fate in Fate} - {"succeeds"} <= {fault.value for fault in Fault}
+    assert {fate.value for fate in JobOutcome} - {"succeeds"} <= {fault.value for fault in Fault}
 
 
 @pytest.mark.parametrize("fault", Fault)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.domain.errors import CannotCreate, UsageError
-from runner.simulator.jobs import Dispatcher, Fate, Job, Phase
+from runner.simulator.jobs import Dispatcher, Job, JobOutcome, Phase
 from runner.simulator.ledger import Ledger
 from runner.simulator.seeded_random import chance
 
@@ -44,7 +44,11 @@ def a_dispatcher(
 
 
 def decided(
-    dispatcher: Dispatcher, body: bytes = b'{"seed":1}', *, seconds: float = 5.0, fate: Fate | None = None
+    dispatcher: Dispatcher,
+    body: bytes = b'{"seed":1}',
+    *,
+    seconds: float = 5.0,
+    fate: JobOutcome | None = None,
 ) -> Job:
     return dispatcher.decide(MODEL, body, owner="me", price=100, seconds=seconds, fate=fate)
 
@@ -101,7 +105,7 @@ def test_a_cancelled_job_is_no_longer_ahead_of_anybody() -> None:
 
 
 def test_a_job_that_never_ends_runs_for_ever() -> None:
-    job = decided(a_dispatcher(HandClock()), fate=Fate.NEVER_ENDS)
+    job = decided(a_dispatcher(HandClock()), fate=JobOutcome.NEVER_ENDS)
     assert (job.ends_at, job.over_at, job.phase(1e12)) == (None, None, Phase.RUNNING)
 
 
@@ -109,7 +113,7 @@ def test_a_job_that_never_ends_runs_for_ever() -> None:
 def test_the_fail_rate_is_the_share_of_jobs_that_fail(rate: float, least: int, most: int) -> None:
     dispatcher = a_dispatcher(HandClock(), fail_rate=rate)
     fates = [decided(dispatcher, f'{{"seed":{n}}}'.encode()).fate for n in range(200)]
-    assert least <= fates.count(Fate.FAILS) <= most
+    assert least <= fates.count(JobOutcome.FAILS) <= most
 
 
 @settings(max_examples=50, deadline=None)
@@ -145,7 +149,10 @@ def ledger_file(tmp_path: Path) -> Path:
 
 def a_filled_ledger(path: Path) -> tuple[Ledger, list[Job]]:
     ledger, dispatcher = Ledger(path), a_dispatcher(HandClock())
-    jobs = [decided(dispatcher, b'{"promptText":"\xc3\xa9"}'), decided(dispatcher, fate=Fate.NEVER_ENDS)]
+    jobs = [
+        decided(dispatcher, b'{"promptText":"\xc3\xa9"}'),
+        decided(dispatcher, fate=JobOutcome.NEVER_ENDS),
+    ]
     jobs.append(decided(dispatcher))
     for job in jobs:
         ledger.charge(job)

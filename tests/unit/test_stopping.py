@@ -9,16 +9,16 @@ from collections.abc import Callable
 
 import pytest
 
-from runner.commands.steps.signals import Interruption, heeding_signals
+from runner.commands.steps.signals import SignalHandler, handle_signals
 from runner.domain.run_ending import Stop
 
 
 class Engine:
     """Notes how it was asked to stop."""
 
-    def __init__(self, *, away: bool = False, in_the_air: int = 0) -> None:
+    def __init__(self, *, away: bool = False, sending: int = 0) -> None:
         self.out_there = 3
-        self.in_the_air = in_the_air
+        self.sending = sending
         self.is_away = away
         self.asked: list[tuple[Stop, float | None]] = []
 
@@ -40,7 +40,7 @@ def test_the_first_asks_and_the_second_insists(
     signals: list[signal.Signals], asked: list[tuple[Stop, float | None]]
 ) -> None:
     engine, said = Engine(), list[str]()
-    interruption = Interruption(engine, say=said.append)
+    interruption = SignalHandler(engine, say=said.append)
     for number in signals:
         interruption.take(number)
     assert engine.asked == asked
@@ -54,15 +54,15 @@ def test_the_first_asks_and_the_second_insists(
 )
 def test_the_first_interrupt_does_what_was_wished(first: Stop, asked: tuple[Stop, float | None]) -> None:
     engine = Engine()
-    Interruption(engine, say=lambda _: None, first=first).take(signal.SIGINT)
+    SignalHandler(engine, say=lambda _: None, first=first).take(signal.SIGINT)
     assert engine.asked == [asked]
 
 
 def test_a_submit_in_the_air_is_waited_for_and_is_no_job_to_be_picked_up() -> None:
     said: list[str] = []
-    engine = Engine(in_the_air=1)
+    engine = Engine(sending=1)
     engine.out_there = 0
-    interruption = Interruption(engine, say=said.append)
+    interruption = SignalHandler(engine, say=said.append)
     interruption.take(signal.SIGINT)
     interruption.take(signal.SIGINT)
     assert (
@@ -73,7 +73,7 @@ def test_a_submit_in_the_air_is_waited_for_and_is_no_job_to_be_picked_up() -> No
 
 def test_a_drain_during_an_outage_says_that_it_waits_for_the_service() -> None:
     said: list[str] = []
-    Interruption(Engine(away=True), say=said.append).take(signal.SIGINT)
+    SignalHandler(Engine(away=True), say=said.append).take(signal.SIGINT)
     assert "once the API answers again" in said[0]
 
 
@@ -82,7 +82,7 @@ def heed(send: Callable[[], None]) -> Engine:
     engine = Engine()
 
     async def main() -> None:
-        with heeding_signals(Interruption(engine, say=lambda _: None)):
+        with handle_signals(SignalHandler(engine, say=lambda _: None)):
             send()
             for _ in range(3):
                 await asyncio.sleep(0)

@@ -12,7 +12,7 @@ from typing import get_args
 
 import pytest
 
-from runner.domain.consent import ConsentMissing
+from runner.domain.consent import FlagRequired
 from runner.domain.errors import (
     BrokenPromise,
     DiskFailed,
@@ -24,14 +24,14 @@ from runner.domain.errors import (
 )
 from runner.domain.states import DELIVERIES, TRANSITIONS, DeliveryState, Fact, SubmissionStarted, TakeState
 from runner.store.database import translate
-from runner.store.event_columns import EFFECTS
+from runner.store.event_columns import COLUMN_UPDATES
 from runner.store.fitness import TESTS, shortcoming
 from runner.store.network_fs import LOCAL, file_system_of, refuse_network, refuse_unfit
 from runner.store.schema import MIGRATIONS, RULES, legal_deliveries, legal_moves
 
 
 def test_every_fact_has_its_effect() -> None:
-    assert set(EFFECTS) == set(get_args(Fact))
+    assert set(COLUMN_UPDATES) == set(get_args(Fact))
 
 
 def test_a_submission_is_the_only_way_into_submitting() -> None:
@@ -152,7 +152,7 @@ SHARES = [
 @pytest.mark.parametrize("kind", SHARES)
 def test_what_is_not_known_to_be_a_local_disk_is_taken_for_a_share(kind: str) -> None:
     told = f"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:40 / /share rw - {kind} host:/x rw\n"
-    with pytest.raises(ConsentMissing, match=rf"\({re.escape(kind)}\)") as caught:
+    with pytest.raises(FlagRequired, match=rf"\({re.escape(kind)}\)") as caught:
         refuse_network(Path("/share/state.db"), mountinfo=told)
     assert caught.value.flag == "--allow-network-fs"
     assert refuse_network(Path("/share/state.db"), allowed=True, mountinfo=told) == kind
@@ -174,7 +174,7 @@ def test_a_disk_that_fails_one_test_is_refused_for_it_whatever_it_is_called(
     tmp_path: Path, failing: str
 ) -> None:
     broken = {**TESTS, failing: lambda _first, _second: False}
-    with pytest.raises(ConsentMissing, match=failing):
+    with pytest.raises(FlagRequired, match=failing):
         refuse_unfit(tmp_path / "state.db", tests=broken)
     assert list(tmp_path.iterdir()) == []
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.commands.steps.summary import Prospect, foresee
+from runner.commands.steps.summary import RunEstimate, foresee
 from runner.domain.money import Charge, Spending
 from runner.engine.options import EngineOptions
 from runner.plan.compare import Comparison
@@ -17,7 +17,7 @@ STALE = replace(delivered(pending("s")), estimate=0.3, estimate_now=0.9, wanted=
 UNPRICED = pending("u")
 
 
-def foreseen(*anew: str, spending: Spending | None = None) -> Prospect:
+def foreseen(*anew: str, spending: Spending | None = None) -> RunEstimate:
     return foresee(
         [WAITING, STALE, UNPRICED],
         Comparison(),

@@ -9,7 +9,7 @@ import pytest
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import FailureClass, TakeState
-from runner.plan.scope import about, outcome, survey
+from runner.plan.scope import about, outcome, scope_of
 from runner.plan.selection import ALL, Choice
 from tests.integration.store_samples import make_plan, make_take
 from tests.unit.reporting_records import pending
@@ -46,7 +46,7 @@ UNASKED = ["new", "waiting", "refused", "failed"]
 def test_a_limit_takes_what_was_never_sent_first_and_then_what_is_stale(
     limit: int | None, stale: bool
 ) -> None:
-    found = survey(PLAN, RECORDED, Choice(limit=limit), stale=stale)
+    found = scope_of(PLAN, RECORDED, Choice(limit=limit), stale=stale)
     in_turn = [*UNASKED, *(["changed", "running"] if stale else [])]
     assert found.sends == set(in_turn[:limit])
     assert list(found.anew) == in_turn[:limit][len(UNASKED) :]
@@ -65,17 +65,17 @@ def test_a_limit_takes_what_was_never_sent_first_and_then_what_is_stale(
     ids=["limited", "stale after new", "excluded", "stale", "failed", "none"],
 )
 def test_the_limit_counts_what_was_chosen_alone(choice: Choice, sends: set[str]) -> None:
-    assert survey(PLAN, RECORDED, choice, stale=True).sends == sends
+    assert scope_of(PLAN, RECORDED, choice, stale=True).sends == sends
 
 
 def test_what_a_person_keeps_is_not_sent_anew() -> None:
     kept = replace(CHANGED, kept_for=make_take("changed", prompt="new changed").fingerprint)
-    assert survey(board("changed"), [kept], ALL, stale=True).sends == frozenset()
+    assert scope_of(board("changed"), [kept], ALL, stale=True).sends == frozenset()
 
 
 def test_what_is_sent_anew_makes_room_only_in_the_outcome() -> None:
     """Whoever says no keeps the record as it is."""
-    found = survey(PLAN, RECORDED, ALL, stale=True)
+    found = scope_of(PLAN, RECORDED, ALL, stale=True)
     assert found.comparison.changed == ("changed", "running", "held")
     assert outcome(PLAN, RECORDED, found.anew).renames == {
         "changed": "changed~1",
@@ -86,22 +86,22 @@ def test_what_is_sent_anew_makes_room_only_in_the_outcome() -> None:
 
 @pytest.mark.parametrize("choice", [ALL, Choice(only=("changed",)), Choice(statuses=("stale",), limit=1)])
 def test_a_paid_clip_that_makes_room_for_a_chosen_take_is_still_brought_home(choice: Choice) -> None:
-    found = survey(PLAN, RECORDED, choice, stale=True)
+    found = scope_of(PLAN, RECORDED, choice, stale=True)
     before, after = replace(CHANGED, take_id="changed~1"), on_record("changed", S.PENDING)
     assert about([before, after], found) == [before, after]
 
 
 def test_what_makes_room_is_no_concern_where_its_take_was_not_chosen_or_it_has_no_clip() -> None:
     kept = [replace(CHANGED, take_id="changed~1"), replace(FAILED, take_id="failed~1")]
-    assert about(kept, survey(PLAN, RECORDED, Choice(exclude=("changed",)), stale=True)) == []
-    assert about(kept, survey(PLAN, RECORDED, ALL)) == []
+    assert about(kept, scope_of(PLAN, RECORDED, Choice(exclude=("changed",)), stale=True)) == []
+    assert about(kept, scope_of(PLAN, RECORDED, ALL)) == []
 
 
 def test_a_paid_clip_makes_room_for_an_edit_that_was_taken_back() -> None:
     """Nothing is stale there: the older render comes back, and the newer one keeps its clip."""
     older, newer = on_record("s~1", S.SUCCEEDED), on_record("s", S.SUCCEEDED, prompt="old")
     older = replace(older, fingerprint=make_take("s", prompt="new s").fingerprint)
-    found = survey(board("s"), [older, newer], Choice(only=("s",)))
+    found = scope_of(board("s"), [older, newer], Choice(only=("s",)))
     assert found.comparison.renames == {"s~1": "s", "s": "s~2"}
     assert about([replace(newer, take_id="s~2")], found)
 
@@ -109,7 +109,7 @@ def test_a_paid_clip_makes_room_for_an_edit_that_was_taken_back() -> None:
 def test_a_run_is_about_what_was_chosen_and_what_is_out_there_and_sends_nothing_else() -> None:
     """What waits beyond the limit is left out, and so is what nobody wants any more."""
     choice = Choice(exclude=("running", "done"), limit=1)
-    found = survey(PLAN, [*RECORDED, on_record("given-up", S.DROPPED)], choice)
+    found = scope_of(PLAN, [*RECORDED, on_record("given-up", S.DROPPED)], choice)
     later = [*RECORDED, on_record("new", S.PENDING), on_record("given-up", S.DROPPED)]
     assert [take.take_id for take in about(later, found)] == [
         "changed",

@@ -6,11 +6,11 @@ import threading
 
 import pytest
 
-from runner.system.daemon_executor import PassingThreads
+from runner.system.daemon_executor import DaemonExecutor
 
 
 def test_calls_run_and_give_their_results_or_their_errors() -> None:
-    pool = PassingThreads(2, name="t")
+    pool = DaemonExecutor(2, name="t")
     assert pool.submit(divmod, 7, 2).result(5) == (3, 1)
     with pytest.raises(ZeroDivisionError):
         pool.submit(divmod, 7, 0).result(5)
@@ -19,7 +19,7 @@ def test_calls_run_and_give_their_results_or_their_errors() -> None:
 
 def test_a_call_that_was_cancelled_before_its_turn_never_runs() -> None:
     gate, ran = threading.Event(), list[int]()
-    pool = PassingThreads(1, name="t")
+    pool = DaemonExecutor(1, name="t")
     first = pool.submit(gate.wait, 5)
     second = pool.submit(ran.append, 1)
     assert second.cancel()
@@ -30,6 +30,6 @@ def test_a_call_that_was_cancelled_before_its_turn_never_runs() -> None:
 
 
 def test_its_threads_hold_up_nobody() -> None:
-    pool = PassingThreads(1, name="passing")
+    pool = DaemonExecutor(1, name="passing")
     assert all(thread.daemon for thread in threading.enumerate() if thread.name == "passing")
     pool.shutdown()

@@ -1,6 +1,6 @@
 """Talking to the API about a run that is on record, with no run going on: its account or its simulator, and no engine.
 
-In: a run directory, its header, an environment. Out: the settled `Wishes` of such a talk, and answers as values. It
+In: a run directory, its header, an environment. Out: the settled `RunRequest` of such a talk, and answers as values. It
 submits nothing and records nothing.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from runner.commands.steps.session import Progress, Wishes, account_of, run_alone, unheard
-from runner.domain.api_answers import JobStatus, Seen, Trouble, TroubleKind
+from runner.commands.steps.session import Progress, RunRequest, account_of, no_progress, run_alone
+from runner.domain.api_answers import FailureKind, JobStatus, RequestFailure, StatusReply
 from runner.domain.errors import AccountRefused, ServiceUnavailable, ShotrunnerError, UsageError
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import Ended
@@ -27,7 +27,7 @@ from runner.system.clock import Clock, SystemClock
 from runner.system.web_links import is_same_api
 
 T = TypeVar("T")
-Found: TypeAlias = Seen | Ended | Trouble
+Found: TypeAlias = StatusReply | Ended | RequestFailure
 """What the API says of an id: the result's record if the job has ended, else where it stands."""
 
 _TRIES = 3
@@ -40,7 +40,7 @@ def manifest_of(place: RunDir, header: RunHeader) -> Path:
     return Path(os.path.normpath(place.path.resolve() / header.manifest))
 
 
-def recorded_wishes(
+def recorded_request(
     place: RunDir,
     header: RunHeader,
     *,
@@ -49,14 +49,14 @@ def recorded_wishes(
     options: EngineOptions | None = None,
     progress: Progress | None = None,
     clock: Clock | None = None,
-) -> Wishes:
+) -> RunRequest:
     """Return what it takes to talk about the jobs of a run: the API they live at, or its own simulator.
 
     Raises:
         UsageError: the flag or the environment names another API than the run's.
     """
     environment = os.environ if environ is None else environ
-    return Wishes(
+    return RunRequest(
         manifest=manifest_of(place, header),
         options=options or EngineOptions(),
         simulate=SimulatorSettings() if header.simulated else None,
@@ -65,7 +65,7 @@ def recorded_wishes(
         api_base=None if header.simulated else _base(header, api_base, environment),
         environ=environment,
         confirm=lambda _: False,
-        progress=progress or unheard,
+        progress=progress or no_progress,
         clock=clock or SystemClock(),
     )
 
@@ -85,8 +85,8 @@ def _base(header: RunHeader, api_base: str | None, environ: Mapping[str, str]) -
     return origin
 
 
-def talk(
-    wishes: Wishes, place: RunDir, takes: Sequence[TakeRecord], words: Callable[[Queue], Awaitable[T]]
+def with_api(
+    request: RunRequest, place: RunDir, takes: Sequence[TakeRecord], words: Callable[[Queue], Awaitable[T]]
 ) -> T:
     """Open a connection to the run's API, or start its simulator on its ledger, and return what `words` return.
 
@@ -101,21 +101,21 @@ def talk(
         finally:
             await queue.aclose()
 
-    with account_of(wishes, place, takes) as account:
-        return run_alone(session(RunComfyQueue(account, clock=wishes.clock)))
+    with account_of(request, place, takes) as account:
+        return run_alone(session(RunComfyQueue(account, clock=request.clock)))
 
 
-async def insist(
-    ask: Callable[[], Awaitable[T | Trouble]], *, clock: Clock, chance: Chance = random.random
-) -> T | Trouble:
+async def retry_transient(
+    ask: Callable[[], Awaitable[T | RequestFailure]], *, clock: Clock, chance: Chance = random.random
+) -> T | RequestFailure:
     """Ask up to three times what is free to repeat, while the API is away or busy; then return the trouble."""
     for failures in range(1, _TRIES + 1):
         answer = await ask()
-        passing = isinstance(answer, Trouble) and answer.kind in {
-            TroubleKind.TRANSIENT,
-            TroubleKind.THROTTLED,
+        passing = isinstance(answer, RequestFailure) and answer.kind in {
+            FailureKind.TRANSIENT,
+            FailureKind.THROTTLED,
         }
-        if not isinstance(answer, Trouble) or not passing or failures == _TRIES:
+        if not isinstance(answer, RequestFailure) or not passing or failures == _TRIES:
             break
         wait = max(answer.retry_after or 0.0, _BACKOFF.delay(failures, chance=chance()))
         # A person is waiting: what takes longer is theirs to try again.
@@ -127,19 +127,19 @@ async def insist(
 
 async def look_up(queue: Queue, request_id: str, *, clock: Clock) -> Found:
     """Return what the API knows of an id: its result if it has ended, for the result alone decides."""
-    seen = await insist(lambda: queue.look(request_id), clock=clock)
-    if isinstance(seen, Trouble) or seen.status is not JobStatus.ENDED:
+    seen = await retry_transient(lambda: queue.look(request_id), clock=clock)
+    if isinstance(seen, RequestFailure) or seen.status is not JobStatus.ENDED:
         return seen
-    result = await insist(lambda: queue.result(request_id), clock=clock)
-    return result if isinstance(result, Ended | Trouble) else seen
+    result = await retry_transient(lambda: queue.result(request_id), clock=clock)
+    return result if isinstance(result, Ended | RequestFailure) else seen
 
 
-async def account_is_refused(queue: Queue, trouble: Trouble, *, model: str, clock: Clock) -> bool:
+async def account_is_refused(queue: Queue, trouble: RequestFailure, *, model: str, clock: Clock) -> bool:
     """Return whether `trouble` about one job is the account's: then a free question about `model` is refused too."""
-    if trouble.kind is not TroubleKind.ACCOUNT:
+    if trouble.kind is not FailureKind.ACCOUNT:
         return False
-    answer = await insist(lambda: queue.probe(model), clock=clock)
-    return answer is not None and answer.kind is TroubleKind.ACCOUNT
+    answer = await retry_transient(lambda: queue.probe(model), clock=clock)
+    return answer is not None and answer.kind is FailureKind.ACCOUNT
 
 
 async def identify(queue: Queue, request_id: str, *, model: str, clock: Clock) -> Found:
@@ -149,7 +149,7 @@ async def identify(queue: Queue, request_id: str, *, model: str, clock: Clock) -
         UsageError: the API takes the account but refuses to speak of this job: it is almost surely another account's.
     """
     found = await look_up(queue, request_id, clock=clock)
-    if not isinstance(found, Trouble) or found.kind is not TroubleKind.ACCOUNT:
+    if not isinstance(found, RequestFailure) or found.kind is not FailureKind.ACCOUNT:
         return found
     if await account_is_refused(queue, found, model=model, clock=clock):
         return found
@@ -159,9 +159,9 @@ async def identify(queue: Queue, request_id: str, *, model: str, clock: Clock) -
     )
 
 
-def unanswered(trouble: Trouble) -> ShotrunnerError:
+def unanswered(trouble: RequestFailure) -> ShotrunnerError:
     """Return the error to raise for an API that does not answer; an id it does not know is the caller's to judge."""
-    if trouble.kind is TroubleKind.ACCOUNT:
+    if trouble.kind is FailureKind.ACCOUNT:
         return AccountRefused(
             f"the API refuses the account: {trouble.reason}", advice="put the token or the balance right"
         )

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 from runner.commands.check import check
 from runner.commands.steps.api_session import manifest_of
 from runner.commands.steps.open_for_decision import named
-from runner.commands.steps.open_run import Opening, open_recorded
-from runner.commands.steps.sync_record import fit, wake
+from runner.commands.steps.open_run import OpenOptions, open_recorded
+from runner.commands.steps.sync_record import sync, take_over
 from runner.domain.errors import FileMissing, ManifestInvalid, RunInUse, UsageError
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Plan
 from runner.manifest.size_limits import CEILING
 from runner.plan.compare import compare
 from runner.plan.prices import priced, recorded_prices
-from runner.plan.scope import survey
+from runner.plan.scope import scope_of
 from runner.plan.selection import ALL
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
@@ -45,7 +45,7 @@ def sent_unasked(takes: Sequence[TakeRecord], plan: Plan) -> frozenset[str]:
     return frozenset(compare(plan.takes, takes).replaced)
 
 
-def follow(place: RunDir, plan: Plan, *, opening: Opening) -> None:
+def follow(place: RunDir, plan: Plan, *, opening: OpenOptions) -> None:
     """Adopt `plan` as a run does, if it renames a take.
 
     Raises:
@@ -58,13 +58,13 @@ def follow(place: RunDir, plan: Plan, *, opening: Opening) -> None:
         return
     clock = SystemClock()
     with opening.locked(place), open_recorded(place, opening) as state:
-        recorded = wake(state, place, clock=clock)
+        recorded = take_over(state, place, clock=clock)
         plan = priced(plan, recorded_prices(recorded))
-        found = survey(plan, recorded, ALL)
-        fit(state, plan, place, recorded, found.comparison, clock=clock)
+        found = scope_of(plan, recorded, ALL)
+        sync(state, plan, place, recorded, found.comparison, clock=clock)
 
 
-def follow_names(place: RunDir, header: RunHeader, names: Sequence[str], *, opening: Opening) -> None:
+def follow_names(place: RunDir, header: RunHeader, names: Sequence[str], *, opening: OpenOptions) -> None:
     """Record the renames of the manifest if one of `names` is on record under its old id alone.
 
     An id on record means that take, whatever the manifest calls so now: it is what the lists of decisions show. A

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from runner.domain.consent import NEW_RUN, ConsentMissing
+from runner.domain.consent import NEW_RUN, FlagRequired
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import StateFileUnusable
 from runner.media.clips.sidecar import CLIPS, FORMAT, MOST_BYTES, Sidecar, read_sidecar
@@ -186,7 +186,7 @@ def refuse_lost_record(run_dir: RunDir, told: Sequence[Testimony]) -> None:
     """Refuse a folder without a state file that a run has sent something from.
 
     Raises:
-        ConsentMissing: the folder itself is gone, and only the user's own folder knows of the run.
+        FlagRequired: the folder itself is gone, and only the user's own folder knows of the run.
         StateFileUnusable: something in the folder says it.
     """
     state_file, trace = run_dir.state_file, trace_in(run_dir)
@@ -201,7 +201,7 @@ def refuse_lost_record(run_dir: RunDir, told: Sequence[Testimony]) -> None:
         )
     known = next((each for each in told if any(each.charged) and not each.has_ended), None)
     if known is not None:
-        raise ConsentMissing(
+        raise FlagRequired(
             f"{run_dir.path}: a run here was killed or left jobs out, and its folder is gone;"
             f" {sum(1 for _ in known.charged)} of its submissions are known and may be paid for",
             flag=NEW_RUN,

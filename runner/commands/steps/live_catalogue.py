@@ -16,7 +16,7 @@ from runner.api.account import Account
 from runner.api.catalogue import Balance, BalanceAnswer, Catalogue, Entry, EntryAnswer
 from runner.commands.models import Compared, compared
 from runner.commands.steps.session import run_alone
-from runner.domain.api_answers import Trouble, TroubleKind
+from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.domain.display import visible
 from runner.domain.money import micros
 from runner.domain.shots import Price, PriceUnit
@@ -28,7 +28,7 @@ _PATIENCE = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class LiveCatalogue:
     """Prices by model, the balance in US dollars (None if not learnt), how schemas differ, and what went wrong.
 
     `troubles` are by model, where it could not be asked; `problems` are all of them in words. `any_told` says that the
@@ -39,7 +39,7 @@ class Live:
     balance: float | None = None
     compared: tuple[Compared, ...] = ()
     problems: tuple[str, ...] = ()
-    troubles: Mapping[str, Trouble] = field(default_factory=dict)
+    troubles: Mapping[str, RequestFailure] = field(default_factory=dict)
     any_told: bool = False
 
 
@@ -51,20 +51,20 @@ def ask_catalogue(
     known: Models | None = None,
     till: bool = False,
     patience_s: float = _PATIENCE,
-) -> Live:
+) -> LiveCatalogue:
     """Return what the catalogue says of the models, asking each thing once and waiting `patience_s` for all of it.
 
     With `known` the live schemas are compared with those; with `till` the balance is asked for.
     """
     entries, balance = run_alone(_answers(account, model_ids, clock, till=till, patience_s=patience_s))
-    troubles = {model: answer for model, answer in entries.items() if isinstance(answer, Trouble)}
+    troubles = {model: answer for model, answer in entries.items() if isinstance(answer, RequestFailure)}
     problems = [f"{model}: {_why(trouble)}" for model, trouble in troubles.items()]
-    if isinstance(balance, Trouble):
+    if isinstance(balance, RequestFailure):
         problems.append(f"balance: {_why(balance)}")
     found = {model: answer for model, answer in entries.items() if isinstance(answer, Entry)}
     models = [model for model_id in found if known and (model := known.find(model_id))]
     today = datetime.fromtimestamp(clock.wall(), UTC).date().isoformat()
-    return Live(
+    return LiveCatalogue(
         {model: price for model, entry in found.items() if (price := _price(entry, today))},
         balance.usd if isinstance(balance, Balance) else None,
         tuple(compared(model, found[model.id]) for model in models),
@@ -78,7 +78,7 @@ async def _answers(
     account: Account, model_ids: Sequence[str], clock: Clock, *, till: bool, patience_s: float
 ) -> tuple[dict[str, EntryAnswer], BalanceAnswer | None]:
     catalogue = Catalogue(account, clock=clock)
-    late = Trouble(TroubleKind.TRANSIENT, f"no answer in {patience_s:g} s")
+    late = RequestFailure(FailureKind.TRANSIENT, f"no answer in {patience_s:g} s")
     entries = {model: asyncio.ensure_future(catalogue.entry(model)) for model in model_ids}
     balance = asyncio.ensure_future(catalogue.balance()) if till else None
     everything: set[asyncio.Future[Any]] = {*entries.values(), *([balance] if balance else [])}
@@ -105,5 +105,5 @@ def _price(entry: Entry, today: str) -> Price | None:
     return Price(entry.base_price_usd, PriceUnit(entry.price_unit), CATALOGUE, today)
 
 
-def _why(trouble: Trouble) -> str:
+def _why(trouble: RequestFailure) -> str:
     return visible(trouble.reason, 200)

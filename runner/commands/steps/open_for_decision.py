@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from runner.commands.steps.open_run import Opening, open_recorded
+from runner.commands.steps.open_run import OpenOptions, open_recorded
 from runner.domain import failpoints
 from runner.domain.errors import UsageError
 from runner.domain.records import TakeRecord
@@ -22,7 +22,7 @@ from runner.system.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class Decision:
     """What was decided about which takes; `remarks` are sentences about the state file and where nothing follows."""
 
     take_ids: tuple[str, ...]
@@ -45,7 +45,7 @@ def named(takes: Sequence[TakeRecord], take_ids: Sequence[str]) -> tuple[TakeRec
 
 
 @contextmanager
-def desk(place: RunDir, clock: Clock, opening: Opening) -> Iterator[StateFile]:
+def open_for_decision(place: RunDir, clock: Clock, opening: OpenOptions) -> Iterator[StateFile]:
     """Open the state file to write decisions, with the run to ourselves; what a dead runner was sending is held."""
     with opening.locked(place), open_recorded(place, opening) as state:
         state.begin(at=clock.wall())

@@ -15,10 +15,10 @@ from pathlib import Path
 from unicodedata import normalize
 
 from runner.commands.steps.known_jobs import forget_outside, known_outside, refuse_lost_record
-from runner.domain.consent import MOVED, ConsentMissing
+from runner.domain.consent import MOVED, FlagRequired
 from runner.domain.errors import ShotrunnerError, UsageError
 from runner.domain.records import RunHeader
-from runner.store.disk_space import Provision
+from runner.store.disk_space import SafetyOptions
 from runner.store.location import place_of
 from runner.store.lock import RunLock
 from runner.store.marker import read_marker
@@ -30,7 +30,7 @@ from runner.system.web_links import is_same_api
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class OpenOptions:
     """How one call opens state files to write: what its user has agreed to, and whose own folders may keep ids.
 
     `moved` says that the run was moved or copied here on purpose, `network` that it may lie on a network share;
@@ -48,12 +48,12 @@ class Opening:
         """Return the run's lock to be entered, or what stands for it where the caller holds it already."""
         return RunLock(run_dir.path) if self.lock is None else nullcontext()
 
-    def provision(self, run_dir: RunDir) -> Provision:
+    def provision(self, run_dir: RunDir) -> SafetyOptions:
         """Return what the state file of `run_dir` keeps for bad times."""
-        return Provision(second_places=second_places(self.environ, run_dir.path))
+        return SafetyOptions(second_places=second_places(self.environ, run_dir.path))
 
 
-AS_IT_IS = Opening()
+DEFAULT_OPTIONS = OpenOptions()
 """Nobody has agreed to anything, and ids are kept in the run directory alone."""
 
 
@@ -83,7 +83,7 @@ def _device(path: Path) -> int | None:
     return None
 
 
-def open_state(run_dir: RunDir, *, header: RunHeader, opening: Opening = AS_IT_IS) -> StateFile:
+def open_state(run_dir: RunDir, *, header: RunHeader, opening: OpenOptions = DEFAULT_OPTIONS) -> StateFile:
     """Return the run's state file, made with `header` on the first run.
 
     Raises:
@@ -113,7 +113,7 @@ def open_state(run_dir: RunDir, *, header: RunHeader, opening: Opening = AS_IT_I
     return state
 
 
-def create(run_dir: RunDir, header: RunHeader, opening: Opening) -> StateFile:
+def create(run_dir: RunDir, header: RunHeader, opening: OpenOptions) -> StateFile:
     """Return a new state file; what `StateFile.create` raises is raised."""
     return StateFile.create(
         run_dir.state_file,
@@ -130,7 +130,7 @@ def _has_sent(run_dir: RunDir) -> bool:
         return reader.has_sent()
 
 
-def open_recorded(run_dir: RunDir, opening: Opening, *, restoring: bool = False) -> StateFile:
+def open_recorded(run_dir: RunDir, opening: OpenOptions, *, restoring: bool = False) -> StateFile:
     """Return the state file of a run that is on record; `restoring` takes one that knows less than its witnesses.
 
     Raises:
@@ -146,7 +146,7 @@ def open_recorded(run_dir: RunDir, opening: Opening, *, restoring: bool = False)
     )
 
 
-def _told(run_dir: RunDir, opening: Opening) -> Sequence[Testimony]:
+def _told(run_dir: RunDir, opening: OpenOptions) -> Sequence[Testimony]:
     """Return what witnesses know; of one of another run nothing, if its user says that this is a new one."""
     known = known_outside(run_dir, second_places(opening.environ, run_dir.path))
     mine = read_marker(run_dir.state_file)
@@ -168,7 +168,7 @@ def refuse_other_run(
 
     Raises:
         UsageError: the folder belongs to another manifest, or to a run of the other kind.
-        ConsentMissing: it may be the same board, moved or copied, and nobody has said so.
+        FlagRequired: it may be the same board, moved or copied, and nobody has said so.
     """
     asked = new_header(
         run_dir,
@@ -191,7 +191,7 @@ def _same_run(recorded: RunHeader, asked: RunHeader, run_dir: RunDir, *, moved: 
         )
     same_board = asked.manifest == REPORT or _is_one_file(run_dir, recorded.manifest, asked.manifest)
     if not same_board and recorded.name == asked.name and not moved:
-        raise ConsentMissing(
+        raise FlagRequired(
             f"{run_dir.path} was made for the manifest {recorded.manifest}, as seen from there, and not for"
             f" {asked.manifest}",
             flag=MOVED,

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.commands.steps.session import Wishes
-from runner.commands.steps.summary import Prospect
-from runner.domain.api_answers import TroubleKind
+from runner.commands.steps.session import RunRequest
+from runner.commands.steps.summary import RunEstimate
+from runner.domain.api_answers import FailureKind
 from runner.domain.display import iso, visible
 from runner.domain.errors import AccountRefused, NoSuchHost, ServiceUnavailable, UsageError
 from runner.domain.records import TakeRecord
@@ -23,21 +23,21 @@ from runner.plan.blocked import uncounted
 from runner.plan.prices import INVENTED, recorded_prices, unpriced_models
 
 if TYPE_CHECKING:
-    from runner.commands.steps.live_catalogue import Live
+    from runner.commands.steps.live_catalogue import LiveCatalogue
 
-_ANSWERED = frozenset({TroubleKind.MISSING, TroubleKind.STRANGE, TroubleKind.TOO_LARGE})
+_ANSWERED = frozenset({FailureKind.MISSING, FailureKind.STRANGE, FailureKind.TOO_LARGE})
 """A catalogue that does not know a model, or tells nonsense about it, has answered."""
 
 
-def at_hand(wishes: Wishes, plan: Plan, recorded: Sequence[TakeRecord]) -> Plan:
+def known_prices(request: RunRequest, plan: Plan, recorded: Sequence[TakeRecord]) -> Plan:
     """Return the plan with the prices that can be known without asking, where the manifest gives none."""
-    folders = wishes.schema_dirs
-    simulated = wishes.simulate is not None
-    at_once = quotes(plan, recorded, manifest=wishes.manifest, schema_dirs=folders, simulated=simulated)
+    folders = request.schema_dirs
+    simulated = request.simulate is not None
+    at_once = quotes(plan, recorded, manifest=request.manifest, schema_dirs=folders, simulated=simulated)
     return prices.priced(plan, at_once) if at_once else plan
 
 
-def of_today(wishes: Wishes, plan: Plan, going: Collection[str]) -> Plan:
+def current_prices(request: RunRequest, plan: Plan, going: Collection[str]) -> Plan:
     """Return the plan with the catalogue's prices of today for what is about to be sent, where the manifest gives none.
 
     A run goes online anyway; a catalogue that does not answer leaves things as they are, but under a cap that needs a
@@ -46,50 +46,50 @@ def of_today(wishes: Wishes, plan: Plan, going: Collection[str]) -> Plan:
     Raises:
         AccountRefused, ServiceUnavailable, NoSuchHost: the API did not tell such a price, and why.
     """
-    today = iso(wishes.clock.wall())[: len("2000-01-01")]
-    models = () if wishes.simulate is not None else prices.to_ask_for(plan, going, today=today)
+    today = iso(request.clock.wall())[: len("2000-01-01")]
+    models = () if request.simulate is not None else prices.to_ask_for(plan, going, today=today)
     if not models:
         return plan
     from runner.api.account import find_account
     from runner.commands.steps.live_catalogue import ask_catalogue
 
-    account = find_account(wishes.environ, base=wishes.api_base)
-    said = ask_catalogue(account, models, clock=wishes.clock)
+    account = find_account(request.environ, base=request.api_base)
+    said = ask_catalogue(account, models, clock=request.clock)
     quoted = prices.priced(plan, said.prices)
-    if wishes.options.limits.needs_prices:
+    if request.options.limits.needs_prices:
         _refuse_unanswered(
             said, {take.model for take in quoted.takes if take.id in going and take.price is None}
         )
     return quoted
 
 
-def _refuse_unanswered(said: Live, models: Collection[str]) -> None:
+def _refuse_unanswered(said: LiveCatalogue, models: Collection[str]) -> None:
     """Raise the true cause where the price of a model was asked for and the API, or the way to it, failed."""
     for model, trouble in said.troubles.items():
         if model not in models or trouble.kind in _ANSWERED:
             continue
         told = f"the price of {visible(model)} could not be asked for: {visible(trouble.reason)}; nothing was sent"
         # What is refused about one model alone says nothing about the account.
-        if trouble.kind is TroubleKind.ACCOUNT and not said.any_told:
+        if trouble.kind is FailureKind.ACCOUNT and not said.any_told:
             raise AccountRefused(told, advice="put the token or the balance right")
-        if trouble.kind is TroubleKind.NO_HOST:
+        if trouble.kind is FailureKind.NO_HOST:
             raise NoSuchHost(told, advice="check the API base (--api-base, or its environment variable)")
         raise ServiceUnavailable(
             told, advice="try again later, or give the model a price under prices: in the manifest"
         )
 
 
-def refuse_unpriced(wishes: Wishes, prospect: Prospect) -> None:
+def refuse_unpriced(request: RunRequest, estimate: RunEstimate) -> None:
     """Refuse to begin under a cap with money that nobody can count: the cap would not hold.
 
     Raises:
         UsageError: takes to submit have no price, or earlier submissions neither cost nor price.
     """
     why = uncounted(
-        wishes.options.limits,
-        submits=prospect.submits,
-        unpriced=prospect.unpriced,
-        unknown=prospect.unknown,
+        request.options.limits,
+        submits=estimate.submits,
+        unpriced=estimate.unpriced,
+        unknown=estimate.unknown,
     )
     if why:
         raise UsageError(

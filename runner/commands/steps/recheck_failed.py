@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from runner.api.result_answer import read_again
-from runner.commands.steps.api_session import talk
-from runner.commands.steps.session import Wishes
-from runner.domain.api_answers import ResultAnswer, Trouble
+from runner.commands.steps.api_session import with_api
+from runner.commands.steps.session import RunRequest
+from runner.domain.api_answers import RequestFailure, ResultAnswer
 from runner.domain.display import listed, visible
 from runner.domain.errors import AccountRefused
 from runner.domain.job_match import disowned, unless_of_another
@@ -33,7 +33,7 @@ PATIENCE = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class SecondLook:
+class RecheckResult:
     """What came of it: ids of takes `found` to have a clip, and for the others why there is none.
 
     `disowned` are those of the others that are held again, since the job adopted for them is another's.
@@ -56,9 +56,9 @@ class SecondLook:
         return (*([found] if self.found else []), *back)
 
 
-def look_again(
-    wishes: Wishes, place: RunDir, state: StateFile, takes: Sequence[TakeRecord], *, insist: bool = False
-) -> SecondLook:
+def recheck(
+    request: RunRequest, place: RunDir, state: StateFile, takes: Sequence[TakeRecord], *, insist: bool = False
+) -> RecheckResult:
     """Look at those of `takes` that may have a clip after all, and record what is found.
 
     `insist` says that a person named them: then also what a person gave up is looked for.
@@ -73,19 +73,19 @@ def look_again(
         if take.may_have_a_clip and (insist or take.state is not TakeState.DROPPED)
     }
     if not suspects:
-        return SecondLook()
+        return RecheckResult()
     tickets = [ticket for ticket in state.tickets(dropped=insist) if ticket.take_id in suspects]
-    answers = _answers_kept(tickets, suspects, wishes.origin)
+    answers = _answers_kept(tickets, suspects, request.origin)
     asked = [ticket for ticket in tickets if ticket.take_id not in answers and _is_asked(ticket, suspects)]
     try:
         if asked:
-            answers |= talk(wishes, place, takes, lambda queue: _answers(queue, asked, takes))
+            answers |= with_api(request, place, takes, lambda queue: _answers(queue, asked, takes))
     except AccountRefused:
         if insist:
             raise
         asked = []
     looked = [ticket for ticket in tickets if ticket in asked or ticket.take_id in answers]
-    return _recorded(state, looked, answers, clock=wishes.clock)
+    return _recorded(state, looked, answers, clock=request.clock)
 
 
 def _answers_kept(
@@ -102,7 +102,7 @@ def _answers_kept(
 
 def _recorded(
     state: StateFile, looked: Sequence[Ticket], answers: Mapping[str, ResultAnswer], *, clock: Clock
-) -> SecondLook:
+) -> RecheckResult:
     """Record what is new about the takes that were looked at; an answer that did not come is not in `answers`."""
     found, back, reasons = [], [], {}
     for ticket in looked:
@@ -118,7 +118,7 @@ def _recorded(
                 reasons[ticket.take_id] = visible(reason)
             case _:
                 reasons[ticket.take_id] = _reason(answer)
-    return SecondLook(tuple(found), reasons, tuple(back))
+    return RecheckResult(tuple(found), reasons, tuple(back))
 
 
 def _is_asked(ticket: Ticket, suspects: Mapping[str, TakeRecord]) -> bool:
@@ -159,6 +159,6 @@ async def _answers(
 
 
 def _reason(answer: ResultAnswer | None) -> str:
-    if isinstance(answer, Trouble | Ended):
+    if isinstance(answer, RequestFailure | Ended):
         return visible(answer.reason)
     return "the API did not say" if answer is None else "it has not ended"

@@ -15,22 +15,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from runner.commands.steps.open_run import AS_IT_IS, Opening
-from runner.commands.steps.signals import Interruption, heeding_signals
-from runner.commands.steps.summary import Prospect, needs_nothing
+from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
+from runner.commands.steps.signals import SignalHandler, handle_signals
+from runner.commands.steps.summary import RunEstimate, needs_nothing
 from runner.domain.errors import AccountRefused, CannotCreate, DiskFailed
 from runner.domain.records import TakeRecord
 from runner.domain.run_ending import Ending, EndingKind, Stop
-from runner.domain.run_events import Event, Listener, Said
+from runner.domain.run_events import Event, Listener, Message
 from runner.domain.shots import Ticket
 from runner.domain.states import CostSeen, PayAgain
-from runner.engine.history import Past
+from runner.engine.history import RunHistory
 from runner.engine.late_costs import GRACE, LateCosts, without_cost
 from runner.engine.options import EngineOptions
 from runner.manifest.size_limits import LIMITS
 from runner.manifest.size_limits import Limits as ManifestLimits
 from runner.models.registry import search_path
-from runner.output.safe_stream import Outlet
+from runner.output.safe_stream import SafeStream
 from runner.plan.selection import Choice
 from runner.simulator.settings import SimulatorSettings
 from runner.store.identity import number_of
@@ -39,7 +39,7 @@ from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.canonical_json import JsonValue
 from runner.system.clock import Clock
-from runner.system.daemon_executor import PassingThreads
+from runner.system.daemon_executor import DaemonExecutor
 
 if TYPE_CHECKING:
     from runner.api.account import Account
@@ -54,7 +54,7 @@ Progress: TypeAlias = Callable[[int, int], AbstractContextManager[Listener]]
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class RunRequest:
     """The arguments of `run_manifest`, settled."""
 
     manifest: Path
@@ -64,11 +64,11 @@ class Wishes:
     schema_dirs: tuple[Path, ...]
     api_base: str | None
     environ: Mapping[str, str]
-    confirm: Callable[[Prospect], bool]
+    confirm: Callable[[RunEstimate], bool]
     progress: Progress
     clock: Clock
     on_interrupt: Stop = Stop.DRAIN
-    opening: Opening = AS_IT_IS
+    opening: OpenOptions = DEFAULT_OPTIONS
     stale: bool = False
     manifest_limits: ManifestLimits = LIMITS
 
@@ -89,7 +89,7 @@ class Wishes:
         return self.simulate is not None or on_this_machine(self.origin)
 
 
-def unheard(_total: int, _done: int) -> AbstractContextManager[Listener]:
+def no_progress(_total: int, _done: int) -> AbstractContextManager[Listener]:
     """Listen to a run and tell nobody."""
     return nullcontext(_Everyone(()))
 
@@ -100,14 +100,14 @@ class _Everyone:
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self._listeners = listeners
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Pass `event` on."""
         for listener in self._listeners:
-            listener.hear(event)
+            listener.on_event(event)
 
 
-def work(
-    wishes: Wishes,
+def run_engine(
+    request: RunRequest,
     place: RunDir,
     state: StateFile,
     takes: Sequence[TakeRecord],
@@ -119,21 +119,21 @@ def work(
     Costs that came late are asked for on the way.
     """
     tickets = state.tickets()
-    finished = sum(1 for take in takes if needs_nothing(take, wishes.options))
+    finished = sum(1 for take in takes if needs_nothing(take, request.options))
     if finished == len(takes):
-        _ask_costs(wishes, place, state, takes, tickets)
+        _ask_costs(request, place, state, takes, tickets)
         return Ending(EndingKind.FINISHED), None
     with ExitStack() as stack:
-        account = stack.enter_context(account_of(wishes, place, takes))
-        log = stack.enter_context(_log(place, wishes.clock))
-        shown = stack.enter_context(wishes.progress(len(takes), finished))
+        account = stack.enter_context(account_of(request, place, takes))
+        log = stack.enter_context(_log(place, request.clock))
+        shown = stack.enter_context(request.progress(len(takes), finished))
         listener = _Everyone((shown, log))
         for note in (*state.notes, *account.notes):
-            listener.hear(Said(note))
+            listener.on_event(Message(note))
         about = {take.take_id for take in takes}
         return run_alone(
             _engage(
-                wishes,
+                request,
                 place,
                 state,
                 tickets=tickets,
@@ -146,18 +146,22 @@ def work(
 
 
 def _ask_costs(
-    wishes: Wishes, place: RunDir, state: StateFile, takes: Sequence[TakeRecord], tickets: Sequence[Ticket]
+    request: RunRequest,
+    place: RunDir,
+    state: StateFile,
+    takes: Sequence[TakeRecord],
+    tickets: Sequence[Ticket],
 ) -> None:
     """Ask for a few seconds what ended jobs have cost; without a token nobody is asked, since nothing depends on it."""
-    lacking = without_cost(tickets, now=wishes.clock.wall())
+    lacking = without_cost(tickets, now=request.clock.wall())
     if not lacking:
         return
 
     async def note(take_id: str, fact: CostSeen) -> None:
-        await asyncio.wrap_future(state.record(take_id, fact, at=wishes.clock.wall()))
+        await asyncio.wrap_future(state.record(take_id, fact, at=request.clock.wall()))
 
     async def ask(account: Account) -> None:
-        queue = await _queue(wishes, account)
+        queue = await _queue(request, account)
         try:
             async with asyncio.timeout(GRACE):
                 await LateCosts(lacking, queue=queue, note=note).run()
@@ -167,7 +171,7 @@ def _ask_costs(
             await queue.aclose()
 
     try:
-        with account_of(wishes, place, takes) as account:
+        with account_of(request, place, takes) as account:
             run_alone(ask(account))
     except AccountRefused:
         return
@@ -188,31 +192,31 @@ def run_alone(session: Coroutine[Any, Any, T]) -> T:
 
 
 @contextmanager
-def account_of(wishes: Wishes, place: RunDir, takes: Sequence[TakeRecord]) -> Iterator[Account]:
+def account_of(request: RunRequest, place: RunDir, takes: Sequence[TakeRecord]) -> Iterator[Account]:
     """Yield whom to talk to: the account of the environment, or a simulator that runs as long as the run."""
     from runner.api.account import Account, find_account
     from runner.api.secret import Secret
     from runner.plan.fingerprint import canonical_json, fingerprint
 
-    if wishes.simulate is None:
-        yield find_account(wishes.environ, base=wishes.api_base)
+    if request.simulate is None:
+        yield find_account(request.environ, base=request.api_base)
         return
     from runner.simulator.server import running
 
     home = place.simulator
     settings = replace(
-        wishes.simulate,
+        request.simulate,
         # No word of any sentence: a token is masked wherever a server repeats it.
         token=_SIMULATOR_TOKEN,
-        ledger=wishes.simulate.ledger or home / "ledger.jsonl",
-        clips=wishes.simulate.clips or home / "clips",
+        ledger=request.simulate.ledger or home / "ledger.jsonl",
+        clips=request.simulate.clips or home / "clips",
     )
     names = {take.fingerprint: take.take_id for take in takes}
 
     def slate(model: str, body: Mapping[str, JsonValue]) -> str:
         return names.get(fingerprint(model, canonical_json(dict(body))), "")
 
-    schema_dirs = search_path(wishes.manifest, wishes.schema_dirs)
+    schema_dirs = search_path(request.manifest, request.schema_dirs)
     with running(settings, schema_dirs=schema_dirs, slates=slate) as simulator:
         yield Account(simulator.origin, Secret(_SIMULATOR_TOKEN), source="the simulator")
 
@@ -229,12 +233,12 @@ def _log(place: RunDir, clock: Clock) -> Iterator[Listener]:
         yield _Everyone(())
         return
     with ExitStack() as opened:
-        opened.callback(Outlet(stream).end)
+        opened.callback(SafeStream(stream).end)
         yield opened.enter_context(make_progress("json", stream=stream, total=0, done=0, clock=clock))
 
 
 async def _engage(
-    wishes: Wishes,
+    request: RunRequest,
     place: RunDir,
     state: StateFile,
     *,
@@ -248,21 +252,21 @@ async def _engage(
     from runner.engine.engine import Engine
     from runner.media.clips.fetch import ClipDelivery, FetchOptions
 
-    options = wishes.options
+    options = request.options
     async with AsyncExitStack() as opened:
-        queue = await _queue(wishes, account)
+        queue = await _queue(request, account)
         opened.push_async_callback(queue.aclose)
-        pool = PassingThreads(options.fetches_at_once, name="fetch")
+        pool = DaemonExecutor(options.fetches_at_once, name="fetch")
         # A download that is still going must not keep a person waiting who asked to leave.
         opened.callback(pool.shutdown, wait=False)
-        home, local = number_of(place.path), wishes.on_this_machine
+        home, local = number_of(place.path), request.on_this_machine
         delivery = ClipDelivery(pool, FetchOptions(run_dir=place.path, allow_loopback=local, home=home))
         engine = Engine(
             [ticket for ticket in tickets if ticket.take_id in about],
             queue=queue,
             journal=state,
             delivery=delivery,
-            clock=wishes.clock,
+            clock=request.clock,
             listener=listener,
             options=options,
             epoch=state.epoch,
@@ -270,26 +274,26 @@ async def _engage(
             deadline=deadline,
             room=delivery.room if options.download else None,
         )
-        interruption = Interruption(
-            engine, say=lambda text: listener.hear(Said(text)), first=wishes.on_interrupt
+        interruption = SignalHandler(
+            engine, say=lambda text: listener.on_event(Message(text)), first=request.on_interrupt
         )
-        with heeding_signals(interruption):
+        with handle_signals(interruption):
             ending = await engine.run()
     return ending, interruption.signal
 
 
-async def _queue(wishes: Wishes, account: Account) -> RunComfyQueue:
+async def _queue(request: RunRequest, account: Account) -> RunComfyQueue:
     from runner.api.client import RunComfyQueue
     from runner.api.hook_selftest import hook_holds_bytes
 
-    calls = wishes.options.looks_at_once + wishes.options.fetches_at_once
-    return RunComfyQueue(account, clock=wishes.clock, calls=calls, hooked=await hook_holds_bytes())
+    calls = request.options.looks_at_once + request.options.fetches_at_once
+    return RunComfyQueue(account, clock=request.clock, calls=calls, hooked=await hook_holds_bytes())
 
 
-def _past(place: RunDir, tickets: Sequence[Ticket], options: EngineOptions) -> Past:
+def _past(place: RunDir, tickets: Sequence[Ticket], options: EngineOptions) -> RunHistory:
     """Return what the record says of earlier runs: bounds on money hold for the whole life of a run directory."""
     with open_reader(place.state_file, checked=True) as reader:
-        return Past(
+        return RunHistory(
             extra_paid=_extra_paid(reader) if options.max_extra_paid else 0,
             spending=reader.spending(),
             ended=tickets,

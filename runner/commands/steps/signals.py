@@ -32,7 +32,7 @@ class Stoppable(Protocol):
         ...
 
     @property
-    def in_the_air(self) -> int:
+    def sending(self) -> int:
         """How many submits have begun and have no answer yet."""
         ...
 
@@ -46,7 +46,7 @@ class Stoppable(Protocol):
         ...
 
 
-class Interruption:
+class SignalHandler:
     """Counts the signals of one run: the first Ctrl-C drains, the second or a TERM or HUP leaves, the third insists."""
 
     def __init__(self, engine: Stoppable, *, say: Callable[[str], None], first: Stop = Stop.DRAIN) -> None:
@@ -79,7 +79,7 @@ class Interruption:
         return counted(self._engine.out_there, "job")
 
     def _in_the_air(self) -> str:
-        number = self._engine.in_the_air
+        number = self._engine.sending
         return f"; waiting for the answer to {counted(number, 'submit')}" if number else ""
 
     def _weather(self) -> str:
@@ -87,7 +87,7 @@ class Interruption:
 
 
 @contextmanager
-def heeding_signals(interruption: Interruption) -> Iterator[None]:
+def handle_signals(interruption: SignalHandler) -> Iterator[None]:
     """Send signals to `interruption` instead of killing the process; only the main thread can.
 
     They reach the event loop through its own thread-safe door, so a handler never runs between two steps of a record.

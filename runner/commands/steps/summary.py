@@ -1,6 +1,6 @@
 """What a run is about to do and what it did, in values: for the person who agrees, for a script, for the last lines.
 
-In: records of the state file before and after. Out: a `Prospect` and a `RunSummary`. It knows no engine at work and
+In: records of the state file before and after. Out: a `RunEstimate` and a `RunSummary`. It knows no engine at work and
 decides nothing.
 """
 
@@ -31,7 +31,7 @@ _UNFINISHED = OUT_THERE | {TakeState.PENDING}
 
 
 @dataclass(frozen=True, slots=True)
-class Prospect:
+class RunEstimate:
     """What a run is about to do, for whoever is asked to agree.
 
     `submits` counts the jobs it will submit, each of them paid unless `simulated`; `host` is who is paid.
@@ -122,12 +122,12 @@ def foresee(
     simulated: bool,
     anew: Collection[str] = (),
     spending: Spending = NOTHING_SPENT,
-) -> Prospect:
+) -> RunEstimate:
     """Return what a run over `takes` is about to do; `anew` are ids of stale takes that it will render again."""
     going = [take for take in takes if take.state is TakeState.PENDING or take.take_id in anew]
     # Not what a stale take was sent for: it is another body by now, and another price.
     prices = [take.estimate_now for take in going if take.estimate_now is not None]
-    return Prospect(
+    return RunEstimate(
         submits=len(going),
         estimate=total(prices) if prices else None,
         unpriced=len(going) - len(prices),

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class SyncResult:
     """Every take as it is on record once this fits the plan, and remarks about files."""
 
     takes: Sequence[TakeRecord]
     remarks: tuple[str, ...] = ()
 
 
-def wake(state: StateFile, place: RunDir, *, clock: Clock) -> Sequence[TakeRecord]:
+def take_over(state: StateFile, place: RunDir, *, clock: Clock) -> Sequence[TakeRecord]:
     """Become the runner, finish what a kill interrupted, and return every take on record.
 
     Raises:
@@ -50,7 +50,7 @@ def wake(state: StateFile, place: RunDir, *, clock: Clock) -> Sequence[TakeRecor
     return _read(place)
 
 
-def fit(
+def sync(
     state: StateFile,
     plan: Plan,
     place: RunDir,
@@ -58,7 +58,7 @@ def fit(
     comparison: Comparison,
     *,
     clock: Clock,
-) -> Fitted:
+) -> SyncResult:
     """Make record and disk fit the plan, as it compares with what is `recorded`.
 
     Raises:
@@ -74,7 +74,7 @@ def fit(
     if gone := missing(takes, place):
         _mark_gone(state, [take for take in takes if take.take_id in gone], place, clock)
         takes = _read(place)
-    return Fitted(takes, remarks)
+    return SyncResult(takes, remarks)
 
 
 def reprice(
@@ -121,12 +121,12 @@ def _strayed(takes: Sequence[TakeRecord], place: RunDir) -> frozenset[str]:
     lost = [take for take in takes if _is_misnamed(take) and clip_is_gone(take, place)]
     if not lost:
         return frozenset()
-    from runner.media.clips.folder import InTheWay
-    from runner.media.clips.rename import strayed
+    from runner.media.clips.folder import NameConflict
+    from runner.media.clips.rename import left_mid_rename
 
     try:
-        return frozenset(clip.take for clip in strayed(place.path, _clips(lost)))
-    except InTheWay:
+        return frozenset(clip.take for clip in left_mid_rename(place.path, _clips(lost)))
+    except NameConflict:
         return frozenset()
     except OSError as error:
         raise DiskFailed(
@@ -148,7 +148,7 @@ def _rename_clips(
     state: StateFile, place: RunDir, takes: Sequence[TakeRecord], clock: Clock
 ) -> tuple[str, ...]:
     """Let clips follow their takes' new names; what must stay is said, and stays where the record says it is."""
-    from runner.media.clips.folder import InTheWay
+    from runner.media.clips.folder import NameConflict
     from runner.media.clips.rename import rename_clips
 
     def told(take_id: str, file: str) -> None:
@@ -158,7 +158,7 @@ def _rename_clips(
 
     try:
         left = rename_clips(place.path, _clips(filter(_is_misnamed, takes)), told=told)
-    except InTheWay as error:
+    except NameConflict as error:
         return (f"clips keep their old names: {error}",)
     except OSError as error:
         raise DiskFailed(

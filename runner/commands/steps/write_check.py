@@ -16,7 +16,7 @@ from pathlib import Path
 
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import CannotCreate
-from runner.media.clips.folder import InTheWay
+from runner.media.clips.folder import NameConflict
 from runner.media.clips.sidecar import CLIPS
 from runner.media.clips.trial import try_clip
 from runner.output.write_reports import reports_of
@@ -93,7 +93,7 @@ def _try_reports(folder: Path, *, shown: RunDir) -> None:
 def _translated(path: Path) -> Iterator[None]:
     try:
         yield
-    except InTheWay as error:
+    except NameConflict as error:
         raise CannotCreate(f"{path}: {error}", advice=_ADVICE) from error
     except OSError as error:
         raise file_error(error, path, "cannot be written", advice=_ADVICE) from error

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 
 from runner.domain.api_answers import (
     CancelAnswer,
+    FailureKind,
     JobStatus,
     LookAnswer,
-    NotYet,
+    NotReady,
+    RequestFailure,
     ResultAnswer,
-    Seen,
+    StatusReply,
     SubmitAnswer,
-    Trouble,
-    TroubleKind,
 )
 from runner.domain.shots import Ticket
 from runner.domain.states import Accepted, Ended, LostContact, NotSent, TakeState
@@ -58,7 +58,7 @@ class ScriptedQueue:
     """An API with a script per take, a ledger of what it accepted and a history of every call."""
 
     def __init__(
-        self, scripts: Mapping[str, JobScript] | None = None, *, probes: Iterable[Trouble] = ()
+        self, scripts: Mapping[str, JobScript] | None = None, *, probes: Iterable[RequestFailure] = ()
     ) -> None:
         self._scripts = dict(scripts or {})
         self._tries: Counter[str] = Counter()
@@ -117,13 +117,17 @@ class ScriptedQueue:
         await asyncio.sleep(0.01)
         job = self._jobs.get(request_id)
         if job is None:
-            return Trouble(TroubleKind.MISSING, "unknown request")
+            return RequestFailure(FailureKind.MISSING, "unknown request")
         if job.looks:
             return job.looks.pop(0)
         if self._ended(job):
-            return Seen(JobStatus.ENDED, "completed")
+            return StatusReply(JobStatus.ENDED, "completed")
         running = self._now() - job.accepted_at >= job.script.queued
-        return Seen(JobStatus.RUNNING, "in_progress") if running else Seen(JobStatus.QUEUED, "in_queue", 1)
+        return (
+            StatusReply(JobStatus.RUNNING, "in_progress")
+            if running
+            else StatusReply(JobStatus.QUEUED, "in_queue", 1)
+        )
 
     async def result(self, request_id: str, *, model: str = "", sent: str = "") -> ResultAnswer:  # noqa: ARG002 - no record names one
         """Answer by the script, then with the job's ending once it has ended."""
@@ -131,18 +135,22 @@ class ScriptedQueue:
         await asyncio.sleep(0.01)
         job = self._jobs.get(request_id)
         if job is None:
-            return Trouble(TroubleKind.MISSING, "unknown request")
+            return RequestFailure(FailureKind.MISSING, "unknown request")
         if job.results:
             return job.results.pop(0)
-        return job.script.ending if self._ended(job) else NotYet("in_progress")
+        return job.script.ending if self._ended(job) else NotReady("in_progress")
 
-    async def cancel(self, request_id: str) -> CancelAnswer | Trouble:
+    async def cancel(self, request_id: str) -> CancelAnswer | RequestFailure:
         """Say that nothing can be cancelled."""
         self._note("cancel", request_id)
         known = request_id in self._jobs
-        return CancelAnswer("not_cancellable") if known else Trouble(TroubleKind.MISSING, "unknown request")
+        return (
+            CancelAnswer("not_cancellable")
+            if known
+            else RequestFailure(FailureKind.MISSING, "unknown request")
+        )
 
-    async def probe(self, model: str) -> Trouble | None:
+    async def probe(self, model: str) -> RequestFailure | None:
         """Answer with the next scripted trouble, then that all is well."""
         self._note("probe", model)
         return self._probes.pop(0) if self._probes else None

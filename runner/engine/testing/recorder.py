@@ -14,6 +14,6 @@ class Recorder:
     def __init__(self) -> None:
         self.events: list[Event] = []
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Keep `event`."""
         self.events.append(event)

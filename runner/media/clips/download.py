@@ -80,7 +80,7 @@ class Taken:
     remark: str
 
 
-class Intake:
+class ClipDownload:
     """One body on its way into one part file; `version` is of which file the bytes there are, None if of none known.
 
     What an earlier try left is continued only by proof: the range is the whole rest of a file of the same size, no

@@ -31,11 +31,11 @@ from runner.domain.disk_errors import BAD_DISK, NEXT_STEP, SHORT_OF
 from runner.domain.errors import DiskFailed
 from runner.domain.shots import Ticket
 from runner.domain.states import Delivered
-from runner.media.clips.download import OVERLAP_BYTES, Intake, Limits, NotDelivered, Rejected, Taken
-from runner.media.clips.folder import Folder, InTheWay
-from runner.media.clips.ownership import Holdings
-from runner.media.clips.part_file import Busy, PartFile
-from runner.media.clips.sidecar import CLIPS, Landed, Remainder
+from runner.media.clips.download import OVERLAP_BYTES, ClipDownload, Limits, NotDelivered, Rejected, Taken
+from runner.media.clips.folder import Folder, NameConflict
+from runner.media.clips.ownership import ClipOwnership
+from runner.media.clips.part_file import FileLocked, PartFile
+from runner.media.clips.sidecar import CLIPS, DeliveredFile, PartialDownload
 from runner.media.file_kinds import Kind
 from runner.media.http.download_client import Downloads
 from runner.media.http.response import DownloadError, Version, shown
@@ -149,10 +149,10 @@ def fetch_clip(
     client = _client(options.allow_loopback, options.deadline_s, options.connect_s, options.read_s)
     try:
         with Folder(options.run_dir / CLIPS, home=options.home) as folder:
-            return _Errand(order, order.request_id, options, client, folder, now).answer()
-    except Busy as error:
+            return _FetchJob(order, order.request_id, options, client, folder, now).answer()
+    except FileLocked as error:
         return FetchTrouble(str(error))
-    except InTheWay as error:
+    except NameConflict as error:
         return FetchTrouble(str(error), permanent=True)
     except OSError as error:
         return disk_answer(error, order.take_id)
@@ -168,7 +168,7 @@ def _client(allow_loopback: bool, deadline_s: float, connect_s: float, read_s: f
 os.register_at_fork(after_in_child=_client.cache_clear)
 
 
-class _Errand:
+class _FetchJob:
     """One call of `fetch_clip`."""
 
     def __init__(
@@ -186,7 +186,7 @@ class _Errand:
         self._now = now
         self._links = order.outputs[:MOST_OUTPUTS]
         self._limits = Limits(options.max_bytes, options.spare_bytes, folder.free_bytes)
-        self._holdings = Holdings(folder, order.take_id, request_id)
+        self._holdings = ClipOwnership(folder, order.take_id, request_id)
         self._growing = 0
 
     def answer(self) -> FetchAnswer:
@@ -222,7 +222,7 @@ class _Errand:
             )
         except NotDelivered as error:
             return FetchTrouble(error.reason, permanent=error.permanent)
-        except InTheWay as error:
+        except NameConflict as error:
             return FetchTrouble(str(error), permanent=True)
         return None
 
@@ -245,7 +245,7 @@ class _Errand:
         left = holdings.remainder(index, url)
         with PartFile(self._folder, holdings.part_name(index), keep=left.bytes if left else 0) as part:
             holdings.forget(index)
-            intake = Intake(part, self._limits, version=left.version if left and part.size else None)
+            intake = ClipDownload(part, self._limits, version=left.version if left and part.size else None)
             try:
                 taken = intake.receive(self._client, link, on_kind=lambda kind: self._admit(index, kind))
             except DownloadError as error:
@@ -264,7 +264,7 @@ class _Errand:
         url: str,
         part: PartFile,
         version: Version | None,
-        left: Remainder | None,
+        left: PartialDownload | None,
         *,
         broke: bool,
     ) -> None:
@@ -281,7 +281,7 @@ class _Errand:
 
     def _land(self, index: int, url: str, part: PartFile, taken: Taken) -> None:
         final = self._holdings.final_name(index, taken.kind.extension)
-        landed = Landed(index, final, part.sha256, part.size, url, taken.remark)
+        landed = DeliveredFile(index, final, part.sha256, part.size, url, taken.remark)
         part.flush()
         self._holdings.promise(landed, self._about)
         part.place(final)

@@ -36,7 +36,7 @@ _NOTHING_TOREAD = frozenset({errno.ELOOP, errno.ENXIO})
 _PLAIN = re.compile(r"[^/\\\x00-\x1f]+")
 
 
-class InTheWay(Exception):
+class NameConflict(Exception):
     """Something that is not ours stands where a file of ours should go, or a name is no plain file name."""
 
 
@@ -44,10 +44,10 @@ def plain_name(name: str) -> str:
     """Return `name` if it can only mean a file directly in a folder.
 
     Raises:
-        InTheWay: it has a separator, is a dot name, has control characters, or is longer than 255 bytes.
+        NameConflict: it has a separator, is a dot name, has control characters, or is longer than 255 bytes.
     """
     if not _PLAIN.fullmatch(name) or name in {".", ".."} or len(name.encode("utf-8", "surrogatepass")) > 255:
-        raise InTheWay(f"{name[:60]!a} is not usable as a file name")
+        raise NameConflict(f"{name[:60]!a} is not usable as a file name")
     return name
 
 
@@ -58,7 +58,7 @@ class Folder:
     run is elsewhere. None is for whatever is at that path.
 
     Raises:
-        InTheWay: the folder is a symbolic link or a file, or lies in another one than `home`.
+        NameConflict: the folder is a symbolic link or a file, or lies in another one than `home`.
     """
 
     def __init__(self, path: Path, *, home: tuple[int, int] | None = None) -> None:
@@ -68,7 +68,7 @@ class Folder:
             self._fd = self._open()
         except OSError as error:
             if error.errno in {errno.ENOTDIR, errno.ELOOP, errno.EEXIST}:
-                raise InTheWay(f"{path.name} is a symbolic link or a file, not a folder") from error
+                raise NameConflict(f"{path.name} is a symbolic link or a file, not a folder") from error
             raise
 
     def _open(self) -> int:
@@ -79,7 +79,7 @@ class Folder:
         try:
             found = os.fstat(above)
             if self._home not in {None, (found.st_dev, found.st_ino)}:
-                raise InTheWay(f"{self.path.parent} is not the run's folder any more")
+                raise NameConflict(f"{self.path.parent} is not the run's folder any more")
             try:
                 return os.open(self.path.name, flags, dir_fd=above)
             except FileNotFoundError:
@@ -125,7 +125,7 @@ class Folder:
         """Return the content of a file, or None if nothing has this name.
 
         Raises:
-            InTheWay: it is no regular file, or larger than `limit` bytes.
+            NameConflict: it is no regular file, or larger than `limit` bytes.
         """
         try:
             found = self._regular(name)
@@ -193,7 +193,7 @@ class Folder:
         """Remove a name if it is there.
 
         Raises:
-            InTheWay: it is not a regular file.
+            NameConflict: it is not a regular file.
         """
         mode = self._mode(name)
         if mode is None:
@@ -229,8 +229,8 @@ class Folder:
         os.close(fd)
         return None
 
-    def _odd(self, name: str) -> InTheWay:
-        return InTheWay(f"{name} in {self.path.name} is not a regular file of ours; move it away")
+    def _odd(self, name: str) -> NameConflict:
+        return NameConflict(f"{name} in {self.path.name} is not a regular file of ours; move it away")
 
     def _mode(self, name: str) -> int | None:
         found = self._stat(plain_name(name))

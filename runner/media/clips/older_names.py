@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from runner.media.clips.folder import Folder
 from runner.media.clips.names import clip_name, extension_of, sidecar_name, stem_of
 from runner.media.clips.part_file import write_whole
-from runner.media.clips.sidecar import MOST_BYTES, Landed, read_sidecar
+from runner.media.clips.sidecar import MOST_BYTES, DeliveredFile, read_sidecar
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def give_own_names(folder: Folder, takes: Iterable[Known]) -> None:
     """Move contested files to the takes that they belong to.
 
     Raises:
-        InTheWay: something that we wrote is not a plain file any more.
+        NameConflict: something that we wrote is not a plain file any more.
         OSError: the disk fails; the rest can be done again.
     """
     known = {each.take: each for each in takes}
@@ -63,7 +63,7 @@ def _part(folder: Folder, owner: str, known: Mapping[str, Known]) -> None:
         write_whole(folder, sidecar_name(owner), replace(sidecar, outputs=outputs).to_bytes())
 
 
-def _own(folder: Folder, owner: str, landed: Landed, known: Mapping[str, Known]) -> Landed:
+def _own(folder: Folder, owner: str, landed: DeliveredFile, known: Mapping[str, Known]) -> DeliveredFile:
     """Return an output under a name of its own, moved there if the file is this output and not the other's clip."""
     other = known.get(stem_of(landed.file))
     if other is None or other.take == owner:

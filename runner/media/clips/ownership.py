@@ -7,7 +7,7 @@ aside under its own request id. It knows no network.
     ours, same bytes      arrived: nothing to download
     ours, other bytes     moved aside as `changed`
     an older request's    moved aside under its request id
-    nobody's we know      InTheWay
+    nobody's we know      NameConflict
 
 A name that no other take can have is ours if our sidecar lists it. One that another take can have, which an older
 program gave to further outputs (`s010.2.mp4`), is ours only with the bytes that the sidecar tells.
@@ -25,13 +25,13 @@ from itertools import count
 from typing import TypeAlias
 
 from runner.media.clips import names
-from runner.media.clips.folder import Folder, InTheWay
+from runner.media.clips.folder import Folder, NameConflict
 from runner.media.clips.part_file import write_new, write_whole
 from runner.media.clips.sidecar import (
     MOST_BYTES,
-    Landed,
+    DeliveredFile,
+    PartialDownload,
     RejectedNote,
-    Remainder,
     Sidecar,
     note_bytes,
     read_note,
@@ -45,11 +45,11 @@ About: TypeAlias = Callable[[], Mapping[str, JsonValue]]
 """Tells what else a sidecar shall say; asked only when one is written."""
 
 
-class Holdings:
+class ClipOwnership:
     """What is known of one take's files.
 
     Raises:
-        InTheWay: the sidecar's name is taken by a file that is not ours.
+        NameConflict: the sidecar's name is taken by a file that is not ours.
     """
 
     def __init__(self, folder: Folder, take: str, request_id: str) -> None:
@@ -58,7 +58,7 @@ class Holdings:
         self._request_id = request_id
         self._noted: set[int] = set()
         self._sidecar = self._read_sidecar()
-        self._promised: dict[int, Landed] = {}
+        self._promised: dict[int, DeliveredFile] = {}
         if self._sidecar and self._sidecar.request_id == request_id:
             self._promised = {landed.index: landed for landed in self._sidecar.outputs}
         self._landed = {
@@ -68,7 +68,7 @@ class Holdings:
         }
 
     @property
-    def landed(self) -> Mapping[int, Landed]:
+    def landed(self) -> Mapping[int, DeliveredFile]:
         """The outputs of this job that are on disk with the bytes they arrived with, by their index."""
         return self._landed
 
@@ -80,7 +80,7 @@ class Holdings:
         """Return the name of an output."""
         return names.clip_name(self._take, index, extension)
 
-    def remainder(self, index: int, url: str) -> Remainder | None:
+    def remainder(self, index: int, url: str) -> PartialDownload | None:
         """Return what an earlier try of this job left of this link."""
         data = self._folder.read(self._note_name(index), limit=MOST_BYTES)
         if data is None:
@@ -97,7 +97,7 @@ class Holdings:
 
     def remember(self, index: int, url: str, size: int, version: Version, stalled: int) -> None:
         """Note how the download of an output can be continued."""
-        note = Remainder(self._request_id, url, size, version, stalled)
+        note = PartialDownload(self._request_id, url, size, version, stalled)
         write_whole(self._folder, self._note_name(index), note_bytes(note))
 
     def keep_rejected(self, index: int, start: bytes) -> str:
@@ -127,16 +127,16 @@ class Holdings:
         """Return whether an older file of ours must make room before an output may get this name.
 
         Raises:
-            InTheWay: a file that is not ours has it.
+            NameConflict: a file that is not ours has it.
         """
         if not self._folder.has(name):
             return False
         known = {landed.file for landed in self._sidecar.outputs} if self._sidecar else set()
         if name not in known or not self._folder.is_file(name):
-            raise InTheWay(f"clips/{name} is not a clip of ours; move it away and fetch again")
+            raise NameConflict(f"clips/{name} is not a clip of ours; move it away and fetch again")
         return True
 
-    def promise(self, landed: Landed, about: About) -> None:
+    def promise(self, landed: DeliveredFile, about: About) -> None:
         """Make room for an output and let the sidecar say that the file about to appear is ours."""
         occupied = self.admit(landed.file)
         self._set_older_aside()
@@ -147,7 +147,7 @@ class Holdings:
         # A clip whose sidecar a power loss took back would look like a stranger's, and be left alone for ever.
         self._folder.sync()
 
-    def land(self, landed: Landed) -> None:
+    def land(self, landed: DeliveredFile) -> None:
         """Take note that an output has its final name."""
         self._landed[landed.index] = landed
 
@@ -175,7 +175,9 @@ class Holdings:
             return None
         found = read_sidecar(data, take=self._take)
         if found is None:
-            raise InTheWay(f"clips/{self._sidecar_name} is not a file of ours; move it away and fetch again")
+            raise NameConflict(
+                f"clips/{self._sidecar_name} is not a file of ours; move it away and fetch again"
+            )
         return found
 
     def _set_older_aside(self) -> None:
@@ -191,7 +193,7 @@ class Holdings:
         self._folder.remove(self._sidecar_name)
         self._sidecar = None
 
-    def _set_aside(self, files: Iterable[Landed], wish: str) -> str:
+    def _set_aside(self, files: Iterable[DeliveredFile], wish: str) -> str:
         """Move files of ours to free names, all with the same word, and return the word."""
         present = [landed for landed in files if self._is_ours(landed)]
         word = next(word for word in _numbered(wish) if not self._taken(word, present))
@@ -199,19 +201,19 @@ class Holdings:
             self._folder.move(landed.file, self._aside(landed, word))
         return word
 
-    def _is_ours(self, landed: Landed) -> bool:
+    def _is_ours(self, landed: DeliveredFile) -> bool:
         if names.stem_of(landed.file) == self._take:
             return self._folder.is_file(landed.file)
         return self._folder.digest(landed.file) == (landed.sha256, landed.bytes)
 
-    def _taken(self, word: str, files: Iterable[Landed]) -> bool:
+    def _taken(self, word: str, files: Iterable[DeliveredFile]) -> bool:
         wanted = [
             names.sidecar_name(self._take, aside=word),
             *(self._aside(landed, word) for landed in files),
         ]
         return any(map(self._folder.has, wanted))
 
-    def _aside(self, landed: Landed, word: str) -> str:
+    def _aside(self, landed: DeliveredFile, word: str) -> str:
         return names.clip_name(self._take, landed.index, names.extension_of(landed.file), aside=word)
 
 

@@ -22,7 +22,7 @@ _BLOCK = 1 << 20
 _START = 64 << 10
 
 
-class Busy(Exception):
+class FileLocked(Exception):
     """Another process is writing this very file."""
 
 
@@ -72,12 +72,12 @@ def _write(fd: int, data: bytes) -> None:
 class PartFile:
     """A file that grows under a hidden name; `keep` of its first bytes continues what an earlier try left.
 
-    It is locked while open, so a second process that fetches the same clip gets `Busy` and not a mixture.
+    It is locked while open, so a second process that fetches the same clip gets `FileLocked` and not a mixture.
     Leaving the context removes the hidden file, unless `place` gave it its name or `leave` kept it.
 
     Raises:
-        InTheWay: a link or folder has the hidden name.
-        Busy: another process has it open.
+        NameConflict: a link or folder has the hidden name.
+        FileLocked: another process has it open.
     """
 
     def __init__(self, folder: Folder, name: str, *, keep: int = 0) -> None:
@@ -196,6 +196,6 @@ class PartFile:
         except OSError as error:
             os.close(fd)
             if isinstance(error, BlockingIOError):
-                raise Busy("another process is writing this clip") from error
+                raise FileLocked("another process is writing this clip") from error
             raise
         return fd

@@ -18,7 +18,7 @@ from typing import TypeAlias
 from runner.media.clips.folder import Folder
 from runner.media.clips.names import clip_name, extension_of, sidecar_name, stem_of
 from runner.media.clips.part_file import write_whole
-from runner.media.clips.sidecar import CLIPS, MOST_BYTES, Landed, Sidecar, read_sidecar
+from runner.media.clips.sidecar import CLIPS, MOST_BYTES, DeliveredFile, Sidecar, read_sidecar
 
 _BETWEEN = "moving"
 # So an older program called a clip on its way: a name that another take can have.
@@ -56,7 +56,7 @@ def rename_clips(run_dir: Path, clips: Iterable[Clip], *, told: Told) -> tuple[C
     """Rename all clips whose names are not their takes'; return those that had to stay, since a name is taken.
 
     Raises:
-        InTheWay: the clips folder is a link or a file, or something in it that we wrote is no plain file any more.
+        NameConflict: the clips folder is a link or a file, or something in it that we wrote is no plain file any more.
         OSError: the disk fails; what was told is done, and the rest can be done again.
     """
     waiting = [clip for clip in clips if clip.name != clip.wanted]
@@ -74,13 +74,13 @@ def rename_clips(run_dir: Path, clips: Iterable[Clip], *, told: Told) -> tuple[C
     return ()
 
 
-def strayed(run_dir: Path, clips: Iterable[Clip]) -> frozenset[Clip]:
+def left_mid_rename(run_dir: Path, clips: Iterable[Clip]) -> frozenset[Clip]:
     """Return the clips that are not where the record has them, but where a kill in mid-rename has left them.
 
     `rename_clips` finds them there; this only looks.
 
     Raises:
-        InTheWay: the clips folder is a link or a file.
+        NameConflict: the clips folder is a link or a file.
         OSError: the disk fails.
     """
     misnamed = [clip for clip in clips if clip.name != clip.wanted]
@@ -209,14 +209,14 @@ def _move(folder: Folder, clip: Clip, told: Told, *, aside: str = "") -> str:
     return file
 
 
-def _outputs(clip: Clip, sidecar: Sidecar | None) -> Sequence[Landed]:
+def _outputs(clip: Clip, sidecar: Sidecar | None) -> Sequence[DeliveredFile]:
     """Return all outputs of the clip's job, the clip itself first."""
-    first = Landed(0, clip.name, clip.sha256, 0)
+    first = DeliveredFile(0, clip.name, clip.sha256, 0)
     others = sidecar.outputs if sidecar else ()
     return (first, *(landed for landed in others if landed.file != clip.name))
 
 
-def _under(clip: Clip, landed: Landed, aside: str = "") -> str:
+def _under(clip: Clip, landed: DeliveredFile, aside: str = "") -> str:
     return clip_name(clip.take, landed.index, extension_of(landed.file), aside=aside)
 
 

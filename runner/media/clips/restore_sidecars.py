@@ -17,11 +17,11 @@ from runner.domain.errors import DiskFailed, UsageError
 from runner.domain.records import TakeRecord
 from runner.domain.states import DeliveryState
 from runner.media.clips import older_names
-from runner.media.clips.folder import Folder, InTheWay
+from runner.media.clips.folder import Folder, NameConflict
 from runner.media.clips.names import sidecar_name
 from runner.media.clips.older_names import Known, contested
 from runner.media.clips.part_file import write_whole
-from runner.media.clips.sidecar import CLIPS, MOST_BYTES, Landed, Sidecar, read_sidecar
+from runner.media.clips.sidecar import CLIPS, MOST_BYTES, DeliveredFile, Sidecar, read_sidecar
 from runner.system.canonical_json import JsonValue
 
 
@@ -46,7 +46,7 @@ def _restored(folder: Folder, takes: Sequence[TakeRecord]) -> Iterator[str]:
         file = _plain(take.file)
         if not folder.is_file(file) or folder.has(sidecar_name(take.take_id)):
             continue
-        landed = Landed(0, file, take.sha256 or "", take.bytes or 0)
+        landed = DeliveredFile(0, file, take.sha256 or "", take.bytes or 0)
         sidecar = Sidecar(take.take_id, take.request_id or "", (landed,), _about_job(take))
         write_whole(folder, sidecar_name(take.take_id), sidecar.to_bytes())
         failpoints.hit("upkeep.restored")
@@ -88,7 +88,7 @@ def without_further_outputs(run_dir: Path, takes: Sequence[TakeRecord]) -> tuple
 def _lacks_output(folder: Folder, take: TakeRecord) -> bool:
     try:
         data = folder.read(sidecar_name(take.take_id), limit=MOST_BYTES)
-    except InTheWay:
+    except NameConflict:
         return False
     sidecar = None if data is None else read_sidecar(data, take=take.take_id)
     if sidecar is None or sidecar.request_id != take.request_id:
@@ -106,7 +106,7 @@ def clips_of(run_dir: Path) -> Iterator[Folder]:
     try:
         with Folder(run_dir / CLIPS) as folder:
             yield folder
-    except InTheWay as error:
+    except NameConflict as error:
         raise UsageError(str(error), advice=f"look at {run_dir / CLIPS}") from error
     except OSError as error:
         raise DiskFailed(f"{run_dir / CLIPS}: {error.strerror}") from error

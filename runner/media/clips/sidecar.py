@@ -1,7 +1,7 @@
 """What is written beside a clip: the sidecar for people and other programs, and a short-lived note for us.
 
 In: values, or the bytes of such a file. Out: bytes, or values; None for anything that is not ours. The sidecar
-`<take>.json` says what the clip is and proves whose it is. A `Remainder` says how a broken download can be
+`<take>.json` says what the clip is and proves whose it is. A `PartialDownload` says how a broken download can be
 continued, a `RejectedNote` which file beside the clips is ours and may go. Nothing here is secret: links are kept
 without their query. It knows no folder and no network.
 """
@@ -28,7 +28,7 @@ MOST_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Landed:
+class DeliveredFile:
     """One output on disk or about to be: its place in the result (from 0), name, hash, size in bytes, bare link.
 
     `remark` says what is unusual about it, such as a file of another kind than a clip; empty if nothing is.
@@ -48,7 +48,7 @@ class Sidecar:
 
     take: str
     request_id: str
-    outputs: tuple[Landed, ...]
+    outputs: tuple[DeliveredFile, ...]
     about: Mapping[str, JsonValue] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
@@ -62,7 +62,7 @@ class Sidecar:
 
 
 @dataclass(frozen=True, slots=True)
-class Remainder:
+class PartialDownload:
     """The first `bytes` bytes of a download are flushed; `version` is what the server said of the file they are of.
 
     `stalled` counts the tries to continue it that brought nothing.
@@ -97,13 +97,13 @@ def read_sidecar(data: bytes, *, take: str) -> Sidecar | None:
         return None
 
 
-def note_bytes(note: Remainder | RejectedNote) -> bytes:
+def note_bytes(note: PartialDownload | RejectedNote) -> bytes:
     """Return the text of a note."""
-    form = _REMAINDER if isinstance(note, Remainder) else _REJECTED
+    form = _REMAINDER if isinstance(note, PartialDownload) else _REJECTED
     return _encoded({"format": form, **asdict(note)})
 
 
-def read_note(data: bytes) -> Remainder | None:
+def read_note(data: bytes) -> PartialDownload | None:
     """Return the note on a broken download, or None if these bytes are none of ours."""
     found = _decoded(data, _REMAINDER)
     try:
@@ -113,7 +113,7 @@ def read_note(data: bytes) -> Remainder | None:
             _text(version["etag"]), _text(version["modified"]), total if total is None else _count(total)
         )
         request_id, url = (_text(found[key]) for key in ("request_id", "url"))
-        return Remainder(request_id, url, _count(found["bytes"]), said, _count(found["stalled"]))
+        return PartialDownload(request_id, url, _count(found["bytes"]), said, _count(found["stalled"]))
     except (KeyError, TypeError, ValueError):
         return None
 
@@ -127,7 +127,7 @@ def read_rejected_note(data: bytes) -> RejectedNote | None:
         return None
 
 
-def _landed_json(landed: Landed) -> dict[str, JsonValue]:
+def _landed_json(landed: DeliveredFile) -> dict[str, JsonValue]:
     return {
         "index": landed.index,
         "file": landed.file,
@@ -138,14 +138,14 @@ def _landed_json(landed: Landed) -> dict[str, JsonValue]:
     }
 
 
-def _landed(item: Mapping[str, Any], *, take: str) -> Landed:
+def _landed(item: Mapping[str, Any], *, take: str) -> DeliveredFile:
     file = _text(item["file"])
     # A name that does not begin with the take's own could make us move a stranger's file. An older program named the
     # second output `s010.2.mp4`, which may be another take's name: such a file is ours only by its hash.
     if not file.startswith((f"{take}.", f"{take}{SEPARATOR}")) or "/" in file:
         raise ValueError(file)
     sha256, url, remark = _text(item["sha256"]), _text(item["url"]), _text(item.get("remark", ""))
-    return Landed(_count(item["index"]), file, sha256, _count(item["bytes"]), url, remark)
+    return DeliveredFile(_count(item["index"]), file, sha256, _count(item["bytes"]), url, remark)
 
 
 def _text(value: object) -> str:

@@ -14,9 +14,9 @@ from pathlib import Path
 from runner.media.clips.fetch import MOST_OUTPUTS
 from runner.media.clips.folder import Folder
 from runner.media.clips.names import clip_name, sidecar_name
-from runner.media.clips.ownership import Holdings
+from runner.media.clips.ownership import ClipOwnership
 from runner.media.clips.part_file import PartFile
-from runner.media.clips.sidecar import Landed
+from runner.media.clips.sidecar import DeliveredFile
 from runner.media.http.response import Version
 
 _LAST = MOST_OUTPUTS - 1
@@ -28,14 +28,14 @@ def try_clip(clips: Path, take_ids: Iterable[str]) -> str:
     """Deliver a few bytes under names as long as the longest of `take_ids` gets, and remove them; return the longest.
 
     Raises:
-        InTheWay: the folder is a link or a file.
+        NameConflict: the folder is a link or a file.
         OSError: the disk or the folder does not take it.
     """
     longest = max((len(os.fsencode(take_id)) for take_id in take_ids), default=0)
     # A name of its own, or the trial would meet the clip of that very take.
     take = f"trial-{secrets.token_hex(8)}".ljust(longest, "0")
     with Folder(clips) as folder:
-        holdings = Holdings(folder, take, "trial")
+        holdings = ClipOwnership(folder, take, "trial")
         final = clip_name(take, _LAST, _EXTENSION)
         try:
             _deliver(folder, holdings, final)
@@ -45,7 +45,7 @@ def try_clip(clips: Path, take_ids: Iterable[str]) -> str:
     return final
 
 
-def _deliver(folder: Folder, holdings: Holdings, final: str) -> None:
+def _deliver(folder: Folder, holdings: ClipOwnership, final: str) -> None:
     holdings.keep_rejected(_LAST, b"trial")
     holdings.drop_rejected(_LAST)
     holdings.remember(_LAST, "", 0, Version(), 0)
@@ -53,7 +53,7 @@ def _deliver(folder: Folder, holdings: Holdings, final: str) -> None:
     holdings.forget(_LAST)
     with PartFile(folder, holdings.part_name(_LAST)) as part:
         part.write(b"trial")
-        landed = Landed(_LAST, final, part.sha256, part.size)
+        landed = DeliveredFile(_LAST, final, part.sha256, part.size)
         part.flush()
         holdings.promise(landed, dict)
         part.place(final)

@@ -1,6 +1,6 @@
 """A peek at a public file: its status, its headers and its first bytes, and then the connection is closed.
 
-In: a link that the user wrote, and a function that says when the bytes are enough. Out: a `Peek`, or a
+In: a link that the user wrote, and a function that says when the bytes are enough. Out: a `FileHead`, or a
 `DownloadError`. It goes the way of every download, with every hop and every connected address checked, no token,
 no cookie and one deadline over all. It knows no picture and no take.
 """
@@ -27,7 +27,7 @@ Enough: TypeAlias = Callable[[bytes], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Peek:
+class FileHead:
     """What the beginning of a file shows.
 
     `size` is of the whole file in bytes, None where the server does not say; `content_type` is what the server calls
@@ -41,7 +41,7 @@ class Peek:
     content_type: str
 
 
-class Peeking:
+class HeadReader:
     """A client that looks at the beginning of public files; several threads may share one.
 
     `deadline_s` bounds one peek as a whole, redirects included, but for the look-up of the host's name. Use it as a
@@ -62,7 +62,7 @@ class Peeking:
     ) -> None:
         self._downloads.close()
 
-    def peek(self, url: str, *, enough: Enough) -> Peek:
+    def peek(self, url: str, *, enough: Enough) -> FileHead:
         """Read `url` from its start until `enough` says so, it ends, or 512 KiB have come.
 
         Raises:
@@ -73,10 +73,10 @@ class Peeking:
                 return _taken(download, enough)
         except RangeRefused:
             # A file without a first byte has no such range (RFC 9110, 15.5.17).
-            return Peek(shown(url), b"", 0, None, "")
+            return FileHead(shown(url), b"", 0, None, "")
 
 
-def _taken(download: Download, enough: Enough) -> Peek:
+def _taken(download: Download, enough: Enough) -> FileHead:
     found = _FROM_START.fullmatch(download.headers.get("content-range", "").strip())
     if download.status == 206 and not found:
         raise DownloadError(f"{download.url} sent another part than the first one")
@@ -85,7 +85,7 @@ def _taken(download: Download, enough: Enough) -> Peek:
         size = int(found["total"]) if found["total"] != "*" else None
     else:
         size = len(head) if ended else download.length
-    return Peek(
+    return FileHead(
         download.url, head, size, download.version.strong_etag or None, _content_type(download.headers)
     )
 

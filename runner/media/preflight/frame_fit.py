@@ -15,7 +15,7 @@ from runner.domain.errors import Severity
 from runner.media.image_size import Pixels
 from runner.media.preflight.findings import Fault
 from runner.media.preflight.media_links import Place, TakeMedia, words_of
-from runner.media.preflight.probe import Look
+from runner.media.preflight.probe import LinkProbe
 from runner.system.canonical_json import JsonValue
 
 _TOLERANCE = 0.02
@@ -38,7 +38,7 @@ class _Asked:
     short_side: int | None = None
 
 
-def fit_faults(media: TakeMedia, looks: Mapping[str, Look]) -> Iterator[tuple[Place, Fault]]:
+def fit_faults(media: TakeMedia, looks: Mapping[str, LinkProbe]) -> Iterator[tuple[Place, Fault]]:
     """Yield what does not fit, each at the place it is about; a size that nobody saw fits everything."""
     sizes = {
         place.input: pixels for place in media.places if (pixels := _pixels(looks.get(place.url))) is not None
@@ -51,7 +51,7 @@ def fit_faults(media: TakeMedia, looks: Mapping[str, Look]) -> Iterator[tuple[Pl
     yield from _frames(media, sizes)
 
 
-def _pixels(look: Look | None) -> Pixels | None:
+def _pixels(look: LinkProbe | None) -> Pixels | None:
     return look.pixels if look else None
 
 

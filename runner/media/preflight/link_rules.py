@@ -13,7 +13,7 @@ from runner.domain import display
 from runner.domain.errors import Severity
 from runner.media.formats import AVIF, HEIC, HTML, SUFFIXES, SVG, TIFF, Format, Kind
 from runner.media.preflight.findings import Fault
-from runner.media.preflight.probe import Look
+from runner.media.preflight.probe import LinkProbe
 from runner.media.preflight.signed_urls import ends_at
 
 MOST_BYTES = 50_000_000
@@ -50,7 +50,9 @@ _SELDOM_TAKEN = frozenset({AVIF.name, HEIC.name, SVG.name, TIFF.name})
 _DIRECT = "is it a share link? write the address of the file itself"
 
 
-def link_faults(url: str, look: Look, *, wants: Kind | None, now: float, wait: float) -> tuple[Fault, ...]:
+def link_faults(
+    url: str, look: LinkProbe, *, wants: Kind | None, now: float, wait: float
+) -> tuple[Fault, ...]:
     """Return what is wrong with `url`; `wait` is how many seconds from `now` the API may fetch it."""
     ends = ends_at(url)
     over = ends is not None and ends <= now
@@ -62,14 +64,14 @@ def link_faults(url: str, look: Look, *, wants: Kind | None, now: float, wait: f
     return (*_ending(ends, now=now, wait=wait), *told)
 
 
-def is_sound(look: Look) -> bool:
+def is_sound(look: LinkProbe) -> bool:
     """Return whether what was seen is a file that an input could want; anything else may be mended at any moment."""
     return not look.trouble and not any(
         fault.severity is Severity.ERROR for fault in _of_file("", look, None)
     )
 
 
-def _unreachable(look: Look) -> Fault:
+def _unreachable(look: LinkProbe) -> Fault:
     status = look.status
     if status is None:
         return Fault(
@@ -86,7 +88,7 @@ def _unreachable(look: Look) -> Fault:
     return Fault(f"{words} (HTTP {status})", advice)
 
 
-def _of_file(url: str, look: Look, wants: Kind | None) -> Iterator[Fault]:
+def _of_file(url: str, look: LinkProbe, wants: Kind | None) -> Iterator[Fault]:
     if look.size == 0:
         yield Fault("is empty", "upload the file again")
         return
@@ -102,7 +104,7 @@ def _of_file(url: str, look: Look, wants: Kind | None) -> Iterator[Fault]:
     yield from _misnamed(url, look, found)
 
 
-def _wrong_kind(url: str, look: Look, found: Format | None, wants: Kind | None) -> Fault | None:
+def _wrong_kind(url: str, look: LinkProbe, found: Format | None, wants: Kind | None) -> Fault | None:
     wanted = wants or Kind.IMAGE
     if found is HTML or (found is None and look.content_type in HTML.types):
         return Fault(f"is a web page, not a {wanted}", _direct_link(url, look))
@@ -114,7 +116,7 @@ def _wrong_kind(url: str, look: Look, found: Format | None, wants: Kind | None) 
     return None
 
 
-def _direct_link(url: str, look: Look) -> str:
+def _direct_link(url: str, look: LinkProbe) -> str:
     for host in (_host(url), _host(look.url)):
         if host.split(".")[0] in {"accounts", "login", "signin", "auth"}:
             return f"it leads to a login; {_PUBLIC}"
@@ -124,7 +126,7 @@ def _direct_link(url: str, look: Look) -> str:
     return _DIRECT
 
 
-def _size_faults(look: Look, found: Format | None) -> Iterator[Fault]:
+def _size_faults(look: LinkProbe, found: Format | None) -> Iterator[Fault]:
     video = found is not None and found.kind is Kind.VIDEO
     most = MOST_VIDEO_BYTES if video else MOST_BYTES
     if look.size is None:
@@ -135,7 +137,7 @@ def _size_faults(look: Look, found: Format | None) -> Iterator[Fault]:
         yield Fault(message, "make it smaller")
 
 
-def _misnamed(url: str, look: Look, found: Format | None) -> Iterator[Fault]:
+def _misnamed(url: str, look: LinkProbe, found: Format | None) -> Iterator[Fault]:
     if found is None:
         return
     lies = []

@@ -1,7 +1,7 @@
 """The whole pre-flight as a list: find the links, use what was seen within the hour, look at the others, judge.
 
-In: takes and models, the text of an earlier look, a way to look, the time. Out: an `Inspection`, with the text to keep
-for the next one. It opens neither file nor connection.
+In: takes and models, the text of an earlier look, a way to look, the time. Out: a `PreflightReport`, with the text to
+keep for the next one. It opens neither file nor connection.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from runner.media.preflight.findings import Fault, Finding, Findings
 from runner.media.preflight.frame_fit import fit_faults
 from runner.media.preflight.link_rules import is_sound, link_faults
 from runner.media.preflight.media_links import TakeMedia, media_of
-from runner.media.preflight.probe import Look
+from runner.media.preflight.probe import LinkProbe
 from runner.media.preflight.probe_cache import CacheDamaged, as_text, fresh_looks, key_of
 from runner.models.model import Model
 
@@ -26,7 +26,7 @@ WAIT_S = 12 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Inspection:
+class PreflightReport:
     """What was found: how many links there are, how many of them an earlier look told of, and what is wrong.
 
     `notes` are about the look itself; `to_keep` is text for the next look.
@@ -53,11 +53,11 @@ def inspect(
     takes: Iterable[Take],
     *,
     find: Callable[[str], Model | None],
-    look_at_all: Callable[[Sequence[str]], Mapping[str, Look]],
+    look_at_all: Callable[[Sequence[str]], Mapping[str, LinkProbe]],
     kept: str,
     now: float,
     wait: float = WAIT_S,
-) -> Inspection:
+) -> PreflightReport:
     """Return what is wrong with the media of `takes`.
 
     `find` returns a model by its id; `look_at_all` returns a look for each link; `kept` is what the last inspection
@@ -69,7 +69,7 @@ def inspect(
     known = {url: recent[key] for url in urls if (key := key_of(url)) in recent}
     looks = {**known, **look_at_all([url for url in urls if url not in known])}
     sound = {key_of(url): look for url, look in looks.items() if is_sound(look)}
-    return Inspection(
+    return PreflightReport(
         links=len(urls),
         reused=len(known),
         findings=_judged(media, looks, now=now, wait=wait),
@@ -78,7 +78,7 @@ def inspect(
     )
 
 
-def _recent(kept: str, now: float) -> tuple[dict[str, Look], tuple[str, ...]]:
+def _recent(kept: str, now: float) -> tuple[dict[str, LinkProbe], tuple[str, ...]]:
     if not kept:
         return {}, ()
     try:
@@ -88,7 +88,7 @@ def _recent(kept: str, now: float) -> tuple[dict[str, Look], tuple[str, ...]]:
 
 
 def _judged(
-    media: Sequence[TakeMedia], looks: Mapping[str, Look], *, now: float, wait: float
+    media: Sequence[TakeMedia], looks: Mapping[str, LinkProbe], *, now: float, wait: float
 ) -> tuple[Finding, ...]:
     findings = Findings()
 

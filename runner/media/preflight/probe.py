@@ -1,6 +1,6 @@
 """One look at one link: what was seen there, or why nothing was.
 
-In: a link and a way to peek at it. Out: a frozen `Look`. It judges nothing and knows no take.
+In: a link and a way to peek at it. Out: a frozen `LinkProbe`. It judges nothing and knows no take.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from runner.media.http.response import DownloadError
 from runner.media.image_size import Pixels, enough, pixels_of
 
 if TYPE_CHECKING:
-    from runner.media.http.peek import Peek
+    from runner.media.http.peek import FileHead
 
 
 class Peeker(Protocol):
     """What reads the beginning of a link; `transport.peeking.Peeking.peek` does."""
 
-    def __call__(self, url: str, /, *, enough: Callable[[bytes], bool]) -> Peek:
+    def __call__(self, url: str, /, *, enough: Callable[[bytes], bool]) -> FileHead:
         """Return what `url` begins with, read until `enough` says so; raises `DownloadError`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LinkProbe:
     """What a link showed at wall time `at`.
 
     Without `trouble` the file is there: `size` in bytes if the server says it, `format` a name of `FORMATS` or empty
@@ -51,17 +51,17 @@ class Look:
         return FORMATS.get(self.format)
 
 
-LookAt: TypeAlias = Callable[[str], Look]
+LookAt: TypeAlias = Callable[[str], LinkProbe]
 
 
-def look_at(url: str, *, peek: Peeker, at: float) -> Look:
+def look_at(url: str, *, peek: Peeker, at: float) -> LinkProbe:
     """Return what `url` shows; never raises for what a server does."""
     try:
         found = peek(url, enough=enough)
     except DownloadError as error:
         return _trouble(error, at)
     kind = format_of(found.head)
-    return Look(
+    return LinkProbe(
         at=at,
         url=found.url,
         size=found.size,
@@ -72,7 +72,9 @@ def look_at(url: str, *, peek: Peeker, at: float) -> Look:
     )
 
 
-def _trouble(error: DownloadError, at: float) -> Look:
+def _trouble(error: DownloadError, at: float) -> LinkProbe:
     # The link itself passed the same rules when the manifest was read: what is refused now lies behind a redirect.
     message = f"it leads to where the API does not go: {error.message}" if error.permanent else error.message
-    return Look(at, trouble=message, status=error.status, away=error.status is None and not error.permanent)
+    return LinkProbe(
+        at, trouble=message, status=error.status, away=error.status is None and not error.permanent
+    )

@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from runner.media.preflight.probe import Look, LookAt
+from runner.media.preflight.probe import LinkProbe, LookAt
 from runner.system.clock import Clock
 
 
@@ -42,7 +42,7 @@ def look_at_all(
     clock: Clock,
     limits: Limits | None = None,
     tell: Tell = lambda _done, _all: None,
-) -> dict[str, Look]:
+) -> dict[str, LinkProbe]:
     """Return what each of `urls` shows, in their order."""
     wanted = list(dict.fromkeys(urls))
     round_of_looks = _Round(look, executor, clock, limits or Limits())
@@ -69,10 +69,10 @@ class _Round:
     clock: Clock
     limits: Limits
     waiting: dict[str, deque[str]] = field(default_factory=dict)
-    going: dict[Future[Look], _Asked] = field(default_factory=dict)
-    stuck: dict[Future[Look], str] = field(default_factory=dict)
+    going: dict[Future[LinkProbe], _Asked] = field(default_factory=dict)
+    stuck: dict[Future[LinkProbe], str] = field(default_factory=dict)
     failures: Counter[str] = field(default_factory=Counter)
-    seen: dict[str, Look] = field(default_factory=dict)
+    seen: dict[str, LinkProbe] = field(default_factory=dict)
 
     def run(self) -> Iterator[int]:
         """Look until everything is seen, yielding how many links are."""
@@ -109,7 +109,7 @@ class _Round:
                 self._note(asked, self._absent(f"took longer than {self.limits.deadline_s:g} s"))
         self.stuck = {future: host for future, host in self.stuck.items() if not future.done()}
 
-    def _note(self, asked: _Asked, look: Look) -> None:
+    def _note(self, asked: _Asked, look: LinkProbe) -> None:
         self.seen[asked.url] = look
         self.failures[asked.host] = self.failures[asked.host] + 1 if look.away else 0
 
@@ -125,8 +125,8 @@ class _Round:
         while urls:
             self.seen[urls.popleft()] = self._absent(why)
 
-    def _absent(self, why: str) -> Look:
-        return Look(self.clock.wall(), trouble=why, away=True)
+    def _absent(self, why: str) -> LinkProbe:
+        return LinkProbe(self.clock.wall(), trouble=why, away=True)
 
 
 def _host(url: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.media.image_size import Pixels
-from runner.media.preflight.probe import Look
+from runner.media.preflight.probe import LinkProbe
 
 FRESH_S = 3600.0
 MOST_BYTES = 64 * 1024 * 1024
@@ -28,7 +28,7 @@ def key_of(url: str) -> str:
     return hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def fresh_looks(text: str, *, now: float) -> dict[str, Look]:
+def fresh_looks(text: str, *, now: float) -> dict[str, LinkProbe]:
     """Return the looks in `text` that are younger than an hour, by the key of their link.
 
     Raises:
@@ -45,13 +45,13 @@ def fresh_looks(text: str, *, now: float) -> dict[str, Look]:
     return {key: look for key, look in looks.items() if 0.0 <= now - look.at < FRESH_S}
 
 
-def as_text(looks: Mapping[str, Look]) -> str:
+def as_text(looks: Mapping[str, LinkProbe]) -> str:
     """Return the text of a file that holds `looks`, which are by key."""
     entries = [_written(key, look) for key, look in sorted(looks.items())]
     return json.dumps({"version": _VERSION, "looks": entries}, indent=1) + "\n"
 
 
-def _written(key: str, look: Look) -> dict[str, object]:
+def _written(key: str, look: LinkProbe) -> dict[str, object]:
     return {
         "key": key,
         "looked_at": look.at,
@@ -64,11 +64,11 @@ def _written(key: str, look: Look) -> dict[str, object]:
     }
 
 
-def _read(entry: Mapping[str, Any]) -> Look:
+def _read(entry: Mapping[str, Any]) -> LinkProbe:
     at, pixels = entry["looked_at"], entry["pixels"]
     if isinstance(at, bool) or not isinstance(at, int | float):
         raise CacheDamaged("a time is no number")
-    return Look(
+    return LinkProbe(
         at=float(at),
         url=_text(entry["url"]),
         size=None if entry["size"] is None else _whole(entry["size"]),
