@@ -43,7 +43,7 @@ def keep_stale(
     """
     now = clock or SystemClock()
     with opening.locked(place), open_recorded(place, opening) as state:
-        recorded = take_over(state, place, clock=now)
+        recorded = take_over(state, place, clock=now).takes
         plan = priced(plan, recorded_prices(recorded))
         found = scope_of(plan, recorded, choice)
         synced = sync(state, plan, place, recorded, found.comparison, clock=now)

@@ -147,7 +147,7 @@ def fetch(place: RunDir, take_ids: Sequence[str] = (), *, request: RunRequest) -
         with open_reader(place.state_file) as reader:
             takes = _about(reader.takes(), take_ids)
         again = recheck(request, place, state, takes, insist=bool(take_ids))
-        if again.moved:
+        if again.found or again.disowned:
             with open_reader(place.state_file) as reader:
                 takes = _about(reader.takes(), take_ids)
         _refuse_without_clip(takes if take_ids else (), again)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,18 +21,18 @@ from runner.commands.steps.sync_record import missing
 from runner.domain.display import listed
 from runner.domain.errors import CannotCreate, DiskFailed, Position, Problem, Severity
 from runner.domain.limits import Limits
-from runner.domain.money import NOTHING_SPENT, Spending, total
-from runner.domain.records import SessionRecord, TakeRecord
+from runner.domain.money import Spending, total
+from runner.domain.records import RunRecord, TakeRecord
 from runner.domain.shots import Plan, Price
 from runner.manifest.size_limits import LIMITS
 from runner.manifest.size_limits import Limits as ManifestLimits
 from runner.models.registry import search_path
 from runner.plan import prices as pricing
-from runner.plan.actions import Action, Step, blocked, steps
+from runner.plan.actions import Action, Step, blocked
 from runner.plan.blocked import barred
-from runner.plan.duplicates import paid_twice
+from runner.plan.decide import Decision, decide
 from runner.plan.duration_forecast import Forecast, forecast
-from runner.plan.scope import Scope, outcome, scope_of
+from runner.plan.scope import scope_of
 from runner.plan.selection import ALL, Choice
 from runner.store import run_dir as rundir
 from runner.store.reader import open_reader
@@ -110,16 +110,6 @@ class PlanPreview:
         return any(step.action in _SPENDS for step in self.steps)
 
 
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """What the state file says: its takes, its money, its sessions, and the takes that were ever sent."""
-
-    takes: Sequence[TakeRecord] = ()
-    spending: Spending = NOTHING_SPENT
-    sessions: Sequence[SessionRecord] = ()
-    sent: frozenset[str] = frozenset()
-
-
 @gc_paused()
 def preview(asked: PlanRequest) -> PlanPreview:
     """Return what a run would do.
@@ -141,26 +131,22 @@ def preview(asked: PlanRequest) -> PlanPreview:
         asked.run_dir
         or rundir.default_run_dir(asked.manifest, name=plan.manifest.name, simulated=asked.simulated)
     )
-    past = _recorded(asked, plan, place)
+    record = _recorded(asked, plan, place)
     said = _ask(asked, asked.account, plan) if asked.account else None
-    plan = pricing.priced(plan, _quotes(asked, plan, past.takes, said))
-    return replace(_outlook(asked, plan, place, past), live=said)
-
-
-def _outlook(asked: PlanRequest, plan: Plan, place: RunDir, past: _Past) -> PlanPreview:
-    recorded = past.takes
-    found = scope_of(plan, recorded, asked.choice, stale=asked.stale)
-    all_steps = steps(
-        plan.takes,
-        {record.take_id: record for record in recorded},
-        outcome(plan, recorded, found.anew) if found.anew else found.comparison,
-        files_missing=missing(recorded, place),
-        download=asked.download,
+    plan = pricing.priced(plan, _quotes(asked, plan, record.takes, said))
+    scope = scope_of(plan, record.takes, asked.choice, stale=asked.stale)
+    gone = missing(record.takes, place)
+    decision = decide(plan, record, scope, files_missing=gone, download=asked.download)
+    refusals = barred(
+        decision.submits,
+        asked.limits,
+        spending=record.spending,
+        sessions=record.sessions,
+        now=asked.clock.wall(),
     )
-    chosen = [step for step in all_steps if _is_about(step, found)]
-    shown = _bounded(chosen, asked, past)
+    shown = blocked(decision.steps, refusals)
     submits = [step for step in shown if step.action is Action.SUBMIT]
-    ids, renames = frozenset(step.take_id for step in submits), found.comparison.renames
+    ids = frozenset(step.take_id for step in submits)
     return PlanPreview(
         name=plan.manifest.name,
         manifest=asked.manifest,
@@ -169,24 +155,21 @@ def _outlook(asked: PlanRequest, plan: Plan, place: RunDir, past: _Past) -> Plan
         steps=shown,
         estimate=total(step.estimate for step in submits if step.estimate is not None),
         unpriced=sum(1 for step in submits if step.estimate is None),
-        spending=past.spending,
+        spending=record.spending,
         forecast=forecast(Counter(step.model for step in submits), _durations(place), at_once=asked.at_once),
-        left_out=len(all_steps) - len(chosen),
-        warnings=(
-            *plan.warnings,
-            *_unwritable(asked, place, ids),
-            *_twice(asked, plan, ids, {renames.get(sent, sent) for sent in past.sent}),
-        ),
+        left_out=decision.left_out,
+        warnings=(*plan.warnings, *_unwritable(asked, place, ids), *_twice(asked, plan, decision)),
         prices=pricing.rates(plan, ids),
+        live=said,
     )
 
 
-def _recorded(asked: PlanRequest, plan: Plan, place: RunDir) -> _Past:
+def _recorded(asked: PlanRequest, plan: Plan, place: RunDir) -> RunRecord:
     mine = open_run.second_places(os.environ if asked.environ is None else asked.environ, place.path)
     told = () if asked.new_run else known_outside(place, mine)
     if not os.path.lexists(place.state_file):
         refuse_lost_record(place, told)
-        return _Past()
+        return RunRecord()
     refuse_forgetful(place, told)
     with open_reader(place.state_file) as reader:
         open_run.refuse_other_run(
@@ -197,7 +180,7 @@ def _recorded(asked: PlanRequest, plan: Plan, place: RunDir) -> _Past:
             simulated=asked.simulated,
             moved=asked.moved,
         )
-        return _Past(reader.takes(), reader.spending(), reader.sessions(), frozenset(reader.sent()))
+        return reader.record()
 
 
 def _ask(asked: PlanRequest, account: Account, plan: Plan) -> LiveCatalogue:
@@ -217,25 +200,9 @@ def _quotes(
     return known if simulated or said is None else {**known, **said.prices}
 
 
-def _is_about(step: Step, found: Scope) -> bool:
-    waits, is_out = step.action is Action.SUBMIT, step.action is Action.WATCH
-    return found.concerns(step.take_id, waits=waits, is_out=is_out)
-
-
-def _bounded(found: Sequence[Step], asked: PlanRequest, past: _Past) -> tuple[Step, ...]:
-    """Block what a run would not send."""
-    submits = [step for step in found if step.action is Action.SUBMIT]
-    refusals = barred(
-        submits, asked.limits, spending=past.spending, sessions=past.sessions, now=asked.clock.wall()
-    )
-    return blocked(found, refusals)
-
-
-def _twice(
-    asked: PlanRequest, plan: Plan, going: Collection[str], sent: Collection[str]
-) -> Iterator[Problem]:
+def _twice(asked: PlanRequest, plan: Plan, decision: Decision) -> Iterator[Problem]:
     """Yield a warning where a run asks once more, or refuses if nobody is there to be asked."""
-    again = paid_twice(plan.takes, going=going, sent=sent)
+    again = decision.duplicates
     if asked.simulated or asked.allow_duplicates or not again:
         return
     first = next(take for take in plan.takes if take.id == again[0])

@@ -18,18 +18,18 @@ from runner.commands.steps import open_run, prices
 from runner.commands.steps.open_run import OpenOptions
 from runner.commands.steps.recheck_failed import recheck
 from runner.commands.steps.session import Progress, RunRequest, no_progress, run_engine
-from runner.commands.steps.summary import RunEstimate, RunSummary, foresee, sum_up
-from runner.commands.steps.sync_record import SyncResult, reprice, sync, take_over
-from runner.domain.limits import Limits
-from runner.domain.records import TakeRecord
+from runner.commands.steps.summary import RunEstimate, RunSummary, foresee, needs_nothing, sum_up
+from runner.commands.steps.sync_record import missing, read_record, sync, take_over
+from runner.domain.records import RunRecord, SessionRecord, TakeRecord
 from runner.domain.run_ending import Ending, EndingKind, Stop
 from runner.domain.shots import Plan
 from runner.domain.states import OUT_THERE, TakeState
 from runner.engine.options import EngineOptions
 from runner.manifest.size_limits import LIMITS
 from runner.manifest.size_limits import Limits as ManifestLimits
+from runner.plan.decide import Decision, decide
 from runner.plan.prices import price_changes
-from runner.plan.scope import Scope, about, outcome, scope_of
+from runner.plan.scope import about, scope_of
 from runner.plan.selection import ALL, Choice
 from runner.plan.time_window import window
 from runner.simulator.settings import SimulatorSettings
@@ -105,64 +105,43 @@ def _rendered(request: RunRequest, run_dir: str | Path | None) -> RunSummary:
     plan = _planned(request)
     place = _place(request, plan, run_dir)
     with request.opening.locked(place), _opened(request, plan, place) as state:
-        recorded = take_over(state, place, clock=request.clock)
+        record = take_over(state, place, clock=request.clock)
         # Before anything is weighed: what has a clip after all is neither sent once more nor makes room.
-        again = recheck(request, place, state, recorded)
-        if again.moved:
-            recorded = _on_record(place)
-        plan = prices.known_prices(request, plan, recorded)
-        found = scope_of(plan, recorded, request.choice, stale=request.stale)
-        synced = sync(state, plan, place, recorded, found.comparison, clock=request.clock)
-        plan, synced = _quoted(request, state, plan, place, found, synced)
-        estimate = _foreseen(request, place, plan, found, about(synced.takes, found))
+        again = recheck(request, place, state, record.takes)
+        record = read_record(place) if again.asked else record
+        plan = prices.known_prices(request, plan, record.takes)
+        scope = scope_of(plan, record.takes, request.choice, stale=request.stale)
+        quoted = prices.current_prices(request, plan, scope.sends)
+        gone = missing(record.takes, place)
+        decision = decide(quoted, record, scope, files_missing=gone, download=request.options.download)
+        estimate = foresee(decision, record, host=request.origin, simulated=request.simulate is not None)
         prices.refuse_unpriced(request, estimate)
-        tried = _tried(place, plan, request.options) if _may_submit(estimate, synced, request.options) else ()
-        agreed = estimate.submits == 0 or request.confirm(estimate)
-        if agreed:
-            # Only now: whoever says no keeps the clips of stale takes under their names.
-            synced = _replaced(request, state, plan, place, found, synced)
-        takes = about(synced.takes, found)
-        ending, signal = _sit(request, place, state, takes) if agreed else (_DECLINED, None)
+        tried = (
+            _tried(place, quoted, request.options) if _may_submit(decision, record, request.options) else ()
+        )
+        agreed = not decision.submits or request.confirm(estimate)
+        # Only now: whoever says no keeps the clips of stale takes under their names.
+        comparison = decision.comparison if agreed else scope.comparison
+        synced = sync(state, quoted, place, record.takes, comparison, clock=request.clock)
+        takes = about(synced.takes, scope)
+        ending, signal = (
+            _timed(request, place, state, takes, record.sessions) if agreed else (_DECLINED, None)
+        )
         # Where nothing was left to do, nobody has heard them yet.
-        notes = () if agreed and estimate.finished < estimate.takes else state.notes
+        heard = agreed and not all(needs_nothing(take, request.options) for take in takes)
+        notes = () if heard else state.notes
     summary = sum_up(place, takes, ending=ending, signal=signal, now=request.clock.wall())
-    remarks = (*notes, *tried, *synced.remarks, *estimate.remarks, *again.remarks, *summary.remarks)
+    changes = price_changes(plan, quoted)
+    remarks = (*notes, *tried, *synced.remarks, *changes, *estimate.remarks, *again.remarks, *summary.remarks)
     return replace(summary, remarks=remarks)
 
 
-def _on_record(place: RunDir) -> Sequence[TakeRecord]:
-    with open_reader(place.state_file, checked=True) as reader:
-        return reader.takes()
-
-
-def _quoted(
-    request: RunRequest, state: StateFile, plan: Plan, place: RunDir, found: Scope, synced: SyncResult
-) -> tuple[Plan, SyncResult]:
-    """Return the plan with today's prices for what is sent, and the record with them."""
-    quoted = prices.current_prices(request, plan, found.sends)
-    if quoted is plan:
-        return plan, synced
-    takes = reprice(state, quoted, place, synced.takes, clock=request.clock)
-    return quoted, SyncResult(takes, (*synced.remarks, *price_changes(plan, quoted)))
-
-
-def _replaced(
-    request: RunRequest, state: StateFile, plan: Plan, place: RunDir, found: Scope, synced: SyncResult
-) -> SyncResult:
-    """Let the stale takes that are rendered anew make room."""
-    if not found.anew:
-        return synced
-    comparison = outcome(plan, synced.takes, found.anew)
-    again = sync(state, plan, place, synced.takes, comparison, clock=request.clock)
-    return SyncResult(again.takes, (*synced.remarks, *again.remarks))
-
-
-def _may_submit(estimate: RunEstimate, synced: SyncResult, options: EngineOptions) -> bool:
+def _may_submit(decision: Decision, record: RunRecord, options: EngineOptions) -> bool:
     """Return whether the run will submit, or may by what it was told to do about failed and lost jobs."""
     again = (OUT_THERE if options.retries else set()) | (
         {TakeState.HELD} if options.max_extra_paid else set()
     )
-    return estimate.submits > 0 or any(take.state in again for take in synced.takes)
+    return bool(decision.submits) or any(take.state in again for take in record.takes)
 
 
 def _tried(place: RunDir, plan: Plan, options: EngineOptions) -> tuple[str, ...]:
@@ -172,17 +151,22 @@ def _tried(place: RunDir, plan: Plan, options: EngineOptions) -> tuple[str, ...]
     return try_run_dir(place, [take.id for take in plan.takes], download=options.download)
 
 
-def _sit(
-    request: RunRequest, place: RunDir, state: StateFile, takes: Sequence[TakeRecord]
+def _timed(
+    request: RunRequest,
+    place: RunDir,
+    state: StateFile,
+    takes: Sequence[TakeRecord],
+    sessions: Sequence[SessionRecord],
 ) -> tuple[Ending, int | None]:
-    """Work through what is left in the time that the run is given."""
-    return timed_session(
-        place,
-        state,
-        request.options.limits,
-        clock=request.clock,
-        work=lambda deadline: run_engine(request, place, state, takes, deadline=deadline),
-    )
+    """Run the engine in the time that the run is given, with the session on record."""
+    limits, clock = request.options.limits, request.clock
+    now = clock.wall()
+    mine = window(limits, sessions, now=now)
+    began = None if mine.seconds is None else mine.began_at
+    state.begin_session(at=now, version=__version__, limit_s=mine.seconds, window_began_at=began)
+    ending, signal = run_engine(request, place, state, takes, deadline=mine.deadline)
+    state.end_session(at=clock.wall(), ending=ending.kind)
+    return ending, signal
 
 
 _DECLINED = Ending(EndingKind.DECLINED, "not agreed to, so nothing was submitted")
@@ -217,26 +201,6 @@ def _opened(request: RunRequest, plan: Plan, place: RunDir) -> StateFile:
     return open_run.open_state(place, header=header, opening=request.opening)
 
 
-def _foreseen(
-    request: RunRequest, place: RunDir, plan: Plan, found: Scope, takes: Sequence[TakeRecord]
-) -> RunEstimate:
-    from runner.plan.duplicates import paid_twice
-
-    with open_reader(place.state_file, checked=True) as reader:
-        spending, sent = reader.spending(), reader.sent()
-    estimate = foresee(
-        takes,
-        found.comparison,
-        options=request.options,
-        host=request.origin,
-        simulated=request.simulate is not None,
-        anew=found.anew,
-        spending=spending,
-    )
-    going = {take.take_id for take in takes if take.state is TakeState.PENDING} | set(found.anew)
-    return replace(estimate, duplicates=paid_twice(plan.takes, going=going, sent=sent))
-
-
 def report(target: str | Path, *, simulated: bool | None = None, clock: Clock | None = None) -> Reports:
     """Write `report.csv` and `report.html` of a run from its state file alone; works for a killed run.
 
@@ -269,23 +233,3 @@ def find_run(target: str | Path, *, simulated: bool | None = None) -> RunDir:
         return RunDir(path)
     name = manifest_name(path)
     return rundir.existing(path, name=name, kinds=(False, True) if simulated is None else (simulated,))
-
-
-def timed_session(
-    place: RunDir,
-    state: StateFile,
-    limits: Limits,
-    *,
-    clock: Clock,
-    work: Callable[[float | None], tuple[Ending, int | None]],
-) -> tuple[Ending, int | None]:
-    """Let `work` run until its deadline, which it is given, with the session on record; return what it returns."""
-    with open_reader(place.state_file, checked=True) as reader:
-        sessions = reader.sessions()
-    now = clock.wall()
-    mine = window(limits, sessions, now=now)
-    began = None if mine.seconds is None else mine.began_at
-    state.begin_session(at=now, version=__version__, limit_s=mine.seconds, window_began_at=began)
-    ending, signal = work(mine.deadline)
-    state.end_session(at=clock.wall(), ending=ending.kind)
-    return ending, signal

@@ -5,10 +5,11 @@ It knows how the rows are named, not how they are written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.domain.body_diff import Difference, differences
+from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.output_links import OutputLinks, recorded_links
 from runner.domain.states import (
     GIVEN_UP,
@@ -167,6 +168,16 @@ class SessionRecord:
     window_began_at: float | None = None
     ended_at: float | None = None
     ending: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What a run's record says when a command begins: takes, money, sessions, and the ids of takes ever sent."""
+
+    takes: Sequence[TakeRecord] = ()
+    spending: Spending = NOTHING_SPENT
+    sessions: Sequence[SessionRecord] = ()
+    sent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,15 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from runner.domain.money import Charge, Spending
-from runner.domain.records import FREE, AttemptRecord, EventRecord, SchemaRecord, SessionRecord, TakeRecord
+from runner.domain.records import (
+    FREE,
+    AttemptRecord,
+    EventRecord,
+    RunRecord,
+    SchemaRecord,
+    SessionRecord,
+    TakeRecord,
+)
 from runner.domain.states import DeliveryState, TakeState
 from runner.store import database, open_checks
 from runner.store.append_event import read_epoch
@@ -164,6 +172,10 @@ class Reader:
     def sessions(self) -> list[SessionRecord]:
         """Return the sessions of the run, oldest first."""
         return self._select(SessionRecord, "FROM sessions ORDER BY epoch")
+
+    def record(self) -> RunRecord:
+        """Return what a command needs of the record before it begins."""
+        return RunRecord(self.takes(), self.spending(), self.sessions(), self.sent())
 
     def durations(self) -> dict[str, list[float]]:
         """Return, per model, how many seconds its latest succeeded takes took: oldest first, at most 400 each."""

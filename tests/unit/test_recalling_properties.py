@@ -18,11 +18,8 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.commands.plan import PlanRequest, _outlook, _Past
-from runner.commands.run import _replaced
-from runner.commands.steps.session import RunRequest, no_progress
-from runner.commands.steps.sync_record import sync, take_over
-from runner.domain.records import TakeRecord
+from runner.commands.steps.sync_record import missing, sync, take_over
+from runner.domain.records import RunRecord, TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import (
     OUT_THERE,
@@ -36,9 +33,9 @@ from runner.domain.states import (
     Refused,
     TakeState,
 )
-from runner.engine.options import EngineOptions
 from runner.plan.actions import Action, Step
 from runner.plan.compare import older_id
+from runner.plan.decide import Decision, decide
 from runner.plan.scope import PAID, about, scope_of
 from runner.plan.selection import ALL, Choice
 from runner.store.disk_space import NOTHING
@@ -92,23 +89,22 @@ class Board:
 
     def planned(self, look: Round) -> Sequence[Step]:
         """Return what a plan says."""
-        asked = PlanRequest(Path("b.yaml"), choice=look.choice, stale=look.stale)
-        return _outlook(asked, plan_of(look.rows), self.place, _Past(self.takes())).steps
+        return self._decision(look, RunRecord(self.takes())).steps
+
+    def _decision(self, look: Round, record: RunRecord) -> Decision:
+        plan = plan_of(look.rows)
+        scope = scope_of(plan, record.takes, look.choice, stale=look.stale)
+        return decide(plan, record, scope, files_missing=missing(record.takes, self.place), download=True)
 
     def run(self, look: Round) -> list[TakeRecord]:
         """Do what a run does before it sends anything, and return the takes that it is about."""
         plan = plan_of(look.rows)
-        request = RunRequest(
-            Path("b.yaml"), EngineOptions(), None, look.choice, (), None, {}, lambda _: True, no_progress, CLOCK,
-            stale=look.stale,
-        )  # fmt: skip
-        recorded = take_over(self.state, self.place, clock=CLOCK)
-        found = scope_of(plan, recorded, look.choice, stale=look.stale)
-        synced = sync(self.state, plan, self.place, recorded, found.comparison, clock=CLOCK)
-        synced = _replaced(request, self.state, plan, self.place, found, synced)
+        record = take_over(self.state, self.place, clock=CLOCK)
+        decision = self._decision(look, record)
+        synced = sync(self.state, plan, self.place, record.takes, decision.comparison, clock=CLOCK)
         assert not synced.remarks
         assert list(synced.takes) == self.takes()
-        return about(synced.takes, found)
+        return about(synced.takes, decision.scope)
 
     def move(self, take: TakeRecord, standing: Standing) -> None:
         """Bring a pending take to where it shall stand; another one only becomes kept."""

@@ -8,35 +8,44 @@ import pytest
 
 from runner.commands.steps.summary import RunEstimate, foresee
 from runner.domain.money import Charge, Spending
-from runner.engine.options import EngineOptions
+from runner.domain.records import RunRecord, TakeRecord
+from runner.domain.shots import Plan, Price, Take
 from runner.plan.compare import Comparison
+from runner.plan.decide import Decision, decide
+from runner.plan.scope import Scope, scope_of
+from runner.plan.selection import ALL
+from tests.integration.store_samples import make_plan, make_take
 from tests.unit.reporting_records import delivered, pending
 
-WAITING = replace(pending("w"), estimate=0.5, estimate_now=0.5)
-STALE = replace(delivered(pending("s")), estimate=0.3, estimate_now=0.9, wanted="cd" * 32)
-UNPRICED = pending("u")
+
+def priced_take(name: str, usd: float | None) -> Take:
+    return replace(make_take(name), price=None if usd is None else Price(usd))
 
 
-def foreseen(*anew: str, spending: Spending | None = None) -> RunEstimate:
-    return foresee(
-        [WAITING, STALE, UNPRICED],
-        Comparison(),
-        options=EngineOptions(),
-        host="https://api.example",
-        simulated=False,
-        anew=anew,
-        spending=spending or Spending(),
-    )
+def record_of(take: Take) -> TakeRecord:
+    return replace(pending(take.id), model=take.model, body=take.body, fingerprint=take.fingerprint)
 
 
-@pytest.mark.parametrize(
-    ("anew", "submits", "estimate"), [((), 2, 0.5), (("s",), 3, 1.4)], ids=["kept", "anew"]
-)
-def test_a_stale_take_costs_what_its_row_asks_for_now(
-    anew: tuple[str, ...], submits: int, estimate: float
-) -> None:
-    found = foreseen(*anew)
+WAITING, STALE, UNPRICED = priced_take("w", 0.5), priced_take("s", 0.9), priced_take("u", None)
+SENT = replace(delivered(record_of(make_take("s", prompt="before"))), estimate=0.3)
+
+
+def decided(plan: Plan, record: RunRecord, *, stale: bool) -> Decision:
+    scope = scope_of(plan, record.takes, ALL, stale=stale)
+    return decide(plan, record, scope, files_missing=(), download=True)
+
+
+def foreseen(*, stale: bool = False, spending: Spending | None = None) -> RunEstimate:
+    record = RunRecord([record_of(WAITING), SENT, record_of(UNPRICED)], spending or Spending())
+    decision = decided(make_plan([WAITING, STALE, UNPRICED]), record, stale=stale)
+    return foresee(decision, record, host="https://api.example", simulated=False)
+
+
+@pytest.mark.parametrize(("stale", "submits", "estimate"), [(False, 2, 0.5), (True, 3, 1.4)])
+def test_a_stale_take_costs_what_its_row_asks_for_now(*, stale: bool, submits: int, estimate: float) -> None:
+    found = foreseen(stale=stale)
     assert (found.submits, found.estimate, found.unpriced) == (submits, estimate, 1)
+    assert bool(found.remarks) is not stale
 
 
 def test_what_was_spent_before_counts_by_the_price_of_its_day() -> None:
@@ -52,7 +61,9 @@ def test_a_person_is_told_what_was_renamed_what_was_taken_back_and_what_was_neve
         removed=("paid",),
         withdrawn=("never",),
     )
-    prospect = foresee([], told, options=EngineOptions(), host="https://api.example", simulated=False)
+    scope = Scope(told, frozenset(), frozenset(), ())
+    decision = Decision(scope, told, (), 0, ())
+    prospect = foresee(decision, RunRecord(), host="https://api.example", simulated=False)
     assert prospect.remarks == (
         "renamed in the manifest, so nothing is paid for again: b (was a)",
         "an edit was taken back, so nothing is paid for again: s010 (was kept as s010~1)",

@@ -58,7 +58,7 @@ def follow(place: RunDir, plan: Plan, *, opening: OpenOptions) -> None:
         return
     clock = SystemClock()
     with opening.locked(place), open_recorded(place, opening) as state:
-        recorded = take_over(state, place, clock=clock)
+        recorded = take_over(state, place, clock=clock).takes
         plan = priced(plan, recorded_prices(recorded))
         found = scope_of(plan, recorded, ALL)
         sync(state, plan, place, recorded, found.comparison, clock=clock)

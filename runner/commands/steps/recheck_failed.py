@@ -44,9 +44,9 @@ class RecheckResult:
     disowned: tuple[str, ...] = ()
 
     @property
-    def moved(self) -> bool:
-        """True if the record tells another state of a take than before."""
-        return bool(self.found or self.disowned)
+    def asked(self) -> bool:
+        """True if jobs were asked about: the record may know more than before."""
+        return bool(self.found or self.lost)
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING
 from runner.domain.display import listed
 from runner.domain.errors import CannotCreate, DiskFailed
 from runner.domain.money import NOTHING_SPENT, Spending, total
-from runner.domain.records import RunHeader, TakeRecord
+from runner.domain.records import RunHeader, RunRecord, TakeRecord
 from runner.domain.run_ending import Ending, EndingKind
 from runner.domain.states import OUT_THERE, DeliveryState, TakeState
 from runner.engine.options import EngineOptions
+from runner.plan.actions import Action
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 
 if TYPE_CHECKING:
     from runner.output.write_reports import Reports
     from runner.plan.compare import Comparison
+    from runner.plan.decide import Decision
 
 _WAITING = frozenset({TakeState.HELD, TakeState.SUBMITTING})
 _UNFINISHED = OUT_THERE | {TakeState.PENDING}
@@ -43,8 +45,6 @@ class RunEstimate:
     """
 
     submits: int
-    takes: int
-    finished: int
     host: str
     simulated: bool
     remarks: tuple[str, ...] = ()
@@ -113,32 +113,26 @@ class RunSummary:
         return 2 if failed or lost else 0
 
 
-def foresee(
-    takes: Sequence[TakeRecord],
-    comparison: Comparison,
-    *,
-    options: EngineOptions,
-    host: str,
-    simulated: bool,
-    anew: Collection[str] = (),
-    spending: Spending = NOTHING_SPENT,
-) -> RunEstimate:
-    """Return what a run over `takes` is about to do; `anew` are ids of stale takes that it will render again."""
-    going = [take for take in takes if take.state is TakeState.PENDING or take.take_id in anew]
-    # Not what a stale take was sent for: it is another body by now, and another price.
-    prices = [take.estimate_now for take in going if take.estimate_now is not None]
+def foresee(decision: Decision, record: RunRecord, *, host: str, simulated: bool) -> RunEstimate:
+    """Return what a run is about to do by its decision, for whoever is asked to agree."""
+    prices = [step.estimate for step in decision.submits if step.estimate is not None]
     return RunEstimate(
-        submits=len(going),
+        submits=len(decision.submits),
         estimate=total(prices) if prices else None,
-        unpriced=len(going) - len(prices),
-        spent=spending.committed,
-        unknown=spending.unpriced,
-        takes=len(takes),
-        finished=sum(1 for take in takes if needs_nothing(take, options)),
+        unpriced=len(decision.submits) - len(prices),
+        spent=record.spending.committed,
+        unknown=record.spending.unpriced,
         host=host,
         simulated=simulated,
-        remarks=_remarks(comparison, {take.take_id for take in takes if take.is_stale} - set(anew)),
+        remarks=_remarks(decision.scope.comparison, _stale(decision)),
+        duplicates=decision.duplicates,
     )
+
+
+def _stale(decision: Decision) -> frozenset[str]:
+    """Return the takes whose rows changed since they were sent, and that are not sent again."""
+    stays = {Action.STALE, Action.HELD}
+    return frozenset(step.take_id for step in decision.steps if step.action in stays and step.changes)
 
 
 def needs_nothing(take: TakeRecord, options: EngineOptions) -> bool:

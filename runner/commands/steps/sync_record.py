@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from runner.domain import failpoints
 from runner.domain.errors import DiskFailed
-from runner.domain.records import TakeRecord
+from runner.domain.records import RunRecord, TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import ClipMoved, DeliveryState, FileGone
 from runner.store.reader import open_reader
@@ -34,20 +34,26 @@ class SyncResult:
     remarks: tuple[str, ...] = ()
 
 
-def take_over(state: StateFile, place: RunDir, *, clock: Clock) -> Sequence[TakeRecord]:
-    """Become the runner, finish what a kill interrupted, and return every take on record.
+def take_over(state: StateFile, place: RunDir, *, clock: Clock) -> RunRecord:
+    """Become the runner, finish what a kill interrupted, and return what is on record.
 
     Raises:
         DiskFailed: the disk fails; what was done is recorded.
     """
     state.begin(at=clock.wall())
-    recorded = _read(place)
-    _give_own_names(recorded, place)
+    record = read_record(place)
+    _give_own_names(record.takes, place)
     # Under the names that its runner gave: once takes are renamed again, nobody would look where it left their clips.
-    if not _strayed(recorded, place):
-        return recorded
-    _rename_clips(state, place, recorded, clock)
-    return _read(place)
+    if not _strayed(record.takes, place):
+        return record
+    _rename_clips(state, place, record.takes, clock)
+    return read_record(place)
+
+
+def read_record(place: RunDir) -> RunRecord:
+    """Return what is on record, for its own writer: the file was checked when it was opened."""
+    with open_reader(place.state_file, checked=True) as reader:
+        return reader.record()
 
 
 def sync(
@@ -75,17 +81,6 @@ def sync(
         _mark_gone(state, [take for take in takes if take.take_id in gone], place, clock)
         takes = _read(place)
     return SyncResult(takes, remarks)
-
-
-def reprice(
-    state: StateFile, plan: Plan, place: RunDir, takes: Sequence[TakeRecord], *, clock: Clock
-) -> Sequence[TakeRecord]:
-    """Record a plan that differs in nothing but its prices from what `takes` fit, and return the takes with them.
-
-    Raises:
-        DiskFailed: the disk did not take it; nothing was changed.
-    """
-    return _read(place) if state.adopt_plan(plan, renew=(), at=clock.wall()) else takes
 
 
 def _give_own_names(takes: Sequence[TakeRecord], place: RunDir) -> None:
