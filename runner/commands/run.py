@@ -29,7 +29,7 @@ from runner.manifest.size_limits import LIMITS
 from runner.manifest.size_limits import Limits as ManifestLimits
 from runner.plan.decide import Decision, decide
 from runner.plan.prices import price_changes
-from runner.plan.scope import about, scope_of
+from runner.plan.scope import Scope, about, scope_of
 from runner.plan.selection import ALL, Choice
 from runner.plan.time_window import window
 from runner.simulator.settings import SimulatorSettings
@@ -112,42 +112,42 @@ def _rendered(request: RunRequest, run_dir: str | Path | None) -> RunSummary:
         plan = prices.known_prices(request, plan, record.takes)
         scope = scope_of(plan, record.takes, request.choice, stale=request.stale)
         quoted = prices.current_prices(request, plan, scope.sends)
-        gone = missing(record.takes, place)
-        decision = decide(quoted, record, scope, files_missing=gone, download=request.options.download)
+        decision = _decided(request, quoted, record, scope, place)
         estimate = foresee(decision, record, host=request.origin, simulated=request.simulate is not None)
         prices.refuse_unpriced(request, estimate)
-        tried = (
-            _tried(place, quoted, request.options) if _may_submit(decision, record, request.options) else ()
-        )
+        tried = _tried(request, place, quoted, record, decision)
         agreed = not decision.submits or request.confirm(estimate)
         # Only now: whoever says no keeps the clips of stale takes under their names.
         comparison = decision.comparison if agreed else scope.comparison
         synced = sync(state, quoted, place, record.takes, comparison, clock=request.clock)
         takes = about(synced.takes, scope)
-        ending, signal = (
-            _timed(request, place, state, takes, record.sessions) if agreed else (_DECLINED, None)
-        )
-        # Where nothing was left to do, nobody has heard them yet.
-        heard = agreed and not all(needs_nothing(take, request.options) for take in takes)
-        notes = () if heard else state.notes
+        ending, signal = _timed(request, place, state, takes, record.sessions) if agreed else _DECLINED
+        # The engine says them, where there is anything left to do.
+        engaged = agreed and not all(needs_nothing(take, request.options) for take in takes)
+        notes = () if engaged else state.notes
     summary = sum_up(place, takes, ending=ending, signal=signal, now=request.clock.wall())
     changes = price_changes(plan, quoted)
     remarks = (*notes, *tried, *synced.remarks, *changes, *estimate.remarks, *again.remarks, *summary.remarks)
     return replace(summary, remarks=remarks)
 
 
-def _may_submit(decision: Decision, record: RunRecord, options: EngineOptions) -> bool:
-    """Return whether the run will submit, or may by what it was told to do about failed and lost jobs."""
+def _decided(request: RunRequest, plan: Plan, record: RunRecord, scope: Scope, place: RunDir) -> Decision:
+    gone = missing(record.takes, place)
+    return decide(plan, record, scope, files_missing=gone, download=request.options.download)
+
+
+def _tried(
+    request: RunRequest, place: RunDir, plan: Plan, record: RunRecord, decision: Decision
+) -> tuple[str, ...]:
+    """Try all that the run will write, if it submits or may by what it was told of failed and lost jobs; remarks."""
+    from runner.commands.steps.write_check import try_run_dir
+
+    options = request.options
     again = (OUT_THERE if options.retries else set()) | (
         {TakeState.HELD} if options.max_extra_paid else set()
     )
-    return bool(decision.submits) or any(take.state in again for take in record.takes)
-
-
-def _tried(place: RunDir, plan: Plan, options: EngineOptions) -> tuple[str, ...]:
-    """Try all that the run will write, and return remarks."""
-    from runner.commands.steps.write_check import try_run_dir
-
+    if not (decision.submits or any(take.state in again for take in record.takes)):
+        return ()
     return try_run_dir(place, [take.id for take in plan.takes], download=options.download)
 
 
@@ -169,7 +169,7 @@ def _timed(
     return ending, signal
 
 
-_DECLINED = Ending(EndingKind.DECLINED, "not agreed to, so nothing was submitted")
+_DECLINED = Ending(EndingKind.DECLINED, "not agreed to, so nothing was submitted"), None
 
 
 def _planned(request: RunRequest) -> Plan:
