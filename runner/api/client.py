@@ -1,6 +1,6 @@
 """The API as the engine's `Queue`: paths and bytes out, our words back.
 
-Every URL is built from the account's own origin and an id of a known shape; a URL that the server returns is
+A host whose name nobody knows is a wrong address until it has answered once. Every URL is built from the account's own origin and an id of a known shape; a URL that the server returns is
 never followed, because following it would hand the token to whoever wrote it.
 """
 
@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from runner.api.account import Account
 from runner.api.classify import sort_cancel, sort_look, sort_probe, sort_submit
-from runner.api.exchange import HttpOutcome
-from runner.api.host_check import Host
+from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
 from runner.api.http_client import RECORD_CAP, ReadPool, SubmitClient
 from runner.api.redaction import MASK, Redactor
 from runner.api.result_answer import sort_result
-from runner.domain.api_answers import CancelAnswer, LookAnswer, RequestFailure, ResultAnswer, SubmitAnswer
+from runner.domain.api_answers import (
+    CancelAnswer,
+    FailureKind,
+    LookAnswer,
+    RequestFailure,
+    ResultAnswer,
+    SubmitAnswer,
+)
 from runner.domain.shots import Ticket
 from runner.domain.states import Accepted, LostContact
 from runner.system.clock import Clock
@@ -100,3 +106,35 @@ def _with_an_id_of_its_own(answer: SubmitAnswer) -> SubmitAnswer:
 
 def _request(request_id: str, verb: str) -> str:
     return f"/v1/requests/{quote(request_id, safe='')}/{verb}"
+
+
+_NOT_CONNECTED = frozenset({SilenceKind.UNREACHABLE, SilenceKind.NO_SUCH_NAME})
+
+
+class Host:
+    """Remembers, over one run, whether the API's host was ever reached."""
+
+    def __init__(self, origin: str) -> None:
+        self._name = urlsplit(origin).hostname or origin
+        self._reached = False
+
+    def heed(self, exchange: HttpOutcome) -> None:
+        """Take note of an exchange: whoever answered, or was sent a byte, exists.
+
+        A milestone alone does not prove a byte: without the trace hook it is raised before the connection is made.
+        """
+        self._reached = self._reached or isinstance(exchange, Answer) or _was_connected(exchange)
+
+    def absence(self, exchange: HttpOutcome) -> RequestFailure | None:
+        """Return `NO_HOST` trouble if `exchange` found no such host and none before it did; else None."""
+        if self._reached or not _finds_no_name(exchange):
+            return None
+        return RequestFailure(FailureKind.NO_HOST, f"the API's host {self._name} does not exist")
+
+
+def _was_connected(silence: NoResponse) -> bool:
+    return silence.milestone is not SendStage.NOTHING_SENT and silence.kind not in _NOT_CONNECTED
+
+
+def _finds_no_name(exchange: HttpOutcome) -> bool:
+    return isinstance(exchange, NoResponse) and exchange.kind is SilenceKind.NO_SUCH_NAME

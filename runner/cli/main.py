@@ -90,7 +90,7 @@ def leave(code: int, *, cut: Callable[[int], NoReturn] = os._exit) -> NoReturn:
 
 def tell(error: ShotrunnerError, words: Sequence[str]) -> None:
     """Say what went wrong and what to do next; where the command line in `words` goes on, it is the last line."""
-    from runner.domain.consent import FlagRequired
+    from runner.domain.errors import FlagRequired
     from runner.system.escapes import visible
 
     if isinstance(error, ManifestInvalid):

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from runner.commands.steps.api_session import manifest_of
 from runner.commands.steps.open_run import OpenOptions
-from runner.domain.consent import MOVED, NEW_RUN
-from runner.domain.errors import UsageError
+from runner.domain.errors import MOVED, NEW_RUN, UsageError
 from runner.domain.records import RunHeader
 from runner.plan.selection import Choice
 from runner.store.run_dir import RunDir, default_run_dir

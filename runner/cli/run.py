@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from runner.cli.args_steering import simulator_settings
+from runner.cli.args_run import simulator_settings
 from runner.cli.money_text import (
     agreed_to_pay,
     as_retry,

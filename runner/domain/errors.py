@@ -19,7 +19,8 @@ that says so to a script.
     ├── AccountRefused         77  fix the token or the balance, then run again
     └── StateFileUnusable      78  do not start over: see what happened to the state file
         ├── RecordDamaged      78  set it aside and enter what is known: shotrunner restore
-        └── RecordDisplaced    78  bring the record back, or go on where it is now
+        ├── RecordDisplaced    78  bring the record back, or go on where it is now
+        └── FlagRequired       78  say with a flag that it is meant: the run was moved, or its folder is gone
 
 It knows nothing of any other module.
 """
@@ -188,3 +189,21 @@ class RecordDamaged(StateFileUnusable):
 
 class RecordDisplaced(StateFileUnusable):
     """The state file was moved, deleted or replaced while a process had it open; the message says where it is."""
+
+
+MOVED = "--moved"
+NETWORK = "--allow-network-fs"
+NEW_RUN = "--new-run"
+
+
+class FlagRequired(StateFileUnusable):
+    """The state file is opened by the same command with `flag`, if what `condition` says is so.
+
+    `otherwise` is what to do if it is not.
+    """
+
+    def __init__(self, message: str, *, flag: str, condition: str, otherwise: str) -> None:
+        super().__init__(message, advice=f"{condition}, give the same command with {flag}; {otherwise}")
+        self.flag = flag
+        self.condition = condition
+        self.otherwise = otherwise

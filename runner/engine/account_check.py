@@ -15,7 +15,7 @@ from runner.domain.run_ending import End, EndingKind, Stop
 from runner.domain.states import OUT_THERE
 from runner.engine.ports import Queue
 from runner.engine.run_state import RunState
-from runner.engine.stopwatch import Stopwatch
+from runner.engine.timers import Stopwatch
 from runner.system.clock import Clock
 
 JOBS_THAT_COUNT = 2

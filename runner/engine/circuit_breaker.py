@@ -17,7 +17,7 @@ from runner.domain.errors import NoSuchHost
 from runner.domain.run_ending import End, EndingKind, Stop
 from runner.engine.poll_pace import OutageTest
 from runner.engine.ports import Queue
-from runner.engine.stopwatch import Stopwatch
+from runner.engine.timers import Stopwatch
 from runner.system.clock import Clock
 
 SOONEST_PROBE = 0.25

@@ -31,7 +31,7 @@ from runner.engine.run_state import RunState
 from runner.engine.scouts import ScoutGate
 from runner.engine.submit_results import SubmitResultHandler
 from runner.engine.submitter import Submitter
-from runner.engine.wake_watch import notice_sleep
+from runner.engine.timers import notice_sleep
 from runner.system.backoff import Chance
 from runner.system.clock import Clock
 

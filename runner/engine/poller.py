@@ -40,8 +40,7 @@ from runner.engine.overdue import Overdue
 from runner.engine.poll_pace import Durations, RetryQuota
 from runner.engine.retry_policy import may_retry
 from runner.engine.run_state import ActiveTake
-from runner.engine.stopwatch import Stopwatch
-from runner.engine.timers import TimerQueue
+from runner.engine.timers import Stopwatch, TimerQueue
 
 _NOT_TAKEN = frozenset({FailureKind.STRANGE, FailureKind.TOO_LARGE})
 """Answers of an API that does answer, of which nothing is believed: the others go on, this one is asked again."""

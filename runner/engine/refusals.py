@@ -19,7 +19,7 @@ from runner.engine.circuit_breaker import CircuitBreaker
 from runner.engine.options import EngineOptions
 from runner.engine.poll_pace import OutageTest
 from runner.engine.run_state import ActiveTake, RunState
-from runner.engine.stopwatch import Stopwatch
+from runner.engine.timers import Stopwatch
 from runner.system.clock import Clock
 
 FIRST_TRIAL = 30.0

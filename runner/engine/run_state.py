@@ -32,7 +32,7 @@ from runner.domain.states import (
 from runner.engine.history import NO_PAST, RunHistory
 from runner.engine.options import EngineOptions
 from runner.engine.ports import Journal
-from runner.engine.stopwatch import Stopwatch
+from runner.engine.timers import Stopwatch
 from runner.system.clock import Clock
 
 _AT_HOME = frozenset({DeliveryState.DELIVERED, DeliveryState.UNDELIVERABLE})

@@ -30,7 +30,7 @@ from runner.engine.context import EngineContext
 from runner.engine.poll_pace import OutageTest
 from runner.engine.retry_policy import OnUnknown
 from runner.engine.run_state import ActiveTake
-from runner.engine.stopwatch import Stopwatch
+from runner.engine.timers import Stopwatch
 from runner.system.backoff import RETRY_AFTER_CEILING
 
 _SHARE_IN_A_ROW = 10

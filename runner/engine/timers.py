@@ -1,6 +1,6 @@
-"""A list of things to do, each not before its time: one heap for all takes instead of one task for each.
+"""Times: a queue of things to do, how long something has lasted, and whether the machine slept.
 
-It knows nothing of what the things are.
+The queue is one heap for all takes instead of one task for each. It knows nothing of what the things are.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import count
 from typing import Generic, TypeVar
 
@@ -60,3 +61,40 @@ class TimerQueue(Generic[T]):
                 await self._news.wait()
         except TimeoutError:
             return
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Something that may be going on; `since` is the monotonic time it was first noticed at, None if it is not.
+
+    `count` is how often it was noticed since then.
+    """
+
+    since: float | None = None
+    count: int = 0
+
+    def goes_on(self, now: float) -> float:
+        """Note that it goes on at `now`, or begins, and return for how many seconds it has."""
+        self.count += 1
+        if self.since is None:
+            self.since = now
+        return now - self.since
+
+    def is_over(self) -> None:
+        """Note that it has ended: it may begin anew."""
+        self.since, self.count = None, 0
+
+
+LOOK_EVERY = 5.0
+GAP_THAT_COUNTS = 30.0
+
+
+async def notice_sleep(clock: Clock, woken: Callable[[float], None]) -> None:
+    """Call `woken` with the seconds slept after each sleep; runs until it is cancelled."""
+    wall, monotonic = clock.wall(), clock.monotonic()
+    while True:
+        await clock.sleep(LOOK_EVERY)
+        gap = (clock.wall() - wall) - (clock.monotonic() - monotonic)
+        wall, monotonic = clock.wall(), clock.monotonic()
+        if gap >= GAP_THAT_COUNTS:
+            woken(gap)

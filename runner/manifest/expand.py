@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -19,7 +19,6 @@ from runner.domain.shots import Fields, Items, Node, Row, Shot, Text, Variant
 from runner.manifest.document import Source
 from runner.manifest.fields import fields_of, flag_of, joined, row_name, text_of
 from runner.manifest.id_registry import IdRegistry
-from runner.manifest.nesting import holds, with_value_at
 from runner.manifest.prices import price_of
 from runner.manifest.problems import Findings, shown
 from runner.manifest.ranges import whole_number
@@ -298,3 +297,37 @@ def _longest(sweep: Sweep) -> int:
 
 def _split_tags(cell: Text) -> list[str]:
     return [tag for tag in _TAG_SEPARATOR.split(cell.text) if tag]
+
+
+def holds(node: Node, path: Sequence[str]) -> bool:
+    """Return whether something is written at `path` inside `node`."""
+    inner: Node | None = node
+    for name in path:
+        inner = _part(inner, name) if inner is not None else None
+    return inner is not None
+
+
+def with_value_at(node: Node, path: Sequence[str], value: Text) -> Node | None:
+    """Return `node` with `value` at `path`, all else as it was, or None if one value stands where a part is named."""
+    if not path:
+        return value
+    name, *rest = path
+    if isinstance(node, Text):
+        return None
+    inner = with_value_at(_part(node, name) or Fields({}, value.at), rest, value)
+    if inner is None:
+        return None
+    if isinstance(node, Fields):
+        return Fields({**node.items, name: inner}, node.at, {**node.keys_at, name: value.at})
+    # A list's places are counted from 0, and a sweep adds none.
+    if not holds(node, [name]):
+        return None
+    return Items(tuple(inner if n == int(name) else item for n, item in enumerate(node)), node.at)
+
+
+def _part(node: Node, name: str) -> Node | None:
+    if isinstance(node, Fields):
+        return node.items.get(name)
+    if isinstance(node, Items) and name.isascii() and name.isdecimal() and int(name[:9]) < len(node.items):
+        return node.items[int(name[:9])]
+    return None

@@ -18,10 +18,8 @@ from runner.models.inputs import MISSING, Input
 from runner.models.model import Model
 from runner.models.registry import Models
 from runner.plan.duplicates import default_seed_warnings, duplicate_warnings, repeated_seed_warnings
-from runner.plan.fingerprint import canonical_json, fingerprint
-from runner.plan.seeds import seed_for
+from runner.plan.identity import MODEL, REPEAT, canonical_json, fingerprint, seed_for, take_id
 from runner.plan.shot_chains import continuity_warnings, linked
-from runner.plan.take_ids import MODEL, REPEAT, take_id
 from runner.system.canonical_json import JsonValue
 from runner.system.nearest_name import folded
 

@@ -29,7 +29,7 @@ from typing import Protocol
 
 from runner.domain.shots import Take
 from runner.domain.states import NEVER_CHARGED, OUT_THERE, FailureClass, TakeState
-from runner.plan.fingerprint import canonical_json
+from runner.plan.identity import canonical_json
 
 _MARK = "~"
 _OLDER = re.compile(rf"(.+){_MARK}(\d+)")

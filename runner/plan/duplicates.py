@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from runner.domain.errors import Problem, Severity
 from runner.domain.shots import Take
-from runner.plan.take_ids import repeated_id
+from runner.plan.identity import repeated_id
 
 
 def default_seed_warnings(takes: Iterable[Take], on_default: Collection[str]) -> list[Problem]:

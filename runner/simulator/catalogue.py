@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from runner.simulator.jobs import chance
 from runner.simulator.scene import clip_seconds
-from runner.simulator.seeded_random import chance
 from runner.system.canonical_json import JsonValue
 
 NOTE = "invented by the simulator"

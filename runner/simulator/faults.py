@@ -14,7 +14,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 
-from runner.simulator.seeded_random import chance
+from runner.simulator.jobs import chance
 
 
 class Route(StrEnum):

@@ -17,8 +17,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from runner.simulator.seeded_random import between, chance
-
 
 class JobOutcome(StrEnum):
     """How a job will end; all but `SUCCEEDS` carry the name of the fault that brings them about."""
@@ -185,3 +183,18 @@ class Dispatcher:
 
     def _luck(self, what: str, *who: object) -> float:
         return chance(self._seed, what, *who)
+
+
+_SPAN = 2.0**64
+
+
+def chance(seed: int, *decision: object) -> float:
+    """Return a number in [0, 1) that depends on the seed and on the decision's words alone."""
+    words = "\x1f".join(str(word) for word in (seed, *decision))
+    digest = hashlib.sha256(words.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") / _SPAN * (1.0 - 2.0**-53)
+
+
+def between(low: float, high: float, luck: float) -> float:
+    """Return the point of [low, high) that `luck`, in [0, 1), stands for."""
+    return low + (high - low) * luck

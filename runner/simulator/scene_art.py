@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from runner.simulator.seeded_random import between, chance
+from runner.simulator.jobs import between, chance
 
 Colour = tuple[int, int, int]
 

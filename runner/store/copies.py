@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from runner.domain.consent import MOVED, FlagRequired
+from runner.domain.errors import MOVED, FlagRequired
 from runner.store.location import is_same, still_there
 from runner.store.marker import read_marker, successor_of, write_marker
 

@@ -1,4 +1,4 @@
-"""Where a run lives, so that a copy of it is told from the run itself.
+"""Where a run lives, on which machine and in which folder, so that a copy of it is told from the run itself.
 
 In: a folder. Out: a short text for the state file, and whether two such texts mean one folder. A folder is the same by
 its path, symbolic links followed, or by its number in the file system: moved within it or seen through another mount it
@@ -7,7 +7,10 @@ is still one folder, and cannot be run twice. A copy has another number. It know
 
 from __future__ import annotations
 
+import hashlib
 import json
+import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from runner.store.marker import read_marker
@@ -38,3 +41,23 @@ def still_there(known: str, run_id: str, name: str) -> Path | None:
         return folder if state_file.is_file() and read_marker(state_file) == run_id else None
     except (OSError, ValueError, TypeError, LookupError):
         return None
+
+
+ID_FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
+
+
+def machine_id(*, id_files: Sequence[Path] = ID_FILES) -> str:
+    """Return a hash of the system's machine id, or of the host's name where there is none."""
+    for path in id_files:
+        try:
+            known = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            continue
+        if known:
+            return _hashed(known)
+    # Without the domain, which changes with the network that a laptop is in.
+    return _hashed(socket.gethostname().partition(".")[0].lower())
+
+
+def _hashed(known: str) -> str:
+    return hashlib.sha256(f"shotrunner {known}".encode()).hexdigest()[:32]

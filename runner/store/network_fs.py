@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from runner.domain.consent import NETWORK as NETWORK_FLAG
-from runner.domain.consent import FlagRequired
+from runner.domain.errors import NETWORK as NETWORK_FLAG
+from runner.domain.errors import FlagRequired
 from runner.store.fitness import Test, shortcoming
 
 # fmt: off

@@ -14,9 +14,16 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runner.domain.consent import MOVED, NEW_RUN, FlagRequired
 from runner.domain.disk_errors import file_error
-from runner.domain.errors import FileMissing, RecordDamaged, ShotrunnerError, StateFileUnusable
+from runner.domain.errors import (
+    MOVED,
+    NEW_RUN,
+    FileMissing,
+    FlagRequired,
+    RecordDamaged,
+    ShotrunnerError,
+    StateFileUnusable,
+)
 from runner.store import database
 from runner.store.marker import MARKER, read_marker, went_to
 from runner.store.network_fs import refuse_network

@@ -41,7 +41,7 @@ from runner.store.create import create_file
 from runner.store.disk_failure import DiskFailureHandler
 from runner.store.disk_space import MIB, FreeSpaceCheck, SafetyOptions
 from runner.store.identity import Identity
-from runner.store.machine import machine_id
+from runner.store.location import machine_id
 from runner.store.open_file import OpenFile, open_for_writing
 from runner.store.receipt_file import receipt_of
 from runner.store.row_mapping import BY_PLACE, columns_of, decode, read_header

@@ -17,7 +17,7 @@ import pytest
 from runner.domain.errors import CannotCreate, FileMissing, ShotrunnerError, StateFileUnusable
 from runner.domain.states import Adopted, CostSeen, TakeState
 from runner.store.create import migrate
-from runner.store.machine import machine_id
+from runner.store.location import machine_id
 from runner.store.marker import MARKER, read_marker
 from runner.store.reader import open_reader
 from runner.store.schema import APPLICATION_ID, MIGRATIONS

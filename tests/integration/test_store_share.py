@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from runner.domain import failpoints
-from runner.domain.consent import NETWORK, FlagRequired
-from runner.domain.errors import DiskFailed, StateFileUnusable
+from runner.domain.errors import NETWORK, DiskFailed, FlagRequired, StateFileUnusable
 from runner.domain.states import Accepted, SubmissionStarted, TakeState
 from runner.store import database, open_checks
 from runner.store.reader import open_reader

@@ -177,7 +177,7 @@ def test_a_run_that_leaves_a_job_out_has_not_come_to_its_end(tmp_path: Path, lef
 
 
 def _machine() -> str:
-    from runner.store.machine import machine_id
+    from runner.store.location import machine_id
 
     return machine_id()
 

@@ -11,9 +11,8 @@ import pytest
 
 from runner.api.account import Account
 from runner.api.classify import sort_look, sort_probe, sort_submit
-from runner.api.client import RunComfyQueue
+from runner.api.client import Host, RunComfyQueue
 from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
-from runner.api.host_check import Host
 from runner.api.http_client import ReadPool, SubmitClient
 from runner.api.secret import Secret
 from runner.domain.api_answers import FailureKind, LookAnswer, RequestFailure, SubmitAnswer

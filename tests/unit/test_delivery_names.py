@@ -23,7 +23,7 @@ from runner.media.clips.names import (
     stem_of,
     why_no_stem,
 )
-from runner.plan.take_ids import take_id
+from runner.plan.identity import take_id
 
 EXTENSIONS = sorted(
     {kind.extension for kind in vars(file_kinds).values() if isinstance(kind, file_kinds.Kind)}

@@ -15,7 +15,7 @@ from runner.domain.states import DeliveryState, FailureClass, TakeState
 from runner.plan.actions import Action, Step, blocked, steps
 from runner.plan.compare import compare
 from runner.plan.duration_forecast import forecast
-from runner.plan.fingerprint import canonical_json, fingerprint
+from runner.plan.identity import canonical_json, fingerprint
 from runner.system.canonical_json import JsonValue
 
 S, D = TakeState, DeliveryState

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.plan.take_ids import LONGEST, take_id
+from runner.plan.identity import LONGEST, take_id
 from runner.system.canonical_json import JsonValue
 
 

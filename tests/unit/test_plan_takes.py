@@ -12,7 +12,7 @@ from runner.domain.errors import Position, Problem, Severity
 from runner.domain.shots import Items, Manifest, Node, Shot, Text, Variant
 from runner.models.registry import Models
 from runner.plan.build import Planned, make_plan
-from runner.plan.seeds import LARGEST, derived_seed
+from runner.plan.identity import LARGEST, derived_seed
 
 AT = Position("board.yaml", 4, 5)
 FRAMES, IMAGE = "pika/pikaframes", "pika/pika-2-2/image-to-video"

@@ -10,8 +10,7 @@ import pytest
 from runner.manifest.reader import parse_manifest, read_manifest
 from runner.models.registry import Models
 from runner.plan.build import Planned, make_plan
-from runner.plan.seeds import seed_for
-from runner.plan.take_ids import repeated_id, take_id
+from runner.plan.identity import repeated_id, seed_for, take_id
 
 ROOT = Path(__file__).parents[2]
 FRAMES, IMAGE = "pika/pikaframes", "pika/pika-2-2/image-to-video"

@@ -24,7 +24,7 @@ from runner.media.preflight.probe import LinkProbe
 from runner.media.preflight.probe_all import Limits, look_at_all
 from runner.media.preflight.probe_cache import CacheDamaged, as_text, fresh_looks, key_of
 from runner.models.registry import Models
-from runner.plan.fingerprint import canonical_json, fingerprint
+from runner.plan.identity import canonical_json, fingerprint
 from runner.system.canonical_json import JsonValue
 from runner.system.clock import SystemClock
 from runner.system.daemon_executor import DaemonExecutor

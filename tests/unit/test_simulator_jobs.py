@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.domain.errors import CannotCreate, UsageError
-from runner.simulator.jobs import Dispatcher, Job, JobOutcome, Phase
+from runner.simulator.jobs import Dispatcher, Job, JobOutcome, Phase, chance
 from runner.simulator.ledger import Ledger
-from runner.simulator.seeded_random import chance
 
 MODEL = "pika/pikaframes"
 

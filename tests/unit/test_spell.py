@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.engine.stopwatch import Stopwatch
+from runner.engine.timers import Stopwatch
 
 MOMENTS = st.lists(st.floats(0.0, 1e9), min_size=1, max_size=8).map(sorted)
 

@@ -12,10 +12,10 @@ from typing import get_args
 
 import pytest
 
-from runner.domain.consent import FlagRequired
 from runner.domain.errors import (
     BrokenPromise,
     DiskFailed,
+    FlagRequired,
     IllegalTransition,
     RecordDamaged,
     RunInUse,

@@ -16,11 +16,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from runner.domain.consent import NEW_RUN, FlagRequired
 from runner.domain.disk_errors import file_error
-from runner.domain.errors import StateFileUnusable
+from runner.domain.errors import NEW_RUN, FlagRequired, StateFileUnusable
 from runner.media.clips.sidecar import CLIPS, FORMAT, MOST_BYTES, Sidecar, read_sidecar
-from runner.store.machine import machine_id
+from runner.store.location import machine_id
 from runner.store.marker import MARKER, read_marker, went_to
 from runner.store.open_checks import refuse_less_known
 from runner.store.reader import open_reader

@@ -15,8 +15,7 @@ from pathlib import Path
 from unicodedata import normalize
 
 from runner.commands.steps.known_jobs import forget_outside, known_outside, refuse_lost_record
-from runner.domain.consent import MOVED, FlagRequired
-from runner.domain.errors import ShotrunnerError, UsageError
+from runner.domain.errors import MOVED, FlagRequired, ShotrunnerError, UsageError
 from runner.domain.records import RunHeader
 from runner.store.disk_space import SafetyOptions
 from runner.store.location import place_of

@@ -196,7 +196,7 @@ def account_of(request: RunRequest, place: RunDir, takes: Sequence[TakeRecord]) 
     """Yield whom to talk to: the account of the environment, or a simulator that runs as long as the run."""
     from runner.api.account import Account, find_account
     from runner.api.secret import Secret
-    from runner.plan.fingerprint import canonical_json, fingerprint
+    from runner.plan.identity import canonical_json, fingerprint
 
     if request.simulate is None:
         yield find_account(request.environ, base=request.api_base)

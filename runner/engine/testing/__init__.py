@@ -7,10 +7,8 @@ real: `run_virtual` runs a coroutine on an event loop whose clock jumps to the n
 from __future__ import annotations
 
 from runner.engine.testing.delivery import MemoryDelivery
-from runner.engine.testing.futures import done, failed
-from runner.engine.testing.journal import FailNth, MemoryJournal
+from runner.engine.testing.journal import FailNth, MemoryJournal, Recorder, done, failed
 from runner.engine.testing.queue import JobScript, ScriptedQueue
-from runner.engine.testing.recorder import Recorder
 from runner.engine.testing.virtual_time import VirtualClock, VirtualLoop, run_virtual
 
 __all__ = [

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from runner.domain.api_answers import FetchAnswer
 from runner.domain.shots import Ticket
 from runner.domain.states import Delivered
-from runner.engine.testing.futures import done
+from runner.engine.testing.journal import done
 
 
 class MemoryDelivery:

@@ -1,4 +1,4 @@
-"""A state file in memory, and one that fails like a full disk.
+"""A state file in memory, one that fails like a full disk, and a listener that writes down what an engine reports.
 
 In: facts. Out: futures, as from the real one: facts are refused by the same table of moves and the same guards for
 attempts, epochs and request ids. It knows no file, and keeps no time of a fact.
@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from runner.domain.errors import DiskFailed, IllegalTransition, RunInUse
+from runner.domain.run_events import Event
 from runner.domain.states import (
     Accepted,
     Adopted,
@@ -36,7 +38,6 @@ from runner.domain.states import (
     advance_delivery,
 )
 from runner.engine.ports import Journal
-from runner.engine.testing.futures import done, failed
 
 
 @dataclass(slots=True)
@@ -158,3 +159,31 @@ class FailNth:
         if self._left == 0 or (self._left < 0 and not self._once):
             return failed(DiskFailed("the disk is full"))
         return self._journal.record(take_id, fact, at=at)
+
+
+T = TypeVar("T")
+
+
+def done(value: T) -> Future[T]:
+    """Return a future that has its result already."""
+    future: Future[T] = Future()
+    future.set_result(value)
+    return future
+
+
+def failed(error: Exception) -> Future[Any]:
+    """Return a future that has failed already."""
+    future: Future[Any] = Future()
+    future.set_exception(error)
+    return future
+
+
+class Recorder:
+    """A listener that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def on_event(self, event: Event) -> None:
+        """Keep `event`."""
+        self.events.append(event)

@@ -1,16 +1,18 @@
-"""A take's id: short, readable, a safe file name, and dependent on nothing but its own shot and point.
+"""What makes a take the same take: its id, the seed that is made for it, and the fingerprint of its request.
 
-In: a shot id and the swept values. Out: `s010` or `s010@resolution=720p,seed=1001`; and from such an id, the one it
-repeats. It knows no other take.
+In: a shot id, swept values, a model and a body. Out: an id such as `s010@resolution=720p,seed=1001`, a safe file name
+that depends on nothing but its own shot and point; a seed; a hash. It knows no other take.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Mapping
 from typing import Final
 
+from runner.models.inputs import Input
 from runner.system.canonical_json import JsonValue, canonical_hash, canonical_json
 
 LONGEST: Final = 180
@@ -64,3 +66,43 @@ def _plain(value: JsonValue) -> str:
         return text
     word = _WORD.search(text)
     return f"{word[0][:16] if word else 'value'}-{canonical_hash(value)[:6]}"
+
+
+LARGEST = 2**31 - 1
+
+
+def derived_seed(shot_id: str, *, lowest: int = 0, highest: int = LARGEST) -> int:
+    """Return the shot's own seed, `lowest` … `highest` both included: from the SHA-256 of its id."""
+    number = int.from_bytes(hashlib.sha256(shot_id.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+    return lowest + number % (highest - lowest + 1)
+
+
+def seed_for(shot_id: str, wanted: Input) -> int:
+    """Return a derived seed that the model's own bounds allow; of a list of allowed seeds, one of them.
+
+    A model whose bounds leave out all of 0 … 2^31-1 gets its lowest seed, or 0.
+    """
+    # Sorted: the order in which a page lists its values must not decide what is rendered.
+    listed = sorted(seed for seed in wanted.allowed if type(seed) is int and _within(seed, wanted))
+    if listed:
+        return listed[derived_seed(shot_id, highest=len(listed) - 1)]
+    lowest = max(0, math.ceil(wanted.minimum or 0))
+    highest = LARGEST if wanted.maximum is None else min(LARGEST, math.floor(wanted.maximum))
+    return derived_seed(shot_id, lowest=lowest, highest=max(lowest, highest))
+
+
+def _within(seed: int, wanted: Input) -> bool:
+    return (wanted.minimum is None or wanted.minimum <= seed) and (
+        wanted.maximum is None or seed <= wanted.maximum
+    )
+
+
+__all__ = ["canonical_json", "fingerprint"]
+
+
+def fingerprint(model: str, body_text: str) -> str:
+    """Return 64 hex digits: the SHA-256 of the canonical JSON list of the model id and the body.
+
+    `body_text` must be canonical itself, as `canonical_json` makes it; it is taken as it is.
+    """
+    return hashlib.sha256(f"[{canonical_json(model)},{body_text}]".encode()).hexdigest()
