@@ -1,7 +1,8 @@
 """The API as the engine's `Queue`: paths and bytes out, our words back.
 
-A host whose name nobody knows is a wrong address until it has answered once. Every URL is built from the account's own origin and an id of a known shape; a URL that the server returns is
-never followed, because following it would hand the token to whoever wrote it.
+A host whose name nobody knows is a wrong address until it has answered once. Every URL is built from the account's own
+origin and an id of a known shape. A URL that the server returns is never followed: that would hand the token to
+whoever wrote it.
 """
 
 from __future__ import annotations
