@@ -12,7 +12,8 @@ from runner.system.version import __version__
 
 if TYPE_CHECKING:
     from runner.commands.check import check
-    from runner.commands.run import report, run_manifest
+    from runner.commands.report import report
+    from runner.commands.run import run_manifest
     from runner.commands.steps.summary import RunSummary
     from runner.domain.errors import ManifestInvalid, Problem, ShotrunnerError
     from runner.domain.limits import Limits
@@ -51,7 +52,7 @@ _HOMES = {
     "Take": "domain.shots",
     "TakeState": "domain.states",
     "check": "commands.check",
-    "report": "commands.run",
+    "report": "commands.report",
     "run_manifest": "commands.run",
 }
 

@@ -9,8 +9,8 @@ from runner.cli.prompts import choice_of, opening_of, user_name
 from runner.cli.stdin_manifest import manifest_limits
 from runner.commands.accept import keep_stale
 from runner.commands.check import check
-from runner.commands.run import find_run
 from runner.commands.steps.api_session import manifest_of, recorded_request
+from runner.commands.steps.find_run import find_run
 from runner.domain.display import visible
 from runner.domain.errors import UsageError
 from runner.store.reader import open_reader

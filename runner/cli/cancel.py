@@ -11,8 +11,8 @@ from dataclasses import replace
 from runner.cli.prompts import choice_of, opening_of, user_name
 from runner.commands.cancel import CancelOutcome, cancel
 from runner.commands.reconcile import NEEDS_DECISION
-from runner.commands.run import find_run
 from runner.commands.steps.api_session import recorded_request
+from runner.commands.steps.find_run import find_run
 from runner.commands.steps.follow_renames import follow_names
 from runner.commands.steps.open_for_decision import named
 from runner.domain.display import visible

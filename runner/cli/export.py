@@ -25,7 +25,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 def _made(arguments: argparse.Namespace) -> Lock:
     if arguments.recorded:
-        from runner.commands.run import find_run
+        from runner.commands.steps.find_run import find_run
 
         place = find_run(arguments.target, simulated=arguments.simulate or None)
         return lock_recorded(place, schema_dirs=arguments.schema_dir)

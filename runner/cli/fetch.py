@@ -11,8 +11,8 @@ from dataclasses import replace
 from runner.cli.prompts import choice_of, opening_of, repeated, run_words
 from runner.commands import fetch
 from runner.commands.fetch import Fetched
-from runner.commands.run import find_run
 from runner.commands.steps.api_session import recorded_request
+from runner.commands.steps.find_run import find_run
 from runner.domain.display import PATH_LIMIT, counted, spent_words, standing, tally, visible
 from runner.domain.errors import UsageError
 from runner.domain.records import RunHeader, TakeRecord

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from runner.cli.prompts import agreed, choice_of, opening_of, run_words, typed, user_name
 from runner.commands import reconcile
 from runner.commands.reconcile import HeldCase
-from runner.commands.run import find_run
 from runner.commands.steps.api_session import Found, identify, recorded_request, with_api
+from runner.commands.steps.find_run import find_run
 from runner.commands.steps.follow_renames import follow_names
 from runner.commands.steps.open_for_decision import Decision, named
 from runner.domain.display import MILESTONES, counted, value, visible, window

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from runner.commands.run import report
+from runner.commands.report import report
 from runner.domain.display import PATH_LIMIT, visible
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from runner.api.account import BASE_VARIABLE, DEFAULT_BASE, parse_base
 from runner.cli.prompts import opening_of, run_words
 from runner.commands.restore import Rebuilt, Target, foresee, rebuild
-from runner.commands.steps.session import SIMULATOR_BASE
+from runner.commands.steps.request import SIMULATOR_BASE
 from runner.domain.display import counted
 from runner.domain.states import TakeState
 from runner.manifest.reader import manifest_name

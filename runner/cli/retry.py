@@ -19,9 +19,9 @@ from runner.cli.stdin_manifest import manifest_limits
 from runner.commands import retry
 from runner.commands.check import check
 from runner.commands.retry import Retries
-from runner.commands.run import find_run
 from runner.commands.steps import follow_renames
 from runner.commands.steps.api_session import manifest_of, recorded_request
+from runner.commands.steps.find_run import find_run
 from runner.domain.display import counted, visible
 from runner.domain.errors import FileMissing, UsageError
 from runner.domain.records import RunHeader, TakeRecord

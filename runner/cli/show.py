@@ -6,7 +6,7 @@ import argparse
 import json
 from dataclasses import asdict
 
-from runner.commands.run import find_run
+from runner.commands.steps.find_run import find_run
 from runner.commands.steps.open_for_decision import named
 from runner.domain.records import TakeRecord, schema_of
 from runner.output.status_text import take_lines

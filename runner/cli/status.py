@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 
-from runner.commands.run import find_run
+from runner.commands.steps.find_run import find_run
 from runner.commands.steps.known_jobs import known_outside, refuse_forgetful
 from runner.commands.steps.open_run import second_places
 from runner.domain.states import TakeState

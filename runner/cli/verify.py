@@ -8,9 +8,8 @@ import sys
 from dataclasses import asdict
 
 from runner.cli.prompts import opening_of
-from runner.commands import fetch
-from runner.commands.fetch import CLIP_FLAWS, Finding, Verification
-from runner.commands.run import find_run
+from runner.commands.steps.find_run import find_run
+from runner.commands.verify import CLIP_FLAWS, Finding, Verification, mark, verify
 from runner.domain.display import counted, visible
 from runner.system.escapes import command_line
 
@@ -20,13 +19,13 @@ NOT_WHOLE = 2
 def command(arguments: argparse.Namespace) -> int:
     """Print the table; 2 if anything is amiss."""
     place = find_run(arguments.target, simulated=arguments.simulate or None)
-    found = fetch.verify(place)
+    found = verify(place)
     if arguments.output == "json":
         print(json.dumps(asdict(found), indent=1))
     else:
         print("\n".join(_lines(found)))
     if arguments.mark:
-        marked = fetch.mark(place, found.findings, opening=opening_of(arguments))
+        marked = mark(place, found.findings, opening=opening_of(arguments))
         for note in marked.remarks:
             print(visible(note), file=sys.stderr)
         number = counted(len(marked.take_ids), "take")

@@ -20,7 +20,7 @@ from runner.commands.steps.api_session import (
     with_api,
 )
 from runner.commands.steps.open_run import open_recorded
-from runner.commands.steps.session import RunRequest
+from runner.commands.steps.request import RunRequest
 from runner.domain import failpoints
 from runner.domain.api_answers import CancelAnswer, RequestFailure
 from runner.domain.body_diff import contradiction

@@ -14,7 +14,7 @@ from runner.commands.reconcile import NEEDS_DECISION
 from runner.commands.steps.open_for_decision import Decision, named, open_for_decision, record
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.commands.steps.recheck_failed import RecheckResult, recheck
-from runner.commands.steps.session import RunRequest
+from runner.commands.steps.request import RunRequest
 from runner.domain import failpoints
 from runner.domain.errors import UsageError
 from runner.domain.records import TakeRecord

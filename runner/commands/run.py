@@ -1,8 +1,7 @@
-"""The Python API, and the whole flow of a run as a list that reads aloud.
+"""The whole flow of a run, as one list of steps.
 
-In: a manifest's path and wishes. Out: a plan, a summary, reports. This is the only place where the rooms of the house
-meet: it hands the engine objects that fit its Protocols and knows the details of none. Libraries that are slow to
-import are imported where they are used.
+In: a manifest's path and what is asked of the run. Out: a summary. Each step is a function of its own room or of
+`steps`. Libraries that are slow to import are imported where they are used.
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from runner.commands.check import check
 from runner.commands.steps import open_run, prices
 from runner.commands.steps.open_run import OpenOptions
 from runner.commands.steps.recheck_failed import recheck
-from runner.commands.steps.session import Progress, RunRequest, no_progress, run_engine
+from runner.commands.steps.request import Progress, RunRequest, no_progress
+from runner.commands.steps.session import run_engine
 from runner.commands.steps.summary import RunEstimate, RunSummary, foresee, needs_nothing, sum_up
 from runner.commands.steps.sync_record import missing, read_record, sync, take_over
 from runner.domain.records import RunRecord, SessionRecord, TakeRecord
@@ -35,15 +34,10 @@ from runner.plan.time_window import window
 from runner.simulator.settings import SimulatorSettings
 from runner.store import run_dir as rundir
 from runner.store.lock import RunLock
-from runner.store.marker import was_here
-from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock, SystemClock
 from runner.system.version import __version__
-
-if TYPE_CHECKING:
-    from runner.output.write_reports import Reports
 
 
 def run_manifest(
@@ -199,37 +193,3 @@ def _opened(request: RunRequest, plan: Plan, place: RunDir) -> StateFile:
         version=__version__,
     )
     return open_run.open_state(place, header=header, opening=request.opening)
-
-
-def report(target: str | Path, *, simulated: bool | None = None, clock: Clock | None = None) -> Reports:
-    """Write `report.csv` and `report.html` of a run from its state file alone; works for a killed run.
-
-    `target` is a run directory or a manifest; `simulated` says which of a manifest's two runs, None takes the
-    real one if there is one.
-
-    Raises:
-        FileMissing: nothing has been run there.
-        StateFileUnusable: the state file cannot be read.
-    """
-    from runner.output.write_reports import write_report
-
-    place = find_run(target, simulated=simulated)
-    with open_reader(place.state_file) as reader:
-        header, takes, spending = reader.header, reader.takes(), reader.spending()
-    now = (clock or SystemClock()).wall()
-    return write_report(place.path, header=header, takes=takes, spending=spending, now=now)
-
-
-def find_run(target: str | Path, *, simulated: bool | None = None) -> RunDir:
-    """Return the run directory meant by `target`, a run directory or a manifest.
-
-    Raises:
-        FileMissing: nothing has been run there.
-    """
-    from runner.manifest.reader import manifest_name
-
-    path = Path(target)
-    if rundir.is_run(path) or was_here(path / rundir.STATE_FILE):
-        return RunDir(path)
-    name = manifest_name(path)
-    return rundir.existing(path, name=name, kinds=(False, True) if simulated is None else (simulated,))

@@ -5,6 +5,7 @@ The engine reports them; progress, log and report listen. It knows neither.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -36,3 +37,15 @@ class Listener(Protocol):
     def on_event(self, event: Event) -> None:
         """Take one event; must return quickly and must not raise."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Several listeners as one; none of them by default."""
+
+    each: Sequence[Listener] = ()
+
+    def on_event(self, event: Event) -> None:
+        """Pass an event on."""
+        for listener in self.each:
+            listener.on_event(event)

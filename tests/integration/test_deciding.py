@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from runner.cli.prompts import run_words
-from runner.commands import fetch, reconcile, retry
+from runner.commands import fetch, reconcile, retry, verify
 from runner.commands.cancel import cancel
-from runner.commands.fetch import Finding, Flaw
 from runner.commands.steps.api_session import Found, manifest_of, recorded_request
 from runner.commands.steps.open_run import OpenOptions
+from runner.commands.verify import Finding, Flaw
 from runner.domain.api_answers import FailureKind, JobStatus, RequestFailure, StatusReply
 from runner.domain.errors import AccountRefused, RunInUse, ServiceUnavailable, UsageError
 from runner.domain.records import EventRecord, RunHeader, TakeRecord
@@ -335,7 +335,7 @@ DECISIONS: list[Callable[[RunDir], object]] = [
     lambda place: reconcile.declare_not_sent(place, ["held"], by="ada"),
     lambda place: reconcile.drop(place, ["held"], by="ada"),
     lambda place: retry.request_retries(place, [take_of(place, "failed")], by="ada"),
-    lambda place: fetch.mark(place, []),
+    lambda place: verify.mark(place, []),
 ]
 
 
@@ -451,11 +451,11 @@ def gallery(tmp_path: Path) -> RunDir:
 
 
 def flaws(place: RunDir) -> list[tuple[str, str, Flaw]]:
-    return [(find.take_id, find.file, find.flaw) for find in fetch.verify(place).findings]
+    return [(find.take_id, find.file, find.flaw) for find in verify.verify(place).findings]
 
 
 def test_whole_clips_have_no_findings(gallery: RunDir) -> None:
-    found = fetch.verify(gallery)
+    found = verify.verify(gallery)
     assert (found.checked, found.findings, found.absent) == (2, (), 1)
 
 
@@ -510,13 +510,13 @@ def test_a_folder_that_is_gone_is_not_made(tmp_path: Path, gallery: RunDir) -> N
 def test_a_folder_that_is_a_link_is_refused(tmp_path: Path, gallery: RunDir) -> None:
     _link(tmp_path / "clips")
     with pytest.raises(UsageError, match="symbolic link"):
-        fetch.verify(gallery)
+        verify.verify(gallery)
 
 
 def test_marked_clips_are_to_be_fetched_again_and_whole_ones_stay(gallery: RunDir) -> None:
     _edit(gallery.path / "clips" / "b.mp4")
     (gallery.path / "clips" / "a.json").unlink()
-    marked = fetch.mark(gallery, fetch.verify(gallery).findings, clock=Noon())
+    marked = verify.mark(gallery, verify.verify(gallery).findings, clock=Noon())
     assert marked.take_ids == ("b",)
     assert last_event(gallery, "b").fact == "FileGone"
     assert take_of(gallery, "b").file is None
@@ -525,9 +525,9 @@ def test_marked_clips_are_to_be_fetched_again_and_whole_ones_stay(gallery: RunDi
 
 def test_marking_twice_records_once(gallery: RunDir) -> None:
     (gallery.path / "clips" / "b.mp4").unlink()
-    found: tuple[Finding, ...] = fetch.verify(gallery).findings
-    assert fetch.mark(gallery, found).take_ids == ("b",)
-    assert fetch.mark(gallery, found).take_ids == ()
+    found: tuple[Finding, ...] = verify.verify(gallery).findings
+    assert verify.mark(gallery, found).take_ids == ("b",)
+    assert verify.mark(gallery, found).take_ids == ()
 
 
 def test_a_lost_sidecar_of_a_whole_clip_is_written_anew_without_any_request(gallery: RunDir) -> None:
@@ -555,7 +555,7 @@ def test_an_edited_clip_without_sidecar_is_moved_aside_and_the_paid_one_comes_ho
     (clips / "b.json").unlink()
     assert set(flaws(gallery)) >= {("b", "clips/b.json", Flaw.NO_SIDECAR)}
     if begin == "mark":
-        fetch.mark(gallery, fetch.verify(gallery).findings)
+        verify.mark(gallery, verify.verify(gallery).findings)
     else:
         assert restore_sidecars(gallery.path, [take_of(gallery, "b")]) == ("b",)
     whole = film()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.commands.steps.session import RunRequest, no_progress, run_engine
+from runner.commands.steps.request import RunRequest, no_progress
+from runner.commands.steps.session import run_engine
 from runner.domain.errors import ShotrunnerError
 from runner.engine.options import EngineOptions
 from runner.plan.selection import Choice

@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from runner.commands.steps.session import Progress, RunRequest, account_of, no_progress, run_alone
+from runner.commands.steps.request import Progress, RunRequest, no_progress
+from runner.commands.steps.session import account_of, run_alone
 from runner.domain.api_answers import FailureKind, JobStatus, RequestFailure, StatusReply
 from runner.domain.errors import AccountRefused, ServiceUnavailable, ShotrunnerError, UsageError
 from runner.domain.records import RunHeader, TakeRecord

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.commands.steps.session import RunRequest
+from runner.commands.steps.request import RunRequest
 from runner.commands.steps.summary import RunEstimate
 from runner.domain.api_answers import FailureKind
 from runner.domain.display import iso, visible

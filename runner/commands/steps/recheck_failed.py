@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from runner.api.result_answer import read_again
 from runner.commands.steps.api_session import with_api
-from runner.commands.steps.session import RunRequest
+from runner.commands.steps.request import RunRequest
 from runner.domain.api_answers import RequestFailure, ResultAnswer
 from runner.domain.display import listed, visible
 from runner.domain.errors import AccountRefused

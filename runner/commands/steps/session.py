@@ -8,31 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
+from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import SignalHandler, handle_signals
-from runner.commands.steps.summary import RunEstimate, needs_nothing
+from runner.commands.steps.summary import needs_nothing
 from runner.domain.errors import AccountRefused, CannotCreate, DiskFailed
 from runner.domain.records import TakeRecord
-from runner.domain.run_ending import Ending, EndingKind, Stop
-from runner.domain.run_events import Event, Listener, Message
+from runner.domain.run_ending import Ending, EndingKind
+from runner.domain.run_events import Listener, Listeners, Message
 from runner.domain.shots import Ticket
 from runner.domain.states import CostSeen, PayAgain
 from runner.engine.history import RunHistory
 from runner.engine.late_costs import GRACE, LateCosts, without_cost
 from runner.engine.options import EngineOptions
-from runner.manifest.size_limits import LIMITS
-from runner.manifest.size_limits import Limits as ManifestLimits
 from runner.models.registry import search_path
 from runner.output.safe_stream import SafeStream
-from runner.plan.selection import Choice
-from runner.simulator.settings import SimulatorSettings
 from runner.store.identity import number_of
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
@@ -45,65 +40,8 @@ if TYPE_CHECKING:
     from runner.api.account import Account
     from runner.api.client import RunComfyQueue
 
-SIMULATOR_BASE = "simulator"
 _SIMULATOR_TOKEN = "run-with-the-simulator"  # noqa: S105 - opens nothing but the run's own simulator
 T = TypeVar("T")
-
-Progress: TypeAlias = Callable[[int, int], AbstractContextManager[Listener]]
-"""Makes the listener of a run from the number of its takes and of those already finished."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """The arguments of `run_manifest`, settled."""
-
-    manifest: Path
-    options: EngineOptions
-    simulate: SimulatorSettings | None
-    choice: Choice
-    schema_dirs: tuple[Path, ...]
-    api_base: str | None
-    environ: Mapping[str, str]
-    confirm: Callable[[RunEstimate], bool]
-    progress: Progress
-    clock: Clock
-    on_interrupt: Stop = Stop.DRAIN
-    opening: OpenOptions = DEFAULT_OPTIONS
-    stale: bool = False
-    manifest_limits: ManifestLimits = LIMITS
-
-    @property
-    def origin(self) -> str:
-        """The API's origin, which needs no token to know."""
-        from runner.api.account import BASE_VARIABLE, DEFAULT_BASE, parse_base
-
-        if self.simulate is not None:
-            return SIMULATOR_BASE
-        return parse_base(self.api_base or self.environ.get(BASE_VARIABLE) or DEFAULT_BASE)
-
-    @property
-    def on_this_machine(self) -> bool:
-        """True where the API is the simulator or another server on loopback."""
-        from runner.api.account import on_this_machine
-
-        return self.simulate is not None or on_this_machine(self.origin)
-
-
-def no_progress(_total: int, _done: int) -> AbstractContextManager[Listener]:
-    """Listen to a run and tell nobody."""
-    return nullcontext(_Everyone(()))
-
-
-class _Everyone:
-    """Passes events on to several listeners."""
-
-    def __init__(self, listeners: Sequence[Listener]) -> None:
-        self._listeners = listeners
-
-    def on_event(self, event: Event) -> None:
-        """Pass `event` on."""
-        for listener in self._listeners:
-            listener.on_event(event)
 
 
 def run_engine(
@@ -127,7 +65,7 @@ def run_engine(
         account = stack.enter_context(account_of(request, place, takes))
         log = stack.enter_context(_log(place, request.clock))
         shown = stack.enter_context(request.progress(len(takes), finished))
-        listener = _Everyone((shown, log))
+        listener = Listeners((shown, log))
         for note in (*state.notes, *account.notes):
             listener.on_event(Message(note))
         about = {take.take_id for take in takes}
@@ -230,7 +168,7 @@ def _log(place: RunDir, clock: Clock) -> Iterator[Listener]:
     try:
         stream = os.fdopen(open_log(place), "a", encoding="utf-8")
     except (CannotCreate, DiskFailed):
-        yield _Everyone(())
+        yield Listeners()
         return
     with ExitStack() as opened:
         opened.callback(SafeStream(stream).end)

@@ -1,0 +1,35 @@
+"""`report.csv` and `report.html` of a run, from its state file alone.
+
+In: a run directory or its manifest. Out: the two files. It works for a run that was killed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.commands.steps.find_run import find_run
+from runner.store.reader import open_reader
+from runner.system.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from runner.output.write_reports import Reports
+
+
+def report(target: str | Path, *, simulated: bool | None = None, clock: Clock | None = None) -> Reports:
+    """Write `report.csv` and `report.html` of a run from its state file alone; works for a killed run.
+
+    `target` is a run directory or a manifest; `simulated` says which of a manifest's two runs, None takes the
+    real one if there is one.
+
+    Raises:
+        FileMissing: nothing has been run there.
+        StateFileUnusable: the state file cannot be read.
+    """
+    from runner.output.write_reports import write_report
+
+    place = find_run(target, simulated=simulated)
+    with open_reader(place.state_file) as reader:
+        header, takes, spending = reader.header, reader.takes(), reader.spending()
+    now = (clock or SystemClock()).wall()
+    return write_report(place.path, header=header, takes=takes, spending=spending, now=now)

@@ -1,0 +1,186 @@
+"""What is wrong with the clips of a run: each is read again and compared with its record and its sidecar.
+
+In: a run directory. Out: findings, and on request facts that let the next run fetch what is not whole. It needs no
+manifest, and submits nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from enum import StrEnum
+
+from runner.commands.steps.open_for_decision import Decision, named, open_for_decision
+from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
+from runner.domain import failpoints
+from runner.domain.records import TakeRecord
+from runner.domain.states import DeliveryState, FileGone, TakeState
+from runner.media.clips.folder import Folder, NameConflict
+from runner.media.clips.names import sidecar_name
+from runner.media.clips.restore_sidecars import clips_of, restore_sidecars
+from runner.media.clips.sidecar import CLIPS, MOST_BYTES, Sidecar, read_sidecar
+from runner.store.reader import open_reader
+from runner.store.run_dir import RunDir
+from runner.store.state_file import StateFile
+from runner.system.clock import Clock, SystemClock
+
+
+class Flaw(StrEnum):
+    """What can be wrong with a delivered clip."""
+
+    MISSING = "missing"
+    CUT = "cut"
+    CHANGED = "changed"
+    NO_SIDECAR = "no sidecar"
+    OTHER_SIDECAR = "other sidecar"
+
+
+CLIP_FLAWS = frozenset({Flaw.MISSING, Flaw.CUT, Flaw.CHANGED})
+"""Flaws for which the clip is fetched again; the others leave it whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One file that is not as it was delivered; `file` is relative to the run directory."""
+
+    take_id: str
+    file: str
+    flaw: Flaw
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found among `checked` delivered clips; `absent` counts rendered ones that were never brought home."""
+
+    checked: int
+    findings: tuple[Finding, ...]
+    absent: int = 0
+
+
+def verify(place: RunDir, take_ids: Sequence[str] = ()) -> Verification:
+    """Read every delivered clip, or those of `take_ids`, and compare it with its record and its sidecar; no lock.
+
+    Raises:
+        UsageError: there is no such take, or the clips' folder is a link or a file.
+        DiskFailed: the disk fails.
+    """
+    with open_reader(place.state_file) as reader:
+        takes = meant(reader.takes(), take_ids)
+    delivered = [take for take in takes if take.delivery is DeliveryState.DELIVERED]
+    absent = sum(1 for take in takes if wants_fetching(take))
+    return Verification(len(delivered), tuple(_findings(place, delivered)), absent)
+
+
+def mark(
+    place: RunDir,
+    findings: Sequence[Finding],
+    *,
+    clock: Clock | None = None,
+    opening: OpenOptions = DEFAULT_OPTIONS,
+) -> Decision:
+    """Record that clips are gone or not whole, so that the next run fetches them again; returns their takes.
+
+    Raises:
+        RunInUse: a runner works on this run.
+    """
+    now = clock or SystemClock()
+    with open_for_decision(place, now, opening) as state:
+        return Decision(mark_flawed(place, state, findings, now), state.notes)
+
+
+def meant(takes: Sequence[TakeRecord], take_ids: Sequence[str]) -> Sequence[TakeRecord]:
+    """Return the takes of these ids, or all of them where no id is given."""
+    return named(takes, take_ids) if take_ids else takes
+
+
+def wants_fetching(take: TakeRecord) -> bool:
+    """Return whether a take was rendered and its clip is not here."""
+    return take.state is TakeState.SUCCEEDED and take.delivery is not DeliveryState.DELIVERED
+
+
+def mark_flawed(
+    place: RunDir, state: StateFile, findings: Sequence[Finding], clock: Clock
+) -> tuple[str, ...]:
+    """Record which clips are gone or not whole, and return their takes."""
+    with open_reader(place.state_file) as reader:
+        here = {take.take_id: take for take in reader.takes() if take.delivery is DeliveryState.DELIVERED}
+    flawed = {find.take_id: find for find in findings if find.flaw in CLIP_FLAWS and find.take_id in here}
+    # First, because the fact takes the file's name out of the record.
+    restore_sidecars(place.path, without_sidecar([here[take_id] for take_id in flawed], findings))
+    for recorded in [
+        state.record(take_id, FileGone(f"{find.file}: {find.says}"), at=clock.wall())
+        for take_id, find in flawed.items()
+    ]:
+        recorded.result()
+        failpoints.hit("upkeep.marked")
+    return tuple(flawed)
+
+
+def _findings(place: RunDir, takes: Sequence[TakeRecord]) -> Iterator[Finding]:
+    with ExitStack() as stack:
+        # Opened only where it is, for opening would make it.
+        folder = stack.enter_context(clips_of(place.path)) if (place.path / CLIPS).exists() else None
+        for take in takes:
+            yield from _of_take(take, folder)
+
+
+def _of_take(take: TakeRecord, folder: Folder | None) -> Iterator[Finding]:
+    file = take.file or ""
+    flaw = _flaw(folder, file.removeprefix(f"{CLIPS}/"), take.sha256, take.bytes)
+    if flaw:
+        yield Finding(take.take_id, file, *flaw)
+    if folder is None:
+        return
+    name = sidecar_name(take.take_id)
+    sidecar = _sidecar(folder, take)
+    if sidecar is None:
+        further = len(take.outputs) - 1
+        unknown = f", so nothing proves its {further} further outputs" if further > 0 else ""
+        says = f"the file beside the clip is gone{unknown}"
+        yield Finding(take.take_id, f"{CLIPS}/{name}", Flaw.NO_SIDECAR, says)
+    elif not isinstance(sidecar, Sidecar) or not _agrees(sidecar, take):
+        yield Finding(
+            take.take_id, f"{CLIPS}/{name}", Flaw.OTHER_SIDECAR, "it is not the one written for this clip"
+        )
+    else:
+        for other in sidecar.outputs:
+            flaw = _flaw(folder, other.file, other.sha256, other.bytes) if other.index else None
+            if flaw:
+                yield Finding(take.take_id, f"{CLIPS}/{other.file}", *flaw)
+
+
+def _flaw(folder: Folder | None, name: str, sha256: str | None, size: int | None) -> tuple[Flaw, str] | None:
+    found = folder.digest(name) if folder is not None else None
+    if found is None:
+        return Flaw.MISSING, "the file is gone"
+    if found == (sha256, size):
+        return None
+    if size is not None and found[1] < size:
+        return Flaw.CUT, f"it has {found[1]} of {size} bytes"
+    return Flaw.CHANGED, "its bytes are not those that were delivered"
+
+
+def _sidecar(folder: Folder, take: TakeRecord) -> Sidecar | NameConflict | None:
+    """Return a take's sidecar, None if there is none, or what stands in its place."""
+    name = sidecar_name(take.take_id)
+    try:
+        data = folder.read(name, limit=MOST_BYTES)
+    except NameConflict as error:
+        return error
+    if data is None:
+        return None
+    return read_sidecar(data, take=take.take_id) or NameConflict(f"{name} is not a file of ours")
+
+
+def _agrees(sidecar: Sidecar, take: TakeRecord) -> bool:
+    first = next((landed for landed in sidecar.outputs if landed.index == 0), None)
+    told = None if first is None else (f"{CLIPS}/{first.file}", first.sha256, first.bytes)
+    return sidecar.request_id == take.request_id and told == (take.file, take.sha256, take.bytes)
+
+
+def without_sidecar(takes: Sequence[TakeRecord], findings: Sequence[Finding]) -> list[TakeRecord]:
+    """Return the delivered takes whose sidecar is lost."""
+    lost = {find.take_id for find in findings if find.flaw is Flaw.NO_SIDECAR}
+    return [take for take in takes if take.take_id in lost and take.delivery is DeliveryState.DELIVERED]
