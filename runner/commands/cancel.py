@@ -1,4 +1,4 @@
-"""Cancelling jobs, honestly: the API is asked, its own word is told, and its result is what is believed.
+"""Cancel jobs: the API is asked, its own word is shown, and only its result is believed.
 
 In: a run directory, takes, who asks. Out: one outcome a take. Only a job that still waits can be cancelled; one that
 runs goes on and is billed. With a runner at work nothing is recorded here, for the runner will see it by itself.
@@ -119,7 +119,7 @@ def _nothing_to_cancel(take: TakeRecord) -> CancelOutcome:
 async def cancel_jobs(
     queue: Queue, takes: Sequence[TakeRecord], journal: Journal | None, *, by: str, clock: Clock
 ) -> list[CancelOutcome]:
-    """Cancel jobs that are out there, one after the other; without a journal nothing is recorded.
+    """Cancel active jobs, one after the other; without a journal nothing is recorded.
 
     Raises:
         AccountRefused: the API refuses the token; what was asked before is recorded.

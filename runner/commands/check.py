@@ -105,7 +105,7 @@ def check_media(
     """Look once at every media link of a plan, over the network, and return what is wrong with them.
 
     What was seen within the hour is taken from `preflight.json` in the run directory, unless `refresh` asks for
-    another look. `wait` is how many seconds the API may take to fetch a link; `tell` hears of links done and of all.
+    another look. `wait` is how many seconds the API may take to fetch a link; `tell` gets how many are done.
     """
     from runner.media.preflight.preflight import inspect
     from runner.store import run_dir as rundir

@@ -28,7 +28,7 @@ from runner.store.run_dir import RunDir
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a fetch was about and how it ended; `restored` are takes whose sidecar was written anew.
+    """What a fetch was about and how it ended; `restored` are takes whose sidecar was written again.
 
     `without_clip` counts the takes it was about that have no clip to fetch, by where they stand.
     """
@@ -40,14 +40,14 @@ class Fetched:
 
     @property
     def untouched(self) -> tuple[Finding, ...]:
-        """What stands where a sidecar of ours should be: it may be somebody's, so it is left to them."""
+        """What stands in place of a sidecar: it may be another program's, so it is left alone."""
         return tuple(finding for finding in self.findings if finding.flaw is Flaw.OTHER_SIDECAR)
 
     @property
     def exit_code(self) -> int:
-        """0 if every clip it was about is home, 2 if not; 69, 77, or 128 and a signal if it was cut short.
+        """0 if every clip it was about is here, 2 if not; 69, 77, or 128 and a signal if it was cut short.
 
-        4 while a take is held, and 3 while one is out there or not sent yet, as of a run.
+        4 while a take is held, and 3 while one is active or not sent yet, as of a run.
         """
         short = self.summary.ending.kind is not EndingKind.FINISHED or self.summary.signal is not None
         if short and self.summary.exit_code >= 64:
@@ -63,7 +63,7 @@ class Fetched:
 
 
 def fetch(place: RunDir, take_ids: Sequence[str] = (), *, request: RunRequest) -> Fetched:
-    """Bring home the clips of succeeded takes, all or those of `take_ids`, that are not here whole.
+    """Download the clips of succeeded takes, all or those of `take_ids`, that are not here whole.
 
     Raises:
         UsageError: a named take has no clip to fetch, also after a second look where it was given up.

@@ -201,7 +201,7 @@ def _quotes(
 
 
 def _twice(asked: PlanRequest, plan: Plan, decision: Decision) -> Iterator[Problem]:
-    """Yield a warning where a run asks once more, or refuses if nobody is there to be asked."""
+    """Yield a warning where a run asks once more, or refuses where no person can be asked."""
     again = decision.duplicates
     if asked.simulated or asked.allow_duplicates or not again:
         return

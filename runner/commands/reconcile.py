@@ -185,7 +185,7 @@ def _refuse_other_job(take: TakeRecord, request_id: str, found: Found) -> None:
 
 
 def _difference(take: TakeRecord, found: StatusReply | Ended) -> str:
-    """Return in what a job contradicts a take, as far as its record or its status tells."""
+    """Return in what a job contradicts a take, as far as its record or its status says."""
     if isinstance(found, Ended):
         return contradiction(take.model, take.body, found.result)
     return f"model is {found.model}" if found.model and found.model != take.model else ""

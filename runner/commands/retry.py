@@ -113,7 +113,7 @@ def _settled_otherwise(take: TakeRecord) -> tuple[str, str]:
         return "is not sent yet", "shotrunner run sends it"
     if take.state in OUT_THERE:
         return (
-            "is still out there",
+            "is still active",
             "wait for its end, cancel it with shotrunner cancel, or give it up with shotrunner reconcile RUN drop TAKE",
         )
     return "was given up", "give the shot a new id"

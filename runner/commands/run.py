@@ -64,8 +64,8 @@ def run_manifest(
     """Render what the manifest asks for and the run directory does not have yet; calling it again goes on.
 
     With `simulate` it talks to its own local simulator and nothing is paid. `confirm` is asked before the first
-    submit and a False ends the run with nothing sent; without it nobody is asked. `choice` limits what is submitted,
-    never what is watched; `stale` renders chosen takes anew whose rows changed after they were paid for, and keeps
+    submit and a False ends the run with nothing sent; without it no one is asked. `choice` limits what is submitted,
+    never what is watched; `stale` renders chosen takes again whose rows changed after they were paid for, and keeps
     the older clips. Signals are handled if this is the main thread; `on_interrupt` says what the first Ctrl-C does.
     `moved` agrees to go on with a run that was moved or copied from elsewhere, `allow_network_fs` to one on a network
     share, `new_run` to forget a run whose folder is gone; `lock` is the run's, if the caller holds it;
@@ -111,7 +111,7 @@ def _rendered(request: RunRequest, run_dir: str | Path | None) -> RunSummary:
         prices.refuse_unpriced(request, estimate)
         tried = _tried(request, place, quoted, record, decision)
         agreed = not decision.submits or request.confirm(estimate)
-        # Only now: whoever says no keeps the clips of stale takes under their names.
+        # Only now, so that after a no the clips of stale takes keep their names.
         comparison = decision.comparison if agreed else scope.comparison
         synced = sync(state, quoted, place, record.takes, comparison, clock=request.clock)
         takes = about(synced.takes, scope)
@@ -133,7 +133,7 @@ def _decided(request: RunRequest, plan: Plan, record: RunRecord, scope: Scope, p
 def _tried(
     request: RunRequest, place: RunDir, plan: Plan, record: RunRecord, decision: Decision
 ) -> tuple[str, ...]:
-    """Try all that the run will write, if it submits or may by what it was told of failed and lost jobs; remarks."""
+    """Try all that the run will write, if it submits or may submit by its options; return remarks."""
     from runner.commands.steps.write_check import try_run_dir
 
     options = request.options

@@ -52,7 +52,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found among `checked` delivered clips; `absent` counts rendered ones that were never brought home."""
+    """What was found among `checked` delivered clips; `absent` counts rendered ones that were never downloaded."""
 
     checked: int
     findings: tuple[Finding, ...]
@@ -171,7 +171,7 @@ def _sidecar(folder: Folder, take: TakeRecord) -> Sidecar | NameConflict | None:
         return error
     if data is None:
         return None
-    return read_sidecar(data, take=take.take_id) or NameConflict(f"{name} is not a file of ours")
+    return read_sidecar(data, take=take.take_id) or NameConflict(f"{name} is not our file")
 
 
 def _agrees(sidecar: Sidecar, take: TakeRecord) -> bool:

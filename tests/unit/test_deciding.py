@@ -71,8 +71,8 @@ def test_a_page_of_the_api_in_a_failed_job_s_record_keeps_no_take_from_a_retry()
         (S.SUBMITTING, "is held"),
         (S.SUCCEEDED, "has rendered"),
         (S.PENDING, "is not sent yet"),
-        (S.QUEUED, "is still out there"),
-        (S.RUNNING, "is still out there"),
+        (S.QUEUED, "is still active"),
+        (S.RUNNING, "is still active"),
         (S.DROPPED, "was given up"),
     ],
 )

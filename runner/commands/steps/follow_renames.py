@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def as_called_now(takes: Sequence[TakeRecord], plan: Plan) -> tuple[TakeRecord, ...]:
-    """Return takes under the ids that `plan` has for them; what is rendered anew keeps its own. Nothing is recorded."""
+    """Return takes under the ids that `plan` has for them; what is rendered again keeps its own id. It only looks."""
     comparison = compare(plan.takes, takes)
     anew = frozenset(comparison.replaced)
     names = {old: new for old, new in comparison.renames.items() if old not in anew}
@@ -68,11 +68,11 @@ def follow_names(place: RunDir, header: RunHeader, names: Sequence[str], *, open
     """Record the renames of the manifest if one of `names` is on record under its old id alone.
 
     An id on record means that take, whatever the manifest calls so now: it is what the lists of decisions show. A
-    manifest that is gone renames nothing, nor does a run that another process works on: the name is then told as
-    unknown by whoever looks it up.
+    manifest that is gone renames nothing, nor does a run that another process works on: the name is then
+    unknown to the command that looks it up.
 
     Raises:
-        UsageError: a name is not on record, and the manifest has problems, so it cannot tell what it stands for.
+        UsageError: a name is not on record, and the manifest has problems, so it cannot say what the name means.
     """
     with open_reader(place.state_file) as reader:
         takes = reader.takes()

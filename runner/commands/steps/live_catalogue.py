@@ -32,7 +32,7 @@ class LiveCatalogue:
     """Prices by model, the balance in US dollars (None if not learnt), how schemas differ, and what went wrong.
 
     `troubles` are by model, where it could not be asked; `problems` are all of them in words. `any_told` says that the
-    catalogue told of some model.
+    catalogue answered for some model.
     """
 
     prices: Mapping[str, Price] = field(default_factory=dict)

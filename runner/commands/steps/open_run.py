@@ -53,7 +53,7 @@ class OpenOptions:
 
 
 DEFAULT_OPTIONS = OpenOptions()
-"""Nobody has agreed to anything, and ids are kept in the run directory alone."""
+"""No flag is given, and ids are kept in the run directory alone."""
 
 
 def second_places(environ: Mapping[str, str], run_dir: Path) -> tuple[Path, ...]:
@@ -103,7 +103,7 @@ def open_state(run_dir: RunDir, *, header: RunHeader, opening: OpenOptions = DEF
         _same_run(recorded, header, run_dir, moved=opening.moved)
         if recorded.api_base != state.header.api_base:
             state.note_api_base(recorded.api_base)
-        # Its own report stands in for the manifest this once, and is written anew when the run ends.
+        # Its own report stands in for the manifest this once, and is written again when the run ends.
         if header.manifest not in {state.header.manifest, REPORT}:
             state.note_manifest(header.manifest)
     except ShotrunnerError:

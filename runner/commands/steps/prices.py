@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from runner.commands.steps.live_catalogue import LiveCatalogue
 
 _ANSWERED = frozenset({FailureKind.MISSING, FailureKind.STRANGE, FailureKind.TOO_LARGE})
-"""A catalogue that does not know a model, or tells nonsense about it, has answered."""
+"""A catalogue that does not know a model, or answers with nonsense, has answered."""
 
 
 def known_prices(request: RunRequest, plan: Plan, recorded: Sequence[TakeRecord]) -> Plan:
@@ -41,10 +41,10 @@ def current_prices(request: RunRequest, plan: Plan, going: Collection[str]) -> P
     """Return the plan with the catalogue's prices of today for what is about to be sent, where the manifest gives none.
 
     A run goes online anyway; a catalogue that does not answer leaves things as they are, but under a cap that needs a
-    price which nobody else gives.
+    price that nothing else gives.
 
     Raises:
-        AccountRefused, ServiceUnavailable, NoSuchHost: the API did not tell such a price, and why.
+        AccountRefused, ServiceUnavailable, NoSuchHost: the API gave no such price, and why.
     """
     today = iso(request.clock.wall())[: len("2000-01-01")]
     models = () if request.simulate is not None else prices.to_ask_for(plan, going, today=today)
@@ -80,7 +80,7 @@ def _refuse_unanswered(said: LiveCatalogue, models: Collection[str]) -> None:
 
 
 def refuse_unpriced(request: RunRequest, estimate: RunEstimate) -> None:
-    """Refuse to begin under a cap with money that nobody can count: the cap would not hold.
+    """Refuse to begin under a cap with money that cannot be counted: the cap would not hold.
 
     Raises:
         UsageError: takes to submit have no price, or earlier submissions neither cost nor price.
@@ -114,7 +114,7 @@ def quotes(
 
 
 def invented_prices(models: Iterable[str], manifest: Path, schema_dirs: Sequence[Path]) -> dict[str, Price]:
-    """Return what the simulator asks for its jobs; nobody pays it."""
+    """Return what the simulator asks for its jobs; it is never paid."""
     from runner.models.registry import Models
     from runner.simulator.catalogue import price_of
 

@@ -2,8 +2,8 @@
 
 In: takes as recorded. Out: which of them have a clip after all, on record, and what the API says of those it was asked
 about: jobs that it did not know, or of which it named no clip that could be read, and dropped ones a person names. A
-look is free and submits nothing; the clips are the engine's to bring home. Nobody else asks about them: what such a job
-cost is noted here too, and an adopted one whose record tells of another job is taken back here.
+look is free and submits nothing; the engine downloads the clips. No other module asks about them: what such a job cost
+is noted here too, and an adopted one whose record names another job is taken back here.
 """
 
 from __future__ import annotations
@@ -127,12 +127,12 @@ def _is_asked(ticket: Ticket, suspects: Mapping[str, TakeRecord]) -> bool:
 
 
 def _news(ticket: Ticket, ended: Ended) -> FoundAfterAll | AdoptionUndone | CostSeen | None:
-    """Return what the record of a job tells, if that is anything new."""
+    """Return what the record of a job adds, if that is anything new."""
     undone = disowned(ticket, ended) if ticket.state is not TakeState.DROPPED else None
     if undone is not None:
         return undone
     if ended.outcome is TakeState.SUCCEEDED and ticket.request_id is not None:
-        # How long it took is left open: nobody watched it, and a server's word on times needs somebody who did.
+        # How long it took is left open: no run watched it, and a server's own times are not trusted without that.
         return FoundAfterAll(
             ticket.request_id, ended.result, ended.outputs, ended.cost, remarks=ended.remarks
         )

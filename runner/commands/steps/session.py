@@ -90,7 +90,7 @@ def _ask_costs(
     takes: Sequence[TakeRecord],
     tickets: Sequence[Ticket],
 ) -> None:
-    """Ask for a few seconds what ended jobs have cost; without a token nobody is asked, since nothing depends on it."""
+    """Ask for a few seconds what ended jobs have cost; without a token it does not ask, since nothing depends on it."""
     lacking = without_cost(tickets, now=request.clock.wall())
     if not lacking:
         return

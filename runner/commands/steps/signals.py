@@ -42,7 +42,7 @@ class Stoppable(Protocol):
         ...
 
     def stop(self, how: Stop, *, patience: float | None = None) -> None:
-        """Begin no further POST, and leave as `how` says, waiting `patience` seconds for the one in the air."""
+        """Begin no further POST, and leave as `how` says, waiting `patience` seconds for the one that is being sent."""
         ...
 
 

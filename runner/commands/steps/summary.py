@@ -34,7 +34,7 @@ _UNFINISHED = OUT_THERE | {TakeState.PENDING}
 
 @dataclass(frozen=True, slots=True)
 class RunEstimate:
-    """What a run is about to do, for whoever is asked to agree.
+    """What a run is about to do, for the person who is asked to agree.
 
     `submits` counts the jobs it will submit, each of them paid unless `simulated`; `host` is who is paid.
     `estimate` is what those with a price should cost together, None if none has one, and `unpriced` counts the others;
@@ -114,7 +114,7 @@ class RunSummary:
 
 
 def foresee(decision: Decision, record: RunRecord, *, host: str, simulated: bool) -> RunEstimate:
-    """Return what a run is about to do by its decision, for whoever is asked to agree."""
+    """Return what a run is about to do by its decision, for the person who is asked to agree."""
     prices = [step.estimate for step in decision.submits if step.estimate is not None]
     return RunEstimate(
         submits=len(decision.submits),
@@ -153,9 +153,9 @@ def _remarks(comparison: Comparison, stale: Collection[str]) -> tuple[str, ...]:
     said = (
         ("renamed in the manifest, so nothing is paid for again", renamed),
         ("an edit was taken back, so nothing is paid for again", taken_back),
-        ("ended without a clip and changed since, so sent anew", replaced),
+        ("ended without a clip and changed since, so sent again", replaced),
         (
-            "changed after it was paid for, and kept: --stale renders it anew, shotrunner accept keeps it",
+            "changed after it was paid for, and kept: --stale renders it again, shotrunner accept keeps it",
             changed,
         ),
         ("no longer in the manifest; what was paid for is kept", comparison.removed),

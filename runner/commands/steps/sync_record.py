@@ -2,7 +2,7 @@
 
 In: a plan, and how it compares with what is on record. Out: the record made to fit: takes renamed with their clips,
 corrected ones renewed, changed ones noted, missing clips marked. `missing` only looks, and where a run looks. The whole
-record is read when a run wakes, and again only where it was changed. It submits nothing.
+record is read when a run begins, and again only where it was changed. It submits nothing.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def take_over(state: StateFile, place: RunDir, *, clock: Clock) -> RunRecord:
     state.begin(at=clock.wall())
     record = read_record(place)
     _give_own_names(record.takes, place)
-    # Under the names that its runner gave: once takes are renamed again, nobody would look where it left their clips.
+    # Under the names that its runner gave: once takes are renamed again, no one would look where it left their clips.
     if not _strayed(record.takes, place):
         return record
     _rename_clips(state, place, record.takes, clock)
