@@ -7,7 +7,7 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
             && { echo $$p; break; }; done)
 LOCK   := .ci/lock.txt
 
-.PHONY: demo test check format bench torture help clean lock
+.PHONY: demo test check format bench torture pictures help clean lock
 help:
 	@echo 'make demo     render the example storyboard on the simulator (no key, no network, no cost)'
 	@echo 'make test     everything: style, types, layers, docs, and all tests'
@@ -15,6 +15,7 @@ help:
 	@echo 'make format   rewrite the code in the house style'
 	@echo 'make bench    measure against what you would use instead'
 	@echo 'make torture  kill, fail and corrupt it for three quarters of an hour, and count what was paid twice or lost'
+	@echo 'make pictures make the two pictures of the README (needs a Chromium)'
 	@echo 'make lock     resolve the pinned versions anew'
 
 demo: $(VENV)/demo
@@ -38,6 +39,9 @@ bench: $(VENV)/test
 
 torture: $(VENV)/test
 	$(BIN)/python -m tests.torture
+
+pictures: $(VENV)/test
+	$(BIN)/python -m tests.pictures
 
 lock: $(VENV)/test
 	$(BIN)/pip freeze --exclude-editable --exclude pip --exclude setuptools --exclude shotrunner > $(LOCK)
