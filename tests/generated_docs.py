@@ -20,7 +20,7 @@ from runner.simulator.faults import FAULTS, FaultKind, Route
 
 ROOT = Path(__file__).parents[1]
 HOMES: Mapping[str, tuple[str, ...]] = {
-    "README.md": ("help", "states"),
+    "docs/reference.md": ("help", "states"),
     "docs/commands.md": ("help",),
     "docs/architecture.md": ("transitions", "deliveries"),
     "docs/simulator.md": ("faults",),

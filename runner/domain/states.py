@@ -1,7 +1,7 @@
 """The states of a take, the facts that move it, and the one table that says which fact may move what.
 
-In: a state and a fact. Out: the next state, or `IllegalTransition`. The state file's triggers, the
-README's diagram and a test over every pair derive from `TRANSITIONS` and `DELIVERIES`; nothing else
+In: a state and a fact. Out: the next state, or `IllegalTransition`. The state file's triggers, the diagram in
+`docs/reference.md` and a test over every pair derive from `TRANSITIONS` and `DELIVERIES`; nothing else
 in the program decides what may follow what. It knows no clock, no file and no network.
 """
 

@@ -1,4 +1,4 @@
-"""The README's examples work as printed: the manifest and its CSV twin, what `check` says, the Python program."""
+"""The documents' examples work as printed: manifests and their CSV twins, what commands say, the Python program."""
 
 from __future__ import annotations
 
@@ -13,36 +13,76 @@ import pytest
 import runner
 from runner.domain.errors import ManifestInvalid
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+TAKES = ["s010@seed=1000", "s010@seed=1001", "s020"]
 
 
-def snippets(kind: str) -> list[str]:
-    return re.findall(rf"^```{kind}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+def snippets(page: str, kind: str) -> list[str]:
+    text = (ROOT / page).read_text("utf-8")
+    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture
 def board(tmp_path: Path) -> Path:
-    """Return the README's manifest as the file that its commands speak of."""
+    """Return the first board on the page of the manifest, as the file that the commands speak of."""
     path = tmp_path / "storyboard.yaml"
-    path.write_text(snippets("yaml")[0], "utf-8")
+    path.write_text(snippets("docs/manifest.md", "yaml")[0], "utf-8")
     return path
 
 
-def test_the_manifest_and_its_csv_twin_give_the_same_takes(board: Path) -> None:
-    table = board.with_suffix(".csv")
-    table.write_text(snippets("csv")[0], "utf-8")
+def python(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python as a reader would: a program of its own, whatever account is in the environment."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("RUNCOMFY_")}
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env={**environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/manifest.md"])
+def test_a_manifest_and_its_csv_twin_give_the_same_takes(page: str, tmp_path: Path) -> None:
+    paths = tmp_path / "storyboard.yaml", tmp_path / "storyboard.csv"
+    for path in paths:
+        path.write_text(snippets(page, path.suffix[1:])[0], "utf-8")
     written, twin = (
-        [(take.id, take.fingerprint, take.tags) for take in runner.check(path).takes]
-        for path in (board, table)
+        [(take.id, take.fingerprint, take.tags) for take in runner.check(path).takes] for path in paths
     )
     assert written == twin
-    assert [take_id for take_id, *_ in written] == ["s010@seed=1000", "s010@seed=1001", "s020"]
+    assert [take_id for take_id, *_ in written] == TAKES
 
 
-def test_the_second_sweep_gives_the_four_takes_it_promises(board: Path) -> None:
+def test_the_quick_start_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    shown = next(text for text in snippets("README.md", "text") if text.startswith("wrote"))
+    commands = (
+        ["init"],
+        ["check", "storyboard.yaml"],
+        ["run", "storyboard.yaml", "--simulate", "--speed", "20"],
+        ["status", "storyboard.yaml"],
+    )
+    done = [python("-m", "runner", *words, folder=tmp_path) for words in commands]
+    assert [process.returncode for process in done] == [0] * len(commands)
+    said = "".join(process.stdout + process.stderr for process in done)
+    # So quick a job may have ended before it was seen running.
+    expected = {line for line in masked(shown, "/home/you/film") if not line.endswith("running")}
+    assert expected <= {"…", *masked(said, str(tmp_path))}
+
+
+def masked(text: str, folder: str) -> list[str]:
+    """Return the lines of an output without what differs from run to run: ids, times and sizes."""
+    text = re.sub(r"\b[0-9a-f-]{36}\b", "ID", text.replace(folder, "FOLDER"))
+    # A job that ends between two looks has no time.
+    return re.sub(r"(?:\d+\.\d s  )?(?=\$0)|\d+ kB", "", text).splitlines()
+
+
+def test_the_sweep_of_two_axes_gives_the_four_takes_it_promises(board: Path) -> None:
     swept = re.sub(
         r"    sweep:\n.*?\n(?=\n)",
-        snippets("yaml")[1].split("#")[0] + "\n",
+        snippets("docs/editing.md", "yaml")[0].split("#")[0] + "\n",
         board.read_text("utf-8"),
         flags=re.DOTALL,
     )
@@ -50,8 +90,8 @@ def test_the_second_sweep_gives_the_four_takes_it_promises(board: Path) -> None:
     assert sum(take.shot_id == "s010" for take in runner.check(board).takes) == 4
 
 
-def test_the_problems_shown_are_those_that_check_tells(board: Path) -> None:
-    told = next(text for text in snippets("text") if "did you mean promptText?" in text)
+def test_the_problems_shown_are_those_that_check_reports(board: Path) -> None:
+    shown = next(text for text in snippets("docs/manifest.md", "text") if "did you mean promptText?" in text)
     broken = (
         board.read_text("utf-8")
         .replace("duration: 5", "duration: 11", 1)
@@ -61,24 +101,14 @@ def test_the_problems_shown_are_those_that_check_tells(board: Path) -> None:
     with pytest.raises(ManifestInvalid) as caught:
         runner.check(board)
     said = {str(problem).replace(str(board), board.name) for problem in caught.value.problems}
-    assert set(told.splitlines()) <= said
+    assert set(shown.splitlines()) <= said
 
 
-def test_the_python_example_runs_and_brings_every_clip_home(board: Path) -> None:
-    (program,) = snippets("python")
-    # A program of its own, as a reader would run it; what is in the environment must not matter.
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("RUNCOMFY_")}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=board.parent,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def test_the_python_example_runs_and_delivers_every_clip(board: Path) -> None:
+    (program,) = snippets("docs/python.md", "python")
+    done = python("-c", program, folder=board.parent)
     assert (done.returncode, done.stderr) == (0, "")
     first, *clips = done.stdout.splitlines()
     assert first == "3 takes, first s010@seed=1000"
-    assert [Path(clip).stem for clip in clips] == ["s010@seed=1000", "s010@seed=1001", "s020"]
+    assert [Path(clip).stem for clip in clips] == TAKES
     assert all(Path(clip).stat().st_size > 1000 for clip in clips)

@@ -40,7 +40,7 @@ from tests.integration.test_delivery_server import (
 )
 from tests.unit.test_preflight_pixels import jpeg, png, segment
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+MANIFEST_PAGE = (Path(__file__).parents[2] / "docs" / "manifest.md").read_text("utf-8")
 BIG = png(1920, 1080) + b"\0" * 3_000_000
 
 
@@ -421,9 +421,9 @@ def test_a_terminal_sees_how_far_it_is_and_a_pipe_does_not(server: RawServer, tm
     assert piped.stderr == b""
 
 
-def test_the_readmes_example_is_what_is_said(tmp_path: Path) -> None:
-    """The lines shown are those that such pictures give for the README's own board."""
-    blocks = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+def test_the_example_on_the_page_of_the_manifest_is_what_is_said(tmp_path: Path) -> None:
+    """The lines shown are those that such pictures give for the page's own board."""
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```$", MANIFEST_PAGE, re.DOTALL | re.MULTILINE)
     told = next(text for kind, text in blocks if kind == "text" and "of another shape" in text)
     manifest = tmp_path / "storyboard.yaml"
     manifest.write_text(next(text for kind, text in blocks if kind == "yaml"))

@@ -27,6 +27,8 @@ DOCUMENTS = sorted(
     for path in ROOT.glob(pattern)
 )
 README = (ROOT / "README.md").read_text("utf-8")
+REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
+COMMANDS = (ROOT / "docs" / "commands.md").read_text("utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 
 _FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -92,9 +94,8 @@ def test_each_document_holds_the_parts_it_should() -> None:
 
 def test_every_command_has_its_help_among_the_commands() -> None:
     wanted = [f"help {command}" for command in generated_docs.commands()]
-    text = (ROOT / "docs" / "commands.md").read_text("utf-8")
-    assert [name for name, _ in generated_docs.parts(text)] == wanted
-    assert [name for name, _ in generated_docs.parts(README) if name.startswith("help")] == ["help"]
+    assert [name for name, _ in generated_docs.parts(COMMANDS)] == wanted
+    assert [name for name, _ in generated_docs.parts(REFERENCE) if name.startswith("help")] == ["help"]
 
 
 def test_help_texts_of_all_pythons_compare_equal() -> None:
@@ -117,7 +118,7 @@ def error_classes(
 
 
 def test_the_exit_codes_are_those_of_the_errors() -> None:
-    rows = table(README, "code")
+    rows = table(REFERENCE, "code")
     told = {(name, code) for code, *_, classes in rows for name in names(classes)}
     assert told == {(kind.__name__, str(kind.exit_code)) for kind in error_classes()}
 
@@ -125,11 +126,16 @@ def test_the_exit_codes_are_those_of_the_errors() -> None:
 def test_the_exit_codes_are_those_of_the_help_text() -> None:
     epilog = build_parser().epilog or ""
     in_help = set(re.findall(r"(?:^|\s{2,})(\d+(?:\+N)?) +[A-Za-z]", epilog))
-    assert {row[0] for row in table(README, "code")} == in_help
+    assert {row[0] for row in table(REFERENCE, "code")} == in_help
+
+
+def test_the_exit_codes_in_one_line_of_the_readme_are_exit_codes() -> None:
+    (paragraph,) = (text for text in README.split("\n\n") if text.startswith("Exit codes:"))
+    assert {"0", "2", "3", "4", "128+N"} <= names(paragraph) <= {row[0] for row in table(REFERENCE, "code")}
 
 
 def test_every_word_for_a_take_is_explained() -> None:
-    told = [word for row in table(README, "word") for word in row[0].split(", ")]
+    told = [word for row in table(REFERENCE, "word") for word in row[0].split(", ")]
     assert sorted(told) == sorted(display.STANDINGS)
 
 
@@ -189,9 +195,20 @@ def test_every_command_line_is_one_the_parser_takes(path: Path) -> None:
         assert callable(parser.parse_args(words).command), line
 
 
-def test_the_readme_shows_most_commands_at_work() -> None:
-    shown = {shlex.split(line)[1] for line in commands_in(README)}
-    assert shown >= {"init", "check", "run", "status", "show", "report", "models", "simulate"}
+def test_the_readme_has_every_command_in_one_line() -> None:
+    rows = [row[0].strip("`").split()[0] for row in table(README, "command")]
+    assert tuple(rows) == generated_docs.commands()
+
+
+def test_every_command_is_shown_at_work() -> None:
+    shown = {shlex.split(line)[1] for path in DOCUMENTS for line in commands_in(path.read_text("utf-8"))}
+    assert shown >= set(generated_docs.commands())
+
+
+def test_the_readme_is_short_and_links_every_page() -> None:
+    assert len(README.splitlines()) <= 210
+    linked = {found["target"].partition("#")[0] for found in _LINK.finditer(README)}
+    assert {name_of(path) for path in ROOT.glob("docs/*")} <= linked
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
