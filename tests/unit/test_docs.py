@@ -30,6 +30,38 @@ README = (ROOT / "README.md").read_text("utf-8")
 REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
 COMMANDS = (ROOT / "docs" / "commands.md").read_text("utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+PLAIN = [
+    path
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md")))
+    if path.name != "commands.md"
+]
+"""The pages that must be in plain English. Those of the commands are the program's help texts."""
+FORBIDDEN = (
+    "tells?",
+    "told",
+    "telling",
+    "(?:is|are) no(?! longer)",
+    r"br(?:ing|ings|inging|ought)\b[^.|]{0,40}\bhome",
+    "(?:comes?|came) home",
+    "out there",
+    "(?:is|are) out",
+    "jobs? out",
+    "anew",
+    "any ?more",
+    "whoever",
+    "whatever",
+    "somebody",
+    "nobody",
+    "so many",
+    "ours",
+    "our own",
+    "in the air",
+    "at hand",
+    "all the same",
+    "befell|befalls?",
+    "shall",
+    "who wants",
+)
 
 _FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
@@ -45,6 +77,10 @@ def fences(text: str, kind: str) -> list[str]:
 
 def prose(text: str) -> str:
     return _FENCE.sub("", text)
+
+
+def without_generated(text: str) -> str:
+    return re.sub(r"<!-- generated: .*?<!-- end -->", "", text, flags=re.DOTALL)
 
 
 def table(text: str, head: str) -> list[list[str]]:
@@ -231,6 +267,18 @@ def test_the_two_commands_stand_at_the_top_of_the_readme() -> None:
 def test_every_file_the_documents_name_is_there(path: Path) -> None:
     for name in re.findall(r"`((?:runner|tests|manifests)/[\w/.-]+)`", prose(path.read_text("utf-8"))):
         assert (ROOT / name).exists(), name
+
+
+# plain English
+
+
+@pytest.mark.parametrize("path", PLAIN, ids=name_of)
+def test_no_forbidden_phrase_comes_back(path: Path) -> None:
+    text = " ".join(prose(without_generated(path.read_text("utf-8"))).split())
+    found = [
+        match[0] for phrase in FORBIDDEN for match in re.finditer(rf"\b(?:{phrase})\b", text, re.IGNORECASE)
+    ]
+    assert found == []
 
 
 # the two references
