@@ -64,3 +64,8 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     return getattr(import_module(f"runner.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names alone."""
+    return __all__

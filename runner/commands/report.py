@@ -1,6 +1,6 @@
-"""`report.csv` and `report.html` of a run, from its state file alone.
+"""`report.csv` and `report.html` of a run, and the table for Python, from its state file alone.
 
-In: a run directory or its manifest. Out: the two files. It works for a run that was killed.
+In: a run directory or its manifest. Out: the two files, or a frame. It works for a run that was killed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from runner.store.reader import open_reader
 from runner.system.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from runner.output.write_reports import Reports
 
 
@@ -33,3 +35,18 @@ def report(target: str | Path, *, simulated: bool | None = None, clock: Clock | 
         header, takes, spending = reader.header, reader.takes(), reader.spending()
     now = (clock or SystemClock()).wall()
     return write_report(place.path, header=header, takes=takes, spending=spending, now=now)
+
+
+def to_frame(target: str | Path, *, simulated: bool | None = None) -> pd.DataFrame:
+    """Return the table of `report.csv` as a pandas frame, for questions such as the cost of each model.
+
+    All columns are of dtype object; a missing value is None. The parameters are those of `report`.
+
+    Raises:
+        FileMissing: nothing has been run there.
+        StateFileUnusable: the state file cannot be read.
+    """
+    from runner.output.csv_report import frame
+
+    with open_reader(find_run(target, simulated=simulated).state_file) as reader:
+        return frame(reader.header, reader.takes())

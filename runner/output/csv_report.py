@@ -1,14 +1,14 @@
 """The CSV report: the manifest's own columns, then what became of each take; itself a manifest that can be read.
 
-In: the run's header and take records. Out: a pandas frame of plain values, and its CSV text. It knows nothing of files
+In: the run's header and take records. Out: CSV text, or the same table as a pandas frame. It knows nothing of files
 and of HTML.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-import mmap
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -21,9 +21,6 @@ from runner.system.canonical_json import JsonValue
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_MEMORY = 192 * 2**20
-"""Bytes of address space that pandas and numpy take to be loaded, with room for a table."""
 
 Cell: TypeAlias = "str | int | float | None"
 
@@ -82,38 +79,25 @@ def frame(header: RunHeader, takes: Sequence[TakeRecord]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    ordered = in_order(takes)
-    rows = [_row(header, take) for take in ordered]
-    needed = (name for row in rows for name in row.needed)
-    columns = list(dict.fromkeys((*(header.columns or YAML_COLUMNS), *needed, *RESULT_COLUMNS)))
-    cells_of = [[row.cells.get(column) for column in columns] for row in rows]
-    return pd.DataFrame(cells_of, columns=columns, dtype=object)
-
-
-def _refuse_little_memory() -> None:
-    """Find out what its first import would: OpenBLAS ends the whole process where it gets no memory."""
-    if "numpy" in sys.modules:
-        return
-    try:
-        mmap.mmap(-1, _MEMORY).close()
-    except OSError as error:
-        raise MemoryError from error
+    columns, rows = _table(header, takes)
+    return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
 def csv_text(header: RunHeader, takes: Sequence[TakeRecord]) -> str:
-    """Return the frame as CSV: a BOM for spreadsheets, CRLF, empty for None, cells guarded against formulas.
+    """Return the table as CSV: a BOM for spreadsheets, CRLF, empty for None, cells guarded against formulas."""
+    columns, rows = _table(header, takes)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(map(_guarded, columns))
+    writer.writerows(map(_guarded, row) for row in rows)
+    return "\ufeff" + text.getvalue()
 
-    Raises:
-        MemoryError: there is too little to load what makes a table.
-    """
-    _refuse_little_memory()
-    import pandas as pd
 
-    table = frame(header, takes)
-    # Not `DataFrame.map`: it guesses types again, and 31200 bytes would become 31200.0.
-    rows = [[_guarded(cell) for cell in row] for row in table.itertuples(index=False, name=None)]
-    guarded = pd.DataFrame(rows, columns=[csv_cells.guard(column) for column in table.columns], dtype=object)
-    return "\ufeff" + guarded.to_csv(index=False, lineterminator="\r\n")
+def _table(header: RunHeader, takes: Sequence[TakeRecord]) -> tuple[list[str], list[list[Cell]]]:
+    rows = [_row(header, take) for take in in_order(takes)]
+    needed = (name for row in rows for name in row.needed)
+    columns = list(dict.fromkeys((*(header.columns or YAML_COLUMNS), *needed, *RESULT_COLUMNS)))
+    return columns, [[row.cells.get(column) for column in columns] for row in rows]
 
 
 def _guarded(cell: Cell) -> Cell:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import runner
+from runner.commands.report import to_frame
 from runner.domain.errors import ManifestInvalid
 
 ROOT = Path(__file__).parents[2]
@@ -112,3 +113,4 @@ def test_the_python_example_runs_and_delivers_every_clip(board: Path) -> None:
     assert first == "3 takes, first s010@seed=1000"
     assert [Path(clip).stem for clip in clips] == TAKES
     assert all(Path(clip).stat().st_size > 1000 for clip in clips)
+    assert list(to_frame(board)["take"]) == [Path(clip).stem for clip in clips]
