@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from runner.cli.args_run import simulator_settings
 from runner.cli.money_text import (
     agreed_to_pay,
     as_retry,
@@ -21,6 +20,7 @@ from runner.cli.money_text import (
     raised,
 )
 from runner.cli.prompts import choice_of, repeated
+from runner.cli.simulator_flags import simulator_settings
 from runner.cli.stdin_manifest import manifest_limits
 from runner.commands.run import run_manifest
 from runner.commands.steps.summary import RunEstimate, RunSummary
