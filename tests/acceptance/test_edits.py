@@ -99,6 +99,15 @@ def test_a_board_that_is_renumbered_while_its_jobs_are_out_pays_for_none_again(d
     assert len(charges_of(ledger)) == paid + len(sent), (shown, done)
 
 
+def test_a_run_opens_its_record_once_and_adopts_the_plan_once(desk: Desk) -> None:
+    """A second opening or adoption would fail here, also where takes are renamed, renewed and rendered again."""
+    run(desk, write(desk, {"a": "one", "b": "two"}))
+    board = write(desk, {"x": "one", "b": "another", "c": "three"})
+    strict = desk.with_environment(SHOTRUNNER_FAILPOINTS="store.open=EIO@2+;recall.adopted=EIO@2+")
+    run(strict, board, "--stale")
+    assert charged(desk) == 4
+
+
 def test_saying_no_to_a_new_render_changes_no_clip(desk: Desk) -> None:
     """Nobody is there to agree to a real one; the clips and the record stay as they are."""
     path = write(desk, {"a": "A"})
