@@ -1,6 +1,6 @@
-"""How a command line is written: the parser every command gets, the kinds of flag, and the types that check a value.
+"""The parser that every command gets, the kinds of flag, and the types that check a value.
 
-In: words of a command line. Out: checked values, or a usage error that exits with 64. It knows no command by name.
+In: words of a command line. Out: checked values, or a usage error that exits with 64. It does not know any command.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that exits with 64 (EX_USAGE), since 2 means that takes failed; it takes whole flags alone."""
+    """An argument parser that exits with 64 (EX_USAGE), since 2 means that takes failed; it refuses shortened flags."""
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - argparse's own, passed on
-        # A command line is taken apart to be told again with other limits: a shortened flag would not be known there.
+        # A command line is taken apart and printed again with other limits. A shortened flag would not be found there.
         super().__init__(**{"allow_abbrev": False, **settings})
 
     def error(self, message: str) -> NoReturn:
@@ -42,11 +42,11 @@ class Parser(argparse.ArgumentParser):
         self.exit(USAGE, f"{self.prog}: {without_secrets(message)}\n  → {self.prog} --help\n")
 
     def format_usage(self) -> str:
-        """Return the usage, with takes that may be left out in brackets."""
+        """Return the usage, with optional takes in brackets."""
         return _MAY_BE_LEFT_OUT.sub("[TAKE ...]", super().format_usage())
 
     def format_help(self) -> str:
-        """Return the help, with takes that may be left out in brackets."""
+        """Return the help, with optional takes in brackets."""
         return _MAY_BE_LEFT_OUT.sub("[TAKE ...]", super().format_help())
 
 
@@ -77,7 +77,7 @@ def _later(name: str) -> Callable[[argparse.Namespace], int]:
 
 
 def switch(to: argparse._ActionsContainer, spelled: str, says: str, *, default: bool | str = False) -> None:
-    """Add a flag that is on or off; `spelled` is its names as help lists them, `-n, --dry-run`."""
+    """Add a flag that is on or off; `spelled` holds its names as help lists them, `-n, --dry-run`."""
     to.add_argument(*spelled.split(", "), action="store_true", default=default, help=says)
 
 
@@ -90,19 +90,19 @@ def value(
     default: object = None,
     dest: str | None = None,
 ) -> None:
-    """Add a flag with a value; `spelled` is its names and what the value is called, `-j, --jobs N`."""
+    """Add a flag with a value; `spelled` holds its names and the value's name, `-j, --jobs N`."""
     names, metavar = spelled.rsplit(" ", 1)
     to.add_argument(*names.split(", "), type=parse, default=default, dest=dest, metavar=metavar, help=says)
 
 
 def values(to: argparse._ActionsContainer, spelled: str, parse: Callable[[str], object], says: str) -> None:
-    """Add a flag with a value that may be given several times; spelled as for `value`."""
+    """Add a flag with a value that may be given several times; `spelled` is as for `value`."""
     name, metavar = spelled.split(" ")
     to.add_argument(name, type=parse, action="append", default=[], metavar=metavar, help=says)
 
 
 def one_of(to: argparse._ActionsContainer, name: str, words: Sequence[str], says: str) -> None:
-    """Add a flag whose value is one of `words`, the first if nothing is said."""
+    """Add a flag whose value is one of `words`; the first is the default."""
     to.add_argument(name, choices=tuple(words), default=words[0], help=says)
 
 
@@ -133,7 +133,7 @@ def number(least: float, most: float) -> Callable[[str], float]:
 
 
 def limit(text: str) -> tuple[str, int]:
-    """Parse `KIND=N`: a class of failure, or `fail` for any, and how many of them are too many."""
+    """Parse `KIND=N`: a class of failure, or `fail` for any, and the number at which to stop."""
     kind, _, count = text.partition("=")
     kinds = ["fail", *FailureClass]
     if kind not in kinds or not (count.isascii() and count.isdigit() and int(count)):
@@ -142,7 +142,7 @@ def limit(text: str) -> tuple[str, int]:
 
 
 def amount(text: str) -> float:
-    """Parse an amount of US dollars above zero: plain digits with a dot, so that no two people read it in two ways."""
+    """Parse an amount of US dollars above zero: plain digits with a dot, so that it can be read in one way only."""
     value = float(text) if _AMOUNT.fullmatch(text) else 0.0
     if not value:
         raise argparse.ArgumentTypeError(f"{text!r} is not an amount of US dollars such as 12.50")
@@ -160,7 +160,7 @@ def stretch(text: str) -> float:
 
 
 def moment(text: str) -> time | float:
-    """Parse a time of day such as 07:00, or an ISO date and time; one without a zone is this machine's."""
+    """Parse a time of day such as 07:00, or an ISO date and time; without a zone it is this machine's time."""
     try:
         if _TIME_OF_DAY.fullmatch(text):
             hour, minute = map(int, text.split(":"))
@@ -168,7 +168,7 @@ def moment(text: str) -> time | float:
         if _DATE_TIME.match(text):
             return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError):
-        # No such hour or day, or one that the system's clock cannot say.
+        # There is no such hour or day, or the system's clock cannot represent it.
         pass
     raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 07:00 or 2027-01-31T07:00")
 

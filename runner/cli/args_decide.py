@@ -1,6 +1,6 @@
-"""The grammar of what a person decides about takes of a run: reconcile, restore, cancel, fetch.
+"""The arguments of what a person decides about takes: reconcile, restore, accept, cancel, fetch.
 
-In: the list of commands. Out: the same list with these in it. What they do is in the module each is named after.
+In: the list of commands. Out: the same list with these commands in it. It does not know what a command does.
 """
 
 from __future__ import annotations
@@ -17,41 +17,39 @@ def reconcile(commands: Commands[Parser]) -> None:
     parser = add_command(
         commands,
         "reconcile",
-        "show held takes with all that is known of them, and record what you decide",
-        "Without a decision it shows them and exits with 4 while there are any. It submits nothing.",
+        "show held takes with all that is known about them, and record your decision",
+        "Without a decision it only shows them, and exits with 4 if there are any. It submits nothing.",
     )
     args_shared.target_of_two(parser)
     args_shared.consent(parser)
     args_shared.output(parser)
     decisions = parser.add_subparsers(title="decisions", metavar="DECISION", dest="decision")
-    adopt = _decision(decisions, "adopt", "the job was taken, and this is its request id")
+    adopt = _decision(decisions, "adopt", "the API accepted the job, and this is its request id")
     adopt.add_argument("take", metavar="TAKE", help="the held take's id")
-    adopt.add_argument("request_id", metavar="REQUEST_ID", help="as the provider's site shows it")
+    adopt.add_argument("request_id", metavar="REQUEST_ID", help="the job's id on the provider's site")
     adopt.add_argument("--offline", action="store_true", help="do not ask the API whether it knows the id")
     args_shared.api_base(adopt)
     not_sent = _decision(
-        decisions, "not-sent", "the job was not taken: submit it again, at the risk of paying twice"
+        decisions, "not-sent", "the API did not accept the job: submit it again, at the risk of paying twice"
     )
     args_shared.takes(not_sent)
     args_shared.choosing(not_sent, acts="decide on")
-    not_sent.add_argument("--all", action="store_true", help="all held takes; asks for their number")
-    not_sent.add_argument("--yes-i-may-pay-twice", action="store_true", help="do not ask")
-    not_sent.add_argument("--reason", default="", metavar="TEXT", help="why you are sure; kept on record")
-    drop = _decision(
-        decisions,
-        "drop",
-        "give takes up, also such as run, failed or cannot be fetched: no run sends or watches them again",
+    not_sent.add_argument(
+        "--all", action="store_true", help="all held takes; you must type how many there are"
     )
+    not_sent.add_argument("--yes-i-may-pay-twice", action="store_true", help="do not ask for the number")
+    not_sent.add_argument("--reason", default="", metavar="TEXT", help="why you are sure; kept on record")
+    drop = _decision(decisions, "drop", "give up takes, held or not: no run submits or watches them again")
     args_shared.takes(drop)
     args_shared.choosing(drop, acts="decide on")
-    switch(drop, "-y, --yes", "do not ask where a job may still be billed or a rendered clip is lost")
+    switch(drop, "-y, --yes", "do not ask, even if a job may still be billed or a rendered clip is lost")
 
 
 def _decision(decisions: Commands[Parser], name: str, line: str) -> Parser:
     made = decisions.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.")
-    # Said before or after the decision: without SUPPRESS this default would undo what was said before it.
+    # The flag may stand before or after the decision. Without SUPPRESS this default would undo one given before.
     made.add_argument(
-        "--simulate", action="store_true", default=argparse.SUPPRESS, help="the manifest's simulated run"
+        "--simulate", action="store_true", default=argparse.SUPPRESS, help="use the manifest's simulated run"
     )
     args_shared.consent(made, said_before=True)
     return made
@@ -62,13 +60,13 @@ def cancel(commands: Commands[Parser]) -> None:
     parser = add_command(
         commands,
         "cancel",
-        "ask the API to cancel jobs, and tell what became of each",
-        "Only a job that still waits can be cancelled; one that runs goes on and is billed.",
+        "ask the API to cancel jobs, and show what became of each",
+        "Only a queued job can be cancelled; a running job continues and is billed.",
     )
     args_shared.target_of_two(parser)
     args_shared.takes(parser)
     args_shared.choosing(parser, acts="cancel")
-    parser.add_argument("--all", action="store_true", help="every job that is out there")
+    parser.add_argument("--all", action="store_true", help="every active job")
     args_shared.api_base(parser)
     args_shared.consent(parser)
     args_shared.output(parser)
@@ -79,16 +77,16 @@ def restore(commands: Commands[Parser]) -> None:
     parser = add_command(
         commands,
         "restore",
-        "enter into a lost or older record what is known of its jobs elsewhere; pays nothing",
-        "It reads the files that a run keeps for this beside its record and in your own folder, and the sidecars."
-        " What has a request id is watched or fetched by the next run; what has none is held.",
+        "rebuild a lost or outdated run record from its other files; pays nothing",
+        "It reads the copies that a run keeps beside its record and in your home folder, and the clips' sidecars."
+        " The next run watches or fetches every job with a request id; a take without one is held.",
     )
     parser.add_argument(
-        "target", type=Path, metavar="RUN", help="the run's manifest, or its directory even if that is gone"
+        "target", type=Path, metavar="RUN", help="the run's manifest, or its directory (which may be gone)"
     )
-    switch(parser, "--simulate", "the manifest's simulated run")
-    switch(parser, "-n, --dry-run", "only tell what would be entered")
-    value(parser, "--run-dir DIR", Path, "where the run keeps its files (reports/<name> beside the manifest)")
+    switch(parser, "--simulate", "use the manifest's simulated run")
+    switch(parser, "-n, --dry-run", "only show what would be recorded")
+    value(parser, "--run-dir DIR", Path, "folder of the run (default: reports/NAME beside it)")
     args_shared.api_base(parser)
     args_shared.schemas(parser, beside=args_shared.BESIDE)
     args_shared.consent(parser)
@@ -99,8 +97,8 @@ def accept(commands: Commands[Parser]) -> None:
     parser = add_command(
         commands,
         "accept",
-        "keep the clips of takes whose rows have changed since",
-        "A stale take was made of another row than the manifest has now; run --stale renders it anew instead.",
+        "keep the clips of takes whose rows changed after rendering",
+        "Such takes are called stale. To render them again instead, use run --stale.",
     )
     args_shared.target_of_two(parser)
     args_shared.takes(parser)
@@ -116,8 +114,8 @@ def fetch(commands: Commands[Parser]) -> None:
     parser = add_command(
         commands,
         "fetch",
-        "bring home rendered clips that are missing or not whole",
-        "It never submits, and needs no manifest.",
+        "download rendered clips that are missing or damaged",
+        "It never submits, and it needs no manifest.",
     )
     args_shared.target_of_two(parser)
     args_shared.takes(parser)

@@ -1,6 +1,6 @@
-"""The grammar of what tells about a run and never pays: status, show, verify, report.
+"""The arguments of the commands that show a run and never pay: status, show, verify, report.
 
-In: the list of commands. Out: the same list with these in it. What they do is in the module each is named after.
+In: the list of commands. Out: the same list with these commands in it. It does not know what a command does.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from runner.cli.arg_types import Commands, Parser, add_command, switch
 
 def status(commands: Commands[Parser]) -> None:
     """Add `status`."""
-    parser = add_command(commands, "status", "tell where a run stands, also while it is going on")
+    parser = add_command(commands, "status", "show where a run stands, even while it is running")
     args_shared.target_of_two(parser)
     args_shared.output(parser)
 
 
 def show(commands: Commands[Parser]) -> None:
     """Add `show`."""
-    parser = add_command(commands, "show", "tell everything about one take")
+    parser = add_command(commands, "show", "show everything about one take")
     args_shared.target_of_two(parser)
     parser.add_argument("take", metavar="TAKE", help="the take's id")
-    switch(parser, "-v, --verbose", "also show all that the API sent with a refusal", default=SUPPRESS)
+    switch(parser, "-v, --verbose", "also show everything the API sent with a refusal", default=SUPPRESS)
     args_shared.output(parser)
 
 
@@ -32,16 +32,16 @@ def verify(commands: Commands[Parser]) -> None:
     parser = add_command(
         commands,
         "verify",
-        "read every delivered clip again and tell what is not as it was delivered",
-        "Exits with 0 if all are whole, else with 2.",
+        "read every downloaded clip and report what is missing or changed",
+        "It exits with 0 if all are whole, else with 2.",
     )
     args_shared.target_of_two(parser)
-    switch(parser, "--mark", "let the next run fetch again what is missing, cut or changed")
+    switch(parser, "--mark", "let the next run download again what is missing, cut or changed")
     args_shared.consent(parser)
     args_shared.output(parser)
 
 
 def report(commands: Commands[Parser]) -> None:
     """Add `report`."""
-    parser = add_command(commands, "report", "write report.csv and report.html from the state file alone")
+    parser = add_command(commands, "report", "write report.csv and report.html again from the run's record")
     args_shared.target_of_two(parser)

@@ -1,6 +1,6 @@
-"""Arguments of what submits and pays: run, retry, and their many flags.
+"""The flags of the commands that submit and pay (run, plan, retry), and those of the simulator.
 
-In: the list of commands. Out: the same list with these in it. What they do is in the module each is named after.
+In: the list of commands. Out: the same list with these commands in it. It does not know what a command does.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def run(commands: Commands[Parser]) -> None:
     parser = add_command(
         commands,
         "run",
-        "render what is missing; the same command again goes on where it stopped",
-        "Nothing is submitted while the manifest has a problem.",
+        "render what is missing; the same command again continues where it stopped",
+        "It submits nothing while the manifest has a problem.",
     )
     args_shared.manifest(parser)
-    switch(parser, "-n, --dry-run", "only show what would be done, as plan does")
+    switch(parser, "-n, --dry-run", "only show what the run would do, as plan does")
     _dry(parser)
     _running(parser)
 
@@ -46,8 +46,8 @@ def plan(commands: Commands[Parser]) -> None:
     parser = add_command(
         commands,
         "plan",
-        "show what a run would do with each take, why, and for how much; spends and changes nothing",
-        "Takes the flags of run. It needs no network and no token.",
+        "show what a run would do with each take, why, and at what cost; spends and changes nothing",
+        "It accepts the flags of run. It needs no network and no token.",
     )
     args_shared.manifest(parser, says=args_shared.OR_STDIN)
     _dry(parser)
@@ -59,28 +59,26 @@ def retry(commands: Commands[Parser]) -> None:
     parser = add_command(
         commands,
         "retry",
-        "pay for a new attempt of takes that failed or were cancelled, and run them",
-        "Says how many and asks; then it goes on as run does, for these takes alone.",
+        "pay for new attempts of failed or cancelled takes, and run them",
+        "It says how many and asks. Then it works as run does, for these takes alone.",
     )
     args_shared.target(parser)
     args_shared.takes(parser)
-    switch(
-        parser, "--even-moderated", "also what moderation turned down, though nothing about it has changed"
-    )
-    value(parser, "--reason TEXT", str, "why; kept on record", default="")
+    switch(parser, "--even-moderated", "also retry takes rejected by moderation, even if unchanged")
+    value(parser, "--reason TEXT", str, "why you retry; kept on record", default="")
     _running(parser)
 
 
 def _dry(parser: Parser) -> None:
-    switch(parser, "--exit-code", "of a plan: exit with 2 if anything would be submitted")
-    switch(parser, "--online", "of a plan: also ask the API for live prices, the balance and its schemas")
+    switch(parser, "--exit-code", "for a plan: exit with 2 if it would submit anything")
+    switch(parser, "--online", "for a plan: also ask the API for prices, your balance and schemas")
     args_shared.output(parser)
 
 
 def _running(parser: Parser) -> None:
     args_shared.choosing(parser, acts="submit")
     _extent(parser)
-    _limits(parser.add_argument_group("money and time, over the whole life of the run directory"))
+    _limits(parser.add_argument_group("money and time, counted over all runs in the run directory"))
     _caution(parser.add_argument_group("when things go wrong"))
     one_of(parser, "--progress", ("auto", "bar", "plain", "json", "none"), "how to show progress")
     args_shared.api_base(parser)
@@ -88,42 +86,42 @@ def _running(parser: Parser) -> None:
     switch(
         parser,
         "--new-run",
-        "a run was killed here or left jobs out, and its folder is gone: forget it, whatever it may have paid for",
+        "start over even though an earlier run was killed or left active jobs, and its folder is gone",
     )
     args_shared.schemas(parser, beside=args_shared.BESIDE)
     args_shared.manifest_limits(parser)
     simulation = parser.add_argument_group("simulation")
-    switch(simulation, "--simulate", "use a local simulator: no key, no network, no cost")
+    switch(simulation, "--simulate", "use a simulator on this machine: no key, no network, no cost")
     args_shared.steering(simulation)
 
 
 def _extent(parser: Parser) -> None:
-    value(parser, "-j, --jobs N", whole(1, 1000), "jobs out at once (4)", default=4)
+    value(parser, "-j, --jobs N", whole(1, 1000), "jobs at the API at the same time (default: 4)", default=4)
     switch(
         parser,
         "--stale",
-        "also render anew takes whose rows changed after they were paid for; the older clips are kept",
+        "also render takes again whose rows changed after they were paid for; older clips are kept",
     )
-    switch(parser, "--no-download", "leave the clips at the API")
-    value(parser, "--run-dir DIR", Path, "where the run lives (reports/NAME)")
+    switch(parser, "--no-download", "do not download the clips; they stay at the API")
+    value(parser, "--run-dir DIR", Path, "folder of the run (default: reports/NAME beside the manifest)")
     switch(parser, "-y, --yes", "submit paid jobs without asking")
     switch(
         parser,
         "--allow-duplicates",
-        "also where nobody is asked, pay for takes that send the same request as another",
+        "agree to pay for takes that send the same request as another take, where no one is asked",
     )
     value(
         parser,
         "--poll-interval S",
         number(0.05, 30.0),
-        "least seconds between two looks at a job (1)",
+        "minimum seconds between two status checks of a job (default: 1)",
         default=1.0,
     )
     value(
         parser,
         "--submit-window N",
         whole(1, 64),
-        "submits in the air at once (1); a crash leaves at most so many in doubt",
+        "submissions being sent at the same time (default: 1); a crash leaves at most N in doubt",
         default=1,
     )
 
@@ -133,30 +131,30 @@ def _limits(group: argparse._ArgumentGroup) -> None:
         group,
         "--max-cost USD",
         amount,
-        "submit no more once what is spent, reserved and next passes this; a take without a price is refused",
+        "stop submitting when the total cost would exceed this amount; takes without a price are refused",
     )
-    value(group, "--warn-cost USD", amount, "say so once this is passed")
-    switch(group, "--allow-unpriced", "with --max-cost: takes without a price may go, and count for nothing")
-    value(group, "--max-submits N", whole(1, 1_000_000), "submit at most so many jobs")
+    value(group, "--warn-cost USD", amount, "warn once the total cost exceeds this amount")
+    switch(group, "--allow-unpriced", "with --max-cost: also submit takes without a price, counted as 0")
+    value(group, "--max-submits N", whole(1, 1_000_000), "submit at most N jobs")
     value(
         group,
         "--until TIME",
         moment,
-        "submit until the next 07:00, or 2027-01-31T07:00, by this machine's clock",
+        "stop submitting at this time on this machine's clock, such as 07:00 or 2027-01-31T07:00",
     )
     value(
         group,
         "--for TIME",
         stretch,
-        "submit for so long, such as 6h or 2h30m; a run that was killed goes on with what is left of it",
+        "stop submitting after this length of time, such as 6h or 2h30m; a restarted run uses what is left of it",
         dest="lasts",
     )
     one_of(
         group,
         "--cutoff",
         ("drain", "cancel-queued"),
-        "at a limit: see jobs through that are out (drain), where a cost below its estimate makes room for further "
-        "takes, or cancel at once what still waits (cancel-queued)",
+        "what to do at a limit: finish active jobs (drain; the money they save may pay for more takes) "
+        "or cancel queued jobs at once (cancel-queued)",
     )
 
 
@@ -167,21 +165,22 @@ def _caution(group: argparse._ArgumentGroup) -> None:
         group,
         "--outage-limit TIME",
         period,
-        "how long to wait for a service that is away, such as 30m or 12h (12h)",
+        "how long to wait for a service that does not answer, such as 30m (default: 12h)",
         default=12 * 3600.0,
     )
     value(
         group,
         "--job-limit TIME",
         period,
-        "the age of a job past which this run waits for it no more; the next one looks again (24h)",
+        "stop waiting for a job that is older than this (default: 24h); the next run checks it again",
         default=24 * 3600.0,
     )
     one_of(
         group,
         "--on-interrupt",
         ("drain", "detach", "cancel-queued"),
-        "the first Ctrl-C: see jobs through (drain), leave them to the next run, or cancel what is queued",
+        "what the first Ctrl-C does: finish active jobs (drain), leave them to the next run (detach), or cancel "
+        "queued jobs (cancel-queued)",
     )
 
 
@@ -190,20 +189,21 @@ def _lost_answers(group: argparse._ArgumentGroup) -> None:
         group,
         "--on-unknown",
         ("hold", "stop", "pay-again"),
-        "a submit without an answer: held for you (hold), or the run stops too, or it is paid again",
+        "what to do if the answer to a submission is lost: hold the take for your decision (hold), hold it and stop "
+        "submitting (stop), or submit and pay again (pay-again)",
     )
     value(
         group,
         "--max-extra-paid N",
         whole(1, 1000),
-        "with --on-unknown pay-again: at most so many extra payments in the run's life",
+        "with --on-unknown pay-again: at most N extra payments, over all runs",
         default=0,
     )
     value(
         group,
         "--max-unknown N",
         whole(1, 1000),
-        "stop submitting at so many submits without an answer (3)",
+        "stop submitting after N submissions without an answer (default: 3)",
         default=3,
     )
 
@@ -213,19 +213,19 @@ def _failures(group: argparse._ArgumentGroup) -> None:
         group,
         "--retries N",
         whole(0, 20),
-        "pay for a take again by itself, up to N times, if the provider failed (0); never after moderation",
+        "pay again, up to N times a take, if the provider failed (default: 0); never after moderation",
         default=0,
     )
     values(
         group,
         "--halt KIND=N",
         limit,
-        "stop submitting after N failures of a class, such as moderation=3, or of any: fail=5; may be repeated",
+        "stop submitting after N failures of a kind, such as moderation=3, or of any kind: fail=5; may be repeated",
     )
     value(
         group,
         "--scout N",
         whole(0, 100),
-        "see N takes of every model and settings to their end before the rest is submitted (0)",
+        "finish N takes of every model and settings before the rest is submitted (default: 0)",
         default=0,
     )

@@ -1,7 +1,7 @@
-"""The command line as a tree: what stands above the commands, and the order in which help lists them.
+"""The parser of the whole command line: its own help text, and the order in which it lists the commands.
 
-Light to import: a command's code is loaded when it is called. A command's own grammar is in the `verbs_` file of its
-family, what several of them take is in `flags`.
+In: nothing. Out: the parser. It does not load any command's code, so it is light to import. The arguments of a command
+are in the `args_` file of its family, and those that several commands share are in `args_shared`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from runner.cli.arg_types import Parser
 from runner.system.version import __version__
 
 _ABOUT = """\
-Render a storyboard of generative video shots: check it, submit it, go on after
-any interruption, bring the clips home, and report. It never pays twice.
+Render a storyboard of generative video shots: check it, submit it, continue
+after any interruption, download the clips, and report. It never pays twice.
 """
 
 _EXITS = """\
@@ -23,7 +23,7 @@ exit codes:
    3  stopped on purpose                  4  a person is needed (held takes)
   64  usage                              65  invalid manifest
   66  no such file                       69  API unavailable
-  70  a bug of ours                      73  cannot create
+  70  a bug in Shotrunner                73  cannot create
   74  disk full or failing               75  run in use by another process
   77  token or balance refused           78  state file unusable
   128+N  stopped by signal N
@@ -62,7 +62,9 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"shotrunner {__version__}")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show tracebacks of our own bugs")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="show the traceback of a bug in Shotrunner"
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in _IN_ORDER:
         add(commands)
