@@ -1,7 +1,7 @@
-"""Shotrunner: a storyboard in, clips and a report out; resumable, and it never pays twice.
+"""Shotrunner renders a storyboard into clips and a report. It can always be resumed, and it never pays twice.
 
-`check` reads a manifest and returns its plan, `run_manifest` renders what is missing and returns a summary,
-`report` writes the CSV and the HTML page of a run. The command `shotrunner` is a skin over these.
+`check` reads a manifest and returns its plan. `run_manifest` renders what is missing and returns a summary. `report`
+writes the CSV and the HTML page of a run. The command `shotrunner` is a thin layer over these.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name from its home when it is first asked for, so that `--help` starts in a blink."""
+    """Import a public name from its module at first use, so that `--help` is fast."""
     if name not in _HOMES:
         raise AttributeError(f"module 'runner' has no attribute {name!r}")
     from importlib import import_module

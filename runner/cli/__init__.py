@@ -1,5 +1,5 @@
-"""The command `shotrunner`: flags in, words and an exit code out.
+"""The command `shotrunner`.
 
-It is a skin over `runner.commands`; it decides nothing about takes. Only `main` and the parser load at start-up, so
-that `--help` answers in a blink.
+In: words of a command line. Out: printed lines and an exit code. It decides nothing about takes: that is the work of
+`runner.commands`. Only `main` and the parser load at start-up, so that `--help` is fast.
 """

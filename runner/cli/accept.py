@@ -17,7 +17,7 @@ from runner.store.reader import open_reader
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Record the decision and say what it means."""
+    """Record the decision and print what it means."""
     place = find_run(arguments.target, simulated=arguments.simulate or None)
     choice = choice_of(arguments)
     if bool(arguments.takes) + (not choice.is_all) + arguments.all != 1:

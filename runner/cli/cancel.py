@@ -1,4 +1,4 @@
-"""`cancel`: asks the API to cancel jobs, and tells honestly what became of each."""
+"""`cancel`: asks the API to cancel jobs, and reports what became of each."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from runner.plan.selection import pick
 from runner.store.reader import open_reader
 
 GOES_ON = 2
-_TO_TELL = OUT_THERE | NEEDS_DECISION | {TakeState.PENDING}
+_REPORTED = OUT_THERE | NEEDS_DECISION | {TakeState.PENDING}
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Ask, and print one line a take; 2 if something goes on or could not be asked."""
+    """Ask, and print one line per take; return 2 if a job continues or the API could not be asked."""
     place = find_run(arguments.target, simulated=arguments.simulate or None)
     with open_reader(place.state_file) as reader:
         header = reader.header
@@ -45,9 +45,9 @@ def command(arguments: argparse.Namespace) -> int:
         for outcome in done.outcomes:
             print(f"{visible(outcome.take_id)}: {outcome.says}")
         if not done.outcomes:
-            print("no job is out there, so there is nothing to cancel")
+            print("no job is active, so there is nothing to cancel")
     if done.runner_at_work:
-        print("a runner is working on this run: it will see and record what became of them", file=sys.stderr)
+        print("a runner is working on this run and will record what became of them", file=sys.stderr)
     return 0 if all(outcome.stopped for outcome in done.outcomes) else GOES_ON
 
 
@@ -57,7 +57,7 @@ def _chosen(arguments: argparse.Namespace, takes: Sequence[TakeRecord]) -> list[
         raise UsageError("which takes?", advice="name them, or say --only WHAT, or --all")
     if arguments.takes:
         return [take.take_id for take in named(takes, arguments.takes)]
-    return pick(takes, choice, lambda take: take.state in _TO_TELL)
+    return pick(takes, choice, lambda take: take.state in _REPORTED)
 
 
 def _as_json(outcome: CancelOutcome) -> dict[str, object]:

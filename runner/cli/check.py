@@ -1,4 +1,4 @@
-"""`check`: the plan's size if all is well; every problem, once, if not; with `--online`, also those of its media."""
+"""`check`: prints the plan's size, or every problem of the manifest; with `--online` also those of its media."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _CLEAR = "\r\x1b[K"
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Check the manifest, and its media if that is asked for, and say what was found."""
+    """Check the manifest, and its media if asked, and print what was found."""
     if arguments.refresh and not arguments.online:
         raise UsageError("--refresh says how to look online", advice="add --online")
     limits = manifest_limits(arguments)
-    at_home = arguments.simulate or on_this_machine(os.environ.get(BASE_VARIABLE))
+    is_local = arguments.simulate or on_this_machine(os.environ.get(BASE_VARIABLE))
     try:
         plan = check(
             arguments.manifest,
             schema_dirs=arguments.schema_dir,
-            allow_private_media=at_home,
+            allow_private_media=is_local,
             limits=limits,
             given=from_stdin(arguments.manifest, limits),
         )
@@ -47,12 +47,12 @@ def command(arguments: argparse.Namespace) -> int:
         _print_json({"ok": False, "problems": _problems_as_json(error.problems)})
         return error.exit_code
     plan = replace(plan, warnings=(*plan.warnings, *_drift(arguments, plan)))
-    seen = _look(arguments, plan, at_home=at_home) if arguments.online else None
-    return _tell(plan, seen, as_json=arguments.output == "json")
+    seen = _look(arguments, plan, is_local=is_local) if arguments.online else None
+    return _report(plan, seen, as_json=arguments.output == "json")
 
 
 def _drift(arguments: argparse.Namespace, plan: Plan) -> tuple[Problem, ...]:
-    """Return what there is to say of the schemas that takes on record were sent by."""
+    """Return the warnings about schemas that changed since takes were sent."""
     from runner.store import run_dir
 
     simulated = arguments.simulate
@@ -65,13 +65,13 @@ def _drift(arguments: argparse.Namespace, plan: Plan) -> tuple[Problem, ...]:
     return schema_warnings(plan, place.state_file)
 
 
-def _look(arguments: argparse.Namespace, plan: Plan, *, at_home: bool) -> PreflightReport:
+def _look(arguments: argparse.Namespace, plan: Plan, *, is_local: bool) -> PreflightReport:
     try:
         return check_media(
             plan,
             manifest=arguments.manifest,
             schema_dirs=arguments.schema_dir,
-            allow_private_media=at_home,
+            allow_private_media=is_local,
             run_dir=arguments.run_dir,
             simulated=arguments.simulate,
             wait=arguments.wait,
@@ -84,7 +84,7 @@ def _look(arguments: argparse.Namespace, plan: Plan, *, at_home: bool) -> Prefli
 
 
 def _progress() -> Callable[[int, int], None]:
-    """Return what tells how far the look has come: one line that is written over, on a terminal alone."""
+    """Return what shows how many links are done: one line that is overwritten, only on a terminal."""
     on_terminal = sys.stderr.isatty()
 
     def tell(done: int, of: int) -> None:
@@ -94,7 +94,7 @@ def _progress() -> Callable[[int, int], None]:
     return tell
 
 
-def _tell(plan: Plan, seen: PreflightReport | None, *, as_json: bool) -> int:
+def _report(plan: Plan, seen: PreflightReport | None, *, as_json: bool) -> int:
     errors = [finding.problem for finding in seen.errors] if seen else []
     warnings = [*plan.warnings, *(finding.problem for finding in seen.warnings)] if seen else plan.warnings
     for warning in warnings[:WARNINGS_SHOWN]:

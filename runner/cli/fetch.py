@@ -1,4 +1,4 @@
-"""`fetch`: brings home the clips of rendered takes that are missing or not whole; it never submits."""
+"""`fetch`: downloads the clips of rendered takes that are missing or damaged; it never submits."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from runner.system.clock import SystemClock
 from runner.system.escapes import command_line
 
 PATIENCE = 600.0
-"""Seconds to wait for hosts that are away: a person sits before this, and can repeat it."""
+"""Seconds to wait for hosts that do not answer: a person is waiting, and can repeat the command."""
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Fetch, and say what came."""
+    """Fetch, and print what was downloaded."""
     place = find_run(arguments.target, simulated=arguments.simulate or None)
     with open_reader(place.state_file) as reader:
         header = reader.header
@@ -54,7 +54,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _chosen(takes: Sequence[TakeRecord], choice: Choice, origin: str) -> list[str]:
-    """Return the chosen takes that have a clip, or may have one after all; none means all."""
+    """Return the chosen takes that have a clip or may have one; an empty list means all."""
     if choice.is_all:
         return []
     rendered = pick(takes, choice, lambda take: _may_have_a_clip(take, origin))
@@ -75,13 +75,13 @@ def _progress(total: int, done: int) -> AbstractContextManager[Listener]:
 
 def _results(fetched: Fetched) -> list[str]:
     summary = fetched.summary
-    wanted, home = sum(summary.deliveries.values()), summary.deliveries.get(DeliveryState.DELIVERED, 0)
-    lines = [f"{home} of {counted(wanted, 'clip')} brought home" if wanted else _all_here(fetched)]
+    wanted, here = sum(summary.deliveries.values()), summary.deliveries.get(DeliveryState.DELIVERED, 0)
+    lines = [f"{here} of {counted(wanted, 'clip')} downloaded" if wanted else _all_here(fetched)]
     lines += [visible(str(clip), PATH_LIMIT) for clip in summary.clips]
     spent = spent_words(summary.spending, simulated=summary.simulated)
     lines += [spent] if spent and summary.spending.without_cost else []
     if fetched.restored:
-        lines.append(f"written anew: {counted(len(fetched.restored), 'sidecar')}")
+        lines.append(f"written again: {counted(len(fetched.restored), 'sidecar')}")
     return lines
 
 
@@ -93,7 +93,7 @@ def _all_here(fetched: Fetched) -> str:
 
 
 def _onward(fetched: Fetched, header: RunHeader) -> list[str]:
-    """Return what brings the takes that have no clip to their ends."""
+    """Return the commands that finish the takes without a clip."""
     summary, states = fetched.summary, fetched.without_clip
     here = RunDir(summary.run_dir)
     lines = []

@@ -1,7 +1,7 @@
-"""Where a process begins and ends: parse, run one command, say what went wrong, return an exit code.
+"""Where a process begins and ends: parse, run one command, report what went wrong, return an exit code.
 
-Our own errors are put into words here, once. Anything else is a bug of ours: it gets one line and exit code 70, and
-the traceback goes to those who ask for it with -v.
+In: words of a command line. Out: printed errors and an exit code. Any error but our own is a bug in Shotrunner: it
+gets one line and exit code 70, and -v shows its traceback. It does not know what a command does.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from runner.domain.errors import ManifestInvalid, NoSuchHost, ShotrunnerError
 from runner.system.escapes import command_line
 
 PROBLEMS_SHOWN = 50
-# Advice may be a command, and a command that is cut is another one.
+# Advice may be a command, and a shortened command would do something else.
 _ADVICE = 100_000
 _BUG = 70
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line in `argv` (else the process's own) and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     settle_streams()
-    # Or the numbers' library sets memory aside for each processor, and ends the process where there is none.
+    # Otherwise OpenBLAS reserves memory for each processor, and ends the process where there is too little.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     verbose = not {"-v", "--verbose"}.isdisjoint(words)
     if not verbose:
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ours = machine_error(error)
         code = _BUG if ours is None else ours.exit_code
         if ours is None:
-            _confess(error, verbose=verbose)
+            _report_bug(error, verbose=verbose)
         else:
             tell(ours, words)
     sys.stdout.flush()
@@ -68,18 +68,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _keep_python_quiet() -> None:
-    """Let Python itself say nothing: after a want of memory or descriptors it shows tracebacks that help no user."""
+    """Keep Python itself silent: when memory or descriptors run out, it shows tracebacks that do not help a user."""
     sys.unraisablehook = lambda _: None
     threading.excepthook = lambda _: None
     warnings.simplefilter("ignore")
 
 
 def leave(code: int, *, cut: Callable[[int], NoReturn] = os._exit) -> NoReturn:
-    """End this process with `code`, by `cut` if threads that nobody waits for are still at work, as downloads are.
+    """End this process with `code`; use `cut` if daemon threads, such as downloads, are still running.
 
-    An interpreter that ends in the ordinary way frees what such a thread still uses: the process may then die of a
-    segmentation fault, after it has said that all is well. Nothing is lost by the short way: what must not be cut off
-    was closed before `main` returned, and no part of this program has anything to do at the interpreter's end.
+    An interpreter that ends normally frees memory that such a thread still uses. The process may then die of a
+    segmentation fault after it has reported success. `cut` loses nothing: everything that must be complete was closed
+    before `main` returned, and this program has no work left for the interpreter's end.
     """
     if any(thread.daemon for thread in threading.enumerate()):
         sys.stdout.flush()
@@ -89,7 +89,7 @@ def leave(code: int, *, cut: Callable[[int], NoReturn] = os._exit) -> NoReturn:
 
 
 def tell(error: ShotrunnerError, words: Sequence[str]) -> None:
-    """Say what went wrong and what to do next; where the command line in `words` goes on, it is the last line."""
+    """Print what went wrong and what to do next; if the command in `words` can continue, it is the last line."""
     from runner.domain.errors import FlagRequired
     from runner.system.escapes import visible
 
@@ -113,12 +113,12 @@ def tell(error: ShotrunnerError, words: Sequence[str]) -> None:
         print(f"go on with: {repeated(words)}", file=sys.stderr)
 
 
-def _confess(error: Exception, *, verbose: bool) -> None:
+def _report_bug(error: Exception, *, verbose: bool) -> None:
     if verbose:
         traceback.print_exception(error)
-    # Not the message: it may quote what must not be shown.
+    # The message is left out, since it may quote a secret.
     print(
-        f"shotrunner: a bug of ours: {type(error).__name__}; what was recorded is safe, running again goes on",
+        f"shotrunner: a bug in Shotrunner: {type(error).__name__}; the record is safe, run again to continue",
         file=sys.stderr,
     )
     print("  → run again with -v for the traceback, and report it", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`models`: which models can be used, one model's inputs, and how they stand with the API's catalogue."""
+"""`models`: lists the models or one model's inputs, and compares them with the API's catalogue."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def _lines(compared: Compared) -> list[str]:
         return [f"{name}: as in the catalogue{price}"]
     if compared.fault:
         return [f"{name}: {visible(compared.fault, _SAID)}"]
-    told = [f"  {visible(str(change), _SAID)}" for change in compared.changes]
-    return [f"{name}: {counted(len(told), 'change')}{price}", *told]
+    changes = [f"  {visible(str(change), _SAID)}" for change in compared.changes]
+    return [f"{name}: {counted(len(changes), 'change')}{price}", *changes]
 
 
 def _add(model_ids: Sequence[str], arguments: argparse.Namespace) -> int:

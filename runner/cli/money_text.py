@@ -1,6 +1,6 @@
-"""What the commands that pay say and ask about money and limits: flags into limits, sums into sentences, the way on.
+"""What the commands that pay print and ask about money and limits, and how to continue after a limit.
 
-In: the flags, a prospect or a summary. Out: `Limits`, and lines. Every amount is in US dollars.
+In: the flags, an estimate or a summary. Out: `Limits`, and lines. Every amount is in US dollars.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def limits_of(arguments: argparse.Namespace) -> Limits:
     )
 
 
-def price_words(prospect: RunEstimate) -> str:
-    """Return what the jobs of a run should cost, and what was spent before, to go on a sentence with."""
-    said = _estimate(prospect.estimate, prospect.unpriced)
-    return f"{said}; {money(prospect.spent)} is spent or reserved already" if prospect.spent else said
+def price_words(estimate: RunEstimate) -> str:
+    """Return what the jobs of a run should cost and what was spent before, as the end of a sentence."""
+    said = _estimate(estimate.estimate, estimate.unpriced)
+    return f"{said}; {money(estimate.spent)} is spent or reserved already" if estimate.spent else said
 
 
 def agreed_to_pay(
@@ -50,28 +50,28 @@ def agreed_to_pay(
     capped: bool,
     twice: bool,
 ) -> bool:
-    """Return whether somebody agrees to pay: -y, a person, or where nobody is there the cap.
+    """Return whether paying is agreed to: by -y, by a person, or without a terminal by the cap.
 
-    `jobs` says it without a question. `duplicates` are takes whose request another take sends: only a person who is
-    asked, or `twice`, agrees to those.
+    `jobs` is printed where no question is asked. `duplicates` are takes whose request another take sends: only a person
+    who is asked, or `twice`, agrees to those.
 
     Raises:
-        UsageError: nobody is there to ask, or agrees to duplicates.
+        UsageError: there is no one to ask, or no agreement to the duplicates.
     """
-    is_alone = not sys.stdin.isatty()
-    if (assume_yes or is_alone) and duplicates and not twice:
+    is_unattended = not sys.stdin.isatty()
+    if (assume_yes or is_unattended) and duplicates and not twice:
         raise UsageError(
             f"{listed(duplicates)} would pay once more for a request that another take sends or has sent",
             advice="change or remove the rows, or add --allow-duplicates",
         )
-    if not assume_yes and not (capped and is_alone):
-        return agreed(question, instead="-y to agree beforehand, or --max-cost to say how much at most")
+    if not assume_yes and not (capped and is_unattended):
+        return agreed(question, instead="-y to agree beforehand, or --max-cost to set a limit")
     print(jobs, file=sys.stderr, flush=True)
     return True
 
 
 def duplicate_words(duplicates: Sequence[str]) -> str:
-    """Return how many of the jobs pay for a request that another take sends, to go on a sentence with."""
+    """Return how many of the jobs pay for a request that another take sends, as a part of a sentence."""
     return f", {len(duplicates):,} of them for a request that another take sends" if duplicates else ""
 
 
@@ -101,7 +101,7 @@ def limit_lines(summary: RunSummary) -> list[str]:
 
 
 def cost_lines(summary: RunSummary, limits: Limits) -> list[str]:
-    """Return the warning of a run that has passed what it should warn of."""
+    """Return the warning of a run that costs more than `warn_cost`."""
     committed = micros(summary.spending.committed)
     mark = limits.warn_cost
     return [cost_warning(committed, mark)] if mark is not None and committed > micros(mark) else []
@@ -112,9 +112,9 @@ def _billed(summary: RunSummary) -> Iterator[float]:
 
 
 def raised(words: Sequence[str], summary: RunSummary, limits: Limits, *, now: float) -> list[str]:
-    """Return the command line in `words` with such limits that all that is left can be submitted.
+    """Return the command line in `words` with limits high enough to submit everything that is left.
 
-    A moment that has passed by wall time `now` is left out. What was cancelled counts too: a retry of it comes under
+    A moment that has passed by wall time `now` is left out. What was cancelled counts too, because a retry of it has
     the same limits.
     """
     enough = list(words)
@@ -133,7 +133,7 @@ def raised(words: Sequence[str], summary: RunSummary, limits: Limits, *, now: fl
 
 
 def is_past(limits: Limits, now: float) -> bool:
-    """Return whether the run was to end at a moment that no later run can come before."""
+    """Return whether the run should end at a moment that has passed."""
     return isinstance(limits.until, int | float) and limits.until <= now
 
 
@@ -141,9 +141,9 @@ def as_retry(words: Sequence[str]) -> list[str]:
     """Return the `run` command line in `words` as the `retry` of what was cancelled, with the same flags."""
     verb = words.index("run")
     flags: Iterable[str] = (word for word in words[verb + 1 :] if word not in _OF_A_PLAN)
-    for asked_otherwise in ("--status", "--output"):
-        flags = _without(flags, asked_otherwise)
-    # Narrower than what was given, never wider: the patterns of a run still hold.
+    for replaced in ("--status", "--output"):
+        flags = _without(flags, replaced)
+    # The choice may become narrower, never wider. So the patterns of the run stay.
     return with_flags([*words[:verb], "retry", *flags], "--status", "cancelled")
 
 

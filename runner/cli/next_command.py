@@ -1,7 +1,7 @@
-"""The command that goes on after a retry: the same limits and flags, as `run` knows them.
+"""The command that continues after a retry: the same limits and flags, as flags of `run`.
 
-In: the words of a `retry` command line, the run's own command, the takes that were chosen. Out: the words of a `run`
-command. It decides nothing: what a flag means is in the grammar.
+In: the words of a `retry` command line, the run's own command, the chosen takes. Out: the words of a `run` command.
+It does not know what a flag means.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from runner.cli.arg_types import Parser
 from runner.cli.args_run import retry
 
 MOST_NAMED = 100
-"""More takes than a person may be shown in a command to copy."""
+"""A command to copy names at most this many takes."""
 
-# Which takes, where the run lives, and what only a retry asks: the run's own words say the first two in other words.
+# Flags that choose takes or the run's folder, which the run's own words already do, and flags that only retry has.
 _ANSWERED = frozenset(
     {"only", "exclude", "tag", "status", "limit", "stale", "run_dir", "simulate", "moved"}
     | {"reason", "even_moderated", "yes"}
@@ -23,10 +23,10 @@ _ANSWERED = frozenset(
 
 
 def onward_words(words: Sequence[str], *, base: Sequence[str], chosen: Sequence[str]) -> list[str]:
-    """Return the `run` command in `base` with all flags of the retry in `words` that still say something.
+    """Return the `run` command in `base` with all flags of the retry in `words` that still matter.
 
-    It is about the `chosen` takes alone, as the retry was, and agreed to beforehand if that was. Where those are too
-    many to name it is about the whole manifest, and whoever goes on is asked.
+    It is for the `chosen` takes alone, as the retry was, and has `--yes` if the retry had. If there are too many to
+    name, it is for the whole manifest, and the person who continues is asked.
     """
     given = list(_flags(words[words.index("retry") + 1 :]))
     if any(dest == "api_base" for dest, _ in given) and "--api-base" in base:
@@ -40,7 +40,7 @@ def onward_words(words: Sequence[str], *, base: Sequence[str], chosen: Sequence[
 
 
 def _flags(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield each flag of a command line that argparse has taken, by its name in the namespace, in its long form."""
+    """Yield each flag of a valid command line: its name in the namespace, and its words in long form."""
     actions = _actions()
     left = list(words)
     while left and left[0] != "--":

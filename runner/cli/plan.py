@@ -1,4 +1,4 @@
-"""`plan`, which is also `run -n`: what a run would do with each take, why, and for how much. It changes nothing."""
+"""`plan`, also `run -n`: shows what a run would do with each take, why, and at what cost. It changes nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CHANGES = 3
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Show the plan; with `--exit-code` 2 says that something would be spent."""
+    """Show the plan; with `--exit-code` return 2 if the run would submit anything."""
     found = preview(_asked(arguments))
     if arguments.output == "json":
         print(json.dumps(as_json(found), indent=1))
@@ -76,9 +76,8 @@ def _account(arguments: argparse.Namespace) -> Account:
 
 
 def lines(found: PlanPreview, *, width: int | None = None) -> list[str]:
-    """Return the plan as a person reads it: one line a take, then what it comes to; `width` cuts long reasons."""
-    told = [_title(found), *_table(found.steps, width)]
-    return [*told, "", *_totals(found)]
+    """Return the plan for a person: one line per take, then the totals; `width` cuts long reasons."""
+    return [_title(found), *_table(found.steps, width), "", *_totals(found)]
 
 
 def _title(found: PlanPreview) -> str:
@@ -91,12 +90,12 @@ def _table(steps: Sequence[Step], width: int | None) -> list[str]:
         return ["nothing was chosen"]
     rows = [(_mark(step), visible(step.take_id), _price(step), _why(step)) for step in steps]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    told = []
+    lines = []
     for row in rows:
         line = f"  {row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip()
         cut = width is not None and len(line) > max(width, _NARROWEST)
-        told.append(line[: max(width or 0, _NARROWEST) - 1] + "…" if cut else line)
-    return told
+        lines.append(line[: max(width or 0, _NARROWEST) - 1] + "…" if cut else line)
+    return lines
 
 
 def _mark(step: Step) -> str:
@@ -142,8 +141,8 @@ def _live_lines(live: LiveCatalogue) -> list[str]:
     for each in live.compared:
         if each.has_changed:
             why = each.fault or "; ".join(str(change) for change in each.changes)
-            told.append(f"schema  {visible(each.model)} is not as the API has it now: {visible(why)}")
-    return told + [f"not learnt: {visible(problem)}" for problem in live.problems]
+            told.append(f"schema  {visible(each.model)} differs from the API's: {visible(why)}")
+    return told + [f"not known: {visible(problem)}" for problem in live.problems]
 
 
 def _money_line(found: PlanPreview, submits: int) -> str:

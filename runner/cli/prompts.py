@@ -1,4 +1,4 @@
-"""What the commands that decide have in common: who decides, questions to a person, and the commands that go on."""
+"""What the commands share: the name of the user, questions to a person, and the command that continues a run."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ from runner.system.web_links import is_same_api
 
 
 def user_name() -> str:
-    """Return who is at the keyboard, for the record."""
+    """Return the user's name, for the record."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):
-        # A container may run as a user that nothing knows by name; which of the two is raised is Python's version.
+        # A container may run as a user without a name. Which of the two is raised depends on Python's version.
         return f"user {os.getuid()}"
 
 
 def repeated(words: Sequence[str]) -> str:
-    """Return the command line in `words` as it goes on: what was agreed to once, such as a move, is done with."""
+    """Return the command line in `words` that continues; what was agreed to once, such as a move, is left out."""
     flags, rest = apart_from_rest(words)
     return command_line(*(word for word in flags if word not in {MOVED, NEW_RUN}), *rest)
 
 
 def apart_from_rest(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the words in which flags are read, and the lone `--` with all that follows, which are none."""
+    """Return the words that may be flags, and the lone `--` with all words after it, which cannot be."""
     end = list(words).index("--") if "--" in words else len(words)
     return list(words[:end]), list(words[end:])
 
 
 def with_flags(words: Sequence[str], *flags: str) -> list[str]:
-    """Return a command line with more flags, where they are read as flags."""
+    """Return a command line with more flags, placed before a lone `--`."""
     read, rest = apart_from_rest(words)
     return [*read, *flags, *rest]
 
 
 def opening_of(arguments: Namespace) -> OpenOptions:
-    """Return how the flags and the environment let state files be opened."""
+    """Return how state files may be opened, from the flags and the environment."""
     return OpenOptions(arguments.moved, arguments.allow_network_fs, os.environ)
 
 
@@ -66,10 +66,10 @@ def typed(question: str, *, instead: str) -> str:
     """Return what a person types after `question`.
 
     Raises:
-        UsageError: nobody is there to ask; `instead` is the flag that answers beforehand.
+        UsageError: there is no one to ask; `instead` is the flag that answers beforehand.
     """
     if not sys.stdin.isatty():
-        raise UsageError(f"{question.rstrip()} nobody is there to answer", advice=f"add {instead}")
+        raise UsageError(f"{question.rstrip()} no one is there to answer", advice=f"add {instead}")
     print(question, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip()
 
@@ -80,20 +80,20 @@ def agreed(question: str, *, instead: str) -> bool:
 
 
 def run_words(place: RunDir, header: RunHeader) -> list[str]:
-    """Return the command line that goes on with a run, without the program's name."""
+    """Return the command line that continues a run, without the program's name."""
     manifest = manifest_of(place, header)
     words = ["run", _as_seen_from_here(manifest)]
     if header.simulated:
         words.append("--simulate")
     if default_run_dir(manifest, name=header.name, simulated=header.simulated) != place.path.resolve():
         words += ["--run-dir", _as_seen_from_here(place.path)]
-    if not header.simulated and not _is_meant_anyway(header.api_base):
+    if not header.simulated and not _is_default_api(header.api_base):
         words += ["--api-base", header.api_base]
     return words
 
 
-def _is_meant_anyway(api_base: str) -> bool:
-    """Return whether a run goes to this API without being told; the token goes to none that nobody has named."""
+def _is_default_api(api_base: str) -> bool:
+    """Return whether a run uses this API without a flag; the token is sent only to an API that the user named."""
     from runner.api.account import BASE_VARIABLE, DEFAULT_BASE, parse_base
 
     named = os.environ.get(BASE_VARIABLE)

@@ -1,4 +1,4 @@
-"""`reconcile`: shows held takes with all that is known of them, and records what a person decides."""
+"""`reconcile`: shows held takes with all that is known about them, and records what a person decides."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from runner.system.escapes import command_line, path_word
 REMAINING = 4
 _PROMPT, _INPUT, _PRINT = 80, 80, 12
 _CONSEQUENCES = {
-    "adopt": "adopted: the next run watches this job and brings its clip home; nothing is submitted for it",
+    "adopt": "adopted: the next run watches this job and downloads its clip; nothing is submitted for it",
     "not-sent": "declared not sent: the next run submits it again; if it was accepted after all, it is paid for twice",
     "drop": "given up: no run sends or watches it again, and what it may have cost stays spent",
 }
@@ -108,7 +108,7 @@ def _drop(place: RunDir, arguments: argparse.Namespace) -> Decision | None:
 
 
 def _losses(place: RunDir, take_ids: Sequence[str]) -> list[str]:
-    """Return a sentence for each take that is given up with a job that runs, or with an output."""
+    """Return a sentence for each given-up take that has a running job or an output."""
     with open_reader(place.state_file) as reader:
         takes, origin = named(reader.takes(), take_ids), reader.header.api_base
     losses = []
@@ -121,7 +121,7 @@ def _losses(place: RunDir, take_ids: Sequence[str]) -> list[str]:
 
 
 def _chosen(place: RunDir, arguments: argparse.Namespace, fits: Callable[[TakeRecord], bool]) -> list[str]:
-    """Return the takes that are named, or those of a choice that fit; none without either."""
+    """Return the named takes, or those of a choice that fit; an empty list if there is neither."""
     choice = choice_of(arguments)
     if arguments.takes or choice.is_all:
         return list(arguments.takes)
@@ -157,7 +157,7 @@ def _show(place: RunDir, arguments: argparse.Namespace) -> int:
 
 
 def case_lines(case: HeldCase, base: Sequence[str]) -> list[str]:
-    """Return one held take as a person needs it to decide; `base` begins the commands that decide."""
+    """Return the lines about one held take that a person needs to decide; `base` begins the commands to decide with."""
     back = visible(case.evidence) if case.evidence else "nothing"
     facts = {
         "sent": window(case.started_at, case.ended_at),
@@ -183,7 +183,7 @@ def case_lines(case: HeldCase, base: Sequence[str]) -> list[str]:
 
 
 def _id_word(candidates: Sequence[str]) -> list[str]:
-    """Return the id to adopt as words of a command line: the one that came back, where there is but one."""
+    """Return the id to adopt as words of a command line, if exactly one id came back."""
     if len(candidates) != 1:
         return ["REQUEST_ID"]
     return ["--", candidates[0]] if candidates[0].startswith("-") else [candidates[0]]

@@ -1,4 +1,4 @@
-"""`restore`: enters into a run's record what its witnesses know, where the record is lost or older than they are."""
+"""`restore`: rebuilds a run's record from its other files, where the record is lost or out of date."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHOWN = 50
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Restore the record, or with `-n` only tell what would be entered."""
+    """Restore the record, or with `-n` only show what would be recorded."""
     target, opening = _target(arguments), opening_of(arguments)
     if arguments.dry_run:
         found = foresee(target, opening=opening)
@@ -36,7 +36,7 @@ def command(arguments: argparse.Namespace) -> int:
         print(line)
     if len(lines) > _SHOWN:
         print(f"… and {len(lines) - _SHOWN} more")
-    print("\n".join(_onward(found, dry=arguments.dry_run)), file=sys.stderr)
+    print("\n".join(_next_steps(found, dry=arguments.dry_run)), file=sys.stderr)
     return 0
 
 
@@ -57,33 +57,33 @@ def _target(arguments: argparse.Namespace) -> Target:
 
 def _lines(found: Rebuilt) -> Iterator[str]:
     if found.brought_back is not None:
-        yield f"the run is brought back from {visible(str(found.brought_back))}"
+        yield f"the run directory is moved back from {visible(str(found.brought_back))}"
     for path in found.aside:
         yield f"set aside as {visible(path.name)}: it cannot be used"
     delivered = set(found.delivered)
     for sent, take, state in found.entered:
         yield f"{visible(take)}: {_what(sent, state, delivered=take in delivered)}"
     for take in found.untold:
-        yield f"{visible(take)}: held, since no witness says whether it was sent"
+        yield f"{visible(take)}: held, since no file says whether it was sent"
     for sent in found.left:
         job = f"request {visible(sent.request_id)}" if sent.request_id else "a submission without an answer"
         model = f" ({visible(sent.model)})" if sent.model else ""
-        yield f"left: {job} of {visible(sent.take)}{model}, which is no take of this run now"
+        yield f"left: {job} of {visible(sent.take)}{model}, which is not a take of this run now"
 
 
 def _what(sent: Sent, state: TakeState, *, delivered: bool) -> str:
     if state is TakeState.HELD and not sent.request_id:
-        return "held: it was submitted, and no witness has the answer"
-    then = "its clip is here" if delivered else "the next run sees to it, and pays nothing for it"
+        return "held: it was submitted, and no file has the answer"
+    then = "its clip is here" if delivered else "the next run finishes it, and pays nothing for it"
     return f"request {visible(sent.request_id)}: {then}"
 
 
-def _onward(found: Rebuilt, *, dry: bool) -> Iterator[str]:
+def _next_steps(found: Rebuilt, *, dry: bool) -> Iterator[str]:
     if dry:
         yield "nothing was changed"
         return
     if not (found.entered or found.left or found.untold or found.brought_back or found.aside):
-        yield "the record lacks nothing that a witness knows"
+        yield "the record lacks nothing that another file knows"
     if found.held:
         yield f"{counted(len(found.held), 'take')} held: see them, and decide"
         yield f"  → {command_line('reconcile', found.place.path)}"

@@ -1,4 +1,4 @@
-"""`retry`: asks whether failed takes shall be paid for once more, records it, and goes on as `run` does for them."""
+"""`retry`: asks whether to pay for failed takes again, records the answer, and runs them as `run` does."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ from runner.store.run_dir import RunDir, is_run
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Record the wish and run; the exit code is the run's."""
+    """Record the request and run; the exit code is the run's."""
     place = _place(arguments)
     with open_reader(place.state_file) as reader:
         header, takes, sent = reader.header, reader.takes(), reader.sent()
     if arguments.simulate and not header.simulated:
         raise UsageError(f"{place.path} holds a paid run", advice="leave out --simulate")
     manifest = _manifest(arguments.target, place, header, moved=arguments.moved)
-    # Where a run was moved, what goes on is said with where its manifest lies now.
+    # If the run was moved, the command to continue names the manifest's present place.
     header = replace(header, manifest=os.path.relpath(manifest.resolve(), place.path.resolve()))
     plan = _planned(arguments, manifest, header)
     now = follow_renames.as_called_now(takes, plan)
     retries = _chosen(arguments, header, now, plan)
-    onward = _as_run(arguments, place, header, manifest, retries, plan)
-    # What a run refuses is refused before anything is recorded.
-    options_of(onward)
-    simulate = simulator_of(onward)
+    as_run = _as_run(arguments, place, header, manifest, retries, plan)
+    # Flags that a run refuses must be refused before anything is recorded.
+    options_of(as_run)
+    simulate = simulator_of(as_run)
     names = {then.take_id: take.take_id for then, take in zip(takes, now, strict=True)}
-    again = retry.duplicates(plan, now, onward.only, {names[take_id] for take_id in sent})
+    again = retry.duplicates(plan, now, as_run.only, {names[take_id] for take_id in sent})
     for text in retries.left_out:
         print(f"left out: {visible(text)}", file=sys.stderr)
     for take in retries.takes:
@@ -58,7 +58,7 @@ def command(arguments: argparse.Namespace) -> int:
     if not _agreed(arguments, header, len(retries.takes), again):
         print("nothing was recorded or submitted", file=sys.stderr)
         return 3
-    # Over both: another process in between would leave a wish that a later run pays for without asking.
+    # One lock covers both steps. Otherwise another process could leave a request that a later run pays without asking.
     with RunLock(place.path) as lock:
         opening = replace(opening_of(arguments), lock=lock)
         follow_renames.follow(place, plan, opening=opening)
@@ -74,15 +74,15 @@ def command(arguments: argparse.Namespace) -> int:
         )
         for note in (*look.remarks, *recorded.remarks):
             print(visible(note), file=sys.stderr)
-        # Whoever was asked has agreed to these; nobody else gets here without the flag.
-        onward.allow_duplicates = arguments.allow_duplicates or bool(again)
-        # Whatever stops it from here on, this command once more is not what goes on.
-        arguments.words = onward.words
-        return run.command(onward, lock=lock)
+        # A person who was asked has agreed to the duplicates. Without a person, only the flag leads here.
+        as_run.allow_duplicates = arguments.allow_duplicates or bool(again)
+        # From here on the command to continue with is `run`, not `retry`.
+        arguments.words = as_run.words
+        return run.command(as_run, lock=lock)
 
 
 def _still_over(place: RunDir, takes: Sequence[TakeRecord], plan: Plan) -> tuple[TakeRecord, ...]:
-    """Return the takes that wait for a wish: one whose row changed makes room, and its row is sent without."""
+    """Return the takes that need a request; a take whose row changed does not, since its new row is sent anyway."""
     with open_reader(place.state_file) as reader:
         recorded = reader.takes()
     over = {take.take_id for take in recorded if take.state in retry.RETRYABLE}
@@ -91,7 +91,7 @@ def _still_over(place: RunDir, takes: Sequence[TakeRecord], plan: Plan) -> tuple
 
 
 def _agreed(arguments: argparse.Namespace, header: RunHeader, number: int, again: Sequence[str]) -> bool:
-    """Return whether somebody agrees to pay, as for `run`; `again` are takes whose request another one sends."""
+    """Return whether paying is agreed to, as for `run`; `again` are takes whose request another take sends."""
     if header.simulated:
         print(f"{counted(number, 'new attempt')}, simulated", file=sys.stderr)
         return True
@@ -126,7 +126,7 @@ def _manifest(target: Path, place: RunDir, header: RunHeader, *, moved: bool) ->
 
 
 def _planned(arguments: argparse.Namespace, manifest: Path, header: RunHeader) -> Plan:
-    """Check the manifest before anything is recorded: with a problem in it nothing would be run."""
+    """Check the manifest before anything is recorded, since nothing runs while it has a problem."""
     from runner.api.account import BASE_VARIABLE, on_this_machine
 
     local = on_this_machine(arguments.api_base or os.environ.get(BASE_VARIABLE))
@@ -162,9 +162,9 @@ def _as_run(
     retries: Retries,
     plan: Plan,
 ) -> argparse.Namespace:
-    """Return the same flags as `run` knows them, for the chosen takes alone.
+    """Return the same flags as flags of `run`, for the chosen takes alone.
 
-    What is told to go on is `run` with the same limits: this command once more would pay once more for what failed
+    The command to continue with is `run` with the same limits: `retry` again would also pay again for takes that failed
     again.
     """
     chosen = [take.take_id for take in retries.takes]
@@ -183,8 +183,8 @@ def _as_run(
             "limit": None,
             "stale": False,
             "dry_run": False,
-            # Asked once more where `run` may pay for more than was agreed to: by a flag, or since a pattern means
-            # shots too and an id is another take's shot.
+            # `run` asks again where it may pay for more than was agreed to: because of a flag, or because the id of
+            # a take is also the id of another take's shot.
             "yes": arguments.yes or not (meant_besides or extra_words(arguments)),
             "words": [word for word in words if word != "--yes"] if meant_besides else words,
         }

@@ -1,4 +1,4 @@
-"""`run`: asks before it pays, shows what happens, and ends with where everything lies and how to go on."""
+"""`run`: asks before it pays, shows what happens, and ends with where everything is and how to continue."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _CUT = frozenset({EndingKind.LIMIT, EndingKind.INTERRUPTED})
 
 
 def command(arguments: argparse.Namespace, *, lock: RunLock | None = None) -> int:
-    """Run the manifest and say how it ended; `-n` only shows what would be done. `lock` is held by the caller."""
+    """Run the manifest and print how it ended; `-n` only shows the plan. `lock` is held by the caller."""
     if arguments.dry_run:
         from runner.cli import plan
 
@@ -78,7 +78,7 @@ def command(arguments: argparse.Namespace, *, lock: RunLock | None = None) -> in
         print(line)
     sys.stdout.flush()
     limits = limits_of(arguments)
-    # Nobody has heard what the engine said.
+    # With `none` no one has seen the engine's messages.
     warned = cost_lines(summary, limits) if arguments.progress == "none" else []
     for line in (*warned, *_advice(summary, arguments.words, limits, now=SystemClock().wall())):
         print(line, file=sys.stderr)
@@ -105,7 +105,7 @@ def options_of(arguments: argparse.Namespace) -> EngineOptions:
 
 
 def simulator_of(arguments: argparse.Namespace) -> SimulatorSettings | None:
-    """Return how to simulate, or None for a real run, to which the simulator's flags would silently do nothing."""
+    """Return how to simulate, or None for a real run, where the simulator's flags are refused."""
     if arguments.simulate:
         return simulator_settings(arguments)
     for flag in ("speed", "fail_rate", "script"):
@@ -125,7 +125,7 @@ def extra_words(arguments: argparse.Namespace) -> str:
 
 
 def _asker(*, assume_yes: bool, capped: bool, twice: bool, extra: str) -> Callable[[RunEstimate], bool]:
-    """Return who agrees to pay: -y, a person, or where nobody is there the cap."""
+    """Return the function that agrees to pay: by -y, by a person, or without a terminal by the cap."""
 
     def agree(estimate: RunEstimate) -> bool:
         if estimate.simulated:
@@ -133,7 +133,7 @@ def _asker(*, assume_yes: bool, capped: bool, twice: bool, extra: str) -> Callab
         jobs, again = counted(estimate.submits, "paid job"), duplicate_words(estimate.duplicates)
         more = f"{again}{extra}: {price_words(estimate)}"
         return agreed_to_pay(
-            # Other words than the progress lines have, so that whoever counts those counts right.
+            # Not the words of the progress lines, so that a script that counts those counts right.
             f"{jobs} at {estimate.host}{more}",
             f"{jobs} will be submitted to {estimate.host}{more}.",
             duplicates=estimate.duplicates,
@@ -145,10 +145,10 @@ def _asker(*, assume_yes: bool, capped: bool, twice: bool, extra: str) -> Callab
     return agree
 
 
-def _progress(wish: str) -> Callable[[int, int], AbstractContextManager[Listener]]:
+def _progress(asked: str) -> Callable[[int, int], AbstractContextManager[Listener]]:
     terminal = sys.stderr.isatty()
     kinds: dict[str, Kind] = {"bar": "bar", "plain": "plain", "json": "json", "none": "none"}
-    kind = kinds.get(wish, "bar" if terminal else "plain")
+    kind = kinds.get(asked, "bar" if terminal else "plain")
 
     def make(total: int, done: int) -> AbstractContextManager[Listener]:
         return make_progress(kind, stream=sys.stderr, total=total, done=done, clock=SystemClock())
@@ -157,7 +157,7 @@ def _progress(wish: str) -> Callable[[int, int], AbstractContextManager[Listener
 
 
 def _results(summary: RunSummary) -> list[str]:
-    """Return what a script may want: what became of the takes, and where things lie."""
+    """Return what a script may want: what became of the takes, and where the files are."""
     standings: dict[str, int] = {}
     for state, count in summary.counts.items():
         if state is TakeState.SUCCEEDED:
@@ -174,7 +174,7 @@ def _results(summary: RunSummary) -> list[str]:
     if summary.dropped:
         lines[0] += f"; {summary.dropped:,} dropped: given up, and not sent again"
     if summary.stale:
-        lines[0] += f"; {summary.stale:,} stale: made of rows that changed since"
+        lines[0] += f"; {summary.stale:,} stale: made from rows that changed since"
     spent = spent_words(summary.spending, simulated=summary.simulated)
     if spent:
         lines.append(spent)
@@ -195,7 +195,7 @@ def _path(path: Path) -> str:
 
 
 def _advice(summary: RunSummary, words: Sequence[str], limits: Limits, *, now: float) -> list[str]:
-    """Return what is to be done next; after an interruption the last line is the command that goes on."""
+    """Return what to do next; after an interruption the last line is the command that continues."""
     lines = [visible(remark) for remark in summary.remarks]
     if summary.ending.reason:
         lines.append(f"stopped: {visible(summary.ending.reason)}")
@@ -206,24 +206,24 @@ def _advice(summary: RunSummary, words: Sequence[str], limits: Limits, *, now: f
     if summary.held:
         lines.append(
             f"{counted(len(summary.held), 'take')} held: submitted without an answer, perhaps paid for. "
-            "They are never sent again by themselves."
+            "They are never sent again automatically."
         )
         lines += [f"  {visible(take.take_id)}: {visible(take.reason)}" for take in summary.held[:5]]
         lines.append(f"  → {command_line('show', summary.run_dir, summary.held[0].take_id)}")
         lines.append(f"  → {command_line('reconcile', summary.run_dir)}")
-    return lines + _onward(summary, raised(words, summary, limits, now=now), is_over=is_past(limits, now))
+    return lines + _next_steps(summary, raised(words, summary, limits, now=now), is_over=is_past(limits, now))
 
 
-def _onward(summary: RunSummary, words: Sequence[str], *, is_over: bool) -> list[str]:
-    """Return the commands that finish the board, the next one last; what was cancelled is a retry's."""
+def _next_steps(summary: RunSummary, words: Sequence[str], *, is_over: bool) -> list[str]:
+    """Return the commands that finish the storyboard, the next one last; cancelled takes need `retry`."""
     retried = repeated(as_retry(words)) if summary.cancelled else ""
-    told = f"{counted(len(summary.cancelled), 'take')} cancelled, which a run does not send again"
+    said = f"{counted(len(summary.cancelled), 'take')} cancelled, which a run does not send again"
     if summary.signal is None and summary.exit_code not in _RESUMABLE:
-        return [f"{told}; for new attempts:", f"  → {retried}"] if retried else []
+        return [f"{said}; for new attempts:", f"  → {retried}"] if retried else []
     lines = ["the moment of --until has passed, so it is left out here; give a later one"] if is_over else []
     waits = {TakeState.PENDING} | OUT_THERE
     if retried and summary.ending.kind in _CUT and not any(summary.counts.get(state) for state in waits):
         return [*lines, f"go on with: {retried}"]
     if retried:
-        lines += [f"{told}; for new attempts, once the rest is done:", f"  → {retried}"]
+        lines += [f"{said}; for new attempts, once the rest is done:", f"  → {retried}"]
     return [*lines, f"go on with: {repeated(words)}"]

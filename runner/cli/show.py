@@ -1,4 +1,4 @@
-"""`show`: everything that is recorded about one take."""
+"""`show`: prints everything that is recorded about one take."""
 
 from __future__ import annotations
 

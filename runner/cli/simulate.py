@@ -1,4 +1,4 @@
-"""`simulate`: serves the simulator until it is stopped, and says how to point a run at it."""
+"""`simulate`: serves the simulator until it is stopped, and prints how to point a run at it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runner.simulator.server import RunningSimulator, serve
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Serve."""
+    """Serve the simulator."""
     settings = simulator_settings(arguments, ledger=arguments.ledger)
     _refuse_unusable(arguments.schema_dir)
     serve(settings, port=arguments.port, schema_dirs=arguments.schema_dir, on_ready=_announce)
@@ -19,7 +19,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _refuse_unusable(folders: Sequence[Path]) -> None:
-    """Read every schema of the user's before anybody is served by it."""
+    """Read every schema of the user, so that an unusable one is reported before serving begins."""
     if not folders:
         return
     from runner.models.registry import Models

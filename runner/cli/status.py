@@ -1,4 +1,4 @@
-"""`status`: where a run stands, from the state file alone and without its lock."""
+"""`status`: shows where a run stands, from the state file alone and without its lock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runner.store.reader import open_reader
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Print the standing of the run."""
+    """Print where the run stands."""
     place = find_run(arguments.target, simulated=arguments.simulate or None)
     refuse_forgetful(place, known_outside(place, second_places(os.environ, place.path)))
     with open_reader(place.state_file) as reader:

@@ -1,6 +1,6 @@
 """How a command reads its manifest: within which limits, and from standard input where the path is `-`.
 
-In: parsed arguments. Out: what `checking.check` takes. It reads no file.
+In: parsed arguments. Out: limits and bytes for `check`. It reads no file.
 """
 
 from __future__ import annotations
@@ -23,5 +23,5 @@ def manifest_limits(arguments: Namespace) -> Limits:
 
 
 def from_stdin(path: Path, limits: Limits) -> bytes | None:
-    """Return what standard input holds where `path` means it, up to a byte more than the limit; else None."""
+    """Return the bytes of standard input if `path` means it, up to one byte more than the limit; else None."""
     return sys.stdin.buffer.read(limits.file_bytes + 1) if is_stdin(path) else None

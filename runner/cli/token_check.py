@@ -1,7 +1,7 @@
-"""Tokens that were pasted into a command line: refused before anything is parsed, and never shown.
+"""Tokens in a command line are refused before anything is parsed, and never shown.
 
-A command line is kept by the shell and can be read by every program of the machine, so a token in it is not
-secret. In: words of a command line, the environment. Out: nothing, or an error that does not repeat them.
+In: words of a command line, the environment. Out: nothing, or an error that does not repeat the words. The shell keeps
+a command line and every program on the machine can read it, so a token in it is not secret.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.~+=-]{20,}")
 _KNOWN_BEGINNINGS = ("eyJ", "sk-", "sk_", "rc_", "rk_", "ghp_", "pat_")
 _NUMBERED = re.compile(r"[0-9a-fA-F]{32,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LETTERS_A_CHANGE = 3
-"""A random token changes between digits, small letters and capitals more than every second time; words seldom do."""
+"""A random token changes between digits, small letters and capitals at least at every third character."""
 
 
 def refuse_tokens(words: Sequence[str], environ: Mapping[str, str]) -> None:
     """Refuse a command line that a token was written into.
 
     Raises:
-        UsageError: a flag asks for one, a word is a header or holds the token of the environment.
+        UsageError: a flag names a token, or a word is a header or contains the token of the environment.
     """
     known = tokens_in(environ)
     for word in words:
@@ -49,17 +49,17 @@ def refuse_tokens(words: Sequence[str], environ: Mapping[str, str]) -> None:
 
 
 def refuse_token_as_file(path: Path | None) -> None:
-    """Refuse a word that should name a file or folder, looks like a token and names none.
+    """Refuse a file name that looks like a token, unless such a file exists.
 
     Raises:
-        UsageError: so it is.
+        UsageError: the name looks like a token.
     """
     if path is not None and looks_secret(str(path)) and not path.exists():
         raise _refusal()
 
 
 def looks_secret(text: str) -> bool:
-    """Return whether a word looks like a token: long, of one piece, and mixed as no name is."""
+    """Return whether a word looks like a token: long, without spaces, and mixed as names never are."""
     if not _PLAIN.fullmatch(text):
         return False
     if text.startswith(_KNOWN_BEGINNINGS) or _NUMBERED.fullmatch(text):
@@ -72,7 +72,7 @@ def looks_secret(text: str) -> bool:
 
 
 def without_secrets(message: str) -> str:
-    """Return what argparse says without the values of flags it does not know, and without what looks like a token."""
+    """Return argparse's message without the values of unknown flags and without words that look like a token."""
     lead, found, rest = message.partition("unrecognized arguments: ")
     if found:
         message = lead + found + " ".join(_names_alone(rest.split(" ")))
@@ -91,6 +91,6 @@ def _names_alone(words: Sequence[str]) -> list[str]:
 
 def _refusal() -> UsageError:
     return UsageError(
-        "the API token is not taken on the command line: shells keep it, and other programs can read it",
+        "the API token is not accepted on the command line: shells keep it, and other programs can read it",
         advice="if it was a real one, revoke it in your RunComfy profile; then export RUNCOMFY_TOKEN=… with a new one",
     )

@@ -1,4 +1,4 @@
-"""`verify`: reads every delivered clip again and tells what is not as it was delivered."""
+"""`verify`: reads every delivered clip again and reports what has changed since."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOT_WHOLE = 2
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Print the table; 2 if anything is amiss."""
+    """Print the table; return 2 if any clip is not as delivered."""
     place = find_run(arguments.target, simulated=arguments.simulate or None)
     found = verify(place)
     if arguments.output == "json":
@@ -31,7 +31,7 @@ def command(arguments: argparse.Namespace) -> int:
         number = counted(len(marked.take_ids), "take")
         print(f"{number} marked: the next run fetches their clips again", file=sys.stderr)
     if found.findings or found.absent:
-        print(f"bring them home with: {command_line('fetch', arguments.target)}", file=sys.stderr)
+        print(f"download them with: {command_line('fetch', arguments.target)}", file=sys.stderr)
     return NOT_WHOLE if found.findings else 0
 
 
@@ -42,11 +42,11 @@ def _lines(found: Verification) -> list[str]:
     width = max((len(visible(finding.take_id)) for finding in found.findings), default=0)
     lines += [_line(finding, width) for finding in found.findings]
     if found.absent:
-        lines.append(f"{counted(found.absent, 'rendered clip')} never brought home")
+        lines.append(f"{counted(found.absent, 'rendered clip')} never downloaded")
     return lines
 
 
 def _line(finding: Finding, width: int) -> str:
-    keeps = "" if finding.flaw in CLIP_FLAWS else "; the clip itself is not concerned"
-    told = f"{visible(finding.file)}: {visible(finding.says)}{keeps}"
-    return f"  {visible(finding.take_id):<{width}}  {finding.flaw:<13}  {told}"
+    keeps = "" if finding.flaw in CLIP_FLAWS else "; the clip itself is not affected"
+    said = f"{visible(finding.file)}: {visible(finding.says)}{keeps}"
+    return f"  {visible(finding.take_id):<{width}}  {finding.flaw:<13}  {said}"

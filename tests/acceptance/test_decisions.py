@@ -224,7 +224,7 @@ def test_verify_finds_what_was_deleted_cut_or_edited_and_fetch_mends_it_for_noth
         ]
         board.unlink()
         mended = here.run("fetch", place)
-        assert "3 of 3 clips brought home" in mended.out
+        assert "3 of 3 clips downloaded" in mended.out
         assert "5 whole" in here.run("verify", place).out
         assert here.run("fetch", place).out == "every clip is here, whole\n"
         assert len(charges(service)) == 5
@@ -246,8 +246,8 @@ def test_what_verify_marks_the_next_run_fetches(desk: Desk) -> None:
 def test_clips_that_were_left_at_the_api_are_fetched_one_or_all(desk: Desk) -> None:
     board, place = write_csv(desk.folder / "board.csv", 2), desk.folder / "reports" / "board-simulated"
     desk.run("run", board, *SIMULATED, "--no-download")
-    assert "2 rendered clips never brought home" in desk.run("verify", place).out
-    assert "1 of 1 clip brought home" in desk.run("fetch", board, "--simulate", "t0001").out
+    assert "2 rendered clips never downloaded" in desk.run("verify", place).out
+    assert "1 of 1 clip downloaded" in desk.run("fetch", board, "--simulate", "t0001").out
     assert [take.delivery for take in takes_of(place)] == [DeliveryState.NONE, DeliveryState.DELIVERED]
     desk.run("fetch", place)
     assert [take.delivery for take in takes_of(place)] == [DeliveryState.DELIVERED] * 2

@@ -102,7 +102,7 @@ def here(desk: Desk) -> Desk:
 
 
 def is_said(outcome: Outcome) -> bool:
-    bad = ("Traceback", "a bug of ours", "Exception ignored", "was never awaited")
+    bad = ("Traceback", "a bug in Shotrunner", "Exception ignored", "was never awaited")
     return outcome.code in SENTENCES and not any(word in outcome.err for word in bad)
 
 

@@ -73,7 +73,7 @@ def test_an_output_that_breaks_gives_no_traceback(
     )
     assert "Traceback" not in shell.stderr
     assert "Exception ignored" not in shell.stderr
-    assert "shotrunner: a bug of ours" not in shell.stderr
+    assert "shotrunner: a bug in Shotrunner" not in shell.stderr
 
 
 def test_a_run_whose_reader_has_gone_goes_on_to_its_end(desk: Desk, board: Path) -> None:
