@@ -1,4 +1,4 @@
-"""The flags of the commands that submit and pay (run, plan, retry), and those of the simulator.
+"""The flags of the commands that submit and pay (run, plan, retry).
 
 In: the list of commands. Out: the same list with these commands in it. It does not know what a command does.
 """

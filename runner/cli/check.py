@@ -87,11 +87,11 @@ def _progress() -> Callable[[int, int], None]:
     """Return what shows how many links are done: one line that is overwritten, only on a terminal."""
     on_terminal = sys.stderr.isatty()
 
-    def tell(done: int, of: int) -> None:
+    def show(done: int, of: int) -> None:
         if on_terminal:
             Canvas.over(sys.stderr).draw(f"{_CLEAR}looked at {done:,} of {counted(of, 'link')}")
 
-    return tell
+    return show
 
 
 def _report(plan: Plan, seen: PreflightReport | None, *, as_json: bool) -> int:

@@ -56,7 +56,7 @@ def agreed_to_pay(
     who is asked, or `twice`, agrees to those.
 
     Raises:
-        UsageError: there is no one to ask, or no agreement to the duplicates.
+        UsageError: no person can be asked, or the duplicates are not agreed to.
     """
     is_unattended = not sys.stdin.isatty()
     if (assume_yes or is_unattended) and duplicates and not twice:

@@ -123,26 +123,26 @@ def _change(change: Difference) -> str:
 def _totals(found: PlanPreview) -> list[str]:
     counts = found.counts
     tally = ", ".join(f"{count:,} {action}" for action, count in counts.items())
-    told = [f"{counted(sum(counts.values()), 'take')}: {tally or 'nothing'}"]
+    lines = [f"{counted(sum(counts.values()), 'take')}: {tally or 'nothing'}"]
     if found.left_out:
-        told.append(f"{counted(found.left_out, 'take')} not chosen")
+        lines.append(f"{counted(found.left_out, 'take')} not chosen")
     submits = counts.get(Action.SUBMIT, 0)
     if submits:
-        told.append(_money_line(found, submits))
-        told += [f"        {visible(model)}: {visible(said)}" for model, said in found.prices.items()]
-        told.append(f"time    {_time(found.forecast)}")
-    told += _live_lines(found.live) if found.live else []
+        lines.append(_money_line(found, submits))
+        lines += [f"        {visible(model)}: {visible(said)}" for model, said in found.prices.items()]
+        lines.append(f"time    {_time(found.forecast)}")
+    lines += _live_lines(found.live) if found.live else []
     spent = spent_words(found.spending, simulated=found.simulated)
-    return [*told, spent] if spent else told
+    return [*lines, spent] if spent else lines
 
 
 def _live_lines(live: LiveCatalogue) -> list[str]:
-    told = [] if live.balance is None else [f"balance {money(live.balance)}"]
+    lines = [] if live.balance is None else [f"balance {money(live.balance)}"]
     for each in live.compared:
         if each.has_changed:
             why = each.fault or "; ".join(str(change) for change in each.changes)
-            told.append(f"schema  {visible(each.model)} differs from the API's: {visible(why)}")
-    return told + [f"not known: {visible(problem)}" for problem in live.problems]
+            lines.append(f"schema  {visible(each.model)} differs from the API's: {visible(why)}")
+    return lines + [f"not known: {visible(problem)}" for problem in live.problems]
 
 
 def _money_line(found: PlanPreview, submits: int) -> str:

@@ -66,7 +66,7 @@ def typed(question: str, *, instead: str) -> str:
     """Return what a person types after `question`.
 
     Raises:
-        UsageError: there is no one to ask; `instead` is the flag that answers beforehand.
+        UsageError: no person can be asked; `instead` is the flag that answers beforehand.
     """
     if not sys.stdin.isatty():
         raise UsageError(f"{question.rstrip()} no one is there to answer", advice=f"add {instead}")

@@ -22,8 +22,8 @@ def command(arguments: argparse.Namespace) -> int:
         schema, origin = schema_of(take, reader.schemas()), reader.header.api_base
     if arguments.output == "json":
         record = {"take": asdict(take), "links": asdict(take.links(origin)), "schema": schema}
-        told = {"attempts": [asdict(each) for each in attempts], "events": [asdict(each) for each in events]}
-        print(json.dumps(record | told, indent=1, default=dict))
+        rest = {"attempts": [asdict(each) for each in attempts], "events": [asdict(each) for each in events]}
+        print(json.dumps(record | rest, indent=1, default=dict))
     else:
         whole = arguments.verbose
         lines = take_lines(take, attempts, events, schema=schema, whole=whole, origin=origin)

@@ -1,5 +1,5 @@
-"""The report: what a run's records say, as a CSV table, an HTML sheet, and lines for the terminal.
+"""What a person sees of a run: a CSV table, an HTML page, and lines for the terminal.
 
-It takes the records that the state file's reader gives and nothing else, so that it can be made of any run at any time,
-also of one that was killed. It knows no engine and opens no state file.
+In: records as the state file's reader returns them. Out: text and report files. It does not know the engine and opens
+no state file, so a report can be made of any run at any time, even of one that was killed.
 """

@@ -1,4 +1,4 @@
-"""The CSV report: the manifest's own columns, then what became of each take; itself a manifest that can be read.
+"""The CSV report: the manifest's own columns, then what became of each take. It can be read as a manifest again.
 
 In: the run's header and take records. Out: CSV text, or the same table as a pandas frame. It knows nothing of files
 and of HTML.
@@ -44,20 +44,19 @@ RESULT_COLUMNS = (
     "error",
     "fingerprint",
 )
-"""Columns the report adds, in this order; a manifest reader knows and ignores all but `take`, `point` and `seed`."""
+"""Columns that the report adds, in this order; a manifest reader ignores all but `take`, `point` and `seed`."""
 
 YAML_COLUMNS = ("id", "model", "tags", "notes")
 SEEDS = "seeds"
 SWEEP = "sweep"
 LINK_LIMIT = 8192
-_OURS = frozenset({*YAML_COLUMNS, *RESULT_COLUMNS, SEEDS, SWEEP, "price"}) - {"seed"}
+_OWN = frozenset({*YAML_COLUMNS, *RESULT_COLUMNS, SEEDS, SWEEP, "price"}) - {"seed"}
 
 
 def in_order(takes: Iterable[TakeRecord]) -> list[TakeRecord]:
     """Return the takes in the manifest's order.
 
-    Takes that are no longer in the manifest come last, and only if they were ever sent: they may have
-    cost money, while the others were only a thought.
+    Takes that are no longer in the manifest come last, and only if they were ever sent, since they may have cost money.
     """
     kept = [take for take in takes if take.position is not None or _was_sent(take)]
     return sorted(kept, key=lambda take: (take.position is None, take.position or 0))
@@ -68,14 +67,14 @@ def _was_sent(take: TakeRecord) -> bool:
 
 
 def _is_removed(take: TakeRecord) -> bool:
-    """Return whether a take would be sent if only its row were there: read again, the report must not be that row."""
+    """Return whether only the missing row keeps a take from being sent; the report must not serve as that row."""
     return take.position is None and take.state is TakeState.PENDING
 
 
 def frame(header: RunHeader, takes: Sequence[TakeRecord]) -> pd.DataFrame:
-    """Return one row a take: the manifest's columns first, then those of `RESULT_COLUMNS` it does not have.
+    """Return one row per take: the manifest's columns first, then those of `RESULT_COLUMNS` that it lacks.
 
-    All columns are of dtype object, so that a seed stays the integer it is; a missing value is None.
+    All columns have dtype object, so that a seed stays an integer. A missing value is None.
     """
     import pandas as pd
 
@@ -106,7 +105,7 @@ def _guarded(cell: Cell) -> Cell:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One take's cells by column; `needed` are columns of inputs that it must have beside the manifest's own."""
+    """One take's cells by column; `needed` are columns of inputs that the manifest itself lacks."""
 
     cells: Mapping[str, Cell]
     needed: tuple[str, ...] = ()
@@ -119,10 +118,10 @@ def _row(header: RunHeader, take: TakeRecord) -> _Row:
         return _Row({**take.cells, SWEEP: "", **result})
     own = {"id": take.shot_id, "model": take.model, "tags": ", ".join(take.tags), "notes": take.notes}
     if header.columns:
-        # Read again, this row must say this one take as it was sent, and not its sweep or what its row says now.
-        kept = {name: cell for name, cell in take.cells.items() if name in _OURS}
+        # Read as a manifest, this row must give this one take as it was sent, not its sweep or its present row.
+        kept = {name: cell for name, cell in take.cells.items() if name in _OWN}
         own = {**own, **kept, "id": take.shot_id, "model": take.model, SEEDS: "", SWEEP: ""}
-    # The result block has the seed's place already.
+    # The result columns already hold the seed.
     needed = tuple(name for name in inputs if name != "seed")
     if header.columns and _is_as_written(take):
         needed = tuple(name for name in needed if name in {_column(axis) for axis in take.point})
@@ -131,12 +130,12 @@ def _row(header: RunHeader, take: TakeRecord) -> _Row:
 
 
 def _is_as_written(take: TakeRecord) -> bool:
-    """Return whether the cells on record are of the row that the take was made of, and not of a later one."""
+    """Return whether the recorded cells are of the row that the take was made from, not of a later one."""
     return take.position is not None and take.wanted is None and bool(take.cells)
 
 
 def _column(name: str) -> str:
-    return csv_cells.SHADOWED + name if name.casefold() in _OURS else name
+    return csv_cells.SHADOWED + name if name.casefold() in _OWN else name
 
 
 def _result(take: TakeRecord) -> dict[str, Cell]:

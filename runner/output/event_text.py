@@ -1,8 +1,7 @@
-"""What has happened, told to a person: one safe sentence a fact, and the word for where the fact leaves its take.
+"""One safe sentence for each fact, and the word for the state in which the fact leaves its take.
 
-In: a fact. Out: short English text without a line break, the same in the progress lines and in the run's log; the words
-and numbers in it are those of `wording`. It knows no take but by what the fact says, and no terminal, file or clock.
-A new kind of fact that is not told here does not pass the type check.
+In: a fact. Out: short English text without a line break, for the progress lines and the run's log. It knows a take only
+from the fact, and no terminal, file or clock. A kind of fact without a sentence here fails the type check.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ from runner.domain.states import (
 
 
 def standing_after(fact: Fact) -> str | None:
-    """Return the word for where `fact` leaves a take, as `standing` says it; None if it moves nothing."""
+    """Return the word for the state in which `fact` leaves a take, as `standing` has it; None if nothing changes."""
     match fact:
         case SubmissionStarted():
             return "submitting"
@@ -86,12 +85,12 @@ def standing_after(fact: Fact) -> str | None:
 
 
 def sentence(fact: Fact) -> str:
-    """Return what happened in a few safe words; empty for a fact that only announces the next one."""
+    """Return what happened in a few safe words; empty for a fact that only precedes another."""
     match fact:
         case SubmissionStarted() | FetchStarted():
             return ""
         case Accepted() | Adopted() | AdoptionUndone() | Started() | Requeued() | LateAnswer():
-            return _out_there(fact)
+            return _active(fact)
         case Ended() | FoundAfterAll() | Vanished() | Refused():
             return _ended(fact)
         case NotSent() | RefusedForNow() | AccountTurnedAway() | LostContact():
@@ -99,14 +98,14 @@ def sentence(fact: Fact) -> str:
         case DeclaredNotSent() | PayAgain() | Dropped() | RetryRequested() | CancelRequested():
             return _decided(fact)
         case Delivered() | Undeliverable() | FileGone() | CostSeen():
-            return _brought_home(fact)
+            return _downloaded(fact)
         case Renamed() | ClipMoved() | KeptAsIs():
             return _renamed(fact)
         case _:
             assert_never(fact)
 
 
-def _out_there(fact: Accepted | Adopted | AdoptionUndone | Started | Requeued | LateAnswer) -> str:
+def _active(fact: Accepted | Adopted | AdoptionUndone | Started | Requeued | LateAnswer) -> str:
     match fact:
         case Accepted():
             return f"submitted  req {_short(fact.request_id, 80)}"
@@ -159,16 +158,16 @@ def _decided(fact: DeclaredNotSent | PayAgain | Dropped | RetryRequested | Cance
         case DeclaredNotSent():
             return _joined(f"declared not sent by {by}", _short(fact.reason))
         case PayAgain():
-            return f"goes again, may be paid twice, accepted by {by}"
+            return f"will be submitted again, may be paid twice, accepted by {by}"
         case Dropped():
             return _joined(f"dropped by {by}", _short(fact.reason))
         case RetryRequested():
-            return _joined(f"goes again, asked by {by}", _short(fact.reason))
+            return _joined(f"will be submitted again, asked by {by}", _short(fact.reason))
         case CancelRequested():
             return _joined(f"cancel asked by {by}", _short(fact.outcome))
 
 
-def _brought_home(fact: Delivered | Undeliverable | FileGone | CostSeen) -> str:
+def _downloaded(fact: Delivered | Undeliverable | FileGone | CostSeen) -> str:
     match fact:
         case Delivered():
             return _joined(f"delivered  {visible(fact.file)}  {size(fact.bytes)}", _short(fact.remark))

@@ -1,7 +1,7 @@
-"""Failures that share a cause, told once: what happened, to how many takes, and to which.
+"""One sentence for all failures that share a cause: what happened, to how many takes, and to which.
 
-In: take records. Out: sentences, the most common cause first. Two reasons are one cause if their words are the same
-without numbers, ids and links.
+In: take records. Out: sentences, the most common cause first. Two reasons are the same cause if their words are the
+same without numbers, ids and links.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from runner.domain.states import DeliveryState, TakeState
 
 
 def causes(takes: Sequence[TakeRecord], *, least: int = 1) -> tuple[str, ...]:
-    """Return a sentence for each cause of failure among `takes` that at least so many of them share."""
+    """Return a sentence for each cause of failure that at least `least` of `takes` share."""
     groups: dict[tuple[str, str, str], list[TakeRecord]] = {}
     for take in takes:
         if take.state is TakeState.FAILED or take.delivery is DeliveryState.UNDELIVERABLE:

@@ -1,7 +1,7 @@
-"""The HTML sheet: one self-contained page of a run's takes, to be opened from the disk.
+"""The HTML page: one self-contained contact sheet of a run's takes, to be opened from the disk.
 
-In: the run's header, takes and spending, and the time. Out: the page's text. The page loads nothing but the clips
-beside it: style and script are inline and allowed by their hash alone. It knows nothing of files.
+In: the run's header, takes and spending, and the time. Out: the page's text. It writes no file. The page loads nothing
+but the clips beside it: style and script are inline and allowed by their hash alone.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ TEXT_LIMIT = 8192
 
 
 def html(header: RunHeader, takes: Sequence[TakeRecord], spending: Spending, now: float) -> str:
-    """Return the page; `now` in unix seconds is told as the time it was made.
+    """Return the page; `now` in unix seconds is shown as the time it was made.
 
-    What was spent is told in the same words and sums as `status` has: every submission counts, not each take's latest.
+    The page shows the same words and sums of money as `status`: every submission counts, not only each take's latest.
     """
     from markupsafe import Markup
 
     ordered = csv_report.in_order(takes)
     style, script = _part("report.css"), _part("report.js")
-    # Own files of the package, not text from outside: they are the page's code and must not be escaped.
+    # These are files of the package, not text from outside. They are the page's code and must not be escaped.
     parts = {"style": Markup(style), "script": Markup(script)}  # noqa: S704
     return (
         _environment()
@@ -89,13 +89,13 @@ def _environment() -> Environment:
 
 
 class _Kept(str):
-    """Text whose line breaks are kept, and which may be longer than a line: a prompt."""
+    """Text whose line breaks are kept, such as a prompt."""
 
     __slots__ = ()
 
 
 def _finalize(found: object) -> object:
-    # Whatever reaches the page passes here, so that no place in the template can forget it.
+    # Everything on the page passes through here, so that no place in the template can forget to escape.
     from markupsafe import Markup
 
     if isinstance(found, Markup) or not isinstance(found, str):

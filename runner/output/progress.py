@@ -1,7 +1,7 @@
 """What a person or a program sees while a run goes on: a bar, plain lines, JSON lines, or nothing.
 
-In: the engine's events, one at a time. Out: text on one stream. Every voice is a `Listener` and a context manager, and
-none of them can stop a run: a stream that breaks falls silent. It knows no state file and decides nothing.
+In: the engine's events, one at a time. Out: text on one stream. It knows no state file and decides nothing. Every kind
+is a `Listener` and a context manager. None of them can stop a run: a broken stream is no longer written to.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Progress(Protocol):
     """A listener that is entered before the first event and left after the last."""
 
     def on_event(self, event: Event) -> None:
-        """Show one event; returns quickly and never raises for what the stream does."""
+        """Show one event; return quickly, and never raise because of the stream."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -54,10 +54,9 @@ class Progress(Protocol):
 
 
 def make_progress(kind: Kind, *, stream: TextIO, total: int, done: int, clock: Clock) -> Progress:
-    """Return the voice called `kind`.
+    """Return the progress called `kind`.
 
-    `total` counts the run's takes and `done` those that need nothing more; `clock` dates what the engine
-    says without a time of its own.
+    `total` counts the run's takes and `done` those that need nothing more. `clock` dates messages without a time.
     """
     match kind:
         case "bar":
@@ -73,7 +72,7 @@ def make_progress(kind: Kind, *, stream: TextIO, total: int, done: int, clock: C
 
 
 class _Reporter:
-    """The common frame of all kinds: entering and leaving do nothing of their own."""
+    """The common base of all kinds: entering does nothing, leaving closes."""
 
     def __enter__(self) -> Self:
         return self
@@ -84,14 +83,14 @@ class _Reporter:
         self.close()
 
     def close(self) -> None:
-        """Leave the stream as the next line of text needs it."""
+        """Leave the stream ready for the next line of text."""
 
 
 class NoProgress(_Reporter):
-    """Says nothing."""
+    """Shows nothing."""
 
     def on_event(self, event: Event) -> None:
-        """Take the event and forget it."""
+        """Ignore the event."""
 
 
 class PlainProgress(_Reporter):
@@ -101,7 +100,7 @@ class PlainProgress(_Reporter):
         self._outlet = outlet
 
     def on_event(self, event: Event) -> None:
-        """Write the event's line, if it deserves one."""
+        """Write the event's line, if it has one."""
         if isinstance(event, Message):
             self._outlet.line(display.visible(event.text))
         elif text := sentence(event.fact):
@@ -109,9 +108,9 @@ class PlainProgress(_Reporter):
 
 
 class JsonProgress(_Reporter):
-    """One JSON object a line for every event, with all fields of the fact.
+    """One JSON object per line for every event, with all fields of the fact.
 
-    A fact is `{"at": unix seconds, "take": id, "fact": name, …}`, anything else `{"at": …, "said": text}`. The lines
+    A fact is `{"at": unix seconds, "take": id, "fact": name, …}`, anything else is `{"at": …, "said": text}`. The lines
     are plain ASCII.
     """
 
@@ -134,7 +133,7 @@ class JsonProgress(_Reporter):
 
 
 class BarProgress(_Reporter):
-    """A tqdm bar: takes ended of all, then how many stand where; what needs a person is said above it."""
+    """A tqdm bar: finished takes of all, then the number in each state; what needs a person is printed above it."""
 
     def __init__(
         self, outlet: SafeStream, *, total: int, done: int, tick: float | None = TICK_SECONDS
@@ -143,7 +142,7 @@ class BarProgress(_Reporter):
         try:
             from tqdm import tqdm
         except ValueError as error:
-            # It reads its variables when it is loaded.
+            # tqdm reads its variables when it is loaded.
             raise UsageError(
                 f"the bar cannot be drawn: a variable that begins with TQDM_ has no usable value: {error}",
                 advice="unset it, or give --progress plain",
@@ -164,7 +163,7 @@ class BarProgress(_Reporter):
             file=canvas,
             unit=" take",
             ascii=not outlet.speaks_unicode,
-            # A terminal that does not say how wide it is says 0, and tqdm would draw nothing.
+            # A terminal of unknown width reports 0, and tqdm would draw nothing.
             ncols=_USUAL[0] if outlet.width == 0 else None,
             nrows=_USUAL[1] if outlet.width == 0 else None,
             dynamic_ncols=outlet.width != 0,
@@ -180,7 +179,7 @@ class BarProgress(_Reporter):
         return self
 
     def close(self) -> None:
-        """Draw the bar a last time and end its line."""
+        """Draw the bar for the last time and end its line."""
         self._stop.set()
         if self._ticker and self._ticker.is_alive():
             self._ticker.join()
@@ -188,7 +187,7 @@ class BarProgress(_Reporter):
         self._bar.close()
 
     def on_event(self, event: Event) -> None:
-        """Move the bar, and say above it what is worth keeping on the screen."""
+        """Move the bar, and print above it what should stay on the screen."""
         if isinstance(event, Message):
             self._above(display.visible(event.text))
             return
@@ -197,20 +196,20 @@ class BarProgress(_Reporter):
             self._above(f"{display.visible(event.take_id)}  {sentence(event.fact)}")
         self._bar.update(min(self._total, self._at_start + len(self._ended)) - self._bar.n)
 
-    def _follow(self, told: FactRecorded) -> None:
-        after = standing_after(told.fact)
+    def _follow(self, event: FactRecorded) -> None:
+        after = standing_after(event.fact)
         if after is None:
             return
-        # Counted by steps: counting all takes anew at each fact would be felt from a few thousand on.
-        before = self._standing.get(told.take_id)
+        # Each fact changes two counts. Counting all takes at each fact would be slow from a few thousand on.
+        before = self._standing.get(event.take_id)
         if before is not None:
             self._counts[before] -= 1
         self._counts[after] += 1
-        self._standing[told.take_id] = after
+        self._standing[event.take_id] = after
         if after in _MOVING:
-            self._ended.discard(told.take_id)
+            self._ended.discard(event.take_id)
         elif after != "fetching":
-            self._ended.add(told.take_id)
+            self._ended.add(event.take_id)
         text = display.tally(+self._counts, _OPEN)
         if not self._outlet.speaks_unicode:
             text = text.replace(" · ", ", ")
@@ -220,7 +219,7 @@ class BarProgress(_Reporter):
         self._bar.write(escaped(line), file=self._outlet)
 
     def _tick(self, seconds: float) -> None:
-        # Jobs take minutes: without this the elapsed time would stand still between two facts.
+        # Jobs take minutes. Without this the elapsed time would stand still between two facts.
         while not self._stop.wait(seconds):
             self._bar.refresh()
 

@@ -40,11 +40,11 @@
       apply();
     }
   });
-  // One clip plays at a time: takes are compared, not mixed.
+  // Only one clip plays at a time, so that takes are compared and not mixed.
   document.addEventListener("play", (event) => {
     for (const video of document.querySelectorAll("video")) if (video !== event.target) video.pause();
   }, true);
-  // Controls darken a still frame: with a mouse they come on hover or focus and leave again while the clip rests.
+  // Controls darken a still frame. With a mouse they appear on hover or focus, and hide again while the clip is paused.
   if (matchMedia("(hover: hover)").matches) {
     for (const video of document.querySelectorAll("video")) {
       video.tabIndex = 0;

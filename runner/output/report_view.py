@@ -1,7 +1,7 @@
-"""What the sheet shows of each take and of the whole run, as plain values ready for a template.
+"""What the page shows of each take and of the whole run, as plain values for a template.
 
-In: the run's header and take records. Out: frozen cards and totals. Texts are still as recorded: the template escapes
-them. It knows no HTML.
+In: the run's header and take records. Out: frozen cards and totals. It knows no HTML: texts are as recorded, and the
+template escapes them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from runner.system.canonical_json import JsonValue
 _CHANGE_SHOWN = 60
 _STALE = "stale"
 EAGER_PLAYERS = 24
-"""Players that load their first frame at once; a script wakes the others when they come near the screen."""
+"""Players that load their first frame at once; a script loads the others when they come near the screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One take on the sheet. `player` is the checked reference of its clip, `eager` whether it loads by itself.
+    """One take on the page. `player` is the checked link to its clip, `eager` whether it loads at once.
 
-    `seed` is None where the model has none or where `point` already says it; `stale` is in what its row differs by now.
+    `seed` is None if the model has none or `point` already shows it. `stale` holds what has changed in its row since.
     """
 
     number: int
@@ -72,7 +72,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Counts by standing in the order of `wording.STANDINGS`, then of what is stale, and of all takes."""
+    """Counts by state in the order of `display.STANDINGS`, then of stale takes, and of all takes."""
 
     standings: tuple[tuple[str, int], ...]
     takes: int
@@ -95,7 +95,7 @@ def _may_be_billed(take: TakeRecord) -> bool:
 def cards(
     header: RunHeader, takes: Sequence[TakeRecord], spending: Spending = NOTHING_SPENT
 ) -> tuple[Card, ...]:
-    """Return a card for each take, in the order given; `spending` tells what its earlier attempts were paid for."""
+    """Return a card for each take, in the order given; `spending` says what earlier attempts cost."""
     earlier = spending.earlier
     made: list[Card] = []
     players = 0
@@ -109,7 +109,7 @@ def cards(
 
 def _card(header: RunHeader, take: TakeRecord, number: int, *, eager: bool, before: Spending) -> Card:
     body: dict[str, JsonValue] = json.loads(take.body)
-    spoken = next((name for name in body if _is_prompt(name, body[name])), None)
+    prompt = next((name for name in body if _is_prompt(name, body[name])), None)
     delivered = take.delivery is DeliveryState.DELIVERED
     return Card(
         number=number,
@@ -119,7 +119,7 @@ def _card(header: RunHeader, take: TakeRecord, number: int, *, eager: bool, befo
         point=display.sweep(take.point),
         standing=display.standing(take.state, take.delivery),
         note=_note(take),
-        prompt=str(body[spoken]) if spoken else "",
+        prompt=str(body[prompt]) if prompt else "",
         seed=None if "seed" in take.point else take.seed,
         player=safe_links.file_link(take.file) if delivered else None,
         eager=eager,
@@ -175,7 +175,7 @@ def _facts(take: TakeRecord, before: Spending) -> tuple[str, ...]:
         said.append(display.money(take.cost))
     elif _may_be_billed(take):
         said.append("cost not known yet" if take.state in OUT_THERE else "cost unknown")
-    # Beside a cost that is as expected it would say nothing.
+    # An estimate that equals the cost would add nothing.
     if take.estimate is not None and take.estimate != take.cost:
         said.append(f"{display.money(take.estimate)} expected")
     if before.charges:

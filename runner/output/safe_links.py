@@ -1,7 +1,7 @@
 """Which addresses from a record may become links on the page.
 
 In: a URL or a file name as recorded. Out: text that is safe in an `href`, or None where it must stay text. It knows no
-template and looks at no disk.
+template and reads no disk.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PLAIN_URL = re.compile(r"[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")
 def web_link(url: str, *, simulated: bool) -> str | None:
     """Return `url` if a browser may be sent there: https, or http to this machine for a simulated run.
 
-    Refused are other schemes, user names in the address, and every character that RFC 3986 does not have.
+    It refuses other schemes, user names in the address, and every character that RFC 3986 does not allow.
     """
     if len(url) > LONGEST_URL or not _PLAIN_URL.fullmatch(url):
         return None

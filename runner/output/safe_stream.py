@@ -1,7 +1,7 @@
-"""A text stream that cannot change how a run ends: it takes any text, and falls silent once its reader has gone.
+"""A text stream that cannot change how a run ends: it accepts any text, and writes nothing once its reader is gone.
 
-In: a stream of any kind, a terminal, a pipe, a file or a buffer. Out: the same text on it, as long as it holds, with
-escapes for what its encoding lacks and for all that a terminal would obey. Only a `Canvas` steers a terminal.
+In: a terminal, a pipe, a file or a buffer. Out: the same text on it while it works, with escapes for characters that
+its encoding lacks or a terminal would obey. It does not know what the text says. Only a `Canvas` steers a terminal.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from runner.system.escapes import escaped
 
 
 class SafeStream(io.TextIOBase):
-    """A text stream that stops writing, and says nothing, once its reader has gone or it is closed."""
+    """A text stream that stops writing, without an error, once its reader is gone or it is closed."""
 
     def __init__(self, stream: TextIO | SafeStream) -> None:
         self._stream: TextIO = stream.below if isinstance(stream, SafeStream) else stream
@@ -24,7 +24,7 @@ class SafeStream(io.TextIOBase):
 
     @classmethod
     def over(cls, stream: TextIO | SafeStream) -> Self:
-        """Return an outlet to `stream`; one that is such an outlet already is its own."""
+        """Return a safe stream over `stream`, or `stream` itself if it is one already."""
         return stream if isinstance(stream, cls) else cls(stream)
 
     @property
@@ -33,7 +33,7 @@ class SafeStream(io.TextIOBase):
         return self._stream
 
     def write(self, text: str) -> int:
-        """Write `text`, or swallow it, and return its length; only its line breaks can steer a terminal."""
+        """Write `text`, or drop it, and return its length; only its line breaks can steer a terminal."""
         return self._pass_on(escaped(text, kept="\n"), length=len(text))
 
     def _pass_on(self, text: str, *, length: int) -> int:
@@ -41,7 +41,7 @@ class SafeStream(io.TextIOBase):
             try:
                 self._stream.write(self._fits(text))
             except (OSError, ValueError):
-                # ValueError: the stream was closed under us, as a shell closes a pipe's reader.
+                # ValueError means that the stream was closed meanwhile, as a shell closes a pipe's reader.
                 self._give_up()
         return length
 
@@ -54,7 +54,7 @@ class SafeStream(io.TextIOBase):
                 self._give_up()
 
     def end(self) -> None:
-        """Close the stream below; some disks say only then that they have not taken what was written."""
+        """Close the stream below; some disks report only then that they did not store what was written."""
         with contextlib.suppress(OSError, ValueError):
             self._stream.close()
 
@@ -68,7 +68,7 @@ class SafeStream(io.TextIOBase):
         return not self._broken and self._stream.isatty()
 
     def fileno(self) -> int:
-        """Return the descriptor below, by which the width of a terminal is found."""
+        """Return the descriptor below, which gives the width of a terminal."""
         return self._stream.fileno()
 
     @property
@@ -83,7 +83,7 @@ class SafeStream(io.TextIOBase):
 
     @property
     def width(self) -> int | None:
-        """Return the columns of the terminal, None without one; some terminals say 0, and tqdm would draw nothing."""
+        """Return the columns of the terminal, None without one; some terminals report 0."""
         try:
             return os.get_terminal_size(self._stream.fileno()).columns
         except (OSError, ValueError):
@@ -93,17 +93,17 @@ class SafeStream(io.TextIOBase):
         return text.encode(self._encoding, "backslashreplace").decode(self._encoding)
 
     def _give_up(self) -> None:
-        # Python flushes the stream once more at its end, and would complain there: let it write to nowhere.
+        # Python flushes the stream again when it ends, and would print an error. So it writes to the null device.
         self._broken = True
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
 
 class Canvas(SafeStream):
-    """The outlet of a line that is drawn over: what is written on it is our own, and may steer the terminal."""
+    """The stream of a line that is drawn again and again: its text is our own and may steer the terminal."""
 
     def write(self, text: str) -> int:
-        """Write `text` as it is, or swallow it, and return its length."""
+        """Write `text` as it is, or drop it, and return its length."""
         return self._pass_on(text, length=len(text))
 
     def draw(self, text: str) -> None:

@@ -1,6 +1,6 @@
 """What `shotrunner status` and `shotrunner show TAKE` print, as plain lines.
 
-In: records and counts as the state file's reader gives them. Out: lines of safe text, without colour. It knows no
+In: records and counts as the state file's reader returns them. Out: lines of safe text, without colour. It knows no
 terminal, no clock and no state file.
 """
 
@@ -20,7 +20,7 @@ from runner.system.canonical_json import JsonValue
 HELD_SHOWN = 20
 _INDENT = "  "
 _DETAIL_LIMIT = 200
-# The result's text is shown by the fields made of it; as one line it would bury the others.
+# Other fields show the result's content. As one line its text would hide them.
 _LONG_DETAILS = frozenset({"result", "fingerprint", "epoch"})
 
 
@@ -34,8 +34,8 @@ def status_lines(
 ) -> list[str]:
     """Return where the run stands: its name, its takes and money, and every held take with what to do.
 
-    `counts` is over all takes, `deliveries` over the succeeded ones, `held` the takes that wait for a person,
-    `spending` what was or may have been paid.
+    `counts` covers all takes, `deliveries` the succeeded ones. `held` are the takes that wait for a person, and
+    `spending` is what was or may have been paid.
     """
     total = sum(counts.values())
     lines = [
@@ -60,11 +60,11 @@ def _standings(counts: Mapping[TakeState, int], deliveries: Mapping[DeliveryStat
     words = Counter(
         {state.value: count for state, count in counts.items() if state is not TakeState.SUCCEEDED}
     )
-    told = {kind: deliveries.get(kind, 0) for kind in DeliveryState if kind is not DeliveryState.NONE}
-    for kind, count in told.items():
+    known = {kind: deliveries.get(kind, 0) for kind in DeliveryState if kind is not DeliveryState.NONE}
+    for kind, count in known.items():
         words[display.standing(TakeState.SUCCEEDED, kind)] += count
-    # What is left has rendered and was never fetched, whatever the reader counts as `none`.
-    words["succeeded"] = max(counts.get(TakeState.SUCCEEDED, 0) - sum(told.values()), 0)
+    # The rest was rendered and never downloaded, whatever the reader counts as `none`.
+    words["succeeded"] = max(counts.get(TakeState.SUCCEEDED, 0) - sum(known.values()), 0)
     return words
 
 
@@ -91,10 +91,10 @@ def take_lines(
     whole: bool = False,
     origin: str = "",
 ) -> list[str]:
-    """Return everything worth knowing about one take: result, inputs as sent, attempts and history.
+    """Return everything about one take: result, inputs as sent, attempts and history.
 
-    `schema` is the hash of the schema file its inputs were checked against, None if it is not known. `whole` shows
-    all that a server sent back, which else is cut to its beginning. `origin` is the API's.
+    `schema` is the hash of the schema file its inputs were checked against, None if unknown. `whole` shows all that a
+    server sent back, which otherwise is cut to its beginning. `origin` is the API's.
     """
     lines = [_headline(record)]
     if record.state is TakeState.HELD:
@@ -114,7 +114,7 @@ def take_lines(
 
 
 def _sent_back(events: Sequence[EventRecord]) -> list[str]:
-    """Return all that the server sent with an answer that was odd or a refusal, each under the time it came."""
+    """Return all that the server sent with a refusal or an odd answer, each part under its time."""
     lines: list[str] = []
     for event in events:
         evidence = event.details.get("evidence")
@@ -148,7 +148,7 @@ def _facts(record: TakeRecord, schema: str, found: OutputLinks) -> list[tuple[st
         ("clip", f"{record.file}{size}" if record.file else ""),
         ("sha256", record.sha256 or ""),
         ("cancel", record.cancel_requested or ""),
-        # What no clip could be read from, for whoever wants to read it themselves.
+        # No clip could be found in this answer. A person may want to read it.
         ("answer", (record.result or "") if record.is_given_up else ""),
         ("fingerprint", record.fingerprint),
         ("schema", schema),

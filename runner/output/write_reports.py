@@ -1,7 +1,6 @@
 """Writes the reports beside the state file: each file is whole or absent.
 
-In: the run directory and the run's records. Out: two files under their final names. It knows how a file is replaced
-safely, not what stands in it.
+In: the run directory and the run's records. Out: two files under their final names. It does not know what is in them.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from runner.system.private_files import write_whole
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """Where the reports of a run lie."""
+    """The paths of a run's reports."""
 
     csv: Path
     html: Path
@@ -31,10 +30,10 @@ def write_report(
 ) -> Reports:
     """Write `report.csv` and `report.html` into `run_dir`, replacing earlier ones; `now` is unix seconds.
 
-    `spending` is all that was or may have been paid, as the state file's reader gives it.
+    `spending` is all that was or may have been paid, as the state file's reader returns it.
 
     Raises:
-        CannotCreate: the folder does not take a file.
+        CannotCreate: no file can be made in the folder.
         DiskFailed: the disk is full or failing, or memory is short; an earlier report is untouched.
     """
     reports = reports_of(run_dir)
@@ -42,16 +41,16 @@ def write_report(
         _replace(reports.csv, csv_report.csv_text(header, takes))
         _replace(reports.html, html_report.html(header, takes, spending, now))
     except (MemoryError, ImportError) as error:
-        # A library that finds no memory while it is loaded says only that it cannot be.
+        # A library that finds no memory while it is loaded raises only an ImportError.
         raise DiskFailed(
-            f"{run_dir}: a report needs more memory than there is",
+            f"{run_dir}: there is not enough memory for a report",
             advice="free memory or raise ulimit -v, then make the report again",
         ) from error
     return reports
 
 
 def reports_of(run_dir: Path) -> Reports:
-    """Return where the reports of a run lie, or will."""
+    """Return the paths of a run's reports, which need not exist yet."""
     return Reports(csv=run_dir / "report.csv", html=run_dir / "report.html")
 
 
