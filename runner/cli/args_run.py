@@ -86,7 +86,7 @@ def _running(parser: Parser) -> None:
     switch(
         parser,
         "--new-run",
-        "start over even though an earlier run was killed or left active jobs, and its folder is gone",
+        "start over although the folder of an earlier run is gone; all its jobs may then be paid for again",
     )
     args_shared.schemas(parser, beside=args_shared.BESIDE)
     args_shared.manifest_limits(parser)
@@ -108,7 +108,7 @@ def _extent(parser: Parser) -> None:
     switch(
         parser,
         "--allow-duplicates",
-        "agree to pay for takes that send the same request as another take, where no one is asked",
+        "where no question is asked, also pay for takes that send the same request as another take",
     )
     value(
         parser,
@@ -153,8 +153,8 @@ def _limits(group: argparse._ArgumentGroup) -> None:
         group,
         "--cutoff",
         ("drain", "cancel-queued"),
-        "what to do at a limit: finish active jobs (drain; the money they save may pay for more takes) "
-        "or cancel queued jobs at once (cancel-queued)",
+        "what to do at a limit: finish active jobs, and submit more if these cost less than estimated (drain), or "
+        "cancel queued jobs at once (cancel-queued)",
     )
 
 
@@ -213,7 +213,7 @@ def _failures(group: argparse._ArgumentGroup) -> None:
         group,
         "--retries N",
         whole(0, 20),
-        "pay again, up to N times a take, if the provider failed (default: 0); never after moderation",
+        "pay for a take again, up to N times, if the provider failed (default: 0); never after moderation",
         default=0,
     )
     values(
@@ -226,6 +226,6 @@ def _failures(group: argparse._ArgumentGroup) -> None:
         group,
         "--scout N",
         whole(0, 100),
-        "finish N takes of every model and settings before the rest is submitted (default: 0)",
+        "first finish N takes of each model and settings; submit the rest only if these succeed (default: 0)",
         default=0,
     )
