@@ -37,7 +37,7 @@ def target_of_two(parser: Parser) -> None:
 def takes(parser: Parser) -> None:
     """Add ids of takes, which are optional."""
     added = parser.add_argument("takes", nargs="+", default=[], metavar="TAKE", help="ids of takes")
-    # Not `*`: with a flag between RUN and TAKE, argparse would treat the takes as given and empty.
+    # `*` would fail: with a flag between RUN and TAKE, argparse treats the takes as given and empty.
     added.required = False
 
 

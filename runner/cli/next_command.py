@@ -15,7 +15,7 @@ from runner.cli.args_run import retry
 MOST_NAMED = 100
 """A command to copy names at most this many takes."""
 
-# Flags that choose takes or the run's folder, which the run's own words already do, and flags that only retry has.
+# These flags are left out: the run's own words choose takes and folder, and the others concern the retry alone.
 _ANSWERED = frozenset(
     {"only", "exclude", "tag", "status", "limit", "stale", "run_dir", "simulate", "moved"}
     | {"reason", "even_moderated", "yes"}
@@ -57,7 +57,7 @@ def _flags(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
             yield action.dest, [long, value if equals else left.pop(0)]
             continue
         yield action.dest, [long]
-        # Short flags may stand together: -yj4.
+        # Short flags may be joined, as in -yj4.
         if equals:
             left.insert(0, f"-{value}")
 

@@ -133,7 +133,7 @@ def _asker(*, assume_yes: bool, capped: bool, twice: bool, extra: str) -> Callab
         jobs, again = counted(estimate.submits, "paid job"), duplicate_words(estimate.duplicates)
         more = f"{again}{extra}: {price_words(estimate)}"
         return agreed_to_pay(
-            # Not the words of the progress lines, so that a script that counts those counts right.
+            # These words differ from the progress lines, so that a script that counts those counts right.
             f"{jobs} at {estimate.host}{more}",
             f"{jobs} will be submitted to {estimate.host}{more}.",
             duplicates=estimate.duplicates,
