@@ -1,5 +1,5 @@
-"""The heart: submit under a cap, watch, collect, bring home, and stop in good order.
+"""The engine: it submits under a cap, polls, downloads, and stops in good order.
 
-It moves tickets along by facts, each durable before anything follows from it. It is handed objects that fit the
-Protocols of `ports` and knows no HTTP, no SQL, no progress bar and no environment.
+It moves tickets along by facts, and each fact is durable before anything follows from it. It gets objects that fit the
+Protocols of `ports`. It knows no HTTP, no SQL, no progress bar and no environment.
 """

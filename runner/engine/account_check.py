@@ -1,9 +1,9 @@
-"""Whether the API still takes the account: one judge, who believes no single answer.
+"""The check whether the API still accepts the account; no single answer decides it.
 
 In: refused reads of jobs, refused submits, and the answers to a free question. Out: the account is doubted, so submits
-pause; or it is good again. One refusal is the matter of its request. Reads of several jobs, or a submit, doubt the
-account only where the free question is refused as well. Jobs are watched and clips fetched all the while: a read is
-free. The run ends only when nothing else is left to do. It records nothing.
+pause; or it is good again. One refusal concerns only its request. Refused reads of several jobs, or a refused submit,
+count only if the free question is refused as well. Meanwhile jobs are watched and clips fetched, since a read is free.
+The run ends only when nothing else is left to do. It records nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from runner.engine.timers import Stopwatch
 from runner.system.clock import Clock
 
 JOBS_THAT_COUNT = 2
-"""Different jobs whose reads were refused, with no read answered since, that are worth a question."""
+"""How many different jobs need refused reads, with no read answered since, before a question is worth it."""
 
 FIRST_QUESTION = 1.0
 QUESTION_CEILING = 300.0
@@ -33,9 +33,9 @@ _NAMED = 5
 
 
 class AccountCheck:
-    """Doubts the account of a run, and trusts it again; `end` is called once there is nothing else left to do.
+    """Doubts the account of a run, and trusts it again; `end` is called once nothing else is left to do.
 
-    `limit` is how many seconds a run that had a good answer waits then, since tokens are renewed and services restart.
+    A run that had a good answer waits `limit` seconds first, since tokens are renewed and services restart.
     """
 
     def __init__(self, board: RunState, *, queue: Queue, clock: Clock, limit: float, end: End) -> None:
@@ -59,13 +59,13 @@ class AccountCheck:
         return self._doubted.is_set()
 
     def answered(self) -> None:
-        """Note that a request was answered, so that the token was taken."""
+        """Note that a request was answered, which shows that the token was accepted."""
         self._was_good = True
         self._answered_at = self._clock.monotonic()
         self._refused.clear()
 
     async def read_refused(self, take_id: str, model: str, reason: str) -> None:
-        """Note that a read about a take's job was refused as the account's fault; several ask the free question."""
+        """Note that a read was refused because of the account; after several the free question is asked."""
         self._refused.add(take_id)
         out_there = sum(1 for live in self._board.takes if live.state in OUT_THERE)
         now = self._clock.monotonic()
@@ -76,7 +76,7 @@ class AccountCheck:
         await self.confirms(model, reason)
 
     async def confirms(self, model: str, reason: str) -> bool:
-        """Ask the free question after a refusal, and return whether it is refused too; then the account is doubted."""
+        """Ask the free question after a refusal, and return whether it is refused too and the account doubted."""
         for wait in _TRIES:
             trouble = await self._queue.probe(model)
             if trouble is None or trouble.kind is FailureKind.ACCOUNT:
@@ -96,7 +96,7 @@ class AccountCheck:
             )
 
     async def keep(self) -> None:
-        """Ask again and again while the account is doubted; runs until it is cancelled."""
+        """Repeat the question while the account is doubted; runs until it is cancelled."""
         while True:
             await self._doubted.wait()
             began = self._clock.monotonic()
@@ -104,23 +104,23 @@ class AccountCheck:
             self._alone.is_over()
             self._was_good = True
             self._doubted.clear()
-            what = "tells of jobs all the same" if self._is_contradicted else "takes the account again"
+            what = "answers about jobs all the same" if self._is_contradicted else "takes the account again"
             self._board.say(
                 f"the API {what}, after {self._clock.monotonic() - began:.0f} s; submitting goes on"
             )
             self._board.changed.set()
 
     async def _until_trusted(self) -> None:
-        """Return once the free question is answered, or is contradicted by reads of jobs with the same token.
+        """Return once the free question is answered, or reads of jobs with the same token contradict its refusal.
 
-        Such an API refuses the question itself, which is not believed any more: what it does with submits, they show.
+        Such an API refuses the question itself, so its refusal no longer counts: what it does with submits, they show.
         """
         began, wait = self._clock.monotonic(), FIRST_QUESTION
         while True:
             trouble = await self._asked_in(wait)
             if trouble is None:
                 return
-            # Not what was under way when the doubt began.
+            # An answer that was under way when the doubt began proves nothing.
             if self._answered_at - began >= _LONG_ENOUGH:
                 self._is_contradicted = True
                 return
@@ -149,7 +149,7 @@ class AccountCheck:
             )
 
     def _left(self) -> str:
-        """Return in words what stays at the API."""
+        """Return the words for the jobs that stay at the API."""
         names = [live.id for live in self._board.takes if live.state in OUT_THERE]
         if not names:
             return ""

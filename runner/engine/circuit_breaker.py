@@ -1,10 +1,9 @@
-"""A circuit breaker before the API: open while the service is away, and closed again by one free question.
+"""A circuit breaker in front of the API: open during an outage, and closed again by one free question.
 
 In: reads that were answered or failed, submits without a clear answer. Out: whether reads and submits may go. Reads
-open it by the share of them that fails (`pacing.OutageTest`). A doubtful submit opens nothing: reads go on, and submits
-wait for the answer to a free question, which is asked at once. One question is out at a time, at intervals that grow,
-so an outage of any length costs about one request per half minute. A host that was never there is not an outage but a
-wrong address, and waiting does not mend it. It knows no takes.
+open it by the share of them that fails (`poll_pace.OutageTest`). A doubtful submit does not open it. Reads then go on,
+and submits wait for the answer to a free question. Only one question is asked at a time, at growing intervals, so an
+outage is cheap. A host that never existed is a wrong address and not an outage. It knows no takes.
 """
 
 from __future__ import annotations
@@ -25,21 +24,21 @@ FIRST_PROBE = 1.0
 PROBE_EVERY = 30.0
 PROBE_CEILING = 300.0
 PROBE_GROWTH = 1.5
-"""Questions wait 1, 2, 4, 8, 16 and 30 s for each other, then half as long again each time, up to 300 s.
+"""The waits between questions are 1, 2, 4, 8, 16 and 30 s; then each is half as long again, up to 300 s.
 
 After a doubtful submit the first is asked at once and the second after a quarter of a second."""
 
 SILENCE_THAT_OPENS = 60.0
-"""Seconds in which reads failed and none was answered: few jobs do not make the reads that a test by shares needs."""
+"""Seconds of failed reads alone that open it: a few jobs make too few reads for a test by shares."""
 
 ABSENCES_THAT_END = 5
-"""A name may be unknown for a moment, while a network comes up; five times in a row it is a wrong one."""
+"""A name may be unknown for a moment while a network comes up; after five failures in a row it is a wrong name."""
 
 ABSENT_EVERY = 10.0
-"""Seconds between questions to a host that does not exist: they reach no server, and a person waits for the message."""
+"""Seconds between questions to a host that does not exist; they load no server, and a person awaits the message."""
 
 _WORTH_SAYING = 10.0
-_TOLD_AGAIN = 3 * 3600.0
+_SAID_AGAIN = 3 * 3600.0
 
 
 class CircuitBreaker:
@@ -67,14 +66,14 @@ class CircuitBreaker:
         self._closed = asyncio.Event()
         self._closed.set()
         self._question = asyncio.Event()
-        self._heard = asyncio.Event()
+        self._was_answered = asyncio.Event()
         self._model = self._reason = ""
         self._first_wait = FIRST_PROBE
         self._test = OutageTest()
         self._unanswered = Stopwatch()
         self._relapses = 0
         self._rest_until = 0.0
-        self._told_at = float("-inf")
+        self._said_at = float("-inf")
 
     @property
     def is_closed(self) -> bool:
@@ -83,11 +82,11 @@ class CircuitBreaker:
 
     @property
     def lets_submit(self) -> bool:
-        """True while submits may go: no question is waiting for its answer."""
+        """True while submits may go, since no question waits for its answer."""
         return not self._question.is_set()
 
     def rest_left(self) -> float:
-        """Return the seconds for which nothing shall be submitted."""
+        """Return for how many more seconds nothing shall be submitted."""
         return max(0.0, self._rest_until - self._clock.monotonic())
 
     def rest(self, seconds: float) -> None:
@@ -102,7 +101,7 @@ class CircuitBreaker:
         """Note that a read was answered."""
         self._unanswered.is_over()
         self._test.answered()
-        self._heard.set()
+        self._was_answered.set()
         if self._test.is_at_rest:
             self._relapses = 0
 
@@ -122,7 +121,7 @@ class CircuitBreaker:
     def _ask(self, model: str, reason: str, *, wait: float) -> None:
         if not self._question.is_set():
             self._model, self._reason, self._first_wait = model, reason, wait
-            self._heard.clear()
+            self._was_answered.clear()
             self._question.set()
 
     async def keep(self) -> None:
@@ -145,16 +144,16 @@ class CircuitBreaker:
         began = self._clock.monotonic()
         wait, absences, is_said = self._first_wait, 0, False
         if wait >= _WORTH_SAYING:
-            self._tell_now_and_then(
+            self._say_now_and_then(
                 f"the API failed again ({self._reason}); it is asked again in {wait:.0f} s"
             )
         while True:
-            # A read that was answered meanwhile says as much, and sooner, but where a long wait was asked for.
-            if await self._hears_within(wait):
+            # A read that is answered meanwhile proves the same sooner; it does not cut short a wait that was asked for.
+            if await self._answered_within(wait):
                 return
             trouble = await self._queue.probe(self._model)
             away_for = self._clock.monotonic() - began
-            # A service that refuses the account is there; whether it does so is for the next call to show.
+            # A service that refuses the account does answer; the next call will show whether it still refuses.
             if trouble is None or trouble.kind is FailureKind.ACCOUNT:
                 if is_said:
                     self._say(f"the API answers again after {away_for:.0f} s")
@@ -169,27 +168,27 @@ class CircuitBreaker:
                 is_said = True
             wait = ABSENT_EVERY if absences else _wait_after(wait, trouble)
 
-    async def _hears_within(self, seconds: float) -> bool:
-        """Return whether a read is answered within `seconds`; one that is ends no wait of an open breaker."""
+    async def _answered_within(self, seconds: float) -> bool:
+        """Return whether a read is answered within `seconds`; it does not shorten the wait of an open breaker."""
         if not self.is_closed or self._first_wait > 0.0:
             await self._clock.sleep(seconds)
             return False
         try:
             async with asyncio.timeout(seconds):
-                return await self._heard.wait()
+                return await self._was_answered.wait()
         except TimeoutError:
             return False
 
-    def _tell_now_and_then(self, text: str) -> None:
-        """Say `text` where it has not been said for hours: a long outage is worth one line, not one a minute."""
+    def _say_now_and_then(self, text: str) -> None:
+        """Say `text` unless that was done in the last hours: a long outage is worth one line, not one a minute."""
         now = self._clock.monotonic()
-        if now - self._told_at >= _TOLD_AGAIN:
-            self._told_at = now
+        if now - self._said_at >= _SAID_AGAIN:
+            self._said_at = now
             self._say(text)
 
 
 def _wait_after(wait: float, trouble: RequestFailure) -> float:
-    """Return the seconds until the next question, after one that was asked in `wait` seconds and failed."""
+    """Return the seconds until the next question, after one that came `wait` seconds later and failed."""
     short = min(PROBE_EVERY, max(SOONEST_PROBE, wait * 2.0))
     grown = short if wait < PROBE_EVERY else wait * PROBE_GROWTH
     return min(PROBE_CEILING, max(grown, trouble.retry_after or 0.0))
@@ -197,7 +196,7 @@ def _wait_after(wait: float, trouble: RequestFailure) -> float:
 
 def _wrong_address(reason: str) -> NoSuchHost:
     return NoSuchHost(
-        f"{reason}; nothing was sent, and every take stands where it stood",
+        f"{reason}; nothing was sent, and no take has changed",
         advice="check the API base (--api-base, or its environment variable) and that this machine's network "
         "and DNS work",
     )

@@ -1,6 +1,6 @@
-"""What every part of the engine works with: the board, the API, its breaker, the clock, the options, the judges.
+"""What every part of the engine works with: the board, the API, its breaker, the clock, the options, the checks.
 
-One value, so that a part says in its signature only what is special to it. It decides nothing.
+It is one value, so that the signature of a part shows only what is special to it. It decides nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from runner.system.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class EngineContext:
-    """The shared means of one run; `end` brings it to an end from anywhere in the engine."""
+    """The shared objects of one run; any part of the engine may call `end` to end the run."""
 
     board: RunState
     queue: Queue
@@ -37,7 +37,7 @@ class EngineContext:
     refusals: Refusals
 
     async def result(self, live: ActiveTake) -> ResultAnswer:
-        """Return what the API tells of how a take's job ended; a record of another take's job is trouble."""
+        """Return what the API says of how a take's job ended; a record of another take's job is a failure."""
         assert live.request_id is not None
         answer = await self.queue.result(live.request_id, model=live.ticket.model, sent=live.ticket.body)
         others = (each.request_id for each in self.board.takes if each is not live)

@@ -1,8 +1,8 @@
-"""Collecting: brings finished clips home through a `Delivery`, tries again what can be tried, and never submits.
+"""Downloading: it fetches finished clips through a `Delivery`, retries what can be retried, and never submits.
 
 In: succeeded takes with links. Out: delivered or undeliverable facts. A clip that does not come is tried for minutes,
-and for as long as the run has other work: at widening intervals, behind all clips that were not tried yet, and each
-time with the link that the result names by then. A try that brought bytes starts the count again.
+and for as long as the run has other work. The intervals widen, and clips that were not yet tried go first. Each try
+uses the link that the result names by then. A try that fetched bytes starts the count again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from runner.engine.timers import TimerQueue
 
 _AHEAD = 366 * 86400.0
 _FRESH_AT_ONCE = 3
-"""How often a new link is tried at once; a host that signs each anew is not asked without a pause."""
+"""How often a new link is tried at once; a host that signs a new link each time must not be asked without a pause."""
 
 _SAID_AFTER = 15.0
 """Seconds without a clip that are worth a line."""
@@ -46,11 +46,11 @@ class Downloader:
     def collect(self, live: ActiveTake) -> None:
         """Put a take on the agenda if its clip is wanted."""
         if self._board.wants_fetching(live):
-            # Ahead of all that failed before, however long those have been due.
+            # A new clip goes ahead of all that failed before, however long those have been due.
             self._agenda.add(live, after=-_AHEAD)
 
     async def run(self) -> None:
-        """Fetch whatever is due, until cancelled; run once per download allowed at a time."""
+        """Fetch whatever is due, until cancelled; run one of these for each download allowed at once."""
         while True:
             await self._fetch(await self._agenda.next())
 
@@ -70,7 +70,7 @@ class Downloader:
             await self._handle_failure(live, answer)
 
     def _compare(self, live: ActiveTake, clip: Delivered) -> None:
-        """Say if another take has the very same link or bytes: one of the two may be another's."""
+        """Say so if another take has the very same link or bytes: one of the two clips may be another take's."""
         link, alike = live.outputs[0], ""
         for key, what in ((link, "link"), (clip.sha256, "bytes")):
             other = self._whose.setdefault(key, live.id)
@@ -85,7 +85,7 @@ class Downloader:
             return
         lasting, stale = self._lasting(live, trouble), live.outputs
         failures = live.unfetched.count
-        # A link may be stale without saying so: its host may be gone. So the second failure asks for a fresh one too.
+        # A stale link need not fail as one: its host may be gone. So the second failure asks for a fresh link too.
         asked = await self._refresh(live) if trouble.link_refused or failures > 1 else True
         if self._is_spent(live, trouble, lasting=lasting, asked=asked):
             tries = f", after {failures} tries in {lasting:.0f} s" if failures > 1 else ""
@@ -97,13 +97,13 @@ class Downloader:
         self._agenda.add(live, after=0.0 if is_fresh else wait)
 
     def _say_late(self, live: ActiveTake, reason: str, lasting: float) -> None:
-        """Say of the first clip that does not come for a reason that it is late, and why; the others wait likewise."""
+        """Say once for each reason that a clip is late, and why; other clips that fail alike add no line."""
         if lasting >= _SAID_AFTER and folded(reason) not in self._late:
             self._late.add(folded(reason))
             self._board.say(f"{live.id}: its clip does not come yet: {reason}; still trying")
 
     def _lasting(self, live: ActiveTake, trouble: FetchTrouble) -> float:
-        """Note a failure, and return for how many seconds there have been nothing but failures."""
+        """Note a failure, and return for how many seconds there have been only failures."""
         now = self._means.clock.monotonic()
         if live.fetch_trouble_since is None:
             live.fetch_trouble_since = now
@@ -115,8 +115,8 @@ class Downloader:
     def _is_spent(self, live: ActiveTake, trouble: FetchTrouble, *, lasting: float, asked: bool) -> bool:
         """Return whether to leave a clip to the next run.
 
-        A host that is away is waited for, as an outage is, unless the run wants to end; so is an API that cannot be
-        asked for a fresh link. However much a host sends meanwhile, nothing is waited for longer than an outage.
+        A host that is away is waited for as in an outage, unless the run wants to end. So is an API that cannot be asked
+        for a fresh link. No clip is waited for longer than an outage, however much its host sends.
         """
         now, limit = self._means.clock.monotonic(), self._means.options.outage_limit
         if live.fetch_trouble_since is not None and now - live.fetch_trouble_since >= limit:
@@ -138,16 +138,16 @@ class Downloader:
         answer = await self._means.result(live)
         if isinstance(answer, Ended):
             live.outputs = renewed(live.outputs, answer.outputs)
-        # Any other trouble is an answer: there is no record, or none that can be read.
+        # Any other failure is an answer: there is no record, or it cannot be read.
         return not (isinstance(answer, RequestFailure) and answer.kind in _NO_ANSWER)
 
 
 def renewed(links: Sequence[str], fresh: Sequence[str]) -> tuple[str, ...]:
     """Return `links` with the `fresh` ones of the same job in place of the stale: each output keeps its place.
 
-    A place is what a file's name is made of. So a record that names the outputs in another order, or fewer of them,
-    moves none and takes none away. The same file has the same address, and of its query as much as may be: a signature
-    changes. A link whose address is new stands for the first that has no fresh one yet.
+    A file's name is made from the place. So a record that names the outputs in another order, or fewer of them, moves
+    or removes none. The same file has the same address and the most similar query, since signatures change. A link with
+    a new address replaces the first link that has no fresh one yet.
     """
     left = list(dict.fromkeys(fresh))
     places: list[str | None] = []

@@ -1,6 +1,6 @@
-"""The engine itself: puts submitter, watcher and collector round one board and runs them to the end.
+"""The engine itself: it runs submitter, poller and downloader over one board until the run ends.
 
-In: tickets. Out: an `Ending`, and on the way facts through the journal. See the package for what it must not know.
+In: tickets. Out: an `Ending`, and on the way facts through the journal. The package says what it must not know.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def _new_attempt() -> str:
 class Engine:
     """Runs tickets to their ends, once; `stop` may be called from the loop's signal handlers.
 
-    `past` is what earlier runs left, and `deadline` the wall time at which submitting stops. `room` is asked before
-    each submit how much there is for clips, None where nobody knows.
+    `past` is what earlier runs left, and `deadline` the wall time at which submitting stops. Before each submit `room`
+    says how many bytes there are for clips; None means that it is not known.
     """
 
     def __init__(
@@ -79,16 +79,16 @@ class Engine:
         self._means = means = self._shared(queue, clock, options, chance)
         lacking = without_cost({*tickets, *past.ended}, now=clock.wall())
         self._costs = LateCosts(lacking, queue=queue, note=self._board.note_late)
-        self._collector = Downloader(means, delivery=delivery)
+        self._downloader = Downloader(means, delivery=delivery)
         durations = Durations(past.durations)
-        self._watcher = Poller(means, durations=durations, succeeded=self._collector.collect)
-        settler = SubmitResultHandler(means, accepted=self._watcher.watch, extra_paid=past.extra_paid)
+        self._poller = Poller(means, durations=durations, succeeded=self._downloader.collect)
+        settler = SubmitResultHandler(means, accepted=self._poller.watch, extra_paid=past.extra_paid)
         self._submitter = Submitter(
             means, epoch=epoch, new_attempt=new_attempt, settle=settler.settle, room=room
         )
 
     def _shared(self, queue: Queue, clock: Clock, options: EngineOptions, chance: Chance) -> EngineContext:
-        """Return what all parts work with, each of which may bring the run to its end."""
+        """Return what all parts work with; each of them may end the run."""
         board, end = self._board, self._end
         account = AccountCheck(board, queue=queue, clock=clock, limit=options.refusal_limit, end=end)
         breaker = CircuitBreaker(
@@ -110,7 +110,7 @@ class Engine:
 
     @property
     def sending(self) -> int:
-        """How many submits have begun and have no answer yet."""
+        """How many submits have begun but have no answer yet."""
         return sum(1 for live in self._board.takes if live.state is TakeState.SUBMITTING)
 
     @property
@@ -119,16 +119,16 @@ class Engine:
         return not self._means.breaker.is_closed
 
     def stop(self, how: Stop, *, patience: float | None = None) -> None:
-        """Submit no more; with `DETACH` leave as soon as the POST in the air has its answer.
+        """Submit no more; with `DETACH` leave as soon as the POST being sent has its answer.
 
-        `patience` is how many seconds that answer is waited for before its take is held; None is until its deadline.
+        `patience` is how many seconds that answer may take before its take is held; None waits until its deadline.
         """
         self._end(EndingKind.INTERRUPTED, "", how)
         if patience is not None:
             asyncio.get_running_loop().call_later(patience, self._submitter.abandon)
 
     def _end(self, kind: EndingKind, reason: str, how: Stop) -> None:
-        """Come to an end; the first reason given is the one told."""
+        """End the run; the first reason given is the one reported."""
         if self._ending.kind is EndingKind.FINISHED:
             self._ending = Ending(kind, reason)
         self._submitter.stop()
@@ -136,21 +136,21 @@ class Engine:
         if how is Stop.DETACH:
             self._left.set()
         elif how is Stop.CANCEL_QUEUED:
-            self._watcher.want_cancel("--cutoff" if kind is EndingKind.LIMIT else "--on-interrupt")
+            self._poller.want_cancel("--cutoff" if kind is EndingKind.LIMIT else "--on-interrupt")
 
     async def run(self) -> Ending:
-        """Work until every take is finished or the run is told to stop.
+        """Work until every take is finished or the run is asked to stop.
 
         Raises:
             ShotrunnerError: the first failure of a part; everything recorded stays, and no POST was abandoned.
         """
         self._board.warn_of_cost()
-        # Oldest first: results do not last for ever.
+        # Oldest first, since the API does not keep results forever.
         for live in sorted(self._board.takes, key=lambda live: live.born):
             if live.state in OUT_THERE:
-                self._watcher.watch(live)
+                self._poller.watch(live)
             elif self._board.wants_fetching(live):
-                self._collector.collect(live)
+                self._downloader.collect(live)
         await self._work()
         if self._ending.kind is EndingKind.FINISHED and self._board.left_behind:
             return Ending(EndingKind.OUTAGE, "some takes could not be followed to their end")
@@ -160,7 +160,7 @@ class Engine:
         return self._ending
 
     async def _work(self) -> None:
-        """Run every part; the first failure of one ends the rest, but never a POST that is in the air."""
+        """Run every part; the first failure of one ends the rest, but never a POST that is being sent."""
         submits = [
             asyncio.create_task(self._submitter.run()) for _ in range(self._means.options.submit_window)
         ]
@@ -170,7 +170,7 @@ class Engine:
             await _until_done_or_failed(over, {*submits, *workers})
         finally:
             self._submitter.stop()
-            # The answer of a POST in the air may be the receipt for money.
+            # The answer to a POST that is being sent may be the receipt for money.
             await asyncio.wait(submits)
             for task in (*workers, over):
                 task.cancel()
@@ -178,7 +178,7 @@ class Engine:
         _raise_first_failure([*submits, *workers, over])
 
     async def _over(self) -> None:
-        """Wait until nothing is left to do, or the run is told to leave."""
+        """Wait until nothing is left to do, or the run is asked to leave."""
         await _first_of(self._left, self._board.finished)
         await _first_of(self._left, self._costs.done, within=GRACE)
 
@@ -186,23 +186,23 @@ class Engine:
         yield self._means.breaker.keep()
         yield self._means.account.keep()
         yield self._means.refusals.keep()
-        yield self._watcher.cancel_queued()
-        yield self._watcher.overdue.run()
+        yield self._poller.cancel_queued()
+        yield self._poller.overdue.run()
         yield self._submitter.watch_the_time()
         yield self._costs.run()
-        yield notice_sleep(self._means.clock, self._woken)
+        yield notice_sleep(self._means.clock, self._after_sleep)
         for _ in range(self._means.options.looks_at_once):
-            yield self._watcher.run()
+            yield self._poller.run()
         for _ in range(self._means.options.fetches_at_once):
-            yield self._collector.run()
+            yield self._downloader.run()
 
-    def _woken(self, seconds: float) -> None:
+    def _after_sleep(self, seconds: float) -> None:
         self._board.say(f"this machine slept for {seconds:.0f} s; looking at everything now")
-        self._watcher.poll_now()
+        self._poller.poll_now()
 
 
 async def _first_of(*events: asyncio.Event, within: float | None = None) -> None:
-    """Wait until one of `events` is set, or `within` seconds are over."""
+    """Wait until one of `events` is set, or `within` seconds have passed."""
     waits = [asyncio.ensure_future(event.wait()) for event in events]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED, timeout=within)
@@ -220,7 +220,7 @@ async def _until_done_or_failed(over: asyncio.Task[None], parts: set[asyncio.Tas
 
 
 def _raise_first_failure(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Raise what went wrong: one of our own errors if there is one, with the others in its notes."""
+    """Raise the first failure, a `ShotrunnerError` if there is one, with the others in its notes."""
     failures = [failure for task in tasks if not task.cancelled() and (failure := task.exception())]
     failures.sort(key=lambda failure: not isinstance(failure, ShotrunnerError))
     for other in failures[1:]:

@@ -1,6 +1,6 @@
 """What a run inherits from earlier runs in its directory, as one value.
 
-Whoever starts the engine fills it from the record. It knows no file and decides nothing.
+The caller of the engine fills it from the record. It knows no file and decides nothing.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from runner.domain.shots import Ticket
 
 @dataclass(frozen=True, slots=True)
 class RunHistory:
-    """What earlier runs did and learnt; that of a first run says nothing.
+    """What earlier runs did and learnt; for a first run it is empty.
 
     `extra_paid` counts unknown submits that were paid again, `spending` is all that may have been paid, and `ended`
-    are more takes whose costs may be asked for. `durations` are seconds that jobs of each model took, oldest first;
-    `largest_clip` in bytes is a guess at how large the next one may be.
+    are more takes whose costs may be asked for. `durations` are the seconds that jobs of each model took, oldest first.
+    `largest_clip`, in bytes, is a guess at the size of the next one.
     """
 
     extra_paid: int = 0

@@ -1,8 +1,8 @@
-"""Late costs: asks once more what ended jobs have cost, where their results did not say so at the time.
+"""Late costs: it asks once more what ended jobs have cost, where their results did not say so at the time.
 
-In: tickets of ended takes. Out: `CostSeen` facts, for those that the API knows by now. Jobs that were given up are not
-asked about: whoever looks at them once more, before a run, learns of their costs too. It holds nothing up: whoever runs
-it decides how long to wait for it, and what was not answered is asked by the next run.
+In: tickets of ended takes. Out: `CostSeen` facts, for those that the API knows by now. Jobs that were given up are left
+out, since the recheck before a run reads their costs too. It does not know how long its caller waits. The next run asks
+again about what was not answered.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from runner.domain.states import CostSeen, Ended, TakeState
 from runner.engine.ports import Queue
 
 COST_MAY_COME = 3 * 86400.0
-"""Seconds after a job's end in which its cost is asked for; results are kept for some days only."""
+"""Seconds after a job's end in which its cost is asked for, since the API keeps results for a few days only."""
 
 GRACE = 5.0
 """Seconds that a run which has nothing else to do waits for costs."""
@@ -24,7 +24,7 @@ _ENDED = frozenset({TakeState.SUCCEEDED, TakeState.FAILED, TakeState.CANCELLED})
 
 
 def without_cost(tickets: Iterable[Ticket], *, now: float) -> list[Ticket]:
-    """Return the tickets whose jobs ended not long ago and without a known cost: rendered and older ones first."""
+    """Return the tickets whose jobs ended lately without a known cost: succeeded and older ones first."""
     lacking = [ticket for ticket in tickets if _lacks_cost(ticket, now)]
     return sorted(lacking, key=lambda ticket: (ticket.state is not TakeState.SUCCEEDED, ticket.finished_at))
 
@@ -47,7 +47,7 @@ class LateCosts:
         queue: Queue,
         note: Callable[[str, CostSeen], Awaitable[None]],
     ) -> None:
-        """`note` makes what was found durable."""
+        """`note` makes a cost durable."""
         self._tickets = list(tickets)
         self._queue = queue
         self._note = note
@@ -56,7 +56,7 @@ class LateCosts:
             self.done.set()
 
     async def run(self) -> None:
-        """Ask until all were asked; an answer that says no cost is left at that."""
+        """Ask about each ticket once, even if the answer names no cost."""
         for ticket in self._tickets:
             assert ticket.request_id is not None
             answer = await self._queue.result(ticket.request_id, model=ticket.model)

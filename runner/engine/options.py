@@ -1,4 +1,7 @@
-"""How a run shall behave, as one frozen value, and how it ended, as another."""
+"""The options of a run, as one frozen value.
+
+In: numbers and policies. Out: the same, checked. It knows no command line.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +19,18 @@ from runner.system.backoff import Backoff
 class EngineOptions:
     """The engine's numbers; times are seconds.
 
-    `jobs` caps what the API may be working on at once, `submit_window` how many POSTs are in the air: with one, a
-    crash leaves at most one take in doubt. `looks_at_once` and `fetches_at_once` cap calls, not jobs.
-    `max_unknown` lost answers stop the submitting, `outage_limit` is how long to wait for a service that is away,
-    `missing_grace` how long an id must stay unknown to the API to be believed gone, `empty_grace` how long
-    a job must name no output to be believed without one, `fetch_pace` how long and how often
-    a clip that does not come is tried for. A job older than `job_limit` is left to the next run. `same_refusals` of
-    different bodies in a row are about the account or the service; `refusals_limit` is how long refusals are borne
-    where nothing else is left to do, or of one job's reads.
-    `max_extra_paid` bounds what `on_unknown` may pay again over the whole life of a run, `retries` how often one take
-    that failed is paid for again by itself; with `scout`, so many takes of every model and settings go first. `limits`
-    are the bounds on money, submissions and time.
+    `jobs` caps what the API may be working on at once, and `submit_window` how many POSTs are being sent: with one, a
+    crash leaves at most one take in doubt. `looks_at_once` and `fetches_at_once` cap calls, not jobs. `max_unknown`
+    lost answers stop the submitting. `outage_limit` is how long to wait for a service that is away. An id must stay
+    unknown for `missing_grace` to count as gone, and a job name no output for `empty_grace` to count as without one.
+    `fetch_pace` says how long and how often a clip is tried. A job older than `job_limit` is left to the next run.
+    `same_refusals` of different bodies in a row are the account's or the service's. `refusals_limit` bounds how long
+    refusals may last while nothing else is left to do, and those of one job's reads. `max_extra_paid` bounds what
+    `on_unknown` may pay again over the whole life of a run, and `retries` how often a failed take is paid for again.
+    `scout` takes of every model and settings go first. `limits` are the bounds on money, submissions and time.
 
     Raises:
-        UsageError: a number with which nothing could ever happen.
+        UsageError: with such a number nothing could ever happen.
     """
 
     jobs: int = 4
@@ -57,12 +58,12 @@ class EngineOptions:
 
     @property
     def refusal_limit(self) -> float:
-        """Seconds for which refusals are borne: no longer than a service that is away."""
+        """Seconds for which refusals may last: no longer than an outage."""
         return min(self.refusals_limit, self.outage_limit)
 
     @property
     def at_limit(self) -> Stop:
-        """What becomes of the jobs that are out there when a limit stops the run."""
+        """What becomes of active jobs when a limit stops the run."""
         return Stop.CANCEL_QUEUED if self.limits.cancel_queued else Stop.DRAIN
 
     def __post_init__(self) -> None:

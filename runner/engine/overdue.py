@@ -1,6 +1,6 @@
-"""Overdue jobs: which wait longer than such jobs take, and which are too old to be waited for in this run.
+"""Overdue jobs: which take longer than such jobs do, and which are too old for this run to wait for.
 
-In: takes at each look that found them unfinished. Out: a line for a person at stated times, also where nothing else
+In: takes at each look that found them unfinished. Out: a line for a person at stated times, even if nothing else
 happens. It asks nothing and ends nothing.
 """
 
@@ -11,18 +11,18 @@ from runner.engine.run_state import ActiveTake, RunState
 from runner.system.clock import Clock
 
 PATIENCE = 600.0
-"""Seconds beyond what nine in ten such jobs took, before the first line about one."""
+"""Seconds between the time that nine in ten such jobs took and the first line about one."""
 EVERY = 3600.0
 """Seconds between two lines about one job, and the longest silence of a run."""
 LEAST_WATCHED = 600.0
-"""Seconds for which even the oldest job is watched by each run."""
+"""Seconds for which each run watches even the oldest job."""
 
 _ROUND = 60.0
 _MOST_NAMED = 5
 
 
 class Overdue:
-    """Keeps what is due to be said about jobs that wait."""
+    """Collects the lines that are due about waiting jobs."""
 
     def __init__(self, board: RunState, *, clock: Clock, durations: Durations, limit: float) -> None:
         """`limit` is the greatest age of a job in seconds."""
@@ -34,10 +34,10 @@ class Overdue:
         self._gathered: dict[str, str] = {}
 
     def notice(self, live: ActiveTake, word: str) -> bool:
-        """Note that a job has not ended, which the API calls `word`; return whether it is time to say so."""
+        """Note that a job, which the API calls `word`, has not ended; return whether it is time to say so."""
         now = self._clock.monotonic()
         usual = self._durations.quantile(live.ticket.model, 0.9)
-        # By its request, for another attempt of the take is another job.
+        # The key is the request id, since another attempt of the take is another job.
         job = live.request_id or live.id
         if now < self._next.get(job, live.born + (usual or 0.0) + PATIENCE):
             return False
@@ -48,14 +48,14 @@ class Overdue:
         return True
 
     def is_too_old(self, live: ActiveTake) -> bool:
-        """Return whether this run has watched a job for long enough that is older than any should be."""
+        """Return whether a job is older than the limit, and this run has watched it for long enough."""
         now = self._clock.monotonic()
         since = live.watched.since
         watched = 0.0 if since is None else now - since
         return now - live.born > self._limit and watched >= min(LEAST_WATCHED, self._limit)
 
     async def run(self) -> None:
-        """Say what is due once a minute, until cancelled, and after an hour of silence that the run goes on."""
+        """Say once a minute what is due, and after an hour of silence that the run goes on; runs until cancelled."""
         while True:
             await self._clock.sleep(_ROUND)
             if self._gathered:

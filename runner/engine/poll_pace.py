@@ -1,7 +1,7 @@
 """When to look, when to try again, and how long jobs of a model take: policy as data and pure functions.
 
-In: ages, counts, recorded durations, a random number. Out: seconds to wait. Nothing here waits;
-only the engine does, through a `Clock`. It knows no task, no network and no file.
+In: ages, counts, recorded durations, a random number. Out: seconds to wait. Nothing here waits, and it knows no task,
+no network and no file.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LookPace:
-    """How closely a job is watched: dense where its end is likely, wider the longer it is overdue.
+    """How closely a job is watched: often when its end is likely, and less often the longer it is overdue.
 
-    `floor` and `ceiling` bound the interval in seconds, `widening` is the share of the time since
-    watching began that the next interval may take, `jitter` the share by which it is blurred so that takes
-    submitted together are not looked at together. No history makes the first look wait more than `longest_wait`.
+    `floor` and `ceiling` bound the interval in seconds. `widening` is its share of the time since watching began.
+    `jitter` is the share by which it varies at random, so that takes submitted together are not looked at together.
+    Whatever the history, the first look waits at most `longest_wait`.
     """
 
     floor: float = 1.0
@@ -28,7 +28,7 @@ class LookPace:
     longest_wait: float = 900.0
 
     def first(self, soonest: float | None, *, chance: float) -> float:
-        """Return the age in seconds at which a job deserves its first look."""
+        """Return the age in seconds at which a job gets its first look."""
         return self._blurred(min(max(self.floor, soonest or 0.0), self.longest_wait), chance)
 
     def next(self, watched: float, *, chance: float) -> float:
@@ -42,12 +42,12 @@ class LookPace:
 
 @dataclass(frozen=True, slots=True)
 class FetchPace:
-    """How long a clip that does not come is tried for, and how often; all are seconds.
+    """How long and how often a clip that does not come is tried; all times are seconds.
 
-    An interval is the share `widening` of the time that nothing has come, from `first` to `widest`, and to `rarest`
-    once the link is no longer fresh. Were it doubled by each failure, one clip of some hundred would wait for minutes
-    where half of all downloads fail. Some hosts show a file only minutes after its job has ended, so for `fresh` of
-    them a link that does not work yet may be a good one. The link of an older job is tried for `least`.
+    An interval is the share `widening` of the time without a byte, from `first` to `widest`, and to `rarest` once the
+    link is no longer fresh. If each failure doubled it and half of all downloads failed, one clip in about a hundred
+    would wait for minutes. Some hosts show a file only minutes after its job has ended, so a link is `fresh` for that
+    long and may yet work. The link of an older job is tried for `least`.
     """
 
     first: float = 1.0
@@ -58,7 +58,7 @@ class FetchPace:
     least: float = 60.0
 
     def next(self, *, lasting: float, chance: float) -> float:
-        """Return how long to wait where nothing came for `lasting`; `chance` in [0, 1) takes up to half off."""
+        """Return how long to wait after `lasting` seconds of failures; `chance` in [0, 1) takes up to half off."""
         ceiling = self.widest if lasting < self.fresh else self.rarest
         return min(ceiling, max(self.first, self.widening * lasting)) * (1.0 - chance / 2.0)
 
@@ -68,13 +68,12 @@ class FetchPace:
 
 
 class OutageTest:
-    """Tells a service that is away from one that answers badly, by the reads in the order they ended.
+    """Distinguishes a service that is away from one that answers badly, by the reads in the order they ended.
 
-    Page's cumulative sum of the likelihood ratio: each read is weighed as evidence for "everything fails" (a share of
-    0.97) against "a bad service, but it answers" (0.5). A failure adds ln(0.97 / 0.5) = 0.66, an answer takes away
-    ln(0.5 / 0.03) = 2.81, and the sum never falls below nothing. Beyond ln(1000) it is called an outage. That is eleven
-    failures in a row, and a service of which half fails is called away at most once in a thousand reads (Lorden's
-    bound).
+    It is Page's cumulative sum of the likelihood ratio. Each read is weighed as evidence for "everything fails" (a
+    share of 0.97) against "a bad service, but it answers" (0.5). A failure adds ln(0.97 / 0.5) = 0.66, an answer takes
+    away ln(0.5 / 0.03) = 2.81, and the sum never falls below 0. Beyond ln(1000) it is an outage: eleven failures in a
+    row. A service of which half fails counts as away at most once in a thousand reads (Lorden's bound).
 
     Source: E. S. Page, "Continuous Inspection Schemes", Biometrika 41, 1954; G. Lorden, Annals of Mathematical
     Statistics 42, 1971.
@@ -85,22 +84,22 @@ class OutageTest:
     ANSWER = math.log((1.0 - BAD) / (1.0 - AWAY))
     ENOUGH = math.log(1000.0)
     IN_A_ROW = math.ceil(ENOUGH / FAILURE)
-    """Failures in a row that are enough."""
+    """How many failures in a row are enough."""
 
     _TRIALS = 3
-    """Failures that are enough right after an outage: the evidence for it is still there."""
+    """How many failures are enough right after an outage, since the evidence for it still counts."""
 
     def __init__(self) -> None:
         self._evidence = 0.0
 
     @property
     def says_outage(self) -> bool:
-        """True where what was seen is an outage."""
+        """True if the reads so far show an outage."""
         return self._evidence >= self.ENOUGH
 
     @property
     def is_at_rest(self) -> bool:
-        """True where nothing speaks for an outage."""
+        """True if no evidence for an outage is left."""
         return self._evidence == 0.0
 
     def answered(self) -> None:
@@ -108,18 +107,18 @@ class OutageTest:
         self._evidence = max(0.0, self._evidence - self.ANSWER)
 
     def failed(self) -> None:
-        """Weigh a read that failed; what is beyond the limit does not count."""
+        """Weigh a read that failed; the sum does not grow beyond the limit."""
         self._evidence = min(self.ENOUGH, self._evidence + self.FAILURE)
 
     def half_open(self) -> None:
-        """Go on after an outage: a few more failures bring it back, and two answers forget it."""
+        """Go on after an outage: a few more failures show it again, and two answers clear the evidence."""
         self._evidence = self.ENOUGH - self._TRIALS * self.FAILURE + 1e-9
 
 
 class RetryQuota:
-    """Retries are paid from a purse that successes refill, so that errors cannot multiply the requests.
+    """Retries spend tokens that successes refill, so that errors cannot multiply the requests.
 
-    Source: the retry quota of the AWS SDKs (standard mode): 500 tokens, 14 a transient retry, one back a success.
+    Source: the retry quota of the AWS SDKs (standard mode): 500 tokens, 14 for a transient retry, one back per success.
     """
 
     def __init__(self, *, tokens: float = 500.0, price: float = 14.0, refund: float = 1.0) -> None:
@@ -129,7 +128,7 @@ class RetryQuota:
         self._refund = refund
 
     def spend(self) -> bool:
-        """Pay for one retry; False means that there is nothing left to pay with."""
+        """Pay for one retry; False means that too few tokens are left."""
         if self._tokens < self._price:
             return False
         self._tokens -= self._price
@@ -141,7 +140,7 @@ class RetryQuota:
 
 
 class Durations:
-    """How long jobs of each model took, in seconds, oldest forgotten first; grows while a run goes on."""
+    """How long jobs of each model took, in seconds; it grows during a run, and forgets the oldest first."""
 
     def __init__(self, recorded: Mapping[str, Iterable[float]] | None = None, *, keep: int = 400) -> None:
         self._keep = keep

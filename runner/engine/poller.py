@@ -1,7 +1,7 @@
-"""Watching: looks at jobs that are out there, spaced by what is known of their length, and reads their results.
+"""Polling: it looks at active jobs, spaced by what is known of their length, and reads their results.
 
-In: accepted takes. Out: started, requeued, ended and vanished facts, and succeeded takes handed on. A failed look
-never fails a paid take.
+In: accepted takes. Out: started, requeued, ended and vanished facts, and succeeded takes for the downloader. A failed
+look never fails a paid take.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from runner.engine.run_state import ActiveTake
 from runner.engine.timers import Stopwatch, TimerQueue
 
 _NOT_TAKEN = frozenset({FailureKind.STRANGE, FailureKind.TOO_LARGE})
-"""Answers of an API that does answer, of which nothing is believed: the others go on, this one is asked again."""
+"""Answers that are not believed although the API does answer: this job is asked about again, the others go on."""
 
 _DENIALS_THAT_COUNT = 3
 _SLOWER = 2.0
@@ -51,7 +51,7 @@ _SPREAD = 5.0
 _MOST_WORDS = 20
 
 _UNSEEN_SHARE = 0.9
-"""A job found ended at its first look took at most so long; the guess errs low, or history could only grow."""
+"""A job that had ended at its first look took at most its age; the guess errs low, or durations could only grow."""
 
 
 class Poller:
@@ -78,22 +78,22 @@ class Poller:
         self._cancelled_by = ""
 
     def watch(self, live: ActiveTake) -> None:
-        """Put a take that is out there on the agenda, first look when it may have ended."""
+        """Put an active take on the agenda; the first look is due when its job may have ended."""
         age = self._means.clock.monotonic() - live.born
         first = self._means.options.pace.first(
             self._durations.soonest(live.ticket.model), chance=self._means.chance()
         )
-        # Takes taken up again are all overdue at once; a look each within the floor spreads them.
+        # After a resume all takes are overdue at once; they are spread over the shortest interval.
         spread = self._means.options.pace.floor * self._means.chance() if age > first else 0.0
         self._agenda.add(live, after=max(first - age, spread))
 
     def poll_now(self) -> None:
-        """Look at everything soon, spread over a few seconds: nobody knows what happened meanwhile."""
+        """Look at everything soon, spread over a few seconds: what happened meanwhile is not known."""
         floor = self._means.options.pace.floor
         self._agenda.poll_now(lambda: floor * _SPREAD * self._means.chance())
 
     async def run(self) -> None:
-        """Look at whatever is due, until cancelled; run once per call allowed in flight."""
+        """Look at whatever is due, until cancelled; run one of these for each call allowed at once."""
         while True:
             live = await self._agenda.next()
             await self._breaker.passes()
@@ -101,7 +101,7 @@ class Poller:
                 hours = f"{self._means.options.job_limit / 3600:g} h"
                 self._board.leave(live, f"its job is older than {hours} (--job-limit)", is_old=True)
                 continue
-            # Once a look has said that a job ended, only its result is of interest.
+            # Once a look has shown that a job ended, only its result matters.
             await (self._collect(live) if live.has_ended else self._look(live))
 
     async def _look(self, live: ActiveTake) -> None:
@@ -127,7 +127,7 @@ class Poller:
         self._again(live)
 
     async def _has_result(self, live: ActiveTake, *, found_at_once: bool) -> bool:
-        """Take the result of a job that a look does not call ended, if there is one: it costs nothing to ask."""
+        """Read and take the result of a job that a look does not call ended, if there is one; asking is free."""
         answer = await self._means.result(live)
         if not isinstance(answer, Ended) or self._may_name_more(live, answer):
             return False
@@ -151,7 +151,7 @@ class Poller:
         live.mistaken.is_over()
 
     async def _note(self, live: ActiveTake, seen: StatusReply) -> None:
-        """Record that a job started or waits again, and say a status word nobody knows."""
+        """Record that a job started or waits again, and report an unknown status word."""
         if seen.status is JobStatus.RUNNING and live.state is TakeState.QUEUED:
             await self._board.record(live, Started())
         elif seen.status is JobStatus.QUEUED and live.state is TakeState.RUNNING:
@@ -163,13 +163,13 @@ class Poller:
         if word not in self._strange and len(self._strange) < _MOST_WORDS:
             self._strange.add(word)
             self._board.say(
-                f"the API calls {live.id} {word!r}, a word not known here; its result is asked for, and still looking"
+                f"the API calls {live.id} {word!r}, an unknown status; asking for its result, and still looking"
             )
 
     def _again(self, live: ActiveTake) -> None:
         now, pace = self._means.clock.monotonic(), self._means.options.pace
         wait = pace.next(live.watched.goes_on(now), chance=self._means.chance())
-        # A look that a jump of the clock brought forward does not begin the dense part of the watch.
+        # A look that came early after a jump of the clock does not begin the dense part of the watch.
         early = (self._durations.soonest(live.ticket.model) or 0.0) - (now - live.born)
         if early > wait:
             live.watched.is_over()
@@ -177,7 +177,7 @@ class Poller:
         self._agenda.add(live, after=wait)
 
     async def _collect(self, live: ActiveTake, *, found_at_once: bool = False) -> None:
-        """Read the result; the slot is free already, since the API has ended its work, unless failures are counted."""
+        """Read the result; the slot is freed first, since the API has ended its work, unless failures are counted."""
         if not self._means.options.failure_limit.limits:
             self._board.free_slot(live)
         answer = await self._means.result(live)
@@ -196,7 +196,7 @@ class Poller:
                 assert_never(answer)
 
     async def _not_yet(self, live: ActiveTake, answer: NotReady) -> None:
-        """Take `ended` back: the API says that it goes on, so it may be working after all."""
+        """Take `ended` back: the API says that the job goes on, so it may be working after all."""
         if not answer.is_known:
             self._report_unknown_status(live, answer.word)
         self.overdue.notice(live, answer.word)
@@ -209,7 +209,7 @@ class Poller:
 
     async def _close(self, live: ActiveTake, ended: Ended, *, found_at_once: bool) -> None:
         age = max(0.0, self._means.clock.monotonic() - live.born)
-        # What a server says of its own times is believed only as far as our clock allows.
+        # The server's own times are believed only as far as this machine's clock allows.
         if ended.seconds is not None and ended.seconds > age:
             ended = replace(ended, seconds=None)
         failpoints.hit("watch.result")
@@ -229,7 +229,7 @@ class Poller:
         await self._outcome(live, ended, retry=retry)
 
     async def _disown(self, live: ActiveTake, undone: AdoptionUndone) -> None:
-        """Hold a take again whose adopted job turns out to be another's; what that has made is not its clip."""
+        """Hold a take again when its adopted job is another take's: what that job made is not its clip."""
         await self._board.record(live, undone)
         live.request_id, live.has_ended, live.is_adopted = None, False, False
 
@@ -240,7 +240,7 @@ class Poller:
         )
 
     async def _handle_failure(self, live: ActiveTake, trouble: RequestFailure) -> None:
-        """Take a read that was not answered for what it is; nothing here fails a job that may still run."""
+        """Handle a read that was not answered; nothing here fails a job that may still run."""
         live.failures += 1
         given_up = self._too_long(live.silent)
         if trouble.kind is not FailureKind.STRANGE:
@@ -265,15 +265,15 @@ class Poller:
         self._agenda.add(live, after=max(trouble.retry_after or 0.0, self._retried_in(live, trouble.kind)))
 
     def _retried_in(self, live: ActiveTake, kind: FailureKind) -> float:
-        """Return the seconds until a job is asked about again whose read failed.
+        """Return the seconds until the next read about a job whose read failed.
 
-        A failed read says nothing of the job, so it waits no longer than an answered one. It waits less, while the
-        purse for retries pays, and up to twice as long where the API is busy. What is refused or not taken is asked
+        A failed read says nothing about the job, so the wait is no longer than after an answer. It is shorter while the
+        quota for retries lasts, and up to twice as long where the API is busy. What is refused or not believed is asked
         about ever more rarely, since nothing changes.
         """
         options, chance = self._means.options, self._means.chance()
         backoff = options.backoff.delay(live.failures, chance=chance)
-        # Of a job that has ended only the result is missing, however long the job took.
+        # A job that has ended lacks only its result, however long the job took.
         spell = live.silent if live.has_ended else live.watched
         pace = options.pace.next(spell.goes_on(self._means.clock.monotonic()), chance=chance)
         if kind is FailureKind.TRANSIENT:
@@ -283,29 +283,29 @@ class Poller:
         return max(options.pace.floor, backoff)
 
     async def _deny(self, live: ActiveTake, reason: str) -> bool:
-        """Handle a refused read: where the account is not doubted, the job is left to the next run after a while."""
+        """Handle a refused read; return whether to leave its job to the next run, not while the account is doubted."""
         lasted = live.denied.goes_on(self._means.clock.monotonic())
         await self._means.account.read_refused(live.id, live.ticket.model, reason)
         if self._means.account.is_doubted:
             return False
         if live.denied.count == _DENIALS_THAT_COUNT and folded(reason) not in self._denials:
             self._denials.add(folded(reason))
-            self._board.say(f"{live.id}: the API refuses to say how it stands: {reason}; looked at again")
+            self._board.say(f"{live.id}: the API refuses to say how it stands: {reason}; asking again")
         return lasted >= self._means.options.refusal_limit
 
     def _doubt(self, live: ActiveTake, reason: str) -> None:
-        """Say once of a take that what is told of it is not taken; the API answers, so the others go on."""
+        """Say once that an answer about a take is not believed; the API does answer, so the others go on."""
         self._breaker.answered()
         if live.id not in self._mistaken:
             self._mistaken.add(live.id)
-            self._board.say(f"{live.id}: {reason}; not taken, and looked at again")
+            self._board.say(f"{live.id}: {reason}; not believed, asking again")
 
     def _too_long(self, trouble: Stopwatch) -> bool:
-        """Note that `trouble` goes on, and return whether it has done so for as long as an outage is waited for."""
+        """Note that `trouble` goes on, and return whether it has lasted as long as the limit for an outage."""
         return trouble.goes_on(self._means.clock.monotonic()) >= self._means.options.outage_limit
 
     async def _is_gone(self, live: ActiveTake, trouble: RequestFailure) -> bool:
-        """Record that the API does not know the id any more, once it has said so for long enough."""
+        """Record that the API no longer knows the id, once it has said so for long enough."""
         if live.missing.goes_on(self._means.clock.monotonic()) < self._means.options.missing_grace:
             return False
         failure = FailureClass.EXPIRED if live.has_ended else FailureClass.MISSING
@@ -314,7 +314,7 @@ class Poller:
         return True
 
     async def _outcome(self, live: ActiveTake, ended: Ended, *, retry: bool) -> None:
-        """Pay for another attempt where a stated policy says so, else let scouts and limits know of a failure."""
+        """Pay for another attempt where a stated policy says so, else report the end to scouts and limits."""
         if retry:
             wish = RetryRequested(f"--retries {self._means.options.retries}", ended.reason)
             await self._board.record(live, wish)
@@ -331,12 +331,12 @@ class Poller:
             self._means.end(EndingKind.HALTED, f"{tripped}, the last was {live.id}", Stop.DRAIN)
 
     def want_cancel(self, by: str) -> None:
-        """Let `cancel_queued` begin; `by` is the flag that says so, for the record."""
+        """Let `cancel_queued` begin; `by` is the flag that asked for it, for the record."""
         self._cancelled_by = self._cancelled_by or f"{by} cancel-queued"
         self._wants_cancel.set()
 
     async def cancel_queued(self) -> None:
-        """Ask the API, once it is wanted, to cancel what has not started; what came of it a look will show."""
+        """Ask the API, once it is wanted, to cancel what has not started; a later look shows the outcome."""
         await self._wants_cancel.wait()
         for live in self._board.takes:
             if live.state is TakeState.QUEUED and live.request_id is not None:

@@ -1,7 +1,7 @@
-"""What the engine needs of the world, said by the engine: four narrow Protocols and the events it tells.
+"""What the engine needs from outside, as narrow Protocols.
 
 The API adapter, the state file and the downloader fit these shapes without knowing this module;
-`runner.engine.testing` has fakes that pass the same conformance tests. Long work comes back as a standard
+`runner.engine.testing` has fakes that pass the same conformance tests. Long work returns a standard
 `concurrent.futures.Future`, so neither a store thread nor a Dask cluster needs to know asyncio.
 """
 
@@ -23,7 +23,7 @@ from runner.domain.shots import Ticket
 from runner.domain.states import Fact
 
 Begin: TypeAlias = Callable[[], Awaitable[None]]
-"""Awaited by the queue just before the first byte of a POST leaves; raising sends nothing."""
+"""The queue awaits this just before the first byte of a POST leaves; if it raises, nothing is sent."""
 
 
 class Queue(Protocol):
@@ -43,7 +43,7 @@ class Queue(Protocol):
     async def result(self, request_id: str, *, model: str = "", sent: str = "") -> ResultAnswer:
         """Return the final record of a job of `model`, or that there is none yet; free to repeat.
 
-        `sent` is the request body: a link in it is an input and no output.
+        `sent` is the request body: a link in it is an input, not an output.
         """
         ...
 
@@ -54,7 +54,7 @@ class Queue(Protocol):
     async def probe(self, model: str) -> RequestFailure | None:
         """Ask a free question to learn whether the service answers; None means that it does.
 
-        Trouble of the kind `NO_HOST` says that there is no such service, and never was since this queue was made.
+        A failure of the kind `NO_HOST` says that this service has not existed since the queue was made.
         """
         ...
 
@@ -65,19 +65,19 @@ class Journal(Protocol):
     def record(self, take_id: str, fact: Fact, *, at: float) -> Future[None]:
         """Append `fact`, seen at wall time `at`, and move the take as the table says, in one transaction.
 
-        The future raises `IllegalTransition` if the table forbids the move, `RunInUse` if another runner has
-        begun since and this is a `SubmissionStarted`, and `DiskFailed` if the disk forbids it; nothing was recorded
+        The future raises `IllegalTransition` if the table forbids the move, and `DiskFailed` if the disk fails. It
+        raises `RunInUse` if this is a `SubmissionStarted` and another runner has begun since. Nothing was recorded
         then, but an id that the disk did not take is kept for the next start, and the error names it.
         """
         ...
 
 
 FreeSpace: TypeAlias = Callable[[], int | None]
-"""Tells how many bytes of clips there is room for, beyond what shall stay free; None where nobody knows."""
+"""Returns for how many bytes of clips there is room beyond what shall stay free; None if that is not known."""
 
 
 class Delivery(Protocol):
-    """Brings a clip home; runs elsewhere and never raises for what a server does."""
+    """Downloads a clip; runs elsewhere and never raises for what a server does."""
 
     def fetch(self, ticket: Ticket) -> Future[FetchAnswer]:
         """Download the ticket's first output to its final name, whole or not at all."""

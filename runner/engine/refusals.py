@@ -1,8 +1,8 @@
-"""Refusals alike: the same refusal of several bodies in a row is about the account or the service, not about the takes.
+"""Refusals alike: the same refusal of several bodies in a row is the account's or the service's, not the takes'.
 
-In: refused submits, one after the other. Out: a *spell*, in which submits pause and one take is tried at intervals that
-grow; what was refused in it goes back to pending. An acceptance ends it. A body that is refused while others are taken
-has failed by itself. It sends nothing and asks nothing.
+In: refused submits, one after the other. Out: a *spell*, in which submits pause and one take is tried at growing
+intervals. What was refused in it goes back to pending, and an acceptance ends it. A body that is refused while others
+are accepted has failed by itself. It sends nothing and asks nothing.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ TRIAL_CEILING = 300.0
 """Seconds before a take is tried again: 30, 60, 120, 240 and then every five minutes."""
 
 BROKE_ALIKE = 2
-"""Bodies refused for an empty balance that are enough: no free question can tell of it."""
+"""How many bodies refused for an empty balance are enough: no free question can show the balance."""
 
 BY = "the run"
-"""Who sends a take again that was refused as others were."""
+"""The name under which the record says that a refused take is sent again."""
 
 _Kind: TypeAlias = tuple[FailureClass, str]
 _STEP = 5.0
-_TOLD_AGAIN = 3 * 3600.0
+_SAID_AGAIN = 3 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Refusal:
 
     @property
     def kind(self) -> _Kind:
-        """What makes two refusals alike: the words, without numbers, ids and links."""
+        """What makes two refusals alike: their words, without numbers, ids and links."""
         return self.answer.failure, folded(self.answer.reason)
 
     @property
@@ -56,12 +56,12 @@ class Refusal:
 
     @property
     def body(self) -> str:
-        """What tells one request from another."""
+        """What distinguishes one request from another."""
         return self.live.ticket.fingerprint
 
 
 class Refusals:
-    """Knows the refusals since the last acceptance, and says when they are a spell; `end` ends the submitting."""
+    """Keeps the refusals since the last acceptance, and decides when they are a spell; `end` ends the submitting."""
 
     def __init__(
         self, board: RunState, *, breaker: CircuitBreaker, clock: Clock, options: EngineOptions, end: End
@@ -77,7 +77,7 @@ class Refusals:
         self._on = asyncio.Event()
         self._alone = Stopwatch()
         self._trials = 0
-        self._told_at = float("-inf")
+        self._said_at = float("-inf")
 
     @property
     def is_spell(self) -> bool:
@@ -95,14 +95,14 @@ class Refusals:
             self._board.say("a submit was accepted again; submitting goes on")
 
     def is_its_own(self, live: ActiveTake, answer: Refused | AccountTurnedAway) -> bool:
-        """Return whether a take is refused as before although others were accepted meanwhile: it has failed."""
+        """Return whether a take has failed by itself: it is refused again although others were accepted meanwhile."""
         this = Refusal(live, answer)
         if self.is_spell or self._is_fresh(this):
             return False
         return not any(each.kind == this.kind and self._is_fresh(each) for each in self._row)
 
     def _is_fresh(self, refusal: Refusal) -> bool:
-        """Return whether no take was accepted since this one was first refused so."""
+        """Return whether no take was accepted since this one was first refused in this way."""
         return self._first.get(refusal.key, self._accepted) == self._accepted
 
     def note(self, live: ActiveTake, answer: Refused | AccountTurnedAway) -> Sequence[Refusal]:
@@ -114,14 +114,14 @@ class Refusals:
             return [this]
         members = self._members()
         if members:
-            # At once: an answer to a submit beside it must not count the same takes again.
+            # The spell begins at once, so that the answer to a parallel submit does not count the same takes again.
             self._on.set()
         return members
 
     def _members(self) -> list[Refusal]:
         """Return all refusals since the last acceptance if they make a spell; none where they are too few.
 
-        Others in between change nothing: a gateway may refuse in several ways at once. A bad body is found out later.
+        Other refusals in between change nothing: a gateway may refuse in several ways. A bad body shows itself later.
         """
         last = self._row[-1]
         alike = [each for each in self._row if each.kind == last.kind]
@@ -131,7 +131,7 @@ class Refusals:
         return list(self._row) if is_spell else []
 
     def _enough(self, last: Refusal, alike: list[Refusal]) -> int:
-        """Return how many bodies it takes."""
+        """Return how many different bodies make a spell."""
         answer = last.answer
         if isinstance(answer, Refused):
             at_once = answer.hopeless or (answer.failure is FailureClass.REFUSED and not self._accepted)
@@ -141,7 +141,7 @@ class Refusals:
         return min(BROKE_ALIKE if broke else self._options.same_refusals, len(bodies))
 
     async def put_back(self, spell: Sequence[Refusal]) -> None:
-        """Send what failed in a spell back to pending, and pause; end the submitting where nothing was ever taken."""
+        """Put what failed in a spell back to pending, and pause; end the submitting if nothing was ever accepted."""
         last = spell[-1]
         for each in spell:
             if each.live.state is TakeState.FAILED:
@@ -153,20 +153,20 @@ class Refusals:
             what = "cannot take submits" if hopeless else "refuses everything"
             self._end(_ending(last), f"the API {what}: {last.answer.reason}", Stop.DRAIN)
             return
-        # A submit that was accepted meanwhile has ended it.
+        # If it is gone from the row, a submit that was accepted meanwhile has ended the spell.
         if last in self._row:
             self._pause(last, len(spell))
 
     def _pause(self, last: Refusal, count: int) -> None:
         if self._breaker.rest_left() > 0.0:
-            # It was under way beside the others when the pause began.
+            # This submit was already being sent when the pause began.
             return
         wait = min(TRIAL_CEILING, FIRST_TRIAL * 2.0**self._trials)
         self._trials = min(self._trials + 1, 9)
         self._breaker.rest(wait)
         now = self._clock.monotonic()
-        if self._trials == 1 or now - self._told_at >= _TOLD_AGAIN:
-            self._told_at = now
+        if self._trials == 1 or now - self._said_at >= _SAID_AGAIN:
+            self._said_at = now
             times = f"{count} submits were" if count > 1 else "a submit was"
             self._board.say(
                 f"{times} refused alike: {last.answer.reason}; not the takes' fault, so they are pending again; "
@@ -174,7 +174,7 @@ class Refusals:
             )
 
     async def keep(self) -> None:
-        """End the submitting once nothing but refused takes has been left for long enough; runs until cancelled."""
+        """End the submitting once only refused takes have been left for long enough; runs until cancelled."""
         while True:
             await self._on.wait()
             await self._clock.sleep(_STEP)

@@ -1,6 +1,6 @@
-"""What a run decides by itself about money and failure, as data: unknown submits, paid retries, breakers, scouts.
+"""What a run decides by itself about money and failure, as data: unknown submits, paid retries, limits, scouts.
 
-In: facts and counts. Out: yes or no. Each rule is pure; nothing here waits or talks to anybody.
+In: facts and counts. Out: yes or no. Each rule is pure, and it knows no clock and no network.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RETRIED_BY_ITSELF = frozenset({FailureClass.PROVIDER_FAILED, FailureClass.TRANSI
 """Classes where the same body may well succeed: the fault was not the take's.
 
 Moderation would judge the same words again, a refused input stays refused, a missing or expired record may have been a
-success, and an empty balance ends the run. Those are a person's to decide. No class is tried with another seed by
+success, and an empty balance ends the run. A person decides about those. No class is tried with another seed by
 itself: that would be another body under the same id, and a take is what its row in the manifest says.
 """
 
@@ -36,18 +36,18 @@ class OnUnknown(StrEnum):
 
 
 def may_retry(failure: FailureClass | None, *, attempts: int, retries: int) -> bool:
-    """Return whether a failed take, of which `attempts` were submitted, may be paid for once more by itself."""
+    """Return whether a failed take with `attempts` submissions may be paid for once more without a person's wish."""
     return retries > 0 and failure in RETRIED_BY_ITSELF and attempts <= retries
 
 
 @dataclass(frozen=True, slots=True)
 class FailureLimit:
-    """Stops the submitting after so many failures: of a class, or of any (`fail`)."""
+    """Stops the submitting after N failures of a class, or of any (`fail`)."""
 
     limits: Mapping[str, int]
 
     def tripped(self, failures: Counter[FailureClass]) -> str | None:
-        """Return what tripped, in words, or None."""
+        """Return the words for the limit that was reached, or None."""
         counts = {ANY_FAILURE: failures.total()} | {str(name): count for name, count in failures.items()}
         for name, limit in self.limits.items():
             if counts.get(name, 0) >= limit:
@@ -69,7 +69,7 @@ def scouts(tickets: Iterable[Ticket], *, each: int) -> frozenset[str]:
 
 
 def settings_of(ticket: Ticket) -> str:
-    """Return what makes two takes alike for a scout: the model and its settings, without seed, words and links."""
+    """Return what makes two takes alike to a scout: the model and its settings, without seed, words and links."""
     body = json.loads(ticket.body)
     settings = {name: value for name, value in body.items() if name != "seed" and _is_setting(value)}
     return json.dumps([ticket.model, settings], sort_keys=True)

@@ -1,7 +1,7 @@
-"""The run as it stands: every unfinished take, the slots they hold, and the one way to move them.
+"""The state of the run: every unfinished take, the slots they hold, and the one way to move them.
 
-In: facts. Out: the same facts, durable first and then told. A take moves in memory only after the journal has it, by
-the same table, so memory can lag behind the state file but never run ahead of it. It knows no API.
+In: facts. Out: the same facts, durable first and then reported. A take moves in memory only after the journal has the
+fact, so memory can lag behind the state file but never run ahead of it. It knows no API.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from runner.engine.ports import Journal
 from runner.engine.timers import Stopwatch
 from runner.system.clock import Clock
 
-_AT_HOME = frozenset({DeliveryState.DELIVERED, DeliveryState.UNDELIVERABLE})
+_CLIP_SETTLED = frozenset({DeliveryState.DELIVERED, DeliveryState.UNDELIVERABLE})
 
 
 @dataclass(slots=True)
 class ActiveTake:
-    """A take while the run handles it: mutable, seen by one event loop only.
+    """A take while the run handles it; it is mutable, and only one event loop sees it.
 
-    `born` is the monotonic time of its acceptance; `holds_slot` says that the API may be working on it, `has_ended`
-    that a look said it is done. `attempts` counts the submissions that were or may have been charged, and a new one.
-    Spells: `watched` since its first look, `silent` while reads about it fail, `missing` while they find nothing,
-    `denied` while they are refused, `mistaken` while they are about another job, `doubted` since its result first
-    said that it has not ended, `empty` since it first named no output, `unfetched` while its clip does not come.
-    `at_hand` is how many bytes of the clip came so far.
+    `born` is the monotonic time of its acceptance. `holds_slot` says that the API may be working on it, and `has_ended`
+    that a look found it ended. `attempts` counts the submissions that were or may have been charged, and a new one.
+    The stopwatches run: `watched` since its first look, `silent` while reads about it fail, `missing` while they find
+    nothing, `denied` while they are refused, `mistaken` while they are about another job, `doubted` since its result
+    first said that it has not ended, `empty` since it first named no output, `unfetched` while its clip does not come.
+    `at_hand` is how many bytes of the clip have come so far.
     """
 
     ticket: Ticket
@@ -132,7 +132,7 @@ class RunState:
             ticket.delivery,
             ticket.request_id,
             ticket.outputs,
-            # A wall clock that was set back must not make a job younger than new.
+            # A wall clock that was set back must not give a job a negative age.
             born=self._clock.monotonic() - max(age, 0.0),
             attempts=self._charged[ticket.take_id],
             is_adopted=ticket.adopted,
@@ -148,29 +148,29 @@ class RunState:
 
     def _is_over(self, live: ActiveTake) -> bool:
         if live.state is TakeState.SUCCEEDED:
-            return not self._options.download or live.delivery in _AT_HOME
+            return not self._options.download or live.delivery in _CLIP_SETTLED
         return live.state not in {TakeState.PENDING, TakeState.SUBMITTING} | OUT_THERE
 
     def wants_fetching(self, live: ActiveTake) -> bool:
-        """Return whether a take's clip is wanted and not here; what an earlier run could not fetch is tried again."""
+        """Return whether a take's clip is wanted and missing; what an earlier run could not fetch is tried again."""
         succeeded = live.state is TakeState.SUCCEEDED
         return succeeded and self._options.download and live.delivery is not DeliveryState.DELIVERED
 
     def is_done_with(self, live: ActiveTake) -> bool:
-        """Return whether this run does nothing more about a take, however it stands."""
+        """Return whether this run does nothing more about a take, whatever its state."""
         return live.id not in self._unfinished
 
     @property
     def is_busy(self) -> bool:
-        """True while somebody will still want to talk to the API."""
+        """True while there are takes to submit or jobs to watch."""
         return bool(self.pending) or self.slots_held > 0
 
     @property
     def has_other_work(self) -> bool:
         """True while something is left to do beside submitting.
 
-        Not asking about jobs that the API refuses to speak of, nor waiting for clips that have not come for long: those
-        are tried for as long as takes are pending, so each would wait for the other.
+        Jobs whose reads the API refuses do not count, nor do clips that have not come for long. Both are tried for as
+        long as takes are pending, so each would wait for the other.
         """
         waiting = {TakeState.PENDING, TakeState.SUBMITTING}
         patient = self._clock.monotonic() - self._options.refusal_limit
@@ -188,28 +188,28 @@ class RunState:
         return self.slots_held < self._options.jobs
 
     def take_slot(self, live: ActiveTake) -> None:
-        """Count `live` as work the API may be doing."""
+        """Count `live` as a job that the API may be working on."""
         if not live.holds_slot:
             live.holds_slot = True
             self.slots_held += 1
 
     def free_slot(self, live: ActiveTake) -> None:
-        """Stop counting `live`; harmless if it held no slot."""
+        """Stop counting `live`; it does no harm if it held no slot."""
         if live.holds_slot:
             live.holds_slot = False
             self.slots_held -= 1
             self.changed.set()
 
     async def record(self, live: ActiveTake, fact: Fact, *, goes_on: bool = False) -> None:
-        """Make `fact` durable, then move `live` by it, then tell.
+        """Make `fact` durable, then move `live` by it, then report it.
 
-        `goes_on` says that another fact follows at once, so that the run must not take the take for finished.
+        `goes_on` says that another fact follows at once, so the take does not count as finished yet.
 
         Raises:
             IllegalTransition, DiskFailed: nothing was recorded and `live` has not moved.
         """
         at = self._clock.wall()
-        # Shielded: a worker that is told to leave must not take back what is on its way to the disk.
+        # Shielded: a worker that is cancelled must not take back what is on its way to the disk.
         await asyncio.shield(_noted(asyncio.wrap_future(self._journal.record(live.id, fact, at=at))))
         failpoints.hit("board.recorded")
         self._move(live, fact)
@@ -222,7 +222,7 @@ class RunState:
             self._check_finished()
 
     async def note_late(self, take_id: str, fact: CostSeen) -> None:
-        """Make a late cost durable, also of a take which this run is not about: it was paid for all the same."""
+        """Make a late cost durable, even of a take that this run does not handle: it was paid for all the same."""
         live = self._by_id.get(take_id)
         if live is not None:
             await self.record(live, fact)
@@ -243,7 +243,7 @@ class RunState:
                 self.free_slot(live)
 
     def again(self, live: ActiveTake) -> None:
-        """Queue a take that shall be paid for once more, behind those that were not tried yet."""
+        """Queue a take that shall be paid for once more, behind those that were not yet tried."""
         live.request_id, live.outputs, live.has_ended, live.is_adopted = None, (), False, False
         live.watched.is_over()
         live.doubted.is_over()
@@ -254,7 +254,7 @@ class RunState:
             self.give_up_pending()
 
     def put_back(self, live: ActiveTake, *, last: bool = False) -> None:
-        """Make `live` the next to be submitted, or the last; leave it to the next run if this one gives up."""
+        """Make `live` the next or the last to be submitted; leave it to the next run if this one gives up."""
         self.allowance.give_back(live.id)
         self.free_slot(live)
         (self.pending.append if last else self.pending.appendleft)(live)
@@ -263,13 +263,13 @@ class RunState:
 
     @property
     def unfinished(self) -> int:
-        """How many takes the run still has something to do for."""
+        """How many takes the run still has work for."""
         return len(self._unfinished)
 
     def leave(self, live: ActiveTake, reason: str, *, is_old: bool = False) -> None:
-        """Leave a take that is out there to the next run: nothing is known of its end, and nothing is lost.
+        """Leave an active take to the next run: its end is not known, and nothing is lost.
 
-        `is_old` says that the API does answer, and the job is older than any should be.
+        `is_old` says that the API does answer, but the job is older than `--job-limit`.
         """
         if is_old:
             self.too_old += 1
@@ -280,11 +280,11 @@ class RunState:
         self.free_slot(live)
         self.say(f"{live.id} is left to the next run: {reason}")
         self._check_finished()
-        # Also where it held no slot: a submit that waits for what this take will have cost waits for nothing now.
+        # Set even if it held no slot: a submit may be waiting for this take's cost, which will not come now.
         self.changed.set()
 
     def give_up_pending(self) -> None:
-        """Leave every take that was not sent, or comes back unsent, to the next run."""
+        """Leave every take that was not sent, or is put back unsent, to the next run."""
         self.giving_up = True
         for live in self.pending:
             self._unfinished.discard(live.id)
@@ -292,13 +292,13 @@ class RunState:
         self._check_finished()
 
     def warn_of_cost(self) -> None:
-        """Say once that the run has passed the sum that a person wants to be warned of."""
+        """Say once that the run has passed the sum of `--warn-cost`."""
         warning = self.allowance.warning()
         if warning is not None:
             self.say(warning)
 
     def say(self, text: str) -> None:
-        """Tell the person something that is no fact about one take."""
+        """Show the person a message that is not a fact about one take."""
         self.tell(Message(text))
 
     def tell(self, event: Event) -> None:
@@ -313,6 +313,6 @@ class RunState:
 
 
 def _noted(recording: asyncio.Future[None]) -> asyncio.Future[None]:
-    # Once its waiter has gone nobody asks how it ended; the journal refuses all that follows, so the failure is told.
+    # A cancelled waiter never reads the result. The journal refuses all that follows, so the failure shows anyway.
     recording.add_done_callback(lambda done: done.cancelled() or done.exception())
     return recording

@@ -1,6 +1,6 @@
-"""Scouts first: one take of every model and settings is seen to its end before the rest is paid for.
+"""Scouts: a few takes of every model and settings must succeed before the rest is paid for.
 
-In: the board's pending takes, and how scouts end. Out: who may pass. It knows no API and writes nothing down.
+In: the board's pending takes, and how scouts end. Out: which takes may go. It knows no API and records nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from runner.engine.run_state import ActiveTake, RunState
 
 
 class ScoutGate:
-    """Puts the scouts at the head of the queue and lets nobody else pass until they have come back."""
+    """Puts the scouts at the head of the queue and holds all other takes until the scouts have succeeded."""
 
     def __init__(self, board: RunState, *, each: int, end: End) -> None:
         self._board = board
@@ -27,9 +27,9 @@ class ScoutGate:
             board.say(f"{len(first)} of {len(first) + len(rest)} takes go first as scouts")
 
     def lets_pass(self) -> bool:
-        """Return whether the next take may be submitted: a scout, which is brought forward, or any once all are back.
+        """Return whether the next take may be submitted: a scout, which is moved forward, or any take after the scouts.
 
-        Where a scout ended in any other way than with a result, the submitting ends: nothing waits for it any more.
+        If the run is done with a scout that has not succeeded, the submitting ends, since that scout never will.
         """
         lost = next((live for live in self._out.values() if self._board.is_done_with(live)), None)
         if lost is not None:
@@ -45,7 +45,7 @@ class ScoutGate:
         return scout is not None or not self._out
 
     def settled(self, live: ActiveTake, ended: Ended) -> None:
-        """Take note of a scout's end; one that failed stops the submitting."""
+        """Note a scout's end; one that failed stops the submitting."""
         if live.id not in self._out:
             return
         if ended.outcome is TakeState.SUCCEEDED:

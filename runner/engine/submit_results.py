@@ -1,7 +1,7 @@
-"""Settling: what the answer to a POST does to its take, and to all that wait behind it.
+"""Submit results: what the answer to a POST does to its take and to the takes behind it.
 
 In: a take and the answer to its attempt. Out: one fact, durable before the next submit, and then a pause, a question
-or the end of the submitting. It sends nothing: only a proof that nothing was sent puts a take back to pending.
+or the end of the submitting. It sends nothing. A take goes back to pending only if the attempt was proved free.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SHARE_IN_A_ROW = 10
 
 
 class SubmitResultHandler:
-    """Takes every answer for what it is; `accepted` is called with a take once its receipt is durable."""
+    """Handles every answer; `accepted` is called with a take once its receipt is durable."""
 
     def __init__(
         self, means: EngineContext, *, accepted: Callable[[ActiveTake], None], extra_paid: int
@@ -55,12 +55,12 @@ class SubmitResultHandler:
 
     @property
     def _unknown(self) -> int:
-        """How many takes a person has to sort out, earlier runs' and undone adoptions among them."""
+        """How many takes a person has to sort out, those of earlier runs and undone adoptions included."""
         held = (live.id for live in self._board.takes if live.state is TakeState.HELD)
         return sum(1 for take_id in held if take_id not in self._paying_again)
 
     async def settle(self, live: ActiveTake, answer: SubmitAnswer) -> None:
-        """Record what became of the attempt, then do what follows from it for the others."""
+        """Record what became of the attempt, then do what follows from it for the other takes."""
         if not isinstance(answer, NotSent):
             self._unsent.is_over()
         if not isinstance(answer, RefusedForNow):
@@ -68,7 +68,7 @@ class SubmitResultHandler:
         if not isinstance(answer, LostContact | NotSent):
             self._lost_in_a_row = 0
         if isinstance(answer, NotSent | RefusedForNow | AccountTurnedAway | Refused):
-            # Proved to be free, so it is none of the attempts that --retries counts.
+            # It is proved to be free, so --retries does not count this attempt.
             live.attempts -= 1
         match answer:
             case Accepted():
@@ -91,7 +91,7 @@ class SubmitResultHandler:
                 assert_never(answer)
 
     async def _keep(self, live: ActiveTake, answer: Accepted) -> None:
-        """Make the receipt durable before anything uses it; whatever goes wrong, the id is never thrown away."""
+        """Make the receipt durable before anything uses it; whatever fails, the id is never thrown away."""
         try:
             await self._board.record(live, answer)
         except IllegalTransition as refusal:
@@ -111,10 +111,10 @@ class SubmitResultHandler:
         self._accepted(live)
 
     async def _keep_beside(self, live: ActiveTake, answer: Accepted, refusal: str) -> None:
-        """Keep an id that cannot become the take's: another take has it, or somebody has decided meanwhile."""
+        """Keep an id that cannot become the take's: another take has it, or a person has decided meanwhile."""
         reason = f"the API answered, but its request id {answer.request_id} cannot be taken: {refusal}"
         try:
-            # Never paid again: the API did accept it.
+            # It must never be paid again, since the API did accept it.
             await self._keep_held(live, LostContact(answer.attempt, "answering", reason, answer.request_id))
         except (IllegalTransition, RunInUse) as taken_over:
             await self._board.record(live, LateAnswer(answer.attempt, answer.request_id))
@@ -126,13 +126,13 @@ class SubmitResultHandler:
     async def _put_back(
         self, live: ActiveTake, answer: NotSent | RefusedForNow | AccountTurnedAway, *, last: bool = False
     ) -> None:
-        # A connection that never came about has not awaited `begin`, so there may be no attempt to close.
+        # A connection that failed has not awaited `begin`, so there may be no attempt to close.
         if live.state is TakeState.SUBMITTING:
             await self._board.record(live, answer)
         self._board.put_back(live, last=last)
 
     def _not_sent(self, live: ActiveTake, answer: NotSent) -> None:
-        """Wait for the service, longer each time: reads may be answered where submits are not."""
+        """Wait for the service, longer each time, since it may answer reads but no submits."""
         if answer.hopeless:
             self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
             return
@@ -158,7 +158,7 @@ class SubmitResultHandler:
             self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
 
     async def _refused(self, live: ActiveTake, answer: Refused) -> None:
-        """Fail a take that was refused, unless others are refused alike."""
+        """Fail a take that was refused, unless other takes are refused in the same way."""
         refusals = self._means.refusals
         spell = () if refusals.is_its_own(live, answer) else refusals.note(live, answer)
         await self._board.record(live, answer, goes_on=bool(spell))
@@ -166,7 +166,7 @@ class SubmitResultHandler:
             await refusals.put_back(spell)
 
     async def _turned_away(self, live: ActiveTake, answer: AccountTurnedAway) -> None:
-        """Take a take back that was refused for the account's sake, and ask for free whether that is so."""
+        """Put a take back that was refused because of the account, and ask a free question to check that."""
         refusals = self._means.refusals
         if refusals.is_its_own(live, answer):
             await self._board.record(live, Refused(answer.attempt, FailureClass.REFUSED, answer.reason))
@@ -186,8 +186,8 @@ class SubmitResultHandler:
 
     def _may_pay_again(self, answer: LostContact) -> bool:
         options = self._means.options
-        # A run that submits no more would leave it to the next one to pay, and may itself have cut the answer off.
-        # A hopeless one would only be lost again; an answer that names a job says that there is one to pay for.
+        # A run that submits no more would leave the payment to the next one, and may have cut the answer off itself.
+        # A hopeless submit would only be lost again. An answer that names a job means that there is one to pay for.
         if options.on_unknown is not OnUnknown.PAY_AGAIN or self._board.giving_up:
             return False
         if answer.hopeless or answer.candidates:
@@ -199,7 +199,7 @@ class SubmitResultHandler:
         self._doubt(live, answer)
 
     def _doubt(self, live: ActiveTake, answer: LostContact) -> None:
-        """Submit no more where too much is in doubt, else not before the service is seen to answer."""
+        """Submit no more where too much is in doubt, else wait until the service answers."""
         options = self._means.options
         if answer.hopeless:
             self._means.end(EndingKind.ACCOUNT, answer.reason, Stop.DRAIN)
@@ -212,9 +212,9 @@ class SubmitResultHandler:
             self._ask_for_free(live, answer)
 
     def _ask_for_free(self, live: ActiveTake, answer: LostContact) -> None:
-        """Submit nothing before the API answers: at once, or in a while where money in doubt becomes too much.
+        """Submit nothing before the API answers a free question, asked at once, or later after many lost answers.
 
-        The more lost answers a person allows, the more of them in a row are taken for chance.
+        The more lost answers a person allows, the more of them in a row count as chance.
         """
         self._lost_in_a_row += 1
         by_chance = min(OutageTest.IN_A_ROW, max(1, self._means.options.max_unknown // _SHARE_IN_A_ROW))
@@ -222,8 +222,8 @@ class SubmitResultHandler:
         self._breaker.doubt_submits(live.ticket.model, answer.reason, wait=wait)
 
     async def _pay_again(self, live: ActiveTake, answer: LostContact) -> None:
-        """Put a held take back by the flag that says so in its name; it may be paid for twice."""
-        # Counted against the bound at once, since submits side by side must not pass it together.
+        """Put a held take back, as the flag `pay-again` asks; it may be paid for twice."""
+        # It counts at once, since parallel submits must not pass the bound together.
         self._paying_again.add(live.id)
         try:
             await self._board.record(live, answer, goes_on=True)

@@ -1,7 +1,7 @@
-"""Submitting: one take at a time through a narrow window, each written down before its first byte.
+"""Submitting: it sends one take at a time through a narrow window, and records each before its first byte.
 
-In: pending takes, a free slot, a closed breaker. Out: the intent on record, one POST, its answer handed on. What the
-answer means is not for it to say, and it never sends an attempt a second time.
+In: pending takes, a free slot, a closed breaker. Out: the recorded intent, one POST, its answer handed on. It does not
+know what the answer means. It never sends an attempt a second time.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ class Submitter:
         self._breaker.rest(self._wished_before())
 
     def _wished_before(self) -> float:
-        """Return the pause that the API asked an earlier run for, as far as it still lies ahead."""
+        """Return what is left of the pause that the API asked an earlier run for."""
         now = self._means.clock.wall()
         wishes = [live.ticket.not_before - now for live in self._board.pending]
         return min(max([0.0, *wishes]), RETRY_AFTER_CEILING)
 
     def stop(self) -> None:
-        """Begin no further POST; one that is in the air is seen through."""
+        """Begin no further POST; one that is being sent still gets its answer."""
         self._stopped = True
         self._board.changed.set()
 
     def abandon(self) -> None:
-        """Wait no longer for the POST in the air: its take is held, since it may have been charged."""
+        """Wait no longer for the POST being sent: its take is held, since it may have been charged."""
         self.stop()
         self._abandoned.set()
 
@@ -76,7 +76,7 @@ class Submitter:
     async def _next(self) -> ActiveTake | None:
         """Return the next take with its slot taken, or None when there will be none."""
         while not self._stopped:
-            # Not before all is finished: a take that failed may come back to be paid for once more.
+            # The run must be finished first, since a take that failed may be queued again for another paid attempt.
             if self._board.finished.is_set():
                 return None
             wait = self._wait()
@@ -89,9 +89,9 @@ class Submitter:
         return None
 
     def _has_room_for_its_clip(self) -> bool:
-        """Return whether the clips of all jobs out there and of one more will fit; if not, the submitting ends.
+        """Return whether the clips of all active jobs and of one more will fit; if not, the submitting ends.
 
-        What is out there is seen through: its clips are those that there is room for.
+        Active jobs still run to their end: there is room for their clips.
         """
         room = self._room()
         needed = self._board.largest_clip * (self._board.slots_held + 1)
@@ -103,14 +103,14 @@ class Submitter:
         return False
 
     def _is_affordable(self, live: ActiveTake) -> bool:
-        """Return whether the limits let `live` go; where they never will, the submitting ends."""
+        """Return whether the limits let `live` go; if they never will, the submitting ends."""
         limit_hit = self._board.allowance.limit_hit(live.ticket)
         if limit_hit is not None and not limit_hit.may_ease:
             self._means.end(EndingKind.LIMIT, limit_hit.reason, self._means.options.at_limit)
         return limit_hit is None
 
     def _claim(self) -> ActiveTake:
-        """Take the next take's slot and reserve its price, in one step with the question whether it may go."""
+        """Take the next take's slot and reserve its price, in one step with the check whether it may go."""
         live = self._board.pending.popleft()
         self._board.take_slot(live)
         self._board.allowance.reserve(live.ticket)
@@ -121,17 +121,17 @@ class Submitter:
         """End the submitting when its time is up, also while it waits for something else."""
         allowance = self._board.allowance
         while left := allowance.time_left():
-            # In short steps: the limit is by the wall clock, which goes on while the machine sleeps or is set.
+            # The steps are short, since the limit is by the wall clock, which goes on in sleep and can be set.
             await self._means.clock.sleep(min(left, _TIME_STEP))
         if left is None:
             return
         how = self._means.options.at_limit
-        # With nothing left to submit the limit stops nothing, but for jobs that it shall cancel.
+        # With nothing left to submit, the limit matters only for jobs that it shall cancel.
         if self._board.pending or (how is Stop.CANCEL_QUEUED and self._board.slots_held):
             self._means.end(EndingKind.LIMIT, allowance.time_is_up(), how)
 
     def _wait(self) -> float | None:
-        """Return the seconds until the next take may go: 0 for now, None for until something changes."""
+        """Return the seconds until the next take may go: 0 is now, None is when something changes."""
         if not (self._board.pending and self._board.has_room and self._breaker.lets_submit):
             return None
         if self._means.account.is_doubted or (self._means.refusals.is_spell and self._at_work):
@@ -160,7 +160,7 @@ class Submitter:
             self._board.put_back(live)
 
     async def _answer(self, live: ActiveTake, attempt: str) -> SubmitAnswer:
-        """Return what the API answers, or that contact was lost once `abandon` says to wait no longer."""
+        """Return the API's answer, or `LostContact` once `abandon` was called."""
         post = asyncio.ensure_future(self._post(live, attempt))
         abandoned = asyncio.ensure_future(self._abandoned.wait())
         try:
@@ -171,13 +171,13 @@ class Submitter:
         finally:
             abandoned.cancel()
         if post.cancelled():
-            return LostContact(attempt, "sending", "the run was told to leave before the answer came")
+            return LostContact(attempt, "sending", "the run was stopped before the answer came")
         return post.result()
 
     async def _post(self, live: ActiveTake, attempt: str) -> SubmitAnswer:
         async def begin() -> None:
             started = SubmissionStarted(attempt, live.ticket.fingerprint, self._epoch)
-            # Shielded: whoever gives up on the POST must still learn whether the intent is on record.
+            # Shielded: code that gives up on the POST must still learn whether the intent is recorded.
             await asyncio.shield(asyncio.ensure_future(self._board.record(live, started)))
             failpoints.hit("submit.begun")
 

@@ -1,6 +1,6 @@
 """Times: a queue of things to do, how long something has lasted, and whether the machine slept.
 
-The queue is one heap for all takes instead of one task for each. It knows nothing of what the things are.
+The queue is one heap for all takes instead of one task for each. It does not know what the things are.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class TimerQueue(Generic[T]):
 
     async def next(self) -> T:
         """Return the earliest item when it is due."""
-        # One worker waits for the head of the heap, the others for their turn: with a worker each, every new
-        # item would wake them all.
+        # One worker waits for the head of the heap, and the others wait for their turn. If all waited for the
+        # head, every new item would wake them all.
         async with self._turn:
             while (wait := self._wait()) is None or wait > 0:
                 self._news.clear()
@@ -65,7 +65,7 @@ class TimerQueue(Generic[T]):
 
 @dataclass(slots=True)
 class Stopwatch:
-    """Something that may be going on; `since` is the monotonic time it was first noticed at, None if it is not.
+    """Something that may be going on; `since` is the monotonic time when it was first noticed, None if it is not.
 
     `count` is how often it was noticed since then.
     """
@@ -74,14 +74,14 @@ class Stopwatch:
     count: int = 0
 
     def goes_on(self, now: float) -> float:
-        """Note that it goes on at `now`, or begins, and return for how many seconds it has."""
+        """Note that it begins or goes on at `now`, and return for how many seconds it has lasted."""
         self.count += 1
         if self.since is None:
             self.since = now
         return now - self.since
 
     def is_over(self) -> None:
-        """Note that it has ended: it may begin anew."""
+        """Note that it has ended; it may begin again."""
         self.since, self.count = None, 0
 
 

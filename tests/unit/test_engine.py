@@ -339,7 +339,7 @@ class TestReadsThatFail:
         script = JobScript(looks=[other] * 3, results=[other] * 3)
         run = night([ticket("s0"), ticket("s1")], scripts={"s0": script})
         assert set(run.states().values()) == {TakeState.SUCCEEDED}
-        assert run.said.count("told of another job: req-9; not taken") == 1
+        assert run.said.count("told of another job: req-9; not believed") == 1
         assert "no usable answer" not in run.said
         lasting = JobScript(results=[other] * 100_000)
         left = night([ticket("s0"), ticket("s1")], scripts={"s0": lasting})

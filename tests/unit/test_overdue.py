@@ -27,7 +27,7 @@ def test_a_result_decides_though_the_status_word_is_never_known() -> None:
     run = night([ticket("s0")], scripts={"s0": JobScript(looks=[ODD] * 100_000)})
     assert run.states() == {"s0": TakeState.SUCCEEDED}
     assert run.seconds < 60
-    assert len(lines(run, "'dreaming', a word not known here")) == 1
+    assert len(lines(run, "'dreaming', an unknown status")) == 1
 
 
 def test_a_result_that_cannot_be_read_meanwhile_is_nothing_to_worry_about() -> None:

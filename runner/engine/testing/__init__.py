@@ -1,7 +1,7 @@
-"""Fakes for tests, ours and other people's: an API with a script, a journal and a downloader in memory, virtual time.
+"""Fakes for tests here and elsewhere: an API with a script, a journal and a downloader in memory, virtual time.
 
-They fit the engine's Protocols and pass the same conformance tests as the real adapters. Nothing here sleeps for
-real: `run_virtual` runs a coroutine on an event loop whose clock jumps to the next timer when all are waiting.
+They fit the engine's Protocols and pass the same conformance tests as the real adapters. Nothing here really sleeps:
+`run_virtual` runs a coroutine on an event loop whose clock jumps to the next timer when everything waits.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Downloads that are done at once, or end as a script says.
+"""Downloads that finish at once, or end as a script says.
 
-In: tickets of succeeded takes. Out: futures of what became of their clips. It knows no file and opens no link.
+In: tickets of succeeded takes. Out: futures with the outcome of each download. It knows no file and opens no link.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from runner.engine.testing.journal import done
 
 
 class MemoryDelivery:
-    """Delivers at once, by a script of answers per take where there is one."""
+    """Delivers at once, or answers by a take's script if there is one."""
 
     def __init__(self, scripts: Mapping[str, Sequence[FetchAnswer]] | None = None) -> None:
         self._scripts = {take_id: list(answers) for take_id, answers in (scripts or {}).items()}

@@ -1,7 +1,7 @@
-"""A state file in memory, one that fails like a full disk, and a listener that writes down what an engine reports.
+"""A state file in memory, one that fails like a full disk, and a listener that keeps what an engine reports.
 
-In: facts. Out: futures, as from the real one: facts are refused by the same table of moves and the same guards for
-attempts, epochs and request ids. It knows no file, and keeps no time of a fact.
+In: facts. Out: futures, as from the real one, with the same table of moves and the same guards for attempts, epochs
+and request ids. It knows no file and keeps no times.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class _Row:
 class MemoryJournal:
     """A state file in memory: the same guards by the same table, and a list of every fact in order.
 
-    `takes` are their ids, or a mapping of ids to recorded fingerprints, without which any fingerprint will do.
+    `takes` are ids, or a mapping of ids to recorded fingerprints; without fingerprints any will do.
     """
 
     def __init__(self, takes: Iterable[str] = (), *, epoch: int = 1) -> None:
@@ -65,7 +65,7 @@ class MemoryJournal:
         self.facts: list[tuple[str, Fact]] = []
 
     def record(self, take_id: str, fact: Fact, *, at: float) -> Future[None]:  # noqa: ARG002 - the real one keeps it
-        """Append `fact` or refuse it as the state file would."""
+        """Append `fact`, or refuse it as the state file would."""
         row = self._rows.get(take_id)
         if row is None:
             return failed(IllegalTransition(f"there is no take {take_id}"))
@@ -146,7 +146,7 @@ class MemoryJournal:
 
 
 class FailNth:
-    """A journal whose n-th record fails as a full disk does, with all after it unless `once`."""
+    """A journal whose n-th record fails as a full disk does, and all after it unless `once`."""
 
     def __init__(self, journal: Journal, n: int, *, once: bool = False) -> None:
         self._journal = journal
@@ -179,7 +179,7 @@ def failed(error: Exception) -> Future[Any]:
 
 
 class Recorder:
-    """A listener that keeps what it hears."""
+    """A listener that keeps every event."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []

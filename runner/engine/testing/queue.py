@@ -1,7 +1,7 @@
 """An API with a script: what it answers to each take, a ledger of what it charged, a history of every call.
 
-In: one `JobScript` a take, and calls. Out: answers as the real adapter puts them, after a moment of the loop's time, by
-which the jobs also age. It knows no HTTP, and nothing of what its callers make of an answer.
+In: one `JobScript` per take, and calls. Out: answers like the real adapter's, after a moment of the loop's time. Jobs
+age by that time too. It knows no HTTP, and not what its callers do with an answer.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class JobScript:
     """What the scripted API does with one take.
 
     `submits` are answered first, in order (a callable gets the attempt id); then it accepts. The job is queued for
-    `queued` seconds, runs for `runs`, and its result is `ending`. `looks` are answered before the truth is.
+    `queued` seconds, runs for `runs`, and its result is `ending`. `looks` are answered before the true status is.
     """
 
     submits: Sequence[Callable[[str], SubmitAnswer]] = ()
@@ -104,7 +104,7 @@ class ScriptedQueue:
         return request_id
 
     def adopt(self, ticket: Ticket) -> None:
-        """Know the job of a ticket that an earlier run submitted, accepted just now."""
+        """Add the job of a ticket that an earlier run submitted, as if accepted just now."""
         assert ticket.request_id is not None
         script = self._scripts.get(ticket.take_id, JobScript())
         self._jobs[ticket.request_id] = _Job(

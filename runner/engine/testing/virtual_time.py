@@ -1,7 +1,7 @@
 """Virtual time: an event loop whose clock jumps to the next timer when everything waits, and the clock of that loop.
 
-In: a coroutine. Out: what it returns, after any number of virtual hours and next to no real time. Nothing sleeps for
-real, and what would wait for ever raises. It knows nothing of what runs in it.
+In: a coroutine. Out: what it returns, after any number of virtual hours and almost no real time. Nothing really sleeps,
+and a wait without end raises. It does not know what runs in it.
 """
 
 from __future__ import annotations
