@@ -1,4 +1,4 @@
-"""The adapter for the RunComfy Model API: it turns every answer and every silence into our own words.
+"""The adapter for the RunComfy Model API: it turns every answer, and every missing one, into values of `domain`.
 
-It knows the API's paths, bodies and error numbers; it knows no plan, no state file and no retries.
+It knows the API's paths, bodies and error numbers. It knows no plan, no state file and no retries.
 """

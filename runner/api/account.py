@@ -1,4 +1,4 @@
-"""Which API to talk to and with what token: from the environment or the official client's saved file.
+"""Which API to use and with what token: from the environment or the official client's saved file.
 
 In: a mapping of environment variables and an optional base. Out: an `Account`, or an error that says what to do and
 never shows the token. It knows no request.
@@ -40,7 +40,7 @@ _ODD_TLS = {
 class Account:
     """An origin such as `https://host` (paths under it begin with `/v1`) and the token for it alone.
 
-    `notes` are what in the environment a person should know of before it is used.
+    `notes` say what in the environment a person should know of before the account is used.
     """
 
     origin: str
@@ -53,7 +53,7 @@ def find_account(environ: Mapping[str, str], *, base: str | None = None) -> Acco
     """Return the account to use.
 
     Raises:
-        UsageError: the base is not a usable URL, or the keys of encrypted connections would be written down.
+        UsageError: the base is not a usable URL, or the keys of encrypted connections would be logged.
         AccountRefused: no token is set, or it cannot be one.
     """
     origin = parse_base(base or environ.get(BASE_VARIABLE) or DEFAULT_BASE)
@@ -87,11 +87,11 @@ def parse_base(text: str) -> str:
     """Return the origin of an API base given with or without `/v1`.
 
     Raises:
-        UsageError: it is not https to a host (http only to this machine), its host or port can be none, or it carries
-            more than a path of /v1.
+        UsageError: it is not https to a host (http only to this machine), its host or port is not valid, or it has
+            more than the path /v1.
     """
     text = text.strip()
-    # urlsplit takes some of these out in silence.
+    # urlsplit removes some of these silently.
     if not text.isprintable() or " " in text:
         raise _no_base("it has a blank or a control character in it")
     try:
@@ -101,9 +101,9 @@ def parse_base(text: str) -> str:
         raise _no_base("its host or port cannot be one") from error
     if not host or parts.scheme not in {"http", "https"}:
         raise _no_base("it must begin with https:// and a host")
-    # Brackets are for IPv6; RFC 3986 foresees other things in them that do not exist yet.
+    # Brackets are for IPv6; RFC 3986 also allows future forms in them, which do not exist yet.
     if "[" in parts.netloc and ":" not in host:
-        raise _no_base("its host is no address of IPv6")
+        raise _no_base("its host is not an IPv6 address")
     if fault := host_fault(host):
         raise _no_base(fault)
     if port == 0:
@@ -125,15 +125,15 @@ def parse_base(text: str) -> str:
 
 
 def _no_base(why: str) -> UsageError:
-    """Return the refusal of an API base; the base is not repeated, for it may carry a password."""
+    """Return the error for an API base; it does not repeat the base, which may hold a password."""
     return UsageError(
-        f"the API base (--api-base or {BASE_VARIABLE}) is no usable URL: {why}",
+        f"the API base (--api-base or {BASE_VARIABLE}) is not a usable URL: {why}",
         advice=f"for example {DEFAULT_BASE}/v1",
     )
 
 
 def clean_token(value: str, *, source: str) -> Secret:
-    """Return the token without the decoration people paste with it.
+    """Return the token without the quotes, blanks or “Bearer” that people paste with it.
 
     Raises:
         AccountRefused: what is left cannot be sent in a header; the message never shows it.

@@ -1,8 +1,7 @@
-"""What the API's catalogue and its till say: a model's schema and price, and the account's balance; all free to ask.
+"""What the API says of a model's schema and price, and of the account's balance; all of it is free to ask.
 
-In: an account, model ids. Out: frozen values of our own, or the trouble that kept them from us. Nothing that comes from
-there is believed further than its form: numbers are finite and within bounds, texts are short, a schema is plain JSON.
-What a schema means is not known here.
+In: an account, model ids. Out: frozen values, or the failure of the read. Answers are checked for their form: numbers
+are finite and within bounds, texts are short, a schema is plain JSON. It does not know what a schema means.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ from runner.system.canonical_json import JsonValue
 from runner.system.clock import Clock
 
 BALANCE_ORIGIN = "https://api.runcomfy.net"
-"""Where the balance of the real account is told; every other API is asked at its own origin.
+"""Where the real account's balance is asked for; every other API is asked at its own origin.
 
 Source: the vendor's command line and its Zapier and Dify plugins.
 """
 
 DEAREST = 10_000.0
-"""US dollars a unit that no model costs: what is beyond it is no price."""
+"""The most US dollars that one unit can cost: a larger number is not a price."""
 
 _LARGEST_BALANCE = 1e9
 _LONGEST_WORD = 40
@@ -42,10 +41,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A model as the catalogue shows it; None is what it does not say, or says in a way that cannot be used.
+    """A model as the catalogue shows it; None is what it does not say, or says in an unusable form.
 
     `input_schema` is as published, not made strict. The price is US dollars for one `price_unit` (`output`, `second`,
-    `image`), a base and no quote.
+    `image`): a base price, not a quote.
     """
 
     model: str
@@ -56,7 +55,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What the account holds, in US dollars; may be negative."""
+    """The account's balance in US dollars, which may be negative."""
 
     usd: float
 
@@ -66,7 +65,7 @@ BalanceAnswer: TypeAlias = Balance | RequestFailure
 
 
 class Catalogue:
-    """Asks an account's catalogue and till; close it when done."""
+    """Asks for the models and the balance of an account; close it after use."""
 
     def __init__(self, account: Account, *, clock: Clock) -> None:
         self._clock = clock
@@ -75,13 +74,13 @@ class Catalogue:
         self._till = ReadPool(_till_of(account.origin), account.token, calls=1)
 
     async def entry(self, model: str) -> EntryAnswer:
-        """Return the entry of one model; trouble of the kind `MISSING` means that the API does not know it."""
+        """Return the entry of one model; a failure of the kind `MISSING` means that the API does not know it."""
         return await self._read(
             self._models, f"/v1/models/{quote(model)}", lambda record: _entry(model, record)
         )
 
     async def balance(self) -> BalanceAnswer:
-        """Return what the account holds."""
+        """Return the account's balance."""
         return await self._read(self._till, "/prod/v2/balance", _balance)
 
     async def _read(
@@ -97,12 +96,12 @@ class Catalogue:
         """Close every connection."""
         await self._models.aclose()
         await self._till.aclose()
-        # A transport ends its closing in the loop's next turn; a loop that ends first leaves it to the garbage.
+        # A transport finishes closing in the loop's next turn, so the loop must not end before that.
         await asyncio.sleep(0)
 
 
 def _finds_nothing(exchange: HttpOutcome) -> bool:
-    """Return whether a path leads nowhere by its status alone: no job hangs on it, unlike on what is asked by id."""
+    """Return whether the status alone says that a path leads nowhere; no job depends on this one."""
     if not isinstance(exchange, Answer) or exchange.status not in {404, 410}:
         return False
     return json_fields.parse_object(exchange.body) is not None
@@ -116,7 +115,7 @@ def _entry(model: str, record: JsonObject) -> EntryAnswer:
     named = record.get("model_id", record.get("id", model))
     if named != model:
         return RequestFailure(
-            FailureKind.TRANSIENT, f"the catalogue was asked for {model} and told of another model"
+            FailureKind.TRANSIENT, f"the catalogue was asked for {model} and answered about another model"
         )
     unit = record.get("price_unit")
     return Entry(
@@ -131,7 +130,7 @@ def _schema(value: object) -> Mapping[str, JsonValue] | None:
     if not isinstance(value, dict):
         return None
     try:
-        # NaN, Infinity and half characters are no JSON, and Python reads them all the same.
+        # NaN, Infinity and half characters are not JSON, but Python reads them all the same.
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         return None
@@ -141,7 +140,7 @@ def _schema(value: object) -> Mapping[str, JsonValue] | None:
 def _balance(record: JsonObject) -> BalanceAnswer:
     usd = _bounded(record.get("balance_usd"), least=-_LARGEST_BALANCE, most=_LARGEST_BALANCE)
     if usd is None or record.get("currency", "USD") != "USD":
-        return RequestFailure(FailureKind.TRANSIENT, "the balance was told in a way that cannot be read")
+        return RequestFailure(FailureKind.TRANSIENT, "the answer about the balance cannot be read")
     return Balance(usd)
 
 

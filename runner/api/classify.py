@@ -1,8 +1,8 @@
-"""Sorts what an exchange came to into our words: accepted, refused, not sent, lost; seen, trouble.
+"""Sorts the outcome of an exchange: accepted, refused, not sent or lost; a status or a failure.
 
-Pure and total: every status, body and silence has an answer, and for a submit the answer to anything not listed is
-`LostContact`, because a job that may have been charged must never be sent again by itself. What is known of the
-provider, and from where, stands in `profile`.
+In: an `HttpOutcome`. Out: one value for every status, body and silence. A submit that is not listed here counts as
+`LostContact`, because a job that may have been charged must never be sent again by itself. It is pure; what is known of
+the provider, with sources, stands in `error_codes`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from runner.domain.states import (
 from runner.system.backoff import retry_after
 
 LONGEST_RECORD = 1 << 20
-"""Bytes of a result record that are kept word for word; of a larger one what a later reader may ask for."""
+"""A result record of at most this many bytes is kept word for word; of a larger one only what a reader may need."""
 
 _LONGEST_WORD = 100
 _REPEATED_EVIDENCE = 4096
@@ -46,11 +46,11 @@ _REPEATED_EVIDENCE = 4096
 _JOB_PAGE = re.compile(r"/v1/requests/([^/?#]+)")
 
 _HOPELESS = frozenset({SilenceKind.CERTIFICATE, SilenceKind.MISUSE})
-"""Failures before the first byte that no second try can cure."""
+"""Failures before the first byte that a second try cannot cure."""
 
 
 def sort_submit(exchange: HttpOutcome, *, attempt: str, now: float, origin: str = "") -> SubmitAnswer:
-    """Return what became of a paid POST to `origin`; anything not proved otherwise is `LostContact`."""
+    """Return what became of a paid POST to `origin`; without proof of anything else it is `LostContact`."""
     if isinstance(exchange, NoResponse):
         return _silent_submit(exchange, attempt)
     if 200 <= exchange.status < 300:
@@ -69,7 +69,7 @@ def _silent_submit(silence: NoResponse, attempt: str) -> SubmitAnswer:
 
 
 def _answered_submit(answer: Answer, attempt: str, origin: str) -> SubmitAnswer:
-    """Sort a 2xx: only a certain id is a receipt, and a body that was damaged on its way makes none certain."""
+    """Sort a 2xx: only a certain id is a receipt, and no id in a damaged body is certain."""
     receipt = read_receipt(answer.body, complete=answer.complete)
     record = receipt.record
     if receipt.request_id and not answer.packed:
@@ -87,7 +87,7 @@ def _answered_submit(answer: Answer, attempt: str, origin: str) -> SubmitAnswer:
 
 
 def _foreign_links(record: JsonObject | None, origin: str) -> tuple[str, ...]:
-    """Return what to say of links that lead elsewhere: a request there would give them the token."""
+    """Return the remark about links that lead elsewhere: a request there would send the token there."""
     links = {name: (record or {}).get(name) for name in error_codes.LINKS}
     foreign = [
         name for name, link in links.items() if isinstance(link, str) and link and not _is_at(link, origin)
@@ -118,8 +118,8 @@ def _refused_submit(answer: Answer, attempt: str, now: float) -> SubmitAnswer | 
     record = _record_of_refusal(answer)
     reason = _refusal(answer, record)
     account = _account_failure(answer, record)
-    # An id in the body changes nothing: many gateways name every refusal so for their log, and held throttling would
-    # end a night.
+    # An id in the body changes nothing: many gateways give each refusal one for their log. If throttled takes were
+    # held for it, an overnight run would stop.
     if account is not None:
         return AccountTurnedAway(attempt, account, reason, _short(answer))
     if answer.status in error_codes.LATER_STATUSES:
@@ -138,12 +138,12 @@ def _record_of_refusal(answer: Answer) -> JsonObject | None:
 
 
 def _short(answer: Answer) -> str:
-    """Return the evidence of an answer that may come again and again through a night."""
+    """Return shorter evidence of an answer that may repeat for hours."""
     return json_fields.excerpt(answer.body, _REPEATED_EVIDENCE)
 
 
 def _sent_elsewhere(answer: Answer, attempt: str) -> LostContact:
-    """Sort a redirect: to follow it would be to send the job a second time, or the token to somebody else."""
+    """Sort a redirect: following it would send the job a second time, or the token to another server."""
     reason = f"the API answered {answer.status}, a redirect, which is not followed: the API base is almost surely wrong"
     return replace(_lost(answer, attempt, reason), hopeless=True)
 
@@ -156,7 +156,7 @@ def _account_failure(answer: Answer, record: JsonObject | None) -> FailureClass 
 
 
 def _lost(answer: Answer, attempt: str, reason: str, receipt: Receipt | None = None) -> LostContact:
-    """Return that the job may have been taken, with what came back and the ids in it."""
+    """Return `LostContact`, since the job may have been taken, with what came back and the ids in it."""
     told = receipt or read_receipt(answer.body, complete=answer.complete)
     ids = (told.request_id, *told.candidates, _located(answer))
     candidates = tuple(dict.fromkeys(filter(None, ids)))
@@ -165,7 +165,7 @@ def _lost(answer: Answer, attempt: str, reason: str, receipt: Receipt | None = N
 
 
 def _located(answer: Answer) -> str:
-    """Return the id in the address of a job that an answer leads to (RFC 9110, 10.2.2), empty without one."""
+    """Return the job's id from the `Location` of an answer (RFC 9110, 10.2.2), empty without one."""
     found = _JOB_PAGE.search(answer.headers.get("location", ""))
     named = unquote(found[1]) if found else ""
     return named if usable_id(named) else ""
@@ -196,13 +196,13 @@ def sort_look(exchange: HttpOutcome, *, now: float, request_id: str = "") -> Loo
 
 
 def of_another(record: JsonObject, request_id: str, model: str = "") -> RequestFailure | None:
-    """Return trouble if the record says that it is about another job; without a `request_id` nobody asked."""
+    """Return a failure if the record says that it is about another job than `request_id`; None without that."""
     told = other_job(record, request_id=request_id, model=model) if request_id else ""
     if not told:
         return None
     return RequestFailure(
         FailureKind.STRANGE,
-        f"asked about {request_id}, the API told of another job: {told[:_LONGEST_WORD]}",
+        f"asked about {request_id}, the API reported another job: {told[:_LONGEST_WORD]}",
     )
 
 
@@ -216,7 +216,7 @@ def sort_cancel(exchange: HttpOutcome, *, now: float) -> CancelAnswer | RequestF
 
 
 def sort_probe(exchange: HttpOutcome, *, now: float) -> RequestFailure | None:
-    """Return None if the service answers a free question, whatever it says of the thing asked about."""
+    """Return None if the service answers a free question, whatever the answer says."""
     found, trouble = read_record(exchange, now=now)
     if found is not None:
         return None
@@ -232,7 +232,7 @@ _NO_TROUBLE = RequestFailure(FailureKind.TRANSIENT, "")
 
 
 def read_record(exchange: HttpOutcome, *, now: float) -> tuple[JsonObject | None, RequestFailure]:
-    """Return the record of a read that was answered, else None and what kept it from us."""
+    """Return the record of a read that was answered, else None and the failure."""
     if isinstance(exchange, NoResponse):
         return None, RequestFailure(FailureKind.TRANSIENT, exchange.reason)
     if exchange.passed is not None:
@@ -247,7 +247,7 @@ def read_record(exchange: HttpOutcome, *, now: float) -> tuple[JsonObject | None
 
 def _trouble(answer: Answer, record: JsonObject | None, code: int | None, now: float) -> RequestFailure:
     reason, evidence = _refusal(answer, record), _short(answer)
-    # A 404 may come from anything in between, in JSON too; only the API's own number says that an id is unknown.
+    # A 404 may come from any gateway, even in JSON; only the API's own number says that an id is unknown.
     if code in error_codes.UNKNOWN_ID_CODES:
         return RequestFailure(FailureKind.MISSING, reason, evidence=evidence)
     if answer.status in error_codes.LATER_STATUSES:
@@ -262,11 +262,11 @@ def _wish(answer: Answer, now: float) -> float | None:
 
 
 def _refusal(answer: Answer, record: JsonObject | None) -> str:
-    """Return the server's words for an answer that is no record, and whose word that probably is."""
+    """Return the server's words for an answer that is not a record, with what its status probably means."""
     if answer.packed and record is None:
         return f"HTTP {answer.status} with a body that is packed as {answer.packed}"
     if 200 <= answer.status < 300 and record is None:
-        what = "a body that is no JSON object" if answer.complete else "a body that broke off"
+        what = "a body that is not a JSON object" if answer.complete else "a body that broke off"
         return _with_words(f"HTTP {answer.status} with {what}", page_text(answer.body))
     page = page_text(answer.body) if record is None else ""
     said = _reason(record, _with_words(f"HTTP {answer.status}", page))
@@ -285,7 +285,7 @@ def _words_of(answer: Answer) -> str:
 
 
 def _reason(record: JsonObject | None, otherwise: str) -> str:
-    """Return the server's words with its number, or what we know without them."""
+    """Return the server's words with its error number, or what is known without them."""
     text, code = error_text(record), json_fields.error_code(record)
     if not text:
         return f"error {code}" if code is not None else otherwise

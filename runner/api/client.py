@@ -1,8 +1,7 @@
-"""The API as the engine's `Queue`: paths and bytes out, our words back.
+"""The API as the engine's `Queue`: it sends paths and bytes, and returns values of `domain`.
 
-A host whose name nobody knows is a wrong address until it has answered once. Every URL is built from the account's own
-origin and an id of a known shape. A URL that the server returns is never followed: that would hand the token to
-whoever wrote it.
+A host whose name is unknown is a wrong address until it has answered once. Every URL is built from the account's own
+origin and an id of a known shape. A URL that the server returns is never followed: that would give away the token.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class RunComfyQueue:
     async def submit(
         self, ticket: Ticket, *, attempt: str, begin: Callable[[], Awaitable[None]]
     ) -> SubmitAnswer:
-        """Send the ticket's body once and say what became of it."""
+        """Send the ticket's body once and return what became of it."""
         exchange = await self._submits.post(
             f"/v1/models/{quote(ticket.model)}", ticket.body.encode(), begin=begin
         )
@@ -85,7 +84,7 @@ class RunComfyQueue:
         return self._redactor.cleaned_value(trouble)
 
     def _taken(self, exchange: HttpOutcome) -> HttpOutcome:
-        """Return what came without the token, and keep in mind whether anybody was there."""
+        """Return the exchange without the token, and note whether the host was reached."""
         cleaned = self._redactor.cleaned(exchange)
         self._host.heed(cleaned)
         return cleaned
@@ -94,12 +93,12 @@ class RunComfyQueue:
         """Close every connection."""
         await self._submits.aclose()
         await self._reads.aclose()
-        # A transport ends its closing in the loop's next turn; a loop that ends first leaves it to the garbage.
+        # A transport finishes closing in the loop's next turn, so the loop must not end before that.
         await asyncio.sleep(0)
 
 
 def _with_an_id_of_its_own(answer: SubmitAnswer) -> SubmitAnswer:
-    """Return `answer`, or lost contact where it gives the token back as the job's id: that id must not be kept."""
+    """Return `answer`, or lost contact if it gives the token back as the job's id: that id must not be kept."""
     if isinstance(answer, Accepted) and MASK in answer.request_id:
         return LostContact(answer.attempt, "answering", "the API gives the token back as the request id")
     return answer
@@ -120,14 +119,14 @@ class Host:
         self._reached = False
 
     def heed(self, exchange: HttpOutcome) -> None:
-        """Take note of an exchange: whoever answered, or was sent a byte, exists.
+        """Note an exchange: a host that answered, or was sent a byte, exists.
 
-        A milestone alone does not prove a byte: without the trace hook it is raised before the connection is made.
+        A milestone alone does not prove a byte: without the trace hook it is set before the connection is made.
         """
         self._reached = self._reached or isinstance(exchange, Answer) or _was_connected(exchange)
 
     def absence(self, exchange: HttpOutcome) -> RequestFailure | None:
-        """Return `NO_HOST` trouble if `exchange` found no such host and none before it did; else None."""
+        """Return a `NO_HOST` failure if `exchange` found no such host and it was never reached; else None."""
         if self._reached or not _finds_no_name(exchange):
             return None
         return RequestFailure(FailureKind.NO_HOST, f"the API's host {self._name} does not exist")

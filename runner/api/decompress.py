@@ -1,7 +1,7 @@
-"""Unpacks a body that came packed although it should not: gzip and deflate, as the header says or as the bytes do.
+"""Unpacks a body that came packed although it should not: gzip and deflate, by the header or by the bytes.
 
-In: bytes and the `Content-Encoding` they came with. Out: the bytes within, never more than a cap. A header may lie
-either way, so what is no gzip is taken as it stands, and what begins as gzip is unpacked without a header.
+In: bytes and the `Content-Encoding` they came with. Out: the bytes within, never more than a cap. A header may be wrong
+either way: what is not gzip is taken as it stands, and what begins as gzip is unpacked without a header.
 Sources: RFC 9110, 8.4.1; RFC 1950 to 1952. It knows no status and no JSON, and never raises.
 """
 
@@ -37,7 +37,7 @@ def unpack(body: bytes, encoding: str, *, cap: int) -> Unpacked:
     layers = [word.strip().lower() for word in encoding.split(",")][-2 * MOST_LAYERS :]
     found = Unpacked(body)
     for layer in reversed([layer for layer in layers if layer not in _PLAIN][-MOST_LAYERS:]):
-        # A front may say what it did not do; JSON begins as no packed body does.
+        # A gateway may name a coding that it did not apply; no packed body begins as JSON does.
         if layer not in _WAYS or found.body.lstrip()[:1] in {b"{", b"["}:
             return _named(found, layer)
         found = _layer(found, _WAYS[layer], layer, cap)
@@ -49,14 +49,14 @@ def unpack(body: bytes, encoding: str, *, cap: int) -> Unpacked:
 
 
 def _named(found: Unpacked, layer: str) -> Unpacked:
-    """Say that `layer` stays, unless the body can be read without it."""
+    """Note that `layer` was not undone, unless the body can be read anyway."""
     readable = found.body.lstrip()[:1] in {b"{", b"[", b"<", b""}
     name = re.sub(r"[^a-z0-9-]", "?", layer)[:20]
     return found if readable else Unpacked(found.body, found.whole, found.packed or name)
 
 
 def _layer(outer: Unpacked, ways: tuple[int, ...], name: str, cap: int) -> Unpacked:
-    """Undo one coding in the first way that yields anything; without one the body stands as it is."""
+    """Undo one coding in the first way that yields anything; if none does, the body stays as it is."""
     for way in ways:
         inner = _inflate(outer.body, way, name, cap)
         if inner is not None:
@@ -76,12 +76,12 @@ def _inflate(body: bytes, way: int, name: str, cap: int) -> Unpacked | None:
         except zlib.error:
             return Unpacked(bytes(out), whole=False, packed=f"{name}, damaged") if out else None
         if machine.eof:
-            # Another member may follow; anything else behind the end is filling.
+            # Another member may follow; anything else behind the end is padding.
             tail = machine.unused_data + bytes(rest)
             if way != _GZIP or not tail.startswith(_GZIP_MAGIC):
                 break
             machine, rest = zlib.decompressobj(way), memoryview(tail)
-    # No word of text is a whole header of gzip; of raw deflate a few bytes are.
+    # No text begins with a whole gzip header, but a few bytes of text can pass as raw deflate.
     if not out and not machine.eof and not body.startswith(_GZIP_MAGIC):
         return None
     return Unpacked(bytes(out), whole=machine.eof and len(out) <= cap)

@@ -1,10 +1,10 @@
-"""What is known of this provider, as data, each claim with its source; nothing of it is guessed at run time.
+"""What is known of this provider, as data, each claim with its source; nothing is guessed at run time.
 
 Sources, by the letters used below:
     P  the vendor's model pages            D  the vendor's API documentation
     C  the vendor's public clients (its command line and its nodes for ComfyUI, Dify and Zapier)
-    H  RFC 9110, HTTP Semantics            N  nobody says: the cautious reading
-It knows no answer and decides nothing; `outcomes` does, by these tables.
+    H  RFC 9110, HTTP Semantics            N  no source: the cautious reading
+It knows no answer and decides nothing; `classify` does, by these tables.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CODE_UNKNOWN_ID = 404001  # D: unknown, deleted or expired
 BEFORE_ACCEPTANCE = frozenset(
     {CODE_MALFORMED_ID, CODE_NO_BALANCE, CODE_NO_TOKEN, CODE_NOT_YOURS, CODE_UNKNOWN_ID}
 )
-"""Numbers documented as refusals at the door (D); any other number proves nothing about a charge (N)."""
+"""Numbers documented as refusals before acceptance (D); any other number proves nothing about a charge (N)."""
 
 UNKNOWN_ID_CODES = frozenset({CODE_UNKNOWN_ID, CODE_MALFORMED_ID})
 """Numbers by which the API itself says that it does not know an id (D)."""
@@ -52,7 +52,7 @@ ACCOUNT_STATUSES: Mapping[int, FailureClass] = MappingProxyType(
 )
 """Statuses that refuse everything this account would send there, whatever the body says.
 
-`REFUSED` are those that are not about the account: they come from the address, or from what stands before it."""
+`REFUSED` are those that are not about the account: the address, or a gateway before it, is the cause."""
 
 WRONG_ADDRESS: Mapping[int, str] = MappingProxyType(
     {
@@ -65,7 +65,7 @@ WRONG_ADDRESS: Mapping[int, str] = MappingProxyType(
 """What statuses that are not about the account mean (H, 15.5.6, 15.5.8, 15.5.22; RFC 7725)."""
 
 LINKS = ("status_url", "result_url", "cancel_url")
-"""Addresses that an accepted job comes with (P). They are for the record: every URL is built from our own base."""
+"""Addresses that an accepted job comes with (P). They are only recorded: every URL is built from the API base."""
 
 BAD_INPUT_STATUSES = frozenset({400, 413, 414, 415, 422})
 """Refusals of one body (C H)."""
@@ -74,21 +74,21 @@ LATER_STATUSES = frozenset({425, 429})
 """Refusals for now (H); limits are undocumented, so they may come on any call (N)."""
 
 CANNOT_STATUSES = frozenset({501, 505})
-"""Refusals of the request's kind, its method (501) or its version of HTTP (505), and so of every submit alike.
+"""Refusals of the request's method (501) or its version of HTTP (505), and so of every submit alike.
 
-Source: H, 15.6.2 and 15.6.6: the server lacks, or refuses, what it would take to carry the request out."""
+Source: H, 15.6.2 and 15.6.6: the server lacks, or refuses, what the request needs."""
 
 REDIRECTS = range(300, 400)
-"""Answers that send elsewhere, which prove nothing: a 303 may follow a job that was taken (H, 15.4.4).
+"""Redirects, which prove nothing: a 303 may follow a job that was taken (H, 15.4.4).
 
-The API is documented without any (D), so whoever answers with one is almost surely not the API (N)."""
+The API is documented without any (D), so a server that answers with one is almost surely not the API (N)."""
 
 PROVES_NO_CHARGE = BAD_INPUT_STATUSES | LATER_STATUSES | frozenset(ACCOUNT_STATUSES) | CANNOT_STATUSES | {404}
 """Statuses that say the job was not taken (H). A time-out (408), a conflict (409) and any other 5xx do not say so (N):
-gateways answer with them for requests that the service behind them may have carried out."""
+gateways send them for requests that the service behind them may have carried out."""
 
 PAUSE_WITHOUT_A_WISH = 3.0
-"""Seconds to rest after a 429 that names none (N)."""
+"""Seconds to pause after a 429 that names none (N)."""
 
 _WAITING = "in_queue queued queueing queuing pending submitted submitting created accepted received scheduled waiting"
 _WORKING = (
@@ -101,9 +101,9 @@ _BADLY = (
     " crashed invalid blocked moderated nsfw request_moderated content_moderated execution_error partial_failure"
 )
 _CALLED_OFF = "cancelled canceled cancel stopped revoked"
-"""Words as `bodies.folded` returns them. Documented or sent are in_queue, in_progress, completed, cancelled (P),
-succeeded, failed (D), queued, pending, processing, running, error, canceled (C). The others are those by which queues
-of the same kind say the same, as their public clients read them; each can mean but one thing (N)."""
+"""Words as `json_fields.folded` returns them. Documented or sent are in_queue, in_progress, completed, cancelled (P),
+succeeded, failed (D), queued, pending, processing, running, error, canceled (C). The others are used by queues of the
+same kind, as their public clients read them; each can have only one meaning (N)."""
 
 STATUS_WORDS: Mapping[str, JobStatus] = MappingProxyType(
     {
@@ -113,7 +113,7 @@ STATUS_WORDS: Mapping[str, JobStatus] = MappingProxyType(
         **dict.fromkeys(f"{_WELL} {_BADLY} {_CALLED_OFF}".split(), JobStatus.ENDED),
     }
 )
-"""What the status route says; any other word means: keep looking, say so, and ask for the result (N)."""
+"""What the status route says; after any other word the run says so, asks for the result and keeps looking (N)."""
 
 RESULT_WORDS: Mapping[str, TakeState] = MappingProxyType(
     {
@@ -122,10 +122,10 @@ RESULT_WORDS: Mapping[str, TakeState] = MappingProxyType(
         **dict.fromkeys(_CALLED_OFF.split(), TakeState.CANCELLED),
     }
 )
-"""What the result record says; any other word leaves the end to what else the record holds (N)."""
+"""What the result record says; after any other word the rest of the record decides (N)."""
 
 PARTIAL_WORDS = frozenset({"partial", "partially_completed"})
-"""Words of a success that is not whole."""
+"""Words for a partial success."""
 
 MODERATION_WORDS = ("moderat", "nsfw", "safety", "content policy", "flagged", "sensitive content", "blocked")
-"""Parts of a failure's words that mean a judgement of the content (C, N): sent again it would be judged alike."""
+"""Parts of a failure's words that mean moderation (C, N): the same content would be judged in the same way again."""

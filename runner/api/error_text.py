@@ -1,8 +1,8 @@
-"""What a server says went wrong, as one sentence: whatever form its words have.
+"""What a server says went wrong, as one sentence, whatever form its words have.
 
-In: a parsed record, or a body that is none. Out: text of at most 2,000 characters, empty where there are no words.
-Forms: the API's own fields, lists of field errors, problem details (RFC 9457), OAuth errors (RFC 6749, 5.2), plain
-text, and the title or first words of a page. It never raises for what a server sent, and it judges nothing.
+In: a parsed record, or a body that is not one. Out: text of at most 2,000 characters, empty if there are no words.
+It reads the API's own fields, lists of field errors, problem details (RFC 9457), OAuth errors (RFC 6749, 5.2), plain
+text, and the title or first words of a page. It never raises for what a server sent, and it decides nothing.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _MARKUP = re.compile(r"\s*<(?:!doctype|html|head|body|\?xml|h\d|p|pre|div|center
 
 
 def error_text(record: JsonObject | None) -> str:
-    """Return the server's own words in `record`, with the fields that it complains of, or an empty text."""
+    """Return the server's own words in `record`, with the fields that they are about, or an empty text."""
     record = record or {}
     headline = next(filter(None, (_words(record.get(name)) for name in _HEADLINES)), "")
     particulars = next(filter(None, (_words(record.get(name)) for name in _PARTICULARS)), "")
@@ -59,7 +59,7 @@ def error_text(record: JsonObject | None) -> str:
 
 
 def page_text(body: bytes) -> str:
-    """Return the words of a body other than a JSON object: a page's title, or its first words; empty for bytes."""
+    """Return the words of a body that is not a JSON object: a page's title or its first words; empty for bytes."""
     try:
         text = body[:_PAGE_READ].decode("utf-8", "ignore" if len(body) > _PAGE_READ else "strict")
     except UnicodeDecodeError:
@@ -102,7 +102,7 @@ def _of_object(value: JsonObject, depth: int) -> str:
 
 
 def _by_field(value: JsonObject, depth: int) -> Iterator[str]:
-    """Yield what is said of each field, where an object maps names to lists of complaints."""
+    """Yield what is said of each field, if an object maps names to lists of complaints."""
     for name, told in list(value.items())[:_MOST_ITEMS]:
         if isinstance(told, list) and told and all(isinstance(each, str) for each in told[:_MOST_ITEMS]):
             yield _joined(name[:100], _words(told, depth + 1))

@@ -1,6 +1,6 @@
-"""What one HTTP exchange came to, in values: an answer, or a silence and how far the request had got.
+"""The outcome of one HTTP exchange: an answer, or none and how far the request had got.
 
-The classifier in `api/` decides from these values alone, so it needs no HTTP library and is a pure function.
+The classifier decides from these values alone, so it is a pure function. They know no HTTP library.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class SendStage(IntEnum):
 
 
 class SilenceKind(StrEnum):
-    """Why no answer came, as far as the caller should care.
+    """Why no answer came, as far as it matters to the caller.
 
-    `NO_SUCH_NAME` is the resolver's word that the host's name does not exist; one that cannot say so just now leaves
-    the host `UNREACHABLE`.
+    `NO_SUCH_NAME` means that the resolver says the host's name does not exist. If the resolver is away, the host is
+    `UNREACHABLE`.
     """
 
     UNREACHABLE = "unreachable"
@@ -39,8 +39,8 @@ class SilenceKind(StrEnum):
 class Answer:
     """A status line and what came after it; `complete` is false where the body broke off or passed the cap.
 
-    `passed` is that cap in bytes, None where the body kept to it. `packed` names a coding that could not be undone, or
-    was damaged; the body is then no more than a hint of what was said.
+    `passed` is that cap in bytes, None if the body kept to it. `packed` names a coding that was damaged or could not be
+    undone; the body is then only a hint.
     """
 
     status: int

@@ -1,7 +1,7 @@
 """Proves at start-up, against a loopback listener, that the trace hook really holds the paid bytes back.
 
-Event names of an HTTP library are no promise of stability; a run that relies on one checks it first. It
-costs a few milliseconds and no money, and knows nothing of the API.
+An HTTP library does not promise to keep its event names, so a run that relies on one checks it first. This takes a few
+milliseconds and costs no money. It does not know the API.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ Listen: TypeAlias = Callable[..., Awaitable[asyncio.Server]]
 
 
 class _Refusal(Exception):
-    """Raised by the self-test's own hook to see that raising sends nothing."""
+    """The self-test's own hook raises this to see that nothing is sent."""
 
 
 async def hook_holds_bytes(*, listen: Listen = asyncio.start_server) -> bool:
     """Return whether bytes wait for the hook, and whether raising in it sends none.
 
-    Where that cannot be tried, the answer is no: then a take is written down before anything is sent.
+    If that cannot be tried, the answer is no: then a take is recorded before anything is sent.
     """
     received = bytearray()
     try:
         server = await listen(lambda r, w: _listen(r, w, received), "127.0.0.1", 0)
     except OSError:
         return False
-    # asyncio starts a server all the same where no socket could be opened, and only logs it.
+    # If no socket could be opened, asyncio only logs that and starts a server all the same.
     if not server.sockets:
         return False
     host, port = server.sockets[0].getsockname()[:2]
@@ -74,7 +74,7 @@ async def _bytes_wait(client: SubmitClient, received: bytearray) -> bool:
     seen: list[int] = []
 
     async def begin() -> None:
-        # The listener shares this loop: a few turns would have let early bytes in.
+        # The listener shares this loop, so early bytes would arrive within a few turns.
         for _ in range(5):
             await asyncio.sleep(0)
         seen.append(len(received))

@@ -1,14 +1,14 @@
-"""The two ways to the API: a client for the one paid POST, and lanes for everything that is free to repeat.
+"""The two ways to the API: a client for the paid POST, and lanes for everything that is free to repeat.
 
 In: an origin, a token, paths and bytes. Out: `HttpOutcome` values; no httpx exception leaves this package.
-It knows nothing of takes, classes of failure or retries.
+It knows no takes, no classes of failure and no retries.
 
-Four rules found by measurement shape it. A pool of many connections costs more with each one, so every read
-travels on a lane with one connection of its own. httpx's bare transport takes well under half the processor time of
-its client, and has no cookies, redirects, proxies or log lines that would have to be switched off. A reused idle
-connection turns a clean submit into a doubtful one, so each POST has a connection of its own. httpx's time-outs are per
-socket operation and by the wall: a server that drips outlives them, and an answer that came while the process was
-stopped does not. So they are off, and each request has a deadline in lived time.
+Measurements led to four rules. A pool of connections costs more with each one, so every read uses a lane with one
+connection of its own. httpx's bare transport takes less than half the processor time of its client, and has no cookies,
+redirects, proxies or log lines to switch off. A reused idle connection makes a clean submit doubtful, so each POST has
+a connection of its own. httpx's time-outs are per socket operation and by the wall clock. A slowly dripping server
+outlives them, and an answer that came while the process was stopped does not. So they are off, and each request has a
+deadline in the process's own running time.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from runner.system.tls import tls_context
 
 BODY_CAP = 1 << 20
 RECORD_CAP = 16 << 20
-"""Bytes of a result record that are read: its text may hold whatever a model writes, but is parsed in memory.
+"""How many bytes of a result record are read: it may hold any text of a model, but is parsed in memory.
 
-So may the answer to a submit, which is the receipt for money and may echo the picture that was sent."""
+The answer to a submit has the same cap. It is the receipt for money, and may echo the picture that was sent."""
 
 _MOST_SUBMITS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """Lived seconds a request may take: to connect, to write, to read once, and in all."""
+    """How many seconds of running time a request may take: to connect, to write, to read once, and in all."""
 
     connect: float = 10.0
     write: float = 30.0
@@ -52,11 +52,11 @@ READ_DEADLINES = Deadlines(connect=10.0, write=10.0, read=20.0, overall=30.0)
 
 
 class _Trace:
-    """Follows one request through httpcore's trace events and holds its first byte until `begin` has returned.
+    """Follows one request through httpcore's trace events, and holds its first byte until `begin` has returned.
 
-    The time that `begin` takes is not the server's: the deadline stands still meanwhile, for a flush that was cut
-    short would leave it unknown what is on record. Source: httpcore documents the `trace` extension and awaits it
-    before each step; an exception raised in it ends the request with nothing written.
+    The deadline stands still during `begin`: after a flush that was cut short, it would be unknown what is recorded.
+    Source: httpcore documents the `trace` extension and awaits it before each step. An exception raised in it ends the
+    request with nothing written.
     """
 
     def __init__(self, begin: Callable[[], Awaitable[None]], *, deadlines: Deadlines) -> None:
@@ -81,11 +81,11 @@ class _Trace:
             self.goes_on()
 
     def goes_on(self) -> None:
-        """Give the server its time to read once more: something has come."""
+        """Give the server its reading time again, since something has come."""
         self.limit.allow(self._deadlines.read, "no answer came")
 
     async def begin_once(self) -> None:
-        """Let the caller write down its intent, and keep a failure of that: it must not look like httpx's."""
+        """Let the caller record its intent, and keep a failure of that, which must not look like one of httpx."""
         if self._began:
             return
         self.limit.stand_still()
@@ -99,10 +99,10 @@ class _Trace:
 
 
 class SubmitClient:
-    """Sends a POST that costs money: a fresh connection each, HTTP/1.1, no redirect, never a second try.
+    """Sends POSTs that cost money: each has a fresh connection, HTTP/1.1, no redirect and never a second try.
 
-    `hooked` says that the start-up self-test found the trace hook to hold the bytes back; without it `begin` is
-    awaited before the call, which is as safe and leaves more takes held after a kill.
+    `hooked` says that the trace hook held the bytes back in the start-up self-test. Otherwise `begin` is awaited before
+    the call, which is as safe but leaves more takes held after a kill.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class SubmitClient:
         self._transport = _transport(origin, connections=_MOST_SUBMITS, keep=0)
 
     async def post(self, path: str, body: bytes, *, begin: Callable[[], Awaitable[None]]) -> HttpOutcome:
-        """Send `body` once and return what came of it; what `begin` raises is passed on and nothing was sent."""
+        """Send `body` once and return the outcome; if `begin` raises, that is passed on and nothing was sent."""
         trace = _Trace(begin, deadlines=self._deadlines)
         request = httpx.Request(
             "POST",
@@ -143,7 +143,7 @@ class ReadPool:
         self._origin = origin
         self._headers = _headers(token)
         self._deadlines = deadlines
-        # Last in, first out: as few connections as the traffic needs stay warm.
+        # The queue is last in, first out, so only as many connections as the traffic needs stay warm.
         self._idle: asyncio.LifoQueue[httpx.AsyncHTTPTransport] = asyncio.LifoQueue()
         self._lanes = [_transport(origin, connections=1, keep=1) for _ in range(calls)]
         for lane in self._lanes:
@@ -185,8 +185,8 @@ def _bare_context() -> ssl.SSLContext:
 
 
 def _verification(origin: str) -> ssl.SSLContext:
-    # Loading the system's certificates takes 30 ms, and plain http (loopback only) has no use for them. A bare
-    # context trusts nobody, so a surprise https hop would fail, not slip through.
+    # Loading the system's certificates takes 30 ms, and plain http (loopback only) does not need them. A bare context
+    # trusts no certificate, so an unexpected https hop would fail.
     return tls_context() if origin.startswith("https:") else _bare_context()
 
 
@@ -207,7 +207,7 @@ async def _exchange(
     hooked: bool = True,
     cap: int = BODY_CAP,
 ) -> HttpOutcome:
-    """Run one request to its end and translate every failure, once, here."""
+    """Run one request to its end; this is the one place that translates failures."""
     try:
         async with trace.limit:
             if not hooked:
@@ -225,18 +225,18 @@ async def _exchange(
     except httpx.TransportError as error:
         return NoResponse(trace.milestone, _kind(error), _describe(error))
     except (httpx.InvalidURL, UnicodeError, ValueError, RuntimeError, OSError) as error:
-        # Not shown: these messages can hold header values.
+        # The message is not shown, since it can hold header values.
         return NoResponse(trace.milestone, SilenceKind.MISUSE, _name(error))
     except Exception as error:  # noqa: BLE001 - a foreign library may raise anything, and each is a silence
         return NoResponse(trace.milestone, SilenceKind.BROKEN, _name(error))
 
 
 async def _nothing() -> None:
-    """Stand in for `begin` where nothing has to be written down."""
+    """Stand in for `begin` where nothing has to be recorded."""
 
 
 async def _answer(response: httpx.Response, trace: _Trace, cap: int) -> Answer:
-    """Return the answer with its body up to the cap; the status line counts even if the body does not come whole."""
+    """Return the answer with its body up to the cap; the status line counts even if the body is incomplete."""
     parts: list[bytes] = []
     complete = False
     try:
@@ -244,7 +244,7 @@ async def _answer(response: httpx.Response, trace: _Trace, cap: int) -> Answer:
     except httpx.TransportError:
         pass
     except asyncio.CancelledError:
-        # The deadline struck in the body. Whoever really cancels us would not have set it off.
+        # The deadline passed within the body. A real cancellation would not have set it off.
         if not trace.limit.expired():
             raise
     raw = b"".join(parts)
@@ -260,7 +260,7 @@ async def _answer(response: httpx.Response, trace: _Trace, cap: int) -> Answer:
 
 
 async def _read_into(parts: list[bytes], response: httpx.Response, trace: _Trace, cap: int) -> bool:
-    """Collect the body's raw bytes; return whether they are all of it and no more than `cap`."""
+    """Collect the body's raw bytes; return whether the body is complete and within `cap`."""
     stream = response.stream
     assert isinstance(stream, httpx.AsyncByteStream)
     size = 0
@@ -285,7 +285,7 @@ def _kind(error: httpx.TransportError) -> SilenceKind:
 
 
 def _finds_no_name(error: BaseException) -> bool:
-    """Return whether the resolver said that the name does not exist, by its number: its words change with the language.
+    """Return whether the resolver's error number says that the name does not exist; its words depend on the language.
 
     Source: RFC 3493, 6.1 (EAI_NONAME). A resolver that is away says EAI_AGAIN, which is an outage like any other.
     """
@@ -300,7 +300,7 @@ def _finds_no_name(error: BaseException) -> bool:
 
 
 def _describe(error: httpx.TransportError) -> str:
-    # A LocalProtocolError quotes the offending header, and that may be the token.
+    # A LocalProtocolError quotes the faulty header, which may be the token.
     if isinstance(error, httpx.LocalProtocolError):
         return _name(error)
     return f"{_name(error)}: {error}" if str(error) else _name(error)

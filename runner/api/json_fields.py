@@ -17,12 +17,12 @@ JsonObject: TypeAlias = dict[str, Any]
 
 
 DEAREST_JOB = 100_000.0
-"""US dollars that no single job costs: what is beyond it, or below nothing, is no cost."""
+"""The most US dollars that one job can cost: a larger or a negative number is not a cost."""
 
 _MILLISECONDS = 1e11
 _LONGEST_WORD = 100
 _DEEPEST = 6
-# Only `status` is documented; the others can mean but one thing.
+# Only `status` is documented; the others can have only one meaning.
 _STATUS_FIELDS = ("status", "state", "task_status", "job_status", "phase")
 _STATUS_PARTS = (*_STATUS_FIELDS, "name", "value", "code")
 _PARTS = ("data", "job", "task", "result", "response", "payload")
@@ -41,7 +41,7 @@ def parse_object(body: bytes) -> JsonObject | None:
 
 
 def parse_result(body: bytes) -> JsonObject | None:
-    """Return the JSON object in `body`; a list or a text is taken for the output of a record that has nothing else."""
+    """Return the JSON object in `body`; a list or a text counts as the output of a record without other fields."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -56,15 +56,15 @@ def error_code(record: JsonObject | None) -> int | None:
         return None
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:12])
-    # Zero is what some services write for "no error".
+    # Some services write zero for "no error".
     return value if isinstance(value, int) and value != 0 else None
 
 
 def status_word(record: JsonObject) -> str:
-    """Return the word by which a record says where its job stands, as it is spelled; empty without one.
+    """Return the record's word for its job's status, as it is spelled; empty without one.
 
     It may stand under other names, and deeper: in an object of its own, or in the part of the record about the job. An
-    outer word that only says that the question was answered gives way to an inner one.
+    inner word counts more than an outer one that only says that the question was answered.
     """
     outer = _word(record)
     if outer and folded(outer) not in _ENVELOPE_WORDS:
@@ -78,7 +78,7 @@ def _word(record: JsonObject) -> str:
 
 
 def _said(value: object, depth: int = 0) -> str:
-    """Return a status as text, be it a word, a number, a truth, or an object that holds one of these."""
+    """Return a status as text: a word, a number, a boolean, or an object that holds one of these."""
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     if isinstance(value, str):
@@ -91,7 +91,7 @@ def _said(value: object, depth: int = 0) -> str:
 
 
 def folded(word: str) -> str:
-    """Return a status word as the tables have it: `In-Progress.`, `inProgress`, `JOB_STATE_IN_PROGRESS` are one."""
+    """Return a status word as the tables spell it: `In-Progress.`, `inProgress`, `JOB_STATE_IN_PROGRESS` are one."""
     parts = _WORD_PART.findall(word[:_LONGEST_WORD])
     while len(parts) > 1 and parts[0].lower() in _STATUS_NOUNS:
         parts = parts[1:]
@@ -99,19 +99,19 @@ def folded(word: str) -> str:
 
 
 def cost(record: JsonObject) -> float | None:
-    """Return the cost in USD if the record has one already, and one that can be."""
+    """Return the cost in USD if the record has a possible one by now."""
     found = number(record.get("cost"))
     return found if found is not None and 0 <= found <= DEAREST_JOB else None
 
 
 def odd_cost(record: JsonObject) -> str:
-    """Return what stands as a cost and cannot be one; empty where there is none yet, or one that can be."""
+    """Return the text of an impossible cost; empty if there is none yet, or a possible one."""
     told = record.get("cost")
     return "" if told is None or cost(record) is not None else str(told)[:40]
 
 
 def number(value: object) -> float | None:
-    """Return a finite number, which may have come as text; a server may send one of a thousand digits."""
+    """Return a finite number, which may have come as text; a server may send a thousand digits."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
@@ -144,11 +144,11 @@ def _time(value: object) -> float | None:
 
 
 EVIDENCE = 1 << 16
-"""Bytes of an odd answer that are kept for the person who has to judge it."""
+"""How many bytes of an odd answer are kept for the person who has to judge it."""
 
 
 def excerpt(body: bytes, limit: int = EVIDENCE) -> str:
-    """Return the first bytes of an answer as text that a state file can hold; bytes that are not text, in base64."""
+    """Return the first bytes of an answer as text that a state file can hold; what is not text is in base64."""
     head = body[:limit]
     text = head.decode("utf-8", "replace")
     if text.count("\ufffd") + text.count("\x00") > len(text) // 8:

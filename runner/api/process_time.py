@@ -1,8 +1,8 @@
-"""Deadlines over one request, in time that this process has lived.
+"""Deadlines over one request, in this process's own running time.
 
 In: seconds. Out: a `TimeoutError` in the task that waits. A process that is stopped for a minute (a container, Ctrl-Z,
-a blocked event loop) has not waited for a minute: the answer may lie in the socket, and is read before the clock is
-believed. So a deadline counts its own ticks, and a tick counts as its own length however late it comes.
+a blocked event loop) has not waited for a minute: the answer may be in the socket, and must be read first. So a
+deadline counts its own ticks, and a late tick counts only its own length. It knows no request.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Self
 LONGEST_TICK = 1.0
 _TICKS = 16
 _GRACES = 10
-"""How many late ticks in a row may put off the end; a machine that is always late must still come to one."""
+"""How many late ticks in a row may delay the end; it must come even on a machine that is always late."""
 
 
 class LivedDeadline:
-    """Ends the block it is entered for after `overall` lived seconds, or after those that `allow` gave it last.
+    """Ends its block after `overall` seconds of running time, or after those that `allow` gave last.
 
-    `reason` says which of the two it was. A tick that comes late never ends the block by itself: what lies in the
-    socket by then is read in the turns before the next one.
+    `reason` says which of the two it was. A late tick never ends the block by itself: what is in the socket by then is
+    read before the next one.
     """
 
     def __init__(self, overall: float) -> None:
@@ -46,7 +46,7 @@ class LivedDeadline:
         await self._limit.__aexit__(kind, error, trace)
 
     def allow(self, seconds: float, step: str) -> None:
-        """Give the next step of the request `seconds`; `step` is what has not happened if they run out."""
+        """Give the next step of the request `seconds`; `step` says what has not happened if they run out."""
         self._allowed, self._step = seconds, step
         self._tick = min(self._tick, seconds / _TICKS)
 
@@ -57,12 +57,12 @@ class LivedDeadline:
         self._next = loop.call_at(self._due, self._lived, self._tick)
 
     def stand_still(self) -> None:
-        """Count no further until `go_on`."""
+        """Stop counting until `go_on`."""
         if self._next is not None:
             self._next.cancel()
 
     def expired(self) -> bool:
-        """Return whether the time was up."""
+        """Return whether the deadline has passed."""
         return self._limit.expired()
 
     def _lived(self, tick: float) -> None:

@@ -1,10 +1,10 @@
 """Takes the token out of what a server sends back, before anything of it is kept or shown.
 
 A server may echo its request in an error, a header or a result; from there the token would reach the state file, the
-reports and the screen. In: exchanges, and the values made of them. Out: the same without the token, however it is
-spelled: each of its characters plain, or as an escape of JSON, of a URL, of HTML or of a programming language, in any
-mixture and escaped again; and the whole of it in hex or in base64. Only the whole token is ever masked, and one of
-fewer than 8 characters not at all, for it would stand in innocent words.
+reports and the screen. In: exchanges, and the values made of them. Out: the same without the token, in any spelling.
+Each character may be plain, or an escape of JSON, of a URL, of HTML or of a programming language, even escaped twice.
+The whole may be in hex or in base64. Only the whole token is masked, and one of fewer than 8 characters is not masked
+at all, since it would occur in innocent words.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class Redactor:
         value = token.reveal()
         self._value = value.casefold()
         spellings = _spellings(value) if len(value) >= SHORTEST else []
-        # A server may repeat a header in small letters: that is no token any more, but all but its case.
+        # A server may repeat a header in small letters, which gives away all of the token except its case.
         self._forms = [re.compile(form, re.IGNORECASE) for form in spellings]
         self._byte_forms = [re.compile(form.encode(), re.IGNORECASE) for form in spellings]
 
     def cleaned(self, exchange: HttpOutcome) -> HttpOutcome:
-        """Return `exchange` without the token: before anything is cut, or a part of the token could be left."""
+        """Return `exchange` without the token; this comes before any cut, which could leave a part of the token."""
         if not isinstance(exchange, Answer):
             return replace(exchange, reason=self.masked(exchange.reason))
         body = exchange.body
@@ -54,12 +54,12 @@ class Redactor:
         return exchange if body == exchange.body else replace(exchange, body=body)
 
     def cleaned_value(self, value: T) -> T:
-        """Return a frozen value, or plain JSON, without the token in any of its texts: what is parsed is decoded."""
+        """Return a frozen value, or plain JSON, without the token in its texts, since parsing has decoded them."""
         cleaned: T = _each_text(value, self)
         return cleaned
 
     def masked(self, text: str) -> str:
-        """Return `text` without the token; a text that spells it in a way no mask fits is not kept at all."""
+        """Return `text` without the token; a text with a spelling that no mask fits is not kept at all."""
         for form in self._forms:
             text = form.sub(MASK, text)
         return _WITHHELD if self._forms and self._shows_when_decoded(text) else text
@@ -76,7 +76,7 @@ class Redactor:
 
 
 def _each_text(value: Any, redactor: Redactor) -> Any:  # noqa: ANN401 - the same kind comes out as went in
-    # An enumeration's member is a text of our own.
+    # A member of an enumeration is this program's own text.
     if type(value) is str:
         return redactor.masked(value)
     if isinstance(value, list | tuple):
@@ -90,7 +90,7 @@ def _each_text(value: Any, redactor: Redactor) -> Any:  # noqa: ANN401 - the sam
 
 
 def _decoded(text: str) -> str:
-    """Return `text` with the escapes of URLs, HTML and JSON undone once, each where it can stand."""
+    """Return `text` with the escapes of URLs, HTML and JSON undone once."""
     if "%" in text:
         text = unquote(text)
     if "&" in text:
@@ -122,7 +122,7 @@ def _character(char: str) -> list[str]:
         rf"%(?:25){{0,8}}(?:u00)?{pair}",
         rf"={pair}",
         f"{escaped}{_AMPERSAND}(?:{numbers}{'|' + named if named else ''})",
-        # Last, since some of the others begin alike.
+        # The plain form is last, since some of the others begin with it.
         escaped + re.escape(char),
     ]
 
@@ -134,7 +134,7 @@ _NAMES: Mapping[str, str] = {
 
 
 def _base64_forms(data: bytes) -> list[str]:
-    """Return what `data` looks like inside a longer base64 text: its first and last letters depend on neighbours."""
+    """Return the forms of `data` inside a longer base64 text, without the edge letters that depend on neighbours."""
     forms = set()
     for shift in range(3):
         coded = base64.b64encode(b"\0" * shift + data).decode().rstrip("=")

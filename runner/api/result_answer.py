@@ -1,7 +1,7 @@
-"""Sorts a result record into our words: how the job ended, or that it has not.
+"""Sorts a result record: how the job ended, or that it has not.
 
-Pure and total, like `outcomes`, which sorts everything else. The record alone decides, by its word where that is known,
-by a link to an output whatever the word, by an error where the word says nothing.
+In: an exchange. Out: `Ended`, `NotReady` or a failure. The record alone decides: by its word if that is known, by a
+link to an output whatever the word, by an error where the word says nothing. Like `classify` it is pure.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from runner.domain.states import Ended, FailureClass, TakeState
 
 _KEPT_FIELDS = ("request_id", "model_id", "status", "output", "error", "cost", "created_at", "finished_at")
 _LONGEST_FIELD = 1 << 14
-"""Bytes of any other field of a large record that is kept: a link may stand anywhere."""
+"""Any other field of a large record is kept up to this many bytes, since a link may stand anywhere."""
 _LONGEST_ECHO = 1 << 18
-"""Bytes of a large record's `input` that are kept, in whole fields: they tell an adopted job from another."""
+"""How many bytes of a large record's `input` are kept, in whole fields: they show whose job an adopted one is."""
 
 _LONGEST_REASON = 300
-_LEFT_TOLD = 3
+_LEFT_SHOWN = 3
 
 
 def sort_result(
@@ -39,7 +39,7 @@ def sort_result(
 ) -> ResultAnswer:
     """Return how the job ended by its result record, which alone decides; a record of another job never does.
 
-    `sent` is the request body, whose links are no outputs; `origin` the API's own, whose pages are none either.
+    `sent` is the request body, and `origin` the API's own; links of the one and pages of the other are not outputs.
     """
     record = None
     if isinstance(exchange, Answer) and exchange.complete:
@@ -50,7 +50,7 @@ def sort_result(
         other = of_another(record, request_id, model)
         if other is not None:
             return other
-        # A failed job's record may carry an error number of its own: that is the job's end and no trouble of ours.
+        # A failed job's record may carry an error number of its own: that is the job's end, not a failed read.
         ended = sort_record(record, exchange.body, sent=sent, origin=origin)
         if ended is not None:
             return ended
@@ -64,8 +64,8 @@ def sort_result(
 def sort_record(record: JsonObject, body: bytes, *, sent: str = "", origin: str = "") -> Ended | None:
     """Return how a job ended by its record, None if the record does not say that it has.
 
-    A link to an output outweighs every word but one that says that the job goes on; an error outweighs a word that is
-    not known or missing, in a record that is about a job.
+    A link to an output outweighs every word except one that says that the job goes on. In a record about a job an error
+    outweighs a missing or unknown word.
     """
     word = json_fields.status_word(record)
     outcome = error_codes.RESULT_WORDS.get(json_fields.folded(word))
@@ -82,7 +82,7 @@ def sort_record(record: JsonObject, body: bytes, *, sent: str = "", origin: str 
 
 
 def read_again(result: str | None, *, sent: str, origin: str) -> Ended | None:
-    """Return how a job ended by its record as it was kept, which an older program may have read otherwise."""
+    """Return how a job ended by its kept record, which an older program may have read in another way."""
     body = (result or "").encode("utf-8", "replace")
     record = json_fields.parse_result(body)
     return None if record is None else sort_record(record, body, sent=sent, origin=origin)
@@ -93,13 +93,13 @@ def _error(record: JsonObject) -> str:
 
 
 def _well(record: JsonObject, body: bytes, word: str, links: OutputLinks) -> Ended:
-    """Return the end of a job that says it succeeded, or whose record has a link, whatever else it says."""
+    """Return the end of a job whose record says that it succeeded, or has a link, whatever else it says."""
     reason, failure, outcome = "", None, TakeState.SUCCEEDED
     if not links.taken:
         outcome, failure = TakeState.FAILED, FailureClass.NO_OUTPUT
         what = "an output this program cannot read" if record.get("output") or links.doubtful else "no output"
         reason = _error(record) or f"the API says it succeeded but names {what}"
-        reason += "".join(f"; {left}" for left in links.doubtful[:_LEFT_TOLD])
+        reason += "".join(f"; {left}" for left in links.doubtful[:_LEFT_SHOWN])
     return _ended(outcome, record, body, links, failure=failure, reason=reason, word=word)
 
 
@@ -138,7 +138,7 @@ def _ended(
 
 
 def _remarks(links: OutputLinks, record: JsonObject, word: str) -> Iterator[str]:
-    """Yield what of the record could not be taken as it stands, in words."""
+    """Yield the words for what in the record could not be taken literally."""
     plain = json_fields.folded(word)
     if links.taken and (
         plain in error_codes.PARTIAL_WORDS or error_codes.RESULT_WORDS.get(plain) is not TakeState.SUCCEEDED
@@ -151,16 +151,16 @@ def _remarks(links: OutputLinks, record: JsonObject, word: str) -> Iterator[str]
     if links.beyond:
         total = len(links.taken) + links.beyond
         yield f"its result names {total} outputs, of which the first {len(links.taken)} are fetched"
-    # Where it says that it succeeded and names nothing else, they are the reason of its failure.
+    # If it says that it succeeded and names nothing else, these are already the reason of its failure.
     if links.lost and (links.taken or error_codes.RESULT_WORDS.get(plain) is not TakeState.SUCCEEDED):
-        told = "; ".join(str(left) for left in links.lost[:_LEFT_TOLD])
+        told = "; ".join(str(left) for left in links.lost[:_LEFT_SHOWN])
         yield f"its result names {len(links.lost)}{' more' if links.taken else ''} that cannot be fetched: {told}"
     if odd := json_fields.odd_cost(record):
         yield f"its result says a cost of {odd}, which cannot be; the cost counts as unknown"
 
 
 def _kept(record: JsonObject, body: bytes) -> str:
-    """Return the text of a record to keep: all of it, or what matters of one that no record has to be as large as."""
+    """Return the text of a record to keep: all of it, or what matters of one that is too large."""
     if len(body) > LONGEST_RECORD:
         kept = {name: record[name] for name in _KEPT_FIELDS if name in record}
         echo = _echo(record.get("input"))
@@ -178,7 +178,7 @@ def _is_short(value: object) -> bool:
 
 
 def _echo(told: object) -> JsonObject:
-    """Return the plain fields of an echoed input as far as they are short enough, each whole: a cut one would lie."""
+    """Return the plain fields of an echoed input as far as there is room, each whole: a cut one would be false."""
     kept: JsonObject = {}
     room = _LONGEST_ECHO
     for name, value in told.items() if isinstance(told, dict) else ():

@@ -1,6 +1,6 @@
 """A token that cannot be printed by accident, and where one stands in an environment.
 
-It knows nothing of HTTP; whoever sends the token must ask for it by name.
+Code that sends the token must call `reveal`. It knows no HTTP.
 """
 
 from __future__ import annotations
@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 TOKEN_VARIABLES = ("RUNCOMFY_TOKEN", "RUNCOMFY_API_TOKEN", "RUNCOMFY_API_KEY", "YOUR_API_TOKEN")
-"""In the order they are asked; the last is spelled as the model pages print it."""
+"""The variables in the order they are read; the last is spelled as the model pages print it."""
 
 _SHORTEST = 8
 _LONGEST_WORD = 15
 
 
 def tokens_in(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the tokens that stand in the environment, as far as they can be told from other words.
+    """Return the tokens in the environment, as far as they can be distinguished from other words.
 
-    One of few characters cannot, nor one of letters alone such as the simulator's.
+    A short one cannot, nor one of letters alone such as the simulator's.
     """
-    # The last word alone: people paste one with “Bearer” before it.
+    # Only the last word counts, since people paste a token with “Bearer” before it.
     words = (environ.get(name, "").replace('"', " ").replace("'", " ").split() for name in TOKEN_VARIABLES)
     found = (said[-1] for said in words if said)
     return tuple(dict.fromkeys(token for token in found if not _is_a_word(token)))
@@ -30,7 +30,7 @@ def _is_a_word(token: str) -> bool:
 
 
 class Secret:
-    """Holds a value whose `repr` and `str` are a mask; only `reveal` gives it away."""
+    """Holds a value whose `repr` and `str` are a mask; only `reveal` returns it."""
 
     __slots__ = ("_value",)
 

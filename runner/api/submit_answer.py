@@ -1,10 +1,9 @@
 """Reads the answer to a paid POST: the request id where it is certain, and what else might be the job's id.
 
-In: the bytes of a 2xx answer, perhaps cut. Out: a `Receipt`. An id is certain when the body begins as a JSON object,
-a whole `request_id` member with a usable value was read at its top level, and no second, different one came. What
-follows cannot change it: so it counts in a body that broke off, too. A body that came to its end must be JSON to its
-end, as RFC 8259 has it, for a server that writes NaN or half characters may have mangled the id as well. It knows no
-status and no money, and never raises.
+In: the bytes of a 2xx answer, perhaps cut. Out: a `Receipt`. An id is certain if the body begins as a JSON object, has
+a whole, usable `request_id` member at its top level, and has no second, different one. What follows cannot change it,
+so it counts in a body that broke off, too. A complete body must be JSON to its end (RFC 8259): a server that writes NaN
+or half characters may have mangled the id as well. It knows no status and no money, and never raises.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 _ID_NAMES = frozenset({"id", "requestid", "jobid", "taskid", "predictionid", "generationid", "uuid"})
 _MOST_PARTS = 500_000
 _FIRST_PART = 1 << 20
-"""Bytes that are read of a body with more parts: parsed in memory it would take a hundred times its size."""
+"""How many bytes of a body with more parts are read: parsed in memory it would take a hundred times its size."""
 
 _MOST_CANDIDATES = 5
 _DEEPEST = 6
@@ -32,17 +31,17 @@ _DEEPEST = 6
 def usable_id(value: object) -> bool:
     """Return whether `value` can be a request id: 1 to 256 printable characters of ASCII without blanks.
 
-    In a URL it is one percent-encoded path segment; one that some server could take for a path upwards is refused.
+    In a URL it is one percent-encoded path segment. An id that a server could take for a path upwards is refused.
     """
     return isinstance(value, str) and _USABLE.fullmatch(value) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What an answer says of the job: its certain `request_id` or an empty text, and other ids it might have.
+    """What an answer says of the job: its certain `request_id` or an empty text, and other ids that it might have.
 
-    `record` holds the top-level members that were read, None if the body is not a JSON object, was cut, or cannot be
-    trusted.
+    `record` holds the top-level members that were read. It is None if the body is not a JSON object, was cut, or cannot
+    be trusted.
     """
 
     request_id: str = ""
@@ -54,8 +53,7 @@ class Receipt:
 class _Members:
     """The members of the top-level object that were read, in order.
 
-    `whole` says that the reading came to its end, `cut` that the body ends before its object does, and `rest` is what
-    was not read.
+    `whole` says that all was read, `cut` that the body ends before its object does, and `rest` is what was not read.
     """
 
     cut: bool
@@ -65,7 +63,7 @@ class _Members:
 
 
 def read_receipt(body: bytes, *, complete: bool) -> Receipt:
-    """Return what `body` is a receipt for; `complete` is false where it broke off or passed the cap."""
+    """Return the receipt in `body`; `complete` is false if the body broke off or passed the cap."""
     members = _members(body, complete=complete)
     record = dict(members.found)
     told = [value for name, value in members.found if name == "request_id"]
@@ -79,7 +77,7 @@ def read_receipt(body: bytes, *, complete: bool) -> Receipt:
 
 
 def _members(body: bytes, *, complete: bool) -> _Members:
-    """Read the top-level members one by one until the object ends, or what came does."""
+    """Read the top-level members one by one until the object or the body ends."""
     beyond = b""
     if sum(body.count(mark) for mark in (b",", b"[", b"{")) > _MOST_PARTS:
         body, beyond, complete = body[:_FIRST_PART], body[_FIRST_PART:], False
@@ -94,7 +92,7 @@ def _members(body: bytes, *, complete: bool) -> _Members:
 
 
 def _fill(members: _Members, text: str, at: int) -> int:
-    """Read members from `at` on, up to the end of the object or to what cannot be read, and return where that is."""
+    """Read members from `at` on to the end of the object or to what cannot be read, and return that place."""
     decoder = json.JSONDecoder(parse_constant=_refuse)
     read, at = at, _after_blanks(text, at)
     try:
@@ -102,7 +100,7 @@ def _fill(members: _Members, text: str, at: int) -> int:
             name, at = decoder.raw_decode(text, _past(text, at, '"') - 1)
             at = _past(text, _after_blanks(text, at), ":")
             value, at = decoder.raw_decode(text, _after_blanks(text, at))
-            # A number at the very end may have been cut; a text or a list has an end of its own.
+            # A number at the very end may have been cut; a text or a list has its own end mark.
             if at < len(text) or not isinstance(value, int | float):
                 members.found.append((name, value))
                 read = at
@@ -112,7 +110,7 @@ def _fill(members: _Members, text: str, at: int) -> int:
             at = _after_blanks(text, _past(text, at, ","))
         members.whole = _after_blanks(text, at + 1) == len(text)
     except json.JSONDecodeError as failure:
-        # A front that cuts an answer may give it a length that fits.
+        # A gateway that cuts an answer may give it a length that fits.
         members.cut = members.cut or failure.pos >= len(text) or failure.msg.startswith("Unterminated")
         return read
     except (ValueError, RecursionError):
@@ -136,13 +134,13 @@ def _after_blanks(text: str, at: int) -> int:
 
 
 def _decoded(body: bytes, *, complete: bool) -> str:
-    """Return the text of a JSON body; where it was cut, without half a character at its end."""
+    """Return the text of a JSON body, without half a character at the end of a cut one."""
     decoder = codecs.getincrementaldecoder(json.detect_encoding(body))("strict")
     return decoder.decode(body, complete)
 
 
 def _is_clean(record: JsonObject) -> bool:
-    """Return whether a record can be written as UTF-8: half characters stand for what a server has mangled."""
+    """Return whether a record can be written as UTF-8: half characters show that a server has mangled it."""
     try:
         json.dumps(record, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
@@ -151,7 +149,7 @@ def _is_clean(record: JsonObject) -> bool:
 
 
 def _ids_in(value: object, depth: int = 0) -> Iterator[str]:
-    """Yield what stands under a name that ids have, at any place in a record."""
+    """Yield each value under a name that ids have, anywhere in a record."""
     if depth > _DEEPEST:
         return
     for name, held in value.items() if isinstance(value, dict) else ():
@@ -163,7 +161,7 @@ def _ids_in(value: object, depth: int = 0) -> Iterator[str]:
 
 
 def _texts(values: list[Any]) -> Iterator[str]:
-    """Yield those values that could be ids; a number as the text it is written as."""
+    """Yield the values that could be ids, numbers as text."""
     for value in values:
         text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
         if usable_id(text):

@@ -115,8 +115,8 @@ class Downloader:
     def _is_spent(self, live: ActiveTake, trouble: FetchTrouble, *, lasting: float, asked: bool) -> bool:
         """Return whether to leave a clip to the next run.
 
-        A host that is away is waited for as in an outage, unless the run wants to end. So is an API that cannot be asked
-        for a fresh link. No clip is waited for longer than an outage, however much its host sends.
+        A host that is away is waited for as in an outage, unless the run wants to end. So is an API that cannot give a
+        fresh link. No clip is waited for longer than an outage, however much its host sends.
         """
         now, limit = self._means.clock.monotonic(), self._means.options.outage_limit
         if live.fetch_trouble_since is not None and now - live.fetch_trouble_since >= limit:

@@ -166,7 +166,7 @@ def test_a_cancel_answered_without_an_outcome_proves_nothing() -> None:
         ),
         (
             Answer(204, b""),
-            RequestFailure(FailureKind.TRANSIENT, "HTTP 204 with a body that is no JSON object"),
+            RequestFailure(FailureKind.TRANSIENT, "HTTP 204 with a body that is not a JSON object"),
         ),
         (
             Answer(200, b'{"outcome": "cancelled"}', complete=False),

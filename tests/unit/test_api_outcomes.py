@@ -329,7 +329,7 @@ def test_a_record_of_another_job_is_no_answer_to_a_look_or_for_a_result() -> Non
         sort_result(answer(200, {**told, "status": "in_queue"}), now=NOW, request_id="r1"),
     ):
         assert trouble == RequestFailure(
-            FailureKind.STRANGE, "asked about r1, the API told of another job: r2"
+            FailureKind.STRANGE, "asked about r1, the API reported another job: r2"
         )
     assert isinstance(sort_look(answer(200, told), now=NOW, request_id="r2"), StatusReply)
     assert isinstance(sort_result(answer(200, told), now=NOW, request_id="r2"), Ended)
