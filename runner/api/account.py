@@ -87,7 +87,7 @@ def parse_base(text: str) -> str:
     """Return the origin of an API base given with or without `/v1`.
 
     Raises:
-        UsageError: it is not https to a host (http only to this machine), its host or port is not valid, or it has
+        UsageError: it is not https to a host (http only to this machine). Or its host or port is not valid, or it has
             more than the path /v1.
     """
     text = text.strip()

@@ -1,7 +1,7 @@
 """Unpacks a body that came packed although it should not: gzip and deflate, by the header or by the bytes.
 
-In: bytes and the `Content-Encoding` they came with. Out: the bytes within, never more than a cap. A header may be wrong
-either way: what is not gzip is taken as it stands, and what begins as gzip is unpacked without a header.
+In: bytes and the `Content-Encoding` they came with. Out: the bytes within, never more than a cap. A header may lie:
+what is not gzip is taken as it stands, and what begins as gzip is unpacked without a header.
 Sources: RFC 9110, 8.4.1; RFC 1950 to 1952. It knows no status and no JSON, and never raises.
 """
 

@@ -84,8 +84,8 @@ REDIRECTS = range(300, 400)
 The API is documented without any (D), so a server that answers with one is almost surely not the API (N)."""
 
 PROVES_NO_CHARGE = BAD_INPUT_STATUSES | LATER_STATUSES | frozenset(ACCOUNT_STATUSES) | CANNOT_STATUSES | {404}
-"""Statuses that say the job was not taken (H). A time-out (408), a conflict (409) and any other 5xx do not say so (N):
-gateways send them for requests that the service behind them may have carried out."""
+"""Statuses that say the job was not taken (H). A time-out (408), a conflict (409) and any other 5xx do not say so (N).
+Gateways send them for requests that the service behind them may have carried out."""
 
 PAUSE_WITHOUT_A_WISH = 3.0
 """Seconds to pause after a 429 that names none (N)."""

@@ -1,8 +1,9 @@
 """What a server says went wrong, as one sentence, whatever form its words have.
 
 In: a parsed record, or a body that is not one. Out: text of at most 2,000 characters, empty if there are no words.
-It reads the API's own fields, lists of field errors, problem details (RFC 9457), OAuth errors (RFC 6749, 5.2), plain
-text, and the title or first words of a page. It never raises for what a server sent, and it decides nothing.
+It reads the API's own fields, lists of field errors, problem details (RFC 9457) and OAuth errors (RFC 6749, 5.2). It
+also reads plain text, and the title or first words of a page. It never raises for what a server sent, and it decides
+nothing.
 """
 
 from __future__ import annotations

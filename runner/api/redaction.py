@@ -1,6 +1,6 @@
 """Takes the token out of what a server sends back, before anything of it is kept or shown.
 
-A server may echo its request in an error, a header or a result; from there the token would reach the state file, the
+A server may echo its request in an error, a header or a result. From there the token would reach the state file, the
 reports and the screen. In: exchanges, and the values made of them. Out: the same without the token, in any spelling.
 Each character may be plain, or an escape of JSON, of a URL, of HTML or of a programming language, even escaped twice.
 The whole may be in hex or in base64. Only the whole token is masked, and one of fewer than 8 characters is not masked

@@ -1,7 +1,7 @@
 """Sorts a result record: how the job ended, or that it has not.
 
-In: an exchange. Out: `Ended`, `NotReady` or a failure. The record alone decides: by its word if that is known, by a
-link to an output whatever the word, by an error where the word says nothing. Like `classify` it is pure.
+In: an exchange. Out: `Ended`, `NotReady` or a failure. The record alone decides, by the rules of `sort_record`. It is
+pure, and it knows no earlier answer.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Reads the answer to a paid POST: the request id where it is certain, and what else might be the job's id.
 
-In: the bytes of a 2xx answer, perhaps cut. Out: a `Receipt`. An id is certain if the body begins as a JSON object, has
-a whole, usable `request_id` member at its top level, and has no second, different one. What follows cannot change it,
-so it counts in a body that broke off, too. A complete body must be JSON to its end (RFC 8259): a server that writes NaN
-or half characters may have mangled the id as well. It knows no status and no money, and never raises.
+In: the bytes of a 2xx answer, perhaps cut. Out: a `Receipt`. An id is certain if a JSON object has one whole, usable
+`request_id` member at its top level, and no second, different one. What follows cannot change it, so it counts in a
+body that broke off, too. A complete body must be JSON to its end (RFC 8259). A server that writes NaN or half
+characters may have mangled the id as well. It knows no status and no money, and never raises.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The words of the product: shots and takes, states and facts, money, limits, errors, answers of the API, records.
+"""The terms of the product: shots and takes, states and facts, money, limits, errors, answers of the API, records.
 
-Values and pure functions. They know no network, no SQL, no terminal and no clock but the one that they are handed.
+They are values and pure functions. They know no network, no SQL, no terminal, and no clock except one they are given.
 """

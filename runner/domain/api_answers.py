@@ -1,8 +1,7 @@
-"""What the API can say to us, in our own words, whatever it said on the wire.
+"""The answers of the API as values, whatever it said on the wire.
 
-The adapter in `api/` makes these values, the engine matches on them; neither sees the other. A submit is
-answered with one of the facts of `states`; a look, a result or a cancel with the values below.
-It knows no HTTP and no JSON.
+The adapter in `api/` makes these values and the engine matches on them; neither sees the other. A submit is answered
+with a fact of `states`; a look, a result or a cancel with a value below. They know no HTTP and no JSON.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from runner.domain.states import (
 
 
 class JobStatus(StrEnum):
-    """What a look found. `ENDED` says nothing of success; `UNKNOWN` means keep looking, and say so."""
+    """What a look found; `ENDED` does not mean success, and `UNKNOWN` means to keep looking and to say so."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -35,9 +34,9 @@ class JobStatus(StrEnum):
 class FailureKind(StrEnum):
     """Why a read was not answered.
 
-    `MISSING` is the API's word that it does not know what was asked about. `STRANGE` is an answer that cannot be about
-    it; `TOO_LARGE` one that was not read to its end, so that nothing is known of what it says. `NO_HOST` says
-    that there is no API at that address: its host does not exist, and was never reached.
+    `MISSING` means that the API says it does not know what was asked about. `STRANGE` is an answer that cannot be about
+    it; `TOO_LARGE` is one that was not read to its end, so its content is unknown. `NO_HOST` says that there is no API
+    at that address: its host does not exist, and was never reached.
     """
 
     TRANSIENT = "transient"
@@ -51,7 +50,7 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StatusReply:
-    """A look that was answered; `word` is the status as the API spelled it, `model` the job's if it was told."""
+    """A look that was answered; `word` is the status as the API spelled it, `model` the job's if it is known."""
 
     status: JobStatus
     word: str
@@ -61,7 +60,7 @@ class StatusReply:
 
 @dataclass(frozen=True, slots=True)
 class RequestFailure:
-    """A read that was not answered; `retry_after` is the server's wish in seconds, if it had one.
+    """A read that was not answered; `retry_after` is the wait in seconds that the server asked for, if any.
 
     `evidence` is what came back, cut and cleaned.
     """
@@ -74,7 +73,7 @@ class RequestFailure:
 
 @dataclass(frozen=True, slots=True)
 class NotReady:
-    """The result record exists but does not say that the job has ended; `is_known` is whether its word is."""
+    """The result record exists but does not say that the job has ended; `is_known` says whether its word is known."""
 
     word: str
     is_known: bool = True
@@ -91,9 +90,9 @@ class CancelAnswer:
 class FetchTrouble:
     """A clip that did not arrive.
 
-    `link_refused` asks for the result to be read again for a fresh link; `permanent` means that another try of the same
-    link cannot help; `unreachable` that the host is away, which is waited out as an outage is. `at_hand` is how many
-    bytes of the clip lie here by now: a try that brought some was none in vain.
+    `link_refused` asks for the result to be read again for a fresh link. `permanent` means that another try of the same
+    link cannot help, and `unreachable` that the host is away, as in an outage. `at_hand` is how many bytes of the clip
+    are here by now: a try that fetched some was not in vain.
     """
 
     reason: str
@@ -110,6 +109,6 @@ FetchAnswer: TypeAlias = Delivered | FetchTrouble
 
 
 def folded(reason: str) -> str:
-    """Return the words of an answer without what differs from take to take: numbers, ids and links."""
+    """Return the words of an answer without the parts that differ between takes: numbers, ids and links."""
     words = reason.lower().split()
     return " ".join("#" if "://" in word or any(map(str.isdigit, word)) else word for word in words)

@@ -1,7 +1,7 @@
-"""In what two request bodies differ, field by field.
+"""The differences between two request bodies, field by field.
 
-In: canonical JSON texts and model ids. Out: fields with their old and new values, in the order of their names; and by
-what a job's record tells that it is another job's than the one that was asked for. It knows no take and no terminal.
+In: canonical JSON texts and model ids. Out: fields with their old and new values, in the order of their names. It also
+finds what in a job's record shows that it is another job's. It knows no take and no terminal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ABSENT = "(absent)"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field that changed; `old` and `new` are JSON values as text, a string as it is, `ABSENT` where missing.
+    """One changed field; `old` and `new` are JSON values as text, a string as it is, `ABSENT` if missing.
 
     `field` is `model`, or an input by its dotted name: `inputs.promptText`.
     """
@@ -44,14 +44,14 @@ def _between(old: JsonValue, new: JsonValue, path: str) -> Iterator[Difference]:
                 yield Difference(f"{path}.{name}", _text(old[name]), ABSENT)
             else:
                 yield from _between(old[name], new[name], f"{path}.{name}")
-    # As text, since to Python `true` is 1 and to a model it is not.
+    # They are compared as text, since `true` is 1 to Python but not to a model.
     elif json.dumps(old, sort_keys=True) != json.dumps(new, sort_keys=True):
         kind = str if isinstance(old, str) == isinstance(new, str) else object
         yield Difference(path, _text(old, kind), _text(new, kind))
 
 
 def _text(value: JsonValue, kind: type = str) -> str:
-    # A string stands as it is, but for where the text "5" became the number 5.
+    # A string stays as it is, except where the text "5" became the number 5.
     if kind is str and isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
@@ -60,21 +60,21 @@ def _text(value: JsonValue, kind: type = str) -> str:
 def other_job(record: Mapping[str, JsonValue], *, request_id: str, model: str) -> str:
     """Return the id or the model by which a record says that it is not about this job; empty if it does not.
 
-    An id settles it: a model may go by other names than the one it is asked for by. Without a `request_id` nobody
-    asked by one, and the model alone is compared.
+    An id decides, since a model may have other names than the one that was asked for. Without a `request_id` only the
+    model is compared.
     """
     told = record.get("request_id")
     if request_id and told is not None:
-        # In other letters it is still the same id.
+        # It is the same id even in other letter case.
         return "" if str(told).strip().casefold() == request_id.casefold() else str(told)
     named = record.get("model_id")
     return named if isinstance(named, str) and model and named != model else ""
 
 
 def contradiction(model: str, body: str, result: str, *, request_id: str = "") -> str:
-    """Return in what the record of a job contradicts the request that it is said to be of; empty if in nothing.
+    """Return how the record of a job contradicts the request that it is said to belong to; empty if it does not.
 
-    `request_id` is the one that the record was asked for by, empty where a person only claims that it is the job's.
+    `request_id` is the one by which the record was asked for, empty if a person only claims that it is the job's.
     """
     try:
         record = json.loads(result)
@@ -92,12 +92,12 @@ def contradiction(model: str, body: str, result: str, *, request_id: str = "") -
 
 
 def _plain(value: JsonValue) -> bool:
-    # A service may keep pictures elsewhere than where it was sent for them, so links prove nothing.
+    # A service may keep its own copies of pictures at other addresses, so links prove nothing.
     return isinstance(value, int | float) or (isinstance(value, str) and "://" not in value)
 
 
 def _meant(value: JsonValue) -> str | float:
-    """Return what a plain value means however it is spelled: 1 and 1.0, true and "true", a text and its spaces."""
+    """Return the meaning of a plain value in any spelling: 1 and 1.0, true and "true", a text and its spaces."""
     text = str(value).strip()
     if text.lower() in {"true", "false"}:
         return text.lower()
@@ -105,5 +105,5 @@ def _meant(value: JsonValue) -> str | float:
         number = float(text)
     except ValueError:
         return text
-    # A number beyond all bounds is told from another by its digits only.
+    # Only their digits distinguish two numbers that are too large for a float.
     return number if math.isfinite(number) else text

@@ -1,7 +1,7 @@
-"""What an error of the operating system means to the user: the one table from `OSError` to our errors.
+"""What an error of the operating system means to the user: the one table from `OSError` to Shotrunner's errors.
 
-In: an `OSError`, and what was being done to which path. Out: an error of ours with the next step; the caller raises it
-`from` the original. It opens nothing.
+In: an `OSError`, and what was being done to which path. Out: a `ShotrunnerError` with the next step, which the caller
+raises `from` the original. It opens nothing.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from runner.domain.errors import CannotCreate, DiskFailed, FileMissing, Shotrunn
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 BAD_DISK = FULL | {errno.EIO, errno.EFBIG}
-"""The disk is full or failing, so every other file on it will fare alike."""
+"""The disk is full or failing, so every other file on it will fail too."""
 
 NO_FILES_LEFT = frozenset({errno.EMFILE, errno.ENFILE})
 SHORT_OF = NO_FILES_LEFT | {errno.ENOMEM, errno.EAGAIN, errno.EINTR}
-"""The process or the machine is short of something for a while; the disk and its permissions are not to blame."""
+"""The process or the machine is short of something for a while; the disk and its permissions are not the cause."""
 
 _NO_FOLDER = frozenset({errno.ENOENT, errno.ENOTDIR})
 NEXT_STEP = "free or repair the disk, then run the same command again"
@@ -28,7 +28,7 @@ _STEPS = (
     | dict.fromkeys(NO_FILES_LEFT, "raise ulimit -n")
 )
 _LONGEST_SHOWN = 120
-# What Python says, in words alone.
+# Python gives no error number for this, only these words.
 _NO_THREAD = "can't start new thread"
 
 
@@ -37,7 +37,7 @@ def file_error(
 ) -> DiskFailed | CannotCreate:
     """Return the error for a file or folder that could not be made or written.
 
-    `what` follows the path ("cannot be made"); `advice` is for a place that does not allow it.
+    `what` follows the path ("cannot be made"); `advice` is for a place without permission.
     """
     if error.errno == errno.ENAMETOOLONG:
         return too_long(path)
@@ -56,9 +56,9 @@ def too_long(path: str | Path) -> CannotCreate:
 
 
 def machine_error(error: Exception) -> ShotrunnerError | None:
-    """Return the error for a fault of the machine that nothing nearer has put into words; None if it may be a bug.
+    """Return the error for a fault of the machine that nothing else has reported; None if it may be a bug.
 
-    An error that names a file, or a shortage, is the machine's affair. Any other comes from a descriptor of ours.
+    An error that names a file, or a shortage, is the machine's fault. Any other comes from the program's own file.
     """
     if isinstance(error, MemoryError):
         return DiskFailed(

@@ -1,8 +1,8 @@
-"""How values are said to a person: states, durations, money, sizes, times, counts, and text nobody vouches for.
+"""How values are shown to a person: states, durations, money, sizes, times, counts, and untrusted text.
 
-In: plain values. Out: short English text, the same in the terminal, the progress lines and the sheet. Whatever came
-from a manifest or a server goes through `visible` first. It knows no fact (`sentences` tells those), no terminal, no
-HTML, no file and no clock.
+In: plain values. Out: short English text, the same in the terminal, the progress lines and the sheet. Text from a
+manifest or a server goes through `visible` first. It knows no fact (`sentences` does), no terminal, no HTML, no file
+and no clock.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from runner.system.escapes import visible_lines as visible_lines
 
 REASON_LIMIT = 160
 PATH_LIMIT = 16_384
-"""More than any path has, escapes and all: a path that is cut leads nowhere."""
+"""More characters than any path has, escapes included: a path that is cut leads nowhere."""
 
 HELD_ADVICE = (
     "it may have been charged, so it is not sent again by itself; "
@@ -34,7 +34,7 @@ MILESTONES = {
     "answering": "an answer had begun, and did not say that the job was taken or refused",
     "unknown": "not known: the runner died while sending",
 }
-"""How far a request had got whose outcome is unknown, in words."""
+"""The words for how far a request with an unknown outcome had got."""
 
 
 def duration(seconds: float | None) -> str:
@@ -53,7 +53,7 @@ def duration(seconds: float | None) -> str:
 
 
 def money(usd: float | None) -> str:
-    """Return an amount in US dollars, with up to four decimals where cents do not tell it."""
+    """Return an amount in US dollars, with up to four decimals where cents are too coarse."""
     if usd is None or not math.isfinite(usd):
         return "unknown"
     cents = f"{usd:,.2f}"
@@ -63,11 +63,11 @@ def money(usd: float | None) -> str:
 
 
 def spent_words(spending: Spending, *, simulated: bool) -> str:
-    """Return what a run has cost beside what it should have cost; empty where nothing was submitted."""
+    """Return what a run has cost and should have cost; empty if nothing was submitted."""
     if not spending.charges:
         return ""
     said = f"spent {money(spending.billed)}{', invented,' if simulated else ''}"
-    # An estimate of some jobs beside the cost of all would look like a run that is too dear.
+    # An estimate of some jobs beside the cost of all would make the run look too expensive.
     if spending.estimated and all(charge.estimate is not None for charge in spending.charges):
         said += f" of an estimated {money(spending.estimated)}"
     if spending.without_cost:
@@ -76,7 +76,7 @@ def spent_words(spending: Spending, *, simulated: bool) -> str:
 
 
 def earlier_words(before: Spending) -> str:
-    """Return what a take has cost before its latest attempt; what is not known is told with its estimate."""
+    """Return what a take has cost before its latest attempt, with estimates where the cost is not known."""
     attempts = counted(len(before.charges), "earlier attempt")
     if not before.without_cost:
         return f"{money(before.billed)} for {attempts}"
@@ -128,7 +128,7 @@ def _offset(moment: datetime) -> str:
 
 
 def _utc(unix: float) -> datetime:
-    # Clamped to years 1970…9999: a record with an absurd time is still a record to be shown.
+    # The time is clamped to the years 1970…9999, since a record with an absurd time must still be shown.
     return datetime.fromtimestamp(min(max(unix, 0.0), 253402300799.0), UTC)
 
 
@@ -157,7 +157,7 @@ _CLIP_WORDS = {
 
 
 def standing(state: TakeState, delivery: DeliveryState = DeliveryState.NONE) -> str:
-    """Return one word for where a take stands; a succeeded take is told by where its clip is."""
+    """Return one word for the state of a take; for a succeeded take it is the state of its clip."""
     return _CLIP_WORDS[delivery] if state is TakeState.SUCCEEDED else state.value
 
 
@@ -167,7 +167,7 @@ def trouble(failure: FailureClass | None, reason: str, limit: int = TEXT_LIMIT) 
 
 
 def value(given: JsonValue, limit: int = TEXT_LIMIT) -> str:
-    """Return an input's value as a person would write it: text bare, everything else as JSON."""
+    """Return an input's value as a person would write it: text without quotes, everything else as JSON."""
     text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
     return visible(text, limit)
 
@@ -194,7 +194,7 @@ def listed(names: Sequence[str], *, most: int = 5) -> str:
 
 
 def apart(old: str, new: str, limit: int) -> tuple[str, str]:
-    """Return two texts of at most about `limit` characters, from where they begin to differ: prompts do so midway."""
+    """Return at most about `limit` characters of two texts, from where they begin to differ, often midway."""
     if max(len(old), len(new)) <= limit:
         return old, new
     same = next(

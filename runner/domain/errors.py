@@ -1,7 +1,6 @@
-"""Every error Shotrunner raises on purpose, drawn as one tree, and the places and problems they point at.
+"""Every error that Shotrunner raises on purpose, as one tree, and the places and problems that they name.
 
-The tree is split by what the person at the keyboard does next; each class carries the exit code
-that says so to a script.
+The tree is split by what the user does next; the exit code of each class says so to a script.
 
     ShotrunnerError
     ├── UsageError             64  change the command line
@@ -11,7 +10,7 @@ that says so to a script.
     ├── SchemaInvalid          65  fix or remove a model schema
     ├── FileMissing            66  give the right path
     ├── ServiceUnavailable     69  wait and run the same command again
-    ├── BrokenPromise          70  a bug of ours: report it
+    ├── BrokenPromise          70  a bug in Shotrunner: report it
     │   └── IllegalTransition  70
     ├── CannotCreate           73  make the folder writable
     ├── DiskFailed             74  free or repair the disk, then run again
@@ -19,10 +18,10 @@ that says so to a script.
     ├── AccountRefused         77  fix the token or the balance, then run again
     └── StateFileUnusable      78  do not start over: see what happened to the state file
         ├── RecordDamaged      78  set it aside and enter what is known: shotrunner restore
-        ├── RecordDisplaced    78  bring the record back, or go on where it is now
+        ├── RecordDisplaced    78  put the record back, or go on where it is now
         └── FlagRequired       78  say with a flag that it is meant: the run was moved, or its folder is gone
 
-It knows nothing of any other module.
+It knows no other module.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class Position:
 
 
 class Severity(StrEnum):
-    """Whether a problem stops the run or is only said."""
+    """Whether a problem stops the run or is only reported."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -58,8 +57,8 @@ class Severity(StrEnum):
 class Problem:
     """One thing wrong at one place, with what would have been right.
 
-    `subject` names the shot and field ("shot s010, inputs.duration"), `allowed` the values that
-    would pass, `nearest` the name the user probably meant.
+    `subject` names the shot and field ("shot s010, inputs.duration"), `allowed` the values that would pass, and
+    `nearest` the name that the user probably meant.
     """
 
     at: Position
@@ -84,7 +83,7 @@ class Problem:
 
 
 class ShotrunnerError(Exception):
-    """Base of every deliberate error: `advice` is the next step, in one sentence or command."""
+    """The base of every deliberate error; `advice` is the next step, in one sentence or command."""
 
     exit_code = 70
 
@@ -95,7 +94,7 @@ class ShotrunnerError(Exception):
 
 
 class UsageError(ShotrunnerError):
-    """The command line or the environment asks for something that cannot be."""
+    """The command line or the environment asks for something impossible."""
 
     exit_code = 64
 
@@ -111,7 +110,7 @@ class ExtraMissing(UsageError):
 
 
 class NoSuchHost(UsageError):
-    """The API's host does not exist; nothing was sent, so the same command goes on once it does."""
+    """The API's host does not exist; nothing was sent, so the same command can go on once it does."""
 
 
 class ManifestInvalid(ShotrunnerError):
@@ -132,13 +131,13 @@ class SchemaInvalid(ShotrunnerError):
 
 
 class FileMissing(ShotrunnerError):
-    """A file or run directory that was named does not exist or is not a regular file."""
+    """A named file or run directory does not exist or is not a regular file."""
 
     exit_code = 66
 
 
 class ServiceUnavailable(ShotrunnerError):
-    """The API did not answer for longer than the run was told to wait."""
+    """The API did not answer for longer than the run may wait."""
 
     exit_code = 69
 
@@ -184,7 +183,7 @@ class StateFileUnusable(ShotrunnerError):
 
 
 class RecordDamaged(StateFileUnusable):
-    """The state file, or its log, is not what was once written; what witnesses know can be entered into a new one."""
+    """The state file or its log is not as it was written; what witnesses know can be entered into a new one."""
 
 
 class RecordDisplaced(StateFileUnusable):
@@ -197,9 +196,9 @@ NEW_RUN = "--new-run"
 
 
 class FlagRequired(StateFileUnusable):
-    """The state file is opened by the same command with `flag`, if what `condition` says is so.
+    """The same command with `flag` opens the state file, if `condition` is true.
 
-    `otherwise` is what to do if it is not.
+    `otherwise` is what to do if it is false.
     """
 
     def __init__(self, message: str, *, flag: str, condition: str, otherwise: str) -> None:

@@ -1,9 +1,8 @@
-"""Named points where a test may kill the process, make a call fail, or make it wait; free while nothing is armed.
+"""Named points where a test may kill the process, make a call fail, or make it wait; they cost nothing unarmed.
 
-In: a text such as `submit.answered=kill@2;store.commit=ENOSPC@3+`, from the variable SHOTRUNNER_FAILPOINTS and armed
-by the command alone. Each rule is NAME=ACTION@N (the N-th hit) or @N+ (from the N-th hit on); actions are `kill`
-(SIGKILL to itself), an errno's name (raised as OSError), and `sleep:SECONDS`. It knows nothing of what its points
-guard.
+In: a text such as `submit.answered=kill@2;store.commit=ENOSPC@3+` from the variable SHOTRUNNER_FAILPOINTS; only the
+command arms it. Each rule is NAME=ACTION@N (the N-th hit) or @N+ (from the N-th hit on). Actions are `kill` (SIGKILL to
+itself), an errno's name (raised as OSError), and `sleep:SECONDS`. It does not know what its points guard.
 
 Source: the failpoints of etcd and FreeBSD; SQLite's test_func-style n-th call failures.
 """
@@ -52,7 +51,8 @@ def arm(text: str) -> None:
         found = _RULE.fullmatch(part.strip())
         if found is None:
             raise UsageError(
-                f"{part!r} is no failpoint rule", advice="write NAME=kill@1, NAME=ENOSPC@2+ or NAME=sleep:1@1"
+                f"{part!r} is not a failpoint rule",
+                advice="write NAME=kill@1, NAME=ENOSPC@2+ or NAME=sleep:1@1",
             )
         rules[found["name"]] = _Rule(found["action"], int(found["n"]), bool(found["on"]))
     _armed.rules = rules

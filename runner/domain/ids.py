@@ -1,8 +1,8 @@
 """Names that become names of files and folders: shot ids, take ids, the manifest's name.
 
-In: text. Out: the reason why it cannot be one, or nothing. The rule is the same on every system, because
-run folders get copied to systems that fold case and reserve names (Microsoft, "Naming Files, Paths, and
-Namespaces"). It touches no file.
+In: text. Out: the reason why it cannot be one, or nothing. The rule is the same everywhere, because run folders get
+copied to systems that fold case and reserve names (Microsoft, "Naming Files, Paths, and Namespaces"). It touches no
+file.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import unicodedata
 ID_RULE = "letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 80"
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-# Reserved with any suffix too: nul.mp4 is the null device.
+# A name is reserved with any suffix too: nul.mp4 is the null device.
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
-# What a newer render of the same take has put aside: s010~1.
+# The ending of a take that a newer render has put aside: s010~1.
 _OLDER = re.compile(r"~[1-9][0-9]{0,8}\Z")
 # '+' sets off what the names of further outputs and of files put aside add to the id.
 _UNSAFE_IN_TAKE = frozenset('/\\:*?"<>|+ ')
@@ -42,7 +42,7 @@ def why_no_take(take: str, *, shot: str) -> str | None:
     if take != shot and not take.startswith((f"{shot}@", f"{shot}~")):
         return f"is not a take of {shot}: it is its id, or begins with '{shot}@'"
     if "~" in _OLDER.sub("", take):
-        return "has a '~', behind which only the number of an older render can stand"
+        return "has a '~' that is not followed by just the number of an older render"
     if not take.isprintable() or _UNSAFE_IN_TAKE.intersection(take) or take.endswith((".", "@")):
         return "holds characters that a file name cannot have"
     if len(take.encode()) > _TAKE_BYTES:
@@ -56,11 +56,11 @@ def looks_mangled(text: str) -> bool:
 
 
 def folder_name(stem: str, *, composed: bool = True) -> str:
-    """Return a name that follows the id rule, as close to a file's stem as can be.
+    """Return a name that follows the id rule, as close to a file's stem as possible.
 
-    Runs of older versions have the name that was not `composed` first.
+    Older versions made the names of their runs without `composed`.
     """
-    # One accented letter or a letter and its accent: how a name was typed or copied must not move its run.
+    # An accented letter can be one character or two, and how a name was typed or copied must not move its run.
     text = unicodedata.normalize("NFC", stem) if composed else stem
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("._-")[:80].rstrip(".-")
     if not name:

@@ -1,7 +1,7 @@
-"""Whose job a record is of: an adoption is a person's word, which the job's own record may contradict.
+"""Which take a job's record belongs to: a person adopts a job, and its own record may contradict that.
 
-In: a take and how its job is said to have ended. Out: the fact that takes an adoption back, where the record tells of
-another job; or trouble, where it tells of another take's. It asks nothing and records nothing.
+In: a take and how its job is said to have ended. Out: the fact that undoes an adoption if the record is of another job;
+or a failure if it is of another take's. It asks nothing and records nothing.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from runner.domain.shots import Ticket
 from runner.domain.states import AdoptionUndone, Ended
 
 ITS_RECORD = "its record"
-"""Who takes an adoption back where no person does."""
+"""The name under which an adoption is undone without a person."""
 
 
 def disowned(ticket: Ticket, ended: Ended) -> AdoptionUndone | None:
-    """Return the fact that the job adopted for a take is another's, if its record says so."""
+    """Return the fact that undoes an adoption, if the job's record says that it is another's."""
     if not ticket.adopted or ticket.request_id is None:
         return None
     told = contradiction(ticket.model, ticket.body, ended.result, request_id=ticket.request_id)
@@ -28,10 +28,10 @@ def disowned(ticket: Ticket, ended: Ended) -> AdoptionUndone | None:
 
 
 def unless_of_another(answer: ResultAnswer, *, request_id: str, others: Iterable[str | None]) -> ResultAnswer:
-    """Return `answer`, or trouble if its record names one of `others`, the request ids of other takes.
+    """Return `answer`, or a failure if its record names one of `others`, the request ids of other takes.
 
-    An id in other letters is taken for the same one, but not where another job has just these: a service that looks ids
-    up without regard to case tells of one job for two.
+    An id in other letter case counts as the same one, unless another job has exactly that id. A service that ignores
+    case may answer with one job for two ids.
     """
     if not isinstance(answer, Ended):
         return answer
@@ -43,5 +43,5 @@ def unless_of_another(answer: ResultAnswer, *, request_id: str, others: Iterable
     if not isinstance(told, str) or told.strip() == request_id or told.strip() not in others:
         return answer
     return RequestFailure(
-        FailureKind.STRANGE, f"asked about {request_id}, the API told of another take's job: {told}"
+        FailureKind.STRANGE, f"asked about {request_id}, the API reported another take's job: {told}"
     )

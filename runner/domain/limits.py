@@ -1,8 +1,8 @@
-"""How far a run may go: money, submissions and time. What was asked for, and the count that the submitter asks.
+"""The limits of a run: money, submissions and time, and the count of what is left of them.
 
-In: what was spent before, the takes that want to go, facts as they come. Out: yes, not now, or no more and why. Money
-is counted in whole millionths of a dollar. A take's estimate is reserved before its POST, so that submits side by side
-cannot pass the cap together. It reads no file, waits for nothing and talks to nobody.
+In: what was spent before, the takes to submit, facts as they come. Out: yes, not now, or no more and why. Money is
+counted in whole millionths of a dollar. A take's estimate is reserved before its POST, so that parallel submits cannot
+pass the cap together. It knows no file, no network and no waiting.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from runner.domain.states import (
 )
 
 _CLOCKS_AGREE = 2.0
-"""Seconds by which a wall clock may be slewed against the steady one and still is the same."""
+"""Seconds by which the wall clock may drift from the monotonic one without counting as set."""
 
 NO_PRICE = "no price under --max-cost"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a person set a run as bounds; None is no bound.
+    """The bounds that a person set for a run; None means that there is no bound.
 
     `max_cost` and `warn_cost` are US dollars and `max_submits` a number, each over the whole life of the run directory.
-    `lasts` is in seconds, `until` a time of day on this machine or unix seconds; both are turned into one stretch of
-    time when the run begins. Where a limit stops the submitting, jobs that still wait at the API are cancelled if
-    `cancel_queued`, else seen through, and what they cost less than they were reserved for goes to further takes.
-    `allow_unpriced` lets takes without a price go under a cap, where they count for nothing.
+    `lasts` is in seconds, `until` a time of day on this machine or unix seconds; the run turns both into one deadline.
+    When a limit stops the submitting, `cancel_queued` cancels jobs that still wait at the API. Otherwise they run to
+    their end, and what they cost less than reserved goes to further takes. `allow_unpriced` lets takes without a price
+    go under a cap, where they count for nothing.
 
     Raises:
         UsageError: a bound that lets nothing happen.
@@ -59,14 +59,14 @@ class Limits:
     def __post_init__(self) -> None:
         for name in ("max_cost", "warn_cost", "max_submits", "lasts"):
             given = getattr(self, name)
-            # Not `<= 0`: nan is no bound either.
+            # Not `<= 0`, since nan is not a bound either.
             if given is not None and not 0 < given < float("inf"):
                 raise UsageError(f"{name} must be more than 0")
 
     def seconds_from(self, start: float) -> float | None:
-        """Return how many seconds a run that began at wall time `start` may submit; None for as long as it takes.
+        """Return how many seconds a run that began at wall time `start` may submit; None without a limit.
 
-        Less than nothing where the time was up before: that moment is told, and not when it was noticed.
+        The result is negative if the time was up before, so that the message names that moment.
         """
         given = [self.lasts] if self.lasts is not None else []
         if isinstance(self.until, time):
@@ -82,16 +82,16 @@ class Limits:
 
 
 def _next_moment(when: time, start: float) -> float:
-    """Return the next time that clocks here show `when`, as unix seconds."""
+    """Return the next moment at which local clocks show `when`, as unix seconds."""
     begins = datetime.fromtimestamp(start)  # noqa: DTZ006 - a time of day is what the clocks here show
     today = datetime.combine(begins.date(), when)
     return min(ahead for day in (0, 1) for ahead in _moments(today + timedelta(days=day)) if ahead > start)
 
 
 def _moments(local: datetime) -> tuple[float, float]:
-    """Return when clocks here show `local`, as unix seconds: twice in the hour that an autumn repeats (PEP 495).
+    """Return when local clocks show `local`, as unix seconds: twice in the hour that autumn repeats (PEP 495).
 
-    A time that a spring leaves out is the one that would have been, an hour later on the clocks.
+    For a time that spring skips it is the moment one hour later on the clocks.
     """
     first = local.timestamp()
     return first, max(first, local.replace(fold=1).timestamp())
@@ -99,9 +99,9 @@ def _moments(local: datetime) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Hurdle:
-    """Why the next take may not go, in words; `may_ease` says that what is under way may make room for it.
+    """Why the next take may not go, in words; `may_ease` says that work in progress may make room for it.
 
-    `short` are the words for a take among many.
+    `short` is the text for a take among many.
     """
 
     reason: str
@@ -110,10 +110,10 @@ class Hurdle:
 
 
 class Budget:
-    """Counts what a run has left of its limits; the engine asks before each submit and tells it every fact.
+    """Counts what a run has left of its limits; the engine asks before each submit and reports every fact.
 
-    A submission is *reserved* from before its POST until its answer, then *out* until its job has ended: as long, what
-    it costs may turn out lower than its estimate. Whatever has no known cost counts with its estimate.
+    A submission is *reserved* from before its POST until its answer, then *out* until its job has ended. Until then its
+    cost may turn out lower than its estimate. Without a known cost its estimate counts.
     """
 
     def __init__(
@@ -128,9 +128,9 @@ class Budget:
     ) -> None:
         """Begin where earlier runs ended; `out_there` are takes with a job at the API, `deadline` is wall time.
 
-        What is left until then never grows: time that has passed by either clock has passed. The wall clock alone
-        counts the machine's sleep, and it alone can be set back, which gives nothing back. That holds for this process;
-        an earlier one's time is known by the wall clock alone.
+        The time left never grows: what has passed by either clock has passed. Only the wall clock counts the machine's
+        sleep, and only it can be set back, which gives no time back. That holds for this process; an earlier one's time
+        is known only by the wall clock.
         """
         self._limits = limits
         self._wall = wall
@@ -146,11 +146,11 @@ class Budget:
 
     @property
     def committed(self) -> int:
-        """Millionths of a dollar that are spent, may have been, or are reserved."""
+        """How many millionths of a dollar are spent, may have been, or are reserved."""
         return self._committed
 
     def time_left(self) -> float | None:
-        """Return the seconds until submitting stops, by whichever clock says less; None without such a limit."""
+        """Return the seconds until submitting stops, by the clock that says less; None without such a limit."""
         if self._deadline is None or self._ends_at is None:
             return None
         now = self._monotonic()
@@ -162,7 +162,7 @@ class Budget:
         deadline = self._deadline or 0.0
         if self._wall() < deadline - _CLOCKS_AGREE:
             return "its time was up; the clock shows less because it was set back meanwhile"
-        # By the machine's own clock and zone: that is how the limit was given.
+        # It is shown by the machine's own clock and zone, since the limit was given so.
         moment = datetime.fromtimestamp(deadline)  # noqa: DTZ006
         return f"its time was up at {moment:%Y-%m-%d %H:%M}"
 
@@ -194,30 +194,30 @@ class Budget:
         return Hurdle(reason, "past --max-cost", may_ease=may_ease)
 
     def _hopes(self) -> list[int]:
-        """Return the amounts that may still turn out lower, so that it is worth to wait before the run is cut off."""
+        """Return the amounts that may still turn out lower, which make it worth waiting before the run stops."""
         sending = list(self._reserved.values())
-        # Whoever wants waiting jobs cancelled at the limit does not want them waited for: once all have ended, none
-        # is left to cancel.
+        # A run that cancels waiting jobs at the limit must not wait for them: once all have ended, none is left to
+        # cancel.
         if self._limits.cancel_queued:
             return sending
         return sending + [self._latest[take_id] for take_id in self._out]
 
     def reserve(self, ticket: Ticket) -> None:
-        """Count `ticket` as paid for; to be called in the same step as `limit_hit`, before anything else can ask."""
+        """Count `ticket` as paid for; call this in the same step as `limit_hit`, before anything else can ask."""
         price = micros(ticket.estimate or 0.0)
         self._reserved[ticket.take_id] = price
         self._committed += price
         self._submits += 1
 
     def give_back(self, take_id: str) -> None:
-        """Count a submission as free: it is proved that it was not accepted. Harmless if none is reserved."""
+        """Count a submission as free, since it was proved not accepted; it does no harm if none is reserved."""
         price = self._reserved.pop(take_id, None)
         if price is not None:
             self._committed -= price
             self._submits -= 1
 
     def note(self, take_id: str, fact: Fact) -> None:
-        """Take in what has just been recorded about a take."""
+        """Count what has just been recorded about a take."""
         match fact:
             case NotSent() | RefusedForNow() | Refused() | AccountTurnedAway():
                 self.give_back(take_id)
@@ -235,12 +235,12 @@ class Budget:
                 pass
 
     def leave(self, take_id: str) -> None:
-        """Wait no longer for what a take's job will have cost, or for its answer; it stays counted."""
+        """Wait no longer for the cost of a take's job, or for its answer; it stays counted."""
         self._settle(take_id)
         self._out.discard(take_id)
 
     def _settle(self, take_id: str) -> None:
-        """Keep what was reserved as spent: the answer says so, or does not say otherwise."""
+        """Keep what was reserved as spent, unless an answer says otherwise."""
         if take_id in self._reserved:
             self._latest[take_id] = self._reserved.pop(take_id)
 

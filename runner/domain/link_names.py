@@ -1,4 +1,4 @@
-"""What the names of a record's fields say of the links in them: output or input, page or preview, and of what kind.
+"""What the names of a record's fields say of their links: output or input, page or preview, and which kind.
 
 In: names as a server wrote them, and the path that leads to a link. Out: words and kinds. It knows no link.
 """
@@ -66,9 +66,9 @@ def words_of(*steps: str | int) -> frozenset[str]:
 
 
 def is_of_what_was_sent(path: Path) -> bool:
-    """Return whether a name on the way says that a link is of what was sent: `source_image`, `firstFrame`.
+    """Return whether a name in the path says that a link is to an input that was sent: `source_image`, `firstFrame`.
 
-    Below something else `source`, `src` and `original` are names for a file's address.
+    Below another field `source`, `src` and `original` are names for a file's address.
     """
     *way, last = path or ("",)
     words = words_of(last)
@@ -78,7 +78,7 @@ def is_of_what_was_sent(path: Path) -> bool:
 
 
 def told_kind(told: Mapping[str, JsonValue]) -> str:
-    """Return the kind that an object says it is of: `content_type: video/mp4`, `type: video`."""
+    """Return the kind that an object says it has: `content_type: video/mp4`, `type: video`."""
     for name in _TYPE_FIELDS:
         said = told.get(name)
         kind = said.strip().lower().partition("/")[0] if isinstance(said, str) else ""
@@ -88,7 +88,7 @@ def told_kind(told: Mapping[str, JsonValue]) -> str:
 
 
 def named_kind(path: Path) -> str:
-    """Return the kind that the nearest name says: of `image_to_video`, the video."""
+    """Return the kind that the nearest name says; for `image_to_video` it is the video."""
     for step in reversed(path):
         said = {KIND_WORDS[word] for word in words_of(step) if word in KIND_WORDS}
         if said:

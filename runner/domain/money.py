@@ -1,7 +1,7 @@
-"""What a take is expected to cost, and sums that are exact.
+"""What a take is expected to cost, and exact sums of money.
 
-In: a price and a request body. Out: US dollars, or None where nothing is known. An estimate and no quote: what was
-really billed is the `cost` on a job's result. It knows no manifest, no catalogue and no state file.
+In: a price and a request body. Out: US dollars, or None if nothing is known. It is an estimate and not a quote: what
+was really billed is the `cost` on a job's result. It knows no manifest, no catalogue and no state file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"\d{1,6}(\.\d{1,6})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One submission that was or may have been paid for: what it should cost, and what it did cost, once known.
+    """One submission that was or may have been paid for: what it should cost, and what it did cost, if known.
 
     `latest` says that it is its take's newest submission, whose cost may still come. Amounts are US dollars.
     """
@@ -33,19 +33,19 @@ class Charge:
 
     @property
     def usd(self) -> float:
-        """The real cost where it is known, else the estimate, else nothing; never less than nothing."""
+        """The real cost if it is known, else the estimate, else 0; it is never negative."""
         return max(0.0, next((amount for amount in (self.cost, self.estimate) if amount is not None), 0.0))
 
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """All that a run directory has spent, or may have: every submission that is not proved to be free."""
+    """All that a run directory has or may have spent: every submission that is not proved to be free."""
 
     charges: tuple[Charge, ...] = ()
 
     @property
     def committed(self) -> float:
-        """Real costs where they are known and estimates for the rest: what a cap is held against."""
+        """The sum that a cap is compared with: real costs where they are known, and estimates for the rest."""
         return total(charge.usd for charge in self.charges)
 
     @property
@@ -55,12 +55,12 @@ class Spending:
 
     @property
     def estimated(self) -> float:
-        """What all of it should cost, as far as there are prices."""
+        """What all submissions should cost, as far as there are prices."""
         return total(charge.estimate for charge in self.charges if charge.estimate is not None)
 
     @property
     def earlier(self) -> Mapping[str, Spending]:
-        """What each take was paid for before its latest submission; a take without such is not in it."""
+        """What each take cost before its latest submission; takes with only one submission are left out."""
         found: dict[str, list[Charge]] = defaultdict(list)
         for charge in self.charges:
             if not charge.latest:
@@ -74,7 +74,7 @@ class Spending:
 
     @property
     def unpriced(self) -> int:
-        """How many have neither a cost nor an estimate, and so count for nothing."""
+        """How many submissions have neither a cost nor an estimate, and so count for nothing."""
         return sum(1 for charge in self.charges if charge.cost is None and charge.estimate is None)
 
 
@@ -96,7 +96,7 @@ def estimate(price: Price | None, body: str) -> float | None:
 
 def micros(amount: float) -> int:
     """Return US dollars as whole millionths, which add up exactly: three times 0.1 is 0.3."""
-    # A server may say any number; one beyond all reason must not become infinity on the way.
+    # A server may send any number; an absurd one must not become infinity here.
     return round(max(-_MOST, min(amount, _MOST)) * _MICROS)
 
 
@@ -121,5 +121,5 @@ def _seconds(duration: object) -> float | None:
         duration = float(duration)
     if isinstance(duration, bool) or not isinstance(duration, int | float):
         return None
-    # A whole number may be too large for a float, which is no duration either.
+    # A whole number that is too large for a float is not a duration either.
     return float(duration) if 0 < duration <= _MOST else None

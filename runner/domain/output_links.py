@@ -1,9 +1,9 @@
-"""Where a job's record names what was rendered: every link in it, wherever it stands, the likeliest outputs first.
+"""The links in a job's record to what was rendered, wherever they stand, the likeliest outputs first.
 
-In: a result record of any shape, and the request body that was sent. Out: the links to fetch, each with the place it
-stood at, and what looks like a link and is not taken, each with the reason. It never raises for what a server wrote,
-asks no server, and knows no state. The documented fields come first; the others are ranked by their names, by what the
-record says of their type, and by how their paths end.
+In: a result record of any shape, and the request body that was sent. Out: the links to fetch with their places, and
+what looks like a link and is not taken, with the reasons. Documented fields come first; the others are ranked by their
+names, by what the record says of their type, and by how their paths end. It never raises for what a server wrote, asks
+no server, and knows no state.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ _LONGEST_SHOWN = 300
 
 INPUT = "one of the inputs"
 PERHAPS_INPUT = "perhaps one of the inputs"
-PAGE = "a page and no output"
+PAGE = "a page, not an output"
 PREVIEW = "a preview"
 ANOTHER = "another is the output"
 
 
 class Rank(IntEnum):
-    """How surely a link is an output; the first three outweigh a record that says that the job failed."""
+    """How surely a link is an output; the first three ranks outweigh a record that says that the job failed."""
 
     DOCUMENTED = 0
     MEDIA = 1
@@ -99,9 +99,9 @@ class LeftLink:
 
 @dataclass(frozen=True, slots=True)
 class OutputLinks:
-    """The links to fetch, at most 64, each once; `beyond` counts more of them, `left` are at most 32.
+    """The links to fetch, at most 64, each once; `beyond` counts further ones, and `left` are at most 32.
 
-    `only` says what they are where the record names nothing better: previews, or perhaps inputs.
+    If the record names nothing better, `only` says what they are: previews, or perhaps inputs.
     """
 
     taken: tuple[FoundLink, ...] = ()
@@ -111,12 +111,12 @@ class OutputLinks:
 
     @property
     def doubtful(self) -> tuple[LeftLink, ...]:
-        """What is not taken and may be an output all the same."""
+        """What is not taken but may be an output all the same."""
         return tuple(each for each in self.left if each.why not in {INPUT, PAGE})
 
     @property
     def lost(self) -> tuple[LeftLink, ...]:
-        """What is not taken though it seems to be an output as much as those that are."""
+        """What is not taken although it seems as much an output as those that are."""
         return tuple(each for each in self.doubtful if each.why not in {PREVIEW, ANOTHER, PERHAPS_INPUT})
 
     @property
@@ -133,9 +133,9 @@ def output_links(
 ) -> OutputLinks:
     """Return what `record` names as outputs.
 
-    `sent` is the request body: its links are inputs, and so are those the record echoes. `origin` is the API's, whose
-    own pages are no outputs; on a loopback API loopback links are as good as public ones. With `only_sure` a link needs
-    a name or an ending that says what it is.
+    `sent` is the request body: its links are inputs, and so are those that the record echoes. `origin` is the API's,
+    whose own pages are not outputs; on a loopback API loopback links are as good as public ones. With `only_sure` a
+    link needs a name or an ending that says what it is.
     """
     body = _parsed(sent)
     walk = _Walk(origin, frozenset(body) if isinstance(body, dict) else frozenset(), only_sure=only_sure)
@@ -151,13 +151,13 @@ def output_links(
 def recorded_links(
     result: str | None, *, sent: str, origin: str = "", only_sure: bool = False
 ) -> OutputLinks:
-    """Return the same of a record as it was kept, which may be cut or missing."""
+    """Return the same for a kept record, which may be cut or missing."""
     record = _parsed(result)
     return output_links(record, sent=sent, origin=origin, only_sure=only_sure) if record else NO_LINKS
 
 
 def _parsed(text: str | None) -> JsonValue:
-    """Return what a JSON text says, None if it is none."""
+    """Return the value of a JSON text, None if it is not JSON."""
     try:
         value: JsonValue = json.loads(text or "null")
     except (ValueError, RecursionError):
@@ -166,9 +166,9 @@ def _parsed(text: str | None) -> JsonValue:
 
 
 def _same(link: str, *, only_sure: bool) -> str:
-    """Return a link in the spelling in which two of the same file are compared: ports, escapes and fragments aside.
+    """Return a link in the form in which two of the same file are compared, without port, escapes and fragment.
 
-    With `only_sure` also its query: a service that keeps an input signs it, or asks for it smaller.
+    With `only_sure` the query goes too: a service that keeps an input signs it, or asks for it smaller.
     """
     parts = urlsplit(link)
     place = parts.netloc.removesuffix({"https": ":443", "http": ":80"}[parts.scheme])
@@ -207,7 +207,7 @@ class _Candidate:
 
 @dataclass(slots=True)
 class _Walk:
-    """One walk: what was found by link, in the order of the record, and what cannot be taken whatever else is there."""
+    """One walk: what was found by link, in the order of the record, and what can in no case be taken."""
 
     origin: str
     fields: frozenset[str]
@@ -228,7 +228,7 @@ class _Walk:
             for at, item in enumerate(value):
                 self.visit(item, (*path, at), kind=kind, texts=texts)
         elif isinstance(value, dict):
-            # What a record says of its own type is the job's and not a file's.
+            # The type that a record gives of itself is the job's and not a file's.
             kind = (path and told_kind(value)) or kind
             for name, item in value.items():
                 if len(name) > LONGEST_NAME or "://" in name:
@@ -286,7 +286,7 @@ class _Walk:
         if is_of_what_was_sent(path):
             return Rank.PERHAPS_INPUT
         if not self.fields.isdisjoint(path):
-            # A service may repeat what was sent, or name what it made alike: which, its word for the end tells.
+            # A service may repeat what was sent, or use the same name for its output; its word for the end decides.
             return Rank.PERHAPS_INPUT if self.only_sure else Rank.NAMED
         return Rank.MEDIA if kind else Rank.ANY
 
@@ -295,9 +295,9 @@ class _Walk:
             self.left.setdefault(text, LeftLink(text[:_LONGEST_SHOWN], _place(path), why))
 
     def chosen(self) -> OutputLinks:
-        """Return the best of what was found, and the rest with why it is left."""
+        """Return the best of what was found, and the rest with the reasons."""
         good = [each for each in self.found.values() if not each.trouble]
-        # Better than nothing: a download says itself why it cannot be, and a rendered job is never called failed.
+        # If no link is good, the others are taken: the download says what is wrong, and a rendered job never fails.
         best = _best(good, only_sure=self.only_sure) or _best(
             [each for each in self.found.values() if each.trouble], only_sure=self.only_sure
         )
@@ -320,7 +320,7 @@ class _Walk:
 
 def _best(found: Iterable[_Candidate], *, only_sure: bool) -> list[_Candidate]:
     """Return the links of the best rank there is, the documented ones first."""
-    # Stable: within a rank the order of the record stays.
+    # The sort is stable: within a rank the order of the record stays.
     ranked = sorted(found, key=lambda each: each.rank)
     if only_sure:
         ranked = [each for each in ranked if each.rank <= Rank.NAMED]
@@ -352,9 +352,9 @@ def _is_elsewhere(path: Path) -> bool:
 
 
 def _is_api_page(link: str, path: Path, origin: str) -> bool:
-    """Return whether a link leads back to the API: as its own pages do, and what the API calls `result_url`.
+    """Return whether a link leads back to the API, as its own pages and its `result_url` do.
 
-    One that ends as a file does is a file, wherever it is kept, and a documented field names no page but a job's.
+    A link that ends like a file is a file, wherever it is kept. The only page in a documented field is a job's.
     """
     if kind_of(link) not in {"", PAGE_KIND}:
         return False

@@ -1,6 +1,6 @@
 """What readers of the state file get: one frozen record per take, attempt and event, and the run's header.
 
-It knows how the rows are named, not how they are written.
+It knows how the rows are named, but not how they are stored.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ FREE = frozenset(
 class RunHeader:
     """Which run a state file belongs to.
 
-    `manifest` is the resolved path of the manifest that made it, `api_base` the origin its jobs live at,
-    `columns` the CSV headers of the newest manifest (empty for YAML), `created_at` unix seconds.
+    `manifest` is the resolved path of the manifest that made it, and `api_base` the origin of its jobs' API. `columns`
+    are the CSV headers of the newest manifest (empty for YAML), `created_at` is in unix seconds.
     """
 
     run_id: str
@@ -50,16 +50,15 @@ class RunHeader:
 
 @dataclass(frozen=True, slots=True)
 class TakeRecord:
-    """Everything recorded about one take. Times are unix seconds, `cost` is USD, `seconds` how long the job took.
+    """Everything recorded about one take; times are unix seconds, `cost` is USD, `seconds` is how long the job took.
 
-    `position` is the take's place in the newest manifest, None once it is no longer in it. `result` is the API's
-    final record as it came, of one above 1 MiB what matters. `file` is relative to the run directory. `attempts` counts
-    submissions begun. `wanted` is the fingerprint of what the manifest asks for now where that is not what was sent,
-    `kept_for` the one for which a person keeps the clip all the same. `estimate` (USD) is by `price`, JSON text, empty
-    where there is none: what was sent keeps those of its latest submission, what waits to be sent has the newest ones.
-    `estimate_now` and `price_now` are always the newest, for what the manifest asks for now. `schema` is the hash of
-    the model's schema that the latest submission was begun by, or, without one, that it was last checked by; None where
-    an older program noted none.
+    `position` is the take's place in the newest manifest, None once it is no longer in it. `result` is the API's final
+    record as it came; above 1 MiB only what matters. `file` is relative to the run directory. `attempts` counts begun
+    submissions. `wanted` is the fingerprint of what the manifest asks for now, if that is not what was sent. `kept_for`
+    is the one for which a person keeps the clip all the same. `estimate` (USD) is by `price`, a JSON text, empty if
+    there is none. A sent take keeps those of its latest submission; one that waits has the newest. `estimate_now` and
+    `price_now` are always the newest, for what the manifest asks for now. `schema` is the hash of the model's schema
+    at the latest submission, or else at the last check; None if an older program noted none.
     """
 
     take_id: str
@@ -102,28 +101,28 @@ class TakeRecord:
 
     @property
     def is_given_up(self) -> bool:
-        """True for a failed take whose clip may be there all the same; its id is known, and a look is free."""
+        """True for a failed take whose clip may exist all the same; its id is known, and a look is free."""
         return self.state is TakeState.FAILED and self.failure in GIVEN_UP and self.request_id is not None
 
     @property
     def may_have_a_clip(self) -> bool:
-        """True for a take that ended without one, though its job has an id and so perhaps a record of a clip."""
+        """True for a take that ended without a clip although its job has an id, and so perhaps a record of one."""
         ended = self.state in {TakeState.FAILED, TakeState.CANCELLED, TakeState.DROPPED}
         return ended and self.request_id is not None
 
     def links(self, origin: str) -> OutputLinks:
-        """Return what the record of its job names as outputs, as it was kept; `origin` is the API's."""
-        # Where the job did not end well, a link counts only if something says that it is an output.
+        """Return what the kept record of its job names as outputs; `origin` is the API's."""
+        # If the job did not end well, a link counts only if something says that it is an output.
         sure = self.state is not TakeState.SUCCEEDED
         return recorded_links(self.result, sent=self.body, origin=origin, only_sure=sure)
 
     @property
     def is_stale(self) -> bool:
-        """True for a take that was made of another body than its row asks for now, and nobody kept it for that."""
+        """True for a take made from another body than its row asks for now, unless a person kept it for that."""
         return self.wanted is not None and self.wanted != self.kept_for
 
     def stale_fields(self) -> tuple[Difference, ...]:
-        """Return in what the row differs from what was sent; empty if it does not."""
+        """Return the fields in which the row differs from what was sent; empty if it does not."""
         if self.wanted_model is None or self.wanted_body is None:
             return ()
         return differences(self.model, self.body, self.wanted_model, self.wanted_body)
@@ -133,7 +132,7 @@ class TakeRecord:
 class AttemptRecord:
     """One submission of a take; `outcome` is the name of the fact that closed it, None while it is open.
 
-    `estimate` (USD), `price` (JSON text) and `schema` are what it was begun by, the latter two None where an older
+    `estimate` (USD), `price` (JSON text) and `schema` are those at its start; the latter two are None if an older
     program noted none.
     """
 
@@ -158,7 +157,7 @@ class SessionRecord:
     """One runner's time at the run, which its `epoch` names; times are unix seconds.
 
     `limit_s` is how many seconds from `window_began_at` it might submit, None without a limit. `ending` says how it
-    ended; None for one that was killed, that failed, or that goes on.
+    ended; it is None for one that was killed, that failed, or that goes on.
     """
 
     epoch: int
@@ -172,7 +171,7 @@ class SessionRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What a run's record says when a command begins: takes, money, sessions, and the ids of takes ever sent."""
+    """What a run's record says when a command begins: takes, money, sessions, and the ids of all takes ever sent."""
 
     takes: Sequence[TakeRecord] = ()
     spending: Spending = NOTHING_SPENT
@@ -190,10 +189,10 @@ class SchemaRecord:
 
 
 def schema_of(take: TakeRecord, schemas: Iterable[SchemaRecord]) -> str | None:
-    """Return the hash of the schema that a take was sent by, or if it never was, last checked by; None if unknown.
+    """Return the hash of the schema by which a take was sent, or else last checked; None if unknown.
 
-    Where an older program sent it and noted none, it is known only if a single one had been met by then: of two, the
-    first may have come back.
+    If an older program sent it and noted none, it is known only if a single one had been seen by then. Of two, the
+    first may have been used again.
     """
     if take.schema is not None:
         return take.schema

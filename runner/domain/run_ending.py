@@ -1,4 +1,7 @@
-"""How a run ends, and how it is asked to stop."""
+"""How a run ends, and how it is asked to stop.
+
+These are values alone; they know no engine.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import TypeAlias
 
 
 class Stop(StrEnum):
-    """How to stop: `DRAIN` submits no more and sees the rest through, `DETACH` leaves it to the next run.
+    """How to stop: `DRAIN` submits no more and waits for active jobs, `DETACH` leaves them to the next run.
 
     `CANCEL_QUEUED` drains too, after it has asked the API to cancel what has not started yet.
     """
@@ -20,7 +23,7 @@ class Stop(StrEnum):
 
 
 class EndingKind(StrEnum):
-    """Why the engine came to its end."""
+    """Why the engine ended."""
 
     FINISHED = "finished"
     INTERRUPTED = "interrupted"
@@ -42,4 +45,4 @@ class Ending:
 
 
 End: TypeAlias = Callable[[EndingKind, str, Stop], None]
-"""How a part of the engine brings the run to an end: why, in what words, and what becomes of what is out there."""
+"""How a part of the engine ends the run: the kind, the words for it, and what becomes of active jobs."""

@@ -23,7 +23,7 @@ class FactRecorded:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something the run wants the person to know that is no fact about one take."""
+    """A message from the run to the person that is not a fact about one take."""
 
     text: str
 
@@ -32,10 +32,10 @@ Event: TypeAlias = FactRecorded | Message
 
 
 class Listener(Protocol):
-    """Whoever wants to follow the run: a progress bar, a log."""
+    """A follower of the run, such as a progress bar or a log."""
 
     def on_event(self, event: Event) -> None:
-        """Take one event; must return quickly and must not raise."""
+        """Handle one event; this must return quickly and must not raise."""
         ...
 
 

@@ -1,8 +1,7 @@
-"""The values that flow through the house: nodes as written, rows, shots, takes, plans, tickets.
+"""The values that flow through the program: nodes as written, rows, shots, takes, plans, tickets.
 
-All are frozen; a change means a new value. Two words for two stages: a `Row` is what the user wrote,
-a `Shot` is a row after defaults, templates and sweeps, a `Take` is one typed, fingerprinted, paid job.
-It knows nothing of files, models, networks or clocks.
+All are frozen; a change means a new value. A `Row` is what the user wrote, a `Shot` is a row after defaults, templates
+and sweeps, a `Take` is one typed, fingerprinted, paid job. It knows no files, models, networks or clocks.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ class Text:
     """A scalar exactly as the user wrote it; a model's schema decides what it means.
 
     `quoted` is true for a scalar in quotes or a block, which is always text: `"no"` is never a boolean. `file` is the
-    file that the text fills, where it is not the one of `at`: there stands the reference to it.
+    file with the text, if that is not the file of `at`, where the reference stands.
     """
 
     text: str
@@ -67,7 +66,7 @@ Node: TypeAlias = "Text | Items | Fields"
 class Row:
     """One entry of the manifest as written, before defaults and templates.
 
-    `cells` are the CSV cells by header, verbatim, so that a report can give them back; empty for YAML.
+    `cells` are the CSV cells by header, verbatim, so that a report can repeat them; empty for YAML.
     """
 
     fields: Fields
@@ -76,7 +75,7 @@ class Row:
 
 
 class PriceUnit(StrEnum):
-    """What a price is for: one output, or one second of it."""
+    """What a price is per: one output, or one second of it."""
 
     OUTPUT = "output"
     SECOND = "second"
@@ -84,9 +83,9 @@ class PriceUnit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a model is said to cost: US dollars a unit, who says so, and as of when (ISO date, may be empty).
+    """What a model is said to cost: US dollars per unit, the source, and the date (ISO, may be empty).
 
-    An estimate and no quote: what was really billed is the `cost` on a job's result.
+    It is an estimate and not a quote: what was really billed is the `cost` on a job's result.
     """
 
     usd: float
@@ -112,10 +111,10 @@ class Variant:
 class Shot:
     """A row after defaults, templates and sweep: what a storyboard numbers. Its inputs are still text.
 
-    `take_id` is set when the row names one concrete take (a line of an earlier report), which keeps that id, and
-    `point` when it says of which point of its sweep. A `faulty` shot has a problem already: it is checked with the
-    rest, so that all problems are told at once, and never planned. `continues` is where the row says that it begins
-    with the picture the shot before it ends with, and None if it does not.
+    `take_id` is set when the row names one concrete take (a line of an earlier report), which keeps that id. `point` is
+    set when the row names the point of its sweep. A `faulty` shot has a problem already: it is checked with the rest,
+    so that all problems are reported at once, and never planned. `continues` is where the row says that it begins with
+    the last picture of the shot before it, None if it does not.
     """
 
     id: str
@@ -138,8 +137,8 @@ class Manifest:
     """A whole manifest, read and expanded; `text` and `sha256` are of the file as it was.
 
     `columns` are the CSV headers in their order, empty for YAML; `prices` are by model id, as the manifest gives them.
-    `misplaced` are words that this form of manifest has no place for, each with what to do instead: where one stands
-    as an input that no model has, that is what was meant.
+    `misplaced` are words that this form of manifest has no place for, each with the remedy. It is shown where such a
+    word stands as an input that the model does not have.
     """
 
     name: str
@@ -158,9 +157,9 @@ class Take:
     """One paid job: a shot at one point of its sweep, typed and checked.
 
     `body` is the request body as canonical JSON text: these bytes are sent, hashed and recorded.
-    `point` holds the swept values as they stand in the id; `seed` is None where the model has no such input;
-    `price` is None where nobody gives one. `seed_from_id` names the input whose value was made from the shot's id, and
-    is empty where the seed was given.
+    `point` holds the swept values as they stand in the id; `seed` is None if the model has no such input, and `price`
+    if no source gives one. `seed_from_id` names the input whose value was made from the shot's id, and is empty if the
+    seed was given.
     """
 
     id: str
@@ -180,7 +179,7 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Checked takes in the manifest's order, ready to be recorded, with what is worth saying about them.
+    """Checked takes in the manifest's order, ready to be recorded, with the warnings about them.
 
     `schemas` are the SHA-256 of the schema files that the takes were checked against, by model.
     """
@@ -193,13 +192,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What the engine needs to know of one recorded take to bring it to its end.
+    """What the engine needs to know of one recorded take to finish it.
 
-    `submitted_at` is wall time in unix seconds of the accepted attempt; `not_before` the wall time
-    before which the API asked not to be tried again. `cost` (USD), `finished_at` and `failure` are of a job that ended;
-    `estimate` (USD) is what one more should cost, None where it is not known.
-    `adopted` says that its id is a person's word, which the job's own record may still contradict; given a second time,
-    it stands.
+    `submitted_at` is the wall time, in unix seconds, of the accepted attempt; before `not_before` the API asked not to
+    be tried again. `cost` (USD), `finished_at` and `failure` are of a job that ended; `estimate` (USD) is what one more
+    should cost, None if unknown. `adopted` says that a person gave its id, which the job's own record may still
+    contradict; an id that was given a second time stands.
     """
 
     take_id: str
@@ -220,5 +218,5 @@ class Ticket:
 
     @property
     def is_given_up(self) -> bool:
-        """True for a job whose clip may be there all the same; its id is known, and a look is free."""
+        """True for a job whose clip may exist all the same; its id is known, and a look is free."""
         return self.state is TakeState.FAILED and self.failure in GIVEN_UP and self.request_id is not None

@@ -1,8 +1,8 @@
 """The states of a take, the facts that move it, and the one table that says which fact may move what.
 
 In: a state and a fact. Out: the next state, or `IllegalTransition`. The state file's triggers, the diagram in
-`docs/reference.md` and a test over every pair derive from `TRANSITIONS` and `DELIVERIES`; nothing else
-in the program decides what may follow what. It knows no clock, no file and no network.
+`docs/reference.md` and a test over every pair derive from `TRANSITIONS` and `DELIVERIES`; nothing else decides what may
+follow what. It knows no clock, no file and no network.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from runner.domain.errors import IllegalTransition
 
 
 class TakeState(StrEnum):
-    """Where a take stands with the API; `HELD` waits for a person and is never sent again by itself."""
+    """The state of a take at the API; `HELD` waits for a person and is never sent again by itself."""
 
     PENDING = "pending"
     SUBMITTING = "submitting"
@@ -31,9 +31,9 @@ class TakeState(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """Where a finished clip stands with this machine.
+    """The state of a finished clip on this machine.
 
-    A second axis, so that a lost download never looks like a lost render.
+    It is a second axis, so that a lost download never looks like a lost render.
     """
 
     NONE = "none"
@@ -43,7 +43,7 @@ class DeliveryState(StrEnum):
 
 
 class FailureClass(StrEnum):
-    """Why a take failed, so that each kind can be treated for what it is."""
+    """Why a take failed, so that each kind can be handled in its own way."""
 
     INVALID_INPUT = "invalid-input"
     MODERATION = "moderation"
@@ -71,7 +71,7 @@ class SubmissionStarted:
 class Accepted:
     """The API took the job and gave it an id: the receipt for money, durable before anything uses it.
 
-    `remarks` are what in the answer could not be taken as it stands.
+    `remarks` say what in the answer could not be taken literally.
     """
 
     attempt: str
@@ -82,7 +82,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """Proved: nothing of this attempt reached the API; `hopeless` says that no other try would."""
+    """It is proved that nothing of this attempt reached the API; `hopeless` says that no other try would."""
 
     attempt: str
     reason: str
@@ -91,7 +91,7 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class RefusedForNow:
-    """The API asked to come back later; `not_before` is wall time in unix seconds, `evidence` what came back, cut."""
+    """The API asked to try later; `not_before` is wall time in unix seconds, `evidence` what came back, cut."""
 
     attempt: str
     reason: str
@@ -101,9 +101,9 @@ class RefusedForNow:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The API refused this take before it was charged; `hopeless` says that it would refuse every other alike.
+    """The API refused this take before it was charged; `hopeless` says that it would refuse every other too.
 
-    `evidence` is what came back, cut and cleaned, for whoever wants to read it themselves.
+    `evidence` is what came back, cut and cleaned, for a person to read.
     """
 
     attempt: str
@@ -115,7 +115,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class AccountTurnedAway:
-    """The API refused the account, not the take: the take goes back to pending, and the account is looked into.
+    """The API refused the account, not the take: the take goes back to pending, and the account is checked.
 
     `evidence` is what came back, cut and cleaned.
     """
@@ -130,8 +130,8 @@ class AccountTurnedAway:
 class LostContact:
     """The POST began and its outcome is unknown: it may have been charged.
 
-    `milestone` says how far it got; `evidence` is what came back, cut and cleaned, for whoever decides; `hopeless`
-    says that every other submit would end alike; `candidates` are ids in the answer that may be the job's.
+    `milestone` says how far it got; `evidence` is what came back, cut and cleaned, for the person who decides.
+    `hopeless` says that every other submit would end alike; `candidates` are ids in the answer that may be the job's.
     """
 
     attempt: str
@@ -152,7 +152,7 @@ class Adopted:
 
 @dataclass(frozen=True, slots=True)
 class AdoptionUndone:
-    """The job that was adopted for a take is not its own: a person takes the id back, or the job's record tells."""
+    """The job that was adopted for a take is another's: a person takes the id back, or the job's record shows it."""
 
     request_id: str
     by: str
@@ -176,7 +176,7 @@ class PayAgain:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A person gives a take up, whatever the API does with its job: its id and what it may have cost stay on record."""
+    """A person gives a take up, whatever the API does with its job; its id and possible cost stay on record."""
 
     by: str
     reason: str = ""
@@ -196,10 +196,10 @@ class Requeued:
 class Ended:
     """The job's result record, which alone decides how it ended.
 
-    `outcome` is succeeded, failed or cancelled; `result` the answer's text, of one above 1 MiB only the
-    fields that matter; `outputs` the links in its `output`, in order, each once; `cost` in USD and `seconds` from the
-    API's own `created_at` to its `finished_at`, each None where the record does not say. `remarks` are what in the
-    record could not be taken as it stands.
+    `outcome` is succeeded, failed or cancelled. `result` is the answer's text; above 1 MiB only the fields that matter.
+    `outputs` are the links in its `output`, in order, each once. `cost` is in USD and `seconds` from the API's own
+    `created_at` to its `finished_at`; each is None if the record does not say. `remarks` say what in the record could
+    not be taken literally.
     """
 
     outcome: TakeState
@@ -214,7 +214,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class FoundAfterAll:
-    """A look at a job that had been given up found that it succeeded, with links: nothing was sent, nothing is paid.
+    """A look at a job that had been given up found that it succeeded, with links; nothing was sent or paid for it.
 
     `request_id` is the job's; the rest is as in `Ended`.
     """
@@ -229,7 +229,7 @@ class FoundAfterAll:
 
 @dataclass(frozen=True, slots=True)
 class Vanished:
-    """The API no longer knows the id (`missing`) or its record has run out (`expired`).
+    """The API no longer knows the id (`missing`), or the record has expired (`expired`).
 
     `evidence` is its last answer, cut and cleaned.
     """
@@ -241,7 +241,7 @@ class Vanished:
 
 @dataclass(frozen=True, slots=True)
 class RetryRequested:
-    """An explicit wish, or a stated policy, to pay for a new attempt."""
+    """A person or a stated policy asks to pay for a new attempt."""
 
     by: str
     reason: str = ""
@@ -258,7 +258,7 @@ class FetchStarted:
 class Delivered:
     """The clip is on disk, whole, under its final name; `file` is relative to the run directory.
 
-    `remark` says what is unusual about it, such as a file of another kind than a clip; empty if nothing is.
+    `remark` says what is unusual about it, such as a file that is not a clip; it is empty if nothing is.
     """
 
     file: str
@@ -269,7 +269,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Undeliverable:
-    """The clip could not be brought home; its link is kept."""
+    """The clip could not be downloaded; its link is kept."""
 
     reason: str
 
@@ -283,7 +283,7 @@ class FileGone:
 
 @dataclass(frozen=True, slots=True)
 class CancelRequested:
-    """Somebody asked the API to cancel: a column, not a state, since the API may refuse."""
+    """A run or a person asked the API to cancel; this is a column, not a state, since the API may refuse."""
 
     by: str
     outcome: str = ""
@@ -291,7 +291,7 @@ class CancelRequested:
 
 @dataclass(frozen=True, slots=True)
 class LateAnswer:
-    """An id that came for an attempt which is no longer waited for: it moves nothing, and is never thrown away."""
+    """An id that came for an attempt which nothing waits for: it moves nothing, and is never thrown away."""
 
     attempt: str
     request_id: str
@@ -306,9 +306,9 @@ class CostSeen:
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """The manifest calls this take by another id than before, or it made room for a newer take of its id.
+    """The manifest gives this take another id than before, or it made room for a newer take of its id.
 
-    `old` is the id it had. The same job, the same clip, the same money: nothing was sent.
+    `old` is the id it had. It is the same job, the same clip and the same money: nothing was sent.
     """
 
     old: str
@@ -368,12 +368,12 @@ TRANSITIONS: Mapping[tuple[TakeState, type[StateFact]], frozenset[TakeState]] = 
         (S.SUBMITTING, Refused): frozenset({S.FAILED}),
         (S.SUBMITTING, AccountTurnedAway): frozenset({S.PENDING}),
         (S.SUBMITTING, LostContact): frozenset({S.HELD}),
-        # The late answer of the very same attempt: an id is never thrown away.
+        # This is the late answer to the very same attempt: an id is never thrown away.
         (S.HELD, Accepted): frozenset({S.QUEUED}),
         (S.HELD, Adopted): frozenset({S.QUEUED}),
         (S.HELD, DeclaredNotSent): frozenset({S.PENDING}),
         (S.HELD, PayAgain): frozenset({S.PENDING}),
-        # Whatever keeps a run from being complete a person may end, but never what is being sent, or was not.
+        # A person may drop whatever keeps a run from being complete, but never a take that is pending or being sent.
         **{(state, Dropped): frozenset({S.DROPPED}) for state in (S.HELD, *sorted(OUT_THERE | _ENDS))},
         # What was adopted by mistake is as doubtful as before, however that job ended.
         **{(state, AdoptionUndone): frozenset({S.HELD}) for state in (S.QUEUED, S.RUNNING, *sorted(_ENDS))},
@@ -384,7 +384,7 @@ TRANSITIONS: Mapping[tuple[TakeState, type[StateFact]], frozenset[TakeState]] = 
         (S.RUNNING, Ended): _ENDS,
         (S.RUNNING, Vanished): frozenset({S.FAILED}),
         (S.FAILED, RetryRequested): frozenset({S.PENDING}),
-        # The record of a clip outweighs every word that there is none, the API's, ours and a person's.
+        # The record of a clip outweighs every claim that there is none, be it the API's, a run's or a person's.
         **{(state, FoundAfterAll): frozenset({S.SUCCEEDED}) for state in (S.FAILED, S.CANCELLED, S.DROPPED)},
         (S.CANCELLED, RetryRequested): frozenset({S.PENDING}),
     }
@@ -395,7 +395,7 @@ D = DeliveryState
 DELIVERIES: Mapping[tuple[DeliveryState, type[DeliveryFact | Dropped]], DeliveryState] = MappingProxyType(
     {
         (D.NONE, FetchStarted): D.FETCHING,
-        # A killed run leaves `fetching` behind; starting over is always safe.
+        # A killed run leaves `fetching` behind; a second start is always safe.
         (D.FETCHING, FetchStarted): D.FETCHING,
         (D.UNDELIVERABLE, FetchStarted): D.FETCHING,
         (D.FETCHING, Delivered): D.DELIVERED,
@@ -405,16 +405,16 @@ DELIVERIES: Mapping[tuple[DeliveryState, type[DeliveryFact | Dropped]], Delivery
         **{(state, Dropped): D.NONE for state in (D.NONE, D.FETCHING, D.UNDELIVERABLE)},
     }
 )
-"""Every legal move of a clip on its way home. Only a succeeded take has one."""
+"""Every legal move of a clip's delivery; only a succeeded take has a clip."""
 
 NEVER_CHARGED = frozenset({FailureClass.REFUSED, FailureClass.INVALID_INPUT})
-"""Classes of a failed take that the API refused at the door: its body may be corrected and sent anew."""
+"""Classes of a failed take that the API refused before a charge: its body may be corrected and sent again."""
 
 GIVEN_UP = frozenset({FailureClass.MISSING, FailureClass.EXPIRED, FailureClass.NO_OUTPUT})
-"""Classes of a failed take whose clip may be there all the same: a look is free, so it is looked for again."""
+"""Classes of a failed take whose clip may exist all the same: a look is free, so the run looks again."""
 
 SETTLED = frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED, S.DROPPED})
-"""States that only a person's explicit wish leaves, but for a clip that is found after all."""
+"""States that a take leaves only by a person's explicit wish, or when its clip is found after all."""
 
 
 def advance(state: TakeState, fact: StateFact) -> TakeState:

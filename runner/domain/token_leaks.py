@@ -1,7 +1,8 @@
-"""A token that was written into a manifest: found before anything is sent or stored, named by its place alone.
+"""Tokens in a manifest: they are found before anything is sent or stored, and only their place is named.
 
-In: the text of a manifest, its takes, the tokens of the environment. Out: problems, which never repeat the token. Found
-are those tokens, whole, anywhere in the text or in a request body, and what is written as a header with a bearer.
+In: the text of a manifest, its takes, the tokens of the environment. Out: problems, which never repeat the token. It
+finds those tokens, whole, anywhere in the text or in a request body, and anything written as a bearer header. It knows
+no file.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ _LIKE = "looks like an API token, which would be sent and stored; take it out"
 
 
 def leaks(text: str, file: str, takes: Iterable[Take], tokens: Sequence[str]) -> Iterator[Problem]:
-    """Yield a problem for each place that holds one of `tokens`, or a bearer's header."""
+    """Yield a problem for each place that holds one of `tokens`, or a bearer header."""
     found = False
     for at, length in _places(text, tokens):
         found = True
         yield Problem(_position(text, at, file), "", _WHAT if length else _LIKE)
     if found or not tokens:
         return
-    # Put together by a template, or read from a file of its own.
+    # A template may have put the token together, or it was read from another file.
     spelled = [(token, json.dumps(token, ensure_ascii=False)[1:-1]) for token in tokens]
     for take in takes:
         texts = (take.body, take.notes, *take.tags)

@@ -16,7 +16,7 @@ from runner.domain.shots import Ticket
 class RunHistory:
     """What earlier runs did and learnt; for a first run it is empty.
 
-    `extra_paid` counts unknown submits that were paid again, `spending` is all that may have been paid, and `ended`
+    `extra_paid` counts unknown submits that were paid again, and `spending` is all that may have been paid. `ended`
     are more takes whose costs may be asked for. `durations` are the seconds that jobs of each model took, oldest first.
     `largest_clip`, in bytes, is a guess at the size of the next one.
     """

@@ -19,7 +19,7 @@ from runner.system.backoff import Backoff
 class EngineOptions:
     """The engine's numbers; times are seconds.
 
-    `jobs` caps what the API may be working on at once, and `submit_window` how many POSTs are being sent: with one, a
+    `jobs` caps what the API may be working on at once, and `submit_window` how many POSTs are being sent. With one, a
     crash leaves at most one take in doubt. `looks_at_once` and `fetches_at_once` cap calls, not jobs. `max_unknown`
     lost answers stop the submitting. `outage_limit` is how long to wait for a service that is away. An id must stay
     unknown for `missing_grace` to count as gone, and a job name no output for `empty_grace` to count as without one.

@@ -19,9 +19,9 @@ ANY_FAILURE = "fail"
 RETRIED_BY_ITSELF = frozenset({FailureClass.PROVIDER_FAILED, FailureClass.TRANSIENT})
 """Classes where the same body may well succeed: the fault was not the take's.
 
-Moderation would judge the same words again, a refused input stays refused, a missing or expired record may have been a
-success, and an empty balance ends the run. A person decides about those. No class is tried with another seed by
-itself: that would be another body under the same id, and a take is what its row in the manifest says.
+Moderation would judge the same words again, and a refused input stays refused. A missing or expired record may have
+been a success, and an empty balance ends the run. A person decides about those. No class is tried with another seed by
+itself. That would be another body under the same id, and a take is what its row in the manifest says.
 """
 
 _LONGEST_SETTING = 24

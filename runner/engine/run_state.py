@@ -1,7 +1,7 @@
 """The state of the run: every unfinished take, the slots they hold, and the one way to move them.
 
 In: facts. Out: the same facts, durable first and then reported. A take moves in memory only after the journal has the
-fact, so memory can lag behind the state file but never run ahead of it. It knows no API.
+fact: memory can lag behind the state file but never run ahead of it. It knows no API.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ class ActiveTake:
 
     `born` is the monotonic time of its acceptance. `holds_slot` says that the API may be working on it, and `has_ended`
     that a look found it ended. `attempts` counts the submissions that were or may have been charged, and a new one.
-    The stopwatches run: `watched` since its first look, `silent` while reads about it fail, `missing` while they find
-    nothing, `denied` while they are refused, `mistaken` while they are about another job, `doubted` since its result
-    first said that it has not ended, `empty` since it first named no output, `unfetched` while its clip does not come.
-    `at_hand` is how many bytes of the clip have come so far.
+    The stopwatch `watched` runs since its first look. `silent` runs while reads about it fail, `missing` while they
+    find nothing, `denied` while they are refused, `mistaken` while they are about another job. `doubted` runs since its
+    result first said that it has not ended, `empty` since that first named no output, `unfetched` while its clip does
+    not come. `at_hand` is how many bytes of the clip have come so far.
     """
 
     ticket: Ticket

@@ -124,7 +124,7 @@ def test_a_record_that_names_another_takes_job_is_not_taken_for_ones_own(told: s
     scripts = {"s1": JobScript(results=[mistaken, mistaken, own])}
     run = night([ticket("s0"), ticket("s1")], scripts=scripts)
     assert ("s1", "https://files.example/own.mp4") in run.delivery.fetched
-    assert run.said.count("asked about req-2, the API told of another take's job") == 1
+    assert run.said.count("asked about req-2, the API reported another take's job") == 1
     assert [take_id for take_id, _ in run.delivery.fetched].count("s1") == 1
     assert run.journal.state_of("s1")[1] is DeliveryState.DELIVERED
 
