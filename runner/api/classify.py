@@ -112,7 +112,7 @@ def _refused_by_code(answer: Answer, code: int, record: JsonObject, attempt: str
 
 
 def _refused_submit(answer: Answer, attempt: str, now: float) -> SubmitAnswer | None:
-    """Sort a non-2xx status that proves the job was not taken; None where it proves nothing."""
+    """Sort a non-2xx status that proves the job was not taken; return None if it proves nothing."""
     if answer.status not in error_codes.PROVES_NO_CHARGE:
         return None
     record = _record_of_refusal(answer)

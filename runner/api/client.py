@@ -52,13 +52,13 @@ class RunComfyQueue:
         return _with_an_id_of_its_own(self._redactor.cleaned_value(answer))
 
     async def look(self, request_id: str) -> LookAnswer:
-        """Return where the job stands."""
+        """Return the status of the job."""
         exchange = await self._reads.get(_request(request_id, "status"))
         answer = sort_look(self._taken(exchange), now=self._clock.wall(), request_id=request_id)
         return self._redactor.cleaned_value(answer)
 
     async def result(self, request_id: str, *, model: str = "", sent: str = "") -> ResultAnswer:
-        """Return the final record of a job, with its cost where the API knows it already."""
+        """Return the final record of a job, with its cost if the API knows it already."""
         path = _request(request_id, "result?include_cost=true")
         exchange = self._taken(await self._reads.get(path, cap=RECORD_CAP))
         answer = sort_result(
@@ -112,7 +112,7 @@ _NOT_CONNECTED = frozenset({SilenceKind.UNREACHABLE, SilenceKind.NO_SUCH_NAME})
 
 
 class Host:
-    """Remembers, over one run, whether the API's host was ever reached."""
+    """Knows whether the API's host was ever reached in this run."""
 
     def __init__(self, origin: str) -> None:
         self._name = urlsplit(origin).hostname or origin

@@ -1,6 +1,6 @@
-"""What stands in the API's answers: ids, error numbers, links, costs and times, read with distrust.
+"""Readers for the fields of the API's answers, which trust nothing: ids, error numbers, links, costs and times.
 
-In: bytes or parsed JSON. Out: plain values, or None where the answer does not hold one. It never raises for what
+In: bytes or parsed JSON. Out: plain values, or None if the answer does not hold one. It never raises for what
 a server sent, and it knows no state and no policy.
 """
 

@@ -147,7 +147,7 @@ def _remarks(links: OutputLinks, record: JsonObject, word: str) -> Iterator[str]
         said = f" ({_error(record)[:_LONGEST_REASON]})" if _error(record) else ""
         yield f"{called}{said}; its record names an output, which is fetched"
     if links.only:
-        yield f"its result names only what seems to be {links.only}, which is fetched: look whether it is the clip"
+        yield f"its result names only what seems to be {links.only}, which is fetched: check whether it is the clip"
     if links.beyond:
         total = len(links.taken) + links.beyond
         yield f"its result names {total} outputs, of which the first {len(links.taken)} are fetched"

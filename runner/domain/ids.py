@@ -17,7 +17,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 # The ending of a take that a newer render has put aside: s010~1.
 _OLDER = re.compile(r"~[1-9][0-9]{0,8}\Z")
-# '+' sets off what the names of further outputs and of files put aside add to the id.
+# A '+' separates the id from what the names of further outputs and of files put aside add to it.
 _UNSAFE_IN_TAKE = frozenset('/\\:*?"<>|+ ')
 # File systems allow 255 bytes; suffixes such as .mp4.part and .json need their share.
 _TAKE_BYTES = 200

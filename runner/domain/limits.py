@@ -189,7 +189,7 @@ class Budget:
             f"{dollars(price)} would go beyond"
         )
         hopes = self._hopes()
-        # At best all of it turns out to be free.
+        # The best case is that all of it turns out to be free.
         may_ease = bool(hopes) and self._committed - sum(hopes) + price <= cap
         return Hurdle(reason, "past --max-cost", may_ease=may_ease)
 

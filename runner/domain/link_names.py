@@ -15,7 +15,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 LONGEST_NAME = 200
 KINDS = ("video", "image", "audio", "file", "")
-"""Kinds of links in fields that are not documented, the best first: only links of the first kind found are fetched."""
+"""Kinds of links in undocumented fields, the best first: only links of the first kind found are fetched."""
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _NAMES_OF = {

@@ -304,7 +304,7 @@ class _Walk:
         taken = {each.link.url for each in best}
         rest = [each for each in self.found.values() if each.link.url not in taken]
         left = [LeftLink(each.link.url, each.link.place, _why_left(each, taken)) for each in rest]
-        # Beside a link, the name of its file says nothing new.
+        # If a link was taken, the bare name of its file says nothing new.
         left += (each for each in self.left.values() if not (taken and each.why == NO_HOST))
         if self.nodes > MOST_NODES:
             left.insert(
@@ -344,7 +344,7 @@ def _is_documented(path: Path) -> bool:
 
 
 def _is_elsewhere(path: Path) -> bool:
-    """Return whether a path leads to what was sent, or to what is said about the job."""
+    """Return whether a path leads to what was sent, or to remarks about the job."""
     words = words_of(path[-1]) if path else frozenset()
     if words == {"status"}:
         return False

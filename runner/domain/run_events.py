@@ -1,6 +1,6 @@
-"""What a run reports while it goes on: facts as they are recorded, and sentences.
+"""What a run reports while it goes on: facts as they are recorded, and messages.
 
-The engine reports them; progress, log and report listen. It knows neither.
+The engine reports them, and progress, log and report receive them. This module knows none of these.
 """
 
 from __future__ import annotations

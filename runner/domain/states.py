@@ -60,7 +60,7 @@ class FailureClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SubmissionStarted:
-    """The POST is about to leave; durable before its first byte."""
+    """The POST is about to leave; this fact is durable before its first byte."""
 
     attempt: str
     fingerprint: str
@@ -169,7 +169,7 @@ class DeclaredNotSent:
 
 @dataclass(frozen=True, slots=True)
 class PayAgain:
-    """A person, or a flag that says so in its name, accepts that a held take may be paid twice."""
+    """A person, or the flag `pay-again`, accepts that a held take may be paid twice."""
 
     by: str
 
@@ -299,7 +299,7 @@ class LateAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CostSeen:
-    """The API said late what the take cost, in USD."""
+    """The API reported the take's cost, in USD, only after its end."""
 
     cost: float
 

@@ -38,11 +38,11 @@ ABSENT_EVERY = 10.0
 """Seconds between questions to a host that does not exist; they load no server, and a person awaits the message."""
 
 _WORTH_SAYING = 10.0
-_SAID_AGAIN = 3 * 3600.0
+_SAY_AGAIN_AFTER = 3 * 3600.0
 
 
 class CircuitBreaker:
-    """Lets calls through while the service answers; `end` is called once an outage passes its limit.
+    """Lets calls through while the service answers; `end` is called once an outage is longer than `limit`.
 
     `closed` is called whenever calls may go again.
     """
@@ -125,10 +125,10 @@ class CircuitBreaker:
             self._question.set()
 
     async def keep(self) -> None:
-        """Close the breaker again whenever the service is back; runs until it is cancelled.
+        """Close the breaker again each time the service is back; runs until it is cancelled.
 
         Raises:
-            NoSuchHost: the service's host does not exist, and never did in this run.
+            NoSuchHost: the service's host does not exist, and was never reached in this run.
         """
         while True:
             await self._question.wait()
@@ -182,7 +182,7 @@ class CircuitBreaker:
     def _say_now_and_then(self, text: str) -> None:
         """Say `text` unless that was done in the last hours: a long outage is worth one line, not one a minute."""
         now = self._clock.monotonic()
-        if now - self._said_at >= _SAID_AGAIN:
+        if now - self._said_at >= _SAY_AGAIN_AFTER:
             self._said_at = now
             self._say(text)
 

@@ -27,7 +27,7 @@ _FRESH_AT_ONCE = 3
 """How often a new link is tried at once; a host that signs a new link each time must not be asked without a pause."""
 
 _SAID_AFTER = 15.0
-"""Seconds without a clip that are worth a line."""
+"""Seconds without a clip after which the run says so."""
 
 _NO_ANSWER = frozenset({FailureKind.TRANSIENT, FailureKind.THROTTLED})
 
@@ -75,7 +75,7 @@ class Downloader:
         for key, what in ((link, "link"), (clip.sha256, "bytes")):
             other = self._whose.setdefault(key, live.id)
             if other != live.id and not alike:
-                alike = f"{live.id} has the very same clip as {other} (by its {what}): look whose it is"
+                alike = f"{live.id} has the very same clip as {other} (by its {what}): check whose it is"
         if alike:
             self._board.say(alike)
 

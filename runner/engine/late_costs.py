@@ -18,7 +18,7 @@ COST_MAY_COME = 3 * 86400.0
 """Seconds after a job's end in which its cost is asked for, since the API keeps results for a few days only."""
 
 GRACE = 5.0
-"""Seconds that a run which has nothing else to do waits for costs."""
+"""Seconds that a run waits for costs after everything else is done."""
 
 _ENDED = frozenset({TakeState.SUCCEEDED, TakeState.FAILED, TakeState.CANCELLED})
 

@@ -13,7 +13,7 @@ from runner.system.clock import Clock
 PATIENCE = 600.0
 """Seconds between the time that nine in ten such jobs took and the first line about one."""
 EVERY = 3600.0
-"""Seconds between two lines about one job, and the longest silence of a run."""
+"""Seconds between two lines about one job; a run is never silent for longer."""
 LEAST_WATCHED = 600.0
 """Seconds for which each run watches even the oldest job."""
 

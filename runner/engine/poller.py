@@ -135,7 +135,7 @@ class Poller:
         return True
 
     def _may_name_more(self, live: ActiveTake, ended: Ended) -> bool:
-        """Return whether to ask again about a job without an output: its links may come later than its word."""
+        """Return whether to ask again about a job without an output: its links may come later than its status."""
         if ended.failure is not FailureClass.NO_OUTPUT:
             return False
         return live.empty.goes_on(self._means.clock.monotonic()) < self._means.options.empty_grace
@@ -290,7 +290,7 @@ class Poller:
             return False
         if live.denied.count == _DENIALS_THAT_COUNT and folded(reason) not in self._denials:
             self._denials.add(folded(reason))
-            self._board.say(f"{live.id}: the API refuses to say how it stands: {reason}; asking again")
+            self._board.say(f"{live.id}: the API refuses to report its status: {reason}; asking again")
         return lasted >= self._means.options.refusal_limit
 
     def _doubt(self, live: ActiveTake, reason: str) -> None:

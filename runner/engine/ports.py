@@ -37,11 +37,11 @@ class Queue(Protocol):
         ...
 
     async def look(self, request_id: str) -> LookAnswer:
-        """Return where the job stands; free to repeat."""
+        """Return the status of the job; this is free to repeat."""
         ...
 
     async def result(self, request_id: str, *, model: str = "", sent: str = "") -> ResultAnswer:
-        """Return the final record of a job of `model`, or that there is none yet; free to repeat.
+        """Return the final record of a job of `model`, or that there is none yet; this is free to repeat.
 
         `sent` is the request body: a link in it is an input, not an output.
         """

@@ -34,7 +34,7 @@ BY = "the run"
 
 _Kind: TypeAlias = tuple[FailureClass, str]
 _STEP = 5.0
-_SAID_AGAIN = 3 * 3600.0
+_SAY_AGAIN_AFTER = 3 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class Refusals:
         self._trials = min(self._trials + 1, 9)
         self._breaker.rest(wait)
         now = self._clock.monotonic()
-        if self._trials == 1 or now - self._said_at >= _SAID_AGAIN:
+        if self._trials == 1 or now - self._said_at >= _SAY_AGAIN_AFTER:
             self._said_at = now
             times = f"{count} submits were" if count > 1 else "a submit was"
             self._board.say(

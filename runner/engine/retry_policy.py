@@ -28,7 +28,7 @@ _LONGEST_SETTING = 24
 
 
 class OnUnknown(StrEnum):
-    """What becomes of a submit without an answer: held for a person, held and the run stopped, or paid again."""
+    """What becomes of a submit without an answer: it is held, it is held and the run stops, or it is paid again."""
 
     HOLD = "hold"
     STOP = "stop"

@@ -64,7 +64,7 @@ class Submitter:
         self._abandoned.set()
 
     async def run(self) -> None:
-        """Submit until the run is finished or `stop` was called; run once per place in the window."""
+        """Submit until the run is finished or `stop` was called; run one of these for each place in the window."""
         while (live := await self._next()) is not None:
             self._at_work += 1
             try:
@@ -118,7 +118,7 @@ class Submitter:
         return live
 
     async def watch_the_time(self) -> None:
-        """End the submitting when its time is up, also while it waits for something else."""
+        """End the submitting when its time is up, even while it waits for something else."""
         allowance = self._board.allowance
         while left := allowance.time_left():
             # The steps are short, since the limit is by the wall clock, which goes on in sleep and can be set.

@@ -102,7 +102,7 @@ def test_a_job_that_is_refused_for_ever_is_named_once_and_left_and_the_others_go
     assert run.ending.kind is EndingKind.OUTAGE
     assert run.states()["s0"] in OUT_THERE
     assert [state for name, state in run.states().items() if name != "s0"] == [TakeState.SUCCEEDED] * 39
-    assert run.said.count("s0: the API refuses to say how it stands: not yours (403001)") == 1
+    assert run.said.count("s0: the API refuses to report its status: not yours (403001)") == 1
     assert run.said.count("s0 is left to the next run: not yours (403001)") == 1
     assert "refuses the account" not in run.said
     asked = [at for at, verb, what in run.queue.history if what == "req-1" and verb in {"look", "result"}]
@@ -115,7 +115,7 @@ def test_several_jobs_that_are_refused_are_not_the_account_while_the_free_questi
     assert everything_came_home(run)
     assert "refuses the account" not in run.said
     assert run.queue.calls("probe") <= 300 / 30 + 1
-    assert run.said.count("refuses to say how it stands") == 1
+    assert run.said.count("refuses to report its status") == 1
 
 
 def test_a_token_that_is_refused_for_minutes_pauses_submits_and_loses_nothing() -> None:

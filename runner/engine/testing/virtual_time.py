@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class _JumpingSelector(selectors.SelectSelector):
-    """Never waits: where a real selector would, it moves the clock."""
+    """Never waits: when a real selector would wait, it moves the clock."""
 
     def __init__(self, jump: Callable[[float | None], None]) -> None:
         super().__init__()
