@@ -26,7 +26,7 @@ SAME = Ended(TakeState.SUCCEEDED, '{"model_id": "pika/pikaframes", "input": {"se
 ALIAS = Ended(
     TakeState.SUCCEEDED, '{"request_id": "req-a", "model_id": "pika/alias", "input": {"seed": 1.0}}', LINK
 )
-STRANGE = RequestFailure(FailureKind.STRANGE, "the API told of another job")
+STRANGE = RequestFailure(FailureKind.STRANGE, "the API reported another job")
 TOO_LARGE = RequestFailure(FailureKind.TOO_LARGE, "the API's answer is larger than 16 MiB")
 BUSY = RequestFailure(FailureKind.THROTTLED, "HTTP 429", retry_after=13 * 3600.0)
 

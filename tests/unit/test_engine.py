@@ -335,17 +335,17 @@ class TestReadsThatFail:
 
     def test_an_answer_about_another_job_is_said_once_and_never_taken(self) -> None:
         """The API answers, so nothing is held up by it; the job itself is waited for as for one without an answer."""
-        other = RequestFailure(FailureKind.STRANGE, "told of another job: req-9")
+        other = RequestFailure(FailureKind.STRANGE, "reported another job: req-9")
         script = JobScript(looks=[other] * 3, results=[other] * 3)
         run = night([ticket("s0"), ticket("s1")], scripts={"s0": script})
         assert set(run.states().values()) == {TakeState.SUCCEEDED}
-        assert run.said.count("told of another job: req-9; not believed") == 1
+        assert run.said.count("reported another job: req-9; not believed") == 1
         assert "no usable answer" not in run.said
         lasting = JobScript(results=[other] * 100_000)
         left = night([ticket("s0"), ticket("s1")], scripts={"s0": lasting})
         assert left.ending.kind is EndingKind.OUTAGE
         assert left.states() == {"s0": TakeState.RUNNING, "s1": TakeState.SUCCEEDED}
-        assert "s0 is left to the next run: told of another job: req-9" in left.said
+        assert "s0 is left to the next run: reported another job: req-9" in left.said
 
     def test_what_is_left_out_of_a_result_is_said(self) -> None:
         ending = replace(JobScript().ending, remarks=("its result names 300 outputs",))
