@@ -1,1 +1,1 @@
-"""From shots to takes: ids, seeds, request bodies, fingerprints, and what changed since they were recorded."""
+"""Turns shots into takes: ids, seeds, request bodies, fingerprints, and what changed since they were recorded."""

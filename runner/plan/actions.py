@@ -1,7 +1,7 @@
-"""What a run would do with each take, and why: the plan as a person reads it before paying.
+"""Says what a run would do with each take, and why: this is the plan that a person reads before paying.
 
-In: takes, what is on record of them, and how the two compare. Out: one `Step` a take, in the manifest's order, then
-those of takes that left it. It knows no SQL, no terminal and no clock; it decides nothing that a run would not do.
+In: takes, their records, and how the two compare. Out: one `Step` per take, in the manifest's order, then the steps
+of takes that left it. It knows no SQL, no terminal and no clock, and decides nothing that a run would not do.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Action(StrEnum):
 
 
 class Known(Recorded, Protocol):
-    """What is asked of a recorded take beside its standing."""
+    """What a step needs to know of a recorded take beyond a comparison."""
 
     @property
     def shot_id(self) -> str:
@@ -53,12 +53,12 @@ class Known(Recorded, Protocol):
 
     @property
     def delivery(self) -> DeliveryState:
-        """Where its clip stands."""
+        """The state of its clip."""
         ...
 
     @property
     def reason(self) -> str:
-        """Why it stands where it does, in a few words."""
+        """Why it is in its state, in a few words."""
         ...
 
     @property
@@ -69,7 +69,7 @@ class Known(Recorded, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What would be done with one take: `estimate` is in US dollars, for a submit only, None where it has no price.
+    """What a run would do with one take; `estimate` is in US dollars, and None if it has no price or is not submitted.
 
     `changes` are the fields in which the row differs from what was sent; `was` is the id on record of a renamed take.
     """
@@ -93,7 +93,7 @@ def steps(
     files_missing: Collection[str] = (),
     download: bool = True,
 ) -> tuple[Step, ...]:
-    """Return what a run would do with every take, with every record whose row is gone, and with older renders.
+    """Return what a run would do with every take, every record whose row is gone, and every older render.
 
     `files_missing` are the ids on record of delivered takes whose clips are not on disk.
     """
@@ -122,7 +122,7 @@ class _Planner:
         self._download = download
 
     def step(self, take: Take) -> Step:
-        """Return what would be done with one take."""
+        """Return what a run would do with one take."""
         was = self._came_from.get(take.id)
         record = self._recorded.get(was or take.id)
         if record is None:
@@ -132,7 +132,7 @@ class _Planner:
         if take.id in self._new:
             # Its record became another take, or makes room.
             mine = was is not None or record.take_id not in self._taken_over
-            reason = _called(was, _anew(record)) if mine else "new"
+            reason = _called(was, _why_again(record)) if mine else "new"
             return self._submit(take, reason, changes if mine else (), was=was)
         if take.id in self._renewed:
             failed = record.state is S.FAILED
@@ -147,7 +147,7 @@ class _Planner:
         return Step(take.id, take.shot_id, take.model, action, _called(was, reason), was=was)
 
     def removed(self) -> Iterator[Step]:
-        """Yield what would be done with records whose rows are gone; those that were never sent are left out."""
+        """Yield what a run would do with records whose rows are gone; records that were never sent are left out."""
         for take_id in self._removed:
             record = self._recorded[take_id]
             if record.state is S.PENDING and not record.attempts:
@@ -165,14 +165,14 @@ class _Planner:
             )
 
     def older(self, planned: Collection[str]) -> Iterator[Step]:
-        """Yield what is left to be done with older renders; those that are complete, or over, are left out."""
+        """Yield what a run would still do with older renders; complete and ended ones are left out."""
         for take_id, record in self._recorded.items():
             now = self._renames.get(take_id, take_id)
             action, reason = self._standing(record)
             if older_id(now) is None or now in planned or action in {Action.SUBMIT, Action.SKIP}:
                 continue
-            told = f"an older render; {reason}"
-            yield Step(now, record.shot_id, record.model, action, told, is_removed=True)
+            reason = f"an older render; {reason}"
+            yield Step(now, record.shot_id, record.model, action, reason, is_removed=True)
 
     def _submit(
         self, take: Take, reason: str, changes: tuple[Difference, ...] = (), *, was: str | None = None
@@ -182,7 +182,7 @@ class _Planner:
         return Step(take.id, take.shot_id, take.model, Action.SUBMIT, reason, changes, price, was)
 
     def _said_before(self, take: Take) -> str:
-        """Return that a take's very request was paid for in vain under another id: who pays again shall know."""
+        """Say if a take's exact request was paid for in vain under another id: a person who pays again should know."""
         before = self._in_vain.get(take.fingerprint)
         if before is None or before.take_id == take.id:
             return ""
@@ -234,7 +234,7 @@ def _called(was: str | None, reason: str) -> str:
     return f"was {was}; {reason}" if was else reason
 
 
-def _anew(record: Known) -> str:
+def _why_again(record: Known) -> str:
     before = "changed after it was paid for" if record.state in OUT_THERE | {S.SUCCEEDED} else ""
     return before or f"{record.state} before, and its row changed"
 
@@ -244,7 +244,7 @@ def _why(record: Known) -> str:
 
 
 def blocked(steps: Sequence[Step], refusals: Mapping[str, str]) -> tuple[Step, ...]:
-    """Return the same steps, those of `refusals` (take id to reason) blocked instead of submitted."""
+    """Return the same steps, but those of `refusals` (take id to reason) are blocked instead of submitted."""
     return tuple(
         Step(
             step.take_id,

@@ -1,7 +1,7 @@
-"""Which submits of a plan a run would not make, and why: its limits on money, number and time, and what it refuses.
+"""Says which submits of a plan a run would not make, and why: its limits on money, number and time.
 
-In: the submits in their order, the limits, what is on record of money and sessions. Out: reasons by take. It asks the
-very allowance that a run asks before each submit, and a run goes by the same `uncounted`. It reads no file.
+In: the submits in their order, the limits, what is on record of money and sessions. Out: reasons by take. It uses the
+same budget that a run checks before each submit, and a run uses the same `uncounted`. It reads no file.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def barred(
     sessions: Sequence[SessionRecord],
     now: float,
 ) -> Mapping[str, str]:
-    """Return why a run begun `now` would not send takes, by their ids; estimates are taken for costs.
+    """Return by take id why a run begun `now` would not send it; estimates count as costs.
 
-    A run stops at the first that does not go, even where a cheaper one behind it would still fit.
+    A run stops at the first take over a limit, even if a cheaper one behind it would still fit.
     """
     unpriced = sum(1 for step in submits if step.estimate is None)
     if why := uncounted(limits, submits=len(submits), unpriced=unpriced, unknown=spending.unpriced):
@@ -52,7 +52,7 @@ def barred(
 
 
 def uncounted(limits: Limits, *, submits: int, unpriced: int, unknown: int) -> str:
-    """Return why a cap could not hold, for money that nobody can count; empty if it can, or if there is none.
+    """Return why a cap could not be kept, because some money is unknown; empty if it can, or if there is no cap.
 
     `unpriced` of the `submits` have no price, and of `unknown` earlier submissions neither cost nor price is known.
     """

@@ -1,9 +1,9 @@
-"""Shots to takes: every shot bound to its model at every point of its sweep, or every reason why not.
+"""Turns shots into takes: it binds every shot to its model at every point of its sweep.
 
-In: an expanded manifest and the models. Out: a plan of the valid takes, and all problems of the others. A
-take depends on its own shot and model alone, so editing one shot never moves another's id, seed or body; only
-the start frame that a chained shot leaves out is the end frame of the one before. It knows no record, no network
-and no clock, and a price only to pass it on.
+In: an expanded manifest and the models. Out: a plan of the valid takes, and all problems of the others.
+A take depends on its own shot and model alone, so editing one shot never changes another's id, seed or body. The one
+exception is a chained shot without a start frame, which gets the end frame of the shot before it. This module knows
+no record, no network and no clock; it only passes prices on.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from runner.system.canonical_json import JsonValue
 from runner.system.nearest_name import folded
 
 MOST_FAULTY = 500
-"""Takes with problems that are looked at, fewer of a heavy model: each costs more than a sound one."""
+"""The most faulty takes that are checked, since each costs more than a valid one; a heavy model counts for several."""
 
 MOST_PROBLEMS = 10_000
-"""Problems of all takes: a wrong row of a thousand columns has a thousand."""
+"""The most problems of all takes together: one wrong row of a thousand columns has a thousand."""
 
 MOST_VALUES = 4_000_000
-"""Inputs of all takes together, those of the model's defaults among them."""
+"""The most inputs of all takes together, the model's defaults included."""
 
 MOST_CHARACTERS = 128 * 2**20
-"""Characters of all request bodies together, which are held until they are in the state file."""
+"""The most characters of all request bodies together, which stay in memory until the state file has them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The takes that are valid, and the problems of all others; with a problem nothing may be submitted.
+    """The takes that are valid, and the problems of all others; if there is a problem, nothing may be submitted.
 
     `plan.warnings` are the manifest's own and then the plan's; they stop nothing.
     """
@@ -50,7 +50,7 @@ class Planned:
 def make_plan(manifest: Manifest, *, models: Models, allow_private_media: bool = False) -> Planned:
     """Return the plan of `manifest`, with its takes in the manifest's order.
 
-    `allow_private_media` takes media links that only this machine can reach, for an API that runs on it.
+    `allow_private_media` accepts media links that only this machine can reach, for an API that runs on it.
     """
     planner = _Planner(models, manifest.misplaced, allow_private_media=allow_private_media)
     chain = linked(manifest.shots, models=models)
@@ -66,7 +66,7 @@ def make_plan(manifest: Manifest, *, models: Models, allow_private_media: bool =
         *continuity_warnings(takes, chain.joins, models=models),
         *duplicate_warnings(takes),
     )
-    # The points of one sweep share what is not swept, and would each tell the same problem.
+    # The points of one sweep share what is not swept, and each would report the same problem.
     problems = dict.fromkeys((*chain.problems, *planner.problems))
     plan = Plan(replace(manifest, shots=chain.shots), takes, warnings, planner.schemas)
     return Planned(plan, tuple(problems))
@@ -74,9 +74,9 @@ def make_plan(manifest: Manifest, *, models: Models, allow_private_media: bool =
 
 @dataclass(slots=True)
 class _Planner:
-    """The takes and problems so far; `takes` by id without regard to case, as a file system may see them.
+    """The takes and problems so far; the keys of `takes` ignore case, because a file system may ignore it too.
 
-    `told` are the places of misplaced words that a problem speaks of already.
+    `reported` are the places of misplaced words that already have a problem.
     """
 
     models: Models
@@ -86,14 +86,14 @@ class _Planner:
     problems: list[Problem] = field(default_factory=list)
     on_default_seed: set[str] = field(default_factory=set)
     schemas: dict[str, str] = field(default_factory=dict)
-    told: set[Position] = field(default_factory=set)
+    reported: set[Position] = field(default_factory=set)
     faulty: int = 0
     values: int = 0
     characters: int = 0
 
     @property
     def is_full(self) -> bool:
-        """True where more would only cost: enough is wrong, or the bodies are more than memory should hold."""
+        """True if planning more is useless: enough is wrong, or the bodies are more than memory should hold."""
         if self.faulty >= MOST_FAULTY or len(self.problems) >= MOST_PROBLEMS:
             return True
         return self.values > MOST_VALUES or self.characters > MOST_CHARACTERS
@@ -121,7 +121,7 @@ class _Planner:
             if name:
                 message = f"unknown model {shown(name)}; `shotrunner models` lists them all"
                 if own and MODEL in _names(own):
-                    message += f"; what is swept is the model, and never the input {MODEL} that {own.id} has"
+                    message += f"; the sweep is over models, and never over the input {MODEL} of {own.id}"
                 nearest = self.models.nearest(name)
         self.problems.append(Problem(at, f"shot {shot.id}, model", message, nearest=nearest))
         return None
@@ -130,9 +130,9 @@ class _Planner:
         misplaced = self.misplaced.keys() & variant.inputs.keys() - _names(model)
         for name in sorted(misplaced):
             at = variant.keys_at.get(name, variant.inputs[name].at)
-            # A column is one mistake, however many rows fill it.
-            if at not in self.told:
-                self.told.add(at)
+            # A wrong column is one mistake, however many rows fill it.
+            if at not in self.reported:
+                self.reported.add(at)
                 message = f"unknown input: {self.misplaced[name]}"
                 self.problems.append(Problem(at, f"shot {shot.id}, inputs.{name}", message))
         if misplaced:
@@ -174,8 +174,8 @@ class _Planner:
 def _meant_for(model: Model, variant: Variant, known: Collection[str]) -> Variant:
     """Return the variant without the inputs that this model does not have but another of the same sweep has.
 
-    Models are compared with the inputs that each of them needs; what none of them knows is still a mistake, and so
-    is a swept input that only some of them know.
+    A sweep over models gives each of them the inputs that it has. An input that no model has is still a mistake, and
+    so is a swept input that only some models have.
     """
     names = _names(model)
     inputs = {
@@ -191,7 +191,7 @@ def _names(model: Model) -> set[str]:
 
 
 def _with_seed(inputs: Mapping[str, Node], seed: Input | None, shot: Shot) -> Mapping[str, Node]:
-    """Return the inputs with a derived seed where neither the shot nor the model's default gives one."""
+    """Return the inputs, with a derived seed if neither the shot nor the model's default gives one."""
     if seed is None or not _is_left_to_id(seed, inputs):
         return inputs
     return {**inputs, seed.name: Text(str(seed_for(shot.id, seed)), shot.at)}
@@ -225,7 +225,7 @@ def _take(shot: Shot, model: Model, body: Mapping[str, JsonValue], point: Mappin
 
 
 def _priced(take: Take, prices: Mapping[str, Price]) -> Take:
-    """Return the take with the manifest's price of its model where its shot has none of its own."""
+    """Return the take, with the manifest's price of its model if its shot gives no price."""
     price = take.price or prices.get(take.model)
     return take if price is take.price else replace(take, price=price)
 

@@ -1,21 +1,21 @@
-"""Sets the takes of a manifest against those on record: what is new, the same, renamed, changed, or gone.
+"""Compares the takes of a manifest with those on record: which are new, the same, renamed, changed, or gone.
 
 In: takes and recorded facts. Out: take ids by what happened to them, and the renames that make the record fit. It knows
 no SQL and changes nothing.
 
-A body that was paid for is never paid for again under another name: a record whose request a take asks for, and whose
-own row is gone or asks for something else, *becomes* that take. So renumbering a storyboard costs nothing, and taking
-an edit back brings the first clip back. Where a row has changed and is rendered anew, the record that has its id makes
-room for it, and goes on as `s010~1`: no take id has a `~`, so none is taken.
+A body that was paid for is never paid for again under another name. A record becomes another take if that take asks
+for its request, and its own row is gone or asks for something else. So renumbering a storyboard costs nothing, and
+undoing an edit restores the first clip. If a changed row is rendered again, the old record makes room and is renamed
+to `s010~1`. No take of a manifest has a `~` in its id, so the new name is always free.
 
     record has the same body                  same
     no record has the id, or the body         new
-    another, free record has the body         renamed; one that ended without a clip too
-    another, free record was sent for this    changed, and renamed with it: a stale or kept take that is renumbered, or
-      take's row as it had been                 one whose seed is made from its id
+    another, free record has the body         renamed; also if it ended without a clip
+    another, free record was sent for this    changed, and also renamed: a stale or kept take that is renumbered, or
+      take's row before it changed              one whose seed is made from its id
     changed, and surely not charged           renewed: the new body may replace the old
     changed, and failed, cancelled, dropped   replaced: the record makes room, the take is new
-    changed, and paid for or held             changed: what was sent is kept; replaced only on an explicit wish
+    changed, and paid for or held             changed: what was sent is kept; replaced only on explicit request
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from runner.plan.identity import canonical_json
 
 _MARK = "~"
 _OLDER = re.compile(rf"(.+){_MARK}(\d+)")
-# What a dead runner was sending is held as soon as the next one begins, and a plan is shown before that.
+# The next runner holds what a dead one was sending as soon as it starts, but a plan is shown before that.
 _WORTH_KEEPING = OUT_THERE | {TakeState.SUCCEEDED, TakeState.HELD, TakeState.SUBMITTING}
 _OVER = frozenset({TakeState.FAILED, TakeState.CANCELLED, TakeState.DROPPED})
 
 
 class Recorded(Protocol):
-    """What is asked of a recorded take."""
+    """What a comparison needs to know of a recorded take."""
 
     @property
     def take_id(self) -> str:
@@ -63,7 +63,7 @@ class Recorded(Protocol):
 
     @property
     def state(self) -> TakeState:
-        """Where it stands."""
+        """Its state."""
         ...
 
     @property
@@ -73,12 +73,12 @@ class Recorded(Protocol):
 
     @property
     def attempts(self) -> int:
-        """How many submissions were begun."""
+        """How many submissions were started."""
         ...
 
     @property
     def wanted(self) -> str | None:
-        """The fingerprint that its row was last seen to ask for, where that is not what was sent."""
+        """The fingerprint that its row last asked for, if that is not what was sent."""
         ...
 
     @property
@@ -91,11 +91,10 @@ class Recorded(Protocol):
 class Comparison:
     """Take ids, each in one place, in the order of the manifest (`removed`: of the record).
 
-    `renewed` takes have a new body and were never charged, so the new body may replace the old; `changed`
-    ones have a new body but were sent with the old one, which is kept; `replaced` ones are rendered with the new
-    body, and what they were is kept beside; `removed` ones are in the manifest no more, and of these the `withdrawn`
-    ones were not charged and will not be sent. `renames` leads from the ids on record to the new ones, all at once:
-    those that a take asks for under another id, and those that make room.
+    `renewed` takes have a new body and were never charged, so the new body may replace the old. `changed` ones have
+    a new body but were sent with the old one, which is kept. `replaced` ones are rendered with the new body, and the
+    old render is kept under another id. `removed` ones left the manifest; `withdrawn` ones left it too, but were not
+    charged and will not be sent. `renames` leads from all ids on record that change to the new ones.
     """
 
     new: tuple[str, ...] = ()
@@ -110,14 +109,14 @@ class Comparison:
 
     @property
     def came_from(self) -> Mapping[str, str]:
-        """The old id of each take that is renamed, whether its row has changed or not, by its new one."""
+        """The old id of each renamed take by its new id, whether its row has changed or not."""
         followed, replaced = frozenset((*self.renamed, *self.changed)), frozenset(self.replaced)
         found: dict[str, str] = {}
         for old, new in self.renames.items():
             room_for = older_id(new)
             if new in followed:
                 found[new] = old
-            # Renamed and rendered anew at once: its record makes room under the new id.
+            # It is renamed and rendered again at once, so its record makes room under the new id.
             elif room_for in replaced and room_for != old:
                 found[room_for] = old
         return found
@@ -126,9 +125,9 @@ class Comparison:
 def compare(
     takes: Sequence[Take], recorded: Iterable[Recorded], *, replace: Collection[str] = ()
 ) -> Comparison:
-    """Return what is to be said of each take and each record.
+    """Return what happened to each take and each record.
 
-    `replace` names takes that shall be rendered anew if their row changed after they were paid for.
+    `replace` names takes that are to be rendered again if their row changed after they were paid for.
     """
     records = {record.take_id: record for record in recorded}
     adoptions = _adoptions(takes, records, replace)
@@ -155,13 +154,13 @@ def compare(
 
 
 def older_id(take_id: str) -> str | None:
-    """Return the id of the take that `take_id` made room for, or None if it is nobody's older render."""
+    """Return the id of the take that `take_id` made room for, or None if it is not an older render."""
     found = _OLDER.fullmatch(take_id)
     return found[1] if found else None
 
 
 def ended_in_vain(record: Recorded) -> bool:
-    """Return whether a request failed, was cancelled or given up after it may have been charged."""
+    """Return whether a request failed, was cancelled or was given up after it may have been charged."""
     return record.state in _OVER and not _was_refused(record)
 
 
@@ -176,7 +175,7 @@ def _standing(take: Take, record: Recorded | None, replace: Collection[str]) -> 
         return "same"
     if record.state is TakeState.PENDING or _was_refused(record):
         return "renewed"
-    # Not while it is held: nobody knows yet whether it was paid for.
+    # A held take is not replaced, because it is not known yet whether it was paid for.
     wished = take.id in replace and record.state in OUT_THERE | {TakeState.SUCCEEDED}
     return "replaced" if wished or record.state in _OVER else "changed"
 
@@ -200,7 +199,7 @@ def _adoptions(
             offered = ended.get(take.fingerprint)
         if take.id in same or not offered:
             continue
-        # A take's own older render comes first: that is an edit taken back.
+        # A take's own older render comes first, because then an edit was undone.
         own = next((old for old in offered if older_id(old) == take.id), offered[0])
         offered.remove(own)
         adoptions[take.id] = own
@@ -210,7 +209,7 @@ def _adoptions(
 def _free(
     takes: Sequence[Take], records: Mapping[str, Recorded], same: Collection[str]
 ) -> dict[str, list[str]]:
-    """Return the records by fingerprint that no row of their own asks for; those whose row is gone come first."""
+    """Return by fingerprint the records that their own row does not ask for; those whose row is gone come first."""
     planned = {take.id for take in takes}
     free: dict[str, list[str]] = defaultdict(list)
     for gone in (True, False):
@@ -221,9 +220,9 @@ def _free(
 
 
 def _ended(takes: Sequence[Take], records: Mapping[str, Recorded]) -> dict[str, list[str]]:
-    """Return by fingerprint what ended without a clip and has no row now: under another id it is not sent unasked.
+    """Return by fingerprint the records that ended without a clip and have no row now; they are never resent unasked.
 
-    What made room for a newer render goes with the row of that one.
+    A record that made room for a newer render belongs to the row of that render.
     """
     planned = {take.id: take.fingerprint for take in takes}
     ended: dict[str, list[str]] = defaultdict(list)
@@ -249,14 +248,14 @@ def _own_ended(takes: Sequence[Take], records: Mapping[str, Recorded]) -> dict[t
 
 
 def _is_unasked(take: Take, record: Recorded | None) -> bool:
-    """Return whether a changed row would be sent for no other reason than that it changed: a retry is a wish."""
+    """Return whether a changed row would be sent only because it changed; a retry is an explicit request."""
     if record is None or record.fingerprint == take.fingerprint:
         return False
     return record.state in _OVER or (record.state is TakeState.PENDING and not record.attempts)
 
 
 def _has_room(take: Take, record: Recorded | None) -> bool:
-    """Return whether a take may take over what ended under another id, as the rows of a board that moved up do."""
+    """Return whether a take may adopt what ended under another id, as when the rows of a storyboard move up."""
     if record is None:
         return True
     is_wished = record.state is TakeState.PENDING and record.attempts > 0
@@ -266,7 +265,7 @@ def _has_room(take: Take, record: Recorded | None) -> bool:
 def _followed(
     takes: Sequence[Take], records: Mapping[str, Recorded], adoptions: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return by take id the records of changed rows that are called otherwise now: they stay changed, or kept."""
+    """Return by take id the records of changed rows that have another id now; they stay changed or kept."""
     if all(take.id in adoptions or _has_own(take, records) for take in takes):
         return {}
     asked = {take.id: (take.fingerprint, *_but_for_seed(take, take.seed_from_id)) for take in takes}
@@ -297,10 +296,10 @@ def _has_own(take: Take, records: Mapping[str, Recorded]) -> bool:
 
 
 def _answered(records: Mapping[str, Recorded], seeds: Mapping[str, str]) -> dict[str, tuple[object, ...]]:
-    """Return by take id what tells the rows that a take was set against or kept for, though it was sent with another.
+    """Return by take id what identifies the rows that a take was compared with or kept for, but not sent with.
 
-    `seeds` names, by model, the input that the manifest leaves to be made from the id: a row that is called otherwise
-    asks for another seed without a word, and is the same row.
+    `seeds` names, by model, the input whose value the manifest leaves to be made from the id. A renamed row then asks
+    for another seed without saying so, and is still the same row.
     """
     return {
         take_id: (
@@ -312,7 +311,7 @@ def _answered(records: Mapping[str, Recorded], seeds: Mapping[str, str]) -> dict
 
 
 def _but_for_seed(sent: Take | Recorded, seed: str) -> tuple[tuple[str, str], ...]:
-    """Return model and body without its seed, or nothing if that was given."""
+    """Return the model and the body without its seed, or nothing if the manifest gave the seed."""
     if not seed:
         return ()
     body = json.loads(sent.body)
@@ -321,7 +320,7 @@ def _but_for_seed(sent: Take | Recorded, seed: str) -> tuple[tuple[str, str], ..
 
 
 def _is_served(take: Take, record: Recorded) -> bool:
-    # One that waits to be sent can still take over what was paid for under another id.
+    # A take that waits to be sent can still adopt what was paid for under another id.
     return record.fingerprint == take.fingerprint and record.state is not TakeState.PENDING
 
 
@@ -332,7 +331,7 @@ def _room_made(
     *,
     numbers: dict[str, int],
 ) -> Iterator[tuple[str, str]]:
-    """Yield the renames of records whose id is `needed` by another one, numbered on from `numbers`."""
+    """Yield the renames of records whose id is `needed` by another record; numbering continues from `numbers`."""
     for take_id in dict.fromkeys(needed):
         if take_id in records and take_id not in renames:
             yield take_id, _next_older(take_id, numbers)

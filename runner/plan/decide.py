@@ -1,7 +1,7 @@
-"""What a run would do: decided once, from a plan and a record, shown by `plan` and carried out by `run`.
+"""Decides once what a run would do; `plan` shows the decision and `run` carries it out.
 
-In: a priced plan, the record, which takes are meant, and which clips are not on disk. Out: a `Decision`. It is pure, so
-that a plan that is shown and a run that is made cannot disagree.
+In: a priced plan, the record, the scope, and which clips are not on disk. Out: a `Decision`. It is a pure function, so
+what `plan` shows and what `run` does cannot disagree.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ from runner.plan.scope import Scope, outcome
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a run does with the takes that it is about: a step for each, and how the record comes to fit the plan.
+    """What a run does: a step for each take that it handles, and the comparison that makes the record fit the plan.
 
-    `comparison` is the one to adopt once somebody has agreed; that of `scope` leaves stale takes as they are.
-    `left_out` counts takes that were not chosen. `duplicates` are takes whose very request another take sends or has
-    sent.
+    The run adopts `comparison` after the user has agreed; the one in `scope` leaves stale takes as they are.
+    `left_out` counts takes that were not chosen. `duplicates` are takes whose exact request another take sends or sent.
     """
 
     scope: Scope

@@ -1,4 +1,4 @@
-"""Says when takes will probably look alike: the same body paid twice, one seed repeated, many on one default seed.
+"""Warns of takes that will probably look alike, because they share a body or a seed.
 
 In: valid takes. Out: warnings, which stop nothing. It knows no model and no record.
 """
@@ -41,14 +41,14 @@ def repeated_seed_warnings(takes: Iterable[Take]) -> list[Problem]:
             group[0],
             f"shot {group[0].shot_id}, repeat",
             f"{_counted(len(group))} the seed of another, and {model} gives the same clip for the same seed; "
-            f"{_advised(group)} for different ones",
+            f"{_advised(group)} for different clips",
         )
         for model, group in repeats.items()
     ]
 
 
 def duplicate_warnings(takes: Iterable[Take]) -> list[Problem]:
-    """Return a warning for each group of takes that send the same body to the same model, unasked.
+    """Return a warning for each group of takes that send the same body to the same model without being asked to.
 
     A take that `repeat` asks for is the same on purpose.
     """
@@ -56,7 +56,7 @@ def duplicate_warnings(takes: Iterable[Take]) -> list[Problem]:
 
 
 def paid_twice(takes: Iterable[Take], *, going: Collection[str], sent: Collection[str]) -> tuple[str, ...]:
-    """Return which of the `going` takes pay once more for a request that another one sends, or of `sent` has sent."""
+    """Return which of the `going` takes pay again for a request that another one sends, or one of `sent` has sent."""
     again: list[str] = []
     for group in _alike(takes):
         waiting = [take.id for take in group if take.id in going]
@@ -84,7 +84,7 @@ def _duplicates(group: list[Take]) -> Problem:
 
 
 def _advised(repeats: Sequence[Take]) -> str:
-    """Return how as many seeds as there are clips of the first one are asked for, in the words of its file."""
+    """Return how to ask for one seed per clip of the first take, in the notation of its file."""
     first = repeats[0]
     wanted = 1 + sum(1 for take in repeats if repeated_id(take.id) == repeated_id(first.id))
     if first.at.cell is not None:

@@ -1,10 +1,10 @@
-"""How long a run will take, as a range, from how long such jobs took before.
+"""Forecasts how long a run will take, as a range, from how long earlier jobs took.
 
-In: the jobs to come by model, recorded durations, the cap on jobs. Out: seconds from … to …, or why nothing is known.
+In: the jobs to come by model, recorded durations, the cap on jobs. Out: a range of seconds, or None.
 It knows no clock and no record.
 
-The range is that of two simple worlds: all jobs as quick as the quickest quarter, and all as slow as the slowest tenth,
-each handed to a free place in turn. Queues at the provider are in the recorded durations already.
+At the low end all jobs are as quick as the quickest quarter; at the high end all are as slow as the slowest tenth.
+Each free place takes the next job in turn. The recorded durations include queues at the provider.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _QUICK, _SLOW = 0.25, 0.9
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """From `low` to `high` seconds; `unknown` are models of which no job has ended yet, and are not counted in."""
+    """A range from `low` to `high` seconds; it leaves out `unknown` models, of which no job has ended yet."""
 
     low: float
     high: float

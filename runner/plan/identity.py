@@ -1,7 +1,7 @@
-"""What makes a take the same take: its id, the seed that is made for it, and the fingerprint of its request.
+"""Identifies a take: its id, the seed that is made for it, and the fingerprint of its request.
 
-In: a shot id, swept values, a model and a body. Out: an id such as `s010@resolution=720p,seed=1001`, a safe file name
-that depends on nothing but its own shot and point; a seed; a hash. It knows no other take.
+In: a shot id, swept values, a model and a body. Out: an id such as `s010@resolution=720p,seed=1001`, a seed, a hash.
+An id is a safe file name and depends on its own shot and point alone. It knows no other take.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from runner.system.canonical_json import JsonValue, canonical_hash, canonical_js
 LONGEST: Final = 180
 MODEL: Final = "model"
 REPEAT: Final = "repeat"
-"""The two axes that are no inputs: which model, and which rendering of the same body, from 2."""
+"""The two axes that are not inputs: which model, and which rendering of the same body, counted from 2."""
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._-]{1,24}", re.ASCII)
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
@@ -28,9 +28,9 @@ _WORD: Final = re.compile(r"[A-Za-z0-9]+", re.ASCII)
 def take_id(shot_id: str, point: Mapping[str, JsonValue]) -> str:
     """Return the id of a shot at one point of its sweep, at most 180 bytes of plain ASCII.
 
-    Axes stand sorted by name. A value or name that is not short and plain becomes its first word and six
-    hex digits of its hash; a model stands with its name after the vendor's and such digits; an id that is still
-    too long is cut and ends in twelve.
+    Axes are sorted by name. A value or name that is not short and plain becomes its first word and six hex digits
+    of its hash. A model loses its vendor's name and gets such digits. An id that is still too long is cut and ends in
+    twelve digits.
     """
     if not point:
         return shot_id
@@ -43,7 +43,7 @@ def take_id(shot_id: str, point: Mapping[str, JsonValue]) -> str:
 
 
 def repeated_id(take_id: str) -> str | None:
-    """Return the id of the take that this one repeats, or None if it is no repeat."""
+    """Return the id of the take that this one repeats, or None if it is not a repeat."""
     shot_id, _, axes = take_id.partition("@")
     parts = axes.split(",") if axes else []
     others = [part for part in parts if not part.startswith(f"{REPEAT}=")]
@@ -55,7 +55,7 @@ def repeated_id(take_id: str) -> str | None:
 def _value(axis: str, value: JsonValue) -> str:
     if axis != MODEL or not isinstance(value, str):
         return _plain(value)
-    # Two vendors may have a model of the same name, and dashes may stand for slashes: the digits keep them apart.
+    # The digits keep models apart: two vendors may use the same name, and dashes may stand for slashes.
     name = _UNSAFE.sub("-", value.partition("/")[2] or value)[:24].strip("-._")
     return f"{name or MODEL}-{canonical_hash(value)[:6]}"
 
@@ -72,17 +72,17 @@ LARGEST = 2**31 - 1
 
 
 def derived_seed(shot_id: str, *, lowest: int = 0, highest: int = LARGEST) -> int:
-    """Return the shot's own seed, `lowest` … `highest` both included: from the SHA-256 of its id."""
+    """Return the shot's own seed from the SHA-256 of its id; it is in `lowest` … `highest`, both included."""
     number = int.from_bytes(hashlib.sha256(shot_id.encode("utf-8", "surrogatepass")).digest()[:8], "big")
     return lowest + number % (highest - lowest + 1)
 
 
 def seed_for(shot_id: str, wanted: Input) -> int:
-    """Return a derived seed that the model's own bounds allow; of a list of allowed seeds, one of them.
+    """Return a derived seed that the model's bounds allow; if the model lists its seeds, it is one of them.
 
     A model whose bounds leave out all of 0 … 2^31-1 gets its lowest seed, or 0.
     """
-    # Sorted: the order in which a page lists its values must not decide what is rendered.
+    # They are sorted, because the order in which a page lists its values must not decide what is rendered.
     listed = sorted(seed for seed in wanted.allowed if type(seed) is int and _within(seed, wanted))
     if listed:
         return listed[derived_seed(shot_id, highest=len(listed) - 1)]
@@ -103,6 +103,6 @@ __all__ = ["canonical_json", "fingerprint"]
 def fingerprint(model: str, body_text: str) -> str:
     """Return 64 hex digits: the SHA-256 of the canonical JSON list of the model id and the body.
 
-    `body_text` must be canonical itself, as `canonical_json` makes it; it is taken as it is.
+    `body_text` must already be canonical, as `canonical_json` makes it.
     """
     return hashlib.sha256(f"[{canonical_json(model)},{body_text}]".encode()).hexdigest()

@@ -1,8 +1,7 @@
-"""What takes are said to cost, from whoever says so: the manifest, the record, the simulator.
+"""Gives takes their prices, from the manifest, the record, the catalogue or the simulator.
 
-In: a plan, and where its run lives. Out: the same plan, every take with a price if anybody gives one. The manifest's
-own word goes first; then the price on record, which a catalogue gave and which is as old as it says. It estimates
-nothing.
+In: a plan and quoted prices. Out: the same plan, in which every take has a price if any source gives one. A price in
+the manifest goes first; then the one on record, which a catalogue gave on a given day. It estimates nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _MOST_RATES = 5
 
 
 def priced(plan: Plan, quotes: Mapping[str, Price]) -> Plan:
-    """Return the plan with the price of its model on every take whose manifest gives none, an older quote replaced."""
+    """Return the plan with quoted prices on all takes whose manifest gives none; a quote replaces an older one."""
     takes = tuple(
         replace(take, price=quotes[take.model]) if take.model in quotes and _is_open(take.price) else take
         for take in plan.takes
@@ -44,7 +43,7 @@ def to_ask_for(plan: Plan, take_ids: Collection[str], *, today: str) -> tuple[st
 
 
 def price_changes(before: Plan, after: Plan) -> tuple[str, ...]:
-    """Return in words which models cost otherwise than they were said to."""
+    """Return in words which models have a new price."""
     said: dict[str, str] = {}
     for old, new in zip(before.takes, after.takes, strict=True):
         if old.price and new.price and (old.price.usd, old.price.per) != (new.price.usd, new.price.per):
@@ -60,15 +59,15 @@ def rate(price: Price) -> str:
 
 
 def rates(plan: Plan, submitted: Collection[str]) -> Mapping[str, str]:
-    """Return in words what each model costs that is among the `submitted` takes, and who says so.
+    """Return in words what each model of the `submitted` takes costs, and which source says so.
 
-    Where its takes have several prices, each is told with how many takes it is for.
+    If its takes have several prices, each price says how many takes it is for.
     """
     found: dict[str, Counter[str]] = {}
     for take in plan.takes:
         if take.id in submitted:
             found.setdefault(take.model, Counter())[_sourced(take.price)] += 1
-    return {model: _told(counts) for model, counts in found.items() if set(counts) != {_NONE}}
+    return {model: _listed(counts) for model, counts in found.items() if set(counts) != {_NONE}}
 
 
 def _sourced(price: Price | None) -> str:
@@ -78,22 +77,22 @@ def _sourced(price: Price | None) -> str:
     return f"{rate(price)} ({price.source}{dated})"
 
 
-def _told(counts: Counter[str]) -> str:
+def _listed(counts: Counter[str]) -> str:
     said = counts.most_common()
     if len(said) == 1:
         return said[0][0]
-    told = [f"{words} for {counted(number, 'take')}" for words, number in said[:_MOST_RATES]]
+    listed = [f"{words} for {counted(number, 'take')}" for words, number in said[:_MOST_RATES]]
     others = sum(number for _, number in said[_MOST_RATES:])
-    return ", ".join([*told, f"other prices for {counted(others, 'take')}"] if others else told)
+    return ", ".join([*listed, f"other prices for {counted(others, 'take')}"] if others else listed)
 
 
 def unpriced_models(plan: Plan) -> tuple[str, ...]:
-    """Return the models that some take of the plan has no price for."""
+    """Return the models of all takes that have no price."""
     return tuple(sorted({take.model for take in plan.takes if take.price is None}))
 
 
 def recorded_prices(takes: Iterable[TakeRecord]) -> dict[str, Price]:
-    """Return the newest price that a catalogue gave for each model, as the state file has it."""
+    """Return the newest price on record that a catalogue gave for each model."""
     found: dict[str, Price] = {}
     for take in takes:
         price = _price(take.price_now)

@@ -1,7 +1,7 @@
-"""What a run of a plan would find and send: its takes set against the record, those chosen, and a limit.
+"""Finds what a run of a plan would send, from a comparison with the record, a choice and a limit.
 
-In: a plan, what is on record, a choice. Out: a `Scope`. It only looks, and knows no disk. A plan that is shown and
-a run that is made ask it alone, so they cannot disagree on what is sent.
+In: a plan, what is on record, a choice. Out: a `Scope`. It changes nothing and knows no disk. The commands `plan` and
+`run` both ask this module alone, so they cannot disagree on what is sent.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from runner.plan.compare import Comparison
 
 PAID = OUT_THERE | {TakeState.SUCCEEDED}
-"""States in which a take's clip has been paid for, or is being."""
+"""States in which a take's clip was paid for, or its job is active and will be charged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A take as it will be called and stands, whether it is on record yet or not: what a choice is made from.
+    """A take that can be chosen, with its future id and its state, whether it is on record yet or not.
 
-    `waits` is true for one that a run sends by itself.
+    `waits` is true for a take that a run sends by itself.
     """
 
     take_id: str
@@ -40,11 +40,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """How a plan compares with the record, the ids of the takes that were chosen, and of those that a run sends.
+    """How a plan compares with the record, which takes were chosen, and which of them a run sends.
 
-    Of `sends`, those of `anew` are sent only by an explicit wish: they are stale, and what they were makes room.
-    `comparison` is without that wish. `rooms` are the ids that clips which are paid for get when they make room for
-    chosen takes: they are still to be brought home.
+    Of `sends`, the stale takes in `anew` are sent again only on explicit request, and their records make room;
+    `comparison` leaves that request out. `rooms` are the new ids of paid records that make room for chosen takes.
+    Their clips are still to be downloaded.
     """
 
     comparison: Comparison
@@ -54,17 +54,17 @@ class Scope:
     rooms: frozenset[str] = frozenset()
 
     def concerns(self, take_id: str, *, waits: bool, is_out: bool) -> bool:
-        """Return whether a run is about a take: one that `waits` to be sent, that `is_out` there, or neither."""
+        """Return whether a run handles a take; `waits` says that it is to be sent, `is_out` that its job is active."""
         return is_out or take_id in (self.sends if waits else self.chosen | self.rooms)
 
 
 def scope_of(plan: Plan, recorded: Sequence[TakeRecord], choice: Choice, *, stale: bool = False) -> Scope:
-    """Return what a run of `plan` would find and send; with `stale` chosen stale takes are to be rendered again.
+    """Return what a run of `plan` would find and send; with `stale`, chosen stale takes are rendered again.
 
-    A limit takes what was never sent first, and then what is stale.
+    A limit counts takes that were never sent first, and then stale ones.
 
     Raises:
-        UsageError: the choice means nothing here.
+        UsageError: the choice matches nothing here.
     """
     from runner.plan.compare import compare
 
@@ -81,14 +81,14 @@ def scope_of(plan: Plan, recorded: Sequence[TakeRecord], choice: Choice, *, stal
 
 
 def outcome(plan: Plan, recorded: Sequence[TakeRecord], anew: Collection[str]) -> Comparison:
-    """Return how `plan` compares with the record once the stale takes of `anew` are to be rendered again."""
+    """Return how `plan` compares with the record if the stale takes of `anew` are to be rendered again."""
     from runner.plan.compare import compare
 
     return compare(plan.takes, recorded, replace=frozenset(anew))
 
 
 def about(takes: Sequence[TakeRecord], found: Scope) -> list[TakeRecord]:
-    """Return the takes that a run is about: those chosen, and all that are out there already."""
+    """Return the takes that a run handles: the chosen ones, and all whose jobs are active already."""
     return [take for take in takes if take.state is not TakeState.DROPPED and _is_about(take, found)]
 
 
@@ -131,7 +131,7 @@ def _views(plan: Plan, records: Mapping[str, TakeRecord], comparison: Comparison
 
 
 def _view(take: Take, record: TakeRecord | None, unasked: Collection[str]) -> Candidate:
-    """Return how a take of the plan stands; those of `unasked` are sent whatever their record says."""
+    """Return a take of the plan as a candidate; those of `unasked` are sent whatever their record says."""
     state, delivery = (record.state, record.delivery) if record else (TakeState.PENDING, DeliveryState.NONE)
     changed = record is not None and take.fingerprint not in {record.fingerprint, record.kept_for}
     return Candidate(

@@ -1,4 +1,4 @@
-"""Which takes a command is about: ids, globs, tags, states, what to leave out, and how many.
+"""Selects the takes of a command by ids, globs, tags and states.
 
 In: a choice and takes, recorded or planned. Out: ids, in the order of the takes. It knows no command and no file.
 """
@@ -20,7 +20,7 @@ STATUSES = (*TakeState, DeliveryState.DELIVERED.value, DeliveryState.UNDELIVERAB
 
 
 class Choosable(Protocol):
-    """What a take is chosen by."""
+    """What a choice needs to know of a take."""
 
     @property
     def take_id(self) -> str:
@@ -39,17 +39,17 @@ class Choosable(Protocol):
 
     @property
     def state(self) -> TakeState:
-        """Where it stands."""
+        """Its state."""
         ...
 
     @property
     def delivery(self) -> DeliveryState:
-        """Where its clip stands."""
+        """The state of its clip."""
         ...
 
     @property
     def is_stale(self) -> bool:
-        """True if its row has changed since."""
+        """True if its row has changed since it was sent."""
         ...
 
 
@@ -58,9 +58,9 @@ T = TypeVar("T", bound=Choosable)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a person asked for. Several of a kind add up; kinds narrow each other; empty means all.
+    """What a person asked for: values of one kind add up, kinds narrow each other, and an empty choice means all.
 
-    `only` and `exclude` take ids, globs, `tag:NAME` and `status:STATE`; `limit` keeps the first so many.
+    `only` and `exclude` take ids, globs, `tag:NAME` and `status:STATE`; `limit` keeps the first N.
     """
 
     only: tuple[str, ...] = ()
@@ -79,10 +79,10 @@ ALL = Choice()
 
 
 def choose(takes: Iterable[Choosable], choice: Choice) -> tuple[str, ...]:
-    """Return the ids of the takes that `choice` means, in their order; `limit` is left to whoever acts.
+    """Return the ids of the takes that `choice` means, in their order; the caller applies `limit`.
 
     Raises:
-        UsageError: a pattern means nothing here, with the nearest id.
+        UsageError: a pattern matches nothing here; the advice names the nearest id.
     """
     known = list(takes)
     chosen = _union(known, choice.only) if choice.only else frozenset(take.take_id for take in known)
@@ -95,10 +95,10 @@ def choose(takes: Iterable[Choosable], choice: Choice) -> tuple[str, ...]:
 
 
 def pick(takes: Sequence[T], choice: Choice, which: Callable[[T], bool]) -> list[str]:
-    """Return the ids of the chosen takes that `which` is true of, at most as many as the limit says.
+    """Return the ids of the chosen takes for which `which` is true, at most as many as the limit says.
 
     Raises:
-        UsageError: a pattern means nothing here, with the nearest id.
+        UsageError: a pattern matches nothing here; the advice names the nearest id.
     """
     chosen = set(choose(takes, choice))
     return [take.take_id for take in takes if take.take_id in chosen and which(take)][: choice.limit]
@@ -111,10 +111,10 @@ def _union(takes: Sequence[Choosable], patterns: Iterable[str]) -> frozenset[str
 def _meant(takes: Sequence[Choosable], pattern: str) -> frozenset[str]:
     kind, _, value = pattern.partition(":")
     if kind == "status" and value not in STATUSES:
-        raise UsageError(f"{value!r} is no state", advice="states are " + ", ".join(STATUSES))
+        raise UsageError(f"{value!r} is not a state", advice="the states are " + ", ".join(STATUSES))
     found = frozenset(take.take_id for take in takes if _fits(take, pattern, kind, value))
     if not found and kind != "status":
-        raise UsageError(f"no take fits {pattern!r}", advice=_nearest(takes, pattern))
+        raise UsageError(f"no take matches {pattern!r}", advice=_nearest(takes, pattern))
     return found
 
 

@@ -1,9 +1,9 @@
-"""Shots that join: each begins with the picture the one before it ended with, in the same size.
+"""Chains shots: a shot begins with the picture that the shot before it ended with, in the same size.
 
-In: shots, of which some say that they continue the one before them, then their takes. Out: the shots with the start
-frames they left out, and warnings where a cut would jump. Which inputs are frames is known from the model alone, so
-this is done here and not where the manifest is read. A shot that takes its start frame from the one before it
-follows every change of that frame; all others still depend on nothing but themselves.
+In: shots, of which some continue the one before them, then their takes. Out: the shots with their missing start
+frames filled in, and warnings where a cut would jump. Only the model says which inputs are frames, so this is done
+here and not where the manifest is read. A shot that takes its start frame from the shot before it follows every
+change of that frame. It knows no record.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SIZES: Final = frozenset({"resolution", "aspectratio", "ratio", "size", "width"
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """Shots with their start frames; `joins` are the ids of neighbours that are to join, in order."""
+    """Shots with their start frames; `joins` are the ids of neighbours that should join, in order."""
 
     shots: tuple[Shot, ...]
     joins: tuple[tuple[str, str], ...] = ()
@@ -34,7 +34,7 @@ class Linked:
 
 
 def linked(shots: tuple[Shot, ...], *, models: Models) -> Linked:
-    """Return the shots, with the start frames that those which continue another left out."""
+    """Return the shots, with start frames for those that continue another shot and left theirs out."""
     if not any(shot.continues for shot in shots):
         return Linked(shots)
     chain = _Chain(models)
@@ -70,11 +70,11 @@ class _Chain:
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, shot: Shot) -> None:
-        """Add the next shot, with the start frame it left out."""
+        """Add the next shot, with a start frame if it left one out."""
         if shot.continues:
             before = self.shots[-1] if self.shots else None
             if before is None:
-                self._complain(shot, "there is no shot before it to go on from; remove chain")
+                self._complain(shot, "there is no shot before it to continue; remove chain")
             else:
                 self.joins.append((before.id, shot.id))
                 shot = replace(shot, variants=tuple(self._filled(v, shot, before) for v in shot.variants))
@@ -91,7 +91,7 @@ class _Chain:
         return replace(variant, inputs={**variant.inputs, first: end}, keys_at=keys_at)
 
     def _end(self, before: Shot, shot: Shot) -> Node | None:
-        """Return the one end frame of the shot before; if there is none, a problem here or there says so."""
+        """Return the one end frame of the shot before; if it has none, a problem of one of the two shots says so."""
         ends: dict[str, Node] = {}
         for variant in before.variants:
             _, last = _frames(before, variant, self.models)
@@ -99,10 +99,10 @@ class _Chain:
             if isinstance(end, Text):
                 ends[end.text] = end
             elif last is None and _model(before, variant, self.models):
-                self._complain(shot, f"cannot go on from {before.id}, whose model has no end frame; {_GIVE}")
+                self._complain(shot, f"cannot continue {before.id}, whose model has no end frame; {_GIVE}")
                 return None
         if len(ends) > 1:
-            self._complain(shot, f"cannot go on from {before.id}, whose end frame is swept; {_GIVE}")
+            self._complain(shot, f"cannot continue {before.id}, whose end frame is swept; {_GIVE}")
             return None
         return next(iter(ends.values()), None)
 
@@ -115,7 +115,7 @@ _GIVE: Final = "give this shot its own start frame"
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """What all takes of one shot show where it is cut: its start and end frames, and its sizes by input."""
+    """What all takes of one shot show at its cuts: start and end frames, and sizes by input."""
 
     shot_id: str
     at: Position
@@ -166,7 +166,7 @@ def _model(shot: Shot, variant: Variant, models: Models) -> Model | None:
     try:
         return models.find(variant.model.text if variant.model else shot.model)
     except SchemaInvalid:
-        # Told where the shot itself is planned.
+        # The planning of the shot itself reports this problem.
         return None
 
 

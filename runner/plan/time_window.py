@@ -1,12 +1,11 @@
-"""The time a run is given, kept across restarts: when its window began, and until when it may submit.
+"""Keeps the time window of a run across restarts: when it began, and until when the run may submit.
 
-In: the limits asked for and the sessions on record. Out: a deadline, and a session on record. A window goes on where
-its runner was killed or interrupted, and a new one opens after a run that came to its limit or was complete. It knows
-no engine at work.
+In: the limits asked for and the sessions on record. Out: a `Window` with its deadline. A killed or interrupted run
+continues its window; after a run that reached its limit or was complete, a new window begins. It knows no engine.
 
-A clock that is set back while a run goes on lengthens nothing (`engine.limits`). Between a kill and the next start only
-the wall clock goes on, and no record tells that it was set back: then the window is longer by as much, and one that
-would begin in the future is opened anew.
+Setting the clock back during a run lengthens nothing (`engine.limits`). Between a kill and the next start only the wall
+clock runs, and no record shows that it was set back. Then the window is longer by that much, and a window that would
+begin in the future is replaced by a new one.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _CLOSING = frozenset({EndingKind.FINISHED, EndingKind.LIMIT})
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The time in which a run may submit: `seconds` from wall time `began_at`, or for as long as it takes."""
+    """The time in which a run may submit: `seconds` from wall time `began_at`, or without end if that is None."""
 
     began_at: float
     seconds: float | None
@@ -35,9 +34,9 @@ class Window:
 
 
 def window(limits: Limits, sessions: Sequence[SessionRecord], *, now: float) -> Window:
-    """Return the window of a run begun `now`: the one that an earlier session of the same limit left, or a new one.
+    """Return the window of a run begun `now`: that of an unfinished session with the same limit, or a new one.
 
-    A window that began in the future, by a clock that has been put right since, is not gone on with.
+    A window that began in the future was set by a wrong clock, and is not continued.
     """
     left = _left_open(sessions)
     if left is not None and left.window_began_at is not None and left.window_began_at <= now:
@@ -48,7 +47,7 @@ def window(limits: Limits, sessions: Sequence[SessionRecord], *, now: float) -> 
 
 
 def _left_open(sessions: Sequence[SessionRecord]) -> SessionRecord | None:
-    """Return the latest session with a limit, unless a later one or itself came to its end."""
+    """Return the latest session with a limit, unless it or a later one ended its window."""
     for session in reversed(sessions):
         if session.ending in _CLOSING:
             return None

@@ -169,4 +169,4 @@ def test_advice_about_takes_names_them_and_no_command_that_lacks_its_manifest(
     kept = desk.run("accept", board, "t0000", code=64)
     assert "take t0000 is not stale; nothing was recorded\n  → nothing here is stale" in kept.err
     chosen = desk.run("plan", board, "--simulate", "--only", "zz", code=64)
-    assert "no take fits 'zz'\n  → the shots are t0000, t0001, t0002" in chosen.err
+    assert "no take matches 'zz'\n  → the shots are t0000, t0001, t0002" in chosen.err

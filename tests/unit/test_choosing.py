@@ -43,7 +43,7 @@ def test_a_pattern_means_what_it_says(patterns: list[str], ids: set[str]) -> Non
         ("s011", "did you mean s010?"),
         ("tag:day", "the tags are"),
         ("x", "the shots are s010, s020"),
-        ("status:done", "states are pending"),
+        ("status:done", "the states are pending"),
     ],
 )
 def test_a_pattern_that_means_nothing_is_refused_with_a_way_out(pattern: str, advice: str) -> None:

@@ -100,12 +100,12 @@ def test_a_shot_of_one_image_goes_on_from_a_frame() -> None:
 WHOLE = "keyFramesFirst: https://e.com/1, keyFramesLast: https://e.com/2"
 SWEPT = "{id: a, inputs: {keyFramesFirst: https://e.com/1}, sweep: {keyFramesLast: [https://e.com/2, https://e.com/3]}}"
 CANNOT = {
-    "nothing before": ((chained(WHOLE),), "there is no shot before it to go on from; remove chain"),
+    "nothing before": ((chained(WHOLE),), "there is no shot before it to continue; remove chain"),
     "no end frame": (
         (f"{{id: a, {IMAGE}, inputs: {{image: https://e.com/1}}}}", chained()),
-        "cannot go on from a, whose model has no end frame; give this shot its own start frame",
+        "cannot continue a, whose model has no end frame; give this shot its own start frame",
     ),
-    "swept end frame": ((SWEPT, chained()), "cannot go on from a, whose end frame is swept"),
+    "swept end frame": ((SWEPT, chained()), "cannot continue a, whose end frame is swept"),
     "end frame missing": (
         ("{id: a, inputs: {keyFramesFirst: https://e.com/1}}", chained()),
         "shot a, inputs.keyFramesLast: missing",

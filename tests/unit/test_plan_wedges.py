@@ -95,7 +95,7 @@ def test_an_unknown_model_among_the_swept_ones_is_told_at_its_place() -> None:
 def test_an_input_called_model_is_named_where_it_may_have_been_meant(tmp_path: Path) -> None:
     models = acme(tmp_path, a={"model": {"type": "string"}})
     planned = plan("[{id: s, sweep: {model: [fast]}}]", "{model: acme/a}", models)
-    assert "what is swept is the model, and never the input model that acme/a has" in told(planned)[0]
+    assert "the sweep is over models, and never over the input model of acme/a" in told(planned)[0]
 
 
 @pytest.mark.parametrize(
