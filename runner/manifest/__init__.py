@@ -1,6 +1,6 @@
 """Manifests: YAML and CSV text becomes rows with positions, and rows become shots whose inputs are still text.
 
-`read.read_manifest` takes a path and `read.parse_manifest` bytes; both return a `Reading` with every
-structural problem at once. The room knows nothing of what a model accepts, of takes' ids or seeds, of the
-network, or of where a run lands.
+`reader.read_manifest` takes a path and `reader.parse_manifest` takes bytes; both return a `Reading` with every
+structural problem at once. The package does not know what a model accepts, take ids, seeds, the network, or where a
+run is stored.
 """

@@ -1,7 +1,7 @@
-"""CSV records become the same rows that YAML gives: reserved columns, inputs, and our own report's columns.
+"""Turns CSV records into the same rows that YAML gives.
 
-In: a table. Out: rows whose fields are `id, model, inputs, sweep, repeat, tags, notes, take`. A manifest in CSV has
-neither variables nor defaults. Result columns of a report are known and ignored, so that a report is a manifest too.
+In: a table. Out: rows whose fields are `id, model, inputs, sweep, repeat, tags, notes, take`. A CSV manifest has
+neither variables nor defaults. The result columns of our report are known and ignored, so a report is a manifest too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RESULT_COLUMNS = (
     "take", "point", "state", "class", "stale_fields", "request_id", "outputs", "file", "sha256", "bytes",
     "submitted_at", "finished_at", "seconds", "cost", "estimate", "error", "fingerprint",
 )  # fmt: skip
-"""What a report adds. Its column `seed` is not here: there it is the input of that name, and read as such."""
+"""The columns that a report adds. Its column `seed` is left out, because it is read as the input of that name."""
 
 MISPLACED: Mapping[str, str] = {
     **dict.fromkeys(
@@ -38,11 +38,11 @@ MISPLACED: Mapping[str, str] = {
     REPEAT: "repeats stand in the column sweep, as repeat=3",
     **dict.fromkeys(("exclude", "include"), NO_ENTRIES),
 }
-"""What people look for in a CSV and is not there, and what to do; a model's input of such a name goes before it."""
+"""What people miss in a CSV, and what to do instead; an input of the model with such a name takes precedence."""
 
 KNOWN_COLUMNS = RESERVED_COLUMNS + RESULT_COLUMNS
 _Tree: TypeAlias = "dict[str, Text | _Tree]"
-# All other lists and mappings have a column for each of their parts.
+# Only an empty list or mapping is written so; all others have a column for each of their parts.
 _EMPTY: Mapping[str, Callable[[Position], Node]] = {
     "[]": lambda at: Items((), at),
     "{}": lambda at: Fields({}, at),
@@ -51,9 +51,9 @@ _EMPTY: Mapping[str, Callable[[Position], Node]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """One column: its header, its number from 1, and the path of the input it gives; empty if it gives none.
+    """One column: its header, its number from 1, and the path of its input, which is empty if it is not an input.
 
-    `is_prose` is true where blanks at the ends may be meant.
+    `is_prose` is true if blanks at the ends may be intended.
     """
 
     name: str
@@ -73,7 +73,7 @@ def rows_of(table: Table, findings: Findings, limits: Limits) -> Source:
 
 
 def _is_removed(record: Record, columns: list[_Column]) -> bool:
-    """Return whether a report tells a take that no row asks for any more and that was never rendered."""
+    """Return whether a report shows this take as removed: no row asks for it any more, and it was never rendered."""
     said = {column.name: record.cells[column.number - 1].strip() for column in columns if not column.path}
     return bool(said.get("take")) and said.get("state") == csv_cells.REMOVED
 
@@ -92,20 +92,20 @@ def _columns(header: Record, findings: Findings, limits: Limits) -> list[_Column
             findings.error(at, "header", f"{shown(name)} has a dot with no name beside it")
         elif len(path) > limits.depth:
             findings.error(at, "header", f"{shown(name)} has more than {limits.depth} parts")
-        # What is wrong with a header is told there; its cells would only tell it again, or be built too deep.
+        # A fault in a header is reported there; its cells would only report it again, or be built too deep.
         if not all(path) or len(path) > limits.depth or name in header.cells[: number - 1]:
             path = ()
         is_prose = name == "notes" or "prompt" in name.casefold()
         columns.append(_Column(name, number, path, at, is_prose))
     _check_needed(header, findings)
-    # In a report one take may have an empty list where another has parts, so there each row is checked by itself.
+    # In a report one take may have an empty list where another has parts, so each row is checked by itself.
     if "take" not in header.cells:
         _check_paths(columns, findings)
     return columns
 
 
 def _path(name: str) -> tuple[str, ...]:
-    """Return where in the inputs a column belongs; `inputs.seconds` is an input that is called like one of ours."""
+    """Return where in the inputs a column belongs; `inputs.seconds` is an input with the name of a reserved column."""
     own = name.removeprefix(csv_cells.SHADOWED)
     return (own,) if own != name and own.casefold() in KNOWN_COLUMNS else tuple(name.split("."))
 
@@ -138,9 +138,9 @@ class _RowReader:
         self._inputs = [column for column in columns if column.path]
         self._own = [column for column in columns if column.name not in RESULT_COLUMNS]
         self._reserved = {column.name: column for column in columns if not column.path}
-        # A wrong column name is a mistake of the header, however many rows meet it.
+        # A wrong column name is one mistake of the header, however many rows it affects.
         self._keys_at = {column.name: column.at for column in columns}
-        # Of an input in several columns the first stands for all: the last to be written is the one that stays.
+        # The first of several columns of an input stands for all, so the order is reversed: the last entry stays.
         self._inputs_at = {column.path[0]: column.at for column in reversed(self._inputs)}
 
     def row(self, record: Record) -> Row:
@@ -166,7 +166,7 @@ class _RowReader:
         inputs = self._nested(record)
         self._add_sweep(items, inputs, record, subject)
         items["inputs"] = Fields(inputs, at, self._inputs_at)
-        # Result columns are left out: the next report writes its own.
+        # Result columns are left out, because the next report writes its own.
         own = {column.name: record.cells[column.number - 1] for column in self._own}
         return Row(Fields(items, at, self._keys_at), at, own)
 
@@ -181,7 +181,7 @@ class _RowReader:
         if marked is not None:
             return Text(marked, record.at(self._findings.file, column.number), quoted=True)
         text = Text(cell if column.is_prose else trimmed, record.at(self._findings.file, column.number))
-        # Our own columns are text alone: a note or tag may be called null. It has to come back from a report.
+        # Our own columns are text alone: a note or tag may be the word null, and a report must return it.
         return replace(text, quoted=True) if text.is_null and not column.path else text
 
     def _nested(self, record: Record) -> dict[str, Node]:
@@ -223,7 +223,7 @@ class _RowReader:
                 axes.update(swept)
                 self._move_repeat(axes, items, cell, subject)
         if seeds is not None and "take" in items:
-            # One concrete take of a sweep: its own seed is the point, so that {{ seed }} still means it.
+            # This is one concrete take of a sweep; its seed is the point, so that {{ seed }} still means it.
             seed = inputs.pop("seed", None)
             axes.update({"seed": Items((seed,), seeds.at)} if seed is not None else {})
         elif seeds is not None:
@@ -248,7 +248,7 @@ class _RowReader:
         items[REPEAT] = first
 
     def _check_concrete(self, swept: Mapping[str, Node], cell: Text, record: Record, subject: str) -> None:
-        """Tell the axes whose value at this row's take cannot be known: a report gives each its own column."""
+        """Report the axes whose value for this row's take is unknown, since they have no column of their own."""
         given = {column.name for column in self._inputs if self._text(record, column) is not None}
         names = {name for key in swept for name in key.strip("[]").split(", ")}
         for name in sorted(names - given - {"model", REPEAT}):
@@ -263,7 +263,7 @@ def _node(tree: Text | _Tree) -> Node:
         return _EMPTY[tree.text](tree.at) if tree.text in _EMPTY and not tree.quoted else tree
     items = {name: _node(inner) for name, inner in tree.items()}
     places = {name: inner.at for name, inner in items.items()}
-    # Names that count from 0 are a list's places.
+    # Names that count from 0 are the places of a list.
     if set(items) == {str(number) for number in range(len(items))}:
         return Items(tuple(items[str(number)] for number in range(len(items))), places["0"])
     return Fields(items, next(iter(places.values())), places)

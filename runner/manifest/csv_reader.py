@@ -1,8 +1,8 @@
-"""CSV text becomes records: cells as written, each with its physical line and its spreadsheet row.
+"""Turns CSV text into records: cells as written, each with its physical line and its spreadsheet row.
 
-In: text. Out: a header, its records, and findings. Strict where the csv module is lenient: an unclosed quote
-swallows no rows, and a row has exactly as many cells as the header. It knows the names of columns
-only to tell which separator a header was written with.
+In: text. Out: a header, its records, and findings. It is strict where the csv module is lenient: an unclosed quote
+hides no rows, and a row has exactly as many cells as the header. It knows column names only to find the separator of
+a header.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from runner.manifest.problems import Findings, Stop, shown
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, MORE_TAKES, Limits
 from runner.system.csv_cells import unguard
 
-# Not str.splitlines, which also breaks at characters that may stand in a prompt, such as U+2028.
+# This replaces str.splitlines, which also breaks at characters that may stand in a prompt, such as U+2028.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _DECLARED = re.compile(r'"?sep=(.)"?(?=[\r\n]|\Z)', re.IGNORECASE)
-# A header longer than this has too many columns anyway; splitting all of it would cost memory for nothing.
+# A header longer than this has too many columns anyway, and splitting all of it would waste memory.
 _HEADER = 100_000
 _SPREADSHEET_ROWS = 1_048_576
 _QUOTED = re.compile(r'"[^"]*(?:""[^"]*)*"')
@@ -84,7 +84,7 @@ def detect_separator(text: str, known: Iterable[str]) -> str:
         cells = [cell.strip().strip('"') for cell in first.split(separator)]
         return sum(cell in names for cell in cells), len(cells)
 
-    # Among equals the first wins: a file of one column is taken to be separated by commas.
+    # The first of several equals wins, so a file of one column counts as separated by commas.
     return max(_SEPARATORS, key=score)
 
 
@@ -94,7 +94,7 @@ def _declared(text: str) -> str | None:
 
 
 class _Reader:
-    """Feeds the csv module physical lines one by one, so that every record knows where it began."""
+    """Passes physical lines to the csv module one by one, so that every record knows where it began."""
 
     def __init__(
         self, text: str, separator: str, findings: Findings, limits: Limits, *, skipped: int
@@ -104,7 +104,7 @@ class _Reader:
             next(self._lines)
         self._read = skipped
         self._separator = separator
-        # The physical lines of the record that is being read: what is wrong in it is looked for there.
+        # These are the physical lines of the current record, in which a fault is located.
         self._raw: list[str] = []
         self._findings = findings
         self._limits = limits
@@ -125,7 +125,7 @@ class _Reader:
                 message = f"more than {self._limits.takes:,} rows; {MORE_TAKES}"
                 self._findings.error(self._findings.at(record.line), "", message)
                 raise Stop
-            # What is written becomes a value with its place; an empty cell takes little.
+            # Only a filled cell counts: it becomes a value with its place, and an empty one takes little memory.
             written += sum(map(bool, record.cells))
             if written > self._limits.cells or len(found) * width > 4 * self._limits.cells:
                 message = f"more than {self._limits.cells:,} cells; {MORE_BYTES}"
@@ -143,7 +143,7 @@ class _Reader:
             yield line[0]
 
     def _records(self) -> Iterator[Record]:
-        # The module has one limit for the whole process, far below what a person may ask for.
+        # The csv module has one limit for the whole process, far below what a person may ask for.
         csv.field_size_limit(max(131_072, self._limits.text_bytes + 1))
         reader = csv.reader(self._feed(), delimiter=self._separator, strict=True)
         number = 0
@@ -161,9 +161,9 @@ class _Reader:
                 return
             except csv.Error as error:
                 self._explain(error, start, number)
-                # The feed ends with the last line it gave; the reader starts afresh on the next.
+                # The csv reader forgets the broken record, and begins a new one on the next line.
                 continue
-            # A blank row is passed over, but a spreadsheet counts it, and so does `number`.
+            # A blank row is skipped, but a spreadsheet counts it, and so does `number`.
             if any(cell and not cell.isspace() for cell in cells):
                 self._check_sizes(cells, start, number)
                 yield Record(number, start + 1, tuple(unguard(cell) for cell in cells))
@@ -186,7 +186,7 @@ class _Reader:
         first_line = start + 1 + _line_breaks(raw[:opened])
         subject = f"row {number}"
         at = Position(self._findings.file, first_line, column)
-        # The usual accident: a quote is missing, and the next one, rows below, seems to close it.
+        # The usual mistake is a missing quote, so that the next quote, rows below, seems to close the cell.
         if closed is not None:
             last_line = start + 1 + _line_breaks(raw[:closed])
             message = "text follows a closing quote; write a quote inside a quoted cell twice"
@@ -195,7 +195,7 @@ class _Reader:
                     f"the quote that opens here ends at line {last_line} in the middle of a cell; close it"
                 )
             self._findings.error(at, subject, message)
-        # The csv module gives up at 131,072 characters, always past our own limit; what follows cannot be trusted.
+        # The csv module stops at its limit, which is always past our own; what follows cannot be trusted.
         elif "limit" in str(error):
             most = self._limits.text_bytes
             self._findings.error(
@@ -217,7 +217,7 @@ class _Reader:
             if not name:
                 self._findings.error(at, "header", "a column between others has no name")
             elif name in seen:
-                message = f"the column {shown(name)} is there twice (first as column {seen[name]})"
+                message = f"the column {shown(name)} appears twice (first as column {seen[name]})"
                 self._findings.error(at, "header", message)
             seen.setdefault(name, column)
         return Record(header.number, header.line, tuple(names))
@@ -233,7 +233,7 @@ class _Reader:
             self._findings.error(
                 record.at(self._findings.file, min(len(cells), width + 1)), f"row {record.number}", message
             )
-        # Its other cells are still checked, so a row that is too short or long hides nothing else.
+        # The other cells of a row that is too short or too long are still checked, so it hides nothing else.
         return Record(record.number, record.line, (cells + ("",) * width)[:width])
 
 
@@ -242,7 +242,7 @@ def _line_breaks(text: str) -> int:
 
 
 def _find_fault(raw: str, separator: str) -> tuple[int, int, int | None]:
-    """Return of a broken record: the cell's number, where its quote opens, and where that closes (None: nowhere)."""
+    """Return the number of a record's broken cell, where its quote opens, and where it closes (None: nowhere)."""
     column, start = 1, 0
     while start < len(raw):
         opened, end = start, start

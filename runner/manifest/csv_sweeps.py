@@ -1,10 +1,9 @@
-"""A sweep in one cell of a spreadsheet: `seed=1000-1003 resolution=720p|1080p`.
+"""Reads a sweep in one cell of a spreadsheet: `seed=1000-1003 resolution=720p|1080p`.
 
 In: the text of a `sweep` or `seeds` cell. Out: the same nodes that the `sweep` field of YAML gives, and findings with
-the cell's address. The grammar: axes with blanks or ';' between them; an axis is a name, '=', and values with '|'
-between them; names and values that move together are joined by '+' (`seed+duration=7+5|8+10`). A value is a range,
-`random:4` (or `random:4:NAME`), a plain word, or text in double quotes, in which `""` is a quote. It knows no other
-column.
+the cell's address. Blanks or ';' separate axes. An axis is a name, '=', and values, which '|' separates. Names and
+values that move together are joined by '+' (`seed+duration=7+5|8+10`). A value is a range, `random:4` (or
+`random:4:NAME`), a plain word, or text in double quotes, in which `""` is a quote. It knows no other column.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _TOGETHER = re.compile(r"\s*\+\s*")
 _BETWEEN_AXES = re.compile(r"\s*;\s*|\s+|$")
 _RANDOM = re.compile(r"random:(\d{1,18})(?::(.{1,80}))?", re.ASCII)
 _SEED = re.compile(r"-?\d{1,18}", re.ASCII)
-# Seeds are a list in one cell; a comma in it needs quotes around the cell, so the other two are what people write.
+# Seeds are a list in one cell. A comma in it needs quotes around the cell, so people use the other separators.
 _SEPARATOR = re.compile(r"[;,\s]+")
 _EXAMPLE = "seed=1000-1003 resolution=720p|1080p"
 _ENTRIES = re.compile(rf"(?:{'|'.join(POINT_KEYS)})(?=[\s:=]|$)")
@@ -36,11 +35,11 @@ NO_ENTRIES = (
     "exclude and include are for YAML; in the cell sweep write out the points that you want, their axes joined by '+': "
     "seed+resolution=7+720p|7+1080p|8+720p"
 )
-"""What to do in a spreadsheet where YAML has points left out or added."""
+"""What to do in a spreadsheet instead of `exclude` and `include`."""
 
 
 class CellReader:
-    """Reads the sweep cells of one row: seeds are drawn from `shot`, and a cell may have `limit` values."""
+    """Reads the sweep cells of one row; seeds are drawn from `shot`, and a cell may have `limit` values."""
 
     def __init__(self, findings: Findings, *, shot: str, subject: str, limit: int) -> None:
         self._findings = findings
@@ -50,32 +49,32 @@ class CellReader:
 
     def seeds(self, cell: Text) -> list[Text]:
         """Return the seeds of a `seeds` cell: numbers, ranges and `random 4`, in any mixture."""
-        # Blanks are made single first: a long run of them would be looked through from each of its places.
+        # Runs of blanks become one blank first, because a search would scan a long run from each of its places.
         compact = re.sub(r"\brandom (?=\d)", "random:", " ".join(cell.text.split()))
         if re.search(r"\d\s+-\s*\d|\d\s*:\s+\d|\d\s+:", compact):
             compact = re.sub(r"\s*([-:])\s*(?=\d)", r"\1", compact)
         seeds: list[Text] = []
         for part in filter(None, _SEPARATOR.split(compact)):
-            # Held against what is there: a cell has room for ten thousand ranges, each within the limit.
+            # The seeds so far count too: a cell has room for ten thousand ranges, each within the limit.
             found = self._written_short(part, cell, room=self._limit - len(seeds))
             if isinstance(found, str):
-                self._tell(cell, "seeds", found)
+                self._report(cell, "seeds", found)
             elif found is not None:
                 seeds += found
             elif _SEED.fullmatch(part):
                 seeds.append(Text(part, cell.at))
             else:
                 message = f"{shown(part)} is neither a seed nor a range; write 7; 8, 1000-1003, 0-100:10 or random 4"
-                self._tell(cell, "seeds", message)
+                self._report(cell, "seeds", message)
         return seeds
 
     def sweep(self, cell: Text) -> Fields:
-        """Return the axes of a `sweep` cell by name; what cannot be read is told, and ends the reading."""
+        """Return the axes of a `sweep` cell by name; what cannot be read is reported and ends the reading."""
         items: dict[str, Node] = {}
         text, place = cell.text.strip(), 0
         while place < len(text):
             if _ENTRIES.match(text, place):
-                self._tell(cell, "sweep", NO_ENTRIES)
+                self._report(cell, "sweep", NO_ENTRIES)
                 break
             head = _NAMES.match(text, place)
             names = _TOGETHER.split(head[1]) if head else []
@@ -83,12 +82,12 @@ class CellReader:
             key = f"[{', '.join(names)}]" if len(names) > 1 else "".join(names)
             after = _BETWEEN_AXES.match(text, end)
             if not steps or not after:
-                self._tell(
+                self._report(
                     cell, "sweep", f"cannot be read at {shown(text[end : end + 20])}; write {_EXAMPLE}"
                 )
                 break
             if key in items:
-                self._tell(cell, "sweep", f"{shown(key)} is swept twice")
+                self._report(cell, "sweep", f"{shown(key)} is swept twice")
             items[key] = Items(tuple(steps), cell.at)
             place = after.end()
         return Fields(items, cell.at, dict.fromkeys(items, cell.at))
@@ -118,7 +117,7 @@ class CellReader:
             return
         found = self._written_short(written, cell, room=room) if alone else None
         if isinstance(found, str):
-            self._tell(cell, "sweep", f"{found}; put it in double quotes if it is text")
+            self._report(cell, "sweep", f"{found}; put it in double quotes if it is text")
         yield from [Text(written, cell.at)] if found is None or isinstance(found, str) else found
 
     def _written_short(self, part: str, cell: Text, *, room: int) -> list[Text] | str | None:
@@ -131,5 +130,5 @@ class CellReader:
             return f"{shown(part)} must ask for 1 to {room:,} seeds"
         return drawn_seeds(drawn[2] or self._shot, count, at=cell.at)
 
-    def _tell(self, cell: Text, column: str, message: str) -> None:
+    def _report(self, cell: Text, column: str, message: str) -> None:
         self._findings.error(cell.at, f"{self._subject}, {column}", message)

@@ -1,7 +1,7 @@
-"""Bytes to text: UTF-8 with or without a byte-order mark, UTF-16 with one; everything else is refused.
+"""Decodes bytes to text: UTF-8 with or without a byte-order mark, or UTF-16 with one; all else is refused.
 
-In: the bytes of a file. Out: text without its mark and without control characters, which are told and
-replaced one for one, so that positions hold and the rest of the file can still be checked.
+In: the bytes of a file. Out: text without its mark. Control characters are reported, and each is replaced by one
+character, so that positions stay right and the rest of the file can still be checked. It knows no file format.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from runner.manifest.problems import Findings, Stop
 
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""Control characters, lone surrogates and non-characters: allowed in no field."""
+"""Control characters, lone surrogates and non-characters, which no field may have."""
 
 _TOLD = 20
 
@@ -21,14 +21,14 @@ def decode(data: bytes, findings: Findings) -> str:
     """Return the text of a manifest.
 
     Raises:
-        Stop: the bytes are no text we read; the problem has been told.
+        Stop: the bytes are not a text that we read; the problem has been reported.
     """
-    # Before UTF-16, whose mark is the first half of one of these.
+    # UTF-32 is checked before UTF-16, whose mark is the first half of one of these.
     if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         findings.error(findings.at(), "", "looks like UTF-32; save it as UTF-8")
         raise Stop
     codec, skipped = _codec(data)
-    # Without its mark UTF-16 decodes as UTF-8 full of NULs, and each would be told.
+    # Without its mark UTF-16 decodes as UTF-8 full of NULs, and each of them would be reported.
     if b"\0" in data[:4] and codec == "utf-8":
         findings.error(findings.at(), "", "looks like UTF-16 without a byte-order mark; save it as UTF-8")
         raise Stop
@@ -67,5 +67,5 @@ def _without_controls(text: str, findings: Findings) -> str:
             break
         message = f"the control character U+{ord(found[0]):04X} is not allowed; remove it"
         findings.error(findings.at(*place(text, found.start())), "", message)
-    # One character for one, so that every later line and column is still right.
+    # Each one is replaced by one character, so that every later line and column is still right.
     return FORBIDDEN.sub("�", text)

@@ -1,6 +1,6 @@
-"""A manifest as written: what YAML and CSV have in common before defaults, templates and sweeps.
+"""Holds a manifest as written: what YAML and CSV have in common before defaults, templates and sweeps.
 
-It holds values only and knows neither of the two forms.
+It holds values only and knows neither YAML nor CSV.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from runner.manifest.styles import Style
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Rows in the order of the file, with the variables and defaults that are to be applied to them.
+    """Rows in the order of the file, with the variables and defaults that apply to them.
 
-    `name` is None where the file gives none; `columns` are the user's CSV headers, empty for YAML. `frames` and
-    `styles` are what rows may refer to by name; `top` is the whole document, empty for CSV. `misplaced` are as in a
+    `name` is None if the file gives none; `columns` are the user's CSV headers, empty for YAML. Rows may refer to
+    `frames` and `styles` by name; `top` is the whole document, empty for CSV. `misplaced` is the same as in a
     `Manifest`.
     """
 

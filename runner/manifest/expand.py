@@ -1,7 +1,7 @@
-"""Rows become shots: defaults are laid beneath them, sweeps become variants, templates are filled in.
+"""Turns rows into shots: defaults are applied, sweeps become variants, templates are filled in.
 
-In: a `Source`. Out: shots, whose inputs are still text, and findings. The same steps serve YAML and CSV.
-A shot's own input replaces the default of that name whole; tags of the defaults are added to its own; its own
+In: a `Source`. Out: shots, whose inputs are still text, and findings. YAML and CSV take the same steps.
+A shot's own input replaces the whole default of that name; the tags of the defaults are added to its own; its own
 `sweep` and `repeat` replace the default ones. It does not know what a model accepts.
 """
 
@@ -38,7 +38,7 @@ def expand(source: Source, findings: Findings, limits: Limits) -> tuple[Shot, ..
     """Return the shots of all rows that could be read, in the order of the file.
 
     Raises:
-        Stop: the manifest asks for more than its limits allow; the problem has been told.
+        Stop: the manifest asks for more than its limits allow; the problem has been reported.
     """
     expansion = _Expansion(source, findings, limits)
     shots = (expansion.shot(row, number) for number, row in enumerate(source.rows, 1))
@@ -47,7 +47,7 @@ def expand(source: Source, findings: Findings, limits: Limits) -> tuple[Shot, ..
 
 @dataclass(frozen=True, slots=True)
 class _Input:
-    """An input as written, weighed once: a default is met by every shot."""
+    """An input as written; it is measured only once, because every shot uses each default."""
 
     node: Node
     at: Position
@@ -76,7 +76,7 @@ class _Expansion:
         self._repeat = self._read_repeat(defaults, "defaults") or 1
 
     def shot(self, row: Row, number: int) -> Shot | None:
-        """Return the row's shot, faulty if its id cannot be used, or None if it has no model to check it by."""
+        """Return the row's shot, or None if it has no model to check it by; it is faulty if its id cannot be used."""
         subject = row_name(row, number)
         identity = text_of(row.fields, "id", self._findings, subject)
         take = text_of(row.fields, "take", self._findings, subject)
@@ -86,7 +86,7 @@ class _Expansion:
         sweep = self._own_sweep(row, subject)
         notes = text_of(row.fields, "notes", self._findings, subject)
         tags = tuple(dict.fromkeys(self._tags + self._read_tags(row.fields, subject)))
-        # Chained and not copied: there may be a thousand variables and ten thousand rows.
+        # The mappings are chained and not copied: there may be a thousand variables and ten thousand rows.
         style = text_of(row.fields, "style", self._findings, subject)
         own = {name: text for name, text in (("id", identity), ("style", style)) if text is not None}
         known = ChainMap(own, self._variables)
@@ -96,26 +96,26 @@ class _Expansion:
         if model is None:
             return None
         return Shot(
-            # What cannot be an id is never planned, only told, and so as it can be shown.
+            # What cannot be an id is never planned, only reported, so this text must be safe to show.
             identity.text if identity and named else subject.removeprefix("shot "),
             model.text,
             model.at,
             variants,
             row.at,
             tags=tags,
-            # Only blanks are no note: a cell cannot hold them, and a report gives all others back.
+            # Blanks alone are not a note, because a cell cannot hold them; a report returns all other notes.
             notes=notes.text if notes and notes.text.strip() else "",
             cells=row.cells,
             take_id=take.text if take else None,
             faulty=not named,
             price=price_of(row.fields, self._findings, subject),
             point=self._read_point(row.fields, subject) if take else None,
-            # One concrete take has its frames already, and may stand behind any other.
+            # One concrete take already has its frames, and may stand behind any other.
             continues=row.fields.items["chain"].at if chained and not take else None,
         )
 
     def _read_point(self, fields: Fields, subject: str) -> Mapping[str, JsonValue] | None:
-        """Return the swept values of a row that is one take, which a report writes down as JSON."""
+        """Return the swept values of a row that is one take; a report writes them as JSON."""
         text = text_of(fields, "point", self._findings, subject)
         if text is None:
             return None
@@ -145,13 +145,13 @@ class _Expansion:
         self._check_given_once(own, sweep, subject)
         inputs = {**self._inputs, **own} if own else self._inputs
         repeat = self._read_repeat(row.fields, subject) or self._repeat
-        # Spent before it is built: the product of three short axes can be more than memory holds.
+        # This is counted before it is built: the product of three short axes can be more than memory holds.
         weight = sum(given.weight for given in inputs.values()) + len(sweep.keys_at) + len(sweep.patterns) + 1
         length = sum(given.characters for given in inputs.values()) + _longest(sweep)
         self._budget.spend_takes(
             len(sweep) * repeat, values=weight, characters=length, at=row.at, subject=subject
         )
-        # One mapping serves every point: a sweep of thousands must not copy it thousands of times.
+        # All points share one mapping, because a sweep of thousands must not copy it thousands of times.
         keys_at = {name: given.at for name, given in inputs.items()}
         keys_at.update((name, at) for name, at in sweep.keys_at.items() if self._is_input(name))
         return tuple(
@@ -182,7 +182,7 @@ class _Expansion:
         return sweep
 
     def _check_given_once(self, own: Mapping[str, _Input], sweep: Sweep, subject: str) -> None:
-        # Which of the two was meant cannot be known, and either guess is paid for.
+        # It is not known which of the two was meant, and the user would pay for a wrong guess.
         for axis in filter(self._is_input, sweep.keys_at):
             head, *path = [axis] if axis in own else axis.split(".")
             if head in own and holds(own[head].node, path):
@@ -192,7 +192,7 @@ class _Expansion:
         return axis != MODEL and axis not in self._variables
 
     def _points(self, sweep: Sweep, known: _Names, subject: str) -> tuple[Point, ...]:
-        """Return the points with templates filled in; a swept value may not use what is itself swept."""
+        """Return the points with templates filled in; a swept value must not use another swept value."""
         if any(has_template(text.text) for text in sweep.texts()):
             # The value of one axis inside another would make a point depend on the order of the axes.
             fixed = {name: value for name, value in known.items() if name not in sweep.keys_at}
@@ -202,7 +202,7 @@ class _Expansion:
         made = points_of(sweep.for_shot(identity.text if identity else subject))
         for entry in made.idle:
             self._findings.warn(
-                entry.at, joined(subject, "sweep.exclude"), "takes no point out of this sweep"
+                entry.at, joined(subject, "sweep.exclude"), "removes no point from this sweep"
             )
         for entry in made.repeated:
             self._findings.error(
@@ -235,7 +235,7 @@ class _Expansion:
                 filled[name] = self._templates.render(given.node, names, joined(subject, f"inputs.{name}"))
         for name in filter(self._is_input, point):
             head, *path = name.split(".")
-            # A part of a nested input that is given; without one, the model folds the dotted name itself.
+            # This sets a part of a nested input, if one is given; if not, the model folds the dotted name itself.
             whole = with_value_at(filled[head], path, point[name]) if path and head in filled else None
             filled[head if whole else name] = whole or point[name]
         return filled
@@ -251,7 +251,7 @@ class _Expansion:
         tags = _split_tags(node) if isinstance(node, Text) else self._listed_tags(node, where)
         for tag in tags:
             if not _TAG.fullmatch(tag):
-                message = f"{shown(tag)} is no tag: one word of letters, digits, '.', '_', '+' and '-'"
+                message = f"{shown(tag)} is not a tag: one word of letters, digits, '.', '_', '+' and '-'"
                 self._findings.error(node.at, where, message)
         if len(tags) > self._limits.tags:
             self._findings.error(node.at, where, f"more than {self._limits.tags} tags")
@@ -266,7 +266,7 @@ class _Expansion:
 
 
 def _numbered(point: Point, number: int, at: Position) -> Point:
-    # The first keeps the point as it is: asking for repeats later must not move the take that is there.
+    # The first keeps the point as it is, because adding repeats later must not change the id of an existing take.
     return point if number == 1 else {**point, REPEAT: Text(str(number), at)}
 
 
@@ -277,7 +277,7 @@ def _each_once(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
 
 
 def _weigh(node: Node) -> tuple[int, int, bool]:
-    """Return how many values a node holds, how many characters, and whether any is a template."""
+    """Return how many values and characters a node holds, and whether any value is a template."""
     if isinstance(node, Text):
         return 1, len(node.text), has_template(node.text)
     inner: Iterable[Node] = node.items if isinstance(node, Items) else node.items.values()
@@ -308,7 +308,7 @@ def holds(node: Node, path: Sequence[str]) -> bool:
 
 
 def with_value_at(node: Node, path: Sequence[str], value: Text) -> Node | None:
-    """Return `node` with `value` at `path`, all else as it was, or None if one value stands where a part is named."""
+    """Return `node` with only the value at `path` replaced, or None if a scalar stands where a part is named."""
     if not path:
         return value
     name, *rest = path
@@ -319,7 +319,7 @@ def with_value_at(node: Node, path: Sequence[str], value: Text) -> Node | None:
         return None
     if isinstance(node, Fields):
         return Fields({**node.items, name: inner}, node.at, {**node.keys_at, name: value.at})
-    # A list's places are counted from 0, and a sweep adds none.
+    # The places of a list count from 0, and a sweep does not add places.
     if not holds(node, [name]):
         return None
     return Items(tuple(inner if n == int(name) else item for n, item in enumerate(node)), node.at)

@@ -1,7 +1,7 @@
-"""What kind of node each field of a manifest must be, and which fields there are.
+"""Defines the fields of a manifest, and checks what kind of node each of them is.
 
 In: nodes. Out: the node as the kind that was asked for, or None and a finding. The key tables here are the
-only ones; the JSON Schema for editors is tested against them. It knows no model's inputs.
+only ones; a test compares the JSON Schema for editors with them. It knows no model's inputs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ RANDOM_KEYS = ("random", "from")
 LATER_KEYS = {
     "publish": "local files cannot be put on a host for you yet; upload them and write their https addresses",
 }
-"""Fields that have a meaning to come, and what to do until then: refused plainly, never ignored."""
+"""Fields that will get a meaning later, and what to do until then; they are refused and never ignored."""
 
 
 def joined(subject: str, field: str) -> str:
@@ -71,7 +71,7 @@ def items_of(fields: Fields, key: str, findings: Findings, subject: str = "") ->
 
 
 def flag_of(fields: Fields, key: str, findings: Findings, subject: str = "") -> bool:
-    """Return a field that must be true or false; false where it is missing."""
+    """Return a field that must be true or false; if it is missing, it is false."""
     text = text_of(fields, key, findings, subject)
     if text is None or text.text in {"true", "false"}:
         return text is not None and text.text == "true"
@@ -80,7 +80,7 @@ def flag_of(fields: Fields, key: str, findings: Findings, subject: str = "") -> 
 
 
 def row_name(row: Row, number: int) -> str:
-    """Return how a row is called in a problem: by its id, else by where it stands."""
+    """Return the name of a row in a problem: its id, or else its place."""
     identity = row.fields.items.get("id")
     if isinstance(identity, Text) and not identity.is_null and identity.text:
         return f"shot {shown(identity.text)[1:-1]}"
@@ -92,7 +92,7 @@ def row_name(row: Row, number: int) -> str:
 def check_keys(
     fields: Fields, known: Iterable[str], findings: Findings, subject: str, hint: str = ""
 ) -> None:
-    """Tell every field that is not known, with the nearest name or else with `hint` or all names."""
+    """Report every unknown field, with the nearest name, or else with `hint` or all names."""
     known = tuple(known)
     for key in fields.items:
         if key in known:

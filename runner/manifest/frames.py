@@ -1,8 +1,8 @@
-"""Named frames: pictures that stand in the manifest once and are referred to by name.
+"""Reads named frames: pictures that a manifest writes once and refers to by name.
 
-In: the field `frames`, and texts that may refer to one. Out: the text of the frame, at the place where it was written,
-since that is where a wrong address is mended. `@door`, or `{frame: door}`, is the frame `door`; `@@` at the beginning
-writes a literal `@`. It does not know which inputs are pictures.
+In: the field `frames`, and texts that may refer to one. Out: the text of the frame with its own position, because a
+wrong address must be corrected there. `@door`, or `{frame: door}`, is the frame `door`; `@@` at the beginning writes a
+literal `@`. It does not know which inputs are pictures.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ def is_name(text: str) -> bool:
 
 
 def frames_of(top: Fields, findings: Findings) -> dict[str, Text]:
-    """Return the frames by name; what cannot be one is told."""
+    """Return the frames by name, and report what cannot be one."""
     fields = fields_of(top, "frames", findings)
     frames: dict[str, Text] = {}
     for name in fields.items if fields else ():
         assert fields is not None
         if not is_name(name):
-            message = f"{shown(name)} is no name: {NAME_RULE}"
+            message = f"{shown(name)} is not a name: {NAME_RULE}"
             findings.error(fields.key_at(name), joined("frames", name), message)
         url = text_of(fields, name, findings, "frames")
         if url is not None and _REFERENCE.fullmatch(url.text):
@@ -45,7 +45,7 @@ def frames_of(top: Fields, findings: Findings) -> dict[str, Text]:
 
 
 class Frames:
-    """Finds the frame a text refers to."""
+    """Finds the frame that a text refers to."""
 
     def __init__(self, frames: Mapping[str, Text], findings: Findings) -> None:
         self._frames = frames
@@ -60,7 +60,7 @@ class Frames:
         return Text(literal[1], node.at, node.quoted) if literal else node
 
     def plain(self, node: Text, subject: str) -> Text:
-        """Return the frame that `node` refers to where only frames can stand: there a bare name is one, too."""
+        """Return the frame that `node` refers to where only frames can stand, so a bare name is one too."""
         return self._frames.get(node.text) or self.text(node, subject)
 
     def named(self, name: str, node: Text, subject: str) -> Text:
@@ -69,7 +69,7 @@ class Frames:
         if frame is not None:
             return frame
         nearest = self._findings.nearest(name, self._frames)
-        message = f"{shown(name)} is no frame of this manifest"
+        message = f"{shown(name)} is not a frame of this manifest"
         if not self._frames:
             message += ", which gives none under frames: (a text that begins with @ is written @@)"
         allowed = () if nearest else tuple(self._frames)[:20]

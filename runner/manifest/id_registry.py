@@ -1,4 +1,4 @@
-"""The ids that a manifest has used so far, and whether one more can be.
+"""Registers the ids that a manifest has used, and says whether another id can be used.
 
 In: ids and takes as written. Out: yes or no, and findings. It knows no other field of a shot.
 """
@@ -13,7 +13,7 @@ from runner.system.nearest_name import folded
 
 
 class IdRegistry:
-    """The ids met so far; rows that are takes of one shot may share its id, all others may not."""
+    """The ids found so far; rows that are takes of one shot may share its id, all others may not."""
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
@@ -21,12 +21,12 @@ class IdRegistry:
         self._takes: dict[str, Text] = {}
 
     def admit(self, identity: Text, take: Text | None, subject: str) -> bool:
-        """Return whether an id, and the take of a report's row, can be used; if not, it has been told."""
+        """Return whether an id, and the take of a report's row, can be used; if not, report it."""
         reason = why_no_id(identity.text)
         if reason:
             self._findings.error(identity.at, joined(subject, "id"), f"{shown(identity.text)} {reason}")
             return False
-        # Compared without case: on a system that folds it, two such shots would write the same clip.
+        # Case is ignored: on a file system that ignores it, two such shots would write the same clip.
         first = self._shots.setdefault(folded(identity.text), (identity, take is not None))
         if first[0] is not identity and not (take and first[1] and first[0].text == identity.text):
             self._duplicate(identity, first[0], joined(subject, "id"))
@@ -47,7 +47,7 @@ class IdRegistry:
         case = (
             ""
             if text.text == first.text
-            else f", as {shown(first.text)[1:-1]}: some file systems take the two for one"
+            else f", as {shown(first.text)[1:-1]}: some file systems cannot distinguish the two"
         )
         message = f"{shown(text.text)} is used twice (first at line {first.at.line}{case})"
         self._findings.error(text.at, subject, message)

@@ -1,8 +1,8 @@
-"""Takes become the text of a YAML manifest in which each of them is written out, and which reads back as these takes.
+"""Writes takes as the text of a YAML manifest, which reads back as the same takes.
 
-In: takes with their request bodies. Out: text. Every text stands in double quotes with JSON's escapes, which YAML
-reads alike, so that `16:9`, `no`, `007` and blanks at the ends stay what they are; braces that a manifest would read as
-a template are doubled. It does not prove that a model still reads the values the same way.
+In: takes with their request bodies. Out: text. Every text is in double quotes with JSON's escapes, which YAML reads
+the same way, so that `16:9`, `no`, `007` and blanks at the ends stay what they are. Braces that a manifest would read
+as a template are doubled. It does not prove that a model still reads the values the same way.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from runner.domain.shots import Price
 from runner.system.canonical_json import JsonValue
 from runner.system.csv_cells import literal
 
-# Legal in JSON, and line ends, marks or control characters to YAML (YAML 1.2, 5.1 and 5.4).
+# These are legal in JSON, but line ends, marks or control characters to YAML (YAML 1.2, 5.1 and 5.4).
 _NOT_PLAIN = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
 class LockedTake:
-    """One take to be written: `body` is its request body as JSON text, `price` US dollars for this take alone."""
+    """One take to write; `body` is its request body as JSON text, `price` is in US dollars for this take alone."""
 
     id: str
     shot_id: str
@@ -37,7 +37,7 @@ class LockedTake:
 def lock_text(
     takes: Iterable[LockedTake], *, name: str, remarks: Sequence[str], prices: Mapping[str, Price]
 ) -> str:
-    """Return the manifest; `remarks` are its first lines, as comments, and `prices` are by model id."""
+    """Return the manifest; `remarks` become comments in its first lines, and `prices` are by model id."""
     lines = [f"# {remark}".rstrip() for remark in remarks]
     lines += ["version: 1", f"name: {_quoted(name)}"]
     if prices:

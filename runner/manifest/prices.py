@@ -1,4 +1,4 @@
-"""What the manifest says things cost: a price by model, and a price of one take on a shot.
+"""Reads the manifest's prices: a price by model, and a price of one take on a shot.
 
 In: the fields as written. Out: `Price`s in US dollars, or findings. A price is money, so it is read strictly:
 plain digits with a dot, from 0, and nothing that two people could read in two ways. It knows no model and no budget.
@@ -29,14 +29,14 @@ def prices_of(top: Fields, findings: Findings) -> dict[str, Price]:
 
 
 def price_of(fields: Fields, findings: Findings, subject: str) -> Price | None:
-    """Return what one take of a shot costs, where its field `price` says so."""
+    """Return what one take of a shot costs, if its field `price` says so."""
     text = text_of(fields, "price", findings, subject)
     usd = _dollars(text, findings, joined(subject, "price")) if text else None
     return None if usd is None else Price(usd)
 
 
 def warn_of_unused(prices: Collection[str], top: Fields, shots: Iterable[Shot], findings: Findings) -> None:
-    """Say which prices are of models that no shot uses: a misspelled one leaves its takes without a price."""
+    """Warn of prices for models that no shot uses, since a misspelled model leaves its takes without a price."""
     used = {shot.model for shot in shots}
     used |= {variant.model.text for shot in shots for variant in shot.variants if variant.model}
     fields = top.items.get("prices")
@@ -69,7 +69,7 @@ def _dollars(text: Text, findings: Findings, subject: str) -> float | None:
     written = text.text.strip()
     if _PLAIN.fullmatch(written):
         return float(written)
-    message = f"{shown(text.text)} is no price: {_why(written)}"
+    message = f"{shown(text.text)} is not a price: {_why(written)}"
     findings.error(text.at, subject, message, nearest=_meant(written))
     return None
 
@@ -97,7 +97,7 @@ def _unit(text: Text | None, findings: Findings, subject: str) -> PriceUnit:
     if text is None or text.text in known:
         return known[text.text] if text else PriceUnit.OUTPUT
     nearest = findings.nearest(text.text, known)
-    message = f"{shown(text.text)} is not what a price is for"
+    message = f"{shown(text.text)} is not a unit of a price"
     findings.error(text.at, subject, message, allowed=known, nearest=nearest)
     return PriceUnit.OUTPUT
 
@@ -110,6 +110,6 @@ def _day(text: Text | None, findings: Findings, subject: str) -> str:
     except ValueError:
         day = None
     if day is None:
-        findings.error(text.at, subject, f"{shown(text.text)} is no date: write it as 2026-11-01")
+        findings.error(text.at, subject, f"{shown(text.text)} is not a date: write it as 2026-11-01")
         return ""
     return day.isoformat()

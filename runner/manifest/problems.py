@@ -1,6 +1,6 @@
-"""The notebook in which reading a manifest writes down everything it finds wrong, and goes on.
+"""Collects everything that is wrong with a manifest, so that reading can continue.
 
-In: places, subjects, messages. Out: problems in the order of the file, each said once.
+In: places, subjects, messages. Out: problems in the order of the file, each reported once.
 It knows neither YAML nor CSV.
 """
 
@@ -16,14 +16,14 @@ _MOST = 10_000
 
 
 class Stop(Exception):
-    """Reading cannot go on; what stands in its way is already among the findings."""
+    """Reading cannot continue; the reason is already among the findings."""
 
 
 class Findings:
-    """Problems of one file, collected.
+    """The problems of one file.
 
     Raises:
-        Stop: from `error` and `warn`, when there are more than anybody could want to see.
+        Stop: from `error` and `warn`, if there are more than a person could want to see.
     """
 
     def __init__(self, file: str) -> None:
@@ -44,12 +44,12 @@ class Findings:
         allowed: Iterable[str] = (),
         nearest: str | None = None,
     ) -> None:
-        """Write down something that stops the run."""
-        # One mistake in `defaults` or behind an alias meets every shot: its place and words are said once.
+        """Add a problem that stops the run."""
+        # One mistake in `defaults` or behind an alias affects every shot, but is reported once.
         self._add(Problem(at, subject, message, tuple(filter(str.isprintable, allowed)), nearest))
 
     def warn(self, at: Position, subject: str, message: str) -> None:
-        """Write down something that is only said."""
+        """Add a warning, which stops nothing."""
         self._add(Problem(at, subject, message, severity=Severity.WARNING))
 
     def nearest(self, name: str, known: Iterable[str]) -> str | None:
@@ -64,18 +64,18 @@ class Findings:
             raise Stop
 
     def in_order(self) -> tuple[Problem, ...]:
-        """Return all findings by line and column, those in other files after those in this one."""
+        """Return all findings by line and column; those in other files come after those in this one."""
         return tuple(sorted(self._problems.values(), key=lambda problem: place_in(problem.at, self.file)))
 
 
 def place_in(at: Position, file: str) -> tuple[bool, str, int, int]:
-    """Return a key that sorts places: first `file`, and all that is about a whole file, by line and column."""
+    """Return a key that sorts places by line and column; `file`, and what is about a whole file, comes first."""
     foreign = at.file != file and at.line is not None
     return foreign, at.file if foreign else "", at.line or 0, at.column or 0
 
 
 def shown(text: str) -> str:
-    """Return what the user wrote in quotes: cut, on one line, nothing in it that could steer a terminal."""
+    """Return the user's text in quotes, cut, on one line, and without anything that could control a terminal."""
     cut = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
     safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
     return f"'{safe}'"

@@ -1,9 +1,9 @@
-"""Long texts in files of their own: `promptText: {file: prompts/010.txt}`.
+"""Reads long texts from files of their own: `promptText: {file: prompts/010.txt}`.
 
-In: a reference, and a function that opens a file beside the manifest. Out: the file's text, which knows its file and
-the place of the reference, or a finding with that place and the file's name. A manifest may come from anybody, so it
-can name files in its own folder only. Line ends are read as one newline and those at the end are dropped, so that an
-editor's or a checkout's habits do not change what is sent. It opens nothing itself.
+In: a reference, and a function that opens a file beside the manifest. Out: the file's text with its file and the
+reference's place, or a finding with that place and the file's name. A manifest may come from any source, so it can
+name files in its own folder only. Every line end becomes one newline, and newlines at the end are dropped. So the
+habits of an editor or a checkout do not change what is sent. It opens nothing itself.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ class OpenBeside(Protocol):
     """Opens a file beside the manifest."""
 
     def __call__(self, name: str, *, most: int) -> bytes:
-        """Return the first `most` bytes of a file whose name has been found harmless.
+        """Return the first `most` bytes of a file whose name was checked and is harmless.
 
         Raises:
-            FileMissing: it is not there, no regular file, or a link leads it out of the manifest's folder.
+            FileMissing: it does not exist, is not a regular file, or a link leads out of the manifest's folder.
         """
 
 
 class PromptFiles:
-    """Reads each file once; what is wrong with it is told at every reference to it."""
+    """Reads each file once; a fault in it is reported at every reference to it."""
 
     def __init__(self, open_beside: OpenBeside | None, findings: Findings, limits: Limits) -> None:
         self._open = open_beside
@@ -48,7 +48,7 @@ class PromptFiles:
         """Return the text of the file, or an empty one after a finding.
 
         Raises:
-            Stop: the files hold more together than a manifest may.
+            Stop: the files together hold more than a manifest may.
         """
         fault = _name_fault(name.text)
         text = ""
@@ -61,11 +61,11 @@ class PromptFiles:
         return Text(text, name.at, quoted=True, file=self._path(name.text) if text else "")
 
     def _path(self, name: str) -> str:
-        """Return how the file is called in a problem: as it is reached from where the manifest is."""
+        """Return the name of the file in a problem: its path from where the manifest is."""
         return str(PurePath(self._findings.file).parent / name)
 
     def _content(self, name: Text, subject: str) -> tuple[str, str]:
-        """Return the file's text, and what is wrong with it or nothing."""
+        """Return the file's text, and its fault or an empty text."""
         most = self._limits.text_bytes
         if self._open is None:
             return "", "cannot be read: this manifest has no folder"
@@ -74,7 +74,7 @@ class PromptFiles:
         except FileMissing as error:
             return "", error.message
         self._bytes += len(data)
-        # The bytes of a manifest are bounded, and its prompts must not be the way round that.
+        # The size of a manifest is limited, and its prompt files must not be a way around that.
         if self._bytes > self._limits.file_bytes:
             message = (
                 f"the files of this manifest hold more than {self._limits.file_bytes:,} bytes; {MORE_BYTES}"
@@ -93,7 +93,7 @@ def _name_fault(name: str) -> str:
         return "is not named from the manifest's folder; write a name such as prompts/010.txt"
     if ".." in name.split("/"):
         return "lies outside the manifest's folder; '..' is not allowed"
-    # The manifest may lie in a home folder, whose keys and tokens are not to be sent as prompts.
+    # The manifest may be in a home folder, whose keys and tokens must not be sent as prompts.
     if any(part.startswith(".") and part != "." for part in name.split("/")):
         return "is hidden: no part of its name may begin with a dot"
     return ""

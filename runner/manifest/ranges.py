@@ -1,7 +1,7 @@
-"""Values of an axis that are not written out: ranges, steps, and seeds drawn from a name.
+"""Makes the values of an axis that are not written out: ranges, steps, and seeds drawn from a name.
 
 In: text or numbers as written. Out: texts, as if the user had listed them, or the reason why there are none. Nothing
-here is random: a drawn seed is a piece of a hash, and asking for more seeds keeps those that were there. It knows no
+here is random: a drawn seed is a piece of a hash, and a request for more seeds keeps the first ones. It knows no
 axis and no shot.
 """
 
@@ -17,12 +17,12 @@ from runner.manifest.problems import shown
 from runner.manifest.size_limits import MORE_TAKES
 
 SEEDS = 2**31
-"""Drawn seeds lie below this: the range that every known model takes."""
+"""Drawn seeds are below this, because every known model accepts that range."""
 
-# Eighteen digits: past them int() of hostile text grows slow, and no API takes such a number.
+# There are at most eighteen digits: int() of longer hostile text gets slow, and no API takes such a number.
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 _RANGE = re.compile(r"\s*(\d{1,18})\s*-\s*(\d{1,18})\s*", re.ASCII)
-# Only the step makes decimals a range: 0.1-0.5 alone may be anything.
+# Decimals are a range only with a step, because 0.1-0.5 alone may be anything.
 _STEPPED = re.compile(
     r"\s*(-?\d{1,18}(?:\.\d{1,9})?)\s*-\s*(-?\d{1,18}(?:\.\d{1,9})?)\s*:\s*(\d{1,18}(?:\.\d{1,9})?)\s*",
     re.ASCII,
@@ -35,7 +35,7 @@ def whole_number(text: str) -> int | None:
 
 
 def range_values(text: str, at: Position, *, limit: int) -> list[Text] | str | None:
-    """Return the values of `1000-1003` or `0-1:0.25`, the reason why it is no range, or None for other text."""
+    """Return the values of `1000-1003` or `0-1:0.25`, the reason why it is not a range, or None for other text."""
     found = _STEPPED.fullmatch(text)
     step = Decimal(found[3]) if found else Decimal(1)
     found = found or _RANGE.fullmatch(text)
@@ -46,7 +46,7 @@ def range_values(text: str, at: Position, *, limit: int) -> list[Text] | str | N
         return f"the range {shown(text)} ends before it begins"
     if not step:
         return f"the range {shown(text)} has a step of 0"
-    # 10-12:30 is a time of day and no range; the one value it would give is not what was meant.
+    # 10-12:30 is a time of day and not a range; the one value that it would give is not what was meant.
     if step > last - first > 0:
         return (
             f"the range {shown(text)} has a step that is larger than itself; quote it in a list if it is text"
@@ -74,7 +74,7 @@ def drawn_seeds(name: str, count: int, *, at: Position) -> list[Text]:
 
 
 def _plain(number: Decimal) -> str:
-    """Return the number as short as it is exact: 0.5 is the same text, and so the same take, whatever the step."""
+    """Return the shortest exact text of a number: 0.5 is the same text, and so the same take, whatever the step."""
     text = f"{number:f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text

@@ -1,9 +1,9 @@
-"""The one thin reader of manifest files, and the pure function behind it.
+"""Reads manifest files with one thin reader and one pure function behind it.
 
 In: a path, or bytes and a file's name. Out: a `Reading` with the manifest as far as it could be read and every
-structural problem at once. Values stay text: what they must be is the model schema's to say. Nothing in a
-manifest is executed. The only other files opened are texts it names in its own folder, by a function that is handed
-in, so that all else works on bytes alone.
+structural problem at once. Values stay text, because only the model schema says what they must be. Nothing in a
+manifest is executed. A manifest can name text files in its own folder; a function that is passed in opens these, so
+everything else works on bytes alone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _YAML = frozenset({".yaml", ".yml"})
 _CSV = frozenset({".csv", ".tsv"})
 _CSV_HEADER = re.compile(r'(?!#)(?:"?sep=.|(?:[^:\r\n]*[,;\t])?[ "]*(?:id|model)[ "]*[,;\t])', re.IGNORECASE)
 STDIN = "stdin"
-"""What a manifest from standard input is called in problems, and its run where it has no name."""
+"""The name of a manifest from standard input in problems, and of its run if the manifest has no name."""
 
 _ADVICE = "give the path of a .yaml or .csv file"
 
@@ -46,9 +46,9 @@ class Reading:
 
 
 def read_manifest(path: Path, *, limits: Limits = LIMITS, given: bytes | None = None) -> Reading:
-    """Read a manifest file; never waits on a pipe or device.
+    """Read a manifest file; this never waits for a pipe or a device.
 
-    `given` is what standard input had, where the path is `-`: it is read as if it lay in the current folder.
+    `given` is the content of standard input if the path is `-`; it is read like a file in the current folder.
 
     Raises:
         FileMissing: there is no such file, it cannot be read, or it is not a regular file.
@@ -60,16 +60,16 @@ def read_manifest(path: Path, *, limits: Limits = LIMITS, given: bytes | None = 
 
 
 def manifest_name(path: Path) -> str:
-    """Return the name of a manifest, which names its run, without making anything of its shots.
+    """Return the name of a manifest, which names its run, without reading its shots.
 
     Raises:
         FileMissing, UsageError: as `read_manifest` raises them.
     """
-    # Of a run that was made with raised limits: its folder must be found without the flags.
+    # The run may have been made with raised limits, and its folder must be found without those flags.
     data, findings, source = _bytes_of(path, CEILING), Findings(str(path)), Source(())
     with suppress(Stop):
         text = _text_of(data, findings, CEILING)
-        # A CSV has no name but its file's, and its rows are most of the work.
+        # A CSV has only the name of its file, and its rows are most of the work.
         if not _is_csv(text, str(path)):
             source = _source_of(text, str(path), findings, CEILING)
     return source.name or folder_name(path.stem)
@@ -90,12 +90,12 @@ def parse_manifest(
 ) -> Reading:
     """Read a manifest from the bytes of a file; what is wrong with them is returned, never raised.
 
-    `file` names it in problems and tells YAML from CSV by its suffix, else its content does; `name` is the
-    manifest's name where it gives none itself. `open_beside` opens the prompt files it names; without it they are
+    `file` is its name in problems. The suffix, or else the content, distinguishes YAML from CSV. `name` is used if the
+    manifest has no name of its own. `open_beside` opens the prompt files that it names; without it they are
     problems.
     """
     findings = Findings(file)
-    # Whatever stops the reading, the caller gets a manifest: what is known of it, and every problem found so far.
+    # Whatever stops the reading, the caller gets what is known of the manifest, and every problem found so far.
     text, source, shots = "", Source(()), tuple[Shot, ...]()
     with suppress(Stop):
         text = _text_of(text_or_bytes, findings, limits)
@@ -128,7 +128,7 @@ def opener_beside(manifest: Path) -> OpenBeside:
         except (OSError, RuntimeError, ValueError) as error:
             # A loop of links is a RuntimeError in older Pythons.
             raise FileMissing(f"cannot be opened: {_reason(error)}") from error
-        # Looked at after links are followed: a name without '..' may still lead anywhere.
+        # This is checked after links are followed, because a name without '..' may still lead anywhere.
         if not path.is_relative_to(folder):
             raise FileMissing("lies outside the manifest's folder: a link leads there")
         try:
@@ -179,7 +179,7 @@ def _text_of(data: bytes, findings: Findings, limits: Limits) -> str:
 
 
 def _source_of(text: str, file: str, findings: Findings, limits: Limits) -> Source:
-    # The two parsers are imported when they are needed: starting the program stays quick.
+    # The two parsers are imported only when they are needed, so that the program starts quickly.
     if _is_csv(text, file):
         from runner.manifest.csv_manifest import KNOWN_COLUMNS, rows_of
         from runner.manifest.csv_reader import parse_csv

@@ -1,6 +1,6 @@
-"""What rows refer to is put in place: styles are laid beneath their inputs, frames and prompt files filled in.
+"""Replaces the references of rows: styles are merged below their inputs, frames and prompt files are filled in.
 
-In: a `Source` as written. Out: one whose rows and defaults stand for themselves; a row's `style` is then the text of
+In: a `Source` as written. Out: one whose rows and defaults have no references; a row's `style` is then the text of
 its styles. It knows no model and opens no file.
 """
 
@@ -24,7 +24,7 @@ def resolved(source: Source, findings: Findings, limits: Limits, open_beside: Op
     """Return the source without references.
 
     Raises:
-        Stop: the manifest asks for more than its limits allow; the problem has been told.
+        Stop: the manifest asks for more than its limits allow; the problem has been reported.
     """
     resolver = _Resolver(
         Frames(source.frames, findings),
@@ -41,9 +41,9 @@ def resolved(source: Source, findings: Findings, limits: Limits, open_beside: Op
 
 @dataclass(frozen=True, slots=True)
 class _Resolver:
-    """Puts in place what rows refer to; `style` is the default one.
+    """Replaces the references of rows; `style` is the default style.
 
-    `literal` is true for CSV, which has no place to name anything: all its cells stand for themselves.
+    `literal` is true for CSV, which cannot define names, so all its cells are taken literally.
     """
 
     frames: Frames
@@ -56,10 +56,10 @@ class _Resolver:
     def row(self, row: Row, number: int) -> Row:
         """Return one row without references; the row itself if it has none."""
         subject = row_name(row, number)
-        # A row that is one concrete take was written by a program, from what was sent; it is not to be read twice.
+        # A program wrote a row of one concrete take, from what was sent; its texts must not be resolved again.
         if self.literal or "take" in row.fields.items:
             return row
-        fields = self._dressed(self.inner(row.fields, subject), subject)
+        fields = self._styled(self.inner(row.fields, subject), subject)
         return row if fields is row.fields else replace(row, fields=fields)
 
     def inner(self, fields: Fields, subject: str) -> Fields:
@@ -84,7 +84,7 @@ class _Resolver:
         return _same_or(node, items)
 
     def _points(self, node: Node, where: str) -> Node:
-        """Return entries of a sweep: mappings of axes, and no references even where an axis is called file or frame."""
+        """Return entries of a sweep; they map axes to values, and are not references even if an axis is called file."""
         if isinstance(node, Items):
             return Items(tuple(self._points(item, f"{where}[{n}]") for n, item in enumerate(node)), node.at)
         return self._mapping(node, where) if isinstance(node, Fields) else node
@@ -108,24 +108,24 @@ class _Resolver:
             return Text("", value.at, quoted=True)
         return self.files.text(value, where) if key == "file" else self.frames.named(value.text, value, where)
 
-    def _dressed(self, fields: Fields, subject: str) -> Fields:
+    def _styled(self, fields: Fields, subject: str) -> Fields:
         node = fields.items.get("style", self.style)
         if node is None:
             return fields
-        worn = self.styles.worn(node, subject)
+        applied = self.styles.worn(node, subject)
         items = {key: value for key, value in fields.items.items() if key != "style"}
-        if worn.text:
-            items["style"] = worn.text
-        if worn.inputs:
+        if applied.text:
+            items["style"] = applied.text
+        if applied.inputs:
             swept = _swept(fields)
-            beneath = {name: value for name, value in worn.inputs.items() if name not in swept}
-            layer = self._mapping(Fields(beneath, node.at, worn.keys_at), joined(subject, "inputs"))
-            items["inputs"] = _laid(layer, fields.items.get("inputs"))
+            beneath = {name: value for name, value in applied.inputs.items() if name not in swept}
+            layer = self._mapping(Fields(beneath, node.at, applied.keys_at), joined(subject, "inputs"))
+            items["inputs"] = _merged(layer, fields.items.get("inputs"))
         return Fields(items, fields.at, fields.keys_at)
 
 
 def _stands_for_itself(node: Node) -> bool:
-    # Nearly all inputs do, and a board has tens of thousands.
+    # Nearly all inputs stand for themselves, and a storyboard has tens of thousands, so this check comes first.
     return isinstance(node, Text) and not node.text.startswith("@")
 
 
@@ -139,8 +139,8 @@ def _same_or(node: Fields, items: Mapping[str, Node]) -> Fields:
     return Fields(items, node.at, node.keys_at)
 
 
-def _laid(beneath: Fields, above: Node | None) -> Node:
-    """Return two mappings as one, the upper one's values winning; what is no mapping is left to be told."""
+def _merged(beneath: Fields, above: Node | None) -> Node:
+    """Return two mappings as one, in which values of `above` win; anything but a mapping is reported later."""
     if above is None:
         return beneath
     if not isinstance(above, Fields):
@@ -151,7 +151,7 @@ def _laid(beneath: Fields, above: Node | None) -> Node:
 
 
 def _swept(fields: Fields) -> set[str]:
-    """Return the names a row sweeps itself: for these the sweep wins over a style, as it does over a default."""
+    """Return the names that a row sweeps itself; its sweep wins over a style, as it wins over a default."""
     sweep = fields.items.get("sweep")
     if not isinstance(sweep, Fields):
         return set()

@@ -1,9 +1,9 @@
-"""Sequences: N frames and the N - 1 prompts between them become N - 1 rows that join.
+"""Turns sequences into rows: N frames and the N - 1 prompts between them become N - 1 rows that join.
 
-In: the field `sequences`. Out: rows by sequence id, to stand where a shot could. The frames go into the inputs that
-`first` and `last` name, the text into `prompt`, the length into `duration`; each has a default. The names stand
-in the manifest and are not found from the model, because what is written in several places (defaults, style, sequence,
-entry) is laid over each other by name, long before a model is known, and a name in the file is one a reader can see.
+In: the field `sequences`. Out: rows by sequence id, for use where a shot could stand. The frames go into the inputs
+that `first` and `last` name, the text into `prompt`, the length into `duration`; each has a default. The manifest gives
+these names, and the model does not. Defaults, style, sequence and entry are merged by name long before a model is
+known, and a reader can see a name that is in the file.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NAMES: Mapping[str, str] = {
     "prompt": "promptText",
     "duration": "duration",
 }
-"""Into which input each part of a sequence goes where the sequence does not say."""
+"""The default input for each part of a sequence."""
 
 _SHARED = ("model", "style", "sweep", "notes", "repeat", "price")
 _HINT = "a model's inputs go under inputs:"
@@ -44,7 +44,7 @@ _SEPARATOR = re.compile(r"[;,\s]+")
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """The lists of one sequence, of lengths that fit; `start` is 1 where the first frame is the shot before's."""
+    """The lists of one sequence, whose lengths fit; `chained` says that it continues the shot before it."""
 
     frames: tuple[Node, ...]
     prompts: tuple[Node, ...]
@@ -53,12 +53,12 @@ class _Parts:
 
     @property
     def borrows(self) -> bool:
-        """True where the first shot begins with the end frame of the shot before it."""
+        """True if the first shot begins with the end frame of the shot before it."""
         return self.chained and len(self.prompts) == len(self.frames)
 
 
 class Sequences:
-    """The sequences of a manifest as rows, each to be placed once."""
+    """The sequences of a manifest as rows; each is placed once."""
 
     def __init__(self, top: Fields, frames: Frames, findings: Findings, budget: SizeBudget) -> None:
         self._frames = frames
@@ -73,22 +73,22 @@ class Sequences:
             self._add(node, number)
 
     def place(self, name: Text, subject: str) -> tuple[Row, ...]:
-        """Return the rows of the sequence called `name`, to stand at `name`; one cannot stand twice."""
+        """Return the rows of the sequence called `name`, for the place of `name`; one cannot be placed twice."""
         if name.text not in self._rows:
             nearest = self._findings.nearest(name.text, self._rows)
-            message = f"{shown(name.text)} is no sequence of this manifest"
+            message = f"{shown(name.text)} is not a sequence of this manifest"
             allowed = () if nearest else tuple(self._rows)[:20]
             self._findings.error(name.at, subject, message, allowed=allowed, nearest=nearest)
             return ()
         first = self._placed.setdefault(name.text, name.at)
         if first is not name.at:
-            message = f"the sequence {shown(name.text)} stands already at line {first.line}"
+            message = f"the sequence {shown(name.text)} is already placed at line {first.line}"
             self._findings.error(name.at, subject, message)
             return ()
         return self._rows[name.text]
 
     def rest(self) -> tuple[Row, ...]:
-        """Return the rows of all sequences that have been given no place among the shots, in their order."""
+        """Return the rows of all sequences that no entry places among the shots, in their order."""
         return tuple(row for name, rows in self._rows.items() if name not in self._placed for row in rows)
 
     def _add(self, node: Node, number: int) -> None:
@@ -120,7 +120,7 @@ class Sequences:
             for part, name in NAMES.items()
         }
         shared = fields_of(node, "inputs", self._findings, subject)
-        # Before any is written: one line of inputs and one of prompts can ask for more than memory holds.
+        # They are counted before any is built: one line of inputs and one of prompts can ask for too much memory.
         each = len(shared.items if shared else ()) + len(_listed(node.items.get("tags"))) + len(_SHARED)
         self._budget.spend_values(each * len(parts.prompts), at=node.at, subject=subject)
         writer = _Writer(node, identity, parts, {part: text.text for part, text in names.items()}, shared)
@@ -172,7 +172,7 @@ class Sequences:
         return node
 
     def _entry(self, node: Node, subject: str) -> Fields:
-        """Return an entry of `prompts` as the mapping it is short for."""
+        """Return an entry of `prompts` as the mapping that it abbreviates."""
         if not isinstance(node, Fields) or set(node.items) == {"file"}:
             return Fields({"prompt": node}, node.at, {"prompt": node.at})
         check_keys(node, ENTRY_KEYS, self._findings, subject, _HINT)
@@ -183,7 +183,7 @@ class Sequences:
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """Writes the rows of one sequence; `names` say which input a part goes into."""
+    """Writes the rows of one sequence; `names` says which input each part goes into."""
 
     node: Fields
     identity: Text
@@ -192,11 +192,11 @@ class _Writer:
     shared: Fields | None
 
     def row(self, index: int, entry: Fields) -> Row:
-        """Return the row from one frame to the next."""
+        """Return the row that leads from one frame to the next."""
         items = {
             key: given[key] for key in _SHARED for given in (self.node.items, entry.items) if key in given
         }
-        # By place and not by what is in it: a frame added at the end moves nobody's id, and with it nobody's take.
+        # The id depends on the place alone, so a frame added at the end changes no other id, and no other take.
         items["id"] = entry.items.get("id", Text(f"{self.identity.text}-{index + 1:02d}", entry.at))
         items["inputs"] = self._inputs(index, entry)
         tags = [tag for given in (self.node, entry) for tag in _listed(given.items.get("tags"))]
@@ -234,7 +234,7 @@ class _Writer:
 
 
 def _listed(tags: Node | None) -> tuple[Node, ...]:
-    """Return tags as a list, however they were written; what cannot be tags is told when the row is read."""
+    """Return tags as a list, however they were written; reading the row reports what cannot be tags."""
     if tags is None:
         return ()
     if isinstance(tags, Items):

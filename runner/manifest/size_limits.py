@@ -1,6 +1,6 @@
-"""How large a manifest may be, and the running count that is held against it.
+"""Limits the size of a manifest, and counts how much of the limits it has used.
 
-In: amounts, as reading and expansion come upon them. Out: nothing, or a finding and `Stop`.
+In: amounts, as reading and expansion find them. Out: nothing, or a finding and `Stop`. It knows no field.
 A file of a few lines can ask for millions of takes, so counts are checked before anything is built.
 """
 
@@ -14,14 +14,14 @@ from runner.manifest.problems import Findings, Stop
 MORE_TAKES = "split the manifest, or raise --max-takes"
 MORE_BYTES = "split the manifest, or raise --max-manifest-bytes"
 LONGER_TEXT = "shorten it, or raise --max-text-bytes"
-"""What to do where a limit that has a flag is passed."""
+"""Advice for each limit that has a flag."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The sizes a manifest may not pass; `text_bytes` is UTF-8 bytes of one value, such as a prompt.
+    """The sizes that a manifest may not exceed; `text_bytes` counts the UTF-8 bytes of one value, such as a prompt.
 
-    `swept` are takes that no row of their own stands for: sweeps and repeats make thousands of a few characters.
+    `swept` counts takes without a row of their own: with sweeps and repeats, a few characters make thousands.
     """
 
     file_bytes: int = 16 * 2**20
@@ -47,7 +47,7 @@ class Limits:
     def raised(
         self, *, takes: int | None = None, file_bytes: int | None = None, text_bytes: int | None = None
     ) -> Limits:
-        """Return the limits with those that were given, and with them what a manifest of such a size needs besides."""
+        """Return the limits with the given ones, and with others raised as a manifest of that size needs."""
         takes, swept = takes or self.takes, takes or self.swept
         bytes_, text = file_bytes or self.file_bytes, text_bytes or self.text_bytes
         return replace(
@@ -64,7 +64,7 @@ class Limits:
 
     def too_long(self, text: str) -> bool:
         """Return whether one value is larger than `text_bytes`."""
-        # Four bytes a character is the most UTF-8 needs: nearly every value is cleared without encoding it.
+        # UTF-8 needs at most four bytes a character, so nearly every value passes without being encoded.
         return len(text) * 4 > self.text_bytes and len(text.encode("utf-8", "replace")) > self.text_bytes
 
 
@@ -72,17 +72,17 @@ LIMITS = Limits()
 """The limits without any flags."""
 
 MOST_TAKES, MOST_FILE_BYTES, MOST_TEXT_BYTES = 1_000_000, 256 * 2**20, 16 * 2**20
-"""How far a person may raise the three that have a flag."""
+"""How far a person may raise the three limits that have a flag."""
 
 CEILING = LIMITS.raised(takes=MOST_TAKES, file_bytes=MOST_FILE_BYTES, text_bytes=MOST_TEXT_BYTES)
-"""For what was read within its limits before."""
+"""The limits for a manifest that was accepted before."""
 
 
 class SizeBudget:
     """What a manifest has used so far of its limits.
 
     Raises:
-        Stop: from every method, when a limit is passed and the problem has been told.
+        Stop: from every method, if a limit is exceeded; the problem has been reported.
     """
 
     def __init__(self, limits: Limits, findings: Findings) -> None:
@@ -96,11 +96,11 @@ class SizeBudget:
         self._text = 0
 
     def spend_takes(self, count: int, *, values: int, characters: int, at: Position, subject: str) -> None:
-        """Count `count` takes of `values` input values and `characters` in them each, before they are built."""
+        """Count `count` takes before they are built, each with `values` input values and `characters` in them."""
         self._takes += count
         self._swept += count - 1
         self._values += count * values
-        # A text that stands once in the manifest stands in the body of every take.
+        # A text that the manifest has once is in the body of every take.
         self._text += count * characters
         if self._takes > self.limits.takes:
             self._refuse(at, subject, f"more than {self.limits.takes:,} takes; {MORE_TAKES}")
@@ -115,7 +115,7 @@ class SizeBudget:
             self._refuse(at, subject, f"more than {most:,} characters in all takes; split the manifest")
 
     def spend_values(self, count: int, *, characters: int = 0, at: Position, subject: str) -> None:
-        """Count `count` values with `characters` that are about to be laid under rows."""
+        """Count `count` values with `characters` that are about to be added to rows."""
         self._laid += count
         if self._laid > self.limits.expanded_values:
             most = self.limits.expanded_values

@@ -1,7 +1,7 @@
-"""Named styles: inputs and a text that several shots share, without being the defaults of all.
+"""Reads and applies named styles: inputs and a text that some shots share, but not all.
 
-In: the field `styles`, and rows that name some. Out: the inputs to lay beneath a row's own, above the defaults, and
-the text that `{{ style }}` stands for. Of several styles the later one wins; their texts are joined by a comma.
+In: the field `styles`, and rows that name some. Out: inputs that override the defaults but not a row's own, and
+the text that `{{ style }}` stands for. The later of several styles wins; their texts are joined by a comma.
 It knows no model and renders no template.
 """
 
@@ -33,7 +33,7 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class AppliedStyle:
-    """What the styles of one row come to; `text` is None where none of them has one."""
+    """The combined styles of one row; `text` is None if none of them has a text."""
 
     inputs: Mapping[str, Node] = field(default_factory=dict)
     keys_at: Mapping[str, Position] = field(default_factory=dict)
@@ -41,18 +41,18 @@ class AppliedStyle:
 
 
 def styles_of(top: Fields, findings: Findings, variables: Mapping[str, Text]) -> dict[str, Style]:
-    """Return the styles by name; what cannot be one is told."""
+    """Return the styles by name, and report what cannot be one."""
     fields = fields_of(top, "styles", findings)
     styles: dict[str, Style] = {}
     for name in fields.items if fields else ():
         assert fields is not None
         if not is_name(name):
-            message = f"{shown(name)} is no name: {NAME_RULE}"
+            message = f"{shown(name)} is not a name: {NAME_RULE}"
             findings.error(fields.key_at(name), joined("styles", name), message)
         given = fields_of(fields, name, findings, "styles")
         styles[name] = _style(given, joined("styles", name), findings) if given else Style()
     if "style" in variables and any(style.text for style in styles.values()):
-        message = "the text of a style is {{ style }}, too; give this variable another name"
+        message = "{{ style }} already means the text of a style; give this variable another name"
         findings.error(variables["style"].at, "vars, style", message)
     return styles
 
@@ -66,7 +66,7 @@ def _style(given: Fields, subject: str, findings: Findings) -> Style:
 
 
 class Styles:
-    """Finds the styles that rows name, and lays them over each other."""
+    """Finds the styles that rows name, and merges them."""
 
     def __init__(self, styles: Mapping[str, Style], findings: Findings, budget: SizeBudget) -> None:
         self._styles = styles
@@ -74,10 +74,10 @@ class Styles:
         self._budget = budget
 
     def worn(self, node: Node, subject: str) -> AppliedStyle:
-        """Return what the styles named by a row's `style` come to; unknown ones are reported.
+        """Return the combined styles that a row's `style` names, and report unknown ones.
 
         Raises:
-            Stop: all rows together wear more than a manifest may hold.
+            Stop: the styles of all rows together hold more than a manifest may.
         """
         found = [self._styles[name] for name in self._names(node, joined(subject, "style"))]
         values = sum(len(style.inputs.items) for style in found if style.inputs)
@@ -107,7 +107,7 @@ class Styles:
         if name.text in self._styles:
             return True
         nearest = self._findings.nearest(name.text, self._styles)
-        message = f"{shown(name.text)} is no style of this manifest"
+        message = f"{shown(name.text)} is not a style of this manifest"
         if not self._styles:
             message += ", which gives none under styles:"
         allowed = () if nearest else tuple(self._styles)[:20]

@@ -1,7 +1,7 @@
-"""A sweep as values: axes, the points of their product, what is taken out of it and what is put in.
+"""Computes the points of a sweep: the product of its axes, without excluded points and with included ones.
 
-In: what was read. Out: points, the last axis moving fastest, then the included ones. How many there are at most is
-known before any is built. It does not know how a sweep is written, nor what an axis is an axis of.
+In: what was read. Out: points, the last axis moving fastest, then the included ones. Their greatest number is known
+before any is built. It does not know how a sweep is written, nor what an axis means.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ MODEL: Final = "model"
 """The axis that sweeps the model itself."""
 
 REPEAT: Final = "repeat"
-"""The name under which a point holds the number of its repeat, from 2."""
+"""The name under which a point holds the number of its repeat, counted from 2."""
 
 Point: TypeAlias = dict[str, Text]
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Names that move together, and the values they take, one tuple a step.
+    """Names that move together, and the values that they take, with one tuple per step.
 
-    `drawn` is how many seeds stand for the steps as long as it is not known for which shot.
+    `drawn` is the number of seeds that replace the steps until the shot is known.
     """
 
     names: tuple[str, ...]
@@ -59,12 +59,12 @@ class Sweep:
     keys_at: Mapping[str, Position] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        """How many points there are at most: before anything is taken out."""
+        """How many points there are at most, before any is removed."""
         return prod(map(len, self.axes)) + len(self.included)
 
     @property
     def patterns(self) -> frozenset[frozenset[str]]:
-        """The sets of names that entries of `exclude` use: each is looked up once for every point."""
+        """The sets of names that entries of `exclude` use; each set is looked up once per point."""
         return frozenset(frozenset(entry.values) for entry in self.excluded)
 
     def for_shot(self, name: str) -> Sweep:
@@ -80,7 +80,7 @@ class Sweep:
         return replace(self, axes=tuple(axes))
 
     def rendered(self, render: Callable[[Text, str], Text]) -> Sweep:
-        """Return the sweep with each value as `render` makes it of the value and its axis' name."""
+        """Return the sweep with each value rendered; `render` gets the value and the name of its axis."""
         axes = (
             replace(
                 axis,
@@ -106,7 +106,7 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """The points of a sweep; `idle` are exclusions that took nothing out, `repeated` inclusions that were there."""
+    """The points of a sweep; `idle` exclusions removed no point, and `repeated` inclusions already had one."""
 
     points: tuple[Point, ...]
     idle: tuple[Entry, ...] = ()
@@ -114,7 +114,7 @@ class Points:
 
 
 def points_of(sweep: Sweep) -> Points:
-    """Return all points, names in the order of the file; one empty point if nothing is swept."""
+    """Return all points, with names in the order of the file; if nothing is swept, this is one empty point."""
     every: Iterable[Point] = _product(sweep.axes)
     if not sweep.excluded and not sweep.included:
         return Points(tuple(every))
@@ -142,7 +142,7 @@ def _product(axes: Sequence[Axis]) -> Iterator[Point]:
 
 
 def _without(points: Iterable[Point], excluded: Sequence[Entry]) -> tuple[list[Point], tuple[Entry, ...]]:
-    # By pattern and not entry by entry: a thousand entries against a thousand points would be a million looks.
+    # This goes by pattern and not by entry: a thousand entries with a thousand points would be a million look-ups.
     wanted: dict[tuple[str, ...], dict[tuple[str, ...], Entry]] = {}
     for entry in excluded:
         names = tuple(sorted(entry.values))

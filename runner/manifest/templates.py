@@ -1,8 +1,8 @@
-"""Plain substitution: `{{ name }}` becomes the text of that name, and nothing is ever executed.
+"""Fills in templates: `{{ name }}` becomes the text of that name, and nothing is ever executed.
 
-In: nodes and the names a shot knows (variables, `id`, sweep axes). Out: nodes with the names replaced.
-Rules: a value that is nothing but one reference takes the named value as it was written, so `"{{ n }}"` can
-be a number; what is put in is not looked through again; `{{{{` writes a literal `{{`; any other `{{` is a problem.
+In: nodes and the names a shot knows (variables, `id`, sweep axes). Out: nodes with the names replaced. A value that is
+only one reference takes the named value as it was written, so `"{{ n }}"` can be a number. Inserted text is not
+rendered again. `{{{{` writes a literal `{{`; any other `{{` is a problem. It knows no model.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ def has_template(text: str) -> bool:
 
 
 class Templates:
-    """Renders nodes; what is wrong in them goes to the findings, and their text stays as it was."""
+    """Renders nodes; faults in them become findings, and the faulty text stays as it was."""
 
     def __init__(self, findings: Findings, budget: SizeBudget) -> None:
         self._findings = findings
         self._budget = budget
-        # A file's faults are told at the file, so once: a thousand takes of it must not look for each place again.
-        self._told: set[tuple[str, int]] = set()
+        # A fault in a file is reported once, at the file: a thousand takes of it must not search its place again.
+        self._reported: set[tuple[str, int]] = set()
 
     def render(self, node: Node, names: Mapping[str, Text], subject: str) -> Node:
-        """Return `node` with every reference replaced, at any depth; nodes without any are returned as they are."""
+        """Return `node` with every reference replaced, at any depth; a node without any is returned as it is."""
         if isinstance(node, Text):
             return self.render_text(node, names, subject)
         if isinstance(node, Items):
@@ -57,7 +57,7 @@ class Templates:
         """Return one scalar with every reference replaced.
 
         Raises:
-            Stop: templates have written more than a manifest may.
+            Stop: the templates write more than a manifest may.
         """
         if not has_template(node.text):
             return node
@@ -67,7 +67,7 @@ class Templates:
             value = names[alone[1]]
             return Text(value.text, node.at, value.quoted)
         pieces = self._pieces(node, names, subject)
-        # Measured before joining: a long variable named a thousand times would be built only to be refused.
+        # The size is measured before joining, so that a text that is too long is never built.
         length = sum(map(len, pieces))
         limit = self._budget.limits.text_bytes
         if length > limit:
@@ -92,13 +92,13 @@ class Templates:
         if found[0] == _OPENING * 2:
             return _OPENING
         fault = node.file, found.start()
-        if fault in self._told:
+        if fault in self._reported:
             return found[0]
         if node.file:
-            self._told.add(fault)
+            self._reported.add(fault)
         if name is None:
             after = node.text[found.start() : found.start() + 30]
-            message = f"{shown(after)} opens a template and is none; write {{{{{{{{ for a literal {{{{"
+            message = f"{shown(after)} is not a template; write {{{{{{{{ for a literal {{{{"
             self._findings.error(_place_of(found, node), subject, message)
         else:
             nearest = self._findings.nearest(name, names)
@@ -115,5 +115,5 @@ class Templates:
 
 
 def _place_of(found: re.Match[str], node: Text) -> Position:
-    # Only a text that is a whole file has the lines that were written: of all others quotes and indents are gone.
+    # Only a text that is a whole file has its lines as written; all others have lost their quotes and indents.
     return Position(node.file, *place(node.text, found.start())) if node.file else node.at

@@ -1,4 +1,4 @@
-"""What the YAML parser objects to, in plain words, with the line as it should have been written.
+"""Explains the YAML parser's errors in plain words, with the line as it should have been written.
 
 In: the parser's error and the text. Out: a place and a message. It builds nothing.
 """
@@ -14,7 +14,7 @@ import yaml
 from runner.domain.errors import Position
 from runner.manifest.problems import shown
 
-# The parser's own words, of both libyaml and the pure scanner; the first part that is found in them decides.
+# The left parts come from messages of libyaml and of the pure scanner; the first part that matches decides.
 _PLAIN_WORDS = (
     ("mapping values are not allowed", "a second ': ' stands where only text can"),
     ("could not find expected ':'", "expected 'key: value'"),
@@ -38,10 +38,10 @@ _PLAIN_WORDS = (
     ("block scalar", "text after '|' or '>' begins on the next line"),
 )
 _OPENERS = ("quoted scalar", "flow sequence", "flow mapping")
-# Of lines without blanks at their ends: to tell those from the value takes time with the square of their number.
+# This is for lines without blanks at their ends, since matching those takes time with the square of their number.
 _VALUE = re.compile(r"(\s*(?:- +)?)([\w.-]+): +(\S.*)")
 _ITEM = re.compile(r"(\s*- +)()(\S.*)")
-# Text that begins so, or holds a colon and a blank, is syntax to YAML and prose to the person who wrote it.
+# Text that begins like this, or holds a colon and a blank, is syntax to YAML but prose to its author.
 _NEEDS_QUOTES = re.compile(r"[@`%*&!|>?]|.*: |.*:$")
 _SHOWN = 60
 _HALF = re.compile(r"(?<!\\)(?:\\\\)*\\u([dD][89abAB][0-9a-fA-F]{2})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?")
@@ -61,7 +61,7 @@ def explain(error: Exception, text: str, file: str) -> tuple[Position, str]:
     problem = _in_plain_words(error, line[mark.column : mark.column + 1])
     # The parser names the block it could not close; on the same line the cause is a quote that ended early.
     if "not indented" in problem and line[: mark.column].strip():
-        problem = "the value has ended before this; quote all of it, and write a quote inside it twice"
+        problem = "the value ended before this; quote all of it, and write a quote inside it twice"
     quoted = _quoted(line)
     return at, f"{problem}; quote the text: {quoted}" if quoted else problem
 
@@ -69,7 +69,7 @@ def explain(error: Exception, text: str, file: str) -> tuple[Position, str]:
 def _mark(error: Exception) -> yaml.Mark | None:
     if not isinstance(error, yaml.MarkedYAMLError):
         return None
-    # Where a quote or bracket was opened helps; where the file ended without closing it does not.
+    # The place where a quote or bracket opens helps the user; the end of the file does not.
     if error.context_mark and any(word in (error.context or "") for word in _OPENERS):
         return error.context_mark
     return error.problem_mark or error.context_mark

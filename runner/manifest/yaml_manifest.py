@@ -1,7 +1,7 @@
-"""A YAML document becomes rows: the top-level fields, checked, the entries of `shots`, and those of `sequences`.
+"""Turns a YAML document into rows, from the entries of `shots` and `sequences`, and checks the top-level fields.
 
-In: the top node. Out: a `Source`. What a row holds is looked at when it is expanded, whether it came from here or
-from CSV; only its keys are checked here, since a CSV row cannot have others.
+In: the top node. Out: a `Source`. Only the keys of a row are checked here, since a CSV row cannot have wrong ones.
+The content of a row is checked when it is expanded, whether it comes from YAML or CSV.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _variables(top: Fields, findings: Findings, limits: Limits) -> dict[str, Tex
 
 
 def _rows(top: Fields, sequences: Sequences, findings: Findings) -> tuple[Row, ...]:
-    """Return the shots, with each sequence where an entry places it, and the other sequences behind them."""
+    """Return the shots, with each sequence where an entry places it, and all other sequences after them."""
     shots = items_of(top, "shots", findings)
     if not {"shots", "sequences"} & top.items.keys():
         findings.error(top.at, "shots", "is missing: a manifest lists its shots there, or sequences")

@@ -1,9 +1,9 @@
-"""YAML text becomes nodes: mappings, lists, and scalars exactly as they were written, each with its place.
+"""Turns YAML text into nodes: mappings, lists, and scalars exactly as they were written, each with its place.
 
-In: text. Out: the top node, and findings. Built on the parser's events and not on its loader, because the loader
-reads `16:9` as 969 and `no` as false, drops duplicate keys in silence, builds any tag, crashes on deep
-nesting and expands bombs. Syntax errors end the reading; everything else is told and passed over.
-It knows no field of a manifest, but for `sweep`, whose keys may be lists.
+In: text. Out: the top node, and findings. It uses the parser's events and not its loader. The loader reads `16:9` as
+969 and `no` as false, silently drops duplicate keys, builds any tag, crashes on deep nesting and expands bombs. Syntax
+errors end the reading; all other faults are reported and skipped.
+Of a manifest's fields it knows only `sweep`, whose keys may be lists.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from runner.manifest.problems import Findings, Stop, shown
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, Limits
 from runner.manifest.yaml_errors import explain
 
-# Keys that YAML itself would read as a number, boolean or null: nobody means them as names.
+# YAML itself would read these keys as a number, boolean or null, so no user means them as names.
 _NOT_TEXT = re.compile(
     r"|~|null|Null|NULL|true|True|TRUE|false|False|FALSE"
     r"|[-+]?(?:0x[0-9a-fA-F]+|0o?[0-7]+|\d[\d_]*(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+|\.inf|\.nan)"
@@ -33,7 +33,7 @@ _LIST_KEYS_UNDER = "sweep"
 Loader: TypeAlias = "type[yaml.SafeLoader | yaml.CSafeLoader]"
 
 FAST_LOADER: Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's loader, or the pure one (about twenty times slower) where PyYAML was built without it."""
+"""libyaml's loader, or the pure one (about twenty times slower) if PyYAML was built without libyaml."""
 
 
 def parse_yaml(text: str, findings: Findings, limits: Limits, *, loader: Loader = FAST_LOADER) -> Node | None:
@@ -44,7 +44,7 @@ def parse_yaml(text: str, findings: Findings, limits: Limits, *, loader: Loader 
     except Stop:
         return None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
-        # The pure scanner lets a ValueError or OverflowError out for an escape past the last code point.
+        # The pure scanner raises ValueError or OverflowError for an escape past the last code point.
         at, message = explain(error, text, findings.file)
         findings.error(at, "", message)
         return None
@@ -61,7 +61,7 @@ class _Builder:
         self._anchors: dict[str, tuple[Node, int]] = {}
         self._open: set[str] = set()
         self._unused: dict[str, Position] = {}
-        # Mappings that used `<<`, by their place: merging one again is how a few lines become gigabytes.
+        # These are the places of mappings that used `<<`; merging one again turns a few lines into gigabytes.
         self._merged: set[Position] = set()
         self._nodes = 0
         self._aliased = 0
@@ -74,7 +74,7 @@ class _Builder:
         top = self._node(next(self._events), 1, "")
         # An anchor on plain text is nearly always a lost word: "&black cat" is read as "cat".
         for name, at in self._unused.items():
-            self._findings.warn(at, "", f"the anchor &{name} is used nowhere; quote the text if '&' is meant")
+            self._findings.warn(at, "", f"the anchor &{name} is never used; quote the text if '&' is meant")
         next(self._events)  # the document's end
         after = next(self._events)
         if isinstance(after, yaml.DocumentStartEvent):
@@ -94,19 +94,19 @@ class _Builder:
         at = self._at(event)
         before = self._nodes
         self._nodes += 1
-        # What aliases stand for is counted apart, so that a large honest file is not taken for a bomb.
+        # What aliases stand for is counted apart, so that a large honest file is not mistaken for a bomb.
         if self._nodes - self._aliased > self._limits.nodes:
             self._stop(at, f"more than {self._limits.nodes:,} values; {MORE_BYTES}")
         if event.tag is not None:
             message = f"the tag {shown(event.tag)} is not allowed; quote the text if '!' is meant"
             self._findings.error(at, "", message)
         if event.anchor is not None:
-            # An alias met while its own anchor is still being built would make a structure without end.
+            # An alias inside its own anchor would make a structure without end.
             self._open.add(event.anchor)
         node: Node
         if isinstance(event, yaml.ScalarEvent):
             node = self._scalar(event, at)
-        # Before any deeper event is asked for: the parser itself slows down with the square of the depth.
+        # The depth is checked before the next event, because the parser slows down with the square of the depth.
         elif depth > self._limits.depth:
             self._stop(at, f"nested more than {self._limits.depth} deep")
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -146,7 +146,7 @@ class _Builder:
         return Text(event.value, at, bool(event.style))
 
     def _check_text(self, event: yaml.ScalarEvent, at: Position) -> None:
-        # Only an escape can write these: as characters of the file they have been told and replaced.
+        # Only an escape can write these here: as characters of the file they were already reported and replaced.
         if event.style == '"' and FORBIDDEN.search(event.value):
             message = "an escape here writes a control character or half a surrogate pair; remove it"
             self._findings.error(at, "", message)

@@ -1,8 +1,8 @@
-"""The `sweep` field as written becomes a sweep: axes, and the points that `exclude` and `include` change.
+"""Turns the `sweep` field into a sweep: axes, and the points that `exclude` and `include` change.
 
 In: nodes. Out: a `Sweep`, and findings. An axis is a list of values, a range (`1000-1003`, `0-100:10`), `{from, count,
-step}`, `{random, from}`, or a list of names as key (`[seed, duration]: [[7, 5], [8, 10]]`) whose inputs move in
-lock-step. It does not know what an axis is an axis of.
+step}` or `{random, from}`. A key can be a list of names (`[seed, duration]: [[7, 5], [8, 10]]`), whose inputs move in
+lockstep. It does not know what an axis means.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from runner.manifest.templates import has_template
 _EXCLUDE, _INCLUDE = POINT_KEYS
 _NOT_SWEPT = {
     "id": "an id cannot be swept: every take has its shot's",
-    REPEAT: "is no axis; write repeat: 3 beside the sweep (an input called repeat cannot be swept)",
+    REPEAT: "is not an axis; write repeat: 3 beside the sweep (an input called repeat cannot be swept)",
     _EXCLUDE: "is a word of the sweep itself; an input called exclude cannot be swept",
     _INCLUDE: "is a word of the sweep itself; an input called include cannot be swept",
 }
 
 
 class SweepReader:
-    """Reads `sweep` fields; `limit` is the most steps an axis, and the most points a sweep, may have.
+    """Reads `sweep` fields; `limit` is the most steps of an axis and the most points of a sweep.
 
-    `depth` is the most parts a dotted name may have.
+    `depth` is the most parts that a dotted name may have.
     """
 
     def __init__(self, findings: Findings, *, limit: int, depth: int = 64) -> None:
@@ -40,7 +40,7 @@ class SweepReader:
         self._depth = depth
 
     def read(self, sweep: Fields, subject: str) -> Sweep:
-        """Return what could be read of a sweep; what could not is told."""
+        """Return what could be read of a sweep, and report the rest."""
         axes: list[Axis] = []
         places: dict[str, Position] = {}
         whole = True
@@ -52,12 +52,12 @@ class SweepReader:
             whole = whole and axis is not None
             if axis is not None:
                 axes.append(axis)
-            # What follows is not built: the expansion refuses so many points anyway.
+            # The rest is not built, because the expansion refuses this many points anyway.
             if prod(map(len, axes)) > self._limit:
                 return Sweep(tuple(axes), keys_at=places)
         excluded = self._entries(sweep, _EXCLUDE, places, subject)
         included = self._entries(sweep, _INCLUDE, places, subject)
-        # An entry cannot be held against an axis that could not be read.
+        # An entry cannot be checked against an axis that could not be read.
         return Sweep(tuple(axes), excluded, included, places) if whole else Sweep(tuple(axes), keys_at=places)
 
     def _axis(
@@ -92,7 +92,7 @@ class SweepReader:
             return self._scalars(node, where)
         if node.is_null:
             return []
-        # Only a value on its own can be a range; in a list, "9-5" may be the text of a prompt.
+        # Only a single value can be a range; in a list, "9-5" may be the text of a prompt.
         found = range_values(node.text, node.at, limit=self._limit)
         if isinstance(found, str):
             self._findings.error(node.at, where, found)
@@ -133,7 +133,7 @@ class SweepReader:
 
     def _count(self, fields: Fields, key: str, where: str) -> int | None:
         number = self._whole(fields, key, where)
-        # Before anything is built from it: a count is the cheapest way to ask for too much.
+        # A count is checked before anything is built from it, because it is the cheapest way to ask for too much.
         if number is not None and not 1 <= number <= self._limit:
             message = f"{key} must be from 1 to {self._limit:,}, not {number}"
             self._findings.error(fields.at, where, message)
@@ -168,7 +168,7 @@ class SweepReader:
     def _check_distinct(self, steps: tuple[tuple[Text, ...], ...], where: str) -> None:
         seen: set[tuple[str, ...]] = set()
         for step in steps:
-            # An accent in one character or in two is one text to all who read it, and would be two paid takes.
+            # Unicode can write one accent in two ways; readers see the same text, but it would be two paid takes.
             texts = tuple(normalize("NFC", value.text) for value in step)
             if texts in seen:
                 what = ", ".join(map(shown, texts))
@@ -201,7 +201,7 @@ class SweepReader:
             value = text_of(item, name, self._findings, where)
             if name not in axes:
                 nearest = self._findings.nearest(name, axes)
-                message = f"{shown(name)} is no axis of this sweep"
+                message = f"{shown(name)} is not an axis of this sweep"
                 self._findings.error(item.key_at(name), where, message, nearest=nearest)
             elif value is not None:
                 values[name] = value

@@ -180,8 +180,8 @@ def test_an_id_that_is_none_is_only_ever_shown_cut_and_printable(identity: str) 
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        ("seed,seed", "the column 'seed' is there twice (first as column 3)"),
-        ("a.b,a.b", "the column 'a.b' is there twice (first as column 3)"),
+        ("seed,seed", "the column 'seed' appears twice (first as column 3)"),
+        ("a.b,a.b", "the column 'a.b' appears twice (first as column 3)"),
         (" ,a", "a column between others has no name"),
         ("a.,b", "'a.' has a dot with no name beside it"),
     ],

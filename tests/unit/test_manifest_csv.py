@@ -79,7 +79,7 @@ def test_places_are_physical_lines_field_numbers_and_spreadsheet_cells() -> None
         ("id,model,p\na,m,x,y\n", "m.csv:2:4 (cell D2): row 2: has 4 cells where the header has 3"),
         (
             "id,model,p,p\na,m,1,2\n",
-            "m.csv:1:4 (cell D1): header: the column 'p' is there twice (first as column 3)",
+            "m.csv:1:4 (cell D1): header: the column 'p' appears twice (first as column 3)",
         ),
         ("id,model,,p\na,m,1,2\n", "m.csv:1:3 (cell C1): header: a column between others has no name"),
         ("Id,model\na,m\n", "m.csv:1:1 (cell A1): header: the column 'Id' is not known; did you mean id?"),

@@ -175,9 +175,9 @@ def test_what_is_put_in_is_not_looked_through_again() -> None:
         ("inputs: {p: [{q: '{{ zz }}'}]}", "shot s, inputs.p[0].q: {{ zz }} names nothing"),
         (
             "inputs: {p: 'a {{ b c }}'}",
-            "shot s, inputs.p: '{{ b c }}' opens a template and is none; write {{{{",
+            "shot s, inputs.p: '{{ b c }}' is not a template; write {{{{",
         ),
-        ("inputs: {p: '{{ style.__class__() }}'}", "opens a template and is none"),
+        ("inputs: {p: '{{ style.__class__() }}'}", "is not a template"),
         (
             "sweep: {style: [a], p: ['{{ style }}']}",
             "shot s, sweep.p: {{ style }} names nothing this shot knows (allowed: id)",
@@ -227,7 +227,7 @@ def test_what_is_put_in_is_not_looked_through_again() -> None:
             "shot s, inputs.seed: is given and swept at once; keep one",
         ),
         ("tags: {a: b}", "shot s, tags: must be a list of words"),
-        ("tags: [two words]", "shot s, tags: 'two words' is no tag"),
+        ("tags: [two words]", "shot s, tags: 'two words' is not a tag"),
         ("tags: [[a]]", "shot s, tags: a tag must be one word"),
         ("notes: [a]", "shot s, notes: must be one value, not a list"),
     ],

@@ -37,23 +37,23 @@ def test_a_price_is_read(written: str, expected: Price) -> None:
 
 
 WRONG = {
-    "'1,50'": "'1,50' is no price: write a dot before the cents; did you mean 1.50?",
-    "-1": "'-1' is no price: a price is 0 or more",
-    "nan": "'nan' is no price: write US dollars as a plain number, such as 0.45",
-    "inf": "'inf' is no price",
-    "1e-3": "'1e-3' is no price",
-    "0.1234567": "'0.1234567' is no price: at most nine digits before the dot and six after it",
+    "'1,50'": "'1,50' is not a price: write a dot before the cents; did you mean 1.50?",
+    "-1": "'-1' is not a price: a price is 0 or more",
+    "nan": "'nan' is not a price: write US dollars as a plain number, such as 0.45",
+    "inf": "'inf' is not a price",
+    "1e-3": "'1e-3' is not a price",
+    "0.1234567": "'0.1234567' is not a price: at most nine digits before the dot and six after it",
     "'1234567890'": "at most nine digits",
-    "$0.45": "'$0.45' is no price: write US dollars as a plain number, such as 0.45; did you mean 0.45?",
+    "$0.45": "'$0.45' is not a price: write US dollars as a plain number, such as 0.45; did you mean 0.45?",
     "0.45 USD": "did you mean 0.45?",
     ".5": "did you mean 0.5?",
-    "٤": "is no price",
+    "٤": "is not a price",
     "[1]": "prices, m: must be one value, not a list",
     "": "prices, m: has no value",
     "{per: second}": "prices, m: needs usd, as in {usd: 0.09, per: second}",
-    "{usd: 1, per: secnod}": "prices, m, per: 'secnod' is not what a price is for; did you mean second?",
-    "{usd: 1, dated: 1.11.2026}": "prices, m, dated: '1.11.2026' is no date: write it as 2026-11-01",
-    "{usd: 1, dated: 2026-02-30}": "is no date",
+    "{usd: 1, per: secnod}": "prices, m, per: 'secnod' is not a unit of a price; did you mean second?",
+    "{usd: 1, dated: 1.11.2026}": "prices, m, dated: '1.11.2026' is not a date: write it as 2026-11-01",
+    "{usd: 1, dated: 2026-02-30}": "is not a date",
     "{eur: 1}": "prices, m: unknown field 'eur'",
 }
 
@@ -96,5 +96,5 @@ def test_a_csv_has_a_column_of_prices() -> None:
     assert reading.manifest.columns == ("id", "model", "price")
     assert reading.manifest.shots[0].variants[0].inputs == {}
     assert [str(problem) for problem in reading.problems] == [
-        "m.csv:4:3 (cell C4): shot c, price: '0,5' is no price: write a dot before the cents; did you mean 0.5?"
+        "m.csv:4:3 (cell C4): shot c, price: '0,5' is not a price: write a dot before the cents; did you mean 0.5?"
     ]

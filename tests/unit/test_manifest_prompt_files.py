@@ -14,7 +14,7 @@ FAULTS = {
         b"{{ lok }}", "p/1.txt:1:1: shot s1, inputs.p: {{ lok }} names nothing this shot knows; did you mean look?"
     ),
     "bad braces": (
-        "\ufeffé {{ look }} {{ 1".encode(), "p/1.txt:1:14: shot s1, inputs.p: '{{ 1' opens a template and is none"
+        "\ufeffé {{ look }} {{ 1".encode(), "p/1.txt:1:14: shot s1, inputs.p: '{{ 1' is not a template"
     ),
     "line ends of all kinds": (
         b"a\r\nb\rc\n  {{ x }}\r\n\r\n", "p/1.txt:4:3: shot s1, inputs.p: {{ x }} names nothing"

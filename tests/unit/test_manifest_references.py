@@ -89,18 +89,18 @@ def test_frames_are_found_in_lists_sweeps_and_defaults() -> None:
     [
         (
             FRAMES + shot("inputs: {a: '@dor'}"),
-            "shot s1, inputs.a: 'dor' is no frame of this manifest; did you mean door?",
+            "shot s1, inputs.a: 'dor' is not a frame of this manifest; did you mean door?",
         ),
         (
             FRAMES + shot("inputs: {a: {frame: zzz}}"),
-            "'zzz' is no frame of this manifest (allowed: door, hall)",
+            "'zzz' is not a frame of this manifest (allowed: door, hall)",
         ),
         (FRAMES + shot("inputs: {a: {frame: [x]}}"), "frame must be the name of a frame"),
         (
             shot("inputs: {a: '@dor'}"),
             "which gives none under frames: (a text that begins with @ is written @@)",
         ),
-        ("frames: {a b: x}\n" + shot(""), "m.yaml:2:10: frames, a b: 'a b' is no name"),
+        ("frames: {a b: x}\n" + shot(""), "m.yaml:2:10: frames, a b: 'a b' is not a name"),
         ("frames: {a: '@b'}\n" + shot(""), "frames, a: a frame cannot be made of another"),
         ("frames: {a: [x]}\n" + shot(""), "frames, a: must be one value, not a list"),
     ],
@@ -147,9 +147,9 @@ def test_a_style_lies_between_the_defaults_and_the_shot(fields: str, expected: d
     [
         (
             STYLES + shot("style: nior"),
-            "shot s1, style: 'nior' is no style of this manifest; did you mean noir?",
+            "shot s1, style: 'nior' is not a style of this manifest; did you mean noir?",
         ),
-        (shot("style: noir"), "'noir' is no style of this manifest, which gives none under styles:"),
+        (shot("style: noir"), "'noir' is not a style of this manifest, which gives none under styles:"),
         (STYLES + shot("style: {a: b}"), "shot s1, style: must be the name of a style, or a list of names"),
         (STYLES + shot("style: [[noir]]"), "shot s1, style: must be the name of a style, or a list of names"),
         (
@@ -161,10 +161,10 @@ def test_a_style_lies_between_the_defaults_and_the_shot(fields: str, expected: d
             "styles: {a: {text: '{{ b }}'}}\n" + shot(""),
             "styles, a, text: a style's text cannot hold templates",
         ),
-        ("styles: {a/b: {}}\n" + shot(""), "styles, a/b: 'a/b' is no name"),
+        ("styles: {a/b: {}}\n" + shot(""), "styles, a/b: 'a/b' is not a name"),
         (
             "vars: {style: x}\n" + STYLES + shot(""),
-            "m.yaml:2:15: vars, style: the text of a style is {{ style }}, too",
+            "m.yaml:2:15: vars, style: {{ style }} already means the text of a style",
         ),
     ],
 )

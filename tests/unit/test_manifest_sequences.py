@@ -147,11 +147,11 @@ WRONG = {
     "same id as a shot": (walk(more="shots: [{id: walk-02, model: m}]"), "'walk-02' is used twice"),
     "no model": (walk().replace("    model: m\n", ""), "shot walk-01: has no model, and defaults give none"),
     "unknown place": (
-        walk(more="shots: [{sequence: wakl}]"), "'wakl' is no sequence of this manifest; did you mean walk?"
+        walk(more="shots: [{sequence: wakl}]"), "'wakl' is not a sequence of this manifest; did you mean walk?"
     ),
     "placed twice": (
         walk(more="shots: [{sequence: walk}, {sequence: walk}]"),
-        "entry 2 of shots: the sequence 'walk' stands already at line 2",
+        "entry 2 of shots: the sequence 'walk' is already placed at line 2",
     ),
     "place with more": (walk(more="shots: [{sequence: walk, model: m}]"), "entry 1 of shots: unknown field 'model'"),
     "chain": (f"{ONE[:-2]}, chain: yes}}]", "shot s1, chain: must be true or false, not 'yes'"),

@@ -203,13 +203,13 @@ def test_repeats_stand_beside_their_take_and_the_first_keeps_its_point() -> None
         ("sweep: {exclude: [a, b], x: [1]}", "an input called exclude cannot be swept"),
         ("sweep: {include: 7, x: [1]}", "an input called include cannot be swept"),
         ("sweep: {'[include, x]': [[1, 2]]}", "an input called include cannot be swept"),
-        ("sweep: {repeat: [1, 2]}", "shot s, sweep.repeat: is no axis; write repeat: 3 beside the sweep"),
+        ("sweep: {repeat: [1, 2]}", "shot s, sweep.repeat: is not an axis; write repeat: 3 beside the sweep"),
         (
             "sweep: {seed: [1], exclude: [{sed: 1}]}",
-            "sweep.exclude: 'sed' is no axis of this sweep; did you mean seed?",
+            "sweep.exclude: 'sed' is not an axis of this sweep; did you mean seed?",
         ),
         ("sweep: {seed: [1], exclude: [{seed: [1]}]}", "sweep.exclude, seed: must be one value, not a list"),
-        ("sweep: {seed: [1], exclude: [{seed: 2}]}", "warning: shot s, sweep.exclude: takes no point out"),
+        ("sweep: {seed: [1], exclude: [{seed: 2}]}", "warning: shot s, sweep.exclude: removes no point"),
         ("sweep: {seed: [1], exclude: [{seed: 1}]}", "shot s, sweep.exclude: leaves nothing to render"),
         (
             "sweep: {a: [1], b: [2], include: [{a: 3}]}",
