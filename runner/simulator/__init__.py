@@ -1,7 +1,7 @@
-"""A local server that behaves as the Model API does, renders small real clips, and misbehaves when told to.
+"""A local server that behaves like the Model API, renders small real clips, and misbehaves on request.
 
-It shares no code with the API adapter, the engine or the state file, so that a mistake there cannot confirm
-itself here. Names are loaded when they are asked for: importing the package costs nothing.
+It shares no code with the API adapter, the engine or the state file, so that a mistake there is not repeated
+here. Names are loaded when they are first used, so importing the package costs nothing.
 """
 
 from __future__ import annotations

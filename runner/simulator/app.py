@@ -1,7 +1,7 @@
-"""The API's routes: checks a request, asks the ledger and the dispatcher, lets a rule spoil the answer.
+"""Serves the API's routes: checks a request, asks the ledger and the dispatcher, and lets a rule spoil the answer.
 
-In: requests. Out: answers, charges in the ledger, and clips ordered ahead of their time. Everything it needs is handed
-to it. It runs on one event loop and never waits for anything slower than an `fsync`, but for clips being fetched.
+In: requests. Out: answers, charges in the ledger, and clips ordered in advance. It gets everything it needs from its
+caller. It runs on one event loop, and only a request for a clip waits for anything slower than an `fsync`.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ _log = logging.getLogger(__name__)
 
 
 Slates: TypeAlias = Callable[[str, Mapping[str, JsonValue]], str]
-"""Names the take that a model's body belongs to, or returns an empty text: the wire does not say."""
+"""Returns the name of the take that a model's body belongs to, or an empty text; a request does not name its take."""
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """All parts of one simulator, put together."""
+    """All parts of one simulator."""
 
     stage: ServerContext
     models: catalogue.KnownModels
@@ -54,7 +54,7 @@ class House:
     slates: Slates
 
     def scene(self, model: str, body: Mapping[str, JsonValue]) -> Scene:
-        """Return what a job's clip shows, with the take's name on it where somebody knows it."""
+        """Return what a job's clip shows, with the take's name on it if it is known."""
         return scene_of(model, body, slate=self.slates(model, body))
 
 
@@ -121,7 +121,7 @@ class _Front:
             outputs=rule.outputs if rule and rule.fault is Fault.OUTPUTS else 1,
         )
         if rule is not None and rule.fault is Fault.ODD_ID:
-            rule = replace(rule, id="{}")  # the job has the odd id; its answer says it as it is
+            rule = replace(rule, id="{}")  # the job has the odd id, and its answer repeats it as it is
         self._ledger.charge(job)
         if job.fate in {JobOutcome.SUCCEEDS, JobOutcome.NEVER_ENDS}:
             self._house.previews.order(self._house.scene(name, body))
@@ -226,7 +226,7 @@ class _Front:
         return right if rule is None else await spoiled(FaultContext(right, rule, request, self._stage))
 
     def _owner(self, request: Request) -> str:
-        """Return a name for the account behind the token, which is not the token."""
+        """Return a name for the token's account that does not reveal the token."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token or self._settings.token not in {None, token}:
             raise error_responses.bad_token(self._settings)
@@ -250,7 +250,7 @@ class _Front:
         return body
 
     def _look(self, route: Route, request: Request) -> tuple[Job, Rule | None]:
-        """Return the job a request is about, and the rule that strikes it."""
+        """Return the job of a request, and the rule that strikes it."""
         self._ledger.note_hit(route)
         owner = self._owner(request)
         request_id = request.path_params["request_id"]
@@ -276,9 +276,9 @@ class _Front:
 
 
 def _unaccepted(rule: Rule) -> Response:
-    """Return what stands in for the right answer to a submit that is not accepted: it never has an id.
+    """Return the answer to spoil for a submit that is not accepted; it never has an id.
 
-    It looks like an acceptance where only a spoiled part of it is seen, and like an outage where all of it is.
+    It looks like an acceptance if the fault shows only a spoiled part of it, and like an outage if all of it shows.
     """
     seen_whole = rule.fault in {Fault.DELAY, Fault.DRIP, Fault.WRONG_LENGTH}
     return JSONResponse(error_responses.unavailable().record(), 503 if seen_whole else 200)

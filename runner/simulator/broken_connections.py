@@ -1,7 +1,7 @@
-"""What cannot be said in HTTP: bytes that break it, connections closed and reset, and clients that go away.
+"""Does what HTTP cannot express: bytes that break it, connections closed and reset, and clients that go away.
 
-The one place that reaches below ASGI. A server hides its connections from the application, so the protocol class made
-here keeps them by their two addresses, which both `asyncio` and ASGI tell.
+Only this module reaches below ASGI. A server hides its connections from the application, so the protocol class made
+here keeps them by their two addresses, which both `asyncio` and ASGI know.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FAREWELL = 5.0
 
 
 class Connections:
-    """The open connections of one server. Meant for the server's own thread."""
+    """The open connections of one server, for use in the server's own thread."""
 
     def __init__(self) -> None:
         self._open: dict[tuple[object, ...], asyncio.Transport] = {}
@@ -52,7 +52,7 @@ def _ends_of(transport: asyncio.BaseTransport) -> tuple[object, ...]:
 
 
 class ConnectionCut(Response):
-    """Writes bytes as they are, or none, and ends the connection: closed after them, or reset at once."""
+    """Writes bytes as they are, or none, and then closes the connection, or resets it at once."""
 
     def __init__(self, wires: Connections, raw: bytes = b"", *, reset: bool = False) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class ConnectionCut(Response):
         self._reset = reset
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        """End the connection, and return when the server knows, so that it does not answer too."""
+        """End the connection, and return after the server knows it, so that it does not answer too."""
         transport = self._wires.of(scope)
         if self._reset:
             # A close with no time to linger is a reset (socket(7)).
@@ -74,7 +74,7 @@ class ConnectionCut(Response):
 
 
 def as_bytes(response: Response, *, keep: int | None = None, announce: int | None = None) -> bytes:
-    """Return an answer as it would go over the wire, with `keep` bytes of its body and `announce` as its length."""
+    """Return an answer as HTTP bytes, with `keep` bytes of its body and `announce` as its length."""
     body = bytes(response.body)
     length = len(body) if announce is None else announce
     lines = [f"HTTP/1.1 {response.status_code} {HTTPStatus(response.status_code).phrase}".encode()]

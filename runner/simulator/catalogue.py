@@ -1,4 +1,4 @@
-"""The catalogue of models and their prices, which are invented here and say so.
+"""Makes the catalogue of models, with prices that are invented here and say so.
 
 In: known models (schemas) and a query. Out: JSON-ready entries, and a body's price. It knows no HTTP and no job.
 """
@@ -19,7 +19,7 @@ CATEGORY = "video"
 
 
 class KnownModel(Protocol):
-    """What the simulator needs of a model: its schemas, and a judgement on a body."""
+    """What the simulator needs of a model: its schema, and a check of a body."""
 
     @property
     def input_schema(self) -> Mapping[str, Any]:
@@ -27,7 +27,7 @@ class KnownModel(Protocol):
         ...
 
     def body_faults(self, body: Mapping[str, JsonValue]) -> Sequence[tuple[str, str]]:
-        """Return what is wrong with a body, as pairs of field and message; empty if nothing is."""
+        """Return what is wrong with a body as pairs of field and message; it is empty if the body is valid."""
         ...
 
 
@@ -45,7 +45,7 @@ class KnownModels(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a model costs in this simulator; `micros` are millionths of a dollar for one `unit`."""
+    """The price of a model in this simulator; `micros` are millionths of a dollar for one `unit`."""
 
     micros: int
     unit: str
@@ -68,7 +68,7 @@ class Query:
 
 
 def price_of(model_id: str, model: KnownModel) -> Price:
-    """Return the invented price of a model: by the second where a duration can be asked for, else by the output."""
+    """Return the invented price of a model: per second if the model has a duration, or else per output."""
     cents = 2 + int(chance(0, "price", model_id) * 7)
     if "duration" in model.input_schema.get("properties", {}):
         return Price(cents * 10_000, "second")
@@ -97,13 +97,13 @@ def entry(model_id: str, model: KnownModel, *, with_schema: bool = True) -> dict
 
 
 def kind_of(model_id: str) -> str:
-    """Return what a model makes of what, where its id says so."""
+    """Return what a model makes from what, if its id says so."""
     last = model_id.rpartition("/")[2]
     return last if "-to-" in last else "image-to-video"
 
 
 def page(models: KnownModels, query: Query) -> dict[str, JsonValue]:
-    """Return the asked page of the catalogue; `total` counts all entries that match."""
+    """Return the requested page of the catalogue; `total` counts all entries that match."""
     matching = [name for name in sorted(models.ids()) if _matches(name, query)]
     shown = matching[query.offset : query.offset + query.limit]
     entries: list[JsonValue] = [

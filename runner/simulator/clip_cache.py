@@ -1,6 +1,6 @@
-"""Clips on disk: rendered once for each scene, in the background, by an executor that is not the server's loop.
+"""Keeps clips on disk; each scene is rendered once, in the background, by an executor outside the server's loop.
 
-In: scenes of accepted jobs. Out: futures of paths. Without the [video] extra, or when told not to render, every path is
+In: scenes of accepted jobs. Out: futures of paths. Without the [video] extra, or with rendering off, every path is
 that of one ready-made clip that says so. It knows no job and no HTTP.
 """
 
@@ -25,12 +25,12 @@ FALLBACK_SCENE = Scene(
 
 
 def can_render() -> bool:
-    """Say whether the [video] extra is installed; asks without importing it."""
+    """Return whether the [video] extra is installed, without importing it."""
     return all(find_spec(name) is not None for name in ("av", "PIL", "numpy"))
 
 
 class ClipCache:
-    """The cache of clips in `folder`. Meant for one thread; rendering happens on `executor`."""
+    """The cache of clips in `folder`, for one thread; `executor` renders the clips."""
 
     def __init__(self, folder: Path, *, executor: Executor, render: bool = True) -> None:
         self._folder = folder
@@ -39,7 +39,7 @@ class ClipCache:
         self._clips: dict[str, Future[Path]] = {}
 
     def order(self, scene: Scene) -> Future[Path]:
-        """Return the path of the scene's clip, to be had when it is rendered; asking again costs nothing."""
+        """Return a future of the path of the scene's clip; a second call for the same scene costs nothing."""
         if scene.key not in self._clips:
             self._clips[scene.key] = self._begun(scene)
         return self._clips[scene.key]

@@ -1,6 +1,6 @@
-"""The ways the API says no: HTTP status, error number and words, for the application to raise and the wire to show.
+"""Defines the API's refusals: HTTP status, error number and words, which the application raises.
 
-The numbers are the vendor's documented ones; which HTTP status goes with some of them is a switch of the settings.
+The vendor documents the numbers; the settings choose the HTTP status of some of them. It knows no request.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from runner.system.canonical_json import JsonValue
 
 
 class Refusal(Exception):
-    """An answer other than the one that was asked for; nothing was accepted or charged."""
+    """A refusal in place of the requested answer; nothing was accepted or charged."""
 
     def __init__(self, status: int, code: int | None, message: str, *, detail: JsonValue = None) -> None:
         super().__init__(message)
@@ -79,7 +79,7 @@ def not_ready() -> Refusal:
 
 
 def unavailable() -> Refusal:
-    """Say that nothing was accepted: the same looks as a fault after acceptance, without the charge."""
+    """Say that nothing was accepted; it looks like a fault after acceptance, but nothing is charged."""
     return Refusal(503, None, "service unavailable")
 
 
@@ -96,5 +96,5 @@ _FORMS: Mapping[str, Callable[[str], dict[str, JsonValue]]] = {
 
 
 def in_form(form: str, words: str, *, code: int | None) -> dict[str, JsonValue]:
-    """Return the record of a refusal as services have been seen to write it; `code` is an error number beside it."""
+    """Return the record of a refusal in a form that real services use; `code` is an error number beside it."""
     return {**({} if code is None else {"error_code": code}), **_FORMS[form](words)}

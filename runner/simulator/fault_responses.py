@@ -1,7 +1,7 @@
-"""How each fault looks on the wire: a right answer in, a spoiled one out.
+"""Spoils answers as each fault demands, with one function per fault in one table.
 
-One function a look, in one table. Whether a submit was accepted before is decided by the caller; a look only spoils
-what is seen of it. Faults of words and fates have no look: their answers are well-formed.
+In: a right answer. Out: a spoiled one. The caller decides whether a submit was accepted; a function here only changes
+what the client sees of it. Faults of words and fates have no function, because their answers are well-formed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CHUNK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class ServerContext:
-    """What looks need of the server they are played on."""
+    """What the functions here need of the server."""
 
     wires: Connections
     settings: SimulatorSettings
@@ -42,7 +42,7 @@ class ServerContext:
 
 @dataclass(frozen=True, slots=True)
 class FaultContext:
-    """One answer to spoil: `right` is what would have been said, with its body in memory."""
+    """One answer to spoil; `right` is the answer without the fault, with its body in memory."""
 
     right: Response
     rule: Rule
@@ -119,8 +119,8 @@ def _too_large(cue: FaultContext) -> Response:
         start = cue.body[:size]
         yield start
         for at in range(len(start), size, _CHUNK):
-            # A server swallows what it sends to a client that has left: without this turn of the loop and this
-            # question, nobody else would be served until all of it is swallowed.
+            # A server discards what it sends to a client that has left. Without this turn of the loop and this
+            # question, it would serve no other client until all of it is discarded.
             await anyio.lowlevel.checkpoint()
             if await cue.request.is_disconnected():
                 return
@@ -130,7 +130,7 @@ def _too_large(cue: FaultContext) -> Response:
 
 
 def _redirect(cue: FaultContext) -> Response:
-    # The same server by another name: another host to the client, and one where it can be followed and watched.
+    # This is the same server by another name: the client sees another host, but a test can observe the request.
     elsewhere = cue.stage.origin.replace("127.0.0.1", "localhost") + cue.request.url.path
     return RedirectResponse(cue.rule.location or elsewhere, 302)
 
@@ -176,7 +176,7 @@ def _refusal(cue: FaultContext) -> Response:
 
 
 def _odd_record(cue: FaultContext) -> Response:
-    """Bend the record of the right answer, and nothing else of it."""
+    """Change the record of the right answer, and nothing else of it."""
     token = cue.request.headers.get("authorization", "").partition(" ")[2]
     text = odd_records.bent(cue.body.decode(), cue.rule, token=token)
     status = (cue.rule.fault is Fault.ECHO_TOKEN and cue.rule.code) or cue.right.status_code
@@ -210,12 +210,12 @@ def _other_file(cue: FaultContext) -> Response:
 
 
 def refused(refusal: Refusal) -> Response:
-    """Return a refusal as it goes over the wire."""
+    """Return a refusal as an HTTP answer."""
     return JSONResponse(refusal.record(), refusal.status)
 
 
 def balance_record(micros: int) -> dict[str, str | int | float]:
-    """Return the account's balance, given in millionths of a dollar, as the API tells it."""
+    """Return the account's balance, given in millionths of a dollar, as the API shows it."""
     return {"balance_usd": micros / 1_000_000, "balance_microdollars": micros, "currency": "USD"}
 
 

@@ -1,7 +1,7 @@
-"""Fault scripts: YAML or JSON text in, a checked list of rules out, or every problem with its line and column.
+"""Reads fault scripts in YAML or JSON.
 
-It reads no file (a name is only quoted in problems) and strikes nothing. Scalars are read as the text that was written,
-so a word such as `no` or a number such as `007` means what it says.
+In: text. Out: a checked list of rules, or every problem with its line and column. Scalars are read as written, so `no`
+and `007` stay text. It opens no file; the file's name is only for problems.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _some_outputs(text: str) -> int:
     return number
 
 
-# What is written → the rule's attribute and how its text is read.
+# Each key of a script leads to the rule's attribute and the function that reads its text.
 _SETTINGS: dict[str, tuple[str, Callable[[str], object]]] = {
     "after": ("after", _whole),
     "count": ("count", _whole),
@@ -189,7 +189,7 @@ class _Reader:
         fields: dict[str, yaml.Node] = {}
         for key, value in node.value:
             name = key.value if isinstance(key, yaml.ScalarNode) else None
-            # Such a name may be a list of lists of the same list, whose text has no end.
+            # Such a name may be a list that contains itself, whose text would have no end.
             if name is None:
                 self._wrong(key, subject, "the name of a setting is one word")
             elif name in fields:
@@ -222,7 +222,7 @@ class _Reader:
             return None
         names = [str(fault) for fault in Fault]
         if name not in names:
-            self._wrong(node, f"{subject}, fault", f"{name} is no fault", near=(name, set(names)))
+            self._wrong(node, f"{subject}, fault", f"{name} is not a fault", near=(name, set(names)))
             return None
         return Fault(name)
 
@@ -237,7 +237,7 @@ class _Reader:
             elif name in {str(route) for route in possible}:
                 found.add(Route(name))
             elif name is not None:
-                reason = f"{fault} cannot strike {name}" if name in list(Route) else f"{name} is no route"
+                reason = f"{fault} cannot strike {name}" if name in list(Route) else f"{name} is not a route"
                 allowed = tuple(str(route) for route in Route if route in possible)
                 self._wrong(item, subject, reason, allowed=allowed)
         return frozenset(found)

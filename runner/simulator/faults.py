@@ -1,9 +1,9 @@
-"""The ways the simulator can misbehave, which rule of a script strikes when, and nothing of how it is done.
+"""Lists the ways in which the simulator can misbehave, and decides which rule of a script strikes a request.
 
-In: rules, and the hits on each route in the order they come. Out: the rule that strikes a hit, or none. The table
-`FAULTS` is the whole vocabulary: the script reader, the server and the documentation read it. A new fault
-is a line here and a few lines in `looks` (a way to answer), `odd_records`, `odd_files` or `records` (a word or a
-fate). It knows no HTTP.
+In: rules, and the hits on each route in their order. Out: the rule that strikes a hit, or none. The table `FAULTS` is
+the whole vocabulary: the script reader, the server and the documentation read it. A new fault is a line here and a few
+lines in `fault_responses` (a way to answer), `odd_records`, `odd_files` or `job_json` (a word or a fate). It knows no
+HTTP.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from runner.simulator.jobs import chance
 
 
 class Route(StrEnum):
-    """The kinds of request a rule can be about."""
+    """The kinds of request that a rule can strike."""
 
     SUBMIT = "submit"
     STATUS = "status"
@@ -75,11 +75,11 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """What one fault does, where it can strike, and which settings of a rule mean something to it.
+    """What one fault does, where it can strike, and which settings of a rule it uses.
 
-    `accepted` says whether a submit that is struck is accepted, and charged, before the fault is seen; None where the
-    fault decides that by its nature and a rule may not say otherwise. A struck cancel is carried out unless it is
-    False. `forms` are the forms the fault can take, the usual one first; `defaults` are its own values of a rule's
+    `accepted` says whether a struck submit is accepted and charged before the fault shows. It is None if the fault
+    itself decides that, and no rule may change it. A struck cancel is carried out unless `accepted` is False. `forms`
+    are the forms that the fault can take, the usual one first; `defaults` are its own values of a rule's
     attributes.
     """
 
@@ -150,7 +150,7 @@ FAULTS: Mapping[Fault, FaultKind] = MappingProxyType(
         Fault.CANCELED: _fate("the provider cancels the job, spelled with one l"),
         Fault.EARLY_COMPLETED: _kind("`completed` while the job still runs", _STATUS),
         Fault.BACK_TO_QUEUE: _kind("`in_queue` for a job that has started", _STATUS),
-        Fault.UNKNOWN_WORD: _kind("`word`, a status nobody knows", _STATUS, "word"),
+        Fault.UNKNOWN_WORD: _kind("`word`, an unknown status", _STATUS, "word"),
         Fault.LAGGING: _kind("`in_progress` for a job whose status is `completed`", _RESULT),
         Fault.TOO_LARGE: _kind("a body of `bytes` bytes", _FILE, "bytes"),
         Fault.REFUSAL: _kind(
@@ -182,8 +182,8 @@ FAULTS: Mapping[Fault, FaultKind] = MappingProxyType(
             forms=("text", "number", "null", "list", "missing"),
         ),
         Fault.LINKS_AT: _kind("the links stand `at` another place, such as `data[].url`", _RESULT, "at"),
-        Fault.OUTPUTS: _fate("the job has so many `outputs`", "outputs"),
-        Fault.NEVER_STARTS: _fate("the job is accepted and waits for ever"),
+        Fault.OUTPUTS: _fate("the number of the job's outputs is `outputs`", "outputs"),
+        Fault.NEVER_STARTS: _fate("the job is accepted and waits forever"),
         Fault.ODD_ID: _kind(
             "`id`, made of the true one (`{}`, or `{upper}` in capitals); a submit gives it out, others repeat it",
             _SUBMIT | _READS | frozenset({Route.CANCEL}),
@@ -205,7 +205,7 @@ FAULTS: Mapping[Fault, FaultKind] = MappingProxyType(
         ),
         Fault.FOREIGN_URLS: _kind("every `*_url` is at `location`", _SUBMIT | _STATUS, "location"),
         Fault.PACKED: _kind(
-            "the body is packed though nobody asked, or only said to be, or is and does not say so",
+            "the body is packed though the client did not ask, or only claims to be, or does not say that it is",
             _ALL,
             forms=("gzip", "deflate", "raw-deflate", "gzip-lie", "br-lie", "gzip-unsaid"),
         ),
@@ -236,12 +236,12 @@ FAULTS: Mapping[Fault, FaultKind] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of a fault script: what strikes, where, and how often.
+    """One rule of a fault script: what strikes, where, and how often.
 
-    The first `after` hits pass, then `count` hits are struck (None: all), each with `probability`; `for_s` ends
-    the spell that many seconds after its first strike. With `per_job` each job is counted by itself (a
-    submit by its body). Hits about other than the first `jobs` jobs do not concern it (None: all do). `model` is a
-    glob. `accepted` matters to submits alone.
+    The first `after` hits pass, then `count` hits are struck (None: all), each with `probability`; the rule stops
+    `for_s` seconds after its first strike. With `per_job` each job is counted by itself, and a submit by its body. Only
+    hits of the first `jobs` jobs count (None: of all jobs). `model` is a glob. `accepted` matters for submits
+    alone.
     """
 
     fault: Fault
@@ -272,11 +272,11 @@ class Rule:
 
     @property
     def manner(self) -> str:
-        """The form its fault takes: the one that was asked for, or the usual one."""
+        """The form that its fault takes: the requested one, or else the usual one."""
         return self.form or FAULTS[self.fault].forms[0]
 
     def concerns(self, route: Route, model: str) -> bool:
-        """Say whether a hit on `route` for `model` is counted by this rule at all."""
+        """Return whether this rule counts a hit on `route` for `model` at all."""
         return route in self.routes and fnmatchcase(model, self.model)
 
 
@@ -296,9 +296,9 @@ class _Tally:
 
 @dataclass(slots=True)
 class FaultPlan:
-    """Counts hits and says which rule strikes; the same hits under the same seed are struck the same way.
+    """Counts hits and says which rule strikes; with the same seed, the same hits are struck the same way.
 
-    Meant for one thread. Every rule that concerns a hit counts it; the first in the script that strikes wins.
+    It is for one thread. Every rule that concerns a hit counts it; the first in the script that strikes wins.
     """
 
     rules: Iterable[Rule]
@@ -321,7 +321,7 @@ class FaultPlan:
         return winner
 
     def _is_among(self, rule: Rule, number: int, key: str) -> bool:
-        """Say whether a job is one of the first that a rule met."""
+        """Return whether a job is one of the first that a rule counted."""
         met = self._jobs.setdefault(number, set())
         if rule.jobs is not None and len(met) < rule.jobs:
             met.add(key)

@@ -1,7 +1,7 @@
-"""The API's records of a job, as JSON-ready values: accepted, status, result, cancel.
+"""Makes the API's records of a job as JSON-ready values: accepted, status, result, cancel.
 
-In: a job, a moment, the switches, and a fault that bends words. Out: what the API would say. Pure: it knows no HTTP
-and no ledger.
+In: a job, a moment, the switches, and a fault that changes words. Out: what the API would say. It is pure and knows no
+HTTP and no ledger.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ _BENDS: Mapping[Fault, Callable[[str, Rule], str]] = {
 
 
 def is_early(job: Job, *, now: float, rule: Rule | None) -> bool:
-    """Say whether the result is asked for before there is one, or is told to look so."""
+    """Return whether there is no result yet, or a rule makes it look so."""
     lagging = rule is not None and rule.fault is Fault.LAGGING
     return lagging or job.phase(now) in {Phase.QUEUED, Phase.RUNNING}
 

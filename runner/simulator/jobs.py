@@ -1,7 +1,7 @@
-"""A job's whole life, decided when it is accepted: where it stands is a function of the time and nothing else.
+"""Decides the whole course of a job when it is accepted, so that its phase depends on the time alone.
 
-In: an accepted body, a clock, a seed. Out: a frozen `Job` with the moments it starts and ends and how it ends. Since
-nothing about a job changes while it runs, a record of its acceptance is enough to know it again after a restart.
+In: an accepted body, a clock, a seed. Out: a frozen `Job` with its start, its end and its outcome. Nothing about a job
+changes while it runs, so a record of its acceptance is enough to restore it after a restart.
 It knows no HTTP, no file and no clip.
 """
 
@@ -19,7 +19,7 @@ from enum import StrEnum
 
 
 class JobOutcome(StrEnum):
-    """How a job will end; all but `SUCCEEDS` carry the name of the fault that brings them about."""
+    """How a job will end; all but `SUCCEEDS` have the name of the fault that causes them."""
 
     SUCCEEDS = "succeeds"
     FAILS = "fails"
@@ -33,11 +33,11 @@ class JobOutcome(StrEnum):
 
 _ENDLESS = frozenset({JobOutcome.NEVER_ENDS, JobOutcome.NEVER_STARTS})
 _NEVER = 1e12
-"""A moment some 30,000 years from now, which a ledger can hold as any other."""
+"""A moment some 30,000 years from now, which a ledger can hold like any other."""
 
 
 class Phase(StrEnum):
-    """Where a job stands, in the API's words; `ENDED` says nothing of success."""
+    """The phase of a job, in the API's words; `ENDED` does not mean success."""
 
     QUEUED = "in_queue"
     RUNNING = "in_progress"
@@ -49,9 +49,9 @@ class Phase(StrEnum):
 class Job:
     """One accepted submit, which is one charge.
 
-    `body` is the request's text verbatim and `body_sha256` the hash of its bytes; `owner` stands for the token it came
-    with; moments are unix seconds, `ends_at` None for a job that never ends; `price` is in millionths of a dollar.
-    `file` is the name of its first output; it has so many `outputs`.
+    `body` is the request's text verbatim, and `body_sha256` is the hash of its bytes; `owner` identifies its token.
+    Moments are unix seconds; `ends_at` is None for a job that never ends. `price` is in millionths of a dollar.
+    `file` is the name of its first output; `outputs` is their number.
     """
 
     request_id: str
@@ -69,7 +69,7 @@ class Job:
     outputs: int = 1
 
     def phase(self, now: float) -> Phase:
-        """Return where the job stands at `now`."""
+        """Return the phase of the job at `now`."""
         if self.cancelled_at is not None:
             return Phase.CANCELLED
         if now < self.started_at:
@@ -78,22 +78,22 @@ class Job:
 
     @property
     def over_at(self) -> float | None:
-        """Return the moment the job is over, one way or another."""
+        """Return the moment at which the job is over, however it ends."""
         return self.ends_at if self.cancelled_at is None else self.cancelled_at
 
 
 def odd_id(form: str, true: str) -> str:
-    """Return an id as `form` says: `{}` stands for the true one, `{upper}` for it in capitals."""
+    """Return an id in a form, in which `{}` means the true id and `{upper}` means that id in capitals."""
     return form.replace("{upper}", true.upper()).replace("{}", true)
 
 
 def new_request_id() -> str:
-    """Return an id as the API makes them: opaque, and never the same twice."""
+    """Return an id like those of the API: opaque, and never the same twice."""
     return str(uuid.uuid4())
 
 
 class Dispatcher:
-    """Decides the fate of each accepted body, and hands out the slots that jobs run in. Meant for one thread.
+    """Decides the fate of each accepted body, and assigns the slots in which jobs run; it is for one thread.
 
     The n-th submit of the same body to the same model takes equally long and ends equally, whatever came between.
     """
@@ -129,9 +129,9 @@ class Dispatcher:
         id_form: str = "{}",
         outputs: int = 1,
     ) -> Job:
-        """Return the new job for a body that asks for `seconds` of clip; a given `fate` overrules luck.
+        """Return the new job for a body that asks for `seconds` of clip; a given `fate` overrides luck.
 
-        Its id is made as `id_form` says (see `odd_id`).
+        Its id has the form `id_form` (see `odd_id`).
         """
         now = self._clock()
         digest = hashlib.sha256(body).hexdigest()
@@ -159,9 +159,9 @@ class Dispatcher:
         return job
 
     def admit(self, job: Job) -> None:
-        """Take a decided job into account: give it its slot and its place in the queue.
+        """Give a decided job its slot and its place in the queue.
 
-        Jobs of an earlier life come back this way, in the order they were accepted.
+        This also restores the jobs of an earlier simulator, in the order in which they were accepted.
         """
         self._seen[job.model, job.body_sha256] += 1
         heapq.heapreplace(self._free_from, float("inf") if job.ends_at is None else job.ends_at)
@@ -169,15 +169,15 @@ class Dispatcher:
             insort(self._starts, job.started_at)
 
     def withdraw(self, job: Job) -> None:
-        """Take a cancelled job out of the queue; its slot stays reserved, since others' starts are decided."""
+        """Remove a cancelled job from the queue; its slot stays reserved, since the other starts are decided."""
         self._starts.remove(job.started_at)
 
     def ahead_of(self, job: Job, now: float) -> int:
-        """Return how many waiting jobs start before this one; it falls as time goes by."""
+        """Return how many waiting jobs start before this one; the number falls over time."""
         return max(bisect_left(self._starts, job.started_at) - bisect_right(self._starts, now), 0)
 
     def _length(self, model: str, seconds: float, luck: float) -> float:
-        """Return a run's length: each model has a pace of its own, longer clips take longer, and luck blurs it."""
+        """Return a run's length, which depends on the model's own pace, the length of the clip, and luck."""
         pace = between(0.8, 1.3, chance(0, "pace", model))
         return pace * between(0.8, 1.6, luck) * seconds / 5.0 / self._speed
 
@@ -196,5 +196,5 @@ def chance(seed: int, *decision: object) -> float:
 
 
 def between(low: float, high: float, luck: float) -> float:
-    """Return the point of [low, high) that `luck`, in [0, 1), stands for."""
+    """Return the point of [low, high) for `luck` in [0, 1)."""
     return low + (high - low) * luck

@@ -1,8 +1,8 @@
-"""The ledger: every charge and every cancel, for any thread to read and, if asked, in a file that only grows.
+"""Keeps the ledger of every charge and every cancel, for any thread to read and, on request, in a file that only grows.
 
-In: accepted jobs, cancels, and notes of what was seen. Out: the truth about money that tests compare a client's account
-with. A charge is on disk before the answer that tells of it leaves. A file can be opened again, and then
-gives back every job as it was; a last line that a crash cut short was never answered, and is cut off.
+In: accepted jobs, cancels, and notes of requests. Out: the true account of money, with which tests compare a client's
+account. A charge is on disk before its answer is sent. A file can be opened again, and then restores every job as it
+was. The job of a last line that a crash cut short was never answered, so that line is cut off.
 It decides nothing about jobs and knows no HTTP.
 """
 
@@ -22,7 +22,7 @@ from runner.domain.errors import UsageError
 from runner.simulator.jobs import Job, JobOutcome
 from runner.system.private_files import make_folder, open_private
 
-# How every line of a ledger begins, as `_append` writes it.
+# Every line of a ledger begins like one of these, as `_append` writes it.
 _STARTS = (b'{"kind":"charge","', b'{"kind":"cancel","')
 
 
@@ -42,13 +42,13 @@ class Ledger:
                 self._keep(job)
 
     def charge(self, job: Job) -> None:
-        """Record an accepted job; durable on return."""
+        """Record an accepted job; it is durable on return."""
         with self._lock:
             self._append({"kind": "charge", **asdict(job)})
             self._keep(job)
 
     def cancel(self, request_id: str, *, at: float) -> Job:
-        """Record that a job was cancelled at `at` and return it as it is now; durable on return."""
+        """Record that a job was cancelled at `at`, and return it as it is now; this is durable on return."""
         with self._lock:
             self._append({"kind": "cancel", "request_id": request_id, "at": at})
             job = replace(self._jobs[request_id], cancelled_at=at)
@@ -71,7 +71,7 @@ class Ledger:
             return self._jobs.get(request_id)
 
     def find_file(self, name: str) -> tuple[Job, int] | None:
-        """Return the job one of whose clips has this name, and which of its outputs that is, from 1."""
+        """Return the job that has a clip of this name, and the number of that output, counted from 1."""
         stem, _, digits = name.removesuffix(".mp4").rpartition(".")
         number = int(digits) if stem and digits.isascii() and digits.isdigit() else 1
         with self._lock:
@@ -108,7 +108,7 @@ class Ledger:
 
     @property
     def spent(self) -> int:
-        """What all charges come to, in millionths of a dollar."""
+        """The sum of all charges, in millionths of a dollar."""
         with self._lock:
             return self._spent
 
@@ -120,7 +120,7 @@ class Ledger:
 
     @property
     def hits(self) -> Mapping[str, int]:
-        """How many requests came on each route, refused and faulty ones too."""
+        """How many requests came on each route, including refused and faulty ones."""
         with self._lock:
             return dict(self._hits)
 
@@ -170,9 +170,9 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _restored(out: BinaryIO, name: str) -> Iterator[Job]:
-    """Yield the jobs of an earlier life as they stand, and cut off a line that never became whole.
+    """Yield the jobs of an earlier simulator in their last state, and cut off an incomplete last line.
 
-    Nothing is cut off before every line, and what there is of the last one, has proved to be a ledger's.
+    Nothing is cut off before every line, and the part of the last one, is known to be a ledger's.
     """
     out.seek(0)
     text = out.read()

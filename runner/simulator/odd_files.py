@@ -1,4 +1,4 @@
-"""Files as a host may serve them: the part that was asked for, a part that is not, and other kinds of file.
+"""Serves files as a host may serve them: the requested part, another part, or another kind of file.
 
 In: the bytes of a clip and what was asked. Out: answers. It knows no job and no rule.
 """
@@ -29,7 +29,7 @@ KINDS: Mapping[str, tuple[str, bytes]] = {
 
 
 def numbered(clip: bytes, number: int) -> bytes:
-    """Return the bytes of a job's further output: the same pictures, told apart by a box that players skip."""
+    """Return the bytes of a job's further output: the same pictures, and a box that differs and that players skip."""
     mark = b"output %d" % number
     return clip if number == 1 else clip + struct.pack(">I4s", 8 + len(mark), b"free") + mark
 
@@ -58,7 +58,7 @@ def asked_part(whole: bytes, etag: str, headers: Mapping[str, str]) -> Response:
 
 
 def lying(right: Response, form: str, *, code: int) -> Response:
-    """Return a file's answer as a host may spoil it; `code` is the status with which a part is `refused`."""
+    """Return a file's answer as a host may spoil it; `code` is the status for a part that is `refused`."""
     if not isinstance(right, Served):
         return right
     if form == "no-etag":

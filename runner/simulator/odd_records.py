@@ -1,4 +1,4 @@
-"""How the records of the API can be odd and still be whole: words, links, ids, bulk, and a token that is repeated.
+"""Makes records of the API odd but still complete: words, links, ids, bulk, and a token that is repeated.
 
 In: the text of a right record, a rule, and the token of the request. Out: the text of an odd one. It knows no HTTP.
 """
@@ -18,7 +18,7 @@ _ELSEWHERE = "https://elsewhere.invalid"
 
 
 def bent(text: str, rule: Rule, *, token: str) -> str:
-    """Return the record in `text` as the rule bends it; any other text stays as it is."""
+    """Return the record in `text` as the rule changes it; any other text stays as it is."""
     record = json.loads(text)
     if not isinstance(record, dict):
         return text
@@ -48,7 +48,7 @@ def _links_at(record: Record, rule: Rule) -> JsonValue:
 
 
 def _placed(way: Sequence[str], links: Sequence[JsonValue]) -> JsonValue:
-    """Return the links at the end of a way of names; a name that ends in [] holds a list, with one link in each."""
+    """Return the links at the end of a path of names; a name that ends in [] holds a list, with one link in each."""
     if not way:
         return links[0]
     name, rest = way[0], way[1:]
@@ -79,7 +79,7 @@ _BENDS: Mapping[Fault, Callable[[Record, Rule], JsonValue]] = {
 }
 
 FAULTS = frozenset({*_BENDS, Fault.ECHO_TOKEN})
-"""The faults that bend a record."""
+"""The faults that change a record."""
 
 _SPELLINGS: Mapping[str, Callable[[str], str]] = {
     "plain": lambda token: json.dumps(token)[1:-1],
@@ -94,7 +94,7 @@ _SPELLINGS: Mapping[str, Callable[[str], str]] = {
 
 
 def _with_words(record: Record, words: str) -> str:
-    """Return the record with `words` as its message and as its error, where it has one; they are JSON already."""
+    """Return the record with `words`, which is JSON already, as its message, and as its error if it has one."""
     names = [name for name in ("error_message", "message", "error") if record.get(name)] or ["message"]
     rest = json.dumps({name: value for name, value in record.items() if name not in names})
     said = ", ".join(f'"{name}": "{words}"' for name in names)

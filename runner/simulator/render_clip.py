@@ -1,12 +1,12 @@
-"""Draws the small real MP4s that stand for paid clips: a cross-fade of two cards, or a slow push-in on one.
+"""Draws the small real MP4s that replace paid clips: a cross-fade of two cards, or a slow push-in on one.
 
 In: a `Scene` and a path. Out: an H.264 file at that path, whole or absent, the same bytes for the same scene and
-the same codec build. Needs the [video] extra (PyAV, Pillow). It knows no job, no server and no network, and never
+the same codec build. It needs the [video] extra (PyAV, Pillow). It knows no job, no server and no network, and never
 fetches anything.
 
-Cost decides its shape: whatever stays the same from frame to frame is drawn once, and frames are mixed as arrays of
-luma and chroma, so most of the time is spent inside the encoder, where the interpreter's lock is free and
-the server's loop can go on.
+It is built for speed: what stays the same from frame to frame is drawn once, and frames are mixed as arrays of luma
+and chroma. So most of the time is spent inside the encoder, where the interpreter's lock is free and the server's loop
+can continue.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from runner.simulator.text_overlay import RunningClock, caption, label
 from runner.system.private_files import open_private
 
 FPS = 12
-"""Frames in a second: enough for a fade and a slow push, and half the price of 24."""
+"""Frames per second: this is enough for a fade and a slow push, and costs half as much as 24."""
 
 Frame: TypeAlias = npt.NDArray[np.uint8]
 """One picture as the encoder takes it (yuv420p): `height` rows of luma, then both chroma planes, packed."""
@@ -40,7 +40,7 @@ _AMBER_YUV = (184, 58, 165)
 
 
 def render(scene: Scene, path: Path) -> None:
-    """Write the scene's clip to `path`, by way of a part file beside it, so that it is whole or absent."""
+    """Write the scene's clip to `path` through a part file beside it, so that it is whole or absent."""
     part = path.with_name(f"{path.stem}.{threading.get_native_id()}.part")
     os.close(open_private(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
     _encode(_frames(scene), part, size=(scene.width, scene.height))
@@ -48,7 +48,7 @@ def render(scene: Scene, path: Path) -> None:
 
 
 def _encode(frames: Iterator[Frame], path: Path, *, size: tuple[int, int]) -> None:
-    # One encoder thread makes the bytes repeat; the index goes to the front, so a browser starts at once.
+    # One encoder thread makes the bytes reproducible; the index is in front, so that a browser starts at once.
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=FPS)
         stream.width, stream.height = size
@@ -72,7 +72,7 @@ def _frames(scene: Scene) -> Iterator[Frame]:
 
 
 def _fade(scene: Scene, count: int) -> Iterator[Frame]:
-    """Yield the way from the first card to the last, held at both ends so that either can be judged as a still."""
+    """Yield a fade from the first card to the last; both ends are held, so that a person can judge each as a still."""
     layer = _caption(scene)
     first, last = (_packed(_with_layer(scene, n, layer)) for n in (0, 1))
     start = first.astype(np.int16)
@@ -100,7 +100,7 @@ def _push_in(scene: Scene, count: int) -> Iterator[Frame]:
 
 
 def _enlarged(picture_at_twice: Image.Image) -> Image.Image:
-    """Return the card at the size whose last, closest crop still has a pixel of its own for every pixel shown."""
+    """Return the card so large that its last, closest crop still has one pixel of its own for every pixel shown."""
     width, height = (round(side / 2 / (1 - _PUSH) / 2) * 2 for side in picture_at_twice.size)
     return picture_at_twice.resize((width, height), Image.Resampling.BILINEAR)
 
@@ -112,7 +112,7 @@ def _cropped(plane: Image.Image, inset: float, size: tuple[int, int]) -> Frame:
 
 
 def _glass(layer: Image.Image) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
-    """Return what of a moving picture shows through a still layer, in 256ths, and what the layer adds to it."""
+    """Return how much of a moving picture shows through a still layer, in 256ths, and what the layer adds to it."""
     alpha = layer.getchannel("A")
     half = alpha.resize((layer.width // 2, layer.height // 2), Image.Resampling.BOX)
     masks = [np.asarray(mask, dtype=np.uint16).reshape(-1, layer.width) for mask in (alpha, half, half)]
@@ -141,7 +141,7 @@ def _packed(image: Image.Image) -> Frame:
 
 
 def _planes(frame: Frame, height: int) -> tuple[Frame, Frame, Frame]:
-    """Return luma and both chroma planes as views of the packed frame: writing to them writes to it."""
+    """Return luma and both chroma planes as views of the packed frame, so that writing to them changes it."""
     blue, red = frame[height:].reshape(2, height // 2, frame.shape[1] // 2)
     return frame[:height], blue, red
 

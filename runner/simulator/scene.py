@@ -1,7 +1,7 @@
-"""What a preview shall show, read from a model id and a request body: cards, words, length and shape.
+"""Reads from a model id and a request body what a preview shows: cards, words, length and shape.
 
-In: the body of an accepted job, as JSON. Out: a frozen `Scene` and the name its clip is cached under. It draws
-nothing, and it never fetches the URLs it finds: a card is made from the URL's text alone.
+In: the body of an accepted job, as JSON. Out: a frozen `Scene` and the name of its clip in the cache. It draws
+nothing and never fetches the URLs it finds, because a card is made from the URL's text alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from runner.system.canonical_json import JsonValue
 
 LOOK = 2
-"""Raised whenever the drawing changes, so that no clip of an older look is taken from the cache."""
+"""This number is raised whenever the drawing changes, so that no older clip is taken from the cache."""
 
 _WIDE = (320, 180)
 _SECONDS = (1.0, 30.0)
@@ -25,7 +25,7 @@ _ASPECT = re.compile(r"(\d{1,3})\s*[:xX/]\s*(\d{1,3})")
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One generated picture: the text it is derived from, and the words written on it."""
+    """One generated picture: the text that it is derived from, and the words written on it."""
 
     source: str
     label: str
@@ -35,8 +35,8 @@ class Card:
 class Scene:
     """One clip to draw: two cards are a cross-fade, one card is a slow push-in.
 
-    `width` and `height` are even, in pixels; `seconds` is the clip's length; `slate` names the take where that is
-    known, for a request body does not say.
+    `width` and `height` are even, in pixels; `seconds` is the clip's length; `slate` names the take if it is known,
+    since a request body does not say.
     """
 
     model: str
@@ -56,7 +56,7 @@ class Scene:
 
 
 def scene_of(model: str, body: Mapping[str, JsonValue], *, slate: str = "") -> Scene:
-    """Return the scene for an accepted body, whatever model it is of."""
+    """Return the scene for an accepted body of any model."""
     prompt = _first_text(body, ("promptText", "prompt", "text"))
     seconds = _seconds(body)
     width, height = _size(body)
@@ -73,7 +73,7 @@ def scene_of(model: str, body: Mapping[str, JsonValue], *, slate: str = "") -> S
 
 
 def clip_seconds(body: Mapping[str, JsonValue]) -> float:
-    """Return how long a clip the body asks for, in seconds; 5 where it does not say."""
+    """Return the length of the clip that the body asks for, in seconds; it is 5 if the body does not say."""
     return _seconds(body)
 
 
@@ -131,7 +131,7 @@ def _seconds(body: Mapping[str, JsonValue]) -> float:
 
 
 def _size(body: Mapping[str, JsonValue]) -> tuple[int, int]:
-    """Return the preview's size: the asked aspect on about as many pixels as 320 by 180, in even numbers."""
+    """Return the preview's size in even numbers: the requested aspect, with about as many pixels as 320 by 180."""
     asked = _first_text(body, ("aspectRatio", "aspect_ratio"))
     match = _ASPECT.fullmatch(asked)
     across, down = (int(match[1]), int(match[2])) if match else _WIDE

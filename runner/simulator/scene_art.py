@@ -1,7 +1,7 @@
-"""Generated pictures that stand for keyframes the simulator never fetches: the same text, the same picture.
+"""Generates pictures in place of keyframes, which the simulator never fetches; the same text gives the same picture.
 
 In: a text (a keyframe's URL) and a size. Out: a Pillow image. Colours, light and composition come from the text's
-hash, so a sweep over one keyframe shows one picture, and a cut between two shots that share a frame is
+hash. So a sweep over one keyframe shows one picture, and a cut between two shots that share a frame is
 seamless. It knows no model, no body and no video.
 """
 
@@ -21,7 +21,7 @@ Colour = tuple[int, int, int]
 
 @lru_cache(maxsize=64)
 def picture(source: str, width: int, height: int) -> Image.Image:
-    """Return the picture of `source`, `width` by `height` pixels; callers must not draw on it."""
+    """Return the picture of `source` in `width` by `height` pixels; callers must not draw on it."""
     draw = (_hills, _sea, _street, _room)
     motif = draw[int(_luck(source, "motif") * len(draw))]
     return motif(source, width, height)
@@ -61,7 +61,7 @@ def _glow(image: Image.Image, centre: tuple[float, float], radius: float, colour
 
 
 def _sun(source: str, image: Image.Image, *, highest: float, lowest: float) -> float:
-    """Put a sun or moon into the sky and return where it stands, as a share of the width."""
+    """Put a sun or moon into the sky and return its place, as a share of the width."""
     width, height = image.size
     across = between(0.18, 0.82, _luck(source, "sun"))
     down = between(highest, lowest, _luck(source, "sun height"))
@@ -97,7 +97,7 @@ def _sea(source: str, width: int, height: int) -> Image.Image:
     for n in range(46):
         near = _luck(source, "wave", n)
         y = horizon + (height - horizon) * near
-        # Glints gather below the sun and widen towards the viewer, as on real water.
+        # Glints are below the sun and get wider towards the viewer, as on real water.
         x = width * (across + (_luck(source, "glint", n) - 0.5) * (0.12 + 0.9 * near))
         long = width * between(0.01, 0.09, near)
         pen.line((x - long, y, x + long, y), fill=_tone(_hue(source) + 0.1, 0.62 - 0.2 * near, 0.6), width=2)

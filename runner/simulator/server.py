@@ -1,6 +1,6 @@
-"""A simulator that runs: in a thread beside the program that needs it, or alone until it is told to stop.
+"""Runs a simulator, either in a thread beside another program, or alone until a signal stops it.
 
-In: settings and a port. Out: a served simulator on a loopback address and its ledger. Puts the parts together; it
+In: settings and a port. Out: a served simulator on a loopback address and its ledger. It only connects the parts, and
 decides nothing about jobs or answers.
 """
 
@@ -41,9 +41,9 @@ _PATIENCE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class RunningSimulator:
-    """A simulator that answers: where it is, what it accepts, and its ledger, which any thread may read.
+    """A running simulator: its address, what it accepts, and its ledger, which any thread may read.
 
-    `previews` says whether clips are drawn for each job; otherwise one ready-made clip stands for all.
+    `previews` says whether a clip is drawn for each job; otherwise one ready-made clip serves all jobs.
     """
 
     origin: str
@@ -72,7 +72,7 @@ def running(
     `schema_dirs` hold schemas of models beyond the bundled ones; `models` replaces them all. `slates` names
     takes for the previews. `clock` is wall time.
 
-    Raises: `UsageError` if the port cannot be had, `CannotCreate` if ledger or clips cannot be written.
+    Raises: `UsageError` if the port cannot be used, `CannotCreate` if the ledger or the clips cannot be written.
     """
     with ExitStack() as stack:
         listener = stack.enter_context(_listening(port))
@@ -103,7 +103,7 @@ def serve(
     schema_dirs: Sequence[Path] = (),
     on_ready: Callable[[RunningSimulator], None] = lambda _: None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then stop cleanly; to be called from the main thread.
+    """Serve until SIGINT or SIGTERM, then stop cleanly; call this from the main thread.
 
     Raises: what `running` raises.
     """
@@ -123,9 +123,9 @@ def serve(
 
 
 def _listening(port: int) -> socket.socket:
-    # Named as TCP, or asyncio leaves Nagle's algorithm on and every answer on a kept connection waits 40 ms.
+    # TCP is named, or asyncio leaves Nagle's algorithm on, and every answer on a kept connection waits 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    # A simulator that is stopped and started again takes its port back at once.
+    # With this, a simulator that is stopped and started again can use its port at once.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((_HOST, port))
@@ -167,20 +167,20 @@ def _dispatcher(settings: SimulatorSettings, ledger: Ledger, clock: Callable[[],
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it listens, and stops when it is told to instead of at its next tick."""
+    """A server that reports when it listens, and stops as soon as it is asked to, and not at its next tick."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = threading.Event()
         self.failure: Exception | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._told_to_stop = asyncio.Event()
+        self._stop_asked = asyncio.Event()
 
     def run_or_fail(self, listener: socket.socket) -> None:
-        """Serve, or keep for the thread that waits why it could not, as for want of descriptors."""
+        """Serve, or keep the error for the thread that waits, for example a lack of file descriptors."""
         try:
             self.run([listener])
-        except Exception as error:  # noqa: BLE001 - raised again by who waits
+        except Exception as error:  # noqa: BLE001 - the thread that waits raises it again
             self.failure = error
             self.ready.set()
 
@@ -194,13 +194,13 @@ class _Server(uvicorn.Server):
         while not await self.on_tick(counter):
             counter += 1
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._told_to_stop.wait(), timeout=0.1)
+                await asyncio.wait_for(self._stop_asked.wait(), timeout=0.1)
 
     def stop(self) -> None:
         """Ask the server to stop, from any thread."""
         self.should_exit = True
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._told_to_stop.set)
+            self._loop.call_soon_threadsafe(self._stop_asked.set)
 
 
 @contextmanager
@@ -213,7 +213,7 @@ def _served(house: House, listener: socket.socket) -> Iterator[None]:
             ws="none",
             lifespan="off",
             log_config=None,
-            # Broken connections are meant here; the application reports its own bugs.
+            # Broken connections are intended here, and the application reports its own bugs.
             log_level="critical",
             access_log=False,
             server_header=False,

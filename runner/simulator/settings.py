@@ -1,6 +1,6 @@
-"""How a simulator is set up: every switch of its behaviour, as one frozen value that is checked when it is made.
+"""Holds the settings of a simulator as one frozen value, which is checked when it is made.
 
-Light to import, since the command line reads it before anything is served.
+It is light to import, since the command line reads it before anything is served.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class SimulatorSettings:
     """Everything that decides how a simulator behaves.
 
     `speed` divides every job's length; `fail_rate` is the share of jobs that fail; `slots` is how many run at once.
-    `token` is the only one accepted, or None for any. `ledger` is the file of charges, which outlives a restart;
-    `clips` the folder of rendered previews (None: a temporary one). `render` off serves one ready-made clip for all.
+    `token` is the only accepted token, or None for any. `ledger` is the file of charges, which survives a restart.
+    `clips` is the folder of rendered previews (None: a temporary one). `render` off serves one ready-made clip to all.
 
-    The other switches choose between things that are known of the API, or left open by it: the HTTP status of
-    refusals; a result asked too early told as a `state` or an `error`; the word `status` has for a failed run; seconds
+    The other switches choose between behaviours that the API has, or leaves open. They set the HTTP status of refusals,
+    whether an early result is a `state` or an `error`, and the status word of a failed run. They also set the seconds
     until a cost is known, and until ids and files expire after a job's end (None: never).
     """
 

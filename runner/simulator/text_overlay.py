@@ -1,8 +1,8 @@
-"""The words on a preview: slate, prompt, details, card labels and the running clock.
+"""Draws the words on a preview: slate, prompt, details, card labels and the running clock.
 
-In: texts and a Pillow image to draw on. Out: the image, drawn on; for the clock, small luma tiles to copy in. It
-uses Pillow's own font, so letters look the same on every machine; what that font cannot draw is folded to
-plain letters or left out. It knows no video format and no body.
+In: texts and a Pillow image. Out: the image with the words; for the clock, small luma tiles to copy in. It uses
+Pillow's own font, so letters look the same on every machine. What that font cannot draw becomes plain letters or is
+left out. It knows no video format and no body.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ def font(size: int) -> Font:
 
 
 def drawable(text: str) -> str:
-    """Return the text in letters the font has: accents folded, other scripts left out."""
+    """Return the text in letters that the font has; accents are removed, and other scripts are left out."""
     folded = unicodedata.normalize("NFKD", text.translate(_PLAIN))
     letters = (char for char in folded if " " <= char <= "~" or char in _KEPT)
     return " ".join("".join(letters).split(" ")).strip()
 
 
 def fitted(text: str, size: int, width: float, *, lines: int = 1) -> list[str]:
-    """Return the first words of `text` on at most `lines` lines of `width` pixels; a cut is shown by dots."""
+    """Return the first words of `text` on at most `lines` lines of `width` pixels; dots show a cut."""
     rows: list[str] = []
     words = drawable(text).split()
     while words and len(rows) < lines:
@@ -91,7 +91,7 @@ def _length(text: str, size: int) -> float:
 
 
 def _write(layer: Image.Image, at: tuple[int, int], text: str, size: int, colour: Colour) -> None:
-    """Write a line: drawn large and made small, since letters set at this size stand unevenly."""
+    """Write a line; it is drawn large and made small, since letters drawn at this size are spaced unevenly."""
     wide = int(_length(text, size)) + 2
     mask = Image.new("L", (wide * _FINE, (size + 5) * _FINE), 0)
     ImageDraw.Draw(mask).text((0, 0), text, font=font(size * _FINE), fill=255)
@@ -127,7 +127,7 @@ def _band(layer: Image.Image, tall: int) -> None:
 
 
 class RunningClock:
-    """The seconds that have passed, as luma tiles of equal width: cheap enough to be set into every frame."""
+    """The seconds that have passed, as luma tiles of equal width, which are cheap enough for every frame."""
 
     high, letter, margin = 14, 6, 4
 

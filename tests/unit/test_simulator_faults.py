@@ -136,13 +136,13 @@ def test_a_delay_is_longer_than_a_patient_reader_unless_it_says_otherwise() -> N
 WRONG = {
     "unknown fault": (
         "{route: file, fault: cutt}",
-        "f.yaml:2:25: rule 1, fault: cutt is no fault; did you mean cut?",
+        "f.yaml:2:25: rule 1, fault: cutt is not a fault; did you mean cut?",
     ),
     "unknown setting": (
         "{route: file, fault: cut, cuont: 1}",
         "f.yaml:2:30: rule 1: cuont: unknown setting; did you mean count?",
     ),
-    "unknown route": ("{route: files, fault: cut}", "rule 1, route: files is no route (allowed: submit, "),
+    "unknown route": ("{route: files, fault: cut}", "rule 1, route: files is not a route (allowed: submit, "),
     "impossible route": (
         "{route: file, fault: no-id}",
         "rule 1, route: no-id cannot strike file (allowed: submit)",
