@@ -1,1 +1,1 @@
-"""Model schemas: found, loaded, made strict, and used to turn what a user wrote into a request body."""
+"""Finds and loads model schemas, makes them strict, and uses them to turn a user's text into a request body."""

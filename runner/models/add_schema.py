@@ -1,7 +1,7 @@
-"""Puts a model's schema into a folder of the user, as a file the catalogue of models finds by its path.
+"""Puts a model's schema into a folder of the user, as a file that the registry of models finds by its path.
 
-In: a schema as published, where it was published, a folder. Out: the file. It is compiled first, so that what cannot be
-used is never written; it is whole or absent; and it never leads out of the folder. It fetches nothing.
+In: a schema as published, where it was published, a folder. Out: the file. Only a schema that compiles is written.
+The file is whole or absent, and its path never leads out of the folder. It fetches nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from runner.system.canonical_json import JsonValue, canonical_hash
 
 
 def wrapped(model_id: str, schema: Mapping[str, JsonValue], source: Mapping[str, JsonValue]) -> bytes:
-    """Return the bytes of a schema file; the schema is as published, its keys in their order."""
+    """Return the bytes of a schema file; the schema is as published, with its keys in their order."""
     given: JsonValue = dict(schema)
     document = {
         "model": model_id,
@@ -46,11 +46,11 @@ def place_of(model_id: str, folder: Path) -> Path:
     """Return where the file of a model belongs in a folder of schemas.
 
     Raises:
-        UsageError: this can be no model's id, or a link in the folder leads out of it.
+        UsageError: this cannot be a model's id, or a link in the folder leads out of it.
     """
     if not is_model_id(model_id):
         raise UsageError(
-            f"{model_id!r} is no model id", advice="an id is as on the model's page: pika/pikaframes"
+            f"{model_id!r} is not a model id", advice="write it as on the model's page: pika/pikaframes"
         )
     path = folder.joinpath("models", *f"{model_id}.json".split("/"))
     if not path.parent.resolve().is_relative_to(folder.resolve()) or path.is_symlink():
@@ -61,10 +61,10 @@ def place_of(model_id: str, folder: Path) -> Path:
 
 
 def add_file(data: bytes, path: Path, *, replace: bool = False) -> None:
-    """Write a schema file, whole or not at all, and over another only if that is asked for.
+    """Write a schema file, whole or not at all; only with `replace` does it replace another.
 
     Raises:
-        CannotCreate: the file is there already, or cannot be written.
+        CannotCreate: the file already exists, or cannot be written.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:

@@ -1,7 +1,7 @@
-"""Turns nodes as written into JSON values of the shape a model wants, and says what cannot be turned.
+"""Turns nodes as written into JSON values of the shape that a model wants, and reports what it cannot turn.
 
-In: a node and its shape. Out: a value, or `MISSING` and at least one problem at the node's own place. It
-types text and looks at links; ranges, lengths and choices are the validator's. It knows no whole model.
+In: a node and its shape. Out: a value, or `MISSING` and at least one problem at the node's own place. It types text
+and checks links; the validator checks ranges, lengths and choices. It knows no whole model.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from runner.system.canonical_json import JsonValue
 from runner.system.nearest_name import Speller
 
 LONGEST_KEY: Final = 256
-"""Characters of a name that a schema does not list: the least that every pattern can be tried on."""
+"""The most characters of a name that a schema does not list: every pattern can be matched against this many."""
 
 _READERS: Final = {"integer": read_integer, "number": read_number, "boolean": read_boolean}
 _NEEDED: Final = {
@@ -54,7 +54,7 @@ class Reading:
         allowed: tuple[str, ...] = (),
         nearest: str | None = None,
     ) -> Missing:
-        """Add a problem and return `MISSING`, so that a reader can end with it."""
+        """Add a problem and return `MISSING`, so that a reader can return that."""
         subject = f"{self.subject}, {where}" if self.subject else where
         self.problems.append(Problem(at, subject, message, allowed, nearest))
         return MISSING

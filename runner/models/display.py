@@ -1,4 +1,4 @@
-"""How values and choices look in a message: cut, printable.
+"""Shows values and choices in a message, cut and printable.
 
 In: values and names from a manifest or a schema. Out: short text that is safe on a terminal.
 It knows no schema and no shot.
@@ -16,12 +16,12 @@ MOST_CHOICES = 40
 
 
 def printable(text: str) -> str:
-    """Return `text` with everything that a terminal could obey (controls, bidi marks) as escapes."""
+    """Return `text` with everything that could control a terminal (controls, bidi marks) as escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def shown(value: JsonValue) -> str:
-    """Return `value` for a message: text bare, the rest as JSON, at most 60 characters."""
+    """Return `value` for a message in at most 60 characters; text is bare, and all else is JSON."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     clear = printable(text[: LONGEST + 1])
     if not clear.strip():

@@ -1,7 +1,7 @@
 """Folds dotted names (`camera.zoom`, `images.0`) into mappings and lists, as a CSV header writes them.
 
-In: inputs by name, some dotted. Out: inputs by the model's own names, each leaf with its own position. It
-knows the model's names only as a set.
+In: inputs by name, some dotted. Out: inputs by the model's own names, each leaf with its own position. It knows the
+model's names only as a set.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def fold(
     keys_at: Mapping[str, Position],
     reading: Reading,
 ) -> Mapping[str, Node]:
-    """Return `inputs` with dotted names folded under the input they begin with; others stay as they are."""
+    """Return `inputs` with dotted names folded under the input that they begin with; others stay as they are."""
     dotted = {
         name for name in inputs if name not in names and name.partition(".")[0] in names and "." in name
     }
@@ -32,14 +32,14 @@ def fold(
     plain: _Tree = {name: node for name, node in inputs.items() if name not in dotted}
     tree: _Tree = dict(plain)
     for name in inputs:
-        if name in dotted and not _planted(tree, name.split("."), inputs[name]):
+        if name in dotted and not _inserted(tree, name.split("."), inputs[name]):
             at = keys_at.get(name, inputs[name].at)
             reading.complain(at, f"inputs.{name}", "is given here and also as part of another input")
-    return {name: _grown(branch, keys_at, name) for name, branch in tree.items()}
+    return {name: _built(branch, keys_at, name) for name, branch in tree.items()}
 
 
-def _planted(tree: _Tree, path: list[str], node: Node) -> bool:
-    """Put `node` at `path`; false if something stands in its way."""
+def _inserted(tree: _Tree, path: list[str], node: Node) -> bool:
+    """Put `node` at `path`; return false if another value is in its way."""
     *stems, leaf = path
     for stem in stems:
         branch = tree.setdefault(stem, {})
@@ -49,12 +49,12 @@ def _planted(tree: _Tree, path: list[str], node: Node) -> bool:
     return tree.setdefault(leaf, node) is node
 
 
-def _grown(branch: _Tree | Node, keys_at: Mapping[str, Position], name: str) -> Node:
+def _built(branch: _Tree | Node, keys_at: Mapping[str, Position], name: str) -> Node:
     if not isinstance(branch, dict):
         return branch
-    nodes = {key: _grown(value, keys_at, f"{name}.{key}") for key, value in branch.items()}
+    nodes = {key: _built(value, keys_at, f"{name}.{key}") for key, value in branch.items()}
     at = next(iter(nodes.values())).at
-    # Keys that count from 0 are a list's places, in whatever order the columns stand.
+    # Keys that count from 0 are the places of a list, whatever the order of the columns.
     if set(nodes) == {str(i) for i in range(len(nodes))}:
         return Items(tuple(nodes[str(i)] for i in range(len(nodes))), at)
     places = {key: keys_at.get(f"{name}.{key}", node.at) for key, node in nodes.items()}

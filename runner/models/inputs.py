@@ -1,7 +1,7 @@
-"""One input of a model as a person wants to see it: name, type, limits, default.
+"""Describes each input of a model as a person wants to see it: name, type, limits, default.
 
-In: a strict object schema. Out: a frozen `Input` per property, in the order of the model's page. It knows
-no value that a user gave.
+In: a strict object schema. Out: a frozen `Input` per property, in the order of the model's page. It knows no value that
+a user gave.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from runner.system.canonical_json import JsonValue
 
 
 class Missing(Enum):
-    """The absence of a value where None, false and "" are values."""
+    """The absence of a value; None, false and "" are values."""
 
     MISSING = "missing"
 
@@ -31,9 +31,9 @@ Number: TypeAlias = int | float
 class Input:
     """One property of a model's input schema.
 
-    `type` is a JSON Schema type, several joined by " or ", and "string" where the schema does not say.
-    `default` of a required input is the page's example and is never sent for the user; `allowed` is
-    empty where anything goes; `max_length` counts characters; `media` means a public https link.
+    `type` is a JSON Schema type, or several joined by " or "; it is "string" if the schema does not say. The `default`
+    of a required input is the page's example, and is never sent for the user. `allowed` is empty if any value is
+    allowed; `max_length` counts characters; `media` means a public https link.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Input:
 
 
 def inputs_of(schema: Schema, *, media: Collection[str] | None) -> tuple[Input, ...]:
-    """Return the inputs of a strict object schema; `media` names the links, None asks the rule of `is_media`."""
+    """Return the inputs of a strict object schema; `media` names the links, and None applies the rule of `is_media`."""
     properties, required = schema.get("properties"), schema.get("required")
     if not isinstance(properties, dict):
         return ()

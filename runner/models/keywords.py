@@ -1,7 +1,7 @@
-"""Which JSON Schema keywords hold schemas, so that a walk never takes data or a name for one.
+"""Lists the JSON Schema keywords that hold schemas, so that a walk never mistakes data or a name for a schema.
 
-A property may be called `$ref` and an `enum` may hold an object with a `pattern`; only this table tells
-them from keywords. In: one schema. Out: the same with each sub-schema replaced. It knows no model.
+A property may be called `$ref` and an `enum` may hold an object with a `pattern`; only this table distinguishes these
+from keywords. In: one schema. Out: the same with each sub-schema replaced. It knows no model.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SINGLE = frozenset(
 )
 
 Change: TypeAlias = Callable[[JsonValue, str], JsonValue]
-"""Takes a sub-schema and the label of its place (`properties.seed`); returns its replacement."""
+"""A function that takes a sub-schema and the label of its place (`properties.seed`), and returns its replacement."""
 
 
 def each_subschema(schema: Schema, change: Change) -> Schema:
@@ -44,7 +44,7 @@ def _changed(keyword: str, value: JsonValue, change: Change) -> JsonValue:
         return {name: change(sub, f"{keyword}.{name}") for name, sub in value.items()}
     if keyword in LISTED and isinstance(value, list):
         return [change(sub, f"{keyword}.{index}") for index, sub in enumerate(value)]
-    # Anything but a schema under these keywords is left for the check against the meta-schema.
+    # The check against the meta-schema reports anything but a schema under these keywords.
     if keyword in SINGLE and isinstance(value, dict):
         return change(value, keyword)
     return value

@@ -1,9 +1,9 @@
-"""Which inputs are links to media, which of them are frames, and which links the API can fetch.
+"""Finds out which inputs are links to media, which of them are frames, and which links the API can fetch.
 
-The API fetches pictures and clips itself, from public https addresses without login; anything else fails
-after it was sent. In: property schemas and URLs. Out: yes or no, or why a URL cannot work. Nothing is
-looked up: a name that leads to a private address is not noticed here. No part of a URL but its host is
-ever put in a message, since the rest may carry a signature or a password.
+The API fetches pictures and clips itself, from public https addresses without login; anything else fails after it was
+sent. In: property schemas and URLs. Out: yes or no, or why a URL cannot work. It resolves no host name, so a name that
+leads to a private address passes. A message shows only the host of a URL, since the rest may hold a signature or a
+password.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _UPLOAD = "put the file on a public https host that asks for no login, and write
 
 
 def is_media(name: str, schema: Schema) -> bool:
-    """Tell whether a property holds a media link, or a list of them.
+    """Return whether a property holds a media link, or a list of them.
 
-    The rule, for text without an enum: its `format` speaks of a uri, url, image, video, audio or file;
-    or the default is an https URL; or its name or its title of at most two words ends in image, video,
-    frame, url or the like. A file's own `media` list goes before the rule.
+    Text without an enum holds one in three cases: its `format` mentions a uri, url, image, video, audio or file; the
+    default is an https URL; or its name, or its title of at most two words, ends in image, video, frame, url or the
+    like. A file's own `media` list goes before this rule.
     """
     items = schema.get("items")
     leaf = items if schema.get("type") == "array" and isinstance(items, dict) else schema
@@ -44,16 +44,16 @@ def is_media(name: str, schema: Schema) -> bool:
 
 
 def has_media_format(schema: Schema) -> bool:
-    """Tell whether the schema's `format` says that it is a link to media."""
+    """Return whether the schema's `format` says that it is a link to media."""
     words = _words(str(schema.get("format", "")))
     return any(word in _MEDIA_WORDS or word == "file" for word in words)
 
 
 def frame_inputs(titles: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """Return which media inputs are the first and the last frame, of input names with their titles.
+    """Return which media inputs are the first and the last frame, from input names with their titles.
 
-    The rule: a name or title with a word such as first or start, and last, end or tail; else the first
-    frame is the first input that is plainly called an image. None where no input fits.
+    A frame's name or title has a word such as first or start, or last, end or tail. Otherwise the first frame is the
+    first input that is plainly called an image. None means that no input matches.
     """
     words = {name: {*_words(name), *_words(title)} for name, title in titles.items()}
     last = next((name for name in words if words[name] & _LAST_WORDS), None)
@@ -65,11 +65,11 @@ def frame_inputs(titles: Mapping[str, str]) -> tuple[str | None, str | None]:
 def local_file(text: str) -> str | None:
     """Return the name of the file that `text` means on this machine, without its folders, or None.
 
-    The one place that tells a file from a link. What a file would become is an address: something that
-    publishes files would put it in here, before the request body is made and hashed.
+    Only this function distinguishes a file from a link. A file would have to become an address. A feature that uploads
+    files would put the address in here, before the request body is made and hashed.
     """
     scheme = _SCHEME.match(text)
-    # One letter before a colon is a Windows drive, which the pattern does not take for a scheme.
+    # One letter before a colon is a Windows drive, which the pattern does not match as a scheme.
     if scheme and scheme[0].lower() != "file":
         return None
     return re.split(r"[/\\]", text.rstrip("/\\"))[-1] or text
@@ -78,14 +78,14 @@ def local_file(text: str) -> str | None:
 def url_fault(url: str, *, allow_private: bool = False) -> str | None:
     """Return why the API could not fetch `url`, or None; `allow_private` is for an API on this machine."""
     if name := (local_file(url) or "").partition("?")[0]:
-        # A forgotten scheme is not the same mistake as a file, and cannot be told from one.
+        # A forgotten scheme is not the same mistake as a file, but it looks the same here.
         web = "; if it is on the web, begin it with https://" if _LIKE_A_HOST.match(url) else ""
         return f"{shown(name)} is a file on this machine, and {_ADVICE}; {_UPLOAD}{web}"
     if url[:5].lower() == "data:":
         return f"embedded data is not taken: {_ADVICE}; {_UPLOAD}"
     if not url.isprintable() or " " in url:
         return "the URL has a blank or a control character in it"
-    # Before it is taken apart: that makes one form of all its characters, which takes long where there are many.
+    # The length is checked before parsing, which normalises all characters and is slow if there are many.
     if len(re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]) > LONGEST_HOST:
         return "the URL has no usable host"
     try:

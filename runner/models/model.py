@@ -1,8 +1,8 @@
-"""One model: its inputs, and the way from what a user wrote to a request body or to all that is wrong with it.
+"""Holds one model: its inputs, and the way from a user's text to a request body or to everything wrong with it.
 
-In: a schema file as published, then nodes. Out: a `Model`; per shot a `RequestBody` body with problems, each at the
-place of the value it is about. Optional inputs with a default are filled in, so that the body says
-all that decides the result; required ones never are. It knows no manifest syntax, seed rule or API.
+In: a schema file as published, then nodes. Out: a `Model`; per shot a `RequestBody` with problems, each at the place of
+its value. Optional inputs with a default are filled in, so that the body says everything that decides the result;
+required inputs never are. It knows no manifest syntax, seed rule or API.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from runner.system.canonical_json import JsonValue, canonical_json
 
 _USUAL_SCHEMA = 6_000
 LARGEST_DEFAULT = 20_000
-"""Characters of a default as JSON; it stands in the body of every take that does not say otherwise."""
+"""The most characters of a default as JSON; the body of every take that does not override it holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class Model:
     """A model's strict schema with everything made from it once.
 
     `input_schema` is JSON Schema 2020-12 without references; `notes` say what was changed to make it so;
-    `validations` are private rules set aside; `source` says where and when the file was copied from, `sha256` is of its
-    bytes.
+    `validations` are private rules that were set aside. `source` says from where and when the file was copied, and
+    `sha256` is the hash of its bytes.
     """
 
     id: str
@@ -61,10 +61,10 @@ class Model:
 
     @classmethod
     def from_file(cls, published: ModelFile) -> Model:
-        """Make a model of its file.
+        """Make a model from its file.
 
         Raises:
-            SchemaInvalid: the schema is unsafe or no schema of an object; the message names the file.
+            SchemaInvalid: the schema is unsafe or not that of an object; the message names the file.
         """
         strict = normalise(expand(published.input, file=published.file))
         if strict.schema.get("type", "object") != "object" or "properties" not in strict.schema:
@@ -104,15 +104,15 @@ class Model:
     ) -> RequestBody:
         """Return the request body for `inputs`, and every problem at its own place.
 
-        `at` is where the shot stands, for what is missing; `subject` names it ("shot s010"); `keys_at` says
-        where each input's name stands. `allow_private_media` takes links that only this machine can reach.
+        `at` is the place of the shot, for what is missing; `subject` names it ("shot s010"); `keys_at` says where each
+        input's name stands. `allow_private_media` accepts links that only this machine can reach.
         """
         reading = Reading(subject, allow_private_media=allow_private_media, speller=self._check.speller)
         nodes = fold(inputs, names=self._shapes, keys_at=keys_at, reading=reading)
         meant = self._refuse_unknown(nodes, keys_at, reading)
         body: dict[str, JsonValue] = {}
         for wanted in self.inputs:
-            # A misspelled name is one mistake, not an unknown input and a missing one.
+            # A misspelled name is one mistake, and not both an unknown input and a missing one.
             misspelled = wanted.name in meant and wanted.name not in nodes
             value = MISSING if misspelled else self._value(wanted, nodes, reading, at)
             if value is not MISSING:
@@ -121,7 +121,7 @@ class Model:
         return RequestBody(body, tuple(reading.problems))
 
     def body_faults(self, body: Mapping[str, JsonValue]) -> list[tuple[str, str]]:
-        """Return (dotted field, message) for everything that is wrong with a body that is already JSON."""
+        """Return (dotted field, message) for every fault of a body that is already JSON."""
         return [
             (".".join(map(str, found.path)), _with_choices(found))
             for found in self._check.complaints(dict(body))
@@ -129,7 +129,7 @@ class Model:
 
     @cached_property
     def weight(self) -> int:
-        """How much it takes to say what is wrong with a body, 1 for a schema as models usually have."""
+        """How costly it is to find what is wrong with a body; a schema of usual size has 1."""
         return 1 + len(canonical_json(self.input_schema)) // _USUAL_SCHEMA
 
     @cached_property
@@ -141,7 +141,7 @@ class Model:
     def _refuse_unknown(
         self, nodes: Mapping[str, Node], keys_at: Mapping[str, Position], reading: Reading
     ) -> set[str]:
-        """Complain of names the model does not have; return those that were probably meant."""
+        """Report names that the model does not have; return those that were probably meant."""
         meant = set()
         for name in [name for name in nodes if name not in self._shapes]:
             nearest = reading.speller.nearest(name, self._shapes)
@@ -170,9 +170,9 @@ class Model:
     def _validate(self, body: Schema, nodes: Mapping[str, Node], reading: Reading, at: Position) -> None:
         incomplete = bool(reading.problems)
         for found in self._check.complaints(body):
-            told_already = found.rule == "required" and len(found.path) == 1
-            # A rule over the whole body means nothing while parts of it are missing for other reasons.
-            if told_already or (incomplete and not found.path):
+            is_reported = found.rule == "required" and len(found.path) == 1
+            # A rule over the whole body is not useful while parts of it are missing for other reasons.
+            if is_reported or (incomplete and not found.path):
                 continue
             where = ".".join(["inputs", *map(str, found.path)])
             place = _position(found.path, nodes, at)
@@ -207,7 +207,7 @@ def _refuse_large_defaults(schema: Schema, file: str) -> None:
 
 
 def _drop_unusable_defaults(strict: Normalised, check: BodyCheck) -> None:
-    """Take out defaults of optional inputs that their own schema refuses; sending them would fail."""
+    """Remove defaults of optional inputs that their own schema refuses, because sending them would fail."""
     properties, required = strict.schema["properties"], strict.schema.get("required", [])
     if not isinstance(properties, dict) or not isinstance(required, list):
         return
@@ -220,7 +220,7 @@ def _drop_unusable_defaults(strict: Normalised, check: BodyCheck) -> None:
 
 
 def _unwrapped(output: Schema) -> Schema:
-    """Return the schema of `output` itself where the page describes the result that holds it."""
+    """Return the schema of `output` itself if the page describes the result that holds it."""
     inner = output.get("output")
     return inner if isinstance(inner, dict) and len(output) == 1 else output
 

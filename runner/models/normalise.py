@@ -1,9 +1,9 @@
-"""Makes a provider's loose schema strict: one dialect, sound defaults, no private keywords.
+"""Makes a provider's loose schema strict: one dialect, valid defaults, no private keywords.
 
-Providers publish schemas that look like JSON Schema and are not: `"type": "float"`, an integer whose
-default is null, `required` naming a field that does not exist, numbers written as text in an enum. In: a
-schema without references. Out: JSON Schema 2020-12, with a note for everything that was changed, and
-the private `validations` set aside. Unknown `format`s stay and are not enforced. It knows no file.
+Providers publish schemas that look like JSON Schema and are not: `"type": "float"`, an integer whose default is null,
+`required` with a field that does not exist, numbers written as text in an enum. In: a schema without references. Out:
+JSON Schema 2020-12, with a note for everything that was changed, and the private `validations` set aside.
+Unknown `format`s stay and are not enforced. It knows no file.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _READERS: dict[str, Callable[[str], JsonValue | ParseError]] = {
     "number": read_number,
     "boolean": read_boolean,
 }
-# These may hold null as a value; anywhere else a null keyword means that the provider has no such rule.
+# These keywords may hold null as a value; anywhere else null means that the provider has no such rule.
 _MAY_BE_NULL = frozenset({"const", "default"})
 
 
 @dataclass(slots=True)
 class Normalised:
-    """A strict schema, what was changed to make it so, and private rules by the place they stood at."""
+    """A strict schema, what was changed to make it so, and private rules by their original place."""
 
     schema: Schema = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -136,7 +136,7 @@ def _sound_default(schema: Schema, where: str, result: Normalised) -> Schema:
     kinds = _types_of(schema)
     value = _coerced(schema["default"], kinds)
     rest = {k: v for k, v in schema.items() if k != "default"}
-    # A null default is the provider's way to say that there is none; `seed: null` would decide nothing.
+    # Providers write null if there is no default; `seed: null` would decide nothing.
     if value is None or (kinds and not any(_fits(value, kind) for kind in kinds)):
         result.notes.append(f"{where}: the default does not fit the type and was dropped")
         return rest
@@ -148,17 +148,17 @@ def _sound_default(schema: Schema, where: str, result: Normalised) -> Schema:
 def _known_required(schema: Schema, where: str, result: Normalised) -> Schema:
     properties = schema.get("properties")
     if not isinstance(properties, dict):
-        # Draft 3 said `required: true` inside the property; the parent has already read it.
+        # Draft 3 wrote `required: true` inside the property, and the parent has already read it.
         return {k: v for k, v in schema.items() if k != "required" or isinstance(v, list)}
     listed = schema.get("required")
     names = list(listed) if isinstance(listed, list) else []
     names += [n for n, p in properties.items() if isinstance(p, dict) and p.get("required") is True]
     unique = list(dict.fromkeys(map(str, names)))
-    # A fragment (a `then`, an `allOf` part) may well require what only its parent describes.
+    # A fragment (a `then`, an `allOf` part) may require what only its parent describes.
     whole = where == "input" or schema.get("type") == "object"
     known: list[JsonValue] = [name for name in unique if name in properties or not whole]
     result.notes.extend(
-        f"{where}: required names {name}, which is no property, and was ignored"
+        f"{where}: required names {name}, which is not a property, and was ignored"
         for name in unique
         if name not in known
     )

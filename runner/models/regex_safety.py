@@ -1,14 +1,14 @@
-"""Which regular expressions a schema may use, and on how long a text: those that cannot hang the check.
+"""Decides which regular expressions a schema may use, and on how long a text, so that none can hang the check.
 
-Python's matcher goes back over every choice a pattern offers, so `^(a+)+$` can take hours on a short text.
-The rule: at most 500 characters; no look-around, back-reference or inline flag; and the steps through the pattern,
-counted as below, stay under 40 million, some 50 ms, for a text of 256 characters. Up to which length of 4,096 they
-do is how long a text may be that is matched; a longer one is refused. In: a pattern. Out: None, or why it may not be
-used. It knows no schema.
+Python's matcher retries every choice of a pattern, so `^(a+)+$` can take hours on a short text. A pattern may have
+at most 500 characters, and no look-around, back-reference or inline flag. For a text of 256 characters it may take at
+most 40 million steps, some 50 ms, counted as below. The greatest length up to 4,096 that stays below this is the
+longest text that is matched; a longer text is refused. In: a pattern. Out: None, or why it may not be used. It knows
+no schema.
 
-Counting: a sequence multiplies, an alternative adds, `x{m,n}` gives (n - m + 1) * ways(x)**n, an open end
-counts as the text's length, and a pattern that may start anywhere starts at each character. Each way has as many steps
-as the pattern has pieces, those of `x{m,n}` n times, and a piece as many as its largest class has parts.
+Counting: a sequence multiplies, an alternative adds, and `x{m,n}` gives (n - m + 1) * ways(x)**n. An open end counts as
+the text's length, and a pattern that may start anywhere starts at each character. Each way has one step per piece of
+the pattern; pieces of `x{m,n}` count n times, and a piece counts once per part of the largest class.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST_STEPS = 40_000_000
 _MOST_REPEATS = 24
 
 _ESCAPE = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|.)", re.DOTALL)
-# Other classes become tables of bits; in one with these each part is tried.
+# Other classes become tables of bits; in a class with one of these, the matcher tries each part.
 _PARTS = re.compile(r"\\[wWdDsS]|[\U00010000-\U0010ffff]")
 _BACK_REFERENCE = re.compile(r"\\[1-9]")
 _CLASS = re.compile(r"\[\^?\]?[^\]]*\]")
@@ -47,14 +47,14 @@ def pattern_fault(pattern: str) -> str | None:
     if "(?" in _bare(pattern):
         return "the pattern has look-around, a named group or a flag"
     if not longest_text(pattern):
-        return "the pattern repeats what is itself repeated, optional or a choice, and could take for ever"
+        return "the pattern repeats what is itself repeated, optional or a choice, and could take forever"
     return None
 
 
-# As many as there may be patterns in the schemas of one board.
+# The cache holds as many patterns as the schemas of one storyboard may have.
 @lru_cache(maxsize=4096)
 def longest_text(pattern: str) -> int:
-    """Return how many characters a text may have to be matched with a usable pattern; 0 is none."""
+    """Return how many characters a text may have to be matched with a pattern; 0 means that it is not usable."""
     bare = _bare(pattern)
     weight = max((_weight(found) for found in _CLASS.findall(pattern)), default=1)
     for longest in LONGEST_TEXTS:
@@ -66,7 +66,7 @@ def longest_text(pattern: str) -> int:
 
 
 def _bare(pattern: str) -> str:
-    """Return the pattern with one character for each escape and class, and plain groups alone."""
+    """Return the pattern with one character for each escape and class, and with plain groups only."""
     return _CLASS.sub("x", _ESCAPE.sub("x", pattern)).replace("(?:", "(")
 
 
@@ -76,7 +76,7 @@ def _weight(written: str) -> int:
 
 @dataclass(slots=True)
 class _Group:
-    """What is counted of an open group: ways and size of its finished alternatives, this one, and its last piece."""
+    """The counts of an open group: of its finished alternatives, of the current one, and of its last piece."""
 
     done: int = 0
     ways: int = 1
@@ -85,13 +85,13 @@ class _Group:
     last_size: int = 0
 
     def close(self, ways: int, size: int) -> None:
-        """End the last piece, and begin one of `ways` and `size`."""
+        """End the last piece, and begin a new one of `ways` and `size`."""
         self.ways = min(self.ways * self.last_ways, MOST_STEPS + 1)
         self.size += self.last_size
         self.last_ways, self.last_size = ways, size
 
     def repeat(self, least: int, most: int, longest: int) -> None:
-        """Repeat the last piece; of an open end each way is as long as one piece."""
+        """Repeat the last piece; with an open end, each way is as long as one piece."""
         self.last_size *= 1 if most >= longest else max(most, 1)
         if self.last_ways > 1 and most > _MOST_REPEATS:
             self.last_ways = MOST_STEPS + 1
@@ -100,7 +100,7 @@ class _Group:
 
 
 def _measured(bare: str, longest: int) -> tuple[int, int, bool]:
-    """Return bounds of ways and size for texts of `longest`, and whether alternatives stand outside all groups."""
+    """Return bounds of ways and size for texts of `longest`, and whether alternatives are outside all groups."""
     groups = [_Group()]
     for token in _TOKEN.finditer(bare):
         top = groups[-1]

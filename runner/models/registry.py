@@ -1,7 +1,7 @@
-"""Finds model schemas by id: in the package, and in folders a user adds.
+"""Finds model schemas by id, in the package and in folders that a user adds.
 
 A model is a file, and its id is the file's path: `models/pika/pikaframes.json` is `pika/pikaframes`. In: ids
-and folders. Out: `Model`s, each read when it is first asked for. It knows no manifest and no network.
+and folders. Out: `Model`s, each read at its first use. It knows no manifest and no network.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LONGEST_ID: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class _SchemaFolder:
-    """A folder of schema files; `bare` shelves hold other files too, and ids there have a slash in them."""
+    """A folder of schema files; `bare` folders hold other files too, so ids there must contain a slash."""
 
     root: Traversable
     bundled: bool = False
@@ -47,20 +47,20 @@ class _SchemaFolder:
 
 
 def is_model_id(text: str) -> bool:
-    """Return whether `text` can be a model's id: plain names with slashes between them, a path that leads down."""
+    """Return whether `text` can be a model's id: plain names with slashes between them, as in a relative path."""
     return len(text) <= _LONGEST_ID and _ID.fullmatch(text) is not None
 
 
 class Models:
     """Every model that can be planned: the bundled ones, and those in a user's folders.
 
-    The first folder that has a model wins, the package comes last; `overridden` tells which bundled
-    models a user's file takes the place of.
+    The first folder that has a model wins, and the package comes last; `overridden` reports the bundled models that a
+    user's file replaces.
     """
 
     def __init__(self, shelves: Sequence[_SchemaFolder]) -> None:
         self._shelves = tuple(shelves)
-        # What cannot be used is kept too: a thousand shots of one model must not read its file a thousand times.
+        # Errors are kept too, because a thousand shots of one model must not read its file a thousand times.
         self._loaded: dict[str, Model | SchemaInvalid | None] = {}
         self._speller = Speller()
 
@@ -68,7 +68,7 @@ class Models:
     def bundled(cls, extra_dirs: Sequence[Path] = ()) -> Models:
         """Return the bundled models and those in `extra_dirs`, as `models/<id>.json` or `<id>.json`.
 
-        A folder that does not exist holds no models; whether that is an error is the caller's to say.
+        A folder that does not exist holds no models; the caller decides whether that is an error.
         """
         shelves = [
             shelf
@@ -78,7 +78,7 @@ class Models:
         return cls([*shelves, _SchemaFolder(schemas_root() / "models", bundled=True)])
 
     def ids(self) -> tuple[str, ...]:
-        """Return the ids of all models, sorted, as they were when first asked for; no file is opened."""
+        """Return the sorted ids of all models, as they were at the first call; no file is opened."""
         return self._ids
 
     @cached_property
@@ -102,7 +102,7 @@ class Models:
         return found
 
     def nearest(self, model_id: str) -> str | None:
-        """Return the id that was probably meant, also where only its last part was written."""
+        """Return the id that was probably meant, even if only its last part was written."""
         ids = self.ids()
         tails = {known.rpartition("/")[2]: known for known in ids}
         nearest = self._speller.nearest
@@ -111,7 +111,7 @@ class Models:
 
     @cached_property
     def overridden(self) -> tuple[Problem, ...]:
-        """A warning for each bundled model whose schema a user's file replaces with another."""
+        """The warnings, one for each bundled model whose schema a user's file replaces with a different one."""
         return tuple(
             Problem(
                 Position(str(file)),
@@ -131,7 +131,7 @@ class Models:
                     yield model_id, first[0], own
 
     def _locate(self, model_id: str) -> tuple[Traversable, _SchemaFolder] | None:
-        # The id becomes a path, so nothing but plain names may pass.
+        # The id becomes a path, so only plain names may pass.
         if not is_model_id(model_id):
             return None
         found = ((shelf.file(model_id), shelf) for shelf in self._shelves)
@@ -159,7 +159,7 @@ def schemas_root() -> Traversable:
 
 
 def _json_files(folder: Traversable, path: tuple[str, ...], *, depth: int) -> Iterator[tuple[str, ...]]:
-    # A link that leads back up would otherwise be walked for ever.
+    # Without this limit, a link that leads back up would be followed forever.
     if depth > _DEEPEST or not folder.is_dir():
         return
     for entry in folder.iterdir():
@@ -172,10 +172,10 @@ def _json_files(folder: Traversable, path: tuple[str, ...], *, depth: int) -> It
 
 
 def search_path(manifest: Path, wanted: Sequence[Path]) -> list[Path]:
-    """Return the folders to search for model schemas, first one first.
+    """Return the folders to search for model schemas, in their order.
 
     Raises:
-        FileMissing: a folder that was asked for is not there.
+        FileMissing: a folder that was asked for does not exist.
     """
     for folder in wanted:
         if not folder.is_dir():

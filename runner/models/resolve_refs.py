@@ -1,7 +1,7 @@
-"""Puts every reference of a schema in place, and refuses a schema that is unsafe to walk.
+"""Replaces every reference of a schema by its target, and refuses a schema that is unsafe to walk.
 
-In: a schema as parsed. Out: the same without `$ref`, at most 64 deep and 20,000 nodes wide. Only references
-into the schema itself are followed; nothing is ever fetched. Recursive schemas are refused, since a
+In: a schema as parsed. Out: the same without `$ref`, at most 64 levels deep and with at most 20,000 nodes. Only
+references into the schema itself are followed, and nothing is fetched. Recursive schemas are refused, since a
 request body is finite. It knows no model and no oddity of a provider's dialect.
 """
 
@@ -23,7 +23,7 @@ _NOTES = frozenset({"title", "description", "default", "examples", "deprecated"}
 
 
 def expand(schema: JsonValue, *, file: str) -> Schema:
-    """Return `schema` with its references in place.
+    """Return `schema` with its references replaced.
 
     Raises:
         SchemaInvalid: a remote, recursive or broken reference, an unsafe pattern, an unknown `$schema`, or

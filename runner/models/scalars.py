@@ -1,8 +1,8 @@
-"""The text rule: what a bare word in a manifest means once the schema has said which type it has.
+"""Reads a bare word of a manifest as the type that the schema says.
 
-In: text exactly as written. Out: an integer, number or boolean in JSON's own spelling, or why the text is
-none and what to write instead. Nothing is guessed: `007` is not 7, `no` is not false, `1e3` is not an
-integer. It knows no schema and no place in a file.
+In: text exactly as written. Out: an integer, number or boolean in JSON's own spelling, or why the text is not one and
+what to write instead. Nothing is guessed: `007` is not 7, `no` is not false, `1e3` is not an integer. It knows no
+schema and no place in a file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class ParseError:
 
 
 def read_integer(text: str) -> int | ParseError:
-    """Return the whole number that `text` spells in plain digits, of a size every JSON reader keeps exact."""
+    """Return the whole number that `text` spells in plain digits, of a size that JSON readers keep exact."""
     if _INTEGER.fullmatch(text):
         if len(text.lstrip("-")) > MOST_DIGITS or not -(2**63) <= int(text) < 2**63:
             return ParseError(
@@ -64,7 +64,7 @@ def read_boolean(text: str) -> bool | ParseError:
 
 
 def plain_number(value: float) -> int | float:
-    """Return a float without fraction as the integer it is, where that is exact."""
+    """Return a float without a fraction as an integer, if that is exact."""
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 

@@ -1,4 +1,4 @@
-"""In what two schemas of one model differ, as far as it matters to a request: inputs, types, choices, bounds, defaults.
+"""Compares two schemas of one model, as far as it matters to a request: inputs, types, choices, bounds, defaults.
 
 In: two models, made strict. Out: changes, one for each rule of each input, in the order of the older schema. Titles,
 descriptions and the examples of required inputs change nothing that is sent, and are left out. It knows no catalogue.
@@ -37,9 +37,9 @@ _NO_RULES = frozenset({"title", "description", "examples", "deprecated", "$comme
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that is not as it was: of which input, what, and the values before and after as text.
+    """One change: its input, what changed, and the values before and after as text.
 
-    `input` is empty for a rule over all inputs; `old` and `new` are empty where there was or is none.
+    `input` is empty for a rule over all inputs; `old` and `new` are empty if there was or is no value.
     """
 
     input: str
@@ -57,7 +57,7 @@ class Change:
 
 
 def changes(old: Model, new: Model) -> tuple[Change, ...]:
-    """Return what the schema `new` asks for otherwise than `old`."""
+    """Return in what the schema `new` differs from `old`."""
     before, after = _properties(old), _properties(new)
     needed_before, needed_after = _needed(old), _needed(new)
     found: list[Change] = []
@@ -95,14 +95,14 @@ def _between(name: str, old: Schema, new: Schema, *, examples: bool) -> Iterator
 
 
 def _over_all(old: Schema, new: Schema) -> Iterator[Change]:
-    told = {"properties", "required", "type", "default"}
+    others = {"properties", "required", "type", "default"}
     for rule in dict.fromkeys((*old, *new)):
-        if rule not in told | _NO_RULES and _differ(old, new, rule):
+        if rule not in others | _NO_RULES and _differ(old, new, rule):
             yield Change("", f"rule {shown(rule)} over all inputs", _said(old, rule), _said(new, rule))
 
 
 def _differ(old: Schema, new: Schema, rule: str) -> bool:
-    # As text, since to Python `true` is 1 and to a model it is not.
+    # The values are compared as text, since `true` equals 1 in Python but not for a model.
     missing = object()
     one, other = old.get(rule, missing), new.get(rule, missing)
     if one is missing or other is missing:
@@ -111,7 +111,7 @@ def _differ(old: Schema, new: Schema, rule: str) -> bool:
 
 
 def _sorted(rule: str, value: JsonValue) -> JsonValue:
-    """Return choices without their order, which decides nothing."""
+    """Return choices without their order, which means nothing."""
     return (
         sorted(value, key=canonical_json) if rule in {"enum", "type"} and isinstance(value, list) else value
     )

@@ -1,8 +1,8 @@
 """Reads one model schema file: a wrapper with source and hashes, or a bare JSON Schema.
 
-In: the bytes of a file and the model id its path gives. Out: a `ModelFile`, as published and unchanged. The
-wrapper holds `model`, `source`, `sha256` (of `input` and `output` as canonical JSON), `input`, `output` and
-may list its `media` inputs; anything else in it is ignored. It knows no directory and makes nothing strict.
+In: the bytes of a file and the model id from its path. Out: a `ModelFile`, as published and unchanged. The wrapper
+holds `model`, `source`, `sha256` (of `input` and `output` as canonical JSON), `input` and `output`, and may list its
+`media` inputs; anything else in it is ignored. It knows no directory and makes nothing strict.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ MOST_BYTES: Final = 4 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A schema file as it stands: `file` is for messages, `media` is None where the file does not say.
+    """A schema file as it is; `file` is for messages, and `media` is None if the file does not say.
 
-    `sha256` is of the file's bytes.
+    `sha256` is the hash of the file's bytes.
     """
 
     model: str
@@ -38,12 +38,12 @@ class ModelFile:
 
 
 def parse_model_file(data: bytes, *, model: str, file: str, hashes_needed: bool = False) -> ModelFile:
-    """Return the schema file in `data`, which should be about `model`.
+    """Return the schema file in `data`, which should describe `model`.
 
-    `hashes_needed` asks for the hashes of both schemas; hashes that are there are always checked.
+    `hashes_needed` demands the hashes of both schemas; hashes that are present are always checked.
 
     Raises:
-        SchemaInvalid: not JSON, not about `model`, or not what its hashes say; the message names `file`.
+        SchemaInvalid: it is not JSON, not about `model`, or not what its hashes say; the message names `file`.
     """
     document = _parsed(data, file)
     sha256 = hashlib.sha256(data).hexdigest()
@@ -87,7 +87,7 @@ def _unique(pairs: list[tuple[str, JsonValue]]) -> Schema:
     if len(result) < len(pairs):
         names = Counter(name for name, _ in pairs)
         twice = next(name for name, count in names.items() if count > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
+        raise ValueError(f"the key {twice!r} appears twice in one object")
     return result
 
 

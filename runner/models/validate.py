@@ -1,9 +1,9 @@
-"""The one place that uses jsonschema: a validator compiled once per model, its errors in our words.
+"""Validates bodies with jsonschema, which only this module uses, and words its errors for users.
 
-In: a strict schema, then JSON bodies. Out: `SchemaViolation`s with the path of the wrong value, what is allowed and
-the nearest choice. Three keywords are our own: `multipleOf` counts in decimal, so that 0.3 is a multiple
-of 0.1, `pattern` is not tried on a text too long for it, and `uniqueItems` compares no two items twice. It fetches
-nothing and knows no position.
+In: a strict schema, then JSON bodies. Out: `SchemaViolation`s with the path of the wrong value, what is allowed and the
+nearest choice. Three keywords are our own. `multipleOf` counts in decimal, so that 0.3 is a multiple of 0.1; `pattern`
+is not tried on a text too long for it; `uniqueItems` compares no two items twice. It fetches nothing and knows no
+position.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class BodyCheck:
     def __init__(self, validator: Validator, *, schema: Schema) -> None:
         self._validator = validator
         self.speller = Speller()
-        # Where no rule is about several inputs at once, a body is sound if each of its values is: a sweep of thousands
-        # repeats nearly all of them, and none needs to be looked at twice.
+        # If no rule is about several inputs at once, a body is valid if each of its values is. A sweep of thousands
+        # repeats nearly all of them, and none needs to be checked twice.
         properties = schema.get("properties")
         apart = schema.keys() & _validator_class().VALIDATORS.keys() <= _EACH_BY_ITSELF
         self._properties = properties if apart and isinstance(properties, dict) else {}
@@ -66,14 +66,14 @@ class BodyCheck:
             and all(self._is_sound(*each) for each in body.items())
         ):
             return []
-        told = []
+        found = []
         for error in self._validator.iter_errors(body):
-            told.append(_explained(error, self.speller))
+            found.append(_explained(error, self.speller))
             _release(error)
-        return told
+        return found
 
     def accepts(self, value: JsonValue, *, schema: Schema) -> bool:
-        """Tell whether `value` is valid under a part of the schema."""
+        """Return whether `value` is valid under a part of the schema."""
         error = next(self._validator.evolve(schema=schema).iter_errors(value), None)
         if error is not None:
             _release(error)
@@ -98,7 +98,7 @@ def compile_schema(schema: Schema, *, file: str) -> BodyCheck:
     """Return a check for `schema`.
 
     Raises:
-        SchemaInvalid: it is no valid JSON Schema; the message names `file`.
+        SchemaInvalid: it is not a valid JSON Schema; the message names `file`.
     """
     from jsonschema import SchemaError
     from referencing import Registry
@@ -109,7 +109,7 @@ def compile_schema(schema: Schema, *, file: str) -> BodyCheck:
     except SchemaError as error:
         where = ".".join(map(str, error.absolute_path)) or "the schema"
         raise SchemaInvalid(f"{file}: {where}: {error.message}", advice="fix or remove this file") from error
-    # An empty registry has nothing to fetch with: the default one would follow http references.
+    # An empty registry cannot fetch anything; the default one would follow http references.
     return BodyCheck(validator(schema, registry=Registry()), schema=schema)
 
 
@@ -147,7 +147,7 @@ def _pattern(_: Validator, pattern: str, value: JsonValue, __: Schema) -> Iterat
 def _unique(_: Validator, wanted: bool, value: JsonValue, __: Schema) -> Iterator[ValidationError]:  # noqa: FBT001 - jsonschema's order
     from jsonschema import ValidationError
 
-    # The usual way compares each item with each. In JSON Schema 1.0 is 1, and true is not.
+    # jsonschema compares each item with every other one. In JSON Schema 1.0 is 1, and true is not.
     if (
         wanted
         and isinstance(value, list)
@@ -169,7 +169,7 @@ def _whole(value: JsonValue) -> JsonValue:
 
 
 def _release(error: ValidationError) -> None:
-    """Take an error apart: its circles of references would stay in memory while no garbage is looked for."""
+    """Break the reference cycles of an error, which would stay in memory while the garbage collector is off."""
     inner = list(error.context or ())
     while inner:
         each = inner.pop()
@@ -188,7 +188,7 @@ def _explained(error: ValidationError, speller: Speller) -> SchemaViolation:
                 path, rule, f"{shown(value)} is not an allowed value", *_near(value, values, speller)
             )
         case "required":
-            # jsonschema tells one error per missing name, and only its message says which.
+            # jsonschema reports one error per missing name, and only its message says which.
             name = next((n for n in limit if error.message.startswith(repr(n))), "")
             return SchemaViolation((*path, name), rule, "missing, and the model requires it")
         case "anyOf" | "oneOf" if error.context:
@@ -200,7 +200,7 @@ def _explained(error: ValidationError, speller: Speller) -> SchemaViolation:
 def _of_best_form(
     error: ValidationError, path: tuple[str | int, ...], rule: str, speller: Speller
 ) -> SchemaViolation:
-    """Explain why none of several forms fits by the one that comes nearest."""
+    """Explain why none of several forms fits, by the error of the nearest one."""
     from jsonschema.exceptions import best_match
 
     best = best_match([error])
@@ -251,5 +251,5 @@ def _message(rule: str, value: Any, limit: Any) -> str | None:  # noqa: ANN401 -
 
 
 def _likeness(value: str) -> float:
-    # 480p and 1080p look alike and are not the same slip of the hand; pam and pan are.
+    # 480p and 1080p look alike, but one is not a typing error for the other; pam and pan may be.
     return 0.75 if any(char.isdigit() for char in value) else 0.6

@@ -1,7 +1,7 @@
-"""What a schema says about the type of a value: just enough to read text before it is validated.
+"""Extracts what a schema says about the type of a value: just enough to read text before it is validated.
 
-In: a strict schema. Out: a `Shape`, made once per model and used for every shot. Where a schema offers
-several forms the shape unites them; the validator decides exactly. It knows no text and no problem.
+In: a strict schema. Out: a `Shape`, made once per model and used for every shot. If a schema offers several
+forms, the shape combines them, and the validator decides exactly. It knows no text and no problem.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _NONE: Mapping[str, Shape] = MappingProxyType({})
 class Shape:
     """The JSON types a value may have, in the schema's order, and the shapes inside it.
 
-    `kinds` is empty where the schema does not say; `prefix` are the shapes of a list's first items, `items`
-    of the others; `extras` is true where keys beside `fields` are declared welcome; `choices` are the values of an
-    enum, for messages.
+    `kinds` is empty if the schema does not say. `prefix` holds the shapes of a list's first items, and `items` that
+    of the others. `extras` is true if keys other than `fields` are allowed; `choices` are the values of an enum, for
+    messages.
     """
 
     kinds: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ def _own_shape(schema: Schema, *, is_link: bool, handed_on: bool | None) -> Shap
 
 
 def _kinds(schema: Schema) -> tuple[str, ...]:
-    """Return the declared types, or those of the values that are allowed, or of what stands inside."""
+    """Return the declared types, or those of the allowed values, or the type that the inner schemas imply."""
     declared = schema.get("type")
     if declared is not None:
         return tuple(map(str, declared)) if isinstance(declared, list) else (str(declared),)

@@ -83,7 +83,7 @@ def test_braces_that_repeat_nothing_hide_no_hanging_pattern(pattern: str) -> Non
     """To the matcher `{}` is two characters; what stands before them is repeated as it was."""
     fault = pattern_fault(pattern)
     assert fault is not None
-    assert "could take for ever" in fault
+    assert "could take forever" in fault
 
 
 @pytest.mark.parametrize("pattern", ["^a{}$", "^x{,3}y{2}z{1,}$", "^{}$"])

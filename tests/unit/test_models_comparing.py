@@ -90,7 +90,7 @@ def test_a_file_is_never_overwritten_unasked(tmp_path: Path) -> None:
     "name", ["../x", "a/../x", "/etc/x", "a//b", "", ".", "a/.b", "a\\b", "a b", "a\nb", "ä", "x" * 201, "a/"]
 )
 def test_a_path_trick_is_no_model_id(name: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no model id"):
+    with pytest.raises(UsageError, match="is not a model id"):
         place_of(name, tmp_path)
     assert list(tmp_path.iterdir()) == []
 

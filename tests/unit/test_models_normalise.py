@@ -90,7 +90,7 @@ def test_what_is_sound_is_left_as_it_is(schema: Schema) -> None:
 def test_required_names_without_a_property_are_ignored_with_a_note() -> None:
     result = normalise({"type": "object", "properties": {"a": {}}, "required": ["a", "ghost"]})
     assert result.schema["required"] == ["a"]
-    assert result.notes == ["input: required names ghost, which is no property, and was ignored"]
+    assert result.notes == ["input: required names ghost, which is not a property, and was ignored"]
 
 
 def test_a_fragment_may_require_what_its_parent_describes() -> None:
