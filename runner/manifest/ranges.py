@@ -63,7 +63,7 @@ def counted_values(start: int, *, count: int, step: int, at: Position) -> list[T
 
 
 def drawn_seeds(name: str, count: int, *, at: Position) -> list[Text]:
-    """Return `count` distinct seeds, 0 … 2^31-1, from the SHA-256 of a number and `name`; more keep the first."""
+    """Return `count` distinct seeds, 0 … 2^31-1, from the SHA-256 of a number and `name`; a larger count keeps them."""
     seeds: dict[int, None] = {}
     number = 0
     while len(seeds) < count:

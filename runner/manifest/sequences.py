@@ -3,7 +3,7 @@
 In: the field `sequences`. Out: rows by sequence id, for use where a shot could stand. The frames go into the inputs
 that `first` and `last` name, the text into `prompt`, the length into `duration`; each has a default. The manifest gives
 these names, and the model does not. Defaults, style, sequence and entry are merged by name long before a model is
-known, and a reader can see a name that is in the file.
+known. A reader can also see a name that is in the file.
 """
 
 from __future__ import annotations
@@ -212,8 +212,8 @@ class _Writer:
             return own
         items: dict[str, Node] = {}
         keys_at: dict[str, Position] = {}
-        laid: Sequence[Fields | None] = (self.shared, self._between(index, entry), own)
-        for layer in laid:
+        layers: Sequence[Fields | None] = (self.shared, self._between(index, entry), own)
+        for layer in layers:
             if layer is not None:
                 items.update(layer.items)
                 keys_at.update((name, layer.key_at(name)) for name in layer.items)

@@ -52,7 +52,7 @@ class Change:
         if self.old and self.new:
             return f"{subject}: {self.old} → {self.new}"
         if self.old or self.new:
-            return f"{subject}: {f'no more (was {self.old})' if self.old else f'now {self.new}'}"
+            return f"{subject}: {f'removed (was {self.old})' if self.old else f'now {self.new}'}"
         return subject
 
 

@@ -74,10 +74,10 @@ def scope_of(plan: Plan, recorded: Sequence[TakeRecord], choice: Choice, *, stal
     meant = [view for view in views if view.take_id in chosen]
     waiting = [view.take_id for view in meant if view.waits][: choice.limit]
     left = None if choice.limit is None else choice.limit - len(waiting)
-    anew = [view.take_id for view in meant if stale and view.is_stale][:left]
-    renames = (outcome(plan, recorded, anew) if anew else comparison).renames
+    again = [view.take_id for view in meant if stale and view.is_stale][:left]
+    renames = (outcome(plan, recorded, again) if again else comparison).renames
     rooms = _rooms(renames, recorded, chosen)
-    return Scope(comparison, chosen, frozenset((*waiting, *anew)), tuple(anew), rooms)
+    return Scope(comparison, chosen, frozenset((*waiting, *again)), tuple(again), rooms)
 
 
 def outcome(plan: Plan, recorded: Sequence[TakeRecord], anew: Collection[str]) -> Comparison:

@@ -1,6 +1,6 @@
 """Does what HTTP cannot express: bytes that break it, connections closed and reset, and clients that go away.
 
-Only this module reaches below ASGI. A server hides its connections from the application, so the protocol class made
+Only this module reaches below ASGI. A server hides its connections from the application. So the protocol class made
 here keeps them by their two addresses, which both `asyncio` and ASGI know.
 """
 

@@ -1,9 +1,9 @@
 """Lists the ways in which the simulator can misbehave, and decides which rule of a script strikes a request.
 
 In: rules, and the hits on each route in their order. Out: the rule that strikes a hit, or none. The table `FAULTS` is
-the whole vocabulary: the script reader, the server and the documentation read it. A new fault is a line here and a few
-lines in `fault_responses` (a way to answer), `odd_records`, `odd_files` or `job_json` (a word or a fate). It knows no
-HTTP.
+the whole vocabulary: the script reader, the server and the documentation read it. A new fault needs a line here, and a
+few lines elsewhere: in `fault_responses` (a way to answer), `odd_records`, `odd_files` or `job_json` (a word or a
+fate). It knows no HTTP.
 """
 
 from __future__ import annotations

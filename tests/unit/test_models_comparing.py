@@ -49,7 +49,7 @@ def model(required: tuple[str, ...] = ("prompt",), **changed: JsonValue) -> Mode
             ["size: allowed values: 720p, 1080p → 720p, 4k", "size: default: 720p → 4k"],
         ),
         (model(length={"type": "integer", "minimum": 1, "maximum": 8}), ["length: largest value: 10 → 8"]),
-        (model(length={"type": "integer", "maximum": 10}), ["length: least value: no more (was 1)"]),
+        (model(length={"type": "integer", "maximum": 10}), ["length: least value: removed (was 1)"]),
         (model(length={"type": "number", "minimum": 1, "maximum": 10}), ["length: type: integer → number"]),
     ],
     ids=["same", "words", "order", "removed", "added", "added-required", "required", "optional", "choices", "bound",
