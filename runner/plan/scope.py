@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runner.plan.compare import Comparison
 
 PAID = OUT_THERE | {TakeState.SUCCEEDED}
-"""States in which a take's clip was paid for, or its job is active and will be charged."""
+"""States in which a take's clip was paid for, or its job is active."""
 
 
 @dataclass(frozen=True, slots=True)
