@@ -1,4 +1,4 @@
-"""The state file: the one truth about money and progress, written by one process, readable by any.
+"""The state file: the only record of money and progress, written by one process, readable by any.
 
-It turns facts into rows, each in one transaction with the event that caused it. It knows no asyncio and no HTTP.
+In: facts. Out: rows, each in one transaction with the event that caused it. It knows no asyncio and no HTTP.
 """

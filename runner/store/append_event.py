@@ -1,7 +1,7 @@
-"""Appends one fact: the event, the take's row and its attempt, inside the caller's transaction.
+"""Appends one fact: the event, the take's row and its attempt.
 
-Every guard stands twice: `states` is asked first, then each UPDATE names what it expects to find and must touch
-exactly one row, so that a second writer cannot slip between the two. It opens no transaction and no file.
+In: a fact, inside the caller's transaction. Out: changed rows, or `IllegalTransition`. It opens no transaction and no
+file. Each rule is checked twice: `states` is asked first. Then each UPDATE names the expected row and must change one.
 """
 
 from __future__ import annotations
@@ -54,19 +54,19 @@ _NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in COLUMN_U
 
 
 def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: float) -> None:
-    """Record `fact`, seen at wall time `at`, and move the take as the table says.
+    """Record `fact`, seen at wall time `at`, and move the take as the table says; on an error the caller rolls back.
 
     Raises:
-        IllegalTransition: the table or the attempt forbids it; the caller rolls back.
-        RunInUse: another runner has begun since; the same.
-        sqlite3.IntegrityError: a rule of the file forbids it; the same.
+        IllegalTransition: the table or the attempt forbids it.
+        RunInUse: another runner has begun since.
+        sqlite3.IntegrityError: a rule of the file forbids it.
     """
     take_id = _owner(connection, take_id, fact)
     standing = _standing(connection, take_id)
     try:
         state, delivery, before, after = _move(standing, fact)
     except IllegalTransition as error:
-        # Where a successor has moved the take, that it has taken over is the reason to tell.
+        # If another runner has moved the take, its takeover is the reason to report.
         if isinstance(fact, SubmissionStarted) and read_epoch(connection) != fact.epoch:
             raise overtaken(f"take {take_id}") from error
         raise IllegalTransition(f"take {take_id}: {error.message}") from error
@@ -90,14 +90,14 @@ def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: floa
 
 
 def _settles(fact: Fact, standing: TakeRow) -> TypeGuard[Answer | Decision]:
-    """Return whether a fact closes the latest attempt; that of a take given up later is closed already."""
+    """Return whether a fact closes the latest attempt; a take that is dropped later has a closed one."""
     return isinstance(fact, Answer | Decision) and not (
         isinstance(fact, Dropped) and standing.state is not TakeState.HELD
     )
 
 
 def _owner(connection: sqlite3.Connection, take_id: str, fact: Fact) -> str:
-    """Return which take a fact is about: a runner that was overtaken may not know that its take was renamed."""
+    """Return the take of a fact: a runner that was overtaken may not know that its take was renamed."""
     if not isinstance(fact, Answer | LateAnswer):
         return take_id
     row = connection.execute("SELECT take_id FROM attempts WHERE attempt = ?", (fact.attempt,)).fetchone()
@@ -110,7 +110,7 @@ def read_epoch(connection: sqlite3.Connection) -> int:
 
 
 def overtaken(what: str) -> RunInUse:
-    """Return the error for a runner whose run, or whose take, another one has taken over."""
+    """Return the error for a runner after another one has taken over its run or its take."""
     return RunInUse(
         f"{what}: another runner has taken this run over; nothing may be sent",
         advice="see what the other one does; stop it before you give the command again",
@@ -135,7 +135,7 @@ def _move(standing: TakeRow, fact: Fact) -> tuple[TakeState, DeliveryState, str,
         return state, delivery, state, state
     if isinstance(fact, DeliveryFact):
         if state is not TakeState.SUCCEEDED:
-            raise IllegalTransition(f"a take that is {state} has no clip to bring home")
+            raise IllegalTransition(f"a take that is {state} has no clip to download")
         moved = advance_delivery(delivery, fact)
         return state, moved, delivery, moved
     if isinstance(fact, AdoptionUndone) and delivery is not DeliveryState.NONE:
@@ -151,7 +151,7 @@ def _open_attempt(
     if fact.fingerprint != standing.fingerprint:
         raise IllegalTransition(f"take {standing.take_id}: what would be sent is not what was recorded")
     terms = _terms(connection, standing.take_id)
-    # The epoch in the file decides, not what this process remembers of it.
+    # The epoch in the file decides, not the one in this process's memory.
     opened = connection.execute(
         "INSERT INTO attempts"
         " (attempt, take_id, number, epoch, fingerprint, started_at, estimate, price, schema)"
@@ -171,9 +171,9 @@ def _open_attempt(
 
 
 def _terms(connection: sqlite3.Connection, take_id: str) -> tuple[Cell, Cell, Cell]:
-    """Return the estimate, the price and the schema that a submission is begun by.
+    """Return the estimate, the price and the schema for a new submission.
 
-    A take whose row has changed is sent once more as it was, so by what its last submission was begun by.
+    A take whose row has changed is sent again as it was, so it keeps the terms of its last submission.
     """
     estimate, price, schema = connection.execute(_TERMS, (take_id,)).fetchone()
     return estimate, price, schema
@@ -182,8 +182,8 @@ def _terms(connection: sqlite3.Connection, take_id: str) -> tuple[Cell, Cell, Ce
 def _settle_attempt(
     connection: sqlite3.Connection, standing: TakeRow, fact: Answer | Decision, *, at: float
 ) -> None:
-    """Close the latest attempt: an answer must be its own, and a held one waits as `LostContact`."""
-    # Patched, not replaced: what came back from a lost attempt stays beside the answer that settled it.
+    """Close the latest attempt: an answer must belong to it, and a held attempt waits as `LostContact`."""
+    # The evidence is patched, not replaced: evidence from the lost attempt stays beside the later answer.
     details = _details(fact)
     attempt, request_id = details.pop("attempt", None), details.pop("request_id", None)
     if request_id is not None:
@@ -208,17 +208,17 @@ def _settle_attempt(
 
 
 def _refuse_taken_id(connection: sqlite3.Connection, standing: TakeRow, request_id: str) -> None:
-    # The file forbids it too, in words that are nobody's to read.
+    # The file forbids it too, but its message is not meant for a person.
     row = connection.execute(
         "SELECT take_id FROM attempts WHERE request_id = ? AND (take_id, number) <> (?, ?)",
         (request_id, standing.take_id, standing.attempts),
     ).fetchone()
     if row is not None:
-        raise IllegalTransition(f"request id {request_id} is that of another job, of take {row[0]}")
+        raise IllegalTransition(f"request id {request_id} belongs to another job, of take {row[0]}")
 
 
 def _reopen_attempt(connection: sqlite3.Connection, standing: TakeRow, fact: AdoptionUndone) -> None:
-    """Make the latest attempt wait again as it did before its adoption; the other job's cost is not its own."""
+    """Make the latest attempt wait again as before its adoption, without the other job's cost."""
     reopened = connection.execute(
         "UPDATE attempts SET outcome = ?1, request_id = NULL, cost = NULL,"
         " ended_at = (SELECT max(at) FROM events WHERE take_id = ?2 AND fact = ?1),"
@@ -238,7 +238,7 @@ def _reopen_attempt(connection: sqlite3.Connection, standing: TakeRow, fact: Ado
 
 
 def _note_late(connection: sqlite3.Connection, take_id: str, fact: LateAnswer) -> None:
-    """Give the attempt its id; one that another attempt has already stays in the event alone."""
+    """Give the attempt its id; if another attempt has the id already, only the event keeps it."""
     connection.execute(
         "UPDATE OR IGNORE attempts SET request_id = ? WHERE attempt = ? AND take_id = ? AND request_id IS NULL",
         (fact.request_id, fact.attempt, take_id),
@@ -246,7 +246,7 @@ def _note_late(connection: sqlite3.Connection, take_id: str, fact: LateAnswer) -
 
 
 def _check_job(connection: sqlite3.Connection, standing: TakeRow, request_id: str) -> None:
-    """Refuse what was found of a job that is not the take's latest: it may have been paid for anew since."""
+    """Refuse a finding about a job that is not the take's latest: the take may have been paid for again since."""
     mine = connection.execute(
         "SELECT request_id FROM takes WHERE take_id = ?", (standing.take_id,)
     ).fetchone()
@@ -255,7 +255,7 @@ def _check_job(connection: sqlite3.Connection, standing: TakeRow, request_id: st
 
 
 def _note_cost(connection: sqlite3.Connection, standing: TakeRow, cost: float) -> None:
-    """Give the latest attempt what its job cost: a take that is retried has paid for each."""
+    """Record the cost of the latest attempt's job: a retried take has paid for each attempt."""
     connection.execute(
         "UPDATE attempts SET cost = ? WHERE take_id = ? AND number = ?",
         (cost, standing.take_id, standing.attempts),
@@ -272,7 +272,7 @@ def _update_take(
     at: float,
 ) -> None:
     columns: dict[str, Cell] = {}
-    # A column that is only named is paid for: its triggers run and its indexes are written.
+    # Naming a column has a cost even without a change: its triggers run and its indexes are written.
     if state is not standing.state:
         columns["state"] = state
     if delivery is not standing.delivery:
@@ -280,7 +280,7 @@ def _update_take(
     columns |= COLUMN_UPDATES[type(fact)](fact, at, standing)
     if not columns:
         return
-    # What was read is named again in WHERE: between the two, only this transaction can have written.
+    # WHERE repeats the values that were read, so the update fails if anything changed them since.
     moved = connection.execute(
         _update(tuple(columns)),
         (*map(_storable, columns.values()), standing.take_id, standing.state, standing.delivery),
@@ -291,16 +291,16 @@ def _update_take(
 
 @cache
 def _update(columns: tuple[str, ...]) -> str:
-    # One text per kind of fact, so that the connection finds it among its prepared statements.
+    # There is one text per kind of fact, so that the connection reuses its prepared statement.
     sets = ", ".join(f"{name} = ?" for name in columns)
     return f"UPDATE takes SET {sets} WHERE take_id = ? AND state = ? AND delivery = ?"  # noqa: S608 - our own names
 
 
 def _details(fact: Fact) -> dict[str, Any]:
-    """Return a fact's fields; facts are flat, so nothing has to be copied as `asdict` would."""
+    """Return a fact's fields; facts are flat, so the deep copy of `asdict` is not needed."""
     return {name: getattr(fact, name) for name in _NAMES[type(fact)]}
 
 
 def _storable(value: Cell) -> Cell:
-    # A lone surrogate in a server's text has no UTF-8 form; a fact about money is not lost for its sake.
+    # A lone surrogate in a server's text has no UTF-8 form, and must not prevent a fact about money.
     return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value

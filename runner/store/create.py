@@ -1,4 +1,4 @@
-"""Makes a new state file and brings an older one up to date; either is done whole or not at all.
+"""Makes a new state file, and migrates an older one; either is done completely or not at all.
 
 In: a path and a header, or a connection. Out: a file of the newest version. It records no fact.
 """
@@ -34,22 +34,22 @@ def create_file(
     network: bool = False,
     mounts: str | None = None,
 ) -> None:
-    """Make the file, private to its owner, and mark its folder; `network` says that it may lie on a network share.
+    """Make the file, private to its owner, and mark its folder; `network` allows a network share.
 
-    It is built under another name and then linked to its own, so that a crash never leaves a half-made state
-    file behind and two creators at once never both succeed.
+    The file is built under another name and then linked to its own. So a crash never leaves a half-made state
+    file, and two creators at once never both succeed.
 
     Raises:
         CannotCreate: it exists, or the folder or file cannot be made.
         DiskFailed: the disk is full or failing.
-        StateFileUnusable: the state file of another run was here and is gone, or the folder is on a network share.
+        StateFileUnusable: another run's state file was here and is gone, or the folder is on a network share.
     """
     with _as_cannot_create(path):
         make_folder(path.parent)
         _refuse_place(path, header, network=network, mounts=mounts)
         draft = draft_of(path)
         database.refuse_long(draft)
-        # It is private from the start, and SQLite gives the log the mode of its main file.
+        # The file is private from the start, and SQLite gives the log the mode of its main file.
         os.close(open_private(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         try:
             with database.translated(path):
@@ -58,15 +58,15 @@ def create_file(
             _publish(draft, path)
         finally:
             draft.unlink(missing_ok=True)
-        # The marker comes last: one without a state file would forbid the run for ever, while a state file
-        # without its marker gets one when it is next opened.
+        # The marker comes last: a marker without a state file would block the run forever, while a state file
+        # without its marker gets one at the next opening.
         flush_folder(path.parent)
         failpoints.hit("store.created")
         write_marker(path, header.run_id)
 
 
 def _refuse_place(path: Path, header: RunHeader, *, network: bool, mounts: str | None) -> None:
-    """Refuse a path where something is or was, or whose file system does not fit; raises what `create_file` does."""
+    """Refuse a used path or an unfit file system; it raises what `create_file` does."""
     refuse_link(path)
     if path.exists():
         raise CannotCreate(f"{path}: a state file is already here", advice="run the same command to go on")
@@ -78,7 +78,7 @@ def _refuse_place(path: Path, header: RunHeader, *, network: bool, mounts: str |
 
 
 def draft_of(path: Path) -> Path:
-    """Return a name, the longest that is made beside it, under which the file is built."""
+    """Return the name under which the file is built; it is the longest name beside it."""
     return path.with_name(f"{path.name}{DRAFT}{secrets.token_hex(4)}")
 
 
@@ -110,7 +110,7 @@ def _publish(draft: Path, path: Path) -> None:
     except FileExistsError as error:
         raise CannotCreate(f"{path}: another process has just made it") from error
     except OSError:
-        # Some file systems (exFAT) know no links; there the run's lock alone keeps a second creator out.
+        # Some file systems (exFAT) have no links; there only the run's lock keeps a second creator out.
         draft.rename(path)
 
 
@@ -120,13 +120,13 @@ def migrate(
     keep_copy_at: Path | None = None,
     migrations: Sequence[Sequence[str]] = MIGRATIONS,
 ) -> None:
-    """Bring the file to the newest version in one transaction, and its triggers to what `states` says today.
+    """Update the file to the newest version in one transaction, and its triggers to the present `states`.
 
-    `keep_copy_at` is the name of the file; the copy of an older one gets its version added (`state.db.v1`).
+    `keep_copy_at` is the path of the file; the copy of an older file gets the version as a suffix (`state.db.v1`).
     """
     version = int(str(database.pragma(connection, "user_version")))
     if version < len(migrations):
-        # Copied with SQLite's own backup: a plain copy would miss the log, and closing it drop our locks.
+        # SQLite's own backup makes the copy: a plain copy would miss the log, and closing it would drop our locks.
         if version and keep_copy_at is not None:
             copy = keep_copy_at.with_name(f"{keep_copy_at.name}.v{version}")
             os.close(open_private(copy, os.O_RDWR | os.O_CREAT | os.O_TRUNC))
@@ -141,7 +141,7 @@ def migrate(
 
 
 def _renew_rules(connection: sqlite3.Connection) -> None:
-    # Compared first, so that an ordinary opening changes no schema and makes no reader parse it again.
+    # The comparison comes first, so that an ordinary opening changes no schema and no reader must parse it again.
     found = dict(connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'"))
     if found == dict(RULES):
         return
@@ -154,7 +154,7 @@ def _renew_rules(connection: sqlite3.Connection) -> None:
 
 
 def note_place(connection: sqlite3.Connection, machine: str, place: str) -> None:
-    """Note that the file is open on `machine` and at `place`; an empty place leaves the one that is known."""
+    """Record that the file is open on `machine` and at `place`; an empty place keeps the known one."""
     known = tuple(connection.execute("SELECT machine, place FROM run").fetchone())
     if known != (here := (machine, place or known[1])):
         with database.atomic(connection):
@@ -162,7 +162,7 @@ def note_place(connection: sqlite3.Connection, machine: str, place: str) -> None
 
 
 def renew_marker(path: Path, run_id: str) -> None:
-    """Write the marker where a crash, or an older copy of the folder, has left none, or one that names another folder.
+    """Write the marker if it is missing or names another folder, as after a crash or in an older copy.
 
     Raises:
         CannotCreate: the folder cannot be written to.

@@ -1,8 +1,8 @@
-"""The one place that opens SQLite: connections with their settings read back, transactions, errors in our words.
+"""The only module that opens SQLite: connections with checked settings, transactions, and our own errors.
 
-In: a path. Out: connections that either have every setting the payment protocol needs or do not exist.
-Why these settings: WAL with `synchronous=FULL` is the fastest mode that forgets no commit at power loss;
-`NORMAL` and Python's default (DELETE with FULL) both do. It knows no take and no fact.
+In: a path. Out: connections that have every setting that the payment protocol needs. It knows no take and no fact.
+Why these settings: WAL with `synchronous=FULL` is the fastest mode that loses no commit at power loss; `NORMAL` and
+Python's default (DELETE with FULL) both lose some.
 """
 
 from __future__ import annotations
@@ -52,19 +52,19 @@ _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 Failure: TypeAlias = sqlite3.Error | OSError
-"""What comes up where the file or its disk fails; the second from files that are not SQLite's."""
+"""The errors of a failing file or disk; `OSError` comes from files that are not SQLite's."""
 
 _LONGEST = 504
-"""Bytes of the path of a database, links followed: SQLite's own limit (MAX_PATHNAME 512, with room for `-journal`)."""
+"""The most bytes of a database's path, links followed: SQLite's limit (MAX_PATHNAME 512, with room for `-journal`)."""
 
 
 def primary_code(error: BaseException) -> int:
-    """Return SQLite's primary result code, 0 for an error that Python's module raised by itself."""
+    """Return SQLite's primary result code, 0 for an error of Python's own module."""
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
 
 
 def is_full(error: Failure) -> bool:
-    """Return whether the disk had no room: then SQLite has undone all, and nothing is in doubt."""
+    """Return whether the disk had no room: then SQLite has undone everything, and the outcome is certain."""
     return primary_code(error) == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in FULL
 
 
@@ -74,12 +74,12 @@ def disk_failed(path: Path, why: object) -> DiskFailed:
 
 
 def refuse_long(path: Path) -> None:
-    """Refuse a path that SQLite cannot open; it would only say that it is unable to.
+    """Refuse a path that is too long for SQLite, whose own error would not give that reason.
 
     Raises:
         CannotCreate: as said.
     """
-    # Unlike Path.resolve it takes a loop of links as it is.
+    # Unlike Path.resolve it accepts a loop of links.
     real = os.path.realpath(path)
     if len(os.fsencode(real)) > _LONGEST:
         raise too_long(real)
@@ -88,20 +88,20 @@ def refuse_long(path: Path) -> None:
 def translate(error: Failure, path: Path, *, opening: bool = False) -> ShotrunnerError:
     """Return our error for SQLite's; the caller raises it `from` the original.
 
-    While `opening`, a file that may not be written is unusable; later, or if its permissions are not to blame, it
-    means that the disk has failed. SQLite opens a file for reading only where one try to open it for writing fails,
-    whatever for, and says so at the first write.
+    While `opening`, a file without write permission is unusable. Later, or if its permissions are fine, the disk has
+    failed. If SQLite cannot open a file for writing, for any reason, it opens it for reading and fails at the first
+    write.
     """
     if isinstance(error, OSError):
-        # In mid-run a place that was fine has changed under us, and only a fault of the place itself is not the disk's.
+        # The place was fine at the start. Only a fault of the place itself is not the disk's fault.
         if isinstance(error, NotOurs) or error.errno in SHORT_OF or error.errno == errno.ENAMETOOLONG:
             return file_error(error, os.fsdecode(error.filename or path))
         return disk_failed(path, error.strerror or error)
     code = primary_code(error)
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_DBMOVED:
         return RecordDisplaced(
-            f"{path}: is not the file any more that this run has open, so nothing more is written",
-            advice=f"bring its folder back, or enter what is known: {command_line('restore', path.parent)}",
+            f"{path}: is no longer the file that this run has open, so nothing more is written",
+            advice=f"put its folder back, or enter what is known: {command_line('restore', path.parent)}",
         )
     if opening and code in _SHUT:
         if not _may_be_written(path):
@@ -122,12 +122,12 @@ def translate(error: Failure, path: Path, *, opening: bool = False) -> Shotrunne
 
 
 def _may_be_written(path: Path) -> bool:
-    # Then it is not the permissions that keep SQLite out but something that will pass: no descriptors, a failing disk.
+    # If so, the cause is not the permissions but something temporary: no descriptors, a failing disk.
     return os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)
 
 
 def unusable(path: Path, why: str) -> RecordDamaged:
-    """Return the error for a state file that must not be run from."""
+    """Return the error for a state file that no run may use."""
     return RecordDamaged(
         f"{path}: {why}",
         advice="do not start over, or paid takes would be paid again: shotrunner restore sets the file aside and enters"
@@ -148,7 +148,7 @@ def translated(path: Path) -> Iterator[None]:
 def atomic(connection: sqlite3.Connection) -> Iterator[None]:
     """Run the block in one write transaction: all of it is committed and flushed, or none."""
     try:
-        # Inside, since a want of memory may come up after SQLite has begun.
+        # This stands inside the block, since memory may run out after SQLite has begun.
         connection.execute("BEGIN IMMEDIATE")
         yield
         failpoints.hit("store.before-commit")
@@ -174,7 +174,7 @@ def _connect(path: Path, query: str) -> sqlite3.Connection:
 
 def _apply(connection: sqlite3.Connection, settings: Mapping[str, int], path: Path) -> None:
     for name, value in settings.items():
-        # SQLite ignores a setting it cannot take without a word, so each is read back.
+        # SQLite silently ignores a setting that it cannot apply, so each is read back.
         connection.execute(f"PRAGMA {name} = {value}")
         found = pragma(connection, name)
         if found != value:
@@ -197,7 +197,7 @@ def _closed_if_failing(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
-    """Open for reading; changes nothing and takes no lock that lasts."""
+    """Open for reading; it changes nothing and holds no lasting lock."""
     connection = _connect(path, "mode=ro")
     with _closed_if_failing(connection):
         _apply(connection, _SHARED_SETTINGS, path)
@@ -205,13 +205,13 @@ def connect_reader(path: Path) -> sqlite3.Connection:
 
 
 def connect_glance(path: Path) -> sqlite3.Connection:
-    """Open the main file alone, without lock or log: right only while nobody writes."""
+    """Open the main file alone, without lock or log: this is right only while no process writes."""
     return _connect(path, "mode=ro&immutable=1")
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:
-    """Open an existing file for writing, in whatever journal mode it rests; `awaken` comes next."""
-    # mode=rw and not the default: SQLite must never make an empty file where ours has vanished.
+    """Open an existing file for writing in its present journal mode; `awaken` comes next."""
+    # With mode=rw SQLite never makes an empty file where the state file has vanished.
     connection = _connect(path, "mode=rw")
     with _closed_if_failing(connection):
         _apply(connection, {**_WRITER_SETTINGS, "synchronous": _EXTRA}, path)
@@ -219,19 +219,19 @@ def connect_writer(path: Path) -> sqlite3.Connection:
 
 
 def awaken(connection: sqlite3.Connection, keeper: sqlite3.Connection, path: Path) -> None:
-    """Go over to WAL with FULL, and note in the main file itself that a log now belongs to it; attaches `keeper`.
+    """Switch to WAL with FULL, attach `keeper`, and note in the main file itself that a log now belongs to it.
 
-    The note is what later tells a file whose log was lost from one that was closed. The change of mode runs under
-    EXTRA, which flushes the folder too: a rollback journal that came back after a power loss would undo the log.
+    The note later distinguishes a file whose log was lost from a closed one. The change of mode runs under EXTRA, which
+    flushes the folder too: a rollback journal that reappears after a power loss would undo the log.
 
     Raises:
-        StateFileUnusable: a setting did not take.
+        StateFileUnusable: a setting had no effect.
     """
     mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
         raise unusable(path, f"SQLite keeps the journal mode at {mode} instead of wal")
     _apply(connection, {"synchronous": _FULL}, path)
-    # Before the note: if the keeper fails, closing may still fold the log and delete it.
+    # The keeper comes before the note: if it fails, closing may still fold the log and delete it.
     keep_log(keeper)
     with atomic(connection):
         connection.execute("UPDATE run SET at_rest = 0")
@@ -240,12 +240,12 @@ def awaken(connection: sqlite3.Connection, keeper: sqlite3.Connection, path: Pat
 
 
 def awaken_on_share(connection: sqlite3.Connection, path: Path) -> None:
-    """Go over to TRUNCATE with FULL, which need no memory shared between processes and forget nothing either.
+    """Switch to TRUNCATE with FULL, which lose nothing either and need no memory shared between processes.
 
     The file stays at rest: it has no log that could get lost.
 
     Raises:
-        StateFileUnusable: a setting did not take.
+        StateFileUnusable: a setting had no effect.
     """
     mode = connection.execute("PRAGMA journal_mode = TRUNCATE").fetchone()[0]
     if mode != "truncate":
@@ -254,9 +254,9 @@ def awaken_on_share(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def run_to_end(connection: sqlite3.Connection, statement: str) -> None:
-    """Execute a statement that answers with rows, and fetch them all: only its last step commits what it has done.
+    """Execute a statement that returns rows, and fetch them all: only its last step commits its changes.
 
-    A statement that is dropped before its end is committed all the same, and nobody hears if that fails.
+    A statement that is dropped before its end is committed too, but a failure of that commit raises nothing.
     """
     connection.execute(statement).fetchall()
 
@@ -264,21 +264,20 @@ def run_to_end(connection: sqlite3.Connection, statement: str) -> None:
 def keep_log(keeper: sqlite3.Connection) -> None:
     """Attach `keeper`, a reader, so that closing the writing connection leaves the log alone; raises `sqlite3.Error`.
 
-    The last connection to close folds the log in and deletes it. Without the note that the file is at rest that would
-    look like a lost log, and after a failed flush nothing more may be written. A reader cannot fold.
+    The last connection to close folds the log in and deletes it. Without the note that the file is at rest, this would
+    look like a lost log. After a failed flush nothing more may be written. A reader cannot fold.
     """
     keeper.execute("SELECT at_rest FROM run").fetchone()
 
 
 def checkpoint_and_close(connection: sqlite3.Connection, keeper: sqlite3.Connection) -> None:
-    """Fold the log into the main file and leave WAL, so that the run's state is one plain file; closes `keeper`.
+    """Fold the log into the main file and leave WAL, so that the run's state is one plain file; close `keeper`.
 
-    Readers of a file at rest then create nothing beside it. A reader that is just looking keeps it in WAL,
-    which is as safe and only less tidy.
+    Readers of a file at rest create nothing beside it. An open reader keeps the file in WAL, which is just as safe.
     """
     with atomic(connection):
         connection.execute("UPDATE run SET at_rest = 1")
-    # The other way round here: the note is in the main file before the log is deleted.
+    # Here the order is reversed: the note is in the main file before the log is deleted.
     run_to_end(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
     failpoints.hit("store.folded")
     keeper.close()
@@ -294,7 +293,7 @@ def reconnect(path: Path, old: sqlite3.Connection, *, on_share: bool = False) ->
     """Close a connection whose commit failed and return a new one in the same mode; a keeper must be attached.
 
     Raises:
-        StateFileUnusable: a setting did not take.
+        StateFileUnusable: a setting had no effect.
     """
     old.close()
     failpoints.hit("store.reconnect")

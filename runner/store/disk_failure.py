@@ -1,6 +1,6 @@
-"""What a state file does when its disk fails: throws ballast off, keeps receipts beside it, connects anew.
+"""What a state file does when its disk fails: it frees ballast, keeps receipts beside it, and reconnects.
 
-In: the path of an open state file and what is provided. Out: the `Rescue` that the writer calls on, and notes for a
+In: the path of an open state file and the safety options. Out: the `Rescue` that the writer calls, and notes for a
 person. It decides nothing about facts.
 """
 
@@ -24,7 +24,7 @@ class DiskFailureHandler:
     def __init__(
         self, path: Path, run_id: str, provision: SafetyOptions, *, identity: Identity, on_share: bool = False
     ) -> None:
-        """Lay the ballast and the side files out; raises OSError if ids could not be kept beside the file."""
+        """Write the ballast and the side files; raises OSError if ids could not be kept beside the file."""
         self._path = path
         self._identity = identity
         self._on_share = on_share
@@ -34,19 +34,19 @@ class DiskFailureHandler:
         self.notes = [*self.side.notes, *filter(None, [note])]
 
     def make_room(self) -> bool:
-        """Throw the ballast off; return whether there was any."""
+        """Remove the ballast; return whether there was any."""
         return self._ballast.drop()
 
     def keep(self, receipts: Sequence[Receipt]) -> Path | None:
-        """Write receipts into the first side file that takes them."""
+        """Write receipts into the first side file that can store them."""
         return self.side.keep(receipts)
 
     def displaced(self) -> RecordDisplaced | None:
-        """Return what is wrong if the file at the path is not the open one."""
+        """Return an error if the file at the path is not the open one."""
         return self._identity.displaced()
 
     def reconnect(self, old: sqlite3.Connection) -> sqlite3.Connection:
-        """Close `old` and return a new connection; not to another file that has taken the name."""
+        """Close `old` and return a new connection, unless another file has the name now."""
         self._identity.check()
         return database.reconnect(self._path, old, on_share=self._on_share)
 
@@ -55,7 +55,7 @@ class DiskFailureHandler:
         return has_receipt(connection, receipt)
 
     def forget(self, entered: Sequence[Receipt], *, left: int) -> None:
-        """Take entered receipts out of the side files, and note them."""
+        """Remove entered receipts from the side files, and note them."""
         for receipt in entered:
             self.notes.append(
                 f"{receipt.take} is request {receipt.request_id}, which was kept beside the state file"
@@ -67,9 +67,9 @@ class DiskFailureHandler:
                 self.side.forget(entered)
 
     def close(self, *, leave: bool) -> None:
-        """Close the side files and take the ballast away; a run that rests needs none.
+        """Close the side files and remove the ballast, which a closed run does not need.
 
-        `leave` what lies at their paths: it may be another run's, or that of a runner who has taken over.
+        `leave` keeps the files at their paths: they may belong to another run, or to a runner that has taken over.
         """
         self.side.close(leave=leave)
         if not leave:

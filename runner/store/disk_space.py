@@ -1,7 +1,7 @@
-"""Room on the state file's volume: a ballast to throw off when it is full, and the mark below which nothing is begun.
+"""Room on the state file's volume: a ballast file to remove when it is full, and a mark below which nothing begins.
 
-In: the path of a state file. Out: bytes of room, and the ballast file. Why: an id that comes back from a paid POST must
-find a place even on a full disk, and no POST may begin whose answer could not be written down. It knows no SQLite.
+In: the path of a state file. Out: bytes of room, and the ballast file. It knows no SQLite. The id from a paid POST must
+be stored even on a full disk, and no POST may begin whose answer could not be recorded.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _LOOKED_AT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class SafetyOptions:
-    """What a state file keeps for bad times.
+    """What a state file reserves for a disk failure.
 
-    `ballast` and `low_water` are bytes, 0 for none; `second_places` are folders of the user's own for ids that the
-    run's folder does not take, the best first. No ballast is laid on a volume that is below the low-water mark, or
-    would be with it.
+    `ballast` and `low_water` are bytes, 0 for none. `second_places` are the user's own folders for ids that the run's
+    folder cannot store, the best first. No ballast is written on a volume that is or would then be below the low-water
+    mark.
     """
 
     ballast: int = 8 * MIB
@@ -35,7 +35,7 @@ class SafetyOptions:
 
 
 NOTHING = SafetyOptions(ballast=0, low_water=0)
-"""For a file that is only looked at and mended, on whatever volume."""
+"""For a file that is only read and repaired, on any volume."""
 
 
 def room(path: Path) -> int:
@@ -47,7 +47,7 @@ def room(path: Path) -> int:
 
 
 class FreeSpaceCheck:
-    """Tells whether a volume has room, and looks at most once a second."""
+    """Reports whether a volume has room, and checks at most once a second."""
 
     def __init__(
         self, path: Path, low_water: int, *, monotonic: Callable[[], float] = time.monotonic
@@ -59,7 +59,7 @@ class FreeSpaceCheck:
         self._enough = True
 
     def has_room(self) -> bool:
-        """Return whether the low-water mark was kept when last looked; a volume that does not tell has room."""
+        """Return whether there was room at the last check; a volume that cannot be checked has room."""
         now = self._monotonic()
         if now - self._seen_at >= _LOOKED_AT:
             self._seen_at = now
@@ -69,14 +69,14 @@ class FreeSpaceCheck:
 
 
 class ReservedSpace:
-    """A file that takes room away, so that there is some to give back."""
+    """A file that occupies room, so that removing it frees some."""
 
     def __init__(self, path: Path, size: int) -> None:
         self.path = path
         self._size = size
 
     def lay(self, *, low_water: int) -> str:
-        """Write the file if it is not there whole; return a note if there is no room for it, else nothing.
+        """Write the file unless it is complete; return a note if there is no room for it, else an empty text.
 
         Raises:
             NotOurs: something else has its name.
@@ -85,14 +85,14 @@ class ReservedSpace:
             return ""
         try:
             if room(self.path) < self._size + low_water:
-                return f"{self.path}: no ballast was laid, there is too little room on this volume"
+                return f"{self.path}: no ballast was written, there is too little room on this volume"
             self._write()
         except NotOurs:
-            # It would be followed or taken away at the end, and is not ours.
+            # Something else has the name. It would be followed, or removed at the end.
             raise
         except OSError as error:
             self.drop()
-            return f"{self.path}: no ballast could be laid: {error.strerror}"
+            return f"{self.path}: no ballast could be written: {error.strerror}"
         return ""
 
     def _is_laid(self) -> bool:
@@ -100,11 +100,11 @@ class ReservedSpace:
             found = self.path.lstat()
         except OSError:
             return False
-        # Blocks and not the length alone: a file with holes gives nothing back.
+        # The blocks are checked too, since removing a file with holes frees nothing.
         return found.st_size == self._size and getattr(found, "st_blocks", self._size) * 512 >= self._size
 
     def _write(self) -> None:
-        # Noise and not zeros, which some file systems do not store at all.
+        # The file holds noise, since some file systems do not store zeros at all.
         noise = os.urandom(min(self._size, MIB))
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         with os.fdopen(open_private(self.path, flags), "wb", buffering=0) as file:
@@ -112,7 +112,7 @@ class ReservedSpace:
                 file.write(noise[: self._size - start])
 
     def drop(self) -> bool:
-        """Remove the file; return whether that gave any room."""
+        """Remove the file; return whether that freed any room."""
         try:
             self.path.unlink()
         except OSError:

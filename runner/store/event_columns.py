@@ -1,7 +1,7 @@
 """What each fact writes into its take's row, as one table.
 
-In: a fact, when it was seen, and how the take stood. Out: column values. Which fact may come when is
-not decided here but in `states`; this module runs no SQL.
+In: a fact, its time, and the take's row before it. Out: column values. It runs no SQL; `states` decides which fact
+may come when.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Columns: TypeAlias = Mapping[str, Cell]
 
 @dataclass(frozen=True, slots=True)
 class TakeRow:
-    """How a take stands before a fact: `attempts` is the number of its latest attempt, begun at `started_at`."""
+    """A take before a fact: `attempts` is the number of its latest attempt, begun at `started_at`."""
 
     take_id: str
     state: TakeState
@@ -38,7 +38,7 @@ _NO_FILE: Columns = MappingProxyType({"file": None, "sha256": None, "bytes": Non
 _UNSENT: Columns = MappingProxyType(
     {"request_id": None, "submitted_at": None, "not_before": 0.0, "reason": "", "cancel_requested": None}
 )
-# A retry starts from a clean row; what the old attempt cost and gave stays in its events.
+# A retry starts from a clean row; the old attempt's cost and outputs stay in its events.
 _UNTRIED: Columns = MappingProxyType(
     {
         **_UNSENT,
@@ -65,12 +65,12 @@ def _ended(fact: states.Ended | states.FoundAfterAll, at: float, standing: TakeR
         "finished_at": at,
         "seconds": seconds,
     }
-    # A record that does not say the cost must not wipe out one that was seen before.
+    # An answer without a cost must not delete a known cost.
     return columns if fact.cost is None else {**columns, "cost": fact.cost}
 
 
 def _found(fact: states.FoundAfterAll, at: float, standing: TakeRow) -> Columns:
-    # How long it took is known only from the record itself: it may have ended long before anybody looked again.
+    # Only the answer itself knows the duration: the job may have ended long before the second look.
     return {**_ended(fact, at, standing), "seconds": fact.seconds}
 
 
@@ -99,7 +99,7 @@ COLUMN_UPDATES: Mapping[type[Fact], Effect] = MappingProxyType(
         states.Refused: _failed,
         states.AccountTurnedAway: _reason,
         states.LostContact: _reason,
-        # The job is as old as the attempt that made it, not as its adoption.
+        # The job began with the attempt that made it, not with its adoption.
         states.Adopted: lambda fact, _, standing: {
             "request_id": fact.request_id,
             "submitted_at": standing.started_at,
@@ -129,7 +129,7 @@ COLUMN_UPDATES: Mapping[type[Fact], Effect] = MappingProxyType(
         states.FileGone: lambda fact, _, __: {**_NO_FILE, "reason": fact.reason},
         states.CancelRequested: lambda fact, _, __: {"cancel_requested": fact.outcome or "requested"},
         states.LateAnswer: lambda *_: {},
-        # The ids themselves are changed where a plan is adopted; this is the note of it.
+        # The adoption of a plan changes the ids themselves; this fact is the note of it.
         states.Renamed: lambda *_: {},
         states.ClipMoved: lambda fact, _, __: {"file": fact.file},
         states.KeptAsIs: lambda fact, _, __: {"kept_for": fact.wanted},

@@ -1,8 +1,8 @@
-"""Tests on a folder what SQLite needs of a file system: locks that exclude, memory that is shared, flushes that work.
+"""Tests in a folder what SQLite needs from a file system: locks that exclude, shared memory, working flushes.
 
-In: a folder. Out: what is missing, in words, or None. A name says what a file system is, and only a test what it does:
-some shares grant every lock to every writer. Two descriptors of one process stand for two processes, since locks of
-open file descriptions exclude each other as those of processes do. It leaves nothing behind.
+In: a folder. Out: what is missing, in words, or None. It knows no state file, and removes its own trial file. Only a
+test shows what a file system does: some shares grant every lock to every writer. Two descriptors of one process stand
+for two processes, since locks of open file descriptions exclude each other in the same way.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _WORD = b"shared"
 
 
 def shortcoming(folder: Path, *, tests: Mapping[str, Test] | None = None) -> str | None:
-    """Return what the folder's file system does not do, None if it does all.
+    """Return what the folder's file system cannot do, None if it can do everything.
 
     Raises: OSError.
     """
@@ -62,7 +62,7 @@ def _file_locks_exclude(first: int, second: int) -> bool:
 
 def _byte_locks_exclude(first: int, second: int) -> bool:
     command = getattr(fcntl, "F_OFD_SETLK", None)
-    # Elsewhere the layout of the question differs, or there is none.
+    # Other systems use another layout for this request, or do not have it.
     if command is None or sys.maxsize < 2**32:
         return True
     write_lock, free = (

@@ -1,9 +1,9 @@
-"""Whether what lies at the run's path is still what the run has open, and where it is if not.
+"""Checks whether the file at the run's path is still the open one, and finds the open one if not.
 
-A folder may be moved, deleted or put back from a copy while a run goes on. The open file follows its bytes and not its
-name, so SQLite goes on writing where no later run looks. In: the path of an open state file. Out: nothing, or
-`RecordDisplaced`, which says where the record is. It writes nothing but a marker that went missing, and the one
-that it leaves behind.
+In: the path of an open state file. Out: nothing, or `RecordDisplaced`, which says where the record is. It knows no
+SQLite, and writes only markers: a missing one, and one at a place that the run has left. A folder may be moved, deleted
+or restored from a copy during a run. An open file does not depend on its name, so SQLite would go on writing where no
+later run looks.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from runner.store.marker import leave_tombstone, read_marker, write_marker
 from runner.system.escapes import command_line
 
 Number: TypeAlias = tuple[int, int]
-"""Device and inode: what a file is, whatever it is called."""
+"""Device and inode: they identify a file under any name."""
 
 _OPEN_FILES = Path("/dev/fd")
 _PATH_BYTES = 1024
 
 
 class Identity:
-    """The folder, the state file and its log by their numbers, as they were when the file was opened.
+    """The numbers of the folder, the state file and its log at the time of opening.
 
-    The folder is held open, so that its number cannot become another's.
+    The folder is held open, so that no other folder can get its number.
     """
 
     def __init__(self, path: Path, run_id: str, *, log: bool) -> None:
-        """Take the numbers down; `log` says that SQLite's log belongs to the file. Raises OSError."""
+        """Note the numbers; `log` says that SQLite's log belongs to the file. Raises OSError."""
         self._path = path
         self._run_id = run_id
         self._folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -45,8 +45,8 @@ class Identity:
         """Do nothing if the record would be found again by its path.
 
         Raises:
-            RecordDisplaced: the folder, the state file or its log is not the one that is open, or the folder is
-                another run's by its marker.
+            RecordDisplaced: the folder, the state file or its log is not the open one, or the folder's marker
+                names another run.
         """
         for each, number in self._known.items():
             if (found := number_of(each)) != number:
@@ -59,7 +59,7 @@ class Identity:
             raise self._displaced(self._path.parent, replaced=True)
 
     def displaced(self) -> RecordDisplaced | None:
-        """Return what `check` raises."""
+        """Return the error that `check` raises, None without one."""
         try:
             self.check()
         except RecordDisplaced as error:
@@ -67,18 +67,18 @@ class Identity:
         return None
 
     def leave_word(self) -> None:
-        """Let the old place say that a run was here and where its record went, unless a state file is there."""
+        """Write at the old place that a run was here and where its record went, unless a state file is there."""
         with suppress(OSError):
             leave_tombstone(self._path, self._run_id, went=self.went)
 
     @property
     def went(self) -> Path | None:
-        """Where the open state file is now; None if it was deleted, or the system does not tell."""
+        """Where the open state file is now; None if it was deleted, or the system does not say."""
         number = self._known[self._path]
         return path_of_open(number) if number else None
 
     def close(self) -> None:
-        """Let the folder go; safe to call twice."""
+        """Close the folder; safe to call twice."""
         if self._folder >= 0:
             os.close(self._folder)
             self._folder = -1
@@ -91,13 +91,13 @@ class Identity:
         )
         return RecordDisplaced(
             f"{what}: {became} while the run went on, so nothing more is submitted; {lies}",
-            advice="bring it back, or enter what is known where it was, which pays for nothing: "
+            advice="put it back, or enter what is known where it was, which pays for nothing: "
             + command_line("restore", self._path.parent),
         )
 
 
 def number_of(path: Path) -> Number | None:
-    """Return the number of what is at `path`, following links to a folder alone; None if nothing is."""
+    """Return the number of the file at `path`, following only links to a folder; None if there is none."""
     try:
         found = path.lstat()
         if stat.S_ISLNK(found.st_mode) and path.is_dir():
@@ -108,7 +108,7 @@ def number_of(path: Path) -> Number | None:
 
 
 def path_of_open(number: Number) -> Path | None:
-    """Return the path of a file that this process has open; None if it was deleted or the system does not tell."""
+    """Return the path of a file that this process has open; None if it was deleted or the system does not say."""
     for descriptor in _descriptors():
         try:
             found = os.fstat(descriptor)
@@ -131,4 +131,4 @@ def _name_of(descriptor: int) -> Path:
     if sys.platform == "darwin":
         text = fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(_PATH_BYTES))
         return Path(os.fsdecode(text.rstrip(b"\x00")))
-    return Path(os.readlink(f"/proc/self/fd/{descriptor}"))  # noqa: PTH115 - a link of the kernel's, not a path
+    return Path(os.readlink(f"/proc/self/fd/{descriptor}"))  # noqa: PTH115 - the kernel's own link, not a path

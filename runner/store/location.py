@@ -1,8 +1,8 @@
-"""Where a run lives, on which machine and in which folder, so that a copy of it is told from the run itself.
+"""The machine and folder of a run, so that a copy can be distinguished from the run itself.
 
-In: a folder. Out: a short text for the state file, and whether two such texts mean one folder. A folder is the same by
-its path, symbolic links followed, or by its number in the file system: moved within it or seen through another mount it
-is still one folder, and cannot be run twice. A copy has another number. It knows no SQLite.
+In: a folder. Out: a short text for the state file, and whether two such texts mean one folder. It knows no SQLite. Two
+places are one folder if they have the same path, links followed, or the same number in the file system. So a folder
+stays the same if it is moved or seen through another mount, and a copy has another number.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from runner.store.marker import read_marker
 
 
 def place_of(folder: Path) -> str:
-    """Return where `folder` is: its real path, its device and its number there; raises `OSError`."""
+    """Return the real path of `folder`, its device and its number there; raises `OSError`."""
     real = folder.resolve()
     found = real.stat()
-    # JSON escapes what in a file's name is no text.
+    # JSON escapes the bytes of a file's name that are not text.
     return json.dumps([str(real), found.st_dev, found.st_ino])
 
 
 def is_same(known: str, here: str) -> bool:
-    """Return whether two places are one folder; what cannot be read says nothing against it."""
+    """Return whether two places are one folder; an unreadable place counts as the same."""
     try:
         (path, *number), (path_here, *number_here) = json.loads(known), json.loads(here)
     except (ValueError, TypeError):
@@ -34,7 +34,7 @@ def is_same(known: str, here: str) -> bool:
 
 
 def still_there(known: str, run_id: str, name: str) -> Path | None:
-    """Return the folder that the text `known` means, if a state file called `name` of the same run is still in it."""
+    """Return the folder that the text `known` means, if the run's state file `name` is still in it."""
     try:
         folder = Path(json.loads(known)[0])
         state_file = folder / name
@@ -55,7 +55,7 @@ def machine_id(*, id_files: Sequence[Path] = ID_FILES) -> str:
             continue
         if known:
             return _hashed(known)
-    # Without the domain, which changes with the network that a laptop is in.
+    # The domain is left out, since it changes with the network that a laptop is in.
     return _hashed(socket.gethostname().partition(".")[0].lower())
 
 

@@ -1,9 +1,8 @@
 """The run lock: one process at a time may write into a run directory.
 
-The kernel holds it and frees it when the process ends, however it ends, so there is never a stale lock to delete.
-Who holds it stands in a file beside it, only for the message. The lock is the courtesy; the
-epoch in the state file is the guarantee. In: a run directory. Out: the lock, or an error that says who has it or why
-there can be none.
+In: a run directory. Out: the lock, or an error that says who has it or why it cannot be taken. It knows no state file,
+whose epoch is the real guarantee. The kernel frees the lock at any end of the process, so a stale lock never needs to
+be deleted. A file beside the lock names its owner, only for the message.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ _MOST_BYTES = 1 << 20
 
 
 class RunLock:
-    """Held from `__enter__` to `__exit__`; never waits.
+    """A lock that is held from `__enter__` to `__exit__`; it never waits.
 
-    `command` is what another process is shown, by default this process' own command line.
+    Another process is shown `command`, by default this process's own command line.
     """
 
     def __init__(
@@ -43,12 +42,12 @@ class RunLock:
         self._dir = run_dir
         self._command = shlex.join(sys.argv) if command is None else command
         self._now = now
-        self._told = ""
-        # Not per thread: whoever ends the run may let go, and a second lock in this process must be refused too.
+        self._written = ""
+        # The lock is not per thread: any thread may release it, and a second lock in this process must be refused.
         self._lock = filelock.FileLock(run_dir / LOCK, timeout=0, mode=0o600, thread_local=False)
 
     def __enter__(self) -> Self:
-        """Take the lock, making the run directory if it is not there.
+        """Take the lock, and make the run directory if it is missing.
 
         Raises:
             RunInUse: another process, or this one, holds it.
@@ -69,9 +68,9 @@ class RunLock:
         except OSError as error:
             raise file_error(error, error.filename or self._dir, "cannot be locked") from error
         try:
-            # Not into the lock file itself: whoever is refused could then read it while it is written.
-            self._told = json.dumps(self._facts()) + "\n"
-            write_whole(self._dir / OWNER, self._told)
+            # The facts are not in the lock file itself: a refused process could then read them half written.
+            self._written = json.dumps(self._facts()) + "\n"
+            write_whole(self._dir / OWNER, self._written)
         except OSError as error:
             self._lock.release()
             raise file_error(error, self._dir / OWNER, "cannot be written") from error
@@ -80,11 +79,11 @@ class RunLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # While the lock is still held, or the facts of the next owner could be removed. Left lying they mislead
-        # nobody, since only who is refused reads them: no reason to end otherwise, or to hide how this is ending.
+        # The file goes while the lock is still held, or the next owner's facts could be removed. A file that stays
+        # does no harm, since only a refused process reads it. So a failure here must not hide another error.
         with suppress(OSError):
-            # Whoever deleted the lock let another runner in, and the facts may be that one's.
-            if (self._dir / OWNER).read_text(encoding="utf-8") == self._told:
+            # If the lock was deleted, another runner may have started, and the facts may be its own.
+            if (self._dir / OWNER).read_text(encoding="utf-8") == self._written:
                 (self._dir / OWNER).unlink()
         self._lock.release()
 

@@ -1,9 +1,8 @@
-"""The marker: a small file beside the state file that says that a run was here, should the state file get lost.
+"""The marker: a small file beside the state file that shows that a run was here, even if the state file gets lost.
 
-Starting afresh in a folder whose state file has vanished would pay for everything again; the marker is how that is
-noticed. One that is left at the old place of a run also says where its state file went, and one beside the original of
-a copy that goes on instead says where that is. In: the path of a state file. Out: the run id in the marker. It knows no
-SQLite.
+In: the path of a state file. Out: the run id in the marker. It knows no SQLite. A new start in a folder without its
+state file would pay for everything again; the marker prevents that. At the old place of a moved run it also says where
+the state file went. Beside an original whose copy continues instead, it says where the copy is.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ _MOST_BYTES = 4096
 
 
 def read_marker(state_file: Path) -> str | None:
-    """Return the run id that the folder of `state_file` is marked with.
+    """Return the run id in the marker beside `state_file`.
 
-    None where there is no marker, and an empty text where there is one that cannot be read.
+    The result is None without a marker, and empty for an unreadable marker.
     """
     try:
         text = read_private(state_file.parent / MARKER, limit=_MOST_BYTES)
@@ -33,7 +32,7 @@ def read_marker(state_file: Path) -> str | None:
 
 
 def was_here(state_file: Path) -> bool:
-    """Return whether the folder is marked as a run's, whatever has become of its state file."""
+    """Return whether the folder is marked as a run's, with or without its state file."""
     return read_marker(state_file) is not None
 
 
@@ -42,7 +41,7 @@ def write_marker(
 ) -> None:
     """Mark the folder of `state_file`, durably.
 
-    `went` is where the file is now, `successor` a copy that goes on instead of it. Raises `OSError`.
+    `went` is the file's present path, `successor` a copy that continues instead of it. Raises `OSError`.
     """
     marker = {"run_id": run_id, "state_file": state_file.name}
     if successor is not None:
@@ -53,25 +52,25 @@ def write_marker(
 
 
 def leave_tombstone(state_file: Path, run_id: str, *, went: Path | None) -> None:
-    """Mark the place that a run's folder or state file was taken from, so that it does not look new.
+    """Mark the old place of a run's folder or state file, so that it does not look new.
 
-    A place that has a state file says itself what it is, and the marker of another run stays. Raises `OSError`.
+    A place with a state file needs no mark, and the marker of another run stays. Raises `OSError`.
     """
     if os.path.lexists(state_file) or read_marker(state_file) not in {None, "", run_id}:
         return
-    # Not the folders above it: where they are gone, the whole tree was moved, and is not to be made a second time.
+    # The folders above it are not made: if they are gone, the whole tree was moved.
     state_file.parent.mkdir(mode=0o700, exist_ok=True)
     write_marker(state_file, run_id, went=went)
 
 
 def went_to(state_file: Path) -> Path | None:
-    """Return where the marker says that the state file went, None if it does not say or nothing is there."""
+    """Return the path to which the state file went, None if the marker names none or no file is there."""
     went = _path_in(state_file, "went")
     return went if went is not None and went.is_file() else None
 
 
 def successor_of(state_file: Path) -> Path | None:
-    """Return which copy of the state file goes on instead of it, None if the marker names none."""
+    """Return the copy of the state file that continues instead of it, None if the marker names none."""
     return _path_in(state_file, "successor")
 
 

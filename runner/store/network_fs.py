@@ -1,9 +1,8 @@
-"""Which file system a path lies on, so that SQLite is never run where locks and flushes may not work.
+"""The file system of a path, so that SQLite never runs where locks and flushes may not work.
 
-WAL needs memory shared between processes, which network file systems do not give; see "WAL does not work over
-a network filesystem" in SQLite's documentation. What is known to be a disk of this machine passes, and is tested; a
-type that is not known is taken for a share. In: a path and the text of Linux's mountinfo. Out: a type of file
-system, or a refusal.
+In: a path and the text of Linux's mountinfo. Out: a type of file system, or a refusal. It knows no state file. A known
+local type passes, and is then tested; an unknown type counts as a share. WAL needs memory shared between processes,
+which shares do not offer; see "WAL does not work over a network filesystem" in SQLite's documentation.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ LOCAL = frozenset({
     # Disks of Linux, macOS and the BSDs.
     "apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "ffs", "hfs", "hfsplus", "jfs", "nilfs2", "reiser4",
     "reiserfs", "ubifs", "ufs", "xfs", "zfs",
-    # Sticks and the disks of other systems; fuseblk is a local disk by a driver outside the kernel.
+    # USB sticks and the disks of other systems; fuseblk is a local disk with a driver outside the kernel.
     "exfat", "fuseblk", "msdos", "ntfs", "ntfs3", "udf", "vfat",
     # Memory.
     "ramfs", "rootfs", "tmpfs",
-    # Layers over the above, as containers and encrypted homes have them.
+    # Layers over the above, as containers and encrypted home folders have them.
     "aufs", "ecryptfs", "fuse.fuse-overlayfs", "overlay", "overlayfs", "shiftfs",
-    # What can only be read.
+    # Read-only file systems.
     "cramfs", "erofs", "iso9660", "squashfs",
 })
 # fmt: on
@@ -35,7 +34,7 @@ _MOUNTINFO = Path("/proc/self/mountinfo")
 
 
 def file_system_of(path: Path, mountinfo: str) -> str | None:
-    """Return the type of the file system that holds the absolute `path`, None where the text does not say.
+    """Return the type of the file system that holds the absolute `path`, None if the text does not say.
 
     The format is that of proc_pid_mountinfo(5): the mount point is the fifth field, the type follows ` - `.
     """
@@ -58,12 +57,12 @@ def _unescaped(field: str) -> str:
 
 
 def refuse_network(path: Path, *, allowed: bool = False, mountinfo: str | None = None) -> str | None:
-    """Refuse a path on what may be a share, unless that is `allowed`, and return its type; None for a local disk.
+    """Refuse a path on a possible share, unless that is `allowed`, and return its type; None for a local disk.
 
-    Where the system does not tell, the path is taken for local.
+    If the system does not say, the path counts as local.
 
     Raises:
-        FlagRequired: it lies on one.
+        FlagRequired: it lies on a possible share.
     """
     kind = file_system_of(path.resolve(), _system_mounts() if mountinfo is None else mountinfo)
     if kind is None or kind in LOCAL:
@@ -74,10 +73,10 @@ def refuse_network(path: Path, *, allowed: bool = False, mountinfo: str | None =
 
 
 def refuse_unfit(path: Path, *, tests: Mapping[str, Test] | None = None) -> None:
-    """Refuse a path whose folder fails a test of what SQLite needs, whatever its file system is called.
+    """Refuse a path whose folder fails a test of what SQLite needs, under any name of its file system.
 
     Raises:
-        FlagRequired: it does.
+        FlagRequired: a test fails.
         OSError: the folder cannot be written to, or its disk fails.
     """
     if lacking := shortcoming(path.parent, tests=tests):

@@ -1,7 +1,7 @@
-"""What is looked at before a state file is trusted: its place, its kind, its version, its soundness.
+"""The checks before a state file is trusted: of its place, its kind, its version and its soundness.
 
-In: a path. Out: nothing, or `FileMissing` or `StateFileUnusable`. Every check leaves the file as it was, so that
-a refused file is also an untouched one. It knows the names of two settings and one column, and no take.
+In: a path. Out: nothing, or `FileMissing` or `StateFileUnusable`. It knows two settings, one column and no take.
+No check changes the file, so a refused file is also untouched.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from runner.system.escapes import command_line
 from runner.system.private_files import refuse_odd
 
 DRAFT = ".new-"
-"""What follows a state file's name until it is whole."""
+"""This follows a state file's name until the file is complete."""
 
 _FOLDED = "UPDATE run SET at_rest = 1"
 
@@ -46,15 +46,15 @@ def beside(path: Path, suffix: str) -> Path:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Say of anything that cannot be opened, read or understood that the file is unusable.
+    """Turn every failure to open, read or understand the file into our own error.
 
-    A flipped bit may surface as SQLite's error, as text that is no UTF-8, or as a value no record can hold.
+    A flipped bit may appear as SQLite's error, as text that is not UTF-8, or as a value that no record can hold.
     """
     try:
         yield
     except sqlite3.Error as error:
         half_done = beside(path, "-journal").exists()
-        # A reader may not undo a half-made change, and SQLite then calls the file read-only: no fault of the disk.
+        # A reader may not undo a half-made change. SQLite then calls the file read-only, and the disk is not at fault.
         if half_done and database.primary_code(error) == sqlite3.SQLITE_READONLY:
             ours: ShotrunnerError = database.unusable(path, f"was left half changed by a kill ({error})")
         else:
@@ -70,9 +70,9 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def refuse_odd_place(path: Path, *, network: bool, mounts: str | None = None) -> str | None:
-    """Refuse what cannot be a state file by its looks alone; return the type of the network share it lies on, if any.
+    """Refuse what is visibly not a state file; return the type of the network share it lies on, if any.
 
-    `network` says that it may lie on one; `mounts` is what the system tells of its mounts, None to ask it.
+    `network` says that it may lie on a share. `mounts` is the text of Linux's mountinfo; None reads it.
 
     Raises:
         FileMissing: nothing is there, and nothing says that something was.
@@ -86,7 +86,7 @@ def refuse_odd_place(path: Path, *, network: bool, mounts: str | None = None) ->
         raise _missing(path) from error
     except OSError as error:
         raise database.unusable(path, f"cannot be looked at: {error.strerror}") from error
-    # Before anything opens it: opening a pipe would wait for ever.
+    # This comes before any opening: opening a pipe would wait forever.
     if not stat.S_ISREG(found.st_mode):
         raise database.unusable(path, "is not a regular file")
     if found.st_size == 0:
@@ -94,20 +94,20 @@ def refuse_odd_place(path: Path, *, network: bool, mounts: str | None = None) ->
     if found.st_nlink > 1 and found.st_nlink > 1 + _drafts_of(path, found):
         raise database.unusable(
             path,
-            "has a second name (a hard link), and what is done under one would be unknown under the other",
+            "has a second name (a hard link), and a run under one name would not see the run under the other",
         )
     refuse_odd_companions(path)
     return refuse_network(path, allowed=network, mountinfo=mounts)
 
 
 def _drafts_of(path: Path, found: os.stat_result) -> int:
-    """Return how many names a kill in the middle of making the file has left on it."""
+    """Return how many names of the file a kill has left while the file was being made."""
     drafts = path.parent.glob(f"{path.name}{DRAFT}*")
     return sum(1 for draft in drafts if os.path.samestat(draft.lstat(), found))
 
 
 def refuse_odd_companions(path: Path) -> None:
-    """Refuse links, pipes and the like under the names that SQLite, or we, would open beside the state file.
+    """Refuse links, pipes and the like under the names that are opened beside the state file.
 
     Raises:
         StateFileUnusable: as said.
@@ -119,12 +119,12 @@ def refuse_odd_companions(path: Path) -> None:
     except OSError as error:
         raise StateFileUnusable(
             f"{error.filename}: {error.strerror}",
-            advice="move it away, and bring the file back that was there if there was one",
+            advice="move it away, and put back the file that was there before, if there was one",
         ) from error
 
 
 def refuse_link(path: Path) -> None:
-    """Refuse a state file that is a symbolic link: SQLite keeps the log beside the file that it points to.
+    """Refuse a state file that is a symbolic link: SQLite keeps the log beside the link's target.
 
     Raises:
         StateFileUnusable: as said.
@@ -148,7 +148,7 @@ def _missing(path: Path) -> FileMissing | StateFileUnusable:
 
 
 def refuse_stranger(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a database that is not ours or that a newer program wrote.
+    """Refuse a database that this program did not write, or that a newer one wrote.
 
     Raises:
         StateFileUnusable: as said.
@@ -164,7 +164,7 @@ def refuse_stranger(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def refuse_lost_log(path: Path) -> None:
-    """Refuse a file that was in use when its log (`-wal`) went missing: it would have forgotten paid jobs.
+    """Refuse a file that was in use when its log (`-wal`) went missing: it may lack paid jobs.
 
     Raises:
         StateFileUnusable: the log is lost, or the file is not ours.
@@ -172,31 +172,31 @@ def refuse_lost_log(path: Path) -> None:
     log = beside(path, "-wal")
     if log.exists():
         return
-    # A glance, because opening in the ordinary way would make a new, empty log and so hide the loss.
+    # An ordinary opening would make a new, empty log and so hide the loss.
     connection = database.connect_glance(path)
     try:
         refuse_stranger(connection, path)
         row = connection.execute("SELECT at_rest FROM run").fetchone()
     except (sqlite3.Error, StateFileUnusable):
-        # A writer that started while we looked explains anything; the log is there then.
+        # A writer may have started during the check and changed the file. Then the log exists.
         if log.exists():
             return
         raise
     finally:
         connection.close()
     if row is None:
-        raise database.unusable(path, "says of no run that it belongs to it")
+        raise database.unusable(path, "does not say which run it belongs to")
     if not row[0] and not log.exists():
         raise RecordDamaged(
             f"{path}: was in use and its log {log.name} is missing: the newest facts were in it",
-            advice=f"bring {log.name} back from where it was left, or enter what is known:"
-            f" {command_line('restore', path.parent)}; only if another SQLite program has folded it in, say so there:"
-            f" {_FOLDED}",
+            advice=f"put {log.name} back from where it was left, or enter what is known:"
+            f" {command_line('restore', path.parent)}; only if another SQLite program has folded it in, note that"
+            f" there: {_FOLDED}",
         )
 
 
 def refuse_log_on_share(path: Path, share: str | None) -> None:
-    """Refuse a file with a log on a network share, where its log cannot be used.
+    """Refuse a file with a log on a network share, where a log cannot be used.
 
     Raises:
         StateFileUnusable: as said.
@@ -204,12 +204,12 @@ def refuse_log_on_share(path: Path, share: str | None) -> None:
     if share is not None and beside(path, "-wal").exists():
         raise StateFileUnusable(
             f"{path}: was in use on a local disk and has a log, which cannot be read on a network share ({share})",
-            advice="copy the whole folder to a local disk, let the run go on there once, and copy it back",
+            advice="copy the whole folder to a local disk, continue the run there once, and copy it back",
         )
 
 
 def refuse_damaged_log(path: Path) -> None:
-    """Refuse a file whose log has lost what had been flushed; SQLite itself would go on without a word.
+    """Refuse a file whose log has lost flushed data; SQLite itself would go on silently.
 
     Raises:
         StateFileUnusable: as said.
@@ -220,13 +220,11 @@ def refuse_damaged_log(path: Path) -> None:
     except FileNotFoundError:
         return
     if damaged:
-        raise database.unusable(
-            path, f"has a damaged log, {log.name}: facts are missing that had been written"
-        )
+        raise database.unusable(path, f"has a damaged log, {log.name}: facts that were written are missing")
 
 
 def refuse_older_log(path: Path) -> None:
-    """Refuse a file beside which lies a log of an earlier moment: SQLite would fold it in and forget what came since.
+    """Refuse a file with an older log: SQLite would fold it in and lose the facts recorded since.
 
     Raises:
         StateFileUnusable: as said.
@@ -237,17 +235,17 @@ def refuse_older_log(path: Path) -> None:
         try:
             folded = _age(main)
         except sqlite3.Error:
-            # A kill in the middle of folding leaves a main file that makes no sense without its log.
+            # A kill during folding leaves a main file that cannot be read without its log.
             return
         # Both numbers only rise, so a log can only add to them.
         if any(now < then for now, then in zip(_age(whole), folded, strict=True)):
             raise database.unusable(
-                path, "has a log of an earlier moment; what has happened since would be lost"
+                path, "has a log of an earlier moment; all facts recorded since would be lost"
             )
 
 
 def _age(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Return how many runners have begun and how many events were written."""
+    """Return how many runners have begun, and how many events were written."""
     row = connection.execute(
         "SELECT epoch, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) FROM run"
     ).fetchone()
@@ -255,8 +253,8 @@ def _age(connection: sqlite3.Connection) -> tuple[int, int]:
 
 
 def undo_half_change(path: Path) -> None:
-    """Let SQLite roll back what a kill left half done; a read-only connection cannot."""
-    # Only the change of journal mode at opening and closing leaves one; the facts themselves are in WAL.
+    """Let SQLite roll back a half-done change after a kill; a read-only connection cannot."""
+    # Only the change of journal mode at opening and closing leaves a journal; the facts themselves are in WAL.
     if beside(path, "-journal").exists():
         connection = database.connect_writer(path)
         try:
@@ -267,7 +265,7 @@ def undo_half_change(path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which run a file belongs to, and on which machine and where it was last open, "" if it does not say."""
+    """Which run a file belongs to, and on which machine and where it was last open; "" if it does not say."""
 
     run_id: str
     machine: str
@@ -275,33 +273,33 @@ class Identity:
 
 
 def refuse_damage(path: Path) -> Identity:
-    """Read the whole file once and return whose it is.
+    """Read the whole file once and return which run it belongs to.
 
     Raises:
-        StateFileUnusable: pages are damaged, values break their column's rule, or the file is not ours.
+        StateFileUnusable: pages are damaged, values break their column's rule, or another program wrote the file.
     """
-    # Through a reader: a writing connection would fold the log into the damaged file when it closes.
+    # The check uses a reader: a writing connection would fold the log into the damaged file when it closes.
     connection = database.connect_reader(path)
     try:
         refuse_stranger(connection, path)
-        # Not the quick check, which does not hold the indexes against their tables: a take that only one of the two
-        # knows is found by some questions and not by others. It costs a fifth more.
+        # The quick check would not compare the indexes with their tables. Then some queries would find a take and
+        # others would not. The full check costs a fifth more.
         verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if verdict != "ok":
             raise database.unusable(path, f"is damaged: {verdict}")
-        # An older file is checked as it is, and brought up to date only then.
+        # An older file is checked first and migrated afterwards, so a column may be missing.
         there = {row[1] for row in connection.execute("PRAGMA table_info(run)")}
-        told = ", ".join(name if name in there else "''" for name in ("machine", "place"))
-        row = connection.execute(f"SELECT run_id, {told} FROM run").fetchone()  # noqa: S608 - our own names
+        origin = ", ".join(name if name in there else "''" for name in ("machine", "place"))
+        row = connection.execute(f"SELECT run_id, {origin} FROM run").fetchone()  # noqa: S608 - our own names
     finally:
         connection.close()
     if row is None:
-        raise database.unusable(path, "says of no run that it belongs to it")
+        raise database.unusable(path, "does not say which run it belongs to")
     return Identity(*row)
 
 
 def refuse_other_machine(path: Path, known: str, machine: str) -> None:
-    """Refuse a file that was last open on another machine: where a copy is, two may pay for the same takes.
+    """Refuse a file that was last open on another machine: two copies might both pay for the same takes.
 
     Raises:
         StateFileUnusable: as said.
@@ -316,13 +314,13 @@ def refuse_other_machine(path: Path, known: str, machine: str) -> None:
 
 
 def refuse_other_run(path: Path, run_id: str) -> None:
-    """Refuse a file that is not the one this folder's marker was written for: a mixed-up copy or log.
+    """Refuse a file for which this folder's marker was not written: a mixed-up copy or log.
 
     Raises:
         StateFileUnusable: as said.
     """
     expected = read_marker(path)
-    # A marker that cannot be read says nothing against the file; the writer renews it.
+    # An unreadable marker does not speak against the file; the writer renews it.
     if expected and expected != run_id:
         raise database.unusable(path, f"belongs to run {run_id}, but this folder to run {expected}")
 
@@ -334,26 +332,26 @@ def refuse_less_known(
     *,
     unknown: Callable[[Iterable[Sent]], Sequence[Sent]],
 ) -> None:
-    """Refuse a file that knows less than its witnesses: an older copy, one whose log was cut, or another run's.
+    """Refuse a file that knows less than its witnesses: an older copy, one with a cut log, or another run's.
 
     `unknown` returns which submissions the file does not know.
 
     Raises:
-        FlagRequired: a witness is that of another run, which has not come to an orderly end.
-        StateFileUnusable: submissions are missing that may be paid for.
+        FlagRequired: a witness belongs to another run, which did not end in order.
+        StateFileUnusable: submissions that may have been paid for are missing.
     """
     restore = command_line("restore", path.parent)
-    # A sidecar does not know that a person has left its job aside; the witness of the same run does.
+    # A sidecar does not show that a person has left its job aside; the witness of the same run does.
     left = frozenset[str]().union(*(each.left for each in of_run(told, run_id)))
     for each in told:
         if each.header is not None and each.header.run_id != run_id:
             if each.has_ended or not any(each.charged):
                 continue
             raise FlagRequired(
-                f"{path}: is of run {run_id}, but run {each.header.run_id} was here and its record is gone",
+                f"{path}: belongs to run {run_id}, but run {each.header.run_id} was here and its record is gone",
                 flag=NEW_RUN,
-                condition="if what that one has sent may be paid for once more",
-                otherwise="if not, bring its folder back",
+                condition="if the jobs of that run may be paid for a second time",
+                otherwise="if not, put its folder back",
             )
         if lacking := unknown(replace(each, left=each.left | left).charged):
             raise StateFileUnusable(

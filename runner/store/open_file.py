@@ -1,8 +1,8 @@
-"""From a file at rest to the two connections that a writer needs; a file that is refused is left as it was.
+"""Opens a file at rest with the two connections that a writer needs; a refused file is left as it was.
 
-In: a path, and what a person agreed to. Out: a checked file of the newest version, open for writing, with a reader
-that keeps its log. The order of the steps is the point: each check must see what the next one could change. It knows
-no take, and nothing of what is written afterwards.
+In: a path, and a person's consents. Out: a checked file of the newest version, open for writing, with a reader that
+keeps its log. It knows no take and no later write. The order of the steps matters: each check must see what the next
+step could change.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from runner.store.witness import Testimony
 class OpenFile:
     """An open file: the writer's connection, and the `keeper`, a reader without which SQLite would fold the log.
 
-    `share` is the type of the network share it lies on, None for a local disk; `left` are the fingerprints of what was
-    sent and left aside.
+    `share` is the type of the network share it lies on, None for a local disk. `left` holds the fingerprints of
+    submissions that were left aside.
     """
 
     path: Path
@@ -47,7 +47,7 @@ def open_for_writing(
     mounts: str | None,
     told: Sequence[Testimony] = (),
 ) -> Iterator[OpenFile]:
-    """Check the whole file and yield it open; it stays open unless the block fails, and what fails there is its fault.
+    """Check the whole file and yield it open; it stays open unless the block fails, which counts as the file's fault.
 
     The parameters are those of `StateFile.open`, and so is what it raises.
     """
@@ -56,7 +56,7 @@ def open_for_writing(
         run_id = _check(path, machine=machine, place=place, moved=moved, share=share, told=told)
         failpoints.hit("store.open")
         with ExitStack() as opened:
-            # Attached first and closed last, whatever fails: a log that a dead runner left stays where it is.
+            # The keeper opens first and closes last, so that the log of a dead runner survives any failure.
             keeper = opened.enter_context(closing(database.connect_reader(path)))
             if share is None:
                 database.keep_log(keeper)
@@ -77,7 +77,7 @@ def _check(
     """Refuse what cannot be trusted, then mark the folder; return the id of the run that the file belongs to."""
     open_checks.refuse_log_on_share(path, share)
     if share is not None:
-        # Without a log it is the main file that a kill leaves half written, so that comes first.
+        # Without a log a kill leaves the main file half written, so the repair comes first.
         open_checks.undo_half_change(path)
     else:
         refuse_unfit(path)
@@ -94,6 +94,6 @@ def _check(
         copies.refuse_other_place(path, found.place, found.run_id, place)
     else:
         copies.let_others_go(path, found.place, found.run_id)
-    # Before the file is opened for writing: a folder that cannot be marked must leave it at rest.
+    # The marker comes before the opening for writing: an unmarkable folder must leave the file at rest.
     renew_marker(path, found.run_id)
     return found.run_id

@@ -1,8 +1,8 @@
-"""Reads a state file, also while a run writes it or after it was killed; any number of readers at once.
+"""Reads a state file, also during a run or after a kill; any number of readers may do so at once.
 
-In: a path. Out: records. A reader takes no run lock, changes no byte of the state, and makes no file beside one
-that was closed; beside one whose runner was killed SQLite may rebuild its index of the log (`-shm`).
-A reader belongs to the thread that uses it. Each call sees one moment of the run, and two calls may see two.
+In: a path. Out: records. It takes no run lock and changes no byte of the state. It makes no file beside a closed state
+file; after a kill SQLite may rebuild its index of the log (`-shm`). A reader belongs to the thread that uses it. Each
+call sees one moment of the run, and two calls may see two.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ DURATIONS_KEPT = 400
 
 
 def open_reader(path: Path, *, checked: bool = False) -> Reader:
-    """Open the state file for reading; `checked` says that this process has it open to write, and so its log is sound.
+    """Open the state file for reading; `checked` means that this process writes it, so its log is sound.
 
     Raises:
         FileMissing: there is none, and nothing says that there was one.
         StateFileUnusable: it is damaged, foreign, newer, lost, incomplete, or has a log on a network share.
     """
-    # Looking needs nobody's word: without a log a share is read like a disk.
+    # Reading needs no permission from a person: without a log a share is read like a disk.
     share = open_checks.refuse_odd_place(path, network=True)
     with open_checks.readable(path):
         open_checks.refuse_log_on_share(path, share)
@@ -62,7 +62,7 @@ def open_reader(path: Path, *, checked: bool = False) -> Reader:
 
 
 def _see_as_newest(connection: sqlite3.Connection) -> None:
-    """Let a file that an older program wrote be read like a new one; the next run brings it up to date."""
+    """Make a file of an older program readable like a new one; the next run migrates it."""
     version = int(str(database.pragma(connection, "user_version")))
     if version == len(MIGRATIONS):
         return
@@ -72,9 +72,9 @@ def _see_as_newest(connection: sqlite3.Connection) -> None:
 
 
 class Reader:
-    """An open state file that can only be read; close it, or use it as a context manager.
+    """An open state file for reading only; close it, or use it as a context manager.
 
-    `header` is as it was at opening.
+    `header` is the run's header at the time of opening.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -90,7 +90,7 @@ class Reader:
             return read_epoch(self._connection)
 
     def takes(self) -> list[TakeRecord]:
-        """Return every take, in manifest order, then those that are no longer in the manifest."""
+        """Return every take, in manifest order, then those that left the manifest."""
         return self._select(TakeRecord, f"FROM takes {BY_PLACE}")
 
     def take(self, take_id: str) -> TakeRecord | None:
@@ -99,7 +99,7 @@ class Reader:
         return found[0] if found else None
 
     def counts(self) -> Mapping[TakeState, int]:
-        """Return how many takes are in each state, every state named.
+        """Return how many takes are in each state, including states without takes.
 
         Pending takes that left the manifest are not counted: nothing will happen to them.
         """
@@ -110,7 +110,7 @@ class Reader:
         )
 
     def deliveries(self) -> Mapping[DeliveryState, int]:
-        """Return how many of the succeeded takes are in each delivery state, every state named."""
+        """Return how many of the succeeded takes are in each delivery state, including unused states."""
         return self._count(
             DeliveryState, "SELECT delivery, count(*) FROM takes WHERE state = 'succeeded' GROUP BY delivery"
         )
@@ -126,7 +126,7 @@ class Reader:
         return self._select(AttemptRecord, "FROM attempts WHERE take_id = ? ORDER BY number", (take_id,))
 
     def has_sent(self) -> bool:
-        """Return whether any submission was ever begun, whatever became of it."""
+        """Return whether any submission was ever begun, with any outcome."""
         with open_checks.readable(self.path):
             row = self._connection.execute(
                 "SELECT EXISTS (SELECT 1 FROM takes WHERE attempts > 0)"
@@ -134,7 +134,7 @@ class Reader:
         return bool(row[0])
 
     def largest_clip(self) -> int:
-        """Return the size in bytes of the largest clip that was ever brought home, 0 without any."""
+        """Return the size in bytes of the largest downloaded clip, 0 without any."""
         with open_checks.readable(self.path):
             row = self._connection.execute("SELECT coalesce(max(bytes), 0) FROM takes").fetchone()
         return int(row[0])
@@ -148,8 +148,8 @@ class Reader:
     def spending(self) -> Spending:
         """Return every attempt that was or may have been charged, oldest first.
 
-        That is all but those proved or declared to be free, and of these the ones whose answer came late after all. An
-        attempt from before there was a price takes the one its take has now.
+        An attempt that is proved or declared free is left out, unless a late answer gave it an id. An attempt without a
+        recorded estimate gets its take's present one.
         """
         with open_checks.readable(self.path):
             rows = self._connection.execute(
@@ -165,7 +165,7 @@ class Reader:
         )
 
     def unrecorded(self, told: Iterable[Sent]) -> list[Sent]:
-        """Return those of the submissions that witnesses tell of which the record does not know."""
+        """Return the submissions in `told`, from witnesses, that the record does not know."""
         with open_checks.readable(self.path):
             return unrecorded(self._connection, told)
 
@@ -174,11 +174,11 @@ class Reader:
         return self._select(SessionRecord, "FROM sessions ORDER BY epoch")
 
     def record(self) -> RunRecord:
-        """Return what a command needs of the record before it begins."""
+        """Return the parts of the record that a command needs before it begins."""
         return RunRecord(self.takes(), self.spending(), self.sessions(), self.sent())
 
     def durations(self) -> dict[str, list[float]]:
-        """Return, per model, how many seconds its latest succeeded takes took: oldest first, at most 400 each."""
+        """Return, per model, the seconds that its latest succeeded takes took: oldest first, at most 400 each."""
         durations: dict[str, list[float]] = {}
         with open_checks.readable(self.path):
             rows = self._connection.execute(
@@ -192,11 +192,11 @@ class Reader:
         return durations
 
     def schemas(self) -> list[SchemaRecord]:
-        """Return the model schemas that takes were checked against, those of a model in the order they were met."""
+        """Return the model schemas that takes were checked against, each model's in the order of their first use."""
         return self._select(SchemaRecord, "FROM schemas ORDER BY model, first_seen")
 
     def manifest(self) -> str | None:
-        """Return the text of the newest manifest that was adopted, None before the first."""
+        """Return the text of the newest adopted manifest, None before the first."""
         with open_checks.readable(self.path):
             row = self._connection.execute(
                 "SELECT text FROM manifests WHERE id = (SELECT newest_manifest FROM run)"

@@ -1,8 +1,8 @@
-"""The emergency side file: where a request id is kept when the state file's disk does not take it.
+"""The emergency side file: it keeps a request id when the state file's disk does not store it.
 
-In: receipts, that is, ids that came back from a paid POST. Out: lines of JSON in a file that was laid out and opened
-while all was well, so that an append needs neither a new block nor a new descriptor; and the same receipts again, at
-the next start. It knows no connection; who enters the receipts into the state file is `adoption`.
+In: receipts, that is, ids that a paid POST returned. Out: lines of JSON, and the same receipts at the next start. It
+knows no connection; `receipts` enters them into the state file. The file is allocated and opened in good times, so that
+an append needs neither a new block nor a new descriptor.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from runner.domain.states import Accepted, Adopted, Fact, LateAnswer
 from runner.system.private_files import flush_folder, make_folder, open_private
 
 LAID_OUT = 16 * 1024
-"""Bytes; about eighty ids. More of them make the file grow, if it can."""
+"""Bytes; room for about eighty ids. With more ids the file grows, if it can."""
 
 _BLANK = b"\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """An id that came for a take at wall time `at`; `attempt` is None where a person found it, who is `by` then."""
+    """An id that came for a take at wall time `at`; if a person found it, `attempt` is None and `by` is the person."""
 
     take: str
     attempt: str | None
@@ -38,7 +38,7 @@ class Receipt:
 
 
 def receipt_of(take_id: str, fact: Fact, *, at: float) -> Receipt | None:
-    """Return what of `fact` must not be lost even where the state file cannot be written, if anything."""
+    """Return the receipt in `fact` that must survive even an unwritable state file, None if it has none."""
     match fact:
         case (
             Accepted(attempt=attempt, request_id=request_id)
@@ -52,10 +52,10 @@ def receipt_of(take_id: str, fact: Fact, *, at: float) -> Receipt | None:
 
 
 class ReceiptFile:
-    """One file of receipts, one per line, blank lines behind them; lines of another run are left alone."""
+    """One file of receipts, one per line, filled up with blank lines; another run's lines are left alone."""
 
     def __init__(self, path: Path, run_id: str) -> None:
-        """Open the file, or lay it out.
+        """Open the file, and allocate its space if it is short.
 
         Raises: OSError.
         """
@@ -74,13 +74,13 @@ class ReceiptFile:
             raise
 
     def append(self, receipts: Iterable[Receipt]) -> None:
-        """Add receipts, durably; raises OSError, also where the file was deleted and no name leads to it."""
+        """Add receipts, durably; raises OSError, also if the file was deleted and has no name."""
         failpoints.hit("store.side-file")
         if not os.fstat(self._fd).st_nlink:
             raise OSError(errno.ENOENT, "the file was deleted", str(self.path))
         end = len(self._text().rstrip(_BLANK))
         lines = "".join(f"{self._line(receipt)}\n" for receipt in receipts)
-        # A line of its own even behind one that was cut off.
+        # The first line break ends a last line that was cut off.
         self._write((b"\n" if end else b"") + lines.encode(), end)
 
     def read(self) -> list[Receipt]:
@@ -89,13 +89,13 @@ class ReceiptFile:
         return [receipt for receipt in found if receipt is not None]
 
     def forget(self, entered: Sequence[Receipt]) -> None:
-        """Take out the lines of these receipts, durably; what nobody could read or enter stays. Raises OSError."""
+        """Remove the lines of these receipts, durably; unreadable and unrecorded lines stay. Raises OSError."""
         text = self._text()
         lines = [line for line in text.split(_BLANK) if line and self._receipt(line) not in entered]
         self._write(b"".join(line + b"\n" for line in lines).ljust(len(text), _BLANK), 0)
 
     def close(self, *, leave: bool = False) -> None:
-        """Close the file, and remove it if nothing stands in it; not if another process may be using it: `leave`."""
+        """Close the file, and remove it if it is empty; `leave` keeps it, since another process may use it."""
         with suppress(OSError):
             if not leave and not self._text().strip(_BLANK):
                 self.path.unlink(missing_ok=True)
@@ -126,19 +126,19 @@ class ReceiptFile:
 
 @dataclass(slots=True)
 class SideFiles:
-    """The side file beside the state file, and those in second places; `notes` say what is amiss."""
+    """The side file beside the state file, and those in second places; `notes` say what went wrong."""
 
     files: list[ReceiptFile]
     notes: list[str] = field(default_factory=list)
 
     @classmethod
     def lay_out(cls, path: Path, run_id: str, *, seconds: Sequence[Path] = ()) -> SideFiles:
-        """Open `path`, and a file of this run in each folder of `seconds` that lets us; raises OSError for the first.
+        """Open `path`, and a file of this run in each usable folder of `seconds`; raises OSError for `path` alone.
 
-        They are opened in all of them, since an earlier start may have found another one to be the best.
+        All of them are opened, since an earlier start may have used any of them.
         """
         side = cls([ReceiptFile(path, run_id)])
-        # The id is quoted: a state file that was made elsewhere may hold any text for it.
+        # The id is quoted: a state file from elsewhere may hold any text as its run id.
         places = [folder / f"{quote(run_id, safe='')}.ids" for folder in seconds]
         refused = []
         for place in places:
@@ -146,12 +146,12 @@ class SideFiles:
                 make_folder(place.parent)
                 side.files.append(ReceiptFile(place, run_id))
             except OSError as error:
-                refused.append(f"{place.parent}: no second place for ids there: {error.strerror}")
+                refused.append(f"{place.parent}: cannot be a second place for ids: {error.strerror}")
         side.notes += refused if len(refused) == len(places) else []
         return side
 
     def keep(self, receipts: Sequence[Receipt]) -> Path | None:
-        """Append to the first file that takes them and return which; None if none does."""
+        """Append to the first file that can store them and return its path; None if none can."""
         for file in self.files:
             with suppress(OSError):
                 file.append(receipts)
@@ -163,12 +163,12 @@ class SideFiles:
         return list(dict.fromkeys(receipt for file in self.files for receipt in file.read()))
 
     def forget(self, entered: Sequence[Receipt]) -> None:
-        """Take these receipts out of every file; raises OSError."""
+        """Remove these receipts from every file; raises OSError."""
         for file in self.files:
             if file.read():
                 file.forget(entered)
 
     def close(self, *, leave: bool = False) -> None:
-        """Close all files, and `leave` them where they are if that is said; safe to call twice."""
+        """Close all files; `leave` keeps them where they are; safe to call twice."""
         while self.files:
             self.files.pop().close(leave=leave)

@@ -1,7 +1,7 @@
 """Enters the receipts that were kept beside the state file, at the next start.
 
-In: a connection inside the caller's transaction, and receipts. Out: the facts that they prove. To enter one twice does
-nothing, so a start that dies between the commit and the emptying of the side file is simply made again.
+In: a connection inside the caller's transaction, and receipts. Out: the facts that they prove. It knows no side file.
+Entering a receipt twice changes nothing, so a start may die after the commit and before the side file is emptied.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from runner.store.receipt_file import Receipt
 
 
 def has_receipt(connection: sqlite3.Connection, receipt: Receipt) -> bool:
-    """Return whether the take has this id already, in whatever attempt, or in an event alone."""
+    """Return whether the take has this id already, in any attempt or only in an event."""
     return _has(connection, _addressed(connection, receipt))
 
 
@@ -30,10 +30,10 @@ def _has(connection: sqlite3.Connection, receipt: Receipt) -> bool:
 
 
 def enter_receipt(connection: sqlite3.Connection, receipt: Receipt, *, by_name_then: bool = True) -> bool:
-    """Record a receipt that was kept beside the file: as the take's own if it waits for it, else as a late answer.
+    """Record a receipt that was kept beside the file: as the answer if the take waits for one, else as a late answer.
 
-    Its take is named as it was then, or, not `by_name_then`, as it is now. Return False where the file knows no such
-    take; nothing is changed then.
+    With `by_name_then` the receipt has the take's name at that time, otherwise its present name. Return False, and
+    change nothing, if the file knows no such take.
     """
     receipt = _addressed(connection, receipt, by_name_then=by_name_then)
     if _has(connection, receipt):
@@ -61,10 +61,10 @@ def enter_receipt(connection: sqlite3.Connection, receipt: Receipt, *, by_name_t
 
 
 def _addressed(connection: sqlite3.Connection, receipt: Receipt, *, by_name_then: bool = True) -> Receipt:
-    """Return the receipt with the id that its take has today: it may have been renamed, and its old id be another's."""
+    """Return the receipt with its take's present id: after a rename another take may have the old id."""
     row = connection.execute("SELECT take_id FROM attempts WHERE attempt = ?", (receipt.attempt,)).fetchone()
     if row is None and by_name_then:
-        # The event goes along with its take, so what it belongs to now is the take that had the old id then.
+        # An event follows its take, so the event's present take is the one that had the old id then.
         row = connection.execute(
             "SELECT take_id FROM events WHERE fact = 'Renamed' AND at >= ? AND details ->> 'old' = ?"
             " ORDER BY seq LIMIT 1",
@@ -81,7 +81,7 @@ def _latest_attempt(connection: sqlite3.Connection, take_id: str) -> str | None:
 
 
 def _is_forgotten(connection: sqlite3.Connection, take_id: str, attempt: str) -> bool:
-    # A disk that fails may also have lied about the flush before: then the take looks as if it had never been sent.
+    # A failing disk may also have lied about the flush before. Then the take looks as if it had never been sent.
     row = connection.execute(
         "SELECT state, EXISTS (SELECT 1 FROM attempts WHERE attempt = ?) FROM takes WHERE take_id = ?",
         (attempt, take_id),

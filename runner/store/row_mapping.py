@@ -1,7 +1,7 @@
-"""From SQL rows to the records readers get, and back for the run's header.
+"""Turns SQL rows into records, and the run's header into cells.
 
-The names of the columns are the names of the records' fields; only what SQL cannot hold is decoded here.
-A value that does not fit raises `ValueError` or `TypeError`; the caller knows which file it came from.
+In: rows or a header. Out: records or cells, or `ValueError` or `TypeError` for a value that does not fit. It knows no
+file. Columns have the names of the records' fields, so only values that SQL cannot hold are decoded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _strings(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
-# By name, since a name means the same in every record: `outputs` of a take is `outputs` of a ticket.
+# The key is the name, since a name means the same in every record: `outputs` of a take is `outputs` of a ticket.
 _DECODERS: Mapping[str, Callable[[Any], object]] = {
     "state": TakeState,
     "delivery": DeliveryState,
@@ -45,18 +45,18 @@ _DECODERS: Mapping[str, Callable[[Any], object]] = {
 LATEST = "(SELECT {} FROM attempts a WHERE a.take_id = takes.take_id AND a.number = takes.attempts)"
 IN_USE = "(SELECT s.sha256 FROM schemas s WHERE s.model = takes.model AND s.in_use)"
 
-# The price is empty text where there was none, and then goes with an estimate of today.
+# An attempt without a price has an empty text there, and then gets today's estimate.
 _KEPT = {
     name: f"coalesce(nullif({LATEST.format(f'a.{name}')}, ''), {name})" for name in ("estimate", "price")
 }
 
 NEXT_TERMS = {name: f"CASE WHEN wanted IS NULL THEN {name} ELSE {kept} END" for name, kept in _KEPT.items()}
-"""The estimate and the price of a take's next submission: a changed row is sent as it was, so it costs what that did.
+"""The estimate and the price of a take's next submission: a changed row is sent as it was, at its old price.
 
-What was sent without a price has today's. Expressions over a row of `takes`.
+A submission without a price has today's. These are expressions over a row of `takes`.
 """
 
-# What was sent keeps the price and the schema of its day; only what is to be sent has today's.
+# A sent take keeps its price and schema of that time; only a take that is still to be sent has today's.
 _EXPRESSIONS: Mapping[type, Mapping[str, str]] = {
     TakeRecord: {
         **{
@@ -76,7 +76,7 @@ _EXPRESSIONS: Mapping[type, Mapping[str, str]] = {
 }
 
 BY_PLACE = "ORDER BY position IS NULL, position, rowid"
-"""Manifest order, then takes that are no longer in it in the order they came."""
+"""Manifest order, then the takes that left the manifest, in the order of their creation."""
 
 
 def columns_of(record: type[R]) -> str:
@@ -95,7 +95,7 @@ def decode(record: type[R], row: Sequence[object]) -> R:
 
 
 def read_header(connection: sqlite3.Connection) -> RunHeader:
-    """Return which run the file belongs to."""
+    """Return the header of the run that the file belongs to."""
     row = connection.execute(f"SELECT {columns_of(RunHeader)} FROM run").fetchone()  # noqa: S608 - our own names
     return decode(RunHeader, row)
 

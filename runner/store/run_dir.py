@@ -1,8 +1,8 @@
-"""Where a run lives: the folder for a manifest, and what lies in it.
+"""The folder of a run: where it is for a manifest, and what lies in it.
 
-In: a manifest's path and name, or a folder. Out: a `RunDir`, or an error with the way out. The place never depends on
-the current directory, or running one manifest from two places would pay for it twice. It knows no state file but by its
-name, so that whoever only asks for a place loads no database.
+In: a manifest's path and name, or a folder. Out: a `RunDir`, or an error with advice. It knows only the state file's
+name, so that a program that only needs the place loads no database. The place never depends on the current directory:
+otherwise a manifest that is run from two places would be paid for twice.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class RunDir:
 
     @property
     def state_file(self) -> Path:
-        """The one truth; not safe to delete."""
+        """The record of the run; not safe to delete."""
         return self.path / STATE_FILE
 
     @property
@@ -53,7 +53,7 @@ def default_run_dir(manifest: Path, *, name: str, simulated: bool) -> Path:
         home / "reports" / (each + SIMULATED if simulated else each)
         for each in (name, folder_name(manifest.stem, composed=False))
     )
-    # A run that an older version made under a decomposed file name goes on where it is, or it would be paid twice.
+    # A run that an older version made under a decomposed file name continues where it is, or it would be paid twice.
     took_it = name == folder_name(manifest.stem) and not is_run(place) and is_run(older)
     return older if took_it else place
 
@@ -69,7 +69,7 @@ def existing(manifest: Path, *, name: str, kinds: Sequence[bool]) -> RunDir:
     Raises:
         FileMissing: nothing has been run there.
     """
-    # A folder whose state file is gone is found too, to be refused where it is opened.
+    # A folder whose state file is gone is returned too; opening it then refuses it.
     for simulated in kinds:
         place = default_run_dir(manifest, name=name, simulated=simulated)
         if is_run(place) or was_here(place / STATE_FILE):

@@ -1,8 +1,8 @@
-"""The shape of the state file: its tables by version, and the rules its triggers hold, made from the table of states.
+"""The schema of the state file: its tables by version, and the triggers that enforce the table of states.
 
-In: the enums and tables of `states`. Out: SQL text. It opens nothing; `database` runs what stands here.
-A change to a table is a new entry in `MIGRATIONS`, never an edit of an old one; the triggers in `RULES` hold no
-data and are brought up to date at every opening, so that they always say what `states` says.
+In: the enums and tables of `states`. Out: SQL text. It opens nothing; `database` runs the text.
+A change to a table is a new entry in `MIGRATIONS`, never an edit of an old one. The triggers in `RULES` hold no
+data and are renewed at every opening, so that they always match `states`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from runner.domain.states import DELIVERIES, TRANSITIONS, DeliveryState, FailureClass, TakeState
 
-APPLICATION_ID = 0x53484F54  # "SHOT": how `file` and we tell this database from any other
+APPLICATION_ID = 0x53484F54  # "SHOT": `file` and this program recognize the database by it
 
 
 def _names(words: Iterable[str]) -> str:
@@ -23,8 +23,8 @@ def _one_of(column: str, words: type[StrEnum]) -> str:
     return f"CHECK ({column} IN ({_names(word.value for word in words)}))"
 
 
-# Small columns stand first: a row whose body or result runs over a page is then counted and filtered
-# without its overflow pages being read. `seed` is text because seeds of 64 unsigned bits exist.
+# Small columns come first: then a row with a long body or result is counted and filtered without reading
+# its overflow pages. `seed` is text because seeds of 64 unsigned bits exist.
 _VERSION_1 = (
     """CREATE TABLE manifests (
         id INTEGER PRIMARY KEY,
@@ -109,13 +109,13 @@ _VERSION_1 = (
         WHERE state = 'succeeded' AND seconds IS NOT NULL""",
 )
 
-# Empty for a file that was made before machines were told apart; it gets the one it is next opened on.
+# The column is empty in a file that was made before machines were recorded; the next opening fills it in.
 _VERSION_2 = ("ALTER TABLE run ADD COLUMN machine TEXT NOT NULL DEFAULT ''",)
 
-# `wanted…` is what the newest manifest asks for where that is not what was sent, `kept_for` the wanted fingerprint
-# for which a person keeps the clip all the same. `estimate` (USD) and `price` are as of the latest adoption; an
-# attempt has the estimate it began with, and the cost of the job it made. `schemas` are the model schemas that takes
-# were checked against; a session is one runner's, and `limit_s` the time it was given.
+# `wanted…` holds what the newest manifest asks for if that differs from what was sent. `kept_for` is the wanted
+# fingerprint for which a person keeps the old clip. `estimate` (USD) and `price` are as of the latest adoption; an
+# attempt has the estimate it began with, and the cost of its job. `schemas` are the model schemas that takes were
+# checked against. A session belongs to one runner, and `limit_s` is the time that it was given.
 _NEW_IN_3 = (
     """CREATE TABLE schemas (
         model TEXT NOT NULL,
@@ -147,8 +147,8 @@ _VERSION_3 = (
     *_NEW_IN_3,
 )
 
-# `price` (JSON text, '' for none) and `schema` are what an attempt was begun by, NULL for one of an older program.
-# `in_use` marks the schema that the newest plan was checked with, so that one that comes back is known as such.
+# An attempt began with its `price` (JSON text, '' for none) and `schema`; both are NULL from an older program.
+# `in_use` marks the schema that checked the newest plan, so that a schema that returns is recognized.
 _NEW_IN_4 = ("ALTER TABLE schemas ADD COLUMN in_use INTEGER NOT NULL DEFAULT 0 CHECK (in_use IN (0, 1))",)
 _VERSION_4 = (
     "ALTER TABLE attempts ADD COLUMN price TEXT",
@@ -156,11 +156,11 @@ _VERSION_4 = (
     *_NEW_IN_4,
 )
 
-# Empty for a file that was made before places were told apart; it gets the one it is next opened at.
+# The column is empty in a file that was made before places were recorded; the next opening fills it in.
 _VERSION_5 = ("ALTER TABLE run ADD COLUMN place TEXT NOT NULL DEFAULT ''",)
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
-"""Statements that lead from version n to n + 1, for n = 0, 1, …; a new file takes all of them."""
+"""Statements that lead from version n to n + 1, for n = 0, 1, …; a new file runs all of them."""
 
 
 _BEFORE_3 = (
@@ -178,9 +178,9 @@ _BEFORE_4 = (
 )
 
 OLDER: tuple[tuple[str, ...], ...] = ((), _BEFORE_3, _BEFORE_3, _BEFORE_4, ())
-"""Statements by which a reader, who may change nothing, sees a file of version n as one of the newest.
+"""Statements by which a reader, which may change nothing, sees a file of version n like one of the newest.
 
-What they make lies in the reader's own memory, and hides what has the same name in the file.
+Their tables and views are in the reader's own memory, and hide those of the same name in the file.
 """
 
 
@@ -211,7 +211,7 @@ _OPEN_ATTEMPT = (
     "SELECT 1 FROM attempts WHERE take_id = NEW.take_id AND number = NEW.attempts AND outcome IS NULL"
 )
 
-# Each condition must be one that no legal append meets: ABORT undoes the whole statement that broke it.
+# No legal append may meet any of these conditions: ABORT undoes the whole statement that did.
 _BODIES: Mapping[str, str] = {
     "take_begins_pending": "BEFORE INSERT ON takes "
     + _forbid("NEW.state <> 'pending' OR NEW.delivery <> 'none'", "a take begins as pending"),
@@ -226,12 +226,12 @@ _BODIES: Mapping[str, str] = {
     ),
     "attempt_needs_the_epoch": "BEFORE INSERT ON attempts "
     + _forbid(f"NEW.epoch <> ({_EPOCH})", "another runner has taken over"),
-    # Not `point`: it only names the take, as the take's id and shot do.
+    # `point` is not listed: it only names the take, as the take's id and shot do.
     "what_was_sent_stays": "BEFORE UPDATE OF body, fingerprint, model, seed ON takes "
     + _forbid("OLD.state <> 'pending'", "only a pending take may be given a new body"),
     "epoch_only_rises": "BEFORE UPDATE OF epoch ON run "
     + _forbid("NEW.epoch < OLD.epoch", "the epoch never falls"),
-    # Not `take_id`: a take that the manifest renamed takes its history with it.
+    # `take_id` is not listed: a take that the manifest renamed keeps its history.
     "events_are_written_once": "BEFORE UPDATE OF seq, at, fact, details, before, after ON events "
     + _forbid("", "events are never changed"),
     **{
@@ -241,4 +241,4 @@ _BODIES: Mapping[str, str] = {
 }
 
 RULES: Mapping[str, str] = {name: f"CREATE TRIGGER {name} {body}" for name, body in _BODIES.items()}
-"""The triggers by name: what must hold even if the program around the file is wrong."""
+"""The triggers by name: they must hold even if the program has a bug."""

@@ -1,8 +1,8 @@
-"""The state file's one writer: makes or opens it, takes plans and facts in, and gives tickets out.
+"""The state file, open for writing: it records plans and facts, and returns tickets.
 
 In: plans and facts. Out: futures that are done when the fact is on disk, and the tickets a run starts from.
-Several threads may use one `StateFile`; several processes are kept apart by `RunLock`, and by the epoch in the
-file should that fail. It knows no asyncio; what a fact may do is decided in `states` and written in `append`.
+It knows no asyncio. `states` decides what a fact may do, and `append` writes it. Several threads may share one
+`StateFile`. `RunLock` keeps other processes out, and the epoch in the file does so if the lock fails.
 """
 
 from __future__ import annotations
@@ -54,28 +54,28 @@ from runner.store.writer import PATIENCE, Work, Writer
 T = TypeVar("T")
 
 BATCHABLE = Started | Requeued | Ended | Vanished | CostSeen | FetchStarted | Delivered | Undeliverable
-"""Facts that may wait for company in a commit: what the API or the disk says will be said again if it is asked again.
+"""Facts that may wait and share a commit: if one is lost, the API or the disk reports it again when asked.
 
-All others are urgent. The first byte of a POST waits for `SubmissionStarted`; an answer to it is the only receipt for
-money; and a person waits for decisions, which come one at a time.
+All others are urgent. The first byte of a POST waits for `SubmissionStarted`. The answer to a POST is the only receipt
+for money. A person waits for decisions, which are made one at a time.
 """
 
 PROVISION = SafetyOptions()
 
 
 class StateFile:
-    """An open state file; close it, or use it as a context manager, so that it rests as one plain file.
+    """An open state file; close it, or use it as a context manager, so that one plain file is left.
 
-    `epoch` is the file's as this process last saw it: `begin` raises it and makes this process the one that may submit.
+    `epoch` is the epoch that this process last saw. `begin` raises it, and then only this process may submit.
     """
 
     def __init__(self, awake: OpenFile, *, patience: float, provision: SafetyOptions, machine: str) -> None:
-        """Take over an open file; use `create` or `open` instead."""
+        """Take over an open file; callers use `create` or `open`."""
         self.path = awake.path
         self.header = read_header(awake.connection)
         self.epoch = read_epoch(awake.connection)
         self._keeper = awake.keeper
-        # A simulated id is no receipt for money, so nothing of such a run is kept outside its folder.
+        # A simulated id is not a receipt for money, so a simulated run keeps nothing outside its folder.
         self._provision = replace(provision, second_places=()) if self.header.simulated else provision
         self._gauge = FreeSpaceCheck(self.path, provision.low_water)
         self._identity = Identity(self.path, self.header.run_id, log=awake.share is None)
@@ -114,7 +114,7 @@ class StateFile:
         Raises:
             CannotCreate: it exists, or cannot be made.
             DiskFailed: the disk is full or failing.
-            StateFileUnusable: a state file was here and is gone, or this is a network share.
+            StateFileUnusable: a state file was here and is gone, or the folder is on a network share.
         """
         here = machine_id() if machine is None else machine
         create_file(path, header, machine=here, place=place, network=network, mounts=mounts)
@@ -142,18 +142,17 @@ class StateFile:
         mounts: str | None = None,
         told: Sequence[Testimony] = (),
     ) -> Self:
-        """Check the whole file, then open it for writing; a file that is refused is left as it was.
+        """Check the whole file, then open it for writing; a refused file is left as it was.
 
-        `patience` is how many seconds a fact of `BATCHABLE` may wait for others. `machine` is a name for this machine,
-        by default its own, and `place` says where the folder is, "" where nobody asks; a file that was last open on
-        another machine or in another folder is only taken if it has `moved`, and one on a network
-        share only if `network` says so; `mounts` is what Linux's mountinfo tells, None to ask it. A file that knows
-        less than `told` is not taken.
+        A fact of `BATCHABLE` may wait `patience` seconds for others. `machine` names this machine, by default with its
+        own id. `place` says where the folder is; "" skips that check. A file that was last open on another machine or
+        in another folder needs `moved`, and one on a network share needs `network`. `mounts` is the text of Linux's
+        mountinfo; None reads it. A file that knows less than `told` is refused.
 
         Raises:
             FileMissing: there is none, and nothing says that there was one.
-            StateFileUnusable: it is damaged, foreign, newer, lost, incomplete, not writable or on a network share, or
-                it comes from another machine or folder, or knows less than its witnesses.
+            StateFileUnusable: it is damaged, foreign, newer, lost, incomplete, not writable or on a network share. Or
+                it was last open on another machine or in another folder, or it knows less than its witnesses.
             RunInUse: another process is writing.
             CannotCreate: the folder's marker is missing and cannot be written.
             DiskFailed: the disk is full or failing.
@@ -166,7 +165,7 @@ class StateFile:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of how the file was opened and begun, one sentence each."""
+        """What a person should know about the opening of the file, one sentence each."""
         return tuple(self._rescue.notes)
 
     def has_room(self) -> bool:
@@ -174,17 +173,17 @@ class StateFile:
         return self._gauge.has_room()
 
     def begin(self, *, at: float) -> tuple[str, ...]:
-        """Become the runner: raise the epoch, and hold every take whose sender died. Returns their ids.
+        """Become the runner: raise the epoch, hold every take whose sender died, and return their ids.
 
-        Before that the ids are entered that an earlier runner could only keep beside the file.
+        Request ids that an earlier runner could only keep beside the file are recorded first.
 
         Raises:
-            DiskFailed: the disk did not take it; the epoch is as it was.
+            DiskFailed: the disk did not store it; the epoch is unchanged.
         """
         with database.translated(self.path):
             kept = self._rescue.side.read()
 
-        # One transaction: no other runner may begin between the new epoch and the takes held under it.
+        # One transaction: otherwise another runner could begin after the new epoch and before the takes are held.
         self.epoch, held, entered = self._writer.submit(
             lambda connection: begin(connection, kept, at=at)
         ).result()
@@ -195,10 +194,10 @@ class StateFile:
     def begin_session(
         self, *, at: float, version: str, limit_s: float | None = None, window_began_at: float | None = None
     ) -> None:
-        """Note that this process is about to submit, and for how long it may; the parameters are as in the record.
+        """Record that this process is about to submit, and for how long; the parameters are those of the record.
 
         Raises:
-            DiskFailed: the disk did not take it.
+            DiskFailed: the disk did not store it.
         """
         self._change(
             "INSERT INTO sessions (epoch, began_at, version, limit_s, window_began_at) VALUES (?, ?, ?, ?, ?)",
@@ -206,21 +205,21 @@ class StateFile:
         )
 
     def end_session(self, *, at: float, ending: str) -> None:
-        """Note how this process ended its session.
+        """Record how this process ended its session.
 
         Raises:
-            DiskFailed: the disk did not take it.
+            DiskFailed: the disk did not store it.
         """
         self._change("UPDATE sessions SET ended_at = ?, ending = ? WHERE epoch = ?", (at, ending, self.epoch))
 
     def _change(self, statement: str, values: tuple[object, ...]) -> None:
-        """Run one statement in a transaction of its own; durable on return."""
+        """Run one statement in its own transaction; it is durable on return."""
         self._writer.submit(
             self._mine(lambda connection: connection.execute(statement, values).rowcount)
         ).result()
 
     def _mine(self, work: Work[T]) -> Work[T]:
-        """Return `work` that is refused once another runner has begun: what this one knows is of yesterday."""
+        """Return `work` that is refused once another runner has begun, since this one's knowledge is then old."""
 
         def fenced(connection: sqlite3.Connection) -> T:
             if read_epoch(connection) != self.epoch:
@@ -233,17 +232,17 @@ class StateFile:
     def adopt_plan(
         self, plan: Plan, *, renew: Collection[str], at: float, renames: Mapping[str, str] | None = None
     ) -> bool:
-        """Record `plan` in one transaction: its manifest, its new takes as pending, everyone's place, tags and notes.
+        """Record `plan` in one transaction: its manifest, its new takes as pending, each take's place, tags and notes.
 
-        Takes on record whose ids `renames` has get new ones first, all at once, with their history. Takes named in
-        `renew` get the plan's body, fingerprint, seed and point; they must be pending, or have failed without a charge,
-        which makes them pending again. Takes no longer in the plan keep all but their place. Returns whether a
-        reader would find any take other than before.
+        First, recorded takes get their new ids from `renames`, all at once, with their history. Takes named in `renew`
+        get the plan's body, fingerprint, seed and point. They must be pending, or have failed without a charge; those
+        become pending again. Takes that left the plan lose only their place. Returns whether a reader would see any
+        take differently now.
 
         Raises:
-            IllegalTransition: a take to renew may have been paid for, or one to rename is not known; nothing was
+            IllegalTransition: a take to renew may have been paid for, or a take to rename is not known; nothing was
                 changed.
-            DiskFailed: the disk did not take it; nothing was changed.
+            DiskFailed: the disk did not store it; nothing was changed.
         """
         changed = self._writer.submit(
             self._mine(lambda connection: adopt(connection, plan, renew=renew, at=at, renames=renames))
@@ -252,19 +251,19 @@ class StateFile:
         return changed
 
     def note_manifest(self, manifest: str) -> None:
-        """Record where the manifest lies as seen from the folder, which has moved; durable on return.
+        """Record the manifest's path relative to the folder, which has moved; it is durable on return.
 
         Raises:
-            DiskFailed: the disk did not take it; nothing was changed.
+            DiskFailed: the disk did not store it; nothing was changed.
         """
         self._change("UPDATE run SET manifest = ?", (manifest,))
         self.header = replace(self.header, manifest=manifest)
 
     def note_api_base(self, api_base: str) -> None:
-        """Record which API the run's jobs are to live at, for a run that has none yet; durable on return.
+        """Record which API gets the run's jobs, for a run that has none yet; it is durable on return.
 
         Raises:
-            DiskFailed: the disk did not take it; nothing was changed.
+            DiskFailed: the disk did not store it; nothing was changed.
         """
         self._change("UPDATE run SET api_base = ?", (api_base,))
         self.header = replace(self.header, api_base=api_base)
@@ -272,19 +271,19 @@ class StateFile:
     def record(self, take_id: str, fact: Fact, *, at: float) -> Future[None]:
         """Append `fact`, seen at wall time `at`, and move the take as the table says; callable from any thread.
 
-        Facts are recorded in the order in which they are handed in, those that wait together in one commit; a fact
-        of `BATCHABLE` may wait a moment for others, and is durable like all when its future is done. The future cannot
-        be cancelled. It raises `IllegalTransition` if the table or the attempt forbids the fact, `RunInUse` if the
-        epoch does or another process blocks the file, `DiskFailed` if the disk does, or had too little room to begin
-        a submit. Nothing was recorded then; but a request id that the disk did not take was kept beside the file if
-        that could be done, and the error says where. It raises `RecordDisplaced` once the file is not in its place:
-        no submission is begun then, and what was recorded is where that error says.
+        Facts are recorded in the order of the calls; facts that wait at the same time share one commit. A fact of
+        `BATCHABLE` may wait a moment for others. Every fact is durable when its future is done. The future cannot be
+        cancelled. It raises `IllegalTransition` if the table or the attempt forbids the fact. It raises `RunInUse` if
+        another runner has begun or another process blocks the file. It raises `DiskFailed` if the disk fails or has too
+        little room to begin a submission. Then nothing was recorded; a request id that the disk did not store is kept
+        beside the file if possible, and the error says where. It raises `RecordDisplaced` once the file is not in its
+        place: no submission is begun then, and the error says where the record is.
         """
         if isinstance(fact, SubmissionStarted) and not self.has_room():
             return _failed(self._too_full(take_id))
         work, after = self._witnessed(take_id, fact, at=at)
         return self._writer.submit(
-            # The answer to a POST is the only receipt for money, so it is taken from whoever has it.
+            # The answer to a POST is the only receipt for money, so it is accepted from any runner that has it.
             work if isinstance(fact, Answer | LateAnswer | SubmissionStarted) else self._mine(work),
             patient=isinstance(fact, BATCHABLE),
             receipt=receipt_of(take_id, fact, at=at),
@@ -292,14 +291,14 @@ class StateFile:
         )
 
     def _witnessed(self, take_id: str, fact: Fact, *, at: float) -> tuple[Work[None], Callable[[], None]]:
-        """Return the work that appends a fact, and what tells the witness once it is durable."""
+        """Return the work that appends a fact, and the call that informs the witness once the fact is durable."""
         lines: list[Mapping[str, object]] = []
 
         def work(connection: sqlite3.Connection) -> None:
             if isinstance(fact, SubmissionStarted):
                 self._identity.check()
                 refuse_left(self.path, take_id, fact.fingerprint, self._left)
-            # Armed first: the place where a paid job is looked for must be known before there is one.
+            # The witness is armed first: it must exist before there is a paid job that it could name.
             line = line_of(fact, take=take_id, model=model_of(connection, take_id), at=at)
             if line is not None and not self._witness.is_armed:
                 self._witness.arm(submissions(connection), epoch=self.epoch)
@@ -312,7 +311,7 @@ class StateFile:
         try:
             append(connection, take_id, fact, at=at)
         except IllegalTransition as error:
-            # A receipt is offered once more, as a late answer; for the others it matters why the table forbids them.
+            # The caller records a receipt again, as a late answer. For other facts the takeover is the better reason.
             if isinstance(fact, Accepted | LateAnswer) or read_epoch(connection) == self.epoch:
                 raise
             raise overtaken(f"take {take_id}") from error
@@ -325,9 +324,9 @@ class StateFile:
         )
 
     def tickets(self, *, dropped: bool = False) -> list[Ticket]:
-        """Return all takes a run could still care for, in manifest order, then those that left the manifest.
+        """Return all takes that a run may still work on, in manifest order, then those that left the manifest.
 
-        Left out are pending ones that are no longer in the manifest, and dropped takes, but where these are asked for.
+        Pending takes that left the manifest are not included. Dropped takes are included only if `dropped` is set.
         """
         given_up = "" if dropped else "state <> 'dropped' AND "
 
@@ -343,36 +342,36 @@ class StateFile:
     def enter(self, told: Sequence[tuple[Sent, str]], *, at: float) -> list[TakeState | None]:
         """Record submissions that witnesses know and the record does not, each for a take; all or none of them.
 
-        Returns where each take stands then, None for a submission that found no place.
+        Returns each take's state afterwards, None for a submission that was not recorded.
         """
         return self._writer.submit(
             self._mine(lambda connection: [enter(connection, sent, take, at=at) for sent, take in told])
         ).result()
 
     def leave_aside(self, told: Sequence[Sent]) -> None:
-        """Let the witness say that these submissions belong to no take, so that they are not asked about again."""
+        """Write to the witness that these submissions belong to no take, so that no start asks about them again."""
         self._writer.submit(
             lambda connection: self._witness.arm(submissions(connection), epoch=self.epoch)
         ).result()
         self._witness.say(*({"left": each.request_id or each.attempt} for each in told))
 
     def close(self) -> None:
-        """Record all that waits, fold the log into the file and close it; safe to call twice.
+        """Record all waiting facts, fold the log into the file and close it; safe to call twice.
 
         Raises:
-            DiskFailed: the disk failed while folding; what was acknowledged is still safe in the log.
-            RecordDisplaced: the file is not in its place; what was acknowledged is where it is now.
+            DiskFailed: the disk failed while folding; acknowledged facts are still safe in the log.
+            RecordDisplaced: the file is not in its place; it holds all acknowledged facts wherever it is now.
         """
         if self._closed:
             return
-        # First of all, so that a close that fails is not tried again on a connection that is gone.
+        # Set before all else: a close that failed must not be tried again on a closed connection.
         self._closed = True
         self._writer.stop()
         lost = self._identity.displaced()
         with database.translated(self.path), ExitStack() as left:
             left.callback(self._identity.close)
             left.callback(self._witness.close)
-            # In this order, whatever happens: the keeper goes last, so that a log that is still needed stays.
+            # The order holds in every case: the keeper closes after the writer, so that SQLite leaves a needed log.
             mine = lost is None and read_epoch(self._writer.connection) == self.epoch
             left.callback(self._rescue.close, leave=not mine)
             left.callback(self._keeper.close)
@@ -380,8 +379,8 @@ class StateFile:
             if lost is not None:
                 self._identity.leave_word()
                 raise lost
-            # Whoever has taken over is still writing, or died so: the log is theirs. After a failed flush it is
-            # the next opening's.
+            # A runner that has taken over may still be writing: the log belongs to it. After a failed flush the
+            # next opening must read the log.
             if self._writer.broken is None and mine:
                 is_over = not leaves_jobs(self._writer.connection)
                 database.checkpoint_and_close(self._writer.connection, self._keeper)

@@ -1,7 +1,7 @@
-"""Brings a plan into the state file: new takes in, renamed ones under their new ids, corrected ones renewed.
+"""Records a plan in the state file: it adds new takes, renames renamed ones and renews corrected ones.
 
-Runs inside the caller's transaction, so a plan is adopted whole or not at all. What was ever sent keeps
-its body; what the manifest asks for now is noted beside it, so that a changed row is known from the record alone.
+In: a plan, inside the caller's transaction. Out: changed rows, all or none. It knows no file. A sent take keeps its
+body; the manifest's present wish is noted beside it, so that the record alone shows a changed row.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def adopt(
     at: float,
     renames: Mapping[str, str] | None = None,
 ) -> bool:
-    """Record `plan`; takes named in `renew` get its body, and `renames` leads from ids on record to new ones.
+    """Record `plan`; takes named in `renew` get its body, and `renames` maps recorded ids to new ones.
 
-    Returns whether a reader would find any take other than before.
+    Returns whether a reader would see any take differently now.
 
     Raises:
         IllegalTransition: a take to renew is not in the plan, or may have been paid for.
@@ -85,7 +85,7 @@ def _store_schemas(connection: sqlite3.Connection, schemas: Mapping[str, str], *
 def _rename(connection: sqlite3.Connection, renames: Mapping[str, str], *, at: float) -> None:
     if not renames:
         return
-    # Attempts and events follow within this transaction; two takes may also have changed places.
+    # Attempts and events follow within this transaction; two takes may also have exchanged ids.
     connection.execute("PRAGMA defer_foreign_keys = ON")
     for old in renames:
         _give_id(connection, old, _ASIDE + old)
@@ -110,7 +110,7 @@ def _give_id(connection: sqlite3.Connection, old: str, new: str) -> None:
 
 
 def _forget_places(connection: sqlite3.Connection, planned: Collection[str]) -> None:
-    # Only takes that really left are touched: a resumed run of ten thousand takes writes nothing here.
+    # Only takes that really left are updated: a resumed run of ten thousand takes writes nothing here.
     placed = connection.execute("SELECT take_id FROM takes WHERE position IS NOT NULL").fetchall()
     gone = [row for row in placed if row[0] not in planned]
     connection.executemany("UPDATE takes SET position = NULL WHERE take_id = ?", gone)
@@ -145,7 +145,7 @@ def _renew(connection: sqlite3.Connection, take: Take, *, at: float) -> None:
     state, failure = connection.execute(
         "SELECT state, failure FROM takes WHERE take_id = ?", (take.id,)
     ).fetchone()
-    # A fact like any other, so that the event log tells why a failed take is pending again.
+    # This is an ordinary fact, so that the event log shows why a failed take is pending again.
     if state == TakeState.FAILED and failure in NEVER_CHARGED:
         fact = RetryRequested(by="manifest", reason=f"the row was corrected; as it was it had been {failure}")
         append(connection, take.id, fact, at=at)
@@ -159,7 +159,7 @@ def _renew(connection: sqlite3.Connection, take: Take, *, at: float) -> None:
 
 
 def _note_wanted(connection: sqlite3.Connection, takes: Mapping[str, Take]) -> None:
-    """Note beside each take what the manifest asks for now, where that is not what was sent; nothing for the others."""
+    """Note beside each take what the manifest asks for now if that differs from what was sent, else nothing."""
     changes: list[tuple[object, ...]] = []
     rows = connection.execute("SELECT take_id, fingerprint, wanted FROM takes WHERE position IS NOT NULL")
     for take_id, sent, noted in rows:
@@ -170,7 +170,7 @@ def _note_wanted(connection: sqlite3.Connection, takes: Mapping[str, Take]) -> N
     connection.executemany(
         "UPDATE takes SET wanted = ?, wanted_model = ?, wanted_body = ? WHERE take_id = ?", changes
     )
-    # An older render, or one that left the manifest, is asked for by nobody.
+    # The manifest no longer asks for an older render, nor for a take that left it.
     connection.execute(
         "UPDATE takes SET wanted = NULL, wanted_model = NULL, wanted_body = NULL"
         " WHERE position IS NULL AND wanted IS NOT NULL"

@@ -1,7 +1,7 @@
-"""How a process becomes the one that may submit: a new epoch, kept receipts entered, abandoned takes held.
+"""Makes a process the only one that may submit: it raises the epoch, enters receipts and holds abandoned takes.
 
 In: a connection in a transaction, receipts from beside the file, the time. Out: the epoch, and the ids of the takes
-that are held now. It must all be in one transaction, which is the caller's. It knows no file but by its connection.
+that are held now. It knows no file. All of it happens in one transaction, which belongs to the caller.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def begin(
     Returns the new epoch, the ids of the held takes, and those receipts that the file has taken.
     """
     epoch = connection.execute("UPDATE run SET epoch = epoch + 1 RETURNING epoch").fetchone()[0]
-    # Entered first, or a take whose answer is known would be held for want of it.
+    # Receipts come first: otherwise a take would be held although its answer is known.
     entered = [receipt for receipt in kept if enter_receipt(connection, receipt)]
     return epoch, _hold_abandoned(connection, at=at), entered
 

@@ -1,8 +1,8 @@
-"""What witnesses know and the record does not, and how it is entered.
+"""Submissions that witnesses know and the record does not, and how they are entered.
 
 In: a connection, and submissions as witnesses know them. Out: those that the record lacks; and inside the caller's
-transaction, the facts that they prove. Nothing here makes a take pending that was sent: what has an id is recorded with
-it, and what has none is held.
+transaction, the facts that they prove. It knows no file. No sent take becomes pending here: a submission with an id is
+recorded with it, and one without an id is held.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def submissions(connection: sqlite3.Connection) -> list[Sent]:
 
 
 def unrecorded(connection: sqlite3.Connection, told: Iterable[Sent]) -> list[Sent]:
-    """Return those of the submissions `told` that the record does not know, or whose request id it does not."""
+    """Return the submissions in `told` that the record does not know, or whose request id it does not know."""
     attempts, ids = set[str](), set[str]()
     for attempt, request_id in connection.execute("SELECT attempt, request_id FROM attempts"):
         attempts.add(attempt)
@@ -49,7 +49,7 @@ def unrecorded(connection: sqlite3.Connection, told: Iterable[Sent]) -> list[Sen
 
 
 def left_aside(connection: sqlite3.Connection, told: Iterable[Testimony], *, run_id: str) -> frozenset[str]:
-    """Return the fingerprints of submissions that `restore` left aside and that are not on record since."""
+    """Return the fingerprints of submissions that `restore` left aside and that were not recorded since."""
     every = reduce(Testimony.joined, of_run(told, run_id), Testimony())
     left = [each for each in every.paid if every.has_left(each)]
     lacking = unrecorded(connection, left) if left else []
@@ -57,21 +57,21 @@ def left_aside(connection: sqlite3.Connection, told: Iterable[Testimony], *, run
 
 
 def refuse_left(path: Path, take_id: str, fingerprint: str, left: Collection[str]) -> None:
-    """Refuse to send what was sent before and left aside: an edit that is taken back may ask for it again.
+    """Refuse to send a body that was sent before and left aside: a take may ask for it again after an edit.
 
     Raises:
         StateFileUnusable: as said.
     """
     if fingerprint in left:
         raise StateFileUnusable(
-            f"take {take_id}: its request was sent before the record was lost, and `restore` left that job aside, since"
-            " no take asked for it then",
+            f"take {take_id}: its request was sent before the record was lost, and `restore` left that job aside,"
+            " since no take asked for it then",
             advice=f"enter it now: {command_line('restore', path.parent)}",
         )
 
 
 def leaves_jobs(connection: sqlite3.Connection) -> bool:
-    """Return whether a take has or may have a job that is not at its end, or a clip that is still to be fetched."""
+    """Return whether a take has or may have an unfinished job, or a clip that is still to be downloaded."""
     found = connection.execute(
         "SELECT 1 FROM takes WHERE state IN ('submitting', 'held', 'queued', 'running')"
         " OR state = 'succeeded' AND delivery IN ('none', 'fetching') LIMIT 1"
@@ -80,7 +80,7 @@ def leaves_jobs(connection: sqlite3.Connection) -> bool:
 
 
 def _in_an_event(connection: sqlite3.Connection, request_id: str) -> bool:
-    """Return whether a fact tells of this id: a late answer, or an adoption that was taken back."""
+    """Return whether an event has this id: a late answer, or an adoption that was undone."""
     found = connection.execute(
         "SELECT 1 FROM events WHERE json_extract(details, '$.request_id') = ? LIMIT 1", (request_id,)
     )
@@ -88,9 +88,9 @@ def _in_an_event(connection: sqlite3.Connection, request_id: str) -> bool:
 
 
 def enter(connection: sqlite3.Connection, sent: Sent, take_id: str, *, at: float) -> TakeState | None:
-    """Record a submission for `take_id`, and return where the take stands then; None if it found no place.
+    """Record a submission for `take_id`, and return the take's state afterwards; None if it was not recorded.
 
-    One without an id finds no place where the take has gone another way.
+    A submission without an id is not recorded if the take has moved on without it.
     """
     standing = _standing(connection, take_id)
     attempt = sent.attempt or f"{BY}-{sent.request_id}"
@@ -99,10 +99,10 @@ def enter(connection: sqlite3.Connection, sent: Sent, take_id: str, *, at: float
         append(connection, take_id, RetryRequested(BY, _REASON), at=at)
         standing = TakeState.PENDING
     if sent.request_id:
-        # A held take without its attempt is one whose id was found: adopted, as by hand.
+        # If the attempt of a held take is unknown, the id is adopted, as a person would do it.
         known = None if standing is TakeState.HELD and not sent.attempt else attempt
         receipt = Receipt(take_id, known, sent.request_id, sent.at or at, BY)
-        # The take was found by what was sent, perhaps under a name that had been another's then.
+        # The take was found by its fingerprint, and another take may have had its name then.
         found = enter_receipt(connection, receipt, by_name_then=False)
         return _standing(connection, take_id) if found else None
     if not (is_new and standing is TakeState.PENDING):

@@ -1,12 +1,11 @@
-"""Reads SQLite's log (`-wal`) as bytes, to tell a log that was damaged from one whose last commit was cut off.
+"""Reads SQLite's log (`-wal`) as bytes, to distinguish a damaged log from one whose last commit was cut off.
 
-SQLite takes a log up to the first frame that does not add up, and says nothing of what stood behind it. After a power
-loss that is right: only the last transaction can be incomplete, since each was flushed before the next was begun. But
-where a transaction with its end stands behind a broken one, something that was flushed has changed, and facts about
-money are missing. Frames without an end prove nothing: on a full disk a transaction is given up half written, and the
-next one, shorter, begins to write over it.
+In: the path of a log. Out: whether it is damaged. It opens only the log, which carries no locks.
 
-In: the path of a log. Out: whether it is damaged. It opens the log alone, whose file carries no locks.
+SQLite reads a log up to the first frame with a wrong checksum, and silently ignores the rest. After a power loss that
+is right: each transaction was flushed before the next began, so only the last one can be incomplete. But if a complete
+transaction follows a broken one, flushed data has changed, and facts about money are missing. Frames without a commit
+prove nothing: on a full disk a transaction is abandoned half written, and the next one starts to overwrite it.
 
 Source: "The Write-Ahead Log" in SQLite's "Database File Format".
 """
@@ -27,7 +26,7 @@ _MASK = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """One frame: whether it is of this log's newest use, ends a transaction, and adds up with all before it."""
+    """One frame: whether it belongs to the log's newest use, ends a transaction, and has a sound checksum chain."""
 
     ours: bool
     commits: bool
@@ -36,7 +35,7 @@ class _Frame:
 
 def is_damaged(log: Path) -> bool:
     """Return whether a transaction that had been flushed can no longer be read; raises OSError."""
-    # Twice, because whoever is writing just now may have shown us half of a frame.
+    # The log is read twice, because a process that is writing may have shown half of a frame.
     return _looks_damaged(log) and _looks_damaged(log)
 
 
@@ -69,7 +68,7 @@ def _frames(text: bytes) -> Iterator[_Frame]:
     for start in range(_HEADER, len(text) - _FRAME - page_size + 1, _FRAME + page_size):
         head = text[start : start + _FRAME]
         ours = head[8:16] == salts
-        # Once the chain is broken nothing behind it can add up, and the sums need not be made.
+        # After a break in the chain no later checksum can match, so none is computed.
         if chained:
             sums = _sum(head[:8], *sums, swapped=swapped)
             sums = _sum(text[start + _FRAME : start + _FRAME + page_size], *sums, swapped=swapped)

@@ -1,12 +1,12 @@
 """The witness: an append-only file beside the state file that names every submission and every request id.
 
-A state file can be put back from a copy, or its log cut: then it has forgotten paid jobs, and nothing in it says so.
-The witness is a second memory, written after the commit that it tells of, so it never knows more than the record
-once did. Each run keeps two: one beside the state file, and one in the user's own folder, keyed by the run's path, for
-a folder that is gone as a whole. The second says at its end that the run came to an orderly end and left no job out.
+A state file may be restored from a copy, or its log cut: then it lacks paid jobs and does not show it. The witness is
+a second record, written after each commit, so it never knows more than the state file once did. Each run keeps two. One
+is beside the state file. The other is in the user's own folder, keyed by the run's path, and survives the loss of the
+run's folder. Its last line says whether the run ended in order, with no job unfinished.
 
-In: facts that are on record. Out: lines of JSON; and read back, a `Testimony`. A line that cannot be written stops no
-run, and a line that was cut off is passed over. It decides nothing.
+In: recorded facts. Out: lines of JSON, and a `Testimony` when read. It decides nothing. A line that cannot be written
+stops no run, and a truncated line is skipped.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _ENDED = {"ended": True}
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One submission, as a witness knows it; each field is empty where it does not know.
+    """One submission, as a witness knows it; unknown fields are empty.
 
-    `at` is wall time in unix seconds. `is_free` says that it is proved or declared that nothing is charged.
+    `at` is wall time in unix seconds. `is_free` means that nothing is charged, by proof or by a person's declaration.
     """
 
     attempt: str = ""
@@ -59,9 +59,9 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Testimony:
-    """What one witness, or several, know: the run, its submissions, and which of them `restore` has left aside.
+    """What one or more witnesses know: the run, its submissions, and which of them `restore` has left aside.
 
-    `left` holds attempts and request ids; `has_ended` says that the last word was that of an orderly end.
+    `left` holds attempts and request ids; `has_ended` means that the last line reports an orderly end.
     """
 
     header: RunHeader | None = None
@@ -71,16 +71,16 @@ class Testimony:
 
     @property
     def paid(self) -> Iterator[Sent]:
-        """The submissions that may be paid for."""
+        """The submissions that may have been paid for."""
         return (each for each in self.sent if not each.is_free)
 
     @property
     def charged(self) -> Iterator[Sent]:
-        """The submissions that may be paid for and that are not left aside."""
+        """The submissions that may have been paid for and are not left aside."""
         return (each for each in self.paid if not self.has_left(each))
 
     def has_left(self, sent: Sent) -> bool:
-        """Return whether a submission was left aside, since no take had its body then."""
+        """Return whether a submission was left aside because no take had its body then."""
         return bool({sent.attempt, sent.request_id} & self.left)
 
     def joined(self, other: Testimony) -> Testimony:
@@ -94,7 +94,7 @@ class Testimony:
 
 
 def of_run(told: Iterable[Testimony], run_id: str) -> list[Testimony]:
-    """Return those that speak of this run: a sidecar names no run, and where `run_id` is empty all of them count."""
+    """Return those of this run: a sidecar names no run and counts, and if `run_id` is empty all of them count."""
     return [each for each in told if each.header is None or run_id in {"", each.header.run_id}]
 
 
@@ -104,13 +104,13 @@ def beside(state_file: Path) -> Path:
 
 
 def outside(folders: Iterable[Path], run_dir: Path, machine: str) -> list[Path]:
-    """Return where in each of `folders` the witness of the run at `run_dir` is; one home may serve many machines."""
+    """Return the witness path of the run at `run_dir` in each of `folders`; machines may share a home folder."""
     key = hashlib.sha256(os.fsencode(f"{machine} {os.path.realpath(run_dir)}")).hexdigest()[:32]
     return [folder / f"{key}{SUFFIX}" for folder in folders]
 
 
 def line_of(fact: Fact, *, take: str, model: str, at: float) -> Mapping[str, object] | None:
-    """Return what a witness shall say of a fact, None for one that is not about money."""
+    """Return the witness's line for a fact, None for a fact that is not about money."""
     match fact:
         case SubmissionStarted(attempt=attempt, fingerprint=fingerprint, epoch=epoch):
             return {
@@ -135,7 +135,7 @@ def line_of(fact: Fact, *, take: str, model: str, at: float) -> Mapping[str, obj
 
 
 def _lines_of(sent: Sent) -> Iterator[Mapping[str, object]]:
-    """Yield the lines that say what is known of a submission."""
+    """Yield the lines that hold all that is known about a submission."""
     yield {
         "begun": sent.attempt,
         "take": sent.take,
@@ -154,7 +154,7 @@ def read_witness(path: Path) -> Testimony | None:
     """Return what the witness at `path` knows; None if there is none.
 
     Raises:
-        OSError: it cannot be read, or something else than a file has its name.
+        OSError: it cannot be read, or something other than a file has its name.
     """
     try:
         descriptor = open_private(path)
@@ -170,10 +170,10 @@ def _lines(file: Iterable[bytes]) -> Iterator[dict[str, Any]]:
             continue
         try:
             values = json.loads(line)
-            # Half a surrogate pair has no UTF-8 form: nothing of ours is written so, and no record could hold it.
+            # Half a surrogate pair has no UTF-8 form: this program never writes one, and no record could hold it.
             json.dumps(values, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
-            # A line that a kill or a power loss cut off, and whatever was written behind it.
+            # A kill or a power loss cut this line off, and later text may follow on it.
             continue
         if isinstance(values, dict):
             yield values
@@ -225,9 +225,9 @@ def _header(values: dict[str, Any]) -> RunHeader:
 
 @dataclass(slots=True)
 class Witness:
-    """The two files of one open run, opened when the first line is due.
+    """The two files of one open run, opened for the first line.
 
-    `places` are where the second one may be, the best first.
+    `places` are the possible paths of the second one, the best first.
     """
 
     path: Path
@@ -241,7 +241,7 @@ class Witness:
         return self._open is not None
 
     def arm(self, known: Iterable[Sent], *, epoch: int) -> None:
-        """Open both files and let each know all that is `known` so far, and who goes on; the second is flushed."""
+        """Open both files and write to each all that is `known` and which epoch continues; flush the second."""
         self._open = []
         known = tuple(known)
         with suppress(OSError):
@@ -258,13 +258,13 @@ class Witness:
             return
 
     def say(self, *lines: Mapping[str, object]) -> None:
-        """Append lines to both files; what cannot be written is passed over: the record has it."""
+        """Append lines to both files; a failed write is ignored, since the record has the fact."""
         for descriptor in self._open or ():
             with suppress(OSError):
                 _write(descriptor, lines)
 
     def end(self) -> None:
-        """Let the second file say that the run came to an orderly end, with its record in place and no job out."""
+        """Write to the second file that the run ended in order, with its record in place and no job unfinished."""
         for place in self.places:
             with suppress(OSError):
                 known = read_witness(place)
@@ -281,14 +281,14 @@ class Witness:
             os.close(self._open.pop())
 
     def _prepared(self, path: Path, known: Iterable[Sent], epoch: int) -> int:
-        """Return a descriptor of a file that says all that is `known`; one of another run is begun again."""
+        """Return a descriptor of a file that holds all that is `known`; a file of another run is emptied first."""
         descriptor = open_private(path, _APPEND)
         try:
             there = read_witness(path) or Testimony()
             if there.header is None or there.header.run_id != self.header.run_id:
                 os.ftruncate(descriptor, 0)
                 there = Testimony()
-            # A line of its own, even behind one that was cut off.
+            # The blank line separates new lines from a last line that was cut off.
             os.write(descriptor, b"\n")
             _write(descriptor, [] if there.header else [{"run": asdict(self.header)}])
             has = {(each.attempt, each.request_id) for each in there.sent}

@@ -1,15 +1,15 @@
-"""The one writer thread: takes every piece of work that waits, commits it in one flush, then wakes all.
+"""The one writer thread: it commits all waiting work in one flush, then completes its futures.
 
-In: functions that use the connection. Out: futures that are done when the commit is on disk. Group commit is
-what makes full durability cheap: a hundred waiters share one fsync. It knows no take and no fact.
+In: functions that use the connection. Out: futures that are done when the commit is on disk. It knows no take and no
+fact. Group commit makes full durability cheap: a hundred waiters share one fsync.
 
-Work is urgent or patient. Urgent work is begun at once and takes along all that was handed in before it. Patient work
-waits up to `patience` seconds for company, since every commit has a price: it writes each touched page and flushes.
-Patience delays a promise and weakens none: order is kept, and a future is done only when its work is on disk.
+Work is urgent or patient. Urgent work starts at once, together with all work queued before it. Patient work waits up to
+`patience` seconds to share a commit, since every commit writes each touched page and flushes. Patience only delays:
+order is kept, and a future is done only when its work is on disk.
 
-A commit that failed is not tried again on its connection: the kernel forgets what it could not write, so that a second
-flush may succeed and mean nothing. From then on everything fails, until a receipt for money comes. That one is first
-kept beside the file, and then worth one more try on a connection made anew.
+A failed commit is not tried again on its connection: the kernel drops what it could not write, so a second flush may
+succeed without effect. From then on all work fails, until a receipt for money arrives. The receipt is first kept beside
+the file, and then tried once more on a new connection.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ T = TypeVar("T")
 Work: TypeAlias = Callable[[sqlite3.Connection], T]
 
 PATIENCE = 0.01
-"""Seconds; far below what anyone can see, and many times the interval between the facts of a busy run."""
+"""Seconds; too short for a person to notice, and many times the interval between the facts of a busy run."""
 
-# 0 is what Python's own module raises; the others blame a statement or its values, not the disk.
+# Python's own module raises 0; the other codes blame a statement or its values, not the disk.
 _ONE_WORKS_FAULT = {
     0,
     sqlite3.SQLITE_ERROR,
@@ -48,10 +48,10 @@ _ONE_WORKS_FAULT = {
 
 
 class Rescue(Protocol):
-    """What the writer can call on when the disk fails it."""
+    """What the writer can call when the disk fails."""
 
     def make_room(self) -> bool:
-        """Give room back on a full disk; return whether there was any to give."""
+        """Free reserved space on a full disk; return whether there was any."""
         ...
 
     def keep(self, receipts: Sequence[Receipt]) -> Path | None:
@@ -59,7 +59,7 @@ class Rescue(Protocol):
         ...
 
     def displaced(self) -> ShotrunnerError | None:
-        """Return what is wrong if the file at the path is not the one that is open; None if it is."""
+        """Return an error if the file at the path is not the open one, else None."""
         ...
 
     def reconnect(self, old: sqlite3.Connection) -> sqlite3.Connection:
@@ -73,9 +73,9 @@ class Rescue(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Job(Generic[T]):
-    """One piece of work and those who wait for it.
+    """One piece of work and its future.
 
-    `receipt` is what of it must not be lost, `after` is called once it is durable and before the future is done.
+    `receipt` is the part that must not be lost. `after` is called after the commit and before the future is done.
     """
 
     work: Work[T]
@@ -86,45 +86,45 @@ class _Job(Generic[T]):
     refusal: Exception | None = None
 
     def do(self, connection: sqlite3.Connection) -> None:
-        """Do the work; whatever it raises is passed on."""
+        """Do the work; its errors are passed on."""
         self.result = self.work(connection)
 
     def attempt(self, connection: sqlite3.Connection, path: Path) -> None:
-        """Do the work in a savepoint: what it breaks is undone and spoils only itself."""
+        """Do the work in a savepoint: if it fails, only its own changes are undone."""
         connection.execute("SAVEPOINT job")
         self.refusal = None
         try:
             self.do(connection)
         except Exception as error:
-            # Broad, because whatever it is belongs to the one who waits; it is raised there.
+            # The clause is broad because any error belongs to the waiting caller; it is raised there.
             if _spoils_all(error):
                 raise
             self.refusal = _own(error, path)
             connection.execute("ROLLBACK TO job")
         connection.execute("RELEASE job")
 
-    def wake(self) -> None:
-        """Hand over what came of the work; the commit is done."""
+    def complete(self) -> None:
+        """Set the result or the refusal on the future; the commit is done."""
         if self.refusal is not None:
             self.future.set_exception(self.refusal)
         else:
             self.future.set_result(self.result)  # type: ignore[arg-type]  # None only where T is None
 
     def fail(self, error: Exception) -> None:
-        """Hand over that nothing was recorded."""
+        """Set an error on the future: nothing was recorded."""
         if not self.future.done():
             self.future.set_exception(self.refusal or error)
 
 
 def _spoils_all(error: Exception) -> bool:
-    """Return whether the file itself failed, as against one piece of work that asked for too much."""
+    """Return whether the file itself failed, and not just one piece of work."""
     if isinstance(error, sqlite3.Error):
         return primary_code(error) not in _ONE_WORKS_FAULT
     return isinstance(error, OSError)
 
 
 def _is_in_doubt(error: Failure) -> bool:
-    """Return whether nobody knows what has reached the disk."""
+    """Return whether it is unknown what has reached the disk."""
     return not is_full(error) and primary_code(error) not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -139,7 +139,7 @@ def _own(error: Exception, path: Path) -> Exception:
 class Writer:
     """Owns the writing connection until `stop`; `submit` may be called from any thread.
 
-    `connection` is the one in use, and `broken` what failed on it, if anything did.
+    `connection` is the one in use. `broken` is the error that made it unusable, if there was one.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class Writer:
         self._urgent = False
         self._due = 0.0
         self._stopped = False
-        # A daemon, so that a program that forgets to close still ends; what was acknowledged is on disk.
+        # A daemon thread lets a program end that forgets to close; acknowledged facts are on disk.
         self._thread = threading.Thread(target=self._run, name="state-file-writer", daemon=True)
         self._thread.start()
 
@@ -169,16 +169,16 @@ class Writer:
     ) -> Future[T]:
         """Queue `work`; its future is done when it is durable, or when it is certain that nothing of it is.
 
-        Where the disk fails, `receipt` is kept beside the file, and the work is tried once more. It must bear being
-        done twice: where one piece of work in a group fails, the group is undone and begun again. `after` is called
-        once it is durable, and must not fail.
+        If the disk fails, `receipt` is kept beside the file, and the work is tried once more. The work must be safe to
+        repeat: if one piece of work in a group fails, the group is undone and started again. `after` is called once the
+        work is durable, and must not fail.
         """
         job = _Job(work, receipt, after)
-        # From here it cannot be cancelled: a fact that was handed in is recorded whether or not its
-        # sender still wants to know (asyncio cancels the future of a cancelled task).
+        # From here it cannot be cancelled: a submitted fact is recorded even if its caller has stopped
+        # waiting (asyncio cancels the future of a cancelled task).
         job.future.set_running_or_notify_cancel()
         with self._changed:
-            # Under the same lock as the end of the thread, so that no job can slip in behind it.
+            # The end of the thread uses the same lock, so no job can be queued after it.
             if self._stopped:
                 job.fail(BrokenPromise(f"{self._path}: the state file is closed"))
             else:
@@ -186,17 +186,17 @@ class Writer:
         return job.future
 
     def _queue(self, job: _Job[Any], *, patient: bool) -> None:
-        # Each wake of the writer costs a change of threads, so company for a patient one does not wake it.
-        wakes = not self._waiting if patient else not self._urgent
+        # Each notification costs a change of threads, so a second patient job does not notify the writer.
+        notifies = not self._waiting if patient else not self._urgent
         if not self._waiting:
             self._due = time.monotonic() + self._patience
         self._waiting.append(job)
         self._urgent = self._urgent or not patient
-        if wakes:
+        if notifies:
             self._changed.notify()
 
     def stop(self) -> None:
-        """Finish what waits, at once, then end the thread; what comes later fails."""
+        """Finish all waiting work at once, then end the thread; later work fails."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
@@ -208,7 +208,7 @@ class Writer:
             while group := self._next_group():
                 self._commit(group)
         finally:
-            # Only a bug or a lack of memory ends the loop early; nobody may wait for ever because of it.
+            # Only a bug or a lack of memory ends the loop early; no caller may wait forever because of it.
             with self._changed:
                 self._stopped = True
                 left = [*group, *self._waiting]
@@ -233,7 +233,7 @@ class Writer:
             self._persist(group)
         except (sqlite3.Error, OSError, ShotrunnerError) as error:
             for job in group:
-                # Each waiter gets an error of its own: a shared one would collect all their tracebacks.
+                # Each caller gets its own error: a shared one would collect all their tracebacks.
                 job.fail(self._rescue.displaced() or _own(error, self._path))
             return
         for job in group:
@@ -242,20 +242,20 @@ class Writer:
         if self._rescue.displaced() is not None:
             self._stop_at_loss(group)
             return
-        # Only now, after COMMIT has returned: a future that is done promises that the fact is on disk.
+        # This comes only after COMMIT has returned: a finished future promises that the fact is on disk.
         for job in group:
-            job.wake()
+            job.complete()
 
     def _stop_at_loss(self, group: Sequence[_Job[Any]]) -> None:
-        """Keep receipts where they are found again, then let all others hear that the file is not in its place.
+        """Keep receipts beside the run's path, then fail all other jobs: the file is not in its place.
 
-        What was committed is in the open file, wherever that is; if it was deleted, it is lost.
+        The open file holds all committed facts, wherever it is now; if it was deleted, they are lost.
         """
         receipts = [job.receipt for job in group if job.receipt is not None and job.refusal is None]
         kept = self._rescue.keep(receipts) if receipts else None
         for job in group:
             if job.receipt is not None and kept is not None:
-                job.wake()
+                job.complete()
             else:
                 job.fail(self._rescue.displaced() or self._unrecorded(receipts, "the file is gone", kept))
 
@@ -270,7 +270,7 @@ class Writer:
             self._save(group, receipts, error)
 
     def _write_once(self, group: Sequence[_Job[Any]]) -> None:
-        """Write a group on a connection that is whole; on a full disk, once more after room was made."""
+        """Write a group on a sound connection; on a full disk, try once more after making room."""
         if self.broken is not None:
             raise self.broken
         try:
@@ -288,14 +288,14 @@ class Writer:
         """Keep receipts elsewhere, then try once more on a new connection.
 
         Raises:
-            DiskFailed: it names what was not recorded, and where it was kept.
+            DiskFailed: it names the receipts that were not recorded, and where they were kept.
         """
         kept = self._rescue.keep(receipts)
         self._rescue.make_room()
         try:
             self.connection = self._rescue.reconnect(self.connection)
             self.broken = None
-            # One transaction: if one receipt of it is there, the commit that seemed to fail has taken them all.
+            # The group is one transaction: if one receipt is there, the seemingly failed commit has stored all.
             if not self._rescue.has(self.connection, receipts[0]):
                 self._write_once(group)
         except (sqlite3.Error, OSError, ShotrunnerError) as again:
@@ -304,27 +304,27 @@ class Writer:
 
     def _unrecorded(self, receipts: Sequence[Receipt], error: Failure | str, kept: Path | None) -> DiskFailed:
         named = ", ".join(f"{receipt.take} is request {receipt.request_id}" for receipt in receipts)
-        where = f"kept in {kept} for the next start" if kept else "it is kept nowhere: write it down"
+        where = f"kept in {kept} for the next start" if kept else "it is not kept anywhere: write it down"
         return disk_failed(self._path, f"{named}, which could not be recorded ({error}); {where}")
 
     def _write(self, group: Sequence[_Job[Any]]) -> None:
-        """Do a group's work in one transaction, at first in the hope that nothing in it is refused."""
+        """Do a group's work in one transaction; the first try expects no refusal."""
         try:
             with atomic(self.connection):
                 for job in group:
                     job.do(self.connection)
-                _strike(group)
+                _hit_receipt_point(group)
         except Exception as error:
-            # Broad, because any of them means the same: all is undone, and each gets a savepoint of its own.
+            # The clause is broad because any error means the same: all is undone, and each job gets its own savepoint.
             if _spoils_all(error):
                 raise
             with atomic(self.connection):
                 for job in group:
                     job.attempt(self.connection, self._path)
-                _strike(group)
+                _hit_receipt_point(group)
 
 
-def _strike(group: Sequence[_Job[Any]]) -> None:
-    # A point of its own: what a test wants to fail or kill most is the commit of a receipt.
+def _hit_receipt_point(group: Sequence[_Job[Any]]) -> None:
+    # The commit of a receipt has its own failpoint: it is the commit that tests most want to fail or kill.
     if any(job.receipt is not None for job in group):
         failpoints.hit("store.receipt")

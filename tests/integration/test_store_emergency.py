@@ -163,7 +163,7 @@ def test_a_second_place_that_cannot_be_is_said_and_no_reason_to_stop(tmp_path: P
     (tmp_path / "file").write_text("")
     provision = SafetyOptions(second_places=(tmp_path / "file",))
     with new_state_file(tmp_path / "run", [A], provision=provision, header=PAID) as state_file:
-        assert "no second place" in state_file.notes[0]
+        assert "second place for ids" in state_file.notes[0]
     more = SafetyOptions(second_places=(tmp_path / "file", tmp_path / "folder"))
     with StateFile.open(tmp_path / "run/state.db", provision=more) as state_file:
         assert state_file.notes == ()
@@ -403,7 +403,7 @@ def test_ballast_is_not_laid_where_it_would_take_the_last_room(tmp_path: Path) -
     assert "too little room" in ballast.lay(low_water=room(tmp_path / "x"))
     assert not ballast.path.exists()
     missing = ReservedSpace(tmp_path / "missing" / "ballast", MIB)
-    assert "no ballast could be laid" in missing.lay(low_water=0)
+    assert "no ballast could be written" in missing.lay(low_water=0)
 
 
 def test_nothing_is_sent_below_the_low_water_mark(tmp_path: Path) -> None:

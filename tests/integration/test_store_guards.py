@@ -134,7 +134,7 @@ def test_an_id_that_another_take_has_is_refused_in_words_and_nothing_is_found_fo
         drive(state_file, S.QUEUED)
         drive(state_file, S.SUBMITTING, take_id="b")
         (attempt,) = attempts(state_file, "b")
-        with pytest.raises(IllegalTransition, match="request id request-a is that of another job, of take a"):
+        with pytest.raises(IllegalTransition, match="request id request-a belongs to another job, of take a"):
             tell(state_file, Accepted(attempt.attempt, "request-a"), take_id="b")
         tell(state_file, Vanished(FailureClass.MISSING, "404"))
         with pytest.raises(IllegalTransition, match="not its latest one"):
