@@ -1,4 +1,4 @@
-"""The machine below everything: clock, files, text, names of hosts, threads. Standard library and certifi only.
+"""The lowest layer: clock, files, text, names of hosts, threads. It imports only the standard library and certifi.
 
-Nothing here knows a shot, a job or a run.
+It knows no shot, no job and no run.
 """

@@ -29,10 +29,10 @@ class Backoff:
 
 
 def retry_after(value: str | None, *, now: float) -> float | None:
-    """Return the seconds a `Retry-After` header asks for, or None where it says nothing usable.
+    """Return the seconds that a `Retry-After` header asks for, or None if it has no usable value.
 
-    Takes ASCII digits or an HTTP date (RFC 9110, 10.2.3) and clamps to 0…3600: `int` alone would
-    also take full-width digits and underscores, and `float` would take `nan`.
+    It accepts ASCII digits or an HTTP date (RFC 9110, 10.2.3) and clamps to 0…3600. `int` alone would also accept
+    full-width digits and underscores, and `float` would accept `nan`.
     """
     text = (value or "").strip()
     if text.isascii() and text.isdigit():

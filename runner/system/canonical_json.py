@@ -23,5 +23,5 @@ def canonical_json(value: JsonValue) -> str:
 
 def canonical_hash(value: JsonValue) -> str:
     """Return the SHA-256 of the canonical text in UTF-8, as 64 hex digits."""
-    # Half characters are refused in a body, but a name or variable must not break the hash before that is said.
+    # Lone surrogates are refused in a body; in a name or variable they must not break the hash before that refusal.
     return hashlib.sha256(canonical_json(value).encode(errors="surrogatepass")).hexdigest()

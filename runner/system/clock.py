@@ -1,6 +1,6 @@
 """The clock: monotonic time, wall time and waiting, as a parameter, so that tests need not wait.
 
-In: seconds to wait. Out: seconds, of the wall in unix time. It knows no task, no network and no file.
+In: seconds to wait. Out: seconds; wall time is unix time. It knows no task, no network and no file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """The only way the program learns the time or lets it pass."""
+    """The only way in which the program reads the time or waits."""
 
     def wall(self) -> float:
         """Return wall time in unix seconds: for records and messages, never for waiting."""

@@ -1,20 +1,20 @@
-"""Cells that a spreadsheet cannot mistake for formulas, and that can say any text; and the way back.
+"""Turns text into CSV cells that a spreadsheet cannot mistake for formulas, and back.
 
-In: the text of one CSV cell. Out: the text to write (`guard`), or the text that was meant (`unguard`); reading back
-what was written gives every character again. It knows no file, no column and no pandas.
+In: the text of one CSV cell. Out: the text to write (`guard`), or the original text (`unguard`). It knows no file, no
+column and no pandas. Writing and reading back returns every character.
 
-The rule. A spreadsheet may split a file at any separator, heed quotes or not, and trim blanks. So a field can begin
-where the text does, and behind each comma, semicolon, tab, bar, line end or double quote in it. Such a place is *risky*
-if after any apostrophes and blanks there stands `=`, `+`, `-`, `@`, one of their wide or small forms, a tab, a carriage
-return or NUL (OWASP, "CSV Injection"), unless the field is a plain number such as `-5`. A risky place gets one
-apostrophe more. A reader takes exactly one away where one stands before what would be risky without it.
+A spreadsheet may split a file at any separator, obey or ignore quotes, and trim blanks. So a field can begin at the
+start of the text, and after each comma, semicolon, tab, bar, line end or double quote. A place is *risky* if, after
+apostrophes and blanks, it has `=`, `+`, `-`, `@`, a wide or small form of these, a tab, a carriage return or NUL. The
+source is OWASP, "CSV Injection". A plain number such as `-5` is not risky. A risky place gets one more apostrophe. A
+reader removes exactly one apostrophe if the rest would be risky without it.
 """
 
 from __future__ import annotations
 
 import re
 
-# What may be trimmed: white space that begins no field of its own, the BOM, what has no width, and controls.
+# These may be trimmed: white space that does not begin a field, the BOM, characters without width, and controls.
 _BLANKS = (
     "[\\x01-\\x08\\x0b\\x0c\\x0e-\\x20\\x7f-\\xa0\\xad\u034f\u061c\u115f\u1160\u1680\u180b-\u180f\u2000-\u200f"
     "\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0]*"
@@ -22,7 +22,7 @@ _BLANKS = (
 _STARTERS = "=+\\-@\\t\\r\\0\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
 _JOINTS = ',;|\\t\\r\\n"'
 _NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"
-# A place is judged by what stands before the next joint alone, and nothing is put there: so the way back is exact.
+# Only the text before the next joint decides, and nothing is inserted there: so `unguard` is exact.
 _RISKY = f"(?! *{_NUMBER} *(?:[{_JOINTS}]|\\Z))'*{_BLANKS}[{_STARTERS}]"
 _PLACE = re.compile(rf"(?:\A|(?<=[{_JOINTS}]))(?={_RISKY})")
 _GUARDED = re.compile(rf"(?:\A|(?<=[{_JOINTS}]))'(?={_RISKY})")
@@ -30,34 +30,34 @@ _PLAIN_NUMBER = re.compile(_NUMBER)
 
 
 def guard(text: str) -> str:
-    """Return `text` as it is safe to write into a CSV cell."""
+    """Return `text` in a form that is safe to write into a CSV cell."""
     return _PLACE.sub("'", text)
 
 
 def unguard(cell: str) -> str:
-    """Return the text that `guard` was given; a cell in which nothing was guarded comes back as it is."""
+    """Return the text that `guard` was given; a cell without guards is returned unchanged."""
     return _GUARDED.sub("", cell)
 
 
 REMOVED = "removed"
-"""The state in a report of a take that waited to be sent when its row left the manifest: nobody asks for it."""
+"""The reported state of a take that waited to be sent when its row left the manifest."""
 
 SHADOWED = "inputs."
-"""Stands before the name of an input that a column of ours has already: `inputs.seconds`."""
+"""The prefix for an input with the name of one of the program's own columns: `inputs.seconds`."""
 
-# What a reader of bare cells takes for nothing, for a truth, or for an empty list or mapping.
+# A reader of bare cells takes these for nothing, for a truth value, or for an empty list or mapping.
 _NO_TEXT = frozenset({"", "~", "null", "Null", "NULL", "true", "false", "[]", "{}"})
 
 
 def literal(text: str) -> str:
-    """Return an input's text such that a row that is one take reads it as it is, with no template in it."""
+    """Return an input's text with templates escaped, so that a row for one take reads the same text."""
     return text.replace("{{", "{{{{")
 
 
 def mark(text: str) -> str:
-    """Return an input's text as a cell that is read as this very text: in double quotes where it needs them.
+    """Return an input's text as a cell that reads as the same text: in double quotes if it needs them.
 
-    They are needed by what a bare cell cannot say: an empty text, blanks at its ends, a text such as 7 or true.
+    Texts that a bare cell cannot hold need them: an empty text, blanks at the ends, a text such as 7 or true.
     """
     return f'"{text}"' if _wants_marks(text) else text
 
@@ -69,7 +69,7 @@ def unmark(cell: str) -> str | None:
 
 
 def _wants_marks(text: str) -> bool:
-    # A text that is such a text in quotes itself gets another pair, or it would lose its own.
+    # A text that is already such a text in quotes gets another pair, or it would lose its own.
     while len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
     return text in _NO_TEXT or text != text.strip() or _PLAIN_NUMBER.fullmatch(text) is not None

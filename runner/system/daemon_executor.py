@@ -1,7 +1,7 @@
-"""A pool of threads that nobody has to wait for: a process may end while they are still at work.
+"""A pool of threads that never delays the end of the process.
 
-The standard pool's threads hold up the end of the process, so a person who asked to leave would wait for a download
-of minutes. What runs here must survive being cut off anywhere, as the downloads do. It knows nothing of them.
+In: calls. Out: futures. It knows no downloads. A process waits for the threads of the standard pool, so a person who
+stops the program would wait for a long download. Calls must survive an abort at any point, as the downloads do.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class DaemonExecutor(Executor):
             call()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002 - the signature of Executor
-        """Let the threads end after what they are doing."""
+        """Let each thread end after its present call."""
         for _ in self._threads:
             self._work.put(None)
         if wait:
@@ -52,7 +52,7 @@ class DaemonExecutor(Executor):
 def _fulfil(future: Future[Any], call: Callable[[], Any]) -> None:
     try:
         result = call()
-    except BaseException as error:  # noqa: BLE001 - it is handed on to whoever waits for the future
+    except BaseException as error:  # noqa: BLE001 - it is passed on to the future's caller
         future.set_exception(error)
     else:
         future.set_result(result)

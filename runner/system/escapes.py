@@ -1,11 +1,11 @@
-"""The one door to a terminal: text from manifests, servers, schemas and paths, made so that it can only be read.
+"""Makes text from manifests, servers, schemas and paths safe to print on a terminal.
 
-In: text that is not trusted, or the words of a command. Out: text in which whatever a terminal would obey, or would not
-show, stands as an escape; and a command that a shell reads as these very words. It knows no terminal and no stream.
+In: untrusted text, or the words of a command. Out: text with escapes for all that a terminal would obey or would not
+show, and a command that a shell splits into the same words. It knows no terminal and no stream.
 
-What becomes an escape: controls, marks of direction, line and paragraph separators, surrogates, all characters that
-have no picture of their own (Unicode, DerivedCoreProperties, Default_Ignorable_Code_Point), and combining marks after
-the sixth on one letter. Joiners and variation selectors stay where scripts and emoji need them.
+Escapes replace controls, marks of direction, line and paragraph separators, surrogates, combining marks after the sixth
+on one letter, and all invisible characters (Unicode, DerivedCoreProperties, Default_Ignorable_Code_Point). Joiners and
+variation selectors stay where scripts and emoji need them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pathlib import PurePath
 TEXT_LIMIT = 500
 _MOST_MARKS = 6
 
-# Latin letters and the usual punctuation: nearly all text is nothing else, and needs no second look.
+# Nearly all text has only Latin letters and the usual punctuation, and needs no further check.
 _ODD = re.compile("[^ -~\u00a0-\u00ac\u00ae-\u02ff\u2010-\u2027\u2030-\u205e]")
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _MARKS = frozenset({"Mn", "Mc", "Me"})
-# Shown as nothing, though their category is a letter's or a mark's; U+2800 is an empty cell of Braille.
+# These are invisible, though their category is a letter's or a mark's; U+2800 is an empty cell of Braille.
 _NO_PICTURE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\uffff"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
@@ -37,10 +37,10 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def visible(text: str, limit: int = TEXT_LIMIT) -> str:
-    r"""Return `text` as one line that can neither steer a terminal, nor hide or reorder what is read.
+    r"""Return `text` as one line that can neither control a terminal, nor hide or reorder anything.
 
-    What is hidden becomes an escape such as `\x1b` or `\u202e`, a byte of a path that is not UTF-8 becomes `\xff`, and
-    past `limit` characters of the text an ellipsis stands for the rest.
+    A hidden character becomes an escape such as `\x1b` or `\u202e`. A byte of a path that is not UTF-8 becomes `\xff`.
+    An ellipsis replaces all text after `limit` characters.
     """
     shown = escaped(text[:limit])
     return shown + "…" if len(text) > limit else shown
@@ -53,7 +53,7 @@ def visible_lines(text: str, limit: int = TEXT_LIMIT) -> str:
 
 
 def escaped(text: str, *, kept: str = "") -> str:
-    """Return `text` whole with escapes for all that is hidden, but for the characters in `kept`."""
+    """Return the whole `text` with escapes for hidden characters, except those in `kept`."""
     if not _ODD.search(text):
         return text
     shown: list[str] = []
@@ -82,7 +82,7 @@ def _escape(char: str) -> str:
     code = ord(char)
     if char in _SHORT:
         return _SHORT[char]
-    # How Python holds a byte of a path that is not UTF-8 (PEP 383).
+    # Python holds a byte of a path that is not UTF-8 in this way (PEP 383).
     if 0xDC80 <= code <= 0xDCFF:
         return f"\\x{code - 0xDC00:02x}"
     if code > 0xFFFF:
@@ -91,15 +91,15 @@ def _escape(char: str) -> str:
 
 
 def command_line(*words: str | PurePath) -> str:
-    """Return `shotrunner` and `words` as a command to copy, which a shell takes apart into these very words.
+    """Return `shotrunner` and `words` as a command to copy, which a shell splits into the same words.
 
-    A path that begins with a dash gets `./`. A word with hidden characters stands in `$'…'` (POSIX.1-2024, 2.2.4).
+    A path that begins with a dash gets `./`. A word with hidden characters is put in `$'…'` (POSIX.1-2024, 2.2.4).
     """
     return " ".join(("shotrunner", *(shell_word(path_word(word)) for word in words)))
 
 
 def path_word(word: str | PurePath) -> str:
-    """Return a word of a command line; a path cannot be taken for a flag there."""
+    """Return a word of a command line, in which a path cannot be mistaken for a flag."""
     return f"./{word}" if isinstance(word, PurePath) and str(word).startswith("-") else str(word)
 
 
@@ -111,9 +111,9 @@ def shell_word(word: str) -> str:
 
 
 def _octal(char: str) -> str:
-    # A quote is never written as one: an older shell, which knows no `$'…'`, would take it for the end of the word.
+    # A quote is always escaped: an older shell without `$'…'` would read it as the end of the word.
     if char.isascii() and char.isprintable() and char not in "'\\":
         return char
-    # Bytes in octal mean the same in every shell and locale, and end after three digits.
+    # Octal bytes mean the same in every shell and locale, and end after three digits.
     data = char.encode("utf-8", "surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass")
     return _SHORT.get(char) or "".join(f"\\{byte:03o}" for byte in data)

@@ -1,7 +1,7 @@
-"""Which hosts are out on the public internet, which are this machine, and which only pretend to be one or the other.
+"""Whether a host is on the public internet or is this machine, in any notation.
 
-In: a host as it stands in a URL, or an address that was really reached. Out: yes or no. Nothing is looked up: a name
-that leads to a private address is noticed only once a connection shows its peer. It knows no URL and no request.
+In: a host from a URL, or the address that was really reached. Out: yes or no. It knows no URL and no request. It does
+not resolve names: a name that leads to a private address is noticed only when a connection shows its peer.
 
 Source: OWASP, Server-Side Request Forgery Prevention; inet_aton(3) for the old notations of an address.
 """
@@ -20,7 +20,7 @@ _LABEL = re.compile(r"(?!-)[\w-]{1,63}(?<!-)")
 _NAME_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE | re.ASCII)
 _LONGEST_NAME = 253
 LONGEST_HOST = 1000
-"""Characters of a host beyond which it is not looked at: to fold them takes time, and no name is as long."""
+"""The most characters of a host that is checked: folding takes time, and no name is as long."""
 
 _HOUSE_NAMES = ("localhost", "localdomain", "local", "internal", "intranet", "lan", "home.arpa", "onion")
 _UNICAST = ipaddress.IPv6Network("2000::/3")
@@ -37,25 +37,25 @@ def is_loopback(host: str) -> bool:
 
 
 def host_fault(host: str) -> str:
-    """Return why `host`, as a URL has it but without brackets, can be no host at all; empty if it can be one.
+    """Return why `host`, as in a URL but without brackets, cannot be a host; empty if it can.
 
     Sources: RFC 1035, 2.3.4 (lengths); RFC 952 and 1123 (letters), with the underscore that is in use; RFC 3986, 3.2.2.
     """
     if len(host) > LONGEST_HOST:
         return f"its host has {len(host):,} characters, and no name has more than {_LONGEST_NAME}"
     if ":" in host:
-        return "" if _is_ipv6(host) else "its host is no address of IPv6"
+        return "" if _is_ipv6(host) else "its host is not an IPv6 address"
     try:
         name = host.removesuffix(".").encode("idna").decode()
     except UnicodeError:
-        return "its host is no name"
+        return "its host is not a name"
     if not name or len(name) > _LONGEST_NAME:
         return f"its host has {len(name)} characters instead of 1 to {_LONGEST_NAME}"
     labels = name.split(".")
     if not all(_NAME_LABEL.fullmatch(label) for label in labels):
-        return "its host is no name: letters, digits and hyphens, in parts of 1 to 63 between dots"
-    # A last part of digits makes it an address (WHATWG URL, 3.5), and there is but one way to write one.
-    return "its host is no address" if labels[-1].isdigit() and not _is_ipv4(name) else ""
+        return "its host is not a name: letters, digits and hyphens, in parts of 1 to 63 between dots"
+    # A last part of digits makes it an address (WHATWG URL, 3.5), and only one notation is allowed.
+    return "its host is not an address" if labels[-1].isdigit() and not _is_ipv4(name) else ""
 
 
 def _is_ipv4(text: str) -> bool:
@@ -73,10 +73,10 @@ def _is_ipv6(text: str) -> bool:
         return False
 
 
-# A board of ten thousand shots has its pictures on a handful of hosts.
+# A board of ten thousand shots has its pictures on only a few hosts.
 @lru_cache(maxsize=1024)
 def is_public_host(host: str) -> bool:
-    """Return whether `host` is a public address in any notation, or a name that could be looked up by anybody."""
+    """Return whether `host` is a public address in any notation, or a name that any resolver could know."""
     plain = plain_host(host)
     address = address_of(plain)
     if address is not None:
@@ -105,7 +105,7 @@ def is_public_address(address: Address) -> bool:
 
 @lru_cache(maxsize=1024)
 def plain_host(host: str) -> str:
-    """Return the host as a resolver would read it: full-width digits and dots are digits and dots."""
+    """Return the host as a resolver would read it: full-width digits and dots become plain ones."""
     return (
         unicodedata.normalize("NFKC", host[: LONGEST_HOST + 1])
         .replace("。", ".")
@@ -116,7 +116,7 @@ def plain_host(host: str) -> str:
 
 
 def address_of(host: str) -> Address | None:
-    """Return the address that `host` is in any notation a resolver takes, or None for a name."""
+    """Return the address that `host` is in any notation that a resolver accepts, or None for a name."""
     try:
         return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -124,14 +124,14 @@ def address_of(host: str) -> Address | None:
 
 
 def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    # ::/96 is the oldest way to wrap an address, given up but still understood.
+    # ::/96 is the oldest way to wrap an address; it is deprecated but still understood.
     if address in _NAT64 or 1 < int(address) < 2**32:
         return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped or address.sixtofour
 
 
 def _old_ipv4(host: str) -> ipaddress.IPv4Address | None:
-    """Read what inet_aton takes: one to four parts, each decimal, octal or hex, the last filling the rest."""
+    """Read the notations of inet_aton: one to four parts, each decimal, octal or hex; the last fills the rest."""
     parts = host.split(".")
     if len(parts) > 4 or not all(re.fullmatch(r"0x[0-9a-f]*|[0-9]+", part) for part in parts):
         return None
@@ -142,7 +142,7 @@ def _old_ipv4(host: str) -> ipaddress.IPv4Address | None:
             value += number << (24 - 8 * index)
         return ipaddress.IPv4Address(value)
     except ValueError:
-        # Digits only, but no address: nothing public has such a name.
+        # It has only digits but is not an address, and no public host has such a name.
         return ipaddress.IPv4Address(0)
 
 

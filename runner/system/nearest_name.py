@@ -1,7 +1,7 @@
-"""Which names are one name, and which known name was probably meant, at a cost that is bounded whatever is compared.
+"""Which names count as equal, and which known name was probably meant, at a bounded cost.
 
-In: a word as written, and the names there are. Out: one of the names, or None. A file may hold a hundred thousand wrong
-words against ten thousand names; only the first problems are ever read, and only those get this help.
+In: a word as written, and the known names. Out: one of the names, or None. It knows no manifest. A file may hold a
+hundred thousand wrong words against ten thousand names. A person only reads the first problems, so only those get help.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from itertools import islice
 from runner.system.escapes import escaped
 
 LONGEST = 60
-"""Longer words are pasted prompts, and no misspellings."""
+"""Longer words are pasted prompts, not misspellings."""
 
 _NAMES = 500
 _WORK = 200_000
 
 
 class Speller:
-    """Finds near names until it has compared enough: each comparison weighs as it takes time."""
+    """Finds near names until its budget is used up; each comparison costs in proportion to its time."""
 
     def __init__(self) -> None:
         self._left = _WORK
         self._found: dict[tuple[str, float, tuple[str, ...]], str | None] = {}
 
     def nearest(self, word: str, names: Iterable[str], *, likeness: float = 0.6) -> str | None:
-        """Return the name that `word` was probably meant to be, without regard to case, or None.
+        """Return the name that `word` was probably meant to be, ignoring case, or None.
 
-        `likeness` is how alike they must be, from 0 to 1. Only names that can be shown as they are are proposed.
+        `likeness` is the least similarity, from 0 to 1. Only names without hidden characters are proposed.
         """
         if self._left <= 0 or len(word) > LONGEST:
             return None
@@ -44,7 +44,7 @@ class Speller:
 
 
 def folded(name: str) -> str:
-    """Return the form that two names share which a file system may take for one: without case, and composed.
+    """Return the form shared by all names that a file system may treat as one: without case, and composed.
 
     Source: The Unicode Standard, 3.13, D145 (canonical caseless matching).
     """
@@ -55,7 +55,7 @@ def folded(name: str) -> str:
 
 
 def _nearest(word: str, names: tuple[str, ...], likeness: float) -> str | None:
-    # Case is the commonest mistake of all, and similarity alone would miss PROMPTTEXT.
+    # Case is the most common mistake, and similarity alone would miss PROMPTTEXT.
     by_fold = {name.casefold(): name for name in names}
     close = difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=likeness)
     return by_fold[close[0]] if close else None

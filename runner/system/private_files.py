@@ -1,9 +1,9 @@
-"""Files and folders that a run owns: private to their owner, and never something else that has their name.
+"""Files and folders of a run: they are private, and anything else under their names is refused.
 
-In: paths. Out: descriptors, bytes, files that are whole or absent. A symbolic link is not followed. A pipe or a device
-is refused and never waited for. A file with a second name is not written into. What is made has mode 0600 or 0700
-whatever the umask; what is already there keeps its mode. Every function raises `OSError`, which `disk_errors` puts into
-words.
+In: paths. Out: descriptors, bytes, files that are whole or absent. It knows no state file. A symbolic link is not
+followed. A pipe or a device is refused without waiting. A file with a second name is not written to. New files and
+folders have mode 0600 or 0700 under any umask; existing ones keep their mode. Every function raises `OSError`, which
+`disk_errors` puts into words.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FOLDER_MODE = 0o700
 
 
 class NotOurs(OSError):
-    """Something that is not a file of ours stands where one should be; the errno is ELOOP, ENXIO or EMLINK."""
+    """Something that is not a run's own file is in its place; the errno is ELOOP, ENXIO or EMLINK."""
 
     def __init__(self, number: int, why: str, path: str | Path) -> None:
         super().__init__(number, f"{why}, not a file of a run; move it away", str(path))
@@ -56,7 +56,7 @@ def open_private(
 
 
 def _made(path: str | Path, flags: int, folder: int | None) -> int:
-    """Return a descriptor of a new file, 0 if something has the name and that is allowed."""
+    """Return a descriptor of a new file, 0 if the name is taken and that is allowed."""
     try:
         fd = os.open(path, flags | os.O_EXCL | _ALWAYS, FILE_MODE, dir_fd=folder)
     except FileExistsError:
@@ -78,7 +78,7 @@ def _opened(path: str | Path, flags: int, folder: int | None) -> int:
 
 
 def refuse_odd(path: Path) -> None:
-    """Refuse what a library that opens files by itself must not find under a name of ours; nothing there is fine.
+    """Refuse anything but a plain file, before a library opens it by itself; an absent file is fine.
 
     Raises:
         NotOurs: it is not a regular file, or has a second name.
@@ -114,10 +114,10 @@ def read_private(path: Path, *, limit: int) -> bytes:
 
 
 def read_given(path: Path, *, limit: int) -> bytes:
-    """Return the content of a file that the user named, links followed; it is never waited for.
+    """Return the content of a file that the user named, links followed, without ever waiting for it.
 
     Raises:
-        OSError: it is not there, is not a regular file, or is larger than `limit` bytes.
+        OSError: it is missing, is not a regular file, or is larger than `limit` bytes.
     """
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -131,7 +131,7 @@ def read_given(path: Path, *, limit: int) -> bytes:
 def write_whole(path: Path, text: str | bytes) -> None:
     """Write a file that is whole or absent, even after a power loss; an older one, or a link, is replaced."""
     data = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
-    # A name of its own for every writer: two at once must not share a half-written file.
+    # Every writer has its own name: two at once must not share a half-written file.
     part = path.with_name(f".{path.name[:_STEM]}.{secrets.token_hex(4)}.part")
     with os.fdopen(open_private(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         try:
@@ -148,7 +148,7 @@ def write_whole(path: Path, text: str | bytes) -> None:
 
 
 def try_writing(path: Path) -> None:
-    """Do what `write_whole` does under another name, and leave everything as it was; raises what that would raise."""
+    """Do what `write_whole` does under another name, and undo it; raises the same errors."""
     if path.is_dir() and not path.is_symlink():
         raise NotOurs(errno.ENXIO, "is a folder", path)
     trial = path.with_name(f".{secrets.token_hex(8)}.trial")
@@ -157,7 +157,7 @@ def try_writing(path: Path) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Make the folder's entries durable; without it a rename may be forgotten at power loss."""
+    """Make the folder's entries durable; without it a power loss may undo a rename."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
@@ -166,7 +166,7 @@ def flush_folder(folder: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, and those above it that are missing; one that is there stays as it is."""
+    """Make a folder, and the missing folders above it; an existing one stays as it is."""
     try:
         _make_one(path)
     except FileNotFoundError:

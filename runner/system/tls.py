@@ -1,7 +1,7 @@
 """The one TLS context of the process.
 
-Building a context reads every root certificate and costs tens of milliseconds, so all clients share one.
-It knows no client and no host.
+In: nothing. Out: a context. It knows no client and no host. Building a context reads every root certificate and costs
+tens of milliseconds, so all clients share one.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import certifi
 
 @functools.cache
 def tls_context() -> ssl.SSLContext:
-    """Return the context all clients share: names and certificates are always checked.
+    """Return the context that all clients share: names and certificates are always checked.
 
-    Trusts the bundled roots and those of the system. It is not `ssl.create_default_context`, which would
+    It trusts the bundled roots and those of the system. It does not use `ssl.create_default_context`, which would
     write the session secrets to the file that `SSLKEYLOGFILE` names.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,3 +1,3 @@
-"""The version of the program, in one place that everybody may import."""
+"""The version of the program, in one place that every module may import."""
 
 __version__ = "0.1.0"

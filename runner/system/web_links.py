@@ -1,4 +1,4 @@
-"""One text as a web link: what it is, what kind of file it ends with, and why it cannot be fetched.
+"""Reads a text as a web link: its normal spelling, the kind of file it names, and why it cannot be fetched.
 
 In: a text as a server wrote it. Out: links in one spelling, kinds, sentences. It knows no record and no request.
 """
@@ -35,15 +35,15 @@ _ENDINGS = {ending: kind for kind, endings in _ENDINGS_OF.items() for ending in 
 
 
 def links_of(text: str) -> list[str]:
-    """Return the links of a text that is nothing but links, else the text."""
+    """Return the links of a text that holds only links, else the text."""
     plain = text.strip()
     pieces = _BETWEEN.split(plain)
     return pieces if len(pieces) > 1 and all(map(web_link, pieces)) else [plain]
 
 
 def web_link(text: str) -> str:
-    """Return the web link that a text is, its scheme and host in small letters; empty for anything else."""
-    # Escapes of the JSON or HTML that the text once stood in.
+    """Return a text as a web link, with its scheme and host in small letters; empty if it is not one."""
+    # The text may still have the escapes of its former JSON or HTML.
     plain = text.strip().strip("<>\"'").replace("\\/", "/").replace("&amp;", "&")
     if plain.startswith("//"):
         plain = f"https:{plain}"
@@ -67,13 +67,13 @@ def web_link(text: str) -> str:
 
 
 def links_inside(text: str) -> list[str]:
-    """Return the links to files within a text that is more than links, each without the sentence's own marks."""
+    """Return the links to files within a longer text, each without the sentence's own punctuation."""
     found = [web_link(link.rstrip(".,;:!?*_`")) for link in _INSIDE.findall(text)]
     return [link for link in found if link and kind_of(link) not in {"", PAGE_KIND}]
 
 
 def kind_of(link: str) -> str:
-    """Return the kind of file that a link's path, or else its query, ends with; empty if neither tells."""
+    """Return the kind of file that a link's path, or else its query, ends with; empty if neither shows it."""
     parts = urlsplit(link)
     for text in (parts.path, *_QUERY.split(parts.query)):
         kind = _ENDINGS.get(text.rpartition(".")[2].lower(), "")
@@ -83,7 +83,7 @@ def kind_of(link: str) -> str:
 
 
 def is_on_this_machine(origin: str) -> bool:
-    """Return whether an API is on this machine, so that links to it are as good as public ones."""
+    """Return whether an API is on this machine, so that links to this machine are allowed."""
     try:
         return is_loopback(urlsplit(origin).hostname or "")
     except ValueError:
@@ -91,39 +91,39 @@ def is_on_this_machine(origin: str) -> bool:
 
 
 def is_same_api(origin: str, other: str) -> bool:
-    """Return whether jobs at one origin are at the other too: a server on this machine gets a port with each start."""
+    """Return whether two origins have the same jobs: a server on this machine gets a new port at each start."""
     return origin == other or (is_on_this_machine(origin) and is_on_this_machine(other))
 
 
 def trouble_of(link: str, *, allow_loopback: bool, ports: Collection[int] = HTTPS_PORTS) -> str:
-    """Return why a download does not ask for a web link, empty if it does; `ports` are those of a public host."""
+    """Return why a web link is not downloaded, empty if it is; `ports` are those allowed on a public host."""
     try:
         parts = urlsplit(link)
         host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
-        return "its host or port cannot be one"
-    at_home = allow_loopback and is_loopback(host)
-    if parts.scheme != "https" and not (at_home and parts.scheme == "http"):
+        return "its host or port is not valid"
+    is_local = allow_loopback and is_loopback(host)
+    if parts.scheme != "https" and not (is_local and parts.scheme == "http"):
         return "it is not https"
     if "@" in parts.netloc:
         return "it holds a login"
-    if not at_home and not is_public_host(host):
+    if not is_local and not is_public_host(host):
         return "its host is not public"
-    if not at_home and (443 if port is None else port) not in ports:
+    if not is_local and (443 if port is None else port) not in ports:
         return "its port is not the usual one"
     return ""
 
 
 def why_no_link(text: str, *, is_meant: bool) -> str:
-    """Return why a text that is meant as a link is none to fetch; empty for a text that means none.
+    """Return why a text that is meant as a link cannot be fetched; empty for a text that is not meant as one.
 
-    `is_meant` says that it stands where a link is documented to stand.
+    `is_meant` says that a link is documented for its place.
     """
     scheme = _SCHEME.match(text)
     if text[:5].lower() == "data:":
         return "the file itself in place of a link"
     if scheme and (text[scheme.end() :].startswith("//") or scheme[1].lower() in _BARE_SCHEMES):
-        return f"no web link but {scheme[1].lower()}"
+        return f"not a web link but {scheme[1].lower()}"
     if _INSIDE.search(text):
         return INSIDE
     is_file = (

@@ -169,7 +169,7 @@ def test_what_looks_like_a_link_and_is_not_taken_is_said_everywhere_before_anyth
     here, place = pointed_at(server, desk), desk.folder / "reports" / "board"
     weather.tell("result", status="succeeded", output={"video": "s3://bucket/a.mp4"})
     here.run("run", board, *FAST, code=2)
-    said = "s3://bucket/a.mp4 at output.video, no web link but s3"
+    said = "s3://bucket/a.mp4 at output.video, not a web link but s3"
     (row,) = report_of(place)
     assert said in row["error"]
     assert said in here.run("show", board, "t0000").out

@@ -431,15 +431,18 @@ class TestAResult:
             (
                 {"output": {"videos": [VIDEO, "ftp://x"]}},
                 (
-                    "its result names 1 more that cannot be fetched: ftp://x at output.videos[1], no web link but ftp",
+                    (
+                        "its result names 1 more that cannot be fetched: ftp://x at output.videos[1], not a web"
+                        " link but ftp"
+                    ),
                 ),
             ),
             (
                 {"output": {"videos": [VIDEO, "ftp://x", "s3://b/c", 5]}},
                 (
                     (
-                        "its result names 2 more that cannot be fetched: ftp://x at output.videos[1], no web link but"
-                        " ftp; s3://b/c at output.videos[2], no web link but s3"
+                        "its result names 2 more that cannot be fetched: ftp://x at output.videos[1], not a web link"
+                        " but ftp; s3://b/c at output.videos[2], not a web link but s3"
                     ),
                 ),
             ),
@@ -763,7 +766,9 @@ def test_a_failure_says_what_its_record_names_all_the_same() -> None:
     ended = sort_result(answer(200, told), now=NOW)
     assert isinstance(ended, Ended)
     assert (ended.outcome, ended.reason) == (TakeState.FAILED, "upload failed")
-    said = "its result names 1 that cannot be fetched: s3://bucket/a.mp4 at output.video, no web link but s3"
+    said = (
+        "its result names 1 that cannot be fetched: s3://bucket/a.mp4 at output.video, not a web link but s3"
+    )
     assert ended.remarks == (said,)
 
 

@@ -229,10 +229,10 @@ def test_what_was_sent_keeps_no_output_of_a_finished_job_away(record: dict[str, 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("ftp://files.example.com/a.mp4", "no web link but ftp"),
-        ("s3://bucket/a.mp4", "no web link but s3"),
-        ("gs://bucket/a.mp4", "no web link but gs"),
-        ("blob:https://x/1", "no web link but blob"),
+        ("ftp://files.example.com/a.mp4", "not a web link but ftp"),
+        ("s3://bucket/a.mp4", "not a web link but s3"),
+        ("gs://bucket/a.mp4", "not a web link but gs"),
+        ("blob:https://x/1", "not a web link but blob"),
         ("data:video/mp4;base64,AAAA", "the file itself in place of a link"),
         ("/file/a.mp4", "a name without a host"),
         ("files.example.com/a.mp4", "a name without a host"),
@@ -280,7 +280,7 @@ def test_a_link_that_could_not_be_fetched_is_taken_only_where_there_is_none_bett
         "http://files.example.com/a.mp4": "it is not https",
         "https://localhost/b.mp4": "its host is not public",
         "https://files.example.com:8443/a.mp4": "its port is not the usual one",
-        "https://files.example.com:99999/a.mp4": "its host or port cannot be one",
+        "https://files.example.com:99999/a.mp4": "its host or port is not valid",
         "https://ada@files.example.com/a.mp4": "it holds a login",
     }
     found = output_links({"files": [*worse, CLIP]})
