@@ -1,4 +1,4 @@
-"""Files that are not ours: links looked at before anything is paid, clips downloaded and kept, what is in a file.
+"""Files of other hosts: links are checked before anything is paid, clips are downloaded, and formats are recognized.
 
-It may import neither `api` nor `store`: so no token can reach another host, and no state file is opened here.
+It imports neither `api` nor `store`: so no token can reach another host, and no state file is opened here.
 """

@@ -1,4 +1,4 @@
-"""Whether a file is whole by its own bytes.
+"""Checks by a file's own bytes whether it is whole.
 
 In: its kind, and a way to read it. Out: an `Ending`. It reads headers and tables only, and knows no names, no network
 and no codecs.
@@ -38,15 +38,15 @@ from runner.media.file_kinds import (
 )
 
 ReadAt: TypeAlias = Callable[[int, int], bytes]
-"""Returns so many bytes from a place in a file on, or fewer at its end; called with place and count."""
+"""Called with a place in a file and a count, it returns that many bytes, or fewer at the end."""
 
 _MOST_PARTS = 100_000
 
 
 class Ending(StrEnum):
-    """Whether a file reaches its own end; `UNKNOWN` where its format, or junk in it, does not let us say.
+    """Whether a file reaches its own end; `UNKNOWN` if its format, or junk in it, does not show that.
 
-    `CUT` is also one whose parts do not belong together, as after two files were joined.
+    `CUT` also means a file whose parts do not belong together, as after two files were joined.
     """
 
     WHOLE = "whole"
@@ -54,7 +54,7 @@ class Ending(StrEnum):
     UNKNOWN = "unknown"
 
 
-# Without these a film cannot be shown; a still picture has its index in `meta`.
+# A film cannot be shown without these; a still picture has its index in `meta`.
 _CONTENT, _INDEXES = b"mdat", frozenset({b"moov", b"meta"})
 # Boxes that hold a film's content: one of these that reaches past the end proves that the file was cut.
 _KNOWN_BOXES = frozenset({b"ftyp", b"moov", _CONTENT, b"moof", b"meta", b"free", b"uuid", b"sidx", b"wide"})
@@ -65,7 +65,7 @@ _ZIP_TAIL = 22 + 65535
 
 
 def shows_its_end(kind: Kind) -> bool:
-    """Return whether whole files of this kind can be told from cut ones."""
+    """Return whether whole and cut files of this kind can be distinguished."""
     return kind in _WALKS
 
 
@@ -77,9 +77,9 @@ def ending_of(kind: Kind, read: ReadAt, size: int) -> Ending:
 
 @dataclass(frozen=True, slots=True)
 class _Box:
-    """A box of ISO/IEC 14496-12, 4.2: its name, where its content begins, and where it ends.
+    """A box of ISO/IEC 14496-12, 4.2: its name, the start of its content, and its end.
 
-    One that is `open` does not say where: its length was not known when it was begun.
+    An `open` box does not give its end: its length was not known when it was begun.
     """
 
     name: bytes
@@ -89,7 +89,7 @@ class _Box:
 
 
 def _boxes_in(read: ReadAt, start: int, end: int) -> Iterator[_Box]:
-    """Yield the boxes from `start` on until `end`, or until something is not a box; the last may reach past the end."""
+    """Yield the boxes from `start` to `end`, or up to something that is not a box; the last may reach past the end."""
     at = start
     for _ in range(_MOST_PARTS):
         head = read(at, 16) if at < end else b""
@@ -110,7 +110,7 @@ def _boxes_in(read: ReadAt, start: int, end: int) -> Iterator[_Box]:
 def _film(read: ReadAt, size: int) -> Ending:
     """Walk the boxes of a film: a whole one ends with a box, has content and an index, and they fit each other.
 
-    A film in fragments looks whole after each of them, so it is believed only with its closing `mfra`.
+    A film in fragments looks whole after each of them, so it counts as whole only with its closing `mfra`.
     """
     boxes = list(_boxes_in(read, 0, size))
     seen = {box.name for box in boxes}
@@ -127,7 +127,7 @@ def _film(read: ReadAt, size: int) -> Ending:
 
 
 def _index_fits(read: ReadAt, boxes: Sequence[_Box]) -> bool:
-    """Return whether all that the index points at is content of this file; an index of another file seldom does."""
+    """Return whether the index points only at content of this file; an index of another file rarely does."""
     content = [box for box in boxes if box.name == _CONTENT]
     starts = [box.start for box in content]
     places = (
@@ -145,7 +145,7 @@ def _index_fits(read: ReadAt, boxes: Sequence[_Box]) -> bool:
 
 
 def _chunk_tables(read: ReadAt, index: _Box) -> Iterator[_Box]:
-    """Yield the tables of where the chunks of each track are (ISO/IEC 14496-12, 8.7.5)."""
+    """Yield the tables with the places of each track's chunks (ISO/IEC 14496-12, 8.7.5)."""
     level = [index]
     for name in _TO_THE_TABLES:
         level = [box for each in level for box in _within(read, each) if box.name == name]
@@ -154,7 +154,7 @@ def _chunk_tables(read: ReadAt, index: _Box) -> Iterator[_Box]:
 
 
 def _within(read: ReadAt, outer: _Box) -> Iterator[_Box]:
-    """Yield the boxes in a box; one that reaches past its end does not count."""
+    """Yield the boxes in a box, except one that reaches past its end."""
     return (box for box in _boxes_in(read, outer.start, outer.end) if box.end <= outer.end)
 
 
@@ -183,7 +183,7 @@ def _png_chunks(read: ReadAt, size: int) -> Ending:
 
 
 def _riff(read: ReadAt, size: int) -> Ending:
-    """Compare a RIFF file's own length; streamed files carry none, long AVIs go on after it."""
+    """Compare a RIFF file's own length; streamed files have none, and long AVIs continue after it."""
     head = read(0, 8)
     inner = int.from_bytes(head[4:8], "little")
     if inner in {0, 0xFFFFFFFF}:
@@ -216,7 +216,7 @@ def _ebml(read: ReadAt, size: int) -> Ending:
 
 
 def _vint_bytes(first: bytes) -> int:
-    """Return how many bytes a variable-size integer takes that begins with `first`; 0 if none can."""
+    """Return the size in bytes of a variable-size integer that begins with `first`; 0 if none can."""
     return 9 - first[0].bit_length() if first and first[0] else 0
 
 

@@ -1,7 +1,7 @@
-"""What a file is by its first bytes, and the extension it gets for that.
+"""Recognizes a file by its first bytes, and gives it an extension.
 
-In: first bytes. Out: a `Kind` from our own table, which alone decides a file's extension (never a URL or a header), or
-what a text says that came instead of a file. It knows no names, no network and no codecs.
+In: first bytes. Out: a `Kind` from our own table, or what a text is that came instead of a file. It knows no names, no
+network and no codecs. Only the table decides a file's extension, never a URL or a header.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 HEAD_BYTES = 512
-"""As many first bytes as are wanted to know a kind."""
+"""The number of first bytes that show a kind."""
 
 
 class Family(StrEnum):
-    """What a file is for; only the first three are what a video job is paid for."""
+    """What a file is for; only the first three are the paid result of a video job."""
 
     VIDEO = "video"
     IMAGE = "picture"
@@ -23,7 +23,7 @@ class Family(StrEnum):
     MODEL = "3D model"
     ARCHIVE = "archive"
     DOCUMENT = "document"
-    UNKNOWN = "file of a kind that is not known"
+    UNKNOWN = "file of an unknown kind"
 
 
 CLIPS = frozenset({Family.VIDEO, Family.IMAGE, Family.SOUND})
@@ -38,11 +38,11 @@ class Kind:
 
     @property
     def remark(self) -> str:
-        """What to say of a file of this kind that came as a clip; empty where it is one."""
+        """The remark on a file of this kind that came as a clip; empty if it is one."""
         if self.family in CLIPS:
             return ""
         article = "an" if self.family is Family.ARCHIVE else "a"
-        return f"what came is {article} {self.family}, and no video, picture or sound; it is kept whole"
+        return f"the download is {article} {self.family}, not a video, picture or sound; it is kept whole"
 
 
 _V, _I, _S = Family.VIDEO, Family.IMAGE, Family.SOUND
@@ -59,7 +59,7 @@ ZIP, GZ, TAR, SEVEN_Z = (Kind(name, Family.ARCHIVE) for name in ("zip", "gz", "t
 XZ, ZST, BZ2 = (Kind(name, Family.ARCHIVE) for name in ("xz", "zst", "bz2"))
 PDF, VTT, TXT = (Kind(name, Family.DOCUMENT) for name in ("pdf", "vtt", "txt"))
 BIN = Kind("bin", Family.UNKNOWN)
-"""What is kept of a kind we do not know."""
+"""The kind of a file that is kept although its kind is not known."""
 
 _BRANDS = {
     b"qt  ": MOV,
@@ -124,17 +124,17 @@ _STARTS = (
 _EBML = b"\x1a\x45\xdf\xa3"
 # QuickTime files older than the `ftyp` box begin with one of these.
 _OLD_MOV_BOXES = frozenset({b"moov", b"mdat", b"wide"})
-# Packets of 188 bytes, or of 192 on Blu-ray discs, each of which begins with its mark (ISO/IEC 13818-1, 2.4.3.2).
+# Packets have 188 bytes, or 192 on Blu-ray discs, and each begins with its mark (ISO/IEC 13818-1, 2.4.3.2).
 _TS_PACKETS = ((0, 188), (4, 192))
 _PAGE = re.compile(rb"<(?:!doctype\s+html|html|head|body|script)\b", re.IGNORECASE)
-# Possessive throughout: what a comment may be is decided once, or a hostile text could be read for ever.
+# All quantifiers are possessive: with backtracking, a hostile text could keep the search busy without end.
 _BEFORE_THE_ROOT = rb"\s*+(?:<\?xml[^>]*+>\s*+)?+(?:<!--(?:(?!-->).)*+-->\s*+|<!DOCTYPE\s[^>]*+>\s*+)*+"
 _PLAYLIST = re.compile(rb"\s*+#EXTM3U|" + _BEFORE_THE_ROOT + rb"<MPD\b", re.DOTALL)
 _SVG = re.compile(_BEFORE_THE_ROOT + rb"<svg\b", re.DOTALL)
 
 
 def kind_of(head: bytes) -> Kind | None:
-    """Return what a file that begins with `head` is, or None if it is nothing we know."""
+    """Return the kind of a file that begins with `head`, or None if it is not known."""
     if head[4:8] == b"ftyp":
         brand = head[8:12]
         return THREE_GP if brand[:2] == b"3g" else _BRANDS.get(brand, MP4)
@@ -164,7 +164,7 @@ def _by_more_than_a_start(head: bytes) -> Kind | None:
             return TS
     if head[257:262] == b"ustar":
         return TAR
-    # A browser runs what an SVG holds, so it does not get the name of one.
+    # A browser runs scripts in an SVG, so the file does not get that extension.
     return TXT if _SVG.match(head.removeprefix(b"\xef\xbb\xbf")) else None
 
 
@@ -181,5 +181,5 @@ def is_page(start: bytes) -> bool:
 
 
 def is_playlist(start: bytes) -> bool:
-    """Return whether a text that begins with `start` is a playlist: it names the files of a film and holds none."""
+    """Return whether a text that begins with `start` is a playlist: it only names the files of a film."""
     return _PLAYLIST.match(start.removeprefix(b"\xef\xbb\xbf")) is not None

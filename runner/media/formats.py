@@ -1,4 +1,4 @@
-"""What kind of file some first bytes begin, whatever its name and its server say.
+"""Recognizes a file's format by its first bytes alone, not by its name or its server.
 
 In: the first bytes of a file. Out: a `Format`, or None. It decodes nothing and knows no sizes.
 
@@ -14,7 +14,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What a file is to a model's input."""
+    """The kind of a file, as a model's input sees it."""
 
     IMAGE = "picture"
     VIDEO = "video"
@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format of files: its name for a person, and the media types and suffixes it goes by."""
+    """A format of files: its name for a person, and its media types and suffixes."""
 
     name: str
     kind: Kind
@@ -69,13 +69,13 @@ FORMATS: Mapping[str, Format] = {
         *(HTML, XML, JSON, PDF, ZIP, GZIP),
     )
 }
-"""Every format by its name, as a cache keeps it."""
+"""Every format by its name, which a cache stores."""
 
 SUFFIXES = frozenset(suffix for one in FORMATS.values() for suffix in one.suffixes)
 """Every suffix that promises a format."""
 
 LEAST_BYTES = 1024
-"""So many bytes tell any format, if the file has them."""
+"""This many bytes show any format, if the file has them."""
 
 _STARTS = (
     (b"\xff\xd8\xff", JPEG),
@@ -118,7 +118,7 @@ def format_of(head: bytes) -> Format | None:
 
 
 def _text_format(text: bytes) -> Format | None:
-    # One after the other, since a pattern for any number of comments takes for ever on some texts.
+    # Each comment is removed separately, since a pattern for all comments would never end on some texts.
     while text.startswith(b"<!--"):
         text = text.partition(b"-->")[2].lstrip(_BLANK)
     if _PAGE.match(text):

@@ -1,8 +1,8 @@
-"""The size of a picture in pixels, as it is shown, read from the first bytes of its file.
+"""Reads the size of a picture in pixels, as it is shown, from the first bytes of its file.
 
 In: the first bytes of a JPEG, PNG, WebP, GIF or BMP file. Out: width and height, or None; and whether more bytes could
-tell more. A photograph that its camera turned is told as it is seen. It decodes no picture, and other formats have no
-size here. Written out since a library for it would bring a client and an XML reader of its own, or need the file.
+show more. It decodes no picture and knows no other formats. A rotated photograph has the size that a viewer shows. The
+code is our own, since a library would add an HTTP client and an XML reader, or would need the whole file.
 
 Source: ITU-T T.81 (JPEG) annex B; Exif 2.32, 4.6.2; PNG, 11.2.1; RFC 9649 (WebP), 2; GIF89a, 18.
 """
@@ -23,7 +23,7 @@ _TURNED = frozenset({5, 6, 7, 8})
 
 
 class _Incomplete(Exception):
-    """The size stands further on."""
+    """The size comes after these bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Pixels:
 
 
 def pixels_of(head: bytes) -> Pixels | None:
-    """Return the size of the picture that `head` begins, or None where it does not say."""
+    """Return the size of the picture that `head` begins, or None if it does not show one."""
     try:
         return _read(head)
     except _Incomplete:
@@ -51,7 +51,7 @@ def pixels_of(head: bytes) -> Pixels | None:
 
 
 def enough(head: bytes) -> bool:
-    """Return whether more bytes than `head` could tell nothing more of a file's format and size."""
+    """Return whether `head` is enough: more bytes could not show more about the format and size."""
     if len(head) < LEAST_BYTES:
         return False
     try:
@@ -79,7 +79,7 @@ def _read(head: bytes) -> Pixels | None:
 
 def _fixed(head: bytes, layout: str, offset: int) -> Pixels | None:
     width, height = _unpack(head, layout, offset)
-    # The height of a BMP is negative where its rows run from the top.
+    # The height of a BMP is negative if its rows run from the top.
     return _sized(width, abs(height))
 
 
@@ -99,7 +99,7 @@ def _webp(head: bytes) -> Pixels | None:
 
 
 def _jpeg(head: bytes) -> Pixels | None:
-    """Walk from marker to marker up to the one that begins the frame."""
+    """Walk from marker to marker up to the start of the frame."""
     at, turned = 2, False
     while True:
         (fill, marker) = _unpack(head, ">BB", at)
@@ -123,7 +123,7 @@ def _jpeg(head: bytes) -> Pixels | None:
 
 
 def _is_turned(segment: bytes) -> bool:
-    """Return whether an Exif segment says that the picture is shown with its sides exchanged."""
+    """Return whether an Exif segment says that the shown picture has its width and height exchanged."""
     if not segment.startswith(_EXIF):
         return False
     tiff = segment[len(_EXIF) :]
@@ -138,7 +138,7 @@ def _is_turned(segment: bytes) -> bool:
             if tag == _ORIENTATION:
                 return value in _TURNED
     except struct.error:
-        # A directory that points outside its segment; the picture is shown as it lies.
+        # The directory points outside its segment; the picture is shown without rotation.
         return False
     return False
 

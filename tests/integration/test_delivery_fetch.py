@@ -159,7 +159,7 @@ def test_the_sidecar_says_how_the_clip_came_to_be(server: RawServer, options: Fe
         (body(b"", length=None), False, False, "empty"),
         (body(b"<html>busy</html>"), False, False, "a page or a message"),
         (body(b'{"error":"expired"}'), False, False, "a page or a message"),
-        (body(bytes(range(256))), False, False, "256 bytes of no known kind"),
+        (body(bytes(range(256))), False, False, "256 bytes of an unknown kind"),
         (body(b"<!-- " + b"x" * 60_000 + b" --><html>" + b"y" * 9000), False, False, "a page or a message"),
         (body(b"#EXTM3U\n#EXTINF:4,\n0.ts\n"), False, True, "a playlist came"),
         (status(403), True, False, "HTTP 403"),
@@ -509,8 +509,8 @@ def test_a_part_that_calls_itself_the_whole_is_not(server: RawServer, options: F
 
 
 ARCHIVE = b"PK\x03\x04" + Random(3).randbytes(2000) + b"PK\x05\x06" + bytes(18)
-NO_CLIP = "what came is an archive, and no video, picture or sound; it is kept whole"
-UNKNOWN = "what came is a file of a kind that is not known, and no video, picture or sound; it is kept whole"
+NO_CLIP = "the download is an archive, not a video, picture or sound; it is kept whole"
+UNKNOWN = "the download is a file of an unknown kind, not a video, picture or sound; it is kept whole"
 
 
 @pytest.mark.parametrize(

@@ -151,8 +151,8 @@ def test_a_slow_server_is_left_at_the_deadline(server: RawServer, answer: Answer
     ("answer", "words"),
     [
         pytest.param(status(403), "HTTP 403", id="403"),
-        pytest.param(body(b"x", code=206), "another part", id="a part without its place"),
-        pytest.param(body(b"x", code=206, Content_Range="bytes 5-6/9"), "another part", id="another part"),
+        pytest.param(body(b"x", code=206), "a part other", id="a part without its place"),
+        pytest.param(body(b"x", code=206, Content_Range="bytes 5-6/9"), "a part other", id="another part"),
         pytest.param(raw(b"\x16\x03\x01 not http\r\n\r\n"), "", id="no http"),
         pytest.param(raw(b""), "", id="nothing"),
         pytest.param(body(b"x", length=500), "", id="cut off"),

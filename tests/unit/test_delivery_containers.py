@@ -282,7 +282,7 @@ def test_every_kind_that_is_known_has_an_extension_of_ours(head: bytes, extensio
 
 def test_only_what_is_no_clip_is_remarked_upon() -> None:
     assert [kind.remark for kind in (MP4, GIF, MP3, TS)] == [""] * 4
-    assert ZIP.remark == "what came is an archive, and no video, picture or sound; it is kept whole"
+    assert ZIP.remark == "the download is an archive, not a video, picture or sound; it is kept whole"
     assert not shows_its_end(MP3)
 
 

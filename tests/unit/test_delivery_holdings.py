@@ -149,7 +149,7 @@ def test_a_deleted_clip_is_not_known_any_more(tmp_path: Path) -> None:
 def test_a_strangers_clip_is_refused_with_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "s010.mp4").write_bytes(b"theirs")
     with pytest.raises(
-        NameConflict, match=r"clips/s010.mp4 is not a clip of ours; move it away and fetch again"
+        NameConflict, match=r"clips/s010.mp4 is not a clip of this run; move it away and fetch again"
     ):
         arrive(tmp_path, b"new", request_id="req-1")
     assert visible(tmp_path) == {"s010.mp4": b"theirs"}
@@ -157,7 +157,7 @@ def test_a_strangers_clip_is_refused_with_the_way_out(tmp_path: Path) -> None:
 
 def test_a_strangers_sidecar_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s010.json").write_text('{"mine": true}')
-    with pytest.raises(NameConflict, match=r"clips/s010.json is not a file of ours"):
+    with pytest.raises(NameConflict, match=r"clips/s010.json is not a file of this run"):
         known(tmp_path)
 
 

@@ -1,8 +1,8 @@
-"""Taking a body in: bytes of a download into a hidden file, counted, hashed and looked at on the way.
+"""Downloads a body into a hidden file; the bytes are counted, hashed and checked on the way.
 
-In: an open client, a link, a part file, limits. Out: the kind of file that is now there, complete; or an exception
-that says why it is not. Whatever was paid for is kept, of any kind; only what is clearly a message is not. It knows no
-final names and no ownership.
+In: an open client, a link, a part file, limits. Out: the kind of the complete file, or an exception that says why there
+is none. It knows no final names and no ownership. A paid file of any kind is kept, except a text that is clearly a
+message.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from runner.media.http.download_client import Downloads
 from runner.media.http.response import Download, DownloadError, Version
 
 REJECTED_BYTES = 64 << 10
-"""As much of a body that is no clip is kept for whoever wants to know what it was."""
+"""This much of a body that is not a clip is kept, so that a person can look at it."""
 
 OVERLAP_BYTES = 4 << 10
-"""So many of the bytes at hand are asked for again when a download is continued, and must come out the same."""
+"""A continued download asks for this many of the last bytes a second time, and they must be the same."""
 
 _TELLING_BYTES = 16
 _SPACE_CHECK_BYTES = 32 << 20
@@ -47,7 +47,7 @@ _PIECE_BYTES = 1 << 20
 
 
 class NotDelivered(Exception):
-    """A body that arrived but is not the clip; `permanent` means that another try cannot help."""
+    """A body arrived but is not the whole clip; `permanent` means that another try cannot help."""
 
     def __init__(self, reason: str, *, permanent: bool = False) -> None:
         super().__init__(reason)
@@ -65,7 +65,7 @@ class Rejected(NotDelivered):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much may come: `max_bytes` for one file; `spare_bytes` stay free on the volume."""
+    """How much may be downloaded: `max_bytes` for one file; `spare_bytes` stay free on the volume."""
 
     max_bytes: int
     spare_bytes: int
@@ -74,17 +74,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A body that is there to its end: what it is, and what is unusual about it."""
+    """A complete body: its kind, and what is unusual about it."""
 
     kind: Kind
     remark: str
 
 
 class ClipDownload:
-    """One body on its way into one part file; `version` is of which file the bytes there are, None if of none known.
+    """The download of one body into one part file; `version` identifies the file of its bytes, None if not known.
 
-    What an earlier try left is continued only by proof: the range is the whole rest of a file of the same size, no
-    validator says otherwise, and the last bytes at hand are sent once more and are the same.
+    The bytes of an earlier try are continued only with proof: the range is the whole rest of a file of the same size,
+    no validator contradicts, and the server repeats the last bytes unchanged.
     """
 
     def __init__(self, part: PartFile, limits: Limits, *, version: Version | None = None) -> None:
@@ -94,10 +94,10 @@ class ClipDownload:
         self._checked_at = 0
 
     def receive(self, downloads: Downloads, url: str, *, on_kind: Callable[[Kind], None]) -> Taken:
-        """Fill the part file to its end; `on_kind` is told the kind at the first bytes and may raise.
+        """Fill the part file to its end; `on_kind` gets the kind after the first bytes and may raise.
 
         Raises:
-            DownloadError: the body did not come or broke off; what came may be continued.
+            DownloadError: the body did not arrive or broke off; the received bytes may be continued.
             Rejected: it is not a clip.
             NotDelivered: it is too large, or not whole.
             DiskFailed: the volume is full.
@@ -108,7 +108,7 @@ class ClipDownload:
             except _Unfitting:
                 pass
             except DownloadError as error:
-                # Some hosts refuse a range with a word that says something else: only the whole file tells.
+                # Some hosts refuse a range with a misleading status: only a request for the whole file shows why.
                 if error.status is None:
                     raise
         with downloads.open(url) as download:
@@ -117,7 +117,7 @@ class ClipDownload:
                 span and span.start == 0 and span.end == span.total and download.length in {None, span.end}
             )
             if not (whole if download.status == 206 else span is None or whole):
-                raise DownloadError("the server sent a range that nobody asked for")
+                raise DownloadError("the server sent a range that was not requested")
             return self._begin(download, on_kind)
 
     def _continue(
@@ -129,7 +129,7 @@ class ClipDownload:
             if download.status == 200 and span is None:
                 return self._begin(download, on_kind)
             total = known.total if version.total is None else version.total
-            # A server may send less than the rest; the piece then looks whole to HTTP but the file is not.
+            # A server may send less than the rest; then the piece is whole for HTTP but the file is not.
             if span is None or span.start != offset or span.end != total or version.contradicts(known):
                 raise _Unfitting
             if download.is_packed or download.length not in {None, span.end - span.start}:
@@ -149,9 +149,9 @@ class ClipDownload:
         return self._take(chunks, on_kind, framed=download.framed)
 
     def _joined(self, chunks: Iterator[bytes], *, proved: bool) -> Iterator[bytes]:
-        """Return what follows the bytes at hand, once those sent a second time are the same.
+        """Return the bytes after those on disk, once the repeated bytes are the same.
 
-        Bytes that are all much alike are found in many files: they prove nothing, unless the validator does.
+        Bytes of only a few values occur in many files: they prove nothing, unless the validator does.
         """
         again = bytearray()
         while len(again) < OVERLAP_BYTES and (chunk := next(chunks, b"")):
@@ -191,7 +191,7 @@ class ClipDownload:
         return kind
 
     def _identify(self, chunks: Iterator[bytes]) -> Kind:
-        """Return what the file is; a text is read on for as long as it may be an error page."""
+        """Return the kind of the file; a text is read further while it may be an error page."""
         head = self._part.read_at(0, HEAD_BYTES)
         kind = kind_of(head)
         if kind is not None:
@@ -200,7 +200,7 @@ class ClipDownload:
             self._fill(chunks, REJECTED_BYTES)
             return self._text()
         if self._part.size < HEAD_BYTES:
-            raise Rejected(f"{self._part.size} bytes of no known kind came instead of a clip", start=head)
+            raise Rejected(f"{self._part.size} bytes of an unknown kind came instead of a clip", start=head)
         return BIN
 
     def _text(self) -> Kind:
@@ -211,7 +211,7 @@ class ClipDownload:
             raise Rejected(what, start=start, permanent=True)
         if len(start) == REJECTED_BYTES and not is_page(start):
             return TXT
-        # An error page sent as a clip may be gone the next time.
+        # The next try may get the clip and no error page.
         raise Rejected("a page or a message came instead of a clip", start=start)
 
     def _fill(self, chunks: Iterator[bytes], size: int) -> None:
@@ -229,19 +229,19 @@ class ClipDownload:
         if coming <= free and free > 0:
             return
         what = f"does not fit on the disk: {max(coming, 1)} bytes more, {max(free, 0)} to spare"
-        # Where an ordinary clip has room, only this one is too large; else none that comes after it will fit either.
+        # If an ordinary clip has room, only this one is too large; otherwise no later clip will fit either.
         if free >= _ROOM_FOR_ANY:
             raise NotDelivered(what)
         raise DiskFailed(f"a clip {what}", advice="free the disk, then run the same command again")
 
     def _doubt(self, kind: Kind, *, framed: bool) -> str:
-        """Return what is not known of a file that may be whole.
+        """Return the remaining doubt about a file that may be whole.
 
         Raises:
-            NotDelivered: it is not whole, or nothing tells that it is.
+            NotDelivered: it is not whole, or nothing shows that it is.
         """
         ending = ending_of(kind, self._part.read_at, self._part.size)
-        # What is no clip at all is kept as it was sent: another try would bring the same.
+        # A file that is not a clip is kept as it was sent: another try would return the same.
         if ending is Ending.CUT and not (framed and kind.family not in CLIPS):
             raise NotDelivered(
                 f"the {kind.extension} file is cut: it ends before its own end, or its parts do not fit"
@@ -256,13 +256,13 @@ class ClipDownload:
 
 
 class _Unfitting(Exception):
-    """The server's piece does not continue ours."""
+    """The server's piece does not continue the bytes on disk."""
 
 
 def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield a body unpacked, in pieces of bounded size; as it is where it was not packed after all."""
+    """Yield a body unpacked, in pieces of bounded size; a body that was not packed is passed on unchanged."""
     first = next(chunks, b"")
-    # At least so many bytes are needed to tell.
+    # The check needs at least this many bytes.
     while first and len(first) < _PACKED_HEAD_BYTES and (more := next(chunks, b"")):
         first += more
     if not first.startswith(_PACKED_STARTS):
@@ -273,7 +273,7 @@ def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
         for chunk in chain([first], chunks):
             rest = chunk
             while rest:
-                # RFC 1952, 2.2: another member may follow; anything else behind the end is filling.
+                # RFC 1952, 2.2: another member may follow; anything else after the end is padding.
                 if unpacker.eof:
                     if not rest.startswith(_GZIP_MAGIC[: len(rest)]):
                         break

@@ -1,15 +1,15 @@
-"""The door of the room: a ticket goes in, a future of `Delivered` or `FetchTrouble` comes out.
+"""Downloads the clips of a ticket: the entry point of this package.
 
-The work is one module-level function of picklable values that may be repeated at any time, so it runs on any
-standard `concurrent.futures.Executor`: threads, processes or a cluster's. A server's behaviour never raises;
-only a full or failing disk does. It knows no engine and no state file.
+In: a ticket. Out: a future of `Delivered` or `FetchTrouble`. It knows no engine and no state file. The work is one
+repeatable module-level function of picklable values, so it runs on any `concurrent.futures.Executor`: threads,
+processes or a cluster's. A server's behaviour never raises; only a full or failing disk does.
 
-What is durable before what: the bytes before any name; the sidecar before the final name; then final name → hidden name
-gone, which one flush of the folder makes durable together before `Delivered` is said. A kill after any of these is
-found by the next call:
+The order of durability: the bytes come before any name, and the sidecar before the final name. Then the final name
+appears and the hidden one goes. One flush of the folder makes both durable before `Delivered` is returned. After a kill
+the next call finds:
 
-    hidden file only, or with its sidecar     fetched again, or from where a noted break left it
-    final name, with or without the hidden    proved by its hash: nothing is fetched, the folder is flushed
+    hidden file only, or with its sidecar     it downloads again, or continues at a noted break
+    final name, with or without the hidden    the hash proves the clip: it only flushes the folder
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _MOST_STALLED = 6
 class FetchOptions:
     """Where clips go and what a download may take.
 
-    `max_bytes` bounds one file and `deadline_s` one download; `connect_s` and `read_s` are per socket operation;
+    `max_bytes` limits one file and `deadline_s` one download; `connect_s` and `read_s` are per socket operation.
     `spare_bytes` stay free on the volume. `allow_loopback` is for the simulator and for tests. `home` is the device and
     inode of `run_dir`: clips go nowhere else.
     """
@@ -66,10 +66,10 @@ class FetchOptions:
 
 @dataclass(frozen=True, slots=True)
 class FetchOrder:
-    """What to bring home and what the sidecar shall say; holds no secret.
+    """What to download and what the sidecar should say; it holds no secret.
 
-    `body` is the request body as sent, `outputs` the links in the result's order. `cost` is in USD, times are unix
-    seconds; each is None where it is not known.
+    `body` is the request body as sent, and `outputs` the links in the result's order. `cost` is in USD, and times are
+    unix seconds; each is None if it is not known.
     """
 
     take_id: str
@@ -99,7 +99,7 @@ class FetchOrder:
 
 
 class ClipDelivery:
-    """The engine's `Delivery`: hands each ticket to the executor, which the caller owns and closes."""
+    """The engine's `Delivery`: it gives each ticket to the executor, which the caller owns and closes."""
 
     def __init__(self, executor: Executor, options: FetchOptions) -> None:
         self._executor = executor
@@ -113,14 +113,14 @@ class ClipDelivery:
         return self._executor.submit(fetch_clip, FetchOrder.of(ticket), self._options)
 
     def room(self) -> int | None:
-        """Return how many bytes of clips there is room for, None where nobody knows."""
+        """Return how many bytes of clips there is room for, None if it is not known."""
         return room_for_clips(self._options)
 
 
 def room_for_clips(
     options: FetchOptions, *, probe: Callable[[Path], os.statvfs_result] = os.statvfs
 ) -> int | None:
-    """Return how many bytes of clips the volume still takes, beyond what stays free; None if it does not tell."""
+    """Return the room for clips in bytes, without the reserve that stays free; None if it is not known."""
     for place in (options.run_dir / CLIPS, options.run_dir):
         try:
             volume = probe(place)
@@ -128,7 +128,7 @@ def room_for_clips(
             continue
         except OSError:
             return None
-        # File systems without a fixed number of files say that they have none at all.
+        # File systems without a fixed number of files report none at all.
         if volume.f_files and not volume.f_favail:
             return 0
         return volume.f_bavail * volume.f_frsize - options.spare_bytes
@@ -138,7 +138,7 @@ def room_for_clips(
 def fetch_clip(
     order: FetchOrder, options: FetchOptions, *, now: Callable[[], float] = time.time
 ) -> FetchAnswer:
-    """Bring all outputs of one take home and return the first, or say what hindered; safe to repeat.
+    """Download all outputs of one take and return the first, or the trouble; safe to repeat.
 
     Raises:
         DiskFailed: the disk is full or failing.
@@ -190,13 +190,13 @@ class _FetchJob:
         self._growing = 0
 
     def answer(self) -> FetchAnswer:
-        """Bring home what can be, or say what hindered it, and how much is at hand by now."""
+        """Download all missing outputs, or return the trouble and how many bytes are on disk by now."""
         missing = [index for index in range(len(self._links)) if index not in self._holdings.landed]
         troubles: list[FetchTrouble] = []
         for index in missing:
-            if trouble := self._hindrance(index):
+            if trouble := self._trouble_with(index):
                 troubles.append(trouble)
-            # The others are most likely there, and each would wait for it again.
+            # The other outputs are most likely on the same host, and each would wait for it again.
             if trouble and trouble.unreachable:
                 break
         if not troubles:
@@ -209,10 +209,10 @@ class _FetchJob:
             at_hand=self._growing + sum(landed.bytes for landed in self._holdings.landed.values()),
         )
 
-    def _hindrance(self, index: int) -> FetchTrouble | None:
-        """Bring one output home, or return why it did not come; the others may come all the same."""
+    def _trouble_with(self, index: int) -> FetchTrouble | None:
+        """Download one output, or return why that failed; the others may still succeed."""
         try:
-            self._bring(index, self._links[index])
+            self._download(index, self._links[index])
         except DownloadError as error:
             return FetchTrouble(
                 error.message,
@@ -226,10 +226,10 @@ class _FetchJob:
             return FetchTrouble(str(error), permanent=True)
         return None
 
-    def _settled(self, brought: Collection[int]) -> Delivered:
+    def _settled(self, downloaded: Collection[int]) -> Delivered:
         self._holdings.settle(self._about)
-        self._sweep(brought)
-        # Also when nothing was missing: a call that was killed just before this has said nothing yet.
+        self._sweep(downloaded)
+        # The flush is needed even if nothing was missing: an earlier call may have been killed just before it.
         self._folder.sync()
         first, *others = (self._holdings.landed[index] for index in sorted(self._holdings.landed))
         remarks = [first.remark, *(f"{other.file}: {other.remark}" for other in others if other.remark)]
@@ -240,7 +240,7 @@ class _FetchJob:
             remark="; ".join(filter(None, remarks)),
         )
 
-    def _bring(self, index: int, link: str) -> None:
+    def _download(self, index: int, link: str) -> None:
         holdings, url = self._holdings, shown(link)
         left = holdings.remainder(index, url)
         with PartFile(self._folder, holdings.part_name(index), keep=left.bytes if left else 0) as part:
@@ -268,7 +268,7 @@ class _FetchJob:
         *,
         broke: bool,
     ) -> None:
-        """Keep what came for a later try, unless continuing it has brought nothing several times."""
+        """Keep the received bytes for a later try, unless several tries have added nothing."""
         stalled = left.stalled + broke if left and part.size <= left.bytes else 0
         if version is None or part.size <= OVERLAP_BYTES or stalled >= _MOST_STALLED:
             return
@@ -287,9 +287,9 @@ class _FetchJob:
         part.place(final)
         self._holdings.land(landed)
 
-    def _sweep(self, brought: Collection[int]) -> None:
-        """Remove what a killed or rejected try left, now that the clips are home."""
-        others = set(range(len(self._links))).difference(brought)
+    def _sweep(self, downloaded: Collection[int]) -> None:
+        """Remove the leftovers of killed or rejected tries, now that the clips are on disk."""
+        others = set(range(len(self._links))).difference(downloaded)
         for name in filter(self._folder.is_file, map(self._holdings.part_name, sorted(others))):
             self._folder.remove(name)
         for index in range(len(self._links)):
@@ -323,7 +323,7 @@ def disk_answer(error: OSError, take_id: str) -> FetchTrouble:
         DiskFailed: it concerns every clip.
     """
     what = f"cannot write the clip of take {take_id}: {error.strerror or error}"
-    # A disk that has become read-only was remounted because it fails.
+    # The system remounts a failing disk as read-only.
     if error.errno in BAD_DISK or error.errno == errno.EROFS:
         raise DiskFailed(what, advice=NEXT_STEP) from error
     return FetchTrouble(what, permanent=error.errno not in SHORT_OF)

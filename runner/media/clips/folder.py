@@ -1,15 +1,15 @@
 """One folder that was opened once, and the names in it.
 
-In: plain names. Out: what stands under them, and names given without ever replacing something. Every name is
-resolved below the open folder, and no symbolic link is followed, so a link put there in mid-run leads nowhere.
-It writes no bytes, and knows no clips, no takes and no network.
+In: plain names. Out: the files under them, and new names that never replace a file. It writes no bytes, and knows no
+clips, no takes and no network. Every name is resolved in the open folder, and no symbolic link is followed, so a link
+that appears during a run has no effect.
 
-Names are durable after `Folder.sync`, which one caller may do once for many; until then a power loss may take them
-back, a kill may not.
+Names are durable after `Folder.sync`, which a caller may call once for many names. Before it a power loss may undo
+them, but a kill cannot.
 
-Trade-offs: a finished file is linked to its final name and its hidden name removed, since a plain rename would
-overwrite. A kill between the two leaves both names on the same bytes; the hidden one is removed by the next try.
-Each system call gives the interpreter away to another thread, so what one call can tell is not asked for by two.
+A finished file is linked to its final name and its hidden name removed, since a plain rename would overwrite. A kill
+between the two leaves both names on the same bytes; the next try removes the hidden one. Each system call lets another
+thread run, so one call is used where it is enough.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from typing import Self
 from runner.system.private_files import FOLDER_MODE, make_folder, open_private
 
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-"""How a file is opened to be read: nothing that is no file makes it wait."""
+"""The flags for opening a file to read: the opening never waits, even for a pipe or a device."""
 
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
-_NOTHING_TOREAD = frozenset({errno.ELOOP, errno.ENXIO})
+_NOTHING_TO_READ = frozenset({errno.ELOOP, errno.ENXIO})
 _PLAIN = re.compile(r"[^/\\\x00-\x1f]+")
 
 
 class NameConflict(Exception):
-    """Something that is not ours stands where a file of ours should go, or a name is no plain file name."""
+    """Something else is at the place of a run's own file, or a name is not a plain file name."""
 
 
 def plain_name(name: str) -> str:
@@ -52,13 +52,13 @@ def plain_name(name: str) -> str:
 
 
 class Folder:
-    """A folder held open, made if missing; use it as a context manager.
+    """A folder that is held open, and made if missing; use it as a context manager.
 
-    `home` is the device and inode of the folder that it belongs into, which is then never made: where it is gone, the
-    run is elsewhere. None is for whatever is at that path.
+    `home` is the device and inode of its parent folder, which is then never made: if it is gone, the run is elsewhere.
+    With None any parent at that path will do.
 
     Raises:
-        NameConflict: the folder is a symbolic link or a file, or lies in another one than `home`.
+        NameConflict: the folder is a symbolic link or a file, or its parent is not `home`.
     """
 
     def __init__(self, path: Path, *, home: tuple[int, int] | None = None) -> None:
@@ -79,7 +79,7 @@ class Folder:
         try:
             found = os.fstat(above)
             if self._home not in {None, (found.st_dev, found.st_ino)}:
-                raise NameConflict(f"{self.path.parent} is not the run's folder any more")
+                raise NameConflict(f"{self.path.parent} is no longer the run's folder")
             try:
                 return os.open(self.path.name, flags, dir_fd=above)
             except FileNotFoundError:
@@ -104,10 +104,10 @@ class Folder:
 
     def names(self) -> list[str]:
         """Return every name in the folder."""
-        return os.listdir(self._fd)  # noqa: PTH208 - of the open folder, not of whatever has its path by now
+        return os.listdir(self._fd)  # noqa: PTH208 - of the open folder, not of the folder now at its path
 
     def is_file(self, name: str) -> bool:
-        """Return whether `name` is a regular file and no link."""
+        """Return whether `name` is a regular file and not a link."""
         mode = self._mode(name)
         return mode is not None and stat.S_ISREG(mode)
 
@@ -117,7 +117,7 @@ class Folder:
         return found.st_size if found and stat.S_ISREG(found.st_mode) else None
 
     def is_one_file(self, name: str, other: str) -> bool:
-        """Return whether two names are of one and the same file."""
+        """Return whether two names belong to the same file."""
         found = [self._stat(plain_name(each)) for each in (name, other)]
         return None not in found and len({(each.st_dev, each.st_ino) for each in found if each}) == 1
 
@@ -125,7 +125,7 @@ class Folder:
         """Return the content of a file, or None if nothing has this name.
 
         Raises:
-            NameConflict: it is no regular file, or larger than `limit` bytes.
+            NameConflict: it is not a regular file, or larger than `limit` bytes.
         """
         try:
             found = self._regular(name)
@@ -153,19 +153,19 @@ class Folder:
             return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
 
     def move(self, old: str, new: str) -> None:
-        """Give a file another name without ever replacing one; what cannot be had again has a name at every moment.
+        """Give a file another name without ever replacing one; the file has a name at every moment.
 
         Raises:
             FileExistsError: `new` is taken by another file.
         """
         if self._linked(old, new):
-            # Between the two, or a power loss could keep the end of the old name and not the new one.
+            # The flush comes between the two, or a power loss could undo the new name but not the removal of the old.
             self.sync()
             os.unlink(old, dir_fd=self._fd)
         self.sync()
 
     def appear(self, hidden: str, final: str) -> None:
-        """Move a flushed file from its hidden name to its final one; it is there for good after `sync`.
+        """Move a flushed file from its hidden name to its final one; the name is durable after `sync`.
 
         Raises:
             FileExistsError: `final` is taken by another file.
@@ -178,7 +178,7 @@ class Folder:
         os.rename(plain_name(hidden), plain_name(final), src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def _linked(self, old: str, new: str) -> bool:
-        """Give a file a second name; False if the file system has no such thing and the file was renamed."""
+        """Give a file a second name; False if the file system has no links and the file was renamed."""
         old, new = plain_name(old), plain_name(new)
         try:
             os.link(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd, follow_symlinks=False)
@@ -203,7 +203,7 @@ class Folder:
         os.unlink(name, dir_fd=self._fd)
 
     def free_bytes(self) -> int:
-        """Return how many bytes the volume still takes from us."""
+        """Return how many bytes this user may still write on the volume."""
         volume = os.fstatvfs(self._fd)
         return volume.f_bavail * volume.f_frsize
 
@@ -216,11 +216,11 @@ class Folder:
         return open_private(plain_name(name), flags, folder=self._fd, alone=False)
 
     def _regular(self, name: str) -> tuple[int, int] | None:
-        """Open a regular file and return its descriptor and size; None for anything else that has the name."""
+        """Open a regular file and return its descriptor and size; None for anything else under the name."""
         try:
             fd = self.open(name, READ)
         except OSError as error:
-            if error.errno in _NOTHING_TOREAD:
+            if error.errno in _NOTHING_TO_READ:
                 return None
             raise
         found = os.fstat(fd)
@@ -230,7 +230,7 @@ class Folder:
         return None
 
     def _odd(self, name: str) -> NameConflict:
-        return NameConflict(f"{name} in {self.path.name} is not a regular file of ours; move it away")
+        return NameConflict(f"{name} in {self.path.name} is not a regular file of this run; move it away")
 
     def _mode(self, name: str) -> int | None:
         found = self._stat(plain_name(name))

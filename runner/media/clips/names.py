@@ -1,7 +1,7 @@
-"""The names of a take's files: one place, so that no two takes and no two outputs can ever have the same one.
+"""The names of a take's files: one module makes them, so that no two takes or outputs ever have the same one.
 
-In: a stem, which today is the take's id, the place of an output in the result, an extension. Out: plain file names, and
-which stem a name belongs to. It touches no file.
+In: a stem (at present the take's id), an output's place in the result, an extension. Out: plain file names, and the
+stem of a name. It touches no file.
 
     s010.mp4  s010+2.mp4              the first and the second output
     s010+of-1a2b3c4d+2.mp4            the second output of an older paid job, put aside
@@ -10,9 +10,8 @@ which stem a name belongs to. It touches no file.
     .s010+2.part  .s010+2.part.json   an output that grows, and the note on how to continue it
     .s010+2.rejected.json             the note on which `.rejected` is ours
 
-A stem holds no `+`, an extension no dot. So a stem ends at the first `+`, or at the last dot where there is none, and
-nothing that stands before or behind can be read in two ways. `+` needs no quotes in a shell and no escape in the path
-of a URL, and Windows allows it.
+A stem has no `+`, and an extension no dot. So a stem ends at the first `+`, or without one at the last dot, and a name
+can be read in only one way. `+` needs no quotes in a shell and no escape in the path of a URL, and Windows allows it.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ SEPARATOR = "+"
 def why_no_stem(stem: str) -> str | None:
     """Return why names cannot begin with `stem`, or None if they can."""
     if not stem or stem.startswith("."):
-        return "a stem is not empty and begins with no dot"
+        return "a stem is not empty and does not begin with a dot"
     if SEPARATOR in stem or "/" in stem:
         return f"a stem holds neither '{SEPARATOR}' nor '/'"
     return None
 
 
 def clip_name(stem: str, index: int, extension: str, *, aside: str = "") -> str:
-    """Return the name of output `index` (from 0); `aside` is the word under which it was put aside."""
+    """Return the name of output `index` (from 0); `aside` is the word in the name of a clip that was put aside."""
     return f"{_marked(stem, index, aside)}.{extension}"
 
 
@@ -42,7 +41,7 @@ def sidecar_name(stem: str, *, aside: str = "") -> str:
 
 
 def rejected_name(stem: str, index: int, *, number: int = 1) -> str:
-    """Return the name of what came instead of an output; `number` above 1 where a file that is not ours has it."""
+    """Return the name of a rejected download; `number` is above 1 if a stranger's file has the plain name."""
     return f"{_marked(stem, index, f'no{number}' if number > 1 else '')}.rejected"
 
 
@@ -62,18 +61,18 @@ def rejected_note_name(stem: str, index: int) -> str:
 
 
 def set_aside_word(request_id: str) -> str:
-    """Return the word under which the clips of an older job are put aside; several ids may share one."""
+    """Return the word in the names of an older job's clips that are put aside; several ids may share one."""
     return "of-" + (re.sub(r"[^a-z0-9-]", "_", request_id[:8].lower()) or "older")
 
 
 def stem_of(name: str) -> str:
-    """Return the stem that alone may have `name`."""
+    """Return the only stem that may have `name`."""
     stem, plus, _ = name.partition(SEPARATOR)
     return stem if plus else name.rpartition(".")[0]
 
 
 def extension_of(name: str) -> str:
-    """Return what stands behind the last dot."""
+    """Return the text after the last dot."""
     return name.rpartition(".")[2]
 
 

@@ -1,8 +1,8 @@
-"""Gives further outputs names of their own where an older program named them like another take's clip.
+"""Gives further outputs their own names if an older program named them like another take's clip.
 
-It called the second output of `sc1` `sc1.2.mp4`, as the first of the shot `sc1.2` is called. So one of the two stood
-in the other's way, or was moved aside for it. In: the clips folder, and every take's clip as recorded. Out: each file
-under the name of the take that it belongs to, by its hash. It knows no state file and no network, and may be cut short.
+In: the clips folder, and every take's recorded clip. Out: each file under its own take's name, proved by its hash. It
+knows no state file and no network, and may be interrupted. The older program called the second output of `sc1`
+`sc1.2.mp4`, like the first output of the shot `sc1.2`. So one of the two blocked the other, or was moved aside for it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from runner.media.clips.sidecar import MOST_BYTES, DeliveredFile, read_sidecar
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A take, and its clip's plain name and SHA-256 on record; each is empty where it has none."""
+    """A take, and its clip's plain name and SHA-256 on record; each is empty if it has none."""
 
     take: str
     file: str = ""
@@ -26,7 +26,7 @@ class Known:
 
 
 def contested(takes: Iterable[str]) -> frozenset[str]:
-    """Return the takes whose further outputs an older program named like the clip of another of `takes`."""
+    """Return the takes whose further outputs an older program named like the clip of another one of `takes`."""
     known = frozenset(takes)
     return frozenset(owner for take in known if (owner := _owner_of(take)) in known)
 
@@ -35,16 +35,16 @@ def give_own_names(folder: Folder, takes: Iterable[Known]) -> None:
     """Move contested files to the takes that they belong to.
 
     Raises:
-        NameConflict: something that we wrote is not a plain file any more.
-        OSError: the disk fails; the rest can be done again.
+        NameConflict: a file of the run is no longer a plain file.
+        OSError: the disk fails; another call can do the rest.
     """
     known = {each.take: each for each in takes}
     for owner in sorted(contested(known)):
-        _part(folder, owner, known)
+        _separate(folder, owner, known)
         folder.sync()
     for each in known.values():
         if _owner_of(each.take) in known and each.sha256 and not folder.has(each.file):
-            _bring_back(folder, each)
+            _move_back(folder, each)
 
 
 def _owner_of(take: str) -> str:
@@ -53,7 +53,7 @@ def _owner_of(take: str) -> str:
     return owner if number.isascii() and number.isdigit() else ""
 
 
-def _part(folder: Folder, owner: str, known: Mapping[str, Known]) -> None:
+def _separate(folder: Folder, owner: str, known: Mapping[str, Known]) -> None:
     data = folder.read(sidecar_name(owner), limit=MOST_BYTES)
     sidecar = None if data is None else read_sidecar(data, take=owner)
     if sidecar is None:
@@ -64,7 +64,7 @@ def _part(folder: Folder, owner: str, known: Mapping[str, Known]) -> None:
 
 
 def _own(folder: Folder, owner: str, landed: DeliveredFile, known: Mapping[str, Known]) -> DeliveredFile:
-    """Return an output under a name of its own, moved there if the file is this output and not the other's clip."""
+    """Return an output under its own name, and move the file there if it is this output and not the other's clip."""
     other = known.get(stem_of(landed.file))
     if other is None or other.take == owner:
         return landed
@@ -79,8 +79,8 @@ def _own(folder: Folder, owner: str, landed: DeliveredFile, known: Mapping[str, 
     return replace(landed, file=name)
 
 
-def _bring_back(folder: Folder, clip: Known) -> None:
-    """Find a clip that was moved aside for the other's output, as `sc1.changed.2.mp4`."""
+def _move_back(folder: Folder, clip: Known) -> None:
+    """Find a clip that was moved aside for the other's output, to a name like `sc1.changed.2.mp4`."""
     aside = f"{_owner_of(clip.take)}.changed"
     for name in folder.names():
         if name.startswith(aside) and (found := folder.digest(name)) and found[0] == clip.sha256:

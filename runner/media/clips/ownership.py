@@ -1,19 +1,19 @@
-"""Whose the files in the clips folder are: this job's, an older job's of the same take, or a stranger's.
+"""Finds the owner of each file in the clips folder: this job, an older job of the same take, or a stranger.
 
-In: the open folder, the take, its paid job's request id. Out: which outputs have arrived already (proved by hash),
-and room for the next one. A stranger's file is never touched, an older paid clip never overwritten: it is moved
-aside under its own request id. It knows no network.
+In: the open folder, the take, its paid job's request id. Out: the outputs that are on disk (proved by hash), and free
+names for the next one. It knows no network. It never touches a stranger's file, and never overwrites an older paid
+clip, but moves it aside under its own request id.
 
-    ours, same bytes      arrived: nothing to download
-    ours, other bytes     moved aside as `changed`
-    an older request's    moved aside under its request id
-    nobody's we know      NameConflict
+    this job, same bytes    already downloaded
+    this job, other bytes   moved aside as `changed`
+    an older request        moved aside under its request id
+    unknown                 NameConflict
 
-A name that no other take can have is ours if our sidecar lists it. One that another take can have, which an older
-program gave to further outputs (`s010.2.mp4`), is ours only with the bytes that the sidecar tells.
+A name that no other take can have belongs to the job if its sidecar lists the name. An older program gave further
+outputs names that another take can have (`s010.2.mp4`). Such a file also needs the bytes in the sidecar.
 
-The sidecar names an output before the output gets its name, or a kill between the two would make a clip of ours a
-stranger's. So what a sidecar says is a promise, and only the hash says that it was kept.
+The sidecar names an output before the file gets the name: otherwise a kill between the two would make the clip look
+like a stranger's. So the sidecar only announces an output, and the hash proves it.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ from runner.media.http.response import Version
 from runner.system.canonical_json import JsonValue
 
 About: TypeAlias = Callable[[], Mapping[str, JsonValue]]
-"""Tells what else a sidecar shall say; asked only when one is written."""
+"""Returns the other contents of a sidecar; it is called only when one is written."""
 
 
 class ClipOwnership:
-    """What is known of one take's files.
+    """All that is known about one take's files.
 
     Raises:
-        NameConflict: the sidecar's name is taken by a file that is not ours.
+        NameConflict: a stranger's file has the sidecar's name.
     """
 
     def __init__(self, folder: Folder, take: str, request_id: str) -> None:
@@ -69,7 +69,7 @@ class ClipOwnership:
 
     @property
     def landed(self) -> Mapping[int, DeliveredFile]:
-        """The outputs of this job that are on disk with the bytes they arrived with, by their index."""
+        """The outputs of this job that are on disk with their original bytes, by their index."""
         return self._landed
 
     def part_name(self, index: int) -> str:
@@ -81,7 +81,7 @@ class ClipOwnership:
         return names.clip_name(self._take, index, extension)
 
     def remainder(self, index: int, url: str) -> PartialDownload | None:
-        """Return what an earlier try of this job left of this link."""
+        """Return the note that an earlier try of this job left about this link."""
         data = self._folder.read(self._note_name(index), limit=MOST_BYTES)
         if data is None:
             return None
@@ -90,7 +90,7 @@ class ClipOwnership:
         return note if note and (note.request_id, note.url) == (self._request_id, url) else None
 
     def forget(self, index: int) -> None:
-        """Drop the note that `remainder` found on an output, before its hidden file changes."""
+        """Remove the note that `remainder` found on an output, before its hidden file changes."""
         if index in self._noted:
             self._folder.remove(self._note_name(index))
             self._noted.discard(index)
@@ -101,7 +101,7 @@ class ClipOwnership:
         write_whole(self._folder, self._note_name(index), note_bytes(note))
 
     def keep_rejected(self, index: int, start: bytes) -> str:
-        """Keep the start of what came instead of an output, in place of an older one of ours, and return its name."""
+        """Keep the start of a rejected download instead of an older one, and return its name."""
         self.drop_rejected(index)
         free = (names.rejected_name(self._take, index, number=number) for number in count(1))
         name = next(name for name in free if not self._folder.has(name))
@@ -111,7 +111,7 @@ class ClipOwnership:
         return name
 
     def drop_rejected(self, index: int) -> None:
-        """Remove what was kept instead of an output; a file that is not ours, or not any more, stays."""
+        """Remove the kept start of a rejected download; a stranger's or a changed file stays."""
         note_name = names.rejected_note_name(self._take, index)
         data = self._folder.read(note_name, limit=MOST_BYTES)
         if data is None:
@@ -124,35 +124,35 @@ class ClipOwnership:
         self._folder.remove(note_name)
 
     def admit(self, name: str) -> bool:
-        """Return whether an older file of ours must make room before an output may get this name.
+        """Return whether an older file of this take must be moved before an output may get this name.
 
         Raises:
-            NameConflict: a file that is not ours has it.
+            NameConflict: a stranger's file has it.
         """
         if not self._folder.has(name):
             return False
         known = {landed.file for landed in self._sidecar.outputs} if self._sidecar else set()
         if name not in known or not self._folder.is_file(name):
-            raise NameConflict(f"clips/{name} is not a clip of ours; move it away and fetch again")
+            raise NameConflict(f"clips/{name} is not a clip of this run; move it away and fetch again")
         return True
 
     def promise(self, landed: DeliveredFile, about: About) -> None:
-        """Make room for an output and let the sidecar say that the file about to appear is ours."""
+        """Make room for an output, and write to the sidecar that the coming file belongs to the job."""
         occupied = self.admit(landed.file)
         self._set_older_aside()
         if occupied and self._folder.has(landed.file):
             self._set_aside([landed], "changed")
         self._promised[landed.index] = landed
         self._write_sidecar(about)
-        # A clip whose sidecar a power loss took back would look like a stranger's, and be left alone for ever.
+        # If a power loss undid the sidecar, the clip would look like a stranger's and stay forever.
         self._folder.sync()
 
     def land(self, landed: DeliveredFile) -> None:
-        """Take note that an output has its final name."""
+        """Note that an output has its final name."""
         self._landed[landed.index] = landed
 
     def settle(self, about: About) -> None:
-        """Make the sidecar say exactly what has landed."""
+        """Make the sidecar list exactly the downloaded outputs."""
         self._promised = dict(self._landed)
         self._write_sidecar(about)
 
@@ -176,12 +176,12 @@ class ClipOwnership:
         found = read_sidecar(data, take=self._take)
         if found is None:
             raise NameConflict(
-                f"clips/{self._sidecar_name} is not a file of ours; move it away and fetch again"
+                f"clips/{self._sidecar_name} is not a file of this run; move it away and fetch again"
             )
         return found
 
     def _set_older_aside(self) -> None:
-        """Move the clips of an earlier paid job away, their sidecar last, so that a kill in between is resumed."""
+        """Move the clips of an earlier paid job aside, their sidecar last, so that a killed move is resumed."""
         older = self._sidecar
         if older is None or older.request_id == self._request_id:
             return
@@ -194,7 +194,7 @@ class ClipOwnership:
         self._sidecar = None
 
     def _set_aside(self, files: Iterable[DeliveredFile], wish: str) -> str:
-        """Move files of ours to free names, all with the same word, and return the word."""
+        """Move files of this take to free names, all with the same word, and return the word."""
         present = [landed for landed in files if self._is_ours(landed)]
         word = next(word for word in _numbered(wish) if not self._taken(word, present))
         for landed in present:

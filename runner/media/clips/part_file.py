@@ -1,8 +1,8 @@
-"""Files that are whole or absent.
+"""Writes files that are whole or absent.
 
-In: an open folder, plain names and bytes. Out: files that appear under their name complete and flushed. Bytes are
-flushed before they get a name; the name is durable after the folder's `sync`. It knows no clips, no takes and no
-network.
+In: an open folder, plain names and bytes. Out: files that appear complete and flushed under their names. It knows no
+clips, no takes and no network. Bytes are flushed before they get a name, and the name is durable after the folder's
+`sync`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _START = 64 << 10
 
 
 class FileLocked(Exception):
-    """Another process is writing this very file."""
+    """Another process is writing the same file."""
 
 
 def write_whole(folder: Folder, name: str, data: bytes) -> None:
-    """Write a small file whole or not at all, replacing an older one; the caller keeps other writers of it away."""
+    """Write a small file whole or not at all, replacing an older one; the caller prevents a second writer."""
     with _written(folder, name, data) as hidden:
         folder.replace(hidden, name)
 
@@ -44,12 +44,12 @@ def write_new(folder: Folder, name: str, data: bytes) -> None:
 
 @contextmanager
 def _written(folder: Folder, name: str, data: bytes) -> Iterator[str]:
-    """Yield the hidden name of a flushed file, which goes if it does not get its own."""
+    """Yield the hidden name of a flushed file; the file is removed if an error keeps it from its final name."""
     hidden = f".{plain_name(name)}.tmp"
     try:
         fd = folder.open(hidden, _NEW)
     except FileExistsError:
-        # A kill has left it; nobody writes it now.
+        # A killed process has left it, and no process is writing it now.
         folder.remove(hidden)
         fd = folder.open(hidden, _NEW)
     try:
@@ -85,7 +85,7 @@ class PartFile:
         self.size = 0
         self._folder = folder
         self._hash = hashlib.sha256()
-        # The first bytes are looked at more than once: of most clips they hold all that tells whether it is whole.
+        # The first bytes are read more than once: in most clips they show whether the file is whole.
         self._start = b""
         self._flushed = False
         self._kept = False
@@ -139,7 +139,7 @@ class PartFile:
             self._flushed = True
 
     def leave(self) -> None:
-        """Flush and let the hidden file stay for a later try."""
+        """Flush, and keep the hidden file for a later try."""
         self.flush()
         self._kept = True
 
@@ -164,7 +164,7 @@ class PartFile:
         if not self._folder.is_file(self.name):
             self._folder.remove(self.name)
             return
-        # Removed under its lock: whoever else writes this file still holds it, or must not get it afterwards.
+        # The removal needs the lock: another writer may still hold it, and none may take it afterwards.
         fd = self._locked(READ)
         try:
             self._folder.remove(self.name)
@@ -176,7 +176,7 @@ class PartFile:
             return self._fresh()
         fd = self._locked(os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         found = os.fstat(fd)
-        # A second name on the same bytes may be a clip that was already delivered: never write into it.
+        # A second name on the same bytes may be a delivered clip, which must not be written to.
         if found.st_size < keep or found.st_nlink != 1:
             os.close(fd)
             return self._fresh()
@@ -190,7 +190,7 @@ class PartFile:
         fd = self._folder.open(self.name, flags)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Without a name it was removed by another process between opening and locking.
+            # A file without a name was removed by another process between opening and locking.
             if os.fstat(fd).st_nlink == 0:
                 raise BlockingIOError
         except OSError as error:

@@ -1,11 +1,11 @@
-"""Gives clips the names of their takes again, after takes were renamed.
+"""Renames clips after their takes were renamed.
 
-In: the clips folder, and delivered takes with the files they have. Out: the clips under their takes' names, each move
-told before the next, so that the record follows. It knows no state file and no network.
+In: the clips folder, and delivered takes with their files. Out: the clips under their takes' names; each move is
+reported before the next, so that the record follows. It knows no state file and no network.
 
-Nothing is ever overwritten, and every step may be cut short: the new sidecar promises the new name before the file has
-it, the old sidecar goes last, and a clip that has its new name already, since a kill came before the record, is found
-there by its hash. Clips that change places go through a name nobody else has.
+No file is ever overwritten, and every step may be interrupted. The new sidecar announces the new name before the file
+has it, and the old sidecar goes last. If a kill came before the record, the hash finds the clip under its new name.
+Clips that exchange names use a third name, which no other take has.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from runner.media.clips.part_file import write_whole
 from runner.media.clips.sidecar import CLIPS, MOST_BYTES, DeliveredFile, Sidecar, read_sidecar
 
 _BETWEEN = "moving"
-# So an older program called a clip on its way: a name that another take can have.
+# An older program used this word for a clip between two names, and another take can have that name.
 _BETWEEN_ONCE = ".moving"
 
 Told: TypeAlias = Callable[[str, str], None]
-"""Takes a take's id and the new place of its clip, relative to the run directory, when the clip is there for good."""
+"""Receives a take's id and its clip's new path, relative to the run directory, once the move is durable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,16 @@ class Clip:
 
     @property
     def stem(self) -> str:
-        """What the clip and its sidecar are called now, but for the extension."""
+        """The present name of the clip and its sidecar, without the extension."""
         return self.name.rpartition(".")[0]
 
 
 def rename_clips(run_dir: Path, clips: Iterable[Clip], *, told: Told) -> tuple[Clip, ...]:
-    """Rename all clips whose names are not their takes'; return those that had to stay, since a name is taken.
+    """Rename all clips without their takes' names; return those that had to stay, since a name is taken.
 
     Raises:
-        NameConflict: the clips folder is a link or a file, or something in it that we wrote is no plain file any more.
-        OSError: the disk fails; what was told is done, and the rest can be done again.
+        NameConflict: the clips folder is a link or a file, or a file of the run is no longer a plain file.
+        OSError: the disk fails; all reported moves are done, and another call can do the rest.
     """
     waiting = [clip for clip in clips if clip.name != clip.wanted]
     if not waiting or not (run_dir / CLIPS).exists():
@@ -75,16 +75,16 @@ def rename_clips(run_dir: Path, clips: Iterable[Clip], *, told: Told) -> tuple[C
 
 
 def left_mid_rename(run_dir: Path, clips: Iterable[Clip]) -> frozenset[Clip]:
-    """Return the clips that are not where the record has them, but where a kill in mid-rename has left them.
+    """Return the clips that a kill during a rename has left under another name than the recorded one.
 
-    `rename_clips` finds them there; this only looks.
+    It changes nothing; `rename_clips` finds these clips there.
 
     Raises:
         NameConflict: the clips folder is a link or a file.
         OSError: the disk fails.
     """
     misnamed = [clip for clip in clips if clip.name != clip.wanted]
-    # A folder that is opened would be made.
+    # Opening the folder would make it.
     if not misnamed or not (run_dir / CLIPS).exists():
         return frozenset()
     with Folder(run_dir / CLIPS) as folder:
@@ -92,7 +92,7 @@ def left_mid_rename(run_dir: Path, clips: Iterable[Clip]) -> frozenset[Clip]:
 
 
 def _in_order(clips: Sequence[Clip]) -> list[Clip]:
-    """Return the clips so that one comes after whoever has its name now: a renumbered board is done in one go."""
+    """Return the clips so that each comes after the one that has its name now: a renumbered board needs one pass."""
     owners = {clip.name: clip for clip in clips}
     ordered: dict[Clip, None] = {}
     for clip in clips:
@@ -106,15 +106,15 @@ def _in_order(clips: Sequence[Clip]) -> list[Clip]:
 
 
 def _renamed(folder: Folder, clip: Clip, told: Told, proved: set[Clip]) -> bool:
-    """Rename one clip; False if a name is taken. One that is nowhere, or was edited, is somebody else's finding.
+    """Rename one clip; False if a name is taken. A missing or edited clip is skipped; another check reports it.
 
-    `proved` are clips whose bytes were seen under their names: those that wait for others are not read each time.
+    `proved` are clips whose bytes were seen under their names: so a waiting clip is not read each time.
     """
     place = clip.name if clip in proved else _place(folder, clip)
     if place is None:
         return True
     if place == clip.wanted:
-        # A kill came on the way; further outputs may still have their old names.
+        # A kill interrupted this rename; further outputs may still have their old names.
         _move(folder, clip, told)
         return True
     if place == _between_once(clip):
@@ -139,14 +139,14 @@ def _is_free(folder: Folder, clip: Clip) -> bool:
     if there is None:
         return True
     found = read_sidecar(there, take=clip.take)
-    # Of ours, and nothing it speaks of is there: what a clip left that is gone, or what we promised before a kill.
+    # The sidecar is the take's own and its files are absent: their clip is gone, or a kill interrupted a rename.
     return found is not None and not any(
         folder.has(landed.file) and not folder.is_one_file(landed.file, clip.name) for landed in found.outputs
     )
 
 
 def _place(folder: Folder, clip: Clip) -> str | None:
-    """Return the name that a clip has: that on record, or one that a kill has left it under; None if it has none."""
+    """Return a clip's name: the recorded one, or one that a kill has left; None if it has none."""
     names = (clip.name, clip.wanted, _between(clip), _between_once(clip))
     return next((name for name in names if _holds(folder, name, clip)), None)
 
@@ -169,7 +169,7 @@ def _between_once(clip: Clip) -> str:
 
 
 def _one_stepped_aside(folder: Folder, clips: Sequence[Clip], told: Told) -> list[Clip]:
-    """Let one of the clips that wait for each other out of the circle; all as they were if there is none."""
+    """Move one of the clips that wait for each other to a third name; return all unchanged if there is none."""
     names = {clip.name for clip in clips}
     for at, clip in enumerate(clips):
         if clip.wanted in names and not folder.has(_between(clip)):
@@ -179,14 +179,14 @@ def _one_stepped_aside(folder: Folder, clips: Sequence[Clip], told: Told) -> lis
 
 
 def _out_of_the_way(folder: Folder, clip: Clip, told: Told) -> Clip:
-    """Let a clip that cannot have its own name not keep another take's, who would move it where no record looks."""
+    """Move a clip that cannot get its own name off another take's, which would move it out of the record's sight."""
     if clip.name == _between(clip) or folder.has(_between(clip)) or not _holds(folder, clip.name, clip):
         return clip
     return replace(clip, file=_move(folder, clip, told, aside=_BETWEEN))
 
 
 def _move(folder: Folder, clip: Clip, told: Told, *, aside: str = "") -> str:
-    """Give all outputs of the clip's job their take's names, or those on the way; return the clip's new place."""
+    """Give all outputs of the clip's job their take's names, or the third ones; return the clip's new path."""
     sidecar = _sidecar(folder, clip)
     if sidecar:
         outputs = tuple(replace(landed, file=_under(clip, landed, aside)) for landed in sidecar.outputs)
@@ -203,7 +203,7 @@ def _move(folder: Folder, clip: Clip, told: Told, *, aside: str = "") -> str:
     folder.sync()
     file = f"{CLIPS}/{clip_name(clip.take, 0, extension_of(clip.name), aside=aside)}"
     told(clip.take, file)
-    # Only now: until the record follows, the old sidecar is how a person would find the clip.
+    # The old sidecar goes last: until the record follows, a person would find the clip by it.
     if _sidecar(folder, clip):
         folder.remove(f"{clip.stem}.json")
     return file
@@ -221,7 +221,7 @@ def _under(clip: Clip, landed: DeliveredFile, aside: str = "") -> str:
 
 
 def _sidecar(folder: Folder, clip: Clip) -> Sidecar | None:
-    """Return what is written beside the clip, whichever take it names; None if there is nothing of ours."""
+    """Return the sidecar beside the clip, under any take's name; None if there is none of this program."""
     data = folder.read(f"{clip.stem}.json", limit=MOST_BYTES)
     if data is None:
         return None

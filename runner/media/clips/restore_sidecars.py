@@ -1,4 +1,4 @@
-"""The clips' folder from above: opened, with errors in our words; lost sidecars written again; missing outputs.
+"""Repairs the clips folder: it opens the folder, writes lost sidecars again, and finds missing outputs.
 
 In: a run directory, takes as recorded. Out: the open folder; sidecars; each file under its own take's name; takes that
 lack an output. It reads no state file and knows no network.
@@ -28,8 +28,8 @@ from runner.system.canonical_json import JsonValue
 def restore_sidecars(run_dir: Path, takes: Sequence[TakeRecord]) -> tuple[str, ...]:
     """Write the lost sidecars of delivered clips that are still there, and return their takes.
 
-    The record proves whose the file of that name is. An edited clip whose sidecar is gone would else look like a
-    stranger's: it would stand in the way of the paid one for ever, where with a sidecar it is moved aside.
+    The record proves the owner of the file. Without its sidecar an edited clip would look like a stranger's and block
+    the paid one forever; with a sidecar it is moved aside.
 
     Raises:
         UsageError: the clips' folder is a link or a file.
@@ -55,7 +55,7 @@ def _restored(folder: Folder, takes: Sequence[TakeRecord]) -> Iterator[str]:
 
 
 def give_own_names(run_dir: Path, takes: Sequence[TakeRecord]) -> None:
-    """Move further outputs away from the names of other takes, which an older program gave them.
+    """Rename further outputs to which an older program gave the names of other takes.
 
     Raises:
         UsageError: the clips' folder is a link or a file.
@@ -70,9 +70,9 @@ def give_own_names(run_dir: Path, takes: Sequence[TakeRecord]) -> None:
 
 
 def without_further_outputs(run_dir: Path, takes: Sequence[TakeRecord]) -> tuple[TakeRecord, ...]:
-    """Return delivered takes of which a further output, beside the clip on record, is gone or not of its size.
+    """Return delivered takes with a further output, beside the recorded clip, that is gone or has another size.
 
-    Their sidecars say what there should be; where one is lost, nothing is known of them.
+    Their sidecars list the outputs; without a sidecar a take is not checked.
 
     Raises:
         UsageError: the clips' folder is a link or a file.
@@ -102,7 +102,7 @@ def _plain(file: str | None) -> str:
 
 @contextmanager
 def clips_of(run_dir: Path) -> Iterator[Folder]:
-    """Open the folder of clips, and say in our words what goes wrong with it."""
+    """Open the folder of clips, and turn its failures into our own errors."""
     try:
         with Folder(run_dir / CLIPS) as folder:
             yield folder

@@ -1,9 +1,9 @@
-"""What is written beside a clip: the sidecar for people and other programs, and a short-lived note for us.
+"""The files beside a clip: the sidecar for people and other programs, and short-lived notes for this program.
 
-In: values, or the bytes of such a file. Out: bytes, or values; None for anything that is not ours. The sidecar
-`<take>.json` says what the clip is and proves whose it is. A `PartialDownload` says how a broken download can be
-continued, a `RejectedNote` which file beside the clips is ours and may go. Nothing here is secret: links are kept
-without their query. It knows no folder and no network.
+In: values, or the bytes of such a file. Out: bytes, or values; None for a stranger's file. It knows no folder and no
+network. The sidecar `<take>.json` describes the clip and proves its owner. A `PartialDownload` says how a broken
+download can be continued. A `RejectedNote` says which rejected file this program may remove. Links are kept without
+their query, so no file holds a secret.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ FORMAT = "shotrunner-clip/1"
 _REMAINDER = "shotrunner-remainder/2"
 _REJECTED = "shotrunner-rejected/1"
 MOST_BYTES = 4 << 20
-"""A file of ours is never larger: prompts end at 100 kB and outputs at 64."""
+"""No sidecar or note is larger: a prompt has at most 100 kB, and a job at most 64 outputs."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveredFile:
-    """One output on disk or about to be: its place in the result (from 0), name, hash, size in bytes, bare link.
+    """One present or coming output: its place in the result (from 0), name, hash, size in bytes, bare link.
 
-    `remark` says what is unusual about it, such as a file of another kind than a clip; empty if nothing is.
+    `remark` says what is unusual about it, such as a file that is not a clip; empty if nothing is.
     """
 
     index: int
@@ -44,7 +44,7 @@ class DeliveredFile:
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """Everything about the clips of one paid job; `about` holds what identifies nothing but is good to know."""
+    """Everything about the clips of one paid job; `about` holds further facts that do not identify it."""
 
     take: str
     request_id: str
@@ -63,9 +63,9 @@ class Sidecar:
 
 @dataclass(frozen=True, slots=True)
 class PartialDownload:
-    """The first `bytes` bytes of a download are flushed; `version` is what the server said of the file they are of.
+    """The first `bytes` bytes of a download are flushed; `version` is the server's description of their file.
 
-    `stalled` counts the tries to continue it that brought nothing.
+    `stalled` counts the tries to continue that added no bytes.
     """
 
     request_id: str
@@ -77,14 +77,14 @@ class PartialDownload:
 
 @dataclass(frozen=True, slots=True)
 class RejectedNote:
-    """The file `file` is ours if its SHA-256 is `sha256`: the start of something that came instead of an output."""
+    """The file `file` is this program's if its SHA-256 is `sha256`: it is the start of a rejected download."""
 
     file: str
     sha256: str
 
 
 def read_sidecar(data: bytes, *, take: str) -> Sidecar | None:
-    """Return the sidecar of `take`, or None if these bytes are none of ours."""
+    """Return the sidecar of `take`, or None if these bytes are not one."""
     found = _decoded(data, FORMAT)
     try:
         if found["take"] != take:
@@ -104,7 +104,7 @@ def note_bytes(note: PartialDownload | RejectedNote) -> bytes:
 
 
 def read_note(data: bytes) -> PartialDownload | None:
-    """Return the note on a broken download, or None if these bytes are none of ours."""
+    """Return the note on a broken download, or None if these bytes are not one."""
     found = _decoded(data, _REMAINDER)
     try:
         version = found["version"]
@@ -119,7 +119,7 @@ def read_note(data: bytes) -> PartialDownload | None:
 
 
 def read_rejected_note(data: bytes) -> RejectedNote | None:
-    """Return the note on what came instead of an output, or None if these bytes are none of ours."""
+    """Return the note on a rejected download, or None if these bytes are not one."""
     found = _decoded(data, _REJECTED)
     try:
         return RejectedNote(_text(found["file"]), _text(found["sha256"]))
@@ -140,8 +140,8 @@ def _landed_json(landed: DeliveredFile) -> dict[str, JsonValue]:
 
 def _landed(item: Mapping[str, Any], *, take: str) -> DeliveredFile:
     file = _text(item["file"])
-    # A name that does not begin with the take's own could make us move a stranger's file. An older program named the
-    # second output `s010.2.mp4`, which may be another take's name: such a file is ours only by its hash.
+    # With a name that does not begin with the take's own, the program could move a stranger's file. An older program
+    # named the second output `s010.2.mp4`, which may be another take's name: such a file needs the right hash too.
     if not file.startswith((f"{take}.", f"{take}{SEPARATOR}")) or "/" in file:
         raise ValueError(file)
     sha256, url, remark = _text(item["sha256"]), _text(item["url"]), _text(item.get("remark", ""))

@@ -1,7 +1,7 @@
-"""Tries that a clip can be delivered: everything that delivery does to the disk, without a download.
+"""Tests that a clip can be delivered: it does everything that delivery does to the disk, without a download.
 
-In: the folder of clips, and the ids of the takes to come. Out: the longest name that a clip will have, or what delivery
-itself would have raised once the clip was paid for. The folder is made if it is missing; no file is left in it.
+In: the folder of clips, and the ids of the coming takes. Out: the longest name that a clip will have, or the error that
+delivery would raise after payment. It knows no network. The folder is made if it is missing; no file is left in it.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from runner.media.http.response import Version
 
 _LAST = MOST_OUTPUTS - 1
 _EXTENSION = "webm"
-"""As long as the extension of a clip gets."""
+"""No extension of a clip is longer."""
 
 
 def try_clip(clips: Path, take_ids: Iterable[str]) -> str:
-    """Deliver a few bytes under names as long as the longest of `take_ids` gets, and remove them; return the longest.
+    """Deliver a few bytes under names as long as those of the longest of `take_ids`, remove them, and return the name.
 
     Raises:
         NameConflict: the folder is a link or a file.
-        OSError: the disk or the folder does not take it.
+        OSError: the disk or the folder cannot store it.
     """
     longest = max((len(os.fsencode(take_id)) for take_id in take_ids), default=0)
-    # A name of its own, or the trial would meet the clip of that very take.
+    # The trial has its own take id, or it would meet the clip of a real take.
     take = f"trial-{secrets.token_hex(8)}".ljust(longest, "0")
     with Folder(clips) as folder:
         holdings = ClipOwnership(folder, take, "trial")

@@ -1,1 +1,1 @@
-"""Anonymous HTTP for links: no token, no cookie, a deadline for everything, and a limit on what is read."""
+"""Anonymous HTTP for links: it sends no token and no cookie, and limits the time and size of every download."""

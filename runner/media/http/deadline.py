@@ -1,7 +1,7 @@
-"""Deadlines over whole downloads, and the one thread that keeps all of them.
+"""Deadlines for whole downloads, and the one thread that enforces all of them.
 
-In: connected sockets and a time. Out: those sockets shut down once the time is up: a time-out per read never ends a
-server that drips. It knows no HTTP and no links.
+In: connected sockets and a time. Out: those sockets, shut down once the time is up. It knows no HTTP and no links. A
+time-out per read never stops a server that sends single bytes.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from runner.media.http.response import DownloadError
 
 
 class Watchdog:
-    """Cuts each deadline that it watches when its time comes; one thread, however many there are.
+    """Cuts each watched deadline when its time is up; one thread serves any number of them.
 
-    The thread is begun by the first deadline and ends when it wakes and finds none, so nobody has to close it.
-    A deadline that is kept wakes nobody: the thread sleeps on to the moment it had in mind and looks again then.
+    The first deadline starts the thread, which ends when no deadline is left, so no caller has to close it. The release
+    of a deadline does not notify the thread: it checks again at the time that it had planned.
     """
 
     def __init__(self) -> None:
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        """Forget everything, as a forked process must: it has no thread of its parent's, but perhaps a held lock."""
+        """Reset everything, as a forked process must: the parent's thread is gone, but its lock may be held."""
         self._changed = threading.Condition()
         self._watched: set[Deadline] = set()
-        self._wakes_at = 0.0
+        self._checks_at = 0.0
         self._runs = False
 
     def watch(self, deadline: Deadline) -> None:
@@ -40,10 +40,10 @@ class Watchdog:
             self._watched.add(deadline)
             if not self._runs:
                 self._runs = True
-                self._wakes_at = deadline.at
-                # A daemon, so that a download that hangs does not keep a program alive that was told to end.
+                self._checks_at = deadline.at
+                # A daemon thread lets a program end even while a download hangs.
                 threading.Thread(target=self._run, name="download-watchdog", daemon=True).start()
-            elif deadline.at < self._wakes_at:
+            elif deadline.at < self._checks_at:
                 self._changed.notify()
 
     def release(self, deadline: Deadline) -> None:
@@ -59,21 +59,21 @@ class Watchdog:
                     deadline.cut()
                     self._watched.discard(deadline)
                 if self._watched:
-                    self._wakes_at = min(one.at for one in self._watched)
-                    self._changed.wait(self._wakes_at - now)
+                    self._checks_at = min(one.at for one in self._watched)
+                    self._changed.wait(self._checks_at - now)
             self._runs = False
 
 
 PROCESS_WATCHDOG = Watchdog()
-"""The one that all downloads of this process share."""
+"""All downloads of this process share this watchdog."""
 
 os.register_at_fork(after_in_child=PROCESS_WATCHDOG.begin_anew)
 
 
 class Deadline:
-    """One download's time, `seconds` from now; a context manager that is watched over while it is entered.
+    """One download's time limit, `seconds` from now; it is watched while its context is entered.
 
-    Works on a duplicate of each socket, which stays valid while TLS is wrapped around the original.
+    It works on a duplicate of each socket, which stays valid while TLS is wrapped around the original.
     """
 
     def __init__(self, seconds: float, watchdog: Watchdog) -> None:
@@ -98,7 +98,7 @@ class Deadline:
             self._held.clear()
 
     def guard(self, connected: socket.socket) -> None:
-        """Watch over one more connection."""
+        """Watch one more connection."""
         with self._lock:
             self._held.append(os.dup(connected.fileno()))
         if self._passed:
@@ -108,16 +108,16 @@ class Deadline:
         """Raise if the time is up: a cut connection otherwise looks like the end of a body without length.
 
         Raises:
-            DownloadError: it is.
+            DownloadError: the time is up.
         """
         if self._passed:
             raise DownloadError(f"took longer than {self._seconds:g} s")
 
     def cut(self) -> None:
-        """Shut every connection down; whoever reads from one wakes at once."""
+        """Shut every connection down; a waiting read returns at once."""
         self._passed = True
         with self._lock:
             for held in self._held:
-                # Shut down through a second duplicate, since closing that object must leave ours open.
+                # A second duplicate is used, since closing this socket object must leave `held` open.
                 with suppress(OSError), socket.socket(fileno=os.dup(held)) as connected:
                     connected.shutdown(socket.SHUT_RDWR)

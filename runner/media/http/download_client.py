@@ -1,13 +1,13 @@
-"""Downloads: a GET of a public file from a host that nobody here chose, so nothing about it is trusted.
+"""Downloads: a GET of a public file from a host that the user did not choose, so nothing about it is trusted.
 
-In: a URL out of a result record. Out: its raw bytes as they arrive, or a `DownloadError` that says whether a
-fresh link or another try could help. No token, no cookie and no proxy can be sent, since the bare transport
-has none to send. It knows no take, no folder and no kind of file.
+In: a URL from a result record. Out: its raw bytes as they arrive, or a `DownloadError` that says whether a
+fresh link or another try could help. It knows no take, no folder and no kind of file. It uses the bare transport, which
+has no token, no cookie and no proxy.
 
-Rules of where a request may go: https on port 443, a public host, no user name in the URL, at most five
-redirects, each checked like the first link. What counts is the address that was really reached, read from the
-connected socket before any byte leaves: a name may resolve to something else each time it is asked for
-("DNS rebinding"; OWASP, Server-Side Request Forgery Prevention).
+A request may only go to https on port 443 of a public host, without a user name in the URL. It follows at most five
+redirects, each checked like the first link. The address that was really reached decides; it is read from the connected
+socket before any byte is sent. A name may resolve to another address at each request ("DNS rebinding"; OWASP,
+Server-Side Request Forgery Prevention).
 """
 
 from __future__ import annotations
@@ -37,11 +37,10 @@ PeerRule: TypeAlias = Callable[[Address], bool]
 class Downloads:
     """A client for public files.
 
-    `deadline_s` bounds one download as a whole, redirects and body included; the other times are per socket
-    operation. `ports` are those a public host may be asked on. `peer_rule` judges each connected address; without
-    it that is `is_public_address`, or loopback for a link to loopback where that is allowed.
-    Several threads may share one: each download has connections of its own.
-    Use it as a context manager, or close it.
+    `deadline_s` limits one whole download with redirects and body; the other times are per socket operation. `ports`
+    are the allowed ports of a public host. `peer_rule` judges each connected address. The default rule is
+    `is_public_address`, or loopback for an allowed link to loopback. Several threads may share one: each download has
+    its own connections. Use it as a context manager, or close it.
     """
 
     def __init__(
@@ -59,8 +58,8 @@ class Downloads:
         self._times = {"connect": connect_s, "read": read_s, "write": read_s, "pool": connect_s}
         self._ports = ports
         self._peer_rule = peer_rule
-        # The bare transport, not a client: no cookie jar, no netrc, no proxy, no redirect of its own, no log
-        # line with a signed URL. No connection is kept, so that every request checks its own peer.
+        # The bare transport has no cookie jar, no netrc, no proxy and no redirects, and logs no signed URL, as a
+        # client would. No connection is kept, so that every request checks its own peer.
         limits = httpx.Limits(max_keepalive_connections=0)
         self._transport = httpx.HTTPTransport(verify=tls_context(), trust_env=False, limits=limits)
 
@@ -73,7 +72,7 @@ class Downloads:
         self.close()
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close all connections."""
         self._transport.close()
 
     @contextmanager
@@ -82,7 +81,7 @@ class Downloads:
     ) -> Iterator[Download]:
         """Ask for `url`, from byte `offset` on; with the strong ETag `validator` only if the file still has it.
 
-        `first` asks for so many of its first bytes only, which a server may heed or not.
+        `first` asks for only that many first bytes, but a server may ignore it.
 
         Raises:
             RangeRefused: the file has no byte `offset`.
@@ -121,16 +120,16 @@ class Downloads:
         raise DownloadError(what, permanent=True, link_refused=True)
 
     def _ask(self, where: httpx.URL, headers: Mapping[str, str], deadline: Deadline) -> httpx.Response:
-        at_home = self._allow_loopback and is_loopback(_host(where))
+        is_local = self._allow_loopback and is_loopback(_host(where))
         checked = False
 
         def trace(event: str, info: Mapping[str, Any]) -> None:
             nonlocal checked
             if event.endswith("connect_tcp.complete"):
-                self._check_peer(info["return_value"], where, deadline, at_home=at_home)
+                self._check_peer(info["return_value"], where, deadline, is_local=is_local)
                 checked = True
             elif not checked and not event.endswith(("connect_tcp.started", "connect_tcp.failed")):
-                # The names of events are no promise of httpx: without the check nothing may be sent.
+                # httpx does not promise the names of events: without the check nothing may be sent.
                 raise DownloadError("the peer of the connection could not be checked")
 
         extensions = {"timeout": self._times, "trace": trace}
@@ -139,9 +138,9 @@ class Downloads:
             return self._transport.handle_request(request)
 
     def _admitted(self, text: str, *, onward: bool = False) -> httpx.URL:
-        """Return the URL if a request may go there, as far as its text can tell; `onward` says that a host named it.
+        """Return the URL if its text allows a request; `onward` says that a redirect named it.
 
-        A host sends elsewhere while a file is made, and so does a captive portal: a fresh link may do.
+        A host may redirect while a file is made, and so does a captive portal: then a fresh link may work.
         """
         try:
             url = httpx.URL(text)
@@ -154,23 +153,23 @@ class Downloads:
             raise DownloadError(what, permanent=True, link_refused=onward)
         return url
 
-    def _check_peer(self, stream: _Stream, where: httpx.URL, deadline: Deadline, *, at_home: bool) -> None:
+    def _check_peer(self, stream: _Stream, where: httpx.URL, deadline: Deadline, *, is_local: bool) -> None:
         try:
             objection = self._peer_objection(
-                stream.get_extra_info("socket"), at_home=at_home, deadline=deadline
+                stream.get_extra_info("socket"), is_local=is_local, deadline=deadline
             )
         except OSError as error:
             objection = error.strerror or str(error)
         if objection:
             stream.close()
-            # Not permanent: a captive portal or a wrong resolver answers like this until it goes away.
+            # The error is not permanent: a captive portal or a wrong resolver causes it for a while.
             raise DownloadError(f"no connection to {_host(where)}: {objection}", unreachable=True)
 
-    def _peer_objection(self, connected: object, *, at_home: bool, deadline: Deadline) -> str | None:
+    def _peer_objection(self, connected: object, *, is_local: bool, deadline: Deadline) -> str | None:
         if not isinstance(connected, socket.socket):
             return "the connection does not say where it leads"
         peer = ipaddress.ip_address(connected.getpeername()[0])
-        rule = self._peer_rule or (_at_home if at_home else is_public_address)
+        rule = self._peer_rule or (_is_loopback if is_local else is_public_address)
         if not rule(peer):
             return f"the name leads to {peer}, which is not a public address"
         deadline.guard(connected)
@@ -215,7 +214,7 @@ def _joined(where: httpx.URL, target: str) -> httpx.URL:
     try:
         return where.join(target)
     except (httpx.InvalidURL, ValueError) as error:
-        message = f"{shown(str(where))} redirects to something that is no link"
+        message = f"{shown(str(where))} redirects to something that is not a link"
         raise DownloadError(message, permanent=True, link_refused=True) from error
 
 
@@ -223,5 +222,5 @@ def _host(url: httpx.URL) -> str:
     return url.raw_host.decode("ascii").lower().rstrip(".")
 
 
-def _at_home(address: Address) -> bool:
+def _is_loopback(address: Address) -> bool:
     return address.is_loopback

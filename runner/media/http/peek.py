@@ -1,8 +1,8 @@
-"""A peek at a public file: its status, its headers and its first bytes, and then the connection is closed.
+"""Reads the beginning of a public file: its status, headers and first bytes; then it closes the connection.
 
 In: a link that the user wrote, and a function that says when the bytes are enough. Out: a `FileHead`, or a
-`DownloadError`. It goes the way of every download, with every hop and every connected address checked, no token,
-no cookie and one deadline over all. It knows no picture and no take.
+`DownloadError`. It knows no picture and no take. Like every download it checks every hop and every connected address,
+sends no token and no cookie, and has one deadline.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from runner.media.http.download_client import Downloads
 from runner.media.http.response import Download, DownloadError, RangeRefused, clean, shown
 
 MOST_BYTES = 512 * 1024
-"""No header of a picture is larger, but for those that carry a whole colour book."""
+"""No header of a picture is larger, except those with a whole colour book."""
 
 _STEP = 4096
 _FROM_START = re.compile(r"bytes 0-\d{1,19}/(?P<total>\d{1,19}|\*)")
@@ -30,8 +30,8 @@ Enough: TypeAlias = Callable[[bytes], bool]
 class FileHead:
     """What the beginning of a file shows.
 
-    `size` is of the whole file in bytes, None where the server does not say; `content_type` is what the server calls
-    it, without parameters; `url` is where it was found, without its query. Texts are printable ASCII.
+    `size` is the whole file's size in bytes, None if the server does not say. `content_type` is the server's type,
+    without parameters. `url` is where the file was found, without its query. Texts are printable ASCII.
     """
 
     url: str
@@ -42,14 +42,14 @@ class FileHead:
 
 
 class HeadReader:
-    """A client that looks at the beginning of public files; several threads may share one.
+    """A client that reads the beginning of public files; several threads may share one.
 
-    `deadline_s` bounds one peek as a whole, redirects included, but for the look-up of the host's name. Use it as a
-    context manager.
+    `deadline_s` limits one whole peek with redirects, but not the look-up of the host's name. Use it as a context
+    manager.
     """
 
     def __init__(self, *, allow_loopback: bool = False, deadline_s: float = 20.0) -> None:
-        # The API asks from its own network: which port a public host serves on is no business of ours.
+        # The API fetches from its own network, so the port of a public host does not matter here.
         self._downloads = Downloads(
             allow_loopback=allow_loopback, deadline_s=deadline_s, connect_s=5.0, read_s=10.0, ports=_ANY_PORT
         )
@@ -66,7 +66,7 @@ class HeadReader:
         """Read `url` from its start until `enough` says so, it ends, or 512 KiB have come.
 
         Raises:
-            DownloadError: there is no such file to be had; `status` is the server's, if it answered with one.
+            DownloadError: the file cannot be read; `status` is the server's, if it answered.
         """
         try:
             with self._downloads.open(url, first=MOST_BYTES) as download:
@@ -79,7 +79,7 @@ class HeadReader:
 def _taken(download: Download, enough: Enough) -> FileHead:
     found = _FROM_START.fullmatch(download.headers.get("content-range", "").strip())
     if download.status == 206 and not found:
-        raise DownloadError(f"{download.url} sent another part than the first one")
+        raise DownloadError(f"{download.url} sent a part other than the first")
     head, ended = _beginning(download.chunks, enough)
     if found:
         size = int(found["total"]) if found["total"] != "*" else None
@@ -91,7 +91,7 @@ def _taken(download: Download, enough: Enough) -> FileHead:
 
 
 def _beginning(chunks: Iterator[bytes], enough: Enough) -> tuple[bytes, bool]:
-    """Return the first bytes, and whether they are all that there are."""
+    """Return the first bytes, and whether they are the whole file."""
     head, look_at = bytearray(), 0
     for chunk in chunks:
         head += chunk
@@ -99,7 +99,7 @@ def _beginning(chunks: Iterator[bytes], enough: Enough) -> tuple[bytes, bool]:
             continue
         if len(head) >= MOST_BYTES or enough(bytes(head)):
             return bytes(head[:MOST_BYTES]), False
-        # Not after every chunk: a server may send thousands of one byte each, and each look begins at the start.
+        # The check is not made after every chunk: each one starts at the first byte, and a chunk may be one byte.
         look_at = min(len(head) + max(_STEP, len(head) // 4), MOST_BYTES)
     return bytes(head), True
 

@@ -1,4 +1,4 @@
-"""What came of asking for a file: a `Download`, or a `DownloadError` that says whether another try could help.
+"""The result of a request for a file: a `Download`, or a `DownloadError` that says whether another try could help.
 
 In: status lines, headers and links of foreign hosts. Out: values, and text that may be printed. It knows no client
 and opens nothing.
@@ -18,11 +18,10 @@ _ETAG = re.compile(r'(?:W/)?"[!#-~]{1,200}"')
 
 
 class DownloadError(Exception):
-    """A download that did not happen or did not end.
+    """A download that did not start or did not finish.
 
-    `link_refused` asks for a fresh link; `permanent` means that the same link cannot work another time;
-    `unreachable` that the host gave no file and no refusal: it is away. `status` is the HTTP status of an answer
-    that is no file.
+    `link_refused` asks for a fresh link. `permanent` means that the same link cannot work later. `unreachable` means
+    that the host sent neither a file nor a refusal. `status` is the HTTP status of an answer without a file.
     """
 
     def __init__(
@@ -48,9 +47,9 @@ class RangeRefused(DownloadError):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a server says of the file it sends, to tell it from another: validators as sent, and its size in bytes.
+    """The identity of a file, as its server gives it: validators as sent, and its size in bytes.
 
-    Empty text or None is what it did not say.
+    A value that the server did not give is an empty text or None.
     """
 
     etag: str = ""
@@ -59,11 +58,11 @@ class Version:
 
     @property
     def strong_etag(self) -> str:
-        """The ETag if it promises the same bytes, else empty: a weak one does not."""
+        """The ETag if it promises the same bytes, else empty: a weak ETag does not."""
         return self.etag if self.etag.startswith('"') else ""
 
     def contradicts(self, other: Version) -> bool:
-        """Return whether both say something of the same kind, and not the same."""
+        """Return whether the two have different values for the same field."""
         pairs = zip(astuple(self), astuple(other), strict=True)
         return any(
             mine != theirs for mine, theirs in pairs if mine not in {"", None} and theirs not in {"", None}
@@ -72,7 +71,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Which bytes of a file an answer holds: from `start` up to before `end`; `total` is the file's size if told."""
+    """The bytes of a file in an answer: from `start` to before `end`; `total` is the file's size, if known."""
 
     start: int
     end: int
@@ -94,7 +93,7 @@ class Download:
 
     @property
     def length(self) -> int | None:
-        """Bytes that this body announces, or None; chunks count for more than a length (RFC 9112, 6.3)."""
+        """The announced size of this body, or None; a chunked coding overrides a length (RFC 9112, 6.3)."""
         if "transfer-encoding" in self.headers:
             return None
         text = self.headers.get("content-length", "")
@@ -102,12 +101,12 @@ class Download:
 
     @property
     def framed(self) -> bool:
-        """True if HTTP itself tells a whole body from a cut one; else the end is just a closed connection."""
+        """True if HTTP itself shows whether a body is whole; otherwise the end is just a closed connection."""
         return self.length is not None or "chunked" in self.headers.get("transfer-encoding", "").lower()
 
     @property
     def layers(self) -> int:
-        """How many times the server says that it packed the body, which was not asked for; 0 for a coding not known."""
+        """How many times the server says that it packed the body, unasked; 0 for an unknown coding."""
         said = [word.strip().lower() for word in self.headers.get("content-encoding", "").split(",")]
         codings = [word for word in said if word not in {"", "identity"}]
         known = len(codings) <= _MOST_LAYERS and all(word in _CODINGS for word in codings)
@@ -115,12 +114,12 @@ class Download:
 
     @property
     def is_packed(self) -> bool:
-        """True if the body is to be unpacked."""
+        """True if the body must be unpacked."""
         return self.layers > 0
 
     @property
     def span(self) -> Span | None:
-        """The one range that this body is of (RFC 9110, 14.4), or None if it names none."""
+        """The range of the file that this body holds (RFC 9110, 14.4), or None if it names none."""
         found = _CONTENT_RANGE.fullmatch(self.headers.get("content-range", ""))
         if found is None:
             return None
@@ -131,7 +130,7 @@ class Download:
 
     @property
     def version(self) -> Version:
-        """What the server says of the whole file."""
+        """The server's description of the whole file."""
         tag, modified = self.headers.get("etag", ""), self.headers.get("last-modified", "")
         span = self.span
         return Version(
@@ -147,7 +146,7 @@ def clean(text: str, *, limit: int = 200) -> str:
 
 
 def shown(url: str) -> str:
-    """Return a link as it may be printed: no query (signatures), no fragment, no user name."""
+    """Return a link in printable form: without query (signatures), fragment and user name."""
     bare = re.split(r"[?#]", url, maxsplit=1)[0]
     if bare[:5].lower() == "data:":
         return "data:…"

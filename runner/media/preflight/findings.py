@@ -1,7 +1,7 @@
-"""What is wrong with a link, told once for all takes that use it.
+"""The faults of links, each reported once for all takes that use the link.
 
-In: faults of takes, as they are noticed. Out: `Finding`s in the order of the plan, each printable as one problem. No
-query of a link gets into one.
+In: faults of takes, as they are noticed. Out: `Finding`s in the order of the plan, each printable as one problem. It
+contains no query of a link.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from runner.media.preflight.media_links import Place, TakeMedia
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong: what it is, and what to do about it."""
+    """One fault: what it is, and what to do about it."""
 
     message: str
     advice: str
@@ -25,7 +25,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A fault at one input, and every take that has it there; `url` is without its query, `at` the first take's row."""
+    """A fault at one input, and all takes that have it; `url` has no query, and `at` is the first take's row."""
 
     severity: Severity
     takes: tuple[str, ...]
@@ -37,7 +37,7 @@ class Finding:
 
     @property
     def problem(self) -> Problem:
-        """The same as a problem of the manifest."""
+        """The finding as a problem of the manifest."""
         more = f" and {len(self.takes) - 1:,} more" if len(self.takes) > 1 else ""
         return Problem(
             self.at,
@@ -49,13 +49,13 @@ class Finding:
 
 @dataclass(slots=True)
 class Findings:
-    """Faults so far; the same fault at the same link and input is one, however many takes have it."""
+    """The faults so far; the same fault at the same link and input counts once for any number of takes."""
 
     _takes: dict[tuple[Fault, str, str], list[str]] = field(default_factory=dict)
     _first: dict[tuple[Fault, str, str], Position] = field(default_factory=dict)
 
     def add(self, take: TakeMedia, place: Place, fault: Fault) -> None:
-        """Take note of a fault."""
+        """Note a fault."""
         key = (fault, place.url, place.input)
         self._takes.setdefault(key, []).append(take.take_id)
         self._first.setdefault(key, take.at)

@@ -1,7 +1,7 @@
-"""Whether a take's pictures fit what the take asks for, and each other.
+"""Checks whether a take's pictures fit the take's other inputs, and each other.
 
-In: a take's links and the sizes that were seen. Out: faults at their places. The API would take such pictures, and cut
-or stretch them. It asks no network.
+In: a take's links and the sizes that were seen. Out: faults at their places. It uses no network. The API would accept
+pictures that do not fit, and cut or stretch them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _POSITIONS = frozenset({"first", "last", "start", "end", "begin", "head", "tail"
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What an input of the body asks of a picture's form: its value as written, and what that means."""
+    """An input's demand on a picture's form: its value as written, and its meaning."""
 
     input: str
     value: str
@@ -39,7 +39,7 @@ class _Asked:
 
 
 def fit_faults(media: TakeMedia, looks: Mapping[str, LinkProbe]) -> Iterator[tuple[Place, Fault]]:
-    """Yield what does not fit, each at the place it is about; a size that nobody saw fits everything."""
+    """Yield each fault at its place; an unknown size fits everything."""
     sizes = {
         place.input: pixels for place in media.places if (pixels := _pixels(looks.get(place.url))) is not None
     }
@@ -95,14 +95,14 @@ def _against(pixels: Pixels, wish: _Asked) -> Iterator[Fault]:
 
 
 def _frames(media: TakeMedia, sizes: Mapping[str, Pixels]) -> Iterator[tuple[Place, Fault]]:
-    """Compare the pictures that are the same input but for a word such as first and last."""
+    """Compare the pictures of inputs whose names differ only in a word such as first and last."""
     firsts: dict[str, Place] = {}
     for place in media.places:
         stem = "".join(word for word in words_of(place.input) if word not in _POSITIONS)
         first = firsts.setdefault(stem, place)
         if _positions(first) == _positions(place):
             continue
-        # Items of a list have their number for a difference, and are no pair.
+        # Items of a list differ only in their number, and are not a pair.
         if "." in place.input or not {first.input, place.input} <= sizes.keys():
             continue
         yield from ((place, fault) for fault in _pair(sizes[place.input], first.input, sizes[first.input]))
@@ -127,7 +127,7 @@ def _alike(one: float, other: float) -> bool:
 
 
 def _spoken(pixels: Pixels) -> str:
-    """Return the aspect as small numbers where it has them: `16:9`, else `1.85:1`."""
+    """Return the aspect in small whole numbers if possible, as `16:9`, else as `1.85:1`."""
     divisor = math.gcd(pixels.width, pixels.height)
     width, height = pixels.width // divisor, pixels.height // divisor
     return f"{width}:{height}" if max(width, height) <= 32 else f"{pixels.aspect:.2f}:1"

@@ -1,7 +1,7 @@
-"""What is wrong with one link by itself: not to be had, no picture, too large, misnamed, or soon over.
+"""The faults of one link by itself: it cannot be fetched, is of the wrong kind, too large or misnamed, or ends soon.
 
-In: a link, what a look at it found, what its input wants, and the time. Out: faults, none if all is well. It knows no
-take and asks no network.
+In: a link, its probe, the kind that its input wants, and the time. Out: faults, none if all is well. It knows no take
+and uses no network.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from runner.media.preflight.signed_urls import ends_at
 
 MOST_BYTES = 50_000_000
 MOST_VIDEO_BYTES = 100_000_000
-"""What the provider's pages name as the most that it fetches."""
+"""The provider's pages give these as the most that the API fetches."""
 
-_PUBLIC = "the API fetches it without login: make it public, or put it where it is"
+_PUBLIC = "the API fetches it without login: make it public, or move it to a public place"
 _REFUSALS = {
     401: ("asks for a login", _PUBLIC),
     403: ("is forbidden", _PUBLIC),
@@ -57,15 +57,15 @@ def link_faults(
     ends = ends_at(url)
     over = ends is not None and ends <= now
     if look.trouble:
-        # A signature that is over is why the file is refused, and one fault is enough for it.
-        told = [] if over and look.status in _SIGNATURE_REFUSED else [_unreachable(look)]
+        # The ended signature explains the refusal, and one fault is enough.
+        others = [] if over and look.status in _SIGNATURE_REFUSED else [_unreachable(look)]
     else:
-        told = list(_of_file(url, look, wants))
-    return (*_ending(ends, now=now, wait=wait), *told)
+        others = list(_of_file(url, look, wants))
+    return (*_ending(ends, now=now, wait=wait), *others)
 
 
 def is_sound(look: LinkProbe) -> bool:
-    """Return whether what was seen is a file that an input could want; anything else may be mended at any moment."""
+    """Return whether the probe found a file that an input could want; any other result may change at any moment."""
     return not look.trouble and not any(
         fault.severity is Severity.ERROR for fault in _of_file("", look, None)
     )
@@ -131,7 +131,7 @@ def _size_faults(look: LinkProbe, found: Format | None) -> Iterator[Fault]:
     most = MOST_VIDEO_BYTES if video else MOST_BYTES
     if look.size is None:
         message = f"does not say how large it is, so that it stays within {display.size(most)} is not known"
-        yield Fault(message, "see to it yourself", Severity.WARNING)
+        yield Fault(message, "check its size yourself", Severity.WARNING)
     elif look.size > most:
         message = f"has {look.size:,} bytes, and the API fetches at most {display.size(most)}"
         yield Fault(message, "make it smaller")
@@ -158,14 +158,14 @@ def _ending(ends: float | None, *, now: float, wait: float) -> Iterator[Fault]:
     if ends is None:
         return
     if ends <= now:
-        yield Fault(f"is a signed link that ended at {display.when(ends)}", "sign it anew")
+        yield Fault(f"is a signed link that ended at {display.when(ends)}", "sign it again")
     elif ends < now + wait:
         message = (
             f"is a signed link that ends at {display.when(ends)}, in {display.duration(ends - now)}; "
             f"a job may wait {display.duration(wait)}"
         )
         yield Fault(
-            message, "sign it anew for longer, or say with --wait how long jobs wait", Severity.WARNING
+            message, "sign it again for longer, or say with --wait how long jobs wait", Severity.WARNING
         )
 
 

@@ -1,8 +1,8 @@
-"""Where the media links of a plan stand: which take, which input, and what the input wants there.
+"""Finds the media links of a plan: the take, the input, and the kind of file that the input wants.
 
-In: takes and the models. Out: one `TakeMedia` for each take that has links. It follows the rule by which bodies are
-bound (`runner.models.media_inputs`): an input that is media, a list of such, and a nested value that the schema calls
-a link. It asks no network.
+In: takes and the models. Out: one `TakeMedia` for each take that has links. It uses no network. It follows the rule by
+which bodies are bound (`runner.models.media_inputs`): a link is in a media input, in a list of such, or in a nested
+value that the schema calls a link.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A link in a body: its input as a dotted path, and the kind of file its name asks for, None where it does not."""
+    """A link in a body: its input as a dotted path, and the kind of file that the input's name asks for, or None."""
 
     input: str
     url: str
@@ -39,7 +39,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class TakeMedia:
-    """A take's links, with its body for what else was asked."""
+    """A take's links, and its body with all other inputs."""
 
     take_id: str
     at: Position
@@ -102,5 +102,5 @@ def _links(value: JsonValue, shape: Shape, path: str) -> Iterator[tuple[str, str
 
 def _kind(name: str) -> Kind | None:
     kinds = {_KINDS[word] for word in words_of(name) if word in _KINDS}
-    # A first frame of a video is a picture; two kinds in one name otherwise say nothing.
+    # Two kinds in one name decide nothing: a first frame of a video is a picture.
     return kinds.pop() if len(kinds) == 1 else None

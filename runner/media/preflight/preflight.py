@@ -1,6 +1,6 @@
-"""The whole pre-flight as a list: find the links, use what was seen within the hour, look at the others, judge.
+"""The whole pre-flight check: find the links, reuse the probes of the last hour, probe the others, judge.
 
-In: takes and models, the text of an earlier look, a way to look, the time. Out: a `PreflightReport`, with the text to
+In: takes and models, the text of an earlier check, a way to probe, the time. Out: a `PreflightReport`, with the text to
 keep for the next one. It opens neither file nor connection.
 """
 
@@ -27,9 +27,9 @@ WAIT_S = 12 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class PreflightReport:
-    """What was found: how many links there are, how many of them an earlier look told of, and what is wrong.
+    """The result: the number of links, how many of them an earlier check covered, and what is wrong.
 
-    `notes` are about the look itself; `to_keep` is text for the next look.
+    `notes` are about the check itself; `to_keep` is text for the next check.
     """
 
     links: int
@@ -40,12 +40,12 @@ class PreflightReport:
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """What would make a job fail, or render what nobody wants."""
+        """The faults that would make a job fail, or spoil its clip."""
         return tuple(one for one in self.findings if one.severity is Severity.ERROR)
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """What is worth knowing."""
+        """The faults that a person should know."""
         return tuple(one for one in self.findings if one.severity is Severity.WARNING)
 
 
@@ -60,8 +60,8 @@ def inspect(
 ) -> PreflightReport:
     """Return what is wrong with the media of `takes`.
 
-    `find` returns a model by its id; `look_at_all` returns a look for each link; `kept` is what the last inspection
-    left, empty for a look at everything; `now` is unix seconds; `wait` seconds until a link is fetched.
+    `find` returns a model by its id, and `look_at_all` a probe for each link. `kept` is the text of the last
+    inspection, or empty to probe everything. `now` is in unix seconds. A link is fetched within `wait` seconds.
     """
     media = media_of(takes, find=find)
     urls = list(dict.fromkeys(place.url for one in media for place in one.places))
@@ -84,7 +84,7 @@ def _recent(kept: str, now: float) -> tuple[dict[str, LinkProbe], tuple[str, ...
     try:
         return fresh_looks(kept, now=now), ()
     except CacheDamaged:
-        return {}, ("what an earlier look had left is damaged; everything is looked at again",)
+        return {}, ("the results of an earlier check are damaged; every link is checked again",)
 
 
 def _judged(

@@ -1,6 +1,6 @@
-"""One look at one link: what was seen there, or why nothing was.
+"""Probes one link: it returns what the link showed, or why it showed nothing.
 
-In: a link and a way to peek at it. Out: a frozen `LinkProbe`. It judges nothing and knows no take.
+In: a link and a way to read its beginning. Out: a frozen `LinkProbe`. It judges nothing and knows no take.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Peeker(Protocol):
-    """What reads the beginning of a link; `transport.peeking.Peeking.peek` does."""
+    """A function that reads the beginning of a link, such as `HeadReader.peek`."""
 
     def __call__(self, url: str, /, *, enough: Callable[[bytes], bool]) -> FileHead:
         """Return what `url` begins with, read until `enough` says so; raises `DownloadError`."""
@@ -29,9 +29,9 @@ class Peeker(Protocol):
 class LinkProbe:
     """What a link showed at wall time `at`.
 
-    Without `trouble` the file is there: `size` in bytes if the server says it, `format` a name of `FORMATS` or empty
-    where no signature fits, `pixels` where the format tells them early, `url` where it was found, without a query.
-    With it nothing was seen: `status` is the HTTP status that came instead, `away` that no answer came at all.
+    Without `trouble` the file is there: `size` is in bytes if the server gives it, and `format` is a name of `FORMATS`,
+    or empty if no signature fits. `pixels` is set if the first bytes show it. `url` is where the file was found,
+    without a query. With `trouble` nothing was seen: `status` is the HTTP status, and `away` means no answer at all.
     """
 
     at: float
@@ -73,7 +73,7 @@ def look_at(url: str, *, peek: Peeker, at: float) -> LinkProbe:
 
 
 def _trouble(error: DownloadError, at: float) -> LinkProbe:
-    # The link itself passed the same rules when the manifest was read: what is refused now lies behind a redirect.
+    # The link itself passed the same rules when the manifest was read, so the refused one is a redirect's target.
     message = f"it leads to where the API does not go: {error.message}" if error.permanent else error.message
     return LinkProbe(
         at, trouble=message, status=error.status, away=error.status is None and not error.permanent

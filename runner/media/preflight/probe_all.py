@@ -1,7 +1,7 @@
-"""Looks at many links: a few at once, fewer at one host, and none waited for longer than its time.
+"""Probes many links: a few at once, fewer at one host, and each within a time limit.
 
-In: links, a way to look at one, an executor with a thread for each look that may go on at once. Out: one look for each
-link, always. A host that stays away is not asked again and again. It knows no HTTP.
+In: links, a way to probe one, and an executor with a thread for each simultaneous probe. Out: exactly one probe per
+link. It knows no HTTP. A host that gives no answer is not asked again and again.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from runner.system.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How hard to look.
+    """The limits on probes.
 
-    `deadline_s` is for one link, counted from when it is asked; it should be longer than what the look itself waits,
-    and is there for what the look cannot cut off. After `patience` looks in a row without an answer a host is left.
+    `deadline_s` is for one link, counted from its request. It should be longer than the probe's own limit, and ends
+    what the probe cannot abort. After `patience` probes in a row without an answer, a host is not asked again.
     """
 
     at_once: int = 8
@@ -31,7 +31,7 @@ class Limits:
 
 
 Tell = Callable[[int, int], None]
-"""Is told how many links are done, and of how many."""
+"""Receives how many links are done, and how many there are."""
 
 
 def look_at_all(
@@ -62,7 +62,7 @@ class _Asked:
 
 @dataclass(slots=True)
 class _Round:
-    """Links that wait, by host; looks that go on; those given up that still hold a thread; what was seen."""
+    """Waiting links by host; running probes; abandoned probes that still hold a thread; results."""
 
     look: LookAt
     executor: Executor
@@ -75,7 +75,7 @@ class _Round:
     seen: dict[str, LinkProbe] = field(default_factory=dict)
 
     def run(self) -> Iterator[int]:
-        """Look until everything is seen, yielding how many links are."""
+        """Probe until every link has a result, and yield how many have one."""
         while True:
             self._leave_hosts_that_stay_away()
             self._ask()
@@ -103,7 +103,7 @@ class _Round:
                 del self.going[future]
                 self._note(asked, future.result())
             elif now >= asked.since + self.limits.deadline_s:
-                # Looking up a name cannot be cut off from outside: the thread stays behind, and its place with it.
+                # The look-up of a name cannot be aborted from outside: its thread and its place stay occupied.
                 del self.going[future]
                 self.stuck[future] = asked.host
                 self._note(asked, self._absent(f"took longer than {self.limits.deadline_s:g} s"))

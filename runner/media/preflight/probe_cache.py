@@ -1,7 +1,7 @@
-"""What earlier looks found, as text for a file: a link seen within the hour is not asked for again.
+"""The results of earlier probes as text for a file: a link probed within the hour is not asked for again.
 
-In: the text of such a file, or looks. Out: looks by link, or the text. A link is kept as a hash, since its query may be
-a signature. It opens no file and reads no clock.
+In: the text of such a file, or probes. Out: probes by link, or the text. It opens no file and reads no clock. A link is
+kept as a hash, since its query may be a signature.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _VERSION = 1
 
 
 class CacheDamaged(ValueError):
-    """The text is not what `as_text` writes."""
+    """The text does not come from `as_text`."""
 
 
 def key_of(url: str) -> str:
-    """Return what a link is known by in the file."""
+    """Return the key of a link in the file."""
     return hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def fresh_looks(text: str, *, now: float) -> dict[str, LinkProbe]:
-    """Return the looks in `text` that are younger than an hour, by the key of their link.
+    """Return the probes in `text` that are younger than an hour, by the key of their link.
 
     Raises:
         CacheDamaged: it is not whole, or not of this version.
@@ -41,12 +41,12 @@ def fresh_looks(text: str, *, now: float) -> dict[str, LinkProbe]:
         looks = {_text(entry["key"]): _read(entry) for entry in document["looks"]}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CacheDamaged(str(error)) from error
-    # A clock that was set back makes looks of the future; nobody knows how old they are.
+    # If the clock was set back, a probe may have a future time; then its age is not known.
     return {key: look for key, look in looks.items() if 0.0 <= now - look.at < FRESH_S}
 
 
 def as_text(looks: Mapping[str, LinkProbe]) -> str:
-    """Return the text of a file that holds `looks`, which are by key."""
+    """Return the text of a file with `looks`, given by key."""
     entries = [_written(key, look) for key, look in sorted(looks.items())]
     return json.dumps({"version": _VERSION, "looks": entries}, indent=1) + "\n"
 
@@ -67,7 +67,7 @@ def _written(key: str, look: LinkProbe) -> dict[str, object]:
 def _read(entry: Mapping[str, Any]) -> LinkProbe:
     at, pixels = entry["looked_at"], entry["pixels"]
     if isinstance(at, bool) or not isinstance(at, int | float):
-        raise CacheDamaged("a time is no number")
+        raise CacheDamaged("a time is not a number")
     return LinkProbe(
         at=float(at),
         url=_text(entry["url"]),
@@ -81,11 +81,11 @@ def _read(entry: Mapping[str, Any]) -> LinkProbe:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise CacheDamaged("a text is none")
+        raise CacheDamaged("a text is not a string")
     return value
 
 
 def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise CacheDamaged("a number is none")
+        raise CacheDamaged("a number is not an integer")
     return value

@@ -1,7 +1,7 @@
-"""When a signed link ends, as far as the link itself tells.
+"""Finds the time at which a signed link ends, if the link itself shows it.
 
-In: a URL. Out: unix seconds, or None where it names no end. The signature is not checked, and nothing of the query is
-given back.
+In: a URL. Out: unix seconds, or None if it names no end. It knows no network, does not check the signature, and returns
+nothing of the query.
 
 Sources: AWS Signature Version 4, query parameters (the same form at Google and others); Signature Version 2 and
 CloudFront (`Expires`, `Policy`); Azure service SAS (`se`); the `expires` and `exp` of many; `ex` of Discord.
@@ -26,7 +26,7 @@ _EARLIEST = 1e9
 
 
 def ends_at(url: str) -> float | None:
-    """Return when the link ends, the soonest moment where it names several, or None."""
+    """Return when the link ends, the earliest moment if it names several, or None."""
     query = _query(url)
     ends = [_dated(query), _azure(query), _policy(query), _discord(query), *_plain(query)]
     return min((end for end in ends if end is not None), default=None)
@@ -42,7 +42,7 @@ def _query(url: str) -> Mapping[str, str]:
 
 
 def _dated(query: Mapping[str, str]) -> float | None:
-    """Return date plus seconds: X-Amz-Date and X-Amz-Expires, and so at other vendors."""
+    """Return date plus seconds: X-Amz-Date and X-Amz-Expires, and the same parameters of other vendors."""
     for name, value in query.items():
         if found := _DATED.fullmatch(name):
             seconds = query.get(f"{found['vendor']}-expires", "")
@@ -57,7 +57,7 @@ def _azure(query: Mapping[str, str]) -> float | None:
 
 
 def _policy(query: Mapping[str, str]) -> float | None:
-    """Return the end in a CloudFront policy, which is JSON in their own spelling of base64."""
+    """Return the end in a CloudFront policy, which is JSON in CloudFront's variant of base64."""
     text = query.get("policy", "") if "key-pair-id" in query else ""
     plain = text.translate(str.maketrans("-_~", "+=/"))
     try:
@@ -78,7 +78,7 @@ def _plain(query: Mapping[str, str]) -> list[float | None]:
 
 
 def _absolute(text: str) -> float | None:
-    """Return a moment written as unix seconds, milliseconds or ISO 8601; a small number is a length of time."""
+    """Return a moment from unix seconds, milliseconds or ISO 8601; None for a small number, which is a duration."""
     if not _is_number(text):
         return _iso(text)
     value = float(text)
@@ -91,8 +91,8 @@ def _is_number(text: str) -> bool:
 
 
 def _iso(text: str) -> float | None:
-    """Return an ISO 8601 moment; a bare day is its beginning, and no zone is UTC (Azure, `se`)."""
-    # The plus of a zone arrives as a blank where it was not escaped.
+    """Return an ISO 8601 moment; a bare day means its beginning, and a missing zone means UTC (Azure, `se`)."""
+    # An unescaped plus of a zone arrives as a blank.
     for spelled in (text[:40], text[:40].replace(" ", "+")):
         try:
             found = datetime.fromisoformat(spelled)
