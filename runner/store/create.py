@@ -58,7 +58,7 @@ def create_file(
             _publish(draft, path)
         finally:
             draft.unlink(missing_ok=True)
-        # The marker comes last: a marker without a state file would block the run forever, while a state file
+        # The marker comes last. A marker without a state file would block the run forever. A state file
         # without its marker gets one at the next opening.
         flush_folder(path.parent)
         failpoints.hit("store.created")

@@ -1,8 +1,8 @@
 """The only module that opens SQLite: connections with checked settings, transactions, and our own errors.
 
 In: a path. Out: connections that have every setting that the payment protocol needs. It knows no take and no fact.
-Why these settings: WAL with `synchronous=FULL` is the fastest mode that loses no commit at power loss; `NORMAL` and
-Python's default (DELETE with FULL) both lose some.
+WAL with `synchronous=FULL` is the fastest mode that loses no commit at power loss. `NORMAL` and Python's default
+(DELETE with FULL) both lose some.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def _memory_is_shared(first: int, second: int) -> bool:
 
 
 TESTS: Mapping[str, Test] = {
-    "its locks keep no second writer out": _file_locks_exclude,
-    "its locks on parts of a file keep no second writer out": _byte_locks_exclude,
+    "its locks do not keep a second writer out": _file_locks_exclude,
+    "its locks on parts of a file do not keep a second writer out": _byte_locks_exclude,
     "it shares no memory between processes": _memory_is_shared,
 }

@@ -76,7 +76,7 @@ def refuse_odd_place(path: Path, *, network: bool, mounts: str | None = None) ->
 
     Raises:
         FileMissing: nothing is there, and nothing says that something was.
-        StateFileUnusable: it was there once, is no regular file, is empty, or lies on a network share.
+        StateFileUnusable: it was there once, is not a regular file, is empty, or lies on a network share.
     """
     refuse_link(path)
     try:
@@ -240,7 +240,7 @@ def refuse_older_log(path: Path) -> None:
         # Both numbers only rise, so a log can only add to them.
         if any(now < then for now, then in zip(_age(whole), folded, strict=True)):
             raise database.unusable(
-                path, "has a log of an earlier moment; all facts recorded since would be lost"
+                path, "has a log that is older than the file; all facts recorded since would be lost"
             )
 
 

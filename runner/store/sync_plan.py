@@ -98,7 +98,7 @@ def _rename(connection: sqlite3.Connection, renames: Mapping[str, str], *, at: f
 def _why_renamed(old: str, new: str) -> str:
     if new.startswith(f"{old}~"):
         return "made room for a newer render"
-    return "an edit was taken back" if old.startswith(f"{new}~") else "the manifest calls it so now"
+    return "an edit was taken back" if old.startswith(f"{new}~") else "the manifest uses this name now"
 
 
 def _give_id(connection: sqlite3.Connection, old: str, new: str) -> None:
@@ -147,7 +147,7 @@ def _renew(connection: sqlite3.Connection, take: Take, *, at: float) -> None:
     ).fetchone()
     # This is an ordinary fact, so that the event log shows why a failed take is pending again.
     if state == TakeState.FAILED and failure in NEVER_CHARGED:
-        fact = RetryRequested(by="manifest", reason=f"the row was corrected; as it was it had been {failure}")
+        fact = RetryRequested(by="manifest", reason=f"the row was corrected; the old row had been {failure}")
         append(connection, take.id, fact, at=at)
     renewed = connection.execute(
         "UPDATE takes SET shot_id = ?, model = ?, body = ?, fingerprint = ?, seed = ?, point = ?"

@@ -7,7 +7,7 @@ Work is urgent or patient. Urgent work starts at once, together with all work qu
 `patience` seconds to share a commit, since every commit writes each touched page and flushes. Patience only delays:
 order is kept, and a future is done only when its work is on disk.
 
-A failed commit is not tried again on its connection: the kernel drops what it could not write, so a second flush may
+A failed commit is not tried again on its connection. The kernel drops what it could not write, so a second flush may
 succeed without effect. From then on all work fails, until a receipt for money arrives. The receipt is first kept beside
 the file, and then tried once more on a new connection.
 """
@@ -174,7 +174,7 @@ class Writer:
         work is durable, and must not fail.
         """
         job = _Job(work, receipt, after)
-        # From here it cannot be cancelled: a submitted fact is recorded even if its caller has stopped
+        # From here it cannot be cancelled. A submitted fact is recorded even if its caller has stopped
         # waiting (asyncio cancels the future of a cancelled task).
         job.future.set_running_or_notify_cancel()
         with self._changed:
@@ -214,7 +214,7 @@ class Writer:
                 left = [*group, *self._waiting]
                 self._waiting.clear()
             for job in left:
-                job.fail(BrokenPromise(f"{self._path}: the writer died; this was perhaps not recorded"))
+                job.fail(BrokenPromise(f"{self._path}: the writer died; this may not have been recorded"))
 
     def _next_group(self) -> list[_Job[Any]]:
         with self._changed:

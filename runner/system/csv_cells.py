@@ -4,9 +4,9 @@ In: the text of one CSV cell. Out: the text to write (`guard`), or the original 
 column and no pandas. Writing and reading back returns every character.
 
 A spreadsheet may split a file at any separator, obey or ignore quotes, and trim blanks. So a field can begin at the
-start of the text, and after each comma, semicolon, tab, bar, line end or double quote. A place is *risky* if, after
-apostrophes and blanks, it has `=`, `+`, `-`, `@`, a wide or small form of these, a tab, a carriage return or NUL. The
-source is OWASP, "CSV Injection". A plain number such as `-5` is not risky. A risky place gets one more apostrophe. A
+start of the text, and after each comma, semicolon, tab, bar, line end or double quote. A place may have apostrophes and
+blanks first. It is *risky* if `=`, `+`, `-`, `@`, a wide or small form of these, a tab, a carriage return or NUL
+follows (OWASP, "CSV Injection"). A plain number such as `-5` is not risky. A risky place gets one more apostrophe. A
 reader removes exactly one apostrophe if the rest would be risky without it.
 """
 
@@ -63,7 +63,7 @@ def mark(text: str) -> str:
 
 
 def unmark(cell: str) -> str | None:
-    """Return the text that `mark` has put in quotes, or None for a cell that stands for itself."""
+    """Return the text that `mark` has put in quotes, or None for a cell without them."""
     inner = cell[1:-1]
     return inner if len(cell) > 1 and cell[0] == cell[-1] == '"' and _wants_marks(inner) else None
 

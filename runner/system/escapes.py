@@ -1,11 +1,11 @@
 """Makes text from manifests, servers, schemas and paths safe to print on a terminal.
 
-In: untrusted text, or the words of a command. Out: text with escapes for all that a terminal would obey or would not
-show, and a command that a shell splits into the same words. It knows no terminal and no stream.
+In: untrusted text, or the words of a command. Out: text with escapes for all that a terminal would obey or hide, or a
+command that a shell splits into the same words. It knows no terminal and no stream.
 
-Escapes replace controls, marks of direction, line and paragraph separators, surrogates, combining marks after the sixth
-on one letter, and all invisible characters (Unicode, DerivedCoreProperties, Default_Ignorable_Code_Point). Joiners and
-variation selectors stay where scripts and emoji need them.
+Escapes replace controls, marks of direction, line and paragraph separators, surrogates, and combining marks after the
+sixth on one letter. They also replace all invisible characters (Unicode, DerivedCoreProperties,
+Default_Ignorable_Code_Point). Joiners and variation selectors stay where scripts and emoji need them.
 """
 
 from __future__ import annotations

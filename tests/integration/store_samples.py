@@ -132,7 +132,7 @@ def every_fact(take: Take, *, attempt: str, epoch: int) -> list[Fact]:
         CancelRequested("ada", "not_cancellable"),
         CostSeen(0.25),
         LateAnswer(attempt, f"late-{take.id}"),
-        Renamed("s009", "the manifest calls it so now"),
+        Renamed("s009", "the manifest uses this name now"),
         ClipMoved(f"clips/{take.id}.mp4"),
         KeptAsIs("ada", "f" * 64),
     ]
