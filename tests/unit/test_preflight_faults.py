@@ -55,7 +55,7 @@ def test_a_sound_picture_has_no_fault() -> None:
         pytest.param(
             replace(GOOD, format="", content_type="text/html"), "is a web page", id="a page that begins oddly"
         ),
-        pytest.param(replace(GOOD, format=""), "begins like no known picture", id="unknown"),
+        pytest.param(replace(GOOD, format=""), "does not begin like a known picture", id="unknown"),
         pytest.param(replace(GOOD, format="ZIP"), "is a file of another kind (ZIP), not a picture", id="zip"),
         pytest.param(
             replace(GOOD, size=50_000_001),

@@ -83,8 +83,8 @@ class Taken:
 class ClipDownload:
     """The download of one body into one part file; `version` identifies the file of its bytes, None if not known.
 
-    The bytes of an earlier try are continued only with proof: the range is the whole rest of a file of the same size,
-    no validator contradicts, and the server repeats the last bytes unchanged.
+    The bytes of an earlier try are continued only with proof. The range must be the whole rest of a file of the same
+    size. No validator may contradict, and the server must repeat the last bytes unchanged.
     """
 
     def __init__(self, part: PartFile, limits: Limits, *, version: Version | None = None) -> None:

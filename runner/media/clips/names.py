@@ -6,9 +6,9 @@ stem of a name. It touches no file.
     s010.mp4  s010+2.mp4              the first and the second output
     s010+of-1a2b3c4d+2.mp4            the second output of an older paid job, put aside
     s010.json  s010+of-1a2b3c4d.json  their sidecars
-    s010.rejected  s010+2.rejected    the start of what came instead of an output
-    .s010+2.part  .s010+2.part.json   an output that grows, and the note on how to continue it
-    .s010+2.rejected.json             the note on which `.rejected` is ours
+    s010.rejected  s010+2.rejected    the start of a rejected download
+    .s010+2.part  .s010+2.part.json   an incomplete output, and the note on how to continue it
+    .s010+2.rejected.json             the note on which `.rejected` belongs to this program
 
 A stem has no `+`, and an extension no dot. So a stem ends at the first `+`, or without one at the last dot, and a name
 can be read in only one way. `+` needs no quotes in a shell and no escape in the path of a URL, and Windows allows it.
@@ -56,7 +56,7 @@ def part_note_name(stem: str, index: int) -> str:
 
 
 def rejected_note_name(stem: str, index: int) -> str:
-    """Return the hidden name of the note on which `.rejected` is ours."""
+    """Return the hidden name of the note on which `.rejected` belongs to this program."""
     return f".{_marked(stem, index)}.rejected.json"
 
 

@@ -82,8 +82,8 @@ class Span:
 class Download:
     """An answer with a body: status 200 (the whole file) or 206 (from an offset on).
 
-    `headers` have lower-case names; `chunks` are the bytes as sent, never unpacked, and raise `DownloadError`
-    when the body breaks off; `url` is where the file was found, without its query.
+    `headers` have lower-case names. `chunks` are the bytes as sent, never unpacked, and raise `DownloadError`
+    when the body breaks off. `url` is where the file was found, without its query.
     """
 
     status: int

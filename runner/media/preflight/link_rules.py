@@ -75,10 +75,10 @@ def _unreachable(look: LinkProbe) -> Fault:
     status = look.status
     if status is None:
         return Fault(
-            f"cannot be fetched: {look.trouble}", "see that the address opens without login, by https alone"
+            f"cannot be fetched: {look.trouble}", "check that the address opens without login, by https alone"
         )
     if status in _BUSY:
-        message = f"was not looked at: its server is asked too often (HTTP {status})"
+        message = f"was not looked at: its server gets too many requests (HTTP {status})"
         return Fault(message, "check again later", Severity.WARNING)
     if status >= 500:
         return Fault(
@@ -110,7 +110,7 @@ def _wrong_kind(url: str, look: LinkProbe, found: Format | None, wants: Kind | N
         return Fault(f"is a web page, not a {wanted}", _direct_link(url, look))
     if found is None:
         said = f", though its server calls it {look.content_type}" if look.content_type else ""
-        return Fault(f"begins like no known {wanted}{said}", f"give a {wanted} in a common format")
+        return Fault(f"does not begin like a known {wanted}{said}", f"give a {wanted} in a common format")
     if found.kind is Kind.OTHER or (wants and found.kind is not wants):
         return Fault(f"is a {found.kind} ({found.name}), not a {wanted}", f"give a {wanted}")
     return None
@@ -130,7 +130,7 @@ def _size_faults(look: LinkProbe, found: Format | None) -> Iterator[Fault]:
     video = found is not None and found.kind is Kind.VIDEO
     most = MOST_VIDEO_BYTES if video else MOST_BYTES
     if look.size is None:
-        message = f"does not say how large it is, so that it stays within {display.size(most)} is not known"
+        message = f"does not say how large it is, so it may be larger than {display.size(most)}"
         yield Fault(message, "check its size yourself", Severity.WARNING)
     elif look.size > most:
         message = f"has {look.size:,} bytes, and the API fetches at most {display.size(most)}"

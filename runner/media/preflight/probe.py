@@ -29,8 +29,8 @@ class Peeker(Protocol):
 class LinkProbe:
     """What a link showed at wall time `at`.
 
-    Without `trouble` the file is there: `size` is in bytes if the server gives it, and `format` is a name of `FORMATS`,
-    or empty if no signature fits. `pixels` is set if the first bytes show it. `url` is where the file was found,
+    Without `trouble` the file is there. `size` is in bytes if the server gives it. `format` is a name of `FORMATS`, or
+    empty if no signature fits. `pixels` is set if the first bytes show it. `url` is where the file was found,
     without a query. With `trouble` nothing was seen: `status` is the HTTP status, and `away` means no answer at all.
     """
 
