@@ -167,7 +167,7 @@ def test_the_sidecar_says_how_the_clip_came_to_be(server: RawServer, options: Fe
         (status(410), True, False, "HTTP 410"),
         (status(500), False, False, "HTTP 500"),
         (status(503), False, False, "HTTP 503"),
-        (body(FILM, code=206), False, False, "nobody asked"),
+        (body(FILM, code=206), False, False, "not requested"),
         (status(416), False, False, "HTTP 416"),
         (body(FILM, length=100_001), False, True, "limit"),
         (body(film(100_001), length=None), False, True, "limit"),
@@ -505,7 +505,7 @@ def test_a_whole_file_as_a_range_of_all_is_taken(server: RawServer, options: Fet
 
 def test_a_part_that_calls_itself_the_whole_is_not(server: RawServer, options: FetchOptions) -> None:
     answer = body(FILM[:AT], Content_Range="bytes 0-19999/40000")
-    assert "nobody asked" in trouble(fetch_clip(order(server.serve(answer)), options)).reason
+    assert "not requested" in trouble(fetch_clip(order(server.serve(answer)), options)).reason
 
 
 ARCHIVE = b"PK\x03\x04" + Random(3).randbytes(2000) + b"PK\x05\x06" + bytes(18)
