@@ -90,7 +90,7 @@ def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: floa
 
 
 def _settles(fact: Fact, standing: TakeRow) -> TypeGuard[Answer | Decision]:
-    """Return whether a fact closes the latest attempt; a take that is dropped later has a closed one."""
+    """Return whether a fact closes the latest attempt; if the take is dropped later, the attempt is closed already."""
     return isinstance(fact, Answer | Decision) and not (
         isinstance(fact, Dropped) and standing.state is not TakeState.HELD
     )

@@ -17,7 +17,7 @@ from runner.store.marker import read_marker, successor_of, write_marker
 def refuse_other_place(path: Path, known: str, run_id: str, here: str) -> None:
     """Refuse a file that was last open in another folder than `here`, as a copy is, or that continues elsewhere.
 
-    `known` is the recorded place. Otherwise both might pay.
+    `known` is the recorded place. Without the refusal both might pay.
 
     Raises:
         StateFileUnusable: as said.

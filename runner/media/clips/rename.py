@@ -179,7 +179,7 @@ def _one_stepped_aside(folder: Folder, clips: Sequence[Clip], told: Told) -> lis
 
 
 def _out_of_the_way(folder: Folder, clip: Clip, told: Told) -> Clip:
-    """Move a clip that cannot get its own name off another take's, which would move it out of the record's sight."""
+    """Move a clip that blocks another take's name to a third name; that take would move it where no record looks."""
     if clip.name == _between(clip) or folder.has(_between(clip)) or not _holds(folder, clip.name, clip):
         return clip
     return replace(clip, file=_move(folder, clip, told, aside=_BETWEEN))
