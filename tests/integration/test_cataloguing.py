@@ -197,7 +197,7 @@ def test_nothing_is_written_of_what_cannot_be_used(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="does not know"):
             add_from_catalogue("pika/other", tmp_path, environ=environ(stub))
         asked = len(stub.asked)
-        with pytest.raises(UsageError, match="no model id"):
+        with pytest.raises(UsageError, match="not a model id"):
             add_from_catalogue("../../x", tmp_path, environ=environ(stub))
     assert list(tmp_path.iterdir()) == []
     assert len(stub.asked) == asked

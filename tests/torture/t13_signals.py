@@ -76,7 +76,7 @@ def run(case: Signals, workdir: Path) -> Verdict:
     """Send the signals, look at how it ends, and let the next run complete."""
     tally = Tally()
     # What happens once in a run has no second time; what happens for each take has six.
-    nth = 1 if case.phase.startswith("store.") else random.Random(case.seed).randint(1, 3)
+    nth = 1 if case.phase.startswith(("store.", "recall.")) else random.Random(case.seed).randint(1, 3)
     with Rig(workdir / "board", tally, takes=6, settings=settings(service=0.15, slots=4), jobs=3) as rig:
         rules = f"{case.phase}=sleep:{_SLEEP}@{nth}"
         if case.kind == "PIPE":

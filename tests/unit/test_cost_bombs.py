@@ -16,8 +16,8 @@ from runner.manifest.size_limits import Limits
 from runner.models.regex_safety import longest_text, pattern_fault
 from runner.system.nearest_name import Speller
 
-MOST_TIMES = 80
-"""How many times the yardstick a bomb may cost, some 4 s on a quiet machine. Bombs took from that to minutes."""
+MOST_TIMES = 150
+"""How many times the yardstick a bomb may cost, some 8 s on a quiet machine. Bombs took from that to minutes."""
 
 HEAD = "version: 1\nname: b\n"
 PIKA = HEAD + "defaults: {model: pika/pikaframes, inputs: {keyFramesFirst: https://e.com/a.png}}\n"

@@ -55,7 +55,7 @@ REFUSED: dict[str, tuple[JsonValue | bytes, bool, str]] = {
     "not json": (b"{", False, "not usable JSON"),
     "not utf-8": (b"\xff\xfe{\x00", False, "not usable JSON"),
     "a list": ([], False, "not a JSON object"),
-    "a key twice": (b'{"a": 1, "a": 2}', False, "the key 'a' stands twice"),
+    "a key twice": (b'{"a": 1, "a": 2}', False, "the key 'a' appears twice"),
     "nan": (b'{"default": NaN}', False, "NaN is not JSON"),
     "too deep to parse": (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", False, "nested too deeply"),
     "too large": (b" " * (MOST_BYTES + 1), False, "larger than 4 MiB"),
