@@ -28,7 +28,7 @@ class FileJournal:
         return self._file.record(take_id, fact, at=at)
 
     def state_of(self, take_id: str) -> Where:
-        with open_reader(self._file.path) as reader:
+        with open_reader(self._file.path, checked=True) as reader:
             found = reader.take(take_id)
         assert found is not None
         return found.state, found.delivery, found.request_id
