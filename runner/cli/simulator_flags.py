@@ -38,6 +38,6 @@ def _script(path: Path | None) -> Script:
     except OSError as error:
         raise FileMissing(f"the fault script {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        problem = Problem(Position(str(path)), "", f"not UTF-8: byte {error.start} is no text")
+        problem = Problem(Position(str(path)), "", f"not UTF-8: byte {error.start} is not text")
         raise ManifestInvalid([problem]) from error
     return load_script(text, str(path))

@@ -60,7 +60,7 @@ def compare_with_catalogue(
     """Return how the named models, or all that can be planned, stand with the live catalogue.
 
     Raises:
-        UsageError: a model has no schema here, or the base is no usable URL.
+        UsageError: a model has no schema here, or the base is not a usable URL.
         AccountRefused: there is no token, or the API refuses it whatever model is asked about.
         ServiceUnavailable: the catalogue did not answer about any model.
     """
@@ -86,7 +86,7 @@ def add_from_catalogue(
     """Write the catalogue's schema of a model to `folder/models/ID.json`, and return that path.
 
     Raises:
-        UsageError: this is not a model id, the catalogue does not know it, or the base is no usable URL.
+        UsageError: this is not a model id, the catalogue does not know it, or the base is not a usable URL.
         SchemaInvalid: the catalogue's schema cannot be used; nothing was written.
         CannotCreate: the file is there already and `replace` is false, or it cannot be written.
         AccountRefused: there is no token, or the API refuses it.

@@ -210,7 +210,7 @@ def _twice(asked: PlanRequest, plan: Plan, decision: Decision) -> Iterator[Probl
         first.at,
         "",
         f"{listed(again)} would pay once more for a request that another take sends or has sent; "
-        "where nobody is there to agree, a run is refused without --allow-duplicates",
+        "where no one can be asked, a run is refused without --allow-duplicates",
         severity=Severity.WARNING,
     )
 

@@ -252,7 +252,7 @@ def _opened(
                 raise
     elif not trace_in(place) and not told.sent:
         raise FileMissing(
-            f"{place.path}: there is no run here, and no witness knows of one",
+            f"{place.path}: there is no run here, and no file elsewhere knows of one",
             advice="name the run's folder or its manifest",
         )
     header = _header(target, told, now=now)
@@ -279,7 +279,7 @@ def _header(target: Target, told: Testimony, *, now: float) -> RunHeader:
     plan = _plan(target, None)
     if plan is None or target.manifest is None:
         raise FileMissing(
-            f"{target.place.path}: no witness says which manifest made this run",
+            f"{target.place.path}: no file says which manifest made this run",
             advice="name its manifest: shotrunner restore MANIFEST",
         )
     made = new_header(

@@ -90,7 +90,7 @@ def _why_not(
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         return (
             f"has an output: {visible(found[0].url)}{more}, at {visible(found[0].place)} in its record",
-            f"{command_line('fetch', 'RUN', take.take_id)} brings it home; nothing is paid for it again",
+            f"{command_line('fetch', 'RUN', take.take_id)} downloads it; nothing is paid for it again",
         )
     if take.take_id not in planned:
         return "is no longer in the manifest", "put its row back first"

@@ -39,7 +39,7 @@ _NO_RULES = frozenset({"title", "description", "examples", "deprecated", "$comme
 class Change:
     """One change: its input, what changed, and the values before and after as text.
 
-    `input` is empty for a rule over all inputs; `old` and `new` are empty if there was or is no value.
+    `input` is empty for a rule over all inputs; `old` and `new` are empty if there is no value.
     """
 
     input: str

@@ -41,7 +41,7 @@ def decide(
     plan: Plan, record: RunRecord, scope: Scope, *, files_missing: Collection[str], download: bool
 ) -> Decision:
     """Return what a run of `plan` does with the takes of `scope`; `files_missing` are takes without their clips."""
-    comparison = outcome(plan, record.takes, scope.anew) if scope.anew else scope.comparison
+    comparison = outcome(plan, record.takes, scope.rerendered) if scope.rerendered else scope.comparison
     recorded = {take.take_id: take for take in record.takes}
     every = steps(plan.takes, recorded, comparison, files_missing=files_missing, download=download)
     chosen = tuple(step for step in every if _is_about(step, scope))

@@ -42,7 +42,7 @@ class Candidate:
 class Scope:
     """How a plan compares with the record, which takes were chosen, and which of them a run sends.
 
-    Of `sends`, the stale takes in `anew` are sent again only on explicit request, and their records make room;
+    Of `sends`, the stale takes in `rerendered` are sent only on explicit request, and their records make room;
     `comparison` leaves that request out. `rooms` are the new ids of paid records that make room for chosen takes.
     Their clips are still to be downloaded.
     """
@@ -50,7 +50,7 @@ class Scope:
     comparison: Comparison
     chosen: frozenset[str]
     sends: frozenset[str]
-    anew: tuple[str, ...]
+    rerendered: tuple[str, ...]
     rooms: frozenset[str] = frozenset()
 
     def concerns(self, take_id: str, *, waits: bool, is_out: bool) -> bool:
@@ -80,11 +80,11 @@ def scope_of(plan: Plan, recorded: Sequence[TakeRecord], choice: Choice, *, stal
     return Scope(comparison, chosen, frozenset((*waiting, *again)), tuple(again), rooms)
 
 
-def outcome(plan: Plan, recorded: Sequence[TakeRecord], anew: Collection[str]) -> Comparison:
-    """Return how `plan` compares with the record if the stale takes of `anew` are to be rendered again."""
+def outcome(plan: Plan, recorded: Sequence[TakeRecord], rerendered: Collection[str]) -> Comparison:
+    """Return how `plan` compares with the record if the stale takes of `rerendered` are to be rendered again."""
     from runner.plan.compare import compare
 
-    return compare(plan.takes, recorded, replace=frozenset(anew))
+    return compare(plan.takes, recorded, replace=frozenset(rerendered))
 
 
 def about(takes: Sequence[TakeRecord], found: Scope) -> list[TakeRecord]:

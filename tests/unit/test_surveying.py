@@ -49,7 +49,7 @@ def test_a_limit_takes_what_was_never_sent_first_and_then_what_is_stale(
     found = scope_of(PLAN, RECORDED, Choice(limit=limit), stale=stale)
     in_turn = [*UNASKED, *(["changed", "running"] if stale else [])]
     assert found.sends == set(in_turn[:limit])
-    assert list(found.anew) == in_turn[:limit][len(UNASKED) :]
+    assert list(found.rerendered) == in_turn[:limit][len(UNASKED) :]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_what_is_sent_anew_makes_room_only_in_the_outcome() -> None:
     """Whoever says no keeps the record as it is."""
     found = scope_of(PLAN, RECORDED, ALL, stale=True)
     assert found.comparison.changed == ("changed", "running", "held")
-    assert outcome(PLAN, RECORDED, found.anew).renames == {
+    assert outcome(PLAN, RECORDED, found.rerendered).renames == {
         "changed": "changed~1",
         "running": "running~1",
         "failed": "failed~1",

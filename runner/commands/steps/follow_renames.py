@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 def as_called_now(takes: Sequence[TakeRecord], plan: Plan) -> tuple[TakeRecord, ...]:
     """Return takes under the ids that `plan` has for them; what is rendered again keeps its own id. It only looks."""
     comparison = compare(plan.takes, takes)
-    anew = frozenset(comparison.replaced)
-    names = {old: new for old, new in comparison.renames.items() if old not in anew}
+    replaced = frozenset(comparison.replaced)
+    names = {old: new for old, new in comparison.renames.items() if old not in replaced}
     return tuple(replace(take, take_id=names.get(take.take_id, take.take_id)) for take in takes)
 
 

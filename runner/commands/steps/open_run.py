@@ -87,7 +87,7 @@ def open_state(run_dir: RunDir, *, header: RunHeader, opening: OpenOptions = DEF
 
     Raises:
         UsageError: the folder belongs to another manifest, another API, or to a run of the other kind.
-        StateFileUnusable: the file is not one of ours, not whole, or was moved and nobody has said so.
+        StateFileUnusable: the file is not a state file, not whole, or was moved without --moved.
     """
     if not os.path.lexists(run_dir.state_file):
         refuse_lost_record(run_dir, _told(run_dir, opening))
@@ -133,7 +133,7 @@ def open_recorded(run_dir: RunDir, opening: OpenOptions, *, restoring: bool = Fa
     """Return the state file of a run that is on record; `restoring` takes one that knows less than its witnesses.
 
     Raises:
-        StateFileUnusable: the file is not one of ours, not whole, or was moved and nobody has said so.
+        StateFileUnusable: the file is not a state file, not whole, or was moved without --moved.
     """
     return StateFile.open(
         run_dir.state_file,
@@ -167,7 +167,7 @@ def refuse_other_run(
 
     Raises:
         UsageError: the folder belongs to another manifest, or to a run of the other kind.
-        FlagRequired: it may be the same board, moved or copied, and nobody has said so.
+        FlagRequired: it may be the same board, moved or copied, and no flag says so.
     """
     asked = new_header(
         run_dir,
