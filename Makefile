@@ -7,22 +7,28 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
             && { echo $$p; break; }; done)
 LOCK   := .ci/lock.txt
 
-.PHONY: demo test check format bench torture pictures help clean lock
+.PHONY: demo test test-slow test-all check format bench torture pictures help clean lock
 help:
 	@echo 'make demo     render the example storyboard on the simulator (no key, no network, no cost)'
-	@echo 'make test     everything: style, types, layers, docs, and all tests'
+	@echo 'make test     style, types, layers, docs, and the tests of a few minutes'
+	@echo 'make test-all the same, and what kills, loads and starts it from outside: all that CI runs'
 	@echo 'make check    style, types, layers and docs only'
 	@echo 'make format   rewrite the code in the house style'
 	@echo 'make bench    measure against what you would use instead'
 	@echo 'make torture  kill, fail and corrupt it for three quarters of an hour, and count what was paid twice or lost'
 	@echo 'make pictures make the two pictures of the README (needs a Chromium)'
-	@echo 'make lock     resolve the pinned versions anew'
+	@echo 'make lock     resolve the pinned versions again'
 
 demo: $(VENV)/demo
 	$(BIN)/shotrunner run manifests/storyboard.yaml --simulate
 
 test: check
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 2 --dist worksteal -m 'not slow'
+
+test-slow: $(VENV)/test
+	$(BIN)/pytest -n 2 --dist worksteal -m slow
+
+test-all: test test-slow
 
 check: $(VENV)/test
 	$(BIN)/ruff check
