@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runner.api.secret import TOKEN_VARIABLES, Secret
+from runner.api.secret import Secret
 from runner.domain.errors import AccountRefused, UsageError
+from runner.domain.token_leaks import TOKEN_VARIABLES
 from runner.system.escapes import path_word, shell_word
 from runner.system.hosts import host_fault, is_loopback
 from runner.system.private_files import read_given

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from runner.api.account import BASE_VARIABLE, on_this_machine
 from runner.cli.stdin_manifest import from_stdin, manifest_limits
 from runner.commands.check import check, check_media
+from runner.commands.steps.api_base import is_local as is_local_api
 from runner.domain.display import counted, visible
 from runner.domain.errors import ManifestInvalid, Problem, UsageError
 from runner.domain.shots import Plan
@@ -32,7 +32,7 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.refresh and not arguments.online:
         raise UsageError("--refresh says how to look online", advice="add --online")
     limits = manifest_limits(arguments)
-    is_local = arguments.simulate or on_this_machine(os.environ.get(BASE_VARIABLE))
+    is_local = arguments.simulate or is_local_api(None, os.environ)
     try:
         plan = check(
             arguments.manifest,

@@ -16,12 +16,10 @@ from runner.cli.stdin_manifest import from_stdin, manifest_limits
 from runner.commands.plan import PlanPreview, PlanRequest, preview
 from runner.domain.body_diff import Difference
 from runner.domain.display import apart, counted, duration, money, spent_words, visible
-from runner.domain.errors import UsageError
 from runner.plan.actions import Action, Step
 from runner.plan.duration_forecast import Forecast
 
 if TYPE_CHECKING:
-    from runner.api.account import Account
     from runner.commands.steps.live_catalogue import LiveCatalogue
 
 SPENDS = 2
@@ -44,7 +42,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _asked(arguments: argparse.Namespace) -> PlanRequest:
-    from runner.api.account import BASE_VARIABLE, on_this_machine
+    from runner.commands.steps.api_base import is_local
 
     within = manifest_limits(arguments)
     return PlanRequest(
@@ -54,7 +52,7 @@ def _asked(arguments: argparse.Namespace) -> PlanRequest:
         stale=arguments.stale,
         download=not arguments.no_download,
         simulated=arguments.simulate,
-        on_this_machine=on_this_machine(arguments.api_base or os.environ.get(BASE_VARIABLE)),
+        on_this_machine=is_local(arguments.api_base, os.environ),
         schema_dirs=tuple(arguments.schema_dir),
         manifest_limits=within,
         given=from_stdin(arguments.manifest, within),
@@ -63,16 +61,9 @@ def _asked(arguments: argparse.Namespace) -> PlanRequest:
         allow_duplicates=arguments.allow_duplicates,
         moved=arguments.moved,
         new_run=arguments.new_run,
-        account=_account(arguments) if arguments.online else None,
+        online=arguments.online,
+        api_base=arguments.api_base,
     )
-
-
-def _account(arguments: argparse.Namespace) -> Account:
-    from runner.api.account import find_account
-
-    if arguments.simulate:
-        raise UsageError("a simulated run has no catalogue to ask", advice="leave out --online or --simulate")
-    return find_account(os.environ, base=arguments.api_base)
 
 
 def lines(found: PlanPreview, *, width: int | None = None) -> list[str]:

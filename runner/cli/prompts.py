@@ -94,11 +94,9 @@ def run_words(place: RunDir, header: RunHeader) -> list[str]:
 
 def _is_default_api(api_base: str) -> bool:
     """Return whether a run uses this API without a flag; the token is sent only to an API that the user named."""
-    from runner.api.account import BASE_VARIABLE, DEFAULT_BASE, parse_base
+    from runner.commands.steps.api_base import named_base
 
-    named = os.environ.get(BASE_VARIABLE)
-    origin = parse_base(named or DEFAULT_BASE)
-    return is_same_api(origin, api_base)
+    return is_same_api(named_base(None, os.environ), api_base)
 
 
 def _as_seen_from_here(path: Path) -> str:

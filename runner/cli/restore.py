@@ -8,9 +8,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner.api.account import BASE_VARIABLE, DEFAULT_BASE, parse_base
 from runner.cli.prompts import opening_of, run_words
 from runner.commands.restore import Rebuilt, Target, foresee, rebuild
+from runner.commands.steps.api_base import named_base
 from runner.commands.steps.request import SIMULATOR_BASE
 from runner.domain.display import counted
 from runner.domain.states import TakeState
@@ -42,7 +42,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 def _target(arguments: argparse.Namespace) -> Target:
     named: Path = arguments.target
-    base = parse_base(arguments.api_base or os.environ.get(BASE_VARIABLE) or DEFAULT_BASE)
+    base = named_base(arguments.api_base, os.environ)
     simulated = bool(arguments.simulate)
     if not named.is_file():
         place, manifest = RunDir(arguments.run_dir or named), None

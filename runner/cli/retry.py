@@ -127,9 +127,9 @@ def _manifest(target: Path, place: RunDir, header: RunHeader, *, moved: bool) ->
 
 def _planned(arguments: argparse.Namespace, manifest: Path, header: RunHeader) -> Plan:
     """Check the manifest before anything is recorded, since nothing runs while it has a problem."""
-    from runner.api.account import BASE_VARIABLE, on_this_machine
+    from runner.commands.steps.api_base import is_local
 
-    local = on_this_machine(arguments.api_base or os.environ.get(BASE_VARIABLE))
+    local = is_local(arguments.api_base, os.environ)
     return check(
         manifest,
         schema_dirs=arguments.schema_dir,

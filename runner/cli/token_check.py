@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from runner.api.secret import tokens_in
 from runner.domain.errors import UsageError
+from runner.domain.token_leaks import tokens_in
 
 _FLAG = re.compile(
     r"--?(?:[a-z]+[-_])*(?:token|api[-_]?key|key|secret|pass|password|passwd|bearer|auth|authorization|credentials?)"

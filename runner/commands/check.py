@@ -14,10 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.api.secret import tokens_in
 from runner.domain.errors import ManifestInvalid, Problem, Severity
 from runner.domain.shots import Plan
-from runner.domain.token_leaks import leaks
+from runner.domain.token_leaks import leaks, tokens_in
 from runner.manifest.problems import place_in
 from runner.manifest.reader import read_manifest
 from runner.manifest.size_limits import LIMITS, Limits

@@ -19,7 +19,7 @@ from runner.commands.steps.known_jobs import known_outside, refuse_forgetful, re
 from runner.commands.steps.prices import quotes
 from runner.commands.steps.sync_record import missing
 from runner.domain.display import listed
-from runner.domain.errors import CannotCreate, DiskFailed, Position, Problem, Severity
+from runner.domain.errors import CannotCreate, DiskFailed, Position, Problem, Severity, UsageError
 from runner.domain.limits import Limits
 from runner.domain.money import Spending, total
 from runner.domain.records import RunRecord, TakeRecord
@@ -52,8 +52,8 @@ class PlanRequest:
     """What a plan is asked for: the same wishes as a run's, as far as they decide what it would do.
 
     `at_once` is the cap on jobs; `on_this_machine` says that the API runs here; with `allow_duplicates` it is agreed
-    to that takes send the same request. `environ` names the user's folders, None for the process's own. With an
-    `account` the API is asked for live prices, the balance and its schemas.
+    to that takes send the same request. `environ` names the user's folders, None for the process's own. With
+    `online` the API is asked for live prices, the balance and its schemas.
     """
 
     manifest: Path
@@ -70,7 +70,8 @@ class PlanRequest:
     moved: bool = False
     new_run: bool = False
     environ: Mapping[str, str] | None = None
-    account: Account | None = None
+    online: bool = False
+    api_base: str | None = None
     clock: Clock = field(default_factory=SystemClock)
     manifest_limits: ManifestLimits = LIMITS
     given: bytes | None = None
@@ -120,6 +121,7 @@ def preview(asked: PlanRequest) -> PlanPreview:
         StateFileUnusable: there is a state file that cannot be read, or there was one and it is gone.
         DiskFailed: the disk fails where clips are looked for.
     """
+    account = _account(asked)
     plan = check(
         asked.manifest,
         schema_dirs=asked.schema_dirs,
@@ -132,7 +134,7 @@ def preview(asked: PlanRequest) -> PlanPreview:
         or rundir.default_run_dir(asked.manifest, name=plan.manifest.name, simulated=asked.simulated)
     )
     record = _recorded(asked, plan, place)
-    said = _ask(asked, asked.account, plan) if asked.account else None
+    said = _ask(asked, account, plan) if account else None
     plan = pricing.priced(plan, _quotes(asked, plan, record.takes, said))
     scope = scope_of(plan, record.takes, asked.choice, stale=asked.stale)
     gone = missing(record.takes, place)
@@ -181,6 +183,17 @@ def _recorded(asked: PlanRequest, plan: Plan, place: RunDir) -> RunRecord:
             moved=asked.moved,
         )
         return reader.record()
+
+
+def _account(asked: PlanRequest) -> Account | None:
+    """Return whom to ask, before anything else is done: without a token there is no answer."""
+    if not asked.online:
+        return None
+    from runner.api.account import find_account
+
+    if asked.simulated:
+        raise UsageError("a simulated run has no catalogue to ask", advice="leave out --online or --simulate")
+    return find_account(os.environ if asked.environ is None else asked.environ, base=asked.api_base)
 
 
 def _ask(asked: PlanRequest, account: Account, plan: Plan) -> LiveCatalogue:

@@ -1,4 +1,4 @@
-"""Tokens in a manifest: they are found before anything is sent or stored, and only their place is named.
+"""Tokens in the environment, and in a manifest: they are found before anything is sent, and only their place is named.
 
 In: the text of a manifest, its takes, the tokens of the environment. Out: problems, which never repeat the token. It
 finds those tokens, whole, anywhere in the text or in a request body, and anything written as a bearer header. It knows
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from runner.domain.errors import Position, Problem
 from runner.domain.shots import Take
@@ -49,3 +49,28 @@ def _places(text: str, tokens: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 def _position(text: str, at: int, file: str) -> Position:
     return Position(file, line=text.count("\n", 0, at) + 1, column=at - text.rfind("\n", 0, at))
+
+
+TOKEN_VARIABLES = ("RUNCOMFY_TOKEN", "RUNCOMFY_API_TOKEN", "RUNCOMFY_API_KEY", "YOUR_API_TOKEN")
+"""The variables in the order they are read; the last is spelled as the model pages print it."""
+
+
+_SHORTEST = 8
+
+
+_LONGEST_WORD = 15
+
+
+def tokens_in(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the tokens in the environment, as far as they can be distinguished from other words.
+
+    A short one cannot, nor one of letters alone such as the simulator's.
+    """
+    # Only the last word counts, since people paste a token with “Bearer” before it.
+    words = (environ.get(name, "").replace('"', " ").replace("'", " ").split() for name in TOKEN_VARIABLES)
+    found = (said[-1] for said in words if said)
+    return tuple(dict.fromkeys(token for token in found if not _is_a_word(token)))
+
+
+def _is_a_word(token: str) -> bool:
+    return len(token) < _SHORTEST or (token.isalpha() and len(token) <= _LONGEST_WORD)

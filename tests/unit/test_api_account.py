@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from runner.api.account import clean_token, find_account, on_this_machine, parse_base
-from runner.api.secret import TOKEN_VARIABLES
 from runner.domain.errors import AccountRefused, UsageError
+from runner.domain.token_leaks import TOKEN_VARIABLES
 
 CANARY = "canary-7f3c9a"
 

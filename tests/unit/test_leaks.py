@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.api.secret import tokens_in
 from runner.commands.check import check
 from runner.domain.errors import ManifestInvalid
+from runner.domain.token_leaks import tokens_in
 from runner.simulator.settings import SimulatorSettings
 
 TOKEN = "Canary7f3c9aQz+/secret"
