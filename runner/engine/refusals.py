@@ -132,13 +132,15 @@ class Refusals:
 
     def _enough(self, last: Refusal, alike: list[Refusal]) -> int:
         """Return how many different bodies make a spell."""
-        answer = last.answer
-        if isinstance(answer, Refused):
-            at_once = answer.hopeless or (answer.failure is FailureClass.REFUSED and not self._accepted)
-            return 1 if at_once else self._options.same_refusals
+        answer, few = last.answer, self._options.same_refusals
         bodies = {each.body for each in alike} | {live.ticket.fingerprint for live in self._board.pending}
-        broke = answer.failure is FailureClass.NO_BALANCE
-        return min(BROKE_ALIKE if broke else self._options.same_refusals, len(bodies))
+        if isinstance(answer, AccountTurnedAway):
+            return min(BROKE_ALIKE if answer.failure is FailureClass.NO_BALANCE else few, len(bodies))
+        if answer.hopeless or (answer.failure is FailureClass.REFUSED and not self._accepted):
+            return 1
+        # Before anything is accepted a spell ends the run. The first rows of a board may be bad in the same way, and
+        # every run begins with them: then the good rows behind them would never be sent.
+        return few if self._accepted else max(few, min(OutageTest.IN_A_ROW, len(bodies)))
 
     async def put_back(self, spell: Sequence[Refusal]) -> None:
         """Put what failed in a spell back to pending, and pause; end the submitting if nothing was ever accepted."""

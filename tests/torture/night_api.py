@@ -204,10 +204,17 @@ class NightApi:
         else:
             give()
 
+    def refuses(self, take: str) -> bool:
+        """Return whether it refuses what a take would send next; it does so each time."""
+        return self._chance(take).random() < self.fates.refused
+
+    def _chance(self, take: str) -> random.Random:
+        return random.Random(f"{self._seed}/{take}/{self._charges[take]}")
+
     def accept(self, body: str) -> Answer:
         """Charge for a job, whatever was charged before."""
         take = take_of(body)
-        chance = random.Random(f"{self._seed}/{take}/{self._charges[take]}")
+        chance = self._chance(take)
         if chance.random() < self.fates.refused:
             return _json(422, {"detail": [{"loc": ["body", "image"], "msg": "cannot be read"}]})
         self._charges[take] += 1

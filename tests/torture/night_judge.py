@@ -85,10 +85,13 @@ def _quiet(morning: Morning, spell: Spell) -> Iterator[str]:
     """Yield an outage in which more than one request left in 30 seconds, once it was known to be one."""
     # Time that the machine slept through is not time in which it could have asked.
     lives = [at for at in morning.lives if spell.begin <= at < spell.end]
-    moments = [asked.at for asked in morning.api.asked if spell.begin + SETTLING <= asked.at < spell.end]
+    # An outage is known by what it does to requests: with a few long jobs the first one may be minutes away.
+    during = [asked.at for asked in morning.api.asked if spell.begin <= asked.at < spell.end]
+    known = min(during, default=spell.end) + SETTLING
+    moments = [at for at in during if at >= known]
     noisy = [at for at in moments if not any(life <= at < life + SETTLING for life in lives)]
     noisy = [at for at in noisy if not any(end <= at < end + SETTLING for end in _wakings(morning))]
-    length = spell.end - spell.begin - SETTLING
+    length = spell.end - known
     if len(noisy) > max(0.0, length) / 30.0 + _SLACK:
         yield f"{len(noisy)} requests in {length:.0f} s of {spell.bad}"
     settled = min(spell.end, spell.begin + SETTLING)

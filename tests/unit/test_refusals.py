@@ -13,6 +13,7 @@ from runner.domain.run_ending import Ending, EndingKind
 from runner.domain.shots import Ticket
 from runner.domain.states import Ended, FailureClass, Refused, RetryRequested, TakeState
 from runner.engine.options import EngineOptions
+from runner.engine.poll_pace import OutageTest
 from runner.engine.refusals import BY, TRIAL_CEILING
 from runner.engine.testing import JobScript, MemoryDelivery, ScriptedQueue
 from tests.unit.test_engine import Night, night, ticket
@@ -103,10 +104,20 @@ def test_a_spell_that_lasts_ends_the_run_once_nothing_else_was_left_for_a_quarte
 
 
 def test_before_anything_was_accepted_it_ends_at_once_and_nothing_has_failed() -> None:
-    run = night(board(9), queue=Refusing((0.0, 1e9)))
+    run = night(board(30), queue=Refusing((0.0, 1e9)))
     assert run.ending == Ending(EndingKind.HALTED, "the API refuses everything: insufficient balance")
-    assert run.queue.calls("submit") == 3
+    assert run.queue.calls("submit") == OutageTest.IN_A_ROW
     assert set(run.states().values()) == {TakeState.PENDING}
+
+
+@pytest.mark.parametrize("number", [3, 4, 10])
+def test_rows_that_are_bad_alike_at_the_head_of_a_board_do_not_block_the_others(number: int) -> None:
+    """A run begins with them each time, so the others would never be sent."""
+    bad = frozenset(f"s{n:02}" for n in range(number))
+    run = night(board(12), queue=Refusing(takes=bad))
+    assert run.ending.kind is EndingKind.FINISHED
+    assert {name for name, state in run.states().items() if state is TakeState.FAILED} == bad
+    assert list(run.states().values()).count(TakeState.SUCCEEDED) == 12 - number
 
 
 @pytest.mark.parametrize(
