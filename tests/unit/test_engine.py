@@ -480,11 +480,11 @@ class TestWhenNothingWorks:
             *[TakeState.PENDING] * (6 - at),
         ]
 
-    def test_the_same_refusal_three_times_at_the_start_stops_the_run(self) -> None:
+    def test_the_same_refusal_of_all_that_there_is_at_the_start_stops_the_run(self) -> None:
         bad = JobScript(submits=[lambda a: Refused(a, FailureClass.INVALID_INPUT, "seed is gone")])
         run = night([ticket(f"s{n}") for n in range(9)], scripts={f"s{n}": bad for n in range(9)})
         assert run.ending.kind is EndingKind.HALTED
-        assert run.queue.calls("submit") == 3
+        assert run.queue.calls("submit") == 9
 
     def test_takes_held_by_earlier_runs_count_against_the_limit(self) -> None:
         held = [ticket(f"h{n}", state=TakeState.HELD) for n in range(2)]
