@@ -1,15 +1,15 @@
-"""`export lock`: writes a manifest in which every take is written out, so that a board can be repeated exactly."""
+"""`export`: writes a storyboard in another form; `lock` is a manifest in which every take is written out."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from runner.cli.stdin_manifest import from_stdin, manifest_limits
+from runner.cli.from_flags import from_stdin, manifest_limits
+from runner.cli.terminal import show
 from runner.commands.export import Lock, lock, lock_recorded, write_lock
 from runner.domain.display import PATH_LIMIT, counted, visible
 from runner.domain.errors import UsageError
-from runner.store.run_dir import is_run
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -19,7 +19,7 @@ def command(arguments: argparse.Namespace) -> int:
         sys.stdout.write(made.text)
         return 0
     write_lock(made, arguments.out, force=arguments.force)
-    print(f"wrote {visible(str(arguments.out), PATH_LIMIT)}: {counted(made.takes, 'take')}")
+    show([f"wrote {visible(str(arguments.out), PATH_LIMIT)}: {counted(made.takes, 'take')}"])
     return 0
 
 
@@ -31,8 +31,6 @@ def _made(arguments: argparse.Namespace) -> Lock:
         return lock_recorded(place, schema_dirs=arguments.schema_dir)
     if arguments.simulate:
         raise UsageError("--simulate says which run's record is meant", advice="add --recorded")
-    if is_run(arguments.target):
-        raise UsageError(f"{arguments.target} is a run directory", advice="add --recorded")
     limits = manifest_limits(arguments)
     given = from_stdin(arguments.target, limits)
     return lock(arguments.target, schema_dirs=arguments.schema_dir, limits=limits, given=given)

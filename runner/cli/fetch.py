@@ -8,22 +8,18 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from runner.cli.prompts import choice_of, opening_of, repeated, run_words
-from runner.commands import fetch
-from runner.commands.fetch import Fetched
+from runner.cli.from_flags import choice_of, opening_of
+from runner.cli.next_command import repeated
+from runner.cli.terminal import show, warn
+from runner.commands.fetch import Fetched, fetch
 from runner.commands.steps.api_session import recorded_request
-from runner.commands.steps.find_run import find_run
+from runner.commands.steps.find_run import find_recorded
 from runner.domain.display import PATH_LIMIT, counted, spent_words, standing, tally, visible
-from runner.domain.errors import UsageError
-from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.run_ending import EndingKind
 from runner.domain.run_events import Listener
 from runner.domain.states import OUT_THERE, DeliveryState, TakeState
 from runner.engine.options import EngineOptions
 from runner.output.progress import Kind, make_progress
-from runner.plan.selection import Choice, pick
-from runner.store.reader import open_reader
-from runner.store.run_dir import RunDir
 from runner.system.clock import SystemClock
 from runner.system.escapes import command_line
 
@@ -33,39 +29,15 @@ PATIENCE = 600.0
 
 def command(arguments: argparse.Namespace) -> int:
     """Fetch, and print what was downloaded."""
-    place = find_run(arguments.target, simulated=arguments.simulate or None)
-    with open_reader(place.state_file) as reader:
-        header = reader.header
-        take_ids = arguments.takes or _chosen(reader.takes(), choice_of(arguments), header.api_base)
-    request = recorded_request(
-        place,
-        header,
-        api_base=arguments.api_base,
-        options=EngineOptions(outage_limit=PATIENCE),
-        progress=_progress,
+    run = find_recorded(arguments.target, simulated=arguments.simulate or None)
+    known = recorded_request(
+        run.place, run.header, api_base=arguments.api_base, opening=opening_of(arguments)
     )
-    request = replace(request, opening=opening_of(arguments))
-    fetched = fetch.fetch(place, take_ids, request=request)
-    for line in _results(fetched):
-        print(line)
-    for line in _advice(fetched, arguments) or _onward(fetched, header):
-        print(line, file=sys.stderr)
+    request = replace(known, options=EngineOptions(outage_limit=PATIENCE), progress=_progress)
+    fetched = fetch(run.place, arguments.takes, choice=choice_of(arguments), request=request)
+    show(_results(fetched))
+    warn(_advice(fetched, arguments) or _onward(fetched, run.words))
     return fetched.exit_code
-
-
-def _chosen(takes: Sequence[TakeRecord], choice: Choice, origin: str) -> list[str]:
-    """Return the chosen takes that have a clip or may have one; an empty list means all."""
-    if choice.is_all:
-        return []
-    rendered = pick(takes, choice, lambda take: _may_have_a_clip(take, origin))
-    if not rendered:
-        raise UsageError("no take that was chosen has a clip", advice="see them with shotrunner status")
-    return rendered
-
-
-def _may_have_a_clip(take: TakeRecord, origin: str) -> bool:
-    linked = take.state in {TakeState.FAILED, TakeState.CANCELLED} and bool(take.links(origin).taken)
-    return take.state is TakeState.SUCCEEDED or take.is_given_up or linked
 
 
 def _progress(total: int, done: int) -> AbstractContextManager[Listener]:
@@ -92,17 +64,16 @@ def _all_here(fetched: Fetched) -> str:
     return f"every clip that was rendered is here, whole; without one: {others}"
 
 
-def _onward(fetched: Fetched, header: RunHeader) -> list[str]:
-    """Return the commands that finish the takes without a clip."""
-    summary, states = fetched.summary, fetched.without_clip
-    here = RunDir(summary.run_dir)
+def _onward(fetched: Fetched, words: Sequence[str]) -> list[str]:
+    """Return the commands that finish the takes without a clip; `words` continue the run."""
+    states, run_dir = fetched.without_clip, fetched.summary.run_dir
     lines = []
     if states.get(TakeState.FAILED) or states.get(TakeState.CANCELLED):
-        lines.append(f"why some have no clip: {command_line('report', here.path)}")
+        lines.append(f"why some have no clip: {command_line('report', run_dir)}")
     if states.get(TakeState.HELD) or states.get(TakeState.SUBMITTING):
-        lines.append(f"  → {command_line('reconcile', here.path)}")
+        lines.append(f"  → {command_line('reconcile', run_dir)}")
     if any(states.get(state) for state in {TakeState.PENDING} | OUT_THERE):
-        lines.append(f"go on with: {command_line(*run_words(here, header))}")
+        lines.append(f"go on with: {command_line(*words)}")
     return lines
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from runner.cli.parser import build_parser
-from runner.cli.streams import settle_streams
+from runner.cli.terminal import settle_streams
 from runner.cli.token_check import refuse_token_as_file, refuse_tokens
 from runner.domain import failpoints
 from runner.domain.disk_errors import machine_error
@@ -100,7 +100,7 @@ def tell(error: ShotrunnerError, words: Sequence[str]) -> None:
             print(f"… and {len(error.problems) - PROBLEMS_SHOWN} more", file=sys.stderr)
     print(f"shotrunner: {visible(error.message, limit=2000)}", file=sys.stderr)
     if isinstance(error, FlagRequired):
-        from runner.cli.prompts import with_flags
+        from runner.cli.next_command import with_flags
 
         again = command_line(*with_flags(words, error.flag))
         print(f"  → {error.condition}: {again}", file=sys.stderr)
@@ -108,7 +108,7 @@ def tell(error: ShotrunnerError, words: Sequence[str]) -> None:
     elif error.advice:
         print(f"  → {visible(error.advice, _ADVICE)}", file=sys.stderr)
     if isinstance(error, NoSuchHost):
-        from runner.cli.prompts import repeated
+        from runner.cli.next_command import repeated
 
         print(f"go on with: {repeated(words)}", file=sys.stderr)
 

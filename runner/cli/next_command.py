@@ -1,25 +1,90 @@
-"""The command that continues after a retry: the same limits and flags, as flags of `run`.
+"""The command that continues: a command line with other flags, made from the words of the one that ended.
 
-In: the words of a `retry` command line, the run's own command, the chosen takes. Out: the words of a `run` command.
-It does not know what a flag means.
+In: words of a command line, and what the run left to do. Out: words. A lone `--` ends the flags; what follows stays.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Collection, Iterator, Sequence
 
 from runner.cli.arg_types import Parser
 from runner.cli.args_run import retry
+from runner.commands.steps.summary import RunSummary
+from runner.domain.errors import MOVED, NEW_RUN
+from runner.domain.limits import Limits
+from runner.domain.money import micros, total
+from runner.system.escapes import command_line
 
 MOST_NAMED = 100
 """A command to copy names at most this many takes."""
 
-# These flags are left out: the run's own words choose takes and folder, and the others concern the retry alone.
+_CENT = 10_000
+_OF_A_PLAN = frozenset({"--exit-code", "--online"})
+# A retry's flags that its next command has not: the run's own words choose takes and folder, and the others concern
+# the retry alone.
 _ANSWERED = frozenset(
     {"only", "exclude", "tag", "status", "limit", "stale", "run_dir", "simulate", "moved"}
     | {"reason", "even_moderated", "yes"}
 )
+
+
+def repeated(words: Sequence[str]) -> str:
+    """Return the command line in `words` that continues; what was agreed to once, such as a move, is left out."""
+    flags, rest = _apart(words)
+    return command_line(*(word for word in flags if word not in {MOVED, NEW_RUN}), *rest)
+
+
+def with_flags(words: Sequence[str], *flags: str, without: Collection[str] = ()) -> list[str]:
+    """Return a command line with more flags, and without those flags of `without` and their values."""
+    read, rest = _apart(words)
+    kept: list[str] = []
+    given = iter(read)
+    for word in given:
+        if word in without:
+            next(given, None)
+        elif word.partition("=")[0] not in without:
+            kept.append(word)
+    return [*kept, *flags, *rest]
+
+
+def _apart(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the words that may be flags, and the lone `--` with all words after it, which cannot be."""
+    end = list(words).index("--") if "--" in words else len(words)
+    return list(words[:end]), list(words[end:])
+
+
+def raised(words: Sequence[str], summary: RunSummary, limits: Limits, *, now: float) -> list[str]:
+    """Return the command line in `words` with limits high enough to submit everything that is left.
+
+    A moment that has passed by wall time `now` is left out. What was cancelled counts too, because a retry of it has
+    the same limits.
+    """
+    enough = list(words)
+    left = [take.estimate or 0.0 for take in (*summary.left, *summary.cancelled)]
+    needed = micros(total([summary.spending.committed, *left]))
+    if limits.max_cost is not None and needed > micros(limits.max_cost):
+        dollars = f"{math.ceil(needed / _CENT) / 100:.2f}"
+        enough = with_flags(enough, "--max-cost", dollars, without=["--max-cost"])
+    submits = len(summary.spending.charges) + len(left)
+    if limits.max_submits is not None and submits > limits.max_submits:
+        enough = with_flags(enough, "--max-submits", str(submits), without=["--max-submits"])
+    return with_flags(enough, without=["--until"]) if is_past(limits, now) else enough
+
+
+def is_past(limits: Limits, now: float) -> bool:
+    """Return whether the run should end at a moment that has passed."""
+    return isinstance(limits.until, int | float) and limits.until <= now
+
+
+def as_retry(words: Sequence[str]) -> list[str]:
+    """Return the `run` command line in `words` as the `retry` of what was cancelled, with the same flags."""
+    verb = words.index("run")
+    flags = [word for word in words[verb + 1 :] if word not in _OF_A_PLAN]
+    # The choice may become narrower, never wider. So the patterns of the run stay.
+    retried = [*words[:verb], "retry", *flags]
+    return with_flags(retried, "--status", "cancelled", without=["--status", "--output"])
 
 
 def onward_words(words: Sequence[str], *, base: Sequence[str], chosen: Sequence[str]) -> list[str]:
@@ -29,9 +94,8 @@ def onward_words(words: Sequence[str], *, base: Sequence[str], chosen: Sequence[
     name, it is for the whole manifest, and the person who continues is asked.
     """
     given = list(_flags(words[words.index("retry") + 1 :]))
-    if any(dest == "api_base" for dest, _ in given) and "--api-base" in base:
-        at = base.index("--api-base")
-        base = [*base[:at], *base[at + 2 :]]
+    if any(dest == "api_base" for dest, _ in given):
+        base = with_flags(base, without=["--api-base"])
     onward = [*base, *(word for dest, said in given if dest not in _ANSWERED for word in said)]
     if len(chosen) > MOST_NAMED:
         return onward
@@ -40,10 +104,12 @@ def onward_words(words: Sequence[str], *, base: Sequence[str], chosen: Sequence[
 
 
 def _flags(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield each flag of a valid command line: its name in the namespace, and its words in long form."""
-    actions = _actions()
-    left = list(words)
-    while left and left[0] != "--":
+    """Yield each flag of a valid `retry` command line: its name in the namespace, and its words in long form."""
+    commands = Parser(add_help=False).add_subparsers()
+    retry(commands)
+    actions: dict[str, argparse.Action] = commands.choices["retry"]._option_string_actions  # noqa: SLF001 - no public way
+    left, _ = _apart(words)
+    while left:
         word = left.pop(0)
         if not word.startswith("-"):
             continue
@@ -60,9 +126,3 @@ def _flags(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         # Short flags may be joined, as in -yj4.
         if equals:
             left.insert(0, f"-{value}")
-
-
-def _actions() -> dict[str, argparse.Action]:
-    commands = Parser(add_help=False).add_subparsers()
-    retry(commands)
-    return commands.choices["retry"]._option_string_actions  # noqa: SLF001 - argparse has no public way to ask

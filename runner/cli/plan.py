@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import shutil
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from runner.cli.money_text import limits_of
-from runner.cli.prompts import choice_of
-from runner.cli.stdin_manifest import from_stdin, manifest_limits
-from runner.commands.plan import PlanPreview, PlanRequest, preview
+from runner.cli.from_flags import from_stdin
+from runner.cli.run_flags import request_of
+from runner.cli.terminal import note, show, show_json
+from runner.commands.plan import PlanPreview, preview
 from runner.domain.body_diff import Difference
 from runner.domain.display import apart, counted, duration, money, spent_words, visible
 from runner.plan.actions import Action, Step
 from runner.plan.duration_forecast import Forecast
+from runner.simulator.settings import SimulatorSettings
 
 if TYPE_CHECKING:
     from runner.commands.steps.live_catalogue import LiveCatalogue
@@ -30,40 +29,21 @@ _CHANGES = 3
 
 def command(arguments: argparse.Namespace) -> int:
     """Show the plan; with `--exit-code` return 2 if the run would submit anything."""
-    found = preview(_asked(arguments))
-    if arguments.output == "json":
-        print(json.dumps(as_json(found), indent=1))
-    else:
-        for problem in found.warnings:
-            print(visible(str(problem), limit=1000), file=sys.stderr)
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        print("\n".join(lines(found, width=width)))
-    return SPENDS if arguments.exit_code and found.would_spend else 0
-
-
-def _asked(arguments: argparse.Namespace) -> PlanRequest:
-    from runner.commands.steps.api_base import is_local
-
-    within = manifest_limits(arguments)
-    return PlanRequest(
-        manifest=arguments.manifest,
-        run_dir=arguments.run_dir,
-        choice=choice_of(arguments),
-        stale=arguments.stale,
-        download=not arguments.no_download,
-        simulated=arguments.simulate,
-        on_this_machine=is_local(arguments.api_base, os.environ),
-        schema_dirs=tuple(arguments.schema_dir),
-        manifest_limits=within,
-        given=from_stdin(arguments.manifest, within),
-        at_once=arguments.jobs,
-        limits=limits_of(arguments),
-        allow_duplicates=arguments.allow_duplicates,
-        moved=arguments.moved,
-        new_run=arguments.new_run,
+    simulate = SimulatorSettings() if arguments.simulate else None
+    request = request_of(arguments, manifest=arguments.manifest, simulate=simulate)
+    found = preview(
+        request,
+        given=from_stdin(arguments.manifest, request.manifest_limits),
         online=arguments.online,
-        api_base=arguments.api_base,
+        allow_duplicates=arguments.allow_duplicates,
     )
+    if arguments.output == "json":
+        show_json(as_json(found))
+    else:
+        note(map(str, found.warnings))
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        show(lines(found, width=width))
+    return SPENDS if arguments.exit_code and found.would_spend else 0
 
 
 def lines(found: PlanPreview, *, width: int | None = None) -> list[str]:

@@ -5,37 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
-from runner.cli.money_text import (
-    agreed_to_pay,
-    as_retry,
-    cost_lines,
-    duplicate_words,
-    is_past,
-    limit_lines,
-    limits_of,
-    price_words,
-    raised,
-)
-from runner.cli.prompts import choice_of, repeated
-from runner.cli.simulator_flags import simulator_settings
-from runner.cli.stdin_manifest import manifest_limits
-from runner.commands.run import run_manifest
+from runner.cli.money_text import agreed_to_pay, cost_lines, duplicate_words, limit_lines, price_words
+from runner.cli.next_command import as_retry, is_past, raised, repeated
+from runner.cli.run_flags import limits_of, request_of, simulator_of
+from runner.cli.terminal import show, warn
+from runner.commands.run import run
 from runner.commands.steps.summary import RunEstimate, RunSummary
 from runner.domain.display import PATH_LIMIT, counted, spent_words, standing, tally, visible
-from runner.domain.errors import UsageError
 from runner.domain.limits import Limits
-from runner.domain.run_ending import EndingKind, Stop
-from runner.domain.run_events import Listener
+from runner.domain.run_ending import EndingKind
 from runner.domain.states import OUT_THERE, TakeState
-from runner.engine.options import EngineOptions
-from runner.engine.poll_pace import LookPace
-from runner.engine.retry_policy import FailureLimit, OnUnknown
-from runner.output.progress import Kind, make_progress
-from runner.simulator.settings import SimulatorSettings
-from runner.store.lock import RunLock
 from runner.system.clock import SystemClock
 from runner.system.escapes import command_line
 
@@ -45,73 +27,27 @@ _RESUMABLE = frozenset({3, 69, 74, 77})
 _CUT = frozenset({EndingKind.LIMIT, EndingKind.INTERRUPTED})
 
 
-def command(arguments: argparse.Namespace, *, lock: RunLock | None = None) -> int:
-    """Run the manifest and print how it ended; `-n` only shows the plan. `lock` is held by the caller."""
+def command(arguments: argparse.Namespace) -> int:
+    """Run the manifest and print how it ended; `-n` only shows the plan."""
     if arguments.dry_run:
         from runner.cli import plan
 
         return plan.command(arguments)
-    summary = run_manifest(
-        arguments.manifest,
-        run_dir=arguments.run_dir,
-        options=options_of(arguments),
-        simulate=simulator_of(arguments),
-        choice=choice_of(arguments),
-        stale=arguments.stale,
-        schema_dirs=arguments.schema_dir,
-        manifest_limits=manifest_limits(arguments),
-        api_base=arguments.api_base,
-        confirm=_asker(
-            assume_yes=arguments.yes,
-            capped=arguments.max_cost is not None,
-            twice=arguments.allow_duplicates,
-            extra=extra_words(arguments),
-        ),
-        progress=_progress(arguments.progress),
-        on_interrupt=Stop(arguments.on_interrupt),
-        moved=arguments.moved,
-        allow_network_fs=arguments.allow_network_fs,
-        new_run=arguments.new_run,
-        lock=lock,
-    )
-    for line in _results(summary):
-        print(line)
+    simulate = simulator_of(arguments, simulated=arguments.simulate)
+    request = request_of(arguments, manifest=arguments.manifest, simulate=simulate)
+    confirm = asker(arguments, assume_yes=arguments.yes, twice=arguments.allow_duplicates)
+    return show_end(run(replace(request, confirm=confirm)), arguments, arguments.words)
+
+
+def show_end(summary: RunSummary, arguments: argparse.Namespace, words: Sequence[str]) -> int:
+    """Print how a run ended and what to do next, and return its exit code; `words` are the command to continue from."""
+    show(_results(summary))
     sys.stdout.flush()
     limits = limits_of(arguments)
     # With `none` no one has seen the engine's messages.
     warned = cost_lines(summary, limits) if arguments.progress == "none" else []
-    for line in (*warned, *_advice(summary, arguments.words, limits, now=SystemClock().wall())):
-        print(line, file=sys.stderr)
+    warn([*warned, *_advice(summary, words, limits, now=SystemClock().wall())])
     return summary.exit_code
-
-
-def options_of(arguments: argparse.Namespace) -> EngineOptions:
-    """Return the engine's options that the flags ask for."""
-    return EngineOptions(
-        jobs=arguments.jobs,
-        submit_window=arguments.submit_window,
-        download=not arguments.no_download,
-        max_unknown=arguments.max_unknown,
-        outage_limit=arguments.outage_limit,
-        job_limit=arguments.job_limit,
-        on_unknown=OnUnknown(arguments.on_unknown),
-        max_extra_paid=arguments.max_extra_paid,
-        retries=arguments.retries,
-        failure_limit=FailureLimit(dict(arguments.halt)),
-        scout=arguments.scout,
-        limits=limits_of(arguments),
-        pace=LookPace(floor=arguments.poll_interval),
-    )
-
-
-def simulator_of(arguments: argparse.Namespace) -> SimulatorSettings | None:
-    """Return how to simulate, or None for a real run, where the simulator's flags are refused."""
-    if arguments.simulate:
-        return simulator_settings(arguments)
-    for flag in ("speed", "fail_rate", "script"):
-        if getattr(arguments, flag) is not None:
-            raise UsageError(f"--{flag.replace('_', '-')} steers the simulator", advice="add --simulate")
-    return None
 
 
 def extra_words(arguments: argparse.Namespace) -> str:
@@ -124,36 +60,25 @@ def extra_words(arguments: argparse.Namespace) -> str:
     return f" ({'; '.join(more)})" if more else ""
 
 
-def _asker(*, assume_yes: bool, capped: bool, twice: bool, extra: str) -> Callable[[RunEstimate], bool]:
+def asker(arguments: argparse.Namespace, *, assume_yes: bool, twice: bool) -> Callable[[RunEstimate], bool]:
     """Return the function that agrees to pay: by -y, by a person, or without a terminal by the cap."""
 
     def agree(estimate: RunEstimate) -> bool:
         if estimate.simulated:
             return True
         jobs, again = counted(estimate.submits, "paid job"), duplicate_words(estimate.duplicates)
-        more = f"{again}{extra}: {price_words(estimate)}"
+        more = f"{again}{extra_words(arguments)}: {price_words(estimate)}"
         return agreed_to_pay(
             # These words differ from the progress lines, so that a script that counts those counts right.
             f"{jobs} at {estimate.host}{more}",
             f"{jobs} will be submitted to {estimate.host}{more}.",
             duplicates=estimate.duplicates,
             assume_yes=assume_yes,
-            capped=capped,
+            capped=arguments.max_cost is not None,
             twice=twice,
         )
 
     return agree
-
-
-def _progress(asked: str) -> Callable[[int, int], AbstractContextManager[Listener]]:
-    terminal = sys.stderr.isatty()
-    kinds: dict[str, Kind] = {"bar": "bar", "plain": "plain", "json": "json", "none": "none"}
-    kind = kinds.get(asked, "bar" if terminal else "plain")
-
-    def make(total: int, done: int) -> AbstractContextManager[Listener]:
-        return make_progress(kind, stream=sys.stderr, total=total, done=done, clock=SystemClock())
-
-    return make
 
 
 def _results(summary: RunSummary) -> list[str]:

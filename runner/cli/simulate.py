@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.cli.simulator_flags import simulator_settings
+from runner.cli.run_flags import simulator_settings
 from runner.simulator.server import RunningSimulator, serve
 
 

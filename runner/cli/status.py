@@ -3,44 +3,32 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 
-from runner.commands.steps.find_run import find_run
-from runner.commands.steps.known_jobs import known_outside, refuse_forgetful
-from runner.commands.steps.open_run import second_places
-from runner.domain.states import TakeState
+from runner.cli.terminal import show, show_json
+from runner.commands.status import RunStatus, status
 from runner.output.status_text import status_lines
-from runner.store.reader import open_reader
 
 
 def command(arguments: argparse.Namespace) -> int:
     """Print where the run stands."""
-    place = find_run(arguments.target, simulated=arguments.simulate or None)
-    refuse_forgetful(place, known_outside(place, second_places(os.environ, place.path)))
-    with open_reader(place.state_file) as reader:
-        header, counts, deliveries = reader.header, reader.counts(), reader.deliveries()
-        spending = reader.spending()
-        held = []
-        if counts.get(TakeState.HELD):
-            held = [take for take in reader.takes() if take.state is TakeState.HELD]
+    found = status(arguments.target, simulated=arguments.simulate or None)
     if arguments.output == "json":
-        print(
-            json.dumps(
-                {
-                    "name": header.name,
-                    "run_dir": str(place.path),
-                    "simulated": header.simulated,
-                    "takes": dict(counts),
-                    "deliveries": dict(deliveries),
-                    "held": [take.take_id for take in held],
-                    "spent": spending.billed,
-                    "estimated": spending.estimated,
-                    "without_cost": spending.without_cost,
-                },
-                indent=1,
-            )
-        )
+        show_json(_as_json(found))
     else:
-        print("\n".join(status_lines(header, counts, deliveries, held=held, spending=spending)))
+        held, spending = found.held, found.spending
+        show(status_lines(found.header, found.counts, found.deliveries, held=held, spending=spending))
     return 0
+
+
+def _as_json(found: RunStatus) -> dict[str, object]:
+    return {
+        "name": found.header.name,
+        "run_dir": str(found.run_dir),
+        "simulated": found.header.simulated,
+        "takes": dict(found.counts),
+        "deliveries": dict(found.deliveries),
+        "held": [take.take_id for take in found.held],
+        "spent": found.spending.billed,
+        "estimated": found.spending.estimated,
+        "without_cost": found.spending.without_cost,
+    }

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from dataclasses import asdict
 
-from runner.cli.prompts import opening_of
+from runner.cli.from_flags import opening_of
+from runner.cli.terminal import note, show, show_json, warn
 from runner.commands.steps.find_run import find_run
 from runner.commands.verify import CLIP_FLAWS, Finding, Verification, mark, verify
 from runner.domain.display import counted, visible
@@ -21,17 +20,15 @@ def command(arguments: argparse.Namespace) -> int:
     place = find_run(arguments.target, simulated=arguments.simulate or None)
     found = verify(place)
     if arguments.output == "json":
-        print(json.dumps(asdict(found), indent=1))
+        show_json(asdict(found))
     else:
-        print("\n".join(_lines(found)))
+        show(_lines(found))
     if arguments.mark:
         marked = mark(place, found.findings, opening=opening_of(arguments))
-        for note in marked.remarks:
-            print(visible(note), file=sys.stderr)
-        number = counted(len(marked.take_ids), "take")
-        print(f"{number} marked: the next run fetches their clips again", file=sys.stderr)
+        note(marked.remarks)
+        warn([f"{counted(len(marked.take_ids), 'take')} marked: the next run fetches their clips again"])
     if found.findings or found.absent:
-        print(f"download them with: {command_line('fetch', arguments.target)}", file=sys.stderr)
+        warn([f"download them with: {command_line('fetch', arguments.target)}"])
     return NOT_WHOLE if found.findings else 0
 
 

@@ -8,7 +8,11 @@ nothing. The plan is adopted first, as a run adopts it, so that a row counts as 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from runner.commands.check import check
+from runner.commands.steps.api_session import recorded_request
+from runner.commands.steps.find_run import find_run, manifest_of, read_header
 from runner.commands.steps.open_for_decision import Decision, named, record
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions, open_recorded
 from runner.commands.steps.sync_record import sync, take_over
@@ -16,11 +20,43 @@ from runner.domain.display import listed
 from runner.domain.errors import UsageError
 from runner.domain.shots import Plan
 from runner.domain.states import KeptAsIs
+from runner.manifest.size_limits import LIMITS, Limits
 from runner.plan.prices import priced, recorded_prices
 from runner.plan.scope import PAID, scope_of
-from runner.plan.selection import Choice
+from runner.plan.selection import ALL, Choice
 from runner.store.run_dir import RunDir
 from runner.system.clock import Clock, SystemClock
+
+
+def accept(
+    target: Path,
+    *,
+    names: Sequence[str] = (),
+    choice: Choice = ALL,
+    everything: bool = False,
+    by: str,
+    simulated: bool | None = None,
+    schema_dirs: Sequence[Path] = (),
+    manifest_limits: Limits = LIMITS,
+    opening: OpenOptions = DEFAULT_OPTIONS,
+) -> Decision:
+    """Record that the clips of stale takes are kept for their rows as the manifest has them now.
+
+    `target` is a manifest or a run directory; a manifest counts as it is, wherever the run found its own.
+
+    Raises:
+        UsageError: not exactly one of `names`, `choice` and `everything` says which takes.
+        FileMissing, ManifestInvalid: there is no such run, or the manifest has a problem.
+        UsageError, RunInUse: as for `keep_stale`.
+    """
+    place = find_run(target, simulated=simulated)
+    if bool(names) + (not choice.is_all) + everything != 1:
+        raise UsageError("which takes?", advice="name them, or say --only WHAT, or --all")
+    header = read_header(place)
+    manifest = target if target.is_file() else manifest_of(place, header)
+    private = recorded_request(place, header).on_this_machine
+    plan = check(manifest, schema_dirs=schema_dirs, allow_private_media=private, limits=manifest_limits)
+    return keep_stale(place, plan, names=names, choice=choice, by=by, opening=opening)
 
 
 def keep_stale(

@@ -19,22 +19,27 @@ from runner.commands.steps.api_session import (
     unanswered,
     with_api,
 )
+from runner.commands.steps.find_run import read_header
+from runner.commands.steps.follow_renames import follow_names
+from runner.commands.steps.open_for_decision import named
 from runner.commands.steps.open_run import open_recorded
 from runner.commands.steps.request import RunRequest
 from runner.domain import failpoints
 from runner.domain.api_answers import CancelAnswer, RequestFailure
 from runner.domain.body_diff import contradiction
 from runner.domain.display import visible
-from runner.domain.errors import RunInUse
+from runner.domain.errors import RunInUse, UsageError
 from runner.domain.records import TakeRecord
 from runner.domain.states import OUT_THERE, CancelRequested, Ended, TakeState
 from runner.engine.ports import Journal, Queue
+from runner.plan.selection import ALL, Choice, pick
 from runner.store.lock import RunLock
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock
 
+_REPORTED = OUT_THERE | NEEDS_DECISION | {TakeState.PENDING}
 CANCELLED, NOT_CANCELLABLE = "cancelled", "not_cancellable"
 """The words of the API that are known."""
 
@@ -64,14 +69,30 @@ class Cancelling:
     notes: tuple[str, ...] = ()
 
 
-def cancel(place: RunDir, take_ids: Sequence[str], *, by: str, request: RunRequest) -> Cancelling:
-    """Ask the API to cancel the jobs of these takes, look what became of each, and record it.
+def cancel(
+    place: RunDir,
+    names: Sequence[str] = (),
+    *,
+    by: str,
+    request: RunRequest,
+    choice: Choice = ALL,
+    everything: bool = False,
+) -> Cancelling:
+    """Ask the API to cancel the jobs of the named or chosen takes, look what became of each, and record it.
 
     Raises:
+        UsageError: not exactly one of `names`, `choice` and `everything` says which takes, or a name means none.
         AccountRefused: there is no token, or the API refuses it, also where a free question is asked.
         RunInUse: a simulated run is going on, and its API lives inside it.
     """
+    if bool(names) + (not choice.is_all) + everything != 1:
+        raise UsageError("which takes?", advice="name them, or say --only WHAT, or --all")
+    follow_names(place, read_header(place), names, opening=request.opening)
     with ExitStack() as stack:
+        with open_reader(place.state_file) as reader:
+            take_ids = [take.take_id for take in named(reader.takes(), names)] or pick(
+                reader.takes(), choice, lambda take: take.state in _REPORTED
+            )
         state = _state_file(place, request, stack)
         with open_reader(place.state_file) as reader:
             known = {take.take_id: take for take in reader.takes()}

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.domain.errors import ManifestInvalid, Problem, Severity
+from runner.domain.display import counted
+from runner.domain.errors import ManifestInvalid, Position, Problem, Severity
+from runner.domain.records import SchemaRecord, TakeRecord, schema_of
 from runner.domain.shots import Plan
 from runner.domain.token_leaks import leaks, tokens_in
 from runner.manifest.problems import place_in
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from runner.system.clock import Clock
 
 MEDIA_FILE = "preflight.json"
+_PRINT = 12
 _DAMAGED = "not to be read"
 
 
@@ -86,6 +90,107 @@ def check(
     if errors:
         raise ManifestInvalid(sorted(errors, key=place))
     return replace(planned.plan, warnings=tuple(sorted(found, key=place)))
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """All that `check_board` found: a plan without problems of its own, and the faults of its media links.
+
+    `errors` are media that would fail a job; `warnings` are of the plan and of media; `notes` are about the look.
+    `media` is None where no link was looked at, else `links`, `reused` and `findings` as values for JSON.
+    """
+
+    plan: Plan
+    warnings: tuple[Problem, ...]
+    errors: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    media: Mapping[str, object] | None = None
+
+
+def check_board(
+    manifest: Path,
+    *,
+    simulated: bool = False,
+    schema_dirs: Sequence[Path] = (),
+    environ: Mapping[str, str] = os.environ,
+    limits: Limits = LIMITS,
+    given: bytes | None = None,
+    run_dir: Path | None = None,
+    online: bool = False,
+    wait: float = 12 * 3600.0,
+    refresh: bool = False,
+    on_link: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Checked:
+    """Check a manifest as `check` does, compare its schemas with its run's, and with `online` look at its media links.
+
+    Media may be private if the run is `simulated` or the API of `environ` runs on this machine.
+
+    Raises:
+        FileMissing, ManifestInvalid: as for `check`.
+        StateFileUnusable: the run's state file cannot be read.
+    """
+    from runner.commands.steps.api_base import is_local
+
+    private = simulated or is_local(None, environ)
+    plan = check(manifest, schema_dirs=schema_dirs, allow_private_media=private, limits=limits, given=given)
+    warnings = (*plan.warnings, *_schema_warnings(plan, manifest, run_dir, simulated=simulated))
+    if not online:
+        return Checked(plan, warnings)
+    seen = check_media(
+        plan,
+        manifest=manifest,
+        schema_dirs=schema_dirs,
+        allow_private_media=private,
+        run_dir=run_dir,
+        simulated=simulated,
+        wait=wait,
+        refresh=refresh,
+        tell=on_link,
+    )
+    findings = [
+        {name: value for name, value in asdict(found).items() if name != "at"} for found in seen.findings
+    ]
+    return Checked(
+        plan,
+        (*warnings, *(found.problem for found in seen.warnings)),
+        tuple(found.problem for found in seen.errors),
+        seen.notes,
+        {"links": seen.links, "reused": seen.reused, "notes": list(seen.notes), "findings": findings},
+    )
+
+
+def _schema_warnings(
+    plan: Plan, manifest: Path, run_dir: Path | None, *, simulated: bool
+) -> tuple[Problem, ...]:
+    from runner.store import run_dir as rundir
+
+    home = run_dir or rundir.default_run_dir(manifest, name=plan.manifest.name, simulated=simulated)
+    if not rundir.is_run(home):
+        return ()
+    from runner.store.reader import open_reader
+
+    with open_reader(rundir.RunDir(home).state_file) as reader:
+        return drift(plan, reader.takes(), reader.schemas())
+
+
+def drift(plan: Plan, takes: Iterable[TakeRecord], schemas: Iterable[SchemaRecord]) -> tuple[Problem, ...]:
+    """Return a warning for each model of which recorded takes were sent by another schema than the plan's."""
+    known = tuple(schemas)
+    others: Counter[tuple[str, str]] = Counter()
+    for take in takes:
+        sha256 = schema_of(take, known) if take.attempts else None
+        if sha256 is not None and sha256 != plan.schemas.get(take.model, sha256):
+            others[take.model, sha256] += 1
+    return tuple(
+        Problem(
+            Position(plan.manifest.file),
+            f"model {model}",
+            f"its schema is {plan.schemas[model][:_PRINT]} now, and {counted(count, 'take')} on record"
+            f" {'was' if count == 1 else 'were'} sent by {sha256[:_PRINT]}",
+            severity=Severity.WARNING,
+        )
+        for (model, sha256), count in others.items()
+    )
 
 
 def check_media(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.commands.check import check
-from runner.commands.steps.api_session import manifest_of
+from runner.commands.steps.find_run import manifest_of
 from runner.domain.disk_errors import file_error
 from runner.domain.display import counted, visible
 from runner.domain.errors import CannotCreate, ManifestInvalid, Position, SchemaInvalid, Severity, UsageError
@@ -27,7 +27,7 @@ from runner.manifest.size_limits import CEILING, LIMITS, Limits
 from runner.models.registry import Models, search_path
 from runner.plan.build import make_plan
 from runner.store.reader import open_reader
-from runner.store.run_dir import RunDir
+from runner.store.run_dir import RunDir, is_run
 from runner.system.private_files import write_whole
 from runner.system.version import __version__
 
@@ -50,9 +50,12 @@ def lock(
 
     Raises:
         FileMissing: there is no such file or folder.
+        UsageError: it is a run directory.
         ManifestInvalid: the manifest has problems.
         SchemaInvalid: a value cannot be written such that its model's schema reads it back the same.
     """
+    if is_run(manifest):
+        raise UsageError(f"{manifest} is a run directory", advice="add --recorded")
     # Nothing is sent: whether private media may be used is asked by the run.
     plan = check(manifest, schema_dirs=schema_dirs, allow_private_media=True, limits=limits, given=given)
     prices = [(take.id, take.model, take.price) for take in plan.takes]

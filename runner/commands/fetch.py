@@ -22,6 +22,7 @@ from runner.domain.records import TakeRecord
 from runner.domain.run_ending import EndingKind
 from runner.domain.states import OUT_THERE, DeliveryState, TakeState
 from runner.media.clips.restore_sidecars import give_own_names, restore_sidecars
+from runner.plan.selection import ALL, Choice, pick
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 
@@ -62,13 +63,16 @@ class Fetched:
         return 0 if sum(deliveries.values()) == deliveries.get(DeliveryState.DELIVERED, 0) else 2
 
 
-def fetch(place: RunDir, take_ids: Sequence[str] = (), *, request: RunRequest) -> Fetched:
-    """Download the clips of succeeded takes, all or those of `take_ids`, that are not here whole.
+def fetch(
+    place: RunDir, take_ids: Sequence[str] = (), *, request: RunRequest, choice: Choice = ALL
+) -> Fetched:
+    """Download the clips of succeeded takes that are not here whole: of `take_ids`, else of `choice`, else of all.
 
     Raises:
         UsageError: a named take has no clip to fetch, also after a second look where it was given up.
         RunInUse: a runner works on this run.
     """
+    take_ids = take_ids or _chosen(place, choice)
     with open_for_decision(place, request.clock, request.opening) as state:
         with open_reader(place.state_file) as reader:
             give_own_names(place.path, reader.takes())
@@ -96,6 +100,23 @@ def fetch(place: RunDir, take_ids: Sequence[str] = (), *, request: RunRequest) -
         and not (take.state is TakeState.PENDING and take.position is None)
     )
     return Fetched(replace(summary, remarks=remarks), findings, restored, others)
+
+
+def _chosen(place: RunDir, choice: Choice) -> list[str]:
+    """Return the chosen takes that have a clip or may have one; an empty list means all."""
+    if choice.is_all:
+        return []
+    with open_reader(place.state_file) as reader:
+        takes, origin = reader.takes(), reader.header.api_base
+
+    def may_have_a_clip(take: TakeRecord) -> bool:
+        linked = take.state in {TakeState.FAILED, TakeState.CANCELLED} and bool(take.links(origin).taken)
+        return take.state is TakeState.SUCCEEDED or take.is_given_up or linked
+
+    rendered = pick(takes, choice, may_have_a_clip)
+    if not rendered:
+        raise UsageError("no take that was chosen has a clip", advice="see them with shotrunner status")
+    return rendered
 
 
 def _refuse_without_clip(takes: Sequence[TakeRecord], again: RecheckResult) -> None:

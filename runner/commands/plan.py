@@ -9,35 +9,31 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.commands.check import check, gc_paused
 from runner.commands.steps import open_run
 from runner.commands.steps.known_jobs import known_outside, refuse_forgetful, refuse_lost_record
-from runner.commands.steps.prices import quotes
+from runner.commands.steps.prices import known_prices
+from runner.commands.steps.request import RunRequest
 from runner.commands.steps.sync_record import missing
 from runner.domain.display import listed
 from runner.domain.errors import CannotCreate, DiskFailed, Position, Problem, Severity, UsageError
-from runner.domain.limits import Limits
 from runner.domain.money import Spending, total
-from runner.domain.records import RunRecord, TakeRecord
-from runner.domain.shots import Plan, Price
-from runner.manifest.size_limits import LIMITS
-from runner.manifest.size_limits import Limits as ManifestLimits
+from runner.domain.records import RunRecord
+from runner.domain.shots import Plan
 from runner.models.registry import search_path
 from runner.plan import prices as pricing
 from runner.plan.actions import Action, Step, blocked
 from runner.plan.blocked import barred
-from runner.plan.decide import Decision, decide
+from runner.plan.decide import decide
 from runner.plan.duration_forecast import Forecast, forecast
 from runner.plan.scope import scope_of
-from runner.plan.selection import ALL, Choice
 from runner.store import run_dir as rundir
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
-from runner.system.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from runner.api.account import Account
@@ -45,36 +41,6 @@ if TYPE_CHECKING:
 
 _SIBLINGS = 20
 _SPENDS = frozenset({Action.SUBMIT})
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRequest:
-    """What a plan is asked for: the same wishes as a run's, as far as they decide what it would do.
-
-    `at_once` is the cap on jobs; `on_this_machine` says that the API runs here; with `allow_duplicates` it is agreed
-    to that takes send the same request. `environ` names the user's folders, None for the process's own. With
-    `online` the API is asked for live prices, the balance and its schemas.
-    """
-
-    manifest: Path
-    run_dir: Path | None = None
-    choice: Choice = ALL
-    stale: bool = False
-    download: bool = True
-    simulated: bool = False
-    on_this_machine: bool = False
-    schema_dirs: tuple[Path, ...] = ()
-    at_once: int = 4
-    limits: Limits = field(default_factory=Limits)
-    allow_duplicates: bool = False
-    moved: bool = False
-    new_run: bool = False
-    environ: Mapping[str, str] | None = None
-    online: bool = False
-    api_base: str | None = None
-    clock: Clock = field(default_factory=SystemClock)
-    manifest_limits: ManifestLimits = LIMITS
-    given: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +78,13 @@ class PlanPreview:
 
 
 @gc_paused()
-def preview(asked: PlanRequest) -> PlanPreview:
-    """Return what a run would do.
+def preview(
+    request: RunRequest, *, given: bytes | None = None, online: bool = False, allow_duplicates: bool = False
+) -> PlanPreview:
+    """Return what a run of `request` would do.
+
+    `given` is the manifest's content where its path is `-`. With `online` the API is asked for live prices, the
+    balance and its schemas. With `allow_duplicates` it is agreed to that takes send the same request.
 
     Raises:
         FileMissing, ManifestInvalid: as `check` raises them.
@@ -121,54 +92,55 @@ def preview(asked: PlanRequest) -> PlanPreview:
         StateFileUnusable: there is a state file that cannot be read, or there was one and it is gone.
         DiskFailed: the disk fails where clips are looked for.
     """
-    account = _account(asked)
+    # Before anything else is done: without a token there is no answer.
+    account = _account(request) if online else None
     plan = check(
-        asked.manifest,
-        schema_dirs=asked.schema_dirs,
-        allow_private_media=asked.simulated or asked.on_this_machine,
-        limits=asked.manifest_limits,
-        given=asked.given,
+        request.manifest,
+        schema_dirs=request.schema_dirs,
+        allow_private_media=request.on_this_machine,
+        limits=request.manifest_limits,
+        given=given,
     )
+    name, simulated = plan.manifest.name, request.simulated
     place = RunDir(
-        asked.run_dir
-        or rundir.default_run_dir(asked.manifest, name=plan.manifest.name, simulated=asked.simulated)
+        request.run_dir or rundir.default_run_dir(request.manifest, name=name, simulated=simulated)
     )
-    record = _recorded(asked, plan, place)
-    said = _ask(asked, account, plan) if account else None
-    plan = pricing.priced(plan, _quotes(asked, plan, record.takes, said))
-    scope = scope_of(plan, record.takes, asked.choice, stale=asked.stale)
+    record = _recorded(request, plan, place)
+    said = _ask(request, account, plan) if account else None
+    plan = known_prices(request, plan, record.takes)
+    plan = pricing.priced(plan, said.prices) if said else plan
+    scope = scope_of(plan, record.takes, request.choice, stale=request.stale)
     gone = missing(record.takes, place)
-    decision = decide(plan, record, scope, files_missing=gone, download=asked.download)
+    options, limits = request.options, request.options.limits
+    decision = decide(plan, record, scope, files_missing=gone, download=options.download)
+    spending, sessions = record.spending, record.sessions
     refusals = barred(
-        decision.submits,
-        asked.limits,
-        spending=record.spending,
-        sessions=record.sessions,
-        now=asked.clock.wall(),
+        decision.submits, limits, spending=spending, sessions=sessions, now=request.clock.wall()
     )
     shown = blocked(decision.steps, refusals)
     submits = [step for step in shown if step.action is Action.SUBMIT]
     ids = frozenset(step.take_id for step in submits)
+    doubles = () if simulated or allow_duplicates else decision.duplicates
     return PlanPreview(
-        name=plan.manifest.name,
-        manifest=asked.manifest,
+        name=name,
+        manifest=request.manifest,
         run_dir=place.path,
-        simulated=asked.simulated,
+        simulated=simulated,
         steps=shown,
         estimate=total(step.estimate for step in submits if step.estimate is not None),
         unpriced=sum(1 for step in submits if step.estimate is None),
-        spending=record.spending,
-        forecast=forecast(Counter(step.model for step in submits), _durations(place), at_once=asked.at_once),
+        spending=spending,
+        forecast=forecast(Counter(step.model for step in submits), _durations(place), at_once=options.jobs),
         left_out=decision.left_out,
-        warnings=(*plan.warnings, *_unwritable(asked, place, ids), *_twice(asked, plan, decision)),
+        warnings=(*plan.warnings, *_unwritable(request, place, ids), *_twice(plan, doubles)),
         prices=pricing.rates(plan, ids),
         live=said,
     )
 
 
-def _recorded(asked: PlanRequest, plan: Plan, place: RunDir) -> RunRecord:
-    mine = open_run.second_places(os.environ if asked.environ is None else asked.environ, place.path)
-    told = () if asked.new_run else known_outside(place, mine)
+def _recorded(request: RunRequest, plan: Plan, place: RunDir) -> RunRecord:
+    mine = open_run.second_places(request.environ, place.path)
+    told = () if request.opening.new_run else known_outside(place, mine)
     if not os.path.lexists(place.state_file):
         refuse_lost_record(place, told)
         return RunRecord()
@@ -177,71 +149,57 @@ def _recorded(asked: PlanRequest, plan: Plan, place: RunDir) -> RunRecord:
         open_run.refuse_other_run(
             reader.header,
             place,
-            manifest=asked.manifest,
+            manifest=request.manifest,
             name=plan.manifest.name,
-            simulated=asked.simulated,
-            moved=asked.moved,
+            simulated=request.simulated,
+            moved=request.opening.moved,
         )
         return reader.record()
 
 
-def _account(asked: PlanRequest) -> Account | None:
-    """Return whom to ask, before anything else is done: without a token there is no answer."""
-    if not asked.online:
-        return None
+def _account(request: RunRequest) -> Account:
     from runner.api.account import find_account
 
-    if asked.simulated:
+    if request.simulated:
         raise UsageError("a simulated run has no catalogue to ask", advice="leave out --online or --simulate")
-    return find_account(os.environ if asked.environ is None else asked.environ, base=asked.api_base)
+    return find_account(request.environ, base=request.api_base)
 
 
-def _ask(asked: PlanRequest, account: Account, plan: Plan) -> LiveCatalogue:
+def _ask(request: RunRequest, account: Account, plan: Plan) -> LiveCatalogue:
     from runner.commands.steps.live_catalogue import ask_catalogue
     from runner.models.registry import Models
 
-    known = Models.bundled(search_path(asked.manifest, asked.schema_dirs))
+    known = Models.bundled(search_path(request.manifest, request.schema_dirs))
     models = sorted({take.model for take in plan.takes})
-    return ask_catalogue(account, models, clock=asked.clock, known=known, till=True)
+    return ask_catalogue(account, models, clock=request.clock, known=known, till=True)
 
 
-def _quotes(
-    asked: PlanRequest, plan: Plan, recorded: Sequence[TakeRecord], said: LiveCatalogue | None
-) -> Mapping[str, Price]:
-    folders, simulated = asked.schema_dirs, asked.simulated
-    known = quotes(plan, recorded, manifest=asked.manifest, schema_dirs=folders, simulated=simulated)
-    return known if simulated or said is None else {**known, **said.prices}
-
-
-def _twice(asked: PlanRequest, plan: Plan, decision: Decision) -> Iterator[Problem]:
+def _twice(plan: Plan, doubles: Sequence[str]) -> Iterator[Problem]:
     """Yield a warning where a run asks once more, or refuses where no person can be asked."""
-    again = decision.duplicates
-    if asked.simulated or asked.allow_duplicates or not again:
-        return
-    first = next(take for take in plan.takes if take.id == again[0])
-    yield Problem(
-        first.at,
-        "",
-        f"{listed(again)} would pay once more for a request that another take sends or has sent; "
-        "where no one can be asked, a run is refused without --allow-duplicates",
-        severity=Severity.WARNING,
-    )
+    if doubles:
+        yield Problem(
+            next(take.at for take in plan.takes if take.id == doubles[0]),
+            "",
+            f"{listed(doubles)} would pay once more for a request that another take sends or has sent; "
+            "where no one can be asked, a run is refused without --allow-duplicates",
+            severity=Severity.WARNING,
+        )
 
 
-def _unwritable(asked: PlanRequest, place: RunDir, going: Collection[str]) -> Iterator[Problem]:
+def _unwritable(request: RunRequest, place: RunDir, going: Collection[str]) -> Iterator[Problem]:
     """Yield a warning where a run would find out, before its first submit, that it cannot write what it must."""
     if not going:
         return
     from runner.commands.steps.write_check import look_ahead
 
     try:
-        said = look_ahead(place, going, download=asked.download)
+        said = look_ahead(place, going, download=request.options.download)
     except (CannotCreate, DiskFailed) as error:
         said = (
             f"a run would submit nothing and end with {error.exit_code}: {error.message}; {error.advice}",
         )
     for message in said:
-        yield Problem(Position(str(asked.manifest)), "", message, severity=Severity.WARNING)
+        yield Problem(Position(str(request.manifest)), "", message, severity=Severity.WARNING)
 
 
 def _durations(place: RunDir) -> Mapping[str, Sequence[float]]:

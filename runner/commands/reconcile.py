@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from runner.commands.steps.api_session import Found, unanswered
+from runner.commands.steps.api_session import Found, identify, recorded_request, unanswered, with_api
 from runner.commands.steps.open_for_decision import Decision, named, open_for_decision, record
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.domain import failpoints
@@ -34,6 +34,7 @@ from runner.domain.states import (
     LateAnswer,
     TakeState,
 )
+from runner.plan.selection import Choice, pick
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
@@ -141,6 +142,56 @@ def adopt(
         _take_back(state, [take], by, now)
         record(state, {take_id: Adopted(request_id, by)}, now)
     return Decision((take_id,), state.notes)
+
+
+def ask_api(place: RunDir, take_id: str, *, api_base: str | None = None) -> LookUp:
+    """Return what asks the run's API about an id that is said to be the job of `take_id`."""
+
+    def ask(request_id: str) -> Found:
+        with open_reader(place.state_file) as reader:
+            request, takes = recorded_request(place, reader.header, api_base=api_base), reader.takes()
+        model = next((take.model for take in takes if take.take_id == take_id), "")
+        return with_api(
+            request, place, takes, lambda queue: identify(queue, request_id, model=model, clock=request.clock)
+        )
+
+    return ask
+
+
+def choose_waiting(
+    place: RunDir, choice: Choice, fits: Callable[[TakeRecord], bool], *, names: Sequence[str] = ()
+) -> list[str]:
+    """Return the takes that a decision is about: the named ones, or those of a choice that fit; [] for neither.
+
+    Raises:
+        UsageError: no chosen take fits.
+    """
+    if names or choice.is_all:
+        return list(names)
+    with open_reader(place.state_file) as reader:
+        fitting = pick(reader.takes(), choice, fits)
+    if not fitting:
+        raise UsageError("no take that was chosen waits for this", advice="see them with shotrunner status")
+    return fitting
+
+
+def losses(place: RunDir, take_ids: Sequence[str]) -> list[str]:
+    """Return a sentence for each take to be given up that has an active job or an output."""
+    with open_reader(place.state_file) as reader:
+        takes, origin = named(reader.takes(), take_ids), reader.header.api_base
+    found = []
+    for take in takes:
+        loss = what_is_given_up(take)
+        links = "".join(f"; its record names {link.url}" for link in take.links(origin).taken)
+        if loss or links:
+            found.append(f"{take.take_id}: {loss or take.state}{links}")
+    return found
+
+
+def held_left(place: RunDir) -> int:
+    """Return how many takes are still held."""
+    with open_reader(place.state_file) as reader:
+        return reader.counts()[TakeState.HELD]
 
 
 def _refuse_taken_id(place: RunDir, take: TakeRecord, request_id: str) -> None:

@@ -18,22 +18,25 @@ from pathlib import Path
 from runner.api.account import on_this_machine
 from runner.api.json_fields import cost
 from runner.commands.check import check
-from runner.commands.steps.api_session import manifest_of
+from runner.commands.steps.api_base import named_base
+from runner.commands.steps.find_run import manifest_of
 from runner.commands.steps.known_jobs import known_outside, sidecars_of, trace_in
 from runner.commands.steps.open_run import OpenOptions, create, new_header, open_recorded, second_places
+from runner.commands.steps.request import SIMULATOR_BASE
 from runner.commands.steps.sync_record import sync
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import CannotCreate, FileMissing, RecordDamaged
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import OUT_THERE, Delivered, Ended, Fact, FetchStarted, TakeState
+from runner.manifest.reader import manifest_name
 from runner.media.clips.restore_sidecars import clips_of
 from runner.media.clips.sidecar import CLIPS, DeliveredFile, Sidecar
 from runner.plan.scope import outcome, scope_of
 from runner.plan.selection import ALL
 from runner.store.marker import MARKER, read_marker, went_to
 from runner.store.reader import open_reader
-from runner.store.run_dir import RunDir
+from runner.store.run_dir import RunDir, default_run_dir
 from runner.store.state_file import StateFile
 from runner.store.witness import Sent, Testimony, of_run
 from runner.system.clock import Clock
@@ -55,6 +58,31 @@ class Target:
     simulated: bool
     api_base: str
     schema_dirs: tuple[Path, ...] = ()
+
+
+def find_target(
+    named: Path,
+    *,
+    run_dir: Path | None = None,
+    simulated: bool = False,
+    api_base: str | None = None,
+    schema_dirs: Sequence[Path] = (),
+    environ: Mapping[str, str] = os.environ,
+) -> Target:
+    """Return which run is meant by its manifest or by its directory, which may be gone.
+
+    Raises:
+        UsageError: the API's address is not usable.
+        FileMissing, ManifestInvalid: the manifest cannot be read.
+    """
+    base = named_base(api_base, environ)
+    manifest = named if named.is_file() else None
+    home = run_dir or named
+    if manifest and run_dir is None:
+        home = default_run_dir(manifest, name=manifest_name(manifest), simulated=simulated)
+    return Target(
+        RunDir(home), manifest, simulated, SIMULATOR_BASE if simulated else base, tuple(schema_dirs)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,29 +1,37 @@
-"""Trying again what failed or was cancelled: which takes may be, and the wish on record.
+"""Tries again what failed or was cancelled: which takes may be, the wish on record, and the run of these takes.
 
-In: takes as recorded, the manifest's fingerprints, who asks. Out: the takes to try, and why others are not. Each new
-attempt is paid for: the wish is recorded under the run lock, and the next run submits it. Before that it looks, for
-nothing, whether a clip is there after all. It submits nothing itself.
+In: a run, names or a choice, who asks. Out: a proposal to agree to, then a run's summary. Each new attempt is paid for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from unicodedata import normalize
 
+from runner.commands.check import check
 from runner.commands.reconcile import NEEDS_DECISION
+from runner.commands.run import run
+from runner.commands.steps import follow_renames
+from runner.commands.steps.api_session import recorded_request
+from runner.commands.steps.find_run import find_run, manifest_of
 from runner.commands.steps.open_for_decision import Decision, named, open_for_decision, record
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.commands.steps.recheck_failed import RecheckResult, recheck
 from runner.commands.steps.request import RunRequest
+from runner.commands.steps.summary import RunSummary
 from runner.domain import failpoints
-from runner.domain.errors import UsageError
-from runner.domain.records import TakeRecord
+from runner.domain.errors import FileMissing, UsageError
+from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import OUT_THERE, FailureClass, RetryRequested, TakeState
 from runner.plan.scope import scope_of
 from runner.plan.selection import Choice, choose
+from runner.store.lock import RunLock
 from runner.store.reader import open_reader
-from runner.store.run_dir import RunDir
+from runner.store.run_dir import RunDir, is_run
 from runner.system.clock import Clock, SystemClock
 from runner.system.escapes import command_line, visible
 
@@ -37,6 +45,34 @@ class Retries:
 
     takes: tuple[TakeRecord, ...]
     left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a retry would pay for, to be agreed to.
+
+    `header` names the manifest's present place. `left_out` are sentences about takes that a pattern meant and that
+    stay as they are; `duplicates` are takes whose request another take sends or has sent.
+    """
+
+    place: RunDir
+    header: RunHeader
+    manifest: Path
+    plan: Plan
+    takes: tuple[TakeRecord, ...]
+    left_out: tuple[str, ...]
+    duplicates: tuple[str, ...]
+
+    @property
+    def take_ids(self) -> tuple[str, ...]:
+        """The ids of the takes to try again."""
+        return tuple(take.take_id for take in self.takes)
+
+    @property
+    def means_others(self) -> bool:
+        """True if an id among them is also the id of another take's shot, so that a run of these ids means more."""
+        ids = {*self.take_ids}
+        return any(take.shot_id in ids and take.id not in ids for take in self.plan.takes)
 
 
 def retries(
@@ -119,7 +155,72 @@ def _settled_otherwise(take: TakeRecord) -> tuple[str, str]:
     return "was given up", "give the shot a new id"
 
 
-def duplicates(
+def propose(
+    target: Path,
+    *,
+    request: RunRequest,
+    names: Sequence[str] = (),
+    even_moderated: bool = False,
+) -> Proposal:
+    """Return what a retry of these takes would pay for; it changes nothing.
+
+    `target` is a manifest or a run directory, `request.choice` chooses besides `names`.
+
+    Raises:
+        FileMissing, StateFileUnusable: there is no such run, or its record cannot be read.
+        ManifestInvalid: nothing runs while the manifest has a problem.
+        UsageError: no take is named or chosen, one cannot be tried again, or the run belongs to another manifest.
+    """
+    place = _place(target, request)
+    with open_reader(place.state_file) as reader:
+        header, takes, sent = reader.header, reader.takes(), reader.sent()
+    if request.simulated and not header.simulated:
+        raise UsageError(f"{place.path} holds a paid run", advice="leave out --simulate")
+    manifest = _manifest(target, place, header, moved=request.opening.moved)
+    # If the run was moved, the command to continue names the manifest's present place.
+    header = replace(header, manifest=os.path.relpath(manifest.resolve(), place.path.resolve()))
+    plan = check(
+        manifest,
+        schema_dirs=request.schema_dirs,
+        allow_private_media=header.simulated or request.on_this_machine,
+        limits=request.manifest_limits,
+    )
+    choice = request.choice
+    if not names and choice.is_all:
+        raise UsageError("which takes?", advice="name them, or say --only status:failed")
+    called = follow_renames.as_called_now(takes, plan)
+    chosen = retries(
+        called,
+        planned={take.id: take.fingerprint for take in plan.takes},
+        names=names,
+        choice=None if choice.is_all else choice,
+        even_moderated=even_moderated,
+        origin=header.api_base,
+    )
+    renamed = {then.take_id: take.take_id for then, take in zip(takes, called, strict=True)}
+    ids = [take.take_id for take in chosen.takes]
+    again = _duplicates(plan, called, ids, {renamed[take_id] for take_id in sent})
+    return Proposal(place, header, manifest, plan, chosen.takes, chosen.left_out, again)
+
+
+def _place(target: Path, request: RunRequest) -> RunDir:
+    if request.run_dir is None:
+        return find_run(target, simulated=request.simulated or None)
+    if not is_run(request.run_dir):
+        raise FileMissing(f"nothing has been run in {request.run_dir}")
+    return RunDir(request.run_dir)
+
+
+def _manifest(target: Path, place: RunDir, header: RunHeader, *, moved: bool) -> Path:
+    recorded = manifest_of(place, header)
+    if not target.is_file():
+        return recorded
+    if normalize("NFC", str(target.resolve())) != normalize("NFC", str(recorded)) and not moved:
+        raise UsageError(f"{place.path} belongs to another manifest: {recorded}")
+    return target
+
+
+def _duplicates(
     plan: Plan, takes: Sequence[TakeRecord], chosen: Sequence[str], sent: Collection[str]
 ) -> tuple[str, ...]:
     """Return which takes a run of `chosen` ones would pay for though another one sends the same request, or has sent.
@@ -134,14 +235,59 @@ def duplicates(
     return paid_twice(plan.takes, going=found.sends, sent=sent)
 
 
-def look_first(place: RunDir, takes: Sequence[TakeRecord], *, request: RunRequest) -> RecheckResult:
-    """Look for nothing whether any of `takes` has a clip after all, before it is paid for again.
+def retry(
+    proposal: Proposal,
+    *,
+    request: RunRequest,
+    by: str,
+    reason: str = "",
+    say: Callable[[str], None] = lambda _: None,
+) -> RunSummary:
+    """Record that new attempts of the proposed takes shall be paid for, and run them and no others.
+
+    Before that it asks the API, for nothing, whether a clip is there after all. `request.confirm` is asked as in any
+    run, `by` is who wishes it, and `say` gets remarks before the run begins.
 
     Raises:
         AccountRefused: there is no token; nothing was recorded.
-        RunInUse: a runner works on this run.
-        DiskFailed: what was found could not be recorded.
+        ShotrunnerError: as `run_manifest` raises it.
     """
+    place, opening = proposal.place, request.opening
+    # One lock covers both steps. Otherwise another process could leave a request that a later run pays without asking.
+    with RunLock(place.path) as lock:
+        opening = replace(opening, lock=lock)
+        follow_renames.follow(place, proposal.plan, opening=opening)
+        asked = _still_over(place, proposal)
+        known = recorded_request(place, proposal.header, api_base=request.api_base, opening=opening)
+        known = replace(known, simulate=request.simulate, schema_dirs=request.schema_dirs)
+        look = _look_first(place, asked, request=known)
+        asked = tuple(take for take in asked if take.take_id not in {*look.found, *look.disowned})
+        recorded = request_retries(place, asked, by=by, reason=reason, opening=opening)
+        for note in (*look.remarks, *recorded.remarks):
+            say(note)
+        return run(
+            replace(
+                request,
+                manifest=proposal.manifest,
+                run_dir=place.path,
+                choice=Choice(only=proposal.take_ids),
+                stale=False,
+                opening=opening,
+            )
+        )
+
+
+def _still_over(place: RunDir, proposal: Proposal) -> tuple[TakeRecord, ...]:
+    """Return the takes that need a request; a take whose row changed does not, since its new row is sent anyway."""
+    with open_reader(place.state_file) as reader:
+        recorded = reader.takes()
+    over = {take.take_id for take in recorded if take.state in RETRYABLE}
+    over -= follow_renames.sent_unasked(recorded, proposal.plan)
+    return tuple(take for take in proposal.takes if take.take_id in over)
+
+
+def _look_first(place: RunDir, takes: Sequence[TakeRecord], *, request: RunRequest) -> RecheckResult:
+    """Look for nothing whether any of `takes` has a clip after all, before it is paid for again."""
     if not any(take.may_have_a_clip for take in takes):
         return RecheckResult()
     with open_for_decision(place, request.clock, request.opening) as state:

@@ -28,12 +28,11 @@ from runner.manifest.size_limits import LIMITS
 from runner.manifest.size_limits import Limits as ManifestLimits
 from runner.plan.decide import Decision, decide
 from runner.plan.prices import price_changes
-from runner.plan.scope import Scope, about, scope_of
+from runner.plan.scope import about, scope_of
 from runner.plan.selection import ALL, Choice
 from runner.plan.time_window import window
 from runner.simulator.settings import SimulatorSettings
 from runner.store import run_dir as rundir
-from runner.store.lock import RunLock
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock, SystemClock
@@ -59,7 +58,6 @@ def run_manifest(
     moved: bool = False,
     allow_network_fs: bool = False,
     new_run: bool = False,
-    lock: RunLock | None = None,
 ) -> RunSummary:
     """Render what the manifest asks for and the run directory does not have yet; calling it again goes on.
 
@@ -68,36 +66,37 @@ def run_manifest(
     never what is watched; `stale` renders chosen takes again whose rows changed after they were paid for, and keeps
     the older clips. Signals are handled if this is the main thread; `on_interrupt` says what the first Ctrl-C does.
     `moved` agrees to go on with a run that was moved or copied from elsewhere, `allow_network_fs` to one on a network
-    share, `new_run` to forget a run whose folder is gone; `lock` is the run's, if the caller holds it;
-    `manifest_limits` are how large the manifest may be.
+    share, `new_run` to forget a run whose folder is gone; `manifest_limits` are how large the manifest may be.
 
     Raises:
         ShotrunnerError: one of its classes says what to do; everything recorded so far stays.
     """
     settled = os.environ if environ is None else environ
-    request = RunRequest(
-        Path(manifest),
-        options or EngineOptions(),
-        simulate,
-        choice,
-        tuple(schema_dirs),
-        api_base,
-        settled,
-        confirm or (lambda _: True),
-        progress or no_progress,
-        clock or SystemClock(),
-        on_interrupt,
-        OpenOptions(moved, allow_network_fs, settled, lock, new_run),
-        stale,
-        manifest_limits,
+    return run(
+        RunRequest(
+            Path(manifest),
+            options or EngineOptions(),
+            simulate,
+            choice,
+            tuple(schema_dirs),
+            api_base,
+            settled,
+            confirm or (lambda _: True),
+            progress or no_progress,
+            clock or SystemClock(),
+            on_interrupt,
+            OpenOptions(moved, allow_network_fs, settled, new_run=new_run),
+            stale,
+            manifest_limits,
+            None if run_dir is None else Path(run_dir),
+        )
     )
-    return _rendered(request, run_dir)
 
 
-def _rendered(request: RunRequest, run_dir: str | Path | None) -> RunSummary:
-    """Go through the whole flow of a run once, from the manifest to the summary."""
+def run(request: RunRequest) -> RunSummary:
+    """Go through the whole flow of a run once, from the manifest to the summary; raises as `run_manifest`."""
     plan = _planned(request)
-    place = _place(request, plan, run_dir)
+    place = _place(request, plan)
     with request.opening.locked(place), _opened(request, plan, place) as state:
         record = take_over(state, place, clock=request.clock)
         # Before anything is weighed: what has a clip after all is neither sent once more nor makes room.
@@ -106,8 +105,9 @@ def _rendered(request: RunRequest, run_dir: str | Path | None) -> RunSummary:
         plan = prices.known_prices(request, plan, record.takes)
         scope = scope_of(plan, record.takes, request.choice, stale=request.stale)
         quoted = prices.current_prices(request, plan, scope.sends)
-        decision = _decided(request, quoted, record, scope, place)
-        estimate = foresee(decision, record, host=request.origin, simulated=request.simulate is not None)
+        gone = missing(record.takes, place)
+        decision = decide(quoted, record, scope, files_missing=gone, download=request.options.download)
+        estimate = foresee(decision, record, host=request.origin, simulated=request.simulated)
         prices.refuse_unpriced(request, estimate)
         tried = _tried(request, place, quoted, record, decision)
         agreed = not decision.submits or request.confirm(estimate)
@@ -123,11 +123,6 @@ def _rendered(request: RunRequest, run_dir: str | Path | None) -> RunSummary:
     changes = price_changes(plan, quoted)
     remarks = (*notes, *tried, *synced.remarks, *changes, *estimate.remarks, *again.remarks, *summary.remarks)
     return replace(summary, remarks=remarks)
-
-
-def _decided(request: RunRequest, plan: Plan, record: RunRecord, scope: Scope, place: RunDir) -> Decision:
-    gone = missing(record.takes, place)
-    return decide(plan, record, scope, files_missing=gone, download=request.options.download)
 
 
 def _tried(
@@ -175,11 +170,11 @@ def _planned(request: RunRequest) -> Plan:
     )
 
 
-def _place(request: RunRequest, plan: Plan, run_dir: str | Path | None) -> RunDir:
-    if run_dir is not None:
-        return rundir.make(Path(run_dir))
-    simulated = request.simulate is not None
-    return rundir.make(rundir.default_run_dir(request.manifest, name=plan.manifest.name, simulated=simulated))
+def _place(request: RunRequest, plan: Plan) -> RunDir:
+    name = plan.manifest.name
+    return rundir.make(
+        request.run_dir or rundir.default_run_dir(request.manifest, name=name, simulated=request.simulated)
+    )
 
 
 def _opened(request: RunRequest, plan: Plan, place: RunDir) -> StateFile:
@@ -187,7 +182,7 @@ def _opened(request: RunRequest, plan: Plan, place: RunDir) -> StateFile:
         place,
         manifest=request.manifest,
         name=plan.manifest.name,
-        simulated=request.simulate is not None,
+        simulated=request.simulated,
         api_base=request.origin,
         now=request.clock.wall(),
         version=__version__,

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli.prompts import run_words
 from runner.commands import fetch, reconcile, retry, verify
 from runner.commands.cancel import cancel
-from runner.commands.steps.api_session import Found, manifest_of, recorded_request
+from runner.commands.steps.api_session import Found, recorded_request
+from runner.commands.steps.find_run import manifest_of, run_words
 from runner.commands.steps.open_run import OpenOptions
 from runner.commands.verify import Finding, Flaw
 from runner.domain.api_answers import FailureKind, JobStatus, RequestFailure, StatusReply

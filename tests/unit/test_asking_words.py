@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli.prompts import repeated, with_flags
+from runner.cli.next_command import repeated, with_flags
 from runner.system.escapes import path_word
 
 

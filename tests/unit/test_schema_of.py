@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.commands.steps.schema_drift import drift
+from runner.commands.check import drift
 from runner.domain.errors import Position
 from runner.domain.records import SchemaRecord, TakeRecord, schema_of
 from runner.domain.shots import Manifest, Plan, Take

@@ -9,18 +9,17 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from runner.commands.steps.request import Progress, RunRequest, no_progress
+from runner.commands.steps.find_run import manifest_of
+from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
+from runner.commands.steps.request import RunRequest
 from runner.commands.steps.session import account_of, run_alone
 from runner.domain.api_answers import FailureKind, JobStatus, RequestFailure, StatusReply
 from runner.domain.errors import AccountRefused, ServiceUnavailable, ShotrunnerError, UsageError
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import Ended
-from runner.engine.options import EngineOptions
 from runner.engine.ports import Queue
-from runner.plan.selection import ALL
 from runner.simulator.settings import SimulatorSettings
 from runner.store.run_dir import RunDir
 from runner.system.backoff import Backoff, Chance
@@ -36,20 +35,14 @@ _LONGEST_WAIT = 30.0
 _BACKOFF = Backoff()
 
 
-def manifest_of(place: RunDir, header: RunHeader) -> Path:
-    """Return the path of the manifest a run was made from, which may be gone."""
-    return Path(os.path.normpath(place.path.resolve() / header.manifest))
-
-
 def recorded_request(
     place: RunDir,
     header: RunHeader,
     *,
     environ: Mapping[str, str] | None = None,
     api_base: str | None = None,
-    options: EngineOptions | None = None,
-    progress: Progress | None = None,
     clock: Clock | None = None,
+    opening: OpenOptions = DEFAULT_OPTIONS,
 ) -> RunRequest:
     """Return what it takes to talk about the jobs of a run: the API they live at, or its own simulator.
 
@@ -58,16 +51,12 @@ def recorded_request(
     """
     environment = os.environ if environ is None else environ
     return RunRequest(
-        manifest=manifest_of(place, header),
-        options=options or EngineOptions(),
+        manifest_of(place, header),
         simulate=SimulatorSettings() if header.simulated else None,
-        choice=ALL,
-        schema_dirs=(),
         api_base=None if header.simulated else _base(header, api_base, environment),
         environ=environment,
-        confirm=lambda _: False,
-        progress=progress or no_progress,
         clock=clock or SystemClock(),
+        opening=opening,
     )
 
 

@@ -1,15 +1,22 @@
 """Which run a command is about: a run directory, or the manifest that made it.
 
-In: a path. Out: a `RunDir`, or an error with the way on.
+In: a path. Out: a `RunDir`, what its record says of itself, and the command line that continues it.
 """
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
+from runner.commands.steps.api_base import named_base
+from runner.domain.records import RunHeader
 from runner.store import run_dir as rundir
 from runner.store.marker import was_here
+from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
+from runner.system.escapes import path_word
+from runner.system.web_links import is_same_api
 
 
 def find_run(target: str | Path, *, simulated: bool | None = None) -> RunDir:
@@ -25,3 +32,57 @@ def find_run(target: str | Path, *, simulated: bool | None = None) -> RunDir:
         return RunDir(path)
     name = manifest_name(path)
     return rundir.existing(path, name=name, kinds=(False, True) if simulated is None else (simulated,))
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """A run that is on record: its directory, and what the record says of itself."""
+
+    place: RunDir
+    header: RunHeader
+
+    @property
+    def words(self) -> list[str]:
+        """The command line that continues it, without the program's name."""
+        return run_words(self.place, self.header)
+
+
+def find_recorded(target: str | Path, *, simulated: bool | None = None) -> RecordedRun:
+    """Return the run meant by `target`, as `find_run` finds it.
+
+    Raises:
+        FileMissing: nothing has been run there.
+        StateFileUnusable: its state file cannot be read.
+    """
+    place = find_run(target, simulated=simulated)
+    return RecordedRun(place, read_header(place))
+
+
+def read_header(place: RunDir) -> RunHeader:
+    """Return what a run's record says of itself."""
+    with open_reader(place.state_file) as reader:
+        return reader.header
+
+
+def manifest_of(place: RunDir, header: RunHeader) -> Path:
+    """Return the path of the manifest a run was made from, which may be gone."""
+    return Path(os.path.normpath(place.path.resolve() / header.manifest))
+
+
+def run_words(place: RunDir, header: RunHeader) -> list[str]:
+    """Return the command line that continues a run, without the program's name."""
+    manifest = manifest_of(place, header)
+    words = ["run", _as_seen_from_here(manifest)]
+    if header.simulated:
+        words.append("--simulate")
+    if rundir.default_run_dir(manifest, name=header.name, simulated=header.simulated) != place.path.resolve():
+        words += ["--run-dir", _as_seen_from_here(place.path)]
+    # The token is sent only to an API that the user named, so any other than the usual one is named again.
+    if not header.simulated and not is_same_api(named_base(None, os.environ), header.api_base):
+        words += ["--api-base", header.api_base]
+    return words
+
+
+def _as_seen_from_here(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return str(path.resolve()) if relative.startswith("..") else path_word(Path(relative))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.commands.check import check
-from runner.commands.steps.api_session import manifest_of
+from runner.commands.steps.find_run import manifest_of
 from runner.commands.steps.open_for_decision import named
 from runner.commands.steps.open_run import OpenOptions, open_recorded
 from runner.commands.steps.sync_record import sync, take_over

@@ -1,13 +1,11 @@
-"""What a caller asks of a run, as one value.
-
-It is made of flags or of arguments of the Python API, and it is handed to every step.
-"""
+"""What a caller asks of a run, as one value: made of flags or of Python arguments, and handed to every step."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,9 +16,9 @@ from runner.domain.run_events import Listener, Listeners
 from runner.engine.options import EngineOptions
 from runner.manifest.size_limits import LIMITS
 from runner.manifest.size_limits import Limits as ManifestLimits
-from runner.plan.selection import Choice
+from runner.plan.selection import ALL, Choice
 from runner.simulator.settings import SimulatorSettings
-from runner.system.clock import Clock
+from runner.system.clock import Clock, SystemClock
 
 SIMULATOR_BASE = "simulator"
 
@@ -29,42 +27,50 @@ Progress: TypeAlias = Callable[[int, int], AbstractContextManager[Listener]]
 """Makes the listener of a run from the number of its takes and of those already finished."""
 
 
+def no_progress(_total: int, _done: int) -> AbstractContextManager[Listener]:
+    """Listen to a run and report nothing."""
+    return nullcontext(Listeners())
+
+
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """The arguments of `run_manifest`, settled."""
+    """The arguments of `run_manifest`, with their defaults.
+
+    `run_dir` is None for the directory that the manifest's name leads to; `environ` holds the token, the API's address
+    and the user's folders.
+    """
 
     manifest: Path
-    options: EngineOptions
-    simulate: SimulatorSettings | None
-    choice: Choice
-    schema_dirs: tuple[Path, ...]
-    api_base: str | None
-    environ: Mapping[str, str]
-    confirm: Callable[[RunEstimate], bool]
-    progress: Progress
-    clock: Clock
+    options: EngineOptions = field(default_factory=EngineOptions)
+    simulate: SimulatorSettings | None = None
+    choice: Choice = ALL
+    schema_dirs: tuple[Path, ...] = ()
+    api_base: str | None = None
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    confirm: Callable[[RunEstimate], bool] = lambda _: True
+    progress: Progress = no_progress
+    clock: Clock = field(default_factory=SystemClock)
     on_interrupt: Stop = Stop.DRAIN
     opening: OpenOptions = DEFAULT_OPTIONS
     stale: bool = False
     manifest_limits: ManifestLimits = LIMITS
+    run_dir: Path | None = None
+
+    @property
+    def simulated(self) -> bool:
+        """True if the run has a simulator of its own, so that nothing is paid."""
+        return self.simulate is not None
 
     @property
     def origin(self) -> str:
         """The API's origin, which needs no token to know."""
-        from runner.api.account import BASE_VARIABLE, DEFAULT_BASE, parse_base
+        from runner.commands.steps.api_base import named_base
 
-        if self.simulate is not None:
-            return SIMULATOR_BASE
-        return parse_base(self.api_base or self.environ.get(BASE_VARIABLE) or DEFAULT_BASE)
+        return SIMULATOR_BASE if self.simulated else named_base(self.api_base, self.environ)
 
     @property
     def on_this_machine(self) -> bool:
         """True where the API is the simulator or another server on loopback."""
-        from runner.api.account import on_this_machine
+        from runner.commands.steps.api_base import is_local
 
-        return self.simulate is not None or on_this_machine(self.origin)
-
-
-def no_progress(_total: int, _done: int) -> AbstractContextManager[Listener]:
-    """Listen to a run and report nothing."""
-    return nullcontext(Listeners())
+        return self.simulated or is_local(self.api_base, self.environ)

@@ -1,0 +1,121 @@
+"""The flags of `run`, `plan` and `retry` as one `RunRequest`, and those of the simulator as its settings.
+
+In: parsed arguments. Out: values. It loads the engine's options and the simulator's, so only these commands import it.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from runner.cli.from_flags import choice_of, manifest_limits, opening_of
+from runner.commands.steps.request import RunRequest
+from runner.domain.errors import FileMissing, ManifestInvalid, Position, Problem, UsageError
+from runner.domain.limits import Limits
+from runner.domain.run_ending import Stop
+from runner.domain.run_events import Listener
+from runner.engine.options import EngineOptions
+from runner.engine.poll_pace import LookPace
+from runner.engine.retry_policy import FailureLimit, OnUnknown
+from runner.output.progress import Kind, make_progress
+from runner.simulator.settings import Script, SimulatorSettings, load_script
+from runner.system.clock import SystemClock
+from runner.system.private_files import read_given
+
+_LARGEST_SCRIPT = 4 * 2**20
+
+
+def request_of(arguments: Namespace, *, manifest: Path, simulate: SimulatorSettings | None) -> RunRequest:
+    """Return what the flags ask of a run of `manifest`; it asks no one before it pays."""
+    return RunRequest(
+        manifest,
+        options=_options(arguments),
+        simulate=simulate,
+        choice=choice_of(arguments),
+        schema_dirs=tuple(arguments.schema_dir),
+        api_base=arguments.api_base,
+        progress=lambda total, done: progress_of(arguments.progress, total, done),
+        on_interrupt=Stop(arguments.on_interrupt),
+        opening=opening_of(arguments),
+        stale=arguments.stale,
+        manifest_limits=manifest_limits(arguments),
+        run_dir=arguments.run_dir,
+    )
+
+
+def limits_of(arguments: Namespace) -> Limits:
+    """Return the limits that the flags set."""
+    return Limits(
+        max_cost=arguments.max_cost,
+        warn_cost=arguments.warn_cost,
+        max_submits=arguments.max_submits,
+        until=arguments.until,
+        lasts=arguments.lasts,
+        cancel_queued=arguments.cutoff == "cancel-queued",
+        allow_unpriced=arguments.allow_unpriced,
+    )
+
+
+def _options(arguments: Namespace) -> EngineOptions:
+    return EngineOptions(
+        jobs=arguments.jobs,
+        submit_window=arguments.submit_window,
+        download=not arguments.no_download,
+        max_unknown=arguments.max_unknown,
+        outage_limit=arguments.outage_limit,
+        job_limit=arguments.job_limit,
+        on_unknown=OnUnknown(arguments.on_unknown),
+        max_extra_paid=arguments.max_extra_paid,
+        retries=arguments.retries,
+        failure_limit=FailureLimit(dict(arguments.halt)),
+        scout=arguments.scout,
+        limits=limits_of(arguments),
+        pace=LookPace(floor=arguments.poll_interval),
+    )
+
+
+def progress_of(asked: str, total: int, done: int) -> AbstractContextManager[Listener]:
+    """Return the progress that a flag names; `auto` is a bar on a terminal and plain lines elsewhere."""
+    kinds: dict[str, Kind] = {"bar": "bar", "plain": "plain", "json": "json", "none": "none"}
+    kind = kinds.get(asked, "bar" if sys.stderr.isatty() else "plain")
+    return make_progress(kind, stream=sys.stderr, total=total, done=done, clock=SystemClock())
+
+
+def simulator_of(arguments: Namespace, *, simulated: bool) -> SimulatorSettings | None:
+    """Return how to simulate, or None for a real run, where the simulator's flags are refused."""
+    if simulated:
+        return simulator_settings(arguments)
+    for flag in ("speed", "fail_rate", "script"):
+        if getattr(arguments, flag) is not None:
+            raise UsageError(f"--{flag.replace('_', '-')} steers the simulator", advice="add --simulate")
+    return None
+
+
+def simulator_settings(arguments: Namespace, *, ledger: Path | None = None) -> SimulatorSettings:
+    """Return the settings that the flags ask for.
+
+    Raises:
+        FileMissing, ManifestInvalid: the fault script is not there, or not right.
+    """
+    plain = SimulatorSettings()
+    return SimulatorSettings(
+        speed=plain.speed if arguments.speed is None else arguments.speed,
+        fail_rate=plain.fail_rate if arguments.fail_rate is None else arguments.fail_rate,
+        script=_script(arguments.script),
+        ledger=ledger,
+    )
+
+
+def _script(path: Path | None) -> Script:
+    if path is None:
+        return Script()
+    try:
+        text = read_given(path, limit=_LARGEST_SCRIPT).decode("utf-8")
+    except OSError as error:
+        raise FileMissing(f"the fault script {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        problem = Problem(Position(str(path)), "", f"not UTF-8: byte {error.start} is not text")
+        raise ManifestInvalid([problem]) from error
+    return load_script(text, str(path))

@@ -1,0 +1,69 @@
+"""The process's standard streams: made safe, printed on, and used to ask a person.
+
+In: the streams that the process got; some may be closed or have a narrow encoding. Out: streams that never fail,
+so that none of them can change how a run ends, and what a person typed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from typing import TextIO, cast
+
+from runner.domain.errors import UsageError
+from runner.output.safe_stream import SafeStream
+from runner.system.escapes import visible
+
+
+def settle_streams() -> None:
+    """Give the process open streams that accept any text and never raise."""
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 - open as long as the process
+    sys.stdout = _made_safe(sys.stdout)
+    sys.stderr = _made_safe(sys.stderr)
+
+
+def _made_safe(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - open as long as the process
+    return cast("TextIO", SafeStream.over(stream))
+
+
+def show(lines: Iterable[str]) -> None:
+    """Print lines of a result, which are safe to show."""
+    for line in lines:
+        print(line)
+
+
+def show_json(value: object) -> None:
+    """Print a result for programs; a mapping that is not a dict becomes one."""
+    print(json.dumps(value, indent=1, default=dict))
+
+
+def warn(lines: Iterable[str]) -> None:
+    """Print lines to a person beside the result; they are safe to show."""
+    for line in lines:
+        print(line, file=sys.stderr, flush=True)
+
+
+def note(remarks: Iterable[str], *, limit: int = 1000) -> None:
+    """Print remarks to a person beside the result, each made safe and cut at `limit` characters."""
+    warn(visible(remark, limit) for remark in remarks)
+
+
+def typed(question: str, *, instead: str) -> str:
+    """Return what a person types after `question`.
+
+    Raises:
+        UsageError: no person can be asked; `instead` is the flag that answers beforehand.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question.rstrip()} no one is there to answer", advice=f"add {instead}")
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
+def agreed(question: str, *, instead: str) -> bool:
+    """Return whether a person says yes."""
+    return typed(f"{question} Go on? [y/N] ", instead=instead).lower() in {"y", "yes"}
