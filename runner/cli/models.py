@@ -18,7 +18,7 @@ from runner.models.registry import Models
 from runner.system.escapes import command_line
 
 if TYPE_CHECKING:
-    from runner.commands.models import Compared
+    from runner.commands.steps.live_catalogue import Compared
 
 CHANGED = 2
 _DEFAULT_SHOWN = 40

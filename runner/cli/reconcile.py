@@ -12,7 +12,7 @@ from runner.commands import reconcile
 from runner.commands.reconcile import HeldCase
 from runner.commands.steps.find_run import RecordedRun, find_recorded
 from runner.commands.steps.follow_renames import follow_names
-from runner.commands.steps.open_for_decision import Decision
+from runner.commands.steps.open_for_decision import Decided
 from runner.domain.display import MILESTONES, counted, value, visible, window
 from runner.domain.errors import UsageError
 from runner.domain.states import TakeState
@@ -46,7 +46,7 @@ def command(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _adopt(run: RecordedRun, arguments: argparse.Namespace) -> Decision:
+def _adopt(run: RecordedRun, arguments: argparse.Namespace) -> Decided:
     take, api_base = arguments.take, arguments.api_base
     look_up = None if arguments.offline else reconcile.ask_api(run.place, take, api_base=api_base)
     return reconcile.adopt(
@@ -54,7 +54,7 @@ def _adopt(run: RecordedRun, arguments: argparse.Namespace) -> Decision:
     )
 
 
-def _not_sent(run: RecordedRun, arguments: argparse.Namespace) -> Decision | None:
+def _not_sent(run: RecordedRun, arguments: argparse.Namespace) -> Decided | None:
     names, choice = arguments.takes, choice_of(arguments)
     take_ids = reconcile.choose_waiting(
         run.place, choice, lambda take: take.state in reconcile.NEEDS_DECISION, names=names
@@ -77,7 +77,7 @@ def _means_all(number: int) -> bool:
     return typed(f"{warning} Type the number of takes: ", instead="--yes-i-may-pay-twice") == str(number)
 
 
-def _drop(run: RecordedRun, arguments: argparse.Namespace) -> Decision | None:
+def _drop(run: RecordedRun, arguments: argparse.Namespace) -> Decided | None:
     names, choice = arguments.takes, choice_of(arguments)
     take_ids = reconcile.choose_waiting(run.place, choice, reconcile.may_be_dropped, names=names)
     if not take_ids:

@@ -13,7 +13,7 @@ from pathlib import Path
 from runner.commands.check import check
 from runner.commands.steps.api_session import recorded_request
 from runner.commands.steps.find_run import find_run, manifest_of, read_header
-from runner.commands.steps.open_for_decision import Decision, named, record
+from runner.commands.steps.open_for_decision import Decided, named, record
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions, open_recorded
 from runner.commands.steps.sync_record import sync, take_over
 from runner.domain.display import listed
@@ -39,7 +39,7 @@ def accept(
     schema_dirs: Sequence[Path] = (),
     manifest_limits: Limits = LIMITS,
     opening: OpenOptions = DEFAULT_OPTIONS,
-) -> Decision:
+) -> Decided:
     """Record that the clips of stale takes are kept for their rows as the manifest has them now.
 
     `target` is a manifest or a run directory; a manifest counts as it is, wherever the run found its own.
@@ -68,7 +68,7 @@ def keep_stale(
     by: str,
     clock: Clock | None = None,
     opening: OpenOptions = DEFAULT_OPTIONS,
-) -> Decision:
+) -> Decided:
     """Record that the clips of stale takes are kept for their rows as `plan` has them now.
 
     It is about the takes of these very `names`, or, without any, about all stale ones of `choice`.
@@ -95,4 +95,4 @@ def keep_stale(
             names_of_stale = f"stale are {listed(sorted(known))}" if known else "nothing here is stale"
             raise UsageError(f"{which}; nothing was recorded", advice=names_of_stale)
         record(state, {take.take_id: KeptAsIs(by, take.wanted or "") for take in asked}, now)
-    return Decision(tuple(take.take_id for take in asked), (*state.notes, *synced.remarks))
+    return Decided(tuple(take.take_id for take in asked), (*state.notes, *synced.remarks))

@@ -7,46 +7,25 @@ is free to ask, and submits nothing. Prices are compared with the one that was n
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from runner.api.account import Account, find_account
-from runner.api.catalogue import Catalogue, Entry, EntryAnswer
-from runner.commands.steps.api_session import retry_transient, unanswered
-from runner.commands.steps.session import run_alone
-from runner.domain.api_answers import FailureKind, RequestFailure
+from runner.api.catalogue import Entry
+from runner.commands.steps.api_session import unanswered
+from runner.commands.steps.live_catalogue import CATALOGUE_FILE, Compared, ask_entries, compared, untold
+from runner.domain.api_answers import RequestFailure
 from runner.domain.display import visible
 from runner.domain.errors import SchemaInvalid, UsageError
 from runner.models.add_schema import add_file, compiled, place_of, wrapped
 from runner.models.model import Model
 from runner.models.registry import Models
-from runner.models.schema_diff import Change, changes
 from runner.system.canonical_json import JsonValue
 from runner.system.clock import Clock, SystemClock
 
-_CATALOGUE_FILE = "the catalogue's schema"
 _REASON = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """How one model stands with the catalogue: what has changed, or in `fault` why that cannot be said.
-
-    `price` is the catalogue's, in words, empty where it gives none. A model that the catalogue does not know, or whose
-    schema there cannot be used, is a change like others: runs with it may fail.
-    """
-
-    model: str
-    changes: tuple[Change, ...] = ()
-    fault: str = ""
-    price: str = ""
-
-    @property
-    def has_changed(self) -> bool:
-        """True if anything is not as the schema at hand says."""
-        return bool(self.changes or self.fault)
+_PATIENCE = 120.0
 
 
 def compare_with_catalogue(
@@ -67,8 +46,9 @@ def compare_with_catalogue(
     known = Models.bundled(schema_dirs)
     models = [_known(known, model_id) for model_id in model_ids or known.ids()]
     account = find_account(os.environ if environ is None else environ, base=api_base)
-    answers = _asked(account, [model.id for model in models], clock=clock or SystemClock())
-    troubles = [trouble for answer in answers.values() if (trouble := _untold(answer))]
+    ids = [model.id for model in models]
+    answers, _ = ask_entries(account, ids, clock=clock or SystemClock(), patience_s=_PATIENCE, insist=True)
+    troubles = [trouble for answer in answers.values() if (trouble := untold(answer))]
     if troubles and len(troubles) == len(answers):
         raise unanswered(troubles[0])
     return tuple(compared(model, answers[model.id]) for model in models)
@@ -96,8 +76,9 @@ def add_from_catalogue(
     path = place_of(model_id, folder)
     account = find_account(os.environ if environ is None else environ, base=api_base)
     clock = clock or SystemClock()
-    answer = _asked(account, [model_id], clock=clock)[model_id]
-    if trouble := _untold(answer):
+    answers, _ = ask_entries(account, [model_id], clock=clock, patience_s=_PATIENCE, insist=True)
+    answer = answers[model_id]
+    if trouble := untold(answer):
         raise unanswered(trouble)
     if isinstance(answer, RequestFailure):
         raise UsageError(
@@ -107,7 +88,7 @@ def add_from_catalogue(
     if answer.input_schema is None:
         raise SchemaInvalid(f"the catalogue gives no usable schema of {model_id}")
     data = wrapped(model_id, answer.input_schema, _source(account, answer, clock))
-    compiled(model_id, data, file=_CATALOGUE_FILE)
+    compiled(model_id, data, file=CATALOGUE_FILE)
     add_file(data, path, replace=replace)
     return path
 
@@ -121,60 +102,6 @@ def _known(models: Models, model_id: str) -> Model:
             advice=f"did you mean {nearest}?" if nearest else "shotrunner models",
         )
     return model
-
-
-def _asked(account: Account, model_ids: Sequence[str], *, clock: Clock) -> Mapping[str, EntryAnswer]:
-    """Return what the catalogue says of each model, or what kept it from saying."""
-
-    async def ask() -> Mapping[str, EntryAnswer]:
-        catalogue = Catalogue(account, clock=clock)
-        try:
-            return {
-                model_id: await retry_transient(_question(catalogue, model_id), clock=clock)
-                for model_id in model_ids
-            }
-        finally:
-            await catalogue.aclose()
-
-    return run_alone(ask())
-
-
-def _question(catalogue: Catalogue, model_id: str) -> Callable[[], Awaitable[EntryAnswer]]:
-    return lambda: catalogue.entry(model_id)
-
-
-def _untold(answer: EntryAnswer) -> RequestFailure | None:
-    """Return the trouble of a catalogue that did not say whether it knows a model."""
-    return answer if isinstance(answer, RequestFailure) and answer.kind is not FailureKind.MISSING else None
-
-
-def compared(model: Model, answer: EntryAnswer) -> Compared:
-    """Return how one model stands with what the catalogue answered."""
-    if isinstance(answer, RequestFailure):
-        what = "the catalogue did not say" if _untold(answer) else "not in the catalogue"
-        return Compared(model.id, fault=f"{what}: {visible(answer.reason, _REASON)}")
-    price = _price(answer.base_price_usd, answer.price_unit)
-    if answer.input_schema is None:
-        return Compared(model.id, fault="the catalogue gives no usable schema of it", price=price)
-    try:
-        live = compiled(model.id, wrapped(model.id, answer.input_schema, {}), file=_CATALOGUE_FILE)
-    except SchemaInvalid as error:
-        return Compared(model.id, fault=visible(error.message, _REASON), price=price)
-    return Compared(model.id, (*changes(model, live), *_price_change(model, price)), price=price)
-
-
-def _price_change(model: Model, price: str) -> tuple[Change, ...]:
-    noted, unit = model.source.get("base_price_usd"), model.source.get("price_unit")
-    if not isinstance(noted, int | float):
-        return ()
-    before = _price(float(noted), unit if isinstance(unit, str) else None)
-    return (Change("", "price", before, price),) if before != price else ()
-
-
-def _price(usd: float | None, unit: str | None) -> str:
-    if usd is None:
-        return ""
-    return f"${usd:.6f}".rstrip("0").rstrip(".") + (f" a {visible(unit)}" if unit else "")
 
 
 def _source(account: Account, entry: Entry, clock: Clock) -> dict[str, JsonValue]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from runner.commands.steps.api_session import Found, identify, recorded_request, unanswered, with_api
-from runner.commands.steps.open_for_decision import Decision, named, open_for_decision, record
+from runner.commands.steps.open_for_decision import Decided, named, open_for_decision, record
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.domain import failpoints
 from runner.domain.api_answers import FailureKind, RequestFailure, StatusReply
@@ -120,7 +120,7 @@ def adopt(
     look_up: LookUp | None,
     clock: Clock | None = None,
     opening: OpenOptions = DEFAULT_OPTIONS,
-) -> Decision:
+) -> Decided:
     """Record that a held take's job is `request_id`, after asking the API about it unless `look_up` is None.
 
     Raises:
@@ -141,7 +141,7 @@ def adopt(
             failpoints.hit("decide.looked")
         _take_back(state, [take], by, now)
         record(state, {take_id: Adopted(request_id, by)}, now)
-    return Decision((take_id,), state.notes)
+    return Decided((take_id,), state.notes)
 
 
 def ask_api(place: RunDir, take_id: str, *, api_base: str | None = None) -> LookUp:
@@ -250,7 +250,7 @@ def declare_not_sent(
     reason: str = "",
     clock: Clock | None = None,
     opening: OpenOptions = DEFAULT_OPTIONS,
-) -> Decision:
+) -> Decided:
     """Record that held takes never reached the API: the next run submits them again, and may pay twice.
 
     Raises:
@@ -268,7 +268,7 @@ def declare_not_sent(
         for take in takes
         if take.position is None
     ]
-    return Decision(tuple(take.take_id for take in takes), (*state.notes, *homeless))
+    return Decided(tuple(take.take_id for take in takes), (*state.notes, *homeless))
 
 
 def drop(
@@ -278,7 +278,7 @@ def drop(
     by: str,
     clock: Clock | None = None,
     opening: OpenOptions = DEFAULT_OPTIONS,
-) -> Decision:
+) -> Decided:
     """Record that takes are given up, whatever the API does with their jobs.
 
     Raises:
@@ -298,7 +298,7 @@ def drop(
                 )
         _take_back(state, adopted, by, now)
         record(state, {take.take_id: Dropped(by, what_is_given_up(take)) for take in takes}, now)
-    return Decision(tuple(take.take_id for take in takes), state.notes)
+    return Decided(tuple(take.take_id for take in takes), state.notes)
 
 
 def may_be_dropped(take: TakeRecord) -> bool:

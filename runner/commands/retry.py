@@ -17,7 +17,7 @@ from runner.commands.run import run
 from runner.commands.steps import follow_renames
 from runner.commands.steps.api_session import recorded_request
 from runner.commands.steps.find_run import find_run, manifest_of
-from runner.commands.steps.open_for_decision import Decision, named, open_for_decision, record
+from runner.commands.steps.open_for_decision import Decided, named, open_for_decision, record
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.commands.steps.recheck_failed import RecheckResult, recheck
 from runner.commands.steps.request import RunRequest
@@ -302,7 +302,7 @@ def request_retries(
     reason: str = "",
     clock: Clock | None = None,
     opening: OpenOptions = DEFAULT_OPTIONS,
-) -> Decision:
+) -> Decided:
     """Record that a new attempt of each take shall be paid for; the next run submits it.
 
     Raises:
@@ -319,4 +319,4 @@ def request_retries(
         failpoints.hit("retry.chosen")
         record(state, {take.take_id: RetryRequested(by, reason) for take in takes}, now)
         failpoints.hit("retry.recorded")
-    return Decision(tuple(take.take_id for take in takes), state.notes)
+    return Decided(tuple(take.take_id for take in takes), state.notes)

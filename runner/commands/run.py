@@ -14,7 +14,7 @@ from pathlib import Path
 from runner.commands.check import check
 from runner.commands.steps import open_run, prices
 from runner.commands.steps.open_run import OpenOptions
-from runner.commands.steps.recheck_failed import recheck
+from runner.commands.steps.recheck_failed import RecheckResult, recheck
 from runner.commands.steps.request import Progress, RunRequest, no_progress
 from runner.commands.steps.session import run_engine
 from runner.commands.steps.summary import RunEstimate, RunSummary, foresee, needs_nothing, sum_up
@@ -95,26 +95,24 @@ def run_manifest(
 
 def run(request: RunRequest) -> RunSummary:
     """Go through the whole flow of a run once, from the manifest to the summary; raises as `run_manifest`."""
-    plan = _planned(request)
+    plan = check(
+        request.manifest,
+        schema_dirs=request.schema_dirs,
+        allow_private_media=request.on_this_machine,
+        limits=request.manifest_limits,
+    )
     place = _place(request, plan)
     with request.opening.locked(place), _opened(request, plan, place) as state:
-        record = take_over(state, place, clock=request.clock)
-        # Before anything is weighed: what has a clip after all is neither sent once more nor makes room.
-        again = recheck(request, place, state, record.takes)
-        record = read_record(place) if again.asked else record
-        plan = prices.known_prices(request, plan, record.takes)
-        scope = scope_of(plan, record.takes, request.choice, stale=request.stale)
-        quoted = prices.current_prices(request, plan, scope.sends)
-        gone = missing(record.takes, place)
-        decision = decide(quoted, record, scope, files_missing=gone, download=request.options.download)
+        record, again = _taken_over(request, place, state)
+        plan, quoted, decision = _decided(request, plan, record, place)
         estimate = foresee(decision, record, host=request.origin, simulated=request.simulated)
         prices.refuse_unpriced(request, estimate)
         tried = _tried(request, place, quoted, record, decision)
         agreed = not decision.submits or request.confirm(estimate)
         # Only now, so that after a no the clips of stale takes keep their names.
-        comparison = decision.comparison if agreed else scope.comparison
+        comparison = decision.comparison if agreed else decision.scope.comparison
         synced = sync(state, quoted, place, record.takes, comparison, clock=request.clock)
-        takes = about(synced.takes, scope)
+        takes = about(synced.takes, decision.scope)
         ending, signal = _timed(request, place, state, takes, record.sessions) if agreed else _DECLINED
         # The engine says them, where there is anything left to do.
         engaged = agreed and not all(needs_nothing(take, request.options) for take in takes)
@@ -123,6 +121,26 @@ def run(request: RunRequest) -> RunSummary:
     changes = price_changes(plan, quoted)
     remarks = (*notes, *tried, *synced.remarks, *changes, *estimate.remarks, *again.remarks, *summary.remarks)
     return replace(summary, remarks=remarks)
+
+
+def _taken_over(request: RunRequest, place: RunDir, state: StateFile) -> tuple[RunRecord, RecheckResult]:
+    """Return what is on record once this is the runner, and what came of looking again at takes given up."""
+    record = take_over(state, place, clock=request.clock)
+    # Before anything is weighed: what has a clip after all is neither sent once more nor makes room.
+    again = recheck(request, place, state, record.takes)
+    return (read_record(place) if again.asked else record), again
+
+
+def _decided(
+    request: RunRequest, plan: Plan, record: RunRecord, place: RunDir
+) -> tuple[Plan, Plan, Decision]:
+    """Return the plan with the prices on record, the plan with those of today, and what to do by it."""
+    plan = prices.known_prices(request, plan, record.takes)
+    scope = scope_of(plan, record.takes, request.choice, stale=request.stale)
+    quoted = prices.current_prices(request, plan, scope.sends)
+    gone = missing(record.takes, place)
+    decision = decide(quoted, record, scope, files_missing=gone, download=request.options.download)
+    return plan, quoted, decision
 
 
 def _tried(
@@ -159,15 +177,6 @@ def _timed(
 
 
 _DECLINED = Ending(EndingKind.DECLINED, "not agreed to, so nothing was submitted"), None
-
-
-def _planned(request: RunRequest) -> Plan:
-    return check(
-        request.manifest,
-        schema_dirs=request.schema_dirs,
-        allow_private_media=request.on_this_machine,
-        limits=request.manifest_limits,
-    )
 
 
 def _place(request: RunRequest, plan: Plan) -> RunDir:

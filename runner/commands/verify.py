@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 
-from runner.commands.steps.open_for_decision import Decision, named, open_for_decision
+from runner.commands.steps.open_for_decision import Decided, named, open_for_decision
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.domain import failpoints
 from runner.domain.records import TakeRecord
@@ -79,7 +79,7 @@ def mark(
     *,
     clock: Clock | None = None,
     opening: OpenOptions = DEFAULT_OPTIONS,
-) -> Decision:
+) -> Decided:
     """Record that clips are gone or not whole, so that the next run fetches them again; returns their takes.
 
     Raises:
@@ -87,7 +87,7 @@ def mark(
     """
     now = clock or SystemClock()
     with open_for_decision(place, now, opening) as state:
-        return Decision(mark_flawed(place, state, findings, now), state.notes)
+        return Decided(mark_flawed(place, state, findings, now), state.notes)
 
 
 def meant(takes: Sequence[TakeRecord], take_ids: Sequence[str]) -> Sequence[TakeRecord]:

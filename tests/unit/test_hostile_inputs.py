@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.api.catalogue import Entry, _entry
-from runner.commands.models import compared
+from runner.commands.steps.live_catalogue import compared
 from runner.manifest.reader import parse_manifest, read_manifest
 from runner.manifest.size_limits import Limits
 from runner.media.http.peek import MOST_BYTES, _beginning

@@ -14,17 +14,42 @@ from typing import Any
 
 from runner.api.account import Account
 from runner.api.catalogue import Balance, BalanceAnswer, Catalogue, Entry, EntryAnswer
-from runner.commands.models import Compared, compared
+from runner.commands.steps.api_session import retry_transient
 from runner.commands.steps.session import run_alone
 from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.domain.display import visible
+from runner.domain.errors import SchemaInvalid
 from runner.domain.money import micros
 from runner.domain.shots import Price, PriceUnit
+from runner.models.add_schema import compiled, wrapped
+from runner.models.model import Model
 from runner.models.registry import Models
+from runner.models.schema_diff import Change, changes
 from runner.plan.prices import CATALOGUE
 from runner.system.clock import Clock
 
+CATALOGUE_FILE = "the catalogue's schema"
 _PATIENCE = 15.0
+_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """How one model stands with the catalogue: what has changed, or in `fault` why that cannot be said.
+
+    `price` is the catalogue's, in words, empty where it gives none. A model that the catalogue does not know, or whose
+    schema there cannot be used, is a change like others: runs with it may fail.
+    """
+
+    model: str
+    changes: tuple[Change, ...] = ()
+    fault: str = ""
+    price: str = ""
+
+    @property
+    def has_changed(self) -> bool:
+        """True if anything is not as the schema at hand says."""
+        return bool(self.changes or self.fault)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +81,11 @@ def ask_catalogue(
 
     With `known` the live schemas are compared with those; with `till` the balance is asked for.
     """
-    entries, balance = run_alone(_answers(account, model_ids, clock, till=till, patience_s=patience_s))
+    entries, balance = ask_entries(account, model_ids, clock=clock, till=till, patience_s=patience_s)
     troubles = {model: answer for model, answer in entries.items() if isinstance(answer, RequestFailure)}
-    problems = [f"{model}: {_why(trouble)}" for model, trouble in troubles.items()]
+    problems = [f"{model}: {visible(trouble.reason, _SHOWN)}" for model, trouble in troubles.items()]
     if isinstance(balance, RequestFailure):
-        problems.append(f"balance: {_why(balance)}")
+        problems.append(f"balance: {visible(balance.reason, _SHOWN)}")
     found = {model: answer for model, answer in entries.items() if isinstance(answer, Entry)}
     models = [model for model_id in found if known and (model := known.find(model_id))]
     today = datetime.fromtimestamp(clock.wall(), UTC).date().isoformat()
@@ -74,25 +99,78 @@ def ask_catalogue(
     )
 
 
-async def _answers(
-    account: Account, model_ids: Sequence[str], clock: Clock, *, till: bool, patience_s: float
+def ask_entries(
+    account: Account,
+    model_ids: Sequence[str],
+    *,
+    clock: Clock,
+    patience_s: float,
+    till: bool = False,
+    insist: bool = False,
 ) -> tuple[dict[str, EntryAnswer], BalanceAnswer | None]:
-    catalogue = Catalogue(account, clock=clock)
-    late = RequestFailure(FailureKind.TRANSIENT, f"no answer in {patience_s:g} s")
-    entries = {model: asyncio.ensure_future(catalogue.entry(model)) for model in model_ids}
-    balance = asyncio.ensure_future(catalogue.balance()) if till else None
-    everything: set[asyncio.Future[Any]] = {*entries.values(), *([balance] if balance else [])}
+    """Return what the catalogue says of each model and, with `till`, of the balance, within `patience_s` seconds.
+
+    All questions are asked at the same time; `insist` repeats those that meet a passing trouble.
+    """
+
+    async def entry(catalogue: Catalogue, model: str) -> EntryAnswer:
+        if insist:
+            return await retry_transient(lambda: catalogue.entry(model), clock=clock)
+        return await catalogue.entry(model)
+
+    async def answers() -> tuple[dict[str, EntryAnswer], BalanceAnswer | None]:
+        catalogue = Catalogue(account, clock=clock)
+        late = RequestFailure(FailureKind.TRANSIENT, f"no answer in {patience_s:g} s")
+        entries = {model: asyncio.ensure_future(entry(catalogue, model)) for model in model_ids}
+        balance = asyncio.ensure_future(catalogue.balance()) if till else None
+        everything: set[asyncio.Future[Any]] = {*entries.values(), *([balance] if balance else [])}
+        try:
+            if everything:
+                await asyncio.wait(everything, timeout=patience_s)
+            # What came in time counts, whatever did not.
+            told = {model: answer.result() if answer.done() else late for model, answer in entries.items()}
+            return told, (balance.result() if balance.done() else late) if balance else None
+        finally:
+            for asked in everything:
+                asked.cancel()
+            await asyncio.gather(*everything, return_exceptions=True)
+            await catalogue.aclose()
+
+    return run_alone(answers())
+
+
+def untold(answer: EntryAnswer) -> RequestFailure | None:
+    """Return the trouble of a catalogue that did not say whether it knows a model."""
+    return answer if isinstance(answer, RequestFailure) and answer.kind is not FailureKind.MISSING else None
+
+
+def compared(model: Model, answer: EntryAnswer) -> Compared:
+    """Return how one model stands with what the catalogue answered."""
+    if isinstance(answer, RequestFailure):
+        what = "the catalogue did not say" if untold(answer) else "not in the catalogue"
+        return Compared(model.id, fault=f"{what}: {visible(answer.reason, _SHOWN)}")
+    price = _price_words(answer.base_price_usd, answer.price_unit)
+    if answer.input_schema is None:
+        return Compared(model.id, fault="the catalogue gives no usable schema of it", price=price)
     try:
-        if everything:
-            await asyncio.wait(everything, timeout=patience_s)
-        # What came in time counts, whatever did not.
-        told = {model: answer.result() if answer.done() else late for model, answer in entries.items()}
-        return told, (balance.result() if balance.done() else late) if balance else None
-    finally:
-        for asked in everything:
-            asked.cancel()
-        await asyncio.gather(*everything, return_exceptions=True)
-        await catalogue.aclose()
+        live = compiled(model.id, wrapped(model.id, answer.input_schema, {}), file=CATALOGUE_FILE)
+    except SchemaInvalid as error:
+        return Compared(model.id, fault=visible(error.message, _SHOWN), price=price)
+    return Compared(model.id, (*changes(model, live), *_price_change(model, price)), price=price)
+
+
+def _price_change(model: Model, price: str) -> tuple[Change, ...]:
+    noted, unit = model.source.get("base_price_usd"), model.source.get("price_unit")
+    if not isinstance(noted, int | float):
+        return ()
+    before = _price_words(float(noted), unit if isinstance(unit, str) else None)
+    return (Change("", "price", before, price),) if before != price else ()
+
+
+def _price_words(usd: float | None, unit: str | None) -> str:
+    if usd is None:
+        return ""
+    return f"${usd:.6f}".rstrip("0").rstrip(".") + (f" a {visible(unit)}" if unit else "")
 
 
 def _price(entry: Entry, today: str) -> Price | None:
@@ -103,7 +181,3 @@ def _price(entry: Entry, today: str) -> Price | None:
     if not micros(entry.base_price_usd):
         return None
     return Price(entry.base_price_usd, PriceUnit(entry.price_unit), CATALOGUE, today)
-
-
-def _why(trouble: RequestFailure) -> str:
-    return visible(trouble.reason, 200)

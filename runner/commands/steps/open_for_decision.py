@@ -22,7 +22,7 @@ from runner.system.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Decided:
     """What was decided about which takes; `remarks` are sentences about the state file and where nothing follows."""
 
     take_ids: tuple[str, ...]
