@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from runner.cli.from_flags import choice_of, opening_of, user_name
-from runner.cli.terminal import note, show, show_json, warn
+from runner.cli.terminal import note, show_result, warn
 from runner.commands.cancel import cancel
 from runner.commands.steps.api_session import recorded_request
 from runner.commands.steps.find_run import find_recorded
@@ -28,16 +28,12 @@ def command(arguments: argparse.Namespace) -> int:
         ),
     )
     note(done.notes)
-    if arguments.output == "json":
-        show_json(
-            [
-                {"take": one.take_id, "outcome": one.word, "stopped": one.stopped, "says": one.says}
-                for one in done.outcomes
-            ]
-        )
-    else:
-        show(f"{visible(one.take_id)}: {one.says}" for one in done.outcomes)
-        show([] if done.outcomes else ["no job is active, so there is nothing to cancel"])
+    value = [
+        {"take": one.take_id, "outcome": one.word, "stopped": one.stopped, "says": one.says}
+        for one in done.outcomes
+    ]
+    lines = [f"{visible(one.take_id)}: {one.says}" for one in done.outcomes]
+    show_result(arguments, value, lines or ["no job is active, so there is nothing to cancel"])
     if done.runner_at_work:
         warn(["a runner is working on this run and will record what became of them"])
     return 0 if all(one.stopped for one in done.outcomes) else GOES_ON

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from runner.cli.terminal import show, show_result
 from runner.domain.display import PATH_LIMIT, counted, visible
 from runner.domain.errors import UsageError
 from runner.models.display import choices
@@ -34,25 +35,12 @@ def command(arguments: argparse.Namespace) -> int:
         return _add(others, arguments)
     if others:
         raise UsageError("one model at a time", advice=command_line("models", first or ""))
-    return _list(arguments) if first is None else _show(first, arguments)
-
-
-def _list(arguments: argparse.Namespace) -> int:
-    ids = Models.bundled(arguments.schema_dir).ids()
-    print(json.dumps(list(ids), indent=1) if arguments.output == "json" else "\n".join(map(visible, ids)))
-    return 0
-
-
-def _show(model_id: str, arguments: argparse.Namespace) -> int:
     models = Models.bundled(arguments.schema_dir)
-    model = models.find(model_id)
-    if model is None:
-        nearest = models.nearest(model_id)
-        raise UsageError(
-            f"there is no schema for the model {model_id!r}",
-            advice=f"did you mean {nearest}?" if nearest else "shotrunner models",
-        )
-    print(json.dumps(model.input_schema, indent=1) if arguments.output == "json" else _table(model))
+    if first is None:
+        show_result(arguments, models.ids(), map(visible, models.ids()))
+    else:
+        model = models.named(first)
+        show_result(arguments, model.input_schema, _table(model))
     return 0
 
 
@@ -62,10 +50,8 @@ def _diff(model_ids: Sequence[str], arguments: argparse.Namespace) -> int:
     compared = compare_with_catalogue(
         model_ids, schema_dirs=arguments.schema_dir, api_base=arguments.api_base
     )
-    if arguments.output == "json":
-        print(json.dumps({"models": [_as_json(each) for each in compared]}, indent=1))
-    else:
-        print("\n".join(line for each in compared for line in _lines(each)))
+    lines = (line for each in compared for line in _lines(each))
+    show_result(arguments, {"models": [_as_json(each) for each in compared]}, lines)
     return CHANGED if any(each.has_changed for each in compared) else 0
 
 
@@ -97,12 +83,12 @@ def _add(model_ids: Sequence[str], arguments: argparse.Namespace) -> int:
     path = add_from_catalogue(
         model_ids[0], arguments.into, replace=arguments.force, api_base=arguments.api_base
     )
-    print(f"wrote {visible(str(path), PATH_LIMIT)}")
-    print(f"  → {command_line('models', model_ids[0], '--schema-dir', arguments.into)}")
+    show([f"wrote {visible(str(path), PATH_LIMIT)}"])
+    show([f"  → {command_line('models', model_ids[0], '--schema-dir', arguments.into)}"])
     return 0
 
 
-def _table(model: Model) -> str:
+def _table(model: Model) -> list[str]:
     rows = [("input", "type", "allowed", "default", ""), *(_row(each) for each in model.inputs)]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = [
@@ -110,12 +96,15 @@ def _table(model: Model) -> str:
         for row in rows
     ]
     source = ", ".join(f"{key} {value}" for key, value in model.source.items())
-    return "\n".join([visible(model.id), *lines, *(["", f"source: {visible(source)}"] if source else [])])
+    return [visible(model.id), *lines, *(["", f"source: {visible(source)}"] if source else [])]
 
 
 def _row(given: Input) -> tuple[str, ...]:
     kind = "https link" if given.media else given.type
-    cells = (given.name, kind, _allowed(given), _default(given), "required" if given.required else "")
+    # A required input's default is the page's example, and is never sent.
+    usual = "" if given.required or given.default is MISSING else visible(json.dumps(given.default))
+    default = textwrap.shorten(usual, _DEFAULT_SHOWN, placeholder="…")
+    cells = (given.name, kind, _allowed(given), default, "required" if given.required else "")
     return tuple(visible(cell, _SAID) for cell in cells)
 
 
@@ -127,10 +116,3 @@ def _allowed(given: Input) -> str:
     if given.minimum is not None or given.maximum is not None:
         return f"{'' if given.minimum is None else given.minimum} to {'' if given.maximum is None else given.maximum}"
     return ""
-
-
-def _default(given: Input) -> str:
-    # A required input's default is the page's example, and is never sent.
-    if given.required or given.default is MISSING:
-        return ""
-    return textwrap.shorten(visible(json.dumps(given.default)), _DEFAULT_SHOWN, placeholder="…")

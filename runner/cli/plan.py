@@ -48,18 +48,14 @@ def command(arguments: argparse.Namespace) -> int:
 
 def lines(found: PlanPreview, *, width: int | None = None) -> list[str]:
     """Return the plan for a person: one line per take, then the totals; `width` cuts long reasons."""
-    return [_title(found), *_table(found.steps, width), "", *_totals(found)]
-
-
-def _title(found: PlanPreview) -> str:
     kind = " (simulated, nothing is paid)" if found.simulated else ""
-    return f"{visible(found.name)}{kind}"
+    return [f"{visible(found.name)}{kind}", *_table(found.steps, width), "", *_totals(found)]
 
 
 def _table(steps: Sequence[Step], width: int | None) -> list[str]:
     if not steps:
         return ["nothing was chosen"]
-    rows = [(_mark(step), visible(step.take_id), _price(step), _why(step)) for step in steps]
+    rows = [(step.action.value, visible(step.take_id), _price(step), _why(step)) for step in steps]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = []
     for row in rows:
@@ -67,10 +63,6 @@ def _table(steps: Sequence[Step], width: int | None) -> list[str]:
         cut = width is not None and len(line) > max(width, _NARROWEST)
         lines.append(line[: max(width or 0, _NARROWEST) - 1] + "…" if cut else line)
     return lines
-
-
-def _mark(step: Step) -> str:
-    return step.action.value
 
 
 def _price(step: Step) -> str:
@@ -109,10 +101,10 @@ def _totals(found: PlanPreview) -> list[str]:
 
 def _live_lines(live: LiveCatalogue) -> list[str]:
     lines = [] if live.balance is None else [f"balance {money(live.balance)}"]
-    for each in live.compared:
-        if each.has_changed:
-            why = each.fault or "; ".join(str(change) for change in each.changes)
-            lines.append(f"schema  {visible(each.model)} differs from the API's: {visible(why)}")
+    changed = [each for each in live.compared if each.has_changed]
+    lines += [
+        f"schema  {visible(each.model)} differs from the API's: {visible(each.words)}" for each in changed
+    ]
     return lines + [f"not known: {visible(problem)}" for problem in live.problems]
 
 
@@ -147,13 +139,7 @@ def as_json(found: PlanPreview) -> dict[str, object]:
             "unpriced": found.unpriced,
             "spent_usd": found.spending.billed,
             "committed_usd": found.spending.committed,
-            "seconds": None
-            if found.forecast is None
-            else {
-                "low": round(found.forecast.low, 3),
-                "high": round(found.forecast.high, 3),
-                "unknown": list(found.forecast.unknown),
-            },
+            "seconds": _forecast_as_json(found.forecast) if found.forecast else None,
         },
         "prices": dict(found.prices),
         "warnings": [str(problem) for problem in found.warnings],
@@ -161,12 +147,12 @@ def as_json(found: PlanPreview) -> dict[str, object]:
     }
 
 
+def _forecast_as_json(found: Forecast) -> dict[str, object]:
+    return {"low": round(found.low, 3), "high": round(found.high, 3), "unknown": list(found.unknown)}
+
+
 def _live_as_json(live: LiveCatalogue) -> dict[str, object]:
-    drift = [
-        f"{each.model}: {each.fault or '; '.join(map(str, each.changes))}"
-        for each in live.compared
-        if each.has_changed
-    ]
+    drift = [f"{each.model}: {each.words}" for each in live.compared if each.has_changed]
     return {"balance_usd": live.balance, "drift": drift, "problems": list(live.problems)}
 
 

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from runner.cli.terminal import show, show_json
-from runner.commands.status import RunStatus, status
+from runner.cli.terminal import show_result
+from runner.commands.status import status
 from runner.output.status_text import status_lines
 
 
 def command(arguments: argparse.Namespace) -> int:
     """Print where the run stands."""
     found = status(arguments.target, simulated=arguments.simulate or None)
-    if arguments.output == "json":
-        show_json(_as_json(found))
-    else:
-        held, spending = found.held, found.spending
-        show(status_lines(found.header, found.counts, found.deliveries, held=held, spending=spending))
-    return 0
-
-
-def _as_json(found: RunStatus) -> dict[str, object]:
-    return {
+    value = {
         "name": found.header.name,
         "run_dir": str(found.run_dir),
         "simulated": found.header.simulated,
@@ -32,3 +23,8 @@ def _as_json(found: RunStatus) -> dict[str, object]:
         "estimated": found.spending.estimated,
         "without_cost": found.spending.without_cost,
     }
+    lines = status_lines(
+        found.header, found.counts, found.deliveries, held=found.held, spending=found.spending
+    )
+    show_result(arguments, value, lines)
+    return 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Iterable
 from typing import TextIO, cast
 
@@ -39,6 +40,14 @@ def show(lines: Iterable[str]) -> None:
 def show_json(value: object) -> None:
     """Print a result for programs; a mapping that is not a dict becomes one."""
     print(json.dumps(value, indent=1, default=dict))
+
+
+def show_result(arguments: Namespace, value: object, lines: Iterable[str]) -> None:
+    """Print a result as the flag `--output` says: as JSON for programs, or as lines for people."""
+    if arguments.output == "json":
+        show_json(value)
+    else:
+        show(lines)
 
 
 def warn(lines: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 
 from runner.cli.from_flags import opening_of
-from runner.cli.terminal import note, show, show_json, warn
+from runner.cli.terminal import note, show_result, warn
 from runner.commands.steps.find_run import find_run
 from runner.commands.verify import CLIP_FLAWS, Finding, Verification, mark, verify
 from runner.domain.display import counted, visible
@@ -19,10 +19,7 @@ def command(arguments: argparse.Namespace) -> int:
     """Print the table; return 2 if any clip is not as delivered."""
     place = find_run(arguments.target, simulated=arguments.simulate or None)
     found = verify(place)
-    if arguments.output == "json":
-        show_json(asdict(found))
-    else:
-        show(_lines(found))
+    show_result(arguments, asdict(found), _lines(found))
     if arguments.mark:
         marked = mark(place, found.findings, opening=opening_of(arguments))
         note(marked.remarks)

@@ -19,7 +19,6 @@ from runner.domain.api_answers import RequestFailure
 from runner.domain.display import visible
 from runner.domain.errors import SchemaInvalid, UsageError
 from runner.models.add_schema import add_file, compiled, place_of, wrapped
-from runner.models.model import Model
 from runner.models.registry import Models
 from runner.system.canonical_json import JsonValue
 from runner.system.clock import Clock, SystemClock
@@ -44,7 +43,7 @@ def compare_with_catalogue(
         ServiceUnavailable: the catalogue did not answer about any model.
     """
     known = Models.bundled(schema_dirs)
-    models = [_known(known, model_id) for model_id in model_ids or known.ids()]
+    models = [known.named(model_id) for model_id in model_ids or known.ids()]
     account = find_account(os.environ if environ is None else environ, base=api_base)
     ids = [model.id for model in models]
     answers, _ = ask_entries(account, ids, clock=clock or SystemClock(), patience_s=_PATIENCE, insist=True)
@@ -91,17 +90,6 @@ def add_from_catalogue(
     compiled(model_id, data, file=CATALOGUE_FILE)
     add_file(data, path, replace=replace)
     return path
-
-
-def _known(models: Models, model_id: str) -> Model:
-    model = models.find(model_id)
-    if model is None:
-        nearest = models.nearest(model_id)
-        raise UsageError(
-            f"there is no schema for the model {model_id!r}",
-            advice=f"did you mean {nearest}?" if nearest else "shotrunner models",
-        )
-    return model
 
 
 def _source(account: Account, entry: Entry, clock: Clock) -> dict[str, JsonValue]:

@@ -15,7 +15,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
-from runner.domain.errors import FileMissing, Position, Problem, SchemaInvalid, Severity
+from runner.domain.errors import FileMissing, Position, Problem, SchemaInvalid, Severity, UsageError
 from runner.models.model import Model
 from runner.models.schema_file import MOST_BYTES, parse_model_file
 from runner.system.nearest_name import Speller
@@ -100,6 +100,22 @@ class Models:
         if isinstance(found, SchemaInvalid):
             raise SchemaInvalid(found.message, advice=found.advice)
         return found
+
+    def named(self, model_id: str) -> Model:
+        """Return the model that a person named.
+
+        Raises:
+            UsageError: there is no file for it; the advice names the nearest id.
+            SchemaInvalid: as for `find`.
+        """
+        model = self.find(model_id)
+        if model is None:
+            nearest = self.nearest(model_id)
+            raise UsageError(
+                f"there is no schema for the model {model_id!r}",
+                advice=f"did you mean {nearest}?" if nearest else "shotrunner models",
+            )
+        return model
 
     def nearest(self, model_id: str) -> str | None:
         """Return the id that was probably meant, even if only its last part was written."""

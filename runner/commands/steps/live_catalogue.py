@@ -51,6 +51,11 @@ class Compared:
         """True if anything is not as the schema at hand says."""
         return bool(self.changes or self.fault)
 
+    @property
+    def words(self) -> str:
+        """What has changed, as the end of a sentence."""
+        return self.fault or "; ".join(map(str, self.changes))
+
 
 @dataclass(frozen=True, slots=True)
 class LiveCatalogue:
