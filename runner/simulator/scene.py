@@ -1,7 +1,6 @@
-"""Reads from a model id and a request body what a preview shows: cards, words, length and shape.
+"""Reads from a model id and a request body what a preview shows: words, colour, length and shape.
 
-In: the body of an accepted job, as JSON. Out: a frozen `Scene` and the name of its clip in the cache. It draws
-nothing and never fetches the URLs it finds, because a card is made from the URL's text alone.
+It draws nothing and never fetches the URLs in the body, because only their file names are shown.
 """
 
 from __future__ import annotations
@@ -13,40 +12,33 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from urllib.parse import unquote, urlsplit
 
+from runner.simulator.jobs import between, chance
 from runner.system.canonical_json import JsonValue
 
-LOOK = 2
+LOOK = 3
 """This number is raised whenever the drawing changes, so that no older clip is taken from the cache."""
 
 _WIDE = (320, 180)
-_SECONDS = (1.0, 30.0)
 _ASPECT = re.compile(r"(\d{1,3})\s*[:xX/]\s*(\d{1,3})")
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One generated picture: the text that it is derived from, and the words written on it."""
-
-    source: str
-    label: str
+_GOLDEN = 0.618034
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One clip to draw: two cards are a cross-fade, one card is a slow push-in.
+    """One clip to draw: words on a colour, given as hue and lightness from 0 to 1.
 
     `width` and `height` are even, in pixels; `seconds` is the clip's length; `slate` names the take if it is known,
     since a request body does not say.
     """
 
-    model: str
-    cards: tuple[Card, ...]
+    slate: str
+    seed: str
     prompt: str
     details: str
+    colour: tuple[float, float]
     seconds: float
     width: int
     height: int
-    slate: str = ""
 
     @property
     def key(self) -> str:
@@ -57,32 +49,40 @@ class Scene:
 
 def scene_of(model: str, body: Mapping[str, JsonValue], *, slate: str = "") -> Scene:
     """Return the scene for an accepted body of any model."""
-    prompt = _first_text(body, ("promptText", "prompt", "text"))
-    seconds = _seconds(body)
+    prompt = _first_text(body, "promptText", "prompt", "text")
+    seed = body.get("seed")
+    seconds = clip_seconds(body)
+    resolution = _first_text(body, "resolution")[:12]
+    pictures = " > ".join(_file_name(link)[-24:] for link in _links(body))
     width, height = _size(body)
     return Scene(
-        model=model,
-        cards=_cards(body, prompt),
+        slate=slate,
+        seed=str(seed)[:24] if isinstance(seed, int | str) else "",
         prompt=prompt[:200],
-        details=_details(model, body, seconds),
+        details=", ".join(
+            filter(None, (f"{seconds:g} s", resolution, model.removeprefix("pika/"), pictures))
+        ),
+        colour=_colour(prompt, seed),
         seconds=seconds,
         width=width,
         height=height,
-        slate=slate,
     )
 
 
 def clip_seconds(body: Mapping[str, JsonValue]) -> float:
-    """Return the length of the clip that the body asks for, in seconds; it is 5 if the body does not say."""
-    return _seconds(body)
+    """Return the length of the clip that the body asks for, from 1 to 30 seconds; it is 5 if the body does not say."""
+    try:
+        seconds = float(str(body.get("duration")).removesuffix("s"))
+    except ValueError:
+        return 5.0
+    return min(max(seconds, 1.0), 30.0) if seconds == seconds else 5.0
 
 
-def _cards(body: Mapping[str, JsonValue], prompt: str) -> tuple[Card, ...]:
-    first, last = body.get("keyFramesFirst"), body.get("keyFramesLast")
-    if isinstance(first, str) and isinstance(last, str):
-        return Card(first, f"FIRST  {_file_name(first)}"), Card(last, f"LAST  {_file_name(last)}")
-    link = next(_links(body), None)
-    return (Card(link, f"IMAGE  {_file_name(link)}"),) if link else (Card(prompt, ""),)
+def _colour(prompt: str, seed: JsonValue) -> tuple[float, float]:
+    """Return a dark colour; seeds that follow each other are a golden section of the circle of hues apart."""
+    turn = seed % 10**9 * _GOLDEN if isinstance(seed, int) else chance(0, "hue", seed)
+    hue = (chance(0, "hue", prompt) + turn) % 1.0
+    return hue, between(0.2, 0.34, chance(0, "light", prompt, seed))
 
 
 def _links(value: JsonValue | Mapping[str, JsonValue]) -> Iterator[str]:
@@ -102,41 +102,20 @@ def _file_name(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return url[-24:]
+        return url
     return unquote(parts.path.rstrip("/").rpartition("/")[2]) or parts.netloc
 
 
-def _details(model: str, body: Mapping[str, JsonValue], seconds: float) -> str:
-    words = []
-    if isinstance(seed := body.get("seed"), int | str):
-        words.append(f"seed {seed}")
-    if isinstance(resolution := body.get("resolution"), str):
-        words.append(resolution[:12])
-    return "  ·  ".join([*words, f"{seconds:g} s", model.removeprefix("pika/")[:40]])
-
-
-def _first_text(body: Mapping[str, JsonValue], names: tuple[str, ...]) -> str:
+def _first_text(body: Mapping[str, JsonValue], *names: str) -> str:
     found = (body[name] for name in names if isinstance(body.get(name), str))
     return " ".join(str(next(found, "")).split())
 
 
-def _seconds(body: Mapping[str, JsonValue]) -> float:
-    asked = body.get("duration")
-    try:
-        seconds = float(str(asked).removesuffix("s"))
-    except ValueError:
-        return 5.0
-    low, high = _SECONDS
-    return min(max(seconds, low), high) if seconds == seconds else 5.0
-
-
 def _size(body: Mapping[str, JsonValue]) -> tuple[int, int]:
     """Return the preview's size in even numbers: the requested aspect, with about as many pixels as 320 by 180."""
-    asked = _first_text(body, ("aspectRatio", "aspect_ratio"))
-    match = _ASPECT.fullmatch(asked)
+    match = _ASPECT.fullmatch(_first_text(body, "aspectRatio", "aspect_ratio"))
     across, down = (int(match[1]), int(match[2])) if match else _WIDE
     if not (across and down and 1 / 3 <= across / down <= 3):
         return _WIDE
-    area = _WIDE[0] * _WIDE[1]
-    width = round((area * across / down) ** 0.5 / 2) * 2
+    width = round((_WIDE[0] * _WIDE[1] * across / down) ** 0.5 / 2) * 2
     return width, round(width * down / across / 2) * 2

@@ -11,33 +11,26 @@ import av
 import numpy as np
 import pytest
 
-from runner.simulator.clip_cache import FALLBACK, FALLBACK_SCENE, ClipCache
+from runner.simulator.clip_cache import FALLBACK, ClipCache
 from runner.simulator.render_clip import FPS, render
 from runner.simulator.scene import Scene, scene_of
-from runner.simulator.scene_art import picture
-from runner.simulator.text_overlay import drawable, fitted
 from runner.system.canonical_json import JsonValue
 
-FRAMES: dict[str, JsonValue] = {
+BODY: dict[str, JsonValue] = {
     "keyFramesFirst": "https://example.com/board/010a.jpg",
     "keyFramesLast": "https://example.com/board/010b.jpg?sig=1",
-    "promptText": "A hand enters the frame",
+    "promptText": "A hand\n enters the frame",
     "seed": 1001,
     "resolution": "720p",
     "duration": 2,
 }
-STILL: dict[str, JsonValue] = {
-    "image": "https://example.com/020.jpg",
-    "promptText": "He smiles",
-    "duration": 2,
-}
-FADE, PUSH = scene_of("pika/pikaframes", FRAMES), scene_of("pika/pika-2-2/image-to-video", STILL)
+SCENE = scene_of("pika/pikaframes", BODY, slate="s010@seed=1001")
 
 
 def decoded(path: Path) -> list[Any]:
     with av.open(str(path)) as container:
         assert container.streams.video[0].codec_context.name == "h264"
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        return [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
 
 
 def rendered(scene: Scene, path: Path) -> bytes:
@@ -45,23 +38,25 @@ def rendered(scene: Scene, path: Path) -> bytes:
     return path.read_bytes()
 
 
-def test_two_keyframes_make_two_named_cards() -> None:
-    assert [card.label for card in FADE.cards] == ["FIRST  010a.jpg", "LAST  010b.jpg"]
-    assert FADE.details == "seed 1001  ·  720p  ·  2 s  ·  pikaframes"
+def test_the_words_on_a_clip_are_those_of_the_request() -> None:
+    assert (SCENE.slate, SCENE.seed, SCENE.prompt) == ("s010@seed=1001", "1001", "A hand enters the frame")
+    assert SCENE.details == "2 s, 720p, pikaframes, 010a.jpg > 010b.jpg"
 
 
 @pytest.mark.parametrize(
-    ("body", "source"),
+    ("body", "words"),
     [
-        (STILL, "https://example.com/020.jpg"),
-        ({"images": ["https://example.com/1.jpg", "https://example.com/2.jpg"]}, "https://example.com/1.jpg"),
-        ({"deep": {"image_url": "https://example.com/x.png"}}, "https://example.com/x.png"),
-        ({"prompt": "only words"}, "only words"),
-        ({"image": "https://[broken"}, "https://[broken"),
+        ({"image": "https://example.com/020.jpg", "prompt": "He smiles"}, "He smiles: 020.jpg"),
+        ({"images": ["https://example.com/1.jpg", "https://example.com/2.jpg"]}, ": 1.jpg > 2.jpg"),
+        ({"deep": {"image_url": "https://example.com/x.png"}}, ": x.png"),
+        ({"image": "data:image/png;base64,AAAA"}, ": inline picture"),
+        ({"text": "only words"}, "only words: someone/model"),
+        ({"image": "https://[broken"}, ": https://[broken"),
     ],
 )
-def test_any_other_body_makes_one_card(body: dict[str, JsonValue], source: str) -> None:
-    assert [card.source for card in scene_of("someone/model", body).cards] == [source]
+def test_the_pictures_of_any_body_are_named(body: dict[str, JsonValue], words: str) -> None:
+    scene = scene_of("someone/model", body)
+    assert f"{scene.prompt}: {scene.details.rpartition(', ')[2]}" == words
 
 
 @pytest.mark.parametrize(
@@ -76,14 +71,15 @@ def test_the_length_is_the_asked_one_within_reason(asked: JsonValue, seconds: fl
     ("aspect", "size"),
     [("", (320, 180)), ("1:1", (240, 240)), ("9:16", (180, 320)), ("0:0", (320, 180)), ("99:1", (320, 180))],
 )
-def test_the_shape_is_the_asked_aspect(aspect: str, size: tuple[int, int]) -> None:
-    scene = scene_of("m/x", {"aspect_ratio": aspect})
+def test_the_shape_is_the_asked_aspect(aspect: str, size: tuple[int, int], tmp_path: Path) -> None:
+    scene = scene_of("m/x", {"aspect_ratio": aspect, "duration": 1})
     assert (scene.width, scene.height) == size
+    render(scene, tmp_path / "clip.mp4")
+    assert decoded(tmp_path / "clip.mp4")[0].shape == (size[1], size[0], 3)
 
 
-@pytest.mark.parametrize("scene", [FADE, PUSH], ids=["fade", "push-in"])
-def test_a_clip_has_the_asked_frames_size_and_length(scene: Scene, tmp_path: Path) -> None:
-    data = rendered(scene, tmp_path / "clip.mp4")
+def test_a_clip_has_the_asked_frames_size_and_length(tmp_path: Path) -> None:
+    data = rendered(SCENE, tmp_path / "clip.mp4")
     frames = decoded(tmp_path / "clip.mp4")
     assert len(frames) == 2 * FPS
     assert {frame.shape for frame in frames} == {(180, 320, 3)}
@@ -93,71 +89,50 @@ def test_a_clip_has_the_asked_frames_size_and_length(scene: Scene, tmp_path: Pat
     assert data.index(b"moov") < data.index(b"mdat"), "a browser can start before it has everything"
 
 
-@pytest.mark.parametrize("scene", [FADE, PUSH], ids=["fade", "push-in"])
-def test_the_same_scene_gives_the_same_bytes(scene: Scene, tmp_path: Path) -> None:
-    assert rendered(scene, tmp_path / "one.mp4") == rendered(scene, tmp_path / "two.mp4")
+def test_the_same_request_gives_the_same_bytes(tmp_path: Path) -> None:
+    again = scene_of("pika/pikaframes", dict(BODY), slate="s010@seed=1001")
+    assert rendered(SCENE, tmp_path / "one.mp4") == rendered(again, tmp_path / "two.mp4")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.mp4", "two.mp4"]
 
 
-def test_another_seed_gives_another_clip(tmp_path: Path) -> None:
-    other = scene_of("pika/pikaframes", {**FRAMES, "seed": 1002})
-    assert other.key != FADE.key
-    assert rendered(other, tmp_path / "a.mp4") != rendered(FADE, tmp_path / "b.mp4")
-
-
-def test_a_fade_goes_from_the_first_card_to_the_last(tmp_path: Path) -> None:
-    render(FADE, tmp_path / "clip.mp4")
-    frames = decoded(tmp_path / "clip.mp4")
-    middle = (slice(50, 110), slice(40, 280))
-    for frame, card in ((frames[0], FADE.cards[0]), (frames[-1], FADE.cards[1])):
-        drawn = np.asarray(picture(card.source, 640, 360).resize((320, 180)))[middle]
-        assert np.abs(frame[middle].astype(int) - drawn).mean() < 8
-    assert np.abs(frames[0][middle].astype(int) - frames[-1][middle]).mean() > 12
-
-
-def test_a_push_in_moves_and_its_clock_and_line_run(tmp_path: Path) -> None:
-    render(PUSH, tmp_path / "clip.mp4")
-    first, last = (decoded(tmp_path / "clip.mp4")[number].astype(int) for number in (0, -1))
-    assert np.abs(first[60:110] - last[60:110]).mean() > 2
-    assert np.abs(first[6:20, 260:] - last[6:20, 260:]).max() > 80
-    amber = [(frame[179, :, 0] - frame[179, :, 2] > 80).mean() for frame in (first, last)]
-    assert amber[0] < 0.15
-    assert amber[1] > 0.9
-
-
-def test_one_url_has_one_picture_and_two_have_two() -> None:
-    one, same, other = (np.asarray(picture(name, 64, 36)) for name in ("a.jpg", "a.jpg", "b.jpg"))
-    assert (one == same).all()
-    assert (one != other).any()
-
-
 @pytest.mark.parametrize(
-    ("written", "drawn"),
-    [
-        ("Zoë — “here”…", 'Zoe - "here"...'),
-        ("你好 he", "he"),
-        ("\x1b[31mred\u202e", "[31mred"),
-        ("a · b", "a · b"),
-    ],
+    "change", [{"seed": 1002}, {"seed": "1001"}, {"promptText": "A foot"}, {"seed": None}]
 )
-def test_words_are_drawn_in_letters_the_font_has(written: str, drawn: str) -> None:
-    assert drawable(written) == drawn
+def test_another_seed_or_prompt_is_seen_at_once(change: dict[str, JsonValue], tmp_path: Path) -> None:
+    other = scene_of("pika/pikaframes", {**BODY, **change}, slate="s010@seed=1001")
+    assert other.key != SCENE.key
+    render(other, tmp_path / "a.mp4")
+    render(SCENE, tmp_path / "b.mp4")
+    one, two = (decoded(tmp_path / name)[0][30, 300] for name in ("a.mp4", "b.mp4"))
+    assert np.abs(one - two).max() > 20
 
 
-def test_long_words_are_cut_with_dots() -> None:
-    rows = fitted("one two three four five six seven eight", 11, 80, lines=2)
-    assert len(rows) == 2
-    assert rows[1].endswith("...")
-    assert fitted("x" * 200, 11, 60) == [
-        row for row in fitted("x" * 200, 11, 60) if row.endswith("...") and len(row) < 20
-    ]
-    assert fitted("", 11, 60) == []
+def test_words_are_readable_and_a_bar_moves(tmp_path: Path) -> None:
+    render(SCENE, tmp_path / "clip.mp4")
+    frames = decoded(tmp_path / "clip.mp4")
+    first, last = frames[0], frames[-1]
+    background = first[30, 300]
+    for top, foot in ((22, 44), (66, 88), (92, 108), (154, 168)):
+        assert np.abs(first[top:foot] - background).max() > 120, "words stand out"
+    assert np.abs(first[:170] - last[:170]).mean() < 3, "they stay where they are"
+    reached = [(frame[178, :, 0] - frame[178, :, 2] > 80).mean() for frame in (first, last)]
+    assert reached[0] < 0.1
+    assert reached[1] > 0.95
+
+
+@pytest.mark.parametrize("prompt", ["Zoë — “here”…", "你好", "\x1b[31mred\u202e", "W" * 500, "i" * 500, ""])
+@pytest.mark.parametrize("aspect", ["16:9", "1:3"])
+def test_any_prompt_stays_inside_the_picture(prompt: str, aspect: str, tmp_path: Path) -> None:
+    body: dict[str, JsonValue] = {"prompt": prompt, "aspect_ratio": aspect, "duration": 1, "seed": 10**30}
+    render(scene_of("m/x", body, slate=f"{'s' * 90}@{'seed=1,' * 12}"), tmp_path / "clip.mp4")
+    frame = decoded(tmp_path / "clip.mp4")[0]
+    assert np.abs(frame[:170, -3:] - frame[30, -1]).max() < 30, "nothing runs over the edge"
 
 
 def test_the_ready_made_clip_is_small_and_plays() -> None:
     frames = decoded(FALLBACK)
     assert FALLBACK.stat().st_size < 30_000
-    assert len(frames) == round(FALLBACK_SCENE.seconds * FPS)
+    assert len(frames) == 2 * FPS
     assert frames[0].shape == (180, 320, 3)
 
 
@@ -166,30 +141,26 @@ T = TypeVar("T")
 
 
 class InlineExecutor(Executor):
-    """Runs at once, in the caller's thread, and counts."""
-
-    def __init__(self) -> None:
-        self.ran = 0
+    """Runs at once, in the caller's thread."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        self.ran += 1
         done: Future[T] = Future()
         done.set_result(fn(*args, **kwargs))
         return done
 
 
 def test_a_scene_is_rendered_once_and_taken_from_the_folder_ever_after(tmp_path: Path) -> None:
-    executor = InlineExecutor()
-    previews = ClipCache(tmp_path, executor=executor)
-    path = previews.order(FADE).result()
-    assert previews.order(FADE).result() == path == tmp_path / f"{FADE.key}.mp4"
-    assert ClipCache(tmp_path, executor=executor).order(FADE).result() == path
-    assert executor.ran == 1
+    previews = ClipCache(tmp_path, executor=InlineExecutor())
+    path = previews.order(SCENE).result()
+    assert previews.order(SCENE) is previews.order(SCENE)
+    assert path == tmp_path / f"{SCENE.key}.mp4"
+    path.write_bytes(b"kept")
+    assert ClipCache(tmp_path, executor=InlineExecutor()).order(SCENE).result().read_bytes() == b"kept"
 
 
 def test_without_rendering_every_clip_is_the_ready_made_one(tmp_path: Path) -> None:
-    executor = InlineExecutor()
-    previews = ClipCache(tmp_path, executor=executor, render=False)
+    previews = ClipCache(tmp_path, executor=InlineExecutor(), render=False)
+    other = scene_of("pika/pikaframes", {})
     assert not previews.real
-    assert previews.order(FADE).result() == previews.order(PUSH).result() == FALLBACK
-    assert executor.ran == 0
+    assert previews.order(SCENE).result() == previews.order(other).result() == FALLBACK
+    assert not list(tmp_path.iterdir())
