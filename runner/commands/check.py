@@ -256,7 +256,7 @@ def _look(
 
 
 def _kept(path: Path) -> str:
-    from runner.media.preflight.probe_cache import MOST_BYTES
+    from runner.media.preflight.probe import MOST_BYTES
     from runner.system.private_files import read_private
 
     try:

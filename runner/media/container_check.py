@@ -12,30 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
-from types import MappingProxyType
 from typing import TypeAlias
 
-from runner.media.file_kinds import (
-    AVI,
-    AVIF,
-    GIF,
-    GLB,
-    HEIC,
-    JPEG,
-    M4A,
-    MKV,
-    MOV,
-    MP4,
-    PDF,
-    PNG,
-    THREE_GP,
-    TS,
-    WAV,
-    WEBM,
-    WEBP,
-    ZIP,
-    Kind,
-)
+from runner.media.file_kinds import Kind
 
 ReadAt: TypeAlias = Callable[[int, int], bytes]
 """Called with a place in a file and a count, it returns that many bytes, or fewer at the end."""
@@ -66,12 +45,12 @@ _ZIP_TAIL = 22 + 65535
 
 def shows_its_end(kind: Kind) -> bool:
     """Return whether whole and cut files of this kind can be distinguished."""
-    return kind in _WALKS
+    return kind.extension in _WALKS
 
 
 def ending_of(kind: Kind, read: ReadAt, size: int) -> Ending:
     """Return whether a file, `size` bytes long, is a whole file of its kind."""
-    walk = _WALKS.get(kind)
+    walk = _WALKS.get(kind.extension)
     return walk(read, size) if walk else Ending.UNKNOWN
 
 
@@ -251,17 +230,15 @@ def _pdf(read: ReadAt, size: int) -> Ending:
     return Ending.WHOLE if b"%%EOF" in read(size - length, length) else Ending.UNKNOWN
 
 
-_WALKS: Mapping[Kind, Callable[[ReadAt, int], Ending]] = MappingProxyType(
-    {
-        **dict.fromkeys((MP4, MOV, M4A, THREE_GP, AVIF, HEIC), _film),
-        **dict.fromkeys((WEBP, WAV, AVI), _riff),
-        **dict.fromkeys((WEBM, MKV), _ebml),
-        PNG: _png_chunks,
-        JPEG: _last(b"\xff\xd9"),
-        GIF: _last(b"\x3b"),
-        TS: _transport_stream,
-        GLB: _binary_gltf,
-        ZIP: _zip,
-        PDF: _pdf,
-    }
-)
+_WALKS: Mapping[str, Callable[[ReadAt, int], Ending]] = {
+    **dict.fromkeys(("mp4", "mov", "m4a", "3gp", "avif", "heic"), _film),
+    **dict.fromkeys(("webp", "wav", "avi"), _riff),
+    **dict.fromkeys(("webm", "mkv"), _ebml),
+    "png": _png_chunks,
+    "jpg": _last(b"\xff\xd9"),
+    "gif": _last(b"\x3b"),
+    "ts": _transport_stream,
+    "glb": _binary_gltf,
+    "zip": _zip,
+    "pdf": _pdf,
+}

@@ -1,7 +1,9 @@
-"""Recognizes a file by its first bytes, and gives it an extension.
+"""Recognizes files by their first bytes: the one table of signatures.
 
-In: first bytes. Out: a `Kind` from our own table, or what a text is that came instead of a file. It knows no names, no
-network and no codecs. Only the table decides a file's extension, never a URL or a header.
+In: first bytes. Out: a `Kind` with the extension of a delivered file, or a `Format` with the media types and suffixes
+that fit it. It knows no names, no network and no codecs. No URL or header decides a delivered file's extension.
+
+Sources: the WHATWG MIME Sniffing Standard; for ISO media files the brands of mp4ra.org.
 """
 
 from __future__ import annotations
@@ -13,9 +15,12 @@ from enum import StrEnum
 HEAD_BYTES = 512
 """The number of first bytes that show a kind."""
 
+LEAST_BYTES = 1024
+"""This many bytes show any format, if the file has them."""
+
 
 class Family(StrEnum):
-    """What a file is for; only the first three are the paid result of a video job."""
+    """What a file is for, as a person calls it."""
 
     VIDEO = "video"
     IMAGE = "picture"
@@ -23,18 +28,26 @@ class Family(StrEnum):
     MODEL = "3D model"
     ARCHIVE = "archive"
     DOCUMENT = "document"
+    PAGE = "web page"
+    OTHER = "file of another kind"
     UNKNOWN = "file of an unknown kind"
 
 
 CLIPS = frozenset({Family.VIDEO, Family.IMAGE, Family.SOUND})
+"""Only these are the paid result of a video job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of file; `extension` is lower-case, without a dot."""
+    """A kind of file: its extension in lower case without a dot, and the pattern that its first bytes match.
+
+    `format` is the name in `FORMATS` of what a model's input may be; empty for a kind that none takes.
+    """
 
     extension: str
     family: Family
+    format: str = ""
+    start: bytes = b""
 
     @property
     def remark(self) -> str:
@@ -45,134 +58,156 @@ class Kind:
         return f"the download is {article} {self.family}, not a video, picture or sound; it is kept whole"
 
 
-_V, _I, _S = Family.VIDEO, Family.IMAGE, Family.SOUND
-MP4, MOV, WEBM, MKV, AVI = (Kind(name, _V) for name in ("mp4", "mov", "webm", "mkv", "avi"))
-TS, MPG, FLV, WMV, MXF = (Kind(name, _V) for name in ("ts", "mpg", "flv", "wmv", "mxf"))
-THREE_GP, IVF, Y4M, OGV = (Kind(name, _V) for name in ("3gp", "ivf", "y4m", "ogv"))
-PNG, JPEG, GIF, WEBP = (Kind(name, _I) for name in ("png", "jpg", "gif", "webp"))
-AVIF, HEIC, TIFF, BMP, JXL = (Kind(name, _I) for name in ("avif", "heic", "tif", "bmp", "jxl"))
-EXR, PSD, DPX, JP2 = (Kind(name, _I) for name in ("exr", "psd", "dpx", "jp2"))
-MP3, WAV, OGG, FLAC, M4A = (Kind(name, _S) for name in ("mp3", "wav", "ogg", "flac", "m4a"))
-AAC, AIFF, CAF, AMR = (Kind(name, _S) for name in ("aac", "aiff", "caf", "amr"))
-GLB, FBX, PLY = (Kind(name, Family.MODEL) for name in ("glb", "fbx", "ply"))
-ZIP, GZ, TAR, SEVEN_Z = (Kind(name, Family.ARCHIVE) for name in ("zip", "gz", "tar", "7z"))
-XZ, ZST, BZ2 = (Kind(name, Family.ARCHIVE) for name in ("xz", "zst", "bz2"))
-PDF, VTT, TXT = (Kind(name, Family.DOCUMENT) for name in ("pdf", "vtt", "txt"))
+# All quantifiers are possessive: with backtracking, a hostile text could keep the search busy without end.
+_BEFORE_THE_ROOT = rb"\s*+(?:<\?xml[^>]*+>\s*+)?+(?:<!--(?:(?!-->).)*+-->\s*+|<!DOCTYPE\s[^>]*+>\s*+)*+"
+_BOM = b"\xef\xbb\xbf"
+
+# The first pattern that matches decides, so brands stand before the box that any film may have.
+KINDS = {
+    extension: Kind(extension, family, name, start)
+    for family, extension, name, start in (
+        (Family.VIDEO, "3gp", "MP4", rb".{4}ftyp3g"),
+        # QuickTime files older than the `ftyp` box begin with one of the other boxes.
+        (Family.VIDEO, "mov", "QuickTime", rb".{4}(?:ftypqt  |moov|mdat|wide)"),
+        (Family.SOUND, "m4a", "MP4", rb".{4}ftypM4[AB] "),
+        (Family.IMAGE, "avif", "AVIF", rb".{4}ftypavi[fs]"),
+        (Family.IMAGE, "heic", "HEIC", rb".{4}ftyp(?:hei[cxm]|hev[cx]|mif1|msf1)"),
+        (Family.VIDEO, "mp4", "MP4", rb".{4}ftyp"),
+        (Family.IMAGE, "webp", "WebP", rb"RIFF.{4}WEBP"),
+        (Family.SOUND, "wav", "WAV", rb"RIFF.{4}WAVE"),
+        (Family.VIDEO, "avi", "AVI", rb"RIFF.{4}AVI "),
+        (Family.VIDEO, "webm", "WebM or Matroska", rb"\x1a\x45\xdf\xa3.{,56}webm"),
+        (Family.VIDEO, "mkv", "WebM or Matroska", rb"\x1a\x45\xdf\xa3"),
+        (Family.IMAGE, "png", "PNG", rb"\x89PNG\r\n\x1a\n"),
+        (Family.IMAGE, "jpg", "JPEG", rb"\xff\xd8\xff"),
+        (Family.IMAGE, "gif", "GIF", rb"GIF8[79]a"),
+        (Family.IMAGE, "tif", "TIFF", rb"II[*+]\0|MM\0[*+]"),
+        (Family.IMAGE, "jxl", "", rb"\0\0\0\x0cJXL \r\n\x87\n|\xff\x0a"),
+        (Family.IMAGE, "jp2", "", rb"\0\0\0\x0cjP  \r\n\x87\n"),
+        (Family.IMAGE, "exr", "", rb"\x76\x2f\x31\x01"),
+        (Family.IMAGE, "psd", "", rb"8BPS"),
+        (Family.IMAGE, "dpx", "", rb"SDPX|XPDS"),
+        (Family.VIDEO, "flv", "", rb"FLV\x01"),
+        (Family.VIDEO, "wmv", "", rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
+        (Family.VIDEO, "mxf", "", rb"\x06\x0e\x2b\x34"),
+        (Family.VIDEO, "mpg", "", rb"\0\0\x01[\xba\xb3]"),
+        (Family.VIDEO, "ivf", "", rb"DKIF"),
+        (Family.VIDEO, "y4m", "", rb"YUV4MPEG2 "),
+        (Family.SOUND, "mp3", "MP3", rb"ID3|\xff[\xfb\xfa\xf3\xf2]"),
+        (Family.SOUND, "aac", "", rb"\xff[\xf1\xf9]"),
+        (Family.SOUND, "flac", "FLAC", rb"fLaC"),
+        (Family.SOUND, "caf", "", rb"caff"),
+        (Family.SOUND, "amr", "", rb"#!AMR"),
+        (Family.SOUND, "aiff", "", rb"FORM.{4}AIF[FC]"),
+        (Family.VIDEO, "ogv", "Ogg", rb"OggS.*\x80theora"),
+        (Family.SOUND, "ogg", "Ogg", rb"OggS"),
+        (Family.MODEL, "glb", "", rb"glTF"),
+        (Family.MODEL, "fbx", "", rb"Kaydara FBX Binary"),
+        (Family.MODEL, "ply", "", rb"ply\n"),
+        (Family.ARCHIVE, "zip", "ZIP", rb"PK\x03\x04|PK\x05\x06"),
+        (Family.ARCHIVE, "gz", "gzip", rb"\x1f\x8b"),
+        (Family.ARCHIVE, "7z", "", rb"7z\xbc\xaf\x27\x1c"),
+        (Family.ARCHIVE, "xz", "", rb"\xfd7zXZ\0"),
+        (Family.ARCHIVE, "zst", "", rb"\x28\xb5\x2f\xfd"),
+        (Family.ARCHIVE, "bz2", "", rb"BZh"),
+        (Family.DOCUMENT, "pdf", "PDF", rb"%PDF-"),
+        (Family.DOCUMENT, "vtt", "", rb"(?:\xef\xbb\xbf)?WEBVTT"),
+        # Two letters prove little: the reserved bytes and the size of the next header do.
+        (Family.IMAGE, "bmp", "BMP", rb"BM.{4}\0{4}.{4}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]"),
+        # Packets have 188 bytes, or 192 on Blu-ray discs, and each begins with its mark (ISO/IEC 13818-1, 2.4.3.2).
+        (Family.VIDEO, "ts", "", rb"\x47.{187}\x47|.{4}\x47.{191}\x47"),
+        (Family.ARCHIVE, "tar", "", rb".{257}ustar"),
+        # A browser runs scripts in an SVG, so the file does not get that extension.
+        (Family.DOCUMENT, "txt", "", rb"(?:\xef\xbb\xbf)?+" + _BEFORE_THE_ROOT + rb"<svg\b"),
+    )
+}
+"""Every kind by its extension."""
+
+TXT = KINDS["txt"]
 BIN = Kind("bin", Family.UNKNOWN)
 """The kind of a file that is kept although its kind is not known."""
 
-_BRANDS = {
-    b"qt  ": MOV,
-    b"M4A ": M4A,
-    b"M4B ": M4A,
-    b"avif": AVIF,
-    b"avis": AVIF,
-    b"heic": HEIC,
-    b"heix": HEIC,
-    b"hevc": HEIC,
-    b"mif1": HEIC,
-    b"msf1": HEIC,
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format that an input may have: its name for a person, and its media types and suffixes."""
+
+    name: str
+    family: Family
+    types: frozenset[str]
+    suffixes: frozenset[str]
+
+
+FORMATS = {
+    name: Format(name, family, frozenset(types.split()), frozenset(suffixes.split()))
+    for name, family, types, suffixes in (
+        ("JPEG", Family.IMAGE, "image/jpeg image/jpg image/pjpeg", "jpg jpeg jpe jfif"),
+        ("PNG", Family.IMAGE, "image/png image/apng image/x-png", "png apng"),
+        ("GIF", Family.IMAGE, "image/gif", "gif"),
+        ("WebP", Family.IMAGE, "image/webp", "webp"),
+        ("BMP", Family.IMAGE, "image/bmp image/x-ms-bmp", "bmp dib"),
+        ("TIFF", Family.IMAGE, "image/tiff", "tif tiff"),
+        ("AVIF", Family.IMAGE, "image/avif", "avif"),
+        ("HEIC", Family.IMAGE, "image/heic image/heif", "heic heif"),
+        ("SVG", Family.IMAGE, "image/svg+xml", "svg"),
+        ("MP4", Family.VIDEO, "video/mp4 video/x-m4v audio/mp4", "mp4 m4v m4a mov"),
+        ("QuickTime", Family.VIDEO, "video/quicktime", "mov qt mp4"),
+        ("WebM or Matroska", Family.VIDEO, "video/webm video/x-matroska audio/webm", "webm mkv mka"),
+        ("AVI", Family.VIDEO, "video/x-msvideo video/avi video/msvideo", "avi"),
+        ("WAV", Family.SOUND, "audio/wav audio/x-wav audio/wave audio/vnd.wave", "wav"),
+        ("MP3", Family.SOUND, "audio/mpeg audio/mp3", "mp3"),
+        ("Ogg", Family.SOUND, "audio/ogg video/ogg application/ogg", "ogg oga ogv opus"),
+        ("FLAC", Family.SOUND, "audio/flac audio/x-flac", "flac"),
+        ("HTML", Family.PAGE, "text/html application/xhtml+xml", "html htm"),
+        ("XML", Family.OTHER, "text/xml application/xml", "xml"),
+        ("JSON", Family.OTHER, "application/json", "json"),
+        ("PDF", Family.OTHER, "application/pdf", "pdf"),
+        ("ZIP", Family.OTHER, "application/zip", "zip"),
+        ("gzip", Family.OTHER, "application/gzip", "gz"),
+    )
 }
-_RIFFS = {b"WEBP": WEBP, b"WAVE": WAV, b"AVI ": AVI}
-_STARTS = (
-    (b"\x89PNG\r\n\x1a\n", PNG),
-    (b"\xff\xd8\xff", JPEG),
-    (b"GIF87a", GIF),
-    (b"GIF89a", GIF),
-    (b"II*\0", TIFF),
-    (b"MM\0*", TIFF),
-    (b"II+\0", TIFF),
-    (b"MM\0+", TIFF),
-    (b"\0\0\0\x0cJXL \r\n\x87\n", JXL),
-    (b"\xff\x0a", JXL),
-    (b"\0\0\0\x0cjP  \r\n\x87\n", JP2),
-    (b"\x76\x2f\x31\x01", EXR),
-    (b"8BPS", PSD),
-    (b"SDPX", DPX),
-    (b"XPDS", DPX),
-    (b"FLV\x01", FLV),
-    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", WMV),
-    (b"\x06\x0e\x2b\x34", MXF),
-    (b"\0\0\x01\xba", MPG),
-    (b"\0\0\x01\xb3", MPG),
-    (b"DKIF", IVF),
-    (b"YUV4MPEG2 ", Y4M),
-    (b"ID3", MP3),
-    (b"\xff\xfb", MP3),
-    (b"\xff\xfa", MP3),
-    (b"\xff\xf3", MP3),
-    (b"\xff\xf2", MP3),
-    (b"\xff\xf1", AAC),
-    (b"\xff\xf9", AAC),
-    (b"fLaC", FLAC),
-    (b"caff", CAF),
-    (b"#!AMR", AMR),
-    (b"glTF", GLB),
-    (b"Kaydara FBX Binary", FBX),
-    (b"ply\n", PLY),
-    (b"PK\x03\x04", ZIP),
-    (b"PK\x05\x06", ZIP),
-    (b"\x1f\x8b", GZ),
-    (b"7z\xbc\xaf\x27\x1c", SEVEN_Z),
-    (b"\xfd7zXZ\0", XZ),
-    (b"\x28\xb5\x2f\xfd", ZST),
-    (b"BZh", BZ2),
-    (b"%PDF-", PDF),
-    (b"WEBVTT", VTT),
-    (b"\xef\xbb\xbfWEBVTT", VTT),
-)
-_EBML = b"\x1a\x45\xdf\xa3"
-# QuickTime files older than the `ftyp` box begin with one of these.
-_OLD_MOV_BOXES = frozenset({b"moov", b"mdat", b"wide"})
-# Packets have 188 bytes, or 192 on Blu-ray discs, and each begins with its mark (ISO/IEC 13818-1, 2.4.3.2).
-_TS_PACKETS = ((0, 188), (4, 192))
+"""Every format by its name, which a cache stores."""
+
+SUFFIXES = frozenset(suffix for one in FORMATS.values() for suffix in one.suffixes)
+"""Every suffix that promises a format."""
+
 _PAGE = re.compile(rb"<(?:!doctype\s+html|html|head|body|script)\b", re.IGNORECASE)
-# All quantifiers are possessive: with backtracking, a hostile text could keep the search busy without end.
-_BEFORE_THE_ROOT = rb"\s*+(?:<\?xml[^>]*+>\s*+)?+(?:<!--(?:(?!-->).)*+-->\s*+|<!DOCTYPE\s[^>]*+>\s*+)*+"
+_PAGE_START = re.compile(
+    rb"<(?:!doctype\s+html|html|head|body|title|script|meta|link|div|style)\b", re.IGNORECASE
+)
 _PLAYLIST = re.compile(rb"\s*+#EXTM3U|" + _BEFORE_THE_ROOT + rb"<MPD\b", re.DOTALL)
-_SVG = re.compile(_BEFORE_THE_ROOT + rb"<svg\b", re.DOTALL)
+_BLANK = _BOM + b" \t\r\n"
 
 
 def kind_of(head: bytes) -> Kind | None:
     """Return the kind of a file that begins with `head`, or None if it is not known."""
-    if head[4:8] == b"ftyp":
-        brand = head[8:12]
-        return THREE_GP if brand[:2] == b"3g" else _BRANDS.get(brand, MP4)
-    if head[4:8] in _OLD_MOV_BOXES:
-        return MOV
-    if head.startswith(b"RIFF"):
-        return _RIFFS.get(head[8:12])
-    if head.startswith(_EBML):
-        return WEBM if b"webm" in head[:64] else MKV
-    known = next((kind for start, kind in _STARTS if head.startswith(start)), None)
-    return known or _by_more_than_a_start(head)
+    return next((kind for kind in KINDS.values() if re.match(kind.start, head, re.DOTALL)), None)
 
 
-def _by_more_than_a_start(head: bytes) -> Kind | None:
-    if head.startswith(b"OggS"):
-        return OGV if b"\x80theora" in head else OGG
-    if head.startswith(b"FORM") and head[8:12] in {b"AIFF", b"AIFC"}:
-        return AIFF
-    if (
-        head.startswith(b"BM")
-        and head[6:10] == bytes(4)
-        and head[14:15] in {b"\x0c", b"\x28", b"\x6c", b"\x7c"}
-    ):
-        return BMP
-    for first, step in _TS_PACKETS:
-        if [head[first + n * step : first + n * step + 1] for n in range(2)] == [b"\x47"] * 2:
-            return TS
-    if head[257:262] == b"ustar":
-        return TAR
-    # A browser runs scripts in an SVG, so the file does not get that extension.
-    return TXT if _SVG.match(head.removeprefix(b"\xef\xbb\xbf")) else None
+def format_of(head: bytes) -> Format | None:
+    """Return the format that `head` begins, or None where no signature fits."""
+    kind = kind_of(head)
+    return FORMATS.get(kind.format if kind and kind.format else _text_format(head[:LEAST_BYTES]))
+
+
+def _text_format(head: bytes) -> str:
+    text = head.lstrip(_BLANK)
+    # Each comment is removed separately, since a pattern for all comments would never end on some texts.
+    while text.startswith(b"<!--"):
+        text = text.partition(b"-->")[2].lstrip(_BLANK)
+    is_xml = text.startswith((b"<svg", b"<?xml", b"<!DOCTYPE svg"))
+    if _PAGE_START.match(text) or (is_xml and b"<html" in text.lower()):
+        return "HTML"
+    if is_xml:
+        return "SVG" if b"<svg" in text or b"<!DOCTYPE svg" in text else "XML"
+    return "JSON" if re.match(rb"[{\[]\s*[\"{}\[\]]", text) else ""
 
 
 def looks_like_text(head: bytes) -> bool:
     """Return whether `head` reads like a page or a message, such as an error page sent as a clip."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
-    return bool(head.strip()) and not any(byte < 9 or 13 < byte < 32 for byte in head.lstrip(b"\xef\xbb\xbf"))
+    return bool(head.strip()) and not any(byte < 9 or 13 < byte < 32 for byte in head.lstrip(_BOM))
 
 
 def is_page(start: bytes) -> bool:
@@ -182,4 +217,4 @@ def is_page(start: bytes) -> bool:
 
 def is_playlist(start: bytes) -> bool:
     """Return whether a text that begins with `start` is a playlist: it only names the files of a film."""
-    return _PLAYLIST.match(start.removeprefix(b"\xef\xbb\xbf")) is not None
+    return _PLAYLIST.match(start.removeprefix(_BOM)) is not None

@@ -1,8 +1,7 @@
 """Reads the size of a picture in pixels, as it is shown, from the first bytes of its file.
 
 In: the first bytes of a JPEG, PNG, WebP, GIF or BMP file. Out: width and height, or None; and whether more bytes could
-show more. It decodes no picture and knows no other formats. A rotated photograph has the size that a viewer shows. The
-code is our own, since a library would add an HTTP client and an XML reader, or would need the whole file.
+show more. It decodes no picture. A rotated photograph has the size that a viewer shows.
 
 Source: ITU-T T.81 (JPEG) annex B; Exif 2.32, 4.6.2; PNG, 11.2.1; RFC 9649 (WebP), 2; GIF89a, 18.
 """
@@ -12,7 +11,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from runner.media.formats import BMP, GIF, JPEG, LEAST_BYTES, PNG, WEBP, format_of
+from runner.media.file_kinds import LEAST_BYTES, kind_of
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
@@ -45,9 +44,10 @@ class Pixels:
 def pixels_of(head: bytes) -> Pixels | None:
     """Return the size of the picture that `head` begins, or None if it does not show one."""
     try:
-        return _read(head)
+        width, height = _sides(head)
     except _Incomplete:
         return None
+    return Pixels(width, height) if width > 0 and height > 0 else None
 
 
 def enough(head: bytes) -> bool:
@@ -55,56 +55,55 @@ def enough(head: bytes) -> bool:
     if len(head) < LEAST_BYTES:
         return False
     try:
-        _read(head)
+        _sides(head)
     except _Incomplete:
         return False
     return True
 
 
-def _read(head: bytes) -> Pixels | None:
-    match format_of(head):
-        case one if one is JPEG:
+def _sides(head: bytes) -> tuple[int, int]:
+    """Return width and height; (0, 0) if the file does not show them."""
+    kind = kind_of(head)
+    match kind.extension if kind else "":
+        case "jpg":
             return _jpeg(head)
-        case one if one is PNG:
-            return _fixed(head, ">II", 16) if head[12:16] == b"IHDR" else None
-        case one if one is GIF:
-            return _fixed(head, "<HH", 6)
-        case one if one is WEBP:
+        case "png" if head[12:16] == b"IHDR":
+            width, height = _unpack(head, ">II", 16)
+        case "gif":
+            width, height = _unpack(head, "<HH", 6)
+        case "bmp":
+            width, height = _unpack(head, "<ii", 18)
+            # The height of a BMP is negative if its rows run from the top.
+            height = abs(height)
+        case "webp":
             return _webp(head)
-        case one if one is BMP:
-            return _fixed(head, "<ii", 18)
         case _:
-            return None
+            return 0, 0
+    return width, height
 
 
-def _fixed(head: bytes, layout: str, offset: int) -> Pixels | None:
-    width, height = _unpack(head, layout, offset)
-    # The height of a BMP is negative if its rows run from the top.
-    return _sized(width, abs(height))
-
-
-def _webp(head: bytes) -> Pixels | None:
+def _webp(head: bytes) -> tuple[int, int]:
     match head[12:16]:
         case b"VP8 ":
-            (width, height) = _unpack(head, "<HH", 26)
-            return _sized(width & 0x3FFF, height & 0x3FFF) if head[23:26] == b"\x9d\x01\x2a" else None
+            width, height = _unpack(head, "<HH", 26)
+            return (width & 0x3FFF, height & 0x3FFF) if head[23:26] == b"\x9d\x01\x2a" else (0, 0)
         case b"VP8L":
-            (signature, bits) = _unpack(head, "<BI", 20)
-            return _sized((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1) if signature == 0x2F else None
+            signature, bits = _unpack(head, "<BI", 20)
+            return ((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1) if signature == 0x2F else (0, 0)
         case b"VP8X":
-            (low, high) = _unpack(head, "<IH", 24)
-            return _sized((low & 0xFFFFFF) + 1, (low >> 24 | high << 8) + 1)
+            low, high = _unpack(head, "<IH", 24)
+            return (low & 0xFFFFFF) + 1, (low >> 24 | high << 8) + 1
         case _:
-            return None
+            return 0, 0
 
 
-def _jpeg(head: bytes) -> Pixels | None:
+def _jpeg(head: bytes) -> tuple[int, int]:
     """Walk from marker to marker up to the start of the frame."""
     at, turned = 2, False
     while True:
-        (fill, marker) = _unpack(head, ">BB", at)
+        fill, marker = _unpack(head, ">BB", at)
         if fill != 0xFF or marker in {_END, _SCAN}:
-            return None
+            return 0, 0
         if marker == 0xFF:
             at += 1
             continue
@@ -113,10 +112,10 @@ def _jpeg(head: bytes) -> Pixels | None:
             continue
         (length,) = _unpack(head, ">H", at)
         if marker in _FRAMES:
-            (height, width) = _unpack(head, ">HH", at + 3)
-            return _sized(height, width) if turned else _sized(width, height)
+            height, width = _unpack(head, ">HH", at + 3)
+            return (height, width) if turned else (width, height)
         if length < 2:
-            return None
+            return 0, 0
         if marker == _APP1:
             turned = turned or _is_turned(head[at + 2 : at + length])
         at += length
@@ -124,11 +123,9 @@ def _jpeg(head: bytes) -> Pixels | None:
 
 def _is_turned(segment: bytes) -> bool:
     """Return whether an Exif segment says that the shown picture has its width and height exchanged."""
-    if not segment.startswith(_EXIF):
-        return False
-    tiff = segment[len(_EXIF) :]
+    tiff = segment.removeprefix(_EXIF)
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
-    if order is None:
+    if tiff == segment or order is None:
         return False
     try:
         (directory,) = struct.unpack_from(f"{order}I", tiff, 4)
@@ -148,7 +145,3 @@ def _unpack(head: bytes, layout: str, offset: int) -> tuple[int, ...]:
         return struct.unpack_from(layout, head, offset)
     except struct.error as error:
         raise _Incomplete from error
-
-
-def _sized(width: int, height: int) -> Pixels | None:
-    return Pixels(width, height) if width > 0 and height > 0 else None

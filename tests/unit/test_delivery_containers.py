@@ -10,30 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.media.container_check import Ending, ReadAt, ending_of, shows_its_end
-from runner.media.file_kinds import (
-    AVI,
-    AVIF,
-    GIF,
-    GLB,
-    JPEG,
-    M4A,
-    MKV,
-    MOV,
-    MP3,
-    MP4,
-    PDF,
-    PNG,
-    THREE_GP,
-    TS,
-    WAV,
-    WEBM,
-    WEBP,
-    ZIP,
-    Kind,
-    is_page,
-    is_playlist,
-    kind_of,
-    looks_like_text,
+from runner.media.file_kinds import KINDS, Kind, is_page, is_playlist, kind_of, looks_like_text
+
+AVI, AVIF, GIF, GLB, JPEG, M4A, MKV, MOV, MP3 = map(
+    KINDS.__getitem__, ("avi", "avif", "gif", "glb", "jpg", "m4a", "mkv", "mov", "mp3")
+)
+MP4, PDF, PNG, THREE_GP, TS, WAV, WEBM, WEBP, ZIP = map(
+    KINDS.__getitem__, ("mp4", "pdf", "png", "3gp", "ts", "wav", "webm", "webp", "zip")
 )
 
 

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.domain.ids import why_no_take
-from runner.media import file_kinds
 from runner.media.clips.names import (
     SEPARATOR,
     clip_name,
@@ -23,11 +22,10 @@ from runner.media.clips.names import (
     stem_of,
     why_no_stem,
 )
+from runner.media.file_kinds import BIN, KINDS
 from runner.plan.identity import take_id
 
-EXTENSIONS = sorted(
-    {kind.extension for kind in vars(file_kinds).values() if isinstance(kind, file_kinds.Kind)}
-)
+EXTENSIONS = sorted({*KINDS, BIN.extension})
 ASIDE = ["", "changed", "moving", set_aside_word("2"), set_aside_word("req-1")]
 # Pieces with which older names, other outputs and hidden files could be imitated.
 PIECES = st.sampled_from(

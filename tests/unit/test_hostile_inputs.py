@@ -12,7 +12,8 @@ from runner.api.catalogue import Entry, _entry
 from runner.commands.steps.live_catalogue import compared
 from runner.manifest.reader import parse_manifest, read_manifest
 from runner.manifest.size_limits import Limits
-from runner.media.http.peek import MOST_BYTES, _beginning
+from runner.media.http.peek import MOST_BYTES, head_of
+from runner.media.http.response import Download
 from runner.models.regex_safety import pattern_fault
 from runner.models.registry import Models
 
@@ -116,6 +117,6 @@ def test_a_file_that_never_says_its_size_is_looked_at_a_few_times_only() -> None
         for _ in range(MOST_BYTES // 64):
             yield b"\xff" * 64
 
-    head, ended = _beginning(drops(), never)
-    assert (len(head), ended) == (MOST_BYTES, False)
+    found = head_of(Download(200, {}, drops(), "https://x.example/"), never)
+    assert (len(found.head), found.size) == (MOST_BYTES, None)
     assert looks < 40

@@ -8,15 +8,17 @@ from dataclasses import replace
 import pytest
 
 from runner.domain.errors import Position, Severity
-from runner.media.formats import Kind
+from runner.domain.shots import Take
+from runner.media.file_kinds import Family
 from runner.media.http.peek import FileHead
 from runner.media.http.response import DownloadError
 from runner.media.image_size import Pixels
-from runner.media.preflight.findings import Fault, Findings
 from runner.media.preflight.frame_fit import fit_faults
-from runner.media.preflight.link_rules import is_sound, link_faults
+from runner.media.preflight.link_rules import Fault, is_sound, link_faults
 from runner.media.preflight.media_links import Place, TakeMedia
+from runner.media.preflight.preflight import Finding, inspect
 from runner.media.preflight.probe import LinkProbe, look_at
+from runner.models.registry import Models
 from runner.system.canonical_json import JsonValue
 
 NOW = 1_795_000_000.0
@@ -27,7 +29,7 @@ GOOD = LinkProbe(
 )
 
 
-def faults(look: LinkProbe, url: str = URL, wants: Kind | None = Kind.IMAGE) -> list[Fault]:
+def faults(look: LinkProbe, url: str = URL, wants: Family | None = Family.IMAGE) -> list[Fault]:
     return list(link_faults(url, look, wants=wants, now=NOW, wait=12 * HOUR))
 
 
@@ -113,8 +115,8 @@ def test_a_server_that_does_not_say_what_it_is_does_not_lie(content_type: str) -
 def test_a_video_may_be_twice_as_large() -> None:
     video = replace(GOOD, format="MP4", content_type="video/mp4", size=99_000_000, pixels=None)
     url = "https://cdn.example.com/a.mp4"
-    assert faults(video, url=url, wants=Kind.VIDEO) == []
-    (fault,) = faults(replace(video, size=100_000_001), url=url, wants=Kind.VIDEO)
+    assert faults(video, url=url, wants=Family.VIDEO) == []
+    (fault,) = faults(replace(video, size=100_000_001), url=url, wants=Family.VIDEO)
     assert "at most 100 MB" in fault.message
 
 
@@ -165,7 +167,7 @@ def take(body: dict[str, JsonValue], **places: str) -> TakeMedia:
         "s010",
         Position("b.csv", 2),
         body,
-        tuple(Place(name, url, Kind.IMAGE) for name, url in places.items()),
+        tuple(Place(name, url, Family.IMAGE) for name, url in places.items()),
     )
 
 
@@ -244,24 +246,38 @@ def test_pictures_that_are_no_pair_may_differ(names: tuple[str, str]) -> None:
 # findings
 
 
+FRAME = "pika/pikaframes"
+
+
+def found_in(*takes: Take) -> tuple[Finding, ...]:
+    gone = LinkProbe(NOW, trouble="HTTP 404", status=404)
+    report = inspect(
+        takes,
+        find=Models.bundled().find,
+        look_at_all=lambda urls: dict.fromkeys(urls, gone),
+        kept="",
+        now=NOW,
+    )
+    return report.findings
+
+
+def frames(take_id: str, **links: str) -> Take:
+    return Take(take_id, "s010", FRAME, json.dumps(links), "", None, {}, Position("b.csv", 2, 1))
+
+
 def test_a_fault_that_many_takes_share_is_one_line_without_the_links_query() -> None:
-    findings = Findings()
-    place = Place("image", f"{URL}?X-Amz-Signature=SECRET#frag", Kind.IMAGE)
-    for number in range(12):
-        one = TakeMedia(f"s010@seed={number}", Position("b.csv", 2, 1), {}, (place,))
-        findings.add(one, place, Fault("is not there (HTTP 404)", "upload it"))
-    (finding,) = findings
+    link = f"{URL}?X-Amz-Signature=SECRET#frag"
+    (finding,) = found_in(*(frames(f"s010@seed={number}", keyFramesFirst=link) for number in range(12)))
     assert len(finding.takes) == 12
     assert str(finding.problem) == (
-        f"b.csv:2:1: s010@seed=0 and 11 more, inputs.image: {URL} is not there (HTTP 404); upload it"
+        f"b.csv:2:1: s010@seed=0 and 11 more, inputs.keyFramesFirst: {URL} is not there (HTTP 404); "
+        "correct the address, or upload the file"
     )
 
 
 def test_the_same_fault_at_two_inputs_is_two_findings() -> None:
-    findings, media = Findings(), take({}, a=URL, b=URL)
-    for place in media.places:
-        findings.add(media, place, Fault("is empty", "upload it"))
-    assert [finding.input for finding in findings] == ["a", "b"]
+    findings = found_in(frames("s010", keyFramesFirst=URL, keyFramesLast=URL))
+    assert [finding.input for finding in findings] == ["keyFramesFirst", "keyFramesLast"]
 
 
 @pytest.mark.parametrize(
@@ -280,7 +296,7 @@ def test_the_same_fault_at_two_inputs_is_two_findings() -> None:
 def test_a_link_that_shows_nothing_is_a_look_with_trouble(
     error: DownloadError, away: bool, words: str
 ) -> None:
-    def peek(_: str, /, **_enough: object) -> FileHead:
+    def peek(_: str, _enough: object) -> FileHead:
         raise error
 
     look = look_at(URL, peek=peek, at=NOW)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,13 +15,12 @@ from hypothesis import strategies as st
 
 from runner.domain.errors import Position
 from runner.domain.shots import Take
-from runner.media.formats import Kind
+from runner.media.file_kinds import Family
 from runner.media.image_size import Pixels
 from runner.media.preflight.media_links import media_of
 from runner.media.preflight.preflight import PreflightReport, inspect
-from runner.media.preflight.probe import LinkProbe
+from runner.media.preflight.probe import CacheDamaged, LinkProbe, as_text, fresh_looks, key_of
 from runner.media.preflight.probe_all import Limits, look_at_all
-from runner.media.preflight.probe_cache import CacheDamaged, as_text, fresh_looks, key_of
 from runner.models.registry import Models
 from runner.plan.identity import canonical_json, fingerprint
 from runner.system.canonical_json import JsonValue
@@ -127,16 +125,14 @@ def test_a_look_that_never_ends_holds_up_nobody() -> None:
 
     def look(url: str) -> LinkProbe:
         if "stuck" in url:
-            free.wait(30)
+            free.wait()
         return GOOD
 
     urls = [f"https://stuck.example/{n}" for n in range(9)] + ["https://here.example/"]
-    began = time.monotonic()
     try:
         seen, _ = look_all(urls, look, Limits(deadline_s=0.5))
     finally:
         free.set()
-    assert time.monotonic() - began < 20
     assert seen[urls[9]] is GOOD
     assert [seen[url].trouble[:11] for url in urls[:9]] == ["took longer"] * 2 + ["not asked: "] * 7
 
@@ -145,7 +141,7 @@ def test_when_all_threads_are_stuck_the_rest_is_told_as_not_asked() -> None:
     free = threading.Event()
 
     def look(_: str) -> LinkProbe:
-        free.wait(30)
+        free.wait()
         return GOOD
 
     urls = [f"https://h{n}.example/" for n in range(12)]
@@ -324,9 +320,9 @@ def test_links_are_found_in_lists_and_nested_values_with_what_they_want(tmp_path
     )
     (media,) = media_of([one], find=Models.bundled([tmp_path]).find)
     assert {(place.input, place.url, place.wants) for place in media.places} == {
-        ("images.0", "https://x/1", Kind.IMAGE),
-        ("images.1", "https://x/2", Kind.IMAGE),
-        ("video_url", "https://x/3", Kind.VIDEO),
+        ("images.0", "https://x/1", Family.IMAGE),
+        ("images.1", "https://x/2", Family.IMAGE),
+        ("video_url", "https://x/3", Family.VIDEO),
         ("source_url", "https://x/4", None),
         ("ref.at", "https://x/5", None),
     }

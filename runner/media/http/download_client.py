@@ -16,7 +16,6 @@ import ipaddress
 import socket
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
-from types import TracebackType
 from typing import Any, Protocol, Self, TypeAlias
 
 import httpx
@@ -40,7 +39,7 @@ class Downloads:
     `deadline_s` limits one whole download with redirects and body; the other times are per socket operation. `ports`
     are the allowed ports of a public host. `peer_rule` judges each connected address. The default rule is
     `is_public_address`, or loopback for an allowed link to loopback. Several threads may share one: each download has
-    its own connections. Use it as a context manager, or close it.
+    its own connections. Use it as a context manager.
     """
 
     def __init__(
@@ -66,13 +65,7 @@ class Downloads:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close all connections."""
+    def __exit__(self, *_: object) -> None:
         self._transport.close()
 
     @contextmanager

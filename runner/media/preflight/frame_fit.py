@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from runner.domain.errors import Severity
 from runner.media.image_size import Pixels
-from runner.media.preflight.findings import Fault
+from runner.media.preflight.link_rules import Fault
 from runner.media.preflight.media_links import Place, TakeMedia, words_of
 from runner.media.preflight.probe import LinkProbe
 from runner.system.canonical_json import JsonValue
@@ -30,20 +30,19 @@ _POSITIONS = frozenset({"first", "last", "start", "end", "begin", "head", "tail"
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """An input's demand on a picture's form: its value as written, and its meaning."""
+    """An input's demand on a picture's form: its value as written, and its meaning; None and 0 ask for nothing."""
 
     input: str
     value: str
     aspect: float | None = None
-    short_side: int | None = None
+    short_side: int = 0
 
 
 def fit_faults(media: TakeMedia, looks: Mapping[str, LinkProbe]) -> Iterator[tuple[Place, Fault]]:
     """Yield each fault at its place; an unknown size fits everything."""
-    sizes = {
-        place.input: pixels for place in media.places if (pixels := _pixels(looks.get(place.url))) is not None
-    }
-    asked = list(_asked(media.body))
+    seen = {place.input: look.pixels for place in media.places if (look := looks.get(place.url))}
+    sizes = {name: pixels for name, pixels in seen.items() if pixels}
+    asked = [wish for name, value in media.body.items() if (wish := _asked(name, value))]
     for place in media.places:
         if place.input in sizes:
             for wish in asked:
@@ -51,45 +50,29 @@ def fit_faults(media: TakeMedia, looks: Mapping[str, LinkProbe]) -> Iterator[tup
     yield from _frames(media, sizes)
 
 
-def _pixels(look: LinkProbe | None) -> Pixels | None:
-    return look.pixels if look else None
-
-
-def _asked(body: Mapping[str, JsonValue]) -> Iterator[_Asked]:
-    for name, value in body.items():
-        plain = re.sub(r"[^a-z]", "", name.lower())
-        text = str(value).strip() if isinstance(value, str | int | float) else ""
-        if _ASPECTS.fullmatch(plain) and (aspect := _ratio(text)):
-            yield _Asked(name, text, aspect=aspect)
-        elif _SIZES.fullmatch(plain):
-            yield from _resolution(name, text)
-
-
-def _ratio(text: str) -> float | None:
-    found = _RATIO.fullmatch(text)
-    if found and float(found[1]) > 0 and float(found[2]) > 0:
-        return float(found[1]) / float(found[2])
+def _asked(name: str, value: JsonValue) -> _Asked | None:
+    plain = re.sub(r"[^a-z]", "", name.lower())
+    text = str(value).strip() if isinstance(value, str | int | float) else ""
+    if _SIZES.fullmatch(plain):
+        if sides := _BY_SIDES.fullmatch(text):
+            width, height = int(sides[1]), int(sides[2])
+            return _Asked(name, text, width / height, min(width, height)) if width and height else None
+        short = _SHORT_SIDE.fullmatch(text)
+        if side := int(short[1]) if short else _NAMED.get(text.lower()):
+            return _Asked(name, text, short_side=side)
+    elif not _ASPECTS.fullmatch(plain):
+        return None
+    ratio = _RATIO.fullmatch(text)
+    if ratio and float(ratio[1]) > 0 and float(ratio[2]) > 0:
+        return _Asked(name, text, float(ratio[1]) / float(ratio[2]))
     return None
-
-
-def _resolution(name: str, text: str) -> Iterator[_Asked]:
-    if sides := _BY_SIDES.fullmatch(text):
-        width, height = int(sides[1]), int(sides[2])
-        if width and height:
-            yield _Asked(name, text, aspect=width / height, short_side=min(width, height))
-    elif short := _SHORT_SIDE.fullmatch(text):
-        yield _Asked(name, text, short_side=int(short[1]))
-    elif text.lower() in _NAMED:
-        yield _Asked(name, text, short_side=_NAMED[text.lower()])
-    elif aspect := _ratio(text):
-        yield _Asked(name, text, aspect=aspect)
 
 
 def _against(pixels: Pixels, wish: _Asked) -> Iterator[Fault]:
     if wish.aspect is not None and not _alike(pixels.aspect, wish.aspect):
         message = f"is {pixels} ({_spoken(pixels)}), and {wish.input} asks for {wish.value}"
         yield Fault(message, "crop it, or expect it to be cut or stretched", Severity.WARNING)
-    if wish.short_side is not None and min(pixels.width, pixels.height) < wish.short_side:
+    if min(pixels.width, pixels.height) < wish.short_side:
         message = f"is {pixels}, smaller than {wish.input} {wish.value} asks for"
         yield Fault(message, "give a larger picture, or expect it to be blurred", Severity.WARNING)
 
@@ -98,28 +81,22 @@ def _frames(media: TakeMedia, sizes: Mapping[str, Pixels]) -> Iterator[tuple[Pla
     """Compare the pictures of inputs whose names differ only in a word such as first and last."""
     firsts: dict[str, Place] = {}
     for place in media.places:
-        stem = "".join(word for word in words_of(place.input) if word not in _POSITIONS)
-        first = firsts.setdefault(stem, place)
-        if _positions(first) == _positions(place):
-            continue
+        first = firsts.setdefault("".join(w for w in words_of(place.input) if w not in _POSITIONS), place)
         # Items of a list differ only in their number, and are not a pair.
-        if "." in place.input or not {first.input, place.input} <= sizes.keys():
+        if _positions(first) == _positions(place) or "." in place.input:
             continue
-        yield from ((place, fault) for fault in _pair(sizes[place.input], first.input, sizes[first.input]))
+        mine, other = sizes.get(place.input), sizes.get(first.input)
+        if mine is None or other is None or mine == other:
+            continue
+        message = f"is {mine}, and {first.input} is {other}"
+        if _alike(mine.aspect, other.aspect):
+            yield place, Fault(message, "give both the same size", Severity.WARNING)
+        else:
+            yield place, Fault(f"{message}, of another shape", "give both the same size")
 
 
 def _positions(place: Place) -> frozenset[str]:
     return _POSITIONS.intersection(words_of(place.input))
-
-
-def _pair(mine: Pixels, other: str, theirs: Pixels) -> Iterator[Fault]:
-    if mine == theirs:
-        return
-    message = f"is {mine}, and {other} is {theirs}"
-    if _alike(mine.aspect, theirs.aspect):
-        yield Fault(message, "give both the same size", Severity.WARNING)
-    else:
-        yield Fault(f"{message}, of another shape", "give both the same size")
 
 
 def _alike(one: float, other: float) -> bool:

@@ -7,12 +7,12 @@ and uses no network.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from runner.domain import display
 from runner.domain.errors import Severity
-from runner.media.formats import AVIF, HEIC, HTML, SUFFIXES, SVG, TIFF, Format, Kind
-from runner.media.preflight.findings import Fault
+from runner.media.file_kinds import FORMATS, SUFFIXES, Family, Format
 from runner.media.preflight.probe import LinkProbe
 from runner.media.preflight.signed_urls import ends_at
 
@@ -46,12 +46,20 @@ _SHARES = {
     "imgur.com": "take the address of the picture itself, on i.imgur.com",
     "github.com": "take the address of the raw file, on raw.githubusercontent.com",
 }
-_SELDOM_TAKEN = frozenset({AVIF.name, HEIC.name, SVG.name, TIFF.name})
-_DIRECT = "is it a share link? write the address of the file itself"
+_SELDOM_TAKEN = frozenset({"AVIF", "HEIC", "SVG", "TIFF"})
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault: what it is, and what to do about it."""
+
+    message: str
+    advice: str
+    severity: Severity = Severity.ERROR
 
 
 def link_faults(
-    url: str, look: LinkProbe, *, wants: Kind | None, now: float, wait: float
+    url: str, look: LinkProbe, *, wants: Family | None, now: float, wait: float
 ) -> tuple[Fault, ...]:
     """Return what is wrong with `url`; `wait` is how many seconds from `now` the API may fetch it."""
     ends = ends_at(url)
@@ -66,54 +74,49 @@ def link_faults(
 
 def is_sound(look: LinkProbe) -> bool:
     """Return whether the probe found a file that an input could want; any other result may change at any moment."""
-    return not look.trouble and not any(
-        fault.severity is Severity.ERROR for fault in _of_file("", look, None)
-    )
+    faults = _of_file("", look, None)
+    return not look.trouble and all(fault.severity is not Severity.ERROR for fault in faults)
 
 
 def _unreachable(look: LinkProbe) -> Fault:
     status = look.status
     if status is None:
-        return Fault(
-            f"cannot be fetched: {look.trouble}", "check that the address opens without login, by https alone"
-        )
+        advice = "check that the address opens without login, by https alone"
+        return Fault(f"cannot be fetched: {look.trouble}", advice)
     if status in _BUSY:
         message = f"was not looked at: its server gets too many requests (HTTP {status})"
         return Fault(message, "check again later", Severity.WARNING)
     if status >= 500:
-        return Fault(
-            f"cannot be fetched: its server fails (HTTP {status})", "check again later, or move the file"
-        )
+        message = f"cannot be fetched: its server fails (HTTP {status})"
+        return Fault(message, "check again later, or move the file")
     words, advice = _REFUSALS.get(status, ("is refused", _PUBLIC))
     return Fault(f"{words} (HTTP {status})", advice)
 
 
-def _of_file(url: str, look: LinkProbe, wants: Kind | None) -> Iterator[Fault]:
+def _of_file(url: str, look: LinkProbe, wants: Family | None) -> Iterator[Fault]:
+    found = look.kind
     if look.size == 0:
         yield Fault("is empty", "upload the file again")
-        return
-    found = look.kind
-    fault = _wrong_kind(url, look, found, wants)
-    if fault:
-        yield fault
-        return
-    if found and found.name in _SELDOM_TAKEN:
-        message = f"is {found.name}, which few models take"
-        yield Fault(message, "JPEG, PNG and WebP are taken everywhere", Severity.WARNING)
-    yield from _size_faults(look, found)
-    yield from _misnamed(url, look, found)
+    elif (
+        found is None or found.family in {Family.PAGE, Family.OTHER} or (wants and found.family is not wants)
+    ):
+        yield _wrong_kind(url, look, found, wants or Family.IMAGE)
+    else:
+        if found.name in _SELDOM_TAKEN:
+            advice = "JPEG, PNG and WebP are taken everywhere"
+            yield Fault(f"is {found.name}, which few models take", advice, Severity.WARNING)
+        yield from _size_faults(look, found)
+        yield from _misnamed(url, look, found)
 
 
-def _wrong_kind(url: str, look: LinkProbe, found: Format | None, wants: Kind | None) -> Fault | None:
-    wanted = wants or Kind.IMAGE
-    if found is HTML or (found is None and look.content_type in HTML.types):
+def _wrong_kind(url: str, look: LinkProbe, found: Format | None, wanted: Family) -> Fault:
+    html = FORMATS["HTML"]
+    if found is html or (found is None and look.content_type in html.types):
         return Fault(f"is a web page, not a {wanted}", _direct_link(url, look))
     if found is None:
         said = f", though its server calls it {look.content_type}" if look.content_type else ""
         return Fault(f"does not begin like a known {wanted}{said}", f"give a {wanted} in a common format")
-    if found.kind is Kind.OTHER or (wants and found.kind is not wants):
-        return Fault(f"is a {found.kind} ({found.name}), not a {wanted}", f"give a {wanted}")
-    return None
+    return Fault(f"is a {found.family} ({found.name}), not a {wanted}", f"give a {wanted}")
 
 
 def _direct_link(url: str, look: LinkProbe) -> str:
@@ -123,12 +126,11 @@ def _direct_link(url: str, look: LinkProbe) -> str:
         for name, advice in _SHARES.items():
             if host == name or host.endswith(f".{name}"):
                 return advice
-    return _DIRECT
+    return "is it a share link? write the address of the file itself"
 
 
-def _size_faults(look: LinkProbe, found: Format | None) -> Iterator[Fault]:
-    video = found is not None and found.kind is Kind.VIDEO
-    most = MOST_VIDEO_BYTES if video else MOST_BYTES
+def _size_faults(look: LinkProbe, found: Format) -> Iterator[Fault]:
+    most = MOST_VIDEO_BYTES if found.family is Family.VIDEO else MOST_BYTES
     if look.size is None:
         message = f"does not say how large it is, so it may be larger than {display.size(most)}"
         yield Fault(message, "check its size yourself", Severity.WARNING)
@@ -137,9 +139,7 @@ def _size_faults(look: LinkProbe, found: Format | None) -> Iterator[Fault]:
         yield Fault(message, "make it smaller")
 
 
-def _misnamed(url: str, look: LinkProbe, found: Format | None) -> Iterator[Fault]:
-    if found is None:
-        return
+def _misnamed(url: str, look: LinkProbe, found: Format) -> Iterator[Fault]:
     lies = []
     suffix = urlsplit(url).path.rpartition("/")[2].rpartition(".")[2].lower()
     if suffix in SUFFIXES and suffix not in found.suffixes:
@@ -149,9 +149,8 @@ def _misnamed(url: str, look: LinkProbe, found: Format | None) -> Iterator[Fault
         lies.append(f"its server calls it {look.content_type}")
     if lies:
         message = f"is {found.name} by its first bytes, but {' and '.join(lies)}"
-        yield Fault(
-            message, "a server that goes by the name may refuse it; name it for what it is", Severity.WARNING
-        )
+        advice = "a server that goes by the name may refuse it; name it for what it is"
+        yield Fault(message, advice, Severity.WARNING)
 
 
 def _ending(ends: float | None, *, now: float, wait: float) -> Iterator[Fault]:
@@ -164,9 +163,8 @@ def _ending(ends: float | None, *, now: float, wait: float) -> Iterator[Fault]:
             f"is a signed link that ends at {display.when(ends)}, in {display.duration(ends - now)}; "
             f"a job may wait {display.duration(wait)}"
         )
-        yield Fault(
-            message, "sign it again for longer, or say with --wait how long jobs wait", Severity.WARNING
-        )
+        advice = "sign it again for longer, or say with --wait how long jobs wait"
+        yield Fault(message, advice, Severity.WARNING)
 
 
 def _host(url: str) -> str:

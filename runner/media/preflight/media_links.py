@@ -15,16 +15,16 @@ from functools import cache
 
 from runner.domain.errors import Position
 from runner.domain.shots import Take
-from runner.media.formats import Kind
+from runner.media.file_kinds import Family
 from runner.models.model import Model
 from runner.models.value_types import Shape, shape_of
 from runner.system.canonical_json import JsonValue
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _KINDS = {
-    **dict.fromkeys(("video", "clip", "movie"), Kind.VIDEO),
-    **dict.fromkeys(("audio", "sound", "voice", "music"), Kind.AUDIO),
-    **dict.fromkeys(("image", "frame", "picture", "photo", "mask"), Kind.IMAGE),
+    **dict.fromkeys(("video", "clip", "movie"), Family.VIDEO),
+    **dict.fromkeys(("audio", "sound", "voice", "music"), Family.SOUND),
+    **dict.fromkeys(("image", "frame", "picture", "photo", "mask"), Family.IMAGE),
 }
 
 
@@ -34,7 +34,7 @@ class Place:
 
     input: str
     url: str
-    wants: Kind | None
+    wants: Family | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,13 @@ def media_of(takes: Iterable[Take], *, find: Callable[[str], Model | None]) -> l
     shapes_of = cache(lambda model_id: _shapes(find(model_id)))
     found = []
     for take in takes:
-        body = json.loads(take.body)
-        places = tuple(_places(body, shapes_of(take.model)))
+        body, shapes = json.loads(take.body), shapes_of(take.model)
+        places = tuple(
+            Place(path, url, shapes[name][1])
+            for name, value in body.items()
+            if name in shapes
+            for path, url in _links(value, shapes[name][0], name)
+        )
         if places:
             found.append(TakeMedia(take.id, take.at, body, places))
     return found
@@ -64,27 +69,19 @@ def words_of(name: str) -> list[str]:
     return [word.lower().removesuffix("s") for word in _WORDS.findall(name)]
 
 
-def _shapes(model: Model | None) -> Mapping[str, tuple[Shape, Kind | None]]:
+def _shapes(model: Model | None) -> Mapping[str, tuple[Shape, Family | None]]:
+    """Return the shape of each input, and the kind of file that its name and title ask for."""
     properties = model.input_schema["properties"] if model else None
+    shapes: dict[str, tuple[Shape, Family | None]] = {}
     if model is None or not isinstance(properties, dict):
-        return {}
-    return {
-        wanted.name: (
-            shape_of(properties.get(wanted.name), media=wanted.media or None),
-            _kind(f"{wanted.name} {wanted.title}"),
-        )
-        for wanted in model.inputs
-    }
-
-
-def _places(
-    body: Mapping[str, JsonValue], shapes: Mapping[str, tuple[Shape, Kind | None]]
-) -> Iterator[Place]:
-    for name, value in body.items():
-        if name in shapes:
-            shape, wants = shapes[name]
-            for path, url in _links(value, shape, name):
-                yield Place(path, url, wants)
+        return shapes
+    for one in model.inputs:
+        words = words_of(f"{one.name} {one.title}")
+        kinds = {_KINDS[word] for word in words if word in _KINDS}
+        shape = shape_of(properties.get(one.name), media=one.media or None)
+        # Two kinds in one name decide nothing: a first frame of a video is a picture.
+        shapes[one.name] = shape, kinds.pop() if len(kinds) == 1 else None
+    return shapes
 
 
 def _links(value: JsonValue, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
@@ -98,9 +95,3 @@ def _links(value: JsonValue, shape: Shape, path: str) -> Iterator[tuple[str, str
             for key, item in value.items():
                 if key in shape.fields:
                     yield from _links(item, shape.fields[key], f"{path}.{key}")
-
-
-def _kind(name: str) -> Kind | None:
-    kinds = {_KINDS[word] for word in words_of(name) if word in _KINDS}
-    # Two kinds in one name decide nothing: a first frame of a video is a picture.
-    return kinds.pop() if len(kinds) == 1 else None

@@ -10,19 +10,39 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from runner.domain.errors import Severity
+from runner.domain.errors import Position, Problem, Severity
 from runner.domain.shots import Take
-from runner.media.formats import Kind
-from runner.media.preflight.findings import Fault, Finding, Findings
+from runner.media.file_kinds import Family
+from runner.media.http.response import shown
 from runner.media.preflight.frame_fit import fit_faults
-from runner.media.preflight.link_rules import is_sound, link_faults
+from runner.media.preflight.link_rules import Fault, is_sound, link_faults
 from runner.media.preflight.media_links import TakeMedia, media_of
-from runner.media.preflight.probe import LinkProbe
-from runner.media.preflight.probe_cache import CacheDamaged, as_text, fresh_looks, key_of
+from runner.media.preflight.probe import CacheDamaged, LinkProbe, as_text, fresh_looks, key_of
 from runner.models.model import Model
 
 WAIT_S = 12 * 3600.0
 """How long a job may wait before the API fetches its pictures: a night."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fault at one input, and all takes that have it; `url` has no query, and `at` is the first take's row."""
+
+    severity: Severity
+    takes: tuple[str, ...]
+    input: str
+    url: str
+    message: str
+    advice: str
+    at: Position
+
+    @property
+    def problem(self) -> Problem:
+        """The finding as a problem of the manifest."""
+        more = f" and {len(self.takes) - 1:,} more" if len(self.takes) > 1 else ""
+        subject = f"{self.takes[0]}{more}, inputs.{self.input}"
+        message = f"{self.url} {self.message}; {self.advice}"
+        return Problem(self.at, subject, message, severity=self.severity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,41 +85,41 @@ def inspect(
     """
     media = media_of(takes, find=find)
     urls = list(dict.fromkeys(place.url for one in media for place in one.places))
-    recent, notes = _recent(kept, now)
+    notes: tuple[str, ...] = ()
+    try:
+        recent = fresh_looks(kept, now=now) if kept else {}
+    except CacheDamaged:
+        recent, notes = {}, ("the results of an earlier check are damaged; every link is checked again",)
     known = {url: recent[key] for url in urls if (key := key_of(url)) in recent}
     looks = {**known, **look_at_all([url for url in urls if url not in known])}
     sound = {key_of(url): look for url, look in looks.items() if is_sound(look)}
-    return PreflightReport(
-        links=len(urls),
-        reused=len(known),
-        findings=_judged(media, looks, now=now, wait=wait),
-        notes=notes,
-        to_keep=as_text({**recent, **sound}),
-    )
-
-
-def _recent(kept: str, now: float) -> tuple[dict[str, LinkProbe], tuple[str, ...]]:
-    if not kept:
-        return {}, ()
-    try:
-        return fresh_looks(kept, now=now), ()
-    except CacheDamaged:
-        return {}, ("the results of an earlier check are damaged; every link is checked again",)
+    findings = _judged(media, looks, now=now, wait=wait)
+    return PreflightReport(len(urls), len(known), findings, notes, to_keep=as_text({**recent, **sound}))
 
 
 def _judged(
     media: Sequence[TakeMedia], looks: Mapping[str, LinkProbe], *, now: float, wait: float
 ) -> tuple[Finding, ...]:
-    findings = Findings()
+    """Return each fault of a link at an input once, in the order of the plan."""
+    found: dict[tuple[Fault, str, str], list[TakeMedia]] = {}
 
     @cache
-    def faults(url: str, wants: Kind | None) -> tuple[Fault, ...]:
+    def faults(url: str, wants: Family | None) -> tuple[Fault, ...]:
         return link_faults(url, looks[url], wants=wants, now=now, wait=wait)
 
     for take in media:
-        for place in take.places:
-            for fault in faults(place.url, place.wants):
-                findings.add(take, place, fault)
-        for place, fault in fit_faults(take, looks):
-            findings.add(take, place, fault)
-    return tuple(findings)
+        alone = ((place, fault) for place in take.places for fault in faults(place.url, place.wants))
+        for place, fault in (*alone, *fit_faults(take, looks)):
+            found.setdefault((fault, place.url, place.input), []).append(take)
+    return tuple(
+        Finding(
+            fault.severity,
+            tuple(dict.fromkeys(take.take_id for take in those)),
+            where,
+            shown(url),
+            fault.message,
+            fault.advice,
+            those[0].at,
+        )
+        for (fault, url, where), those in found.items()
+    )

@@ -1,28 +1,31 @@
-"""Probes one link: it returns what the link showed, or why it showed nothing.
+"""Probes one link, and keeps good probes as text: a link probed within the hour is not asked for again.
 
-In: a link and a way to read its beginning. Out: a frozen `LinkProbe`. It judges nothing and knows no take.
+In: a link and a way to read its beginning, or the text of an earlier check. Out: frozen `LinkProbe`s. It judges nothing
+and opens no file. A link is kept as a hash, since its query may be a signature.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from runner.media.formats import FORMATS, Format, format_of
+from runner.media.file_kinds import FORMATS, Format, format_of
 from runner.media.http.response import DownloadError
 from runner.media.image_size import Pixels, enough, pixels_of
 
 if TYPE_CHECKING:
     from runner.media.http.peek import FileHead
 
+FRESH_S = 3600.0
+MOST_BYTES = 64 * 1024 * 1024
+_VERSION = 1
+_T = TypeVar("_T")
 
-class Peeker(Protocol):
-    """A function that reads the beginning of a link, such as `HeadReader.peek`."""
-
-    def __call__(self, url: str, /, *, enough: Callable[[bytes], bool]) -> FileHead:
-        """Return what `url` begins with, read until `enough` says so; raises `DownloadError`."""
-        ...
+Peek: TypeAlias = "Callable[[str, Callable[[bytes], bool]], FileHead]"
+"""Reads the beginning of a link until the function says that it is enough, such as `HeadReader.peek`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,15 @@ class LinkProbe:
         return FORMATS.get(self.format)
 
 
-LookAt: TypeAlias = Callable[[str], LinkProbe]
-
-
-def look_at(url: str, *, peek: Peeker, at: float) -> LinkProbe:
+def look_at(url: str, *, peek: Peek, at: float) -> LinkProbe:
     """Return what `url` shows; never raises for what a server does."""
     try:
-        found = peek(url, enough=enough)
+        found = peek(url, enough)
     except DownloadError as error:
-        return _trouble(error, at)
+        # The link itself passed the same rules when the manifest was read, so the refused one is a redirect's target.
+        where = "it leads to where the API does not go: " if error.permanent else ""
+        away = error.status is None and not error.permanent
+        return LinkProbe(at, trouble=f"{where}{error.message}", status=error.status, away=away)
     kind = format_of(found.head)
     return LinkProbe(
         at=at,
@@ -72,9 +75,65 @@ def look_at(url: str, *, peek: Peeker, at: float) -> LinkProbe:
     )
 
 
-def _trouble(error: DownloadError, at: float) -> LinkProbe:
-    # The link itself passed the same rules when the manifest was read, so the refused one is a redirect's target.
-    message = f"it leads to where the API does not go: {error.message}" if error.permanent else error.message
+class CacheDamaged(ValueError):
+    """The text does not come from `as_text`."""
+
+
+def key_of(url: str) -> str:
+    """Return the key of a link in the file."""
+    return hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def fresh_looks(text: str, *, now: float) -> dict[str, LinkProbe]:
+    """Return the probes in `text` that are younger than an hour, by the key of their link.
+
+    Raises:
+        CacheDamaged: it is not whole, or not of this version.
+    """
+    try:
+        document = json.loads(text)
+        if document["version"] != _VERSION:
+            raise CacheDamaged("another version wrote it")
+        looks = {_typed(entry["key"], str): _read(entry) for entry in document["looks"]}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CacheDamaged(str(error)) from error
+    # If the clock was set back, a probe may have a future time; then its age is not known.
+    return {key: look for key, look in looks.items() if 0.0 <= now - look.at < FRESH_S}
+
+
+def as_text(looks: Mapping[str, LinkProbe]) -> str:
+    """Return the text of a file with `looks`, given by key."""
+    entries = [
+        {
+            "key": key,
+            "looked_at": float(look.at),
+            "url": look.url,
+            "size": look.size,
+            "etag": look.etag,
+            "content_type": look.content_type,
+            "format": look.format,
+            "pixels": [look.pixels.width, look.pixels.height] if look.pixels else None,
+        }
+        for key, look in sorted(looks.items())
+    ]
+    return json.dumps({"version": _VERSION, "looks": entries}, indent=1) + "\n"
+
+
+def _read(entry: Mapping[str, Any]) -> LinkProbe:
+    size, etag, pixels = entry["size"], entry["etag"], entry["pixels"]
     return LinkProbe(
-        at, trouble=message, status=error.status, away=error.status is None and not error.permanent
+        at=_typed(entry["looked_at"], float),
+        url=_typed(entry["url"], str),
+        size=None if size is None else _typed(size, int),
+        etag=None if etag is None else _typed(etag, str),
+        content_type=_typed(entry["content_type"], str),
+        format=_typed(entry["format"], str),
+        pixels=None if pixels is None else Pixels(*(max(1, _typed(side, int)) for side in pixels)),
     )
+
+
+def _typed(value: object, kind: type[_T]) -> _T:
+    # The comparison is exact, since a JSON true is not a number.
+    if type(value) is not kind:
+        raise CacheDamaged(f"a {kind.__name__} is of another type")
+    return value

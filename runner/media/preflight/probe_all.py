@@ -7,12 +7,12 @@ link. It knows no HTTP. A host that gives no answer is not asked again and again
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from runner.media.preflight.probe import LinkProbe, LookAt
+from runner.media.preflight.probe import LinkProbe
 from runner.system.clock import Clock
 
 
@@ -30,30 +30,30 @@ class Limits:
     patience: int = 3
 
 
-Tell = Callable[[int, int], None]
-"""Receives how many links are done, and how many there are."""
-
-
 def look_at_all(
     urls: Iterable[str],
     *,
-    look: LookAt,
+    look: Callable[[str], LinkProbe],
     executor: Executor,
     clock: Clock,
     limits: Limits | None = None,
-    tell: Tell = lambda _done, _all: None,
+    tell: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> dict[str, LinkProbe]:
-    """Return what each of `urls` shows, in their order."""
+    """Return what each of `urls` shows, in their order; `tell` receives how many are done, and how many there are."""
     wanted = list(dict.fromkeys(urls))
-    round_of_looks = _Round(look, executor, clock, limits or Limits())
+    probes = _Probes(look, executor, clock, limits or Limits())
     for url in wanted:
-        round_of_looks.waiting.setdefault(_host(url), deque()).append(url)
-    for found in round_of_looks.run():
-        tell(found, len(wanted))
-    return {url: round_of_looks.seen[url] for url in wanted}
+        probes.waiting.setdefault((urlsplit(url).hostname or "").lower(), deque()).append(url)
+    while True:
+        probes.leave_hosts_that_stay_away()
+        probes.ask()
+        tell(len(probes.seen), len(wanted))
+        if not probes.going:
+            return {url: probes.seen[url] for url in wanted}
+        probes.gather()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Asked:
     url: str
     host: str
@@ -61,10 +61,10 @@ class _Asked:
 
 
 @dataclass(slots=True)
-class _Round:
+class _Probes:
     """Waiting links by host; running probes; abandoned probes that still hold a thread; results."""
 
-    look: LookAt
+    look: Callable[[str], LinkProbe]
     executor: Executor
     clock: Clock
     limits: Limits
@@ -74,17 +74,7 @@ class _Round:
     failures: Counter[str] = field(default_factory=Counter)
     seen: dict[str, LinkProbe] = field(default_factory=dict)
 
-    def run(self) -> Iterator[int]:
-        """Probe until every link has a result, and yield how many have one."""
-        while True:
-            self._leave_hosts_that_stay_away()
-            self._ask()
-            yield len(self.seen)
-            if not self.going:
-                return
-            self._gather()
-
-    def _ask(self) -> None:
+    def ask(self) -> None:
         busy = Counter([*(asked.host for asked in self.going.values()), *self.stuck.values()])
         for host, urls in self.waiting.items():
             while urls and busy[host] < self.limits.per_host and busy.total() < self.limits.at_once:
@@ -94,40 +84,37 @@ class _Round:
                 busy[host] += 1
         self.waiting = {host: urls for host, urls in self.waiting.items() if urls}
 
-    def _gather(self) -> None:
-        soonest = min(asked.since for asked in self.going.values()) + self.limits.deadline_s
+    def gather(self) -> None:
+        """Wait for the next result or deadline."""
+        limit = self.limits.deadline_s
+        soonest = min(asked.since for asked in self.going.values()) + limit
         wait(self.going, timeout=max(0.0, soonest - self.clock.monotonic()), return_when=FIRST_COMPLETED)
         now = self.clock.monotonic()
         for future, asked in list(self.going.items()):
             if future.done():
-                del self.going[future]
-                self._note(asked, future.result())
-            elif now >= asked.since + self.limits.deadline_s:
+                look = future.result()
+            elif now >= asked.since + limit:
                 # The look-up of a name cannot be aborted from outside: its thread and its place stay occupied.
-                del self.going[future]
                 self.stuck[future] = asked.host
-                self._note(asked, self._absent(f"took longer than {self.limits.deadline_s:g} s"))
+                look = self._absent(f"took longer than {limit:g} s")
+            else:
+                continue
+            del self.going[future]
+            self.seen[asked.url] = look
+            self.failures[asked.host] = self.failures[asked.host] + 1 if look.away else 0
         self.stuck = {future: host for future, host in self.stuck.items() if not future.done()}
 
-    def _note(self, asked: _Asked, look: LinkProbe) -> None:
-        self.seen[asked.url] = look
-        self.failures[asked.host] = self.failures[asked.host] + 1 if look.away else 0
-
-    def _leave_hosts_that_stay_away(self) -> None:
+    def leave_hosts_that_stay_away(self) -> None:
         stuck = Counter(self.stuck.values())
         for host, urls in self.waiting.items():
             if self.failures[host] >= self.limits.patience or stuck[host] >= self.limits.per_host:
-                self._leave(urls, f"not asked: {host} gave no answer {self.failures[host]} times in a row")
+                why = f"not asked: {host} gave no answer {self.failures[host]} times in a row"
             elif len(self.stuck) >= self.limits.at_once:
-                self._leave(urls, "not asked: too many hosts give no answer")
-
-    def _leave(self, urls: deque[str], why: str) -> None:
-        while urls:
-            self.seen[urls.popleft()] = self._absent(why)
+                why = "not asked: too many hosts give no answer"
+            else:
+                continue
+            self.seen.update((url, self._absent(why)) for url in urls)
+            urls.clear()
 
     def _absent(self, why: str) -> LinkProbe:
         return LinkProbe(self.clock.wall(), trouble=why, away=True)
-
-
-def _host(url: str) -> str:
-    return (urlsplit(url).hostname or "").lower()

@@ -10,14 +10,15 @@ CloudFront (`Expires`, `Policy`); Azure service SAS (`se`); the `expires` and `e
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
 
 _DATED = re.compile(r"(?P<vendor>x-[a-z]{1,16})-date")
+_NUMBER = re.compile(r"[0-9]{1,15}")
 _LONGEST_QUERY = 16_384
 _MOST_PARAMETERS = 200
 _PLAIN = ("expires", "expires_at", "expire", "expiry", "exp")
@@ -27,33 +28,30 @@ _EARLIEST = 1e9
 
 def ends_at(url: str) -> float | None:
     """Return when the link ends, the earliest moment if it names several, or None."""
-    query = _query(url)
-    ends = [_dated(query), _azure(query), _policy(query), _discord(query), *_plain(query)]
-    return min((end for end in ends if end is not None), default=None)
-
-
-def _query(url: str) -> Mapping[str, str]:
     try:
         text = urlsplit(url).query[:_LONGEST_QUERY]
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
     except ValueError:
-        return {}
-    return {name.lower(): value for name, value in pairs}
+        return None
+    query = {name.lower(): value for name, value in pairs}
+    ends = [_dated(query), _policy(query), *(_absolute(query[name]) for name in _PLAIN if name in query)]
+    if "se" in query and "sig" in query:
+        ends.append(_iso(query["se"]))
+    if {"is", "hm"} <= query.keys() and re.fullmatch(r"[0-9a-fA-F]{8}", query.get("ex", "")):
+        ends.append(float(int(query["ex"], 16)))
+    return min((end for end in ends if end is not None), default=None)
 
 
 def _dated(query: Mapping[str, str]) -> float | None:
     """Return date plus seconds: X-Amz-Date and X-Amz-Expires, and the same parameters of other vendors."""
     for name, value in query.items():
-        if found := _DATED.fullmatch(name):
-            seconds = query.get(f"{found['vendor']}-expires", "")
-            began = _moment(value, "%Y%m%dT%H%M%SZ")
-            if began is not None and _is_number(seconds):
-                return began + int(seconds)
+        found = _DATED.fullmatch(name)
+        seconds = query.get(f"{found['vendor']}-expires", "") if found else ""
+        if _NUMBER.fullmatch(seconds):
+            with suppress(ValueError):
+                began = datetime.strptime(value[:40], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+                return began.timestamp() + int(seconds)
     return None
-
-
-def _azure(query: Mapping[str, str]) -> float | None:
-    return _iso(query["se"]) if "se" in query and "sig" in query else None
 
 
 def _policy(query: Mapping[str, str]) -> float | None:
@@ -63,48 +61,25 @@ def _policy(query: Mapping[str, str]) -> float | None:
     try:
         policy = json.loads(base64.b64decode(plain, validate=True))
         end = policy["Statement"][0]["Condition"]["DateLessThan"]["AWS:EpochTime"]
-    except (ValueError, KeyError, IndexError, TypeError, RecursionError, binascii.Error):
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
         return None
     return float(end) if isinstance(end, int) and _EARLIEST <= end < _IN_MILLISECONDS else None
 
 
-def _discord(query: Mapping[str, str]) -> float | None:
-    text = query.get("ex", "") if {"is", "hm"} <= query.keys() else ""
-    return float(int(text, 16)) if re.fullmatch(r"[0-9a-fA-F]{8}", text) else None
-
-
-def _plain(query: Mapping[str, str]) -> list[float | None]:
-    return [_absolute(query[name]) for name in _PLAIN if name in query]
-
-
 def _absolute(text: str) -> float | None:
     """Return a moment from unix seconds, milliseconds or ISO 8601; None for a small number, which is a duration."""
-    if not _is_number(text):
+    if not _NUMBER.fullmatch(text):
         return _iso(text)
     value = float(text)
     value = value / 1000 if value >= _IN_MILLISECONDS else value
     return value if _EARLIEST <= value < _IN_MILLISECONDS else None
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 15
-
-
 def _iso(text: str) -> float | None:
     """Return an ISO 8601 moment; a bare day means its beginning, and a missing zone means UTC (Azure, `se`)."""
     # An unescaped plus of a zone arrives as a blank.
     for spelled in (text[:40], text[:40].replace(" ", "+")):
-        try:
+        with suppress(ValueError, OverflowError):
             found = datetime.fromisoformat(spelled)
             return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):
-            continue
     return None
-
-
-def _moment(text: str, layout: str) -> float | None:
-    try:
-        found = datetime.strptime(text[:40], layout).replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    return found.timestamp()
