@@ -19,7 +19,7 @@ from runner.domain.states import DeliveryState, FileGone, TakeState
 from runner.media.clips.folder import Folder, NameConflict
 from runner.media.clips.names import sidecar_name
 from runner.media.clips.restore_sidecars import clips_of, restore_sidecars
-from runner.media.clips.sidecar import CLIPS, MOST_BYTES, Sidecar, read_sidecar
+from runner.media.clips.sidecar import CLIPS, Sidecar, read_sidecar
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
@@ -166,7 +166,7 @@ def _sidecar(folder: Folder, take: TakeRecord) -> Sidecar | NameConflict | None:
     """Return a take's sidecar, None if there is none, or what stands in its place."""
     name = sidecar_name(take.take_id)
     try:
-        data = folder.read(name, limit=MOST_BYTES)
+        data = folder.read(name)
     except NameConflict as error:
         return error
     if data is None:

@@ -19,6 +19,7 @@ from runner.commands.verify import Finding, Flaw
 from runner.domain.api_answers import FailureKind, JobStatus, RequestFailure, StatusReply
 from runner.domain.errors import AccountRefused, RunInUse, ServiceUnavailable, UsageError
 from runner.domain.records import EventRecord, RunHeader, TakeRecord
+from runner.domain.shots import Ticket
 from runner.domain.states import (
     Adopted,
     AdoptionUndone,
@@ -32,7 +33,7 @@ from runner.domain.states import (
     Undeliverable,
 )
 from runner.engine.testing import VirtualClock
-from runner.media.clips.fetch import FetchOptions, FetchOrder, fetch_clip
+from runner.media.clips.fetch import FetchOptions, fetch_clip
 from runner.media.clips.restore_sidecars import restore_sidecars
 from runner.media.clips.sidecar import DeliveredFile, Sidecar
 from runner.store.lock import RunLock
@@ -560,7 +561,10 @@ def test_an_edited_clip_without_sidecar_is_moved_aside_and_the_paid_one_comes_ho
         assert restore_sidecars(gallery.path, [take_of(gallery, "b")]) == ("b",)
     whole = film()
     with raw_server() as server:
-        order = FetchOrder("b", "pika/pikaframes", "{}", "request-b", (server.serve(body(whole)),))
+        links = (server.serve(body(whole)),)
+        order = Ticket(
+            "b", "pika/pikaframes", "{}", "", TakeState.SUCCEEDED, request_id="request-b", outputs=links
+        )
         answer = fetch_clip(order, FetchOptions(run_dir=gallery.path, allow_loopback=True, deadline_s=5))
     assert isinstance(answer, Delivered)
     assert (clips / "b.mp4").read_bytes() == whole

@@ -32,14 +32,7 @@ from runner.domain.shots import Ticket
 from runner.domain.states import Delivered, TakeState
 from runner.engine.ports import Delivery
 from runner.media.clips.download import OVERLAP_BYTES, ClipDownload, Limits, NotDelivered
-from runner.media.clips.fetch import (
-    ClipDelivery,
-    FetchOptions,
-    FetchOrder,
-    disk_answer,
-    fetch_clip,
-    room_for_clips,
-)
+from runner.media.clips.fetch import ClipDelivery, FetchOptions, disk_answer, fetch_clip, room_for_clips
 from runner.media.clips.folder import Folder
 from runner.media.clips.part_file import PartFile
 from runner.media.clips.sidecar import CLIPS
@@ -76,9 +69,19 @@ def options(tmp_path: Path) -> FetchOptions:
     return FetchOptions(run_dir=tmp_path, allow_loopback=True, deadline_s=5, spare_bytes=0)
 
 
-def order(*outputs: str, request_id: str = "req-1") -> FetchOrder:
+def order(*outputs: str, request_id: str = "req-1") -> Ticket:
     body_text = '{"promptText":"a hand","seed":7}'
-    return FetchOrder(TAKE, "pika/pikaframes", body_text, request_id, outputs, cost=0.2, submitted_at=1e9)
+    return Ticket(
+        TAKE,
+        "pika/pikaframes",
+        body_text,
+        "",
+        TakeState.SUCCEEDED,
+        request_id=request_id,
+        outputs=outputs,
+        cost=0.2,
+        submitted_at=1e9,
+    )
 
 
 def clips(options: FetchOptions) -> dict[str, bytes]:
@@ -705,9 +708,9 @@ def test_a_clip_without_room_concerns_all_only_where_the_volume_is_full(
         Folder(tmp_path / "clips") as folder,
         PartFile(folder, ".s010.part") as part,
     ):
-        intake = ClipDownload(part, limits)
+        intake = ClipDownload(part, limits, on_kind=lambda _: None)
         with pytest.raises(error, match="does not fit on the disk"):
-            intake.receive(client, link, on_kind=lambda _: None)
+            intake.receive(client, link)
         assert part.size == 0
 
 
@@ -740,8 +743,10 @@ def test_a_disk_that_refuses_the_bytes_fails_the_future(server: RawServer, optio
 
 _CALL = """
         from pathlib import Path
-        from runner.media.clips.fetch import FetchOptions, FetchOrder, fetch_clip
-        order = FetchOrder("s010", "m", "{{}}", "req-1", ("{url}",))
+        from runner.domain.shots import Ticket
+        from runner.domain.states import TakeState
+        from runner.media.clips.fetch import FetchOptions, fetch_clip
+        order = Ticket("s010", "m", "{{}}", "", TakeState.SUCCEEDED, request_id="req-1", outputs=("{url}",))
         options = FetchOptions(Path("{run_dir}"), allow_loopback=True, spare_bytes=0)
         fetch_clip(order, options)
 """
@@ -766,7 +771,7 @@ def test_a_kill_in_mid_download_leaves_no_clip_and_the_next_try_brings_it(
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     assert clips(options) == {".s010.part": FILM[:2500]}
-    job = FetchOrder("s010", "m", "{}", "req-1", (url,))
+    job = replace(order(url), take_id="s010")
     assert fetch_clip(job, options) == delivered(FILM, name="s010.mp4")
     assert clips(options) == {"s010.mp4": FILM}
     # What a kill leaves was never flushed, so it is not built upon.

@@ -17,8 +17,9 @@ from random import Random
 
 import pytest
 
-from runner.domain.states import Delivered
-from runner.media.clips.fetch import FetchOptions, FetchOrder, fetch_clip
+from runner.domain.shots import Ticket
+from runner.domain.states import Delivered, TakeState
+from runner.media.clips.fetch import FetchOptions, fetch_clip
 from tests.integration.test_delivery_server import Answer, RawServer, body, cut, film, raw_server, store
 
 OLD, NEW = film(900), film(1000, fill=b"\x5a")
@@ -28,7 +29,9 @@ LARGE = film(40_000, fill=Random(7).randbytes(40_000))
 VICTIM = """
     import os, sys
     from pathlib import Path
-    from runner.media.clips.fetch import FetchOptions, FetchOrder, fetch_clip
+    from runner.domain.shots import Ticket
+    from runner.domain.states import TakeState
+    from runner.media.clips.fetch import FetchOptions, fetch_clip
 
     STEPS = {"open", "os.link", "os.rename", "os.remove", "os.mkdir"}
     left = 0
@@ -42,7 +45,8 @@ VICTIM = """
 
     def fetch(run_dir, request_id, *urls):
         options = FetchOptions(Path(run_dir), allow_loopback=True, spare_bytes=0)
-        fetch_clip(FetchOrder("s010", "m", "{}", request_id, urls), options)
+        taken = TakeState.SUCCEEDED
+        fetch_clip(Ticket("s010", "m", "{}", "", taken, request_id=request_id, outputs=urls), options)
 
     root, older, newer, count, times = *sys.argv[1:4], *map(int, sys.argv[4:])
     for number in range(1, count):
@@ -104,10 +108,14 @@ def test_a_death_before_any_step_is_made_good_by_the_next_call(
         arrived = check_left(clips)
         asked = len(server.asked)
         options = FetchOptions(tmp_path / str(number), allow_loopback=True, spare_bytes=0)
-        answer = fetch_clip(FetchOrder("s010", "m", "{}", "req-new", (newer,)), options)
+        answer = fetch_clip(ticket(newer), options)
         assert answer == Delivered("clips/s010.mp4", hashlib.sha256(NEW).hexdigest(), len(NEW)), number
         assert len(server.asked) - asked == (0 if arrived else 1), "what has its name is not downloaded again"
         check_whole(clips, with_older=with_older)
+
+
+def ticket(*links: str) -> Ticket:
+    return Ticket("s010", "m", "{}", "", TakeState.SUCCEEDED, request_id="req-new", outputs=links)
 
 
 def check_whole(clips: Path, *, with_older: bool) -> None:
@@ -141,8 +149,7 @@ def test_a_death_before_any_step_of_a_second_try_is_made_good(
     for number in range(1, steps + 1):
         options = FetchOptions(tmp_path / str(number), allow_loopback=True, spare_bytes=0)
         links = server.url(f"/1-{number}"), server.url(f"/2-{number}")
-        order = FetchOrder("s010", "m", "{}", "req-new", links)
-        answers = [fetch_clip(order, options) for _ in range(3)]
+        answers = [fetch_clip(ticket(*links), options) for _ in range(3)]
         whole = Delivered("clips/s010.mp4", hashlib.sha256(LARGE).hexdigest(), len(LARGE))
         assert answers[1:] == [whole, whole], number
         left = {path.name: path.read_bytes() for path in options.run_dir.glob("clips/*")}

@@ -23,6 +23,7 @@ from runner.api.result_answer import sort_result
 from runner.api.secret import Secret
 from runner.domain import api_answers
 from runner.domain.api_answers import CancelAnswer, FetchAnswer, NotReady, RequestFailure
+from runner.domain.shots import Ticket
 from runner.domain.states import (
     Accepted,
     AccountTurnedAway,
@@ -36,7 +37,7 @@ from runner.domain.states import (
     TakeState,
 )
 from runner.engine.testing import MemoryJournal
-from runner.media.clips.fetch import FetchOptions, FetchOrder, fetch_clip
+from runner.media.clips.fetch import FetchOptions, fetch_clip
 from tests.outside.faults import End, Fault, Faults
 from tests.outside.jobs import Settings
 from tests.outside.server import Api, serve
@@ -273,7 +274,9 @@ async def _download(
     workdir: Path,
     threads: Executor,
 ) -> None:
-    order = FetchOrder("s010", MODEL, BODY.decode(), request_id, (link,))
+    order = Ticket(
+        "s010", MODEL, BODY.decode(), "", TakeState.SUCCEEDED, request_id=request_id, outputs=(link,)
+    )
     options = FetchOptions(
         workdir,
         allow_loopback=True,

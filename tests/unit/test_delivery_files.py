@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.media.clips.folder import Folder, NameConflict, _rename_exclusively, plain_name
+from runner.media.clips.folder import Folder, NameConflict, plain_name, rename_exclusively
 from runner.media.clips.part_file import FileLocked, PartFile, write_whole
 
 
@@ -207,8 +207,8 @@ def test_without_hard_links_the_kernel_renames_exclusively(tmp_path: Path) -> No
     folder = os.open(tmp_path, os.O_RDONLY)
     try:
         with pytest.raises(FileExistsError):
-            _rename_exclusively(folder, "a", "b")
-        _rename_exclusively(folder, "a", "c")
+            rename_exclusively(folder, "a", "b")
+        rename_exclusively(folder, "a", "c")
     finally:
         os.close(folder)
     assert (tmp_path / "b").read_text() == "b"

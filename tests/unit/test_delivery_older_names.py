@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from runner.media.clips.folder import Folder
-from runner.media.clips.older_names import Known, contested, give_own_names
+from runner.domain.records import TakeRecord
+from runner.media.clips.restore_sidecars import contested, give_own_names
 from runner.media.clips.sidecar import DeliveredFile, Sidecar, read_sidecar
+from tests.unit.reporting_records import pending
 
 FIRST, SECOND, OTHER = b"first of sc1", b"second of sc1", b"the clip of sc1.2"
 
@@ -19,8 +21,14 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def lay_down(clips: Path, files: dict[str, bytes]) -> list[Known]:
+def known(take: str, file: str, sha256: str) -> TakeRecord:
+    return replace(pending(take), file=f"clips/{file}", sha256=sha256)
+
+
+def lay_down(run_dir: Path, files: dict[str, bytes]) -> list[TakeRecord]:
     """Lay files down beside the sidecar that an older program wrote for `sc1`, and return both takes as recorded."""
+    clips = run_dir / "clips"
+    clips.mkdir()
     for name, data in files.items():
         (clips / name).write_bytes(data)
     outputs = (
@@ -28,15 +36,14 @@ def lay_down(clips: Path, files: dict[str, bytes]) -> list[Known]:
         DeliveredFile(1, "sc1.2.mp4", digest(SECOND), len(SECOND)),
     )
     (clips / "sc1.json").write_bytes(Sidecar("sc1", "req-1", outputs).to_bytes())
-    return [Known("sc1", "sc1.mp4", digest(FIRST)), Known("sc1.2", "sc1.2.mp4", digest(OTHER))]
+    return [known("sc1", "sc1.mp4", digest(FIRST)), known("sc1.2", "sc1.2.mp4", digest(OTHER))]
 
 
-def settle(clips: Path, takes: Iterable[Known]) -> tuple[dict[str, bytes], list[str]]:
+def settle(run_dir: Path, takes: Sequence[TakeRecord]) -> tuple[dict[str, bytes], list[str]]:
     """Return the clips afterwards, and which files the sidecar of `sc1` names."""
-    takes = list(takes)
+    clips = run_dir / "clips"
     for _ in range(2):
-        with Folder(clips) as folder:
-            give_own_names(folder, takes)
+        give_own_names(run_dir, takes)
     sidecar = read_sidecar((clips / "sc1.json").read_bytes(), take="sc1")
     assert sidecar is not None
     films = {path.name: path.read_bytes() for path in clips.iterdir() if path.suffix == ".mp4"}
@@ -89,7 +96,7 @@ def test_a_file_that_is_not_ours_keeps_the_new_name(tmp_path: Path) -> None:
 
 def test_two_takes_of_the_same_bytes_lose_neither(tmp_path: Path) -> None:
     takes = [*lay_down(tmp_path, {"sc1.mp4": FIRST, "sc1.2.mp4": SECOND})]
-    films, _ = settle(tmp_path, [takes[0], Known("sc1.2", "sc1.2.mp4", digest(SECOND))])
+    films, _ = settle(tmp_path, [takes[0], known("sc1.2", "sc1.2.mp4", digest(SECOND))])
     assert films["sc1.2.mp4"] == SECOND
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import NEW_RUN, FlagRequired, StateFileUnusable
-from runner.media.clips.sidecar import CLIPS, FORMAT, MOST_BYTES, Sidecar, read_sidecar
+from runner.media.clips.folder import MOST_BYTES
+from runner.media.clips.sidecar import CLIPS, FORMAT, Sidecar, read_sidecar
 from runner.store.location import machine_id
 from runner.store.marker import MARKER, read_marker, went_to
 from runner.store.open_checks import refuse_less_known

@@ -17,8 +17,8 @@ from pathlib import Path
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import CannotCreate
 from runner.media.clips.folder import NameConflict
+from runner.media.clips.ownership import try_clip
 from runner.media.clips.sidecar import CLIPS
-from runner.media.clips.trial import try_clip
 from runner.output.write_reports import reports_of
 from runner.store.create import draft_of
 from runner.store.database import refuse_long

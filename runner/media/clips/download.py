@@ -46,20 +46,15 @@ _PACKED_HEAD_BYTES = 2
 _PIECE_BYTES = 1 << 20
 
 
-class NotDelivered(Exception):
+class NotDelivered(DownloadError):
     """A body arrived but is not the whole clip; `permanent` means that another try cannot help."""
-
-    def __init__(self, reason: str, *, permanent: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.permanent = permanent
 
 
 class Rejected(NotDelivered):
     """A body that is not a clip; `start` is its first 64 KiB."""
 
-    def __init__(self, reason: str, *, start: bytes, permanent: bool = False) -> None:
-        super().__init__(reason, permanent=permanent)
+    def __init__(self, message: str, *, start: bytes, permanent: bool = False) -> None:
+        super().__init__(message, permanent=permanent)
         self.start = start
 
 
@@ -72,39 +67,40 @@ class Limits:
     free_bytes: Callable[[], int]
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A complete body: its kind, and what is unusual about it."""
-
-    kind: Kind
-    remark: str
-
-
 class ClipDownload:
     """The download of one body into one part file; `version` identifies the file of its bytes, None if not known.
 
-    The bytes of an earlier try are continued only with proof. The range must be the whole rest of a file of the same
-    size. No validator may contradict, and the server must repeat the last bytes unchanged.
+    `on_kind` gets the kind after the first bytes, and may raise. The bytes of an earlier try are continued only with
+    proof. The range must be the whole rest of a file of the same size. No validator may contradict, and the server must
+    repeat the last bytes unchanged.
     """
 
-    def __init__(self, part: PartFile, limits: Limits, *, version: Version | None = None) -> None:
+    def __init__(
+        self,
+        part: PartFile,
+        limits: Limits,
+        *,
+        on_kind: Callable[[Kind], None],
+        version: Version | None = None,
+    ) -> None:
         self.version = version
         self._part = part
         self._limits = limits
+        self._on_kind = on_kind
         self._checked_at = 0
 
-    def receive(self, downloads: Downloads, url: str, *, on_kind: Callable[[Kind], None]) -> Taken:
-        """Fill the part file to its end; `on_kind` gets the kind after the first bytes and may raise.
+    def receive(self, downloads: Downloads, url: str) -> tuple[Kind, str]:
+        """Fill the part file to its end; return the kind of the file, and what is unusual about it.
 
         Raises:
-            DownloadError: the body did not arrive or broke off; the received bytes may be continued.
             Rejected: it is not a clip.
             NotDelivered: it is too large, or not whole.
+            DownloadError: the body did not arrive or broke off; the received bytes may be continued.
             DiskFailed: the volume is full.
         """
         if self.version and self._part.size > OVERLAP_BYTES:
             try:
-                return self._continue(downloads, url, on_kind, self.version)
+                return self._continue(downloads, url, self.version)
             except _Unfitting:
                 pass
             except DownloadError as error:
@@ -118,16 +114,14 @@ class ClipDownload:
             )
             if not (whole if download.status == 206 else span is None or whole):
                 raise DownloadError("the server sent a range that was not requested")
-            return self._begin(download, on_kind)
+            return self._begin(download)
 
-    def _continue(
-        self, downloads: Downloads, url: str, on_kind: Callable[[Kind], None], known: Version
-    ) -> Taken:
+    def _continue(self, downloads: Downloads, url: str, known: Version) -> tuple[Kind, str]:
         offset = self._part.size - OVERLAP_BYTES
         with downloads.open(url, offset=offset, validator=known.strong_etag or None) as download:
             span, version = download.span, download.version
             if download.status == 200 and span is None:
-                return self._begin(download, on_kind)
+                return self._begin(download)
             total = known.total if version.total is None else version.total
             # A server may send less than the rest; then the piece is whole for HTTP but the file is not.
             if span is None or span.start != offset or span.end != total or version.contradicts(known):
@@ -137,16 +131,16 @@ class ClipDownload:
             same = known.strong_etag == version.strong_etag != ""
             rest = self._joined(download.chunks, proved=same)
             self.version = replace(known, total=total)
-            return self._take(rest, on_kind, framed=True)
+            return self._take(rest, framed=True)
 
-    def _begin(self, download: Download, on_kind: Callable[[Kind], None]) -> Taken:
+    def _begin(self, download: Download) -> tuple[Kind, str]:
         self._part.restart()
         self._checked_at = 0
         self.version = None if download.is_packed else download.version
         chunks = download.chunks
         for _ in range(download.layers):
             chunks = _unpacked(chunks)
-        return self._take(chunks, on_kind, framed=download.framed)
+        return self._take(chunks, framed=download.framed)
 
     def _joined(self, chunks: Iterator[bytes], *, proved: bool) -> Iterator[bytes]:
         """Return the bytes after those on disk, once the repeated bytes are the same.
@@ -164,60 +158,49 @@ class ClipDownload:
             raise _Unfitting
         return chain([bytes(again[OVERLAP_BYTES:])], chunks)
 
-    def _take(self, chunks: Iterator[bytes], on_kind: Callable[[Kind], None], *, framed: bool) -> Taken:
+    def _take(self, chunks: Iterator[bytes], *, framed: bool) -> tuple[Kind, str]:
         expected = self.version.total if self.version else None
         self._check_size(expected or 0)
         self._check_space((expected or 0) - self._part.size)
-        kind = self._copy(chunks, on_kind)
-        if expected is not None and self._part.size != expected:
-            raise DownloadError(f"{self._part.size} bytes came instead of {expected}")
-        return Taken(kind, "; ".join(filter(None, (kind.remark, self._doubt(kind, framed=framed)))))
-
-    def _copy(self, chunks: Iterator[bytes], on_kind: Callable[[Kind], None]) -> Kind:
         kind: Kind | None = None
         for chunk in chunks:
             self._check_size(self._part.size + len(chunk))
             self._part.write(chunk)
             if kind is None and self._part.size >= HEAD_BYTES:
                 kind = self._identify(chunks)
-                on_kind(kind)
             if self._part.size - self._checked_at >= _SPACE_CHECK_BYTES:
                 self._check_space(0)
         if not self._part.size:
             raise DownloadError("the body was empty")
-        if kind is None:
-            kind = self._identify(iter(()))
-            on_kind(kind)
-        return kind
+        kind = kind or self._identify(chunks)
+        if expected is not None and self._part.size != expected:
+            raise DownloadError(f"{self._part.size} bytes came instead of {expected}")
+        return kind, "; ".join(filter(None, (kind.remark, self._doubt(kind, framed=framed))))
 
     def _identify(self, chunks: Iterator[bytes]) -> Kind:
         """Return the kind of the file; a text is read further while it may be an error page."""
         head = self._part.read_at(0, HEAD_BYTES)
         kind = kind_of(head)
-        if kind is not None:
-            return kind
-        if looks_like_text(head):
-            self._fill(chunks, REJECTED_BYTES)
-            return self._text()
-        if self._part.size < HEAD_BYTES:
+        if kind is None and looks_like_text(head):
+            with suppress(DownloadError):
+                while self._part.size < REJECTED_BYTES and (chunk := next(chunks, b"")):
+                    self._part.write(chunk)
+            self._reject_message()
+            kind = TXT
+        elif kind is None and self._part.size < HEAD_BYTES:
             raise Rejected(f"{self._part.size} bytes of an unknown kind came instead of a clip", start=head)
-        return BIN
+        self._on_kind(kind or BIN)
+        return kind or BIN
 
-    def _text(self) -> Kind:
-        """Return the kind of a text that is too long for a message, or reject it."""
+    def _reject_message(self) -> None:
+        """Reject a text, unless it is too long for a message."""
         start = self._part.read_at(0, REJECTED_BYTES)
         if is_playlist(start):
             what = "a playlist came instead of a clip; it names other files, which are not fetched"
             raise Rejected(what, start=start, permanent=True)
-        if len(start) == REJECTED_BYTES and not is_page(start):
-            return TXT
         # The next try may get the clip and no error page.
-        raise Rejected("a page or a message came instead of a clip", start=start)
-
-    def _fill(self, chunks: Iterator[bytes], size: int) -> None:
-        with suppress(DownloadError):
-            while self._part.size < size and (chunk := next(chunks, b"")):
-                self._part.write(chunk)
+        if len(start) < REJECTED_BYTES or is_page(start):
+            raise Rejected("a page or a message came instead of a clip", start=start)
 
     def _check_size(self, size: int) -> None:
         if size > self._limits.max_bytes:

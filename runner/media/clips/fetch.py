@@ -24,24 +24,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Self
 
 from runner.domain.api_answers import FetchAnswer, FetchTrouble
 from runner.domain.disk_errors import BAD_DISK, NEXT_STEP, SHORT_OF
 from runner.domain.errors import DiskFailed
 from runner.domain.shots import Ticket
 from runner.domain.states import Delivered
-from runner.media.clips.download import OVERLAP_BYTES, ClipDownload, Limits, NotDelivered, Rejected, Taken
+from runner.media.clips.download import OVERLAP_BYTES, ClipDownload, Limits, NotDelivered, Rejected
 from runner.media.clips.folder import Folder, NameConflict
 from runner.media.clips.ownership import ClipOwnership
 from runner.media.clips.part_file import FileLocked, PartFile
-from runner.media.clips.sidecar import CLIPS, DeliveredFile, PartialDownload
+from runner.media.clips.sidecar import CLIPS, MOST_OUTPUTS, DeliveredFile, about_job
 from runner.media.file_kinds import Kind
 from runner.media.http.download_client import Downloads
-from runner.media.http.response import DownloadError, Version, shown
+from runner.media.http.response import DownloadError, shown
 from runner.system.canonical_json import JsonValue
 
-MOST_OUTPUTS = 64
 _MOST_STALLED = 6
 
 
@@ -64,40 +62,6 @@ class FetchOptions:
     home: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FetchOrder:
-    """What to download and what the sidecar should say; it holds no secret.
-
-    `body` is the request body as sent, and `outputs` the links in the result's order. `cost` is in USD, and times are
-    unix seconds; each is None if it is not known.
-    """
-
-    take_id: str
-    model: str
-    body: str
-    request_id: str | None
-    outputs: tuple[str, ...]
-    fingerprint: str = ""
-    cost: float | None = None
-    submitted_at: float | None = None
-    finished_at: float | None = None
-
-    @classmethod
-    def of(cls, ticket: Ticket) -> Self:
-        """Return the order for a ticket whose outputs are known."""
-        return cls(
-            take_id=ticket.take_id,
-            model=ticket.model,
-            body=ticket.body,
-            request_id=ticket.request_id,
-            outputs=ticket.outputs,
-            fingerprint=ticket.fingerprint,
-            cost=ticket.cost,
-            submitted_at=ticket.submitted_at,
-            finished_at=ticket.finished_at,
-        )
-
-
 class ClipDelivery:
     """The engine's `Delivery`: it gives each ticket to the executor, which the caller owns and closes."""
 
@@ -110,7 +74,7 @@ class ClipDelivery:
 
         The future raises `DiskFailed` if the disk is full or fails, and nothing else for what a server does.
         """
-        return self._executor.submit(fetch_clip, FetchOrder.of(ticket), self._options)
+        return self._executor.submit(fetch_clip, ticket, self._options)
 
     def room(self) -> int | None:
         """Return how many bytes of clips there is room for, None if it is not known."""
@@ -135,27 +99,26 @@ def room_for_clips(
     return None
 
 
-def fetch_clip(
-    order: FetchOrder, options: FetchOptions, *, now: Callable[[], float] = time.time
-) -> FetchAnswer:
+def fetch_clip(ticket: Ticket, options: FetchOptions, *, now: Callable[[], float] = time.time) -> FetchAnswer:
     """Download all outputs of one take and return the first, or the trouble; safe to repeat.
 
     Raises:
         DiskFailed: the disk is full or failing.
     """
-    if not order.outputs or not order.request_id:
-        missing = "output" if order.request_id else "request id"
-        return FetchTrouble(f"take {order.take_id} has no {missing} to fetch by", permanent=True)
+    if not ticket.outputs or not ticket.request_id:
+        missing = "output" if ticket.request_id else "request id"
+        return FetchTrouble(f"take {ticket.take_id} has no {missing} to fetch by", permanent=True)
     client = _client(options.allow_loopback, options.deadline_s, options.connect_s, options.read_s)
     try:
         with Folder(options.run_dir / CLIPS, home=options.home) as folder:
-            return _FetchJob(order, order.request_id, options, client, folder, now).answer()
+            holdings = ClipOwnership(folder, ticket.take_id, ticket.request_id)
+            return _FetchJob(ticket, options, client, folder, holdings, now).answer()
     except FileLocked as error:
         return FetchTrouble(str(error))
     except NameConflict as error:
         return FetchTrouble(str(error), permanent=True)
     except OSError as error:
-        return disk_answer(error, order.take_id)
+        return disk_answer(error, ticket.take_id)
 
 
 @cache
@@ -168,152 +131,114 @@ def _client(allow_loopback: bool, deadline_s: float, connect_s: float, read_s: f
 os.register_at_fork(after_in_child=_client.cache_clear)
 
 
+@dataclass(slots=True)
 class _FetchJob:
-    """One call of `fetch_clip`."""
+    """One call of `fetch_clip`; `growing` counts the bytes that are kept for a later try."""
 
-    def __init__(
-        self,
-        order: FetchOrder,
-        request_id: str,
-        options: FetchOptions,
-        client: Downloads,
-        folder: Folder,
-        now: Callable[[], float],
-    ) -> None:
-        self._order = order
-        self._client = client
-        self._folder = folder
-        self._now = now
-        self._links = order.outputs[:MOST_OUTPUTS]
-        self._limits = Limits(options.max_bytes, options.spare_bytes, folder.free_bytes)
-        self._holdings = ClipOwnership(folder, order.take_id, request_id)
-        self._growing = 0
+    ticket: Ticket
+    options: FetchOptions
+    client: Downloads
+    folder: Folder
+    holdings: ClipOwnership
+    now: Callable[[], float]
+    growing: int = 0
 
     def answer(self) -> FetchAnswer:
         """Download all missing outputs, or return the trouble and how many bytes are on disk by now."""
-        missing = [index for index in range(len(self._links)) if index not in self._holdings.landed]
+        links, landed = self.ticket.outputs[:MOST_OUTPUTS], self.holdings.landed
+        missing = [index for index in range(len(links)) if index not in landed]
         troubles: list[FetchTrouble] = []
         for index in missing:
-            if trouble := self._trouble_with(index):
+            if trouble := self._trouble_with(index, links[index]):
                 troubles.append(trouble)
             # The other outputs are most likely on the same host, and each would wait for it again.
             if trouble and trouble.unreachable:
                 break
         if not troubles:
-            return self._settled(missing)
+            return self._settled(missing, len(links))
         return FetchTrouble(
             troubles[0].reason,
             link_refused=any(trouble.link_refused for trouble in troubles),
             permanent=all(trouble.permanent for trouble in troubles),
             unreachable=all(trouble.unreachable for trouble in troubles),
-            at_hand=self._growing + sum(landed.bytes for landed in self._holdings.landed.values()),
+            at_hand=self.growing + sum(each.bytes for each in landed.values()),
         )
 
-    def _trouble_with(self, index: int) -> FetchTrouble | None:
+    def _trouble_with(self, index: int, link: str) -> FetchTrouble | None:
         """Download one output, or return why that failed; the others may still succeed."""
         try:
-            self._download(index, self._links[index])
+            self._download(index, link)
         except DownloadError as error:
-            return FetchTrouble(
-                error.message,
-                link_refused=error.link_refused,
-                permanent=error.permanent,
-                unreachable=error.unreachable,
-            )
-        except NotDelivered as error:
-            return FetchTrouble(error.reason, permanent=error.permanent)
+            return FetchTrouble(error.message, error.link_refused, error.permanent, error.unreachable)
         except NameConflict as error:
             return FetchTrouble(str(error), permanent=True)
         return None
 
-    def _settled(self, downloaded: Collection[int]) -> Delivered:
-        self._holdings.settle(self._about)
-        self._sweep(downloaded)
-        # The flush is needed even if nothing was missing: an earlier call may have been killed just before it.
-        self._folder.sync()
-        first, *others = (self._holdings.landed[index] for index in sorted(self._holdings.landed))
-        remarks = [first.remark, *(f"{other.file}: {other.remark}" for other in others if other.remark)]
-        return Delivered(
-            file=f"{CLIPS}/{first.file}",
-            sha256=first.sha256,
-            bytes=first.bytes,
-            remark="; ".join(filter(None, remarks)),
-        )
-
     def _download(self, index: int, link: str) -> None:
-        holdings, url = self._holdings, shown(link)
+        holdings, url = self.holdings, shown(link)
         left = holdings.remainder(index, url)
-        with PartFile(self._folder, holdings.part_name(index), keep=left.bytes if left else 0) as part:
+        limits = Limits(self.options.max_bytes, self.options.spare_bytes, self.folder.free_bytes)
+
+        def admit(kind: Kind) -> None:
+            holdings.admit(holdings.final_name(index, kind.extension))
+
+        with PartFile(self.folder, holdings.part_name(index), keep=left.bytes if left else 0) as part:
             holdings.forget(index)
-            intake = ClipDownload(part, self._limits, version=left.version if left and part.size else None)
+            version = left.version if left and part.size else None
+            intake = ClipDownload(part, limits, on_kind=admit, version=version)
             try:
-                taken = intake.receive(self._client, link, on_kind=lambda kind: self._admit(index, kind))
-            except DownloadError as error:
-                self._leave(index, url, part, intake.version, left, broke=error.status is None)
-                raise
+                kind, remark = intake.receive(self.client, link)
             except Rejected as error:
-                kept = holdings.keep_rejected(index, error.start)
-                raise NotDelivered(
-                    f"{error.reason}; its start is kept as {CLIPS}/{kept}", permanent=error.permanent
-                ) from error
-            self._land(index, url, part, taken)
+                kept = f"{CLIPS}/{holdings.keep_rejected(index, error.start)}"
+                what = f"{error.message}; its start is kept as {kept}"
+                raise NotDelivered(what, permanent=error.permanent) from error
+            except NotDelivered:
+                raise
+            except DownloadError as error:
+                stalled = left.stalled + (error.status is None) if left and part.size <= left.bytes else 0
+                # The received bytes are kept for a later try, unless several tries have added nothing.
+                if intake.version and part.size > OVERLAP_BYTES and stalled < _MOST_STALLED:
+                    part.leave()
+                    self.growing += part.size
+                    holdings.remember(index, url, part.size, intake.version, stalled)
+                raise
+            final = holdings.final_name(index, kind.extension)
+            landed = DeliveredFile(index, final, part.sha256, part.size, url, remark)
+            part.flush()
+            holdings.promise(landed, self._about)
+            part.place(final)
+            holdings.land(landed)
 
-    def _leave(
-        self,
-        index: int,
-        url: str,
-        part: PartFile,
-        version: Version | None,
-        left: PartialDownload | None,
-        *,
-        broke: bool,
-    ) -> None:
-        """Keep the received bytes for a later try, unless several tries have added nothing."""
-        stalled = left.stalled + broke if left and part.size <= left.bytes else 0
-        if version is None or part.size <= OVERLAP_BYTES or stalled >= _MOST_STALLED:
-            return
-        part.leave()
-        self._growing += part.size
-        self._holdings.remember(index, url, part.size, version, stalled)
-
-    def _admit(self, index: int, kind: Kind) -> None:
-        self._holdings.admit(self._holdings.final_name(index, kind.extension))
-
-    def _land(self, index: int, url: str, part: PartFile, taken: Taken) -> None:
-        final = self._holdings.final_name(index, taken.kind.extension)
-        landed = DeliveredFile(index, final, part.sha256, part.size, url, taken.remark)
-        part.flush()
-        self._holdings.promise(landed, self._about)
-        part.place(final)
-        self._holdings.land(landed)
-
-    def _sweep(self, downloaded: Collection[int]) -> None:
-        """Remove the leftovers of killed or rejected tries, now that the clips are on disk."""
-        others = set(range(len(self._links))).difference(downloaded)
-        for name in filter(self._folder.is_file, map(self._holdings.part_name, sorted(others))):
-            self._folder.remove(name)
-        for index in range(len(self._links)):
-            self._holdings.drop_rejected(index)
+    def _settled(self, downloaded: Collection[int], outputs: int) -> Delivered:
+        self.holdings.settle(self._about)
+        # The clips are on disk, so the leftovers of killed or rejected tries can go.
+        for index in range(outputs):
+            name = self.holdings.part_name(index)
+            if index not in downloaded and self.folder.is_file(name):
+                self.folder.remove(name)
+            self.holdings.drop_rejected(index)
+        # The flush is needed even if nothing was missing: an earlier call may have been killed just before it.
+        self.folder.sync()
+        first, *others = (landed for _, landed in sorted(self.holdings.landed.items()))
+        remarks = [first.remark, *(f"{other.file}: {other.remark}" for other in others if other.remark)]
+        return Delivered(f"{CLIPS}/{first.file}", first.sha256, first.bytes, "; ".join(filter(None, remarks)))
 
     def _about(self) -> dict[str, JsonValue]:
-        order, inputs = self._order, json.loads(self._order.body)
-        about: dict[str, JsonValue] = {
-            "model": order.model,
-            "inputs": inputs,
-            "seed": inputs.get("seed") if isinstance(inputs, dict) else None,
-            "fingerprint": order.fingerprint,
-            "cost": order.cost,
-            "submitted_at": _iso(order.submitted_at),
-            "finished_at": _iso(order.finished_at),
-            "fetched_at": _iso(self._now()),
-        }
-        if len(order.outputs) > MOST_OUTPUTS:
-            about["outputs_left_out"] = len(order.outputs) - MOST_OUTPUTS
-        return {key: value for key, value in about.items() if value not in (None, "")}
+        ticket, inputs = self.ticket, json.loads(self.ticket.body)
+        about = about_job(
+            ticket,
+            seed=inputs.get("seed") if isinstance(inputs, dict) else None,
+            submitted_at=_iso(ticket.submitted_at),
+            finished_at=_iso(ticket.finished_at),
+        )
+        about["fetched_at"] = _iso(self.now())
+        if len(ticket.outputs) > MOST_OUTPUTS:
+            about["outputs_left_out"] = len(ticket.outputs) - MOST_OUTPUTS
+        return about
 
 
-def _iso(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+def _iso(seconds: float | None) -> str:
+    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def disk_answer(error: OSError, take_id: str) -> FetchTrouble:

@@ -1,8 +1,8 @@
 """One folder that was opened once, and the names in it.
 
-In: plain names. Out: the files under them, and new names that never replace a file. It writes no bytes, and knows no
-clips, no takes and no network. Every name is resolved in the open folder, and no symbolic link is followed, so a link
-that appears during a run has no effect.
+In: plain names. Out: the files under them, and new names that never replace a file. It knows no clips, no takes and no
+network. Every name is resolved in the open folder, and no symbolic link is followed, so a link that appears during a
+run has no effect.
 
 Names are durable after `Folder.sync`, which a caller may call once for many names. Before it a power loss may undo
 them, but a kill cannot.
@@ -25,13 +25,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from runner.system.private_files import FOLDER_MODE, make_folder, open_private
+from runner.system.private_files import FOLDER_MODE, NotOurs, make_folder, open_private
 
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-"""The flags for opening a file to read: the opening never waits, even for a pipe or a device."""
+MOST_BYTES = 4 << 20
+"""No file beside a clip is larger: a prompt has at most 100 kB, and a job at most 64 outputs."""
 
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
-_NOTHING_TO_READ = frozenset({errno.ELOOP, errno.ENXIO})
 _PLAIN = re.compile(r"[^/\\\x00-\x1f]+")
 
 
@@ -97,7 +96,7 @@ class Folder:
 
     def has(self, name: str) -> bool:
         """Return whether anything has this name, a dangling link included."""
-        return self._mode(name) is not None
+        return self._stat(name) is not None
 
     def names(self) -> list[str]:
         """Return every name in the folder."""
@@ -105,33 +104,32 @@ class Folder:
 
     def is_file(self, name: str) -> bool:
         """Return whether `name` is a regular file and not a link."""
-        mode = self._mode(name)
-        return mode is not None and stat.S_ISREG(mode)
+        return self.size(name) is not None
 
     def size(self, name: str) -> int | None:
         """Return how many bytes a regular file has, None if there is none."""
-        found = self._stat(plain_name(name))
+        found = self._stat(name)
         return found.st_size if found and stat.S_ISREG(found.st_mode) else None
 
     def is_one_file(self, name: str, other: str) -> bool:
         """Return whether two names belong to the same file."""
-        found = [self._stat(plain_name(each)) for each in (name, other)]
-        return None not in found and len({(each.st_dev, each.st_ino) for each in found if each}) == 1
+        one, two = self._stat(name), self._stat(other)
+        return one is not None and two is not None and os.path.samestat(one, two)
 
-    def read(self, name: str, *, limit: int) -> bytes | None:
+    def read(self, name: str, *, limit: int = MOST_BYTES) -> bytes | None:
         """Return the content of a file, or None if nothing has this name.
 
         Raises:
             NameConflict: it is not a regular file, or larger than `limit` bytes.
         """
         try:
-            found = self._regular(name)
+            fd = self.open(name, os.O_RDONLY)
         except FileNotFoundError:
             return None
-        if found is None:
-            raise self._odd(name)
-        fd, size = found
+        except NotOurs as error:
+            raise self._odd(name) from error
         try:
+            size = os.fstat(fd).st_size
             if size > limit:
                 raise self._odd(name)
             return os.read(fd, size)
@@ -141,12 +139,10 @@ class Folder:
     def digest(self, name: str) -> tuple[str, int] | None:
         """Return the SHA-256 and size of a regular file, or None if there is none."""
         try:
-            found = self._regular(name)
-        except FileNotFoundError:
+            fd = self.open(name, os.O_RDONLY)
+        except (FileNotFoundError, NotOurs):
             return None
-        if found is None:
-            return None
-        with os.fdopen(found[0], "rb") as file:
+        with os.fdopen(fd, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
 
     def move(self, old: str, new: str) -> None:
@@ -182,7 +178,7 @@ class Folder:
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            _rename_exclusively(self._fd, old, new)
+            rename_exclusively(self._fd, old, new)
             return False
         return True
 
@@ -192,12 +188,11 @@ class Folder:
         Raises:
             NameConflict: it is not a regular file.
         """
-        mode = self._mode(name)
-        if mode is None:
-            return
-        if not stat.S_ISREG(mode):
+        found = self._stat(name)
+        if found is not None and not stat.S_ISREG(found.st_mode):
             raise self._odd(name)
-        os.unlink(name, dir_fd=self._fd)
+        if found is not None:
+            os.unlink(name, dir_fd=self._fd)
 
     def free_bytes(self) -> int:
         """Return how many bytes this user may still write on the volume."""
@@ -209,39 +204,29 @@ class Folder:
         os.fsync(self._fd)
 
     def open(self, name: str, flags: int) -> int:
-        """Return a descriptor of a file in this folder; the caller closes it."""
-        return open_private(plain_name(name), flags, folder=self._fd, alone=False)
+        """Return a descriptor of a file in this folder; the caller closes it, and never waits for a pipe or a device.
 
-    def _regular(self, name: str) -> tuple[int, int] | None:
-        """Open a regular file and return its descriptor and size; None for anything else under the name."""
-        try:
-            fd = self.open(name, READ)
-        except OSError as error:
-            if error.errno in _NOTHING_TO_READ:
-                return None
-            raise
-        found = os.fstat(fd)
-        if stat.S_ISREG(found.st_mode):
-            return fd, found.st_size
-        os.close(fd)
-        return None
+        Raises:
+            NotOurs: it is not a regular file.
+        """
+        return open_private(plain_name(name), flags, folder=self._fd, alone=False)
 
     def _odd(self, name: str) -> NameConflict:
         return NameConflict(f"{name} in {self.path.name} is not a regular file of this run; move it away")
 
-    def _mode(self, name: str) -> int | None:
-        found = self._stat(plain_name(name))
-        return None if found is None else found.st_mode
-
     def _stat(self, name: str) -> os.stat_result | None:
         try:
-            return os.stat(name, dir_fd=self._fd, follow_symlinks=False)
+            return os.stat(plain_name(name), dir_fd=self._fd, follow_symlinks=False)
         except FileNotFoundError:
             return None
 
 
-def _rename_exclusively(folder: int, old: str, new: str) -> None:
-    """Rename where the file system has no hard links (exFAT, some mounts): the kernel's own exclusive rename."""
+def rename_exclusively(folder: int, old: str, new: str) -> None:
+    """Rename in an open folder without hard links (exFAT, some mounts), by the kernel's own exclusive rename.
+
+    Raises:
+        FileExistsError: `new` is taken.
+    """
     name, flag = {"linux": ("renameat2", 1), "darwin": ("renameatx_np", 4)}.get(sys.platform, ("", 0))
     call = getattr(ctypes.CDLL(None, use_errno=True), name, None) if name else None
     if call is None:

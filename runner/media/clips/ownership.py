@@ -19,16 +19,19 @@ like a stranger's. So the sidecar only announces an output, and the hash proves 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import os
+import secrets
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from itertools import count
+from itertools import chain, count
+from pathlib import Path
 from typing import TypeAlias
 
 from runner.media.clips import names
 from runner.media.clips.folder import Folder, NameConflict
-from runner.media.clips.part_file import write_new, write_whole
+from runner.media.clips.part_file import PartFile, write_whole
 from runner.media.clips.sidecar import (
-    MOST_BYTES,
+    MOST_OUTPUTS,
     DeliveredFile,
     PartialDownload,
     RejectedNote,
@@ -37,6 +40,7 @@ from runner.media.clips.sidecar import (
     read_note,
     read_rejected_note,
     read_sidecar,
+    write_sidecar,
 )
 from runner.media.http.response import Version
 from runner.system.canonical_json import JsonValue
@@ -57,15 +61,14 @@ class ClipOwnership:
         self._take = take
         self._request_id = request_id
         self._noted: set[int] = set()
-        self._sidecar = self._read_sidecar()
-        self._promised: dict[int, DeliveredFile] = {}
-        if self._sidecar and self._sidecar.request_id == request_id:
-            self._promised = {landed.index: landed for landed in self._sidecar.outputs}
-        self._landed = {
-            index: landed
-            for index, landed in self._promised.items()
-            if folder.digest(landed.file) == (landed.sha256, landed.bytes)
-        }
+        name = names.sidecar_name(take)
+        data = folder.read(name)
+        self._sidecar = read_sidecar(data, take=take)
+        if data is not None and self._sidecar is None:
+            raise NameConflict(f"clips/{name} is not a file of this run; move it away and fetch again")
+        mine = self._sidecar if self._sidecar and self._sidecar.request_id == request_id else None
+        self._promised = {landed.index: landed for landed in mine.outputs} if mine else {}
+        self._landed = {index: landed for index, landed in self._promised.items() if self._has(landed)}
 
     @property
     def landed(self) -> Mapping[int, DeliveredFile]:
@@ -82,7 +85,7 @@ class ClipOwnership:
 
     def remainder(self, index: int, url: str) -> PartialDownload | None:
         """Return the note that an earlier try of this job left about this link."""
-        data = self._folder.read(self._note_name(index), limit=MOST_BYTES)
+        data = self._folder.read(names.part_note_name(self._take, index))
         if data is None:
             return None
         self._noted.add(index)
@@ -92,13 +95,13 @@ class ClipOwnership:
     def forget(self, index: int) -> None:
         """Remove the note that `remainder` found on an output, before its hidden file changes."""
         if index in self._noted:
-            self._folder.remove(self._note_name(index))
+            self._folder.remove(names.part_note_name(self._take, index))
             self._noted.discard(index)
 
     def remember(self, index: int, url: str, size: int, version: Version, stalled: int) -> None:
         """Note how the download of an output can be continued."""
         note = PartialDownload(self._request_id, url, size, version, stalled)
-        write_whole(self._folder, self._note_name(index), note_bytes(note))
+        write_whole(self._folder, names.part_note_name(self._take, index), note_bytes(note))
 
     def keep_rejected(self, index: int, start: bytes) -> str:
         """Keep the start of a rejected download instead of an older one, and return its name."""
@@ -107,13 +110,13 @@ class ClipOwnership:
         name = next(name for name in free if not self._folder.has(name))
         note = note_bytes(RejectedNote(name, hashlib.sha256(start).hexdigest()))
         write_whole(self._folder, names.rejected_note_name(self._take, index), note)
-        write_new(self._folder, name, start)
+        write_whole(self._folder, name, start, over=False)
         return name
 
     def drop_rejected(self, index: int) -> None:
         """Remove the kept start of a rejected download; a stranger's or a changed file stays."""
         note_name = names.rejected_note_name(self._take, index)
-        data = self._folder.read(note_name, limit=MOST_BYTES)
+        data = self._folder.read(note_name)
         if data is None:
             return
         note = read_rejected_note(data)
@@ -139,7 +142,8 @@ class ClipOwnership:
     def promise(self, landed: DeliveredFile, about: About) -> None:
         """Make room for an output, and write to the sidecar that the coming file belongs to the job."""
         occupied = self.admit(landed.file)
-        self._set_older_aside()
+        if self._sidecar and self._sidecar.request_id != self._request_id:
+            self._set_older_aside(self._sidecar)
         if occupied and self._folder.has(landed.file):
             self._set_aside([landed], "changed")
         self._promised[landed.index] = landed
@@ -160,63 +164,74 @@ class ClipOwnership:
         outputs = tuple(self._promised[index] for index in sorted(self._promised))
         if self._sidecar is None or self._sidecar.outputs != outputs:
             self._sidecar = Sidecar(self._take, self._request_id, outputs, about())
-            write_whole(self._folder, self._sidecar_name, self._sidecar.to_bytes())
+            write_sidecar(self._folder, self._sidecar)
 
-    @property
-    def _sidecar_name(self) -> str:
-        return names.sidecar_name(self._take)
-
-    def _note_name(self, index: int) -> str:
-        return names.part_note_name(self._take, index)
-
-    def _read_sidecar(self) -> Sidecar | None:
-        data = self._folder.read(self._sidecar_name, limit=MOST_BYTES)
-        if data is None:
-            return None
-        found = read_sidecar(data, take=self._take)
-        if found is None:
-            raise NameConflict(
-                f"clips/{self._sidecar_name} is not a file of this run; move it away and fetch again"
-            )
-        return found
-
-    def _set_older_aside(self) -> None:
+    def _set_older_aside(self, older: Sidecar) -> None:
         """Move the clips of an earlier paid job aside, their sidecar last, so that a killed move is resumed."""
-        older = self._sidecar
-        if older is None or older.request_id == self._request_id:
-            return
         word = self._set_aside(older.outputs, names.set_aside_word(older.request_id))
         moved = tuple(replace(landed, file=self._aside(landed, word)) for landed in older.outputs)
-        aside = names.sidecar_name(self._take, aside=word)
-        write_whole(self._folder, aside, replace(older, outputs=moved).to_bytes())
+        write_sidecar(self._folder, replace(older, outputs=moved), aside=word)
         self._folder.sync()
-        self._folder.remove(self._sidecar_name)
+        self._folder.remove(names.sidecar_name(self._take))
         self._sidecar = None
 
     def _set_aside(self, files: Iterable[DeliveredFile], wish: str) -> str:
         """Move files of this take to free names, all with the same word, and return the word."""
         present = [landed for landed in files if self._is_ours(landed)]
-        word = next(word for word in _numbered(wish) if not self._taken(word, present))
+        words = chain([wish], (f"{wish}-{number}" for number in count(2)))
+        word = next(word for word in words if not self._is_taken(word, present))
         for landed in present:
             self._folder.move(landed.file, self._aside(landed, word))
         return word
 
-    def _is_ours(self, landed: DeliveredFile) -> bool:
-        if names.stem_of(landed.file) == self._take:
-            return self._folder.is_file(landed.file)
-        return self._folder.digest(landed.file) == (landed.sha256, landed.bytes)
-
-    def _taken(self, word: str, files: Iterable[DeliveredFile]) -> bool:
-        wanted = [
-            names.sidecar_name(self._take, aside=word),
-            *(self._aside(landed, word) for landed in files),
-        ]
+    def _is_taken(self, word: str, files: Iterable[DeliveredFile]) -> bool:
+        wanted = [names.sidecar_name(self._take, aside=word), *(self._aside(one, word) for one in files)]
         return any(map(self._folder.has, wanted))
+
+    def _is_ours(self, landed: DeliveredFile) -> bool:
+        is_own_name = names.stem_of(landed.file) == self._take
+        return self._folder.is_file(landed.file) if is_own_name else self._has(landed)
+
+    def _has(self, landed: DeliveredFile) -> bool:
+        return self._folder.digest(landed.file) == (landed.sha256, landed.bytes)
 
     def _aside(self, landed: DeliveredFile, word: str) -> str:
         return names.clip_name(self._take, landed.index, names.extension_of(landed.file), aside=word)
 
 
-def _numbered(wish: str) -> Iterator[str]:
-    yield wish
-    yield from (f"{wish}-{number}" for number in count(2))
+def try_clip(clips: Path, take_ids: Iterable[str]) -> str:
+    """Deliver a few bytes under names as long as those of the longest of `take_ids`, and return the longest name.
+
+    It goes the way of a real clip, so it fails before payment if that would fail after it. It makes the folder if it
+    is missing, and leaves no file.
+
+    Raises:
+        NameConflict: the folder is a link or a file.
+        OSError: the disk or the folder cannot store it.
+    """
+    longest = max((len(os.fsencode(take_id)) for take_id in take_ids), default=0)
+    # The trial has its own take id, or it would meet the clip of a real take.
+    take, last = f"trial-{secrets.token_hex(8)}".ljust(longest, "0"), MOST_OUTPUTS - 1
+    # No extension of a clip is longer.
+    final = names.clip_name(take, last, "webm")
+    with Folder(clips) as folder:
+        holdings = ClipOwnership(folder, take, "trial")
+        try:
+            holdings.keep_rejected(last, b"trial")
+            holdings.drop_rejected(last)
+            holdings.remember(last, "", 0, Version(), 0)
+            holdings.remainder(last, "")
+            holdings.forget(last)
+            with PartFile(folder, holdings.part_name(last)) as part:
+                part.write(b"trial")
+                landed = DeliveredFile(last, final, part.sha256, part.size)
+                part.flush()
+                holdings.promise(landed, dict)
+                part.place(final)
+                holdings.land(landed)
+            holdings.settle(dict)
+            folder.sync()
+        finally:
+            for name in (final, names.sidecar_name(take)):
+                folder.remove(name)
+    return final

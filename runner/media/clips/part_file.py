@@ -1,8 +1,7 @@
 """Writes files that are whole or absent.
 
-In: an open folder, plain names and bytes. Out: files that appear complete and flushed under their names. It knows no
-clips, no takes and no network. Bytes are flushed before they get a name, and the name is durable after the folder's
-`sync`.
+In: an open folder, plain names and bytes. Out: files that appear complete and flushed under their names. Bytes are
+flushed before they get a name, and the name is durable after the folder's `sync`.
 """
 
 from __future__ import annotations
@@ -10,13 +9,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Self
 
-from runner.media.clips.folder import READ, Folder, plain_name
+from runner.media.clips.folder import Folder, plain_name
 
-_NEW = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_RDWR
+_NEW = os.O_CREAT | os.O_EXCL | os.O_RDWR
 _BLOCK = 1 << 20
 _START = 64 << 10
 
@@ -25,25 +22,14 @@ class FileLocked(Exception):
     """Another process is writing the same file."""
 
 
-def write_whole(folder: Folder, name: str, data: bytes) -> None:
-    """Write a small file whole or not at all, replacing an older one; the caller prevents a second writer."""
-    with _written(folder, name, data) as hidden:
-        folder.replace(hidden, name)
+def write_whole(folder: Folder, name: str, data: bytes, *, over: bool = True) -> None:
+    """Write a small file whole or not at all; unless `over` is False, it replaces an older one.
 
-
-def write_new(folder: Folder, name: str, data: bytes) -> None:
-    """Write a small file whole or not at all, never replacing one.
+    The caller prevents a second writer.
 
     Raises:
-        FileExistsError: the name is taken.
+        FileExistsError: the name is taken, and `over` is False.
     """
-    with _written(folder, name, data) as hidden:
-        folder.appear(hidden, name)
-
-
-@contextmanager
-def _written(folder: Folder, name: str, data: bytes) -> Iterator[str]:
-    """Yield the hidden name of a flushed file; the file is removed if an error keeps it from its final name."""
     hidden = f".{plain_name(name)}.tmp"
     try:
         fd = folder.open(hidden, _NEW)
@@ -54,7 +40,10 @@ def _written(folder: Folder, name: str, data: bytes) -> Iterator[str]:
     try:
         _write(fd, data)
         os.fsync(fd)
-        yield hidden
+        if over:
+            folder.replace(hidden, name)
+        else:
+            folder.appear(hidden, name)
     except OSError:
         folder.remove(hidden)
         raise
@@ -154,24 +143,22 @@ class PartFile:
         try:
             return self._locked(_NEW)
         except FileExistsError:
-            self._clear()
+            pass
+        if self._folder.is_file(self.name):
+            # The removal needs the lock: another writer may still hold it, and none may take it afterwards.
+            fd = self._locked(os.O_RDONLY)
+            try:
+                self._folder.remove(self.name)
+            finally:
+                os.close(fd)
+        else:
+            self._folder.remove(self.name)
         return self._locked(_NEW)
-
-    def _clear(self) -> None:
-        if not self._folder.is_file(self.name):
-            self._folder.remove(self.name)
-            return
-        # The removal needs the lock: another writer may still hold it, and none may take it afterwards.
-        fd = self._locked(READ)
-        try:
-            self._folder.remove(self.name)
-        finally:
-            os.close(fd)
 
     def _continued(self, keep: int) -> int:
         if not self._folder.is_file(self.name):
             return self._fresh()
-        fd = self._locked(os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = self._locked(os.O_RDWR)
         found = os.fstat(fd)
         # A second name on the same bytes may be a delivered clip, which must not be written to.
         if found.st_size < keep or found.st_nlink != 1:

@@ -17,8 +17,7 @@ from typing import TypeAlias
 
 from runner.media.clips.folder import Folder
 from runner.media.clips.names import clip_name, extension_of, sidecar_name, stem_of
-from runner.media.clips.part_file import write_whole
-from runner.media.clips.sidecar import CLIPS, MOST_BYTES, DeliveredFile, Sidecar, read_sidecar
+from runner.media.clips.sidecar import CLIPS, DeliveredFile, Sidecar, read_sidecar, write_sidecar
 
 _BETWEEN = "moving"
 # An older program used this word for a clip between two names, and another take can have that name.
@@ -44,12 +43,21 @@ class Clip:
     @property
     def wanted(self) -> str:
         """The name that the take's first output should have."""
-        return clip_name(self.take, 0, extension_of(self.name))
+        return self.named()
+
+    @property
+    def between(self) -> str:
+        """The third name, for a clip that waits."""
+        return self.named(_BETWEEN)
 
     @property
     def stem(self) -> str:
         """The present name of the clip and its sidecar, without the extension."""
         return self.name.rpartition(".")[0]
+
+    def named(self, aside: str = "") -> str:
+        """Return the name of the take's first output, put aside under a word if one is given."""
+        return clip_name(self.take, 0, extension_of(self.name), aside=aside)
 
 
 def rename_clips(run_dir: Path, clips: Iterable[Clip], *, told: Told) -> tuple[Clip, ...]:
@@ -113,17 +121,15 @@ def _renamed(folder: Folder, clip: Clip, told: Told, proved: set[Clip]) -> bool:
     place = clip.name if clip in proved else _place(folder, clip)
     if place is None:
         return True
-    if place == clip.wanted:
-        # A kill interrupted this rename; further outputs may still have their old names.
-        _move(folder, clip, told)
-        return True
-    if place == _between_once(clip):
-        folder.move(place, _between(clip))
-    if place != clip.name:
-        clip = replace(clip, file=_move(folder, clip, told, aside=_BETWEEN))
-    proved.add(clip)
-    if not _is_free(folder, clip):
-        return False
+    # A kill may have interrupted this rename; then further outputs may still have their old names.
+    if place != clip.wanted:
+        if place == _between_once(clip):
+            folder.move(place, clip.between)
+        if place != clip.name:
+            clip = replace(clip, file=_move(folder, clip, told, aside=_BETWEEN))
+        proved.add(clip)
+        if not _is_free(folder, clip):
+            return False
     _move(folder, clip, told)
     return True
 
@@ -135,7 +141,7 @@ def _is_free(folder: Folder, clip: Clip) -> bool:
         name = _under(clip, landed)
         if folder.has(name) and not folder.is_one_file(landed.file, name):
             return False
-    there = folder.read(sidecar_name(clip.take), limit=MOST_BYTES) if sidecar else None
+    there = folder.read(sidecar_name(clip.take)) if sidecar else None
     if there is None:
         return True
     found = read_sidecar(there, take=clip.take)
@@ -147,21 +153,13 @@ def _is_free(folder: Folder, clip: Clip) -> bool:
 
 def _place(folder: Folder, clip: Clip) -> str | None:
     """Return a clip's name: the recorded one, or one that a kill has left; None if it has none."""
-    names = (clip.name, clip.wanted, _between(clip), _between_once(clip))
-    return next((name for name in names if _holds(folder, name, clip)), None)
-
-
-def _holds(folder: Folder, name: str, clip: Clip) -> bool:
-    return _is(folder, name, clip.sha256)
+    names = (clip.name, clip.wanted, clip.between, _between_once(clip))
+    return next((name for name in names if _is(folder, name, clip.sha256)), None)
 
 
 def _is(folder: Folder, name: str, sha256: str) -> bool:
     digest = folder.digest(name)
     return digest is not None and digest[0] == sha256
-
-
-def _between(clip: Clip) -> str:
-    return clip_name(clip.take, 0, extension_of(clip.name), aside=_BETWEEN)
 
 
 def _between_once(clip: Clip) -> str:
@@ -172,7 +170,7 @@ def _one_stepped_aside(folder: Folder, clips: Sequence[Clip], told: Told) -> lis
     """Move one of the clips that wait for each other to a third name; return all unchanged if there is none."""
     names = {clip.name for clip in clips}
     for at, clip in enumerate(clips):
-        if clip.wanted in names and not folder.has(_between(clip)):
+        if clip.wanted in names and not folder.has(clip.between):
             file = _move(folder, clip, told, aside=_BETWEEN)
             return [*clips[:at], *clips[at + 1 :], replace(clip, file=file)]
     return list(clips)
@@ -180,7 +178,7 @@ def _one_stepped_aside(folder: Folder, clips: Sequence[Clip], told: Told) -> lis
 
 def _out_of_the_way(folder: Folder, clip: Clip, told: Told) -> Clip:
     """Move a clip that blocks another take's name to a third name; that take would move it where no record looks."""
-    if clip.name == _between(clip) or folder.has(_between(clip)) or not _holds(folder, clip.name, clip):
+    if folder.has(clip.between) or not _is(folder, clip.name, clip.sha256):
         return clip
     return replace(clip, file=_move(folder, clip, told, aside=_BETWEEN))
 
@@ -190,8 +188,7 @@ def _move(folder: Folder, clip: Clip, told: Told, *, aside: str = "") -> str:
     sidecar = _sidecar(folder, clip)
     if sidecar:
         outputs = tuple(replace(landed, file=_under(clip, landed, aside)) for landed in sidecar.outputs)
-        moved = Sidecar(clip.take, sidecar.request_id, outputs, sidecar.about)
-        write_whole(folder, sidecar_name(clip.take, aside=aside), moved.to_bytes())
+        write_sidecar(folder, replace(sidecar, take=clip.take, outputs=outputs), aside=aside)
         folder.sync()
     for landed in _outputs(clip, sidecar):
         name = _under(clip, landed, aside)
@@ -201,7 +198,7 @@ def _move(folder: Folder, clip: Clip, told: Told, *, aside: str = "") -> str:
         elif not folder.has(name) and (landed.file == clip.name or _is(folder, landed.file, landed.sha256)):
             folder.move(landed.file, name)
     folder.sync()
-    file = f"{CLIPS}/{clip_name(clip.take, 0, extension_of(clip.name), aside=aside)}"
+    file = f"{CLIPS}/{clip.named(aside)}"
     told(clip.take, file)
     # The old sidecar goes last: until the record follows, a person would find the clip by it.
     if _sidecar(folder, clip):
@@ -222,9 +219,7 @@ def _under(clip: Clip, landed: DeliveredFile, aside: str = "") -> str:
 
 def _sidecar(folder: Folder, clip: Clip) -> Sidecar | None:
     """Return the sidecar beside the clip, under any take's name; None if there is none of this program."""
-    data = folder.read(f"{clip.stem}.json", limit=MOST_BYTES)
-    if data is None:
-        return None
+    data = folder.read(f"{clip.stem}.json")
     owners = (clip.stem, stem_of(clip.name), clip.stem.removesuffix(_BETWEEN_ONCE))
     found = next(filter(None, (read_sidecar(data, take=take) for take in owners)), None)
     mine = found is not None and any(landed.sha256 == clip.sha256 for landed in found.outputs)

@@ -6,9 +6,9 @@ lack an output. It reads no state file and knows no network.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from runner.domain import failpoints
@@ -16,13 +16,9 @@ from runner.domain.display import iso
 from runner.domain.errors import DiskFailed, UsageError
 from runner.domain.records import TakeRecord
 from runner.domain.states import DeliveryState
-from runner.media.clips import older_names
 from runner.media.clips.folder import Folder, NameConflict
-from runner.media.clips.names import sidecar_name
-from runner.media.clips.older_names import Known, contested
-from runner.media.clips.part_file import write_whole
-from runner.media.clips.sidecar import CLIPS, MOST_BYTES, DeliveredFile, Sidecar, read_sidecar
-from runner.system.canonical_json import JsonValue
+from runner.media.clips.names import clip_name, extension_of, sidecar_name, stem_of
+from runner.media.clips.sidecar import CLIPS, DeliveredFile, Sidecar, about_job, read_sidecar, write_sidecar
 
 
 def restore_sidecars(run_dir: Path, takes: Sequence[TakeRecord]) -> tuple[str, ...]:
@@ -37,36 +33,85 @@ def restore_sidecars(run_dir: Path, takes: Sequence[TakeRecord]) -> tuple[str, .
     """
     if not takes or not (run_dir / CLIPS).exists():
         return ()
+    restored = []
     with clips_of(run_dir) as folder:
-        return tuple(_restored(folder, takes))
+        for take in takes:
+            file = _plain(take.file)
+            if folder.is_file(file) and not folder.has(sidecar_name(take.take_id)):
+                landed = DeliveredFile(0, file, take.sha256 or "", take.bytes or 0)
+                submitted, finished = iso(take.submitted_at), iso(take.finished_at)
+                about = about_job(take, seed=take.seed, submitted_at=submitted, finished_at=finished)
+                write_sidecar(folder, Sidecar(take.take_id, take.request_id or "", (landed,), about))
+                failpoints.hit("upkeep.restored")
+                restored.append(take.take_id)
+        folder.sync()
+    return tuple(restored)
 
 
-def _restored(folder: Folder, takes: Sequence[TakeRecord]) -> Iterator[str]:
-    for take in takes:
-        file = _plain(take.file)
-        if not folder.is_file(file) or folder.has(sidecar_name(take.take_id)):
-            continue
-        landed = DeliveredFile(0, file, take.sha256 or "", take.bytes or 0)
-        sidecar = Sidecar(take.take_id, take.request_id or "", (landed,), _about_job(take))
-        write_whole(folder, sidecar_name(take.take_id), sidecar.to_bytes())
-        failpoints.hit("upkeep.restored")
-        yield take.take_id
-    folder.sync()
+def contested(takes: Iterable[str]) -> frozenset[str]:
+    """Return the takes whose further outputs an older program named like the clip of another one of `takes`.
+
+    It called the second output of `sc1` `sc1.2.mp4`, like the first output of the shot `sc1.2`. So one of the two
+    blocked the other, or was moved aside for it.
+    """
+    known = frozenset(takes)
+    return frozenset(owner for take in known if (owner := _owner_of(take)) in known)
 
 
 def give_own_names(run_dir: Path, takes: Sequence[TakeRecord]) -> None:
-    """Rename further outputs to which an older program gave the names of other takes.
+    """Move contested files to the takes that they belong to, proved by their hashes; may be interrupted.
 
     Raises:
         UsageError: the clips' folder is a link or a file.
         DiskFailed: the disk fails.
     """
-    if not contested(take.take_id for take in takes) or not (run_dir / CLIPS).exists():
+    known = {take.take_id: take for take in takes}
+    owners = contested(known)
+    if not owners or not (run_dir / CLIPS).exists():
         return
     with clips_of(run_dir) as folder:
-        older_names.give_own_names(
-            folder, [Known(take.take_id, _plain(take.file), take.sha256 or "") for take in takes]
-        )
+        for owner in sorted(owners):
+            sidecar = read_sidecar(folder.read(sidecar_name(owner)), take=owner)
+            if sidecar is not None:
+                outputs = tuple(_own(folder, owner, landed, known) for landed in sidecar.outputs)
+                if outputs != sidecar.outputs:
+                    write_sidecar(folder, replace(sidecar, outputs=outputs))
+            folder.sync()
+        for take in takes:
+            file = _plain(take.file)
+            if _owner_of(take.take_id) in known and take.sha256 and not folder.has(file):
+                _move_back(folder, take, file)
+
+
+def _owner_of(take: str) -> str:
+    """Return the take whose further output may have the name of this one's clip, or nothing."""
+    owner, _, number = take.rpartition(".")
+    return owner if number.isascii() and number.isdigit() else ""
+
+
+def _own(folder: Folder, owner: str, landed: DeliveredFile, known: Mapping[str, TakeRecord]) -> DeliveredFile:
+    """Return an output under its own name, and move the file there if it is this output and not the other's clip."""
+    other = known.get(stem_of(landed.file))
+    if other is None or other.take_id == owner:
+        return landed
+    name = clip_name(owner, landed.index, extension_of(landed.file))
+    if other.sha256 != landed.sha256 and folder.digest(landed.file) == (landed.sha256, landed.bytes):
+        if not folder.has(name):
+            folder.move(landed.file, name)
+        elif folder.digest(name) == (landed.sha256, landed.bytes):
+            folder.remove(landed.file)
+        else:
+            return landed
+    return replace(landed, file=name)
+
+
+def _move_back(folder: Folder, take: TakeRecord, file: str) -> None:
+    """Find a clip that was moved aside for the other's output, to a name like `sc1.changed.2.mp4`."""
+    aside = f"{_owner_of(take.take_id)}.changed"
+    for name in folder.names():
+        if name.startswith(aside) and (found := folder.digest(name)) and found[0] == take.sha256:
+            folder.move(name, file)
+            return
 
 
 def without_further_outputs(run_dir: Path, takes: Sequence[TakeRecord]) -> tuple[TakeRecord, ...]:
@@ -87,10 +132,9 @@ def without_further_outputs(run_dir: Path, takes: Sequence[TakeRecord]) -> tuple
 
 def _lacks_output(folder: Folder, take: TakeRecord) -> bool:
     try:
-        data = folder.read(sidecar_name(take.take_id), limit=MOST_BYTES)
+        sidecar = read_sidecar(folder.read(sidecar_name(take.take_id)), take=take.take_id)
     except NameConflict:
         return False
-    sidecar = None if data is None else read_sidecar(data, take=take.take_id)
     if sidecar is None or sidecar.request_id != take.request_id:
         return False
     return any(folder.size(landed.file) != landed.bytes for landed in sidecar.outputs if landed.index)
@@ -110,16 +154,3 @@ def clips_of(run_dir: Path) -> Iterator[Folder]:
         raise UsageError(str(error), advice=f"look at {run_dir / CLIPS}") from error
     except OSError as error:
         raise DiskFailed(f"{run_dir / CLIPS}: {error.strerror}") from error
-
-
-def _about_job(take: TakeRecord) -> Mapping[str, JsonValue]:
-    about: dict[str, JsonValue] = {
-        "model": take.model,
-        "inputs": json.loads(take.body),
-        "seed": take.seed,
-        "fingerprint": take.fingerprint,
-        "cost": take.cost,
-        "submitted_at": iso(take.submitted_at),
-        "finished_at": iso(take.finished_at),
-    }
-    return {name: value for name, value in about.items() if value not in (None, "")}

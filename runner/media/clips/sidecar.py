@@ -1,9 +1,8 @@
 """The files beside a clip: the sidecar for people and other programs, and short-lived notes for this program.
 
-In: values, or the bytes of such a file. Out: bytes, or values; None for a stranger's file. It knows no folder and no
-network. The sidecar `<take>.json` describes the clip and proves its owner. A `PartialDownload` says how a broken
-download can be continued. A `RejectedNote` says which rejected file this program may remove. Links are kept without
-their query, so no file holds a secret.
+The sidecar `<take>.json` describes the clip and proves its owner. A `PartialDownload` says how a broken download can be
+continued. A `RejectedNote` says which rejected file this program may remove. Links are kept without their query, so no
+file holds a secret. A file that is not such a one is read as None.
 """
 
 from __future__ import annotations
@@ -13,18 +12,23 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from runner.media.clips.names import SEPARATOR
+from runner.domain.records import TakeRecord
+from runner.domain.shots import Ticket
+from runner.media.clips.folder import Folder
+from runner.media.clips.names import SEPARATOR, sidecar_name
+from runner.media.clips.part_file import write_whole
 from runner.media.http.response import Version
 from runner.system.canonical_json import JsonValue
 
 CLIPS = "clips"
 """The folder of clips in a run directory."""
 
+MOST_OUTPUTS = 64
+"""No more outputs of one job are downloaded."""
+
 FORMAT = "shotrunner-clip/1"
 _REMAINDER = "shotrunner-remainder/2"
 _REJECTED = "shotrunner-rejected/1"
-MOST_BYTES = 4 << 20
-"""No sidecar or note is larger: a prompt has at most 100 kB, and a job at most 64 outputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,10 @@ class Sidecar:
         if self.outputs:
             first = self.outputs[0]
             head |= {"file": first.file, "sha256": first.sha256, "bytes": first.bytes}
-        outputs: list[JsonValue] = [_landed_json(landed) for landed in self.outputs]
+        outputs: list[JsonValue] = [
+            {key: value for key, value in asdict(landed).items() if key != "remark" or value}
+            for landed in self.outputs
+        ]
         return _encoded({**head, **self.about, "outputs": outputs})
 
 
@@ -83,7 +90,7 @@ class RejectedNote:
     sha256: str
 
 
-def read_sidecar(data: bytes, *, take: str) -> Sidecar | None:
+def read_sidecar(data: bytes | None, *, take: str) -> Sidecar | None:
     """Return the sidecar of `take`, or None if these bytes are not one."""
     found = _decoded(data, FORMAT)
     try:
@@ -97,45 +104,53 @@ def read_sidecar(data: bytes, *, take: str) -> Sidecar | None:
         return None
 
 
+def write_sidecar(folder: Folder, sidecar: Sidecar, *, aside: str = "") -> None:
+    """Write a sidecar under its take's name; `aside` is the word in the name of one that was put aside."""
+    write_whole(folder, sidecar_name(sidecar.take, aside=aside), sidecar.to_bytes())
+
+
+def about_job(
+    job: Ticket | TakeRecord, *, seed: JsonValue, submitted_at: str, finished_at: str
+) -> dict[str, JsonValue]:
+    """Return the contents of a sidecar that describe the job itself, without those that are not known."""
+    about: dict[str, JsonValue] = {
+        "model": job.model,
+        "inputs": json.loads(job.body),
+        "seed": seed,
+        "fingerprint": job.fingerprint,
+        "cost": job.cost,
+        "submitted_at": submitted_at,
+        "finished_at": finished_at,
+    }
+    return {key: value for key, value in about.items() if value not in (None, "")}
+
+
 def note_bytes(note: PartialDownload | RejectedNote) -> bytes:
     """Return the text of a note."""
     form = _REMAINDER if isinstance(note, PartialDownload) else _REJECTED
     return _encoded({"format": form, **asdict(note)})
 
 
-def read_note(data: bytes) -> PartialDownload | None:
+def read_note(data: bytes | None) -> PartialDownload | None:
     """Return the note on a broken download, or None if these bytes are not one."""
     found = _decoded(data, _REMAINDER)
     try:
-        version = found["version"]
-        total = version["total"]
-        said = Version(
-            _text(version["etag"]), _text(version["modified"]), total if total is None else _count(total)
-        )
-        request_id, url = (_text(found[key]) for key in ("request_id", "url"))
-        return PartialDownload(request_id, url, _count(found["bytes"]), said, _count(found["stalled"]))
+        said = found["version"]
+        total = None if said["total"] is None else _count(said["total"])
+        version = Version(_text(said["etag"]), _text(said["modified"]), total)
+        request_id, url = _text(found["request_id"]), _text(found["url"])
+        return PartialDownload(request_id, url, _count(found["bytes"]), version, _count(found["stalled"]))
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def read_rejected_note(data: bytes) -> RejectedNote | None:
+def read_rejected_note(data: bytes | None) -> RejectedNote | None:
     """Return the note on a rejected download, or None if these bytes are not one."""
     found = _decoded(data, _REJECTED)
     try:
         return RejectedNote(_text(found["file"]), _text(found["sha256"]))
     except (KeyError, TypeError):
         return None
-
-
-def _landed_json(landed: DeliveredFile) -> dict[str, JsonValue]:
-    return {
-        "index": landed.index,
-        "file": landed.file,
-        "sha256": landed.sha256,
-        "bytes": landed.bytes,
-        "url": landed.url,
-        **({"remark": landed.remark} if landed.remark else {}),
-    }
 
 
 def _landed(item: Mapping[str, Any], *, take: str) -> DeliveredFile:
@@ -164,9 +179,9 @@ def _encoded(content: Mapping[str, JsonValue]) -> bytes:
     return (json.dumps(content, indent=2, ensure_ascii=True) + "\n").encode("ascii")
 
 
-def _decoded(data: bytes, form: str) -> dict[str, Any]:
+def _decoded(data: bytes | None, form: str) -> dict[str, Any]:
     try:
-        found = json.loads(data)
+        found = json.loads(data or b"")
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) and found.get("format") == form else {}
