@@ -17,8 +17,8 @@ from runner.domain.disk_errors import file_error
 from runner.domain.errors import CannotCreate
 from runner.domain.records import RunHeader
 from runner.store import database
+from runner.store.file_system import refuse_network, refuse_unfit
 from runner.store.marker import read_marker, successor_of, write_marker
-from runner.store.network_fs import refuse_network, refuse_unfit
 from runner.store.open_checks import DRAFT, refuse_link, refuse_odd_companions
 from runner.store.row_mapping import columns_of, header_cells
 from runner.store.schema import APPLICATION_ID, MIGRATIONS, RULES

@@ -25,8 +25,8 @@ from runner.domain.errors import (
     StateFileUnusable,
 )
 from runner.store import database
+from runner.store.file_system import refuse_network
 from runner.store.marker import MARKER, read_marker, went_to
-from runner.store.network_fs import refuse_network
 from runner.store.schema import APPLICATION_ID, MIGRATIONS
 from runner.store.wal_check import is_damaged
 from runner.store.witness import Sent, Testimony, of_run

@@ -16,7 +16,7 @@ from pathlib import Path
 from runner.domain import failpoints
 from runner.store import copies, database, open_checks
 from runner.store.create import migrate, note_place, renew_marker
-from runner.store.network_fs import refuse_unfit
+from runner.store.file_system import refuse_unfit
 from runner.store.unrecorded import left_aside, unrecorded
 from runner.store.witness import Testimony
 

@@ -25,8 +25,7 @@ from runner.domain.errors import (
 from runner.domain.states import DELIVERIES, TRANSITIONS, DeliveryState, Fact, SubmissionStarted, TakeState
 from runner.store.database import translate
 from runner.store.event_columns import COLUMN_UPDATES
-from runner.store.fitness import TESTS, shortcoming
-from runner.store.network_fs import LOCAL, file_system_of, refuse_network, refuse_unfit
+from runner.store.file_system import LOCAL, TESTS, file_system_of, refuse_network, refuse_unfit
 from runner.store.schema import MIGRATIONS, RULES, legal_deliveries, legal_moves
 
 
@@ -165,7 +164,7 @@ def test_a_local_disk_passes_by_its_name(kind: str) -> None:
 
 
 def test_a_disk_that_works_passes_the_test_and_keeps_nothing_of_it(tmp_path: Path) -> None:
-    assert shortcoming(tmp_path) is None
+    refuse_unfit(tmp_path / "state.db")
     assert list(tmp_path.iterdir()) == []
 
 
