@@ -1,6 +1,5 @@
 """The only module that opens SQLite: connections with checked settings, transactions, and our own errors.
 
-In: a path. Out: connections that have every setting that the payment protocol needs. It knows no take and no fact.
 WAL with `synchronous=FULL` is the fastest mode that loses no commit at power loss. `NORMAL` and Python's default
 (DELETE with FULL) both lose some.
 """
@@ -10,10 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from runner.domain import failpoints
 from runner.domain.disk_errors import FULL, NEXT_STEP, SHORT_OF, file_error, too_long
@@ -32,11 +31,7 @@ from runner.system.private_files import NotOurs
 
 BUSY_MS = 10_000
 
-_SHARED_SETTINGS: Mapping[str, int] = {
-    "busy_timeout": BUSY_MS,
-    "trusted_schema": 0,
-    "cell_size_check": 1,
-}
+_SHARED_SETTINGS: Mapping[str, int] = {"busy_timeout": BUSY_MS, "trusted_schema": 0, "cell_size_check": 1}
 _WRITER_SETTINGS: Mapping[str, int] = {
     **_SHARED_SETTINGS,
     "foreign_keys": 1,
@@ -48,8 +43,7 @@ _FULL, _EXTRA = 2, 3
 
 _SHUT = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 _DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, *_SHUT}
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-
+BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 Failure: TypeAlias = sqlite3.Error | OSError
 """The errors of a failing file or disk; `OSError` comes from files that are not SQLite's."""
@@ -74,11 +68,7 @@ def disk_failed(path: Path, why: object) -> DiskFailed:
 
 
 def refuse_long(path: Path) -> None:
-    """Refuse a path that is too long for SQLite, whose own error would not give that reason.
-
-    Raises:
-        CannotCreate: as said.
-    """
+    """Raise `CannotCreate` for a path that is too long for SQLite, whose own error would not give that reason."""
     # Unlike Path.resolve it accepts a loop of links.
     real = os.path.realpath(path)
     if len(os.fsencode(real)) > _LONGEST:
@@ -89,8 +79,7 @@ def translate(error: Failure, path: Path, *, opening: bool = False) -> Shotrunne
     """Return our error for SQLite's; the caller raises it `from` the original.
 
     While `opening`, a file without write permission is unusable. Later, or if its permissions are fine, the disk has
-    failed. If SQLite cannot open a file for writing, for any reason, it opens it for reading and fails at the first
-    write.
+    failed: SQLite opens for reading what it cannot open for writing, for any reason, and fails at the first write.
     """
     if isinstance(error, OSError):
         # The place was fine at the start. Only a fault of the place itself is not the disk's fault.
@@ -98,20 +87,23 @@ def translate(error: Failure, path: Path, *, opening: bool = False) -> Shotrunne
             return file_error(error, os.fsdecode(error.filename or path))
         return disk_failed(path, error.strerror or error)
     code = primary_code(error)
-    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_DBMOVED:
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_DBMOVED:
         return RecordDisplaced(
             f"{path}: is no longer the file that this run has open, so nothing more is written",
             advice=f"put its folder back, or enter what is known: {command_line('restore', path.parent)}",
         )
     if opening and code in _SHUT:
-        if not _may_be_written(path):
-            return StateFileUnusable(f"{path}: {error}", advice="make the state file and its folder writable")
-        return disk_failed(path, f"cannot be opened to write, although its permissions allow it ({error})")
+        if os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK):
+            # The cause is not the permissions but something temporary: no descriptors, a failing disk.
+            return disk_failed(
+                path, f"cannot be opened to write, although its permissions allow it ({error})"
+            )
+        return StateFileUnusable(f"{path}: {error}", advice="make the state file and its folder writable")
     if isinstance(error, sqlite3.IntegrityError):
         return IllegalTransition(f"the state file refuses this: {error}")
     if isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError | sqlite3.DataError):
         return BrokenPromise(f"the state file was misused: {error}")
-    if code in _BUSY:
+    if code in BUSY:
         return RunInUse(
             f"{path}: another process has been writing for more than {BUSY_MS // 1000} s",
             advice="wait for it or stop it, then run the same command again",
@@ -119,11 +111,6 @@ def translate(error: Failure, path: Path, *, opening: bool = False) -> Shotrunne
     if code in _DISK:
         return disk_failed(path, error)
     return unusable(path, str(error))
-
-
-def _may_be_written(path: Path) -> bool:
-    # If so, the cause is not the permissions but something temporary: no descriptors, a failing disk.
-    return os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)
 
 
 def unusable(path: Path, why: str) -> RecordDamaged:
@@ -161,103 +148,97 @@ def atomic(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _connect(path: Path, query: str) -> sqlite3.Connection:
+def value(connection: sqlite3.Connection, query: str, *parameters: object) -> Any:  # noqa: ANN401 - any cell
+    """Return the first cell of the first row that `query` finds, None without a row."""
+    row = connection.execute(query, parameters).fetchone()
+    return None if row is None else row[0]
+
+
+def pragma(connection: sqlite3.Connection, name: str) -> object:
+    """Return the value of a setting."""
+    return value(connection, f"PRAGMA {name}")
+
+
+def change_one(
+    connection: sqlite3.Connection, statement: str, parameters: Sequence[object], *, refusal: str
+) -> None:
+    """Run a statement that must change exactly one row; raises `IllegalTransition` with `refusal` if it does not."""
+    if connection.execute(statement, parameters).rowcount != 1:
+        raise IllegalTransition(refusal)
+
+
+def connect_glance(path: Path) -> sqlite3.Connection:
+    """Open the main file alone, without lock or log: this is right only while no process writes."""
+    return _connect(path, "mode=ro&immutable=1", {})
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """Open for reading; it changes nothing and holds no lasting lock."""
+    return _connect(path, "mode=ro", _SHARED_SETTINGS)
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """Open an existing file for writing in its present journal mode; `awaken` comes next."""
+    # With mode=rw SQLite never makes an empty file where the state file has vanished.
+    return _connect(path, "mode=rw", {**_WRITER_SETTINGS, "synchronous": _EXTRA})
+
+
+def _connect(path: Path, query: str, settings: Mapping[str, int]) -> sqlite3.Connection:
     # check_same_thread is off because the opener hands the connection to the writer thread and keeps none.
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{query}",
         uri=True,
         isolation_level=None,
         timeout=BUSY_MS / 1000,
         check_same_thread=False,
     )
-
-
-def _apply(connection: sqlite3.Connection, settings: Mapping[str, int], path: Path) -> None:
-    for name, value in settings.items():
-        # SQLite silently ignores a setting that it cannot apply, so each is read back.
-        connection.execute(f"PRAGMA {name} = {value}")
-        found = pragma(connection, name)
-        if found != value:
-            raise unusable(path, f"SQLite keeps {name} at {found} instead of {value}")
-
-
-def pragma(connection: sqlite3.Connection, name: str) -> object:
-    """Return the value of a setting."""
-    row = connection.execute(f"PRAGMA {name}").fetchone()
-    return row[0] if row else None
-
-
-@contextmanager
-def _closed_if_failing(connection: sqlite3.Connection) -> Iterator[None]:
     try:
-        yield
+        _apply(connection, settings, path)
     except BaseException:
         connection.close()
         raise
-
-
-def connect_reader(path: Path) -> sqlite3.Connection:
-    """Open for reading; it changes nothing and holds no lasting lock."""
-    connection = _connect(path, "mode=ro")
-    with _closed_if_failing(connection):
-        _apply(connection, _SHARED_SETTINGS, path)
     return connection
 
 
-def connect_glance(path: Path) -> sqlite3.Connection:
-    """Open the main file alone, without lock or log: this is right only while no process writes."""
-    return _connect(path, "mode=ro&immutable=1")
+def _apply(connection: sqlite3.Connection, settings: Mapping[str, int], path: Path) -> None:
+    for name, wanted in settings.items():
+        # SQLite silently ignores a setting that it cannot apply, so each is read back.
+        connection.execute(f"PRAGMA {name} = {wanted}")
+        found = pragma(connection, name)
+        if found != wanted:
+            raise unusable(path, f"SQLite keeps {name} at {found} instead of {wanted}")
 
 
-def connect_writer(path: Path) -> sqlite3.Connection:
-    """Open an existing file for writing in its present journal mode; `awaken` comes next."""
-    # With mode=rw SQLite never makes an empty file where the state file has vanished.
-    connection = _connect(path, "mode=rw")
-    with _closed_if_failing(connection):
-        _apply(connection, {**_WRITER_SETTINGS, "synchronous": _EXTRA}, path)
-    return connection
-
-
-def awaken(connection: sqlite3.Connection, keeper: sqlite3.Connection, path: Path) -> None:
+def awaken(
+    connection: sqlite3.Connection, keeper: sqlite3.Connection, path: Path, *, on_share: bool = False
+) -> None:
     """Switch to WAL with FULL, attach `keeper`, and note in the main file itself that a log now belongs to it.
 
     The note later distinguishes a file whose log was lost from a closed one. The change of mode runs under EXTRA, which
-    flushes the folder too: a rollback journal that reappears after a power loss would undo the log.
-
-    Raises:
-        StateFileUnusable: a setting had no effect.
+    flushes the folder too: a rollback journal that reappears after a power loss would undo the log. A file on a share
+    gets TRUNCATE with FULL, which lose nothing either and need no memory shared between processes. It stays at rest: it
+    has no log that could get lost. Raises `StateFileUnusable` if a setting had no effect.
     """
-    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    if mode != "wal":
-        raise unusable(path, f"SQLite keeps the journal mode at {mode} instead of wal")
-    _apply(connection, {"synchronous": _FULL}, path)
+    _use_mode(connection, "truncate" if on_share else "wal", path)
+    if on_share:
+        return
     # The keeper comes before the note: if it fails, closing may still fold the log and delete it.
     keep_log(keeper)
     with atomic(connection):
         connection.execute("UPDATE run SET at_rest = 0")
     # The log exists before the note reaches the main file: a kill in between must not look like a loss.
-    run_to_end(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+    _to_its_end(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def awaken_on_share(connection: sqlite3.Connection, path: Path) -> None:
-    """Switch to TRUNCATE with FULL, which lose nothing either and need no memory shared between processes.
-
-    The file stays at rest: it has no log that could get lost.
-
-    Raises:
-        StateFileUnusable: a setting had no effect.
-    """
-    mode = connection.execute("PRAGMA journal_mode = TRUNCATE").fetchone()[0]
-    if mode != "truncate":
-        raise unusable(path, f"SQLite keeps the journal mode at {mode} instead of truncate")
+def _use_mode(connection: sqlite3.Connection, mode: str, path: Path, *, switch: bool = True) -> None:
+    found = pragma(connection, f"journal_mode = {mode}" if switch else "journal_mode")
+    if found != mode:
+        raise unusable(path, f"SQLite keeps the journal mode at {found} instead of {mode}")
     _apply(connection, {"synchronous": _FULL}, path)
 
 
-def run_to_end(connection: sqlite3.Connection, statement: str) -> None:
-    """Execute a statement that returns rows, and fetch them all: only its last step commits its changes.
-
-    A statement that is dropped before its end is committed too, but a failure of that commit raises nothing.
-    """
+def _to_its_end(connection: sqlite3.Connection, statement: str) -> None:
+    # A statement that is dropped before its last row is committed too, but a failure of that commit raises nothing.
     connection.execute(statement).fetchall()
 
 
@@ -267,7 +248,7 @@ def keep_log(keeper: sqlite3.Connection) -> None:
     The last connection to close folds the log in and deletes it. Without the note that the file is at rest, this would
     look like a lost log. After a failed flush nothing more may be written. A reader cannot fold.
     """
-    keeper.execute("SELECT at_rest FROM run").fetchone()
+    value(keeper, "SELECT at_rest FROM run")
 
 
 def checkpoint_and_close(connection: sqlite3.Connection, keeper: sqlite3.Connection) -> None:
@@ -278,32 +259,28 @@ def checkpoint_and_close(connection: sqlite3.Connection, keeper: sqlite3.Connect
     with atomic(connection):
         connection.execute("UPDATE run SET at_rest = 1")
     # Here the order is reversed: the note is in the main file before the log is deleted.
-    run_to_end(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+    _to_its_end(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
     failpoints.hit("store.folded")
     keeper.close()
     connection.execute(f"PRAGMA synchronous = {_EXTRA}")
     try:
-        run_to_end(connection, "PRAGMA journal_mode = DELETE")
+        _to_its_end(connection, "PRAGMA journal_mode = DELETE")
     except sqlite3.OperationalError as error:
-        if primary_code(error) not in _BUSY:
+        if primary_code(error) not in BUSY:
             raise
 
 
 def reconnect(path: Path, old: sqlite3.Connection, *, on_share: bool = False) -> sqlite3.Connection:
     """Close a connection whose commit failed and return a new one in the same mode; a keeper must be attached.
 
-    Raises:
-        StateFileUnusable: a setting had no effect.
+    Raises `StateFileUnusable` if a setting had no effect.
     """
     old.close()
     failpoints.hit("store.reconnect")
     connection = connect_writer(path)
-    with _closed_if_failing(connection):
-        if on_share:
-            awaken_on_share(connection, path)
-            return connection
-        mode = pragma(connection, "journal_mode")
-        if mode != "wal":
-            raise unusable(path, f"is in the journal mode {mode} instead of wal")
-        _apply(connection, {"synchronous": _FULL}, path)
+    try:
+        _use_mode(connection, "truncate" if on_share else "wal", path, switch=on_share)
+    except BaseException:
+        connection.close()
+        raise
     return connection

@@ -1,7 +1,7 @@
 """Room on the state file's volume: a ballast file to remove when it is full, and a mark below which nothing begins.
 
-In: the path of a state file. Out: bytes of room, and the ballast file. It knows no SQLite. The id from a paid POST must
-be stored even on a full disk, and no POST may begin whose answer could not be recorded.
+It knows no SQLite. The id from a paid POST must be stored even on a full disk, and no POST may begin whose answer could
+not be recorded.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ class SafetyOptions:
     """What a state file reserves for a disk failure.
 
     `ballast` and `low_water` are bytes, 0 for none. `second_places` are the user's own folders for ids that the run's
-    folder cannot store, the best first. No ballast is written on a volume that is or would then be below the low-water
-    mark.
+    folder cannot store, the best first. No ballast is written where less than the low-water mark would be left.
     """
 
     ballast: int = 8 * MIB
@@ -34,15 +33,13 @@ class SafetyOptions:
     second_places: tuple[Path, ...] = ()
 
 
+PROVISION = SafetyOptions()
 NOTHING = SafetyOptions(ballast=0, low_water=0)
 """For a file that is only read and repaired, on any volume."""
 
 
 def room(path: Path) -> int:
-    """Return how many bytes an ordinary user may still write on the volume that holds the folder of `path`.
-
-    Raises: OSError.
-    """
+    """Return how many bytes an ordinary user may still write on the volume of `path`'s folder; raises OSError."""
     return shutil.disk_usage(path.parent).free
 
 
@@ -53,7 +50,7 @@ class FreeSpaceCheck:
         self, path: Path, low_water: int, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._path = path
-        self._low_water = low_water
+        self.low_water = low_water
         self._monotonic = monotonic
         self._seen_at = float("-inf")
         self._enough = True
@@ -64,7 +61,7 @@ class FreeSpaceCheck:
         if now - self._seen_at >= _LOOKED_AT:
             self._seen_at = now
             with suppress(OSError):
-                self._enough = room(self._path) >= self._low_water
+                self._enough = room(self._path) >= self.low_water
         return self._enough
 
 
@@ -78,15 +75,19 @@ class ReservedSpace:
     def lay(self, *, low_water: int) -> str:
         """Write the file unless it is complete; return a note if there is no room for it, else an empty text.
 
-        Raises:
-            NotOurs: something else has its name.
+        Raises `NotOurs` if something else has its name.
         """
         if not self._size or self._is_laid():
             return ""
         try:
             if room(self.path) < self._size + low_water:
                 return f"{self.path}: no ballast was written, there is too little room on this volume"
-            self._write()
+            # The file holds noise, since some file systems do not store zeros at all.
+            noise = os.urandom(min(self._size, MIB))
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            with os.fdopen(open_private(self.path, flags), "wb", buffering=0) as file:
+                for start in range(0, self._size, len(noise)):
+                    file.write(noise[: self._size - start])
         except NotOurs:
             # Something else has the name. It would be followed, or removed at the end.
             raise
@@ -102,14 +103,6 @@ class ReservedSpace:
             return False
         # The blocks are checked too, since removing a file with holes frees nothing.
         return found.st_size == self._size and getattr(found, "st_blocks", self._size) * 512 >= self._size
-
-    def _write(self) -> None:
-        # The file holds noise, since some file systems do not store zeros at all.
-        noise = os.urandom(min(self._size, MIB))
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        with os.fdopen(open_private(self.path, flags), "wb", buffering=0) as file:
-            for start in range(0, self._size, len(noise)):
-                file.write(noise[: self._size - start])
 
     def drop(self) -> bool:
         """Remove the file; return whether that freed any room."""

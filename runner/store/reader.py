@@ -1,18 +1,17 @@
 """Reads a state file, also during a run or after a kill; any number of readers may do so at once.
 
-In: a path. Out: records. It takes no run lock and changes no byte of the state. It makes no file beside a closed state
-file; after a kill SQLite may rebuild its index of the log (`-shm`). A reader belongs to the thread that uses it. Each
-call sees one moment of the run, and two calls may see two.
+It takes no run lock and changes no byte of the state. It makes no file beside a closed state file; after a kill SQLite
+may rebuild its index of the log (`-shm`). A reader belongs to the thread that uses it. Each call sees one moment.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from runner.domain.money import Charge, Spending
 from runner.domain.records import (
@@ -40,35 +39,28 @@ DURATIONS_KEPT = 400
 def open_reader(path: Path, *, checked: bool = False) -> Reader:
     """Open the state file for reading; `checked` means that this process writes it, so its log is sound.
 
+    A file of an older program is seen like a new one; the next run migrates it.
+
     Raises:
         FileMissing: there is none, and nothing says that there was one.
         StateFileUnusable: it is damaged, foreign, newer, lost, incomplete, or has a log on a network share.
     """
     # Reading needs no permission from a person: without a log a share is read like a disk.
-    share = open_checks.refuse_odd_place(path, network=True)
+    open_checks.refuse_odd_place(path, network=True)
     with open_checks.readable(path):
-        open_checks.refuse_log_on_share(path, share)
-        open_checks.refuse_lost_log(path)
-        if not checked:
-            open_checks.refuse_damaged_log(path)
+        open_checks.refuse_bad_log(path, checked=checked)
         connection = database.connect_reader(path)
         try:
             open_checks.refuse_stranger(connection, path)
-            _see_as_newest(connection)
+            version = int(str(database.pragma(connection, "user_version")))
+            if version < len(MIGRATIONS):
+                connection.execute("PRAGMA temp_store = MEMORY")
+                for statement in OLDER[version]:
+                    connection.execute(statement)
             return Reader(path, connection)
         except BaseException:
             connection.close()
             raise
-
-
-def _see_as_newest(connection: sqlite3.Connection) -> None:
-    """Make a file of an older program readable like a new one; the next run migrates it."""
-    version = int(str(database.pragma(connection, "user_version")))
-    if version == len(MIGRATIONS):
-        return
-    connection.execute("PRAGMA temp_store = MEMORY")
-    for statement in OLDER[version]:
-        connection.execute(statement)
 
 
 class Reader:
@@ -95,55 +87,40 @@ class Reader:
 
     def take(self, take_id: str) -> TakeRecord | None:
         """Return one take, or None if there is no such take."""
-        found = self._select(TakeRecord, "FROM takes WHERE take_id = ?", (take_id,))
-        return found[0] if found else None
+        return next(iter(self._select(TakeRecord, "FROM takes WHERE take_id = ?", take_id)), None)
 
     def counts(self) -> Mapping[TakeState, int]:
         """Return how many takes are in each state, including states without takes.
 
         Pending takes that left the manifest are not counted: nothing will happen to them.
         """
-        return self._count(
-            TakeState,
-            "SELECT state, count(*) FROM takes"
-            " WHERE state <> 'pending' OR position IS NOT NULL GROUP BY state",
-        )
+        return self._count(TakeState, "state", "state <> 'pending' OR position IS NOT NULL")
 
     def deliveries(self) -> Mapping[DeliveryState, int]:
         """Return how many of the succeeded takes are in each delivery state, including unused states."""
-        return self._count(
-            DeliveryState, "SELECT delivery, count(*) FROM takes WHERE state = 'succeeded' GROUP BY delivery"
-        )
+        return self._count(DeliveryState, "delivery", "state = 'succeeded'")
 
     def events(self, take_id: str | None = None) -> list[EventRecord]:
         """Return the facts about one take, or about all, in the order in which they were recorded."""
         if take_id is None:
             return self._select(EventRecord, "FROM events ORDER BY seq")
-        return self._select(EventRecord, "FROM events WHERE take_id = ? ORDER BY seq", (take_id,))
+        return self._select(EventRecord, "FROM events WHERE take_id = ? ORDER BY seq", take_id)
 
     def attempts(self, take_id: str) -> list[AttemptRecord]:
         """Return the submissions of one take, oldest first."""
-        return self._select(AttemptRecord, "FROM attempts WHERE take_id = ? ORDER BY number", (take_id,))
+        return self._select(AttemptRecord, "FROM attempts WHERE take_id = ? ORDER BY number", take_id)
 
     def has_sent(self) -> bool:
         """Return whether any submission was ever begun, with any outcome."""
-        with open_checks.readable(self.path):
-            row = self._connection.execute(
-                "SELECT EXISTS (SELECT 1 FROM takes WHERE attempts > 0)"
-            ).fetchone()
-        return bool(row[0])
+        return bool(self._rows("SELECT 1 FROM takes WHERE attempts > 0 LIMIT 1"))
 
     def largest_clip(self) -> int:
         """Return the size in bytes of the largest downloaded clip, 0 without any."""
-        with open_checks.readable(self.path):
-            row = self._connection.execute("SELECT coalesce(max(bytes), 0) FROM takes").fetchone()
-        return int(row[0])
+        return int(self._rows("SELECT coalesce(max(bytes), 0) FROM takes")[0][0])
 
     def sent(self) -> frozenset[str]:
         """Return the ids of all takes that are not waiting to be sent."""
-        with open_checks.readable(self.path):
-            rows = self._connection.execute("SELECT take_id FROM takes WHERE state <> 'pending'")
-            return frozenset(row[0] for row in rows)
+        return frozenset(row[0] for row in self._rows("SELECT take_id FROM takes WHERE state <> 'pending'"))
 
     def spending(self) -> Spending:
         """Return every attempt that was or may have been charged, oldest first.
@@ -151,11 +128,10 @@ class Reader:
         An attempt that is proved or declared free is left out, unless a late answer gave it an id. An attempt without a
         recorded estimate gets its take's present one.
         """
-        with open_checks.readable(self.path):
-            rows = self._connection.execute(
-                "SELECT a.take_id, coalesce(a.estimate, t.estimate), a.cost, a.number = t.attempts, a.outcome,"
-                " a.request_id FROM attempts a JOIN takes t ON t.take_id = a.take_id ORDER BY a.rowid"
-            ).fetchall()
+        rows = self._rows(
+            "SELECT a.take_id, coalesce(a.estimate, t.estimate), a.cost, a.number = t.attempts, a.outcome,"
+            " a.request_id FROM attempts a JOIN takes t ON t.take_id = a.take_id ORDER BY a.rowid"
+        )
         return Spending(
             tuple(
                 Charge(take_id, estimate, cost, bool(latest))
@@ -179,37 +155,25 @@ class Reader:
 
     def durations(self) -> dict[str, list[float]]:
         """Return, per model, the seconds that its latest succeeded takes took: oldest first, at most 400 each."""
+        rows = self._rows(
+            "SELECT model, seconds FROM (SELECT model, seconds, finished_at,"
+            " row_number() OVER (PARTITION BY model ORDER BY finished_at DESC) AS age FROM takes"
+            " WHERE state = 'succeeded' AND seconds IS NOT NULL) WHERE age <= ? ORDER BY model, age DESC",
+            DURATIONS_KEPT,
+        )
         durations: dict[str, list[float]] = {}
-        with open_checks.readable(self.path):
-            rows = self._connection.execute(
-                "SELECT model, seconds FROM (SELECT model, seconds, finished_at,"
-                " row_number() OVER (PARTITION BY model ORDER BY finished_at DESC) AS age FROM takes"
-                " WHERE state = 'succeeded' AND seconds IS NOT NULL) WHERE age <= ? ORDER BY model, age DESC",
-                (DURATIONS_KEPT,),
-            )
-            for model, seconds in rows:
-                durations.setdefault(model, []).append(seconds)
+        for model, seconds in rows:
+            durations.setdefault(model, []).append(seconds)
         return durations
 
     def schemas(self) -> list[SchemaRecord]:
         """Return the model schemas that takes were checked against, each model's in the order of their first use."""
         return self._select(SchemaRecord, "FROM schemas ORDER BY model, first_seen")
 
-    def manifest(self) -> str | None:
-        """Return the text of the newest adopted manifest, None before the first."""
-        with open_checks.readable(self.path):
-            row = self._connection.execute(
-                "SELECT text FROM manifests WHERE id = (SELECT newest_manifest FROM run)"
-            ).fetchone()
-        return None if row is None else str(row[0])
-
     def manifest_sha256(self) -> str:
         """Return the hash of the newest manifest's file, empty before the first."""
-        with open_checks.readable(self.path):
-            row = self._connection.execute(
-                "SELECT sha256 FROM manifests WHERE id = (SELECT newest_manifest FROM run)"
-            ).fetchone()
-        return "" if row is None else str(row[0])
+        rows = self._rows("SELECT sha256 FROM manifests WHERE id = (SELECT newest_manifest FROM run)")
+        return str(rows[0][0]) if rows else ""
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
@@ -223,12 +187,19 @@ class Reader:
     ) -> None:
         self.close()
 
-    def _select(self, record: type[R], rest: str, values: Sequence[object] = ()) -> list[R]:
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with open_checks.readable(self.path):
+            return self._connection.execute(query, values).fetchall()
+
+    def _select(self, record: type[R], rest: str, *values: object) -> list[R]:
         with open_checks.readable(self.path):
             rows = self._connection.execute(f"SELECT {columns_of(record)} {rest}", values)
             return [decode(record, row) for row in rows]
 
-    def _count(self, words: type[E], sql: str) -> Mapping[E, int]:
+    def _count(self, words: type[E], column: str, condition: str) -> Mapping[E, int]:
         with open_checks.readable(self.path):
-            found = {words(word): count for word, count in self._connection.execute(sql)}
+            rows = self._connection.execute(
+                f"SELECT {column}, count(*) FROM takes WHERE {condition} GROUP BY {column}"  # noqa: S608 - our own names
+            )
+            found = {words(word): count for word, count in rows}
         return {word: found.get(word, 0) for word in words}

@@ -1,6 +1,5 @@
 """The state file, open for writing: it records plans and facts, and returns tickets.
 
-In: plans and facts. Out: futures that are done when the fact is on disk, and the tickets a run starts from.
 It knows no asyncio. `states` decides what a fact may do, and `append` writes it. Several threads may share one
 `StateFile`. `RunLock` keeps other processes out, and the epoch in the file does so if the lock fails.
 """
@@ -17,7 +16,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from runner.domain import failpoints
-from runner.domain.errors import DiskFailed, IllegalTransition
+from runner.domain.errors import IllegalTransition
 from runner.domain.records import RunHeader
 from runner.domain.shots import Plan, Ticket
 from runner.domain.states import (
@@ -37,19 +36,16 @@ from runner.domain.states import (
 )
 from runner.store import database
 from runner.store.append_event import Answer, append, overtaken, read_epoch
-from runner.store.create import create_file
 from runner.store.disk_failure import DiskFailureHandler
-from runner.store.disk_space import MIB, FreeSpaceCheck, SafetyOptions
+from runner.store.disk_space import MIB, FreeSpaceCheck
 from runner.store.identity import Identity
-from runner.store.location import machine_id
-from runner.store.open_file import OpenFile, open_for_writing
+from runner.store.open_file import OpenFile, Opening, create_file, open_for_writing
 from runner.store.receipt_file import receipt_of
 from runner.store.row_mapping import BY_PLACE, columns_of, decode, read_header
 from runner.store.sync_plan import adopt
-from runner.store.take_over import begin
-from runner.store.unrecorded import enter, leaves_jobs, model_of, refuse_left, submissions
-from runner.store.witness import Sent, Testimony, Witness, beside, line_of, outside
-from runner.store.writer import PATIENCE, Work, Writer
+from runner.store.unrecorded import begin, enter, leaves_jobs, model_of, refuse_left, submissions
+from runner.store.witness import Sent, Witness, beside, line_of, outside
+from runner.store.writer import Work, Writer
 
 T = TypeVar("T")
 
@@ -60,8 +56,6 @@ All others are urgent. The first byte of a POST waits for `SubmissionStarted`. T
 for money. A person waits for decisions, which are made one at a time.
 """
 
-PROVISION = SafetyOptions()
-
 
 class StateFile:
     """An open state file; close it, or use it as a context manager, so that one plain file is left.
@@ -69,85 +63,47 @@ class StateFile:
     `epoch` is the epoch that this process last saw. `begin` raises it, and then only this process may submit.
     """
 
-    def __init__(self, awake: OpenFile, *, patience: float, provision: SafetyOptions, machine: str) -> None:
+    def __init__(self, awake: OpenFile, opening: Opening) -> None:
         """Take over an open file; callers use `create` or `open`."""
         self.path = awake.path
         self.header = read_header(awake.connection)
         self.epoch = read_epoch(awake.connection)
         self._keeper = awake.keeper
-        # A simulated id is not a receipt for money, so a simulated run keeps nothing outside its folder.
-        self._provision = replace(provision, second_places=()) if self.header.simulated else provision
+        self._left = awake.left
+        self._closed = False
+        provision, on_share = opening.provision, awake.share is not None
+        if self.header.simulated:
+            # A simulated id is not a receipt for money, so a simulated run keeps nothing outside its folder.
+            provision = replace(provision, second_places=())
         self._gauge = FreeSpaceCheck(self.path, provision.low_water)
-        self._identity = Identity(self.path, self.header.run_id, log=awake.share is None)
-        places = outside(self._provision.second_places, self.path.parent, machine)
+        self._identity = Identity(self.path, self.header.run_id, log=not on_share)
+        places = outside(provision.second_places, self.path.parent, opening.machine)
         self._witness = Witness(beside(self.path), self.header, tuple(places))
         self._rescue = DiskFailureHandler(
-            self.path,
-            self.header.run_id,
-            self._provision,
-            identity=self._identity,
-            on_share=awake.share is not None,
+            self.path, self.header.run_id, provision, identity=self._identity, on_share=on_share
         )
-        if awake.share is not None:
+        if on_share:
             self._rescue.notes.append(
                 f"{self.path}: lies on a network share ({awake.share}); run it from one machine only"
             )
-        self._writer = Writer(awake.connection, self.path, rescue=self._rescue, patience=patience)
-        self._left = awake.left
-        self._closed = False
+        self._writer = Writer(awake.connection, self.path, rescue=self._rescue, patience=opening.patience)
 
     @classmethod
-    def create(
-        cls,
-        path: Path,
-        header: RunHeader,
-        *,
-        patience: float = PATIENCE,
-        provision: SafetyOptions = PROVISION,
-        machine: str | None = None,
-        place: str = "",
-        network: bool = False,
-        mounts: str | None = None,
-    ) -> Self:
-        """Make a new state file, private to its owner, and open it; the parameters are those of `open`.
+    def create(cls, path: Path, header: RunHeader, opening: Opening | None = None) -> Self:
+        """Make a new state file, private to its owner, and open it.
 
         Raises:
             CannotCreate: it exists, or cannot be made.
             DiskFailed: the disk is full or failing.
             StateFileUnusable: a state file was here and is gone, or the folder is on a network share.
         """
-        here = machine_id() if machine is None else machine
-        create_file(path, header, machine=here, place=place, network=network, mounts=mounts)
-        return cls.open(
-            path,
-            patience=patience,
-            provision=provision,
-            machine=here,
-            place=place,
-            network=network,
-            mounts=mounts,
-        )
+        opening = opening or Opening()
+        create_file(path, header, opening)
+        return cls.open(path, opening)
 
     @classmethod
-    def open(
-        cls,
-        path: Path,
-        *,
-        patience: float = PATIENCE,
-        provision: SafetyOptions = PROVISION,
-        machine: str | None = None,
-        place: str = "",
-        moved: bool = False,
-        network: bool = False,
-        mounts: str | None = None,
-        told: Sequence[Testimony] = (),
-    ) -> Self:
+    def open(cls, path: Path, opening: Opening | None = None) -> Self:
         """Check the whole file, then open it for writing; a refused file is left as it was.
-
-        A fact of `BATCHABLE` may wait `patience` seconds for others. `machine` names this machine, by default with its
-        own id. `place` says where the folder is; "" skips that check. A file that was last open on another machine or
-        in another folder needs `moved`, and one on a network share needs `network`. `mounts` is the text of Linux's
-        mountinfo; None reads it. A file that knows less than `told` is refused.
 
         Raises:
             FileMissing: there is none, and nothing says that there was one.
@@ -157,11 +113,9 @@ class StateFile:
             CannotCreate: the folder's marker is missing and cannot be written.
             DiskFailed: the disk is full or failing.
         """
-        here = machine_id() if machine is None else machine
-        with open_for_writing(
-            path, machine=here, place=place, moved=moved, network=network, mounts=mounts, told=told
-        ) as awake:
-            return cls(awake, patience=patience, provision=provision, machine=here)
+        opening = opening or Opening()
+        with open_for_writing(path, opening) as awake:
+            return cls(awake, opening)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -175,10 +129,8 @@ class StateFile:
     def begin(self, *, at: float) -> tuple[str, ...]:
         """Become the runner: raise the epoch, hold every take whose sender died, and return their ids.
 
-        Request ids that an earlier runner could only keep beside the file are recorded first.
-
-        Raises:
-            DiskFailed: the disk did not store it; the epoch is unchanged.
+        Request ids that an earlier runner could only keep beside the file are recorded first. Raises `DiskFailed` if
+        the disk did not store it; the epoch is then unchanged.
         """
         with database.translated(self.path):
             kept = self._rescue.side.read()
@@ -196,27 +148,28 @@ class StateFile:
     ) -> None:
         """Record that this process is about to submit, and for how long; the parameters are those of the record.
 
-        Raises:
-            DiskFailed: the disk did not store it.
+        Raises `DiskFailed` if the disk did not store it, and so does every method that returns when a change is
+        durable: nothing was changed then.
         """
         self._change(
             "INSERT INTO sessions (epoch, began_at, version, limit_s, window_began_at) VALUES (?, ?, ?, ?, ?)",
-            (self.epoch, at, version, limit_s, window_began_at),
+            self.epoch,
+            at,
+            version,
+            limit_s,
+            window_began_at,
         )
 
     def end_session(self, *, at: float, ending: str) -> None:
-        """Record how this process ended its session.
+        """Record how this process ended its session."""
+        self._change("UPDATE sessions SET ended_at = ?, ending = ? WHERE epoch = ?", at, ending, self.epoch)
 
-        Raises:
-            DiskFailed: the disk did not store it.
-        """
-        self._change("UPDATE sessions SET ended_at = ?, ending = ? WHERE epoch = ?", (at, ending, self.epoch))
+    def _change(self, statement: str, *values: object) -> None:
+        self._do(lambda connection: connection.execute(statement, values).rowcount)
 
-    def _change(self, statement: str, values: tuple[object, ...]) -> None:
-        """Run one statement in its own transaction; it is durable on return."""
-        self._writer.submit(
-            self._mine(lambda connection: connection.execute(statement, values).rowcount)
-        ).result()
+    def _do(self, work: Work[T]) -> T:
+        """Do `work` as the present runner in its own transaction; it is durable on return."""
+        return self._writer.submit(self._mine(work)).result()
 
     def _mine(self, work: Work[T]) -> Work[T]:
         """Return `work` that is refused once another runner has begun, since this one's knowledge is then old."""
@@ -237,36 +190,19 @@ class StateFile:
         First, recorded takes get their new ids from `renames`, all at once, with their history. Takes named in `renew`
         get the plan's body, fingerprint, seed and point. They must be pending, or have failed without a charge; those
         become pending again. Takes that left the plan lose only their place. Returns whether a reader would see any
-        take differently now.
-
-        Raises:
-            IllegalTransition: a take to renew may have been paid for, or a take to rename is not known; nothing was
-                changed.
-            DiskFailed: the disk did not store it; nothing was changed.
+        take differently now. Raises `IllegalTransition` if a take to renew may have been paid for, or a take to rename
+        is not known.
         """
-        changed = self._writer.submit(
-            self._mine(lambda connection: adopt(connection, plan, renew=renew, at=at, renames=renames))
-        ).result()
+        changed = self._do(
+            lambda connection: adopt(connection, plan, renew=renew, at=at, renames=renames or {})
+        )
         self.header = replace(self.header, columns=plan.manifest.columns)
         return changed
 
-    def note_manifest(self, manifest: str) -> None:
-        """Record the manifest's path relative to the folder, which has moved; it is durable on return.
-
-        Raises:
-            DiskFailed: the disk did not store it; nothing was changed.
-        """
-        self._change("UPDATE run SET manifest = ?", (manifest,))
-        self.header = replace(self.header, manifest=manifest)
-
-    def note_api_base(self, api_base: str) -> None:
-        """Record which API gets the run's jobs, for a run that has none yet; it is durable on return.
-
-        Raises:
-            DiskFailed: the disk did not store it; nothing was changed.
-        """
-        self._change("UPDATE run SET api_base = ?", (api_base,))
-        self.header = replace(self.header, api_base=api_base)
+    def note_header(self, header: RunHeader) -> None:
+        """Record the manifest's path relative to a folder that has moved, or the API of a run that has no job yet."""
+        self._change("UPDATE run SET manifest = ?, api_base = ?", header.manifest, header.api_base)
+        self.header = replace(self.header, manifest=header.manifest, api_base=header.api_base)
 
     def record(self, take_id: str, fact: Fact, *, at: float) -> Future[None]:
         """Append `fact`, seen at wall time `at`, and move the take as the table says; callable from any thread.
@@ -280,7 +216,15 @@ class StateFile:
         place: no submission is begun then, and the error says where the record is.
         """
         if isinstance(fact, SubmissionStarted) and not self.has_room():
-            return _failed(self._too_full(take_id))
+            mark = self._gauge.low_water // MIB
+            refused: Future[None] = Future()
+            refused.set_exception(
+                database.disk_failed(
+                    self.path,
+                    f"less than {mark} MiB are free; {take_id} is not sent, since its answer might find no room",
+                )
+            )
+            return refused
         work, after = self._witnessed(take_id, fact, at=at)
         return self._writer.submit(
             # The answer to a POST is the only receipt for money, so it is accepted from any runner that has it.
@@ -302,26 +246,17 @@ class StateFile:
             line = line_of(fact, take=take_id, model=model_of(connection, take_id), at=at)
             if line is not None and not self._witness.is_armed:
                 self._witness.arm(submissions(connection), epoch=self.epoch)
-            self._append(connection, take_id, fact, at=at)
+            try:
+                append(connection, take_id, fact, at=at)
+            except IllegalTransition as error:
+                # The caller records a receipt again, as a late answer. For other facts the takeover is the better
+                # reason.
+                if isinstance(fact, Accepted | LateAnswer) or read_epoch(connection) == self.epoch:
+                    raise
+                raise overtaken(f"take {take_id}") from error
             lines[:] = [] if line is None else [line]
 
         return work, lambda: self._witness.say(*lines)
-
-    def _append(self, connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: float) -> None:
-        try:
-            append(connection, take_id, fact, at=at)
-        except IllegalTransition as error:
-            # The caller records a receipt again, as a late answer. For other facts the takeover is the better reason.
-            if isinstance(fact, Accepted | LateAnswer) or read_epoch(connection) == self.epoch:
-                raise
-            raise overtaken(f"take {take_id}") from error
-
-    def _too_full(self, take_id: str) -> DiskFailed:
-        mark = self._provision.low_water // MIB
-        return database.disk_failed(
-            self.path,
-            f"less than {mark} MiB are free; {take_id} is not sent, since its answer might find no room",
-        )
 
     def tickets(self, *, dropped: bool = False) -> list[Ticket]:
         """Return all takes that a run may still work on, in manifest order, then those that left the manifest.
@@ -344,9 +279,7 @@ class StateFile:
 
         Returns each take's state afterwards, None for a submission that was not recorded.
         """
-        return self._writer.submit(
-            self._mine(lambda connection: [enter(connection, sent, take, at=at) for sent, take in told])
-        ).result()
+        return self._do(lambda connection: [enter(connection, sent, take, at=at) for sent, take in told])
 
     def leave_aside(self, told: Sequence[Sent]) -> None:
         """Write to the witness that these submissions belong to no take, so that no start asks about them again."""
@@ -394,9 +327,3 @@ class StateFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _failed(error: Exception) -> Future[None]:
-    future: Future[None] = Future()
-    future.set_exception(error)
-    return future

@@ -1,28 +1,128 @@
-"""Submissions that witnesses know and the record does not, and how they are entered.
+"""What the record lacks and how it is entered: receipts kept beside it, and submissions that witnesses know.
 
-In: a connection, and submissions as witnesses know them. Out: those that the record lacks; and inside the caller's
-transaction, the facts that they prove. It knows no file. No sent take becomes pending here: a submission with an id is
-recorded with it, and one without an id is held.
+Everything here runs in the caller's transaction, and no sent take becomes pending: a submission with an id is recorded
+with it, and one without an id is held. Entering a receipt twice changes nothing, so a start may die after the commit
+and before the side file is emptied.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 
-from runner.domain.errors import StateFileUnusable
+from runner.domain.errors import IllegalTransition, StateFileUnusable
 from runner.domain.records import FREE
-from runner.domain.states import LostContact, RetryRequested, SubmissionStarted, TakeState
+from runner.domain.states import (
+    Accepted,
+    Adopted,
+    LateAnswer,
+    LostContact,
+    RetryRequested,
+    SubmissionStarted,
+    TakeState,
+)
 from runner.store.append_event import append, read_epoch
+from runner.store.database import value
 from runner.store.receipt_file import Receipt
-from runner.store.receipts import enter_receipt
 from runner.store.witness import Sent, Testimony, of_run
 from runner.system.escapes import command_line
 
 BY = "restore"
 _REASON = "a witness beside the state file knows a later submission"
+
+
+def begin(
+    connection: sqlite3.Connection, kept: Iterable[Receipt], *, at: float
+) -> tuple[int, tuple[str, ...], list[Receipt]]:
+    """Make the caller the only process that may submit: raise the epoch, enter `kept`, hold takes whose sender died.
+
+    Returns the new epoch, the ids of the held takes, and those receipts that the file has taken.
+    """
+    epoch = value(connection, "UPDATE run SET epoch = epoch + 1 RETURNING epoch")
+    # Receipts come first: otherwise a take would be held although its answer is known.
+    entered = [receipt for receipt in kept if enter_receipt(connection, receipt)]
+    return epoch, _hold_abandoned(connection, at=at), entered
+
+
+def _hold_abandoned(connection: sqlite3.Connection, *, at: float) -> tuple[str, ...]:
+    found = connection.execute(
+        "SELECT t.take_id, a.attempt FROM takes t JOIN attempts a"
+        " ON a.take_id = t.take_id AND a.number = t.attempts WHERE t.state = 'submitting'"
+        " ORDER BY t.position IS NULL, t.position, t.rowid"
+    ).fetchall()
+    for take_id, attempt in found:
+        lost = LostContact(attempt, milestone="unknown", reason="the runner died while sending")
+        append(connection, take_id, lost, at=at)
+    return tuple(take_id for take_id, _ in found)
+
+
+def has_receipt(connection: sqlite3.Connection, receipt: Receipt) -> bool:
+    """Return whether the take has this id already, in any attempt or only in an event."""
+    return _has(connection, _addressed(connection, receipt))
+
+
+def _has(connection: sqlite3.Connection, receipt: Receipt) -> bool:
+    found = value(
+        connection,
+        "SELECT 1 FROM attempts WHERE take_id = ?1 AND request_id = ?2 UNION ALL SELECT 1 FROM events"
+        " WHERE take_id = ?1 AND fact = 'LateAnswer' AND details ->> 'request_id' = ?2",
+        receipt.take,
+        receipt.request_id,
+    )
+    return found is not None
+
+
+def enter_receipt(connection: sqlite3.Connection, receipt: Receipt, *, by_name_then: bool = True) -> bool:
+    """Record a receipt that was kept beside the file: as the answer if the take waits for one, else as a late answer.
+
+    With `by_name_then` the receipt has the take's name at that time, otherwise its present name. Return False, and
+    change nothing, if the file knows no such take.
+    """
+    receipt = _addressed(connection, receipt, by_name_then=by_name_then)
+    if _has(connection, receipt):
+        return True
+    attempt = receipt.attempt or value(
+        connection,
+        "SELECT attempt FROM attempts WHERE take_id = ? ORDER BY number DESC LIMIT 1",
+        receipt.take,
+    )
+    fingerprint = _fingerprint_of(connection, receipt.take)
+    if fingerprint is None or attempt is None:
+        return False
+    own = (
+        Accepted(attempt, receipt.request_id) if receipt.attempt else Adopted(receipt.request_id, receipt.by)
+    )
+    connection.execute("SAVEPOINT receipt")
+    try:
+        # A failing disk may also have lied about the flush before. Then the take looks as if it had never been sent.
+        known = _knows(connection, attempt)
+        if not known and _standing(connection, receipt.take) is TakeState.PENDING:
+            begun = SubmissionStarted(attempt, fingerprint, read_epoch(connection))
+            append(connection, receipt.take, begun, at=receipt.at)
+        append(connection, receipt.take, own, at=receipt.at)
+    except (IllegalTransition, sqlite3.IntegrityError):
+        connection.execute("ROLLBACK TO receipt")
+        append(connection, receipt.take, LateAnswer(attempt, receipt.request_id), at=receipt.at)
+    connection.execute("RELEASE receipt")
+    return True
+
+
+def _addressed(connection: sqlite3.Connection, receipt: Receipt, *, by_name_then: bool = True) -> Receipt:
+    """Return the receipt with its take's present id: after a rename another take may have the old id."""
+    take = value(connection, "SELECT take_id FROM attempts WHERE attempt = ?", receipt.attempt)
+    if take is None and by_name_then:
+        # An event follows its take, so the event's present take is the one that had the old id then.
+        take = value(
+            connection,
+            "SELECT take_id FROM events WHERE fact = 'Renamed' AND at >= ? AND details ->> 'old' = ?"
+            " ORDER BY seq LIMIT 1",
+            receipt.at,
+            receipt.take,
+        )
+    return receipt if take is None else replace(receipt, take=take)
 
 
 def submissions(connection: sqlite3.Connection) -> list[Sent]:
@@ -40,11 +140,13 @@ def unrecorded(connection: sqlite3.Connection, told: Iterable[Sent]) -> list[Sen
     for attempt, request_id in connection.execute("SELECT attempt, request_id FROM attempts"):
         attempts.add(attempt)
         ids.add(request_id)
+    # Only an event has the id of some late answers, and of an adoption that was undone.
+    in_an_event = "SELECT 1 FROM events WHERE json_extract(details, '$.request_id') = ? LIMIT 1"
     return [
         each
         for each in told
         if (each.request_id not in ids if each.request_id else each.attempt not in attempts)
-        and not (each.request_id and _in_an_event(connection, each.request_id))
+        and not (each.request_id and value(connection, in_an_event, each.request_id))
     ]
 
 
@@ -59,8 +161,7 @@ def left_aside(connection: sqlite3.Connection, told: Iterable[Testimony], *, run
 def refuse_left(path: Path, take_id: str, fingerprint: str, left: Collection[str]) -> None:
     """Refuse to send a body that was sent before and left aside: a take may ask for it again after an edit.
 
-    Raises:
-        StateFileUnusable: as said.
+    Raises `StateFileUnusable`.
     """
     if fingerprint in left:
         raise StateFileUnusable(
@@ -72,19 +173,10 @@ def refuse_left(path: Path, take_id: str, fingerprint: str, left: Collection[str
 
 def leaves_jobs(connection: sqlite3.Connection) -> bool:
     """Return whether a take has or may have an unfinished job, or a clip that is still to be downloaded."""
-    found = connection.execute(
-        "SELECT 1 FROM takes WHERE state IN ('submitting', 'held', 'queued', 'running')"
-        " OR state = 'succeeded' AND delivery IN ('none', 'fetching') LIMIT 1"
-    )
-    return found.fetchone() is not None
-
-
-def _in_an_event(connection: sqlite3.Connection, request_id: str) -> bool:
-    """Return whether an event has this id: a late answer, or an adoption that was undone."""
-    found = connection.execute(
-        "SELECT 1 FROM events WHERE json_extract(details, '$.request_id') = ? LIMIT 1", (request_id,)
-    )
-    return found.fetchone() is not None
+    unfinished = "state IN ('submitting', 'held', 'queued', 'running')"
+    to_download = "state = 'succeeded' AND delivery IN ('none', 'fetching')"
+    query = f"SELECT 1 FROM takes WHERE {unfinished} OR {to_download} LIMIT 1"  # noqa: S608 - our own names
+    return value(connection, query) is not None
 
 
 def enter(connection: sqlite3.Connection, sent: Sent, take_id: str, *, at: float) -> TakeState | None:
@@ -94,7 +186,7 @@ def enter(connection: sqlite3.Connection, sent: Sent, take_id: str, *, at: float
     """
     standing = _standing(connection, take_id)
     attempt = sent.attempt or f"{BY}-{sent.request_id}"
-    is_new = not connection.execute("SELECT 1 FROM attempts WHERE attempt = ?", (attempt,)).fetchone()
+    is_new = not _knows(connection, attempt)
     if is_new and standing in {TakeState.FAILED, TakeState.CANCELLED} and sent.attempt:
         append(connection, take_id, RetryRequested(BY, _REASON), at=at)
         standing = TakeState.PENDING
@@ -107,21 +199,25 @@ def enter(connection: sqlite3.Connection, sent: Sent, take_id: str, *, at: float
         return _standing(connection, take_id) if found else None
     if not (is_new and standing is TakeState.PENDING):
         return None
-    fingerprint = connection.execute(
-        "SELECT fingerprint FROM takes WHERE take_id = ?", (take_id,)
-    ).fetchone()[0]
-    begun = SubmissionStarted(attempt, fingerprint, read_epoch(connection))
+    begun = SubmissionStarted(attempt, _fingerprint_of(connection, take_id) or "", read_epoch(connection))
     append(connection, take_id, begun, at=sent.at or at)
     append(connection, take_id, LostContact(attempt, "unknown", _REASON), at=at)
     return TakeState.HELD
 
 
+def _knows(connection: sqlite3.Connection, attempt: str) -> bool:
+    return value(connection, "SELECT 1 FROM attempts WHERE attempt = ?", attempt) is not None
+
+
 def _standing(connection: sqlite3.Connection, take_id: str) -> TakeState:
-    row = connection.execute("SELECT state FROM takes WHERE take_id = ?", (take_id,)).fetchone()
-    return TakeState(row[0])
+    return TakeState(value(connection, "SELECT state FROM takes WHERE take_id = ?", take_id))
+
+
+def _fingerprint_of(connection: sqlite3.Connection, take_id: str) -> str | None:
+    found: str | None = value(connection, "SELECT fingerprint FROM takes WHERE take_id = ?", take_id)
+    return found
 
 
 def model_of(connection: sqlite3.Connection, take_id: str) -> str:
     """Return a take's model, empty for a take that is not on record."""
-    row = connection.execute("SELECT model FROM takes WHERE take_id = ?", (take_id,)).fetchone()
-    return "" if row is None else str(row[0])
+    return str(value(connection, "SELECT model FROM takes WHERE take_id = ?", take_id) or "")

@@ -1,7 +1,6 @@
 """The one writer thread: it commits all waiting work in one flush, then completes its futures.
 
-In: functions that use the connection. Out: futures that are done when the commit is on disk. It knows no take and no
-fact. Group commit makes full durability cheap: a hundred waiters share one fsync.
+It knows no take and no fact. Group commit makes full durability cheap: a hundred waiters share one fsync.
 
 Work is urgent or patient. Urgent work starts at once, together with all work queued before it. Patient work waits up to
 `patience` seconds to share a commit, since every commit writes each touched page and flushes. Patience only delays:
@@ -22,12 +21,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from runner.domain import failpoints
 from runner.domain.errors import BrokenPromise, DiskFailed, ShotrunnerError
-from runner.store.database import Failure, atomic, disk_failed, is_full, primary_code, translate
+from runner.store.database import BUSY, Failure, atomic, disk_failed, is_full, primary_code, translate
+from runner.store.disk_failure import DiskFailureHandler
 from runner.store.receipt_file import Receipt
+from runner.store.unrecorded import has_receipt
 
 T = TypeVar("T")
 Work: TypeAlias = Callable[[sqlite3.Connection], T]
@@ -45,30 +46,6 @@ _ONE_WORKS_FAULT = {
     sqlite3.SQLITE_RANGE,
     sqlite3.SQLITE_TOOBIG,
 }
-
-
-class Rescue(Protocol):
-    """What the writer can call when the disk fails."""
-
-    def make_room(self) -> bool:
-        """Free reserved space on a full disk; return whether there was any."""
-        ...
-
-    def keep(self, receipts: Sequence[Receipt]) -> Path | None:
-        """Write receipts down elsewhere and return where; None if that failed too."""
-        ...
-
-    def displaced(self) -> ShotrunnerError | None:
-        """Return an error if the file at the path is not the open one, else None."""
-        ...
-
-    def reconnect(self, old: sqlite3.Connection) -> sqlite3.Connection:
-        """Close `old` and return a new connection; raises what SQLite does."""
-        ...
-
-    def has(self, connection: sqlite3.Connection, receipt: Receipt) -> bool:
-        """Return whether the file has the receipt already."""
-        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -123,17 +100,16 @@ def _spoils_all(error: Exception) -> bool:
     return isinstance(error, OSError)
 
 
-def _is_in_doubt(error: Failure) -> bool:
-    """Return whether it is unknown what has reached the disk."""
-    return not is_full(error) and primary_code(error) not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-
-
 def _own(error: Exception, path: Path) -> Exception:
     if not isinstance(error, Failure):
         return error
     ours = translate(error, path)
     ours.__cause__ = error
     return ours
+
+
+def _receipts(group: Sequence[_Job[Any]]) -> list[Receipt]:
+    return [job.receipt for job in group if job.receipt is not None and job.refusal is None]
 
 
 class Writer:
@@ -143,7 +119,7 @@ class Writer:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, path: Path, *, rescue: Rescue, patience: float = PATIENCE
+        self, connection: sqlite3.Connection, path: Path, *, rescue: DiskFailureHandler, patience: float
     ) -> None:
         self.connection = connection
         self.broken: Failure | None = None
@@ -169,9 +145,9 @@ class Writer:
     ) -> Future[T]:
         """Queue `work`; its future is done when it is durable, or when it is certain that nothing of it is.
 
-        If the disk fails, `receipt` is kept beside the file, and the work is tried once more. The work must be safe to
-        repeat: if one piece of work in a group fails, the group is undone and started again. `after` is called once the
-        work is durable, and must not fail.
+        Urgent unless `patient`. If the disk fails, `receipt` is kept beside the file, and the work is tried once more.
+        The work must be safe to repeat: if one piece of a group fails, the group is undone and started again. `after`
+        is called once the work is durable, and must not fail.
         """
         job = _Job(work, receipt, after)
         # From here it cannot be cancelled. A submitted fact is recorded even if its caller has stopped
@@ -181,19 +157,16 @@ class Writer:
             # The end of the thread uses the same lock, so no job can be queued after it.
             if self._stopped:
                 job.fail(BrokenPromise(f"{self._path}: the state file is closed"))
-            else:
-                self._queue(job, patient=patient)
+                return job.future
+            # Each notification costs a change of threads, so a second patient job does not notify the writer.
+            notifies = not self._waiting if patient else not self._urgent
+            if not self._waiting:
+                self._due = time.monotonic() + self._patience
+            self._waiting.append(job)
+            self._urgent = self._urgent or not patient
+            if notifies:
+                self._changed.notify()
         return job.future
-
-    def _queue(self, job: _Job[Any], *, patient: bool) -> None:
-        # Each notification costs a change of threads, so a second patient job does not notify the writer.
-        notifies = not self._waiting if patient else not self._urgent
-        if not self._waiting:
-            self._due = time.monotonic() + self._patience
-        self._waiting.append(job)
-        self._urgent = self._urgent or not patient
-        if notifies:
-            self._changed.notify()
 
     def stop(self) -> None:
         """Finish all waiting work at once, then end the thread; later work fails."""
@@ -229,45 +202,55 @@ class Writer:
         return group
 
     def _commit(self, group: Sequence[_Job[Any]]) -> None:
+        displaced = self._rescue.identity.displaced
         try:
             self._persist(group)
         except (sqlite3.Error, OSError, ShotrunnerError) as error:
             for job in group:
                 # Each caller gets its own error: a shared one would collect all their tracebacks.
-                job.fail(self._rescue.displaced() or _own(error, self._path))
+                job.fail(displaced() or _own(error, self._path))
             return
         for job in group:
             if job.after is not None and job.refusal is None:
                 job.after()
-        if self._rescue.displaced() is not None:
-            self._stop_at_loss(group)
-            return
+        if displaced() is not None:
+            # The open file holds all committed facts, wherever it is now; if it was deleted, they are lost. So
+            # receipts are kept beside the run's path, and all other jobs fail.
+            receipts = _receipts(group)
+            kept = self._rescue.side.keep(receipts) if receipts else None
+            for job in group:
+                if job.receipt is None or kept is None:
+                    job.fail(displaced() or self._unrecorded(receipts, "the file is gone", kept))
         # This comes only after COMMIT has returned: a finished future promises that the fact is on disk.
         for job in group:
-            job.complete()
-
-    def _stop_at_loss(self, group: Sequence[_Job[Any]]) -> None:
-        """Keep receipts beside the run's path, then fail all other jobs: the file is not in its place.
-
-        The open file holds all committed facts, wherever it is now; if it was deleted, they are lost.
-        """
-        receipts = [job.receipt for job in group if job.receipt is not None and job.refusal is None]
-        kept = self._rescue.keep(receipts) if receipts else None
-        for job in group:
-            if job.receipt is not None and kept is not None:
+            if not job.future.done():
                 job.complete()
-            else:
-                job.fail(self._rescue.displaced() or self._unrecorded(receipts, "the file is gone", kept))
 
     def _persist(self, group: Sequence[_Job[Any]]) -> None:
         """Write a group; if that fails, save its receipts."""
         try:
             self._write_once(group)
         except (sqlite3.Error, OSError) as error:
-            receipts = [job.receipt for job in group if job.receipt is not None and job.refusal is None]
-            if not receipts:
+            if not (receipts := _receipts(group)):
                 raise
             self._save(group, receipts, error)
+
+    def _save(self, group: Sequence[_Job[Any]], receipts: Sequence[Receipt], error: Failure) -> None:
+        """Keep receipts elsewhere, then try once more on a new connection.
+
+        Raises `DiskFailed`, which names the receipts that were not recorded, and where they were kept.
+        """
+        kept = self._rescue.side.keep(receipts)
+        self._rescue.ballast.drop()
+        try:
+            self.connection = self._rescue.reconnect(self.connection)
+            self.broken = None
+            # The group is one transaction: if one receipt is there, the seemingly failed commit has stored all.
+            if not has_receipt(self.connection, receipts[0]):
+                self._write_once(group)
+        except (sqlite3.Error, OSError, ShotrunnerError) as again:
+            self.broken = again if isinstance(again, sqlite3.Error | OSError) else error
+            raise self._unrecorded(receipts, error, kept) from again
 
     def _write_once(self, group: Sequence[_Job[Any]]) -> None:
         """Write a group on a sound connection; on a full disk, try once more after making room."""
@@ -277,54 +260,33 @@ class Writer:
             try:
                 self._write(group)
             except (sqlite3.Error, OSError) as error:
-                if not (is_full(error) and self._rescue.make_room()):
+                if not (is_full(error) and self._rescue.ballast.drop()):
                     raise
                 self._write(group)
         except (sqlite3.Error, OSError) as error:
-            self.broken = error if _is_in_doubt(error) else None
+            # Of a full disk and of a busy file it is certain that nothing has reached the disk.
+            self.broken = None if is_full(error) or primary_code(error) in BUSY else error
             raise
-
-    def _save(self, group: Sequence[_Job[Any]], receipts: Sequence[Receipt], error: Failure) -> None:
-        """Keep receipts elsewhere, then try once more on a new connection.
-
-        Raises:
-            DiskFailed: it names the receipts that were not recorded, and where they were kept.
-        """
-        kept = self._rescue.keep(receipts)
-        self._rescue.make_room()
-        try:
-            self.connection = self._rescue.reconnect(self.connection)
-            self.broken = None
-            # The group is one transaction: if one receipt is there, the seemingly failed commit has stored all.
-            if not self._rescue.has(self.connection, receipts[0]):
-                self._write_once(group)
-        except (sqlite3.Error, OSError, ShotrunnerError) as again:
-            self.broken = again if isinstance(again, sqlite3.Error | OSError) else error
-            raise self._unrecorded(receipts, error, kept) from again
 
     def _unrecorded(self, receipts: Sequence[Receipt], error: Failure | str, kept: Path | None) -> DiskFailed:
         named = ", ".join(f"{receipt.take} is request {receipt.request_id}" for receipt in receipts)
         where = f"kept in {kept} for the next start" if kept else "it is not kept anywhere: write it down"
         return disk_failed(self._path, f"{named}, which could not be recorded ({error}); {where}")
 
-    def _write(self, group: Sequence[_Job[Any]]) -> None:
+    def _write(self, group: Sequence[_Job[Any]], *, each_alone: bool = False) -> None:
         """Do a group's work in one transaction; the first try expects no refusal."""
         try:
             with atomic(self.connection):
                 for job in group:
-                    job.do(self.connection)
-                _hit_receipt_point(group)
+                    if each_alone:
+                        job.attempt(self.connection, self._path)
+                    else:
+                        job.do(self.connection)
+                # The commit of a receipt has its own failpoint: it is the commit that tests most want to fail or kill.
+                if any(job.receipt is not None for job in group):
+                    failpoints.hit("store.receipt")
         except Exception as error:
             # The clause is broad because any error means the same: all is undone, and each job gets its own savepoint.
-            if _spoils_all(error):
+            if each_alone or _spoils_all(error):
                 raise
-            with atomic(self.connection):
-                for job in group:
-                    job.attempt(self.connection, self._path)
-                _hit_receipt_point(group)
-
-
-def _hit_receipt_point(group: Sequence[_Job[Any]]) -> None:
-    # The commit of a receipt has its own failpoint: it is the commit that tests most want to fail or kill.
-    if any(job.receipt is not None for job in group):
-        failpoints.hit("store.receipt")
+            self._write(group, each_alone=True)

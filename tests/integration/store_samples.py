@@ -44,9 +44,10 @@ from runner.domain.states import (
     Undeliverable,
     Vanished,
 )
-from runner.store.disk_space import SafetyOptions
+from runner.store.disk_space import PROVISION, SafetyOptions
+from runner.store.open_file import Opening
 from runner.store.reader import open_reader
-from runner.store.state_file import PROVISION, StateFile
+from runner.store.state_file import StateFile
 
 MODEL = "pika/pikaframes"
 S, D = TakeState, DeliveryState
@@ -96,7 +97,9 @@ def new_state_file(
     header: RunHeader = HEADER,
 ) -> StateFile:
     """Return a begun state file in `folder` that has adopted `takes`; the caller closes it."""
-    state_file = StateFile.create(folder / "state.db", header, patience=patience, provision=provision)
+    state_file = StateFile.create(
+        folder / "state.db", header, Opening(patience=patience, provision=provision)
+    )
     state_file.begin(at=1000.0)
     state_file.adopt_plan(make_plan(takes), renew=(), at=1000.0)
     return state_file

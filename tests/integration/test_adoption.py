@@ -21,12 +21,13 @@ from runner.media.clips.rename import Clip, rename_clips
 from runner.media.clips.sidecar import DeliveredFile, Sidecar, read_sidecar
 from runner.plan.compare import compare
 from runner.store.disk_space import NOTHING
+from runner.store.open_file import Opening
 from runner.store.reader import open_reader
 from runner.store.receipt_file import Receipt
-from runner.store.receipts import enter_receipt, has_receipt
 from runner.store.schema import APPLICATION_ID, MIGRATIONS
 from runner.store.state_file import StateFile
 from runner.store.sync_plan import adopt
+from runner.store.unrecorded import enter_receipt, has_receipt
 from tests.integration.store_samples import make_plan, make_take, new_state_file
 
 S = TakeState
@@ -194,7 +195,7 @@ def test_a_file_of_an_older_version_takes_renames_and_changed_rows(version: int,
     path = tmp_path / "state.db"
     older_file(path, version)
     takes = [make_take("b", prompt="a"), make_take("c", prompt="new")]
-    with StateFile.open(path, provision=NOTHING) as state, open_reader(path) as reader:
+    with StateFile.open(path, Opening(provision=NOTHING)) as state, open_reader(path) as reader:
         state.begin(at=LATER)
         found = compare(takes, reader.takes())
         assert found.renames == {"a": "b", "b": "b~1"}

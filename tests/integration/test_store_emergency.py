@@ -26,6 +26,7 @@ from runner.domain.states import (
     TakeState,
 )
 from runner.store.disk_space import MIB, FreeSpaceCheck, ReservedSpace, SafetyOptions, room
+from runner.store.open_file import Opening
 from runner.store.reader import open_reader
 from runner.store.receipt_file import LAID_OUT, Receipt, ReceiptFile
 from runner.store.state_file import StateFile
@@ -126,7 +127,7 @@ def test_where_the_side_file_fails_too_the_second_place_takes_the_id(tmp_path: P
     state_file.close()
     assert side_lines(tmp_path / "run", "state.ids") == []
     assert [line["request_id"] for line in side_lines(second, "run-1.ids")] == ["r-1"]
-    with StateFile.open(state_file.path, provision=provision) as again:
+    with StateFile.open(state_file.path, Opening(provision=provision)) as again:
         assert again.begin(at=2000.0) == ()
         assert seen(again).request_id == "r-1"
         assert again.notes == ("a is request r-1, which was kept beside the state file",)
@@ -139,7 +140,7 @@ def test_an_id_in_a_place_that_is_no_longer_the_best_is_found_all_the_same(tmp_p
     other.mkdir()
     keep(other / "run-1.ids", Receipt("a", "try-a", "r-1", 1100.0))
     with StateFile.open(
-        tmp_path / "run/state.db", provision=SafetyOptions(second_places=(best, other))
+        tmp_path / "run/state.db", Opening(provision=SafetyOptions(second_places=(best, other)))
     ) as again:
         again.begin(at=2000.0)
         assert seen(again).request_id == "r-1"
@@ -165,7 +166,7 @@ def test_a_second_place_that_cannot_be_is_said_and_no_reason_to_stop(tmp_path: P
     with new_state_file(tmp_path / "run", [A], provision=provision, header=PAID) as state_file:
         assert "second place for ids" in state_file.notes[0]
     more = SafetyOptions(second_places=(tmp_path / "file", tmp_path / "folder"))
-    with StateFile.open(tmp_path / "run/state.db", provision=more) as state_file:
+    with StateFile.open(tmp_path / "run/state.db", Opening(provision=more)) as state_file:
         assert state_file.notes == ()
 
 

@@ -16,9 +16,9 @@ import pytest
 
 from runner.domain.errors import CannotCreate, FileMissing, ShotrunnerError, StateFileUnusable
 from runner.domain.states import Adopted, CostSeen, TakeState
-from runner.store.create import migrate
 from runner.store.location import machine_id
 from runner.store.marker import MARKER, read_marker
+from runner.store.open_file import Opening, migrate
 from runner.store.reader import open_reader
 from runner.store.schema import APPLICATION_ID, MIGRATIONS
 from runner.store.state_file import StateFile
@@ -360,9 +360,9 @@ def test_a_file_of_version_1_goes_on_under_this_program(tmp_path: Path) -> None:
 
 def test_a_file_of_version_1_takes_the_machine_it_is_opened_on(tmp_path: Path) -> None:
     path = old_file(tmp_path)
-    StateFile.open(path, machine="here").close()
+    StateFile.open(path, Opening(machine="here")).close()
     with pytest.raises(StateFileUnusable, match="another machine"):
-        StateFile.open(path, machine="there")
+        StateFile.open(path, Opening(machine="there"))
 
 
 def test_the_copy_that_a_migration_keeps_can_still_be_read(tmp_path: Path) -> None:
@@ -386,17 +386,17 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
 def test_a_file_from_another_machine_is_refused_untouched_until_it_is_said_to_have_moved(
     tmp_path: Path,
 ) -> None:
-    with StateFile.create(tmp_path / "state.db", HEADER, machine="here") as state_file:
+    with StateFile.create(tmp_path / "state.db", HEADER, Opening(machine="here")) as state_file:
         path = state_file.path
     before = contents(tmp_path)
     with pytest.raises(StateFileUnusable, match="another machine") as caught:
-        StateFile.open(path, machine="there")
+        StateFile.open(path, Opening(machine="there"))
     assert "--moved" in caught.value.advice
     assert contents(tmp_path) == before
-    StateFile.open(path, machine="there", moved=True).close()
-    StateFile.open(path, machine="there").close()
+    StateFile.open(path, Opening(machine="there", moved=True)).close()
+    StateFile.open(path, Opening(machine="there")).close()
     with pytest.raises(StateFileUnusable):
-        StateFile.open(path, machine="here")
+        StateFile.open(path, Opening(machine="here"))
 
 
 def test_a_machine_is_known_by_its_id_and_else_by_its_name(tmp_path: Path) -> None:

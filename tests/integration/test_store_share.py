@@ -14,6 +14,7 @@ from runner.domain import failpoints
 from runner.domain.errors import NETWORK, DiskFailed, FlagRequired, StateFileUnusable
 from runner.domain.states import Accepted, SubmissionStarted, TakeState
 from runner.store import database, open_checks
+from runner.store.open_file import Opening
 from runner.store.reader import open_reader
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import HEADER, A, drive, make_plan, new_state_file, seen, tell
@@ -36,7 +37,9 @@ def mounts(folder: Path) -> str:
 def share(tmp_path: Path) -> Iterator[StateFile]:
     """Yield a begun state file on a share, with one pending take."""
     path = tmp_path / "state.db"
-    with StateFile.create(path, HEADER, patience=0.0, network=True, mounts=mounts(tmp_path)) as state_file:
+    with StateFile.create(
+        path, HEADER, Opening(patience=0.0, network=True, mounts=mounts(tmp_path))
+    ) as state_file:
         state_file.begin(at=1000.0)
         state_file.adopt_plan(make_plan([A]), renew=(), at=1000.0)
         yield state_file
@@ -44,13 +47,13 @@ def share(tmp_path: Path) -> Iterator[StateFile]:
 
 def test_on_a_share_nothing_is_made_or_opened_without_its_users_word(tmp_path: Path) -> None:
     with pytest.raises(FlagRequired, match="nfs4") as caught:
-        StateFile.create(tmp_path / "state.db", HEADER, mounts=mounts(tmp_path))
+        StateFile.create(tmp_path / "state.db", HEADER, Opening(mounts=mounts(tmp_path)))
     assert caught.value.flag == NETWORK
     assert list(tmp_path.iterdir()) == []
     new_state_file(tmp_path, [A]).close()
     before = (tmp_path / "state.db").read_bytes()
     with pytest.raises(FlagRequired, match="nfs4"):
-        StateFile.open(tmp_path / "state.db", mounts=mounts(tmp_path))
+        StateFile.open(tmp_path / "state.db", Opening(mounts=mounts(tmp_path)))
     assert (tmp_path / "state.db").read_bytes() == before
 
 
@@ -67,7 +70,7 @@ def test_on_a_share_facts_are_kept_and_read_while_the_run_goes_on(share: StateFi
     assert seen(share).state is S.QUEUED
     share.close()
     assert not share.path.with_name("state.db-journal").exists()
-    with StateFile.open(share.path, network=True, mounts=mounts(tmp_path)) as again:
+    with StateFile.open(share.path, Opening(network=True, mounts=mounts(tmp_path))) as again:
         again.begin(at=2000.0)
         assert seen(again).request_id == "request-a"
     # The same file goes on as any other once it lies on a local disk again.
@@ -78,7 +81,7 @@ def test_on_a_share_facts_are_kept_and_read_while_the_run_goes_on(share: StateFi
 def test_on_a_share_a_dead_runners_take_is_held(share: StateFile, tmp_path: Path) -> None:
     drive(share, S.SUBMITTING)
     copy = shutil.copytree(tmp_path, tmp_path.with_name("killed")) / "state.db"
-    with StateFile.open(copy, network=True, mounts=mounts(copy.parent)) as again:
+    with StateFile.open(copy, Opening(network=True, mounts=mounts(copy.parent))) as again:
         assert again.begin(at=2000.0) == ("a",)
 
 
@@ -91,13 +94,13 @@ def test_on_a_share_an_id_whose_commit_fails_once_is_recorded_all_the_same(share
 
 
 def test_a_file_with_a_log_does_not_go_on_on_a_share(tmp_path: Path) -> None:
-    with new_state_file(tmp_path / "run", [A]) as state_file:
+    with new_state_file(tmp_path / "run", [A]):
         copy = shutil.copytree(tmp_path / "run", tmp_path / "share") / "state.db"
         with pytest.raises(StateFileUnusable, match="has a log"):
-            StateFile.open(copy, network=True, mounts=mounts(tmp_path / "share"))
+            StateFile.open(copy, Opening(network=True, mounts=mounts(tmp_path / "share")))
         with pytest.raises(StateFileUnusable, match="has a log"):
-            open_checks.refuse_log_on_share(state_file.path, "nfs4")
-        open_checks.refuse_log_on_share(state_file.path, None)
+            open_checks.refuse_odd_place(copy, network=True, mounts=mounts(tmp_path / "share"))
+        assert open_checks.refuse_odd_place(copy, network=True, mounts="") is None
 
 
 class Unhurried:

@@ -28,7 +28,7 @@ from runner.domain.states import (
     Undeliverable,
 )
 from runner.domain.states import DeliveryState as D
-from runner.store.reader import open_reader
+from runner.store.reader import Reader, open_reader
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import (
     A,
@@ -220,6 +220,12 @@ def test_of_many_writers_exactly_one_claims_each_take(tmp_path: Path) -> None:
     assert set(won.values()) == {1}
 
 
+def newest_text(reader: Reader) -> str:
+    """Return the text of the newest manifest on record."""
+    query = "SELECT text FROM manifests WHERE sha256 = ?"
+    return str(reader._connection.execute(query, (reader.manifest_sha256(),)).fetchone()[0])
+
+
 def test_a_plan_is_adopted_again_without_touching_what_was_sent(state_file: StateFile) -> None:
     drive(state_file, S.QUEUED)
     changed = make_take("a", prompt="another hand", notes="better")
@@ -230,7 +236,7 @@ def test_a_plan_is_adopted_again_without_touching_what_was_sent(state_file: Stat
     assert [ticket.take_id for ticket in state_file.tickets()] == ["b", "a"]
     assert state_file.header.columns == ("id", "model")
     with open_reader(state_file.path) as reader:
-        assert reader.manifest() == "version: 1 # two\n"
+        assert newest_text(reader) == "version: 1 # two\n"
         assert reader.header == state_file.header
 
 
@@ -238,7 +244,7 @@ def test_an_older_manifest_adopted_again_is_the_newest(state_file: StateFile) ->
     for text in ("second\n", "version: 1\n"):
         state_file.adopt_plan(make_plan([A], text=text), renew=(), at=1100.0)
     with open_reader(state_file.path) as reader:
-        assert reader.manifest() == "version: 1\n"
+        assert newest_text(reader) == "version: 1\n"
 
 
 def test_a_take_that_left_the_manifest_goes_on_if_it_was_sent(tmp_path: Path) -> None:

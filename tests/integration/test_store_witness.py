@@ -30,6 +30,7 @@ from runner.store.disk_space import SafetyOptions
 from runner.store.identity import number_of, path_of_open
 from runner.store.lock import OWNER, RunLock
 from runner.store.marker import MARKER, read_marker, went_to
+from runner.store.open_file import Opening
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
@@ -156,7 +157,7 @@ def test_the_second_witness_knows_the_same_and_says_when_the_run_came_to_its_end
         # It is found by the path alone.
         assert second.name == outside([tmp_path], tmp_path / "run", _machine())[0].name
     assert known(second).has_ended
-    with StateFile.open(state.path, provision=provision) as again:
+    with StateFile.open(state.path, Opening(provision=provision)) as again:
         again.begin(at=2.0)
         tell(again, RetryRequested("ada"), SubmissionStarted("try-2", A.fingerprint, again.epoch))
         assert not known(second).has_ended
@@ -190,11 +191,11 @@ def test_a_record_that_knows_less_than_its_witness_is_refused_and_left_as_it_is(
         again.begin(at=2.0)
         tell(again, SubmissionStarted("try-a", A.fingerprint, again.epoch), Accepted("try-a", "r-1"))
     told = [known(beside(state.path))]
-    StateFile.open(state.path, told=told).close()
+    StateFile.open(state.path, Opening(told=told)).close()
     shutil.copy(older, state.path)
     before = state.path.read_bytes()
     with pytest.raises(StateFileUnusable, match="knows less") as caught:
-        StateFile.open(state.path, told=told)
+        StateFile.open(state.path, Opening(told=told))
     assert "shotrunner restore" in caught.value.advice
     assert state.path.read_bytes() == before
 

@@ -36,7 +36,7 @@ _SETTLE = "runner/engine/submit_results.py"
 _OUTCOMES = "runner/api/classify.py"
 _CLIENTS = "runner/api/http_client.py"
 _APPEND = "runner/store/append_event.py"
-_BEGINNING = "runner/store/take_over.py"
+_BEGINNING = "runner/store/unrecorded.py"
 _INTAKE = "runner/media/clips/download.py"
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from runner.domain import failpoints
 from runner.domain.states import Accepted, Ended, LostContact, Started, SubmissionStarted, TakeState
 from runner.store.disk_space import NOTHING
+from runner.store.open_file import Opening
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import HEADER, make_plan, make_take
 
@@ -31,9 +32,9 @@ def say(line: str) -> None:
 def live(path: Path, mode: str, *, session: int, takes: int) -> None:
     """Open, begin, adopt, send some takes, close; in the second session the disk fails now and then."""
     if path.exists():
-        state_file = StateFile.open(path, patience=0.0, provision=NOTHING, machine=MACHINE)
+        state_file = StateFile.open(path, Opening(patience=0.0, provision=NOTHING, machine=MACHINE))
     else:
-        state_file = StateFile.create(path, HEADER, patience=0.0, provision=NOTHING, machine=MACHINE)
+        state_file = StateFile.create(path, HEADER, Opening(patience=0.0, provision=NOTHING, machine=MACHINE))
     _weaken(state_file, mode)
     state_file.begin(at=1.0)
     planned = [make_take(f"s{n}-{number}") for n in range(session + 1) for number in range(takes)]

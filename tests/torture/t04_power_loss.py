@@ -19,6 +19,7 @@ from pathlib import Path
 from runner.domain.errors import FileMissing, ShotrunnerError
 from runner.domain.states import TakeState
 from runner.store.disk_space import NOTHING
+from runner.store.open_file import Opening
 from runner.store.reader import open_reader
 from runner.store.state_file import StateFile
 from tests.torture.power_disk import Files, losses
@@ -105,7 +106,7 @@ def _judge(case: Outage, done: Sequence[Operation], files: Files, place: Path) -
 
 def _gone_on(path: Path) -> tuple[dict[str, TakeState], set[str | None]]:
     """Begin on the file and return the takes' states and every id in it."""
-    with StateFile.open(path, patience=0.0, provision=NOTHING, machine=MACHINE) as state:
+    with StateFile.open(path, Opening(patience=0.0, provision=NOTHING, machine=MACHINE)) as state:
         state.begin(at=2.0)
         with open_reader(path) as reader:
             states = {take.take_id: take.state for take in reader.takes()}

@@ -22,6 +22,7 @@ from runner.domain.errors import ShotrunnerError
 from runner.domain.states import CostSeen, TakeState
 from runner.store.disk_space import NOTHING
 from runner.store.marker import MARKER
+from runner.store.open_file import Opening
 from runner.store.reader import open_reader
 from runner.store.schema import MIGRATIONS
 from runner.store.state_file import StateFile
@@ -78,12 +79,12 @@ def killed_run(folder: Path) -> Path:
     """Return a folder as a kill leaves it: old facts in the main file, newer ones in the log."""
     takes = [make_take(f"{state}-{number}") for state in TakeState for number in range(_COPIES)]
     live = folder.with_name(f"{folder.name}-live")
-    with StateFile.create(live / "state.db", HEADER, patience=0.0, provision=NOTHING) as first:
+    with StateFile.create(live / "state.db", HEADER, Opening(patience=0.0, provision=NOTHING)) as first:
         first.begin(at=1.0)
         first.adopt_plan(make_plan(takes), renew=(), at=1.0)
         for take in takes[::2]:
             drive(first, TakeState(take.id.partition("-")[0]), take_id=take.id)
-    with StateFile.open(first.path, patience=0.0, provision=NOTHING) as second:
+    with StateFile.open(first.path, Opening(patience=0.0, provision=NOTHING)) as second:
         second.begin(at=2.0)
         for take in takes[1::2]:
             drive(second, TakeState(take.id.partition("-")[0]), take_id=take.id)
@@ -103,7 +104,7 @@ def judge(place: Path, before: Mapping[str, TakeState], what: str, *, refused: b
     """Open the file as a run would, and hold what it would do against what had been recorded."""
     untouched = (place / "state.db").read_bytes() if (place / "state.db").is_file() else b""
     try:
-        with StateFile.open(place / "state.db", patience=0.0, provision=NOTHING) as state:
+        with StateFile.open(place / "state.db", Opening(patience=0.0, provision=NOTHING)) as state:
             state.begin(at=3.0)
             now = {ticket.take_id: ticket.state for ticket in state.tickets()}
     except ShotrunnerError as error:
@@ -213,7 +214,9 @@ def _zero_log(place: Path, _chance: random.Random) -> str:
 def _log_of_another(place: Path, _chance: random.Random) -> str:
     other = place.with_name("other")
     shutil.rmtree(other, ignore_errors=True)
-    with StateFile.create(other / "state.db", replace(HEADER, run_id="run-2"), provision=NOTHING) as state:
+    with StateFile.create(
+        other / "state.db", replace(HEADER, run_id="run-2"), Opening(provision=NOTHING)
+    ) as state:
         state.begin(at=1.0)
         state.adopt_plan(make_plan([make_take("x")]), renew=(), at=1.0)
         shutil.copy(other / "state.db-wal", place / "state.db-wal")
@@ -223,7 +226,7 @@ def _log_of_another(place: Path, _chance: random.Random) -> str:
 def _older_log(place: Path, _chance: random.Random) -> str:
     """Put the log of an earlier moment beside a file that has since been closed."""
     log = (place / "state.db-wal").read_bytes()
-    with StateFile.open(place / "state.db", provision=NOTHING) as state:
+    with StateFile.open(place / "state.db", Opening(provision=NOTHING)) as state:
         state.begin(at=4.0)
         drive(state, TakeState.QUEUED, take_id="pending-0")
     (place / "state.db-wal").write_bytes(log)
@@ -238,7 +241,7 @@ def _of_another(place: Path, _chance: random.Random) -> str:
 
 
 def _another_machine(place: Path, _chance: random.Random) -> str:
-    with StateFile.open(place / "state.db", provision=NOTHING, machine="elsewhere", moved=True):
+    with StateFile.open(place / "state.db", Opening(provision=NOTHING, machine="elsewhere", moved=True)):
         return "from another machine"
 
 

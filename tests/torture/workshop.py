@@ -26,6 +26,7 @@ from runner.engine.engine import Engine
 from runner.engine.options import EngineOptions
 from runner.engine.testing import Recorder, VirtualClock, VirtualLoop, done, failed
 from runner.plan.compare import compare
+from runner.store.open_file import Opening
 from runner.store.reader import open_reader
 from runner.store.state_file import StateFile
 from tests.torture.night_api import Bad, Fates, NightApi, Spell
@@ -78,7 +79,7 @@ class Workshop:
         self._attempts_made = 0
         self._seen: tuple[list[TakeRecord], list[AttemptRecord]] | None = None
         self.api = self.within(_api(seed))
-        StateFile.create(self._path, _HEADER, patience=0.0).close()
+        StateFile.create(self._path, _HEADER, Opening(patience=0.0)).close()
 
     def close(self) -> None:
         """End the loop."""
@@ -104,7 +105,7 @@ class Workshop:
         return self.within(self._run(rows, killed_after))
 
     async def _run(self, rows: Mapping[str, int], killed_after: float | None) -> list[str]:
-        state = StateFile.open(self._path, patience=0.0)
+        state = StateFile.open(self._path, Opening(patience=0.0))
         try:
             held = state.begin(at=self.clock.wall())
             self._adopt(state, rows)
@@ -157,7 +158,7 @@ class Workshop:
         """
         at = self.within(_wall(self.clock))
         self._seen = None
-        with StateFile.open(self._path, patience=0.0) as state:
+        with StateFile.open(self._path, Opening(patience=0.0)) as state:
             state.record(take_id, fact, at=at).result(timeout=30)
 
     # -- looking -----------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from runner.store.disk_space import SafetyOptions
 from runner.store.location import place_of
 from runner.store.lock import RunLock
 from runner.store.marker import read_marker
+from runner.store.open_file import Opening
 from runner.store.reader import open_reader
 from runner.store.run_dir import REPORT, RunDir
 from runner.store.state_file import StateFile
@@ -101,11 +102,11 @@ def open_state(run_dir: RunDir, *, header: RunHeader, opening: OpenOptions = DEF
         if recorded.api_base != header.api_base and not _has_sent(run_dir):
             recorded = replace(recorded, api_base=header.api_base)
         _same_run(recorded, header, run_dir, moved=opening.moved)
-        if recorded.api_base != state.header.api_base:
-            state.note_api_base(recorded.api_base)
         # Its own report stands in for the manifest this once, and is written again when the run ends.
-        if header.manifest not in {state.header.manifest, REPORT}:
-            state.note_manifest(header.manifest)
+        if header.manifest != REPORT:
+            recorded = replace(recorded, manifest=header.manifest)
+        if recorded != state.header:
+            state.note_header(recorded)
     except ShotrunnerError:
         state.close()
         raise
@@ -117,9 +118,7 @@ def create(run_dir: RunDir, header: RunHeader, opening: OpenOptions) -> StateFil
     return StateFile.create(
         run_dir.state_file,
         header,
-        provision=opening.provision(run_dir),
-        place=_place(run_dir),
-        network=opening.network,
+        Opening(provision=opening.provision(run_dir), place=_place(run_dir), network=opening.network),
     )
 
 
@@ -137,11 +136,13 @@ def open_recorded(run_dir: RunDir, opening: OpenOptions, *, restoring: bool = Fa
     """
     return StateFile.open(
         run_dir.state_file,
-        provision=opening.provision(run_dir),
-        place=_place(run_dir),
-        moved=opening.moved,
-        network=opening.network,
-        told=() if restoring else _told(run_dir, opening),
+        Opening(
+            provision=opening.provision(run_dir),
+            place=_place(run_dir),
+            moved=opening.moved,
+            network=opening.network,
+            told=() if restoring else _told(run_dir, opening),
+        ),
     )
 
 

@@ -20,8 +20,8 @@ from runner.media.clips.folder import NameConflict
 from runner.media.clips.ownership import try_clip
 from runner.media.clips.sidecar import CLIPS
 from runner.output.write_reports import reports_of
-from runner.store.create import draft_of
 from runner.store.database import refuse_long
+from runner.store.open_file import draft_of
 from runner.store.run_dir import RunDir
 from runner.system.private_files import make_folder, open_private, try_writing
 
