@@ -15,7 +15,7 @@ from runner.domain.ids import looks_mangled
 from runner.domain.shots import Fields, Items, Node, Row, Text
 from runner.manifest.csv_reader import Record, Table
 from runner.manifest.csv_sweeps import NO_ENTRIES, CellReader
-from runner.manifest.document import Source
+from runner.manifest.expand import Source
 from runner.manifest.problems import Findings, shown
 from runner.manifest.size_limits import Limits
 from runner.manifest.sweep_points import REPEAT

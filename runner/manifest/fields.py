@@ -6,10 +6,14 @@ only ones; a test compares the JSON Schema for editors with them. It knows no mo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TypeVar
 
-from runner.domain.shots import Fields, Items, Node, Row, Text
-from runner.manifest.problems import Findings, shown
+from runner.domain.errors import Position
+from runner.domain.shots import Fields, Items, Row, Text
+from runner.manifest.problems import Findings, bare, shown
+from runner.system.escapes import visible
 
 TOP_KEYS = (
     "version", "name", "vars", "defaults", "frames", "styles", "prices", "shots", "sequences",
@@ -29,88 +33,95 @@ PRICE_KEYS = ("usd", "per", "dated")
 POINT_KEYS = ("exclude", "include")
 RANGE_KEYS = ("from", "count", "step")
 RANDOM_KEYS = ("random", "from")
+INPUTS_HINT = "a model's inputs go under inputs:"
 LATER_KEYS = {
-    "publish": "local files cannot be put on a host for you yet; upload them and write their https addresses",
+    "publish": "local files cannot be put on a host for you yet; upload them and write their https addresses"
 }
 """Fields that will get a meaning later, and what to do until then; they are refused and never ignored."""
+
+_KINDS = {Text: "one value", Items: "a list", Fields: "a mapping"}
+_Kind = TypeVar("_Kind", Text, Items, Fields)
 
 
 def joined(subject: str, field: str) -> str:
     """Return the subject of a field: "shot s010, inputs"."""
-    field = field if field.isprintable() and len(field) <= 100 else shown(field)[1:-1]
-    return f"{subject}, {field}" if subject else field
-
-
-def text_of(fields: Fields, key: str, findings: Findings, subject: str = "") -> Text | None:
-    """Return a field that must be one scalar with a value."""
-    node = fields.items.get(key)
-    if node is None:
-        return None
-    if isinstance(node, Text) and not node.is_null:
-        return node
-    _refuse(node, "one value", findings, joined(subject, key))
-    return None
-
-
-def fields_of(fields: Fields, key: str, findings: Findings, subject: str = "") -> Fields | None:
-    """Return a field that must be a mapping."""
-    node = fields.items.get(key)
-    if node is None or isinstance(node, Fields):
-        return node
-    _refuse(node, "a mapping of names to values", findings, joined(subject, key))
-    return None
-
-
-def items_of(fields: Fields, key: str, findings: Findings, subject: str = "") -> Items | None:
-    """Return a field that must be a list."""
-    node = fields.items.get(key)
-    if node is None or isinstance(node, Items):
-        return node
-    _refuse(node, "a list", findings, joined(subject, key))
-    return None
-
-
-def flag_of(fields: Fields, key: str, findings: Findings, subject: str = "") -> bool:
-    """Return a field that must be true or false; if it is missing, it is false."""
-    text = text_of(fields, key, findings, subject)
-    if text is None or text.text in {"true", "false"}:
-        return text is not None and text.text == "true"
-    findings.error(text.at, joined(subject, key), f"must be true or false, not {shown(text.text)}")
-    return False
+    return f"{subject}, {visible(field, 100)}" if subject else visible(field, 100)
 
 
 def row_name(row: Row, number: int) -> str:
     """Return the name of a row in a problem: its id, or else its place."""
     identity = row.fields.items.get("id")
     if isinstance(identity, Text) and not identity.is_null and identity.text:
-        return f"shot {shown(identity.text)[1:-1]}"
+        return f"shot {bare(identity.text)}"
     if row.at.cell:
         return f"row {row.at.cell.lstrip('ABCDEFGHIJKLMNOPQRSTUVWXYZ')}"
     return f"entry {number} of shots"
 
 
-def check_keys(
-    fields: Fields, known: Iterable[str], findings: Findings, subject: str, hint: str = ""
-) -> None:
-    """Report every unknown field, with the nearest name, or else with `hint` or all names."""
-    known = tuple(known)
-    for key in fields.items:
-        if key in known:
-            continue
-        at = fields.key_at(key)
-        if key in LATER_KEYS:
-            findings.error(at, subject, f"{key} is not supported yet: {LATER_KEYS[key]}")
-            continue
-        nearest = findings.nearest(key, known)
-        message = f"unknown field {shown(key)}"
-        if hint and not nearest:
-            message += f"; {hint}"
-        findings.error(at, subject, message, allowed=() if nearest else known, nearest=nearest)
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A mapping of a manifest and its name in problems; each method returns a field as the kind that it must be.
 
+    A field of another kind is reported, and is then like a missing one.
+    """
 
-def _refuse(node: Node, wanted: str, findings: Findings, subject: str) -> None:
-    if isinstance(node, Text) and node.is_null:
-        findings.error(node.at, subject, "has no value; give one or remove the line")
-        return
-    kind = "one value" if isinstance(node, Text) else "a list" if isinstance(node, Items) else "a mapping"
-    findings.error(node.at, subject, f"must be {wanted}, not {kind}")
+    fields: Fields
+    findings: Findings
+    subject: str = ""
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.fields.items
+
+    def where(self, key: str) -> str:
+        """Return the name of a field in problems."""
+        return joined(self.subject, key)
+
+    def error(self, at: Position, key: str, message: str) -> None:
+        """Report what is wrong with a field."""
+        self.findings.error(at, joined(self.subject, key), message)
+
+    def text(self, key: str) -> Text | None:
+        """Return a field that must be one scalar with a value."""
+        return self._field(key, Text, "one value")
+
+    def items(self, key: str) -> Items | None:
+        """Return a field that must be a list."""
+        return self._field(key, Items, "a list")
+
+    def mapping(self, key: str) -> Fields | None:
+        """Return a field that must be a mapping."""
+        return self._field(key, Fields, "a mapping of names to values")
+
+    def section(self, key: str) -> Section:
+        """Return a field that must be a mapping; if it is missing, an empty one."""
+        return Section(self.mapping(key) or Fields({}, self.fields.at), self.findings, self.where(key))
+
+    def flag(self, key: str) -> bool:
+        """Return a field that must be true or false; if it is missing, it is false."""
+        text = self.text(key)
+        if text is not None and text.text not in {"true", "false"}:
+            self.error(text.at, key, f"must be true or false, not {shown(text.text)}")
+        return text is not None and text.text == "true"
+
+    def check_keys(self, known: Collection[str], hint: str = "") -> None:
+        """Report every unknown field, with the nearest name, or else with `hint` and all names."""
+        for key in self.fields.items:
+            if key in known:
+                continue
+            at, message = self.fields.key_at(key), f"unknown field {shown(key)}"
+            if key in LATER_KEYS:
+                self.findings.error(at, self.subject, f"{key} is not supported yet: {LATER_KEYS[key]}")
+            else:
+                if hint and not self.findings.nearest(key, known):
+                    message += f"; {hint}"
+                self.findings.unknown(key, known, at, self.subject, message)
+
+    def _field(self, key: str, kind: type[_Kind], wanted: str) -> _Kind | None:
+        node = self.fields.items.get(key)
+        if isinstance(node, Text) and node.is_null:
+            self.error(node.at, key, "has no value; give one or remove the line")
+        elif node is None or isinstance(node, kind):
+            return node
+        else:
+            self.error(node.at, key, f"must be {wanted}, not {_KINDS[type(node)]}")
+        return None

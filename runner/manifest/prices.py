@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 
-from runner.domain.shots import Fields, Price, PriceUnit, Shot, Text
-from runner.manifest.fields import PRICE_KEYS, check_keys, fields_of, joined, text_of
+from runner.domain.shots import Fields, Price, PriceUnit, Shot
+from runner.manifest.fields import PRICE_KEYS, Section, joined
 from runner.manifest.problems import Findings, shown
 
 _PLAIN = re.compile(r"\d{1,9}(?:\.\d{1,6})?", re.ASCII)
@@ -21,18 +23,24 @@ _MARKED = re.compile(r"(?:US)?\s*\$\s*(.+)|(.+?)\s*(?:\$|USD)", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
-def prices_of(top: Fields, findings: Findings) -> dict[str, Price]:
+def prices_of(top: Section) -> dict[str, Price]:
     """Return the prices by model id that `prices` gives."""
-    fields = fields_of(top, "prices", findings)
-    found = {model: _model_price(fields, model, findings) for model in fields.items} if fields else {}
+    prices = top.section("prices")
+    found = {model: _model_price(prices, model) for model in prices.fields.items}
     return {model: price for model, price in found.items() if price is not None}
 
 
-def price_of(fields: Fields, findings: Findings, subject: str) -> Price | None:
-    """Return what one take of a shot costs, if its field `price` says so."""
-    text = text_of(fields, "price", findings, subject)
-    usd = _dollars(text, findings, joined(subject, "price")) if text else None
-    return None if usd is None else Price(usd)
+def price_of(row: Section, key: str = "price") -> Price | None:
+    """Return what one take costs, if a field says so."""
+    text = row.text(key)
+    if text is None:
+        return None
+    written = text.text.strip()
+    if _PLAIN.fullmatch(written):
+        return Price(float(written))
+    message = f"{shown(text.text)} is not a price: {_why(written)}"
+    row.findings.error(text.at, row.where(key), message, nearest=_meant(written))
+    return None
 
 
 def warn_of_unused(prices: Collection[str], top: Fields, shots: Iterable[Shot], findings: Findings) -> None:
@@ -49,29 +57,16 @@ def warn_of_unused(prices: Collection[str], top: Fields, shots: Iterable[Shot], 
             findings.warn(fields.key_at(model), joined("prices", model), f"no shot uses this model{meant}")
 
 
-def _model_price(prices: Fields, model: str, findings: Findings) -> Price | None:
-    node, subject = prices.items[model], joined("prices", model)
+def _model_price(prices: Section, model: str) -> Price | None:
+    node = prices.fields.items[model]
     if not isinstance(node, Fields):
-        text = text_of(prices, model, findings, "prices")
-        usd = _dollars(text, findings, subject) if text else None
-        return None if usd is None else Price(usd)
-    check_keys(node, PRICE_KEYS, findings, subject)
-    if "usd" not in node.items:
-        findings.error(node.at, subject, "needs usd, as in {usd: 0.09, per: second}")
-    text = text_of(node, "usd", findings, subject)
-    usd = _dollars(text, findings, joined(subject, "usd")) if text else None
-    per = _unit(text_of(node, "per", findings, subject), findings, joined(subject, "per"))
-    dated = _day(text_of(node, "dated", findings, subject), findings, joined(subject, "dated"))
-    return None if usd is None else Price(usd, per, dated=dated)
-
-
-def _dollars(text: Text, findings: Findings, subject: str) -> float | None:
-    written = text.text.strip()
-    if _PLAIN.fullmatch(written):
-        return float(written)
-    message = f"{shown(text.text)} is not a price: {_why(written)}"
-    findings.error(text.at, subject, message, nearest=_meant(written))
-    return None
+        return price_of(prices, model)
+    given = Section(node, prices.findings, prices.where(model))
+    given.check_keys(PRICE_KEYS)
+    if "usd" not in given:
+        given.findings.error(node.at, given.subject, "needs usd, as in {usd: 0.09, per: second}")
+    price, per, dated = price_of(given, "usd"), _unit(given), _day(given)
+    return price and replace(price, per=per, dated=dated)
 
 
 def _why(written: str) -> str:
@@ -92,24 +87,21 @@ def _meant(written: str) -> str | None:
     return plain if _PLAIN.fullmatch(plain) and plain != written else None
 
 
-def _unit(text: Text | None, findings: Findings, subject: str) -> PriceUnit:
+def _unit(price: Section) -> PriceUnit:
     known = {unit.value: unit for unit in PriceUnit}
-    if text is None or text.text in known:
-        return known[text.text] if text else PriceUnit.OUTPUT
-    nearest = findings.nearest(text.text, known)
-    message = f"{shown(text.text)} is not a unit of a price"
-    findings.error(text.at, subject, message, allowed=known, nearest=nearest)
-    return PriceUnit.OUTPUT
+    text = price.text("per")
+    if text is not None and text.text not in known:
+        message = f"{shown(text.text)} is not a unit of a price"
+        price.findings.unknown(text.text, known, text.at, price.where("per"), message)
+    return known.get(text.text if text else "", PriceUnit.OUTPUT)
 
 
-def _day(text: Text | None, findings: Findings, subject: str) -> str:
+def _day(price: Section) -> str:
+    text = price.text("dated")
     if text is None:
         return ""
-    try:
-        day = date.fromisoformat(text.text) if _DATE.fullmatch(text.text) else None
-    except ValueError:
-        day = None
-    if day is None:
-        findings.error(text.at, subject, f"{shown(text.text)} is not a date: write it as 2026-11-01")
-        return ""
-    return day.isoformat()
+    with suppress(ValueError):
+        if _DATE.fullmatch(text.text):
+            return date.fromisoformat(text.text).isoformat()
+    price.error(text.at, "dated", f"{shown(text.text)} is not a date: write it as 2026-11-01")
+    return ""

@@ -7,8 +7,10 @@ It knows neither YAML nor CSV.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NoReturn
 
 from runner.domain.errors import Position, Problem, Severity
+from runner.system.escapes import visible
 from runner.system.nearest_name import Speller
 
 _SHOWN = 80
@@ -23,7 +25,7 @@ class Findings:
     """The problems of one file.
 
     Raises:
-        Stop: from `error` and `warn`, if there are more than a person could want to see.
+        Stop: from every method that adds one, if there are more than a person could want to see.
     """
 
     def __init__(self, file: str) -> None:
@@ -45,8 +47,18 @@ class Findings:
         nearest: str | None = None,
     ) -> None:
         """Add a problem that stops the run."""
-        # One mistake in `defaults` or behind an alias affects every shot, but is reported once.
         self._add(Problem(at, subject, message, tuple(filter(str.isprintable, allowed)), nearest))
+
+    def unknown(self, name: str, known: Iterable[str], at: Position, subject: str, message: str) -> None:
+        """Add an error about a name, with the known one that was probably meant, or else with some known ones."""
+        known = tuple(known)
+        nearest = self.nearest(name, known)
+        self.error(at, subject, message, allowed=() if nearest else known[:20], nearest=nearest)
+
+    def stop(self, at: Position, subject: str, message: str) -> NoReturn:
+        """Add an error after which reading cannot continue."""
+        self.error(at, subject, message)
+        raise Stop
 
     def warn(self, at: Position, subject: str, message: str) -> None:
         """Add a warning, which stops nothing."""
@@ -57,6 +69,7 @@ class Findings:
         return self._speller.nearest(name, known)
 
     def _add(self, problem: Problem) -> None:
+        # One mistake in `defaults` or behind an alias affects every shot, but is reported once.
         self._problems.setdefault((problem.at, problem.message), problem)
         if len(self._problems) >= _MOST:
             message = f"reading stopped here after {_MOST:,} problems"
@@ -76,6 +89,9 @@ def place_in(at: Position, file: str) -> tuple[bool, str, int, int]:
 
 def shown(text: str) -> str:
     """Return the user's text in quotes, cut, on one line, and without anything that could control a terminal."""
-    cut = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
-    return f"'{safe}'"
+    return f"'{bare(text)}'"
+
+
+def bare(text: str) -> str:
+    """Return the user's text as `shown` does, without the quotes."""
+    return visible(text, _SHOWN)

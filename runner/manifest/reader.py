@@ -18,14 +18,13 @@ from pathlib import Path
 
 from runner.domain.errors import FileMissing, Problem, Severity, UsageError
 from runner.domain.ids import folder_name
-from runner.domain.shots import Manifest, Shot
+from runner.domain.shots import Fields, Manifest, Shot
 from runner.manifest.decode import decode
-from runner.manifest.document import Source
-from runner.manifest.expand import expand
+from runner.manifest.expand import Source, expand
+from runner.manifest.fields import Section
 from runner.manifest.prices import warn_of_unused
 from runner.manifest.problems import Findings, Stop
 from runner.manifest.prompt_files import OpenBeside
-from runner.manifest.resolve_references import resolved
 from runner.manifest.size_limits import CEILING, LIMITS, MORE_BYTES, Limits
 
 _YAML = frozenset({".yaml", ".yml"})
@@ -66,13 +65,17 @@ def manifest_name(path: Path) -> str:
         FileMissing, UsageError: as `read_manifest` raises them.
     """
     # The run may have been made with raised limits, and its folder must be found without those flags.
-    data, findings, source = _bytes_of(path, CEILING), Findings(str(path)), Source(())
+    data, findings, name = _bytes_of(path, CEILING), Findings(str(path)), None
     with suppress(Stop):
         text = _text_of(data, findings, CEILING)
-        # A CSV has only the name of its file, and its rows are most of the work.
+        # A CSV has only the name of its file.
         if not _is_csv(text, str(path)):
-            source = _source_of(text, str(path), findings, CEILING)
-    return source.name or folder_name(path.stem)
+            from runner.manifest.yaml_manifest import name_of
+            from runner.manifest.yaml_reader import parse_yaml
+
+            top = parse_yaml(text, findings, CEILING)
+            name = name_of(Section(top, findings)) if isinstance(top, Fields) else None
+    return name or folder_name(path.stem)
 
 
 def is_stdin(path: Path) -> bool:
@@ -99,7 +102,7 @@ def parse_manifest(
     text, source, shots = "", Source(()), tuple[Shot, ...]()
     with suppress(Stop):
         text = _text_of(text_or_bytes, findings, limits)
-        source = resolved(_source_of(text, file, findings, limits), findings, limits, open_beside)
+        source = _source_of(text, file, findings, limits, open_beside)
         shots = expand(source, findings, limits)
         if source.top:
             warn_of_unused(source.prices, source.top, shots, findings)
@@ -178,7 +181,9 @@ def _text_of(data: bytes, findings: Findings, limits: Limits) -> str:
     return decode(data, findings)
 
 
-def _source_of(text: str, file: str, findings: Findings, limits: Limits) -> Source:
+def _source_of(
+    text: str, file: str, findings: Findings, limits: Limits, open_beside: OpenBeside | None
+) -> Source:
     # The two parsers are imported only when they are needed, so that the program starts quickly.
     if _is_csv(text, file):
         from runner.manifest.csv_manifest import KNOWN_COLUMNS, rows_of
@@ -191,7 +196,7 @@ def _source_of(text: str, file: str, findings: Findings, limits: Limits) -> Sour
     from runner.manifest.yaml_reader import parse_yaml
 
     top = parse_yaml(text, findings, limits)
-    return Source(()) if top is None else source_of(top, findings, limits)
+    return Source(()) if top is None else source_of(top, findings, limits, open_beside)
 
 
 def _is_csv(text: str, file: str) -> bool:

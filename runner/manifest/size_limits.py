@@ -6,10 +6,11 @@ A file of a few lines can ask for millions of takes, so counts are checked befor
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from runner.domain.errors import Position
-from runner.manifest.problems import Findings, Stop
+from runner.manifest.problems import Findings
 
 MORE_TAKES = "split the manifest, or raise --max-takes"
 MORE_BYTES = "split the manifest, or raise --max-manifest-bytes"
@@ -88,47 +89,33 @@ class SizeBudget:
     def __init__(self, limits: Limits, findings: Findings) -> None:
         self.limits = limits
         self._findings = findings
-        self._takes = 0
-        self._swept = 0
-        self._values = 0
-        self._laid = 0
-        self._characters = 0
-        self._text = 0
+        self._spent = Counter[str]()
 
     def spend_takes(self, count: int, *, values: int, characters: int, at: Position, subject: str) -> None:
         """Count `count` takes before they are built, each with `values` input values and `characters` in them."""
-        self._takes += count
-        self._swept += count - 1
-        self._values += count * values
+        most = self.limits
+        self._spend(count, most.takes, "more than {:,} takes; " + MORE_TAKES, at, subject)
+        more = "sweeps and repeats make more than {:,} takes; " + MORE_TAKES
+        self._spend(count - 1, most.swept, more, at, subject)
+        more = "more than {:,} input values in all takes; split the manifest"
+        self._spend(count * values, most.expanded_values, more, at, subject)
         # A text that the manifest has once is in the body of every take.
-        self._text += count * characters
-        if self._takes > self.limits.takes:
-            self._refuse(at, subject, f"more than {self.limits.takes:,} takes; {MORE_TAKES}")
-        if self._swept > self.limits.swept:
-            message = f"sweeps and repeats make more than {self.limits.swept:,} takes; {MORE_TAKES}"
-            self._refuse(at, subject, message)
-        if self._values > self.limits.expanded_values:
-            most = self.limits.expanded_values
-            self._refuse(at, subject, f"more than {most:,} input values in all takes; split the manifest")
-        if self._text > self.limits.expanded_text:
-            most = self.limits.expanded_text
-            self._refuse(at, subject, f"more than {most:,} characters in all takes; split the manifest")
+        more = "more than {:,} characters in all takes; split the manifest"
+        self._spend(count * characters, most.expanded_text, more, at, subject)
 
     def spend_values(self, count: int, *, characters: int = 0, at: Position, subject: str) -> None:
         """Count `count` values with `characters` that are about to be added to rows."""
-        self._laid += count
-        if self._laid > self.limits.expanded_values:
-            most = self.limits.expanded_values
-            self._refuse(at, subject, f"more than {most:,} input values in all rows; split the manifest")
+        more = "more than {:,} input values in all rows; split the manifest"
+        self._spend(count, self.limits.expanded_values, more, at, subject)
         self.spend_characters(characters, at=at, subject=subject)
 
     def spend_characters(self, count: int, *, at: Position, subject: str) -> None:
         """Count `count` characters that a template is about to write."""
-        self._characters += count
-        if self._characters > self.limits.expanded_characters:
-            most = self.limits.expanded_characters
-            self._refuse(at, subject, f"templates write more than {most:,} characters; split the manifest")
+        more = "templates write more than {:,} characters; split the manifest"
+        self._spend(count, self.limits.expanded_characters, more, at, subject)
 
-    def _refuse(self, at: Position, subject: str, message: str) -> None:
-        self._findings.error(at, subject, message)
-        raise Stop
+    def _spend(self, count: int, most: int, message: str, at: Position, subject: str) -> None:
+        # Each limit has a message of its own, under which its amount is counted.
+        self._spent[message] += count
+        if self._spent[message] > most:
+            self._findings.stop(at, subject, message.format(most))

@@ -25,6 +25,13 @@ REPEAT: Final = "repeat"
 Point: TypeAlias = dict[str, Text]
 
 
+def axis_names(key: str) -> tuple[str, ...]:
+    """Return the names that move together under a key of a sweep, such as `[seed, duration]`."""
+    if key.startswith("[") and key.endswith("]"):
+        return tuple(name.strip() for name in key[1:-1].split(","))
+    return (key,)
+
+
 @dataclass(frozen=True, slots=True)
 class Axis:
     """Names that move together, and the values that they take, with one tuple per step.
@@ -63,36 +70,15 @@ class Sweep:
         return prod(map(len, self.axes)) + len(self.included)
 
     @property
-    def patterns(self) -> frozenset[frozenset[str]]:
-        """The sets of names that entries of `exclude` use; each set is looked up once per point."""
-        return frozenset(frozenset(entry.values) for entry in self.excluded)
+    def look_ups(self) -> int:
+        """How many sets of names the entries of `exclude` use; each set is looked up once per point."""
+        return len({frozenset(entry.values) for entry in self.excluded})
 
-    def for_shot(self, name: str) -> Sweep:
-        """Return the sweep with its seeds drawn from `name`."""
-        if not any(axis.drawn for axis in self.axes):
-            return self
-        axes = (
-            replace(axis, steps=tuple((seed,) for seed in drawn_seeds(name, axis.drawn, at=axis.at)), drawn=0)
-            if axis.drawn
-            else axis
-            for axis in self.axes
-        )
-        return replace(self, axes=tuple(axes))
-
-    def rendered(self, render: Callable[[Text, str], Text]) -> Sweep:
-        """Return the sweep with each value rendered; `render` gets the value and the name of its axis."""
-        axes = (
-            replace(
-                axis,
-                steps=tuple(tuple(render(value, axis.names[0]) for value in step) for step in axis.steps),
-            )
-            for axis in self.axes
-        )
-        return replace(
-            self,
-            axes=tuple(axes),
-            excluded=_rendered_entries(self.excluded, render),
-            included=_rendered_entries(self.included, render),
+    @property
+    def longest(self) -> int:
+        """How many characters the values of one point may have at most."""
+        return sum(
+            max((sum(len(v.text) for v in step) for step in axis.steps), default=0) for axis in self.axes
         )
 
     def texts(self) -> Iterator[Text]:
@@ -103,42 +89,61 @@ class Sweep:
         for entry in (*self.excluded, *self.included):
             yield from entry.values.values()
 
+    def drawn_from(self, name: str) -> Sweep:
+        """Return the sweep with its seeds drawn from `name`."""
+        if not any(axis.drawn for axis in self.axes):
+            return self
+        return replace(self, axes=tuple(_drawn(axis, name) if axis.drawn else axis for axis in self.axes))
+
+    def rendered(self, render: Callable[[Text, str], Text]) -> Sweep:
+        """Return the sweep with each value rendered; `render` gets the value and the name of its axis."""
+
+        def steps(axis: Axis) -> tuple[tuple[Text, ...], ...]:
+            return tuple(tuple(render(value, axis.names[0]) for value in step) for step in axis.steps)
+
+        def entries(given: tuple[Entry, ...]) -> tuple[Entry, ...]:
+            return tuple(
+                Entry({name: render(value, name) for name, value in entry.values.items()}, entry.at)
+                for entry in given
+            )
+
+        axes = tuple(replace(axis, steps=steps(axis)) for axis in self.axes)
+        return Sweep(axes, entries(self.excluded), entries(self.included), self.keys_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Points:
     """The points of a sweep; `idle` exclusions removed no point, and `repeated` inclusions already had one."""
 
     points: tuple[Point, ...]
-    idle: tuple[Entry, ...] = ()
-    repeated: tuple[Entry, ...] = ()
+    idle: tuple[Entry, ...]
+    repeated: tuple[Entry, ...]
 
 
 def points_of(sweep: Sweep) -> Points:
     """Return all points, with names in the order of the file; if nothing is swept, this is one empty point."""
-    every: Iterable[Point] = _product(sweep.axes)
+    names = [name for axis in sweep.axes for name in axis.names]
+    every = (
+        dict(zip(names, (value for step in steps for value in step), strict=True))
+        for steps in product(*(axis.steps for axis in sweep.axes))
+    )
     if not sweep.excluded and not sweep.included:
-        return Points(tuple(every))
+        return Points(tuple(every), (), ())
     kept, idle = _without(every, sweep.excluded)
     seen = {_texts(point) for point in kept}
     repeated: list[Entry] = []
-    names = [name for axis in sweep.axes for name in axis.names]
     for entry in sweep.included:
         point = {name: entry.values[name] for name in names}
         if _texts(point) in seen:
             repeated.append(entry)
-            continue
-        seen.add(_texts(point))
-        kept.append(point)
+        else:
+            seen.add(_texts(point))
+            kept.append(point)
     return Points(tuple(kept), idle, tuple(repeated))
 
 
-def _product(axes: Sequence[Axis]) -> Iterator[Point]:
-    for steps in product(*(axis.steps for axis in axes)):
-        yield {
-            name: value
-            for axis, step in zip(axes, steps, strict=True)
-            for name, value in zip(axis.names, step, strict=True)
-        }
+def _drawn(axis: Axis, name: str) -> Axis:
+    return Axis(axis.names, tuple((seed,) for seed in drawn_seeds(name, axis.drawn, at=axis.at)), axis.at)
 
 
 def _without(points: Iterable[Point], excluded: Sequence[Entry]) -> tuple[list[Point], tuple[Entry, ...]]:
@@ -161,10 +166,3 @@ def _without(points: Iterable[Point], excluded: Sequence[Entry]) -> tuple[list[P
 
 def _texts(point: Point) -> tuple[str, ...]:
     return tuple(value.text for value in point.values())
-
-
-def _rendered_entries(entries: tuple[Entry, ...], render: Callable[[Text, str], Text]) -> tuple[Entry, ...]:
-    return tuple(
-        Entry({name: render(value, name) for name, value in entry.values.items()}, entry.at)
-        for entry in entries
-    )

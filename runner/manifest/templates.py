@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from heapq import nsmallest
 from itertools import islice
 
@@ -18,9 +19,7 @@ from runner.manifest.decode import place
 from runner.manifest.problems import Findings, shown
 from runner.manifest.size_limits import SizeBudget
 
-_OPENING = "{{"
-_NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
-_REFERENCE = re.compile(rf"\{{\{{\{{\{{|\{{\{{\s*({_NAME})\s*\}}\}}|\{{\{{")
+_REFERENCE = re.compile(r"\{\{\{\{|\{\{\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*\}\}|\{\{")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,79}")
 
 
@@ -31,7 +30,7 @@ def is_variable_name(name: str) -> bool:
 
 def has_template(text: str) -> bool:
     """Return whether rendering could change `text`."""
-    return _OPENING in text
+    return "{{" in text
 
 
 class Templates:
@@ -44,7 +43,7 @@ class Templates:
         self._reported: set[tuple[str, int]] = set()
 
     def render(self, node: Node, names: Mapping[str, Text], subject: str) -> Node:
-        """Return `node` with every reference replaced, at any depth; a node without any is returned as it is."""
+        """Return `node` with every reference replaced, at any depth."""
         if isinstance(node, Text):
             return self.render_text(node, names, subject)
         if isinstance(node, Items):
@@ -64,56 +63,43 @@ class Templates:
         # A mixture is text, but a lone reference must be able to stand for a number: `duration: "{{ d }}"`.
         alone = _REFERENCE.fullmatch(node.text)
         if alone and alone[1] in names:
-            value = names[alone[1]]
-            return Text(value.text, node.at, value.quoted)
-        pieces = self._pieces(node, names, subject)
-        # The size is measured before joining, so that a text that is too long is never built.
-        length = sum(map(len, pieces))
-        limit = self._budget.limits.text_bytes
-        if length > limit:
-            self._findings.error(node.at, subject, f"larger than {limit:,} bytes after its templates")
-            return node
-        self._budget.spend_characters(length, at=node.at, subject=subject)
-        return self._measured(Text("".join(pieces), node.at, node.quoted), subject)
-
-    def _pieces(self, node: Text, names: Mapping[str, Text], subject: str) -> list[str]:
+            return replace(names[alone[1]], at=node.at, file="")
         pieces: list[str] = []
         end = 0
         for found in _REFERENCE.finditer(node.text):
             pieces += (node.text[end : found.start()], self._value(found, node, names, subject))
             end = found.end()
         pieces.append(node.text[end:])
-        return pieces
+        # The size is measured before joining, so that a text that is too long is never built.
+        length, limits = sum(map(len, pieces)), self._budget.limits
+        is_longer = length > limits.text_bytes
+        if not is_longer:
+            self._budget.spend_characters(length, at=node.at, subject=subject)
+            node = Text("".join(pieces), node.at, node.quoted)
+        if is_longer or limits.too_long(node.text):
+            message = f"larger than {limits.text_bytes:,} bytes after its templates"
+            self._findings.error(node.at, subject, message)
+        return node
 
     def _value(self, found: re.Match[str], node: Text, names: Mapping[str, Text], subject: str) -> str:
         name = found[1]
         if name in names:
             return names[name].text
-        if found[0] == _OPENING * 2:
-            return _OPENING
+        if found[0] == "{{{{":
+            return "{{"
         fault = node.file, found.start()
-        if fault in self._reported:
+        if node.file and fault in self._reported:
             return found[0]
-        if node.file:
-            self._reported.add(fault)
+        self._reported.add(fault)
+        # Only a text that is a whole file has its lines as written; all others have lost their quotes and indents.
+        at = Position(node.file, *place(node.text, found.start())) if node.file else node.at
         if name is None:
             after = node.text[found.start() : found.start() + 30]
             message = f"{shown(after)} is not a template; write {{{{{{{{ for a literal {{{{"
-            self._findings.error(_place_of(found, node), subject, message)
+            self._findings.error(at, subject, message)
         else:
             nearest = self._findings.nearest(name, names)
             allowed = () if nearest else nsmallest(20, filter(is_variable_name, islice(names, 100)))
             message = f"{{{{ {name} }}}} names nothing this shot knows"
-            self._findings.error(_place_of(found, node), subject, message, allowed=allowed, nearest=nearest)
+            self._findings.error(at, subject, message, allowed=allowed, nearest=nearest)
         return found[0]
-
-    def _measured(self, text: Text, subject: str) -> Text:
-        if self._budget.limits.too_long(text.text):
-            most = self._budget.limits.text_bytes
-            self._findings.error(text.at, subject, f"larger than {most:,} bytes after its templates")
-        return text
-
-
-def _place_of(found: re.Match[str], node: Text) -> Position:
-    # Only a text that is a whole file has its lines as written; all others have lost their quotes and indents.
-    return Position(node.file, *place(node.text, found.start())) if node.file else node.at

@@ -74,6 +74,10 @@ BOMBS: list[tuple[str, dict[str, object], str, str]] = [
      + "}\n  frames: [" + "a," * 9_001 + "]\n  prompts: [" + "b," * 9_000 + "]\n", "input values in all rows"),
     ("styles on each row", INPUTS, HEAD + "styles: {a: {inputs: {" + ",".join(f"k{n}: 1" for n in range(900))
      + "}}}\ndefaults: {model: a/b, style: a}\n" + rows(9_000, "p: x"), "input values in all rows"),
+    ("a long list of a style on each row", INPUTS, HEAD + "frames: {f: https://x.com/f}\nstyles: {a: {inputs: {k: ['@f'"
+     + ",x" * 9_000 + "]}}}\ndefaults: {model: a/b, style: a}\n" + rows(9_000, "p: x"), "input values in all rows"),
+    ("a long list of a sequence", INPUTS, OWN + "sequences:\n- id: q\n  inputs: {k: [x" + ",x" * 9_000
+     + "]}\n  frames: [" + "a," * 901 + "]\n  prompts: [" + "b," * 900 + "]\n", "input values in all rows"),
     ("a style again and again", INPUTS, HEAD + "styles: {a: {text: " + "x" * 90_000 + "}}\n"
      "defaults: {model: a/b}\nshots:\n- {id: s, style: '" + "a " * 40_000 + "'}\n", "characters; split"),
 ]  # fmt: skip

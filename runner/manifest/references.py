@@ -1,0 +1,218 @@
+"""Replaces what rows only name: frames, prompt files and styles.
+
+In: the fields `frames` and `styles`, and rows as written. Out: rows and defaults without such names, and findings. A
+frame keeps its own position, because a wrong address must be corrected there. `@door`, or `{frame: door}`, is the frame
+`door`; `@@` at the beginning writes a literal `@`. A style's inputs override the defaults but not a row's own, and its
+text is what `{{ style }}` stands for. It knows no model, renders no template and opens no file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from runner.domain.shots import Fields, Items, Node, Row, Text
+from runner.manifest.fields import INPUTS_HINT, POINT_KEYS, STYLE_KEYS, Section, joined, row_name
+from runner.manifest.nodes import layered, weigh, words_of
+from runner.manifest.problems import Findings, shown
+from runner.manifest.prompt_files import PromptFiles
+from runner.manifest.size_limits import SizeBudget
+from runner.manifest.sweep_points import axis_names
+from runner.manifest.templates import has_template
+
+_NAMED = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,79}"
+_NAME_RULE = "letters, digits, '.', '_' and '-', beginning with a letter, digit or '_', at most 80"
+_REFERENCE = re.compile(f"@({_NAMED})")
+_LITERAL = re.compile(f"@(@+{_NAMED})")
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """The frames of a manifest by name: pictures that it writes once."""
+
+    frames: Mapping[str, Text]
+    findings: Findings
+
+    def text(self, node: Text, subject: str) -> Text:
+        """Return the frame that `node` refers to as `@name`, or `node` without the `@` that makes it literal."""
+        if found := _REFERENCE.fullmatch(node.text):
+            return self.named(found[1], node, subject)
+        literal = _LITERAL.fullmatch(node.text)
+        return replace(node, text=literal[1]) if literal else node
+
+    def plain(self, node: Text, subject: str) -> Text:
+        """Return the frame that `node` refers to where only frames can stand, so a bare name is one too."""
+        return self.frames.get(node.text) or self.text(node, subject)
+
+    def named(self, name: str, node: Text, subject: str) -> Text:
+        """Return the frame called `name`, or `node` after a finding."""
+        if name not in self.frames:
+            message = f"{shown(name)} is not a frame of this manifest"
+            if not self.frames:
+                message += ", which gives none under frames: (a text that begins with @ is written @@)"
+            self.findings.unknown(name, self.frames, node.at, subject, message)
+        return self.frames.get(name, node)
+
+
+def frames_of(top: Section) -> Frames:
+    """Return the frames, and report what cannot be one."""
+    frames: dict[str, Text] = {}
+    section = top.section("frames")
+    for name in _names_in(section):
+        url = section.text(name)
+        if url and _REFERENCE.fullmatch(url.text):
+            section.error(url.at, name, "a frame cannot be made of another; write its address")
+        elif url:
+            frames[name] = url
+    return Frames(frames, top.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Inputs and a text for prompts, of one style or of several together."""
+
+    text: Text | None
+    inputs: Fields
+
+
+@dataclass(frozen=True, slots=True)
+class Styles:
+    """The styles of a manifest by name."""
+
+    styles: Mapping[str, Style]
+    findings: Findings
+    budget: SizeBudget
+
+    def together(self, node: Node, subject: str) -> Style:
+        """Return the combined styles that a row's `style` names, and report unknown ones.
+
+        The later of several styles wins; their texts are joined by a comma.
+
+        Raises:
+            Stop: the styles of all rows together hold more than a manifest may.
+        """
+        found = [self.styles[name] for name in self._known(node, joined(subject, "style"))]
+        texts = [style.text for style in found if style.text]
+        values = sum(weigh(style.inputs).values for style in found)
+        characters = sum(len(text.text) for text in texts)
+        self.budget.spend_values(values, characters=characters, at=node.at, subject=subject)
+        text = Text(", ".join(text.text for text in texts), texts[0].at, quoted=True) if texts else None
+        return Style(text, layered(node.at, *(style.inputs for style in found)))
+
+    def _known(self, node: Node, where: str) -> Iterator[str]:
+        words = words_of(node)
+        names = [word for word in words if isinstance(word, Text) and not word.is_null]
+        if len(names) < len(words):
+            self.findings.error(node.at, where, "must be the name of a style, or a list of names")
+        for name in names:
+            if name.text in self.styles:
+                yield name.text
+                continue
+            message = f"{shown(name.text)} is not a style of this manifest"
+            message += "" if self.styles else ", which gives none under styles:"
+            self.findings.unknown(name.text, self.styles, name.at, where, message)
+
+
+def styles_of(top: Section, variables: Mapping[str, Text], budget: SizeBudget) -> Styles:
+    """Return the styles, and report what cannot be one."""
+    styles: dict[str, Style] = {}
+    section = top.section("styles")
+    for name in _names_in(section):
+        given = section.section(name)
+        given.check_keys(STYLE_KEYS, INPUTS_HINT)
+        text = given.text("text")
+        if text and has_template(text.text):
+            given.error(text.at, "text", "a style's text cannot hold templates; write it out")
+        styles[name] = Style(text, given.section("inputs").fields)
+    if "style" in variables and any(style.text for style in styles.values()):
+        message = "{{ style }} already means the text of a style; give this variable another name"
+        top.error(variables["style"].at, "vars, style", message)
+    return Styles(styles, top.findings, budget)
+
+
+def _names_in(section: Section) -> Iterator[str]:
+    for name in section.fields.items:
+        if not re.fullmatch(_NAMED, name):
+            section.error(section.fields.key_at(name), name, f"{shown(name)} is not a name: {_NAME_RULE}")
+        yield name
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """Replaces the references of rows; `style` is the default style."""
+
+    frames: Frames
+    styles: Styles
+    files: PromptFiles
+    style: Node | None
+
+    def row(self, row: Row, number: int) -> Row:
+        """Return one row without references.
+
+        Raises:
+            Stop: the manifest asks for more than its limits allow; the problem has been reported.
+        """
+        subject = row_name(row, number)
+        # A program wrote a row of one concrete take, from what was sent; its texts must not be resolved again.
+        if "take" in row.fields.items:
+            return row
+        return replace(row, fields=self._styled(self.inner(row.fields, subject), subject))
+
+    def inner(self, fields: Fields, subject: str) -> Fields:
+        """Return a row or the defaults with the references in its inputs and its sweep replaced."""
+        items = dict(fields.items)
+        for key, entries in (("inputs", ()), ("sweep", POINT_KEYS)):
+            if isinstance(node := items.get(key), Fields):
+                items[key] = self._mapping(node, joined(subject, key), entries)
+        return replace(fields, items=items)
+
+    def _mapping(self, node: Fields, where: str, entries: Collection[str] = ()) -> Fields:
+        # Nearly all inputs stand for themselves, and a storyboard has tens of thousands, so this check comes first.
+        if all(isinstance(value, Text) and value.text[:1] != "@" for value in node.items.values()):
+            return node
+        items = {
+            name: (self._entries if name in entries else self._node)(value, f"{where}.{name}")
+            for name, value in node.items.items()
+        }
+        return replace(node, items=items)
+
+    def _entries(self, node: Node, where: str) -> Node:
+        """Return entries of a sweep; they map axes to values, and are not references even if an axis is called file."""
+        if isinstance(node, Items):
+            return Items(tuple(self._entries(item, f"{where}[{n}]") for n, item in enumerate(node)), node.at)
+        return self._mapping(node, where) if isinstance(node, Fields) else node
+
+    def _node(self, node: Node, where: str) -> Node:
+        if isinstance(node, Text):
+            return self.frames.text(node, where)
+        if isinstance(node, Items):
+            return Items(tuple(self._node(item, f"{where}[{n}]") for n, item in enumerate(node)), node.at)
+        key, value = next(iter(node.items.items())) if len(node.items) == 1 else ("", node)
+        if key not in {"file", "frame"}:
+            return self._mapping(node, where)
+        if not isinstance(value, Text) or value.is_null:
+            wanted = "the name of a file beside the manifest" if key == "file" else "the name of a frame"
+            self.frames.findings.error(value.at, where, f"{key} must be {wanted}")
+            return Text("", value.at, quoted=True)
+        return self.files.text(value, where) if key == "file" else self.frames.named(value.text, value, where)
+
+    def _styled(self, fields: Fields, subject: str) -> Fields:
+        node = fields.items.get("style", self.style)
+        if node is None:
+            return fields
+        style = self.styles.together(node, subject)
+        items = {key: value for key, value in fields.items.items() if key != "style"}
+        if style.text:
+            items["style"] = style.text
+        if style.inputs.items:
+            # A row's own sweep wins over a style, as it wins over a default.
+            sweep = items.get("sweep")
+            swept = {
+                name for key in (sweep.items if isinstance(sweep, Fields) else ()) for name in axis_names(key)
+            }
+            beneath = {name: value for name, value in style.inputs.items.items() if name not in swept}
+            layer = self._mapping(replace(style.inputs, items=beneath), joined(subject, "inputs"))
+            own = items.get("inputs", Fields({}, node.at))
+            items["inputs"] = layered(own.at, layer, own) if isinstance(own, Fields) else own
+        return replace(fields, items=items)
