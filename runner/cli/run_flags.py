@@ -16,9 +16,8 @@ from runner.domain.errors import FileMissing, ManifestInvalid, Position, Problem
 from runner.domain.limits import Limits
 from runner.domain.run_ending import Stop
 from runner.domain.run_events import Listener
-from runner.engine.options import EngineOptions
+from runner.engine.options import EngineOptions, FailureLimit, OnUnknown
 from runner.engine.poll_pace import LookPace
-from runner.engine.retry_policy import FailureLimit, OnUnknown
 from runner.output.progress import Kind, make_progress
 from runner.simulator.settings import Script, SimulatorSettings, load_script
 from runner.system.clock import SystemClock

@@ -11,12 +11,11 @@ from __future__ import annotations
 import asyncio
 
 from runner.domain.api_answers import FailureKind, RequestFailure
-from runner.domain.run_ending import End, EndingKind, Stop
+from runner.domain.run_ending import EndingKind, Stop
 from runner.domain.states import OUT_THERE
 from runner.engine.ports import Queue
 from runner.engine.run_state import RunState
 from runner.engine.timers import Stopwatch
-from runner.system.clock import Clock
 
 JOBS_THAT_COUNT = 2
 """How many different jobs need refused reads, with no read answered since, before a question is worth it."""
@@ -33,17 +32,14 @@ _NAMED = 5
 
 
 class AccountCheck:
-    """Doubts the account of a run, and trusts it again; `end` is called once nothing else is left to do.
+    """Doubts the account of a run, and trusts it again; it ends the run once nothing else is left to do.
 
-    A run that had a good answer waits `limit` seconds first, since tokens are renewed and services restart.
+    A run that had a good answer waits for the limit of refusals first, since tokens are renewed and services restart.
     """
 
-    def __init__(self, board: RunState, *, queue: Queue, clock: Clock, limit: float, end: End) -> None:
-        self._board = board
+    def __init__(self, state: RunState, queue: Queue) -> None:
+        self._state = state
         self._queue = queue
-        self._clock = clock
-        self._limit = limit
-        self._end = end
         self._doubted = asyncio.Event()
         self._alone = Stopwatch()
         self._refused: set[str] = set()
@@ -61,19 +57,18 @@ class AccountCheck:
     def answered(self) -> None:
         """Note that a request was answered, which shows that the token was accepted."""
         self._was_good = True
-        self._answered_at = self._clock.monotonic()
+        self._answered_at = self._state.now
         self._refused.clear()
 
     async def read_refused(self, take_id: str, model: str, reason: str) -> None:
         """Note that a read was refused because of the account; after several the free question is asked."""
         self._refused.add(take_id)
-        out_there = sum(1 for live in self._board.takes if live.state in OUT_THERE)
-        now = self._clock.monotonic()
+        now = self._state.now
         asked_lately = now - self._asked_at < _ASKED_AGAIN
-        if self.is_doubted or asked_lately or len(self._refused) < min(JOBS_THAT_COUNT, out_there):
-            return
-        self._asked_at = now
-        await self.confirms(model, reason)
+        too_few = len(self._refused) < min(JOBS_THAT_COUNT, len(self._active()))
+        if not (self.is_doubted or asked_lately or too_few):
+            self._asked_at = now
+            await self.confirms(model, reason)
 
     async def confirms(self, model: str, reason: str) -> bool:
         """Ask the free question after a refusal, and return whether it is refused too and the account doubted."""
@@ -81,41 +76,36 @@ class AccountCheck:
             trouble = await self._queue.probe(model)
             if trouble is None or trouble.kind is FailureKind.ACCOUNT:
                 break
-            await self._clock.sleep(wait)
+            await self._state.clock.sleep(wait)
         if trouble is None or trouble.kind is not FailureKind.ACCOUNT or self._is_contradicted:
             return False
-        self._doubt(reason)
-        return True
-
-    def _doubt(self, reason: str) -> None:
         self._reason = reason
         if not self.is_doubted:
             self._doubted.set()
-            self._board.say(
+            self._state.say(
                 f"the API refuses the account: {reason}; submits pause, jobs are watched and clips fetched"
             )
+        return True
 
     async def keep(self) -> None:
         """Repeat the question while the account is doubted; runs until it is cancelled."""
         while True:
             await self._doubted.wait()
-            began = self._clock.monotonic()
+            began = self._state.now
             await self._until_trusted()
             self._alone.is_over()
             self._was_good = True
             self._doubted.clear()
             what = "answers about jobs all the same" if self._is_contradicted else "takes the account again"
-            self._board.say(
-                f"the API {what}, after {self._clock.monotonic() - began:.0f} s; submitting goes on"
-            )
-            self._board.changed.set()
+            self._state.say(f"the API {what}, after {self._state.now - began:.0f} s; submitting goes on")
+            self._state.changed.set()
 
     async def _until_trusted(self) -> None:
         """Return once the free question is answered, or reads of jobs with the same token contradict its refusal.
 
         Such an API refuses the question itself, so its refusal no longer counts: what it does with submits, they show.
         """
-        began, wait = self._clock.monotonic(), FIRST_QUESTION
+        began, wait = self._state.now, FIRST_QUESTION
         while True:
             trouble = await self._asked_in(wait)
             if trouble is None:
@@ -130,28 +120,28 @@ class AccountCheck:
 
     async def _asked_in(self, seconds: float) -> RequestFailure | None:
         """Return the answer to the free question asked in `seconds`, and end the run meanwhile if it is time."""
-        due = self._clock.monotonic() + seconds
-        while (left := due - self._clock.monotonic()) > 0:
-            await self._clock.sleep(min(left, _STEP))
+        due = self._state.now + seconds
+        while (left := due - self._state.now) > 0:
+            await self._state.clock.sleep(min(left, _STEP))
             if seconds > _STEP:
                 self._end_if_alone()
-        model = next((live.ticket.model for live in self._board.takes), "")
+        model = next((live.ticket.model for live in self._state.takes), "")
         return await self._queue.probe(model)
 
     def _end_if_alone(self) -> None:
-        if self._board.has_other_work:
+        """End the run if nothing else has been left to do for long enough, and name the jobs that stay at the API."""
+        if self._state.has_other_work:
             self._alone.is_over()
             return
-        patience = self._limit if self._was_good else 0.0
-        if self._alone.goes_on(self._clock.monotonic()) >= patience:
-            self._end(
-                EndingKind.ACCOUNT, f"the API refuses the account: {self._reason}{self._left()}", Stop.DETACH
-            )
+        patience = self._state.options.refusal_limit if self._was_good else 0.0
+        if self._alone.goes_on(self._state.now) < patience:
+            return
+        text, names = f"the API refuses the account: {self._reason}", self._active()
+        if names:
+            more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+            text += f"; left to the next run, since they are at the API: {', '.join(names[:_NAMED])}{more}"
+        self._state.end(EndingKind.ACCOUNT, text, Stop.DETACH)
 
-    def _left(self) -> str:
-        """Return the words for the jobs that stay at the API."""
-        names = [live.id for live in self._board.takes if live.state in OUT_THERE]
-        if not names:
-            return ""
-        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-        return f"; left to the next run, since they are at the API: {', '.join(names[:_NAMED])}{more}"
+    def _active(self) -> list[str]:
+        """Return the ids of the takes whose jobs are at the API."""
+        return [live.id for live in self._state.takes if live.state in OUT_THERE]

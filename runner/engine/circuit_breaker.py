@@ -9,15 +9,14 @@ outage is cheap. A host that never existed is a wrong address and not an outage.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.domain.errors import NoSuchHost
-from runner.domain.run_ending import End, EndingKind, Stop
+from runner.domain.run_ending import EndingKind, Stop
 from runner.engine.poll_pace import OutageTest
 from runner.engine.ports import Queue
-from runner.engine.timers import Stopwatch
-from runner.system.clock import Clock
+from runner.engine.run_state import RunState
+from runner.engine.timers import Stopwatch, happens_within
 
 SOONEST_PROBE = 0.25
 FIRST_PROBE = 1.0
@@ -42,27 +41,11 @@ _SAY_AGAIN_AFTER = 3 * 3600.0
 
 
 class CircuitBreaker:
-    """Lets calls through while the service answers; `end` is called once an outage is longer than `limit`.
+    """Lets calls through while the service answers, and ends the run once an outage is longer than its limit."""
 
-    `closed` is called whenever calls may go again.
-    """
-
-    def __init__(
-        self,
-        *,
-        queue: Queue,
-        clock: Clock,
-        limit: float,
-        say: Callable[[str], None],
-        end: End,
-        closed: Callable[[], None],
-    ) -> None:
+    def __init__(self, state: RunState, queue: Queue) -> None:
+        self._state = state
         self._queue = queue
-        self._clock = clock
-        self._limit = limit
-        self._say = say
-        self._end = end
-        self._on_closed = closed
         self._closed = asyncio.Event()
         self._closed.set()
         self._question = asyncio.Event()
@@ -87,11 +70,11 @@ class CircuitBreaker:
 
     def rest_left(self) -> float:
         """Return for how many more seconds nothing shall be submitted."""
-        return max(0.0, self._rest_until - self._clock.monotonic())
+        return max(0.0, self._rest_until - self._state.now)
 
     def rest(self, seconds: float) -> None:
         """Submit nothing for `seconds`."""
-        self._rest_until = max(self._rest_until, self._clock.monotonic() + seconds)
+        self._rest_until = max(self._rest_until, self._state.now + seconds)
 
     async def passes(self) -> None:
         """Wait until reads may go."""
@@ -108,17 +91,14 @@ class CircuitBreaker:
     def failed(self, model: str, reason: str) -> None:
         """Note a read about a job of `model` that was not answered."""
         self._test.failed()
-        lasted = self._unanswered.goes_on(self._clock.monotonic())
+        lasted = self._unanswered.goes_on(self._state.now)
         if self.is_closed and (self._test.says_outage or lasted >= SILENCE_THAT_OPENS):
             self._closed.clear()
-            self._ask(model, reason, wait=min(PROBE_EVERY, FIRST_PROBE * 2.0**self._relapses))
+            self.doubt_submits(model, reason, wait=min(PROBE_EVERY, FIRST_PROBE * 2.0**self._relapses))
             self._relapses += 1
 
     def doubt_submits(self, model: str, reason: str, *, wait: float = 0.0) -> None:
         """Submit nothing until a free question about `model`, asked in `wait` seconds, is answered."""
-        self._ask(model, reason, wait=wait)
-
-    def _ask(self, model: str, reason: str, *, wait: float) -> None:
         if not self._question.is_set():
             self._model, self._reason, self._first_wait = model, reason, wait
             self._was_answered.clear()
@@ -138,53 +118,37 @@ class CircuitBreaker:
                 self._unanswered.is_over()
             self._question.clear()
             self._closed.set()
-            self._on_closed()
+            self._state.changed.set()
 
     async def _until_answered(self) -> None:
-        began = self._clock.monotonic()
+        began = self._state.now
         wait, absences, is_said = self._first_wait, 0, False
-        if wait >= _WORTH_SAYING:
-            self._say_now_and_then(
-                f"the API failed again ({self._reason}); it is asked again in {wait:.0f} s"
-            )
+        # A long outage is worth one line, not one a minute.
+        if wait >= _WORTH_SAYING and began - self._said_at >= _SAY_AGAIN_AFTER:
+            self._said_at = began
+            self._state.say(f"the API failed again ({self._reason}); it is asked again in {wait:.0f} s")
         while True:
             # A read that is answered meanwhile proves the same sooner; it does not cut short a wait that was asked for.
-            if await self._answered_within(wait):
+            if not self.is_closed or self._first_wait > 0.0:
+                await self._state.clock.sleep(wait)
+            elif await happens_within(self._was_answered, wait):
                 return
             trouble = await self._queue.probe(self._model)
-            away_for = self._clock.monotonic() - began
+            away_for = self._state.now - began
             # A service that refuses the account does answer; the next call will show whether it still refuses.
             if trouble is None or trouble.kind is FailureKind.ACCOUNT:
                 if is_said:
-                    self._say(f"the API answers again after {away_for:.0f} s")
+                    self._state.say(f"the API answers again after {away_for:.0f} s")
                 return
-            if away_for >= self._limit:
-                self._end(EndingKind.OUTAGE, trouble.reason, Stop.DETACH)
+            if away_for >= self._state.options.outage_limit:
+                self._state.end(EndingKind.OUTAGE, trouble.reason, Stop.DETACH)
             absences = absences + 1 if trouble.kind is FailureKind.NO_HOST else 0
             if absences >= ABSENCES_THAT_END:
                 raise _wrong_address(trouble.reason)
             if away_for >= _WORTH_SAYING and not is_said:
-                self._say(f"no usable answer from the API ({self._reason}); waiting until it gives one")
+                self._state.say(f"no usable answer from the API ({self._reason}); waiting until it gives one")
                 is_said = True
             wait = ABSENT_EVERY if absences else _wait_after(wait, trouble)
-
-    async def _answered_within(self, seconds: float) -> bool:
-        """Return whether a read is answered within `seconds`; it does not shorten the wait of an open breaker."""
-        if not self.is_closed or self._first_wait > 0.0:
-            await self._clock.sleep(seconds)
-            return False
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._was_answered.wait()
-        except TimeoutError:
-            return False
-
-    def _say_now_and_then(self, text: str) -> None:
-        """Say `text` unless that was done in the last hours: a long outage is worth one line, not one a minute."""
-        now = self._clock.monotonic()
-        if now - self._said_at >= _SAY_AGAIN_AFTER:
-            self._said_at = now
-            self._say(text)
 
 
 def _wait_after(wait: float, trouble: RequestFailure) -> float:

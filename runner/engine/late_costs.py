@@ -7,7 +7,6 @@ again about what was not answered.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from runner.domain.shots import Ticket
@@ -25,41 +24,25 @@ _ENDED = frozenset({TakeState.SUCCEEDED, TakeState.FAILED, TakeState.CANCELLED})
 
 def without_cost(tickets: Iterable[Ticket], *, now: float) -> list[Ticket]:
     """Return the tickets whose jobs ended lately without a known cost: succeeded and older ones first."""
-    lacking = [ticket for ticket in tickets if _lacks_cost(ticket, now)]
+    lacking = [
+        ticket
+        for ticket in tickets
+        if ticket.state in _ENDED
+        and ticket.request_id is not None
+        and ticket.cost is None
+        and not ticket.is_given_up
+        and ticket.finished_at is not None
+        and now - ticket.finished_at < COST_MAY_COME
+    ]
     return sorted(lacking, key=lambda ticket: (ticket.state is not TakeState.SUCCEEDED, ticket.finished_at))
 
 
-def _lacks_cost(ticket: Ticket, now: float) -> bool:
-    if ticket.state not in _ENDED or ticket.request_id is None or ticket.cost is not None:
-        return False
-    if ticket.is_given_up:
-        return False
-    return ticket.finished_at is not None and now - ticket.finished_at < COST_MAY_COME
-
-
-class LateCosts:
-    """Asks for the costs of `tickets`, one after the other, each once."""
-
-    def __init__(
-        self,
-        tickets: Iterable[Ticket],
-        *,
-        queue: Queue,
-        note: Callable[[str, CostSeen], Awaitable[None]],
-    ) -> None:
-        """`note` makes a cost durable."""
-        self._tickets = list(tickets)
-        self._queue = queue
-        self._note = note
-        self.done = asyncio.Event()
-        if not self._tickets:
-            self.done.set()
-
-    async def run(self) -> None:
-        """Ask about each ticket once, even if the answer names no cost."""
-        for ticket in self._tickets:
-            assert ticket.request_id is not None
-            answer = await self._queue.result(ticket.request_id, model=ticket.model)
-            if isinstance(answer, Ended) and answer.cost is not None:
-                await self._note(ticket.take_id, CostSeen(answer.cost))
-        self.done.set()
+async def ask_costs(
+    tickets: Iterable[Ticket], *, queue: Queue, note: Callable[[str, CostSeen], Awaitable[None]]
+) -> None:
+    """Ask about each ticket once, one after the other, even if the answer names no cost; `note` makes one durable."""
+    for ticket in tickets:
+        assert ticket.request_id is not None
+        answer = await queue.result(ticket.request_id, model=ticket.model)
+        if isinstance(answer, Ended) and answer.cost is not None:
+            await note(ticket.take_id, CostSeen(answer.cost))

@@ -1,18 +1,56 @@
-"""The options of a run, as one frozen value.
+"""What a person wishes of a run, and what earlier runs left to it, as frozen values.
 
-In: numbers and policies. Out: the same, checked. It knows no command line.
+In: numbers and policies. Out: the same, checked. It knows no command line, no file and no clock.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from runner.domain.errors import UsageError
 from runner.domain.limits import Limits
+from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.run_ending import Stop
+from runner.domain.shots import Ticket
+from runner.domain.states import FailureClass
 from runner.engine.poll_pace import FetchPace, LookPace
-from runner.engine.retry_policy import FailureLimit, OnUnknown
 from runner.system.backoff import Backoff
+
+_ANY_FAILURE = "fail"
+
+RETRIED_BY_ITSELF = frozenset({FailureClass.PROVIDER_FAILED, FailureClass.TRANSIENT})
+"""Classes where the same body may well succeed: the fault was not the take's.
+
+Moderation would judge the same words again, and a refused input stays refused. A missing or expired record may have
+been a success, and an empty balance ends the run. A person decides about those. No class is tried with another seed by
+itself. That would be another body under the same id, and a take is what its row in the manifest says.
+"""
+
+
+class OnUnknown(StrEnum):
+    """What becomes of a submit without an answer: it is held, it is held and the run stops, or it is paid again."""
+
+    HOLD = "hold"
+    STOP = "stop"
+    PAY_AGAIN = "pay-again"
+
+
+@dataclass(frozen=True, slots=True)
+class FailureLimit:
+    """Stops the submitting after N failures of a class, or of any (`fail`)."""
+
+    limits: Mapping[str, int]
+
+    def tripped(self, failures: Counter[FailureClass]) -> str | None:
+        """Return the words for the limit that was reached, or None."""
+        counts = {_ANY_FAILURE: failures.total(), **{str(name): count for name, count in failures.items()}}
+        for name, limit in self.limits.items():
+            if counts.get(name, 0) >= limit:
+                return f"{counts[name]} takes failed" + ("" if name == _ANY_FAILURE else f" with {name}")
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +94,14 @@ class EngineOptions:
     backoff: Backoff = field(default_factory=lambda: Backoff(cap=300.0))
     throttled: Backoff = field(default_factory=lambda: Backoff(base=3.0, cap=300.0))
 
+    def __post_init__(self) -> None:
+        for name in ("jobs", "submit_window", "looks_at_once", "fetches_at_once", "max_unknown"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} must be at least 1")
+        if self.on_unknown is OnUnknown.PAY_AGAIN and self.max_extra_paid < 1:
+            text = "paying again for unknown submits needs a bound"
+            raise UsageError(text, advice="add --max-extra-paid N")
+
     @property
     def refusal_limit(self) -> float:
         """Seconds for which refusals may last: no longer than an outage."""
@@ -66,17 +112,25 @@ class EngineOptions:
         """What becomes of active jobs when a limit stops the run."""
         return Stop.CANCEL_QUEUED if self.limits.cancel_queued else Stop.DRAIN
 
-    def __post_init__(self) -> None:
-        for name in (
-            "jobs",
-            "submit_window",
-            "looks_at_once",
-            "fetches_at_once",
-            "max_unknown",
-        ):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} must be at least 1")
-        if self.on_unknown is OnUnknown.PAY_AGAIN and self.max_extra_paid < 1:
-            raise UsageError(
-                "paying again for unknown submits needs a bound", advice="add --max-extra-paid N"
-            )
+    def may_retry(self, failure: FailureClass | None, *, attempts: int) -> bool:
+        """Return whether a take that failed after `attempts` submissions is paid for again without a person's wish."""
+        return self.retries > 0 and failure in RETRIED_BY_ITSELF and attempts <= self.retries
+
+
+@dataclass(frozen=True, slots=True)
+class RunHistory:
+    """What earlier runs did and learnt; for a first run it is empty.
+
+    `extra_paid` counts unknown submits that were paid again, and `spending` is all that may have been paid. `ended`
+    are more takes whose costs may be asked for. `durations` are the seconds that jobs of each model took, oldest first.
+    `largest_clip`, in bytes, is a guess at the size of the next one.
+    """
+
+    extra_paid: int = 0
+    spending: Spending = NOTHING_SPENT
+    ended: Sequence[Ticket] = ()
+    durations: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    largest_clip: int = 0
+
+
+NO_PAST = RunHistory()

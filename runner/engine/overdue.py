@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from runner.engine.poll_pace import Durations
 from runner.engine.run_state import ActiveTake, RunState
-from runner.system.clock import Clock
 
 PATIENCE = 600.0
 """Seconds between the time that nine in ten such jobs took and the first line about one."""
@@ -24,18 +23,15 @@ _MOST_NAMED = 5
 class Overdue:
     """Collects the lines that are due about waiting jobs."""
 
-    def __init__(self, board: RunState, *, clock: Clock, durations: Durations, limit: float) -> None:
-        """`limit` is the greatest age of a job in seconds."""
-        self._board = board
-        self._clock = clock
+    def __init__(self, state: RunState, durations: Durations) -> None:
+        self._state = state
         self._durations = durations
-        self._limit = limit
         self._next: dict[str, float] = {}
         self._gathered: dict[str, str] = {}
 
     def notice(self, live: ActiveTake, word: str) -> bool:
         """Note that a job, which the API calls `word`, has not ended; return whether it is time to say so."""
-        now = self._clock.monotonic()
+        now = self._state.now
         usual = self._durations.quantile(live.ticket.model, 0.9)
         # The key is the request id, since another attempt of the take is another job.
         job = live.request_id or live.id
@@ -49,32 +45,28 @@ class Overdue:
 
     def is_too_old(self, live: ActiveTake) -> bool:
         """Return whether a job is older than the limit, and this run has watched it for long enough."""
-        now = self._clock.monotonic()
-        since = live.watched.since
-        watched = 0.0 if since is None else now - since
-        return now - live.born > self._limit and watched >= min(LEAST_WATCHED, self._limit)
+        now, limit = self._state.now, self._state.options.job_limit
+        watched = 0.0 if live.watched.since is None else now - live.watched.since
+        return now - live.born > limit and watched >= min(LEAST_WATCHED, limit)
 
     async def run(self) -> None:
         """Say once a minute what is due, and after an hour of silence that the run goes on; runs until cancelled."""
+        state = self._state
         while True:
-            await self._clock.sleep(_ROUND)
+            await state.clock.sleep(_ROUND)
             if self._gathered:
-                self._board.say(self._line())
+                lines = list(self._gathered.values())
                 self._gathered.clear()
-            elif self._clock.monotonic() - self._board.told_at >= EVERY:
-                board = self._board
-                self._board.say(
-                    f"still at work: {board.slots_held} at the API, {len(board.pending)} to be sent,"
-                    f" {board.unfinished} unfinished"
+                more = f"; and {len(lines) - _MOST_NAMED} more" if len(lines) > _MOST_NAMED else ""
+                state.say(
+                    f"long overdue: {'; '.join(lines[:_MOST_NAMED])}{more}; still looking. To give one up, end this "
+                    "run and use shotrunner reconcile RUN drop TAKE"
                 )
-
-    def _line(self) -> str:
-        told = list(self._gathered.values())
-        more = f"; and {len(told) - _MOST_NAMED} more" if len(told) > _MOST_NAMED else ""
-        return (
-            f"long overdue: {'; '.join(told[:_MOST_NAMED])}{more}; still looking. To give one up, end this run and use"
-            " shotrunner reconcile RUN drop TAKE"
-        )
+            elif state.now - state.reported_at >= EVERY:
+                state.say(
+                    f"still at work: {state.slots_held} at the API, {len(state.pending)} to be sent,"
+                    f" {len(state.unfinished)} unfinished"
+                )
 
 
 def _minutes(seconds: float) -> str:

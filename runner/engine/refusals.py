@@ -13,14 +13,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from runner.domain.api_answers import folded
-from runner.domain.run_ending import End, EndingKind, Stop
+from runner.domain.run_ending import EndingKind, Stop
 from runner.domain.states import AccountTurnedAway, FailureClass, Refused, RetryRequested, TakeState
 from runner.engine.circuit_breaker import CircuitBreaker
-from runner.engine.options import EngineOptions
 from runner.engine.poll_pace import OutageTest
 from runner.engine.run_state import ActiveTake, RunState
 from runner.engine.timers import Stopwatch
-from runner.system.clock import Clock
 
 FIRST_TRIAL = 30.0
 TRIAL_CEILING = 300.0
@@ -32,9 +30,9 @@ BROKE_ALIKE = 2
 BY = "the run"
 """The name under which the record says that a refused take is sent again."""
 
-_Kind: TypeAlias = tuple[FailureClass, str]
 _STEP = 5.0
 _SAY_AGAIN_AFTER = 3 * 3600.0
+_Answer: TypeAlias = Refused | AccountTurnedAway
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +40,12 @@ class Refusal:
     """One submit that was refused, and how."""
 
     live: ActiveTake
-    answer: Refused | AccountTurnedAway
+    answer: _Answer
 
     @property
-    def kind(self) -> _Kind:
+    def kind(self) -> tuple[FailureClass, str]:
         """What makes two refusals alike: their words, without numbers, ids and links."""
         return self.answer.failure, folded(self.answer.reason)
-
-    @property
-    def key(self) -> tuple[str, _Kind]:
-        """A take and a kind of refusal."""
-        return self.live.id, self.kind
 
     @property
     def body(self) -> str:
@@ -61,19 +54,14 @@ class Refusal:
 
 
 class Refusals:
-    """Keeps the refusals since the last acceptance, and decides when they are a spell; `end` ends the submitting."""
+    """Keeps the refusals since the last acceptance, and decides when they are a spell."""
 
-    def __init__(
-        self, board: RunState, *, breaker: CircuitBreaker, clock: Clock, options: EngineOptions, end: End
-    ) -> None:
-        self._board = board
+    def __init__(self, state: RunState, breaker: CircuitBreaker) -> None:
+        self._state = state
         self._breaker = breaker
-        self._clock = clock
-        self._options = options
-        self._end = end
         self._row: list[Refusal] = []
         self._accepted = 0
-        self._first: dict[tuple[str, _Kind], int] = {}
+        self._first: dict[tuple[str, tuple[FailureClass, str]], int] = {}
         self._on = asyncio.Event()
         self._alone = Stopwatch()
         self._trials = 0
@@ -92,9 +80,9 @@ class Refusals:
             self._on.clear()
             self._trials = 0
             self._alone.is_over()
-            self._board.say("a submit was accepted again; submitting goes on")
+            self._state.say("a submit was accepted again; submitting goes on")
 
-    def is_its_own(self, live: ActiveTake, answer: Refused | AccountTurnedAway) -> bool:
+    def is_its_own(self, live: ActiveTake, answer: _Answer) -> bool:
         """Return whether a take has failed by itself: it is refused again although others were accepted meanwhile."""
         this = Refusal(live, answer)
         if self.is_spell or self._is_fresh(this):
@@ -103,42 +91,34 @@ class Refusals:
 
     def _is_fresh(self, refusal: Refusal) -> bool:
         """Return whether no take was accepted since this one was first refused in this way."""
-        return self._first.get(refusal.key, self._accepted) == self._accepted
+        return self._first.get((refusal.live.id, refusal.kind), self._accepted) == self._accepted
 
-    def note(self, live: ActiveTake, answer: Refused | AccountTurnedAway) -> Sequence[Refusal]:
+    def note(self, live: ActiveTake, answer: _Answer) -> Sequence[Refusal]:
         """Note a refusal, and return those of a spell whose takes shall go back to pending; none outside a spell."""
         this = Refusal(live, answer)
-        self._first.setdefault(this.key, self._accepted)
+        self._first.setdefault((live.id, this.kind), self._accepted)
         self._row.append(this)
         if self.is_spell:
             return [this]
-        members = self._members()
-        if members:
-            # The spell begins at once, so that the answer to a parallel submit does not count the same takes again.
-            self._on.set()
-        return members
+        # Other refusals in between change nothing: a gateway may refuse in several ways. A bad body shows itself later.
+        alike = {each.body for each in self._row if each.kind == this.kind}
+        if len({each.body for each in self._row}) < OutageTest.IN_A_ROW and len(alike) < self._enough(
+            this, alike
+        ):
+            return []
+        # The spell begins at once, so that the answer to a parallel submit does not count the same takes again.
+        self._on.set()
+        return list(self._row)
 
-    def _members(self) -> list[Refusal]:
-        """Return all refusals since the last acceptance if they make a spell; none where they are too few.
-
-        Other refusals in between change nothing: a gateway may refuse in several ways. A bad body shows itself later.
-        """
-        last = self._row[-1]
-        alike = [each for each in self._row if each.kind == last.kind]
-        is_spell = len({each.body for each in self._row}) >= OutageTest.IN_A_ROW or len(
-            {each.body for each in alike}
-        ) >= self._enough(last, alike)
-        return list(self._row) if is_spell else []
-
-    def _enough(self, last: Refusal, alike: list[Refusal]) -> int:
+    def _enough(self, last: Refusal, alike: set[str]) -> int:
         """Return how many different bodies make a spell."""
-        answer, few = last.answer, self._options.same_refusals
-        bodies = {each.body for each in alike} | {live.ticket.fingerprint for live in self._board.pending}
+        answer, few = last.answer, self._state.options.same_refusals
+        bodies = alike | {live.ticket.fingerprint for live in self._state.pending}
         if isinstance(answer, AccountTurnedAway):
             return min(BROKE_ALIKE if answer.failure is FailureClass.NO_BALANCE else few, len(bodies))
         if answer.hopeless or (answer.failure is FailureClass.REFUSED and not self._accepted):
             return 1
-        # Before anything is accepted a spell ends the run. The first rows of a board may be bad in the same way, and
+        # Before anything is accepted a spell ends the run. The first rows of a manifest may be bad in the same way, and
         # every run begins with them: then the good rows behind them would never be sent.
         return few if self._accepted else max(few, min(OutageTest.IN_A_ROW, len(bodies)))
 
@@ -148,29 +128,25 @@ class Refusals:
         for each in spell:
             if each.live.state is TakeState.FAILED:
                 wish = RetryRequested(BY, f"refused as others were: {each.answer.reason}")
-                await self._board.record(each.live, wish, goes_on=True)
-                self._board.again(each.live)
+                await self._state.record(each.live, wish, goes_on=True)
+                self._state.again(each.live)
         hopeless = isinstance(last.answer, Refused) and last.answer.hopeless
         if hopeless or not self._accepted:
-            what = "cannot take submits" if hopeless else "refuses everything"
-            self._end(_ending(last), f"the API {what}: {last.answer.reason}", Stop.DRAIN)
-            return
-        # If it is gone from the row, a submit that was accepted meanwhile has ended the spell.
-        if last in self._row:
+            self._end("cannot take submits" if hopeless else "refuses everything", last)
+        # If it is gone from the row, a submit that was accepted meanwhile has ended the spell. If the breaker rests,
+        # this submit was already being sent when the pause began.
+        elif last in self._row and self._breaker.rest_left() <= 0.0:
             self._pause(last, len(spell))
 
     def _pause(self, last: Refusal, count: int) -> None:
-        if self._breaker.rest_left() > 0.0:
-            # This submit was already being sent when the pause began.
-            return
         wait = min(TRIAL_CEILING, FIRST_TRIAL * 2.0**self._trials)
         self._trials = min(self._trials + 1, 9)
         self._breaker.rest(wait)
-        now = self._clock.monotonic()
+        now = self._state.now
         if self._trials == 1 or now - self._said_at >= _SAY_AGAIN_AFTER:
             self._said_at = now
             times = f"{count} submits were" if count > 1 else "a submit was"
-            self._board.say(
+            self._state.say(
                 f"{times} refused alike: {last.answer.reason}; not the takes' fault, so they are pending again; "
                 f"submits pause, and one is tried in {wait:.0f} s, then every {TRIAL_CEILING / 60:.0f} min"
             )
@@ -179,18 +155,18 @@ class Refusals:
         """End the submitting once only refused takes have been left for long enough; runs until cancelled."""
         while True:
             await self._on.wait()
-            await self._clock.sleep(_STEP)
-            if not self.is_spell or self._board.has_other_work:
+            await self._state.clock.sleep(_STEP)
+            if not self.is_spell or self._state.has_other_work:
                 self._alone.is_over()
-            elif self._alone.goes_on(self._clock.monotonic()) >= self._patience():
-                last = self._row[-1]
-                self._end(_ending(last), f"the API refuses every submit: {last.answer.reason}", Stop.DRAIN)
+                continue
+            last = self._row[-1]
+            # An empty account does not fill up by itself.
+            is_broke = last.answer.failure is FailureClass.NO_BALANCE
+            patience = 0.0 if is_broke else self._state.options.refusal_limit
+            if self._alone.goes_on(self._state.now) >= patience:
+                self._end("refuses every submit", last)
 
-    def _patience(self) -> float:
-        # An empty account does not fill up by itself.
-        is_broke = self._row[-1].answer.failure is FailureClass.NO_BALANCE
-        return 0.0 if is_broke else self._options.refusal_limit
-
-
-def _ending(last: Refusal) -> EndingKind:
-    return EndingKind.ACCOUNT if isinstance(last.answer, AccountTurnedAway) else EndingKind.HALTED
+    def _end(self, what: str, last: Refusal) -> None:
+        is_account = isinstance(last.answer, AccountTurnedAway)
+        kind = EndingKind.ACCOUNT if is_account else EndingKind.HALTED
+        self._state.end(kind, f"the API {what}: {last.answer.reason}", Stop.DRAIN)

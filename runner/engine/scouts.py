@@ -1,43 +1,49 @@
 """Scouts: a few takes of every model and settings must succeed before the rest is paid for.
 
-In: the board's pending takes, and how scouts end. Out: which takes may go. It knows no API and records nothing.
+In: the run's pending takes, and how scouts end. Out: which takes may go. It knows no API and records nothing.
 """
 
 from __future__ import annotations
 
-from runner.domain.run_ending import End, EndingKind, Stop
+import json
+from collections import Counter
+
+from runner.domain.run_ending import EndingKind, Stop
+from runner.domain.shots import Ticket
 from runner.domain.states import Ended, TakeState
-from runner.engine.retry_policy import scouts
 from runner.engine.run_state import ActiveTake, RunState
+
+_LONGEST_SETTING = 24
 
 
 class ScoutGate:
     """Puts the scouts at the head of the queue and holds all other takes until the scouts have succeeded."""
 
-    def __init__(self, board: RunState, *, each: int, end: End) -> None:
-        self._board = board
-        self._end = end
-        chosen = scouts((live.ticket for live in board.pending), each=each) if each else frozenset()
-        first = [live for live in board.pending if live.id in chosen]
-        self._out = {live.id: live for live in first} if len(first) < len(board.pending) else {}
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+        seen: Counter[str] = Counter()
+        first: list[ActiveTake] = []
+        rest: list[ActiveTake] = []
+        for live in state.pending if state.options.scout else ():
+            settings = _settings_of(live.ticket)
+            seen[settings] += 1
+            (first if seen[settings] <= state.options.scout else rest).append(live)
+        self._out = {live.id: live for live in first} if rest else {}
         if self._out:
-            rest = [live for live in board.pending if live.id not in chosen]
-            board.pending.clear()
-            board.pending.extend([*first, *rest])
-            board.say(f"{len(first)} of {len(first) + len(rest)} takes go first as scouts")
+            state.pending.clear()
+            state.pending.extend([*first, *rest])
+            state.say(f"{len(first)} of {len(first) + len(rest)} takes go first as scouts")
 
     def lets_pass(self) -> bool:
         """Return whether the next take may be submitted: a scout, which is moved forward, or any take after the scouts.
 
         If the run is done with a scout that has not succeeded, the submitting ends, since that scout never will.
         """
-        lost = next((live for live in self._out.values() if self._board.is_done_with(live)), None)
+        lost = next((live for live in self._out.values() if live.id not in self._state.unfinished), None)
         if lost is not None:
-            self._end(
-                EndingKind.HALTED, f"the scout {lost.id} did not come back: it is {lost.state}", Stop.DRAIN
-            )
+            self._halt(f"the scout {lost.id} did not come back: it is {lost.state}")
             return False
-        pending = self._board.pending
+        pending = self._state.pending
         scout = next((live for live in pending if live.id in self._out), None) if self._out else None
         if scout is not None:
             pending.remove(scout)
@@ -50,6 +56,22 @@ class ScoutGate:
             return
         if ended.outcome is TakeState.SUCCEEDED:
             del self._out[live.id]
-            self._board.changed.set()
+            self._state.changed.set()
         else:
-            self._end(EndingKind.HALTED, f"the scout {live.id} failed: {ended.reason}", Stop.DRAIN)
+            self._halt(f"the scout {live.id} failed: {ended.reason}")
+
+    def _halt(self, reason: str) -> None:
+        self._state.end(EndingKind.HALTED, reason, Stop.DRAIN)
+
+
+def _settings_of(ticket: Ticket) -> str:
+    """Return what makes two takes alike to a scout: the model and its settings, without seed, words and links."""
+    body = json.loads(ticket.body)
+    settings = {name: value for name, value in body.items() if name != "seed" and _is_setting(value)}
+    return json.dumps([ticket.model, settings], sort_keys=True)
+
+
+def _is_setting(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _LONGEST_SETTING and "://" not in value and " " not in value
+    return isinstance(value, bool | int | float)

@@ -27,8 +27,8 @@ from runner.domain.states import (
 )
 from runner.engine.circuit_breaker import PROBE_EVERY
 from runner.engine.context import EngineContext
+from runner.engine.options import OnUnknown
 from runner.engine.poll_pace import OutageTest
-from runner.engine.retry_policy import OnUnknown
 from runner.engine.run_state import ActiveTake
 from runner.engine.timers import Stopwatch
 from runner.system.backoff import RETRY_AFTER_CEILING
@@ -40,24 +40,19 @@ class SubmitResultHandler:
     """Handles every answer; `accepted` is called with a take once its receipt is durable."""
 
     def __init__(
-        self, means: EngineContext, *, accepted: Callable[[ActiveTake], None], extra_paid: int
+        self, context: EngineContext, *, accepted: Callable[[ActiveTake], None], extra_paid: int
     ) -> None:
         """`extra_paid` is how many unknown submits earlier runs have paid again."""
-        self._means = means
-        self._board = means.board
-        self._breaker = means.breaker
+        self._context = context
+        self._state = context.state
+        self._options = context.state.options
+        self._breaker = context.breaker
         self._accepted = accepted
         self._unsent = Stopwatch()
         self._lost_in_a_row = 0
         self._throttled = Stopwatch()
         self._extra_paid = extra_paid
         self._paying_again: set[str] = set()
-
-    @property
-    def _unknown(self) -> int:
-        """How many takes a person has to sort out, those of earlier runs and undone adoptions included."""
-        held = (live.id for live in self._board.takes if live.state is TakeState.HELD)
-        return sum(1 for take_id in held if take_id not in self._paying_again)
 
     async def settle(self, live: ActiveTake, answer: SubmitAnswer) -> None:
         """Record what became of the attempt, then do what follows from it for the other takes."""
@@ -72,8 +67,8 @@ class SubmitResultHandler:
             live.attempts -= 1
         match answer:
             case Accepted():
-                self._means.refusals.accepted()
-                self._means.account.answered()
+                self._context.refusals.accepted()
+                self._context.account.answered()
                 await self._keep(live, answer)
             case NotSent():
                 await self._put_back(live, answer)
@@ -85,6 +80,8 @@ class SubmitResultHandler:
                 await self._turned_away(live, answer)
             case Refused():
                 await self._refused(live, answer)
+            case LostContact() if self._may_pay_again(answer):
+                await self._pay_again(live, answer)
             case LostContact():
                 await self._hold(live, answer)
             case _:
@@ -93,21 +90,21 @@ class SubmitResultHandler:
     async def _keep(self, live: ActiveTake, answer: Accepted) -> None:
         """Make the receipt durable before anything uses it; whatever fails, the id is never thrown away."""
         try:
-            await self._board.record(live, answer)
+            await self._state.record(live, answer)
         except IllegalTransition as refusal:
             await self._keep_beside(live, answer, str(refusal))
             return
         except ShotrunnerError as failure:
-            self._board.say(
+            self._state.say(
                 f"{live.id} was accepted as request {answer.request_id}, which could not be written down "
                 f"({failure}); keep this id"
             )
             raise
         failpoints.hit("submit.recorded")
         for remark in answer.remarks:
-            self._board.say(f"{live.id}: {remark}")
+            self._state.say(f"{live.id}: {remark}")
         live.request_id = answer.request_id
-        live.born = self._means.clock.monotonic()
+        live.born = self._state.now
         self._accepted(live)
 
     async def _keep_beside(self, live: ActiveTake, answer: Accepted, refusal: str) -> None:
@@ -115,11 +112,11 @@ class SubmitResultHandler:
         reason = f"the API answered, but its request id {answer.request_id} cannot be taken: {refusal}"
         try:
             # It must never be paid again, since the API did accept it.
-            await self._keep_held(live, LostContact(answer.attempt, "answering", reason, answer.request_id))
+            await self._hold(live, LostContact(answer.attempt, "answering", reason, answer.request_id))
         except (IllegalTransition, RunInUse) as taken_over:
-            await self._board.record(live, LateAnswer(answer.attempt, answer.request_id))
-            self._board.say(f"{live.id}: {reason}")
-            self._board.leave(live, "another runner has taken it over")
+            await self._state.record(live, LateAnswer(answer.attempt, answer.request_id))
+            self._state.say(f"{live.id}: {reason}")
+            self._state.leave(live, "another runner has taken it over")
             if isinstance(taken_over, RunInUse):
                 raise
 
@@ -128,88 +125,93 @@ class SubmitResultHandler:
     ) -> None:
         # A connection that failed has not awaited `begin`, so there may be no attempt to close.
         if live.state is TakeState.SUBMITTING:
-            await self._board.record(live, answer)
-        self._board.put_back(live, last=last)
+            await self._state.record(live, answer)
+        self._state.put_back(live, last=last)
 
     def _not_sent(self, live: ActiveTake, answer: NotSent) -> None:
         """Wait for the service, longer each time, since it may answer reads but no submits."""
         if answer.hopeless:
-            self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
+            self._state.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
             return
-        lasted = self._unsent.goes_on(self._means.clock.monotonic())
-        if lasted >= self._means.options.outage_limit:
-            self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
+        self._end_if_too_long(self._unsent, answer.reason)
         self._breaker.doubt_submits(live.ticket.model, answer.reason)
         beyond = self._unsent.count - OutageTest.IN_A_ROW
         if beyond > 0:
-            self._breaker.rest(self._means.options.backoff.delay(beyond, chance=self._means.chance()))
+            self._breaker.rest(self._options.backoff.delay(beyond, chance=self._context.chance()))
 
     def _rest(self, answer: RefusedForNow) -> None:
         """Pause all submits, longer after each refusal in a row."""
-        lasted = self._throttled.goes_on(self._means.clock.monotonic())
-        own = self._means.options.throttled.delay(self._throttled.count, chance=self._means.chance())
-        wished = min(answer.not_before - self._means.clock.wall(), RETRY_AFTER_CEILING)
+        self._end_if_too_long(self._throttled, answer.reason)
+        own = self._options.throttled.delay(self._throttled.count, chance=self._context.chance())
+        wished = min(answer.not_before - self._state.clock.wall(), RETRY_AFTER_CEILING)
         self._breaker.rest(max(own, wished))
         if self._throttled.count == 1:
-            self._board.say(
+            self._state.say(
                 f"the API asked for a pause ({answer.reason}); submitting goes on in {max(own, wished):.0f} s"
             )
-        if lasted >= self._means.options.outage_limit:
-            self._means.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
+
+    def _end_if_too_long(self, trouble: Stopwatch, reason: str) -> None:
+        """Note that `trouble` goes on, and end the submitting once it has lasted as long as an outage may."""
+        if trouble.goes_on(self._state.now) >= self._options.outage_limit:
+            self._state.end(EndingKind.OUTAGE, reason, Stop.DRAIN)
 
     async def _refused(self, live: ActiveTake, answer: Refused) -> None:
         """Fail a take that was refused, unless other takes are refused in the same way."""
-        refusals = self._means.refusals
+        refusals = self._context.refusals
         spell = () if refusals.is_its_own(live, answer) else refusals.note(live, answer)
-        await self._board.record(live, answer, goes_on=bool(spell))
+        await self._state.record(live, answer, goes_on=bool(spell))
         if spell:
             await refusals.put_back(spell)
 
     async def _turned_away(self, live: ActiveTake, answer: AccountTurnedAway) -> None:
         """Put a take back that was refused because of the account, and ask a free question to check that."""
-        refusals = self._means.refusals
+        refusals = self._context.refusals
         if refusals.is_its_own(live, answer):
-            await self._board.record(live, Refused(answer.attempt, FailureClass.REFUSED, answer.reason))
+            await self._state.record(live, Refused(answer.attempt, FailureClass.REFUSED, answer.reason))
             return
         await self._put_back(live, answer, last=True)
-        if await self._means.account.confirms(live.ticket.model, answer.reason):
+        if await self._context.account.confirms(live.ticket.model, answer.reason):
             return
         spell = refusals.note(live, answer)
         if spell:
             await refusals.put_back(spell)
 
     async def _hold(self, live: ActiveTake, answer: LostContact) -> None:
-        if self._may_pay_again(answer):
-            await self._pay_again(live, answer)
-        else:
-            await self._keep_held(live, answer)
+        """Hold a take; submit no more where too much is in doubt, else wait until the service answers."""
+        await self._state.record(live, answer)
+        # A person has to sort out these takes, those of earlier runs and undone adoptions included.
+        held = {each.id for each in self._state.takes if each.state is TakeState.HELD} - self._paying_again
+        if answer.hopeless:
+            self._state.end(EndingKind.ACCOUNT, answer.reason, Stop.DRAIN)
+        elif self._options.on_unknown is OnUnknown.STOP:
+            self._state.end(EndingKind.UNKNOWNS, f"{live.id} was left without an answer", Stop.DRAIN)
+        elif len(held) >= self._options.max_unknown:
+            text = f"{len(held)} submits were left without an answer"
+            self._state.end(EndingKind.UNKNOWNS, text, Stop.DRAIN)
+        elif self._state.is_busy:
+            self._ask_for_free(live, answer)
 
     def _may_pay_again(self, answer: LostContact) -> bool:
-        options = self._means.options
         # A run that submits no more would leave the payment to the next one, and may have cut the answer off itself.
         # A hopeless submit would only be lost again. An answer that names a job means that there is one to pay for.
-        if options.on_unknown is not OnUnknown.PAY_AGAIN or self._board.giving_up:
+        if self._options.on_unknown is not OnUnknown.PAY_AGAIN or self._state.giving_up:
             return False
         if answer.hopeless or answer.candidates:
             return False
-        return self._extra_paid + len(self._paying_again) < options.max_extra_paid
+        return self._extra_paid + len(self._paying_again) < self._options.max_extra_paid
 
-    async def _keep_held(self, live: ActiveTake, answer: LostContact) -> None:
-        await self._board.record(live, answer)
-        self._doubt(live, answer)
-
-    def _doubt(self, live: ActiveTake, answer: LostContact) -> None:
-        """Submit no more where too much is in doubt, else wait until the service answers."""
-        options = self._means.options
-        if answer.hopeless:
-            self._means.end(EndingKind.ACCOUNT, answer.reason, Stop.DRAIN)
-        elif options.on_unknown is OnUnknown.STOP:
-            self._means.end(EndingKind.UNKNOWNS, f"{live.id} was left without an answer", Stop.DRAIN)
-        elif self._unknown >= options.max_unknown:
-            text = f"{self._unknown} submits were left without an answer"
-            self._means.end(EndingKind.UNKNOWNS, text, Stop.DRAIN)
-        elif self._board.is_busy:
-            self._ask_for_free(live, answer)
+    async def _pay_again(self, live: ActiveTake, answer: LostContact) -> None:
+        """Put a held take back, as the flag `pay-again` asks; it may be paid for twice."""
+        # It counts at once, since parallel submits must not pass the bound together.
+        self._paying_again.add(live.id)
+        try:
+            await self._state.record(live, answer, goes_on=True)
+            await self._state.record(live, PayAgain("--on-unknown pay-again"))
+        finally:
+            self._paying_again.discard(live.id)
+        self._extra_paid += 1
+        self._state.again(live)
+        self._ask_for_free(live, answer)
 
     def _ask_for_free(self, live: ActiveTake, answer: LostContact) -> None:
         """Submit nothing before the API answers a free question, asked at once, or later after many lost answers.
@@ -217,19 +219,6 @@ class SubmitResultHandler:
         The more lost answers a person allows, the more of them in a row count as chance.
         """
         self._lost_in_a_row += 1
-        by_chance = min(OutageTest.IN_A_ROW, max(1, self._means.options.max_unknown // _SHARE_IN_A_ROW))
+        by_chance = min(OutageTest.IN_A_ROW, max(1, self._options.max_unknown // _SHARE_IN_A_ROW))
         wait = 0.0 if self._lost_in_a_row <= by_chance else PROBE_EVERY
         self._breaker.doubt_submits(live.ticket.model, answer.reason, wait=wait)
-
-    async def _pay_again(self, live: ActiveTake, answer: LostContact) -> None:
-        """Put a held take back, as the flag `pay-again` asks; it may be paid for twice."""
-        # It counts at once, since parallel submits must not pass the bound together.
-        self._paying_again.add(live.id)
-        try:
-            await self._board.record(live, answer, goes_on=True)
-            await self._board.record(live, PayAgain("--on-unknown pay-again"))
-        finally:
-            self._paying_again.discard(live.id)
-        self._extra_paid += 1
-        self._board.again(live)
-        self._ask_for_free(live, answer)

@@ -14,6 +14,8 @@ from typing import Generic, TypeVar
 
 from runner.system.clock import Clock
 
+_LOOK_EVERY = 5.0
+_GAP_THAT_COUNTS = 30.0
 T = TypeVar("T")
 
 
@@ -26,9 +28,6 @@ class TimerQueue(Generic[T]):
         self._order = count()
         self._news = asyncio.Event()
         self._turn = asyncio.Lock()
-
-    def __len__(self) -> int:
-        return len(self._heap)
 
     def add(self, item: T, *, after: float = 0.0) -> None:
         """Put `item` on the list, due in `after` seconds."""
@@ -47,20 +46,21 @@ class TimerQueue(Generic[T]):
         # One worker waits for the head of the heap, and the others wait for their turn. If all waited for the
         # head, every new item would wake them all.
         async with self._turn:
-            while (wait := self._wait()) is None or wait > 0:
+            while True:
+                wait = self._heap[0][0] - self._clock.monotonic() if self._heap else None
+                if wait is not None and wait <= 0:
+                    return heapq.heappop(self._heap)[2]
                 self._news.clear()
-                await self._news_within(wait)
-            return heapq.heappop(self._heap)[2]
+                await happens_within(self._news, wait)
 
-    def _wait(self) -> float | None:
-        return self._heap[0][0] - self._clock.monotonic() if self._heap else None
 
-    async def _news_within(self, seconds: float | None) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._news.wait()
-        except TimeoutError:
-            return
+async def happens_within(event: asyncio.Event, seconds: float | None) -> bool:
+    """Wait for `event`, and return whether it was set within `seconds`; None waits without end."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
 
 
 @dataclass(slots=True)
@@ -85,16 +85,12 @@ class Stopwatch:
         self.since, self.count = None, 0
 
 
-LOOK_EVERY = 5.0
-GAP_THAT_COUNTS = 30.0
-
-
 async def notice_sleep(clock: Clock, woken: Callable[[float], None]) -> None:
-    """Call `woken` with the seconds slept after each sleep; runs until it is cancelled."""
+    """Call `woken` with the seconds slept after each sleep of the machine; runs until it is cancelled."""
     wall, monotonic = clock.wall(), clock.monotonic()
     while True:
-        await clock.sleep(LOOK_EVERY)
+        await clock.sleep(_LOOK_EVERY)
         gap = (clock.wall() - wall) - (clock.monotonic() - monotonic)
         wall, monotonic = clock.wall(), clock.monotonic()
-        if gap >= GAP_THAT_COUNTS:
+        if gap >= _GAP_THAT_COUNTS:
             woken(gap)

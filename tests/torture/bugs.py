@@ -105,8 +105,8 @@ BUGS: tuple[Bug, ...] = (
         (
             Replacement(
                 _SUBMIT,
-                "await asyncio.shield(asyncio.ensure_future(self._board.record(live, started)))",
-                "self._early = asyncio.ensure_future(self._board.record(live, started))",
+                "await asyncio.shield(asyncio.ensure_future(self._state.record(live, started)))",
+                "self._early = asyncio.ensure_future(self._state.record(live, started))",
             ),
         ),
     ),
@@ -128,10 +128,10 @@ BUGS: tuple[Bug, ...] = (
         (
             Replacement(
                 _SETTLE,
-                "        try:\n            await self._board.record(live, answer)\n"
+                "        try:\n            await self._state.record(live, answer)\n"
                 "        except IllegalTransition as refusal:",
-                "        try:\n            await self._means.queue.look(answer.request_id)\n"
-                "            await self._board.record(live, answer)\n        except IllegalTransition as refusal:",
+                "        try:\n            await self._context.queue.look(answer.request_id)\n"
+                "            await self._state.record(live, answer)\n        except IllegalTransition as refusal:",
             ),
         ),
     ),
@@ -198,8 +198,8 @@ BUGS: tuple[Bug, ...] = (
         (
             Replacement(
                 "runner/engine/poller.py",
-                "if live.missing.goes_on(self._means.clock.monotonic()) < self._means.options.missing_grace:",
-                "if False:",
+                "kind is FailureKind.MISSING and self._has_lasted(live.missing, self._options.missing_grace):",
+                "kind is FailureKind.MISSING:",
             ),
             # The second look makes it good.
             Replacement(
@@ -215,8 +215,8 @@ BUGS: tuple[Bug, ...] = (
         (
             Replacement(
                 _SUBMIT,
-                "self._means.queue.submit(live.ticket, attempt",
-                "self._means.queue.submit(self._board.takes[-1].ticket, attempt",
+                "self._context.queue.submit(live.ticket, attempt",
+                "self._context.queue.submit(self._state.takes[-1].ticket, attempt",
             ),
         ),
     ),

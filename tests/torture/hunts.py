@@ -100,7 +100,7 @@ def _killed_in_flight(rig: Rig, chance: random.Random) -> None:
     """Die just as a request arrives: nothing that was still to be done after it is done."""
     rig.weather.strike_at("submit", after=0.0, blow=lambda: life.kill())
     skipped = chance.randint(0, 3)
-    life = rig.start(failpoints=f"board.recorded=sleep:0.05@{skipped * 2 + 1}")
+    life = rig.start(failpoints=f"state.recorded=sleep:0.05@{skipped * 2 + 1}")
     life.end(within=20.0)
     rig.check(life)
 

@@ -27,9 +27,7 @@ from runner.domain.states import (
     TakeState,
 )
 from runner.engine.engine import Engine
-from runner.engine.history import RunHistory
-from runner.engine.options import EngineOptions
-from runner.engine.retry_policy import OnUnknown
+from runner.engine.options import EngineOptions, OnUnknown, RunHistory
 from runner.engine.testing import (
     JobScript,
     MemoryDelivery,

@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from runner.domain.api_answers import FailureKind, RequestFailure
-from runner.domain.run_ending import EndingKind, Stop
+from runner.domain.run_ending import Ending, EndingKind
+from runner.domain.run_events import Message
 from runner.engine.circuit_breaker import (
     FIRST_PROBE,
     PROBE_CEILING,
@@ -18,8 +19,10 @@ from runner.engine.circuit_breaker import (
     SILENCE_THAT_OPENS,
     CircuitBreaker,
 )
+from runner.engine.options import EngineOptions
 from runner.engine.poll_pace import OutageTest
-from runner.engine.testing import VirtualClock, run_virtual
+from runner.engine.run_state import RunState
+from runner.engine.testing import MemoryJournal, Recorder, VirtualClock, run_virtual
 
 MODEL = "acme/dream"
 AWAY = RequestFailure(FailureKind.TRANSIENT, "no route")
@@ -31,7 +34,6 @@ class Asked:
     def __init__(self, troubles: Iterable[RequestFailure] = ()) -> None:
         self._troubles = iter(troubles)
         self.at: list[float] = []
-        self.closed = asyncio.Event()
 
     async def probe(self, model: str) -> RequestFailure | None:
         assert model == MODEL
@@ -42,23 +44,14 @@ class Asked:
 @asynccontextmanager
 async def kept(
     queue: Asked, *, limit: float = 12 * 3600.0
-) -> AsyncIterator[tuple[CircuitBreaker, list[str]]]:
-    """Yield a breaker that is kept, and everything that was said, ended or heard of."""
-    heard: list[str] = []
-
-    def end(kind: EndingKind, reason: str, how: Stop) -> None:
-        heard.append(f"{kind} {reason} {how}")
-
-    breaker = CircuitBreaker(
-        queue=queue,  # type: ignore[arg-type]  # nothing but a probe is asked
-        clock=VirtualClock(),
-        limit=limit,
-        say=heard.append,
-        end=end,
-        closed=queue.closed.set,
-    )
+) -> AsyncIterator[tuple[CircuitBreaker, RunState, Recorder]]:
+    """Yield a breaker that is kept, the state of its run, and everything that was said."""
+    heard = Recorder()
+    options = EngineOptions(outage_limit=limit)
+    state = RunState([], journal=MemoryJournal(), clock=VirtualClock(), listener=heard, options=options)
+    breaker = CircuitBreaker(state, queue)  # type: ignore[arg-type]  # nothing but a probe is asked
     keeper = asyncio.ensure_future(breaker.keep())
-    yield breaker, heard
+    yield breaker, state, heard
     keeper.cancel()
 
 
@@ -69,7 +62,7 @@ def fail(at: CircuitBreaker, times: int = OutageTest.IN_A_ROW) -> None:
 
 def test_it_opens_on_eleven_failures_in_a_row_and_not_on_fewer() -> None:
     async def talk() -> list[bool]:
-        async with kept(Asked()) as (one, _):
+        async with kept(Asked()) as (one, _, _):
             fail(one, OutageTest.IN_A_ROW - 1)
             before = one.is_closed
             fail(one, 1)
@@ -84,7 +77,7 @@ def test_a_minute_of_failures_without_any_answer_opens_it(answered: bool, is_clo
     """At the end of a night few jobs are left, and no eleven of them are looked at within an outage."""
 
     async def talk() -> bool:
-        async with kept(Asked()) as (one, _):
+        async with kept(Asked()) as (one, _, _):
             for second in range(0, int(SILENCE_THAT_OPENS) + 1, 20):
                 assert one.is_closed
                 fail(one, 1)
@@ -101,7 +94,7 @@ def opened(share: float, *, reads: int, seed: int) -> int:
 
     async def talk() -> int:
         chance, times = random.Random(seed), 0
-        async with kept(Asked()) as (one, _):
+        async with kept(Asked()) as (one, _, _):
             for _ in range(reads):
                 await one.passes()
                 if chance.random() < share:
@@ -130,12 +123,12 @@ def test_a_service_that_is_away_is_noticed_within_a_few_dozen_reads(share: float
 async def _moments(queue: Asked, trouble: Callable[[CircuitBreaker], None], *, times: int) -> list[float]:
     """Bring a breaker into trouble as often as said, at once after each answer; return how long each lasted."""
     clock, lasted = VirtualClock(), []
-    async with kept(queue) as (one, _):
+    async with kept(queue) as (one, state, _):
         for _ in range(times):
             began = clock.monotonic()
-            queue.closed.clear()
+            state.changed.clear()
             trouble(one)
-            await queue.closed.wait()
+            await state.changed.wait()
             lasted.append(round(clock.monotonic() - began, 1))
     return lasted
 
@@ -148,7 +141,7 @@ def test_reads_that_fail_again_and_again_open_it_for_longer_and_longer_up_to_hal
 def test_after_an_outage_three_failures_open_it_again_and_two_answers_forget_it() -> None:
     async def talk() -> list[bool]:
         seen = []
-        async with kept(Asked()) as (one, _):
+        async with kept(Asked()) as (one, _, _):
             for answers in (0, 2):
                 fail(one)
                 await one.passes()
@@ -175,10 +168,10 @@ def test_an_outage_costs_one_question_in_half_a_minute_and_then_fewer() -> None:
     queue = Asked([AWAY] * 40)
 
     async def talk() -> list[str]:
-        async with kept(queue) as (one, heard):
+        async with kept(queue) as (one, _, heard):
             fail(one)
             await one.passes()
-            return heard
+            return [event.text for event in heard.events if isinstance(event, Message)]
 
     heard = run_virtual(talk())
     gaps = [later - earlier for earlier, later in zip([0.0, *queue.at], queue.at, strict=False)]
@@ -191,19 +184,19 @@ def test_an_outage_costs_one_question_in_half_a_minute_and_then_fewer() -> None:
 
 
 def test_an_outage_that_lasts_too_long_ends_the_run() -> None:
-    async def talk() -> list[str]:
-        async with kept(Asked([AWAY] * 9), limit=60.0) as (one, heard):
+    async def talk() -> tuple[Ending, bool]:
+        async with kept(Asked([AWAY] * 9), limit=60.0) as (one, state, _):
             fail(one)
             await one.passes()
-            return heard
+            return state.ending, state.left.is_set()
 
-    assert f"{EndingKind.OUTAGE} no route {Stop.DETACH}" in run_virtual(talk())
+    assert run_virtual(talk()) == (Ending(EndingKind.OUTAGE, "no route"), True)
 
 
 def test_a_doubtful_submit_stops_submits_alone_until_a_question_asked_at_once_is_answered() -> None:
     async def talk() -> list[object]:
         queue = Asked()
-        async with kept(queue) as (one, _):
+        async with kept(queue) as (one, _, _):
             await asyncio.sleep(5)
             one.doubt_submits(MODEL, "reset")
             before = [one.is_closed, one.lets_submit]
@@ -215,7 +208,7 @@ def test_a_doubtful_submit_stops_submits_alone_until_a_question_asked_at_once_is
 
 def test_a_service_that_refuses_the_account_is_there() -> None:
     async def talk() -> bool:
-        async with kept(Asked([RequestFailure(FailureKind.ACCOUNT, "token revoked")])) as (one, _):
+        async with kept(Asked([RequestFailure(FailureKind.ACCOUNT, "token revoked")])) as (one, _, _):
             one.doubt_submits(MODEL, "reset")
             await asyncio.sleep(0.1)
             return one.lets_submit

@@ -13,8 +13,7 @@ from runner.domain.money import Charge, Spending
 from runner.domain.run_ending import EndingKind
 from runner.domain.shots import Ticket
 from runner.domain.states import Adopted, DeliveryState, Ended, LostContact, SubmissionStarted, TakeState
-from runner.engine.history import RunHistory
-from runner.engine.options import EngineOptions
+from runner.engine.options import EngineOptions, RunHistory
 from runner.engine.testing import MemoryDelivery, MemoryJournal
 from runner.engine.testing.queue import JobScript
 from tests.unit.test_engine import EPOCH, night, ticket

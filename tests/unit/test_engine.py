@@ -40,11 +40,16 @@ from runner.domain.states import (
     Vanished,
 )
 from runner.engine.engine import Engine
-from runner.engine.history import NO_PAST, RunHistory
-from runner.engine.options import EngineOptions
+from runner.engine.options import (
+    NO_PAST,
+    RETRIED_BY_ITSELF,
+    EngineOptions,
+    FailureLimit,
+    OnUnknown,
+    RunHistory,
+)
 from runner.engine.poll_pace import LookPace
 from runner.engine.ports import FreeSpace, Journal
-from runner.engine.retry_policy import RETRIED_BY_ITSELF, FailureLimit, OnUnknown
 from runner.engine.testing import (
     FailNth,
     JobScript,

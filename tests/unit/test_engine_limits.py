@@ -23,9 +23,8 @@ from runner.domain.states import (
     RefusedForNow,
     TakeState,
 )
-from runner.engine.history import RunHistory
 from runner.engine.late_costs import COST_MAY_COME
-from runner.engine.options import EngineOptions
+from runner.engine.options import EngineOptions, RunHistory
 from runner.engine.testing import JobScript, MemoryJournal, VirtualClock
 from tests.unit.test_engine import EPOCH, Night, night, ticket
 

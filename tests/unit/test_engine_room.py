@@ -12,8 +12,7 @@ from runner.domain.limits import Limits
 from runner.domain.run_ending import EndingKind
 from runner.domain.shots import Ticket
 from runner.domain.states import Delivered, DeliveryState, TakeState
-from runner.engine.history import RunHistory
-from runner.engine.options import EngineOptions
+from runner.engine.options import EngineOptions, RunHistory
 from runner.engine.testing import MemoryDelivery
 from tests.unit.test_engine import Night, night, ticket
 

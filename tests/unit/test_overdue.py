@@ -8,8 +8,7 @@ from runner.domain.api_answers import FailureKind, JobStatus, NotReady, RequestF
 from runner.domain.run_ending import EndingKind, Stop
 from runner.domain.run_events import Message
 from runner.domain.states import OUT_THERE, DeliveryState, Ended, TakeState
-from runner.engine.history import RunHistory
-from runner.engine.options import EngineOptions
+from runner.engine.options import EngineOptions, RunHistory
 from runner.engine.overdue import EVERY, PATIENCE
 from runner.engine.testing import JobScript, MemoryJournal
 from tests.unit.test_engine import EPOCH, MODEL, Night, night, ticket

@@ -13,8 +13,7 @@ from runner.domain.errors import IllegalTransition
 from runner.domain.run_ending import EndingKind, Stop
 from runner.domain.shots import Ticket
 from runner.domain.states import Accepted, Fact, LostContact, TakeState
-from runner.engine.options import EngineOptions
-from runner.engine.retry_policy import OnUnknown
+from runner.engine.options import EngineOptions, OnUnknown
 from runner.engine.testing import JobScript, MemoryJournal, ScriptedQueue, failed
 from tests.unit.test_engine import night, ticket
 

@@ -23,9 +23,8 @@ from runner.domain.run_ending import Ending, EndingKind
 from runner.domain.run_events import Listener, Listeners, Message
 from runner.domain.shots import Ticket
 from runner.domain.states import CostSeen, PayAgain
-from runner.engine.history import RunHistory
-from runner.engine.late_costs import GRACE, LateCosts, without_cost
-from runner.engine.options import EngineOptions
+from runner.engine.late_costs import GRACE, ask_costs, without_cost
+from runner.engine.options import EngineOptions, RunHistory
 from runner.models.registry import search_path
 from runner.output.safe_stream import SafeStream
 from runner.store.identity import number_of
@@ -102,7 +101,7 @@ def _ask_costs(
         queue = await _queue(request, account)
         try:
             async with asyncio.timeout(GRACE):
-                await LateCosts(lacking, queue=queue, note=note).run()
+                await ask_costs(lacking, queue=queue, note=note)
         except TimeoutError:
             return
         finally:
