@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from runner.cli.terminal import show, show_result
 from runner.domain.display import PATH_LIMIT, counted, visible
 from runner.domain.errors import UsageError
-from runner.models.display import choices
 from runner.models.inputs import MISSING, Input
 from runner.models.model import Model
 from runner.models.registry import Models
+from runner.models.scalars import choices
 from runner.system.escapes import command_line
 
 if TYPE_CHECKING:

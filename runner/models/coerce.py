@@ -1,28 +1,27 @@
 """Turns nodes as written into JSON values of the shape that a model wants, and reports what it cannot turn.
 
-In: a node and its shape. Out: a value, or `MISSING` and at least one problem at the node's own place. It types text
-and checks links; the validator checks ranges, lengths and choices. It knows no whole model.
+In: a node and its shape. Out: a value, or `MISSING` and at least one problem at the node's own place. It types text,
+folds dotted names and checks links; the validator checks ranges, lengths and choices. It knows no whole model.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from runner.domain.errors import Position, Problem
 from runner.domain.shots import Fields, Items, Node, Text
-from runner.models.display import choices, printable
-from runner.models.inputs import MISSING, Missing
+from runner.models.inputs import MISSING, Missing, Shape
 from runner.models.media_inputs import url_fault
-from runner.models.scalars import ParseError, read_boolean, read_integer, read_number
-from runner.models.value_types import Shape
+from runner.models.scalars import READERS, ParseError, choices
 from runner.system.canonical_json import JsonValue
+from runner.system.escapes import visible
 from runner.system.nearest_name import Speller
 
 LONGEST_KEY: Final = 256
 """The most characters of a name that a schema does not list: every pattern can be matched against this many."""
 
-_READERS: Final = {"integer": read_integer, "number": read_number, "boolean": read_boolean}
 _NEEDED: Final = {
     "integer": "a whole number",
     "number": "a number",
@@ -31,6 +30,7 @@ _NEEDED: Final = {
     "array": "a list",
     "object": "a mapping",
 }
+_Tree: TypeAlias = "dict[str, _Tree | Node]"
 
 
 @dataclass(slots=True)
@@ -50,7 +50,6 @@ class Reading:
         at: Position,
         where: str,
         message: str,
-        *,
         allowed: tuple[str, ...] = (),
         nearest: str | None = None,
     ) -> Missing:
@@ -61,44 +60,37 @@ class Reading:
 
     def value(self, node: Node, shape: Shape, where: str) -> JsonValue | Missing:
         """Return what `node` means in `shape`, or `MISSING` after a complaint."""
-        match node:
-            case Text():
-                return self._text(node, shape, where)
-            case Items():
-                return self._list(node, shape, where)
-            case Fields():
-                return self._mapping(node, shape, where)
+        if isinstance(node, Text):
+            return self._text(node, shape, where)
+        kind = "array" if isinstance(node, Items) else "object"
+        if shape.kinds and kind not in shape.kinds:
+            return self._wrong_kind(node, shape, where, _NEEDED[kind])
+        if isinstance(node, Items):
+            read = [self.value(item, shape.item(i), f"{where}.{i}") for i, item in enumerate(node)]
+            values = [value for value in read if value is not MISSING]
+            return values if len(values) == len(read) else MISSING
+        entries = {key: self._entry(node, key, shape, where) for key in node.items}
+        kept = {key: value for key, value in entries.items() if value is not MISSING}
+        return kept if len(kept) == len(entries) else MISSING
 
     def _text(self, node: Text, shape: Shape, where: str) -> JsonValue | Missing:
         if node.is_null:
             if shape.nullable and node.text:
                 return None
             return self.complain(node.at, where, "no value given; write one or leave the key out")
-        if not shape.kinds:
+        read = [READERS[kind](node.text) for kind in shape.kinds if kind in READERS]
+        value = next((value for value in read if not isinstance(value, ParseError)), None)
+        if value is not None and not node.quoted:
+            return value
+        if not shape.kinds or "string" in shape.kinds:
             return self._plain_text(node, shape, where)
-        misread: ParseError | None = None
-        for kind in shape.kinds:
-            if kind in _READERS and not node.quoted:
-                read = _READERS[kind](node.text)
-                if not isinstance(read, ParseError):
-                    return read
-                misread = misread or read
-        if "string" in shape.kinds:
-            return self._plain_text(node, shape, where)
-        if misread:
-            allowed = choices(shape.choices)
-            return self.complain(node.at, where, misread.message, allowed=allowed, nearest=misread.nearest)
-        return self._wrong_kind(node, shape, where)
-
-    def _wrong_kind(self, node: Text, shape: Shape, where: str) -> Missing:
-        needed = " or ".join(_NEEDED.get(kind, kind) for kind in shape.kinds)
-        scalar = next((kind for kind in shape.kinds if kind in _READERS), None)
-        if not scalar:
-            return self.complain(node.at, where, f"is text where {needed} is needed")
-        message = f"is text (in quotes) where {needed} is needed"
-        if not isinstance(_READERS[scalar](node.text), ParseError):
-            message += "; remove the quotes"
-        return self.complain(node.at, where, message)
+        if not read:
+            return self._wrong_kind(node, shape, where, "text")
+        if node.quoted:
+            hint = "" if isinstance(read[0], ParseError) else "; remove the quotes"
+            return self._wrong_kind(node, shape, where, "text (in quotes)", hint)
+        misread = next(value for value in read if isinstance(value, ParseError))
+        return self.complain(node.at, where, misread.message, choices(shape.choices), misread.nearest)
 
     def _plain_text(self, node: Text, shape: Shape, where: str) -> JsonValue | Missing:
         # A request is UTF-8, which has no half characters.
@@ -110,30 +102,60 @@ class Reading:
                 return self.complain(node.at, where, fault)
         return node.text
 
-    def _list(self, node: Items, shape: Shape, where: str) -> JsonValue | Missing:
-        if shape.kinds and "array" not in shape.kinds:
-            return self._not_wanted(node, shape, where, "a list")
-        read = [self.value(item, shape.item(i), f"{where}.{i}") for i, item in enumerate(node)]
-        values = [value for value in read if value is not MISSING]
-        return values if len(values) == len(read) else MISSING
-
-    def _mapping(self, node: Fields, shape: Shape, where: str) -> JsonValue | Missing:
-        if shape.kinds and "object" not in shape.kinds:
-            return self._not_wanted(node, shape, where, "a mapping")
-        read = {key: self._entry(node, key, shape, where) for key in node.items}
-        values = {key: value for key, value in read.items() if value is not MISSING}
-        return values if len(values) == len(read) else MISSING
-
     def _entry(self, node: Fields, key: str, shape: Shape, where: str) -> JsonValue | Missing:
-        inner = shape.fields.get(key)
+        inner, address = shape.fields.get(key), f"{where}.{key}"
         if inner is None and len(key) > LONGEST_KEY:
-            where = f"{where}.{printable(key[:40])}…"
-            return self.complain(node.key_at(key), where, f"the name is longer than {LONGEST_KEY} characters")
+            fault = f"the name is longer than {LONGEST_KEY} characters"
+            return self.complain(node.key_at(key), f"{where}.{visible(key, 40)}", fault)
         if inner is None and not shape.extras:
             nearest = self.speller.nearest(key, shape.fields)
-            return self.complain(node.key_at(key), f"{where}.{key}", "unknown field", nearest=nearest)
-        return self.value(node.items[key], inner or Shape(), f"{where}.{key}")
+            return self.complain(node.key_at(key), address, "unknown field", nearest=nearest)
+        return self.value(node.items[key], inner or Shape(), address)
 
-    def _not_wanted(self, node: Items | Fields, shape: Shape, where: str, found: str) -> Missing:
+    def _wrong_kind(self, node: Node, shape: Shape, where: str, found: str, hint: str = "") -> Missing:
         needed = " or ".join(_NEEDED.get(kind, kind) for kind in shape.kinds)
-        return self.complain(node.at, where, f"is {found} where {needed} is needed")
+        return self.complain(node.at, where, f"is {found} where {needed} is needed{hint}")
+
+    def fold(
+        self, inputs: Mapping[str, Node], *, names: Collection[str], keys_at: Mapping[str, Position]
+    ) -> Mapping[str, Node]:
+        """Return `inputs` with the dotted names of a CSV header (`camera.zoom`, `images.0`) as mappings and lists.
+
+        Only names that begin with one of the model's `names` are folded; others stay as they are.
+        """
+        dotted = {
+            name: node
+            for name, node in inputs.items()
+            if name not in names and "." in name and name.partition(".")[0] in names
+        }
+        if not dotted:
+            return inputs
+        tree: _Tree = {name: node for name, node in inputs.items() if name not in dotted}
+        for name, node in dotted.items():
+            if not _inserted(tree, name.split("."), node):
+                at = keys_at.get(name, node.at)
+                self.complain(at, f"inputs.{name}", "is given here and also as part of another input")
+        return {name: _built(branch, keys_at, name) for name, branch in tree.items()}
+
+
+def _inserted(tree: _Tree, path: list[str], node: Node) -> bool:
+    """Put `node` at `path`; return false if another value is in its way."""
+    *stems, leaf = path
+    for stem in stems:
+        branch = tree.setdefault(stem, {})
+        if not isinstance(branch, dict):
+            return False
+        tree = branch
+    return tree.setdefault(leaf, node) is node
+
+
+def _built(branch: _Tree | Node, keys_at: Mapping[str, Position], name: str) -> Node:
+    if not isinstance(branch, dict):
+        return branch
+    nodes = {key: _built(value, keys_at, f"{name}.{key}") for key, value in branch.items()}
+    at = next(iter(nodes.values())).at
+    # Keys that count from 0 are the places of a list, whatever the order of the columns.
+    if set(nodes) == {str(i) for i in range(len(nodes))}:
+        return Items(tuple(nodes[str(i)] for i in range(len(nodes))), at)
+    places = {key: keys_at.get(f"{name}.{key}", node.at) for key, node in nodes.items()}
+    return Fields(nodes, at, places)

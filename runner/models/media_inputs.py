@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
-from runner.models.display import shown
-from runner.models.keywords import Schema
+from runner.models.scalars import shown
+from runner.models.schema_file import Schema
 from runner.system.hosts import LONGEST_HOST, host_fault, is_public_host, plain_host
 
 _MEDIA_WORDS = frozenset({"image", "video", "audio", "frame", "picture", "photo", "clip", "url", "uri"})

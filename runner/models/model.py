@@ -12,19 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from runner.domain.errors import Position, Problem, SchemaInvalid
+from runner.domain.errors import Position, Problem
 from runner.domain.shots import Fields, Items, Node
 from runner.models.coerce import Reading
-from runner.models.display import printable, shown
-from runner.models.dotted_names import fold
 from runner.models.inputs import MISSING, Input, Missing, inputs_of
-from runner.models.keywords import Schema
 from runner.models.normalise import Normalised, normalise
 from runner.models.resolve_refs import expand
-from runner.models.schema_file import ModelFile
-from runner.models.validate import BodyCheck, SchemaViolation, compile_schema
-from runner.models.value_types import Shape, shape_of
+from runner.models.scalars import shown
+from runner.models.schema_file import ModelFile, Schema, mapping, unusable
+from runner.models.validate import BodyCheck, compile_schema
 from runner.system.canonical_json import JsonValue, canonical_json
+from runner.system.escapes import visible
 
 _USUAL_SCHEMA = 6_000
 LARGEST_DEFAULT = 20_000
@@ -66,21 +64,20 @@ class Model:
         Raises:
             SchemaInvalid: the schema is unsafe or not that of an object; the message names the file.
         """
-        strict = normalise(expand(published.input, file=published.file))
+        file, output = published.file, published.output
+        # The page may describe the result that holds the output.
+        inner = output.get("output") if len(output) == 1 else None
+        strict = normalise(expand(published.input, file=file))
         if strict.schema.get("type", "object") != "object" or "properties" not in strict.schema:
-            raise SchemaInvalid(
-                f"{published.file}: the input is not an object with properties",
-                advice="fix or remove this file",
-            )
-        _refuse_large_defaults(strict.schema, published.file)
-        check = compile_schema(strict.schema, file=published.file)
-        _drop_unusable_defaults(strict, check)
+            raise unusable(file, "the input is not an object with properties")
+        check = compile_schema(strict.schema, file=file)
+        _settle_defaults(strict, check, file)
         return cls(
             published.model,
-            published.file,
+            file,
             published.source,
             strict.schema,
-            _unwrapped(published.output),
+            inner if isinstance(inner, dict) else output,
             inputs_of(strict.schema, media=published.media),
             tuple(strict.notes),
             strict.validations,
@@ -108,13 +105,14 @@ class Model:
         input's name stands. `allow_private_media` accepts links that only this machine can reach.
         """
         reading = Reading(subject, allow_private_media=allow_private_media, speller=self._check.speller)
-        nodes = fold(inputs, names=self._shapes, keys_at=keys_at, reading=reading)
+        nodes = reading.fold(inputs, names=self.by_name, keys_at=keys_at)
         meant = self._refuse_unknown(nodes, keys_at, reading)
         body: dict[str, JsonValue] = {}
         for wanted in self.inputs:
             # A misspelled name is one mistake, and not both an unknown input and a missing one.
-            misspelled = wanted.name in meant and wanted.name not in nodes
-            value = MISSING if misspelled else self._value(wanted, nodes, reading, at)
+            if wanted.name in meant and wanted.name not in nodes:
+                continue
+            value = _value(wanted, nodes.get(wanted.name), reading, at)
             if value is not MISSING:
                 body[wanted.name] = value
         self._validate(body, nodes, reading, at)
@@ -122,10 +120,11 @@ class Model:
 
     def body_faults(self, body: Mapping[str, JsonValue]) -> list[tuple[str, str]]:
         """Return (dotted field, message) for every fault of a body that is already JSON."""
-        return [
-            (".".join(map(str, found.path)), _with_choices(found))
-            for found in self._check.complaints(dict(body))
-        ]
+        faults = []
+        for found in self._check.complaints(dict(body)):
+            allowed = f" (allowed: {', '.join(found.allowed)})" if found.allowed else ""
+            faults.append((".".join(map(str, found.path)), found.message + allowed))
+        return faults
 
     @cached_property
     def weight(self) -> int:
@@ -133,39 +132,21 @@ class Model:
         return 1 + len(canonical_json(self.input_schema)) // _USUAL_SCHEMA
 
     @cached_property
-    def _shapes(self) -> Mapping[str, Shape]:
-        properties = self.input_schema["properties"]
-        known = properties if isinstance(properties, dict) else {}
-        return {i.name: shape_of(known[i.name], media=i.media or None) for i in self.inputs}
+    def by_name(self) -> Mapping[str, Input]:
+        """The inputs by their names, in the same order."""
+        return {wanted.name: wanted for wanted in self.inputs}
 
     def _refuse_unknown(
         self, nodes: Mapping[str, Node], keys_at: Mapping[str, Position], reading: Reading
     ) -> set[str]:
         """Report names that the model does not have; return those that were probably meant."""
         meant = set()
-        for name in [name for name in nodes if name not in self._shapes]:
-            nearest = reading.speller.nearest(name, self._shapes)
+        for name in [name for name in nodes if name not in self.by_name]:
+            nearest = reading.speller.nearest(name, self.by_name)
             where = keys_at.get(name, nodes[name].at)
-            reading.complain(where, f"inputs.{printable(name)}", "unknown input", nearest=nearest)
+            reading.complain(where, f"inputs.{visible(name)}", "unknown input", nearest=nearest)
             meant.add(nearest or "")
         return meant
-
-    def _value(
-        self, wanted: Input, nodes: Mapping[str, Node], reading: Reading, at: Position
-    ) -> JsonValue | Missing:
-        node = nodes.get(wanted.name)
-        if node is None:
-            if wanted.required:
-                return reading.complain(at, f"inputs.{wanted.name}", "missing, and the model requires it")
-            # A default that is a list or mapping must not be shared between bodies.
-            return (
-                copy.deepcopy(wanted.default) if isinstance(wanted.default, list | dict) else wanted.default
-            )
-        where = f"inputs.{wanted.name}"
-        value = reading.value(node, self._shapes[wanted.name], where)
-        if wanted.required and isinstance(value, str) and not value.strip():
-            return reading.complain(node.at, where, "is empty, and the model requires it")
-        return value
 
     def _validate(self, body: Schema, nodes: Mapping[str, Node], reading: Reading, at: Position) -> None:
         incomplete = bool(reading.problems)
@@ -176,7 +157,21 @@ class Model:
                 continue
             where = ".".join(["inputs", *map(str, found.path)])
             place = _position(found.path, nodes, at)
-            reading.complain(place, where, found.message, allowed=found.allowed, nearest=found.nearest)
+            reading.complain(place, where, found.message, found.allowed, found.nearest)
+
+
+def _value(wanted: Input, node: Node | None, reading: Reading, at: Position) -> JsonValue | Missing:
+    """Return the value of an input; `at` is the place of its shot."""
+    where = f"inputs.{wanted.name}"
+    if node is None and wanted.required:
+        return reading.complain(at, where, "missing, and the model requires it")
+    if node is None:
+        # A default that is a list or mapping must not be shared between bodies.
+        return copy.deepcopy(wanted.default)
+    value = reading.value(node, wanted.shape, where)
+    if wanted.required and isinstance(value, str) and not value.strip():
+        return reading.complain(node.at, where, "is empty, and the model requires it")
+    return value
 
 
 def _position(path: tuple[str | int, ...], nodes: Mapping[str, Node], at: Position) -> Position:
@@ -194,36 +189,17 @@ def _position(path: tuple[str | int, ...], nodes: Mapping[str, Node], at: Positi
     return node.at
 
 
-def _refuse_large_defaults(schema: Schema, file: str) -> None:
-    """Refuse a default that would make every body large, however little its manifest says."""
-    properties = schema["properties"]
-    for name, prop in properties.items() if isinstance(properties, dict) else ():
-        default = prop.get("default") if isinstance(prop, dict) else None
-        if isinstance(default, str | list | dict) and len(canonical_json(default)) > LARGEST_DEFAULT:
-            raise SchemaInvalid(
-                f"{file}: input.{shown(name)}: the default is larger than {LARGEST_DEFAULT:,} characters",
-                advice="fix or remove this file",
-            )
-
-
-def _drop_unusable_defaults(strict: Normalised, check: BodyCheck) -> None:
-    """Remove defaults of optional inputs that their own schema refuses, because sending them would fail."""
-    properties, required = strict.schema["properties"], strict.schema.get("required", [])
-    if not isinstance(properties, dict) or not isinstance(required, list):
-        return
-    for name, prop in properties.items():
-        if name in required or not isinstance(prop, dict) or "default" not in prop:
+def _settle_defaults(strict: Normalised, check: BodyCheck, file: str) -> None:
+    """Refuse a default that makes every body large, and drop one that the schema of its optional input refuses."""
+    required = strict.schema.get("required")
+    for name, prop in mapping(strict.schema["properties"]).items():
+        if not isinstance(prop, dict) or "default" not in prop:
             continue
-        if not check.accepts(prop["default"], schema=prop):
+        default = prop["default"]
+        if len(canonical_json(default)) > LARGEST_DEFAULT:
+            reason = f"the default is larger than {LARGEST_DEFAULT:,} characters"
+            raise unusable(file, f"input.{shown(name)}: {reason}")
+        is_required = isinstance(required, list) and name in required
+        if not is_required and not check.accepts(default, schema=prop):
             strict.notes.append(f"input.{name}: the default is not valid and was dropped")
             del prop["default"]
-
-
-def _unwrapped(output: Schema) -> Schema:
-    """Return the schema of `output` itself if the page describes the result that holds it."""
-    inner = output.get("output")
-    return inner if isinstance(inner, dict) and len(output) == 1 else output
-
-
-def _with_choices(found: SchemaViolation) -> str:
-    return f"{found.message} (allowed: {', '.join(found.allowed)})" if found.allowed else found.message

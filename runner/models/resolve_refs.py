@@ -2,24 +2,49 @@
 
 In: a schema as parsed. Out: the same without `$ref`, at most 64 levels deep and with at most 20,000 nodes. Only
 references into the schema itself are followed, and nothing is fetched. Recursive schemas are refused, since a
-request body is finite. It knows no model and no oddity of a provider's dialect.
+request body is finite. A property may be called `$ref` and an `enum` may hold an object with a `pattern`; only the
+table of keywords that hold schemas distinguishes these from keywords.
 """
 
 from __future__ import annotations
 
-from typing import Final, NoReturn
+from collections.abc import Callable
+from typing import Final, NoReturn, TypeAlias
 
 from runner.domain.errors import SchemaInvalid
-from runner.models.keywords import LISTED, NAMED, SINGLE, Schema, each_subschema
 from runner.models.regex_safety import pattern_fault
+from runner.models.schema_file import Schema
 from runner.system.canonical_json import JsonValue
 
 DEEPEST: Final = 64
 MOST_NODES: Final = 20_000
 DIALECTS: Final = ("2020-12/schema", "2019-09/schema", "draft-07/schema", "draft-06/schema")
 
+_NAMED = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs", "definitions"})
+_LISTED = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+_SINGLE = frozenset(
+    {"additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then"}
+    | {"unevaluatedItems", "unevaluatedProperties"}
+)
 _DROPPED = frozenset({"$schema", "$id", "$anchor", "$comment", "$defs", "definitions"})
 _NOTES = frozenset({"title", "description", "default", "examples", "deprecated"})
+
+Change: TypeAlias = Callable[[JsonValue, str], JsonValue]
+"""A function that takes a sub-schema and the label of its place (`properties.seed`), and returns its replacement."""
+
+
+def each_subschema(schema: Schema, change: Change) -> Schema:
+    """Return `schema` with `change` applied to its direct sub-schemas; its other keywords stay as they are."""
+    return {keyword: _changed(keyword, value, change) for keyword, value in schema.items()}
+
+
+def _changed(keyword: str, value: JsonValue, change: Change) -> JsonValue:
+    if keyword in _NAMED and isinstance(value, dict):
+        return {name: change(sub, f"{keyword}.{name}") for name, sub in value.items()}
+    if keyword in _LISTED and isinstance(value, list):
+        return [change(sub, f"{keyword}.{index}") for index, sub in enumerate(value)]
+    # The check against the meta-schema reports anything but a schema under these keywords.
+    return change(value, keyword) if keyword in _SINGLE and isinstance(value, dict) else value
 
 
 def expand(schema: JsonValue, *, file: str) -> Schema:
@@ -53,7 +78,9 @@ class _Expansion:
             _modern_items(kept),
             lambda sub, label: self.schema(sub, f"{where}.{label}", depth=depth + 1, open_refs=open_refs),
         )
-        self._weigh_data(inner, where, depth)
+        for keyword, value in inner.items():
+            if keyword not in _NAMED | _LISTED | _SINGLE:
+                self._weigh(value, where, depth + 1)
         if "$ref" not in node:
             return inner
         return self._with_reference(node["$ref"], inner, where, depth, open_refs)
@@ -90,15 +117,9 @@ class _Expansion:
         if dialect is not None and not str(dialect).rstrip("#").endswith(DIALECTS):
             self._refuse(where, f"unknown $schema {dialect!r}; write 2020-12")
         keyed = node.get("patternProperties")
-        patterns = [*(keyed if isinstance(keyed, dict) else ()), node.get("pattern")]
-        for pattern in patterns:
+        for pattern in (*(keyed if isinstance(keyed, dict) else ()), node.get("pattern")):
             if isinstance(pattern, str) and (fault := pattern_fault(pattern)):
                 self._refuse(where, fault)
-
-    def _weigh_data(self, schema: Schema, where: str, depth: int) -> None:
-        for keyword, value in schema.items():
-            if keyword not in NAMED | LISTED | SINGLE:
-                self._weigh(value, where, depth + 1)
 
     def _weigh(self, value: JsonValue, where: str, depth: int) -> None:
         self._count(where, depth)

@@ -1,24 +1,44 @@
-"""Reads a bare word of a manifest as the type that the schema says.
+"""Reads a bare word of a manifest as the type that the schema says, and shows values in messages.
 
 In: text exactly as written. Out: an integer, number or boolean in JSON's own spelling, or why the text is not one and
-what to write instead. Nothing is guessed: `007` is not 7, `no` is not false, `1e3` is not an integer. It knows no
-schema and no place in a file.
+what to write instead. Nothing is guessed: `007` is not 7, `no` is not false, `1e3` is not an integer.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from runner.models.display import shown
+from runner.domain import display
+from runner.system.canonical_json import JsonValue
 
+LONGEST = 60
+MOST_CHOICES = 40
 MOST_DIGITS = 19
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _LOOSE_NUMBER = re.compile(r"[+-]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)([eE][+-]?[0-9]+)?", re.ASCII)
 _TRUE = frozenset({"true", "yes", "on", "y", "1"})
 _FALSE = frozenset({"false", "no", "off", "n", "0"})
+
+
+def shown(value: JsonValue) -> str:
+    """Return `value` for a message in at most 60 characters; text is bare, and all else is JSON."""
+    clear = display.value(value, LONGEST)
+    if not clear.strip():
+        return f'"{clear}"'
+    return clear if len(clear) <= LONGEST else clear[: LONGEST - 1] + "…"
+
+
+def choices(values: Sequence[JsonValue]) -> tuple[str, ...]:
+    """Return allowed values as words; three or more whole numbers in a row become `1…10`."""
+    whole = sorted(v for v in values if isinstance(v, int) and not isinstance(v, bool))
+    if len(whole) == len(values) > 2 and whole == list(range(whole[0], whole[0] + len(whole))):
+        return (f"{whole[0]}…{whole[-1]}",)
+    words = tuple(map(shown, values[:MOST_CHOICES]))
+    return words if len(values) <= MOST_CHOICES else (*words, f"and {len(values) - MOST_CHOICES} more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +81,14 @@ def read_boolean(text: str) -> bool | ParseError:
     lower = text.lower()
     nearest = "true" if lower in _TRUE else "false" if lower in _FALSE else None
     return ParseError(f"{shown(text)} is neither true nor false", nearest)
+
+
+READERS: Mapping[str, Callable[[str], int | float | ParseError]] = {
+    "integer": read_integer,
+    "number": read_number,
+    "boolean": read_boolean,
+}
+"""The reader of each JSON type that a bare word can have besides text."""
 
 
 def plain_number(value: float) -> int | float:

@@ -6,13 +6,13 @@ descriptions and the examples of required inputs change nothing that is sent, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from runner.models.display import shown
-from runner.models.keywords import Schema
 from runner.models.model import Model
-from runner.system.canonical_json import JsonValue, canonical_json
+from runner.models.scalars import shown
+from runner.models.schema_file import Schema, mapping
+from runner.system.canonical_json import canonical_json
 
 NOTHING = ""
 _WORDS: Mapping[str, str] = {
@@ -32,6 +32,8 @@ _WORDS: Mapping[str, str] = {
     "pattern": "pattern",
     "format": "format",
 }
+_CHOICES = frozenset({"enum", "type"})
+_OF_INPUTS = frozenset({"properties", "required", "type", "default"})
 _NO_RULES = frozenset({"title", "description", "examples", "deprecated", "$comment", "validations"})
 
 
@@ -58,73 +60,45 @@ class Change:
 
 def changes(old: Model, new: Model) -> tuple[Change, ...]:
     """Return in what the schema `new` differs from `old`."""
-    before, after = _properties(old), _properties(new)
-    needed_before, needed_after = _needed(old), _needed(new)
+    before, after = mapping(old.input_schema["properties"]), mapping(new.input_schema["properties"])
     found: list[Change] = []
-    for name in before:
-        if name not in after:
+    for name, was in old.by_name.items():
+        now = new.by_name.get(name)
+        if now is None:
             found.append(Change(shown(name), "input removed"))
             continue
-        was, now = name in needed_before, name in needed_after
-        if was != now:
-            found.append(Change(shown(name), "now required" if now else "no longer required"))
-        found += _between(shown(name), before[name], after[name], examples=was and now)
-    for name in after:
-        if name not in before:
-            kind = "required input added" if name in needed_after else "optional input added"
-            found.append(Change(shown(name), kind, new=_kind(after[name])))
-    return (*found, *_over_all(old.input_schema, new.input_schema))
+        if was.required != now.required:
+            found.append(Change(shown(name), "now required" if now.required else "no longer required"))
+        left_out = _NO_RULES | ({"default"} if was.required and now.required else frozenset())
+        for rule, *values in _differing(mapping(before[name]), mapping(after[name]), left_out):
+            found.append(Change(shown(name), _WORDS.get(rule, f"rule {shown(rule)}"), *values))
+    for name, now in new.by_name.items():
+        if name not in old.by_name:
+            kind = "required input added" if now.required else "optional input added"
+            found.append(Change(shown(name), kind, new=_said(mapping(after[name]), "type") or "any type"))
+    for rule, *values in _differing(old.input_schema, new.input_schema, _NO_RULES | _OF_INPUTS):
+        found.append(Change("", f"rule {shown(rule)} over all inputs", *values))
+    return tuple(found)
 
 
-def _properties(model: Model) -> Mapping[str, Schema]:
-    properties = model.input_schema.get("properties")
-    if not isinstance(properties, dict):
-        return {}
-    return {name: value if isinstance(value, dict) else {} for name, value in properties.items()}
-
-
-def _needed(model: Model) -> frozenset[str]:
-    return frozenset(each.name for each in model.inputs if each.required)
-
-
-def _between(name: str, old: Schema, new: Schema, *, examples: bool) -> Iterator[Change]:
-    left_out = _NO_RULES | ({"default"} if examples else frozenset())
+def _differing(old: Schema, new: Schema, left_out: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield each rule in which two schemas differ, with its old and new value in words."""
     for rule in dict.fromkeys((*old, *new)):
-        if rule not in left_out and _differ(old, new, rule):
-            yield Change(name, _WORDS.get(rule, f"rule {shown(rule)}"), _said(old, rule), _said(new, rule))
+        if rule not in left_out and _text(old, rule) != _text(new, rule):
+            yield rule, _said(old, rule), _said(new, rule)
 
 
-def _over_all(old: Schema, new: Schema) -> Iterator[Change]:
-    others = {"properties", "required", "type", "default"}
-    for rule in dict.fromkeys((*old, *new)):
-        if rule not in others | _NO_RULES and _differ(old, new, rule):
-            yield Change("", f"rule {shown(rule)} over all inputs", _said(old, rule), _said(new, rule))
-
-
-def _differ(old: Schema, new: Schema, rule: str) -> bool:
-    # The values are compared as text, since `true` equals 1 in Python but not for a model.
-    missing = object()
-    one, other = old.get(rule, missing), new.get(rule, missing)
-    if one is missing or other is missing:
-        return one is not other
-    return canonical_json(_sorted(rule, old[rule])) != canonical_json(_sorted(rule, new[rule]))
-
-
-def _sorted(rule: str, value: JsonValue) -> JsonValue:
-    """Return choices without their order, which means nothing."""
-    return (
-        sorted(value, key=canonical_json) if rule in {"enum", "type"} and isinstance(value, list) else value
-    )
+def _text(schema: Schema, rule: str) -> str | None:
+    """Return a rule as text, since `true` equals 1 in Python but not for a model."""
+    value = schema.get(rule)
+    if rule in _CHOICES and isinstance(value, list):
+        # The order of choices means nothing.
+        value = sorted(value, key=canonical_json)
+    return canonical_json(value) if rule in schema else None
 
 
 def _said(schema: Schema, rule: str) -> str:
-    if rule not in schema:
-        return NOTHING
-    value = schema[rule]
-    if isinstance(value, list) and rule in {"enum", "type"}:
-        return ", ".join(shown(each) for each in value) or "none"
-    return shown(value)
-
-
-def _kind(schema: Schema) -> str:
-    return _said(schema, "type") or "any type"
+    value = schema.get(rule)
+    if rule in _CHOICES and isinstance(value, list):
+        return ", ".join(map(shown, value)) or "none"
+    return shown(value) if rule in schema else NOTHING

@@ -12,12 +12,12 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeAlias
 
 from runner.domain.errors import SchemaInvalid
-from runner.models.keywords import Schema
 from runner.system.canonical_json import JsonValue, canonical_hash
 
+Schema: TypeAlias = "dict[str, JsonValue]"
 MOST_BYTES: Final = 4 * 2**20
 
 
@@ -49,44 +49,45 @@ def parse_model_file(data: bytes, *, model: str, file: str, hashes_needed: bool 
     sha256 = hashlib.sha256(data).hexdigest()
     if not isinstance(document.get("input"), dict) or "properties" in document:
         if hashes_needed:
-            _refuse(file, "it has no `input`")
+            raise unusable(file, "it has no `input`")
         return ModelFile(model, file, {}, None, document, {}, sha256)
     if document.get("model", model) != model:
-        _refuse(file, f"it says that it describes {document['model']}, but its path says {model}")
-    _check_hashes(document, file, needed=hashes_needed)
-    media, source = document.get("media"), document.get("source")
+        raise unusable(file, f"it says that it describes {document['model']}, but its path says {model}")
+    hashes, media = mapping(document.get("sha256")), document.get("media")
+    for part in ("input", "output"):
+        is_checked = hashes_needed or part in hashes
+        if is_checked and hashes.get(part) != canonical_hash(document.get(part)):
+            raise unusable(file, f"its {part} schema is not what its sha256 says")
     return ModelFile(
         model,
         file,
-        source if isinstance(source, dict) else {},
+        mapping(document.get("source")),
         tuple(map(str, media)) if isinstance(media, list) else None,
-        _section(document, "input"),
-        _section(document, "output"),
+        mapping(document["input"]),
+        mapping(document.get("output")),
         sha256,
     )
 
 
 def _parsed(data: bytes, file: str) -> Schema:
     if len(data) > MOST_BYTES:
-        _refuse(file, f"it is larger than {MOST_BYTES // 2**20} MiB")
+        raise unusable(file, f"it is larger than {MOST_BYTES // 2**20} MiB")
     try:
-        document = json.loads(
-            data.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant
-        )
-    except RecursionError:
-        _refuse(file, "it is nested too deeply")
+        text = data.decode("utf-8-sig")
+        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise unusable(file, "it is nested too deeply") from error
     except ValueError as error:
-        raise SchemaInvalid(f"{file}: not usable JSON: {error}", advice="fix or remove this file") from error
+        raise unusable(file, f"not usable JSON: {error}") from error
     if not isinstance(document, dict):
-        _refuse(file, "it is not a JSON object")
+        raise unusable(file, "it is not a JSON object")
     return document
 
 
 def _unique(pairs: list[tuple[str, JsonValue]]) -> Schema:
     result = dict(pairs)
     if len(result) < len(pairs):
-        names = Counter(name for name, _ in pairs)
-        twice = next(name for name, count in names.items() if count > 1)
+        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
         raise ValueError(f"the key {twice!r} appears twice in one object")
     return result
 
@@ -95,20 +96,11 @@ def _no_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not JSON")
 
 
-def _check_hashes(document: Schema, file: str, *, needed: bool) -> None:
-    recorded = document.get("sha256")
-    hashes = recorded if isinstance(recorded, dict) else {}
-    for part in ("input", "output"):
-        if part not in hashes and not needed:
-            continue
-        if hashes.get(part) != canonical_hash(document.get(part)):
-            _refuse(file, f"its {part} schema is not what its sha256 says")
-
-
-def _section(document: Schema, name: str) -> Schema:
-    value = document.get(name)
+def mapping(value: JsonValue) -> Schema:
+    """Return a JSON object as it is, and anything else as an empty one."""
     return value if isinstance(value, dict) else {}
 
 
-def _refuse(file: str, reason: str) -> NoReturn:
-    raise SchemaInvalid(f"{file}: {reason}", advice="fix or remove this file")
+def unusable(file: str, reason: str) -> SchemaInvalid:
+    """Return the error for a schema file that cannot be used."""
+    return SchemaInvalid(f"{file}: {reason}", advice="fix or remove this file")

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 
 from runner.domain.errors import Position, Problem, SchemaInvalid
 from runner.domain.shots import Fields, Items, Manifest, Node, Plan, Price, Shot, Take, Text, Variant
-from runner.models.display import shown
 from runner.models.inputs import MISSING, Input
 from runner.models.model import Model
 from runner.models.registry import Models
+from runner.models.scalars import shown
 from runner.plan.duplicates import default_seed_warnings, duplicate_warnings, repeated_seed_warnings
 from runner.plan.identity import MODEL, REPEAT, canonical_json, fingerprint, seed_for, take_id
 from runner.plan.shot_chains import continuity_warnings, linked

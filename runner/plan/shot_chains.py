@@ -15,10 +15,10 @@ from typing import Final
 
 from runner.domain.errors import Position, Problem, SchemaInvalid, Severity
 from runner.domain.shots import Node, Shot, Take, Text, Variant
-from runner.models.display import shown
 from runner.models.media_inputs import frame_inputs
 from runner.models.model import Model
 from runner.models.registry import Models
+from runner.models.scalars import shown
 from runner.system.canonical_json import JsonValue
 
 _SIZES: Final = frozenset({"resolution", "aspectratio", "ratio", "size", "width", "height"})

@@ -8,10 +8,9 @@ import pytest
 
 from runner.domain.errors import Position, Problem
 from runner.domain.shots import Fields, Items, Node, Text
-from runner.models.keywords import Schema
 from runner.models.model import Model, RequestBody
 from runner.models.registry import Models
-from runner.models.schema_file import ModelFile
+from runner.models.schema_file import ModelFile, Schema
 from runner.system.canonical_json import JsonValue
 
 SHOT_AT = Position("board.yaml", 10, 3)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner.models.keywords import Schema
 from runner.models.media_inputs import frame_inputs, is_media, url_fault
+from runner.models.schema_file import Schema
 
 PUBLIC = [
     "https://example.com/a.jpg",

@@ -7,10 +7,9 @@ import copy
 import pytest
 
 from runner.models.inputs import MISSING
-from runner.models.keywords import Schema
 from runner.models.model import Model
 from runner.models.normalise import normalise
-from runner.models.schema_file import ModelFile
+from runner.models.schema_file import ModelFile, Schema
 from runner.system.canonical_json import JsonValue
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from runner.domain.errors import SchemaInvalid
-from runner.models.keywords import Schema
 from runner.models.model import Model
 from runner.models.regex_safety import LONGEST_PATTERN, pattern_fault
 from runner.models.resolve_refs import expand
-from runner.models.schema_file import ModelFile
+from runner.models.schema_file import ModelFile, Schema
 from runner.system.canonical_json import JsonValue
 
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.models.display import choices, printable, shown
-from runner.models.scalars import ParseError, read_boolean, read_integer, read_number
+from runner.models.scalars import ParseError, choices, read_boolean, read_integer, read_number, shown
 from runner.system.canonical_json import JsonValue
 from runner.system.nearest_name import Speller
 
@@ -148,7 +147,7 @@ def test_a_value_in_a_message_is_short_and_harmless() -> None:
     assert shown("a\x1b[31m\u202eb\n") == "a\\x1b[31m\\u202eb\\n"
     assert len(shown("x" * 10_000)) == 60
     assert (shown(""), shown("  "), shown(True), shown(None)) == ('""', '"  "', "true", "null")
-    assert printable("é “16:9”") == "é “16:9”"
+    assert shown("é “16:9”") == "é “16:9”"
 
 
 @pytest.mark.parametrize(

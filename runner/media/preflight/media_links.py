@@ -16,8 +16,8 @@ from functools import cache
 from runner.domain.errors import Position
 from runner.domain.shots import Take
 from runner.media.file_kinds import Family
+from runner.models.inputs import Shape
 from runner.models.model import Model
-from runner.models.value_types import Shape, shape_of
 from runner.system.canonical_json import JsonValue
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -71,16 +71,12 @@ def words_of(name: str) -> list[str]:
 
 def _shapes(model: Model | None) -> Mapping[str, tuple[Shape, Family | None]]:
     """Return the shape of each input, and the kind of file that its name and title ask for."""
-    properties = model.input_schema["properties"] if model else None
     shapes: dict[str, tuple[Shape, Family | None]] = {}
-    if model is None or not isinstance(properties, dict):
-        return shapes
-    for one in model.inputs:
+    for one in model.inputs if model else ():
         words = words_of(f"{one.name} {one.title}")
         kinds = {_KINDS[word] for word in words if word in _KINDS}
-        shape = shape_of(properties.get(one.name), media=one.media or None)
         # Two kinds in one name decide nothing: a first frame of a video is a picture.
-        shapes[one.name] = shape, kinds.pop() if len(kinds) == 1 else None
+        shapes[one.name] = one.shape, kinds.pop() if len(kinds) == 1 else None
     return shapes
 
 
