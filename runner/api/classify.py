@@ -201,8 +201,7 @@ def of_another(record: JsonObject, request_id: str, model: str = "") -> RequestF
     if not told:
         return None
     return RequestFailure(
-        FailureKind.STRANGE,
-        f"asked about {request_id}, the API reported another job: {told[:_LONGEST_WORD]}",
+        FailureKind.STRANGE, f"asked about {request_id}, the API reported another job: {told[:_LONGEST_WORD]}"
     )
 
 
@@ -220,10 +219,7 @@ def sort_probe(exchange: HttpOutcome, *, now: float) -> RequestFailure | None:
     found, trouble = read_record(exchange, now=now)
     if found is not None:
         return None
-    if isinstance(exchange, NoResponse) or trouble.kind in {
-        FailureKind.ACCOUNT,
-        FailureKind.THROTTLED,
-    }:
+    if isinstance(exchange, NoResponse) or trouble.kind in {FailureKind.ACCOUNT, FailureKind.THROTTLED}:
         return trouble
     return None if exchange.status < 500 and exchange.status != 408 else trouble
 

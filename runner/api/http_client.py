@@ -118,11 +118,7 @@ class SubmitClient:
         """Send `body` once and return the outcome; if `begin` raises, that is passed on and nothing was sent."""
         trace = _Trace(begin, deadlines=self._deadlines)
         request = httpx.Request(
-            "POST",
-            f"{self._origin}{path}",
-            content=body,
-            headers=self._headers,
-            extensions={"trace": trace},
+            "POST", f"{self._origin}{path}", content=body, headers=self._headers, extensions={"trace": trace}
         )
         exchange = await _exchange(self._transport, request, trace=trace, hooked=self._hooked, cap=RECORD_CAP)
         if trace.failed is not None:

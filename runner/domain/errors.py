@@ -103,10 +103,7 @@ class ExtraMissing(UsageError):
     """An optional package is needed; the advice is the exact install line."""
 
     def __init__(self, purpose: str, *, extra: str) -> None:
-        super().__init__(
-            f"{purpose} needs the [{extra}] extra",
-            advice=f"pip install 'shotrunner[{extra}]'",
-        )
+        super().__init__(f"{purpose} needs the [{extra}] extra", advice=f"pip install 'shotrunner[{extra}]'")
 
 
 class NoSuchHost(UsageError):
