@@ -1,7 +1,6 @@
 """Which API to use and with what token: from the environment or the official client's saved file.
 
-In: a mapping of environment variables and an optional base. Out: an `Account`, or an error that says what to do and
-never shows the token. It knows no request.
+No error shows the token, and it cannot be printed by accident.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runner.api.secret import Secret
 from runner.domain.errors import AccountRefused, UsageError
 from runner.domain.token_leaks import TOKEN_VARIABLES
 from runner.system.escapes import path_word, shell_word
@@ -35,6 +33,27 @@ _ODD_TLS = {
     "PYTHONHTTPSVERIFY": "certificates are checked all the same",
 }
 """Variables that are meant to change what is trusted, and what they do here."""
+
+_FOLDERS = (("RUNCOMFY_CONFIG_DIR", ""), ("XDG_CONFIG_HOME", "runcomfy"), ("HOME", ".config/runcomfy"))
+"""Where the official client saves `token.json`: the first of these variables that is set, and a folder below it."""
+
+
+class Secret:
+    """Holds a value whose `repr` and `str` are a mask; only `reveal` returns it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value itself: for the `Authorization` header and nothing else."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +82,15 @@ def find_account(environ: Mapping[str, str], *, base: str | None = None) -> Acco
             f"{_KEY_LOG} is set: it lets others read encrypted connections, and the token travels in them",
             advice=f"unset {_KEY_LOG}",
         )
-    for name in TOKEN_VARIABLES:
-        if environ.get(name, "").strip():
-            return _account(origin, environ[name], name, environ)
-    saved = _saved_token(environ)
-    if saved is not None:
-        return _account(origin, saved[1], str(saved[0]), environ)
-    raise AccountRefused(
-        "no API token is set",
-        advice=f"export {TOKEN_VARIABLES[0]}=… with a key from your RunComfy profile, "
-        "or try everything without one: add --simulate",
-    )
-
-
-def _account(origin: str, value: str, source: str, environ: Mapping[str, str]) -> Account:
+    given = next(((name, environ[name]) for name in TOKEN_VARIABLES if environ.get(name, "").strip()), None)
+    found = given or _saved_token(environ)
+    if found is None:
+        raise AccountRefused(
+            "no API token is set",
+            advice=f"export {TOKEN_VARIABLES[0]}=… with a key from your RunComfy profile, "
+            "or try everything without one: add --simulate",
+        )
+    source, value = found
     token = clean_token(value, source=source)
     notes = [f"{name} is set: {what}" for name, what in _ODD_TLS.items() if environ.get(name)]
     if token.reveal() != value:
@@ -88,39 +102,31 @@ def parse_base(text: str) -> str:
     """Return the origin of an API base given with or without `/v1`.
 
     Raises:
-        UsageError: it is not https to a host (http only to this machine). Or its host or port is not valid, or it has
-            more than the path /v1.
+        UsageError: it is not https to a valid host (http only to this machine), or has more than the path /v1.
     """
     text = text.strip()
-    # urlsplit removes some of these silently.
-    if not text.isprintable() or " " in text:
-        raise _no_base("it has a blank or a control character in it")
     try:
         parts = urlsplit(text)
-        host, port = parts.hostname, parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError as error:
         raise _no_base("its host or port cannot be one") from error
-    if not host or parts.scheme not in {"http", "https"}:
-        raise _no_base("it must begin with https:// and a host")
-    # Brackets are for IPv6; RFC 3986 also allows future forms in them, which do not exist yet.
-    if "[" in parts.netloc and ":" not in host:
-        raise _no_base("its host is not an IPv6 address")
-    if fault := host_fault(host):
+    rest = (parts.username, parts.query, parts.fragment)
+    more = rest != (None, "", "") or parts.path.rstrip("/") not in {"", "/v1"}
+    faults = {
+        # urlsplit removes some of these silently.
+        "it has a blank or a control character in it": not text.isprintable() or " " in text,
+        "it must begin with https:// and a host": not host or parts.scheme not in {"http", "https"},
+        # Brackets are for IPv6; RFC 3986 also allows future forms in them, which do not exist yet.
+        "its host is not an IPv6 address": "[" in parts.netloc and ":" not in host,
+        host_fault(host): bool(host_fault(host)),
+        "there is no port 0": port == 0,
+        "it must be a scheme, a host and at most the path /v1": more,
+    }
+    if fault := next((why for why, is_wrong in faults.items() if is_wrong), ""):
         raise _no_base(fault)
-    if port == 0:
-        raise _no_base("there is no port 0")
-    if (
-        parts.username is not None
-        or parts.query
-        or parts.fragment
-        or parts.path.rstrip("/") not in {"", "/v1"}
-    ):
-        raise _no_base("it must be a scheme, a host and at most the path /v1")
     if parts.scheme == "http" and not is_loopback(host):
-        raise UsageError(
-            f"the API base {host} is plain http; the token is sent over https alone",
-            advice=f"use https://{host}",
-        )
+        what = f"the API base {host} is plain http; the token is sent over https alone"
+        raise UsageError(what, advice=f"use https://{host}")
     bracketed = f"[{host}]" if ":" in host else host.encode("idna").decode()
     return f"{parts.scheme}://{bracketed}" + (f":{port}" if port else "")
 
@@ -155,15 +161,12 @@ def on_this_machine(base: str | None) -> bool:
     return bool(base) and is_on_this_machine(parse_base(base or ""))
 
 
-def _saved_token(environ: Mapping[str, str]) -> tuple[Path, str] | None:
-    """Return the token that the official client saved, with its file, or None.
-
-    Source: the official client reads `access_token` from `token.json` under RUNCOMFY_CONFIG_DIR,
-    XDG_CONFIG_HOME/runcomfy or ~/.config/runcomfy.
-    """
-    path = _token_file(environ)
-    if path is None:
+def _saved_token(environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the file in which the official client saved its token, and the token; or None."""
+    folder = next((Path(environ[name], below) for name, below in _FOLDERS if environ.get(name)), None)
+    if folder is None:
         return None
+    path = folder / "token.json"
     try:
         mode, text = path.stat().st_mode, read_given(path, limit=_TOKEN_FILE_BYTES)
     except (FileNotFoundError, NotADirectoryError):
@@ -181,14 +184,4 @@ def _saved_token(environ: Mapping[str, str]) -> tuple[Path, str] | None:
     except (ValueError, RecursionError) as error:
         raise AccountRefused(f"{path} is not JSON", advice="log in again with the official client") from error
     token = saved.get("access_token") if isinstance(saved, dict) else None
-    return (path, token) if isinstance(token, str) else None
-
-
-def _token_file(environ: Mapping[str, str]) -> Path | None:
-    if folder := environ.get("RUNCOMFY_CONFIG_DIR"):
-        return Path(folder) / "token.json"
-    if folder := environ.get("XDG_CONFIG_HOME"):
-        return Path(folder) / "runcomfy" / "token.json"
-    if folder := environ.get("HOME"):
-        return Path(folder) / ".config" / "runcomfy" / "token.json"
-    return None
+    return (str(path), token) if isinstance(token, str) else None

@@ -1,7 +1,6 @@
 """What the API says of a model's schema and price, and of the account's balance; all of it is free to ask.
 
-In: an account, model ids. Out: frozen values, or the failure of the read. Answers are checked for their form: numbers
-are finite and within bounds, texts are short, a schema is plain JSON. It does not know what a schema means.
+Answers are checked for their form only: numbers are within bounds, texts are short, a schema is plain JSON.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from urllib.parse import quote
 from runner.api import json_fields
 from runner.api.account import DEFAULT_BASE, Account
 from runner.api.classify import read_record
-from runner.api.exchange import Answer, HttpOutcome
+from runner.api.exchange import Answer
 from runner.api.http_client import ReadPool
 from runner.api.json_fields import JsonObject
 from runner.api.redaction import Redactor
@@ -71,13 +70,12 @@ class Catalogue:
         self._clock = clock
         self._redactor = Redactor(account.token)
         self._models = ReadPool(account.origin, account.token, calls=_CALLS)
-        self._till = ReadPool(_till_of(account.origin), account.token, calls=1)
+        self._till = ReadPool(balance_origin(account.origin), account.token, calls=1)
 
     async def entry(self, model: str) -> EntryAnswer:
         """Return the entry of one model; a failure of the kind `MISSING` means that the API does not know it."""
-        return await self._read(
-            self._models, f"/v1/models/{quote(model)}", lambda record: _entry(model, record)
-        )
+        path = f"/v1/models/{quote(model)}"
+        return await self._read(self._models, path, lambda record: read_entry(model, record))
 
     async def balance(self) -> BalanceAnswer:
         """Return the account's balance."""
@@ -86,10 +84,12 @@ class Catalogue:
     async def _read(
         self, lanes: ReadPool, path: str, read: Callable[[JsonObject], T | RequestFailure]
     ) -> T | RequestFailure:
-        exchange = self._redactor.cleaned(await lanes.get(path))
+        exchange = self._redactor.cleaned(await lanes.ask(path))
         record, trouble = read_record(exchange, now=self._clock.wall())
-        if record is None and _finds_nothing(exchange):
-            trouble = RequestFailure(FailureKind.MISSING, trouble.reason)
+        # The status alone says that the path leads nowhere; no job depends on this one.
+        if record is None and isinstance(exchange, Answer) and exchange.status in {404, 410}:
+            is_told = json_fields.parse_object(exchange.body) is not None
+            trouble = RequestFailure(FailureKind.MISSING, trouble.reason) if is_told else trouble
         return self._redactor.cleaned_value(trouble if record is None else read(record))
 
     async def aclose(self) -> None:
@@ -100,18 +100,13 @@ class Catalogue:
         await asyncio.sleep(0)
 
 
-def _finds_nothing(exchange: HttpOutcome) -> bool:
-    """Return whether the status alone says that a path leads nowhere; no job depends on this one."""
-    if not isinstance(exchange, Answer) or exchange.status not in {404, 410}:
-        return False
-    return json_fields.parse_object(exchange.body) is not None
-
-
-def _till_of(origin: str) -> str:
+def balance_origin(origin: str) -> str:
+    """Return where the balance of an account at `origin` is asked for."""
     return BALANCE_ORIGIN if origin == DEFAULT_BASE else origin
 
 
-def _entry(model: str, record: JsonObject) -> EntryAnswer:
+def read_entry(model: str, record: JsonObject) -> EntryAnswer:
+    """Return what `record` says of `model`, or a failure if it is about another one."""
     named = record.get("model_id", record.get("id", model))
     if named != model:
         return RequestFailure(

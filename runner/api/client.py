@@ -1,6 +1,6 @@
 """The API as the engine's `Queue`: it sends paths and bytes, and returns values of `domain`.
 
-A host whose name is unknown is a wrong address until it has answered once. Every URL is built from the account's own
+Every URL is built from the account's own
 origin and an id of a known shape. A URL that the server returns is never followed: that would give away the token.
 """
 
@@ -44,42 +44,37 @@ class RunComfyQueue:
         self, ticket: Ticket, *, attempt: str, begin: Callable[[], Awaitable[None]]
     ) -> SubmitAnswer:
         """Send the ticket's body once and return what became of it."""
-        exchange = await self._submits.post(
-            f"/v1/models/{quote(ticket.model)}", ticket.body.encode(), begin=begin
-        )
-        taken = self._taken(exchange)
-        answer = sort_submit(taken, attempt=attempt, now=self._clock.wall(), origin=self._origin)
-        return _with_an_id_of_its_own(self._redactor.cleaned_value(answer))
+        path = f"/v1/models/{quote(ticket.model)}"
+        exchange = self._taken(await self._submits.post(path, ticket.body.encode(), begin=begin))
+        answer = sort_submit(exchange, attempt=attempt, now=self._clock.wall(), origin=self._origin)
+        answer = self._redactor.cleaned_value(answer)
+        if isinstance(answer, Accepted) and MASK in answer.request_id:
+            # An id that shows the token must not be kept.
+            return LostContact(attempt, "answering", "the API gives the token back as the request id")
+        return answer
 
     async def look(self, request_id: str) -> LookAnswer:
         """Return the status of the job."""
-        exchange = await self._reads.get(_request(request_id, "status"))
-        answer = sort_look(self._taken(exchange), now=self._clock.wall(), request_id=request_id)
-        return self._redactor.cleaned_value(answer)
+        exchange = self._taken(await self._reads.ask(_request(request_id, "status")))
+        return self._redactor.cleaned_value(
+            sort_look(exchange, now=self._clock.wall(), request_id=request_id)
+        )
 
     async def result(self, request_id: str, *, model: str = "", sent: str = "") -> ResultAnswer:
         """Return the final record of a job, with its cost if the API knows it already."""
         path = _request(request_id, "result?include_cost=true")
-        exchange = self._taken(await self._reads.get(path, cap=RECORD_CAP))
-        answer = sort_result(
-            exchange,
-            now=self._clock.wall(),
-            request_id=request_id,
-            model=model,
-            sent=sent,
-            origin=self._origin,
-        )
-        return self._redactor.cleaned_value(answer)
+        exchange = self._taken(await self._reads.ask(path, cap=RECORD_CAP))
+        about = {"request_id": request_id, "model": model, "sent": sent, "origin": self._origin}
+        return self._redactor.cleaned_value(sort_result(exchange, now=self._clock.wall(), **about))
 
     async def cancel(self, request_id: str) -> CancelAnswer | RequestFailure:
         """Ask for a cancel."""
-        exchange = await self._reads.post(_request(request_id, "cancel"))
-        answer = sort_cancel(self._taken(exchange), now=self._clock.wall())
-        return self._redactor.cleaned_value(answer)
+        exchange = self._taken(await self._reads.ask(_request(request_id, "cancel"), method="POST"))
+        return self._redactor.cleaned_value(sort_cancel(exchange, now=self._clock.wall()))
 
     async def probe(self, model: str) -> RequestFailure | None:
         """Ask the catalogue about `model`, which is free."""
-        exchange = self._taken(await self._reads.get(f"/v1/models/{quote(model)}"))
+        exchange = self._taken(await self._reads.ask(f"/v1/models/{quote(model)}"))
         trouble = self._host.absence(exchange) or sort_probe(exchange, now=self._clock.wall())
         return self._redactor.cleaned_value(trouble)
 
@@ -95,13 +90,6 @@ class RunComfyQueue:
         await self._reads.aclose()
         # A transport finishes closing in the loop's next turn, so the loop must not end before that.
         await asyncio.sleep(0)
-
-
-def _with_an_id_of_its_own(answer: SubmitAnswer) -> SubmitAnswer:
-    """Return `answer`, or lost contact if it gives the token back as the job's id: that id must not be kept."""
-    if isinstance(answer, Accepted) and MASK in answer.request_id:
-        return LostContact(answer.attempt, "answering", "the API gives the token back as the request id")
-    return answer
 
 
 def _request(request_id: str, verb: str) -> str:
@@ -127,14 +115,11 @@ class Host:
 
     def absence(self, exchange: HttpOutcome) -> RequestFailure | None:
         """Return a `NO_HOST` failure if `exchange` found no such host and it was never reached; else None."""
-        if self._reached or not _finds_no_name(exchange):
+        lost = isinstance(exchange, NoResponse) and exchange.kind is SilenceKind.NO_SUCH_NAME
+        if self._reached or not lost:
             return None
         return RequestFailure(FailureKind.NO_HOST, f"the API's host {self._name} does not exist")
 
 
 def _was_connected(silence: NoResponse) -> bool:
     return silence.milestone is not SendStage.NOTHING_SENT and silence.kind not in _NOT_CONNECTED
-
-
-def _finds_no_name(exchange: HttpOutcome) -> bool:
-    return isinstance(exchange, NoResponse) and exchange.kind is SilenceKind.NO_SUCH_NAME

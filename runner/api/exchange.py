@@ -21,11 +21,7 @@ class SendStage(IntEnum):
 
 
 class SilenceKind(StrEnum):
-    """Why no answer came, as far as it matters to the caller.
-
-    `NO_SUCH_NAME` means that the resolver says the host's name does not exist. If the resolver is away, the host is
-    `UNREACHABLE`.
-    """
+    """Why no answer came; if the resolver is away, and does not say that there is no such name, it is `UNREACHABLE`."""
 
     UNREACHABLE = "unreachable"
     NO_SUCH_NAME = "no-such-name"

@@ -1,32 +1,29 @@
 """Proves at start-up, against a loopback listener, that the trace hook really holds the paid bytes back.
 
-An HTTP library does not promise to keep its event names, so a run that relies on one checks it first. This takes a few
-milliseconds and costs no money. It does not know the API.
+An HTTP library does not promise to keep its event names, so a run that relies on one checks it first.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from contextlib import suppress
 
+from runner.api.account import Secret
 from runner.api.exchange import Answer
 from runner.api.http_client import Deadlines, SubmitClient
-from runner.api.secret import Secret
 
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
 _QUICK = Deadlines(connect=2.0, write=2.0, read=2.0, overall=3.0)
-
-
-Listen: TypeAlias = Callable[..., Awaitable[asyncio.Server]]
-"""Starts a server as `asyncio.start_server` does."""
 
 
 class _Refusal(Exception):
     """The self-test's own hook raises this to see that nothing is sent."""
 
 
-async def hook_holds_bytes(*, listen: Listen = asyncio.start_server) -> bool:
+async def hook_holds_bytes(
+    *, listen: Callable[..., Awaitable[asyncio.Server]] = asyncio.start_server
+) -> bool:
     """Return whether bytes wait for the hook, and whether raising in it sends none.
 
     If that cannot be tried, the answer is no: then a take is recorded before anything is sent.
@@ -63,11 +60,10 @@ async def _raising_sends_nothing(client: SubmitClient, received: bytearray) -> b
     async def refuse() -> None:
         raise _Refusal
 
-    try:
+    with suppress(_Refusal):
         await client.post("/", b"{}", begin=refuse)
-    except _Refusal:
-        return not received
-    return False
+        return False
+    return not received
 
 
 async def _bytes_wait(client: SubmitClient, received: bytearray) -> bool:

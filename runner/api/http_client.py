@@ -1,7 +1,6 @@
 """The two ways to the API: a client for the paid POST, and lanes for everything that is free to repeat.
 
-In: an origin, a token, paths and bytes. Out: `HttpOutcome` values; no httpx exception leaves this package.
-It knows no takes, no classes of failure and no retries.
+It returns `HttpOutcome` values; no httpx exception leaves it, and it knows no takes and no retries.
 
 Measurements led to four rules. A pool of connections costs more with each one, so every read uses a lane with one
 connection of its own. httpx's bare transport takes less than half the processor time of its client, and has no cookies,
@@ -23,10 +22,10 @@ from typing import Any
 
 import httpx
 
+from runner.api.account import Secret
 from runner.api.decompress import unpack
 from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
 from runner.api.process_time import LivedDeadline
-from runner.api.secret import Secret
 from runner.system.tls import tls_context
 
 BODY_CAP = 1 << 20
@@ -36,6 +35,7 @@ RECORD_CAP = 16 << 20
 The answer to a submit has the same cap. It is the receipt for money, and may echo the picture that was sent."""
 
 _MOST_SUBMITS = 64
+_LONGEST_CHAIN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,11 @@ class Deadlines:
     overall: float = 120.0
 
 
+SUBMIT_DEADLINES = Deadlines()
 READ_DEADLINES = Deadlines(connect=10.0, write=10.0, read=20.0, overall=30.0)
 
 
-class _Trace:
+class Trace:
     """Follows one request through httpcore's trace events, and holds its first byte until `begin` has returned.
 
     The deadline stands still during `begin`: after a flush that was cut short, it would be unknown what is recorded.
@@ -69,6 +70,7 @@ class _Trace:
         self._begin = begin
 
     async def __call__(self, event: str, _info: Mapping[str, Any]) -> None:
+        """Note a step of the request, and hold back its first byte."""
         if event == "http11.send_request_headers.started":
             await self.begin_once()
             self.milestone = SendStage.SENDING
@@ -106,9 +108,9 @@ class SubmitClient:
     """
 
     def __init__(
-        self, origin: str, token: Secret, *, hooked: bool = True, deadlines: Deadlines | None = None
+        self, origin: str, token: Secret, *, hooked: bool = True, deadlines: Deadlines = SUBMIT_DEADLINES
     ) -> None:
-        self._deadlines = deadlines or Deadlines()
+        self._deadlines = deadlines
         self._hooked = hooked
         self._origin = origin
         self._headers = {**_headers(token), "Content-Type": "application/json", "Connection": "close"}
@@ -116,11 +118,13 @@ class SubmitClient:
 
     async def post(self, path: str, body: bytes, *, begin: Callable[[], Awaitable[None]]) -> HttpOutcome:
         """Send `body` once and return the outcome; if `begin` raises, that is passed on and nothing was sent."""
-        trace = _Trace(begin, deadlines=self._deadlines)
+        trace = Trace(begin, deadlines=self._deadlines)
         request = httpx.Request(
             "POST", f"{self._origin}{path}", content=body, headers=self._headers, extensions={"trace": trace}
         )
-        exchange = await _exchange(self._transport, request, trace=trace, hooked=self._hooked, cap=RECORD_CAP)
+        exchange = await run_exchange(
+            self._transport, request, trace=trace, hooked=self._hooked, cap=RECORD_CAP
+        )
         if trace.failed is not None:
             raise trace.failed
         return exchange
@@ -145,22 +149,15 @@ class ReadPool:
         for lane in self._lanes:
             self._idle.put_nowait(lane)
 
-    async def get(self, path: str, *, cap: int = BODY_CAP) -> HttpOutcome:
-        """Return the answer to a GET of `path` below the origin, and of its body at most `cap` bytes."""
-        return await self._send("GET", path, cap)
-
-    async def post(self, path: str) -> HttpOutcome:
-        """Return the answer to a POST without a body."""
-        return await self._send("POST", path, BODY_CAP)
-
-    async def _send(self, method: str, path: str, cap: int) -> HttpOutcome:
+    async def ask(self, path: str, *, method: str = "GET", cap: int = BODY_CAP) -> HttpOutcome:
+        """Return the answer to a request without a body for `path`, and of the answer's body at most `cap` bytes."""
         lane = await self._idle.get()
-        trace = _Trace(_nothing, deadlines=self._deadlines)
+        trace = Trace(_nothing, deadlines=self._deadlines)
         request = httpx.Request(
             method, f"{self._origin}{path}", headers=self._headers, extensions={"trace": trace}
         )
         try:
-            return await _exchange(lane, request, trace=trace, cap=cap)
+            return await run_exchange(lane, request, trace=trace, cap=cap)
         finally:
             self._idle.put_nowait(lane)
 
@@ -171,19 +168,16 @@ class ReadPool:
 
 
 def _transport(origin: str, *, connections: int, keep: int) -> httpx.AsyncHTTPTransport:
+    # Loading the system's certificates takes 30 ms, and plain http (loopback only) does not need them. A bare context
+    # trusts no certificate, so an unexpected https hop would fail.
+    verify = tls_context() if origin.startswith("https:") else _bare_context()
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=keep)
-    return httpx.AsyncHTTPTransport(verify=_verification(origin), limits=limits, trust_env=False)
+    return httpx.AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False)
 
 
 @cache
 def _bare_context() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def _verification(origin: str) -> ssl.SSLContext:
-    # Loading the system's certificates takes 30 ms, and plain http (loopback only) does not need them. A bare context
-    # trusts no certificate, so an unexpected https hop would fail.
-    return tls_context() if origin.startswith("https:") else _bare_context()
 
 
 def _headers(token: Secret) -> dict[str, str]:
@@ -195,11 +189,15 @@ def _headers(token: Secret) -> dict[str, str]:
     }
 
 
-async def _exchange(
-    transport: httpx.AsyncHTTPTransport,
+async def _nothing() -> None:
+    """Stand in for `begin` where nothing has to be recorded."""
+
+
+async def run_exchange(
+    transport: httpx.AsyncBaseTransport,
     request: httpx.Request,
     *,
-    trace: _Trace,
+    trace: Trace,
     hooked: bool = True,
     cap: int = BODY_CAP,
 ) -> HttpOutcome:
@@ -216,35 +214,32 @@ async def _exchange(
                 await response.aclose()
     except TimeoutError:
         return NoResponse(trace.milestone, SilenceKind.TIMEOUT, trace.limit.reason)
-    except httpx.TimeoutException as error:
-        return NoResponse(trace.milestone, SilenceKind.TIMEOUT, _name(error))
-    except httpx.TransportError as error:
-        return NoResponse(trace.milestone, _kind(error), _describe(error))
-    except (httpx.InvalidURL, UnicodeError, ValueError, RuntimeError, OSError) as error:
-        # The message is not shown, since it can hold header values.
-        return NoResponse(trace.milestone, SilenceKind.MISUSE, _name(error))
     except Exception as error:  # noqa: BLE001 - a foreign library may raise anything, and each is a silence
-        return NoResponse(trace.milestone, SilenceKind.BROKEN, _name(error))
+        kind = _kind(error)
+        # The message of a misuse is not shown: it quotes the faulty header, which may be the token.
+        shown = isinstance(error, httpx.TransportError) and not isinstance(error, _UNTOLD)
+        told = f": {error}" if shown and str(error) else ""
+        return NoResponse(trace.milestone, kind, f"{type(error).__name__}{told}")
 
 
-async def _nothing() -> None:
-    """Stand in for `begin` where nothing has to be recorded."""
-
-
-async def _answer(response: httpx.Response, trace: _Trace, cap: int) -> Answer:
+async def _answer(response: httpx.Response, trace: Trace, cap: int) -> Answer:
     """Return the answer with its body up to the cap; the status line counts even if the body is incomplete."""
-    parts: list[bytes] = []
-    complete = False
+    raw, complete = bytearray(), False
+    assert isinstance(response.stream, httpx.AsyncByteStream)
     try:
-        complete = await _read_into(parts, response, trace, cap)
+        async for part in response.stream:
+            trace.goes_on()
+            raw += part
+            if len(raw) > cap:
+                break
+        complete = len(raw) <= cap
     except httpx.TransportError:
         pass
     except asyncio.CancelledError:
         # The deadline passed within the body. A real cancellation would not have set it off.
         if not trace.limit.expired():
             raise
-    raw = b"".join(parts)
-    inner = unpack(raw, response.headers.get("content-encoding", ""), cap=cap)
+    inner = unpack(bytes(raw), response.headers.get("content-encoding", ""), cap=cap)
     return Answer(
         response.status_code,
         inner.body[:cap],
@@ -255,29 +250,24 @@ async def _answer(response: httpx.Response, trace: _Trace, cap: int) -> Answer:
     )
 
 
-async def _read_into(parts: list[bytes], response: httpx.Response, trace: _Trace, cap: int) -> bool:
-    """Collect the body's raw bytes; return whether the body is complete and within `cap`."""
-    stream = response.stream
-    assert isinstance(stream, httpx.AsyncByteStream)
-    size = 0
-    async for part in stream:
-        trace.goes_on()
-        parts.append(part)
-        size += len(part)
-        if size > cap:
-            return False
-    return True
+_UNTOLD = (httpx.LocalProtocolError, httpx.TimeoutException)
 
 
-def _kind(error: httpx.TransportError) -> SilenceKind:
-    if isinstance(error, httpx.ConnectError):
-        if _finds_no_name(error):
+def _kind(error: Exception) -> SilenceKind:
+    match error:
+        case httpx.TimeoutException():
+            return SilenceKind.TIMEOUT
+        case httpx.ConnectError() if _finds_no_name(error):
             return SilenceKind.NO_SUCH_NAME
-        certificate = "CERTIFICATE_VERIFY_FAILED" in str(error)
-        return SilenceKind.CERTIFICATE if certificate else SilenceKind.UNREACHABLE
-    if isinstance(error, (httpx.LocalProtocolError, httpx.UnsupportedProtocol)):
-        return SilenceKind.MISUSE
-    return SilenceKind.BROKEN
+        case httpx.ConnectError():
+            certificate = "CERTIFICATE_VERIFY_FAILED" in str(error)
+            return SilenceKind.CERTIFICATE if certificate else SilenceKind.UNREACHABLE
+        case httpx.LocalProtocolError() | httpx.UnsupportedProtocol() | httpx.InvalidURL():
+            return SilenceKind.MISUSE
+        case ValueError() | RuntimeError() | OSError():
+            return SilenceKind.MISUSE
+        case _:
+            return SilenceKind.BROKEN
 
 
 def _finds_no_name(error: BaseException) -> bool:
@@ -286,21 +276,9 @@ def _finds_no_name(error: BaseException) -> bool:
     Source: RFC 3493, 6.1 (EAI_NONAME). A resolver that is away says EAI_AGAIN, which is an outage like any other.
     """
     link: BaseException | None = error
-    seen: set[int] = set()
-    while link is not None and id(link) not in seen:
-        if isinstance(link, socket.gaierror):
-            return link.errno == socket.EAI_NONAME
-        seen.add(id(link))
+    # A chain of causes can be a circle.
+    for _ in range(_LONGEST_CHAIN):
+        if link is None or isinstance(link, socket.gaierror):
+            break
         link = link.__cause__ or link.__context__
-    return False
-
-
-def _describe(error: httpx.TransportError) -> str:
-    # A LocalProtocolError quotes the faulty header, which may be the token.
-    if isinstance(error, httpx.LocalProtocolError):
-        return _name(error)
-    return f"{_name(error)}: {error}" if str(error) else _name(error)
-
-
-def _name(error: BaseException) -> str:
-    return type(error).__name__
+    return isinstance(link, socket.gaierror) and link.errno == socket.EAI_NONAME

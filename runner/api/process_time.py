@@ -1,8 +1,7 @@
 """Deadlines over one request, in this process's own running time.
 
-In: seconds. Out: a `TimeoutError` in the task that waits. A process that was stopped for a minute (a container, Ctrl-Z,
-a blocked event loop) has not waited for a minute. The answer may be in the socket, and must be read first. So a
-deadline counts its own ticks, and a late tick counts only its own length. It knows no request.
+A process that was stopped for a minute (a container, Ctrl-Z, a blocked event loop) has not waited for a minute. The
+answer may be in the socket, and must be read first. So a deadline counts its own ticks, each only by its own length.
 """
 
 from __future__ import annotations

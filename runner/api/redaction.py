@@ -18,8 +18,8 @@ from html.entities import html5
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+from runner.api.account import Secret
 from runner.api.exchange import Answer, HttpOutcome
-from runner.api.secret import Secret
 
 MASK = "***"
 SHORTEST = 8

@@ -11,9 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from runner.api.account import DEFAULT_BASE, Account
-from runner.api.catalogue import BALANCE_ORIGIN, BalanceAnswer, Catalogue, EntryAnswer, _till_of
-from runner.api.secret import Secret
+from runner.api.account import DEFAULT_BASE, Account, Secret
+from runner.api.catalogue import BALANCE_ORIGIN, BalanceAnswer, Catalogue, EntryAnswer, balance_origin
 from runner.domain.api_answers import RequestFailure
 from runner.system.clock import SystemClock
 from tests.integration.test_cataloguing import MODEL, TOKEN, ask, live, serving
@@ -67,14 +66,14 @@ def test_a_redirect_leads_the_token_nowhere(status: int) -> None:
 
 
 def test_the_balance_is_asked_at_the_vendors_till_for_the_real_api_alone() -> None:
-    assert _till_of(DEFAULT_BASE) == BALANCE_ORIGIN
+    assert balance_origin(DEFAULT_BASE) == BALANCE_ORIGIN
     for origin in (
         "http://127.0.0.1:8000",
         "https://proxy.example",
         f"{DEFAULT_BASE}.evil.example",
         f"{DEFAULT_BASE}:444",
     ):
-        assert _till_of(origin) == origin
+        assert balance_origin(origin) == origin
 
 
 def test_an_answer_that_repeats_the_token_does_not_show_it() -> None:

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from runner.api.account import Account
+from runner.api.account import Account, Secret
 from runner.api.catalogue import Balance, BalanceAnswer, Catalogue, Entry, EntryAnswer
-from runner.api.secret import Secret
 from runner.commands.models import add_from_catalogue, compare_with_catalogue
 from runner.domain.api_answers import RequestFailure
 from runner.domain.errors import AccountRefused, CannotCreate, SchemaInvalid, UsageError

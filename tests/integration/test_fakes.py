@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from runner.api.account import Account
+from runner.api.account import Account, Secret
 from runner.api.client import RunComfyQueue
-from runner.api.secret import Secret
 from runner.domain.api_answers import FailureKind, JobStatus, NotReady, RequestFailure, StatusReply
 from runner.domain.shots import Ticket
 from runner.domain.states import Accepted, Ended, NotSent, TakeState

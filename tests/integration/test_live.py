@@ -9,8 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from runner.api.account import Account
-from runner.api.secret import Secret
+from runner.api.account import Account, Secret
 from runner.commands.steps.live_catalogue import LiveCatalogue, ask_catalogue
 from runner.domain.shots import PriceUnit
 from runner.system.clock import SystemClock

@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from runner.api.account import Secret
 from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
 from runner.api.http_client import Deadlines, ReadPool, SubmitClient
-from runner.api.secret import Secret
 from tests.outside.faults import End, Fault, Script
 from tests.outside.jobs import Settings
 from tests.outside.server import OutsideServer
@@ -66,7 +66,7 @@ def test_a_look_that_was_answered_while_the_loop_was_blocked_is_read() -> None:
         lanes = ReadPool(origin, Secret(TOKEN), calls=1, deadlines=SHORT)
         other = asyncio.ensure_future(blocked_loop())
         try:
-            return await lanes.get("/v1/requests/nobody/status")
+            return await lanes.ask("/v1/requests/nobody/status")
         finally:
             await other
             await lanes.aclose()

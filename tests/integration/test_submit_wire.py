@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from runner.api.account import Account
+from runner.api.account import Account, Secret
 from runner.api.classify import sort_submit
 from runner.api.client import RunComfyQueue
 from runner.api.hook_selftest import hook_holds_bytes
 from runner.api.http_client import Deadlines, SubmitClient
-from runner.api.secret import Secret
 from runner.domain.api_answers import SubmitAnswer
 from runner.domain.shots import Ticket
 from runner.domain.states import (

@@ -17,10 +17,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import assert_never
 
+from runner.api.account import Secret
 from runner.api.classify import sort_cancel, sort_look, sort_submit
 from runner.api.http_client import Deadlines, ReadPool, SubmitClient
 from runner.api.result_answer import sort_result
-from runner.api.secret import Secret
 from runner.domain import api_answers
 from runner.domain.api_answers import CancelAnswer, FetchAnswer, NotReady, RequestFailure
 from runner.domain.shots import Ticket
@@ -233,13 +233,13 @@ _PATHS = {
 
 async def _read(verb: Verb, act: Act, origin: str, request_id: str, seen: Seen) -> None:
     lanes = ReadPool(origin, Secret(TOKEN), calls=1, deadlines=act.deadlines)
-    send = lanes.post if verb is Verb.CANCEL else lanes.get
+    method = "POST" if verb is Verb.CANCEL else "GET"
     try:
         if act.primed:
-            await send(f"/v1/requests/{request_id}/{_PATHS[verb]}")
+            await lanes.ask(f"/v1/requests/{request_id}/{_PATHS[verb]}", method=method)
             # Time for the server's end of the connection to arrive.
             await asyncio.sleep(0.05)
-        exchange = await send(f"/v1/requests/{request_id}/{_PATHS[verb]}")
+        exchange = await lanes.ask(f"/v1/requests/{request_id}/{_PATHS[verb]}", method=method)
     finally:
         await lanes.aclose()
     sorts: dict[Verb, Callable[..., api_answers.LookAnswer | api_answers.ResultAnswer | CancelAnswer]] = {

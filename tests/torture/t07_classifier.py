@@ -27,7 +27,7 @@ from hypothesis import seed as with_seed
 
 from runner.api.classify import sort_cancel, sort_look, sort_probe, sort_submit
 from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage
-from runner.api.http_client import Deadlines, _exchange, _Trace
+from runner.api.http_client import Deadlines, Trace, run_exchange
 from runner.api.result_answer import sort_result
 from runner.domain.api_answers import (
     CancelAnswer,
@@ -239,9 +239,9 @@ def after_exception(error: Exception, milestone: SendStage) -> SubmitAnswer:
     """Return what a submit comes to whose transport raises `error` after `milestone`."""
 
     async def main() -> HttpOutcome:
-        trace = _Trace(_began, deadlines=Deadlines())
+        trace = Trace(_began, deadlines=Deadlines())
         request = httpx.Request("POST", "http://127.0.0.1/v1/models/m", extensions={"trace": trace})
-        return await _exchange(_Raises(error, milestone), request, trace=trace)
+        return await run_exchange(_Raises(error, milestone), request, trace=trace)
 
     return sort_submit(asyncio.run(main()), attempt="a1", now=NOW)
 

@@ -9,12 +9,11 @@ from typing import NoReturn
 
 import pytest
 
-from runner.api.account import Account
+from runner.api.account import Account, Secret
 from runner.api.classify import sort_look, sort_probe, sort_submit
 from runner.api.client import Host, RunComfyQueue
 from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
 from runner.api.http_client import ReadPool, SubmitClient
-from runner.api.secret import Secret
 from runner.domain.api_answers import FailureKind, LookAnswer, RequestFailure, SubmitAnswer
 from runner.domain.errors import NoSuchHost
 from runner.domain.run_ending import EndingKind
@@ -133,7 +132,7 @@ def test_only_the_resolvers_own_number_says_that_there_is_no_such_name(
         loop.said = said
         lanes, submits = ReadPool(ORIGIN, Secret("t")), SubmitClient(ORIGIN, Secret("t"))
         try:
-            return [await lanes.get("/x"), await submits.post("/x", b"{}", begin=begun)]
+            return [await lanes.ask("/x"), await submits.post("/x", b"{}", begin=begun)]
         finally:
             await lanes.aclose()
             await submits.aclose()

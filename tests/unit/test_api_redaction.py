@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.api.account import Secret
 from runner.api.exchange import Answer, NoResponse, SendStage, SilenceKind
 from runner.api.redaction import MASK, Redactor
-from runner.api.secret import Secret
 from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.domain.states import Ended, FailureClass, LostContact, Refused, TakeState
 

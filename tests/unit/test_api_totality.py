@@ -16,7 +16,7 @@ import pytest
 
 from runner.api.classify import sort_cancel, sort_look, sort_probe, sort_submit
 from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
-from runner.api.http_client import Deadlines, _exchange, _Trace
+from runner.api.http_client import Deadlines, Trace, run_exchange
 from runner.api.result_answer import sort_result
 from runner.domain.api_answers import CancelAnswer, LookAnswer, RequestFailure, ResultAnswer, SubmitAnswer
 from runner.domain.states import Accepted, AccountTurnedAway, LostContact, NotSent, Refused, RefusedForNow
@@ -95,9 +95,9 @@ async def begun() -> None:
 
 def after(error: Exception, milestone: SendStage) -> SubmitAnswer:
     async def main() -> HttpOutcome:
-        trace = _Trace(begun, deadlines=Deadlines())
+        trace = Trace(begun, deadlines=Deadlines())
         request = httpx.Request("POST", "https://host.invalid/v1/models/m", extensions={"trace": trace})
-        return await _exchange(Raises(error, milestone), request, trace=trace)
+        return await run_exchange(Raises(error, milestone), request, trace=trace)
 
     return sort_submit(asyncio.run(main()), attempt="a1", now=NOW)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.api.catalogue import Entry, _entry
+from runner.api.catalogue import Entry, read_entry
 from runner.commands.steps.live_catalogue import compared
 from runner.manifest.reader import parse_manifest, read_manifest
 from runner.manifest.size_limits import Limits
@@ -96,7 +96,7 @@ HALF = r'{"input_schema": {"type": "object", "properties": {"a\ud800": {"type": 
 
 
 def test_half_a_character_in_a_live_schema_is_no_schema() -> None:
-    entry = _entry(MODEL, json.loads(HALF))
+    entry = read_entry(MODEL, json.loads(HALF))
     assert isinstance(entry, Entry)
     assert entry.input_schema is None
     model = Models.bundled(()).find(MODEL)

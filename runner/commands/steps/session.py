@@ -131,8 +131,7 @@ def run_alone(session: Coroutine[Any, Any, T]) -> T:
 @contextmanager
 def account_of(request: RunRequest, place: RunDir, takes: Sequence[TakeRecord]) -> Iterator[Account]:
     """Yield whom to talk to: the account of the environment, or a simulator that runs as long as the run."""
-    from runner.api.account import Account, find_account
-    from runner.api.secret import Secret
+    from runner.api.account import Account, Secret, find_account
     from runner.plan.identity import canonical_json, fingerprint
 
     if request.simulate is None:
