@@ -6,7 +6,6 @@ Answers are checked for their form only: numbers are within bounds, texts are sh
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
@@ -85,12 +84,14 @@ class Catalogue:
         self, lanes: ReadPool, path: str, read: Callable[[JsonObject], T | RequestFailure]
     ) -> T | RequestFailure:
         exchange = self._redactor.cleaned(await lanes.ask(path))
-        record, trouble = read_record(exchange, now=self._clock.wall())
-        # The status alone says that the path leads nowhere; no job depends on this one.
-        if record is None and isinstance(exchange, Answer) and exchange.status in {404, 410}:
+        found = read_record(exchange, now=self._clock.wall())
+        if not isinstance(found, RequestFailure):
+            return self._redactor.cleaned_value(read(found))
+        if isinstance(exchange, Answer) and exchange.status in {404, 410}:
+            # The status alone says that the path leads nowhere; no job depends on this one.
             is_told = json_fields.parse_object(exchange.body) is not None
-            trouble = RequestFailure(FailureKind.MISSING, trouble.reason) if is_told else trouble
-        return self._redactor.cleaned_value(trouble if record is None else read(record))
+            found = RequestFailure(FailureKind.MISSING, found.reason) if is_told else found
+        return self._redactor.cleaned_value(found)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -112,24 +113,14 @@ def read_entry(model: str, record: JsonObject) -> EntryAnswer:
         return RequestFailure(
             FailureKind.TRANSIENT, f"the catalogue was asked for {model} and answered about another model"
         )
-    unit = record.get("price_unit")
+    schema, unit = record.get("input_schema"), record.get("price_unit")
     return Entry(
         model,
-        _schema(record.get("input_schema")),
+        # NaN, Infinity and half characters are not JSON, but Python reads them all the same.
+        schema if isinstance(schema, dict) and json_fields.can_be_written(schema, allow_nan=False) else None,
         _bounded(record.get("base_price_usd"), least=0.0, most=DEAREST),
         unit if isinstance(unit, str) and unit.isprintable() and 0 < len(unit) <= _LONGEST_WORD else None,
     )
-
-
-def _schema(value: object) -> Mapping[str, JsonValue] | None:
-    if not isinstance(value, dict):
-        return None
-    try:
-        # NaN, Infinity and half characters are not JSON, but Python reads them all the same.
-        json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError):
-        return None
-    return value
 
 
 def _balance(record: JsonObject) -> BalanceAnswer:

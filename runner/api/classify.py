@@ -1,8 +1,7 @@
 """Sorts the outcome of an exchange: accepted, refused, not sent or lost; a status or a failure.
 
-In: an `HttpOutcome`. Out: one value for every status, body and silence. A submit that is not listed here counts as
-`LostContact`, because a job that may have been charged must never be sent again by itself. It is pure; what is known of
-the provider, with sources, stands in `error_codes`.
+It is pure. A submit that is not listed here counts as `LostContact`, because a job that may have been charged must
+never be sent again by itself. What is known of the provider, with sources, stands in `error_codes`.
 """
 
 from __future__ import annotations
@@ -52,20 +51,19 @@ _HOPELESS = frozenset({SilenceKind.CERTIFICATE, SilenceKind.MISUSE})
 def sort_submit(exchange: HttpOutcome, *, attempt: str, now: float, origin: str = "") -> SubmitAnswer:
     """Return what became of a paid POST to `origin`; without proof of anything else it is `LostContact`."""
     if isinstance(exchange, NoResponse):
-        return _silent_submit(exchange, attempt)
+        if exchange.milestone is SendStage.NOTHING_SENT:
+            return NotSent(attempt, exchange.reason, hopeless=exchange.kind in _HOPELESS)
+        return LostContact(attempt, exchange.milestone.name.lower(), exchange.reason)
     if 200 <= exchange.status < 300:
         return _answered_submit(exchange, attempt, origin)
+    said = f"the API answered {exchange.status}"
     if exchange.status in error_codes.REDIRECTS:
-        return _sent_elsewhere(exchange, attempt)
-    return _refused_submit(exchange, attempt, now) or _lost(
-        exchange, attempt, _with_words(f"the API answered {exchange.status}", _words_of(exchange))
-    )
-
-
-def _silent_submit(silence: NoResponse, attempt: str) -> SubmitAnswer:
-    if silence.milestone is SendStage.NOTHING_SENT:
-        return NotSent(attempt, silence.reason, hopeless=silence.kind in _HOPELESS)
-    return LostContact(attempt, silence.milestone.name.lower(), silence.reason)
+        # Following it would send the job a second time, or the token to another server.
+        said += ", a redirect, which is not followed: the API base is almost surely wrong"
+        return replace(_lost(exchange, attempt, said), hopeless=True)
+    record = _record_of_refusal(exchange)
+    words = page_text(exchange.body) if record is None else error_text(record)
+    return _refused_submit(exchange, attempt, now) or _lost(exchange, attempt, _with_words(said, words))
 
 
 def _answered_submit(answer: Answer, attempt: str, origin: str) -> SubmitAnswer:
@@ -75,11 +73,12 @@ def _answered_submit(answer: Answer, attempt: str, origin: str) -> SubmitAnswer:
     if receipt.request_id and not answer.packed:
         return Accepted(attempt, receipt.request_id, answer.status, _foreign_links(record, origin))
     code = json_fields.error_code(record)
-    known = (
-        code is not None and code in error_codes.BEFORE_ACCEPTANCE and answer.complete and not answer.packed
-    )
-    if record is not None and code is not None and known and "request_id" not in record:
-        return _refused_by_code(answer, code, record, attempt)
+    is_sure = answer.complete and not answer.packed and "request_id" not in (record or {})
+    if is_sure and code in error_codes.BEFORE_ACCEPTANCE:
+        reason = _reason(record, f"error {code}")
+        if code in error_codes.ACCOUNT_CODES:
+            return AccountTurnedAway(attempt, error_codes.ACCOUNT_CODES[code], reason, _short(answer))
+        return Refused(attempt, FailureClass.INVALID_INPUT, reason, evidence=json_fields.excerpt(answer.body))
     how = f", packed as {answer.packed}," if answer.packed else ""
     return _lost(
         answer, attempt, f"the API answered {answer.status}{how} without a usable request id", receipt
@@ -88,27 +87,14 @@ def _answered_submit(answer: Answer, attempt: str, origin: str) -> SubmitAnswer:
 
 def _foreign_links(record: JsonObject | None, origin: str) -> tuple[str, ...]:
     """Return the remark about links that lead elsewhere: a request there would send the token there."""
+    at_home = re.compile(rf"{re.escape(origin)}/|/(?![/\\])")
     links = {name: (record or {}).get(name) for name in error_codes.LINKS}
     foreign = [
-        name for name, link in links.items() if isinstance(link, str) and link and not _is_at(link, origin)
+        name for name, link in links.items() if isinstance(link, str) and not at_home.match(link or "/")
     ]
     if not foreign or not origin:
         return ()
     return (f"its answer names a {' and a '.join(foreign)} at another address, which is not followed",)
-
-
-def _is_at(link: str, origin: str) -> bool:
-    """Return whether a link is below `origin`, or has no address of its own."""
-    if link.startswith("/") and not link.startswith(("//", "/\\")):
-        return True
-    return link.startswith(f"{origin}/")
-
-
-def _refused_by_code(answer: Answer, code: int, record: JsonObject, attempt: str) -> SubmitAnswer:
-    reason = _reason(record, f"error {code}")
-    if code in error_codes.ACCOUNT_CODES:
-        return AccountTurnedAway(attempt, error_codes.ACCOUNT_CODES[code], reason, _short(answer))
-    return Refused(attempt, FailureClass.INVALID_INPUT, reason, evidence=json_fields.excerpt(answer.body))
 
 
 def _refused_submit(answer: Answer, attempt: str, now: float) -> SubmitAnswer | None:
@@ -117,19 +103,22 @@ def _refused_submit(answer: Answer, attempt: str, now: float) -> SubmitAnswer | 
         return None
     record = _record_of_refusal(answer)
     reason = _refusal(answer, record)
-    account = _account_failure(answer, record)
     # An id in the body changes nothing: many gateways give each refusal one for their log. If throttled takes were
     # held for it, an overnight run would stop.
-    if account is not None:
+    if account := _account_failure(answer, record):
         return AccountTurnedAway(attempt, account, reason, _short(answer))
     if answer.status in error_codes.LATER_STATUSES:
         wait = _wish(answer, now)
         later = now + (error_codes.PAUSE_WITHOUT_A_WISH if wait is None else wait)
         return RefusedForNow(attempt, reason, later, _short(answer))
-    evidence, hopeless = json_fields.excerpt(answer.body), answer.status in error_codes.CANNOT_STATUSES
-    if answer.status in error_codes.BAD_INPUT_STATUSES:
-        return Refused(attempt, FailureClass.INVALID_INPUT, reason, evidence=evidence)
-    return Refused(attempt, FailureClass.REFUSED, reason, hopeless=hopeless, evidence=evidence)
+    is_bad = answer.status in error_codes.BAD_INPUT_STATUSES
+    return Refused(
+        attempt,
+        FailureClass.INVALID_INPUT if is_bad else FailureClass.REFUSED,
+        reason,
+        hopeless=answer.status in error_codes.CANNOT_STATUSES,
+        evidence=json_fields.excerpt(answer.body),
+    )
 
 
 def _record_of_refusal(answer: Answer) -> JsonObject | None:
@@ -142,33 +131,21 @@ def _short(answer: Answer) -> str:
     return json_fields.excerpt(answer.body, _REPEATED_EVIDENCE)
 
 
-def _sent_elsewhere(answer: Answer, attempt: str) -> LostContact:
-    """Sort a redirect: following it would send the job a second time, or the token to another server."""
-    reason = f"the API answered {answer.status}, a redirect, which is not followed: the API base is almost surely wrong"
-    return replace(_lost(answer, attempt, reason), hopeless=True)
-
-
 def _account_failure(answer: Answer, record: JsonObject | None) -> FailureClass | None:
-    code = json_fields.error_code(record)
-    if code is not None and code in error_codes.ACCOUNT_CODES:
-        return error_codes.ACCOUNT_CODES[code]
-    return error_codes.ACCOUNT_STATUSES.get(answer.status)
+    by_code = error_codes.ACCOUNT_CODES.get(json_fields.error_code(record))
+    return by_code or error_codes.ACCOUNT_STATUSES.get(answer.status)
 
 
 def _lost(answer: Answer, attempt: str, reason: str, receipt: Receipt | None = None) -> LostContact:
     """Return `LostContact`, since the job may have been taken, with what came back and the ids in it."""
     told = receipt or read_receipt(answer.body, complete=answer.complete)
-    ids = (told.request_id, *told.candidates, _located(answer))
+    # RFC 9110, 10.2.2: `Location` names what was made.
+    page = _JOB_PAGE.search(answer.headers.get("location", ""))
+    located = unquote(page[1]) if page else ""
+    ids = (told.request_id, *told.candidates, located if usable_id(located) else "")
     candidates = tuple(dict.fromkeys(filter(None, ids)))
     milestone = SendStage.ANSWERING.name.lower()
     return LostContact(attempt, milestone, reason, json_fields.excerpt(answer.body), candidates=candidates)
-
-
-def _located(answer: Answer) -> str:
-    """Return the job's id from the `Location` of an answer (RFC 9110, 10.2.2), empty without one."""
-    found = _JOB_PAGE.search(answer.headers.get("location", ""))
-    named = unquote(found[1]) if found else ""
-    return named if usable_id(named) else ""
 
 
 def _with_words(what: str, words: str) -> str:
@@ -177,80 +154,69 @@ def _with_words(what: str, words: str) -> str:
 
 def sort_look(exchange: HttpOutcome, *, now: float, request_id: str = "") -> LookAnswer:
     """Return what a look at `request_id` found; an unknown word is reported, never taken for an end."""
-    record, trouble = read_record(exchange, now=now)
-    if record is None:
-        return trouble
-    other = of_another(record, request_id)
-    if other is not None:
+    record = read_record(exchange, now=now)
+    if isinstance(record, RequestFailure):
+        return record
+    if other := of_another(record, request_id):
         return other
     word = json_fields.status_word(record)
     if not word and not record.get("request_id"):
         return RequestFailure(FailureKind.TRANSIENT, "the status answer has no status")
-    position = record.get("queue_position")
+    position, model = record.get("queue_position"), record.get("model_id")
     return StatusReply(
         error_codes.STATUS_WORDS.get(json_fields.folded(word), JobStatus.UNKNOWN),
         word or "no status word",
         position if isinstance(position, int) and not isinstance(position, bool) else None,
-        model[:_LONGEST_WORD] if isinstance(model := record.get("model_id"), str) else "",
+        model[:_LONGEST_WORD] if isinstance(model, str) else "",
     )
 
 
 def of_another(record: JsonObject, request_id: str, model: str = "") -> RequestFailure | None:
     """Return a failure if the record says that it is about another job than `request_id`; None without that."""
-    told = other_job(record, request_id=request_id, model=model) if request_id else ""
-    if not told:
-        return None
-    return RequestFailure(
-        FailureKind.STRANGE, f"asked about {request_id}, the API reported another job: {told[:_LONGEST_WORD]}"
-    )
+    told = other_job(record, request_id=request_id, model=model)[:_LONGEST_WORD] if request_id else ""
+    reason = f"asked about {request_id}, the API reported another job: {told}"
+    return RequestFailure(FailureKind.STRANGE, reason) if told else None
 
 
 def sort_cancel(exchange: HttpOutcome, *, now: float) -> CancelAnswer | RequestFailure:
     """Return the API's own word on a cancel."""
-    record, trouble = read_record(exchange, now=now)
-    if record is None:
-        return trouble
+    record = read_record(exchange, now=now)
+    if isinstance(record, RequestFailure):
+        return record
     outcome = record.get("outcome")
     return CancelAnswer(outcome[:_LONGEST_WORD] if isinstance(outcome, str) else "unknown")
 
 
 def sort_probe(exchange: HttpOutcome, *, now: float) -> RequestFailure | None:
     """Return None if the service answers a free question, whatever the answer says."""
-    found, trouble = read_record(exchange, now=now)
-    if found is not None:
+    found = read_record(exchange, now=now)
+    if not isinstance(found, RequestFailure):
         return None
-    if isinstance(exchange, NoResponse) or trouble.kind in {FailureKind.ACCOUNT, FailureKind.THROTTLED}:
-        return trouble
-    return None if exchange.status < 500 and exchange.status != 408 else trouble
+    if isinstance(exchange, NoResponse) or found.kind in {FailureKind.ACCOUNT, FailureKind.THROTTLED}:
+        return found
+    return None if exchange.status < 500 and exchange.status != 408 else found
 
 
-_NO_TROUBLE = RequestFailure(FailureKind.TRANSIENT, "")
-
-
-def read_record(exchange: HttpOutcome, *, now: float) -> tuple[JsonObject | None, RequestFailure]:
-    """Return the record of a read that was answered, else None and the failure."""
+def read_record(exchange: HttpOutcome, *, now: float) -> JsonObject | RequestFailure:
+    """Return the record of a read that was answered, else the failure."""
     if isinstance(exchange, NoResponse):
-        return None, RequestFailure(FailureKind.TRANSIENT, exchange.reason)
+        return RequestFailure(FailureKind.TRANSIENT, exchange.reason)
     if exchange.passed is not None:
         size = f"{exchange.passed / (1 << 20):g} MiB"
-        return None, RequestFailure(FailureKind.TOO_LARGE, f"the API's answer is larger than {size}")
+        return RequestFailure(FailureKind.TOO_LARGE, f"the API's answer is larger than {size}")
     record = json_fields.parse_object(exchange.body) if exchange.complete else None
     code = json_fields.error_code(record)
-    if record is not None and code is None and 200 <= exchange.status < 300:
-        return record, _NO_TROUBLE
-    return None, _trouble(exchange, record, code, now)
-
-
-def _trouble(answer: Answer, record: JsonObject | None, code: int | None, now: float) -> RequestFailure:
-    reason, evidence = _refusal(answer, record), _short(answer)
+    if record is not None and not code and 200 <= exchange.status < 300:
+        return record
+    reason, evidence = _refusal(exchange, record), _short(exchange)
     # A 404 may come from any gateway, even in JSON; only the API's own number says that an id is unknown.
     if code in error_codes.UNKNOWN_ID_CODES:
         return RequestFailure(FailureKind.MISSING, reason, evidence=evidence)
-    if answer.status in error_codes.LATER_STATUSES:
-        return RequestFailure(FailureKind.THROTTLED, reason, _wish(answer, now), evidence)
-    if _account_failure(answer, record) is not None:
+    if exchange.status in error_codes.LATER_STATUSES:
+        return RequestFailure(FailureKind.THROTTLED, reason, _wish(exchange, now), evidence)
+    if _account_failure(exchange, record):
         return RequestFailure(FailureKind.ACCOUNT, reason, evidence=evidence)
-    return RequestFailure(FailureKind.TRANSIENT, reason, _wish(answer, now), evidence)
+    return RequestFailure(FailureKind.TRANSIENT, reason, _wish(exchange, now), evidence)
 
 
 def _wish(answer: Answer, now: float) -> float | None:
@@ -259,30 +225,20 @@ def _wish(answer: Answer, now: float) -> float | None:
 
 def _refusal(answer: Answer, record: JsonObject | None) -> str:
     """Return the server's words for an answer that is not a record, with what its status probably means."""
+    page = page_text(answer.body) if record is None else ""
     if answer.packed and record is None:
         return f"HTTP {answer.status} with a body that is packed as {answer.packed}"
     if 200 <= answer.status < 300 and record is None:
-        what = "a body that is not a JSON object" if answer.complete else "a body that broke off"
-        return _with_words(f"HTTP {answer.status} with {what}", page_text(answer.body))
-    page = page_text(answer.body) if record is None else ""
+        what = "is not a JSON object" if answer.complete else "broke off"
+        return _with_words(f"HTTP {answer.status} with a body that {what}", page)
     said = _reason(record, _with_words(f"HTTP {answer.status}", page))
-    meant = error_codes.WRONG_ADDRESS.get(answer.status)
-    return (
-        f"{said}: {meant}"
-        if meant and json_fields.error_code(record) not in error_codes.ACCOUNT_CODES
-        else said
-    )
-
-
-def _words_of(answer: Answer) -> str:
-    """Return the server's words in an answer of any form."""
-    record = _record_of_refusal(answer)
-    return page_text(answer.body) if record is None else error_text(record)
+    is_about_account = json_fields.error_code(record) in error_codes.ACCOUNT_CODES
+    return _with_words(said, "" if is_about_account else error_codes.WRONG_ADDRESS.get(answer.status, ""))
 
 
 def _reason(record: JsonObject | None, otherwise: str) -> str:
     """Return the server's words with its error number, or what is known without them."""
     text, code = error_text(record), json_fields.error_code(record)
     if not text:
-        return f"error {code}" if code is not None else otherwise
-    return f"{text} ({code})" if code is not None else text
+        return f"error {code}" if code else otherwise
+    return f"{text} ({code})" if code else text

@@ -1,8 +1,7 @@
 """Unpacks a body that came packed although it should not: gzip and deflate, by the header or by the bytes.
 
-In: bytes and the `Content-Encoding` they came with. Out: the bytes within, never more than a cap. A header may lie:
-what is not gzip is taken as it stands, and what begins as gzip is unpacked without a header.
-Sources: RFC 9110, 8.4.1; RFC 1950 to 1952. It knows no status and no JSON, and never raises.
+A header may lie: what is not gzip is taken as it stands, and what begins as gzip is unpacked without a header. Nothing
+here raises. Sources: RFC 9110, 8.4.1; RFC 1950 to 1952.
 """
 
 from __future__ import annotations
@@ -22,10 +21,7 @@ _PLAIN = frozenset({"", "identity"})
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """What was inside; `whole` is false if it breaks off.
-
-    `packed` names the coding that could not be undone, or that was damaged.
-    """
+    """What was inside; `whole` is false if it breaks off, and `packed` names a coding not undone, or damaged."""
 
     body: bytes
     whole: bool = True

@@ -1,9 +1,7 @@
 """What a server says went wrong, as one sentence, whatever form its words have.
 
-In: a parsed record, or a body that is not one. Out: text of at most 2,000 characters, empty if there are no words.
-It reads the API's own fields, lists of field errors, problem details (RFC 9457) and OAuth errors (RFC 6749, 5.2). It
-also reads plain text, and the title or first words of a page. It never raises for what a server sent, and it decides
-nothing.
+It reads the API's own fields, lists of field errors, problem details (RFC 9457), OAuth errors (RFC 6749, 5.2), plain
+text and pages. It never raises for what a server sent, and it decides nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterator
 
 from runner.api.json_fields import JsonObject
 
@@ -20,29 +17,10 @@ _DEEPEST = 6
 _MOST_ITEMS = 5
 _PAGE_READ = 1 << 14
 _PAGE_WORDS = 200
-_HEADLINES = (
-    "error_message",
-    "message",
-    "error",
-    "error_description",
-    "title",
-    "msg",
-    "reason",
-    "description",
-)
-_PARTICULARS = ("detail", "errors", "details", "violations", "issues", "invalid_params", "invalid-params")
-_INNER = (
-    "message",
-    "msg",
-    "detail",
-    "error",
-    "error_message",
-    "error_description",
-    "title",
-    "reason",
-    "description",
-)
-_PLACES = ("loc", "field", "path", "param", "name", "pointer")
+_HEADLINES = "error_message message error error_description title msg reason description"
+_PARTICULARS = "detail errors details violations issues invalid_params invalid-params"
+_INNER = "message msg detail error error_message error_description title reason description"
+_PLACES = "loc field path param name pointer"
 _UNSEEN = re.compile(r"<!--.*?(?:-->|$)|<(script|style|head)\b.*?(?:</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
 _TITLE = re.compile(r"<title[^<>]{0,200}>([^<]{1,500})", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>?")
@@ -50,13 +28,11 @@ _MARKUP = re.compile(r"\s*<(?:!doctype|html|head|body|\?xml|h\d|p|pre|div|center
 
 
 def error_text(record: JsonObject | None) -> str:
-    """Return the server's own words in `record`, with the fields that they are about, or an empty text."""
-    record = record or {}
-    headline = next(filter(None, (_words(record.get(name)) for name in _HEADLINES)), "")
-    particulars = next(filter(None, (_words(record.get(name)) for name in _PARTICULARS)), "")
-    if not headline or headline == particulars:
-        return particulars
-    return _joined(headline, particulars)
+    """Return the server's own words in `record`, at most 2,000 characters; empty if there are none."""
+    told = record or {}
+    headline = next(filter(None, (_words(told.get(name)) for name in _HEADLINES.split())), "")
+    particulars = next(filter(None, (_words(told.get(name)) for name in _PARTICULARS.split())), "")
+    return particulars if headline == particulars else _joined(headline, particulars)
 
 
 def page_text(body: bytes) -> str:
@@ -85,28 +61,24 @@ def _words(value: object, depth: int = 0) -> str:
         return value[:_LONGEST]
     if not value or depth > _DEEPEST:
         return ""
-    if isinstance(value, dict):
-        return _of_object(value, depth)
     if isinstance(value, list):
         said = (_words(item, depth + 1) for item in value[:_MOST_ITEMS])
         return "; ".join(filter(None, said))[:_LONGEST]
-    return ""
+    return _of_object(value, depth) if isinstance(value, dict) else ""
 
 
 def _of_object(value: JsonObject, depth: int) -> str:
-    inner = [value[name] for name in _INNER if value.get(name)]
+    inner = [value[name] for name in _INNER.split() if value.get(name)]
     if inner:
-        where = next(filter(None, map(_place, (value.get(name) for name in _PLACES))), "")
+        where = next(filter(None, (_place(value.get(name)) for name in _PLACES.split())), "")
         return _joined(where, _words(inner[0], depth + 1))
-    by_field = list(_by_field(value, depth))
-    return "; ".join(by_field)[:_LONGEST] if by_field else json.dumps(value, ensure_ascii=False)[:_LONGEST]
-
-
-def _by_field(value: JsonObject, depth: int) -> Iterator[str]:
-    """Yield what is said of each field, if an object maps names to lists of complaints."""
-    for name, told in list(value.items())[:_MOST_ITEMS]:
-        if isinstance(told, list) and told and all(isinstance(each, str) for each in told[:_MOST_ITEMS]):
-            yield _joined(name[:100], _words(told, depth + 1))
+    # It may map names of fields to lists of complaints.
+    by_field = [
+        _joined(name[:100], _words(told, depth + 1))
+        for name, told in list(value.items())[:_MOST_ITEMS]
+        if isinstance(told, list) and told and all(isinstance(each, str) for each in told[:_MOST_ITEMS])
+    ]
+    return ("; ".join(by_field) or json.dumps(value, ensure_ascii=False))[:_LONGEST]
 
 
 def _place(value: object) -> str:

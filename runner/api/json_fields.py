@@ -1,7 +1,6 @@
 """Readers for the fields of the API's answers, which trust nothing: ids, error numbers, links, costs and times.
 
-In: bytes or parsed JSON. Out: plain values, or None if the answer does not hold one. It never raises for what
-a server sent, and it knows no state and no policy.
+They never raise for what a server sent, and they know no state and no policy.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import re
 from typing import Any, TypeAlias
 
 JsonObject: TypeAlias = dict[str, Any]
-
 
 DEAREST_JOB = 100_000.0
 """The most US dollars that one job can cost: a larger or a negative number is not a cost."""
@@ -33,31 +31,38 @@ _WORD_PART = re.compile(r"[^\W_]+?(?=[A-Z][a-z]|[\W_]|$)")
 
 def parse_object(body: bytes) -> JsonObject | None:
     """Return the JSON object in `body`, or None for anything else."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+    value = _parsed(body)
     return value if isinstance(value, dict) else None
 
 
 def parse_result(body: bytes) -> JsonObject | None:
     """Return the JSON object in `body`; a list or a text counts as the output of a record without other fields."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+    value = _parsed(body)
     return {"output": value} if isinstance(value, list | str) else value if isinstance(value, dict) else None
 
 
-def error_code(record: JsonObject | None) -> int | None:
-    """Return the API's own error number, which may come as text."""
-    value = (record or {}).get("error_code")
-    if isinstance(value, bool):
+def _parsed(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
         return None
+
+
+def can_be_written(value: object, *, allow_nan: bool = True) -> bool:
+    """Return whether a value can be written as UTF-8: half characters show that a server has mangled it."""
+    try:
+        json.dumps(value, allow_nan=allow_nan, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def error_code(record: JsonObject | None) -> int:
+    """Return the API's own error number, which may come as text; 0, as some services write it, if there is none."""
+    value = (record or {}).get("error_code")
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:12])
-    # Some services write zero for "no error".
-    return value if isinstance(value, int) and value != 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def status_word(record: JsonObject) -> str:
@@ -127,9 +132,7 @@ def job_seconds(record: JsonObject) -> float | None:
     Unix times may be in seconds or in milliseconds; both ends are read alike.
     """
     begin, end = _time(record.get("created_at")), _time(record.get("finished_at"))
-    if begin is None or end is None or end < begin:
-        return None
-    return end - begin
+    return None if begin is None or end is None or end < begin else end - begin
 
 
 def _time(value: object) -> float | None:

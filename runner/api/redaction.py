@@ -1,10 +1,9 @@
 """Takes the token out of what a server sends back, before anything of it is kept or shown.
 
-A server may echo its request in an error, a header or a result. From there the token would reach the state file, the
-reports and the screen. In: exchanges, and the values made of them. Out: the same without the token, in any spelling.
-Each character may be plain, or an escape of JSON, of a URL, of HTML or of a programming language, even escaped twice.
-The whole may be in hex or in base64. Only the whole token is masked, and one of fewer than 8 characters is not masked
-at all, since it would occur in innocent words.
+A server may echo its request, and from there the token would reach the state file, the reports and the screen. Each
+character may be plain, or an escape of JSON, of a URL, of HTML or of a programming language, even escaped twice. The
+whole may be in hex or in base64. Only the whole token is masked, and one of fewer than 8 characters is not masked at
+all, since it would occur in innocent words.
 """
 
 from __future__ import annotations
@@ -99,9 +98,17 @@ def _decoded(text: str) -> str:
 
 
 def _spellings(token: str) -> list[str]:
-    """Return regular expressions for the token, its hex and its base64; each matches in linear time."""
+    """Return regular expressions for the token, its hex and its base64; each matches in linear time.
+
+    Hex may have any case, and may be spaced or have a mark before each byte.
+    """
     coded = [_letters(form, gap=_BREAK) for form in _base64_forms(token.encode())]
-    return [_letters(token, gap=r"\x00?"), *coded, _hex(token)]
+    return [_letters(token, gap=r"\x00?"), *coded, r"(?:[ :,-]{0,2}(?:0x)?)".join(map(_pair, token))]
+
+
+def _pair(char: str) -> str:
+    """Return what matches the two hex digits of a character in any case."""
+    return "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in f"{ord(char):02x}")
 
 
 def _letters(text: str, *, gap: str) -> str:
@@ -111,8 +118,7 @@ def _letters(text: str, *, gap: str) -> str:
 
 def _character(char: str) -> list[str]:
     """Return the spellings of one character of ASCII; in base64 text `+` and `/` are also `-` and `_`."""
-    code = ord(char)
-    pair = "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in f"{code:02x}")
+    code, pair = ord(char), _pair(char)
     named = "|".join(sorted(name for name, meant in _NAMES.items() if meant == char))
     numbers = rf"#0{{0,8}}{code}(?![0-9]);?|#[xX]0{{0,8}}{pair}(?![0-9a-fA-F]);?"
     # Letters and digits are never escaped by a backslash alone: with a letter it would mean something else.
@@ -141,12 +147,3 @@ def _base64_forms(data: bytes) -> list[str]:
         inner = coded[(0, 2, 3)[shift] : len(coded) - (1 if (shift + len(data)) % 3 else 0)]
         forms |= {inner, inner.replace("+", "-").replace("/", "_")}
     return sorted(forms)
-
-
-def _hex(token: str) -> str:
-    """Return what matches the token's bytes in hex of any case, also spaced or with a mark before each byte."""
-    pairs = [
-        "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in f"{ord(char):02x}")
-        for char in token
-    ]
-    return r"(?:[ :,-]{0,2}(?:0x)?)".join(pairs)

@@ -1,7 +1,6 @@
 """Sorts a result record: how the job ended, or that it has not.
 
-In: an exchange. Out: `Ended`, `NotReady` or a failure. The record alone decides, by the rules of `sort_record`. It is
-pure, and it knows no earlier answer.
+The record alone decides, by the rules of `sort_record`. It is pure, and it knows no earlier answer.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from runner.api.classify import LONGEST_RECORD, of_another, read_record
 from runner.api.error_text import error_text
 from runner.api.exchange import Answer, HttpOutcome
 from runner.api.json_fields import JsonObject
-from runner.domain.api_answers import NotReady, ResultAnswer
+from runner.domain.api_answers import NotReady, RequestFailure, ResultAnswer
 from runner.domain.output_links import OutputLinks, output_links
 from runner.domain.states import Ended, FailureClass, TakeState
 
@@ -41,22 +40,20 @@ def sort_result(
 
     `sent` is the request body, and `origin` the API's own; links of the one and pages of the other are not outputs.
     """
-    record = None
     if isinstance(exchange, Answer) and exchange.complete:
         record = json_fields.parse_result(exchange.body)
         if json_fields.error_code(record) == error_codes.CODE_NOT_READY:
             return NotReady("not ready")
-    if record is not None and isinstance(exchange, Answer) and 200 <= exchange.status < 300:
-        other = of_another(record, request_id, model)
-        if other is not None:
-            return other
-        # A failed job's record may carry an error number of its own: that is the job's end, not a failed read.
-        ended = sort_record(record, exchange.body, sent=sent, origin=origin)
-        if ended is not None:
-            return ended
-    found, trouble = read_record(exchange, now=now)
-    if found is None:
-        return trouble
+        if record is not None and 200 <= exchange.status < 300:
+            # A failed job's record may carry an error number of its own: that is the job's end, not a failed read.
+            ended = of_another(record, request_id, model) or sort_record(
+                record, exchange.body, sent=sent, origin=origin
+            )
+            if ended is not None:
+                return ended
+    found = read_record(exchange, now=now)
+    if isinstance(found, RequestFailure):
+        return found
     word = json_fields.status_word(found)
     return NotReady(word or "no status word", is_known=json_fields.folded(word) in error_codes.STATUS_WORDS)
 
@@ -73,12 +70,36 @@ def sort_record(record: JsonObject, body: bytes, *, sent: str = "", origin: str 
         return None
     is_well = outcome is TakeState.SUCCEEDED
     links = output_links(record, sent=sent, origin=origin, only_sure=not is_well)
-    if is_well or links.taken:
-        return _well(record, body, word, links)
-    is_about_a_job = bool(word or record.get("request_id"))
-    if outcome is None and is_about_a_job and json_fields.error_code(record) is None and _error(record):
-        outcome = TakeState.FAILED
-    return None if outcome is None else _badly(outcome, record, body, word, links)
+    said = error_text({"error": record.get("error")})
+    is_about_a_job = bool(word or record.get("request_id")) and not json_fields.error_code(record)
+    failure, reason = None, ""
+    if links.taken:
+        outcome = TakeState.SUCCEEDED
+    elif is_well:
+        outcome, failure, reason = TakeState.FAILED, FailureClass.NO_OUTPUT, _no_output(record, said, links)
+    elif outcome is TakeState.FAILED or (outcome is None and is_about_a_job and said):
+        outcome, (failure, reason) = TakeState.FAILED, _failure(word, said)
+    elif outcome is None:
+        return None
+    else:
+        reason = said
+    cost, seconds = json_fields.cost(record), json_fields.job_seconds(record)
+    remarks = tuple(_remarks(links, record, word, said))
+    return Ended(outcome, _kept(record, body), links.urls, failure, reason, cost, seconds, remarks)
+
+
+def _no_output(record: JsonObject, said: str, links: OutputLinks) -> str:
+    what = "an output this program cannot read" if record.get("output") or links.doubtful else "no output"
+    reason = said or f"the API says it succeeded but names {what}"
+    return "; ".join((reason, *map(str, links.doubtful[:_LEFT_SHOWN])))
+
+
+def _failure(word: str, said: str) -> tuple[FailureClass, str]:
+    lowered = f"{word} {said}".lower()
+    is_moderation = any(part in lowered for part in error_codes.MODERATION_WORDS)
+    called = "" if json_fields.folded(word) in {"failed", "error"} else f"calls it {word!r} and "
+    failure = FailureClass.MODERATION if is_moderation else FailureClass.PROVIDER_FAILED
+    return failure, said or f"the API {called}gives no reason"
 
 
 def read_again(result: str | None, *, sent: str, origin: str) -> Ended | None:
@@ -88,71 +109,21 @@ def read_again(result: str | None, *, sent: str, origin: str) -> Ended | None:
     return None if record is None else sort_record(record, body, sent=sent, origin=origin)
 
 
-def _error(record: JsonObject) -> str:
-    return error_text({"error": record.get("error")})
-
-
-def _well(record: JsonObject, body: bytes, word: str, links: OutputLinks) -> Ended:
-    """Return the end of a job whose record says that it succeeded, or has a link, whatever else it says."""
-    reason, failure, outcome = "", None, TakeState.SUCCEEDED
-    if not links.taken:
-        outcome, failure = TakeState.FAILED, FailureClass.NO_OUTPUT
-        what = "an output this program cannot read" if record.get("output") or links.doubtful else "no output"
-        reason = _error(record) or f"the API says it succeeded but names {what}"
-        reason += "".join(f"; {left}" for left in links.doubtful[:_LEFT_SHOWN])
-    return _ended(outcome, record, body, links, failure=failure, reason=reason, word=word)
-
-
-def _badly(outcome: TakeState, record: JsonObject, body: bytes, word: str, links: OutputLinks) -> Ended:
-    """Return the end of a job whose record has no output."""
-    reason, failure = _error(record), None
-    if outcome is TakeState.FAILED:
-        failure = _failure_class(f"{word} {reason}")
-        plain = json_fields.folded(word) in {"failed", "error"}
-        reason = reason or (
-            "the API gives no reason" if plain else f"the API calls it {word!r} and gives no reason"
-        )
-    return _ended(outcome, record, body, links, failure=failure, reason=reason, word=word)
-
-
-def _ended(
-    outcome: TakeState,
-    record: JsonObject,
-    body: bytes,
-    links: OutputLinks,
-    *,
-    failure: FailureClass | None,
-    reason: str,
-    word: str = "",
-) -> Ended:
-    return Ended(
-        outcome,
-        _kept(record, body),
-        links.urls,
-        failure,
-        reason,
-        cost=json_fields.cost(record),
-        seconds=json_fields.job_seconds(record),
-        remarks=tuple(_remarks(links, record, word)),
-    )
-
-
-def _remarks(links: OutputLinks, record: JsonObject, word: str) -> Iterator[str]:
+def _remarks(links: OutputLinks, record: JsonObject, word: str, said: str) -> Iterator[str]:
     """Yield the words for what in the record could not be taken literally."""
     plain = json_fields.folded(word)
-    if links.taken and (
-        plain in error_codes.PARTIAL_WORDS or error_codes.RESULT_WORDS.get(plain) is not TakeState.SUCCEEDED
-    ):
+    is_well = error_codes.RESULT_WORDS.get(plain) is TakeState.SUCCEEDED
+    if links.taken and (plain in error_codes.PARTIAL_WORDS or not is_well):
         called = f"the API calls it {word!r}" if word else "the API has no word for its end"
-        said = f" ({_error(record)[:_LONGEST_REASON]})" if _error(record) else ""
-        yield f"{called}{said}; its record names an output, which is fetched"
+        more = f" ({said[:_LONGEST_REASON]})" if said else ""
+        yield f"{called}{more}; its record names an output, which is fetched"
     if links.only:
         yield f"its result names only what seems to be {links.only}, which is fetched: check whether it is the clip"
     if links.beyond:
         total = len(links.taken) + links.beyond
         yield f"its result names {total} outputs, of which the first {len(links.taken)} are fetched"
     # If it says that it succeeded and names nothing else, these are already the reason of its failure.
-    if links.lost and (links.taken or error_codes.RESULT_WORDS.get(plain) is not TakeState.SUCCEEDED):
+    if links.lost and (links.taken or not is_well):
         told = "; ".join(str(left) for left in links.lost[:_LEFT_SHOWN])
         yield f"its result names {len(links.lost)}{' more' if links.taken else ''} that cannot be fetched: {told}"
     if odd := json_fields.odd_cost(record):
@@ -165,16 +136,14 @@ def _kept(record: JsonObject, body: bytes) -> str:
         kept = {name: record[name] for name in _KEPT_FIELDS if name in record}
         echo = _echo(record.get("input"))
         others = {
-            name: value for name, value in record.items() if name not in {"input", *kept} and _is_short(value)
+            name: value
+            for name, value in record.items()
+            if name not in {"input", *kept} and len(json.dumps(value)) <= _LONGEST_FIELD
         }
-        room = LONGEST_RECORD - len(json.dumps([echo, kept]))
-        more = others if len(json.dumps(others)) < room else {}
-        body = json.dumps({"input": echo, **kept, **more} if echo else {**kept, **more}).encode()
+        if len(json.dumps(others)) < LONGEST_RECORD - len(json.dumps([echo, kept])):
+            kept |= others
+        body = json.dumps({"input": echo, **kept} if echo else kept).encode()
     return body[:LONGEST_RECORD].decode("utf-8", "replace")
-
-
-def _is_short(value: object) -> bool:
-    return len(json.dumps(value)) <= _LONGEST_FIELD
 
 
 def _echo(told: object) -> JsonObject:
@@ -187,10 +156,3 @@ def _echo(told: object) -> JsonObject:
             kept[name] = value
             room -= size
     return kept
-
-
-def _failure_class(reason: str) -> FailureClass:
-    lowered = reason.lower()
-    if any(word in lowered for word in error_codes.MODERATION_WORDS):
-        return FailureClass.MODERATION
-    return FailureClass.PROVIDER_FAILED

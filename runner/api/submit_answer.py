@@ -1,9 +1,8 @@
 """Reads the answer to a paid POST: the request id where it is certain, and what else might be the job's id.
 
-In: the bytes of a 2xx answer, perhaps cut. Out: a `Receipt`. An id is certain if a JSON object has one whole, usable
-`request_id` member at its top level, and no second, different one. What follows cannot change it, so it counts in a
-body that broke off, too. A complete body must be JSON to its end (RFC 8259). A server that writes NaN or half
-characters may have mangled the id as well. It knows no status and no money, and never raises.
+An id is certain if a JSON object has one whole, usable `request_id` member at its top level, and no second, different
+one. What follows cannot change it, so it counts in a body that broke off, too. A complete body must be JSON to its end
+(RFC 8259). A server that writes NaN or half characters may have mangled the id as well. Nothing here raises.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from runner.api.json_fields import JsonObject
+from runner.api.json_fields import JsonObject, can_be_written
 
 _USABLE = re.compile(r"(?!(?:.*[/\\])?\.{1,2}(?:[/\\]|$))[!-~]{1,256}")
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -68,11 +67,11 @@ def read_receipt(body: bytes, *, complete: bool) -> Receipt:
     record = dict(members.found)
     told = [value for name, value in members.found if name == "request_id"]
     # The part that could not be read must not hold another id.
-    trusted = ("request_id" not in members.rest if members.cut else members.whole) and _is_clean(record)
+    trusted = ("request_id" not in members.rest if members.cut else members.whole) and can_be_written(record)
     if trusted and told and usable_id(told[0]) and told.count(told[0]) == len(told):
         return Receipt(told[0], record=record if members.whole else None)
     candidates = tuple(dict.fromkeys([*_texts(told), *_ids_in(record)]))[:_MOST_CANDIDATES]
-    readable = members.whole and len(told) < 2 and _is_clean(record)
+    readable = members.whole and len(told) < 2 and can_be_written(record)
     return Receipt(candidates=candidates, record=record if readable else None)
 
 
@@ -137,15 +136,6 @@ def _decoded(body: bytes, *, complete: bool) -> str:
     """Return the text of a JSON body, without half a character at the end of a cut one."""
     decoder = codecs.getincrementaldecoder(json.detect_encoding(body))("strict")
     return decoder.decode(body, complete)
-
-
-def _is_clean(record: JsonObject) -> bool:
-    """Return whether a record can be written as UTF-8: half characters show that a server has mangled it."""
-    try:
-        json.dumps(record, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _ids_in(value: object, depth: int = 0) -> Iterator[str]:
