@@ -12,6 +12,8 @@ import math
 import re
 from typing import Any, TypeAlias
 
+from runner.system.canonical_json import parsed_json
+
 JsonObject: TypeAlias = dict[str, Any]
 
 DEAREST_JOB = 100_000.0
@@ -31,21 +33,14 @@ _WORD_PART = re.compile(r"[^\W_]+?(?=[A-Z][a-z]|[\W_]|$)")
 
 def parse_object(body: bytes) -> JsonObject | None:
     """Return the JSON object in `body`, or None for anything else."""
-    value = _parsed(body)
+    value = parsed_json(body)
     return value if isinstance(value, dict) else None
 
 
 def parse_result(body: bytes) -> JsonObject | None:
     """Return the JSON object in `body`; a list or a text counts as the output of a record without other fields."""
-    value = _parsed(body)
+    value = parsed_json(body)
     return {"output": value} if isinstance(value, list | str) else value if isinstance(value, dict) else None
-
-
-def _parsed(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
 
 
 def can_be_written(value: object, *, allow_nan: bool = True) -> bool:

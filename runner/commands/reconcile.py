@@ -182,7 +182,7 @@ def losses(place: RunDir, take_ids: Sequence[str]) -> list[str]:
     found = []
     for take in takes:
         loss = what_is_given_up(take)
-        links = "".join(f"; its record names {link.url}" for link in take.links(origin).taken)
+        links = "".join(f"; its record names {link.text}" for link in take.links(origin).taken)
         if loss or links:
             found.append(f"{take.take_id}: {loss or take.state}{links}")
     return found

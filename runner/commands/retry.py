@@ -125,7 +125,7 @@ def _why_not(
     if found := take.links(origin).taken:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         return (
-            f"has an output: {visible(found[0].url)}{more}, at {visible(found[0].place)} in its record",
+            f"has an output: {visible(found[0].text)}{more}, at {visible(found[0].place)} in its record",
             f"{command_line('fetch', 'RUN', take.take_id)} downloads it; nothing is paid for it again",
         )
     if take.take_id not in planned:

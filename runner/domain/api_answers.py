@@ -1,7 +1,6 @@
 """The answers of the API as values, whatever it said on the wire.
 
-The adapter in `api/` makes these values and the engine matches on them; neither sees the other. A submit is answered
-with a fact of `states`; a look, a result or a cancel with a value below. They know no HTTP and no JSON.
+The adapter in `api/` makes these values and the engine matches on them; neither sees the other.
 """
 
 from __future__ import annotations
@@ -10,16 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from runner.domain.states import (
-    Accepted,
-    AccountTurnedAway,
-    Delivered,
-    Ended,
-    LostContact,
-    NotSent,
-    Refused,
-    RefusedForNow,
-)
+from runner.domain.states import AnswerFact, Delivered, Ended
 
 
 class JobStatus(StrEnum):
@@ -102,7 +92,7 @@ class FetchTrouble:
     at_hand: int = 0
 
 
-SubmitAnswer: TypeAlias = Accepted | NotSent | RefusedForNow | Refused | AccountTurnedAway | LostContact
+SubmitAnswer: TypeAlias = AnswerFact
 LookAnswer: TypeAlias = StatusReply | RequestFailure
 ResultAnswer: TypeAlias = Ended | NotReady | RequestFailure
 FetchAnswer: TypeAlias = Delivered | FetchTrouble

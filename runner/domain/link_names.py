@@ -1,6 +1,6 @@
 """What the names of a record's fields say of their links: output or input, page or preview, and which kind.
 
-In: names as a server wrote them, and the path that leads to a link. Out: words and kinds. It knows no link.
+It knows no link.
 """
 
 from __future__ import annotations
@@ -46,16 +46,7 @@ OUTPUT_WORDS, PREVIEW_WORDS = frozenset(_OUTPUTS.split()), frozenset(_PREVIEWS.s
 INPUT_WORDS, PAGE_WORDS = frozenset(_INPUTS.split()), frozenset(_PAGES.split())
 ADDRESS_WORDS = frozenset({"url", "uri", "link", "href"})
 _SENT_WORDS, _ADDRESSES_TOO = frozenset(_SENT.split()), frozenset({"source", "src", "original"})
-_TYPE_FIELDS = (
-    "content_type",
-    "contentType",
-    "mime_type",
-    "mimeType",
-    "mimetype",
-    "mime",
-    "media_type",
-    "type",
-)
+_TYPE_FIELDS = "content_type contentType mime_type mimeType mimetype mime media_type type"
 
 
 def words_of(*steps: str | int) -> frozenset[str]:
@@ -70,16 +61,14 @@ def is_of_what_was_sent(path: Path) -> bool:
 
     Below another field `source`, `src` and `original` are names for a file's address.
     """
-    *way, last = path or ("",)
-    words = words_of(last)
-    return bool(words_of(*way) & _SENT_WORDS) or bool(
-        words & _SENT_WORDS and not (way and words <= _ADDRESSES_TOO | ADDRESS_WORDS)
-    )
+    words = words_of(*path[-1:])
+    is_address = len(path) > 1 and words <= _ADDRESSES_TOO | ADDRESS_WORDS
+    return bool(words_of(*path[:-1]) & _SENT_WORDS or (words & _SENT_WORDS and not is_address))
 
 
 def told_kind(told: Mapping[str, JsonValue]) -> str:
     """Return the kind that an object says it has: `content_type: video/mp4`, `type: video`."""
-    for name in _TYPE_FIELDS:
+    for name in _TYPE_FIELDS.split():
         said = told.get(name)
         kind = said.strip().lower().partition("/")[0] if isinstance(said, str) else ""
         if kind in KINDS:

@@ -1,17 +1,14 @@
 """The links in a job's record to what was rendered, wherever they stand, the likeliest outputs first.
 
-In: a result record of any shape, and the request body that was sent. Out: the links to fetch with their places, and
-what looks like a link and is not taken, with the reasons. Documented fields come first; the others are ranked by their
-names, by what the record says of their type, and by how their paths end. It never raises for what a server wrote, asks
-no server, and knows no state.
+Documented fields come first. The others are ranked by their names, by what the record says of their type, and by how
+their paths end. It never raises for what a server wrote, asks no server, and knows no state.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from urllib.parse import unquote, urlsplit
 
@@ -30,19 +27,9 @@ from runner.domain.link_names import (
     told_kind,
     words_of,
 )
-from runner.system.canonical_json import JsonValue
-from runner.system.web_links import (
-    INSIDE,
-    NO_HOST,
-    PAGE_KIND,
-    is_on_this_machine,
-    kind_of,
-    links_inside,
-    links_of,
-    trouble_of,
-    web_link,
-    why_no_link,
-)
+from runner.system import web_links
+from runner.system.canonical_json import JsonValue, parsed_json
+from runner.system.web_links import INSIDE, NO_HOST, PAGE_KIND, kind_of, web_link
 
 OUTPUT_LIMIT = 64
 LEFT_LIMIT = 32
@@ -53,7 +40,7 @@ DOCUMENTED = ("video", "videos", "image", "images", "audio", "audios")
 
 _DEEPEST_TEXT = 3
 _LONGEST_SHOWN = 300
-
+_API_PATH = re.compile(r"/requests/[^/]+(/(status|result|cancel|response))?/?\Z", re.ASCII)
 
 INPUT = "one of the inputs"
 PERHAPS_INPUT = "perhaps one of the inputs"
@@ -72,26 +59,24 @@ class Rank(IntEnum):
     PERHAPS_INPUT = 4
     PREVIEW = 5
     INSIDE = 6
+    NEVER = 7
 
 
 _WHY_NOT = {Rank.PREVIEW: PREVIEW, Rank.PERHAPS_INPUT: PERHAPS_INPUT, Rank.INSIDE: INSIDE}
 
 
 @dataclass(frozen=True, slots=True)
-class FoundLink:
-    """A link to an output, and where in the record it stood: `output.videos[0].url`."""
+class Link:
+    """What looks like a link, and where in the record it stood: `output.videos[0].url`.
 
-    url: str
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
-class LeftLink:
-    """What looks like a link and is not taken, where it stood, and why."""
+    `kind` is what it seems to name, and `why` says what keeps it from being fetched, or why it was not taken.
+    """
 
     text: str
     place: str
-    why: str
+    rank: Rank = Rank.NEVER
+    kind: str = ""
+    why: str = ""
 
     def __str__(self) -> str:
         return f"{self.text} at {self.place}, {self.why}"
@@ -104,28 +89,25 @@ class OutputLinks:
     If the record names nothing better, `only` says what they are: previews, or perhaps inputs.
     """
 
-    taken: tuple[FoundLink, ...] = ()
-    left: tuple[LeftLink, ...] = ()
+    taken: tuple[Link, ...] = ()
+    left: tuple[Link, ...] = ()
     beyond: int = 0
     only: str = ""
 
     @property
-    def doubtful(self) -> tuple[LeftLink, ...]:
+    def doubtful(self) -> tuple[Link, ...]:
         """What is not taken but may be an output all the same."""
         return tuple(each for each in self.left if each.why not in {INPUT, PAGE})
 
     @property
-    def lost(self) -> tuple[LeftLink, ...]:
+    def lost(self) -> tuple[Link, ...]:
         """What is not taken although it seems as much an output as those that are."""
         return tuple(each for each in self.doubtful if each.why not in {PREVIEW, ANOTHER, PERHAPS_INPUT})
 
     @property
     def urls(self) -> tuple[str, ...]:
         """The links alone."""
-        return tuple(found.url for found in self.taken)
-
-
-NO_LINKS = OutputLinks()
+        return tuple(found.text for found in self.taken)
 
 
 def output_links(
@@ -137,46 +119,15 @@ def output_links(
     whose own pages are not outputs; on a loopback API loopback links are as good as public ones. With `only_sure` a
     link needs a name or an ending that says what it is.
     """
-    body = _parsed(sent)
+    body = parsed_json(sent)
     walk = _Walk(origin, frozenset(body) if isinstance(body, dict) else frozenset(), only_sure=only_sure)
-    walk.inputs.update(_same(link, only_sure=only_sure) for link in _input_links(record, body))
+    walk.inputs.update(map(walk.same, _input_links(record, body)))
     output = record.get("output") if isinstance(record, dict) else None
     if isinstance(output, dict):
         for name in DOCUMENTED:
             walk.visit(output.get(name), ("output", name))
     walk.visit(record, ())
     return walk.chosen()
-
-
-def recorded_links(
-    result: str | None, *, sent: str, origin: str = "", only_sure: bool = False
-) -> OutputLinks:
-    """Return the same for a kept record, which may be cut or missing."""
-    record = _parsed(result)
-    return output_links(record, sent=sent, origin=origin, only_sure=only_sure) if record else NO_LINKS
-
-
-def _parsed(text: str | None) -> JsonValue:
-    """Return the value of a JSON text, None if it is not JSON."""
-    try:
-        value: JsonValue = json.loads(text or "null")
-    except (ValueError, RecursionError):
-        return None
-    return value
-
-
-def _same(link: str, *, only_sure: bool) -> str:
-    """Return a link in the form in which two of the same file are compared, without port, escapes and fragment.
-
-    With `only_sure` the query goes too: a service that keeps an input signs it, or asks for it smaller.
-    """
-    parts = urlsplit(link)
-    place = parts.netloc.removesuffix({"https": ":443", "http": ":80"}[parts.scheme])
-    query = "" if only_sure and kind_of(f"//{place}{parts.path}") else parts.query
-    return unquote(f"{place}{parts.path}?{query}")
-
-
-_API_PATH = re.compile(r"/requests/[^/]+(/(status|result|cancel|response))?/?\Z", re.ASCII)
 
 
 def _input_links(record: JsonValue, body: JsonValue) -> Iterator[str]:
@@ -187,7 +138,7 @@ def _input_links(record: JsonValue, body: JsonValue) -> Iterator[str]:
             return
         value, depth, is_input = waiting.pop()
         if isinstance(value, str) and is_input:
-            yield from filter(None, map(web_link, links_of(value)))
+            yield from filter(None, map(web_link, web_links.links_of(value)))
         elif isinstance(value, list) and depth < DEEPEST:
             waiting += ((item, depth + 1, is_input) for item in value)
         elif isinstance(value, dict) and depth < DEEPEST:
@@ -197,25 +148,26 @@ def _input_links(record: JsonValue, body: JsonValue) -> Iterator[str]:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    link: FoundLink
-    rank: Rank
-    kind: str
-    trouble: str
-
-
 @dataclass(slots=True)
 class _Walk:
-    """One walk: what was found by link, in the order of the record, and what can in no case be taken."""
+    """One walk: all that looks like a link, by its text, at the place where it is most surely an output."""
 
     origin: str
     fields: frozenset[str]
     only_sure: bool
     inputs: set[str] = field(default_factory=set)
-    found: dict[str, _Candidate] = field(default_factory=dict)
-    left: dict[str, LeftLink] = field(default_factory=dict)
+    found: dict[str, Link] = field(default_factory=dict)
     nodes: int = 0
+
+    def same(self, link: str) -> str:
+        """Return a link in the form in which two of the same file are compared, without port, escapes and fragment.
+
+        With `only_sure` the query goes too: a service that keeps an input signs it, or asks for it smaller.
+        """
+        parts = urlsplit(link)
+        place = parts.netloc.removesuffix({"https": ":443", "http": ":80"}[parts.scheme])
+        query = "" if self.only_sure and kind_of(f"//{place}{parts.path}") else parts.query
+        return unquote(f"{place}{parts.path}?{query}")
 
     def visit(self, value: JsonValue, path: Path, *, kind: str = "", texts: int = 0) -> None:
         """Look at `value` and all in it; `kind` is what the object around it says of its type."""
@@ -238,42 +190,32 @@ class _Walk:
 
     def _read(self, text: str, path: Path, kind: str, texts: int) -> None:
         plain = text.strip()
-        if plain[:1] in ("{", "[", '"') and texts < _DEEPEST_TEXT and len(plain) > 2:
-            try:
-                inner = json.loads(plain)
-            except (ValueError, RecursionError):
-                inner = None
-            if inner is not None:
-                self.visit(inner, path, kind=kind, texts=texts + 1)
-                return
-        for piece in links_of(plain):
-            self._weigh(piece, path, kind)
-
-    def _weigh(self, text: str, path: Path, kind: str) -> None:
-        link = web_link(text)
-        if link:
-            self._weigh_link(link, path, kind)
-        elif why := why_no_link(text, is_meant=_is_documented(path)):
-            inside = links_inside(text) if why == INSIDE and not self.only_sure else []
+        is_json = plain[:1] in ("{", "[", '"') and len(plain) > 2 and texts < _DEEPEST_TEXT
+        if is_json and (inner := parsed_json(plain)) is not None:
+            self.visit(inner, path, kind=kind, texts=texts + 1)
+            return
+        for piece in web_links.links_of(plain):
+            if link := web_link(piece):
+                self._weigh(link, path, kind)
+                continue
+            why = web_links.why_no_link(piece, is_meant=_is_documented(path))
+            inside = web_links.links_inside(piece) if why == INSIDE and not self.only_sure else []
             for link in inside:
-                self._weigh_link(link, path, kind, rank=Rank.INSIDE)
-            if not inside:
-                self._leave(text, path, why)
+                self._weigh(link, path, kind, inside=True)
+            if why and not inside:
+                self._note(piece, Link(piece[:_LONGEST_SHOWN], _place(path), why=why))
 
-    def _weigh_link(self, link: str, path: Path, kind: str, *, rank: Rank | None = None) -> None:
-        if _same(link, only_sure=self.only_sure) in self.inputs:
-            self._leave(link, path, INPUT)
-            return
-        ending = kind_of(link)
-        kind = ending or kind or named_kind(path)
-        if _is_api_page(link, path, self.origin) or (ending == PAGE_KIND and not _is_documented(path)):
-            self._leave(link, path, PAGE)
-            return
-        rank = rank or self._rank(path, kind)
-        trouble = trouble_of(link, allow_loopback=is_on_this_machine(self.origin))
-        new = _Candidate(FoundLink(link, _place(path)), rank, kind, trouble)
-        if link not in self.found or new.rank < self.found[link].rank:
-            self.found[link] = new
+    def _weigh(self, link: str, path: Path, kind: str, *, inside: bool = False) -> None:
+        kind = kind_of(link) or kind or named_kind(path)
+        rank, why = Rank.INSIDE if inside else self._rank(path, kind), ""
+        if self.same(link) in self.inputs:
+            rank, why = Rank.NEVER, INPUT
+        elif _is_page(link, path, self.origin):
+            rank, why = Rank.NEVER, PAGE
+        else:
+            is_local = web_links.is_on_this_machine(self.origin)
+            why = web_links.trouble_of(link, allow_loopback=is_local)
+        self._note(link, Link(link, _place(path), rank, kind, why))
 
     def _rank(self, path: Path, kind: str) -> Rank:
         words = words_of(*path)
@@ -290,49 +232,50 @@ class _Walk:
             return Rank.PERHAPS_INPUT if self.only_sure else Rank.NAMED
         return Rank.MEDIA if kind else Rank.ANY
 
-    def _leave(self, text: str, path: Path, why: str) -> None:
-        if len(self.left) < LEFT_LIMIT:
-            self.left.setdefault(text, LeftLink(text[:_LONGEST_SHOWN], _place(path), why))
+    def _note(self, text: str, link: Link) -> None:
+        known = self.found.get(text)
+        if known and known.rank is Rank.NEVER and link.rank is not Rank.NEVER:
+            # It takes its place in the order of the outputs only now.
+            del self.found[text]
+        if known is None or link.rank < known.rank:
+            self.found[text] = link
 
     def chosen(self) -> OutputLinks:
         """Return the best of what was found, and the rest with the reasons."""
-        good = [each for each in self.found.values() if not each.trouble]
+        links = sorted(self.found.values(), key=lambda each: each.rank is Rank.NEVER)
         # If no link is good, the others are taken: the download says what is wrong, and a rendered job never fails.
-        best = _best(good, only_sure=self.only_sure) or _best(
-            [each for each in self.found.values() if each.trouble], only_sure=self.only_sure
-        )
-        taken = {each.link.url for each in best}
-        rest = [each for each in self.found.values() if each.link.url not in taken]
-        left = [LeftLink(each.link.url, each.link.place, _why_left(each, taken)) for each in rest]
-        # If a link was taken, the bare name of its file says nothing new.
-        left += (each for each in self.left.values() if not (taken and each.why == NO_HOST))
+        good = self._best([each for each in links if not each.why])
+        best = good or self._best([each for each in links if each.why and each.rank is not Rank.NEVER])
+        taken = {each.text for each in best}
+        otherwise = ANOTHER if taken else "nothing says that it is an output"
+        left = [
+            replace(each, why=each.why or _WHY_NOT.get(each.rank, otherwise))
+            for each in links
+            # If a link was taken, the bare name of its file says nothing new.
+            if each.text not in taken and not (taken and each.why == NO_HOST)
+        ]
         if self.nodes > MOST_NODES:
-            left.insert(
-                0, LeftLink("the rest", "the end of the record", "which is too long to be read through")
-            )
-        return OutputLinks(
-            tuple(each.link for each in best[:OUTPUT_LIMIT]),
-            tuple(left[:LEFT_LIMIT]),
-            max(0, len(best) - OUTPUT_LIMIT),
-            _WHY_NOT.get(best[0].rank, "") if best else "",
-        )
+            rest = Link("the rest", "the end of the record", why="which is too long to be read through")
+            left.insert(0, rest)
+        only = _WHY_NOT.get(best[0].rank, "") if best else ""
+        beyond = max(0, len(best) - OUTPUT_LIMIT)
+        return OutputLinks(tuple(best[:OUTPUT_LIMIT]), tuple(left[:LEFT_LIMIT]), beyond, only)
 
-
-def _best(found: Iterable[_Candidate], *, only_sure: bool) -> list[_Candidate]:
-    """Return the links of the best rank there is, the documented ones first."""
-    # The sort is stable: within a rank the order of the record stays.
-    ranked = sorted(found, key=lambda each: each.rank)
-    if only_sure:
-        ranked = [each for each in ranked if each.rank <= Rank.NAMED]
-    if not ranked or ranked[0].rank > Rank.MEDIA:
-        return [each for each in ranked if each.rank is ranked[0].rank]
-    kinds = {each.kind for each in ranked if each.rank <= Rank.MEDIA}
-    first = next(kind for kind in KINDS if kind in kinds)
-    return [
-        each
-        for each in ranked
-        if each.rank is Rank.DOCUMENTED or (each.rank is Rank.MEDIA and each.kind == first)
-    ]
+    def _best(self, links: list[Link]) -> list[Link]:
+        """Return the links of the best rank there is, the documented ones first."""
+        # The sort is stable: within a rank the order of the record stays.
+        ranked = sorted(links, key=lambda each: each.rank)
+        if self.only_sure:
+            ranked = [each for each in ranked if each.rank <= Rank.NAMED]
+        if not ranked or ranked[0].rank > Rank.MEDIA:
+            return [each for each in ranked if each.rank is ranked[0].rank]
+        kinds = {each.kind for each in ranked if each.rank <= Rank.MEDIA}
+        first = next((kind for kind in KINDS if kind in kinds), "")
+        return [
+            each
+            for each in ranked
+            if each.rank is Rank.DOCUMENTED or (each.rank is Rank.MEDIA and each.kind == first)
+        ]
 
 
 def _is_documented(path: Path) -> bool:
@@ -345,38 +288,29 @@ def _is_documented(path: Path) -> bool:
 
 def _is_elsewhere(path: Path) -> bool:
     """Return whether a path leads to what was sent, or to remarks about the job."""
-    words = words_of(path[-1]) if path else frozenset()
+    words = words_of(*path[-1:])
     if words == {"status"}:
         return False
     return bool(words & INPUT_WORDS) or bool(words & PAGE_WORDS and not words & KIND_WORDS.keys())
 
 
-def _is_api_page(link: str, path: Path, origin: str) -> bool:
-    """Return whether a link leads back to the API, as its own pages and its `result_url` do.
+def _is_page(link: str, path: Path, origin: str) -> bool:
+    """Return whether a link leads to a page, such as the API's own or its `result_url`.
 
     A link that ends like a file is a file, wherever it is kept. The only page in a documented field is a job's.
     """
-    if kind_of(link) not in {"", PAGE_KIND}:
+    parts, ending = urlsplit(link), kind_of(link)
+    if ending not in {"", PAGE_KIND}:
         return False
-    parts = urlsplit(link)
-    if _API_PATH.search(parts.path):
-        return True
-    if _is_documented(path):
-        return False
-    own = bool(origin) and f"{parts.scheme}://{parts.netloc}" == origin.rstrip("/").lower()
-    if own and parts.path.startswith(("/v1/", "/prod/", "/docs")):
-        return True
-    words = words_of(path[-1]) if path else frozenset()
-    is_address = words & {"result", "response", "request"} and words & ADDRESS_WORDS
-    return bool(is_address)
-
-
-def _why_left(each: _Candidate, taken: Iterable[str]) -> str:
-    if each.trouble:
-        return each.trouble
-    if each.rank in _WHY_NOT:
-        return _WHY_NOT[each.rank]
-    return ANOTHER if taken else "nothing says that it is an output"
+    if _is_documented(path) or _API_PATH.search(parts.path):
+        return bool(_API_PATH.search(parts.path))
+    words = words_of(*path[-1:])
+    is_at_api = f"{parts.scheme}://{parts.netloc}" == origin.rstrip("/").lower()
+    return (
+        ending == PAGE_KIND
+        or (is_at_api and parts.path.startswith(("/v1/", "/prod/", "/docs")))
+        or bool(words & {"result", "response", "request"} and words & ADDRESS_WORDS)
+    )
 
 
 def _place(path: Path) -> str:

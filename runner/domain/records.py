@@ -1,7 +1,4 @@
-"""What readers of the state file get: one frozen record per take, attempt and event, and the run's header.
-
-It knows how the rows are named, but not how they are stored.
-"""
+"""What readers of the state file get: one frozen record per take, attempt and event, and the run's header."""
 
 from __future__ import annotations
 
@@ -10,24 +7,9 @@ from dataclasses import dataclass
 
 from runner.domain.body_diff import Difference, differences
 from runner.domain.money import NOTHING_SPENT, Spending
-from runner.domain.output_links import OutputLinks, recorded_links
-from runner.domain.states import (
-    GIVEN_UP,
-    AccountTurnedAway,
-    DeclaredNotSent,
-    DeliveryState,
-    FailureClass,
-    NotSent,
-    Refused,
-    RefusedForNow,
-    TakeState,
-)
-from runner.system.canonical_json import JsonValue
-
-FREE = frozenset(
-    fact.__name__ for fact in (NotSent, Refused, RefusedForNow, AccountTurnedAway, DeclaredNotSent)
-)
-"""Facts, by name, that close an attempt as not charged."""
+from runner.domain.output_links import OutputLinks, output_links
+from runner.domain.states import GIVEN_UP, OVER, DeliveryState, FailureClass, TakeState
+from runner.system.canonical_json import JsonValue, parsed_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +89,13 @@ class TakeRecord:
     @property
     def may_have_a_clip(self) -> bool:
         """True for a take that ended without a clip although its job has an id, and so perhaps a record of one."""
-        ended = self.state in {TakeState.FAILED, TakeState.CANCELLED, TakeState.DROPPED}
-        return ended and self.request_id is not None
+        return self.state in OVER and self.request_id is not None
 
     def links(self, origin: str) -> OutputLinks:
         """Return what the kept record of its job names as outputs; `origin` is the API's."""
         # If the job did not end well, a link counts only if something says that it is an output.
         sure = self.state is not TakeState.SUCCEEDED
-        return recorded_links(self.result, sent=self.body, origin=origin, only_sure=sure)
+        return output_links(parsed_json(self.result), sent=self.body, origin=origin, only_sure=sure)
 
     @property
     def is_stale(self) -> bool:

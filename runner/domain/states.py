@@ -1,8 +1,7 @@
 """The states of a take, the facts that move it, and the one table that says which fact may move what.
 
-In: a state and a fact. Out: the next state, or `IllegalTransition`. The state file's triggers, the diagram in
-`docs/reference.md` and a test over every pair derive from `TRANSITIONS` and `DELIVERIES`; nothing else decides what may
-follow what. It knows no clock, no file and no network.
+The state file's triggers, the tables of `docs/architecture.md` and a test over every pair derive from `TRANSITIONS` and
+`DELIVERIES`; nothing else decides what may follow what.
 """
 
 from __future__ import annotations
@@ -330,26 +329,12 @@ class KeptAsIs:
     wanted: str
 
 
-StateFact: TypeAlias = (
-    SubmissionStarted
-    | Accepted
-    | NotSent
-    | RefusedForNow
-    | Refused
-    | AccountTurnedAway
-    | LostContact
-    | Adopted
-    | AdoptionUndone
-    | DeclaredNotSent
-    | PayAgain
-    | Dropped
-    | Started
-    | Requeued
-    | Ended
-    | FoundAfterAll
-    | Vanished
-    | RetryRequested
-)
+AnswerFact: TypeAlias = Accepted | NotSent | RefusedForNow | Refused | AccountTurnedAway | LostContact
+"""What a submission is answered with."""
+
+DecisionFact: TypeAlias = Adopted | AdoptionUndone | DeclaredNotSent | PayAgain | Dropped | RetryRequested
+JobFact: TypeAlias = Started | Requeued | Ended | FoundAfterAll | Vanished
+StateFact: TypeAlias = SubmissionStarted | AnswerFact | DecisionFact | JobFact
 DeliveryFact: TypeAlias = FetchStarted | Delivered | Undeliverable | FileGone
 NoteFact: TypeAlias = CancelRequested | CostSeen | LateAnswer | Renamed | ClipMoved | KeptAsIs
 Fact: TypeAlias = StateFact | DeliveryFact | NoteFact
@@ -357,7 +342,24 @@ Fact: TypeAlias = StateFact | DeliveryFact | NoteFact
 S = TakeState
 OUT_THERE = frozenset({S.QUEUED, S.RUNNING})
 """States in which the API has the job and may bill it."""
-_ENDS = frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED})
+
+UNFINISHED = OUT_THERE | {S.PENDING}
+"""States that a run works on."""
+
+IN_DOUBT = frozenset({S.HELD, S.SUBMITTING})
+"""States in which a job may exist, and nothing is known of it."""
+
+PAID = OUT_THERE | {S.SUCCEEDED}
+"""States of a take whose job was accepted, and that did not fail."""
+
+RETRYABLE = frozenset({S.FAILED, S.CANCELLED})
+"""States from which a person may ask for a new attempt."""
+
+OVER = RETRYABLE | {S.DROPPED}
+"""States of a take that ended without a clip."""
+
+ENDED = RETRYABLE | {S.SUCCEEDED}
+"""States in which the API has ended the job."""
 
 TRANSITIONS: Mapping[tuple[TakeState, type[StateFact]], frozenset[TakeState]] = MappingProxyType(
     {
@@ -374,14 +376,14 @@ TRANSITIONS: Mapping[tuple[TakeState, type[StateFact]], frozenset[TakeState]] = 
         (S.HELD, DeclaredNotSent): frozenset({S.PENDING}),
         (S.HELD, PayAgain): frozenset({S.PENDING}),
         # A person may drop whatever keeps a run from being complete, but never a take that is pending or being sent.
-        **{(state, Dropped): frozenset({S.DROPPED}) for state in (S.HELD, *sorted(OUT_THERE | _ENDS))},
+        **{(state, Dropped): frozenset({S.DROPPED}) for state in (S.HELD, *sorted(OUT_THERE | ENDED))},
         # What was adopted by mistake is as doubtful as before, however that job ended.
-        **{(state, AdoptionUndone): frozenset({S.HELD}) for state in (S.QUEUED, S.RUNNING, *sorted(_ENDS))},
+        **{(state, AdoptionUndone): frozenset({S.HELD}) for state in (S.QUEUED, S.RUNNING, *sorted(ENDED))},
         (S.QUEUED, Started): frozenset({S.RUNNING}),
-        (S.QUEUED, Ended): _ENDS,
+        (S.QUEUED, Ended): ENDED,
         (S.QUEUED, Vanished): frozenset({S.FAILED}),
         (S.RUNNING, Requeued): frozenset({S.QUEUED}),
-        (S.RUNNING, Ended): _ENDS,
+        (S.RUNNING, Ended): ENDED,
         (S.RUNNING, Vanished): frozenset({S.FAILED}),
         (S.FAILED, RetryRequested): frozenset({S.PENDING}),
         # The record of a clip outweighs every claim that there is none, be it the API's, a run's or a person's.
@@ -413,8 +415,10 @@ NEVER_CHARGED = frozenset({FailureClass.REFUSED, FailureClass.INVALID_INPUT})
 GIVEN_UP = frozenset({FailureClass.MISSING, FailureClass.EXPIRED, FailureClass.NO_OUTPUT})
 """Classes of a failed take whose clip may exist all the same: a look is free, so the run looks again."""
 
-SETTLED = frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED, S.DROPPED})
-"""States that a take leaves only by a person's explicit wish, or when its clip is found after all."""
+FREE = frozenset(
+    fact.__name__ for fact in (NotSent, Refused, RefusedForNow, AccountTurnedAway, DeclaredNotSent)
+)
+"""Facts, by name, that close an attempt as not charged."""
 
 
 def advance(state: TakeState, fact: StateFact) -> TakeState:

@@ -1,134 +1,88 @@
 """One safe sentence for each fact, and the word for the state in which the fact leaves its take.
 
-In: a fact. Out: short English text without a line break, for the progress lines and the run's log. It knows a take only
-from the fact, and no terminal, file or clock. A kind of fact without a sentence here fails the type check.
+The sentences are for the progress lines and the run's log. A kind of fact without one here fails the type check.
 """
 
 from __future__ import annotations
 
-from typing import assert_never
+from runner.domain import states
+from runner.domain.display import REASON_LIMIT, duration, money, size, standing, trouble, visible, when
+from runner.domain.states import AnswerFact, DecisionFact, DeliveryFact, Fact, JobFact, NoteFact, TakeState
 
-from runner.domain.display import REASON_LIMIT, duration, money, size, trouble, visible, when
-from runner.domain.states import (
-    Accepted,
-    AccountTurnedAway,
-    Adopted,
-    AdoptionUndone,
-    CancelRequested,
-    ClipMoved,
-    CostSeen,
-    DeclaredNotSent,
-    Delivered,
-    Dropped,
-    Ended,
-    Fact,
-    FailureClass,
-    FetchStarted,
-    FileGone,
-    FoundAfterAll,
-    KeptAsIs,
-    LateAnswer,
-    LostContact,
-    NotSent,
-    PayAgain,
-    Refused,
-    RefusedForNow,
-    Renamed,
-    Requeued,
-    RetryRequested,
-    Started,
-    SubmissionStarted,
-    TakeState,
-    Undeliverable,
-    Vanished,
-)
+_AFTER: dict[type[Fact], str] = {
+    **{kind: target.value for (_, kind), targets in states.TRANSITIONS.items() for target in targets},
+    **{
+        kind: standing(TakeState.SUCCEEDED, target)
+        for (_, kind), target in states.DELIVERIES.items()
+        if kind is not states.Dropped
+    },
+}
 
 
 def standing_after(fact: Fact) -> str | None:
     """Return the word for the state in which `fact` leaves a take, as `standing` has it; None if nothing changes."""
-    match fact:
-        case SubmissionStarted():
-            return "submitting"
-        case Accepted() | Adopted() | Requeued():
-            return "queued"
-        case (
-            NotSent()
-            | RefusedForNow()
-            | AccountTurnedAway()
-            | DeclaredNotSent()
-            | PayAgain()
-            | RetryRequested()
-        ):
-            return "pending"
-        case Refused() | Vanished():
-            return "failed"
-        case LostContact() | AdoptionUndone():
-            return "held"
-        case Dropped():
-            return "dropped"
-        case Started():
-            return "running"
-        case Ended():
-            return fact.outcome.value
-        case FetchStarted():
-            return "fetching"
-        case Delivered():
-            return "delivered"
-        case Undeliverable():
-            return "undeliverable"
-        case FileGone() | FoundAfterAll():
-            return "succeeded"
-        case CancelRequested() | CostSeen() | LateAnswer() | Renamed() | ClipMoved() | KeptAsIs():
-            return None
-        case _:
-            assert_never(fact)
+    return fact.outcome.value if isinstance(fact, states.Ended) else _AFTER.get(type(fact))
 
 
 def sentence(fact: Fact) -> str:
     """Return what happened in a few safe words; empty for a fact that only precedes another."""
-    match fact:
-        case SubmissionStarted() | FetchStarted():
-            return ""
-        case Accepted() | Adopted() | AdoptionUndone() | Started() | Requeued() | LateAnswer():
-            return _active(fact)
-        case Ended() | FoundAfterAll() | Vanished() | Refused():
-            return _ended(fact)
-        case NotSent() | RefusedForNow() | AccountTurnedAway() | LostContact():
-            return _not_accepted(fact)
-        case DeclaredNotSent() | PayAgain() | Dropped() | RetryRequested() | CancelRequested():
-            return _decided(fact)
-        case Delivered() | Undeliverable() | FileGone() | CostSeen():
-            return _downloaded(fact)
-        case Renamed() | ClipMoved() | KeptAsIs():
-            return _renamed(fact)
-        case _:
-            assert_never(fact)
+    if isinstance(fact, states.SubmissionStarted | states.FetchStarted):
+        return ""
+    if isinstance(fact, AnswerFact):
+        return _answered(fact)
+    if isinstance(fact, DecisionFact):
+        return _decided(fact)
+    if isinstance(fact, JobFact):
+        return _reported(fact)
+    return _delivered(fact) if isinstance(fact, DeliveryFact) else _noted(fact)
 
 
-def _active(fact: Accepted | Adopted | AdoptionUndone | Started | Requeued | LateAnswer) -> str:
+def _answered(fact: AnswerFact) -> str:
     match fact:
-        case Accepted():
-            return f"submitted  req {_short(fact.request_id, 80)}"
-        case Adopted():
-            return f"adopted  req {_short(fact.request_id, 80)} by {_short(fact.by)}"
-        case AdoptionUndone():
-            why = f": {_short(fact.reason)}" if fact.reason else ""
-            return (
-                f"held again  req {_short(fact.request_id, 80)} is not its job, says {_short(fact.by)}{why}"
-            )
-        case Started():
+        case states.Accepted():
+            return f"submitted  {_request(fact.request_id)}"
+        case states.NotSent():
+            return f"not sent  {_short(fact.reason)}"
+        case states.RefusedForNow():
+            return f"refused for now  {_short(fact.reason)}, again after {when(fact.not_before)}"
+        case states.Refused():
+            return f"failed  {trouble(fact.failure, fact.reason, REASON_LIMIT)}"
+        case states.AccountTurnedAway(failure=states.FailureClass.REFUSED):
+            return f"turned away  {_short(fact.reason)}"
+        case states.AccountTurnedAway():
+            return f"account refused  {trouble(fact.failure, fact.reason, REASON_LIMIT)}"
+        case states.LostContact():
+            return f"held  {_short(fact.reason)} ({_short(fact.milestone)}); it may have been charged"
+
+
+def _decided(fact: DecisionFact) -> str:
+    by = _short(fact.by)
+    match fact:
+        case states.Adopted():
+            return f"adopted  {_request(fact.request_id)} by {by}"
+        case states.AdoptionUndone():
+            text = f"held again  {_request(fact.request_id)} is not its job, says {by}"
+            return _joined(text, fact.reason)
+        case states.DeclaredNotSent():
+            return _joined(f"declared not sent by {by}", fact.reason)
+        case states.PayAgain():
+            return f"will be submitted again, may be paid twice, accepted by {by}"
+        case states.Dropped():
+            return _joined(f"dropped by {by}", fact.reason)
+        case states.RetryRequested():
+            return _joined(f"will be submitted again, asked by {by}", fact.reason)
+
+
+def _reported(fact: JobFact) -> str:
+    match fact:
+        case states.Started():
             return "running"
-        case Requeued():
+        case states.Requeued():
             return "queued again"
-        case LateAnswer():
-            return f"late answer  req {_short(fact.request_id, 80)}; the take had been decided on"
-
-
-def _ended(fact: Ended | FoundAfterAll | Vanished | Refused) -> str:
-    if isinstance(fact, Vanished | Refused):
-        return f"failed  {trouble(fact.failure, fact.reason, REASON_LIMIT)}"
-    parts = [fact.outcome.value if isinstance(fact, Ended) else "succeeded after all"]
-    if isinstance(fact, Ended) and fact.outcome is not TakeState.SUCCEEDED:
+        case states.Vanished():
+            return f"failed  {trouble(fact.failure, fact.reason, REASON_LIMIT)}"
+    parts = [fact.outcome.value if isinstance(fact, states.Ended) else "succeeded after all"]
+    if isinstance(fact, states.Ended) and fact.outcome is not TakeState.SUCCEEDED:
         parts.append(trouble(fact.failure, fact.reason, REASON_LIMIT))
     if fact.seconds is not None:
         parts.append(duration(fact.seconds))
@@ -137,61 +91,39 @@ def _ended(fact: Ended | FoundAfterAll | Vanished | Refused) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _not_accepted(fact: NotSent | RefusedForNow | AccountTurnedAway | LostContact) -> str:
-    reason = _short(fact.reason)
+def _delivered(fact: states.Delivered | states.Undeliverable | states.FileGone) -> str:
     match fact:
-        case NotSent():
-            return f"not sent  {reason}"
-        case RefusedForNow():
-            return f"refused for now  {reason}, again after {when(fact.not_before)}"
-        case AccountTurnedAway(failure=FailureClass.REFUSED):
-            return f"turned away  {reason}"
-        case AccountTurnedAway():
-            return f"account refused  {trouble(fact.failure, fact.reason, REASON_LIMIT)}"
-        case LostContact():
-            return f"held  {reason} ({_short(fact.milestone)}); it may have been charged"
-
-
-def _decided(fact: DeclaredNotSent | PayAgain | Dropped | RetryRequested | CancelRequested) -> str:
-    by = _short(fact.by)
-    match fact:
-        case DeclaredNotSent():
-            return _joined(f"declared not sent by {by}", _short(fact.reason))
-        case PayAgain():
-            return f"will be submitted again, may be paid twice, accepted by {by}"
-        case Dropped():
-            return _joined(f"dropped by {by}", _short(fact.reason))
-        case RetryRequested():
-            return _joined(f"will be submitted again, asked by {by}", _short(fact.reason))
-        case CancelRequested():
-            return _joined(f"cancel asked by {by}", _short(fact.outcome))
-
-
-def _downloaded(fact: Delivered | Undeliverable | FileGone | CostSeen) -> str:
-    match fact:
-        case Delivered():
-            return _joined(f"delivered  {visible(fact.file)}  {size(fact.bytes)}", _short(fact.remark))
-        case Undeliverable():
+        case states.Delivered():
+            return _joined(f"delivered  {visible(fact.file)}  {size(fact.bytes)}", fact.remark)
+        case states.Undeliverable():
             return f"undeliverable  {_short(fact.reason)}"
-        case FileGone():
+        case states.FileGone():
             return f"clip missing  {_short(fact.reason)}"
-        case CostSeen():
-            return f"cost  {money(fact.cost)}"
 
 
-def _renamed(fact: Renamed | ClipMoved | KeptAsIs) -> str:
+def _noted(fact: NoteFact) -> str:
     match fact:
-        case Renamed():
-            return _joined(f"renamed  was {_short(fact.old)}", _short(fact.reason))
-        case ClipMoved():
+        case states.CancelRequested():
+            return _joined(f"cancel asked by {_short(fact.by)}", fact.outcome)
+        case states.CostSeen():
+            return f"cost  {money(fact.cost)}"
+        case states.LateAnswer():
+            return f"late answer  {_request(fact.request_id)}; the take had been decided on"
+        case states.Renamed():
+            return _joined(f"renamed  was {_short(fact.old)}", fact.reason)
+        case states.ClipMoved():
             return f"clip renamed  {visible(fact.file)}"
-        case KeptAsIs():
+        case states.KeptAsIs():
             return f"kept as it is by {_short(fact.by)}, though its row changed"
 
 
-def _short(text: str, limit: int = REASON_LIMIT) -> str:
-    return visible(text, limit)
+def _short(text: str) -> str:
+    return visible(text, REASON_LIMIT)
+
+
+def _request(request_id: str) -> str:
+    return f"req {visible(request_id, 80)}"
 
 
 def _joined(text: str, reason: str) -> str:
-    return f"{text}: {reason}" if reason else text
+    return f"{text}: {_short(reason)}" if reason else text

@@ -154,10 +154,8 @@ def _facts(record: TakeRecord, schema: str, found: OutputLinks) -> list[tuple[st
         ("schema", schema),
         ("manifest", "" if record.position is not None else "no longer holds this take"),
     ]
-    places = {link.url: f"  at {link.place}" for link in found.taken}
-    links = [("output", f"{url}{places.get(url, '')}") for url in record.outputs]
-    if not record.outputs:
-        links = [("output", f"{link.url}{places[link.url]}") for link in found.taken]
+    places = {link.text: f"  at {link.place}" for link in found.taken}
+    links = [("output", f"{url}{places.get(url, '')}") for url in record.outputs or found.urls]
     links += (("not taken", str(left)) for left in found.left)
     return [(name, display.visible(text, 8192)) for name, text in [*said, *links] if text]
 

@@ -15,7 +15,6 @@ from typing import Any, Self, TypeVar
 
 from runner.domain.money import Charge, Spending
 from runner.domain.records import (
-    FREE,
     AttemptRecord,
     EventRecord,
     RunRecord,
@@ -23,7 +22,7 @@ from runner.domain.records import (
     SessionRecord,
     TakeRecord,
 )
-from runner.domain.states import DeliveryState, TakeState
+from runner.domain.states import FREE, DeliveryState, TakeState
 from runner.store import database, open_checks
 from runner.store.append_event import read_epoch
 from runner.store.row_mapping import BY_PLACE, columns_of, decode, read_header

@@ -14,8 +14,8 @@ from functools import reduce
 from pathlib import Path
 
 from runner.domain.errors import IllegalTransition, StateFileUnusable
-from runner.domain.records import FREE
 from runner.domain.states import (
+    FREE,
     Accepted,
     Adopted,
     LateAnswer,

@@ -1,7 +1,4 @@
-"""One text for one JSON value, so that equal values have equal hashes on every machine.
-
-In: a JSON value. Out: its canonical text, or that text's SHA-256. It knows no model and no file.
-"""
+"""JSON values: one text for each, so that equal values have equal hashes on every machine, and back."""
 
 from __future__ import annotations
 
@@ -19,6 +16,15 @@ def canonical_json(value: JsonValue) -> str:
         ValueError: it holds NaN or Infinity, which JSON does not have.
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def parsed_json(text: str | bytes | None) -> JsonValue:
+    """Return the value of a JSON text; None for the text of null, for no text, and for what is not JSON."""
+    try:
+        value: JsonValue = json.loads(text or "null")
+    except (ValueError, RecursionError):
+        return None
+    return value
 
 
 def canonical_hash(value: JsonValue) -> str:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.domain.output_links import LEFT_LIMIT, OUTPUT_LIMIT, output_links, recorded_links
-from runner.system.canonical_json import JsonValue
+from runner.domain.output_links import LEFT_LIMIT, OUTPUT_LIMIT, output_links
+from runner.system.canonical_json import JsonValue, parsed_json
 
 CLIP = "https://files.example.com/a.mp4"
 OTHER = "https://files.example.com/b.mp4"
@@ -289,6 +289,12 @@ def test_a_link_that_could_not_be_fetched_is_taken_only_where_there_is_none_bett
     assert output_links({"files": list(worse)}).urls == tuple(worse)
 
 
+@pytest.mark.parametrize("link", [f"{CLIP}.html", f"{CLIP}.json"])
+def test_a_documented_link_that_ends_like_a_page_is_taken(link: str) -> None:
+    assert output_links({"output": {"video": link}}).urls == (link,)
+    assert output_links({"output": {"video": link}, "files": [OTHER]}).urls == (link, OTHER)
+
+
 def test_this_machine_is_as_good_as_any_host_for_an_api_on_it() -> None:
     local = "http://127.0.0.1:8080/files/a.mp4"
     found = output_links({"a": local, "b": CLIP}, origin="http://127.0.0.1:9")
@@ -330,10 +336,10 @@ def test_a_record_too_long_to_be_read_says_so_and_keeps_its_documented_link() ->
 
 
 def test_a_record_as_it_was_kept_may_be_cut_or_missing() -> None:
-    assert recorded_links(None, sent="{}").taken == ()
-    assert recorded_links('{"output": {"vid', sent="{}").taken == ()
-    assert recorded_links("[" * 100_000, sent="{}").taken == ()
-    assert recorded_links(json.dumps({"data": [CLIP]}), sent="{}").urls == (CLIP,)
+    assert output_links(parsed_json(None)).taken == ()
+    assert output_links(parsed_json('{"output": {"vid')).taken == ()
+    assert output_links(parsed_json("[" * 100_000)).taken == ()
+    assert output_links(parsed_json(json.dumps({"data": [CLIP]}))).urls == (CLIP,)
 
 
 LINKS = st.sampled_from(

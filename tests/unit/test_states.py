@@ -9,7 +9,7 @@ import pytest
 from runner.domain.errors import IllegalTransition
 from runner.domain.states import (
     DELIVERIES,
-    SETTLED,
+    ENDED,
     TRANSITIONS,
     Accepted,
     AccountTurnedAway,
@@ -110,7 +110,7 @@ def test_what_may_have_been_paid_goes_back_to_pending_only_by_a_persons_word() -
     assert back == proved_unpaid | a_persons_word
 
 
-@pytest.mark.parametrize("state", sorted(SETTLED))
+@pytest.mark.parametrize("state", sorted(ENDED | {TakeState.DROPPED}))
 def test_only_a_persons_wish_leaves_a_settled_state_and_a_clip_that_is_found(state: TakeState) -> None:
     found = {FoundAfterAll} if state is not TakeState.SUCCEEDED else set()
     # What was adopted by mistake is not settled by how that other job ended.
