@@ -1,7 +1,6 @@
 """The CSV report: the manifest's own columns, then what became of each take. It can be read as a manifest again.
 
-In: the run's header and take records. Out: CSV text, or the same table as a pandas frame. It knows nothing of files
-and of HTML.
+It knows no file and no HTML.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from runner.domain import display
@@ -24,26 +22,11 @@ if TYPE_CHECKING:
 
 Cell: TypeAlias = "str | int | float | None"
 
-RESULT_COLUMNS = (
-    "take",
-    "point",
-    "state",
-    "class",
-    "stale_fields",
-    "request_id",
-    "seed",
-    "outputs",
-    "file",
-    "sha256",
-    "bytes",
-    "submitted_at",
-    "finished_at",
-    "seconds",
-    "cost",
-    "estimate",
-    "error",
-    "fingerprint",
+_RESULTS = (
+    "take point state class stale_fields request_id seed outputs file sha256 bytes submitted_at finished_at seconds"
+    " cost estimate error fingerprint"
 )
+RESULT_COLUMNS = tuple(_RESULTS.split())
 """Columns that the report adds, in this order; a manifest reader ignores all but `take`, `point` and `seed`."""
 
 YAML_COLUMNS = ("id", "model", "tags", "notes")
@@ -58,17 +41,12 @@ def in_order(takes: Iterable[TakeRecord]) -> list[TakeRecord]:
 
     Takes that are no longer in the manifest come last, and only if they were ever sent, since they may have cost money.
     """
-    kept = [take for take in takes if take.position is not None or _was_sent(take)]
+    kept = [
+        take
+        for take in takes
+        if take.position is not None or take.attempts or take.state is not TakeState.PENDING
+    ]
     return sorted(kept, key=lambda take: (take.position is None, take.position or 0))
-
-
-def _was_sent(take: TakeRecord) -> bool:
-    return take.attempts > 0 or take.state is not TakeState.PENDING
-
-
-def _is_removed(take: TakeRecord) -> bool:
-    """Return whether only the missing row keeps a take from being sent; the report must not serve as that row."""
-    return take.position is None and take.state is TakeState.PENDING
 
 
 def frame(header: RunHeader, takes: Sequence[TakeRecord]) -> pd.DataFrame:
@@ -87,46 +65,36 @@ def csv_text(header: RunHeader, takes: Sequence[TakeRecord]) -> str:
     columns, rows = _table(header, takes)
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(map(_guarded, columns))
-    writer.writerows(map(_guarded, row) for row in rows)
+    table: list[Sequence[Cell]] = [columns, *rows]
+    for row in table:
+        writer.writerow(csv_cells.guard(cell) if isinstance(cell, str) else cell for cell in row)
     return "\ufeff" + text.getvalue()
 
 
 def _table(header: RunHeader, takes: Sequence[TakeRecord]) -> tuple[list[str], list[list[Cell]]]:
     rows = [_row(header, take) for take in in_order(takes)]
-    needed = (name for row in rows for name in row.needed)
-    columns = list(dict.fromkeys((*(header.columns or YAML_COLUMNS), *needed, *RESULT_COLUMNS)))
-    return columns, [[row.cells.get(column) for column in columns] for row in rows]
+    lacked = (name for _, names in rows for name in names)
+    columns = list(dict.fromkeys((*(header.columns or YAML_COLUMNS), *lacked, *RESULT_COLUMNS)))
+    return columns, [[cells.get(column) for column in columns] for cells, _ in rows]
 
 
-def _guarded(cell: Cell) -> Cell:
-    return csv_cells.guard(cell) if isinstance(cell, str) else cell
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One take's cells by column; `needed` are columns of inputs that the manifest itself lacks."""
-
-    cells: Mapping[str, Cell]
-    needed: tuple[str, ...] = ()
-
-
-def _row(header: RunHeader, take: TakeRecord) -> _Row:
+def _row(header: RunHeader, take: TakeRecord) -> tuple[Mapping[str, Cell], Sequence[str]]:
+    """Return one take's cells by column, and the columns of inputs that the manifest itself lacks."""
     inputs = {_column(name): cell for name, cell in _flat(json.loads(take.body)).items()}
     result = _result(take) | {"seed": inputs.get("seed", "")}
     if header.columns and not take.point and _is_as_written(take):
-        return _Row({**take.cells, SWEEP: "", **result})
+        return {**take.cells, SWEEP: "", **result}, ()
     own = {"id": take.shot_id, "model": take.model, "tags": ", ".join(take.tags), "notes": take.notes}
     if header.columns:
         # Read as a manifest, this row must give this one take as it was sent, not its sweep or its present row.
         kept = {name: cell for name, cell in take.cells.items() if name in _OWN}
         own = {**own, **kept, "id": take.shot_id, "model": take.model, SEEDS: "", SWEEP: ""}
     # The result columns already hold the seed.
-    needed = tuple(name for name in inputs if name != "seed")
+    lacked = [name for name in inputs if name != "seed"]
     if header.columns and _is_as_written(take):
-        needed = tuple(name for name in needed if name in {_column(axis) for axis in take.point})
-        inputs = {name: cell for name, cell in inputs.items() if name in {*header.columns, *needed}}
-    return _Row({**inputs, **own, **result}, needed)
+        lacked = [name for name in lacked if name in {_column(axis) for axis in take.point}]
+        inputs = {name: cell for name, cell in inputs.items() if name in {*header.columns, *lacked}}
+    return {**inputs, **own, **result}, lacked
 
 
 def _is_as_written(take: TakeRecord) -> bool:
@@ -139,13 +107,16 @@ def _column(name: str) -> str:
 
 
 def _result(take: TakeRecord) -> dict[str, Cell]:
+    # Only the missing row keeps such a take from being sent, and the report must not serve as that row.
+    is_removed = take.position is None and take.state is TakeState.PENDING
+    point = json.dumps(dict(take.point), ensure_ascii=False, separators=(",", ":"))
     return {
         "take": take.take_id,
-        "point": _compact(dict(take.point)) if take.point else None,
-        "state": csv_cells.REMOVED if _is_removed(take) else display.standing(take.state, take.delivery),
+        "point": point if take.point else None,
+        "state": csv_cells.REMOVED if is_removed else display.standing(take.state, take.delivery),
         "class": take.failure.value if take.failure else None,
         "stale_fields": "; ".join(field.field for field in take.stale_fields()) if take.is_stale else None,
-        "request_id": _safe(take.request_id),
+        "request_id": display.visible(take.request_id or "") or None,
         "outputs": " ".join(display.visible(url.replace(" ", "%20"), LINK_LIMIT) for url in take.outputs),
         "file": take.file,
         "sha256": take.sha256,
@@ -155,13 +126,9 @@ def _result(take: TakeRecord) -> dict[str, Cell]:
         "seconds": None if take.seconds is None else round(take.seconds, 3),
         "cost": take.cost,
         "estimate": take.estimate,
-        "error": _safe(take.reason),
+        "error": display.visible(take.reason) or None,
         "fingerprint": take.fingerprint,
     }
-
-
-def _safe(text: str | None) -> str | None:
-    return display.visible(text) if text else None
 
 
 def _flat(body: Mapping[str, JsonValue], prefix: str = "") -> dict[str, Cell]:
@@ -179,7 +146,3 @@ def _flat(body: Mapping[str, JsonValue], prefix: str = "") -> dict[str, Cell]:
         else:
             flat[prefix + name] = given
     return flat
-
-
-def _compact(value: JsonValue) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

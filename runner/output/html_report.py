@@ -1,7 +1,6 @@
 """The HTML page: one self-contained contact sheet of a run's takes, to be opened from the disk.
 
-In: the run's header, takes and spending, and the time. Out: the page's text. It writes no file. The page loads nothing
-but the clips beside it: style and script are inline and allowed by their hash alone.
+The page loads nothing but the clips beside it: style and script are inline and allowed by their hash alone.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from runner.domain import display
 from runner.domain.money import Spending
 from runner.domain.records import RunHeader, TakeRecord
 from runner.output import csv_report
-from runner.output.failure_causes import causes
 from runner.output.report_view import cards, totals
+from runner.output.status_text import causes
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -57,21 +56,11 @@ def html(header: RunHeader, takes: Sequence[TakeRecord], spending: Spending, now
 
 def policy(*, style: str, script: str) -> str:
     """Return the page's Content-Security-Policy: nothing but the clips beside it, and code known by its hash."""
-    return "; ".join(
-        (
-            "default-src 'none'",
-            "media-src 'self'",
-            "img-src 'self' data:",
-            f"style-src '{_sha256(style)}'",
-            f"script-src '{_sha256(script)}'",
-            "base-uri 'none'",
-            "form-action 'none'",
-        )
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
+    return (
+        "default-src 'none'; media-src 'self'; img-src 'self' data:; "
+        f"style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; base-uri 'none'; form-action 'none'"
     )
-
-
-def _sha256(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _part(name: str) -> str:

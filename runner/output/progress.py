@@ -1,7 +1,6 @@
 """What a person or a program sees while a run goes on: a bar, plain lines, JSON lines, or nothing.
 
-In: the engine's events, one at a time. Out: text on one stream. It knows no state file and decides nothing. Every kind
-is a `Listener` and a context manager. None of them can stop a run: a broken stream is no longer written to.
+None of them can stop a run: a broken stream is no longer written to.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import threading
 from collections import Counter
 from dataclasses import asdict
 from types import TracebackType
-from typing import Literal, Protocol, Self, TextIO, assert_never
+from typing import Literal, Self, TextIO
 
 from runner.domain import display
 from runner.domain.errors import UsageError
@@ -25,32 +24,28 @@ from runner.system.escapes import escaped
 Kind = Literal["bar", "plain", "json", "none"]
 TICK_SECONDS = 1.0
 
-_OPEN = (
-    "submitting",
-    "queued",
-    "running",
-    "fetching",
-    "held",
-    "failed",
-    "undeliverable",
-    "cancelled",
-    "dropped",
-)
+_OPEN = "submitting queued running fetching held failed undeliverable cancelled dropped"
 _URGENT = frozenset({"held", "failed", "undeliverable"})
+_MOVING = frozenset({"pending", "submitting", "queued", "running", "held"})
+_USUAL = (80, 24)
 
 
-class Progress(Protocol):
-    """A listener that is entered before the first event and left after the last."""
+class Progress:
+    """A listener that is entered before the first event and left after the last; this one shows nothing."""
 
     def on_event(self, event: Event) -> None:
         """Show one event; return quickly, and never raise because of the stream."""
-        ...
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the stream ready for the next line of text."""
 
 
 def make_progress(kind: Kind, *, stream: TextIO, total: int, done: int, clock: Clock) -> Progress:
@@ -66,34 +61,10 @@ def make_progress(kind: Kind, *, stream: TextIO, total: int, done: int, clock: C
         case "json":
             return JsonProgress(SafeStream.over(stream), clock=clock)
         case "none":
-            return NoProgress()
-        case _:
-            assert_never(kind)
+            return Progress()
 
 
-class _Reporter:
-    """The common base of all kinds: entering does nothing, leaving closes."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Leave the stream ready for the next line of text."""
-
-
-class NoProgress(_Reporter):
-    """Shows nothing."""
-
-    def on_event(self, event: Event) -> None:
-        """Ignore the event."""
-
-
-class PlainProgress(_Reporter):
+class PlainProgress(Progress):
     """One line for every fact that matters, for pipes and logs: take, what happened, the short reason."""
 
     def __init__(self, outlet: SafeStream) -> None:
@@ -107,7 +78,7 @@ class PlainProgress(_Reporter):
             self._outlet.line(f"{display.visible(event.take_id)}  {text}")
 
 
-class JsonProgress(_Reporter):
+class JsonProgress(Progress):
     """One JSON object per line for every event, with all fields of the fact.
 
     A fact is `{"at": unix seconds, "take": id, "fact": name, …}`, anything else is `{"at": …, "said": text}`. The lines
@@ -120,19 +91,18 @@ class JsonProgress(_Reporter):
 
     def on_event(self, event: Event) -> None:
         """Write the event as one line."""
-        self._outlet.line(json.dumps(self._fields(event)))
-
-    def _fields(self, event: Event) -> dict[str, object]:
         if isinstance(event, Message):
-            return {"at": self._clock.wall(), "said": event.text}
+            self._outlet.line(json.dumps({"at": self._clock.wall(), "said": event.text}))
+            return
         facts = {
             name: None if isinstance(found, float) and not math.isfinite(found) else found
             for name, found in asdict(event.fact).items()
         }
-        return {"at": event.at, "take": event.take_id, "fact": type(event.fact).__name__, **facts}
+        names = {"at": event.at, "take": event.take_id, "fact": type(event.fact).__name__}
+        self._outlet.line(json.dumps({**names, **facts}))
 
 
-class BarProgress(_Reporter):
+class BarProgress(Progress):
     """A tqdm bar: finished takes of all, then the number in each state; what needs a person is printed above it."""
 
     def __init__(
@@ -210,7 +180,7 @@ class BarProgress(_Reporter):
             self._ended.discard(event.take_id)
         elif after != "fetching":
             self._ended.add(event.take_id)
-        text = display.tally(+self._counts, _OPEN)
+        text = display.tally(+self._counts, _OPEN.split())
         if not self._outlet.speaks_unicode:
             text = text.replace(" · ", ", ")
         self._bar.set_postfix_str(text, refresh=False)
@@ -222,7 +192,3 @@ class BarProgress(_Reporter):
         # Jobs take minutes. Without this the elapsed time would stand still between two facts.
         while not self._stop.wait(seconds):
             self._bar.refresh()
-
-
-_USUAL = (80, 24)
-_MOVING = frozenset({"pending", "submitting", "queued", "running", "held"})

@@ -1,26 +1,30 @@
 """What the page shows of each take and of the whole run, as plain values for a template.
 
-In: the run's header and take records. Out: frozen cards and totals. It knows no HTML: texts are as recorded, and the
-template escapes them.
+It knows no HTML: texts are as recorded, and the template escapes them. Only safe addresses are links.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
+from urllib.parse import quote, urlsplit
 
 from runner.domain import display
 from runner.domain.body_diff import Difference
 from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.records import RunHeader, TakeRecord
-from runner.domain.states import OUT_THERE, DeliveryState, TakeState
-from runner.output import safe_links
+from runner.domain.states import IN_DOUBT, OUT_THERE, OVER, DeliveryState, TakeState
 from runner.system.canonical_json import JsonValue
+from runner.system.hosts import is_loopback
 
 _CHANGE_SHOWN = 60
 _STALE = "stale"
+LONGEST_URL = 8192
+_PLAIN_URL = re.compile(r"[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")
 EAGER_PLAYERS = 24
 """Players that load their first frame at once; a script loads the others when they come near the screen."""
 
@@ -88,10 +92,6 @@ def totals(takes: Sequence[TakeRecord]) -> Totals:
     )
 
 
-def _may_be_billed(take: TakeRecord) -> bool:
-    return take.request_id is not None or take.state in {TakeState.HELD, TakeState.SUBMITTING}
-
-
 def cards(
     header: RunHeader, takes: Sequence[TakeRecord], spending: Spending = NOTHING_SPENT
 ) -> tuple[Card, ...]:
@@ -121,7 +121,7 @@ def _card(header: RunHeader, take: TakeRecord, number: int, *, eager: bool, befo
         note=_note(take),
         prompt=str(body[prompt]) if prompt else "",
         seed=None if "seed" in take.point else take.seed,
-        player=safe_links.file_link(take.file) if delivered else None,
+        player=file_link(take.file) if delivered else None,
         eager=eager,
         facts=_facts(take, before),
         files=_files(take) if delivered else (),
@@ -141,18 +141,13 @@ def _short(changed: Difference) -> Difference:
 
 
 def _is_prompt(name: str, given: JsonValue) -> bool:
-    return (
-        isinstance(given, str) and "prompt" in name.lower() and "negative" not in name.lower() and bool(given)
-    )
-
-
-def _web(header: RunHeader, url: str) -> str | None:
-    return safe_links.web_link(url, simulated=header.simulated)
+    name = name.lower()
+    return isinstance(given, str) and bool(given) and "prompt" in name and "negative" not in name
 
 
 def _input(header: RunHeader, name: str, given: JsonValue) -> Input:
     if isinstance(given, str):
-        return Input(name, given, _web(header, given))
+        return Input(name, given, web_link(given, simulated=header.simulated))
     return Input(name, json.dumps(given, ensure_ascii=False), None)
 
 
@@ -160,11 +155,9 @@ def _note(take: TakeRecord) -> str:
     if take.state is TakeState.HELD:
         reason = display.trouble(None, take.reason)
         return f"{reason}; {display.HELD_ADVICE}" if reason else display.HELD_ADVICE
-    if take.state in {TakeState.FAILED, TakeState.CANCELLED, TakeState.DROPPED}:
-        return display.trouble(take.failure, take.reason)
-    if take.delivery is DeliveryState.UNDELIVERABLE:
-        return display.trouble(None, take.reason) or "the clip could not be downloaded; its link is kept"
-    return display.trouble(None, take.reason)
+    lost = "the clip could not be downloaded; its link is kept"
+    otherwise = lost if take.delivery is DeliveryState.UNDELIVERABLE and take.state not in OVER else ""
+    return display.trouble(take.failure if take.state in OVER else None, take.reason) or otherwise
 
 
 def _facts(take: TakeRecord, before: Spending) -> tuple[str, ...]:
@@ -173,7 +166,7 @@ def _facts(take: TakeRecord, before: Spending) -> tuple[str, ...]:
         said.append(f"took {display.duration(take.seconds)}")
     if take.cost is not None:
         said.append(display.money(take.cost))
-    elif _may_be_billed(take):
+    elif take.request_id is not None or take.state in IN_DOUBT:
         said.append("cost not known yet" if take.state in OUT_THERE else "cost unknown")
     # An estimate that equals the cost would add nothing.
     if take.estimate is not None and take.estimate != take.cost:
@@ -188,21 +181,23 @@ def _facts(take: TakeRecord, before: Spending) -> tuple[str, ...]:
 def _files(take: TakeRecord) -> tuple[Link, ...]:
     if take.file is None:
         return ()
-    beside = safe_links.sidecar(take.file)
-    return (Link("clip", safe_links.file_link(take.file)), Link("data", safe_links.file_link(beside)))
+    beside = sidecar(take.file)
+    return (Link("clip", file_link(take.file)), Link("data", file_link(beside)))
 
 
 def _outputs(header: RunHeader, urls: Sequence[str]) -> tuple[Link, ...]:
     names = ["output link"] if len(urls) == 1 else [f"output {number}" for number in range(1, len(urls) + 1)]
-    return tuple(Link(name, _web(header, url)) for name, url in zip(names, urls, strict=True))
+    return tuple(
+        Link(name, web_link(url, simulated=header.simulated)) for name, url in zip(names, urls, strict=True)
+    )
 
 
 def _details(header: RunHeader, take: TakeRecord) -> tuple[tuple[str, str], ...]:
-    said: Mapping[str, str | None] = {
+    said = {
         "model": take.model,
         "request": take.request_id,
-        "submitted": display.when(take.submitted_at) if take.submitted_at is not None else None,
-        "finished": display.when(take.finished_at) if take.finished_at is not None else None,
+        "submitted": None if take.submitted_at is None else display.when(take.submitted_at),
+        "finished": None if take.finished_at is None else display.when(take.finished_at),
         "attempts": str(take.attempts) if take.attempts else None,
         "notes": take.notes or None,
         "file": take.file,
@@ -213,3 +208,37 @@ def _details(header: RunHeader, take: TakeRecord) -> tuple[tuple[str, str], ...]
     missed = () if take.delivery is DeliveryState.DELIVERED else take.links(header.api_base).doubtful
     left = (("not taken", str(each)) for each in missed)
     return (*((name, text) for name, text in said.items() if text), *outputs, *left)
+
+
+def web_link(url: str, *, simulated: bool) -> str | None:
+    """Return `url` if a browser may be sent there: https, or http to this machine for a simulated run.
+
+    It refuses other schemes, user names in the address, and every character that RFC 3986 does not allow.
+    """
+    if len(url) > LONGEST_URL or not _PLAIN_URL.fullmatch(url):
+        return None
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return None
+    if not host or "@" in parts.netloc:
+        return None
+    if parts.scheme == "https" or (parts.scheme == "http" and simulated and is_loopback(host)):
+        return url
+    return None
+
+
+def file_link(file: str | None) -> str | None:
+    """Return a path below the run directory as a relative, percent-encoded reference; None if it leads outside."""
+    if not file or "\\" in file or "\0" in file:
+        return None
+    path = PurePosixPath(file)
+    if path.is_absolute() or ".." in path.parts:
+        return None
+    return quote(path.as_posix(), safe="/", errors="replace")
+
+
+def sidecar(file: str) -> str:
+    """Return the name of the JSON file that lies beside a clip."""
+    return PurePosixPath(file).with_suffix(".json").as_posix()

@@ -1,7 +1,6 @@
-"""What `shotrunner status` and `shotrunner show TAKE` print, as plain lines.
+"""What `shotrunner status` and `shotrunner show TAKE` print, and the causes of failures, as lines of safe text.
 
-In: records and counts as the state file's reader returns them. Out: lines of safe text, without colour. It knows no
-terminal, no clock and no state file.
+It knows no terminal, no clock and no state file.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from runner.domain import display
+from runner.domain.api_answers import folded
 from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.output_links import OutputLinks
 from runner.domain.records import AttemptRecord, EventRecord, RunHeader, TakeRecord
@@ -37,23 +37,35 @@ def status_lines(
     `counts` covers all takes, `deliveries` the succeeded ones. `held` are the takes that wait for a person, and
     `spending` is what was or may have been paid.
     """
-    total = sum(counts.values())
+    name, total = display.visible(header.name), sum(counts.values())
     lines = [
-        _title(header),
-        f"{display.counted(total, 'take')}: {display.tally(_standings(counts, deliveries))}",
+        f"{name} (simulated, nothing is paid)" if header.simulated else name,
+        f"{display.counted(total, 'take')}: {display.tally(_standings(counts, deliveries))}"
+        if total
+        else "no takes yet",
     ]
-    if not total:
-        lines[1] = "no takes yet"
-    spent = display.spent_words(spending, simulated=header.simulated)
-    lines += [spent] if spent else []
-    if held:
-        lines += ["", *_held_lines(held)]
-    return lines
+    if spent := display.spent_words(spending, simulated=header.simulated):
+        lines.append(spent)
+    return [*lines, "", *_held_lines(held)] if held else lines
 
 
-def _title(header: RunHeader) -> str:
-    name = display.visible(header.name)
-    return f"{name} (simulated, nothing is paid)" if header.simulated else name
+def causes(takes: Sequence[TakeRecord], *, least: int = 1) -> tuple[str, ...]:
+    """Return a sentence for each cause of failure that at least `least` of `takes` share, the most common first.
+
+    Two reasons are the same cause if their words are the same without numbers, ids and links.
+    """
+    groups: dict[tuple[str, str, str], list[TakeRecord]] = {}
+    for take in takes:
+        if take.state is TakeState.FAILED or take.delivery is DeliveryState.UNDELIVERABLE:
+            word = display.standing(take.state, take.delivery)
+            groups.setdefault((word, take.failure or "", folded(take.reason)), []).append(take)
+    said = []
+    for (word, _, _), group in sorted(groups.items(), key=lambda each: len(each[1]), reverse=True):
+        why = display.trouble(group[0].failure, group[0].reason, display.REASON_LIMIT)
+        names = display.listed([take.take_id for take in group])
+        if len(group) >= least:
+            said.append(f"{display.counted(len(group), 'take')} {word}{f': {why}' if why else ''} ({names})")
+    return tuple(said)
 
 
 def _standings(counts: Mapping[TakeState, int], deliveries: Mapping[DeliveryState, int]) -> Counter[str]:
@@ -96,38 +108,24 @@ def take_lines(
     `schema` is the hash of the schema file its inputs were checked against, None if unknown. `whole` shows all that a
     server sent back, which otherwise is cut to its beginning. `origin` is the API's.
     """
-    lines = [_headline(record)]
+    reason = display.trouble(record.failure, record.reason)
+    standing = display.standing(record.state, record.delivery)
+    lines = ["  ".join(filter(None, (display.visible(record.take_id), standing, reason)))]
     if record.state is TakeState.HELD:
         lines.append(f"{_INDENT}{display.HELD_ADVICE}")
     lines += _table(_facts(record, schema or ("unknown" if record.attempts else ""), record.links(origin)))
     body: dict[str, JsonValue] = json.loads(record.body)
     lines += ["", "inputs as sent", *_table((name, display.value(given)) for name, given in body.items())]
     if attempts:
-        lines += ["", "attempts"]
-        for attempt in attempts:
-            lines += _attempt_lines(attempt)
+        lines += ["", "attempts", *(line for attempt in attempts for line in _attempt_lines(attempt))]
     if events:
         lines += ["", "history", *(_event_line(event) for event in events)]
-    if whole:
-        lines += _sent_back(events)
-    return lines
-
-
-def _sent_back(events: Sequence[EventRecord]) -> list[str]:
-    """Return all that the server sent with a refusal or an odd answer, each part under its time."""
-    lines: list[str] = []
-    for event in events:
+    for event in events if whole else ():
         evidence = event.details.get("evidence")
         if isinstance(evidence, str) and evidence:
             lines += ["", f"sent back with {display.visible(event.fact)}, {display.when(event.at)}"]
             lines += display.visible_lines(evidence, len(evidence)).split("\n")
     return lines
-
-
-def _headline(record: TakeRecord) -> str:
-    line = f"{display.visible(record.take_id)}  {display.standing(record.state, record.delivery)}"
-    reason = display.trouble(record.failure, record.reason)
-    return f"{line}  {reason}" if reason else line
 
 
 def _facts(record: TakeRecord, schema: str, found: OutputLinks) -> list[tuple[str, str]]:

@@ -1,7 +1,4 @@
-"""Writes the reports beside the state file: each file is whole or absent.
-
-In: the run directory and the run's records. Out: two files under their final names. It does not know what is in them.
-"""
+"""Writes the reports beside the state file: each file is whole or absent."""
 
 from __future__ import annotations
 
@@ -40,8 +37,7 @@ def write_report(
     try:
         _replace(reports.csv, csv_report.csv_text(header, takes))
         _replace(reports.html, html_report.html(header, takes, spending, now))
-    except (MemoryError, ImportError) as error:
-        # A library that finds no memory while it is loaded raises only an ImportError.
+    except MemoryError as error:
         raise DiskFailed(
             f"{run_dir}: there is not enough memory for a report",
             advice="free memory or raise ulimit -v, then make the report again",

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from runner.domain.records import TakeRecord
 from runner.domain.states import DeliveryState, FailureClass, TakeState
-from runner.output.failure_causes import causes
+from runner.output.status_text import causes
 from tests.unit.reporting_records import pending
 
 

@@ -16,8 +16,7 @@ from runner.domain.money import NOTHING_SPENT, Charge, Spending
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import DeliveryState, FailureClass, TakeState
 from runner.output.html_report import html
-from runner.output.report_view import EAGER_PLAYERS, cards, totals
-from runner.output.safe_links import file_link, sidecar, web_link
+from runner.output.report_view import EAGER_PLAYERS, cards, file_link, sidecar, totals, web_link
 from runner.output.status_text import status_lines
 from tests.unit.reporting_records import BODY, NOW, delivered, header, pending, queued, succeeded
 

@@ -170,7 +170,7 @@ def sum_up(
     """Write the reports and return how the run ended for the takes it was about, given as they stood before it."""
     with open_reader(place.state_file, checked=True) as reader:
         header, takes, spending = reader.header, reader.takes(), reader.spending()
-    from runner.output.failure_causes import causes
+    from runner.output.status_text import causes
 
     reports, remarks = _reported(place, header, takes, spending, now=now)
     ids = {take.take_id for take in about}
