@@ -16,7 +16,8 @@ from pathlib import Path
 
 from runner.cli.parser import build_parser
 from runner.domain.states import DELIVERIES, TRANSITIONS, TakeState
-from runner.simulator.faults import FAULTS, FaultKind, Route
+from runner.simulator.fault_responses import FAULTS
+from runner.simulator.faults import Route
 
 ROOT = Path(__file__).parents[1]
 HOMES: Mapping[str, tuple[str, ...]] = {
@@ -95,24 +96,20 @@ def deliveries_table() -> str:
 
 
 def faults_table() -> str:
-    """Return every fault, where it can strike, what it does, and the settings that mean something to it."""
+    """Return every fault, where it can strike, what it does, and its settings with their usual values."""
     rows = [
         (
-            f"`{fault}`",
-            "any" if kind.routes == frozenset(Route) else ", ".join(r for r in Route if r in kind.routes),
-            kind.says,
-            ", ".join(_setting(option, kind) for option in sorted(kind.options)),
-            ", ".join(f"`{form}`" for form in kind.forms),
+            f"`{fault.name}`",
+            "any" if fault.routes == frozenset(Route) else ", ".join(r for r in Route if r in fault.routes),
+            fault.says,
+            ", ".join(
+                f"`{name}`" if usual in {None, ""} else f"`{name}` ({str(usual).removesuffix('.0')})"
+                for name, (_, usual) in fault.settings.items()
+            ),
         )
-        for fault, kind in FAULTS.items()
+        for fault in FAULTS.values()
     ]
-    return _table(("fault", "routes", "what is seen", "settings", "forms, the usual one first"), rows)
-
-
-def _setting(option: str, kind: FaultKind) -> str:
-    """Return a setting, with what it is unless it is given where that is the fault's own."""
-    usual = kind.defaults.get(option)
-    return f"`{option}` ({usual:.0f})" if usual else f"`{option}`"
+    return _table(("fault", "routes", "what is seen", "settings, and their values unless given"), rows)
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -1,7 +1,7 @@
 """Serves the API's routes: checks a request, asks the ledger and the dispatcher, and lets a rule spoil the answer.
 
-In: requests. Out: answers, charges in the ledger, and clips ordered in advance. It gets everything it needs from its
-caller. It runs on one event loop, and only a request for a clip waits for anything slower than an `fsync`.
+In: requests. Out: answers, charges in the ledger, and clips ordered in advance. It runs on one event loop, and only a
+request for a clip waits for anything slower than an `fsync`.
 """
 
 from __future__ import annotations
@@ -12,75 +12,46 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, NoReturn, TypeAlias
+from dataclasses import dataclass
+from typing import NoReturn, TypeAlias
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route as Path_
 
-from runner.simulator import catalogue, error_responses, job_json, odd_files
+from runner.models.model import Model
+from runner.models.registry import Models
+from runner.simulator import catalogue, job_json
+from runner.simulator.broken_connections import Connections, client_left
 from runner.simulator.clip_cache import ClipCache
-from runner.simulator.error_responses import Refusal
-from runner.simulator.fault_responses import FaultContext, ServerContext, balance_record, refused, spoiled
-from runner.simulator.faults import FAULTS, Fault, FaultPlan, Route, Rule
+from runner.simulator.fault_responses import in_memory
+from runner.simulator.faults import FaultContext, FaultPlan, Route, Rule
 from runner.simulator.jobs import Dispatcher, Job, JobOutcome, Phase
 from runner.simulator.ledger import Ledger
 from runner.simulator.scene import Scene, clip_seconds, scene_of
+from runner.simulator.settings import SimulatorSettings
 from runner.system.canonical_json import JsonValue
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_FATES: Mapping[Fault, JobOutcome] = {
-    Fault(fate): fate for fate in JobOutcome if fate is not JobOutcome.SUCCEEDS
-}
 _log = logging.getLogger(__name__)
-
 
 Slates: TypeAlias = Callable[[str, Mapping[str, JsonValue]], str]
 """Returns the name of the take that a model's body belongs to, or an empty text; a request does not name its take."""
 
 
-@dataclass(frozen=True, slots=True)
-class House:
-    """All parts of one simulator."""
+class Refusal(Exception):
+    """A refusal in place of the requested answer: HTTP status, words, and the vendor's error number, if it has one."""
 
-    stage: ServerContext
-    models: catalogue.KnownModels
-    ledger: Ledger
-    dispatcher: Dispatcher
-    mischief: FaultPlan
-    previews: ClipCache
-    slates: Slates
-
-    def scene(self, model: str, body: Mapping[str, JsonValue]) -> Scene:
-        """Return what a job's clip shows, with the take's name on it if it is known."""
-        return scene_of(model, body, slate=self.slates(model, body))
-
-
-def application(house: House) -> Starlette:
-    """Return the ASGI application for a house."""
-    front = _Front(house)
-    routes = [
-        Path_("/v1/models", front.list_models),
-        Path_("/v1/models/categories", front.list_categories),
-        Path_("/v1/models/{model_id:path}", front.one_model),
-        Path_("/v1/models/{model_id:path}", front.submit, methods=["POST"]),
-        Path_("/v1/requests/{request_id:path}/status", front.status),
-        Path_("/v1/requests/{request_id:path}/result", front.result),
-        Path_("/v1/requests/{request_id:path}/cancel", front.cancel, methods=["POST"]),
-        Path_("/prod/v2/balance", front.balance),
-        Path_("/files/{name}", front.file),
-        Path_("/__ledger", front.show_ledger),
-        Path_("/__health", front.health),
-    ]
-    return Starlette(routes=routes, exception_handlers={Refusal: _on_refusal, Exception: _on_bug})
+    def __init__(self, status: int, message: str, code: int | None = None, **more: JsonValue) -> None:
+        super().__init__(message)
+        number: dict[str, JsonValue] = {} if code is None else {"error_code": code}
+        self.answer = JSONResponse({**number, "error_message": message, **more}, status)
 
 
 async def _on_refusal(_: Request, error: Exception) -> Response:
-    if not isinstance(error, Refusal):
-        raise error
-    return refused(error)
+    assert isinstance(error, Refusal)
+    return error.answer
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:
@@ -88,124 +59,136 @@ async def _on_bug(request: Request, error: Exception) -> Response:
     return JSONResponse({"error_message": f"a bug of the simulator: {error!r}"}, 500)
 
 
-class _Front:
-    """The endpoints."""
+@dataclass(frozen=True, slots=True)
+class Front:
+    """The endpoints of one simulator, with all its parts."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
-        self._stage = house.stage
-        self._settings = house.stage.settings
-        self._ledger = house.ledger
+    settings: SimulatorSettings
+    clock: Callable[[], float]
+    origin: str
+    models: Models
+    ledger: Ledger
+    dispatcher: Dispatcher
+    faults: FaultPlan
+    previews: ClipCache
+    slates: Slates
 
-    async def submit(self, request: Request) -> Response:
-        self._ledger.note_hit(Route.SUBMIT)
+    def application(self, connections: Connections) -> Starlette:
+        """Return the ASGI application; faults end the connections."""
+        routes = [
+            Path_("/v1/models", self._list_models),
+            Path_("/v1/models/categories", self._list_categories),
+            Path_("/v1/models/{model_id:path}", self._one_model),
+            Path_("/v1/models/{model_id:path}", self._submit, methods=["POST"]),
+            Path_("/v1/requests/{request_id:path}/status", self._status),
+            Path_("/v1/requests/{request_id:path}/result", self._result),
+            Path_("/v1/requests/{request_id:path}/cancel", self._cancel, methods=["POST"]),
+            Path_("/prod/v2/balance", self._balance),
+            Path_("/files/{name}", self._file),
+            Path_("/__ledger", self._show_ledger),
+            Path_("/__health", self._health),
+        ]
+        made = Starlette(routes=routes, exception_handlers={Refusal: _on_refusal, Exception: _on_bug})
+        made.state.connections = connections
+        return made
+
+    async def _submit(self, request: Request) -> Response:
+        self.ledger.hits[Route.SUBMIT] += 1
         owner = self._owner(request)
         name = request.path_params["model_id"]
         model = self._known(name)
         raw = await request.body()
         body = self._checked(raw, model)
-        if self._balance() <= 0:
-            raise error_responses.no_balance(self._settings)
-        key = hashlib.sha256(raw).hexdigest()
-        rule = self._house.mischief.strike(Route.SUBMIT, model=name, key=key)
+        if self._micros_left() <= 0:
+            raise Refusal(self.settings.no_balance_status, "no balance left", 400002)
+        rule = self.faults.strike(Route.SUBMIT, model=name, key=hashlib.sha256(raw).hexdigest())
         if rule is not None and not rule.accepted:
-            return await self._spoiled(_unaccepted(rule), rule, request)
-        job = self._house.dispatcher.decide(
+            # It looks like an acceptance if the fault hides most of it, and like an outage if all of it is seen.
+            hidden = Refusal(200 if rule.fault.answer else 503, "service unavailable")
+            return await self._spoiled(hidden.answer, rule, request)
+        job = self.dispatcher.decide(
             name,
             raw,
             owner=owner,
             price=catalogue.price_of(name, model).of(body),
             seconds=clip_seconds(body),
-            fate=_FATES.get(rule.fault) if rule else None,
-            id_form=rule.id if rule and rule.fault is Fault.ODD_ID else "{}",
-            outputs=rule.outputs if rule and rule.fault is Fault.OUTPUTS else 1,
+            fate=rule.fault.fate if rule else None,
         )
-        if rule is not None and rule.fault is Fault.ODD_ID:
-            rule = replace(rule, id="{}")  # the job has the odd id, and its answer repeats it as it is
-        self._ledger.charge(job)
-        if job.fate in {JobOutcome.SUCCEEDS, JobOutcome.NEVER_ENDS}:
-            self._house.previews.order(self._house.scene(name, body))
-        return await self._spoiled(JSONResponse(job_json.accepted(job, self._stage.origin)), rule, request)
+        self.ledger.charge(job)
+        if job.fate is JobOutcome.SUCCEEDS:
+            self.previews.order(self._scene(name, body))
+        return await self._spoiled(JSONResponse(job_json.accepted(job, self.origin)), rule, request)
 
-    async def status(self, request: Request) -> Response:
-        job, rule = self._look(Route.STATUS, request)
-        now = self._stage.clock()
-        ahead = self._house.dispatcher.ahead_of(job, now)
+    async def _status(self, request: Request) -> Response:
+        job, rule = self._job_of(Route.STATUS, request)
+        now = self.clock()
         record = job_json.status(
-            job, now=now, ahead=ahead, origin=self._stage.origin, settings=self._settings, rule=rule
+            job,
+            now=now,
+            ahead=self.dispatcher.ahead_of(job, now),
+            origin=self.origin,
+            failed_word=self.settings.failed_word,
         )
         return await self._spoiled(JSONResponse(record), rule, request)
 
-    async def result(self, request: Request) -> Response:
-        job, rule = self._look(Route.RESULT, request)
-        return await self._spoiled(self._result_of(job, request, rule), rule, request)
-
-    def _result_of(self, job: Job, request: Request, rule: Rule | None) -> Response:
-        now = self._stage.clock()
-        if job_json.is_early(job, now=now, rule=rule):
-            if self._settings.early_result == "error":
-                return refused(error_responses.not_ready())
-            return JSONResponse(job_json.early_result(job, now=now))
+    async def _result(self, request: Request) -> Response:
+        job, rule = self._job_of(Route.RESULT, request)
+        now = self.clock()
+        if self.settings.early_result == "error" and job.phase(now) in {Phase.QUEUED, Phase.RUNNING}:
+            answer = Refusal(400, "the result is not ready", 400005).answer
+            return await self._spoiled(answer, rule, request)
         with_cost = request.query_params.get("include_cost") == "true"
-        return JSONResponse(
-            job_json.result(
-                job, now=now, origin=self._stage.origin, with_cost=with_cost, settings=self._settings
-            )
-        )
+        cost_after_s = self.settings.late_cost_s if with_cost else None
+        record = job_json.result(job, now=now, origin=self.origin, cost_after_s=cost_after_s)
+        return await self._spoiled(JSONResponse(record), rule, request)
 
-    async def cancel(self, request: Request) -> Response:
-        job, rule = self._look(Route.CANCEL, request)
-        now = self._stage.clock()
-        is_refused = rule is not None and FAULTS[rule.fault].accepted is False
-        waiting = job.phase(now) is Phase.QUEUED and not is_refused
-        if waiting:
-            self._house.dispatcher.withdraw(job)
-            job = self._ledger.cancel(job.request_id, at=now)
-        answer = JSONResponse(job_json.cancel(job, now=now, done=waiting), 202)
+    async def _cancel(self, request: Request) -> Response:
+        job, rule = self._job_of(Route.CANCEL, request)
+        now = self.clock()
+        done = job.phase(now) is Phase.QUEUED and (rule is None or rule.fault.accepted)
+        if done:
+            self.dispatcher.withdraw(job)
+            job = self.ledger.cancel(job.request_id, at=now)
+        answer = JSONResponse(job_json.cancel(job, now=now, done=done), 202)
         return await self._spoiled(answer, rule, request)
 
-    async def list_models(self, request: Request) -> Response:
+    async def _list_models(self, request: Request) -> Response:
         rule = self._free_look(Route.CATALOGUE, request)
-        page = catalogue.page(self._house.models, _query(request.query_params))
-        return await self._spoiled(JSONResponse(page), rule, request)
+        return await self._spoiled(
+            JSONResponse(catalogue.page(self.models, request.query_params)), rule, request
+        )
 
-    async def list_categories(self, request: Request) -> Response:
+    async def _list_categories(self, request: Request) -> Response:
         rule = self._free_look(Route.CATALOGUE, request)
-        return await self._spoiled(JSONResponse(catalogue.categories(self._house.models)), rule, request)
+        return await self._spoiled(JSONResponse(catalogue.categories(self.models)), rule, request)
 
-    async def one_model(self, request: Request) -> Response:
+    async def _one_model(self, request: Request) -> Response:
         name = request.path_params["model_id"]
         rule = self._free_look(Route.CATALOGUE, request, model=name)
-        entry = catalogue.entry(name, self._known(name))
-        return await self._spoiled(JSONResponse(entry), rule, request)
+        return await self._spoiled(JSONResponse(catalogue.entry(name, self._known(name))), rule, request)
 
-    async def balance(self, request: Request) -> Response:
+    async def _balance(self, request: Request) -> Response:
         rule = self._free_look(Route.BALANCE, request)
-        return await self._spoiled(JSONResponse(balance_record(self._balance())), rule, request)
+        micros = self._micros_left()
+        record = {"balance_usd": micros / 1_000_000, "balance_microdollars": micros, "currency": "USD"}
+        return await self._spoiled(JSONResponse(record), rule, request)
 
-    async def file(self, request: Request) -> Response:
-        self._ledger.note_hit(Route.FILE)
+    async def _file(self, request: Request) -> Response:
+        self.ledger.hits[Route.FILE] += 1
         if "authorization" in request.headers:
-            self._ledger.note_token_leak()
-        found = self._ledger.find_file(request.path_params["name"])
-        now = self._stage.clock()
-        if found is None or not self._is_served(found[0], now):
+            self.ledger.token_leaks += 1
+        job = self.ledger.find_file(request.path_params["name"])
+        ended = job is not None and job.phase(self.clock()) is Phase.ENDED
+        if job is None or not ended or self._expired(job, self.settings.file_ttl_s):
             return Response("no such file", 404, media_type="text/plain")
-        job, number = found
-        scene = self._house.scene(job.model, json.loads(job.body))
-        clip = await asyncio.shield(asyncio.wrap_future(self._house.previews.order(scene)))
-        rule = self._house.mischief.strike(Route.FILE, model=job.model, key=job.request_id)
-        etag = f'"{scene.key}"' if number == 1 else f'"{scene.key}.{number}"'
-        if rule is None and number == 1:
-            return FileResponse(clip, media_type="video/mp4", headers={"etag": etag})
-        whole = odd_files.numbered(clip.read_bytes(), number)
-        return await self._spoiled(odd_files.asked_part(whole, etag, request.headers), rule, request)
+        scene = self._scene(job.model, json.loads(job.body))
+        clip = await asyncio.shield(asyncio.wrap_future(self.previews.order(scene)))
+        answer = FileResponse(clip, media_type="video/mp4", headers={"etag": f'"{scene.key}"'})
+        rule = self.faults.strike(Route.FILE, model=job.model, key=job.request_id)
+        return await self._spoiled(answer, rule, request)
 
-    def _is_served(self, job: Job, now: float) -> bool:
-        return job.phase(now) is Phase.ENDED and not self._expired(job, self._settings.file_ttl_s)
-
-    async def show_ledger(self, _: Request) -> Response:
-        now, ledger = self._stage.clock(), self._ledger
+    async def _show_ledger(self, _: Request) -> Response:
+        now, ledger = self.clock(), self.ledger
         return JSONResponse(
             {
                 "charges": [job_json.charge(job, now=now) for job in ledger.charges()],
@@ -215,89 +198,81 @@ class _Front:
                 "peak_outstanding": ledger.peak_outstanding,
                 "token_leaks": ledger.token_leaks,
                 "spent_usd": ledger.spent / 1_000_000,
-                "hits": dict(ledger.hits),
+                "hits": ledger.hits,
             }
         )
 
-    async def health(self, _: Request) -> Response:
-        return JSONResponse({"ok": True, "simulated": True, "previews": self._house.previews.real})
+    async def _health(self, _: Request) -> Response:
+        return JSONResponse({"ok": True, "simulated": True, "previews": self.previews.real})
 
     async def _spoiled(self, right: Response, rule: Rule | None, request: Request) -> Response:
-        return right if rule is None else await spoiled(FaultContext(right, rule, request, self._stage))
+        """Return what the client sees, after the rule's delay or as soon as the client has gone."""
+        if rule is None:
+            return right
+        if rule.delay_s:
+            await client_left(request.receive, within=rule.delay_s)
+        if rule.fault.answer is None:
+            return right
+        if isinstance(right, FileResponse):
+            right = await in_memory(right, request)
+        return rule.fault.answer(FaultContext(right, rule, request, self.clock))
 
     def _owner(self, request: Request) -> str:
         """Return a name for the token's account that does not reveal the token."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token or self._settings.token not in {None, token}:
-            raise error_responses.bad_token(self._settings)
+        if scheme.lower() != "bearer" or not token or self.settings.token not in {None, token}:
+            raise Refusal(self.settings.auth_status, "missing, expired or revoked token", 400004)
         return hashlib.sha256(token.encode("latin-1")).hexdigest()[:16]
 
-    def _known(self, name: str) -> catalogue.KnownModel:
-        model = self._house.models.find(name)
+    def _known(self, name: str) -> Model:
+        model = self.models.find(name)
         if model is None:
-            raise error_responses.unknown_model(self._settings, name)
+            raise Refusal(self.settings.unknown_model_status, f"unknown model {name[:200]}", 400001)
         return model
 
-    def _checked(self, raw: bytes, model: catalogue.KnownModel) -> dict[str, JsonValue]:
+    def _checked(self, raw: bytes, model: Model) -> dict[str, JsonValue]:
+        status = self.settings.bad_input_status
         try:
             body = json.loads(raw, parse_constant=_no_constant)
         except (ValueError, RecursionError):
-            raise error_responses.not_json(self._settings) from None
+            body = None
         if not isinstance(body, dict):
-            raise error_responses.not_json(self._settings)
+            raise Refusal(status, "the body is not a JSON object")
         if faults := model.body_faults(body):
-            raise error_responses.bad_inputs(self._settings, faults)
+            detail: list[JsonValue] = [
+                {"loc": ["body", field], "msg": message, "type": "value_error"} for field, message in faults
+            ]
+            raise Refusal(status, "the inputs do not fit the model", detail=detail)
         return body
 
-    def _look(self, route: Route, request: Request) -> tuple[Job, Rule | None]:
+    def _job_of(self, route: Route, request: Request) -> tuple[Job, Rule | None]:
         """Return the job of a request, and the rule that strikes it."""
-        self._ledger.note_hit(route)
+        self.ledger.hits[route] += 1
         owner = self._owner(request)
         request_id = request.path_params["request_id"]
-        job = self._ledger.find(request_id)
+        job = self.ledger.find(request_id)
         if job is None and not _ID.fullmatch(request_id):
-            raise error_responses.malformed_id()
-        if job is None or self._expired(job, self._settings.id_ttl_s):
-            raise error_responses.unknown_id()
+            raise Refusal(400, "malformed request id", 400001)
+        if job is None or self._expired(job, self.settings.id_ttl_s):
+            raise Refusal(404, "unknown, deleted or expired request id", 404001)
         if job.owner != owner:
-            raise error_responses.not_yours()
-        return job, self._house.mischief.strike(route, model=job.model, key=request_id)
+            raise Refusal(403, "the request belongs to another account", 403001)
+        return job, self.faults.strike(route, model=job.model, key=request_id)
 
     def _free_look(self, route: Route, request: Request, *, model: str = "") -> Rule | None:
-        self._ledger.note_hit(route)
+        self.ledger.hits[route] += 1
         self._owner(request)
-        return self._house.mischief.strike(route, model=model)
+        return self.faults.strike(route, model=model)
 
     def _expired(self, job: Job, ttl: float | None) -> bool:
-        return ttl is not None and job.over_at is not None and self._stage.clock() > job.over_at + ttl
+        return ttl is not None and job.over_at is not None and self.clock() > job.over_at + ttl
 
-    def _balance(self) -> int:
-        return round(self._settings.balance_usd * 1_000_000) - self._ledger.spent
+    def _micros_left(self) -> int:
+        return round(self.settings.balance_usd * 1_000_000) - self.ledger.spent
 
-
-def _unaccepted(rule: Rule) -> Response:
-    """Return the answer to spoil for a submit that is not accepted; it never has an id.
-
-    It looks like an acceptance if the fault shows only a spoiled part of it, and like an outage if all of it shows.
-    """
-    seen_whole = rule.fault in {Fault.DELAY, Fault.DRIP, Fault.WRONG_LENGTH}
-    return JSONResponse(error_responses.unavailable().record(), 503 if seen_whole else 200)
+    def _scene(self, model: str, body: Mapping[str, JsonValue]) -> Scene:
+        return scene_of(model, body, slate=self.slates(model, body))
 
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
-
-
-def _query(asked: Mapping[str, Any]) -> catalogue.Query:
-    def count(name: str, otherwise: int) -> int:
-        text = str(asked.get(name, ""))
-        return min(int(text), 10_000) if text.isascii() and text.isdigit() else otherwise
-
-    return catalogue.Query(
-        search=asked.get("search", ""),
-        category=asked.get("category", ""),
-        kind=asked.get("kind", ""),
-        with_schema=asked.get("include_schema") == "true",
-        limit=count("limit", catalogue.PAGE),
-        offset=count("offset", 0),
-    )

@@ -1,46 +1,22 @@
 """Makes the catalogue of models, with prices that are invented here and say so.
 
-In: known models (schemas) and a query. Out: JSON-ready entries, and a body's price. It knows no HTTP and no job.
+In: known models (schemas) and a query. Out: JSON-ready entries, and a body's price. It knows no job.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from runner.models.model import Model
+from runner.models.registry import Models
 from runner.simulator.jobs import chance
 from runner.simulator.scene import clip_seconds
 from runner.system.canonical_json import JsonValue
 
-NOTE = "invented by the simulator"
-PAGE = 50
-CATEGORY = "video"
-
-
-class KnownModel(Protocol):
-    """What the simulator needs of a model: its schema, and a check of a body."""
-
-    @property
-    def input_schema(self) -> Mapping[str, Any]:
-        """Return the normalised JSON schema of its inputs."""
-        ...
-
-    def body_faults(self, body: Mapping[str, JsonValue]) -> Sequence[tuple[str, str]]:
-        """Return what is wrong with a body as pairs of field and message; it is empty if the body is valid."""
-        ...
-
-
-class KnownModels(Protocol):
-    """Where the simulator gets its models from."""
-
-    def ids(self) -> Sequence[str]:
-        """Return the ids of all models."""
-        ...
-
-    def find(self, model_id: str, /) -> KnownModel | None:
-        """Return the model of an id, or None."""
-        ...
+_PAGE = 50
+_CATEGORY = "video"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,73 +31,65 @@ class Price:
         return round(self.micros * (clip_seconds(body) if self.unit == "second" else 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What a caller of the catalogue asks for; empty strings ask for everything."""
-
-    search: str = ""
-    category: str = ""
-    kind: str = ""
-    with_schema: bool = False
-    limit: int = PAGE
-    offset: int = 0
-
-
-def price_of(model_id: str, model: KnownModel) -> Price:
+def price_of(model_id: str, model: Model) -> Price:
     """Return the invented price of a model: per second if the model has a duration, or else per output."""
     cents = 2 + int(chance(0, "price", model_id) * 7)
-    if "duration" in model.input_schema.get("properties", {}):
+    schema: Mapping[str, Any] = model.input_schema
+    if "duration" in schema.get("properties", {}):
         return Price(cents * 10_000, "second")
     return Price(cents * 50_000, "output")
 
 
-def entry(model_id: str, model: KnownModel, *, with_schema: bool = True) -> dict[str, JsonValue]:
+def entry(model_id: str, model: Model, *, with_schema: bool = True) -> dict[str, JsonValue]:
     """Return a model's entry as the catalogue shows it."""
     price = price_of(model_id, model)
-    shown: dict[str, JsonValue] = {
+    name = model_id.rpartition("/")[2]
+    schema: Mapping[str, Any] = model.input_schema
+    return {
         "id": model_id,
         "model_id": model_id,
-        "name": model_id.rpartition("/")[2],
-        "display_name": model_id.rpartition("/")[2],
-        "category": CATEGORY,
-        "categories": [CATEGORY],
-        "kind": kind_of(model_id),
+        "name": name,
+        "display_name": name,
+        "category": _CATEGORY,
+        "categories": [_CATEGORY],
+        "kind": _kind_of(model_id),
         "base_price_usd": price.micros / 1_000_000,
         "price_unit": price.unit,
-        "pricing_note": NOTE,
-        "required_inputs": list(model.input_schema.get("required", [])),
+        "pricing_note": "invented by the simulator",
+        "required_inputs": list(schema.get("required", [])),
+        **({"input_schema": dict(schema)} if with_schema else {}),
     }
-    if with_schema:
-        shown["input_schema"] = dict(model.input_schema)
-    return shown
 
 
-def kind_of(model_id: str) -> str:
+def page(models: Models, query: Mapping[str, str]) -> dict[str, JsonValue]:
+    """Return the page of the catalogue that a request's query asks for; `total` counts all entries that match."""
+    matching = [
+        model_id
+        for model_id in sorted(models.ids())
+        if query.get("search", "").lower() in model_id.lower()
+        and query.get("category", "") in {"", _CATEGORY}
+        and query.get("kind", "") in {"", _kind_of(model_id)}
+    ]
+    start = _count(query.get("offset", ""), 0)
+    with_schema = query.get("include_schema") == "true"
+    shown: list[JsonValue] = [
+        entry(model_id, model, with_schema=with_schema)
+        for model_id in matching[start : start + _count(query.get("limit", ""), _PAGE)]
+        if (model := models.find(model_id)) is not None
+    ]
+    return {"models": shown, "total": len(matching)}
+
+
+def categories(models: Models) -> dict[str, JsonValue]:
+    """Return the categories of all models, as the vendor's clients read them: a list of names."""
+    return {"categories": [_CATEGORY] if models.ids() else []}
+
+
+def _kind_of(model_id: str) -> str:
     """Return what a model makes from what, if its id says so."""
     last = model_id.rpartition("/")[2]
     return last if "-to-" in last else "image-to-video"
 
 
-def page(models: KnownModels, query: Query) -> dict[str, JsonValue]:
-    """Return the requested page of the catalogue; `total` counts all entries that match."""
-    matching = [name for name in sorted(models.ids()) if _matches(name, query)]
-    shown = matching[query.offset : query.offset + query.limit]
-    entries: list[JsonValue] = [
-        entry(name, model, with_schema=query.with_schema)
-        for name in shown
-        if (model := models.find(name)) is not None
-    ]
-    return {"models": entries, "total": len(matching)}
-
-
-def categories(models: KnownModels) -> dict[str, JsonValue]:
-    """Return the categories of all models, as the vendor's clients read them: a list of names."""
-    return {"categories": [CATEGORY] if models.ids() else []}
-
-
-def _matches(model_id: str, query: Query) -> bool:
-    return (
-        query.search.lower() in model_id.lower()
-        and query.category in {"", CATEGORY}
-        and query.kind in {"", kind_of(model_id)}
-    )
+def _count(text: str, otherwise: int) -> int:
+    return min(int(text[:9]), 10_000) if text.isascii() and text.isdigit() else otherwise

@@ -1,7 +1,7 @@
-"""Spoils answers as each fault demands, with one function per fault in one table.
+"""Holds the faults that a script can name, each with the answer that a client sees.
 
 In: a right answer. Out: a spoiled one. The caller decides whether a submit was accepted; a function here only changes
-what the client sees of it. Faults of words and fates have no function, because their answers are well-formed.
+what the client sees of it.
 """
 
 from __future__ import annotations
@@ -9,236 +9,202 @@ from __future__ import annotations
 import gzip
 import html
 import json
-import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from email.utils import formatdate
 
-import anyio
-import anyio.lowlevel
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.types import Message
 
-from runner.simulator import odd_files, odd_records
-from runner.simulator.broken_connections import ConnectionCut, Connections, as_bytes, client_left
-from runner.simulator.error_responses import Refusal, bad_token, in_form, no_balance
-from runner.simulator.faults import Fault, Rule
-from runner.simulator.settings import SimulatorSettings
+from runner.simulator.broken_connections import ConnectionCut, head_of
+from runner.simulator.faults import (
+    Fault,
+    FaultContext,
+    Route,
+    http_status,
+    matching,
+    number,
+    one_of,
+    some_text,
+    whole,
+)
+from runner.simulator.jobs import JobOutcome
 
 _PAGE = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1><p>simulated edge</p></body></html>"
-_HUGE = 8 << 30
-_CHUNK = 1 << 16
+_INVERTED = bytes(255 - byte for byte in range(256))
 
 
-@dataclass(frozen=True, slots=True)
-class ServerContext:
-    """What the functions here need of the server."""
+async def in_memory(file: FileResponse, request: Request) -> Response:
+    """Return a file's answer, or that of a part of it, with its body in memory."""
+    sent: list[Message] = []
 
-    wires: Connections
-    settings: SimulatorSettings
-    clock: Callable[[], float]
-    origin: str
+    async def keep(message: Message) -> None:
+        sent.append(message)
 
-
-@dataclass(frozen=True, slots=True)
-class FaultContext:
-    """One answer to spoil; `right` is the answer without the fault, with its body in memory."""
-
-    right: Response
-    rule: Rule
-    request: Request
-    stage: ServerContext
-
-    @property
-    def body(self) -> bytes:
-        """Return the body of the right answer."""
-        return bytes(self.right.body)
-
-    @property
-    def kind(self) -> str:
-        """Return the media type of the right answer."""
-        return self.right.headers.get("content-type", "application/octet-stream")
+    await file(request.scope, request.receive, keep)
+    kept = Response(b"".join(message.get("body", b"") for message in sent), sent[0]["status"])
+    kept.raw_headers = list(sent[0]["headers"])
+    return kept
 
 
-async def spoiled(cue: FaultContext) -> Response:
-    """Return what the client sees, after the rule's delay or as soon as the client has gone."""
-    if cue.rule.delay_s:
-        await client_left(cue.request.receive, within=cue.rule.delay_s)
-    look = _LOOKS.get(cue.rule.fault)
-    return cue.right if look is None else look(cue)
+def error_page(words: str, status: int = 200) -> Response:
+    """Return a web page as a proxy or a firewall shows it."""
+    return HTMLResponse(_PAGE.format(html.escape(words)), status)
 
 
-def _close(cue: FaultContext) -> Response:
-    return ConnectionCut(cue.stage.wires)
-
-
-def _reset(cue: FaultContext) -> Response:
-    return ConnectionCut(cue.stage.wires, reset=True)
-
-
-def _cut(cue: FaultContext) -> Response:
-    return ConnectionCut(cue.stage.wires, as_bytes(cue.right, keep=len(cue.body) // 2))
-
-
-def _wrong_length(cue: FaultContext) -> Response:
-    return ConnectionCut(cue.stage.wires, as_bytes(cue.right, announce=len(cue.body) + 1000))
-
-
-def _truncated(cue: FaultContext) -> Response:
-    return Response(cue.body[: len(cue.body) // 2], cue.right.status_code, media_type=cue.kind)
-
-
-def _status(cue: FaultContext) -> Response:
-    return HTMLResponse(_PAGE.format(f"{cue.rule.code} from the edge"), cue.rule.code)
-
-
-def _empty(cue: FaultContext) -> Response:
-    return Response(b"", media_type=cue.kind)
-
-
-def _html(_: FaultContext) -> Response:
-    return HTMLResponse(_PAGE.format("just a moment"))
-
-
-def _drip(cue: FaultContext) -> Response:
-    size = max(cue.rule.bytes or 256, 1)
-
-    async def drops() -> AsyncIterator[bytes]:
-        for start in range(0, len(cue.body), size):
-            yield cue.body[start : start + size]
-            await anyio.sleep(cue.rule.pause_s)
-
-    headers = {"content-length": str(len(cue.body)), "content-type": cue.kind}
-    return StreamingResponse(drops(), cue.right.status_code, headers)
-
-
-def _too_large(cue: FaultContext) -> Response:
-    size = _HUGE if cue.rule.bytes is None else cue.rule.bytes
-
-    async def flood() -> AsyncIterator[bytes]:
-        start = cue.body[:size]
-        yield start
-        for at in range(len(start), size, _CHUNK):
-            # A server discards what it sends to a client that has left. Without this turn of the loop and this
-            # question, it would serve no other client until all of it is discarded.
-            await anyio.lowlevel.checkpoint()
-            if await cue.request.is_disconnected():
-                return
-            yield bytes(min(_CHUNK, size - at))
-
-    return StreamingResponse(flood(), headers={"content-length": str(size), "content-type": cue.kind})
+def changed(cue: FaultContext, record: object) -> Response:
+    """Return the right answer with another record."""
+    return JSONResponse(record, cue.right.status_code)
 
 
 def _redirect(cue: FaultContext) -> Response:
     # This is the same server by another name: the client sees another host, but a test can observe the request.
-    elsewhere = cue.stage.origin.replace("127.0.0.1", "localhost") + cue.request.url.path
-    return RedirectResponse(cue.rule.location or elsewhere, 302)
-
-
-def _error_code(cue: FaultContext) -> Response:
-    code = cue.rule.error_code or 500001
-    return JSONResponse({"error_code": code, "error_message": "a simulated error in a 200"})
+    elsewhere = cue.request.url.replace(hostname="localhost", query="")
+    return RedirectResponse(cue.rule.values["location"] or elsewhere, 302)
 
 
 def _throttled(cue: FaultContext) -> Response:
+    seconds, form = cue.rule.values["retry_after"], cue.rule.values["retry_form"]
     answer = JSONResponse({"error_message": "too many requests"}, 429)
-    if cue.rule.retry_form == "seconds":
-        answer.headers["retry-after"] = f"{cue.rule.retry_after:.0f}"
-    elif cue.rule.retry_form == "date":
-        answer.headers["retry-after"] = formatdate(cue.stage.clock() + cue.rule.retry_after, usegmt=True)
+    if form == "seconds":
+        answer.headers["retry-after"] = f"{seconds:.0f}"
+    elif form == "date":
+        answer.headers["retry-after"] = formatdate(cue.clock() + seconds, usegmt=True)
     return answer
-
-
-def _token_revoked(cue: FaultContext) -> Response:
-    return refused(bad_token(cue.stage.settings))
-
-
-def _balance_gone(cue: FaultContext) -> Response:
-    if cue.request.method == "GET":
-        return JSONResponse(balance_record(0))
-    return refused(no_balance(cue.stage.settings))
-
-
-def _no_id(cue: FaultContext) -> Response:
-    record = json.loads(cue.body)
-    return JSONResponse({name: value for name, value in record.items() if name != "request_id"})
 
 
 def _refusal(cue: FaultContext) -> Response:
-    rule, form = cue.rule, cue.rule.manner
+    form, words, status, code = (cue.rule.values[name] for name in ("form", "message", "code", "error_code"))
     if form == "html":
-        return HTMLResponse(_PAGE.format(html.escape(rule.message)), rule.code)
-    if form in {"text", "empty"}:
-        return Response(rule.message if form == "text" else "", rule.code, media_type="text/plain")
-    kind = "application/problem+json" if form == "problem" else "application/json"
-    record = in_form(form, rule.message, code=rule.error_code)
-    return JSONResponse(record, rule.code, media_type=kind)
+        return error_page(words, status)
+    if form == "text":
+        return Response(words, status, media_type="text/plain")
+    return JSONResponse({**({} if code is None else {"error_code": code}), "error_message": words}, status)
 
 
-def _odd_record(cue: FaultContext) -> Response:
-    """Change the record of the right answer, and nothing else of it."""
-    token = cue.request.headers.get("authorization", "").partition(" ")[2]
-    text = odd_records.bent(cue.body.decode(), cue.rule, token=token)
-    status = (cue.rule.fault is Fault.ECHO_TOKEN and cue.rule.code) or cue.right.status_code
-    return Response(text, status, media_type=cue.kind)
+def _word(cue: FaultContext) -> Response:
+    record, instead_of = json.loads(cue.body), cue.rule.values.get("instead_of")
+    if instead_of and record.get("status") != instead_of:
+        return cue.right
+    return changed(cue, {**record, "status": cue.rule.values["word"]})
 
 
-_PACKINGS: Mapping[str, Callable[[bytes], bytes]] = {
-    "gzip": gzip.compress,
-    "gzip-unsaid": gzip.compress,
-    "deflate": zlib.compress,
-    "raw-deflate": lambda body: zlib.compress(body, wbits=-zlib.MAX_WBITS),
-}
+def _lagging(cue: FaultContext) -> Response:
+    record = {name: value for name, value in json.loads(cue.body).items() if name not in {"error", "cost"}}
+    return changed(cue, {**record, "status": "in_progress", "output": None, "finished_at": None})
+
+
+def _links_at(cue: FaultContext) -> Response:
+    record = json.loads(cue.body)
+    output = record.pop("output", None)
+    if not output:
+        return cue.right
+    placed = next(iter(output.values()))
+    for name in reversed(cue.rule.values["at"].split(".")):
+        placed = [placed] if name.endswith("[]") else placed
+        placed = placed if name == "[]" else {name.removesuffix("[]"): placed}
+    return changed(cue, {**record, **placed} if isinstance(placed, dict) else placed)
 
 
 def _packed(cue: FaultContext) -> Response:
-    form = cue.rule.manner
-    body = _PACKINGS.get(form, bytes)(cue.body)
-    answer = Response(body, cue.right.status_code, media_type=cue.kind)
-    if form != "gzip-unsaid":
-        answer.headers["content-encoding"] = form.removesuffix("-lie").removeprefix("raw-")
-    return answer
+    headers = {"content-encoding": "gzip", "content-type": cue.kind}
+    return Response(gzip.compress(cue.body), cue.right.status_code, headers)
 
 
 def _ranges(cue: FaultContext) -> Response:
-    return odd_files.lying(cue.right, cue.rule.manner, code=cue.rule.code)
+    if cue.right.status_code != 206:
+        return cue.right
+    if cue.rule.values["form"] == "refused":
+        return Response(status_code=416)
+    del cue.right.headers["etag"]
+    cue.right.body = cue.body.translate(_INVERTED)
+    return cue.right
 
 
-def _other_file(cue: FaultContext) -> Response:
-    kind, body = odd_files.KINDS[cue.rule.manner]
-    return Response(body, media_type=kind)
+_SUBMIT, _STATUS, _RESULT = (frozenset({route}) for route in (Route.SUBMIT, Route.STATUS, Route.RESULT))
 
+_FAULTS = (
+    Fault("close", "the connection is closed without a byte of answer", lambda _: ConnectionCut()),
+    Fault(
+        "cut",
+        "headers and half of the body, then the connection is closed",
+        lambda cue: ConnectionCut(head_of(cue.right) + cue.body[: len(cue.body) // 2]),
+    ),
+    Fault("delay", "the right answer, `delay_s` seconds late", settings={"delay_s": (number, 30.0)}),
+    Fault(
+        "status",
+        "an HTML error page with the status `code`",
+        lambda cue: error_page(f"{cue.rule.values['code']} from the edge", cue.rule.values["code"]),
+        settings={"code": (http_status, 502)},
+    ),
+    Fault("html", "200 with a web page", lambda _: error_page("just a moment")),
+    Fault(
+        "redirect",
+        "302 to `location`, on another host",
+        _redirect,
+        settings={"location": (some_text, "")},
+        accepted=False,
+    ),
+    Fault(
+        "throttled",
+        "429, with `retry_after` seconds in the form `seconds`, `date` or `none`",
+        _throttled,
+        settings={"retry_after": (number, 1.0), "retry_form": (one_of("seconds", "date", "none"), "seconds")},
+        accepted=False,
+    ),
+    Fault(
+        "refusal",
+        "the status `code` with `message` and perhaps an `error_code`, as `error_message`, `text` or `html`",
+        _refusal,
+        settings={
+            "code": (http_status, 422),
+            "error_code": (whole, None),
+            "form": (one_of("error_message", "text", "html"), "error_message"),
+            "message": (some_text, "the request was refused (simulated)"),
+        },
+        accepted=False,
+    ),
+    Fault("fails", "the job fails", routes=_SUBMIT, fate=JobOutcome.FAILS),
+    Fault("moderation", "the job fails in content moderation", routes=_SUBMIT, fate=JobOutcome.MODERATION),
+    Fault(
+        "never-ends", "the job is accepted, starts and never ends", routes=_SUBMIT, fate=JobOutcome.NEVER_ENDS
+    ),
+    Fault(
+        "unknown-word",
+        "`word`, an unknown status",
+        _word,
+        routes=_STATUS,
+        settings={"word": (some_text, "warming_up")},
+    ),
+    Fault(
+        "word",
+        "the record says `word` for its status; with `instead_of` in place of that word alone",
+        _word,
+        routes=_STATUS | _RESULT,
+        settings={"word": (some_text, "warming_up"), "instead_of": (some_text, "")},
+    ),
+    Fault("lagging", "`in_progress` for a job whose status is `completed`", _lagging, routes=_RESULT),
+    Fault(
+        "links-at",
+        "the link stands `at` another place, such as `data[].url`",
+        _links_at,
+        routes=_RESULT,
+        settings={
+            "at": (
+                matching(r"(\w+(\[\])?|\[\])(\.\w+(\[\])?)*", "a place such as video.uri or data[].url"),
+                "video.uri",
+            )
+        },
+    ),
+    Fault("packed", "the body is packed by gzip, though the client did not ask for that", _packed),
+    Fault(
+        "ranges",
+        "a part of a file is `refused` (the usual `form`), or belongs to an `other-file`",
+        _ranges,
+        routes=frozenset({Route.FILE}),
+        settings={"form": (one_of("refused", "other-file"), "refused")},
+    ),
+)
 
-def refused(refusal: Refusal) -> Response:
-    """Return a refusal as an HTTP answer."""
-    return JSONResponse(refusal.record(), refusal.status)
-
-
-def balance_record(micros: int) -> dict[str, str | int | float]:
-    """Return the account's balance, given in millionths of a dollar, as the API shows it."""
-    return {"balance_usd": micros / 1_000_000, "balance_microdollars": micros, "currency": "USD"}
-
-
-_LOOKS: Mapping[Fault, Callable[[FaultContext], Response]] = {
-    Fault.CLOSE: _close,
-    Fault.RESET: _reset,
-    Fault.CUT: _cut,
-    Fault.WRONG_LENGTH: _wrong_length,
-    Fault.TRUNCATED: _truncated,
-    Fault.STATUS: _status,
-    Fault.EMPTY: _empty,
-    Fault.HTML: _html,
-    Fault.DRIP: _drip,
-    Fault.TOO_LARGE: _too_large,
-    Fault.REDIRECT: _redirect,
-    Fault.ERROR_CODE: _error_code,
-    Fault.THROTTLED: _throttled,
-    Fault.TOKEN_REVOKED: _token_revoked,
-    Fault.BALANCE_GONE: _balance_gone,
-    Fault.NO_ID: _no_id,
-    Fault.REFUSAL: _refusal,
-    Fault.PACKED: _packed,
-    Fault.RANGES: _ranges,
-    Fault.OTHER_FILE: _other_file,
-    **dict.fromkeys(odd_records.FAULTS, _odd_record),
-}
+FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in _FAULTS}
+"""Every fault that a script can name."""

@@ -23,17 +23,8 @@ class JobOutcome(StrEnum):
 
     SUCCEEDS = "succeeds"
     FAILS = "fails"
-    FAILS_OBJECT = "fails-object"
     MODERATION = "moderation"
-    NO_OUTPUT = "no-output"
-    CANCELED = "canceled"
     NEVER_ENDS = "never-ends"
-    NEVER_STARTS = "never-starts"
-
-
-_ENDLESS = frozenset({JobOutcome.NEVER_ENDS, JobOutcome.NEVER_STARTS})
-_NEVER = 1e12
-"""A moment some 30,000 years from now, which a ledger can hold like any other."""
 
 
 class Phase(StrEnum):
@@ -51,7 +42,7 @@ class Job:
 
     `body` is the request's text verbatim, and `body_sha256` is the hash of its bytes; `owner` identifies its token.
     Moments are unix seconds; `ends_at` is None for a job that never ends. `price` is in millionths of a dollar.
-    `file` is the name of its first output; `outputs` is their number.
+    `file` is the name of its output.
     """
 
     request_id: str
@@ -66,7 +57,6 @@ class Job:
     fate: JobOutcome
     file: str
     cancelled_at: float | None = None
-    outputs: int = 1
 
     def phase(self, now: float) -> Phase:
         """Return the phase of the job at `now`."""
@@ -80,11 +70,6 @@ class Job:
     def over_at(self) -> float | None:
         """Return the moment at which the job is over, however it ends."""
         return self.ends_at if self.cancelled_at is None else self.cancelled_at
-
-
-def odd_id(form: str, true: str) -> str:
-    """Return an id in a form, in which `{}` means the true id and `{upper}` means that id in capitals."""
-    return form.replace("{upper}", true.upper()).replace("{}", true)
 
 
 def new_request_id() -> str:
@@ -126,34 +111,31 @@ class Dispatcher:
         price: int,
         seconds: float,
         fate: JobOutcome | None = None,
-        id_form: str = "{}",
-        outputs: int = 1,
     ) -> Job:
-        """Return the new job for a body that asks for `seconds` of clip; a given `fate` overrides luck.
-
-        Its id has the form `id_form` (see `odd_id`).
-        """
+        """Return the new job for a body that asks for `seconds` of clip; a given `fate` overrides luck."""
         now = self._clock()
         digest = hashlib.sha256(body).hexdigest()
         who = (model, digest, self._seen[model, digest])
-        fate = fate or (
-            JobOutcome.FAILS if self._luck("fails", *who) < self._fail_rate else JobOutcome.SUCCEEDS
-        )
-        start = max(now + between(0.3, 0.8, self._luck("queue", *who)) / self._speed, self._free_from[0])
-        length = self._length(model, seconds, self._luck("length", *who))
+        if fate is None:
+            fails = chance(self._seed, "fails", *who) < self._fail_rate
+            fate = JobOutcome.FAILS if fails else JobOutcome.SUCCEEDS
+        wait = between(0.3, 0.8, chance(self._seed, "queue", *who)) / self._speed
+        start = max(now + wait, self._free_from[0])
+        # A run's length depends on the model's own pace, the length of the clip, and luck.
+        pace = between(0.8, 1.3, chance(0, "pace", model))
+        length = pace * between(0.8, 1.6, chance(self._seed, "length", *who)) * seconds / 5.0 / self._speed
         job = Job(
-            request_id=odd_id(id_form, self._new_id()),
+            request_id=self._new_id(),
             model=model,
             body=body.decode("utf-8", "replace"),
             body_sha256=digest,
             owner=owner,
             price=price,
             accepted_at=now,
-            started_at=_NEVER if fate is JobOutcome.NEVER_STARTS else start,
-            ends_at=None if fate in _ENDLESS else start + length,
+            started_at=start,
+            ends_at=None if fate is JobOutcome.NEVER_ENDS else start + length,
             fate=fate,
             file=f"{secrets.token_hex(16)}.mp4",
-            outputs=outputs,
         )
         self.admit(job)
         return job
@@ -176,23 +158,12 @@ class Dispatcher:
         """Return how many waiting jobs start before this one; the number falls over time."""
         return max(bisect_left(self._starts, job.started_at) - bisect_right(self._starts, now), 0)
 
-    def _length(self, model: str, seconds: float, luck: float) -> float:
-        """Return a run's length, which depends on the model's own pace, the length of the clip, and luck."""
-        pace = between(0.8, 1.3, chance(0, "pace", model))
-        return pace * between(0.8, 1.6, luck) * seconds / 5.0 / self._speed
-
-    def _luck(self, what: str, *who: object) -> float:
-        return chance(self._seed, what, *who)
-
-
-_SPAN = 2.0**64
-
 
 def chance(seed: int, *decision: object) -> float:
     """Return a number in [0, 1) that depends on the seed and on the decision's words alone."""
     words = "\x1f".join(str(word) for word in (seed, *decision))
     digest = hashlib.sha256(words.encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big") / _SPAN * (1.0 - 2.0**-53)
+    return int.from_bytes(digest[:8], "big") / 2.0**64 * (1.0 - 2.0**-53)
 
 
 def between(low: float, high: float, luck: float) -> float:

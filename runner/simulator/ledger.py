@@ -14,6 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,15 +28,19 @@ _STARTS = (b'{"kind":"charge","', b'{"kind":"cancel","')
 
 
 class Ledger:
-    """Charges in the order they were made; every method may be called from any thread."""
+    """Charges in the order they were made; every method may be called from any thread.
+
+    `hits` counts the requests on each route, refused and faulty ones too; `token_leaks` counts requests for a file that
+    carried a token, which files never ask for. `spent` is the sum of all charges, in millionths of a dollar.
+    """
 
     def __init__(self, path: Path | None = None) -> None:
+        self.hits: Counter[str] = Counter()
+        self.token_leaks = 0
+        self.spent = 0
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
         self._files: dict[str, str] = {}
-        self._hits: Counter[str] = Counter()
-        self._token_leaks = 0
-        self._spent = 0
         self._out = _opened(path) if path else None
         if self._out is not None:
             for job in _restored(self._out, str(path)):
@@ -51,92 +56,47 @@ class Ledger:
         """Record that a job was cancelled at `at`, and return it as it is now; this is durable on return."""
         with self._lock:
             self._append({"kind": "cancel", "request_id": request_id, "at": at})
-            job = replace(self._jobs[request_id], cancelled_at=at)
-            self._keep(job)
+            job = self._jobs[request_id] = replace(self._jobs[request_id], cancelled_at=at)
             return job
-
-    def note_hit(self, route: str) -> None:
-        """Count a request."""
-        with self._lock:
-            self._hits[route] += 1
-
-    def note_token_leak(self) -> None:
-        """Count a request for a file that carried a token, which files never ask for."""
-        with self._lock:
-            self._token_leaks += 1
 
     def find(self, request_id: str) -> Job | None:
         """Return the job of an id."""
         with self._lock:
             return self._jobs.get(request_id)
 
-    def find_file(self, name: str) -> tuple[Job, int] | None:
-        """Return the job that has a clip of this name, and the number of that output, counted from 1."""
-        stem, _, digits = name.removesuffix(".mp4").rpartition(".")
-        number = int(digits) if stem and digits.isascii() and digits.isdigit() else 1
+    def find_file(self, name: str) -> Job | None:
+        """Return the job whose clip has this name."""
         with self._lock:
-            job = self._jobs.get(self._files.get(f"{stem}.mp4" if number > 1 else name, ""))
-        return (job, number) if job is not None and number <= job.outputs else None
+            return self._jobs.get(self._files.get(name, ""))
 
     def charges(self) -> tuple[Job, ...]:
         """Return every charge, oldest first."""
         with self._lock:
             return tuple(self._jobs.values())
 
-    def by_body(self) -> Mapping[tuple[str, str], tuple[Job, ...]]:
-        """Return the charges of each distinct request, named by model and SHA-256 of its body."""
-        groups: dict[tuple[str, str], tuple[Job, ...]] = {}
-        for job in self.charges():
-            who = (job.model, job.body_sha256)
-            groups[who] = (*groups.get(who, ()), job)
-        return groups
-
-    def doubled(self) -> tuple[Job, ...]:
-        """Return the charges beyond the first for each distinct request: what may have been paid twice."""
-        return tuple(job for group in self.by_body().values() for job in group[1:])
-
     @property
     def submits(self) -> int:
         """How many submits were accepted and charged."""
-        with self._lock:
-            return len(self._jobs)
+        return len(self.charges())
 
     @property
     def distinct(self) -> int:
         """How many different requests were charged."""
-        return len(self.by_body())
+        return self.submits - len(self.doubled())
 
-    @property
-    def spent(self) -> int:
-        """The sum of all charges, in millionths of a dollar."""
-        with self._lock:
-            return self._spent
-
-    @property
-    def token_leaks(self) -> int:
-        """How many requests for files carried a token."""
-        with self._lock:
-            return self._token_leaks
-
-    @property
-    def hits(self) -> Mapping[str, int]:
-        """How many requests came on each route, including refused and faulty ones."""
-        with self._lock:
-            return dict(self._hits)
+    def doubled(self) -> tuple[Job, ...]:
+        """Return the charges beyond the first for each distinct request: what may have been paid twice."""
+        jobs = self.charges()
+        first = {(job.model, job.body_sha256): job for job in reversed(jobs)}
+        return tuple(job for job in jobs if job is not first[job.model, job.body_sha256])
 
     @property
     def peak_outstanding(self) -> int:
         """The most jobs that were accepted and not over at one moment."""
-        moments: list[tuple[float, int]] = []
-        for job in self.charges():
-            moments.append((job.accepted_at, 1))
-            if job.over_at is not None:
-                moments.append((job.over_at, -1))
-        peak = outstanding = 0
-        for _, change in sorted(moments):
-            outstanding += change
-            peak = max(peak, outstanding)
-        return peak
+        jobs = self.charges()
+        moments = [(job.accepted_at, 1) for job in jobs]
+        moments += [(job.over_at, -1) for job in jobs if job.over_at is not None]
+        return max(accumulate((change for _, change in sorted(moments)), initial=0))
 
     def close(self) -> None:
         """Close the file; what is in memory can still be read."""
@@ -146,8 +106,7 @@ class Ledger:
                 self._out = None
 
     def _keep(self, job: Job) -> None:
-        if job.request_id not in self._jobs:
-            self._spent += job.price
+        self.spent += job.price
         self._jobs[job.request_id] = job
         self._files[job.file] = job.request_id
 
@@ -204,4 +163,7 @@ def _job_of(line: dict[str, Any], jobs: Mapping[str, Job]) -> Job:
         return replace(jobs[line["request_id"]], cancelled_at=float(line["at"]))
     if kind != "charge":
         raise ValueError(kind)
-    return Job(**{**line, "fate": JobOutcome(line["fate"])})
+    # Version 0.1.0 also wrote the number of outputs, and knew more ways to fail.
+    line.pop("outputs", None)
+    fate = JobOutcome(line["fate"]) if line["fate"] in list(JobOutcome) else JobOutcome.FAILS
+    return Job(**{**line, "fate": fate})

@@ -23,13 +23,12 @@ import uvicorn
 
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import BrokenPromise, UsageError
-from runner.simulator.app import House, Slates, application
-from runner.simulator.broken_connections import Connections
-from runner.simulator.catalogue import KnownModels
+from runner.models.registry import Models
+from runner.simulator.app import Front, Slates
+from runner.simulator.broken_connections import Connections, protocol_of
 from runner.simulator.clip_cache import ClipCache
-from runner.simulator.fault_responses import ServerContext
 from runner.simulator.faults import FaultPlan
-from runner.simulator.jobs import Dispatcher
+from runner.simulator.jobs import Dispatcher, new_request_id
 from runner.simulator.ledger import Ledger
 from runner.simulator.settings import SimulatorSettings
 from runner.system.private_files import make_folder
@@ -63,37 +62,46 @@ def running(
     *,
     port: int = 0,
     schema_dirs: Sequence[Path] = (),
-    models: KnownModels | None = None,
     slates: Slates = lambda _model, _body: "",
     clock: Callable[[], float] = time.time,
+    new_id: Callable[[], str] = new_request_id,
 ) -> Iterator[RunningSimulator]:
     """Serve a simulator from a thread while the block runs; port 0 takes a free one.
 
-    `schema_dirs` hold schemas of models beyond the bundled ones; `models` replaces them all. `slates` names
-    takes for the previews. `clock` is wall time.
+    `schema_dirs` hold schemas of models beyond the bundled ones. `slates` names takes for the previews. `clock` is
+    wall time. `new_id` makes the id of each request.
 
     Raises: `UsageError` if the port cannot be used, `CannotCreate` if the ledger or the clips cannot be written.
     """
     with ExitStack() as stack:
         listener = stack.enter_context(_listening(port))
-        origin = f"http://{_HOST}:{listener.getsockname()[1]}"
         ledger = Ledger(settings.ledger)
         stack.callback(ledger.close)
         executor = ThreadPoolExecutor(_RENDERERS, thread_name_prefix="preview")
         stack.callback(executor.shutdown, cancel_futures=True)
-        previews = ClipCache(_clip_folder(settings, stack), executor=executor, render=settings.render)
-        stage = ServerContext(Connections(), settings, clock, origin)
-        house = House(
-            stage=stage,
-            models=models or _bundled(schema_dirs),
+        dispatcher = Dispatcher(
+            clock=clock,
+            speed=settings.speed,
+            slots=settings.slots,
+            seed=settings.seed,
+            fail_rate=settings.fail_rate,
+            new_id=new_id,
+        )
+        for job in ledger.charges():
+            dispatcher.admit(job)
+        front = Front(
+            settings,
+            clock,
+            origin=f"http://{_HOST}:{listener.getsockname()[1]}",
+            models=Models.bundled(extra_dirs=schema_dirs),
             ledger=ledger,
-            dispatcher=_dispatcher(settings, ledger, clock),
-            mischief=FaultPlan(settings.script.rules, seed=settings.seed, clock=clock),
-            previews=previews,
+            dispatcher=dispatcher,
+            faults=FaultPlan(settings.script.rules, seed=settings.seed, clock=clock),
+            previews=ClipCache(_clip_folder(settings, stack), executor=executor, render=settings.render),
             slates=slates,
         )
-        stack.enter_context(_served(house, listener))
-        yield RunningSimulator(origin, settings.token, ledger, previews.real)
+        stack.enter_context(_served(front, listener))
+        yield RunningSimulator(front.origin, settings.token, ledger, front.previews.real)
 
 
 def serve(
@@ -147,25 +155,6 @@ def _clip_folder(settings: SimulatorSettings, stack: ExitStack) -> Path:
     return settings.clips
 
 
-def _bundled(schema_dirs: Sequence[Path]) -> KnownModels:
-    from runner.models.registry import Models
-
-    return Models.bundled(extra_dirs=schema_dirs)
-
-
-def _dispatcher(settings: SimulatorSettings, ledger: Ledger, clock: Callable[[], float]) -> Dispatcher:
-    dispatcher = Dispatcher(
-        clock=clock,
-        speed=settings.speed,
-        slots=settings.slots,
-        seed=settings.seed,
-        fail_rate=settings.fail_rate,
-    )
-    for job in ledger.charges():
-        dispatcher.admit(job)
-    return dispatcher
-
-
 class _Server(uvicorn.Server):
     """A server that reports when it listens, and stops as soon as it is asked to, and not at its next tick."""
 
@@ -204,11 +193,12 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def _served(house: House, listener: socket.socket) -> Iterator[None]:
+def _served(front: Front, listener: socket.socket) -> Iterator[None]:
+    connections: Connections = {}
     server = _Server(
         uvicorn.Config(
-            application(house),
-            http=house.stage.wires.protocol(),
+            front.application(connections),
+            http=protocol_of(connections),
             loop="asyncio",
             ws="none",
             lifespan="off",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import httpx
 
+from runner.simulator.fault_script import read_script
+from runner.simulator.jobs import new_request_id
 from runner.simulator.server import RunningSimulator, running
-from runner.simulator.settings import SimulatorSettings, load_script
+from runner.simulator.settings import SimulatorSettings
+from tests.simulated_faults import ALL
 
 MODEL = "pika/pika-2-2/image-to-video"
 BODY = {"image": "https://example.com/a.jpg", "seed": 7}
@@ -57,13 +60,14 @@ class Scene:
 
 
 @contextmanager
-def staged(*rules: str) -> Iterator[Scene]:
-    """Serve a simulator with these rules while the block runs."""
-    script = load_script(f"faults: [{', '.join('{' + rule + '}' for rule in rules)}]", "test")
+def staged(*rules: str, new_id: Callable[[], str] = new_request_id) -> Iterator[Scene]:
+    """Serve a simulator with these rules while the block runs; they may name the faults of tests as well."""
+    text = f"faults: [{', '.join('{' + rule + '}' for rule in rules)}]"
+    script = read_script(text, "test", faults=ALL)
     now = [time.time()]
     settings = SimulatorSettings(script=script, render=False)
     with (
-        running(settings, clock=lambda: now[0]) as simulator,
+        running(settings, clock=lambda: now[0], new_id=new_id) as simulator,
         httpx.Client(
             base_url=simulator.origin, headers={"authorization": "Bearer simulated"}, timeout=0.5
         ) as client,

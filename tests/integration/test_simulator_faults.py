@@ -12,10 +12,11 @@ import httpx
 import pytest
 
 from runner.simulator.clip_cache import FALLBACK
-from runner.simulator.faults import FAULTS, Fault, Route
+from runner.simulator.faults import Route
 from runner.simulator.server import running
 from runner.simulator.settings import SimulatorSettings, load_script
 from tests.integration.simulator_stage import Scene, staged
+from tests.simulated_faults import ALL
 
 CLIP = FALLBACK.read_bytes()
 
@@ -111,7 +112,7 @@ FATES = {
 
 @pytest.mark.parametrize("fate", FATES)
 def test_a_job_that_is_accepted_and_ends_badly(stage: Stage, fate: str) -> None:
-    scene = stage(f"route: submit, fault: {fate}")
+    scene = stage(f"route: any, fault: {fate}")
     request_id = scene.ended()
     record = scene.get(f"/v1/requests/{request_id}/result")
     status = scene.get(f"/v1/requests/{request_id}/status")["status"]
@@ -307,8 +308,6 @@ def test_a_simulator_with_hanging_answers_stops_when_their_clients_have_left() -
 def test_the_tables_here_cover_every_fault() -> None:
     odd = Path(__file__).with_name("test_simulator_odd_answers.py").read_text()
     written = " ".join((odd, *(rule for rule, _, _ in SUBMITS.values())))
-    covered = {fault for fault in Fault if f"fault: {fault}" in written} | {
-        Fault(name) for name in (*FATES, *WORDS, *LOOKS)
-    }
-    assert set(Fault) - covered == {Fault.LAGGING, Fault.TOO_LARGE}
-    assert all(FAULTS[Fault(name)].routes == {Route.STATUS} for name in WORDS)
+    covered = {name for name in ALL if f"fault: {name}" in written} | {*FATES, *WORDS, *LOOKS}
+    assert set(ALL) - covered == {"lagging", "too-large"}
+    assert all(ALL[name].routes == {Route.STATUS} for name in WORDS)

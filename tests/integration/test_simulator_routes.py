@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,32 +26,22 @@ from runner.simulator.settings import SimulatorSettings
 from runner.system.canonical_json import JsonValue
 
 Record: TypeAlias = dict[str, Any]
-MODEL = "tiny/image-to-video"
+MODEL, STILL = "tiny/image-to-video", "other/still"
+SCHEMAS: Mapping[str, Record] = {
+    MODEL: {
+        "type": "object",
+        "required": ["image"],
+        "properties": {
+            "image": {"type": "string"},
+            "promptText": {"type": "string"},
+            "seed": {"type": "integer"},
+            "duration": {"type": "integer"},
+        },
+    },
+    STILL: {"type": "object", "properties": {"image": {"type": "string"}}},
+}
+"""Two models that the package does not have."""
 BODY = {"image": "https://example.com/a.jpg", "promptText": "he smiles", "seed": 7, "duration": 5}
-
-
-@dataclass(frozen=True)
-class TinyModel:
-    """A model with one required input."""
-
-    input_schema: Mapping[str, Any]
-
-    def body_faults(self, body: Mapping[str, JsonValue]) -> list[tuple[str, str]]:
-        return [] if "image" in body else [("image", "is required")]
-
-
-class TinyModels:
-    """Two models that need no files."""
-
-    def __init__(self) -> None:
-        timed = {"type": "object", "required": ["image"], "properties": {"image": {}, "duration": {}}}
-        self._models = {MODEL: TinyModel(timed), "other/still": TinyModel({"type": "object"})}
-
-    def ids(self) -> Sequence[str]:
-        return tuple(self._models)
-
-    def find(self, model_id: str, /) -> TinyModel | None:
-        return self._models.get(model_id)
 
 
 @dataclass
@@ -93,11 +85,20 @@ class Bench:
 OpenBench = Callable[..., Bench]
 
 
+def written(folder: Path) -> Path:
+    for name, schema in SCHEMAS.items():
+        path = folder / f"{name}.json"
+        path.parent.mkdir()
+        path.write_text(json.dumps(schema))
+    return folder
+
+
 @contextmanager
 def bench_of(settings: SimulatorSettings) -> Iterator[Bench]:
     clock = HandClock()
     with (
-        running(settings, models=TinyModels(), clock=clock) as simulator,
+        tempfile.TemporaryDirectory() as folder,
+        running(settings, schema_dirs=[written(Path(folder))], clock=clock) as simulator,
         httpx.Client(
             base_url=simulator.origin, headers={"authorization": f"Bearer {settings.token or 'anyone'}"}
         ) as client,
@@ -245,7 +246,7 @@ def test_a_body_that_does_not_fit_is_refused_and_not_charged(open_bench: OpenBen
 def test_a_body_that_does_not_fit_is_told_its_fields(bench: Bench) -> None:
     answer = bench.client.post(f"/v1/models/{MODEL}", json={"seed": 1})
     assert answer.json()["detail"] == [
-        {"loc": ["body", "image"], "msg": "is required", "type": "value_error"}
+        {"loc": ["body", "image"], "msg": "missing, and the model requires it", "type": "value_error"}
     ]
 
 
@@ -307,10 +308,11 @@ def test_files_are_served_in_ranges_under_one_etag_and_a_token_there_is_a_leak(b
 
 
 def test_the_catalogue_is_paged_filtered_and_says_that_prices_are_invented(bench: Bench) -> None:
-    assert bench.get("/v1/models")["total"] == 2
-    page = bench.get("/v1/models?limit=1&offset=1")
-    assert ([entry["id"] for entry in page["models"]], page["total"]) == ([MODEL], 2)
-    assert [entry["id"] for entry in bench.get("/v1/models?search=STILL")["models"]] == ["other/still"]
+    ids = [entry["id"] for entry in bench.get("/v1/models")["models"]]
+    assert ids == sorted({*SCHEMAS, *ids})
+    page = bench.get(f"/v1/models?limit=1&offset={ids.index(MODEL)}")
+    assert ([entry["id"] for entry in page["models"]], page["total"]) == ([MODEL], len(ids))
+    assert [entry["id"] for entry in bench.get("/v1/models?search=STILL")["models"]] == [STILL]
     assert bench.get("/v1/models?category=audio") == {"models": [], "total": 0}
     [entry] = bench.get("/v1/models?search=tiny&kind=image-to-video&include_schema=true")["models"]
     assert entry == bench.get(f"/v1/models/{MODEL}")
@@ -318,7 +320,7 @@ def test_the_catalogue_is_paged_filtered_and_says_that_prices_are_invented(bench
     assert (entry["price_unit"], entry["required_inputs"]) == ("second", ["image"])
     assert entry["input_schema"]["required"] == ["image"]
     assert "input_schema" not in page["models"][0]
-    assert bench.get("/v1/models/other/still")["price_unit"] == "output"
+    assert bench.get(f"/v1/models/{STILL}")["price_unit"] == "output"
 
 
 @pytest.mark.parametrize("status", [400, 402])
@@ -404,7 +406,7 @@ def test_a_port_that_cannot_be_had_is_named(bench: Bench, port: int | None) -> N
     taken = port or int(bench.simulator.origin.rpartition(":")[2])
     with (
         pytest.raises(UsageError, match=f"port {taken} cannot be used"),
-        running(SimulatorSettings(), port=taken, models=TinyModels()),
+        running(SimulatorSettings(), port=taken),
     ):
         raise AssertionError("it ran")
 
@@ -413,7 +415,7 @@ def test_a_clip_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(CannotCreate, match="cannot be made"),
-        running(SimulatorSettings(clips=tmp_path / "file" / "clips"), models=TinyModels()),
+        running(SimulatorSettings(clips=tmp_path / "file" / "clips")),
     ):
         raise AssertionError("it ran")
 

@@ -17,8 +17,8 @@ from runner.cli.parser import build_parser
 from runner.domain import display, errors
 from runner.manifest.fields import SHOT_KEYS, TOP_KEYS
 from runner.models.scalars import ParseError, read_boolean, read_integer, read_number
-from runner.simulator.fault_script import _SETTINGS as FAULT_SETTINGS
-from runner.simulator.fault_script import read_script
+from runner.simulator.fault_responses import FAULTS
+from runner.simulator.fault_script import SETTINGS, read_script
 from tests import generated_docs
 from tests.unit.test_layers import rooms
 
@@ -340,7 +340,8 @@ def test_the_simulator_page_has_every_key_of_a_rule() -> None:
     page = (ROOT / "docs" / "simulator.md").read_text("utf-8")
     told = {row[0].strip("`") for row in table(page, "key")}
     options = {option for row in table(page, "fault") for option in names(row[3])}
-    assert told | options == {"route", "fault", *FAULT_SETTINGS}
+    settings = {name for fault in FAULTS.values() for name in fault.settings}
+    assert told | options == {"route", "fault", *SETTINGS, *settings}
 
 
 def test_the_script_on_the_simulator_page_is_one() -> None:

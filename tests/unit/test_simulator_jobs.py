@@ -164,7 +164,7 @@ def test_a_ledger_opened_again_knows_every_job_as_it_was(ledger_file: Path) -> N
     ledger.close()
     again = Ledger(ledger_file)
     assert again.charges() == tuple(jobs)
-    assert again.find_file(jobs[0].file) == (jobs[0], 1)
+    assert again.find_file(jobs[0].file) == jobs[0]
     assert [job.phase(1000.2) for job in again.charges()] == [Phase.QUEUED, Phase.QUEUED, Phase.CANCELLED]
     again.close()
 
@@ -200,6 +200,19 @@ def test_a_last_line_that_a_crash_cut_short_is_cut_off(ledger_file: Path) -> Non
     assert again.charges() == tuple(jobs)
     again.close()
     assert ledger_file.read_bytes() == whole
+
+
+def test_a_ledger_of_an_older_version_is_read(ledger_file: Path) -> None:
+    ledger, jobs = a_filled_ledger(ledger_file)
+    ledger.close()
+    older = [
+        {**json.loads(line), "outputs": 1, "fate": "never-starts"} if "charge" in line else json.loads(line)
+        for line in ledger_file.read_text().splitlines()
+    ]
+    ledger_file.write_text("".join(json.dumps(line) + "\n" for line in older))
+    again = Ledger(ledger_file)
+    assert again.charges() == tuple(replace(job, fate=JobOutcome.FAILS) for job in jobs)
+    again.close()
 
 
 @pytest.mark.parametrize(
