@@ -1,26 +1,19 @@
 """A local server that behaves like the Model API, renders small real clips, and misbehaves on request.
 
-It shares no code with the API adapter, the engine or the state file, so that a mistake there is not repeated
-here. Names are loaded when they are first used, so importing the package costs nothing.
+It shares no code with the API adapter, the engine or the state file, so that a mistake there is not repeated here.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
+from runner.simulator.settings import Script, SimulatorSettings, load_script
 
 __all__ = ["RunningSimulator", "Script", "SimulatorSettings", "load_script", "running", "serve"]
 
-_HOMES = {
-    "RunningSimulator": "server",
-    "Script": "settings",
-    "SimulatorSettings": "settings",
-    "load_script": "settings",
-    "running": "server",
-    "serve": "server",
-}
-
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    # The server is slow to import, and most of those who name its settings never start it.
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    from runner.simulator import server
+
+    return getattr(server, name)

@@ -13,7 +13,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -117,30 +117,25 @@ class Front:
         self.ledger.charge(job)
         if job.fate is JobOutcome.SUCCEEDS:
             self.previews.order(self._scene(name, body))
-        return await self._spoiled(JSONResponse(job_json.accepted(job, self.origin)), rule, request)
+        return await self._spoiled(job_json.accepted(job, self.origin), rule, request)
 
     async def _status(self, request: Request) -> Response:
         job, rule = self._job_of(Route.STATUS, request)
         now = self.clock()
-        record = job_json.status(
-            job,
-            now=now,
-            ahead=self.dispatcher.ahead_of(job, now),
-            origin=self.origin,
-            failed_word=self.settings.failed_word,
-        )
-        return await self._spoiled(JSONResponse(record), rule, request)
+        ahead = self.dispatcher.ahead_of(job, now)
+        record = job_json.status(job, now, ahead, self.origin, self.settings.failed_word)
+        return await self._spoiled(record, rule, request)
 
     async def _result(self, request: Request) -> Response:
         job, rule = self._job_of(Route.RESULT, request)
         now = self.clock()
         if self.settings.early_result == "error" and job.phase(now) in {Phase.QUEUED, Phase.RUNNING}:
-            answer = Refusal(400, "the result is not ready", 400005).answer
-            return await self._spoiled(answer, rule, request)
+            early = Refusal(400, "the result is not ready", 400005)
+            return await self._spoiled(early.answer, rule, request)
         with_cost = request.query_params.get("include_cost") == "true"
         cost_after_s = self.settings.late_cost_s if with_cost else None
-        record = job_json.result(job, now=now, origin=self.origin, cost_after_s=cost_after_s)
-        return await self._spoiled(JSONResponse(record), rule, request)
+        record = job_json.result(job, now, self.origin, cost_after_s)
+        return await self._spoiled(record, rule, request)
 
     async def _cancel(self, request: Request) -> Response:
         job, rule = self._job_of(Route.CANCEL, request)
@@ -149,29 +144,27 @@ class Front:
         if done:
             self.dispatcher.withdraw(job)
             job = self.ledger.cancel(job.request_id, at=now)
-        answer = JSONResponse(job_json.cancel(job, now=now, done=done), 202)
+        answer = JSONResponse(job_json.cancel(job, now, done=done), 202)
         return await self._spoiled(answer, rule, request)
 
     async def _list_models(self, request: Request) -> Response:
         rule = self._free_look(Route.CATALOGUE, request)
-        return await self._spoiled(
-            JSONResponse(catalogue.page(self.models, request.query_params)), rule, request
-        )
+        return await self._spoiled(catalogue.page(self.models, request.query_params), rule, request)
 
     async def _list_categories(self, request: Request) -> Response:
         rule = self._free_look(Route.CATALOGUE, request)
-        return await self._spoiled(JSONResponse(catalogue.categories(self.models)), rule, request)
+        return await self._spoiled(catalogue.categories(self.models), rule, request)
 
     async def _one_model(self, request: Request) -> Response:
         name = request.path_params["model_id"]
         rule = self._free_look(Route.CATALOGUE, request, model=name)
-        return await self._spoiled(JSONResponse(catalogue.entry(name, self._known(name))), rule, request)
+        return await self._spoiled(catalogue.entry(name, self._known(name)), rule, request)
 
     async def _balance(self, request: Request) -> Response:
         rule = self._free_look(Route.BALANCE, request)
         micros = self._micros_left()
         record = {"balance_usd": micros / 1_000_000, "balance_microdollars": micros, "currency": "USD"}
-        return await self._spoiled(JSONResponse(record), rule, request)
+        return await self._spoiled(record, rule, request)
 
     async def _file(self, request: Request) -> Response:
         self.ledger.hits[Route.FILE] += 1
@@ -191,7 +184,7 @@ class Front:
         now, ledger = self.clock(), self.ledger
         return JSONResponse(
             {
-                "charges": [job_json.charge(job, now=now) for job in ledger.charges()],
+                "charges": [job_json.charge(job, now) for job in ledger.charges()],
                 "submits": ledger.submits,
                 "distinct": ledger.distinct,
                 "doubled": len(ledger.doubled()),
@@ -205,8 +198,12 @@ class Front:
     async def _health(self, _: Request) -> Response:
         return JSONResponse({"ok": True, "simulated": True, "previews": self.previews.real})
 
-    async def _spoiled(self, right: Response, rule: Rule | None, request: Request) -> Response:
-        """Return what the client sees, after the rule's delay or as soon as the client has gone."""
+    async def _spoiled(
+        self, right: Response | Mapping[str, Any], rule: Rule | None, request: Request
+    ) -> Response:
+        """Return what the client sees of a right answer or record, after the rule's delay, if the client waits."""
+        if not isinstance(right, Response):
+            right = JSONResponse(right)
         if rule is None:
             return right
         if rule.delay_s:

@@ -21,6 +21,7 @@ from runner.simulator.faults import (
     Fault,
     FaultContext,
     Route,
+    Setting,
     http_status,
     matching,
     number,
@@ -55,6 +56,14 @@ def error_page(words: str, status: int = 200) -> Response:
 def changed(cue: FaultContext, record: object) -> Response:
     """Return the right answer with another record."""
     return JSONResponse(record, cue.right.status_code)
+
+
+def _cut(cue: FaultContext) -> Response:
+    return ConnectionCut(head_of(cue.right) + cue.body[: len(cue.body) // 2])
+
+
+def _status(cue: FaultContext) -> Response:
+    return error_page(f"{cue.rule.values['code']} from the edge", cue.rule.values["code"])
 
 
 def _redirect(cue: FaultContext) -> Response:
@@ -122,20 +131,25 @@ def _ranges(cue: FaultContext) -> Response:
 
 
 _SUBMIT, _STATUS, _RESULT = (frozenset({route}) for route in (Route.SUBMIT, Route.STATUS, Route.RESULT))
+_PLACE = matching(r"(\w+(\[\])?|\[\])(\.\w+(\[\])?)*", "a place such as video.uri or data[].url")
+_WORD: Setting = (some_text, "warming_up")
+_REFUSAL: Mapping[str, Setting] = {
+    "code": (http_status, 422),
+    "error_code": (whole, None),
+    "form": (one_of("error_message", "text", "html"), "error_message"),
+    "message": (some_text, "the request was refused (simulated)"),
+}
+_PATIENCE: Mapping[str, Setting] = {
+    "retry_after": (number, 1.0),
+    "retry_form": (one_of("seconds", "date", "none"), "seconds"),
+}
 
 _FAULTS = (
     Fault("close", "the connection is closed without a byte of answer", lambda _: ConnectionCut()),
-    Fault(
-        "cut",
-        "headers and half of the body, then the connection is closed",
-        lambda cue: ConnectionCut(head_of(cue.right) + cue.body[: len(cue.body) // 2]),
-    ),
+    Fault("cut", "headers and half of the body, then the connection is closed", _cut),
     Fault("delay", "the right answer, `delay_s` seconds late", settings={"delay_s": (number, 30.0)}),
     Fault(
-        "status",
-        "an HTML error page with the status `code`",
-        lambda cue: error_page(f"{cue.rule.values['code']} from the edge", cue.rule.values["code"]),
-        settings={"code": (http_status, 502)},
+        "status", "an HTML error page with the status `code`", _status, settings={"code": (http_status, 502)}
     ),
     Fault("html", "200 with a web page", lambda _: error_page("just a moment")),
     Fault(
@@ -149,60 +163,42 @@ _FAULTS = (
         "throttled",
         "429, with `retry_after` seconds in the form `seconds`, `date` or `none`",
         _throttled,
-        settings={"retry_after": (number, 1.0), "retry_form": (one_of("seconds", "date", "none"), "seconds")},
+        settings=_PATIENCE,
         accepted=False,
     ),
     Fault(
         "refusal",
         "the status `code` with `message` and perhaps an `error_code`, as `error_message`, `text` or `html`",
         _refusal,
-        settings={
-            "code": (http_status, 422),
-            "error_code": (whole, None),
-            "form": (one_of("error_message", "text", "html"), "error_message"),
-            "message": (some_text, "the request was refused (simulated)"),
-        },
+        settings=_REFUSAL,
         accepted=False,
     ),
     Fault("fails", "the job fails", routes=_SUBMIT, fate=JobOutcome.FAILS),
     Fault("moderation", "the job fails in content moderation", routes=_SUBMIT, fate=JobOutcome.MODERATION),
-    Fault(
-        "never-ends", "the job is accepted, starts and never ends", routes=_SUBMIT, fate=JobOutcome.NEVER_ENDS
-    ),
-    Fault(
-        "unknown-word",
-        "`word`, an unknown status",
-        _word,
-        routes=_STATUS,
-        settings={"word": (some_text, "warming_up")},
-    ),
+    Fault("never-ends", "the job starts and never ends", routes=_SUBMIT, fate=JobOutcome.NEVER_ENDS),
+    Fault("unknown-word", "`word`, an unknown status", _word, _STATUS, {"word": _WORD}),
     Fault(
         "word",
         "the record says `word` for its status; with `instead_of` in place of that word alone",
         _word,
-        routes=_STATUS | _RESULT,
-        settings={"word": (some_text, "warming_up"), "instead_of": (some_text, "")},
+        _STATUS | _RESULT,
+        {"word": _WORD, "instead_of": (some_text, "")},
     ),
-    Fault("lagging", "`in_progress` for a job whose status is `completed`", _lagging, routes=_RESULT),
+    Fault("lagging", "`in_progress` for a job whose status is `completed`", _lagging, _RESULT),
     Fault(
         "links-at",
         "the link stands `at` another place, such as `data[].url`",
         _links_at,
-        routes=_RESULT,
-        settings={
-            "at": (
-                matching(r"(\w+(\[\])?|\[\])(\.\w+(\[\])?)*", "a place such as video.uri or data[].url"),
-                "video.uri",
-            )
-        },
+        _RESULT,
+        {"at": (_PLACE, "video.uri")},
     ),
     Fault("packed", "the body is packed by gzip, though the client did not ask for that", _packed),
     Fault(
         "ranges",
         "a part of a file is `refused` (the usual `form`), or belongs to an `other-file`",
         _ranges,
-        routes=frozenset({Route.FILE}),
-        settings={"form": (one_of("refused", "other-file"), "refused")},
+        frozenset({Route.FILE}),
+        {"form": (one_of("refused", "other-file"), "refused")},
     ),
 )
 

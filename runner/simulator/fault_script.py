@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 import yaml
@@ -16,6 +15,7 @@ import yaml
 from runner.domain.errors import ManifestInvalid, Position, Problem
 from runner.simulator.fault_responses import FAULTS
 from runner.simulator.faults import Fault, Route, Rule, Script, number, one_of, share, some_text, whole
+from runner.system.nearest_name import Speller
 
 _LONGEST = 1 << 18
 _YES_NO = {"true": True, "false": False, "yes": True, "no": False}
@@ -53,6 +53,7 @@ class _Reader:
     file: str
     faults: Mapping[str, Fault]
     problems: list[Problem] = field(default_factory=list)
+    speller: Speller = field(default_factory=Speller)
 
     def rules(self, text: str) -> Iterator[Rule]:
         root = self._root(text)
@@ -95,12 +96,7 @@ class _Reader:
 
     def _rule(self, node: yaml.Node, subject: str) -> Rule | None:
         before = len(self.problems)
-        known = {
-            "route",
-            "fault",
-            *SETTINGS,
-            *(name for fault in self.faults.values() for name in fault.settings),
-        }
+        known = {"route", "fault", *SETTINGS}.union(*(fault.settings for fault in self.faults.values()))
         fields = self._fields(node, subject, known, "a rule is a mapping with `route` and `fault`")
         if fields is None:
             return None
@@ -178,9 +174,7 @@ class _Reader:
         self, node: yaml.Node, subject: str, message: str, *, allowed: Collection[str] = (), near: str = ""
     ) -> None:
         """Note a problem at a node; the name nearest to `near` is proposed, or else all that are allowed."""
-        nearest = (
-            next(iter(get_close_matches(near, sorted(allowed), n=1, cutoff=0.5)), None) if near else None
-        )
+        nearest = self.speller.nearest(near, sorted(allowed), likeness=0.5) if near else None
         shown = () if nearest else tuple(map(str, sorted(allowed) if near else allowed))
         self.problems.append(
             Problem(self._at(node.start_mark), subject, message, allowed=shown, nearest=nearest)

@@ -28,7 +28,7 @@ def accepted(job: Job, origin: str) -> Record:
     return {"request_id": job.request_id, **urls}
 
 
-def status(job: Job, *, now: float, ahead: int, origin: str, failed_word: str) -> Record:
+def status(job: Job, now: float, ahead: int, origin: str, failed_word: str) -> Record:
     """Return the queue's record; `ahead` is how many jobs wait before this one."""
     phase = job.phase(now)
     failed = phase is Phase.ENDED and job.fate in _FAILURES
@@ -39,7 +39,7 @@ def status(job: Job, *, now: float, ahead: int, origin: str, failed_word: str) -
     return {**shown, "status_url": links["status_url"], "result_url": links["result_url"]}
 
 
-def result(job: Job, *, now: float, origin: str, cost_after_s: float | None) -> Record:
+def result(job: Job, now: float, origin: str, cost_after_s: float | None) -> Record:
     """Return the record of a result, with its cost some seconds after the end, or its state before the end."""
     phase, over = job.phase(now), job.over_at or now
     shown: Record = {
@@ -61,13 +61,13 @@ def result(job: Job, *, now: float, origin: str, cost_after_s: float | None) -> 
     return shown
 
 
-def cancel(job: Job, *, now: float, done: bool) -> Record:
+def cancel(job: Job, now: float, *, done: bool) -> Record:
     """Return the answer to a cancel; `done` says that it found the job still waiting."""
     outcome = "cancelled" if done else "not_cancellable"
     return {"request_id": job.request_id, "status": str(job.phase(now)), "outcome": outcome}
 
 
-def charge(job: Job, *, now: float) -> Record:
+def charge(job: Job, now: float) -> Record:
     """Return a charge as the ledger's page shows it."""
     return {
         "request_id": job.request_id,

@@ -14,7 +14,7 @@ import uuid
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -77,30 +77,25 @@ def new_request_id() -> str:
     return str(uuid.uuid4())
 
 
+@dataclass(slots=True, kw_only=True)
 class Dispatcher:
     """Decides the fate of each accepted body, and assigns the slots in which jobs run; it is for one thread.
 
     The n-th submit of the same body to the same model takes equally long and ends equally, whatever came between.
     """
 
-    def __init__(
-        self,
-        *,
-        clock: Callable[[], float],
-        speed: float = 1.0,
-        slots: int = 64,
-        seed: int = 0,
-        fail_rate: float = 0.0,
-        new_id: Callable[[], str] = new_request_id,
-    ) -> None:
-        self._clock = clock
-        self._speed = speed
-        self._seed = seed
-        self._fail_rate = fail_rate
-        self._new_id = new_id
-        self._free_from = [0.0] * slots
-        self._starts: list[float] = []
-        self._seen: Counter[tuple[str, str]] = Counter()
+    clock: Callable[[], float]
+    speed: float = 1.0
+    slots: int = 64
+    seed: int = 0
+    fail_rate: float = 0.0
+    new_id: Callable[[], str] = new_request_id
+    _free_from: list[float] = field(init=False)
+    _starts: list[float] = field(default_factory=list)
+    _seen: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._free_from = [0.0] * self.slots
 
     def decide(
         self,
@@ -113,19 +108,19 @@ class Dispatcher:
         fate: JobOutcome | None = None,
     ) -> Job:
         """Return the new job for a body that asks for `seconds` of clip; a given `fate` overrides luck."""
-        now = self._clock()
+        now = self.clock()
         digest = hashlib.sha256(body).hexdigest()
         who = (model, digest, self._seen[model, digest])
         if fate is None:
-            fails = chance(self._seed, "fails", *who) < self._fail_rate
+            fails = chance(self.seed, "fails", *who) < self.fail_rate
             fate = JobOutcome.FAILS if fails else JobOutcome.SUCCEEDS
-        wait = between(0.3, 0.8, chance(self._seed, "queue", *who)) / self._speed
+        wait = between(0.3, 0.8, chance(self.seed, "queue", *who)) / self.speed
         start = max(now + wait, self._free_from[0])
         # A run's length depends on the model's own pace, the length of the clip, and luck.
         pace = between(0.8, 1.3, chance(0, "pace", model))
-        length = pace * between(0.8, 1.6, chance(self._seed, "length", *who)) * seconds / 5.0 / self._speed
+        length = pace * between(0.8, 1.6, chance(self.seed, "length", *who)) * seconds / 5.0 / self.speed
         job = Job(
-            request_id=self._new_id(),
+            request_id=self.new_id(),
             model=model,
             body=body.decode("utf-8", "replace"),
             body_sha256=digest,
