@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from runner.simulator.jobs import between, chance
 from runner.system.canonical_json import JsonValue
@@ -99,11 +99,7 @@ def _links(value: JsonValue | Mapping[str, JsonValue]) -> Iterator[str]:
 def _file_name(url: str) -> str:
     if url.startswith("data:"):
         return "inline picture"
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    return unquote(parts.path.rstrip("/").rpartition("/")[2]) or parts.netloc
+    return unquote(url.partition("?")[0].rstrip("/").rpartition("/")[2])
 
 
 def _first_text(body: Mapping[str, JsonValue], *names: str) -> str:

@@ -51,7 +51,7 @@ def test_the_words_on_a_clip_are_those_of_the_request() -> None:
         ({"deep": {"image_url": "https://example.com/x.png"}}, ": x.png"),
         ({"image": "data:image/png;base64,AAAA"}, ": inline picture"),
         ({"text": "only words"}, "only words: someone/model"),
-        ({"image": "https://[broken"}, ": https://[broken"),
+        ({"image": "https://[broken"}, ": [broken"),
     ],
 )
 def test_the_pictures_of_any_body_are_named(body: dict[str, JsonValue], words: str) -> None:
