@@ -1,7 +1,6 @@
 """Checks by a file's own bytes whether it is whole.
 
-In: its kind, and a way to read it. Out: an `Ending`. It reads headers and tables only, and knows no names, no network
-and no codecs.
+In: its kind, and a way to read it. Out: an `Ending`. It reads headers and tables only, and decodes nothing.
 """
 
 from __future__ import annotations
@@ -19,8 +18,6 @@ from runner.media.file_kinds import Kind
 ReadAt: TypeAlias = Callable[[int, int], bytes]
 """Called with a place in a file and a count, it returns that many bytes, or fewer at the end."""
 
-_MOST_PARTS = 100_000
-
 
 class Ending(StrEnum):
     """Whether a file reaches its own end; `UNKNOWN` if its format, or junk in it, does not show that.
@@ -33,14 +30,15 @@ class Ending(StrEnum):
     UNKNOWN = "unknown"
 
 
+_MOST_PARTS = 100_000
 # A film cannot be shown without these; a still picture has its index in `meta`.
 _CONTENT, _INDEXES = b"mdat", frozenset({b"moov", b"meta"})
 # Boxes that hold a film's content: one of these that reaches past the end proves that the file was cut.
 _KNOWN_BOXES = frozenset({b"ftyp", b"moov", _CONTENT, b"moof", b"meta", b"free", b"uuid", b"sidx", b"wide"})
-_TO_THE_TABLES = (b"trak", b"mdia", b"minf", b"stbl")
+# The way from a film's index to the places of each track's chunks (ISO/IEC 14496-12, 8.7.5).
+_TO_THE_TABLES = ((b"trak",), (b"mdia",), (b"minf",), (b"stbl",), (b"stco", b"co64"))
 _MOST_TABLE_BYTES = 8 << 20
 _MOST_PLACES = 1_000_000
-_ZIP_TAIL = 22 + 65535
 
 
 def shows_its_end(kind: Kind) -> bool:
@@ -109,32 +107,15 @@ def _index_fits(read: ReadAt, boxes: Sequence[_Box]) -> bool:
     """Return whether the index points only at content of this file; an index of another file rarely does."""
     content = [box for box in boxes if box.name == _CONTENT]
     starts = [box.start for box in content]
-    places = (
-        place
-        for index in boxes
-        if index.name == b"moov"
-        for table in _chunk_tables(read, index)
-        for place in _places(read, table)
-    )
-    for place in islice(places, _MOST_PLACES):
+    level = [box for box in boxes if box.name == b"moov"]
+    for names in _TO_THE_TABLES:
+        inner = ((box, outer) for outer in level for box in _boxes_in(read, outer.start, outer.end))
+        level = [box for box, outer in inner if box.name in names and box.end <= outer.end]
+    for place in islice((place for table in level for place in _places(read, table)), _MOST_PLACES):
         number = bisect_right(starts, place) - 1
         if number < 0 or place >= content[number].end:
             return False
     return True
-
-
-def _chunk_tables(read: ReadAt, index: _Box) -> Iterator[_Box]:
-    """Yield the tables with the places of each track's chunks (ISO/IEC 14496-12, 8.7.5)."""
-    level = [index]
-    for name in _TO_THE_TABLES:
-        level = [box for each in level for box in _within(read, each) if box.name == name]
-    for each in level:
-        yield from (box for box in _within(read, each) if box.name in {b"stco", b"co64"})
-
-
-def _within(read: ReadAt, outer: _Box) -> Iterator[_Box]:
-    """Yield the boxes in a box, except one that reaches past its end."""
-    return (box for box in _boxes_in(read, outer.start, outer.end) if box.end <= outer.end)
 
 
 def _places(read: ReadAt, table: _Box) -> Sequence[int]:
@@ -199,10 +180,12 @@ def _vint_bytes(first: bytes) -> int:
     return 9 - first[0].bit_length() if first and first[0] else 0
 
 
-def _last(mark: bytes) -> Callable[[ReadAt, int], Ending]:
+def _tail(mark: bytes, within: int, *, absent: Ending = Ending.UNKNOWN) -> Callable[[ReadAt, int], Ending]:
+    """Return a walk that looks for a mark in the last bytes."""
+
     def walk(read: ReadAt, size: int) -> Ending:
-        tail = read(max(0, size - len(mark)), len(mark))
-        return Ending.WHOLE if tail == mark else Ending.UNKNOWN
+        length = min(size, within)
+        return Ending.WHOLE if mark in read(size - length, length) else absent
 
     return walk
 
@@ -219,26 +202,16 @@ def _binary_gltf(read: ReadAt, size: int) -> Ending:
     return Ending.WHOLE if size == inner else Ending.CUT if size < inner else Ending.UNKNOWN
 
 
-def _zip(read: ReadAt, size: int) -> Ending:
-    """Look for the record that ends every archive (PKWARE APPNOTE, 4.3.16)."""
-    length = min(size, _ZIP_TAIL)
-    return Ending.WHOLE if b"PK\x05\x06" in read(size - length, length) else Ending.CUT
-
-
-def _pdf(read: ReadAt, size: int) -> Ending:
-    length = min(size, 1024)
-    return Ending.WHOLE if b"%%EOF" in read(size - length, length) else Ending.UNKNOWN
-
-
 _WALKS: Mapping[str, Callable[[ReadAt, int], Ending]] = {
     **dict.fromkeys(("mp4", "mov", "m4a", "3gp", "avif", "heic"), _film),
     **dict.fromkeys(("webp", "wav", "avi"), _riff),
     **dict.fromkeys(("webm", "mkv"), _ebml),
     "png": _png_chunks,
-    "jpg": _last(b"\xff\xd9"),
-    "gif": _last(b"\x3b"),
+    "jpg": _tail(b"\xff\xd9", 2),
+    "gif": _tail(b"\x3b", 1),
     "ts": _transport_stream,
     "glb": _binary_gltf,
-    "zip": _zip,
-    "pdf": _pdf,
+    # The record that ends every archive (PKWARE APPNOTE, 4.3.16).
+    "zip": _tail(b"PK\x05\x06", 22 + 65535, absent=Ending.CUT),
+    "pdf": _tail(b"%%EOF", 1024),
 }

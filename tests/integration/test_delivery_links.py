@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +14,7 @@ from tests.integration.test_delivery_server import (
     Answer,
     RawServer,
     body,
-    drip,
+    drip_on,
     raw,
     raw_server,
     silence,
@@ -244,28 +243,25 @@ def test_a_packed_body_is_handed_over_as_it_came(server: RawServer) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        drip(b"HTTP/1.1 200 OK\r\nX-Pad: " + b"x" * 500, pause=0.02),
-        drip(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + b"x" * 500, pause=0.02),
-        drip(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 500, pause=0.02),
+        drip_on(b"HTTP/1.1 200 OK\r\nX-Pad: x"),
+        drip_on(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nx"),
+        drip_on(b"HTTP/1.1 200 OK\r\n\r\nx"),
         silence,
     ],
     ids=["headers", "body", "body without length", "silence"],
 )
 def test_a_server_that_drips_is_cut_at_the_deadline(server: RawServer, answer: Answer) -> None:
+    """None of these answers ever ends by itself."""
     url = server.serve(answer)
-    began = time.monotonic()
     downloads = Downloads(allow_loopback=True, deadline_s=0.3)
     with downloads, pytest.raises(DownloadError, match=r"longer than 0\.3 s"):
         _drain(downloads, url)
-    assert time.monotonic() - began < 8
 
 
 def test_a_server_that_never_finishes_tls_is_cut_at_the_deadline(server: RawServer) -> None:
     downloads = Downloads(allow_loopback=True, deadline_s=0.3, ports={server.port})
-    began = time.monotonic()
     with downloads, pytest.raises(DownloadError, match=r"longer than 0\.3 s"):
         _drain(downloads, f"https://127.0.0.1:{server.port}/x")
-    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize(

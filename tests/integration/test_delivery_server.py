@@ -9,9 +9,10 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 
 
 @dataclass
@@ -130,7 +131,7 @@ def chunked(content: bytes, *, end: bool = True) -> Answer:
     return raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + framed)
 
 
-def drip(content: bytes, *, pause: float) -> Answer:
+def drip(content: Iterable[int], *, pause: float) -> Answer:
     """Send byte by byte, each well within any time-out per read."""
 
     def answer(peer: socket.socket, _: Asked) -> None:
@@ -141,8 +142,14 @@ def drip(content: bytes, *, pause: float) -> Answer:
     return answer
 
 
+def drip_on(content: bytes) -> Answer:
+    """Send byte by byte, and then more of the last byte until the client leaves."""
+    return drip(chain(content, repeat(content[-1])), pause=0.02)
+
+
 def silence(peer: socket.socket, _: Asked) -> None:
     """Say nothing until the client leaves."""
+    peer.settimeout(None)
     peer.recv(1)
 
 

@@ -32,7 +32,7 @@ from tests.integration.test_delivery_server import (
     RawServer,
     body,
     chunked,
-    drip,
+    drip_on,
     raw,
     raw_server,
     silence,
@@ -135,16 +135,15 @@ def test_memory_is_bounded_whatever_comes(server: RawServer, peeking: HeadReader
     "answer",
     [
         pytest.param(silence, id="silent"),
-        pytest.param(drip(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 999, pause=0.02), id="dripping headers"),
-        pytest.param(drip(b"HTTP/1.1 200 OK\r\n\r\n" + b"\0" * 9999, pause=0.02), id="dripping body"),
+        pytest.param(drip_on(b"HTTP/1.1 200 OK\r\nX-A: b"), id="dripping headers"),
+        pytest.param(drip_on(b"HTTP/1.1 200 OK\r\n\r\n\0"), id="dripping body"),
     ],
 )
 def test_a_slow_server_is_left_at_the_deadline(server: RawServer, answer: Answer) -> None:
-    with HeadReader(allow_loopback=True, deadline_s=0.3) as peeking:
-        began = time.monotonic()
-        with pytest.raises(DownloadError, match=r"took longer than 0\.3 s"):
-            peeking.peek(server.serve(answer), enough=enough)
-    assert time.monotonic() - began < 10
+    """None of these answers ever ends by itself."""
+    peeking, late = HeadReader(allow_loopback=True, deadline_s=0.3), r"took longer than 0\.3 s"
+    with peeking, pytest.raises(DownloadError, match=late):
+        peeking.peek(server.serve(answer), enough=enough)
 
 
 @pytest.mark.parametrize(

@@ -72,14 +72,10 @@ def rename_clips(run_dir: Path, clips: Iterable[Clip], *, told: Told) -> tuple[C
         return ()
     proved: set[Clip] = set()
     with Folder(run_dir / CLIPS) as folder:
-        while waiting:
-            left = [clip for clip in _in_order(waiting) if not _renamed(folder, clip, told, proved)]
-            if len(left) == len(waiting):
-                left = _one_stepped_aside(folder, left, told)
-                if left == waiting:
-                    return tuple(_out_of_the_way(folder, clip, told) for clip in left)
-            waiting = left
-    return ()
+        left = [clip for clip in _in_order(waiting) if not _renamed(folder, clip, told, proved)]
+        # Clips that wait for each other, or for a stranger's file, let all others have their names first.
+        aside = [_out_of_the_way(folder, clip, told) for clip in left]
+        return tuple(clip for clip in _in_order(aside) if not _renamed(folder, clip, told, proved))
 
 
 def left_mid_rename(run_dir: Path, clips: Iterable[Clip]) -> frozenset[Clip]:
@@ -166,18 +162,8 @@ def _between_once(clip: Clip) -> str:
     return f"{clip.take}{_BETWEEN_ONCE}.{extension_of(clip.name)}"
 
 
-def _one_stepped_aside(folder: Folder, clips: Sequence[Clip], told: Told) -> list[Clip]:
-    """Move one of the clips that wait for each other to a third name; return all unchanged if there is none."""
-    names = {clip.name for clip in clips}
-    for at, clip in enumerate(clips):
-        if clip.wanted in names and not folder.has(clip.between):
-            file = _move(folder, clip, told, aside=_BETWEEN)
-            return [*clips[:at], *clips[at + 1 :], replace(clip, file=file)]
-    return list(clips)
-
-
 def _out_of_the_way(folder: Folder, clip: Clip, told: Told) -> Clip:
-    """Move a clip that blocks another take's name to a third name; that take would move it where no record looks."""
+    """Move a clip to its third name if it can; the take whose name it has would move it where no record looks."""
     if folder.has(clip.between) or not _is(folder, clip.name, clip.sha256):
         return clip
     return replace(clip, file=_move(folder, clip, told, aside=_BETWEEN))

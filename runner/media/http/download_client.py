@@ -28,6 +28,7 @@ from runner.system.web_links import HTTPS_PORTS, trouble_of
 
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_HEADERS = {"User-Agent": "shotrunner", "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
 _PASSING = frozenset({408, 425, 429})
 
 PeerRule: TypeAlias = Callable[[Address], bool]
@@ -80,12 +81,7 @@ class Downloads:
             RangeRefused: the file has no byte `offset`.
             DownloadError: anything else that is not a 200 or 206.
         """
-        wanted = {
-            "User-Agent": "shotrunner",
-            "Accept": "*/*",
-            "Accept-Encoding": "identity",
-            "Connection": "close",
-        }
+        wanted = dict(_HEADERS)
         if offset:
             wanted |= {"Range": f"bytes={offset}-"} | ({"If-Range": validator} if validator else {})
         elif first:
@@ -108,18 +104,17 @@ class Downloads:
             response.close()
             if target is None:
                 raise _refusal(response.status_code, where)
-            where = self._admitted(str(_joined(where, target)), onward=True)
+            where = self._admitted(target, base=where)
         what = f"{shown(url)} redirects more than {MAX_REDIRECTS} times"
         raise DownloadError(what, permanent=True, link_refused=True)
 
     def _ask(self, where: httpx.URL, headers: Mapping[str, str], deadline: Deadline) -> httpx.Response:
-        is_local = self._allow_loopback and is_loopback(_host(where))
         checked = False
 
         def trace(event: str, info: Mapping[str, Any]) -> None:
             nonlocal checked
             if event.endswith("connect_tcp.complete"):
-                self._check_peer(info["return_value"], where, deadline, is_local=is_local)
+                self._check_peer(info["return_value"], where, deadline)
                 checked = True
             elif not checked and not event.endswith(("connect_tcp.started", "connect_tcp.failed")):
                 # httpx does not promise the names of events: without the check nothing may be sent.
@@ -130,43 +125,42 @@ class Downloads:
         with _translated(deadline, unreachable=True):
             return self._transport.handle_request(request)
 
-    def _admitted(self, text: str, *, onward: bool = False) -> httpx.URL:
-        """Return the URL if its text allows a request; `onward` says that a redirect named it.
+    def _admitted(self, text: str, *, base: httpx.URL | None = None) -> httpx.URL:
+        """Return the URL if its text allows a request; `base` is the URL that redirected to it.
 
         A host may redirect while a file is made, and so does a captive portal: then a fresh link may work.
         """
+        what = f"{shown(str(base))} redirects to something that is not a link" if base else ""
         try:
+            text = str(base.join(text)) if base else text
             url = httpx.URL(text)
         except (httpx.InvalidURL, ValueError) as error:
-            what = f"not a usable link: {shown(text)}"
-            raise DownloadError(what, permanent=True, link_refused=onward) from error
+            what = what or f"not a usable link: {shown(text)}"
+            raise DownloadError(what, permanent=True, link_refused=base is not None) from error
         reason = trouble_of(str(url), allow_loopback=self._allow_loopback, ports=self._ports)
         if reason:
             what = f"a link is not followed, since {reason}: {shown(text)}"
-            raise DownloadError(what, permanent=True, link_refused=onward)
+            raise DownloadError(what, permanent=True, link_refused=base is not None)
         return url
 
-    def _check_peer(self, stream: _Stream, where: httpx.URL, deadline: Deadline, *, is_local: bool) -> None:
+    def _check_peer(self, stream: _Stream, where: httpx.URL, deadline: Deadline) -> None:
+        host = where.raw_host.decode("ascii").lower().rstrip(".")
+        is_local = self._allow_loopback and is_loopback(host)
+        rule = self._peer_rule or (_is_loopback if is_local else is_public_address)
+        connected = stream.get_extra_info("socket")
+        objection = "the connection does not say where it leads"
         try:
-            objection = self._peer_objection(
-                stream.get_extra_info("socket"), is_local=is_local, deadline=deadline
-            )
+            if isinstance(connected, socket.socket):
+                peer = ipaddress.ip_address(connected.getpeername()[0])
+                objection = "" if rule(peer) else f"the name leads to {peer}, which is not a public address"
+                if not objection:
+                    deadline.guard(connected)
         except OSError as error:
             objection = error.strerror or str(error)
         if objection:
             stream.close()
             # The error is not permanent: a captive portal or a wrong resolver causes it for a while.
-            raise DownloadError(f"no connection to {_host(where)}: {objection}", unreachable=True)
-
-    def _peer_objection(self, connected: object, *, is_local: bool, deadline: Deadline) -> str | None:
-        if not isinstance(connected, socket.socket):
-            return "the connection does not say where it leads"
-        peer = ipaddress.ip_address(connected.getpeername()[0])
-        rule = self._peer_rule or (_is_loopback if is_local else is_public_address)
-        if not rule(peer):
-            return f"the name leads to {peer}, which is not a public address"
-        deadline.guard(connected)
-        return None
+            raise DownloadError(f"no connection to {host}: {objection}", unreachable=True)
 
 
 class _Stream(Protocol):
@@ -201,18 +195,6 @@ def _refusal(status: int, where: httpx.URL) -> DownloadError:
     refused = 400 <= status < 500 and status not in _PASSING
     away = status >= 500 or status in _PASSING
     return DownloadError(text, link_refused=refused, unreachable=away, status=status)
-
-
-def _joined(where: httpx.URL, target: str) -> httpx.URL:
-    try:
-        return where.join(target)
-    except (httpx.InvalidURL, ValueError) as error:
-        message = f"{shown(str(where))} redirects to something that is not a link"
-        raise DownloadError(message, permanent=True, link_refused=True) from error
-
-
-def _host(url: httpx.URL) -> str:
-    return url.raw_host.decode("ascii").lower().rstrip(".")
 
 
 def _is_loopback(address: Address) -> bool:
