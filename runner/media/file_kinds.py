@@ -33,10 +33,6 @@ class Family(StrEnum):
     UNKNOWN = "file of an unknown kind"
 
 
-CLIPS = frozenset({Family.VIDEO, Family.IMAGE, Family.SOUND})
-"""Only these are the paid result of a video job."""
-
-
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of file: its extension in lower case without a dot, and the pattern that its first bytes match.
@@ -50,9 +46,14 @@ class Kind:
     start: bytes = b""
 
     @property
+    def is_clip(self) -> bool:
+        """Whether it can be the paid result of a video job."""
+        return self.family in {Family.VIDEO, Family.IMAGE, Family.SOUND}
+
+    @property
     def remark(self) -> str:
         """The remark on a file of this kind that came as a clip; empty if it is one."""
-        if self.family in CLIPS:
+        if self.is_clip:
             return ""
         article = "an" if self.family is Family.ARCHIVE else "a"
         return f"the download is {article} {self.family}, not a video, picture or sound; it is kept whole"

@@ -16,17 +16,7 @@ from itertools import chain
 from runner.domain.errors import DiskFailed
 from runner.media.clips.part_file import PartFile
 from runner.media.container_check import Ending, ending_of, shows_its_end
-from runner.media.file_kinds import (
-    BIN,
-    CLIPS,
-    HEAD_BYTES,
-    TXT,
-    Kind,
-    is_page,
-    is_playlist,
-    kind_of,
-    looks_like_text,
-)
+from runner.media.file_kinds import BIN, HEAD_BYTES, TXT, Kind, is_page, is_playlist, kind_of, looks_like_text
 from runner.media.http.download_client import Downloads
 from runner.media.http.response import Download, DownloadError, Version
 
@@ -108,10 +98,8 @@ class ClipDownload:
                 if error.status is None:
                     raise
         with downloads.open(url) as download:
-            span = download.span
-            whole = (
-                span and span.start == 0 and span.end == span.total and download.length in {None, span.end}
-            )
+            span, length = download.span, download.length
+            whole = span and span.start == 0 and span.end == span.total and length in {None, span.end}
             if not (whole if download.status == 206 else span is None or whole):
                 raise DownloadError("the server sent a range that was not requested")
             return self._begin(download)
@@ -225,10 +213,9 @@ class ClipDownload:
         """
         ending = ending_of(kind, self._part.read_at, self._part.size)
         # A file that is not a clip is kept as it was sent: another try would return the same.
-        if ending is Ending.CUT and not (framed and kind.family not in CLIPS):
-            raise NotDelivered(
-                f"the {kind.extension} file is cut: it ends before its own end, or its parts do not fit"
-            )
+        if ending is Ending.CUT and not (framed and not kind.is_clip):
+            what = f"the {kind.extension} file is cut: it ends before its own end, or its parts do not fit"
+            raise NotDelivered(what)
         if ending is Ending.WHOLE or (framed and not shows_its_end(kind)):
             return ""
         if framed:

@@ -13,14 +13,15 @@ Server-Side Request Forgery Prevention).
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any, Protocol, Self, TypeAlias
 
 import httpx
 
-from runner.media.http.deadline import PROCESS_WATCHDOG, Deadline
 from runner.media.http.response import Download, DownloadError, RangeRefused, clean, shown
 from runner.system.hosts import Address, is_loopback, is_public_address
 from runner.system.tls import tls_context
@@ -32,6 +33,59 @@ _HEADERS = {"User-Agent": "shotrunner", "Accept": "*/*", "Accept-Encoding": "ide
 _PASSING = frozenset({408, 425, 429})
 
 PeerRule: TypeAlias = Callable[[Address], bool]
+
+
+class Deadline:
+    """One download's time limit: `seconds` after its context is entered, every guarded connection is cut.
+
+    A time-out per read never stops a server that sends single bytes. A duplicate of each socket is cut, which stays
+    valid while TLS is wrapped around the original.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._passed = False
+        self._held: list[int] = []
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self.cut)
+        # A daemon thread lets a program end even while a download hangs.
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        with self._lock:
+            for held in self._held:
+                os.close(held)
+            self._held.clear()
+
+    def guard(self, connected: socket.socket) -> None:
+        """Watch one more connection."""
+        with self._lock:
+            self._held.append(os.dup(connected.fileno()))
+        if self._passed:
+            self.cut()
+
+    def check(self) -> None:
+        """Raise if the time is up: a cut connection otherwise looks like the end of a body without length.
+
+        Raises:
+            DownloadError: the time is up.
+        """
+        if self._passed:
+            raise DownloadError(f"took longer than {self._seconds:g} s")
+
+    def cut(self) -> None:
+        """Shut every connection down; a waiting read returns at once."""
+        self._passed = True
+        with self._lock:
+            for held in self._held:
+                # A second duplicate is used, since closing this socket object must leave `held` open.
+                with suppress(OSError), socket.socket(fileno=os.dup(held)) as connected:
+                    connected.shutdown(socket.SHUT_RDWR)
 
 
 class Downloads:
@@ -86,7 +140,7 @@ class Downloads:
             wanted |= {"Range": f"bytes={offset}-"} | ({"If-Range": validator} if validator else {})
         elif first:
             wanted |= {"Range": f"bytes=0-{first - 1}"}
-        with Deadline(self._deadline_s, PROCESS_WATCHDOG) as deadline, _translated(deadline):
+        with Deadline(self._deadline_s) as deadline, _translated(deadline):
             where, response = self._arrive(url, wanted, deadline)
             with closing(response):
                 headers = {name.lower(): value for name, value in response.headers.items()}

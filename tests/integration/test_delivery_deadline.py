@@ -1,15 +1,14 @@
-"""One thread keeps all deadlines: those that pass cut their connections, the others nothing."""
+"""A deadline that passes cuts its connections; one that is kept cuts nothing."""
 
 from __future__ import annotations
 
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
-from runner.media.http.deadline import Deadline, Watchdog
+from runner.media.http.download_client import Deadline
 from runner.media.http.response import DownloadError
 
 LONG = 3600.0
@@ -23,13 +22,9 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield ours, theirs
 
 
-def watchdogs() -> set[threading.Thread]:
-    return {thread for thread in threading.enumerate() if thread.name == "download-watchdog"}
-
-
 def test_a_connection_is_cut_when_its_time_is_up(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
-    with Deadline(0.0, Watchdog()) as deadline:
+    with Deadline(0.0) as deadline:
         deadline.guard(ours)
         assert theirs.recv(1) == b""
         with pytest.raises(DownloadError, match="longer than 0 s"):
@@ -37,7 +32,7 @@ def test_a_connection_is_cut_when_its_time_is_up(pair: tuple[socket.socket, sock
 
 
 def test_what_is_connected_after_the_time_is_cut_at_once(pair: tuple[socket.socket, socket.socket]) -> None:
-    with Deadline(LONG, Watchdog()) as deadline:
+    with Deadline(LONG) as deadline:
         deadline.cut()
         deadline.guard(pair[0])
         assert pair[1].recv(1) == b""
@@ -45,8 +40,7 @@ def test_what_is_connected_after_the_time_is_cut_at_once(pair: tuple[socket.sock
 
 def test_a_deadline_that_is_kept_cuts_nothing(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
-    watchdog = Watchdog()
-    with Deadline(0.001, watchdog) as late, Deadline(LONG, watchdog) as kept:
+    with Deadline(0.001) as late, Deadline(LONG) as kept:
         kept.guard(ours)
         other, end = socket.socketpair()
         with other, end:
@@ -59,38 +53,29 @@ def test_a_deadline_that_is_kept_cuts_nothing(pair: tuple[socket.socket, socket.
 
 
 def test_a_shorter_deadline_does_not_wait_for_a_longer_one(pair: tuple[socket.socket, socket.socket]) -> None:
-    watchdog = Watchdog()
-    with Deadline(LONG, watchdog), Deadline(0.0, watchdog) as short:
+    with Deadline(LONG), Deadline(0.0) as short:
         short.guard(pair[0])
         assert pair[1].recv(1) == b""
 
 
 def test_the_original_may_be_wrapped_or_closed_meanwhile(pair: tuple[socket.socket, socket.socket]) -> None:
     """TLS takes the descriptor out of the socket object that was connected."""
-    with Deadline(LONG, Watchdog()) as deadline:
+    with Deadline(LONG) as deadline:
         deadline.guard(pair[0])
         with socket.socket(fileno=pair[0].detach()) as wrapped:
             deadline.cut()
             assert (wrapped.recv(1), pair[1].recv(1)) == (b"", b"")
 
 
-def test_any_number_of_deadlines_has_one_thread_which_ends_when_none_is_left() -> None:
-    before, watchdog = watchdogs(), Watchdog()
-    with ExitStack() as stack:
-        for _ in range(50):
-            stack.enter_context(Deadline(LONG, watchdog))
-        (thread,) = watchdogs() - before
-    # It sleeps on; an earlier deadline wakes it, and after that one there is nothing to wait for.
-    with Deadline(0.0, watchdog):
-        thread.join(timeout=20)
-    assert not thread.is_alive()
+def test_a_deadline_that_was_kept_leaves_no_thread() -> None:
+    before = set(threading.enumerate())
+    with Deadline(LONG):
+        (timer,) = set(threading.enumerate()) - before
+    timer.join(timeout=20)
+    assert not timer.is_alive()
 
 
-def test_a_thread_that_has_ended_is_begun_again(pair: tuple[socket.socket, socket.socket]) -> None:
-    before, watchdog = watchdogs(), Watchdog()
-    with Deadline(0.0, watchdog):
-        for thread in watchdogs() - before:
-            thread.join(timeout=20)
-    with Deadline(0.0, watchdog) as deadline:
-        deadline.guard(pair[0])
-        assert pair[1].recv(1) == b""
+def test_a_deadline_keeps_no_program_from_its_end() -> None:
+    before = set(threading.enumerate())
+    with Deadline(LONG):
+        assert [thread.daemon for thread in set(threading.enumerate()) - before] == [True]
