@@ -21,10 +21,6 @@ _ORIENTATION = 0x0112
 _TURNED = frozenset({5, 6, 7, 8})
 
 
-class _Incomplete(Exception):
-    """The size comes after these bytes."""
-
-
 @dataclass(frozen=True, slots=True)
 class Pixels:
     """Width and height; both are at least 1."""
@@ -45,7 +41,7 @@ def pixels_of(head: bytes) -> Pixels | None:
     """Return the size of the picture that `head` begins, or None if it does not show one."""
     try:
         width, height = _sides(head)
-    except _Incomplete:
+    except struct.error:
         return None
     return Pixels(width, height) if width > 0 and height > 0 else None
 
@@ -56,23 +52,27 @@ def enough(head: bytes) -> bool:
         return False
     try:
         _sides(head)
-    except _Incomplete:
+    except struct.error:
         return False
     return True
 
 
 def _sides(head: bytes) -> tuple[int, int]:
-    """Return width and height; (0, 0) if the file does not show them."""
+    """Return width and height; (0, 0) if the file does not show them.
+
+    Raises:
+        struct.error: they come after these bytes.
+    """
     kind = kind_of(head)
     match kind.extension if kind else "":
         case "jpg":
             return _jpeg(head)
         case "png" if head[12:16] == b"IHDR":
-            width, height = _unpack(head, ">II", 16)
+            width, height = struct.unpack_from(">II", head, 16)
         case "gif":
-            width, height = _unpack(head, "<HH", 6)
+            width, height = struct.unpack_from("<HH", head, 6)
         case "bmp":
-            width, height = _unpack(head, "<ii", 18)
+            width, height = struct.unpack_from("<ii", head, 18)
             # The height of a BMP is negative if its rows run from the top.
             height = abs(height)
         case "webp":
@@ -85,13 +85,13 @@ def _sides(head: bytes) -> tuple[int, int]:
 def _webp(head: bytes) -> tuple[int, int]:
     match head[12:16]:
         case b"VP8 ":
-            width, height = _unpack(head, "<HH", 26)
+            width, height = struct.unpack_from("<HH", head, 26)
             return (width & 0x3FFF, height & 0x3FFF) if head[23:26] == b"\x9d\x01\x2a" else (0, 0)
         case b"VP8L":
-            signature, bits = _unpack(head, "<BI", 20)
+            signature, bits = struct.unpack_from("<BI", head, 20)
             return ((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1) if signature == 0x2F else (0, 0)
         case b"VP8X":
-            low, high = _unpack(head, "<IH", 24)
+            low, high = struct.unpack_from("<IH", head, 24)
             return (low & 0xFFFFFF) + 1, (low >> 24 | high << 8) + 1
         case _:
             return 0, 0
@@ -101,7 +101,7 @@ def _jpeg(head: bytes) -> tuple[int, int]:
     """Walk from marker to marker up to the start of the frame."""
     at, turned = 2, False
     while True:
-        fill, marker = _unpack(head, ">BB", at)
+        fill, marker = struct.unpack_from(">BB", head, at)
         if fill != 0xFF or marker in {_END, _SCAN}:
             return 0, 0
         if marker == 0xFF:
@@ -110,9 +110,9 @@ def _jpeg(head: bytes) -> tuple[int, int]:
         at += 2
         if marker in _ALONE:
             continue
-        (length,) = _unpack(head, ">H", at)
+        (length,) = struct.unpack_from(">H", head, at)
         if marker in _FRAMES:
-            height, width = _unpack(head, ">HH", at + 3)
+            height, width = struct.unpack_from(">HH", head, at + 3)
             return (height, width) if turned else (width, height)
         if length < 2:
             return 0, 0
@@ -138,10 +138,3 @@ def _is_turned(segment: bytes) -> bool:
         # The directory points outside its segment; the picture is shown without rotation.
         return False
     return False
-
-
-def _unpack(head: bytes, layout: str, offset: int) -> tuple[int, ...]:
-    try:
-        return struct.unpack_from(layout, head, offset)
-    except struct.error as error:
-        raise _Incomplete from error

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from runner.media.http.download_client import Downloads
-from runner.media.http.response import DownloadError, RangeRefused
+from runner.media.http.response import DownloadError
 from runner.system.hosts import Address
 from tests.integration.test_delivery_server import (
     Answer,
@@ -217,8 +217,9 @@ def test_a_status_says_whether_a_fresh_link_could_help(
 
 def test_a_range_is_asked_for_with_its_validator(server: RawServer) -> None:
     url = server.serve(status(416))
-    with Downloads(allow_loopback=True) as downloads, pytest.raises(RangeRefused):
+    with Downloads(allow_loopback=True) as downloads, pytest.raises(DownloadError) as caught:
         downloads.open(url, offset=5, validator='"v1"').__enter__()
+    assert (caught.value.status, caught.value.link_refused) == (416, False)
     headers = server.asked[0].headers
     assert (headers["range"], headers["if-range"]) == ("bytes=5-", '"v1"')
     assert headers["accept-encoding"] == "identity"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.media.clips.folder import Folder, NameConflict
+from runner.media.clips.names import clip_name, part_name
 from runner.media.clips.ownership import ClipOwnership
 from runner.media.clips.part_file import PartFile
 from runner.media.clips.sidecar import DeliveredFile, read_sidecar
@@ -23,9 +24,9 @@ def arrive(clips: Path, content: bytes, *, request_id: str, index: int = 0, stop
     """Deliver one output as `fetch` does; `stop` ends early, as a kill would."""
     with Folder(clips) as folder:
         holdings = ClipOwnership(folder, "s010", request_id)
-        name = holdings.final_name(index, "mp4")
+        name = clip_name("s010", index, "mp4")
         landed = DeliveredFile(index, name, hashlib.sha256(content).hexdigest(), len(content))
-        part = PartFile(folder, holdings.part_name(index))
+        part = PartFile(folder, part_name("s010", index))
         with part:
             part.write(content)
             holdings.promise(landed, about)
@@ -126,8 +127,8 @@ def test_two_edited_outputs_are_both_kept(tmp_path: Path) -> None:
     with Folder(tmp_path) as folder:
         holdings = ClipOwnership(folder, "s010", "req-1")
         for index in (0, 1):
-            landed = DeliveredFile(index, holdings.final_name(index, "mp4"), "ab" * 32, 3)
-            with PartFile(folder, holdings.part_name(index)) as part:
+            landed = DeliveredFile(index, clip_name("s010", index, "mp4"), "ab" * 32, 3)
+            with PartFile(folder, part_name("s010", index)) as part:
                 part.write(b"two")
                 holdings.promise(landed, about)
                 part.place(landed.file)

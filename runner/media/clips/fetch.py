@@ -32,6 +32,7 @@ from runner.domain.shots import Ticket
 from runner.domain.states import Delivered
 from runner.media.clips.download import OVERLAP_BYTES, ClipDownload, Limits, NotDelivered, Rejected
 from runner.media.clips.folder import Folder, NameConflict
+from runner.media.clips.names import clip_name, part_name
 from runner.media.clips.ownership import ClipOwnership
 from runner.media.clips.part_file import FileLocked, PartFile
 from runner.media.clips.sidecar import CLIPS, MOST_OUTPUTS, DeliveredFile, about_job
@@ -175,14 +176,14 @@ class _FetchJob:
         return None
 
     def _download(self, index: int, link: str) -> None:
-        holdings, url = self.holdings, shown(link)
+        holdings, take, url = self.holdings, self.ticket.take_id, shown(link)
         left = holdings.remainder(index, url)
         limits = Limits(self.options.max_bytes, self.options.spare_bytes, self.folder.free_bytes)
 
         def admit(kind: Kind) -> None:
-            holdings.admit(holdings.final_name(index, kind.extension))
+            holdings.admit(clip_name(take, index, kind.extension))
 
-        with PartFile(self.folder, holdings.part_name(index), keep=left.bytes if left else 0) as part:
+        with PartFile(self.folder, part_name(take, index), keep=left.bytes if left else 0) as part:
             holdings.forget(index)
             version = left.version if left and part.size else None
             intake = ClipDownload(part, limits, on_kind=admit, version=version)
@@ -202,7 +203,7 @@ class _FetchJob:
                     self.growing += part.size
                     holdings.remember(index, url, part.size, intake.version, stalled)
                 raise
-            final = holdings.final_name(index, kind.extension)
+            final = clip_name(take, index, kind.extension)
             landed = DeliveredFile(index, final, part.sha256, part.size, url, remark)
             part.flush()
             holdings.promise(landed, self._about)
@@ -213,7 +214,7 @@ class _FetchJob:
         self.holdings.settle(self._about)
         # The clips are on disk, so the leftovers of killed or rejected tries can go.
         for index in range(outputs):
-            name = self.holdings.part_name(index)
+            name = part_name(self.ticket.take_id, index)
             if index not in downloaded and self.folder.is_file(name):
                 self.folder.remove(name)
             self.holdings.drop_rejected(index)

@@ -21,33 +21,25 @@ import re
 SEPARATOR = "+"
 
 
-def why_no_stem(stem: str) -> str | None:
-    """Return why names cannot begin with `stem`, or None if they can."""
-    if not stem or stem.startswith("."):
-        return "a stem is not empty and does not begin with a dot"
-    if SEPARATOR in stem or "/" in stem:
-        return f"a stem holds neither '{SEPARATOR}' nor '/'"
-    return None
-
-
 def clip_name(stem: str, index: int, extension: str, *, aside: str = "") -> str:
     """Return the name of output `index` (from 0); `aside` is the word in the name of a clip that was put aside."""
-    return f"{_marked(stem, index, aside)}.{extension}"
+    marks = [stem, *([aside] if aside else []), *([str(index + 1)] if index else [])]
+    return f"{SEPARATOR.join(marks)}.{extension}"
 
 
 def sidecar_name(stem: str, *, aside: str = "") -> str:
     """Return the name of the sidecar of all outputs of one job."""
-    return f"{_marked(stem, 0, aside)}.json"
+    return clip_name(stem, 0, "json", aside=aside)
 
 
 def rejected_name(stem: str, index: int, *, number: int = 1) -> str:
     """Return the name of a rejected download; `number` is above 1 if a stranger's file has the plain name."""
-    return f"{_marked(stem, index, f'no{number}' if number > 1 else '')}.rejected"
+    return clip_name(stem, index, "rejected", aside=f"no{number}" if number > 1 else "")
 
 
 def part_name(stem: str, index: int) -> str:
     """Return the hidden name under which an output grows."""
-    return f".{_marked(stem, index)}.part"
+    return f".{clip_name(stem, index, 'part')}"
 
 
 def part_note_name(stem: str, index: int) -> str:
@@ -57,7 +49,7 @@ def part_note_name(stem: str, index: int) -> str:
 
 def rejected_note_name(stem: str, index: int) -> str:
     """Return the hidden name of the note on which `.rejected` belongs to this program."""
-    return f".{_marked(stem, index)}.rejected.json"
+    return f".{rejected_name(stem, index)}.json"
 
 
 def set_aside_word(request_id: str) -> str:
@@ -74,7 +66,3 @@ def stem_of(name: str) -> str:
 def extension_of(name: str) -> str:
     """Return the text after the last dot."""
     return name.rpartition(".")[2]
-
-
-def _marked(stem: str, index: int, aside: str = "") -> str:
-    return SEPARATOR.join([stem, *([aside] if aside else []), *([str(index + 1)] if index else [])])

@@ -52,6 +52,8 @@ About: TypeAlias = Callable[[], Mapping[str, JsonValue]]
 class ClipOwnership:
     """All that is known about one take's files.
 
+    `landed` are the outputs of this job that are on disk with their original bytes, by their index.
+
     Raises:
         NameConflict: a stranger's file has the sidecar's name.
     """
@@ -60,7 +62,6 @@ class ClipOwnership:
         self._folder = folder
         self._take = take
         self._request_id = request_id
-        self._noted: set[int] = set()
         name = names.sidecar_name(take)
         data = folder.read(name)
         self._sidecar = read_sidecar(data, take=take)
@@ -68,35 +69,16 @@ class ClipOwnership:
             raise NameConflict(f"clips/{name} is not a file of this run; move it away and fetch again")
         mine = self._sidecar if self._sidecar and self._sidecar.request_id == request_id else None
         self._promised = {landed.index: landed for landed in mine.outputs} if mine else {}
-        self._landed = {index: landed for index, landed in self._promised.items() if self._has(landed)}
-
-    @property
-    def landed(self) -> Mapping[int, DeliveredFile]:
-        """The outputs of this job that are on disk with their original bytes, by their index."""
-        return self._landed
-
-    def part_name(self, index: int) -> str:
-        """Return the hidden name under which an output grows."""
-        return names.part_name(self._take, index)
-
-    def final_name(self, index: int, extension: str) -> str:
-        """Return the name of an output."""
-        return names.clip_name(self._take, index, extension)
+        self.landed = {index: landed for index, landed in self._promised.items() if self._has(landed)}
 
     def remainder(self, index: int, url: str) -> PartialDownload | None:
         """Return the note that an earlier try of this job left about this link."""
-        data = self._folder.read(names.part_note_name(self._take, index))
-        if data is None:
-            return None
-        self._noted.add(index)
-        note = read_note(data)
+        note = read_note(self._folder.read(names.part_note_name(self._take, index)))
         return note if note and (note.request_id, note.url) == (self._request_id, url) else None
 
     def forget(self, index: int) -> None:
-        """Remove the note that `remainder` found on an output, before its hidden file changes."""
-        if index in self._noted:
-            self._folder.remove(names.part_note_name(self._take, index))
-            self._noted.discard(index)
+        """Remove the note on an output, before its hidden file changes."""
+        self._folder.remove(names.part_note_name(self._take, index))
 
     def remember(self, index: int, url: str, size: int, version: Version, stalled: int) -> None:
         """Note how the download of an output can be continued."""
@@ -153,11 +135,11 @@ class ClipOwnership:
 
     def land(self, landed: DeliveredFile) -> None:
         """Note that an output has its final name."""
-        self._landed[landed.index] = landed
+        self.landed[landed.index] = landed
 
     def settle(self, about: About) -> None:
         """Make the sidecar list exactly the downloaded outputs."""
-        self._promised = dict(self._landed)
+        self._promised = dict(self.landed)
         self._write_sidecar(about)
 
     def _write_sidecar(self, about: About) -> None:
@@ -222,7 +204,7 @@ def try_clip(clips: Path, take_ids: Iterable[str]) -> str:
             holdings.remember(last, "", 0, Version(), 0)
             holdings.remainder(last, "")
             holdings.forget(last)
-            with PartFile(folder, holdings.part_name(last)) as part:
+            with PartFile(folder, names.part_name(take, last)) as part:
                 part.write(b"trial")
                 landed = DeliveredFile(last, final, part.sha256, part.size)
                 part.flush()

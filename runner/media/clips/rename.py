@@ -70,12 +70,11 @@ def rename_clips(run_dir: Path, clips: Iterable[Clip], *, told: Told) -> tuple[C
     waiting = [clip for clip in clips if clip.name != clip.wanted]
     if not waiting or not (run_dir / CLIPS).exists():
         return ()
-    proved: set[Clip] = set()
     with Folder(run_dir / CLIPS) as folder:
-        left = [clip for clip in _in_order(waiting) if not _renamed(folder, clip, told, proved)]
+        left = [clip for clip in _in_order(waiting) if not _renamed(folder, clip, told)]
         # Clips that wait for each other, or for a stranger's file, let all others have their names first.
         aside = [_out_of_the_way(folder, clip, told) for clip in left]
-        return tuple(clip for clip in _in_order(aside) if not _renamed(folder, clip, told, proved))
+        return tuple(clip for clip in _in_order(aside) if not _renamed(folder, clip, told))
 
 
 def left_mid_rename(run_dir: Path, clips: Iterable[Clip]) -> frozenset[Clip]:
@@ -109,12 +108,9 @@ def _in_order(clips: Sequence[Clip]) -> list[Clip]:
     return list(ordered)
 
 
-def _renamed(folder: Folder, clip: Clip, told: Told, proved: set[Clip]) -> bool:
-    """Rename one clip; False if a name is taken. A missing or edited clip is skipped; another check reports it.
-
-    `proved` are clips whose bytes were seen under their names: so a waiting clip is not read each time.
-    """
-    place = clip.name if clip in proved else _place(folder, clip)
+def _renamed(folder: Folder, clip: Clip, told: Told) -> bool:
+    """Rename one clip; False if a name is taken. A missing or edited clip is skipped; another check reports it."""
+    place = _place(folder, clip)
     if place is None:
         return True
     # A kill may have interrupted this rename; then further outputs may still have their old names.
@@ -123,7 +119,6 @@ def _renamed(folder: Folder, clip: Clip, told: Told, proved: set[Clip]) -> bool:
             folder.move(place, clip.between)
         if place != clip.name:
             clip = replace(clip, file=_move(folder, clip, told, aside=_BETWEEN))
-        proved.add(clip)
         if not _is_free(folder, clip):
             return False
     _move(folder, clip, told)

@@ -18,11 +18,12 @@ import socket
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from operator import attrgetter
 from typing import Any, Protocol, Self, TypeAlias
 
 import httpx
 
-from runner.media.http.response import Download, DownloadError, RangeRefused, clean, shown
+from runner.media.http.response import Download, DownloadError, clean, shown
 from runner.system.hosts import Address, is_loopback, is_public_address
 from runner.system.tls import tls_context
 from runner.system.web_links import HTTPS_PORTS, trouble_of
@@ -132,8 +133,7 @@ class Downloads:
         `first` asks for only that many first bytes, but a server may ignore it.
 
         Raises:
-            RangeRefused: the file has no byte `offset`.
-            DownloadError: anything else that is not a 200 or 206.
+            DownloadError: anything that is not a 200 or 206; its status is 416 if the file has no byte `offset`.
         """
         wanted = dict(_HEADERS)
         if offset:
@@ -200,7 +200,7 @@ class Downloads:
     def _check_peer(self, stream: _Stream, where: httpx.URL, deadline: Deadline) -> None:
         host = where.raw_host.decode("ascii").lower().rstrip(".")
         is_local = self._allow_loopback and is_loopback(host)
-        rule = self._peer_rule or (_is_loopback if is_local else is_public_address)
+        rule = self._peer_rule or (attrgetter("is_loopback") if is_local else is_public_address)
         connected = stream.get_extra_info("socket")
         objection = "the connection does not say where it leads"
         try:
@@ -243,13 +243,8 @@ def _chunks(response: httpx.Response, deadline: Deadline) -> Iterator[bytes]:
 
 def _refusal(status: int, where: httpx.URL) -> DownloadError:
     text = f"HTTP {status} from {shown(str(where))}"
-    if status == 416:
-        return RangeRefused(text, status=status)
-    # Stores answer an expired signature with 400, 401, 403, 404 or 410, so any other 4xx asks for a new link.
-    refused = 400 <= status < 500 and status not in _PASSING
+    # Stores answer an expired signature with 400, 401, 403, 404 or 410, so any other 4xx asks for a new link. 416 only
+    # means that the file has no such range.
+    refused = 400 <= status < 500 and status not in {*_PASSING, 416}
     away = status >= 500 or status in _PASSING
     return DownloadError(text, link_refused=refused, unreachable=away, status=status)
-
-
-def _is_loopback(address: Address) -> bool:
-    return address.is_loopback

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from runner.media.http.download_client import Downloads
-from runner.media.http.response import Download, DownloadError, RangeRefused, clean, shown
+from runner.media.http.response import Download, DownloadError, clean, shown
 
 MOST_BYTES = 512 * 1024
 """No header of a picture is larger, except those with a whole colour book."""
@@ -57,9 +57,11 @@ class HeadReader(Downloads):
         try:
             with self.open(url, first=MOST_BYTES) as download:
                 return head_of(download, enough)
-        except RangeRefused:
+        except DownloadError as error:
             # A file without a first byte has no such range (RFC 9110, 15.5.17).
-            return FileHead(shown(url), b"", 0, None, "")
+            if error.status == 416:
+                return FileHead(shown(url), b"", 0, None, "")
+            raise
 
 
 def head_of(download: Download, enough: Callable[[bytes], bool]) -> FileHead:

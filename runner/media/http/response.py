@@ -41,10 +41,6 @@ class DownloadError(Exception):
         self.status = status
 
 
-class RangeRefused(DownloadError):
-    """The server has no such range (416)."""
-
-
 @dataclass(frozen=True, slots=True)
 class Version:
     """The identity of a file, as its server gives it: validators as sent, and its size in bytes.
@@ -64,9 +60,7 @@ class Version:
     def contradicts(self, other: Version) -> bool:
         """Return whether the two have different values for the same field."""
         pairs = zip(astuple(self), astuple(other), strict=True)
-        return any(
-            mine != theirs for mine, theirs in pairs if mine not in {"", None} and theirs not in {"", None}
-        )
+        return any(mine != theirs for mine, theirs in pairs if not {mine, theirs} & {"", None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +117,8 @@ class Download:
         found = _CONTENT_RANGE.fullmatch(self.headers.get("content-range", ""))
         if found is None:
             return None
-        total = None if found[3] == "*" else int(found[3])
-        span = Span(int(found[1]), int(found[2]) + 1, total)
-        fits = span.start < span.end and (total is None or span.end <= total)
-        return span if fits else None
+        span = Span(int(found[1]), int(found[2]) + 1, None if found[3] == "*" else int(found[3]))
+        return span if span.start < span.end and (span.total is None or span.end <= span.total) else None
 
     @property
     def version(self) -> Version:

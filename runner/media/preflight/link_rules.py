@@ -31,16 +31,12 @@ _BUSY = frozenset({408, 425, 429})
 _SIGNATURE_REFUSED = frozenset({400, 401, 403, 404, 410})
 _OWN_PAGE = "{} shows a page of its own; put the file where its address ends in the file itself"
 _SHARES = {
-    "drive.google.com": _OWN_PAGE.format("Google Drive"),
-    "docs.google.com": _OWN_PAGE.format("Google Drive"),
-    "photos.app.goo.gl": _OWN_PAGE.format("Google Photos"),
-    "photos.google.com": _OWN_PAGE.format("Google Photos"),
-    "1drv.ms": _OWN_PAGE.format("OneDrive"),
-    "onedrive.live.com": _OWN_PAGE.format("OneDrive"),
+    **dict.fromkeys(("drive.google.com", "docs.google.com"), _OWN_PAGE.format("Google Drive")),
+    **dict.fromkeys(("photos.app.goo.gl", "photos.google.com"), _OWN_PAGE.format("Google Photos")),
+    **dict.fromkeys(("1drv.ms", "onedrive.live.com"), _OWN_PAGE.format("OneDrive")),
+    **dict.fromkeys(("wetransfer.com", "we.tl"), _OWN_PAGE.format("WeTransfer")),
     "sharepoint.com": _OWN_PAGE.format("SharePoint"),
     "icloud.com": _OWN_PAGE.format("iCloud"),
-    "wetransfer.com": _OWN_PAGE.format("WeTransfer"),
-    "we.tl": _OWN_PAGE.format("WeTransfer"),
     "dropbox.com": "end the Dropbox link in raw=1 instead of dl=0",
     "box.com": "take Box's direct link instead of the shared one",
     "imgur.com": "take the address of the picture itself, on i.imgur.com",
@@ -94,7 +90,7 @@ def _unreachable(look: LinkProbe) -> Fault:
 
 
 def _of_file(url: str, look: LinkProbe, wants: Family | None) -> Iterator[Fault]:
-    found = look.kind
+    found = FORMATS.get(look.format)
     if look.size == 0:
         yield Fault("is empty", "upload the file again")
     elif (

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from runner.media.file_kinds import FORMATS, Format, format_of
+from runner.media.file_kinds import format_of
 from runner.media.http.response import DownloadError
 from runner.media.image_size import Pixels, enough, pixels_of
 
@@ -47,11 +47,6 @@ class LinkProbe:
     content_type: str = ""
     format: str = ""
     pixels: Pixels | None = None
-
-    @property
-    def kind(self) -> Format | None:
-        """The format as such."""
-        return FORMATS.get(self.format)
 
 
 def look_at(url: str, *, peek: Peek, at: float) -> LinkProbe:
