@@ -1,7 +1,4 @@
-"""Checks by a file's own bytes whether it is whole.
-
-In: its kind, and a way to read it. Out: an `Ending`. It reads headers and tables only, and decodes nothing.
-"""
+"""Checks by a file's own bytes whether it is whole; it reads headers and tables only, and decodes nothing."""
 
 from __future__ import annotations
 
@@ -181,8 +178,6 @@ def _vint_bytes(first: bytes) -> int:
 
 
 def _tail(mark: bytes, within: int, *, absent: Ending = Ending.UNKNOWN) -> Callable[[ReadAt, int], Ending]:
-    """Return a walk that looks for a mark in the last bytes."""
-
     def walk(read: ReadAt, size: int) -> Ending:
         length = min(size, within)
         return Ending.WHOLE if mark in read(size - length, length) else absent

@@ -1,9 +1,7 @@
 """Recognizes files by their first bytes: the one table of signatures.
 
-In: first bytes. Out: a `Kind` with the extension of a delivered file, or a `Format` with the media types and suffixes
-that fit it. It knows no names, no network and no codecs. No URL or header decides a delivered file's extension.
-
-Sources: the WHATWG MIME Sniffing Standard; for ISO media files the brands of mp4ra.org.
+No URL or header decides a delivered file's extension. Sources: the WHATWG MIME Sniffing Standard; for ISO media files
+the brands of mp4ra.org.
 """
 
 from __future__ import annotations

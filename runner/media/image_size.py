@@ -1,7 +1,6 @@
-"""Reads the size of a picture in pixels, as it is shown, from the first bytes of its file.
+"""Reads the size of a picture in pixels from the first bytes of a JPEG, PNG, WebP, GIF or BMP file.
 
-In: the first bytes of a JPEG, PNG, WebP, GIF or BMP file. Out: width and height, or None; and whether more bytes could
-show more. It decodes no picture. A rotated photograph has the size that a viewer shows.
+It decodes no picture. A rotated photograph has the size that a viewer shows.
 
 Source: ITU-T T.81 (JPEG) annex B; Exif 2.32, 4.6.2; PNG, 11.2.1; RFC 9649 (WebP), 2; GIF89a, 18.
 """
@@ -58,11 +57,7 @@ def enough(head: bytes) -> bool:
 
 
 def _sides(head: bytes) -> tuple[int, int]:
-    """Return width and height; (0, 0) if the file does not show them.
-
-    Raises:
-        struct.error: they come after these bytes.
-    """
+    """Return width and height, or (0, 0) if the file does not show them; `struct.error` asks for more bytes."""
     kind = kind_of(head)
     match kind.extension if kind else "":
         case "jpg":

@@ -1,8 +1,6 @@
 """Downloads a body into a hidden file; the bytes are counted, hashed and checked on the way.
 
-In: an open client, a link, a part file, limits. Out: the kind of the complete file, or an exception that says why there
-is none. It knows no final names and no ownership. A paid file of any kind is kept, except a text that is clearly a
-message.
+It knows no final names and no ownership. A paid file of any kind is kept, except a text that is clearly a message.
 """
 
 from __future__ import annotations
@@ -206,11 +204,7 @@ class ClipDownload:
         raise DiskFailed(f"a clip {what}", advice="free the disk, then run the same command again")
 
     def _doubt(self, kind: Kind, *, framed: bool) -> str:
-        """Return the remaining doubt about a file that may be whole.
-
-        Raises:
-            NotDelivered: it is not whole, or nothing shows that it is.
-        """
+        """Return the remaining doubt about a file; raise if it is not whole, or nothing shows that it is."""
         ending = ending_of(kind, self._part.read_at, self._part.size)
         # A file that is not a clip is kept as it was sent: another try would return the same.
         if ending is Ending.CUT and not (framed and not kind.is_clip):

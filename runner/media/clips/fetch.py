@@ -1,8 +1,7 @@
 """Downloads the clips of a ticket: the entry point of this package.
 
-In: a ticket. Out: a future of `Delivered` or `FetchTrouble`. It knows no engine and no state file. The work is one
-repeatable module-level function of picklable values, so it runs on any `concurrent.futures.Executor`: threads,
-processes or a cluster's. A server's behaviour never raises; only a full or failing disk does.
+The work is one repeatable function of picklable values, so it runs on any `concurrent.futures.Executor`. A server's
+behaviour never raises; only a full or failing disk does.
 
 The order of durability: the bytes come before any name, and the sidecar before the final name. Then the final name
 appears and the hidden one goes. One flush of the folder makes both durable before `Delivered` is returned. After a kill

@@ -1,11 +1,8 @@
-"""One folder that was opened once, and the names in it.
+"""One folder that was opened once, and the names in it; new names never replace a file.
 
-In: plain names. Out: the files under them, and new names that never replace a file. It knows no clips, no takes and no
-network. Every name is resolved in the open folder, and no symbolic link is followed, so a link that appears during a
-run has no effect.
-
-Names are durable after `Folder.sync`, which a caller may call once for many names. Before it a power loss may undo
-them, but a kill cannot.
+Every name is resolved in the open folder, and no symbolic link is followed, so a link that appears during a run has no
+effect. Names are durable after `Folder.sync`, which a caller may call once for many names. Before it a power loss may
+undo them, but a kill cannot.
 
 A finished file is linked to its final name and its hidden name removed, since a plain rename would overwrite. A kill
 between the two leaves both names on the same bytes; the next try removes the hidden one. Each system call lets another

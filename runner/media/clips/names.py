@@ -1,8 +1,5 @@
 """The names of a take's files: one module makes them, so that no two takes or outputs ever have the same one.
 
-In: a stem (at present the take's id), an output's place in the result, an extension. Out: plain file names, and the
-stem of a name. It touches no file.
-
     s010.mp4  s010+2.mp4              the first and the second output
     s010+of-1a2b3c4d+2.mp4            the second output of an older paid job, put aside
     s010.json  s010+of-1a2b3c4d.json  their sidecars
@@ -10,8 +7,9 @@ stem of a name. It touches no file.
     .s010+2.part  .s010+2.part.json   an incomplete output, and the note on how to continue it
     .s010+2.rejected.json             the note on which `.rejected` belongs to this program
 
-A stem has no `+`, and an extension no dot. So a stem ends at the first `+`, or without one at the last dot, and a name
-can be read in only one way. `+` needs no quotes in a shell and no escape in the path of a URL, and Windows allows it.
+A stem is the take's id. It has no `+`, and an extension no dot. So a stem ends at the first `+`, or without one at the
+last dot, and a name can be read in only one way. `+` needs no quotes in a shell and no escape in the path of a URL, and
+Windows allows it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,5 @@
 """Finds the owner of each file in the clips folder: this job, an older job of the same take, or a stranger.
 
-In: the open folder, the take, its paid job's request id. Out: the outputs that are on disk (proved by hash), and free
-names for the next one. It knows no network. It never touches a stranger's file, and never overwrites an older paid
-clip, but moves it aside under its own request id.
-
     this job, same bytes    already downloaded
     this job, other bytes   moved aside as `changed`
     an older request        moved aside under its request id

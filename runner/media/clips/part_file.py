@@ -1,7 +1,6 @@
 """Writes files that are whole or absent.
 
-In: an open folder, plain names and bytes. Out: files that appear complete and flushed under their names. Bytes are
-flushed before they get a name, and the name is durable after the folder's `sync`.
+Bytes are flushed before they get a name, and the name is durable after the folder's `sync`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Renames clips after their takes were renamed.
-
-In: the clips folder, and delivered takes with their files. Out: the clips under their takes' names; each move is
-reported before the next, so that the record follows. It knows no state file and no network.
+"""Renames clips after their takes were renamed; each move is reported before the next, so that the record follows.
 
 No file is ever overwritten, and every step may be interrupted. The new sidecar announces the new name before the file
 has it, and the old sidecar goes last. If a kill came before the record, the hash finds the clip under its new name.

@@ -1,8 +1,4 @@
-"""Repairs the clips folder: it opens the folder, writes lost sidecars again, and finds missing outputs.
-
-In: a run directory, takes as recorded. Out: the open folder; sidecars; each file under its own take's name; takes that
-lack an output. It reads no state file and knows no network.
-"""
+"""Repairs the clips folder: it writes lost sidecars again, corrects older names, and finds missing outputs."""
 
 from __future__ import annotations
 

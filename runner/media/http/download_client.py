@@ -1,9 +1,5 @@
 """Downloads: a GET of a public file from a host that the user did not choose, so nothing about it is trusted.
 
-In: a URL from a result record. Out: its raw bytes as they arrive, or a `DownloadError` that says whether a
-fresh link or another try could help. It knows no take, no folder and no kind of file. It uses the bare transport, which
-has no token, no cookie and no proxy.
-
 A request may only go to https on port 443 of a public host, without a user name in the URL. It follows at most five
 redirects, each checked like the first link. The address that was really reached decides; it is read from the connected
 socket before any byte is sent. A name may resolve to another address at each request ("DNS rebinding"; OWASP,

@@ -1,8 +1,4 @@
-"""Reads the beginning of a public file: its status, headers and first bytes; then it closes the connection.
-
-In: a link that the user wrote, and a function that says when the bytes are enough. Out: a `FileHead`, or a
-`DownloadError`. It knows no picture and no take.
-"""
+"""Reads the beginning of a public file: its status, headers and first bytes; then it closes the connection."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The result of a request for a file: a `Download`, or a `DownloadError` that says whether another try could help.
-
-In: status lines, headers and links of foreign hosts. Out: values, and text that may be printed. It knows no client
-and opens nothing.
-"""
+"""The result of a request for a file: a `Download`, or a `DownloadError` that says whether another try could help."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Checks whether a take's pictures fit the take's other inputs, and each other.
 
-In: a take's links and the sizes that were seen. Out: faults at their places. It uses no network. The API would accept
-pictures that do not fit, and cut or stretch them.
+The API would accept pictures that do not fit, and cut or stretch them.
 """
 
 from __future__ import annotations

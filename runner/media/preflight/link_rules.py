@@ -1,8 +1,4 @@
-"""The faults of one link by itself: it cannot be fetched, is of the wrong kind, too large or misnamed, or ends soon.
-
-In: a link, its probe, the kind that its input wants, and the time. Out: faults, none if all is well. It knows no take
-and uses no network.
-"""
+"""The faults of one link by itself: it cannot be fetched, is of the wrong kind, too large or misnamed, or ends soon."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Finds the media links of a plan: the take, the input, and the kind of file that the input wants.
 
-In: takes and the models. Out: one `TakeMedia` for each take that has links. It uses no network. A link is in a media
-input, in a list of such inputs, or in a nested value that the schema calls a link. `runner.models.media_inputs` binds
-bodies by the same rule.
+A link is in a media input, in a list of such inputs, or in a nested value that the schema calls a link.
+`runner.models.media_inputs` binds bodies by the same rule.
 """
 
 from __future__ import annotations

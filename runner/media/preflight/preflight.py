@@ -1,7 +1,6 @@
 """The whole pre-flight check: find the links, reuse the probes of the last hour, probe the others, judge.
 
-In: takes and models, the text of an earlier check, a way to probe, the time. Out: a `PreflightReport`, with the text to
-keep for the next one. It opens neither file nor connection.
+It opens neither file nor connection. What it reports contains no query of a link, since that may be a signature.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Probes one link, and keeps good probes as text: a link probed within the hour is not asked for again.
 
-In: a link and a way to read its beginning, or the text of an earlier check. Out: frozen `LinkProbe`s. It judges nothing
-and opens no file. A link is kept as a hash, since its query may be a signature.
+It opens no file. A link is kept as a hash, since its query may be a signature.
 """
 
 from __future__ import annotations

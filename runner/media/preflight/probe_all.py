@@ -1,7 +1,6 @@
 """Probes many links: a few at once, fewer at one host, and each within a time limit.
 
-In: links, a way to probe one, and an executor with a thread for each simultaneous probe. Out: exactly one probe per
-link. It knows no HTTP. A host that gives no answer is not asked again and again.
+A host that gives no answer is not asked again and again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Finds the time at which a signed link ends, if the link itself shows it.
-
-In: a URL. Out: unix seconds, or None if it names no end. It knows no network, does not check the signature, and returns
-nothing of the query.
+"""Finds the time at which a signed link ends, if the link itself shows it; it does not check the signature.
 
 Sources: AWS Signature Version 4, query parameters (the same form at Google and others); Signature Version 2 and
 CloudFront (`Expires`, `Policy`); Azure service SAS (`se`); the `expires` and `exp` of many; `ex` of Discord.
