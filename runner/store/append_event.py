@@ -1,7 +1,7 @@
 """Appends one fact: the event, the take's row and its attempt.
 
-In: a fact, inside the caller's transaction. Out: changed rows, or `IllegalTransition`. It opens no transaction and no
-file. Each rule is checked twice: `states` is asked first. Then each UPDATE names the expected row and must change one.
+It works inside the caller's transaction. Each rule is checked twice: `states` is asked first. Then each UPDATE names
+the expected row and must change one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import sqlite3
 from dataclasses import fields
 from functools import cache
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, TypeAlias
 
 from runner.domain.errors import IllegalTransition, RunInUse
 from runner.domain.states import (
@@ -38,12 +38,14 @@ from runner.domain.states import (
     advance,
     advance_delivery,
 )
+from runner.store.database import change_one, value
 from runner.store.event_columns import COLUMN_UPDATES, Cell, TakeRow
 from runner.store.row_mapping import IN_USE, LATEST, NEXT_TERMS
 
 Answer: TypeAlias = Accepted | NotSent | RefusedForNow | Refused | AccountTurnedAway | LostContact
 Decision: TypeAlias = Adopted | DeclaredNotSent | PayAgain | Dropped
 
+# A take whose row has changed is sent again as it was, so it keeps the terms of its last submission.
 _TERMS = (
     f"SELECT {NEXT_TERMS['estimate']}, {NEXT_TERMS['price']},"  # noqa: S608 - our own names
     f" CASE WHEN wanted IS NULL OR attempts = 0 THEN {IN_USE} ELSE {LATEST.format('a.schema')} END"
@@ -70,18 +72,7 @@ def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: floa
         if isinstance(fact, SubmissionStarted) and read_epoch(connection) != fact.epoch:
             raise overtaken(f"take {take_id}") from error
         raise IllegalTransition(f"take {take_id}: {error.message}") from error
-    if isinstance(fact, SubmissionStarted):
-        _open_attempt(connection, standing, fact, at=at)
-    elif _settles(fact, standing):
-        _settle_attempt(connection, standing, fact, at=at)
-    elif isinstance(fact, AdoptionUndone):
-        _reopen_attempt(connection, standing, fact)
-    elif isinstance(fact, LateAnswer):
-        _note_late(connection, take_id, fact)
-    elif isinstance(fact, FoundAfterAll):
-        _check_job(connection, standing, fact.request_id)
-    if isinstance(fact, Ended | FoundAfterAll | CostSeen) and fact.cost is not None:
-        _note_cost(connection, standing, fact.cost)
+    _change_attempt(connection, standing, fact, at=at)
     _update_take(connection, standing, fact, state=state, delivery=delivery, at=at)
     connection.execute(
         "INSERT INTO events (at, take_id, fact, details, before, after) VALUES (?, ?, ?, ?, ?, ?)",
@@ -89,24 +80,16 @@ def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: floa
     )
 
 
-def _settles(fact: Fact, standing: TakeRow) -> TypeGuard[Answer | Decision]:
-    """Return whether a fact closes the latest attempt; if the take is dropped later, the attempt is closed already."""
-    return isinstance(fact, Answer | Decision) and not (
-        isinstance(fact, Dropped) and standing.state is not TakeState.HELD
-    )
-
-
 def _owner(connection: sqlite3.Connection, take_id: str, fact: Fact) -> str:
     """Return the take of a fact: a runner that was overtaken may not know that its take was renamed."""
     if not isinstance(fact, Answer | LateAnswer):
         return take_id
-    row = connection.execute("SELECT take_id FROM attempts WHERE attempt = ?", (fact.attempt,)).fetchone()
-    return take_id if row is None else str(row[0])
+    return str(value(connection, "SELECT take_id FROM attempts WHERE attempt = ?", fact.attempt) or take_id)
 
 
 def read_epoch(connection: sqlite3.Connection) -> int:
     """Return how many runners have begun on this file."""
-    return int(connection.execute("SELECT epoch FROM run").fetchone()[0])
+    return int(value(connection, "SELECT epoch FROM run"))
 
 
 def overtaken(what: str) -> RunInUse:
@@ -145,120 +128,89 @@ def _move(standing: TakeRow, fact: Fact) -> tuple[TakeState, DeliveryState, str,
     return target, moved, state, target
 
 
+def _change_attempt(connection: sqlite3.Connection, standing: TakeRow, fact: Fact, *, at: float) -> None:
+    """Record what a fact says about the take's latest attempt."""
+    take, number = standing.take_id, standing.attempts
+    # A take that is dropped later has closed its attempt already.
+    dropped_later = isinstance(fact, Dropped) and standing.state is not TakeState.HELD
+    if isinstance(fact, SubmissionStarted):
+        _open_attempt(connection, standing, fact, at=at)
+    elif isinstance(fact, Answer | Decision) and not dropped_later:
+        _settle_attempt(connection, standing, fact, at=at)
+    elif isinstance(fact, AdoptionUndone):
+        _reopen_attempt(connection, standing, fact)
+    elif isinstance(fact, LateAnswer):
+        # If another attempt has the id already, only the event keeps it.
+        connection.execute(
+            "UPDATE OR IGNORE attempts SET request_id = ?"
+            " WHERE attempt = ? AND take_id = ? AND request_id IS NULL",
+            (fact.request_id, fact.attempt, take),
+        )
+    elif isinstance(fact, FoundAfterAll):
+        # The take may have been paid for again since the job that was found.
+        latest = value(connection, "SELECT request_id FROM takes WHERE take_id = ?", take)
+        if latest != fact.request_id:
+            raise IllegalTransition(f"take {take}: request {fact.request_id} is not its latest one")
+    if isinstance(fact, Ended | FoundAfterAll | CostSeen) and fact.cost is not None:
+        # A retried take has paid for each attempt.
+        connection.execute(
+            "UPDATE attempts SET cost = ? WHERE take_id = ? AND number = ?", (fact.cost, take, number)
+        )
+
+
 def _open_attempt(
     connection: sqlite3.Connection, standing: TakeRow, fact: SubmissionStarted, *, at: float
 ) -> None:
+    take = standing.take_id
     if fact.fingerprint != standing.fingerprint:
-        raise IllegalTransition(f"take {standing.take_id}: what would be sent is not what was recorded")
-    terms = _terms(connection, standing.take_id)
+        raise IllegalTransition(f"take {take}: what would be sent is not what was recorded")
+    terms = connection.execute(_TERMS, (take,)).fetchone()
     # The epoch in the file decides, not the one in this process's memory.
     opened = connection.execute(
         "INSERT INTO attempts"
         " (attempt, take_id, number, epoch, fingerprint, started_at, estimate, price, schema)"
         " SELECT ?1, ?2, ?3, epoch, ?4, ?5, ?6, ?7, ?8 FROM run WHERE epoch = ?9",
-        (
-            fact.attempt,
-            standing.take_id,
-            standing.attempts + 1,
-            fact.fingerprint,
-            at,
-            *terms,
-            fact.epoch,
-        ),
+        (fact.attempt, take, standing.attempts + 1, fact.fingerprint, at, *terms, fact.epoch),
     )
     if opened.rowcount != 1:
-        raise overtaken(f"take {standing.take_id}")
-
-
-def _terms(connection: sqlite3.Connection, take_id: str) -> tuple[Cell, Cell, Cell]:
-    """Return the estimate, the price and the schema for a new submission.
-
-    A take whose row has changed is sent again as it was, so it keeps the terms of its last submission.
-    """
-    estimate, price, schema = connection.execute(_TERMS, (take_id,)).fetchone()
-    return estimate, price, schema
+        raise overtaken(f"take {take}")
 
 
 def _settle_attempt(
     connection: sqlite3.Connection, standing: TakeRow, fact: Answer | Decision, *, at: float
 ) -> None:
     """Close the latest attempt: an answer must belong to it, and a held attempt waits as `LostContact`."""
+    take, number = standing.take_id, standing.attempts
     # The evidence is patched, not replaced: evidence from the lost attempt stays beside the later answer.
     details = _details(fact)
     attempt, request_id = details.pop("attempt", None), details.pop("request_id", None)
-    if request_id is not None:
-        _refuse_taken_id(connection, standing, request_id)
+    # The file forbids an id that is taken too, but its message is not meant for a person.
+    taken = "SELECT take_id FROM attempts WHERE request_id = ? AND (take_id, number) <> (?, ?)"
+    other = value(connection, taken, request_id, take, number)
+    if other is not None:
+        raise IllegalTransition(f"request id {request_id} belongs to another job, of take {other}")
     expected = None if standing.state is TakeState.SUBMITTING else LostContact.__name__
-    settled = connection.execute(
+    change_one(
+        connection,
         "UPDATE attempts SET outcome = ?, ended_at = ?, request_id = ?, evidence = json_patch(evidence, ?)"
         " WHERE take_id = ? AND number = ? AND attempt = coalesce(?, attempt) AND outcome IS ?",
-        (
-            type(fact).__name__,
-            at,
-            request_id,
-            json.dumps(details),
-            standing.take_id,
-            standing.attempts,
-            attempt,
-            expected,
-        ),
+        (type(fact).__name__, at, request_id, json.dumps(details), take, number, attempt, expected),
+        refusal=f"take {take}: attempt {attempt} is not the one that waits",
     )
-    if settled.rowcount != 1:
-        raise IllegalTransition(f"take {standing.take_id}: attempt {attempt} is not the one that waits")
-
-
-def _refuse_taken_id(connection: sqlite3.Connection, standing: TakeRow, request_id: str) -> None:
-    # The file forbids it too, but its message is not meant for a person.
-    row = connection.execute(
-        "SELECT take_id FROM attempts WHERE request_id = ? AND (take_id, number) <> (?, ?)",
-        (request_id, standing.take_id, standing.attempts),
-    ).fetchone()
-    if row is not None:
-        raise IllegalTransition(f"request id {request_id} belongs to another job, of take {row[0]}")
 
 
 def _reopen_attempt(connection: sqlite3.Connection, standing: TakeRow, fact: AdoptionUndone) -> None:
     """Make the latest attempt wait again as before its adoption, without the other job's cost."""
-    reopened = connection.execute(
+    lost, take, request_id = LostContact.__name__, standing.take_id, fact.request_id
+    reason = json.dumps({"reason": fact.reason} if fact.reason else {})
+    change_one(
+        connection,
         "UPDATE attempts SET outcome = ?1, request_id = NULL, cost = NULL,"
         " ended_at = (SELECT max(at) FROM events WHERE take_id = ?2 AND fact = ?1),"
         " evidence = json_patch(evidence, ?3)"
         " WHERE take_id = ?2 AND number = ?4 AND outcome = ?5 AND request_id = ?6",
-        (
-            LostContact.__name__,
-            standing.take_id,
-            json.dumps({"reason": fact.reason} if fact.reason else {}),
-            standing.attempts,
-            Adopted.__name__,
-            fact.request_id,
-        ),
-    )
-    if reopened.rowcount != 1:
-        raise IllegalTransition(f"take {standing.take_id}: request {fact.request_id} was not adopted for it")
-
-
-def _note_late(connection: sqlite3.Connection, take_id: str, fact: LateAnswer) -> None:
-    """Give the attempt its id; if another attempt has the id already, only the event keeps it."""
-    connection.execute(
-        "UPDATE OR IGNORE attempts SET request_id = ? WHERE attempt = ? AND take_id = ? AND request_id IS NULL",
-        (fact.request_id, fact.attempt, take_id),
-    )
-
-
-def _check_job(connection: sqlite3.Connection, standing: TakeRow, request_id: str) -> None:
-    """Refuse a finding about a job that is not the take's latest: the take may have been paid for again since."""
-    mine = connection.execute(
-        "SELECT request_id FROM takes WHERE take_id = ?", (standing.take_id,)
-    ).fetchone()
-    if mine[0] != request_id:
-        raise IllegalTransition(f"take {standing.take_id}: request {request_id} is not its latest one")
-
-
-def _note_cost(connection: sqlite3.Connection, standing: TakeRow, cost: float) -> None:
-    """Record the cost of the latest attempt's job: a retried take has paid for each attempt."""
-    connection.execute(
-        "UPDATE attempts SET cost = ? WHERE take_id = ? AND number = ?",
-        (cost, standing.take_id, standing.attempts),
+        (lost, take, reason, standing.attempts, Adopted.__name__, request_id),
+        refusal=f"take {take}: request {request_id} was not adopted for it",
     )
 
 
@@ -278,15 +230,14 @@ def _update_take(
     if delivery is not standing.delivery:
         columns["delivery"] = delivery
     columns |= COLUMN_UPDATES[type(fact)](fact, at, standing)
-    if not columns:
-        return
-    # WHERE repeats the values that were read, so the update fails if anything changed them since.
-    moved = connection.execute(
-        _update(tuple(columns)),
-        (*map(_storable, columns.values()), standing.take_id, standing.state, standing.delivery),
-    )
-    if moved.rowcount != 1:
-        raise IllegalTransition(f"take {standing.take_id}: it is no longer {standing.state}")
+    if columns:
+        # WHERE repeats the values that were read, so the update fails if anything changed them since.
+        change_one(
+            connection,
+            _update(tuple(columns)),
+            (*map(_storable, columns.values()), standing.take_id, standing.state, standing.delivery),
+            refusal=f"take {standing.take_id}: it is no longer {standing.state}",
+        )
 
 
 @cache
@@ -301,6 +252,6 @@ def _details(fact: Fact) -> dict[str, Any]:
     return {name: getattr(fact, name) for name in _NAMES[type(fact)]}
 
 
-def _storable(value: Cell) -> Cell:
+def _storable(cell: Cell) -> Cell:
     # A lone surrogate in a server's text has no UTF-8 form, and must not prevent a fact about money.
-    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
+    return cell.encode("utf-8", "replace").decode("utf-8") if isinstance(cell, str) else cell

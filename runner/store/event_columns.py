@@ -1,8 +1,4 @@
-"""What each fact writes into its take's row, as one table.
-
-In: a fact, its time, and the take's row before it. Out: column values. It runs no SQL; `states` decides which fact
-may come when.
-"""
+"""What each fact writes into its take's row, as one table; `states` decides which fact may come when."""
 
 from __future__ import annotations
 
@@ -43,12 +39,8 @@ _UNTRIED: Columns = MappingProxyType(
     {
         **_UNSENT,
         **_NO_FILE,
-        "failure": None,
-        "finished_at": None,
-        "seconds": None,
-        "cost": None,
+        **dict.fromkeys(("failure", "finished_at", "seconds", "cost", "result")),
         "outputs": "[]",
-        "result": None,
     }
 )
 

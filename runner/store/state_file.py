@@ -151,14 +151,9 @@ class StateFile:
         Raises `DiskFailed` if the disk did not store it, and so does every method that returns when a change is
         durable: nothing was changed then.
         """
-        self._change(
-            "INSERT INTO sessions (epoch, began_at, version, limit_s, window_began_at) VALUES (?, ?, ?, ?, ?)",
-            self.epoch,
-            at,
-            version,
-            limit_s,
-            window_began_at,
-        )
+        columns = "epoch, began_at, version, limit_s, window_began_at"
+        statement = f"INSERT INTO sessions ({columns}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608 - our own names
+        self._change(statement, self.epoch, at, version, limit_s, window_began_at)
 
     def end_session(self, *, at: float, ending: str) -> None:
         """Record how this process ended its session."""
