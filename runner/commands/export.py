@@ -201,7 +201,5 @@ def _as_take(record: TakeRecord) -> Take:
 
 def _recorded_price(take: TakeRecord) -> Price | None:
     """Return the price that the manifest gave; a catalogue's is out of date elsewhere and later."""
-    said = json.loads(take.price) if take.price else {}
-    if said.get("source") != _GIVEN:
-        return None
-    return Price(said["usd"], PriceUnit(said["per"]), _GIVEN, said["dated"])
+    price = Price.from_json(take.price)
+    return price if price and price.source == _GIVEN else None

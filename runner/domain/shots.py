@@ -6,8 +6,9 @@ and sweeps, a `Take` is one typed, fingerprinted, paid job. It knows no files, m
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -92,6 +93,18 @@ class Price:
     per: PriceUnit = PriceUnit.OUTPUT
     source: str = "manifest"
     dated: str = ""
+
+    def to_json(self) -> str:
+        """Return the text that a record keeps."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | None) -> Price | None:
+        """Return the price that `to_json` wrote; None for no text."""
+        if not text:
+            return None
+        known = json.loads(text)
+        return cls(known["usd"], PriceUnit(known["per"]), known["source"], known["dated"])
 
 
 @dataclass(frozen=True, slots=True)

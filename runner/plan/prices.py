@@ -6,7 +6,6 @@ the manifest goes first; then the one on record, which a catalogue gave on a giv
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
@@ -14,7 +13,7 @@ from dataclasses import replace
 from runner.domain.display import counted, visible
 from runner.domain.money import dollars, micros
 from runner.domain.records import TakeRecord
-from runner.domain.shots import Plan, Price, PriceUnit
+from runner.domain.shots import Plan, Price
 
 INVENTED = "invented by the simulator"
 CATALOGUE = "catalogue"
@@ -95,16 +94,9 @@ def recorded_prices(takes: Iterable[TakeRecord]) -> dict[str, Price]:
     """Return the newest price on record that a catalogue gave for each model."""
     found: dict[str, Price] = {}
     for take in takes:
-        price = _price(take.price_now)
+        price = Price.from_json(take.price_now)
         if price is None or price.source != CATALOGUE:
             continue
         if take.model not in found or found[take.model].dated < price.dated:
             found[take.model] = price
     return found
-
-
-def _price(text: str) -> Price | None:
-    if not text:
-        return None
-    value = json.loads(text)
-    return Price(value["usd"], PriceUnit(value["per"]), value["source"], value["dated"])

@@ -1,9 +1,8 @@
 """Checks whether the file at the run's path is still the open one, and finds the open one if not.
 
-In: the path of an open state file. Out: nothing, or `RecordDisplaced`, which says where the record is. It knows no
-SQLite, and writes only markers: a missing one, and one at a place that the run has left. A folder may be moved, deleted
-or restored from a copy during a run. An open file does not depend on its name, so SQLite would go on writing where no
-later run looks.
+A folder may be moved, deleted or restored from a copy during a run. An open file does not depend on its name, so SQLite
+would go on writing where no later run looks. It writes only markers: a missing one, and one at a place that the run has
+left.
 """
 
 from __future__ import annotations
@@ -42,40 +41,32 @@ class Identity:
         self._known = {path.parent: number_of(path.parent), **{each: number_of(each) for each in files}}
 
     def check(self) -> None:
-        """Do nothing if the record would be found again by its path.
+        """Raise `RecordDisplaced`, which says where the record is, unless it would be found again by its path."""
+        if (lost := self.displaced()) is not None:
+            raise lost
 
-        Raises:
-            RecordDisplaced: the folder, the state file or its log is not the open one, or the folder's marker
-                names another run.
+    def displaced(self) -> RecordDisplaced | None:
+        """Return an error if the folder, the state file or its log is not the open one, or the folder is another run's.
+
+        A missing marker is written again.
         """
         for each, number in self._known.items():
             if (found := number_of(each)) != number:
-                raise self._displaced(each, replaced=found is not None)
+                return self._error(
+                    each, "was moved away or deleted" if found is None else "was replaced by another one"
+                )
         marker = read_marker(self._path)
         if marker is None:
             with suppress(OSError):
                 write_marker(self._path, self._run_id)
         elif marker not in {"", self._run_id}:
-            raise self._displaced(self._path.parent, replaced=True)
-
-    def displaced(self) -> RecordDisplaced | None:
-        """Return the error that `check` raises, None without one."""
-        try:
-            self.check()
-        except RecordDisplaced as error:
-            return error
+            return self._error(self._path.parent, "was replaced by another one")
         return None
 
     def leave_word(self) -> None:
         """Write at the old place that a run was here and where its record went, unless a state file is there."""
         with suppress(OSError):
-            leave_tombstone(self._path, self._run_id, went=self.went)
-
-    @property
-    def went(self) -> Path | None:
-        """Where the open state file is now; None if it was deleted, or the system does not say."""
-        number = self._known[self._path]
-        return path_of_open(number) if number else None
+            leave_tombstone(self._path, self._run_id, went=self._went())
 
     def close(self) -> None:
         """Close the folder; safe to call twice."""
@@ -83,9 +74,12 @@ class Identity:
             os.close(self._folder)
             self._folder = -1
 
-    def _displaced(self, what: Path, *, replaced: bool) -> RecordDisplaced:
-        went = self.went
-        became = "was replaced by another one" if replaced else "was moved away or deleted"
+    def _went(self) -> Path | None:
+        number = self._known[self._path]
+        return path_of_open(number) if number else None
+
+    def _error(self, what: Path, became: str) -> RecordDisplaced:
+        went = self._went()
         lies = (
             f"the record is now {went}" if went else "the record was deleted, or it is not known where it is"
         )
@@ -109,22 +103,16 @@ def number_of(path: Path) -> Number | None:
 
 def path_of_open(number: Number) -> Path | None:
     """Return the path of a file that this process has open; None if it was deleted or the system does not say."""
-    for descriptor in _descriptors():
-        try:
+    descriptors = list[int]()
+    with suppress(OSError):
+        descriptors += [int(each.name) for each in _OPEN_FILES.iterdir() if each.name.isdigit()]
+    for descriptor in descriptors:
+        with suppress(OSError):
             found = os.fstat(descriptor)
             if (found.st_dev, found.st_ino) == number and found.st_nlink:
                 path = _name_of(descriptor)
                 return path if number_of(path) == number else None
-        except OSError:
-            continue
     return None
-
-
-def _descriptors() -> list[int]:
-    try:
-        return [int(each.name) for each in _OPEN_FILES.iterdir() if each.name.isdigit()]
-    except OSError:
-        return []
 
 
 def _name_of(descriptor: int) -> Path:

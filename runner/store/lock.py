@@ -1,8 +1,7 @@
 """The run lock: one process at a time may write into a run directory.
 
-In: a run directory. Out: the lock, or an error that says who has it or why it cannot be taken. It knows no state file,
-whose epoch is the real guarantee. The kernel frees the lock at any end of the process, so a stale lock never needs to
-be deleted. A file beside the lock names its owner, only for the message.
+It knows no state file, whose epoch is the real guarantee. The kernel frees the lock at any end of the process, so a
+stale lock never needs to be deleted. A file beside the lock names its owner, only for the message.
 """
 
 from __future__ import annotations
@@ -69,7 +68,8 @@ class RunLock:
             raise file_error(error, error.filename or self._dir, "cannot be locked") from error
         try:
             # The facts are not in the lock file itself: a refused process could then read them half written.
-            self._written = json.dumps(self._facts()) + "\n"
+            facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": self._now()}
+            self._written = json.dumps({**facts, "command": self._command}) + "\n"
             write_whole(self._dir / OWNER, self._written)
         except OSError as error:
             self._lock.release()
@@ -86,14 +86,6 @@ class RunLock:
             if (self._dir / OWNER).read_text(encoding="utf-8") == self._written:
                 (self._dir / OWNER).unlink()
         self._lock.release()
-
-    def _facts(self) -> dict[str, object]:
-        return {
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "since": self._now(),
-            "command": self._command,
-        }
 
 
 def owner_of(run_dir: Path) -> str:

@@ -1,8 +1,8 @@
 """The marker: a small file beside the state file that shows that a run was here, even if the state file gets lost.
 
-In: the path of a state file. Out: the run id in the marker. It knows no SQLite. A new start in a folder without its
-state file would pay for everything again; the marker prevents that. At the old place of a moved run it also says where
-the state file went. Beside an original whose copy continues instead, it says where the copy is.
+A new start in a folder without its state file would pay for everything again; the marker prevents that. At the old
+place of a moved run it also says where the state file went. Beside an original whose copy continues instead, it says
+where the copy is. It knows no SQLite.
 """
 
 from __future__ import annotations
@@ -18,10 +18,7 @@ _MOST_BYTES = 4096
 
 
 def read_marker(state_file: Path) -> str | None:
-    """Return the run id in the marker beside `state_file`.
-
-    The result is None without a marker, and empty for an unreadable marker.
-    """
+    """Return the run id in the marker beside `state_file`: None without a marker, "" for an unreadable one."""
     try:
         text = read_private(state_file.parent / MARKER, limit=_MOST_BYTES)
         return str(json.loads(text)["run_id"])
@@ -29,11 +26,6 @@ def read_marker(state_file: Path) -> str | None:
         return None
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-
-
-def was_here(state_file: Path) -> bool:
-    """Return whether the folder is marked as a run's, with or without its state file."""
-    return read_marker(state_file) is not None
 
 
 def write_marker(

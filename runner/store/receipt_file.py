@@ -1,8 +1,7 @@
 """The emergency side file: it keeps a request id when the state file's disk does not store it.
 
-In: receipts, that is, ids that a paid POST returned. Out: lines of JSON, and the same receipts at the next start. It
-knows no connection; `receipts` enters them into the state file. The file is allocated and opened in good times, so that
-an append needs neither a new block nor a new descriptor.
+A receipt is an id that a paid POST returned; `unrecorded` enters it into the state file at the next start. The file is
+allocated and opened in good times, so that an append needs neither a new block nor a new descriptor.
 """
 
 from __future__ import annotations
@@ -39,26 +38,18 @@ class Receipt:
 
 def receipt_of(take_id: str, fact: Fact, *, at: float) -> Receipt | None:
     """Return the receipt in `fact` that must survive even an unwritable state file, None if it has none."""
-    match fact:
-        case (
-            Accepted(attempt=attempt, request_id=request_id)
-            | LateAnswer(attempt=attempt, request_id=request_id)
-        ):
-            return Receipt(take_id, attempt, request_id, at)
-        case Adopted(request_id=request_id, by=by):
-            return Receipt(take_id, None, request_id, at, by)
-        case _:
-            return None
+    if isinstance(fact, Accepted | LateAnswer):
+        return Receipt(take_id, fact.attempt, fact.request_id, at)
+    if isinstance(fact, Adopted):
+        return Receipt(take_id, None, fact.request_id, at, fact.by)
+    return None
 
 
 class ReceiptFile:
     """One file of receipts, one per line, filled up with blank lines; another run's lines are left alone."""
 
     def __init__(self, path: Path, run_id: str) -> None:
-        """Open the file, and allocate its space if it is short.
-
-        Raises: OSError.
-        """
+        """Open the file, and allocate its space if it is short; raises OSError."""
         self.path = path
         self._run_id = run_id
         made = not path.exists()
@@ -79,7 +70,7 @@ class ReceiptFile:
         if not os.fstat(self._fd).st_nlink:
             raise OSError(errno.ENOENT, "the file was deleted", str(self.path))
         end = len(self._text().rstrip(_BLANK))
-        lines = "".join(f"{self._line(receipt)}\n" for receipt in receipts)
+        lines = "".join(json.dumps({"run": self._run_id, **asdict(receipt)}) + "\n" for receipt in receipts)
         # The first line break ends a last line that was cut off.
         self._write((b"\n" if end else b"") + lines.encode(), end)
 
@@ -109,9 +100,6 @@ class ReceiptFile:
             written = os.pwrite(self._fd, text, offset)
             text, offset = text[written:], offset + written
         os.fsync(self._fd)
-
-    def _line(self, receipt: Receipt) -> str:
-        return json.dumps({"run": self._run_id, **asdict(receipt)})
 
     def _receipt(self, line: bytes) -> Receipt | None:
         try:

@@ -1,8 +1,7 @@
 """The folder of a run: where it is for a manifest, and what lies in it.
 
-In: a manifest's path and name, or a folder. Out: a `RunDir`, or an error with advice. It knows only the state file's
-name, so that a program that only needs the place loads no database. The place never depends on the current directory:
-otherwise a manifest that is run from two places would be paid for twice.
+It knows only the state file's name, so that a program that only needs the place loads no database. The place never
+depends on the current directory: otherwise a manifest that is run from two places would be paid for twice.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from pathlib import Path
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import FileMissing
 from runner.domain.ids import folder_name
-from runner.store.marker import was_here
+from runner.store.marker import read_marker
 from runner.system.escapes import command_line
 from runner.system.private_files import make_folder
 
@@ -66,24 +65,18 @@ def is_run(path: Path) -> bool:
 def existing(manifest: Path, *, name: str, kinds: Sequence[bool]) -> RunDir:
     """Return the run directory of a manifest that has been run; `kinds` are tried in order, True for simulated.
 
-    Raises:
-        FileMissing: nothing has been run there.
+    Raises `FileMissing` if nothing has been run there.
     """
     # A folder whose state file is gone is returned too; opening it then refuses it.
     for simulated in kinds:
         place = default_run_dir(manifest, name=name, simulated=simulated)
-        if is_run(place) or was_here(place / STATE_FILE):
+        if is_run(place) or read_marker(place / STATE_FILE) is not None:
             return RunDir(place)
     raise FileMissing(f"nothing has been run for {manifest}", advice=command_line("run", manifest))
 
 
 def make(path: Path) -> RunDir:
-    """Return the run directory at `path`, made if need be.
-
-    Raises:
-        CannotCreate: the folder cannot be made.
-        DiskFailed: the disk is full or failing.
-    """
+    """Return the run directory at `path`, made if need be; raises `CannotCreate`, or `DiskFailed` for a full disk."""
     try:
         make_folder(path)
     except OSError as error:

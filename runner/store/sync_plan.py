@@ -1,7 +1,7 @@
 """Records a plan in the state file: it adds new takes, renames renamed ones and renews corrected ones.
 
-In: a plan, inside the caller's transaction. Out: changed rows, all or none. It knows no file. A sent take keeps its
-body; the manifest's present wish is noted beside it, so that the record alone shows a changed row.
+It works inside the caller's transaction. A sent take keeps its body; the manifest's present wish is noted beside it, so
+that the record alone shows a changed row.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Collection, Iterable, Mapping
 
 from runner.domain.errors import IllegalTransition
 from runner.domain.money import estimate
-from runner.domain.shots import Manifest, Plan, Price, Take
+from runner.domain.shots import Plan, Take
 from runner.domain.states import NEVER_CHARGED, Renamed, RetryRequested, TakeState
 from runner.store.append_event import append
+from runner.store.database import change_one
 
 _UPSERT = """
 INSERT INTO takes
@@ -36,19 +37,25 @@ def adopt(
     *,
     renew: Collection[str],
     at: float,
-    renames: Mapping[str, str] | None = None,
+    renames: Mapping[str, str],
 ) -> bool:
     """Record `plan`; takes named in `renew` get its body, and `renames` maps recorded ids to new ones.
 
-    Returns whether a reader would see any take differently now.
-
-    Raises:
-        IllegalTransition: a take to renew is not in the plan, or may have been paid for.
+    Returns whether a reader would see any take differently now. Raises `IllegalTransition` if a take to renew is not in
+    the plan, or may have been paid for.
     """
-    _store_manifest(connection, plan.manifest, at=at)
+    manifest = plan.manifest
+    connection.execute(
+        "INSERT INTO manifests (sha256, file, adopted_at, text) VALUES (?, ?, ?, ?) ON CONFLICT (sha256) DO NOTHING",
+        (manifest.sha256, manifest.file, at, manifest.text),
+    )
+    connection.execute(
+        "UPDATE run SET columns = ?, newest_manifest = (SELECT id FROM manifests WHERE sha256 = ?)",
+        (json.dumps(manifest.columns), manifest.sha256),
+    )
     before = connection.total_changes
     _store_schemas(connection, plan.schemas, at=at)
-    _rename(connection, renames or {}, at=at)
+    _rename(connection, renames, at=at)
     _forget_places(connection, {take.id for take in plan.takes})
     connection.executemany(_UPSERT, _rows(plan.takes))
     by_id = {take.id: take for take in plan.takes}
@@ -58,17 +65,6 @@ def adopt(
         _renew(connection, by_id[take_id], at=at)
     _note_wanted(connection, by_id)
     return connection.total_changes > before
-
-
-def _store_manifest(connection: sqlite3.Connection, manifest: Manifest, *, at: float) -> None:
-    connection.execute(
-        "INSERT INTO manifests (sha256, file, adopted_at, text) VALUES (?, ?, ?, ?) ON CONFLICT (sha256) DO NOTHING",
-        (manifest.sha256, manifest.file, at, manifest.text),
-    )
-    connection.execute(
-        "UPDATE run SET columns = ?, newest_manifest = (SELECT id FROM manifests WHERE sha256 = ?)",
-        (json.dumps(manifest.columns), manifest.sha256),
-    )
 
 
 def _store_schemas(connection: sqlite3.Connection, schemas: Mapping[str, str], *, at: float) -> None:
@@ -102,9 +98,12 @@ def _why_renamed(old: str, new: str) -> str:
 
 
 def _give_id(connection: sqlite3.Connection, old: str, new: str) -> None:
-    renamed = connection.execute("UPDATE takes SET take_id = ? WHERE take_id = ?", (new, old))
-    if renamed.rowcount != 1:
-        raise IllegalTransition(f"the state file knows no take {old.removeprefix(_ASIDE)}")
+    change_one(
+        connection,
+        "UPDATE takes SET take_id = ? WHERE take_id = ?",
+        (new, old),
+        refusal=f"the state file knows no take {old.removeprefix(_ASIDE)}",
+    )
     connection.execute("UPDATE attempts SET take_id = ? WHERE take_id = ?", (new, old))
     connection.execute("UPDATE events SET take_id = ? WHERE take_id = ?", (new, old))
 
@@ -118,22 +117,10 @@ def _forget_places(connection: sqlite3.Connection, planned: Collection[str]) -> 
 
 def _rows(takes: Iterable[Take]) -> Iterable[tuple[object, ...]]:
     for position, take in enumerate(takes):
-        yield (
-            take.id,
-            *_content(take),
-            position,
-            json.dumps(take.tags),
-            take.notes,
-            json.dumps(dict(take.cells)),
-            estimate(take.price, take.body),
-            _price(take.price),
-        )
-
-
-def _price(price: Price | None) -> str:
-    if price is None:
-        return ""
-    return json.dumps({"usd": price.usd, "per": price.per, "source": price.source, "dated": price.dated})
+        tags, cells = json.dumps(take.tags), json.dumps(dict(take.cells))
+        price = take.price.to_json() if take.price else ""
+        terms = (estimate(take.price, take.body), price)
+        yield (take.id, *_content(take), position, tags, take.notes, cells, *terms)
 
 
 def _content(take: Take) -> tuple[object, ...]:
@@ -149,13 +136,13 @@ def _renew(connection: sqlite3.Connection, take: Take, *, at: float) -> None:
     if state == TakeState.FAILED and failure in NEVER_CHARGED:
         fact = RetryRequested(by="manifest", reason=f"the row was corrected; the old row had been {failure}")
         append(connection, take.id, fact, at=at)
-    renewed = connection.execute(
+    change_one(
+        connection,
         "UPDATE takes SET shot_id = ?, model = ?, body = ?, fingerprint = ?, seed = ?, point = ?"
         " WHERE take_id = ? AND state = 'pending'",
         (*_content(take), take.id),
+        refusal=f"take {take.id} is {state}: it may have been paid for and keeps its body",
     )
-    if renewed.rowcount != 1:
-        raise IllegalTransition(f"take {take.id} is {state}: it may have been paid for and keeps its body")
 
 
 def _note_wanted(connection: sqlite3.Connection, takes: Mapping[str, Take]) -> None:

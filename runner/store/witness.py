@@ -5,8 +5,7 @@ a second record, written after each commit, so it never knows more than the stat
 is beside the state file. The other is in the user's own folder, keyed by the run's path, and survives the loss of the
 run's folder. Its last line says whether the run ended in order, with no job unfinished.
 
-In: recorded facts. Out: lines of JSON, and a `Testimony` when read. It decides nothing. A line that cannot be written
-stops no run, and a truncated line is skipped.
+It decides nothing. A line that cannot be written stops no run, and a truncated line is skipped.
 """
 
 from __future__ import annotations
@@ -37,7 +36,6 @@ from runner.system.private_files import flush_folder, make_folder, open_private
 SUFFIX = ".witness"
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT
 _LONGEST = 64 * 1024
-_ENDED = {"ended": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +83,8 @@ class Testimony:
 
     def joined(self, other: Testimony) -> Testimony:
         """Return what both know together."""
-        return Testimony(
-            self.header or other.header,
-            (*self.sent, *other.sent),
-            self.left | other.left,
-            self.has_ended and other.has_ended,
-        )
+        sent, left = (*self.sent, *other.sent), self.left | other.left
+        return Testimony(self.header or other.header, sent, left, self.has_ended and other.has_ended)
 
 
 def of_run(told: Iterable[Testimony], run_id: str) -> list[Testimony]:
@@ -111,39 +105,24 @@ def outside(folders: Iterable[Path], run_dir: Path, machine: str) -> list[Path]:
 
 def line_of(fact: Fact, *, take: str, model: str, at: float) -> Mapping[str, object] | None:
     """Return the witness's line for a fact, None for a fact that is not about money."""
-    match fact:
-        case SubmissionStarted(attempt=attempt, fingerprint=fingerprint, epoch=epoch):
-            return {
-                "begun": attempt,
-                "take": take,
-                "model": model,
-                "fingerprint": fingerprint,
-                "epoch": epoch,
-                "at": at,
-            }
-        case (
-            Accepted(attempt=attempt, request_id=request_id)
-            | LateAnswer(attempt=attempt, request_id=request_id)
-        ):
-            return {"accepted": request_id, "attempt": attempt, "take": take, "model": model, "at": at}
-        case Adopted(request_id=request_id):
-            return {"accepted": request_id, "attempt": "", "take": take, "model": model, "at": at}
-        case NotSent() | Refused() | RefusedForNow() | AccountTurnedAway():
-            return {"free": fact.attempt}
-        case _:
-            return None
+    if isinstance(fact, SubmissionStarted):
+        return _begun(Sent(fact.attempt, take, model, fact.fingerprint, fact.epoch, at))
+    if isinstance(fact, Accepted | LateAnswer | Adopted):
+        attempt = "" if isinstance(fact, Adopted) else fact.attempt
+        return {"accepted": fact.request_id, "attempt": attempt, "take": take, "model": model, "at": at}
+    if isinstance(fact, NotSent | Refused | RefusedForNow | AccountTurnedAway):
+        return {"free": fact.attempt}
+    return None
+
+
+def _begun(sent: Sent) -> Mapping[str, object]:
+    known = {name: getattr(sent, name) for name in ("take", "model", "fingerprint", "epoch", "at")}
+    return {"begun": sent.attempt, **known}
 
 
 def _lines_of(sent: Sent) -> Iterator[Mapping[str, object]]:
     """Yield the lines that hold all that is known about a submission."""
-    yield {
-        "begun": sent.attempt,
-        "take": sent.take,
-        "model": sent.model,
-        "fingerprint": sent.fingerprint,
-        "epoch": sent.epoch,
-        "at": sent.at,
-    }
+    yield _begun(sent)
     if sent.request_id:
         yield {"accepted": sent.request_id, "attempt": sent.attempt, "take": sent.take, "model": sent.model}
     elif sent.is_free:
@@ -153,39 +132,18 @@ def _lines_of(sent: Sent) -> Iterator[Mapping[str, object]]:
 def read_witness(path: Path) -> Testimony | None:
     """Return what the witness at `path` knows; None if there is none.
 
-    Raises:
-        OSError: it cannot be read, or something other than a file has its name.
+    Raises OSError if it cannot be read, or something other than a file has its name.
     """
     try:
         descriptor = open_private(path)
     except FileNotFoundError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        return _testimony(_lines(file))
-
-
-def _lines(file: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    for line in file:
-        if len(line) > _LONGEST:
-            continue
-        try:
-            values = json.loads(line)
-            # Half a surrogate pair has no UTF-8 form: this program never writes one, and no record could hold it.
-            json.dumps(values, ensure_ascii=False).encode()
-        except (ValueError, RecursionError):
-            # A kill or a power loss cut this line off, and later text may follow on it.
-            continue
-        if isinstance(values, dict):
-            yield values
-
-
-def _testimony(lines: Iterable[dict[str, Any]]) -> Testimony:
     header: RunHeader | None = None
     begun: dict[str, Sent] = {}
     adopted: dict[str, Sent] = {}
     left: set[str] = set()
     ended = False
-    for line in lines:
+    for line in _lines(descriptor):
         ended = "ended" in line
         with suppress(KeyError, TypeError, ValueError, OverflowError):
             if "run" in line:
@@ -200,6 +158,18 @@ def _testimony(lines: Iterable[dict[str, Any]]) -> Testimony:
             elif "left" in line:
                 left.add(str(line["left"]))
     return Testimony(header, (*begun.values(), *adopted.values()), frozenset(left), ended)
+
+
+def _lines(descriptor: int) -> Iterator[dict[str, Any]]:
+    with os.fdopen(descriptor, "rb") as file:
+        for line in file:
+            # A kill or a power loss cuts a line off, and later text may follow on it.
+            with suppress(ValueError, RecursionError):
+                values = json.loads(line) if len(line) <= _LONGEST else None
+                # Half a surrogate pair has no UTF-8 form: this program never writes one, and no record could hold it.
+                json.dumps(values, ensure_ascii=False).encode()
+                if isinstance(values, dict):
+                    yield values
 
 
 def _accept(line: dict[str, Any], begun: dict[str, Sent], adopted: dict[str, Sent]) -> None:
@@ -269,11 +239,8 @@ class Witness:
             with suppress(OSError):
                 known = read_witness(place)
                 if known and known.header and known.header.run_id == self.header.run_id:
-                    descriptor = open_private(place, _APPEND)
-                    try:
-                        _write(descriptor, [_ENDED])
-                    finally:
-                        os.close(descriptor)
+                    with os.fdopen(open_private(place, _APPEND), "wb", buffering=0) as file:
+                        _write(file.fileno(), [{"ended": True}])
 
     def close(self) -> None:
         """Close both files; safe to call twice."""

@@ -65,7 +65,7 @@ def within(path: Path, work: Callable[[sqlite3.Connection], object]) -> int:
 
 def adopted(path: Path, takes: Sequence[Take], renames: dict[str, str] | None = None) -> int:
     plan = make_plan(takes)
-    return within(path, lambda connection: adopt(connection, plan, renew=(), at=LATER, renames=renames))
+    return within(path, lambda connection: adopt(connection, plan, renew=(), at=LATER, renames=renames or {}))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_changed_row_that_nothing_is_done_about_is_noted_once(path: Path) -> N
 
 
 def note(told: list[bool], plan: Plan, connection: sqlite3.Connection) -> None:
-    told.append(adopt(connection, plan, renew=(), at=LATER))
+    told.append(adopt(connection, plan, renew=(), at=LATER, renames={}))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 from runner.commands.steps.api_base import named_base
 from runner.domain.records import RunHeader
 from runner.store import run_dir as rundir
-from runner.store.marker import was_here
+from runner.store.marker import read_marker
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 from runner.system.escapes import path_word
@@ -28,7 +28,7 @@ def find_run(target: str | Path, *, simulated: bool | None = None) -> RunDir:
     from runner.manifest.reader import manifest_name
 
     path = Path(target)
-    if rundir.is_run(path) or was_here(path / rundir.STATE_FILE):
+    if rundir.is_run(path) or read_marker(path / rundir.STATE_FILE) is not None:
         return RunDir(path)
     name = manifest_name(path)
     return rundir.existing(path, name=name, kinds=(False, True) if simulated is None else (simulated,))
