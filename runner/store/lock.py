@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import filelock
@@ -76,9 +75,7 @@ class RunLock:
             raise file_error(error, self._dir / OWNER, "cannot be written") from error
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         # The file goes while the lock is still held, or the next owner's facts could be removed. A file that stays
         # does no harm, since only a refused process reads it. So a failure here must not hide another error.
         with suppress(OSError):

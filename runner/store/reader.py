@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from runner.domain.money import Charge, Spending
@@ -181,9 +180,7 @@ class Reader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from runner.domain import failpoints
 from runner.domain.states import Accepted, Adopted, Fact, LateAnswer
-from runner.system.private_files import flush_folder, make_folder, open_private
+from runner.system.private_files import flush_folder, open_private
 
 LAID_OUT = 16 * 1024
 """Bytes; room for about eighty ids. With more ids the file grows, if it can."""
@@ -79,7 +78,7 @@ class ReceiptFile:
         found = (self._receipt(line) for line in self._text().split(_BLANK) if line)
         return [receipt for receipt in found if receipt is not None]
 
-    def forget(self, entered: Sequence[Receipt]) -> None:
+    def forget(self, entered: Collection[Receipt]) -> None:
         """Remove the lines of these receipts, durably; unreadable and unrecorded lines stay. Raises OSError."""
         text = self._text()
         lines = [line for line in text.split(_BLANK) if line and self._receipt(line) not in entered]
@@ -110,53 +109,3 @@ class ReceiptFile:
         except (ValueError, TypeError, AttributeError, KeyError):
             return None
         return receipt if run_id == self._run_id and sound else None
-
-
-@dataclass(slots=True)
-class SideFiles:
-    """The side file beside the state file, and those in second places; `notes` say what went wrong."""
-
-    files: list[ReceiptFile]
-    notes: list[str] = field(default_factory=list)
-
-    @classmethod
-    def lay_out(cls, path: Path, run_id: str, *, seconds: Sequence[Path] = ()) -> SideFiles:
-        """Open `path`, and a file of this run in each usable folder of `seconds`; raises OSError for `path` alone.
-
-        All of them are opened, since an earlier start may have used any of them.
-        """
-        side = cls([ReceiptFile(path, run_id)])
-        # The id is quoted: a state file from elsewhere may hold any text as its run id.
-        places = [folder / f"{quote(run_id, safe='')}.ids" for folder in seconds]
-        refused = []
-        for place in places:
-            try:
-                make_folder(place.parent)
-                side.files.append(ReceiptFile(place, run_id))
-            except OSError as error:
-                refused.append(f"{place.parent}: cannot be a second place for ids: {error.strerror}")
-        side.notes += refused if len(refused) == len(places) else []
-        return side
-
-    def keep(self, receipts: Sequence[Receipt]) -> Path | None:
-        """Append to the first file that can store them and return its path; None if none can."""
-        for file in self.files:
-            with suppress(OSError):
-                file.append(receipts)
-                return file.path
-        return None
-
-    def read(self) -> list[Receipt]:
-        """Return all receipts, each once; raises OSError."""
-        return list(dict.fromkeys(receipt for file in self.files for receipt in file.read()))
-
-    def forget(self, entered: Sequence[Receipt]) -> None:
-        """Remove these receipts from every file; raises OSError."""
-        for file in self.files:
-            if file.read():
-                file.forget(entered)
-
-    def close(self, *, leave: bool = False) -> None:
-        """Close all files; `leave` keeps them where they are; safe to call twice."""
-        while self.files:
-            self.files.pop().close(leave=leave)

@@ -1,8 +1,7 @@
 """The schema of the state file: its tables by version, and the triggers that enforce the table of states.
 
-In: the enums and tables of `states`. Out: SQL text. It opens nothing; `database` runs the text.
-A change to a table is a new entry in `MIGRATIONS`, never an edit of an old one. The triggers in `RULES` hold no
-data and are renewed at every opening, so that they always match `states`.
+A change to a table is a new entry in `MIGRATIONS`, never an edit of an old one. The triggers in `RULES` hold no data
+and are renewed at every opening, so that they always match `states`.
 """
 
 from __future__ import annotations
@@ -184,16 +183,8 @@ Their tables and views are in the reader's own memory, and hide those of the sam
 """
 
 
-def legal_moves() -> frozenset[tuple[str, str]]:
-    """Return every (from, to) pair of take states that some fact allows."""
-    return frozenset(
-        (before.value, after.value) for (before, _), targets in TRANSITIONS.items() for after in targets
-    )
-
-
-def legal_deliveries() -> frozenset[tuple[str, str]]:
-    """Return every (from, to) pair of delivery states that some fact allows."""
-    return frozenset((before.value, after.value) for (before, _), after in DELIVERIES.items())
+_MOVES = {(before, after) for (before, _), targets in TRANSITIONS.items() for after in targets}
+_DELIVERIES = {(before, after) for (before, _), after in DELIVERIES.items()}
 
 
 def _forbid(when: str, why: str) -> str:
@@ -216,9 +207,9 @@ _BODIES: Mapping[str, str] = {
     "take_begins_pending": "BEFORE INSERT ON takes "
     + _forbid("NEW.state <> 'pending' OR NEW.delivery <> 'none'", "a take begins as pending"),
     "take_moves_by_the_table": "BEFORE UPDATE OF state ON takes "
-    + _forbid(_off_the_table("state", legal_moves()), "the table of states forbids this move"),
+    + _forbid(_off_the_table("state", _MOVES), "the table of states forbids this move"),
     "clip_moves_by_the_table": "BEFORE UPDATE OF delivery ON takes "
-    + _forbid(_off_the_table("delivery", legal_deliveries()), "the table of deliveries forbids this move"),
+    + _forbid(_off_the_table("delivery", _DELIVERIES), "the table of deliveries forbids this move"),
     "nothing_is_sent_unclaimed": "BEFORE UPDATE OF state ON takes "
     + _forbid(
         f"NEW.state = 'submitting' AND OLD.state <> 'submitting' AND NOT EXISTS ({_OPEN_ATTEMPT})",

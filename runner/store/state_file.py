@@ -12,7 +12,6 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self, TypeVar
 
 from runner.domain import failpoints
@@ -133,7 +132,7 @@ class StateFile:
         the disk did not store it; the epoch is then unchanged.
         """
         with database.translated(self.path):
-            kept = self._rescue.side.read()
+            kept = self._rescue.kept()
 
         # One transaction: otherwise another runner could begin after the new epoch and before the takes are held.
         self.epoch, held, entered = self._writer.submit(
@@ -202,13 +201,14 @@ class StateFile:
     def record(self, take_id: str, fact: Fact, *, at: float) -> Future[None]:
         """Append `fact`, seen at wall time `at`, and move the take as the table says; callable from any thread.
 
-        Facts are recorded in the order of the calls; facts that wait at the same time share one commit. A fact of
-        `BATCHABLE` may wait a moment for others. Every fact is durable when its future is done. The future cannot be
-        cancelled. It raises `IllegalTransition` if the table or the attempt forbids the fact. It raises `RunInUse` if
-        another runner has begun or another process blocks the file. It raises `DiskFailed` if the disk fails or has too
-        little room to begin a submission. Then nothing was recorded; a request id that the disk did not store is kept
-        beside the file if possible, and the error says where. It raises `RecordDisplaced` once the file is not in its
-        place: no submission is begun then, and the error says where the record is.
+        Facts are recorded in the order of the calls, and those that wait at the same time share one commit. A fact is
+        durable when its future is done; the future cannot be cancelled. If it raises, nothing was recorded:
+
+        - `IllegalTransition`: the table or the attempt forbids the fact.
+        - `RunInUse`: another runner has begun, or another process blocks the file.
+        - `DiskFailed`: the disk fails, or has too little room to begin a submission. A request id that was not stored
+          is kept beside the file if possible, and the error says where.
+        - `RecordDisplaced`: the file is not in its place, so no submission is begun; the error says where it is.
         """
         if isinstance(fact, SubmissionStarted) and not self.has_room():
             mark = self._gauge.low_water // MIB
@@ -318,7 +318,5 @@ class StateFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()

@@ -217,7 +217,7 @@ class Writer:
             # The open file holds all committed facts, wherever it is now; if it was deleted, they are lost. So
             # receipts are kept beside the run's path, and all other jobs fail.
             receipts = _receipts(group)
-            kept = self._rescue.side.keep(receipts) if receipts else None
+            kept = self._rescue.keep(receipts) if receipts else None
             for job in group:
                 if job.receipt is None or kept is None:
                     job.fail(displaced() or self._unrecorded(receipts, "the file is gone", kept))
@@ -240,7 +240,7 @@ class Writer:
 
         Raises `DiskFailed`, which names the receipts that were not recorded, and where they were kept.
         """
-        kept = self._rescue.side.keep(receipts)
+        kept = self._rescue.keep(receipts)
         self._rescue.ballast.drop()
         try:
             self.connection = self._rescue.reconnect(self.connection)
