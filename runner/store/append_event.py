@@ -12,38 +12,21 @@ from dataclasses import fields
 from functools import cache
 from typing import Any, TypeAlias
 
+from runner.domain import states
 from runner.domain.errors import IllegalTransition, RunInUse
-from runner.domain.states import (
-    Accepted,
-    AccountTurnedAway,
-    Adopted,
-    AdoptionUndone,
-    CostSeen,
-    DeclaredNotSent,
-    DeliveryFact,
-    DeliveryState,
-    Dropped,
-    Ended,
-    Fact,
-    FoundAfterAll,
-    LateAnswer,
-    LostContact,
-    NoteFact,
-    NotSent,
-    PayAgain,
-    Refused,
-    RefusedForNow,
-    SubmissionStarted,
-    TakeState,
-    advance,
-    advance_delivery,
-)
 from runner.store.database import change_one, value
 from runner.store.event_columns import COLUMN_UPDATES, Cell, TakeRow
 from runner.store.row_mapping import IN_USE, LATEST, NEXT_TERMS
 
-Answer: TypeAlias = Accepted | NotSent | RefusedForNow | Refused | AccountTurnedAway | LostContact
-Decision: TypeAlias = Adopted | DeclaredNotSent | PayAgain | Dropped
+Answer: TypeAlias = (
+    states.Accepted
+    | states.NotSent
+    | states.RefusedForNow
+    | states.Refused
+    | states.AccountTurnedAway
+    | states.LostContact
+)
+Decision: TypeAlias = states.Adopted | states.DeclaredNotSent | states.PayAgain | states.Dropped
 
 # A take whose row has changed is sent again as it was, so it keeps the terms of its last submission.
 _TERMS = (
@@ -55,7 +38,7 @@ _TERMS = (
 _NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in COLUMN_UPDATES}
 
 
-def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: float) -> None:
+def append(connection: sqlite3.Connection, take_id: str, fact: states.Fact, *, at: float) -> None:
     """Record `fact`, seen at wall time `at`, and move the take as the table says; on an error the caller rolls back.
 
     Raises:
@@ -69,7 +52,7 @@ def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: floa
         state, delivery, before, after = _move(standing, fact)
     except IllegalTransition as error:
         # If another runner has moved the take, its takeover is the reason to report.
-        if isinstance(fact, SubmissionStarted) and read_epoch(connection) != fact.epoch:
+        if isinstance(fact, states.SubmissionStarted) and read_epoch(connection) != fact.epoch:
             raise overtaken(f"take {take_id}") from error
         raise IllegalTransition(f"take {take_id}: {error.message}") from error
     _change_attempt(connection, standing, fact, at=at)
@@ -80,9 +63,9 @@ def append(connection: sqlite3.Connection, take_id: str, fact: Fact, *, at: floa
     )
 
 
-def _owner(connection: sqlite3.Connection, take_id: str, fact: Fact) -> str:
+def _owner(connection: sqlite3.Connection, take_id: str, fact: states.Fact) -> str:
     """Return the take of a fact: a runner that was overtaken may not know that its take was renamed."""
-    if not isinstance(fact, Answer | LateAnswer):
+    if not isinstance(fact, Answer | states.LateAnswer):
         return take_id
     return str(value(connection, "SELECT take_id FROM attempts WHERE attempt = ?", fact.attempt) or take_id)
 
@@ -108,50 +91,52 @@ def _standing(connection: sqlite3.Connection, take_id: str) -> TakeRow:
     ).fetchone()
     if row is None:
         raise IllegalTransition(f"the state file knows no take {take_id}")
-    return TakeRow(take_id, TakeState(row[0]), DeliveryState(row[1]), *row[2:])
+    return TakeRow(take_id, states.TakeState(row[0]), states.DeliveryState(row[1]), *row[2:])
 
 
-def _move(standing: TakeRow, fact: Fact) -> tuple[TakeState, DeliveryState, str, str]:
+def _move(standing: TakeRow, fact: states.Fact) -> tuple[states.TakeState, states.DeliveryState, str, str]:
     """Return the new state and delivery, and the before and after of the axis that the fact is about."""
     state, delivery = standing.state, standing.delivery
-    if isinstance(fact, NoteFact):
+    if isinstance(fact, states.NoteFact):
         return state, delivery, state, state
-    if isinstance(fact, DeliveryFact):
-        if state is not TakeState.SUCCEEDED:
+    if isinstance(fact, states.DeliveryFact):
+        if state is not states.TakeState.SUCCEEDED:
             raise IllegalTransition(f"a take that is {state} has no clip to download")
-        moved = advance_delivery(delivery, fact)
+        moved = states.advance_delivery(delivery, fact)
         return state, moved, delivery, moved
-    if isinstance(fact, AdoptionUndone) and delivery is not DeliveryState.NONE:
+    if isinstance(fact, states.AdoptionUndone) and delivery is not states.DeliveryState.NONE:
         raise IllegalTransition(f"the clip of the adopted job is {delivery}")
-    target = advance(state, fact)
-    moved = advance_delivery(delivery, fact) if isinstance(fact, Dropped) else delivery
+    target = states.advance(state, fact)
+    moved = states.advance_delivery(delivery, fact) if isinstance(fact, states.Dropped) else delivery
     return target, moved, state, target
 
 
-def _change_attempt(connection: sqlite3.Connection, standing: TakeRow, fact: Fact, *, at: float) -> None:
+def _change_attempt(
+    connection: sqlite3.Connection, standing: TakeRow, fact: states.Fact, *, at: float
+) -> None:
     """Record what a fact says about the take's latest attempt."""
     take, number = standing.take_id, standing.attempts
     # A take that is dropped later has closed its attempt already.
-    dropped_later = isinstance(fact, Dropped) and standing.state is not TakeState.HELD
-    if isinstance(fact, SubmissionStarted):
+    dropped_later = isinstance(fact, states.Dropped) and standing.state is not states.TakeState.HELD
+    if isinstance(fact, states.SubmissionStarted):
         _open_attempt(connection, standing, fact, at=at)
     elif isinstance(fact, Answer | Decision) and not dropped_later:
         _settle_attempt(connection, standing, fact, at=at)
-    elif isinstance(fact, AdoptionUndone):
+    elif isinstance(fact, states.AdoptionUndone):
         _reopen_attempt(connection, standing, fact)
-    elif isinstance(fact, LateAnswer):
+    elif isinstance(fact, states.LateAnswer):
         # If another attempt has the id already, only the event keeps it.
         connection.execute(
             "UPDATE OR IGNORE attempts SET request_id = ?"
             " WHERE attempt = ? AND take_id = ? AND request_id IS NULL",
             (fact.request_id, fact.attempt, take),
         )
-    elif isinstance(fact, FoundAfterAll):
+    elif isinstance(fact, states.FoundAfterAll):
         # The take may have been paid for again since the job that was found.
         latest = value(connection, "SELECT request_id FROM takes WHERE take_id = ?", take)
         if latest != fact.request_id:
             raise IllegalTransition(f"take {take}: request {fact.request_id} is not its latest one")
-    if isinstance(fact, Ended | FoundAfterAll | CostSeen) and fact.cost is not None:
+    if isinstance(fact, states.Ended | states.FoundAfterAll | states.CostSeen) and fact.cost is not None:
         # A retried take has paid for each attempt.
         connection.execute(
             "UPDATE attempts SET cost = ? WHERE take_id = ? AND number = ?", (fact.cost, take, number)
@@ -159,7 +144,7 @@ def _change_attempt(connection: sqlite3.Connection, standing: TakeRow, fact: Fac
 
 
 def _open_attempt(
-    connection: sqlite3.Connection, standing: TakeRow, fact: SubmissionStarted, *, at: float
+    connection: sqlite3.Connection, standing: TakeRow, fact: states.SubmissionStarted, *, at: float
 ) -> None:
     take = standing.take_id
     if fact.fingerprint != standing.fingerprint:
@@ -189,7 +174,7 @@ def _settle_attempt(
     other = value(connection, taken, request_id, take, number)
     if other is not None:
         raise IllegalTransition(f"request id {request_id} belongs to another job, of take {other}")
-    expected = None if standing.state is TakeState.SUBMITTING else LostContact.__name__
+    expected = None if standing.state is states.TakeState.SUBMITTING else states.LostContact.__name__
     change_one(
         connection,
         "UPDATE attempts SET outcome = ?, ended_at = ?, request_id = ?, evidence = json_patch(evidence, ?)"
@@ -199,9 +184,9 @@ def _settle_attempt(
     )
 
 
-def _reopen_attempt(connection: sqlite3.Connection, standing: TakeRow, fact: AdoptionUndone) -> None:
+def _reopen_attempt(connection: sqlite3.Connection, standing: TakeRow, fact: states.AdoptionUndone) -> None:
     """Make the latest attempt wait again as before its adoption, without the other job's cost."""
-    lost, take, request_id = LostContact.__name__, standing.take_id, fact.request_id
+    lost, take, request_id = states.LostContact.__name__, standing.take_id, fact.request_id
     reason = json.dumps({"reason": fact.reason} if fact.reason else {})
     change_one(
         connection,
@@ -209,7 +194,7 @@ def _reopen_attempt(connection: sqlite3.Connection, standing: TakeRow, fact: Ado
         " ended_at = (SELECT max(at) FROM events WHERE take_id = ?2 AND fact = ?1),"
         " evidence = json_patch(evidence, ?3)"
         " WHERE take_id = ?2 AND number = ?4 AND outcome = ?5 AND request_id = ?6",
-        (lost, take, reason, standing.attempts, Adopted.__name__, request_id),
+        (lost, take, reason, standing.attempts, states.Adopted.__name__, request_id),
         refusal=f"take {take}: request {request_id} was not adopted for it",
     )
 
@@ -217,10 +202,10 @@ def _reopen_attempt(connection: sqlite3.Connection, standing: TakeRow, fact: Ado
 def _update_take(
     connection: sqlite3.Connection,
     standing: TakeRow,
-    fact: Fact,
+    fact: states.Fact,
     *,
-    state: TakeState,
-    delivery: DeliveryState,
+    state: states.TakeState,
+    delivery: states.DeliveryState,
     at: float,
 ) -> None:
     columns: dict[str, Cell] = {}
@@ -247,7 +232,7 @@ def _update(columns: tuple[str, ...]) -> str:
     return f"UPDATE takes SET {sets} WHERE take_id = ? AND state = ? AND delivery = ?"  # noqa: S608 - our own names
 
 
-def _details(fact: Fact) -> dict[str, Any]:
+def _details(fact: states.Fact) -> dict[str, Any]:
     """Return a fact's fields; facts are flat, so the deep copy of `asdict` is not needed."""
     return {name: getattr(fact, name) for name in _NAMES[type(fact)]}
 

@@ -14,25 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
 
-from runner.domain import failpoints
+from runner.domain import failpoints, states
 from runner.domain.errors import IllegalTransition
 from runner.domain.records import RunHeader
 from runner.domain.shots import Plan, Ticket
-from runner.domain.states import (
-    Accepted,
-    CostSeen,
-    Delivered,
-    Ended,
-    Fact,
-    FetchStarted,
-    LateAnswer,
-    Requeued,
-    Started,
-    SubmissionStarted,
-    TakeState,
-    Undeliverable,
-    Vanished,
-)
 from runner.store import database
 from runner.store.append_event import Answer, append, overtaken, read_epoch
 from runner.store.disk_failure import DiskFailureHandler
@@ -48,7 +33,16 @@ from runner.store.writer import Work, Writer
 
 T = TypeVar("T")
 
-BATCHABLE = Started | Requeued | Ended | Vanished | CostSeen | FetchStarted | Delivered | Undeliverable
+BATCHABLE = (
+    states.Started
+    | states.Requeued
+    | states.Ended
+    | states.Vanished
+    | states.CostSeen
+    | states.FetchStarted
+    | states.Delivered
+    | states.Undeliverable
+)
 """Facts that may wait and share a commit: if one is lost, the API or the disk reports it again when asked.
 
 All others are urgent. The first byte of a POST waits for `SubmissionStarted`. The answer to a POST is the only receipt
@@ -198,7 +192,7 @@ class StateFile:
         self._change("UPDATE run SET manifest = ?, api_base = ?", header.manifest, header.api_base)
         self.header = replace(self.header, manifest=header.manifest, api_base=header.api_base)
 
-    def record(self, take_id: str, fact: Fact, *, at: float) -> Future[None]:
+    def record(self, take_id: str, fact: states.Fact, *, at: float) -> Future[None]:
         """Append `fact`, seen at wall time `at`, and move the take as the table says; callable from any thread.
 
         Facts are recorded in the order of the calls, and those that wait at the same time share one commit. A fact is
@@ -210,7 +204,7 @@ class StateFile:
           is kept beside the file if possible, and the error says where.
         - `RecordDisplaced`: the file is not in its place, so no submission is begun; the error says where it is.
         """
-        if isinstance(fact, SubmissionStarted) and not self.has_room():
+        if isinstance(fact, states.SubmissionStarted) and not self.has_room():
             mark = self._gauge.low_water // MIB
             refused: Future[None] = Future()
             refused.set_exception(
@@ -223,18 +217,22 @@ class StateFile:
         work, after = self._witnessed(take_id, fact, at=at)
         return self._writer.submit(
             # The answer to a POST is the only receipt for money, so it is accepted from any runner that has it.
-            work if isinstance(fact, Answer | LateAnswer | SubmissionStarted) else self._mine(work),
+            work
+            if isinstance(fact, Answer | states.LateAnswer | states.SubmissionStarted)
+            else self._mine(work),
             patient=isinstance(fact, BATCHABLE),
             receipt=receipt_of(take_id, fact, at=at),
             after=after,
         )
 
-    def _witnessed(self, take_id: str, fact: Fact, *, at: float) -> tuple[Work[None], Callable[[], None]]:
+    def _witnessed(
+        self, take_id: str, fact: states.Fact, *, at: float
+    ) -> tuple[Work[None], Callable[[], None]]:
         """Return the work that appends a fact, and the call that informs the witness once the fact is durable."""
         lines: list[Mapping[str, object]] = []
 
         def work(connection: sqlite3.Connection) -> None:
-            if isinstance(fact, SubmissionStarted):
+            if isinstance(fact, states.SubmissionStarted):
                 self._identity.check()
                 refuse_left(self.path, take_id, fact.fingerprint, self._left)
             # The witness is armed first: it must exist before there is a paid job that it could name.
@@ -246,7 +244,10 @@ class StateFile:
             except IllegalTransition as error:
                 # The caller records a receipt again, as a late answer. For other facts the takeover is the better
                 # reason.
-                if isinstance(fact, Accepted | LateAnswer) or read_epoch(connection) == self.epoch:
+                if (
+                    isinstance(fact, states.Accepted | states.LateAnswer)
+                    or read_epoch(connection) == self.epoch
+                ):
                     raise
                 raise overtaken(f"take {take_id}") from error
             lines[:] = [] if line is None else [line]
@@ -269,7 +270,7 @@ class StateFile:
 
         return self._writer.submit(work).result()
 
-    def enter(self, told: Sequence[tuple[Sent, str]], *, at: float) -> list[TakeState | None]:
+    def enter(self, told: Sequence[tuple[Sent, str]], *, at: float) -> list[states.TakeState | None]:
         """Record submissions that witnesses know and the record does not, each for a take; all or none of them.
 
         Returns each take's state afterwards, None for a submission that was not recorded.

@@ -13,17 +13,9 @@ from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 
+from runner.domain import states
 from runner.domain.errors import IllegalTransition, StateFileUnusable
-from runner.domain.states import (
-    FREE,
-    Accepted,
-    Adopted,
-    LateAnswer,
-    LostContact,
-    RetryRequested,
-    SubmissionStarted,
-    TakeState,
-)
+from runner.domain.states import FREE
 from runner.store.append_event import append, read_epoch
 from runner.store.database import value
 from runner.store.receipt_file import Receipt
@@ -54,7 +46,7 @@ def _hold_abandoned(connection: sqlite3.Connection, *, at: float) -> tuple[str, 
         " ORDER BY t.position IS NULL, t.position, t.rowid"
     ).fetchall()
     for take_id, attempt in found:
-        lost = LostContact(attempt, milestone="unknown", reason="the runner died while sending")
+        lost = states.LostContact(attempt, milestone="unknown", reason="the runner died while sending")
         append(connection, take_id, lost, at=at)
     return tuple(take_id for take_id, _ in found)
 
@@ -92,20 +84,20 @@ def enter_receipt(connection: sqlite3.Connection, receipt: Receipt, *, by_name_t
     fingerprint = _fingerprint_of(connection, receipt.take)
     if fingerprint is None or attempt is None:
         return False
-    own = (
-        Accepted(attempt, receipt.request_id) if receipt.attempt else Adopted(receipt.request_id, receipt.by)
-    )
+    own: states.Fact = states.Adopted(receipt.request_id, receipt.by)
+    if receipt.attempt:
+        own = states.Accepted(attempt, receipt.request_id)
     connection.execute("SAVEPOINT receipt")
     try:
         # A failing disk may also have lied about the flush before. Then the take looks as if it had never been sent.
         known = _knows(connection, attempt)
-        if not known and _standing(connection, receipt.take) is TakeState.PENDING:
-            begun = SubmissionStarted(attempt, fingerprint, read_epoch(connection))
+        if not known and _standing(connection, receipt.take) is states.TakeState.PENDING:
+            begun = states.SubmissionStarted(attempt, fingerprint, read_epoch(connection))
             append(connection, receipt.take, begun, at=receipt.at)
         append(connection, receipt.take, own, at=receipt.at)
     except (IllegalTransition, sqlite3.IntegrityError):
         connection.execute("ROLLBACK TO receipt")
-        append(connection, receipt.take, LateAnswer(attempt, receipt.request_id), at=receipt.at)
+        append(connection, receipt.take, states.LateAnswer(attempt, receipt.request_id), at=receipt.at)
     connection.execute("RELEASE receipt")
     return True
 
@@ -179,7 +171,7 @@ def leaves_jobs(connection: sqlite3.Connection) -> bool:
     return value(connection, query) is not None
 
 
-def enter(connection: sqlite3.Connection, sent: Sent, take_id: str, *, at: float) -> TakeState | None:
+def enter(connection: sqlite3.Connection, sent: Sent, take_id: str, *, at: float) -> states.TakeState | None:
     """Record a submission for `take_id`, and return the take's state afterwards; None if it was not recorded.
 
     A submission without an id is not recorded if the take has moved on without it.
@@ -187,30 +179,32 @@ def enter(connection: sqlite3.Connection, sent: Sent, take_id: str, *, at: float
     standing = _standing(connection, take_id)
     attempt = sent.attempt or f"{BY}-{sent.request_id}"
     is_new = not _knows(connection, attempt)
-    if is_new and standing in {TakeState.FAILED, TakeState.CANCELLED} and sent.attempt:
-        append(connection, take_id, RetryRequested(BY, _REASON), at=at)
-        standing = TakeState.PENDING
+    if is_new and standing in {states.TakeState.FAILED, states.TakeState.CANCELLED} and sent.attempt:
+        append(connection, take_id, states.RetryRequested(BY, _REASON), at=at)
+        standing = states.TakeState.PENDING
     if sent.request_id:
         # If the attempt of a held take is unknown, the id is adopted, as a person would do it.
-        known = None if standing is TakeState.HELD and not sent.attempt else attempt
+        known = None if standing is states.TakeState.HELD and not sent.attempt else attempt
         receipt = Receipt(take_id, known, sent.request_id, sent.at or at, BY)
         # The take was found by its fingerprint, and another take may have had its name then.
         found = enter_receipt(connection, receipt, by_name_then=False)
         return _standing(connection, take_id) if found else None
-    if not (is_new and standing is TakeState.PENDING):
+    if not (is_new and standing is states.TakeState.PENDING):
         return None
-    begun = SubmissionStarted(attempt, _fingerprint_of(connection, take_id) or "", read_epoch(connection))
+    begun = states.SubmissionStarted(
+        attempt, _fingerprint_of(connection, take_id) or "", read_epoch(connection)
+    )
     append(connection, take_id, begun, at=sent.at or at)
-    append(connection, take_id, LostContact(attempt, "unknown", _REASON), at=at)
-    return TakeState.HELD
+    append(connection, take_id, states.LostContact(attempt, "unknown", _REASON), at=at)
+    return states.TakeState.HELD
 
 
 def _knows(connection: sqlite3.Connection, attempt: str) -> bool:
     return value(connection, "SELECT 1 FROM attempts WHERE attempt = ?", attempt) is not None
 
 
-def _standing(connection: sqlite3.Connection, take_id: str) -> TakeState:
-    return TakeState(value(connection, "SELECT state FROM takes WHERE take_id = ?", take_id))
+def _standing(connection: sqlite3.Connection, take_id: str) -> states.TakeState:
+    return states.TakeState(value(connection, "SELECT state FROM takes WHERE take_id = ?", take_id))
 
 
 def _fingerprint_of(connection: sqlite3.Connection, take_id: str) -> str | None:

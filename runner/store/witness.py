@@ -19,18 +19,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from runner.domain import states
 from runner.domain.records import RunHeader
-from runner.domain.states import (
-    Accepted,
-    AccountTurnedAway,
-    Adopted,
-    Fact,
-    LateAnswer,
-    NotSent,
-    Refused,
-    RefusedForNow,
-    SubmissionStarted,
-)
 from runner.system.private_files import flush_folder, make_folder, open_private
 
 SUFFIX = ".witness"
@@ -103,14 +93,14 @@ def outside(folders: Iterable[Path], run_dir: Path, machine: str) -> list[Path]:
     return [folder / f"{key}{SUFFIX}" for folder in folders]
 
 
-def line_of(fact: Fact, *, take: str, model: str, at: float) -> Mapping[str, object] | None:
+def line_of(fact: states.Fact, *, take: str, model: str, at: float) -> Mapping[str, object] | None:
     """Return the witness's line for a fact, None for a fact that is not about money."""
-    if isinstance(fact, SubmissionStarted):
+    if isinstance(fact, states.SubmissionStarted):
         return _begun(Sent(fact.attempt, take, model, fact.fingerprint, fact.epoch, at))
-    if isinstance(fact, Accepted | LateAnswer | Adopted):
-        attempt = "" if isinstance(fact, Adopted) else fact.attempt
+    if isinstance(fact, states.Accepted | states.LateAnswer | states.Adopted):
+        attempt = "" if isinstance(fact, states.Adopted) else fact.attempt
         return {"accepted": fact.request_id, "attempt": attempt, "take": take, "model": model, "at": at}
-    if isinstance(fact, NotSent | Refused | RefusedForNow | AccountTurnedAway):
+    if isinstance(fact, states.NotSent | states.Refused | states.RefusedForNow | states.AccountTurnedAway):
         return {"free": fact.attempt}
     return None
 

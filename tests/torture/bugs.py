@@ -80,8 +80,8 @@ BUGS: tuple[Bug, ...] = (
         (
             Replacement(
                 _BEGINNING,
-                'lost = LostContact(attempt, milestone="unknown", reason="the runner died while sending")',
-                'lost = __import__("runner.domain.states").states.NotSent(attempt, "the runner died while sending")',
+                'lost = states.LostContact(attempt, milestone="unknown", reason="the runner died while sending")',
+                'lost = states.NotSent(attempt, "the runner died while sending")',
             ),
         ),
     ),
@@ -236,9 +236,9 @@ BUGS: tuple[Bug, ...] = (
             *_NO_EPOCH,
             Replacement(
                 _APPEND,
-                "    target = advance(state, fact)\n",
-                "    claimed = isinstance(fact, SubmissionStarted) and state is TakeState.SUBMITTING\n"
-                "    target = state if claimed else advance(state, fact)\n",
+                "    target = states.advance(state, fact)\n",
+                "    claimed = isinstance(fact, states.SubmissionStarted) and state is states.TakeState.SUBMITTING\n"
+                "    target = state if claimed else states.advance(state, fact)\n",
             ),
         ),
     ),
