@@ -1,21 +1,218 @@
-"""What a state file does when its disk fails: it frees ballast, keeps receipts beside it, and reconnects.
+"""What a state file keeps for a full or failing disk: a ballast file to remove, and side files for request ids.
 
-It decides nothing about facts.
+The id from a paid POST must be stored even then, and no POST may begin whose answer could not be recorded. So a mark
+stands below which nothing begins. Side files are allocated and opened in good times: an append needs neither a new
+block nor a new descriptor. `unrecorded` enters the ids at the next start.
 """
 
 from __future__ import annotations
 
+import errno
+import json
+import os
+import shutil
 import sqlite3
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from runner.domain import failpoints
+from runner.domain.states import Accepted, Adopted, Fact, LateAnswer
 from runner.store import database
-from runner.store.disk_space import ReservedSpace, SafetyOptions
 from runner.store.identity import Identity
-from runner.store.receipt_file import Receipt, ReceiptFile
-from runner.system.private_files import make_folder
+from runner.system.private_files import NotOurs, flush_folder, make_folder, open_private
+
+MIB = 1024 * 1024
+_LOOKED_AT = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyOptions:
+    """What a state file reserves for a disk failure.
+
+    `ballast` and `low_water` are bytes, 0 for none. `second_places` are the user's own folders for ids that the run's
+    folder cannot store, the best first. No ballast is written where less than the low-water mark would be left.
+    """
+
+    ballast: int = 8 * MIB
+    low_water: int = 64 * MIB
+    second_places: tuple[Path, ...] = ()
+
+
+PROVISION = SafetyOptions()
+NOTHING = SafetyOptions(ballast=0, low_water=0)
+"""For a file that is only read and repaired, on any volume."""
+
+
+def room(path: Path) -> int:
+    """Return how many bytes an ordinary user may still write on the volume of `path`'s folder; raises OSError."""
+    return shutil.disk_usage(path.parent).free
+
+
+class FreeSpaceCheck:
+    """Reports whether a volume has room, and checks at most once a second."""
+
+    def __init__(
+        self, path: Path, low_water: int, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._path = path
+        self.low_water = low_water
+        self._monotonic = monotonic
+        self._seen_at = float("-inf")
+        self._enough = True
+
+    def has_room(self) -> bool:
+        """Return whether there was room at the last check; a volume that cannot be checked has room."""
+        now = self._monotonic()
+        if now - self._seen_at >= _LOOKED_AT:
+            self._seen_at = now
+            with suppress(OSError):
+                self._enough = room(self._path) >= self.low_water
+        return self._enough
+
+
+class ReservedSpace:
+    """A file that occupies room, so that removing it frees some."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self.path = path
+        self._size = size
+
+    def lay(self, *, low_water: int) -> str:
+        """Write the file unless it is complete; return a note if there is no room for it, else an empty text.
+
+        Raises `NotOurs` if something else has its name.
+        """
+        if not self._size or self._is_laid():
+            return ""
+        try:
+            if room(self.path) < self._size + low_water:
+                return f"{self.path}: no ballast was written, there is too little room on this volume"
+            # The file holds noise, since some file systems do not store zeros at all.
+            noise = os.urandom(min(self._size, MIB))
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            with os.fdopen(open_private(self.path, flags), "wb", buffering=0) as file:
+                for start in range(0, self._size, len(noise)):
+                    file.write(noise[: self._size - start])
+        except NotOurs:
+            # Something else has the name. It would be followed, or removed at the end.
+            raise
+        except OSError as error:
+            self.drop()
+            return f"{self.path}: no ballast could be written: {error.strerror}"
+        return ""
+
+    def _is_laid(self) -> bool:
+        try:
+            found = self.path.lstat()
+        except OSError:
+            return False
+        # The blocks are checked too, since removing a file with holes frees nothing.
+        return found.st_size == self._size and getattr(found, "st_blocks", self._size) * 512 >= self._size
+
+    def drop(self) -> bool:
+        """Remove the file; return whether that freed any room."""
+        try:
+            self.path.unlink()
+        except OSError:
+            return False
+        return True
+
+
+LAID_OUT = 16 * 1024
+"""Bytes; room for about eighty ids. With more ids the file grows, if it can."""
+
+_BLANK = b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """An id that came for a take at wall time `at`; if a person found it, `attempt` is None and `by` is the person."""
+
+    take: str
+    attempt: str | None
+    request_id: str
+    at: float
+    by: str = ""
+
+
+def receipt_of(take_id: str, fact: Fact, *, at: float) -> Receipt | None:
+    """Return the receipt in `fact` that must survive even an unwritable state file, None if it has none."""
+    if isinstance(fact, Accepted | LateAnswer):
+        return Receipt(take_id, fact.attempt, fact.request_id, at)
+    if isinstance(fact, Adopted):
+        return Receipt(take_id, None, fact.request_id, at, fact.by)
+    return None
+
+
+class ReceiptFile:
+    """One file of receipts, one per line, filled up with blank lines; another run's lines are left alone."""
+
+    def __init__(self, path: Path, run_id: str) -> None:
+        """Open the file, and allocate its space if it is short; raises OSError."""
+        self.path = path
+        self._run_id = run_id
+        made = not path.exists()
+        self._fd = open_private(path, os.O_RDWR | os.O_CREAT)
+        try:
+            text = self._text()
+            if len(text) < LAID_OUT:
+                self._write(text.ljust(LAID_OUT, _BLANK), 0)
+            if made:
+                flush_folder(path.parent)
+        except OSError:
+            os.close(self._fd)
+            raise
+
+    def append(self, receipts: Iterable[Receipt]) -> None:
+        """Add receipts, durably; raises OSError, also if the file was deleted and has no name."""
+        failpoints.hit("store.side-file")
+        if not os.fstat(self._fd).st_nlink:
+            raise OSError(errno.ENOENT, "the file was deleted", str(self.path))
+        end = len(self._text().rstrip(_BLANK))
+        lines = "".join(json.dumps({"run": self._run_id, **asdict(receipt)}) + "\n" for receipt in receipts)
+        # The first line break ends a last line that was cut off.
+        self._write((b"\n" if end else b"") + lines.encode(), end)
+
+    def read(self) -> list[Receipt]:
+        """Return the receipts of this run; raises OSError."""
+        found = (self._receipt(line) for line in self._text().split(_BLANK) if line)
+        return [receipt for receipt in found if receipt is not None]
+
+    def forget(self, entered: Collection[Receipt]) -> None:
+        """Remove the lines of these receipts, durably; unreadable and unrecorded lines stay. Raises OSError."""
+        text = self._text()
+        lines = [line for line in text.split(_BLANK) if line and self._receipt(line) not in entered]
+        self._write(b"".join(line + b"\n" for line in lines).ljust(len(text), _BLANK), 0)
+
+    def close(self, *, leave: bool = False) -> None:
+        """Close the file, and remove it if it is empty; `leave` keeps it, since another process may use it."""
+        with suppress(OSError):
+            if not leave and not self._text().strip(_BLANK):
+                self.path.unlink(missing_ok=True)
+        os.close(self._fd)
+
+    def _text(self) -> bytes:
+        return os.pread(self._fd, os.fstat(self._fd).st_size, 0)
+
+    def _write(self, text: bytes, offset: int) -> None:
+        while text:
+            written = os.pwrite(self._fd, text, offset)
+            text, offset = text[written:], offset + written
+        os.fsync(self._fd)
+
+    def _receipt(self, line: bytes) -> Receipt | None:
+        try:
+            values = json.loads(line)
+            run_id = values.pop("run")
+            receipt = Receipt(**values)
+            sound = all(map(str.strip, (receipt.take, receipt.request_id))) and receipt.at >= 0
+        except (ValueError, TypeError, AttributeError, KeyError):
+            return None
+        return receipt if run_id == self._run_id and sound else None
 
 
 class DiskFailureHandler:

@@ -19,7 +19,7 @@ from runner.domain.disk_errors import file_error
 from runner.domain.errors import CannotCreate
 from runner.domain.records import RunHeader
 from runner.store import database, open_checks
-from runner.store.disk_space import PROVISION, SafetyOptions
+from runner.store.disk_failure import PROVISION, SafetyOptions
 from runner.store.file_system import refuse_network, refuse_unfit
 from runner.store.location import let_others_go, machine_id, refuse_elsewhere
 from runner.store.marker import read_marker, successor_of, write_marker

@@ -20,11 +20,9 @@ from runner.domain.records import RunHeader
 from runner.domain.shots import Plan, Ticket
 from runner.store import database
 from runner.store.append_event import Answer, append, overtaken, read_epoch
-from runner.store.disk_failure import DiskFailureHandler
-from runner.store.disk_space import MIB, FreeSpaceCheck
+from runner.store.disk_failure import MIB, DiskFailureHandler, FreeSpaceCheck, receipt_of
 from runner.store.identity import Identity
 from runner.store.open_file import OpenFile, Opening, create_file, open_for_writing
-from runner.store.receipt_file import receipt_of
 from runner.store.row_mapping import BY_PLACE, columns_of, decode, read_header
 from runner.store.sync_plan import adopt
 from runner.store.unrecorded import begin, enter, leaves_jobs, model_of, refuse_left, submissions

@@ -18,7 +18,7 @@ from runner.domain.errors import IllegalTransition, StateFileUnusable
 from runner.domain.states import FREE
 from runner.store.append_event import append, read_epoch
 from runner.store.database import value
-from runner.store.receipt_file import Receipt
+from runner.store.disk_failure import Receipt
 from runner.store.witness import Sent, Testimony, of_run
 from runner.system.escapes import command_line
 

@@ -26,8 +26,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from runner.domain import failpoints
 from runner.domain.errors import BrokenPromise, DiskFailed, ShotrunnerError
 from runner.store.database import BUSY, Failure, atomic, disk_failed, is_full, primary_code, translate
-from runner.store.disk_failure import DiskFailureHandler
-from runner.store.receipt_file import Receipt
+from runner.store.disk_failure import DiskFailureHandler, Receipt
 from runner.store.unrecorded import has_receipt
 
 T = TypeVar("T")

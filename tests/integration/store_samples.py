@@ -44,7 +44,7 @@ from runner.domain.states import (
     Undeliverable,
     Vanished,
 )
-from runner.store.disk_space import PROVISION, SafetyOptions
+from runner.store.disk_failure import PROVISION, SafetyOptions
 from runner.store.open_file import Opening
 from runner.store.reader import open_reader
 from runner.store.state_file import StateFile

@@ -20,10 +20,9 @@ from runner.domain.states import Accepted, LostContact, SubmissionStarted, TakeS
 from runner.media.clips.rename import Clip, rename_clips
 from runner.media.clips.sidecar import DeliveredFile, Sidecar, read_sidecar
 from runner.plan.compare import compare
-from runner.store.disk_space import NOTHING
+from runner.store.disk_failure import NOTHING, Receipt
 from runner.store.open_file import Opening
 from runner.store.reader import open_reader
-from runner.store.receipt_file import Receipt
 from runner.store.schema import APPLICATION_ID, MIGRATIONS
 from runner.store.state_file import StateFile
 from runner.store.sync_plan import adopt

@@ -36,9 +36,9 @@ from runner.engine.testing import VirtualClock
 from runner.media.clips.fetch import FetchOptions, fetch_clip
 from runner.media.clips.restore_sidecars import restore_sidecars
 from runner.media.clips.sidecar import DeliveredFile, Sidecar
+from runner.store.disk_failure import Receipt, ReceiptFile
 from runner.store.lock import RunLock
 from runner.store.reader import open_reader
-from runner.store.receipt_file import Receipt, ReceiptFile
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import HEADER, S, drive, make_plan, make_take, new_state_file, tell

@@ -25,10 +25,18 @@ from runner.domain.states import (
     SubmissionStarted,
     TakeState,
 )
-from runner.store.disk_space import MIB, FreeSpaceCheck, ReservedSpace, SafetyOptions, room
+from runner.store.disk_failure import (
+    LAID_OUT,
+    MIB,
+    FreeSpaceCheck,
+    Receipt,
+    ReceiptFile,
+    ReservedSpace,
+    SafetyOptions,
+    room,
+)
 from runner.store.open_file import Opening
 from runner.store.reader import open_reader
-from runner.store.receipt_file import LAID_OUT, Receipt, ReceiptFile
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import HEADER, A, attempts, drive, make_take, new_state_file, seen, tell
 

@@ -26,7 +26,7 @@ from runner.domain.states import (
 )
 from runner.media.clips.sidecar import Sidecar
 from runner.store import witness
-from runner.store.disk_space import SafetyOptions
+from runner.store.disk_failure import SafetyOptions
 from runner.store.identity import number_of, path_of_open
 from runner.store.lock import OWNER, RunLock
 from runner.store.marker import MARKER, read_marker, went_to

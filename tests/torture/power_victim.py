@@ -14,7 +14,7 @@ from pathlib import Path
 
 from runner.domain import failpoints
 from runner.domain.states import Accepted, Ended, LostContact, Started, SubmissionStarted, TakeState
-from runner.store.disk_space import NOTHING
+from runner.store.disk_failure import NOTHING
 from runner.store.open_file import Opening
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import HEADER, make_plan, make_take

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from runner.domain.errors import FileMissing, ShotrunnerError
 from runner.domain.states import TakeState
-from runner.store.disk_space import NOTHING
+from runner.store.disk_failure import NOTHING
 from runner.store.open_file import Opening
 from runner.store.reader import open_reader
 from runner.store.state_file import StateFile

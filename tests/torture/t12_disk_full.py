@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 
 from runner.media.clips.sidecar import CLIPS
-from runner.store.disk_space import MIB, room
+from runner.store.disk_failure import MIB, room
 from tests.outside.faults import Fault
 from tests.torture.registry import Verdict
 from tests.torture.rig import REPOSITORY, Rig, Tally, settings

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from runner.domain.errors import ShotrunnerError
 from runner.domain.states import CostSeen, TakeState
-from runner.store.disk_space import NOTHING
+from runner.store.disk_failure import NOTHING
 from runner.store.marker import MARKER
 from runner.store.open_file import Opening
 from runner.store.reader import open_reader

@@ -38,7 +38,7 @@ from runner.plan.compare import older_id
 from runner.plan.decide import Decision, decide
 from runner.plan.scope import PAID, about, scope_of
 from runner.plan.selection import ALL, Choice
-from runner.store.disk_space import NOTHING
+from runner.store.disk_failure import NOTHING
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 from runner.system.clock import SystemClock

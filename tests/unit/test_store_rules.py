@@ -23,8 +23,8 @@ from runner.domain.errors import (
     StateFileUnusable,
 )
 from runner.domain.states import DELIVERIES, TRANSITIONS, DeliveryState, Fact, SubmissionStarted, TakeState
+from runner.store.append_event import COLUMN_UPDATES
 from runner.store.database import translate
-from runner.store.event_columns import COLUMN_UPDATES
 from runner.store.file_system import LOCAL, TESTS, file_system_of, refuse_network, refuse_unfit
 from runner.store.schema import MIGRATIONS, RULES
 

@@ -17,7 +17,7 @@ from unicodedata import normalize
 from runner.commands.steps.known_jobs import forget_outside, known_outside, refuse_lost_record
 from runner.domain.errors import MOVED, FlagRequired, ShotrunnerError, UsageError
 from runner.domain.records import RunHeader
-from runner.store.disk_space import SafetyOptions
+from runner.store.disk_failure import SafetyOptions
 from runner.store.location import place_of
 from runner.store.lock import RunLock
 from runner.store.marker import read_marker
