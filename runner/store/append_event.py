@@ -161,10 +161,8 @@ _NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in COLUMN_U
 def append(connection: sqlite3.Connection, take_id: str, fact: states.Fact, *, at: float) -> None:
     """Record `fact`, seen at wall time `at`, and move the take as the table says; on an error the caller rolls back.
 
-    Raises:
-        IllegalTransition: the table or the attempt forbids it.
-        RunInUse: another runner has begun since.
-        sqlite3.IntegrityError: a rule of the file forbids it.
+    Raises `IllegalTransition` if the table or the attempt forbids it, `RunInUse` if another runner has begun since, and
+    `sqlite3.IntegrityError` if a rule of the file forbids it.
     """
     take_id = _owner(connection, take_id, fact)
     standing = _standing(connection, take_id)

@@ -218,9 +218,7 @@ class ReceiptFile:
 class DiskFailureHandler:
     """Holds the ballast and the side files of one open state file; `notes` are sentences for a person."""
 
-    def __init__(
-        self, path: Path, run_id: str, provision: SafetyOptions, *, identity: Identity, on_share: bool = False
-    ) -> None:
+    def __init__(self, path: Path, provision: SafetyOptions, *, identity: Identity, on_share: bool) -> None:
         """Write the ballast and the side files; raises OSError if ids could not be kept beside the file.
 
         There is one side file beside the state file, and one in each usable second place. All of them are opened, since
@@ -228,6 +226,7 @@ class DiskFailureHandler:
         """
         self._path = path
         self._on_share = on_share
+        run_id = identity.run_id
         self._side = [ReceiptFile(path.with_suffix(".ids"), run_id)]
         self.identity = identity
         self.notes: list[str] = []

@@ -35,7 +35,7 @@ class Identity:
     def __init__(self, path: Path, run_id: str, *, log: bool) -> None:
         """Note the numbers; `log` says that SQLite's log belongs to the file. Raises OSError."""
         self._path = path
-        self._run_id = run_id
+        self.run_id = run_id
         self._folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         files = [path, path.with_name(f"{path.name}-wal")] if log else [path]
         self._known = {path.parent: number_of(path.parent), **{each: number_of(each) for each in files}}
@@ -58,15 +58,15 @@ class Identity:
         marker = read_marker(self._path)
         if marker is None:
             with suppress(OSError):
-                write_marker(self._path, self._run_id)
-        elif marker not in {"", self._run_id}:
+                write_marker(self._path, self.run_id)
+        elif marker not in {"", self.run_id}:
             return self._error(self._path.parent, "was replaced by another one")
         return None
 
     def leave_word(self) -> None:
         """Write at the old place that a run was here and where its record went, unless a state file is there."""
         with suppress(OSError):
-            leave_tombstone(self._path, self._run_id, went=self._went())
+            leave_tombstone(self._path, self.run_id, went=self._went())
 
     def close(self) -> None:
         """Close the folder; safe to call twice."""

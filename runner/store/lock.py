@@ -47,10 +47,7 @@ class RunLock:
     def __enter__(self) -> Self:
         """Take the lock, and make the run directory if it is missing.
 
-        Raises:
-            RunInUse: another process, or this one, holds it.
-            CannotCreate: the folder or the lock cannot be made.
-            DiskFailed: the disk is full or failing.
+        Raises `RunInUse` if another process, or this one, holds it; `CannotCreate`; `DiskFailed`.
         """
         try:
             # The lock comes before the state file, so it may be the first thing in a new run's folder.

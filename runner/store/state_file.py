@@ -70,9 +70,7 @@ class StateFile:
         self._identity = Identity(self.path, self.header.run_id, log=not on_share)
         places = outside(provision.second_places, self.path.parent, opening.machine)
         self._witness = Witness(beside(self.path), self.header, tuple(places))
-        self._rescue = DiskFailureHandler(
-            self.path, self.header.run_id, provision, identity=self._identity, on_share=on_share
-        )
+        self._rescue = DiskFailureHandler(self.path, provision, identity=self._identity, on_share=on_share)
         if on_share:
             self._rescue.notes.append(
                 f"{self.path}: lies on a network share ({awake.share}); run it from one machine only"
@@ -83,10 +81,7 @@ class StateFile:
     def create(cls, path: Path, header: RunHeader, opening: Opening | None = None) -> Self:
         """Make a new state file, private to its owner, and open it.
 
-        Raises:
-            CannotCreate: it exists, or cannot be made.
-            DiskFailed: the disk is full or failing.
-            StateFileUnusable: a state file was here and is gone, or the folder is on a network share.
+        Raises what `open` does, and `CannotCreate` if it exists or cannot be made.
         """
         opening = opening or Opening()
         create_file(path, header, opening)
@@ -203,25 +198,17 @@ class StateFile:
         - `RecordDisplaced`: the file is not in its place, so no submission is begun; the error says where it is.
         """
         if isinstance(fact, states.SubmissionStarted) and not self.has_room():
-            mark = self._gauge.low_water // MIB
+            short = f"less than {self._gauge.low_water // MIB} MiB are free"
+            why = f"{short}; {take_id} is not sent, since its answer might find no room"
             refused: Future[None] = Future()
-            refused.set_exception(
-                database.disk_failed(
-                    self.path,
-                    f"less than {mark} MiB are free; {take_id} is not sent, since its answer might find no room",
-                )
-            )
+            refused.set_exception(database.disk_failed(self.path, why))
             return refused
         work, after = self._witnessed(take_id, fact, at=at)
-        return self._writer.submit(
-            # The answer to a POST is the only receipt for money, so it is accepted from any runner that has it.
-            work
-            if isinstance(fact, Answer | states.LateAnswer | states.SubmissionStarted)
-            else self._mine(work),
-            patient=isinstance(fact, BATCHABLE),
-            receipt=receipt_of(take_id, fact, at=at),
-            after=after,
-        )
+        # The answer to a POST is the only receipt for money, so it is accepted from any runner that has it.
+        if not isinstance(fact, Answer | states.LateAnswer | states.SubmissionStarted):
+            work = self._mine(work)
+        receipt = receipt_of(take_id, fact, at=at)
+        return self._writer.submit(work, patient=isinstance(fact, BATCHABLE), receipt=receipt, after=after)
 
     def _witnessed(
         self, take_id: str, fact: states.Fact, *, at: float
@@ -240,12 +227,9 @@ class StateFile:
             try:
                 append(connection, take_id, fact, at=at)
             except IllegalTransition as error:
-                # The caller records a receipt again, as a late answer. For other facts the takeover is the better
-                # reason.
-                if (
-                    isinstance(fact, states.Accepted | states.LateAnswer)
-                    or read_epoch(connection) == self.epoch
-                ):
+                # The caller records a receipt again, as a late answer. For other facts the takeover is the reason.
+                is_receipt = isinstance(fact, states.Accepted | states.LateAnswer)
+                if is_receipt or read_epoch(connection) == self.epoch:
                     raise
                 raise overtaken(f"take {take_id}") from error
             lines[:] = [] if line is None else [line]
@@ -285,9 +269,8 @@ class StateFile:
     def close(self) -> None:
         """Record all waiting facts, fold the log into the file and close it; safe to call twice.
 
-        Raises:
-            DiskFailed: the disk failed while folding; acknowledged facts are still safe in the log.
-            RecordDisplaced: the file is not in its place; it holds all acknowledged facts wherever it is now.
+        Raises `DiskFailed`, with all acknowledged facts still safe in the log, or `RecordDisplaced`: the file holds all
+        acknowledged facts wherever it is now.
         """
         if self._closed:
             return

@@ -247,11 +247,11 @@ class Witness:
                 there = Testimony()
             # The blank line separates new lines from a last line that was cut off.
             os.write(descriptor, b"\n")
-            _write(descriptor, [] if there.header else [{"run": asdict(self.header)}])
             has = {(each.attempt, each.request_id) for each in there.sent}
             lacking = (each for each in known if (each.attempt, each.request_id) not in has)
-            _write(descriptor, [line for each in lacking for line in _lines_of(each)])
-            _write(descriptor, [{"goes on": epoch}])
+            lines = [line for each in lacking for line in _lines_of(each)]
+            first = [] if there.header else [{"run": asdict(self.header)}]
+            _write(descriptor, [*first, *lines, {"goes on": epoch}])
         except OSError:
             os.close(descriptor)
             raise
