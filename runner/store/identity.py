@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from runner.domain.errors import RecordDisplaced
-from runner.store.marker import leave_tombstone, read_marker, write_marker
+from runner.store.marker import read_marker, write_marker
 from runner.system.escapes import command_line
 
 Number: TypeAlias = tuple[int, int]
@@ -64,9 +64,16 @@ class Identity:
         return None
 
     def leave_word(self) -> None:
-        """Write at the old place that a run was here and where its record went, unless a state file is there."""
+        """Write at the old place where the record went, so that it does not look new.
+
+        A place with a state file needs no mark, and the marker of another run stays.
+        """
+        if os.path.lexists(self._path) or read_marker(self._path) not in {None, "", self.run_id}:
+            return
         with suppress(OSError):
-            leave_tombstone(self._path, self.run_id, went=self._went())
+            # The folders above it are not made: if they are gone, the whole tree was moved.
+            self._path.parent.mkdir(mode=0o700, exist_ok=True)
+            write_marker(self._path, self.run_id, went=self._went())
 
     def close(self) -> None:
         """Close the folder; safe to call twice."""

@@ -43,18 +43,6 @@ def write_marker(
     write_whole(state_file.parent / MARKER, json.dumps(marker) + "\n")
 
 
-def leave_tombstone(state_file: Path, run_id: str, *, went: Path | None) -> None:
-    """Mark the old place of a run's folder or state file, so that it does not look new.
-
-    A place with a state file needs no mark, and the marker of another run stays. Raises `OSError`.
-    """
-    if os.path.lexists(state_file) or read_marker(state_file) not in {None, "", run_id}:
-        return
-    # The folders above it are not made: if they are gone, the whole tree was moved.
-    state_file.parent.mkdir(mode=0o700, exist_ok=True)
-    write_marker(state_file, run_id, went=went)
-
-
 def went_to(state_file: Path) -> Path | None:
     """Return the path to which the state file went, None if the marker names none or no file is there."""
     went = _path_in(state_file, "went")

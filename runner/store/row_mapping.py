@@ -1,7 +1,7 @@
 """Turns SQL rows into records, and the run's header into cells.
 
-In: rows or a header. Out: records or cells, or `ValueError` or `TypeError` for a value that does not fit. It knows no
-file. Columns have the names of the records' fields, so only values that SQL cannot hold are decoded.
+Columns have the names of the records' fields, so only values that SQL cannot hold are decoded. A value that does not
+fit raises `ValueError` or `TypeError`.
 """
 
 from __future__ import annotations
