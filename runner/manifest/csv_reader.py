@@ -10,18 +10,19 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import NoReturn
 
 from runner.domain.errors import Position
-from runner.manifest.problems import Findings, Stop, shown
+from runner.manifest.problems import Findings, shown
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, MORE_TAKES, Limits
 from runner.system.csv_cells import unguard
 
 # This replaces str.splitlines, which also breaks at characters that may stand in a prompt, such as U+2028.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-_DECLARED = re.compile(r'"?sep=(.)"?(?=[\r\n]|\Z)', re.IGNORECASE)
+_DECLARED = re.compile(r'"?sep=([,;\t|])"?(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
 # A header longer than this has too many columns anyway, and splitting all of it would waste memory.
 _HEADER = 100_000
 _SPREADSHEET_ROWS = 1_048_576
@@ -41,14 +42,6 @@ class Record:
         return Position(file, self.line, column, f"{column_letters(column)}{self.number}")
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A CSV file: its header, trimmed, and its records, all as wide as the header."""
-
-    header: Record
-    records: tuple[Record, ...]
-
-
 @cache
 def column_letters(column: int) -> str:
     """Return a column's name in a spreadsheet: 1 is A, 27 is AA."""
@@ -57,22 +50,6 @@ def column_letters(column: int) -> str:
         column, rest = divmod(column - 1, 26)
         letters = chr(ord("A") + rest) + letters
     return letters
-
-
-def parse_csv(text: str, findings: Findings, limits: Limits, *, known: Iterable[str]) -> Table | None:
-    """Return the table in `text`, or None if it has no readable header; `known` are names a header may have."""
-    separator = _declared(text)
-    skipped = separator is not None
-    if separator is None:
-        separator = detect_separator(text, known)
-        if separator == ";" or (separator == "\t" and not findings.file.lower().endswith(".tsv")):
-            message = f"read with {_SEPARATORS[separator]} between the cells, as in the header"
-            findings.warn(findings.at(1), "", message)
-    reader = _Reader(text, separator, findings, limits, skipped=int(skipped))
-    try:
-        return reader.table()
-    except Stop:
-        return None
 
 
 def detect_separator(text: str, known: Iterable[str]) -> str:
@@ -88,153 +65,147 @@ def detect_separator(text: str, known: Iterable[str]) -> str:
     return max(_SEPARATORS, key=score)
 
 
-def _declared(text: str) -> str | None:
-    found = _DECLARED.match(text)
-    return found[1] if found and found[1] in {*_SEPARATORS, "|"} else None
+def records_of(text: str, findings: Findings, limits: Limits, *, known: Iterable[str]) -> Iterator[Record]:
+    """Yield the header, its names trimmed, and then the records, as wide as it; `known` are names a header may have.
+
+    Raises:
+        Stop: the rest cannot be trusted, or is more than the limits allow; the problem has been reported.
+    """
+    declared = _DECLARED.match(text)
+    separator = declared[1] if declared else detect_separator(text, known)
+    if not declared and (
+        separator == ";" or (separator == "\t" and not findings.file.lower().endswith(".tsv"))
+    ):
+        message = f"read with {_SEPARATORS[separator]} between the cells, as in the header"
+        findings.warn(findings.at(1), "", message)
+    reader = _Reader(text, separator, findings, limits, declared.end() if declared else 0)
+    return reader.table()
 
 
 class _Reader:
     """Passes physical lines to the csv module one by one, so that every record knows where it began."""
 
-    def __init__(
-        self, text: str, separator: str, findings: Findings, limits: Limits, *, skipped: int
-    ) -> None:
-        self._lines = _LINE.finditer(text)
-        for _ in range(skipped):
-            next(self._lines)
-        self._read = skipped
+    def __init__(self, text: str, separator: str, findings: Findings, limits: Limits, begin: int) -> None:
+        self._text = text
         self._separator = separator
-        # These are the physical lines of the current record, in which a fault is located.
-        self._raw: list[str] = []
         self._findings = findings
         self._limits = limits
+        # The place up to which the text was read, and the number of physical lines before it.
+        self._end = begin
+        self._read = int(begin > 0)
         self._broken = False
 
-    def table(self) -> Table | None:
+    def table(self) -> Iterator[Record]:
+        """Yield the header and the records."""
         records = self._records()
         header = next(records, None)
         if header is None:
             self._findings.error(self._findings.at(1), "", "no shots: the file is empty")
-            return None
+            return
         header = self._trimmed_header(header)
-        width = len(header.cells)
-        found: list[Record] = []
-        written = 0
-        for record in records:
-            if len(found) == self._limits.takes:
-                message = f"more than {self._limits.takes:,} rows; {MORE_TAKES}"
-                self._findings.error(self._findings.at(record.line), "", message)
-                raise Stop
+        yield header
+        width, found, written = len(header.cells), 0, 0
+        for found, record in enumerate(records, 1):
+            if found > self._limits.takes:
+                self._stop(record.line, "", f"more than {self._limits.takes:,} rows; {MORE_TAKES}")
             # Only a filled cell counts: it becomes a value with its place, and an empty one takes little memory.
             written += sum(map(bool, record.cells))
-            if written > self._limits.cells or len(found) * width > 4 * self._limits.cells:
-                message = f"more than {self._limits.cells:,} cells; {MORE_BYTES}"
-                self._findings.error(self._findings.at(record.line), "", message)
-                raise Stop
-            found.append(self._fitted(record, width))
+            if written > self._limits.cells or found * width > 4 * self._limits.cells:
+                self._stop(record.line, "", f"more than {self._limits.cells:,} cells; {MORE_BYTES}")
+            yield self._fitted(record, width)
         if not found and not self._broken:
             self._findings.error(self._findings.at(header.line), "", "no shots: there is only a header")
-        return Table(header, tuple(found))
 
     def _feed(self) -> Iterator[str]:
-        for line in self._lines:
+        for line in _LINE.finditer(self._text, self._end):
             self._read += 1
-            self._raw.append(line[0])
+            self._end = line.end()
             yield line[0]
 
     def _records(self) -> Iterator[Record]:
         # The csv module has one limit for the whole process, far below what a person may ask for.
         csv.field_size_limit(max(131_072, self._limits.text_bytes + 1))
         reader = csv.reader(self._feed(), delimiter=self._separator, strict=True)
-        number = 0
-        while True:
-            start = self._read
-            self._raw.clear()
-            number += 1
-            if number > _SPREADSHEET_ROWS:
-                message = f"more than {_SPREADSHEET_ROWS:,} rows, the most a spreadsheet can have"
-                self._findings.error(self._findings.at(start + 1), "", message)
-                raise Stop
+        for number in range(1, _SPREADSHEET_ROWS + 1):
+            begin, line = self._end, self._read + 1
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                self._explain(error, start, number)
                 # The csv reader forgets the broken record, and begins a new one on the next line.
+                self._explain(error, self._text[begin : self._end], line, f"row {number}")
                 continue
             # A blank row is skipped, but a spreadsheet counts it, and so does `number`.
             if any(cell and not cell.isspace() for cell in cells):
-                self._check_sizes(cells, start, number)
-                yield Record(number, start + 1, tuple(unguard(cell) for cell in cells))
+                record = Record(number, line, tuple(unguard(cell) for cell in cells))
+                self._check_sizes(record)
+                yield record
+        self._stop(
+            self._read + 1, "", f"more than {_SPREADSHEET_ROWS:,} rows, the most a spreadsheet can have"
+        )
 
-    def _check_sizes(self, cells: list[str], start: int, number: int) -> None:
-        if len(cells) > self._limits.columns:
-            message = f"more than {self._limits.columns:,} columns"
-            self._findings.error(self._findings.at(start + 1), f"row {number}", message)
-            raise Stop
-        for column, cell in enumerate(cells, 1):
+    def _check_sizes(self, record: Record) -> None:
+        subject = f"row {record.number}"
+        if len(record.cells) > self._limits.columns:
+            self._stop(record.line, subject, f"more than {self._limits.columns:,} columns")
+        for column, cell in enumerate(record.cells, 1):
             if self._limits.too_long(cell):
-                at = Record(number, start + 1, ()).at(self._findings.file, column)
                 message = f"this cell is larger than {self._limits.text_bytes:,} bytes; {LONGER_TEXT}"
-                self._findings.error(at, f"row {number}", message)
+                self._findings.error(record.at(self._findings.file, column), subject, message)
 
-    def _explain(self, error: csv.Error, start: int, number: int) -> None:
+    def _explain(self, error: csv.Error, raw: str, line: int, subject: str) -> None:
+        """Report a broken record, whose text is `raw`.
+
+        Raises:
+            Stop: what follows cannot be trusted.
+        """
         self._broken = True
-        raw = "".join(self._raw)
         column, opened, closed = _find_fault(raw, self._separator)
-        first_line = start + 1 + _line_breaks(raw[:opened])
-        subject = f"row {number}"
-        at = Position(self._findings.file, first_line, column)
-        # The usual mistake is a missing quote, so that the next quote, rows below, seems to close the cell.
-        if closed is not None:
-            last_line = start + 1 + _line_breaks(raw[:closed])
-            message = "text follows a closing quote; write a quote inside a quoted cell twice"
-            if last_line != first_line:
-                message = (
-                    f"the quote that opens here ends at line {last_line} in the middle of a cell; close it"
-                )
-            self._findings.error(at, subject, message)
-        # The csv module stops at its limit, which is always past our own; what follows cannot be trusted.
-        elif "limit" in str(error):
+        first = line + _line_breaks(raw[:opened])
+        at = Position(self._findings.file, first, column)
+        # The csv module stops at its limit, which is always past our own.
+        if closed is None and "limit" in str(error):
             most = self._limits.text_bytes
-            self._findings.error(
-                at, subject, f"this cell is larger than {most:,} bytes; is its quote closed?"
-            )
-            raise Stop
-        else:
+            self._findings.stop(at, subject, f"this cell is larger than {most:,} bytes; is its quote closed?")
+        if closed is None:
             message = "the quote that opens here is never closed, so the rows after it would be lost"
-            self._findings.error(at, subject, message)
-            raise Stop
+            self._findings.stop(at, subject, message)
+        last = line + _line_breaks(raw[:closed])
+        message = "text follows a closing quote; write a quote inside a quoted cell twice"
+        # The usual mistake is a missing quote, so that the next quote, rows below, seems to close the cell.
+        if last != first:
+            message = f"the quote that opens here ends at line {last} in the middle of a cell; close it"
+        self._findings.error(at, subject, message)
 
     def _trimmed_header(self, header: Record) -> Record:
         names = [name.strip() for name in header.cells]
         while names and not names[-1]:
             names.pop()
-        seen: dict[str, int] = {}
         for column, name in enumerate(names, 1):
-            at = header.at(self._findings.file, column)
+            at, first = header.at(self._findings.file, column), names.index(name) + 1
             if not name:
                 self._findings.error(at, "header", "a column between others has no name")
-            elif name in seen:
-                message = f"the column {shown(name)} appears twice (first as column {seen[name]})"
+            elif first < column:
+                message = f"the column {shown(name)} appears twice (first as column {first})"
                 self._findings.error(at, "header", message)
-            seen.setdefault(name, column)
-        return Record(header.number, header.line, tuple(names))
+        return replace(header, cells=tuple(names))
 
     def _fitted(self, record: Record, width: int) -> Record:
         cells = record.cells
         if len(cells) == width:
             return record
         if len(cells) < width or any(cell.strip() for cell in cells[width:]):
+            at = record.at(self._findings.file, min(len(cells), width + 1))
             message = (
                 f"has {len(cells)} cells where the header has {width}; quote a cell that holds the separator"
             )
-            self._findings.error(
-                record.at(self._findings.file, min(len(cells), width + 1)), f"row {record.number}", message
-            )
+            self._findings.error(at, f"row {record.number}", message)
         # The other cells of a row that is too short or too long are still checked, so it hides nothing else.
-        return Record(record.number, record.line, (cells + ("",) * width)[:width])
+        return replace(record, cells=(cells + ("",) * width)[:width])
+
+    def _stop(self, line: int, subject: str, message: str) -> NoReturn:
+        self._findings.stop(self._findings.at(line), subject, message)
 
 
 def _line_breaks(text: str) -> int:

@@ -9,12 +9,13 @@ values that move together are joined by '+' (`seed+duration=7+5|8+10`). A value 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from dataclasses import dataclass
 
-from runner.domain.shots import Fields, Items, Node, Text
-from runner.manifest.fields import POINT_KEYS
-from runner.manifest.problems import Findings, shown
-from runner.manifest.ranges import drawn_seeds, range_values
+from runner.domain.shots import Items, Node, Text
+from runner.manifest.fields import POINT_KEYS, Section
+from runner.manifest.nodes import SEPARATOR
+from runner.manifest.problems import shown
+from runner.manifest.ranges import drawn_seeds, range_values, whole_number
 
 _NAME = r'[^\s=|;,"+]+'
 _NAMES = re.compile(rf"({_NAME}(?:\s*\+\s*{_NAME})*)\s*=\s*")
@@ -25,9 +26,6 @@ _BETWEEN_VALUES = re.compile(r"\s*\|\s*")
 _TOGETHER = re.compile(r"\s*\+\s*")
 _BETWEEN_AXES = re.compile(r"\s*;\s*|\s+|$")
 _RANDOM = re.compile(r"random:(\d{1,18})(?::(.{1,80}))?", re.ASCII)
-_SEED = re.compile(r"-?\d{1,18}", re.ASCII)
-# Seeds are a list in one cell. A comma in it needs quotes around the cell, so people use the other separators.
-_SEPARATOR = re.compile(r"[;,\s]+")
 _EXAMPLE = "seed=1000-1003 resolution=720p|1080p"
 _ENTRIES = re.compile(rf"(?:{'|'.join(POINT_KEYS)})(?=[\s:=]|$)")
 
@@ -38,14 +36,13 @@ NO_ENTRIES = (
 """What to do in a spreadsheet instead of `exclude` and `include`."""
 
 
+@dataclass(frozen=True, slots=True)
 class CellReader:
     """Reads the sweep cells of one row; seeds are drawn from `shot`, and a cell may have `limit` values."""
 
-    def __init__(self, findings: Findings, *, shot: str, subject: str, limit: int) -> None:
-        self._findings = findings
-        self._shot = shot
-        self._subject = subject
-        self._limit = limit
+    row: Section
+    shot: str
+    limit: int
 
     def seeds(self, cell: Text) -> list[Text]:
         """Return the seeds of a `seeds` cell: numbers, ranges and `random 4`, in any mixture."""
@@ -54,27 +51,27 @@ class CellReader:
         if re.search(r"\d\s+-\s*\d|\d\s*:\s+\d|\d\s+:", compact):
             compact = re.sub(r"\s*([-:])\s*(?=\d)", r"\1", compact)
         seeds: list[Text] = []
-        for part in filter(None, _SEPARATOR.split(compact)):
+        if not compact.strip(";, "):
+            self.row.error(cell.at, "seeds", "has no seeds")
+        for part in filter(None, SEPARATOR.split(compact)):
             # The seeds so far count too: a cell has room for ten thousand ranges, each within the limit.
-            found = self._written_short(part, cell, room=self._limit - len(seeds))
-            if isinstance(found, str):
-                self._report(cell, "seeds", found)
-            elif found is not None:
+            found = self._written_short(part, cell, room=self.limit - len(seeds))
+            if found is None and whole_number(part) is not None:
+                found = [Text(part, cell.at)]
+            if isinstance(found, list):
                 seeds += found
-            elif _SEED.fullmatch(part):
-                seeds.append(Text(part, cell.at))
             else:
-                message = f"{shown(part)} is neither a seed nor a range; write 7; 8, 1000-1003, 0-100:10 or random 4"
-                self._report(cell, "seeds", message)
+                wanted = "is neither a seed nor a range; write 7; 8, 1000-1003, 0-100:10 or random 4"
+                self.row.error(cell.at, "seeds", found or f"{shown(part)} {wanted}")
         return seeds
 
-    def sweep(self, cell: Text) -> Fields:
+    def sweep(self, cell: Text) -> dict[str, Items]:
         """Return the axes of a `sweep` cell by name; what cannot be read is reported and ends the reading."""
-        items: dict[str, Node] = {}
+        axes: dict[str, Items] = {}
         text, place = cell.text.strip(), 0
         while place < len(text):
             if _ENTRIES.match(text, place):
-                self._report(cell, "sweep", NO_ENTRIES)
+                self.row.error(cell.at, "sweep", NO_ENTRIES)
                 break
             head = _NAMES.match(text, place)
             names = _TOGETHER.split(head[1]) if head else []
@@ -82,15 +79,14 @@ class CellReader:
             key = f"[{', '.join(names)}]" if len(names) > 1 else "".join(names)
             after = _BETWEEN_AXES.match(text, end)
             if not steps or not after:
-                self._report(
-                    cell, "sweep", f"cannot be read at {shown(text[end : end + 20])}; write {_EXAMPLE}"
-                )
+                message = f"cannot be read at {shown(text[end : end + 20])}; write {_EXAMPLE}"
+                self.row.error(cell.at, "sweep", message)
                 break
-            if key in items:
-                self._report(cell, "sweep", f"{shown(key)} is swept twice")
-            items[key] = Items(tuple(steps), cell.at)
+            if key in axes:
+                self.row.error(cell.at, "sweep", f"{shown(key)} is swept twice")
+            axes[key] = Items(tuple(steps), cell.at)
             place = after.end()
-        return Fields(items, cell.at, dict.fromkeys(items, cell.at))
+        return axes
 
     def _steps(self, text: str, place: int, names: list[str], cell: Text) -> tuple[list[Node], int]:
         """Return the steps of one axis and where they end; none if a value cannot be read there."""
@@ -104,21 +100,20 @@ class CellReader:
                 if not found or (index and not joint):
                     return [], place
                 place = found.end()
-                values += self._values(found[0], cell, alone=len(names) == 1, room=self._limit - len(steps))
+                values += self._values(found[0], cell, alone=len(names) == 1, room=self.limit - len(steps))
             steps += values if len(names) == 1 else [Items(tuple(values), cell.at)]
             more = _BETWEEN_VALUES.match(text, place)
             if not more:
                 return steps, place
             place = more.end()
 
-    def _values(self, written: str, cell: Text, *, alone: bool, room: int) -> Iterator[Text]:
+    def _values(self, written: str, cell: Text, *, alone: bool, room: int) -> list[Text]:
         if written.startswith('"'):
-            yield Text(written[1:-1].replace('""', '"'), cell.at, quoted=True)
-            return
+            return [Text(written[1:-1].replace('""', '"'), cell.at, quoted=True)]
         found = self._written_short(written, cell, room=room) if alone else None
         if isinstance(found, str):
-            self._report(cell, "sweep", f"{found}; put it in double quotes if it is text")
-        yield from [Text(written, cell.at)] if found is None or isinstance(found, str) else found
+            self.row.error(cell.at, "sweep", f"{found}; put it in double quotes if it is text")
+        return found if isinstance(found, list) else [Text(written, cell.at)]
 
     def _written_short(self, part: str, cell: Text, *, room: int) -> list[Text] | str | None:
         """Return the values of a range or of `random:4`, why there are none, or None for anything else."""
@@ -128,7 +123,4 @@ class CellReader:
         count = int(drawn[1])
         if not 1 <= count <= room:
             return f"{shown(part)} must ask for 1 to {room:,} seeds"
-        return drawn_seeds(drawn[2] or self._shot, count, at=cell.at)
-
-    def _report(self, cell: Text, column: str, message: str) -> None:
-        self._findings.error(cell.at, f"{self._subject}, {column}", message)
+        return drawn_seeds(drawn[2] or self.shot, count, at=cell.at)

@@ -186,11 +186,9 @@ def _source_of(
 ) -> Source:
     # The two parsers are imported only when they are needed, so that the program starts quickly.
     if _is_csv(text, file):
-        from runner.manifest.csv_manifest import KNOWN_COLUMNS, rows_of
-        from runner.manifest.csv_reader import parse_csv
+        from runner.manifest import csv_manifest
 
-        table = parse_csv(text, findings, limits, known=KNOWN_COLUMNS)
-        return Source(()) if table is None else rows_of(table, findings, limits)
+        return csv_manifest.source_of(text, findings, limits)
 
     from runner.manifest.yaml_manifest import source_of
     from runner.manifest.yaml_reader import parse_yaml
