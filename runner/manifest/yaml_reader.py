@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NoReturn, TypeAlias
+from itertools import takewhile
+from typing import TypeAlias
 
 import yaml
 
 from runner.domain.errors import Position
 from runner.domain.shots import Fields, Items, Node, Text
 from runner.manifest.decode import FORBIDDEN
-from runner.manifest.problems import Findings, Stop, shown
+from runner.manifest.problems import Findings, Stop, bare, shown
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, Limits
 from runner.manifest.yaml_errors import explain
 
@@ -69,9 +70,9 @@ class _Builder:
     def document(self) -> Node | None:
         next(self._events)  # the stream's start
         if not isinstance(next(self._events), yaml.DocumentStartEvent):
-            self._findings.error(self._findings.at(1), "", "the manifest is empty")
+            self._error(self._findings.at(1), "the manifest is empty")
             return None
-        top = self._node(next(self._events), 1, "")
+        top = self._node(next(self._events), 1)
         # An anchor on plain text is nearly always a lost word: "&black cat" is read as "cat".
         for name, at in self._unused.items():
             self._findings.warn(at, "", f"the anchor &{name} is never used; quote the text if '&' is meant")
@@ -79,106 +80,84 @@ class _Builder:
         after = next(self._events)
         if isinstance(after, yaml.DocumentStartEvent):
             message = "a second document begins here; a manifest is one document, so remove the '---'"
-            self._findings.error(self._at(after), "", message)
+            self._error(self._at(after), message)
         return top
 
-    def _at(self, event: yaml.Event) -> Position:
-        mark = event.start_mark
-        assert mark is not None
-        return Position(self._findings.file, mark.line + 1, mark.column + 1)
-
-    def _node(self, event: yaml.Event, depth: int, owner: str) -> Node:
+    def _node(self, event: yaml.Event, depth: int, owner: str = "") -> Node:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)
-        at = self._at(event)
-        before = self._nodes
+        at, before, anchor = self._at(event), self._nodes, event.anchor
         self._nodes += 1
         # What aliases stand for is counted apart, so that a large honest file is not mistaken for a bomb.
         if self._nodes - self._aliased > self._limits.nodes:
-            self._stop(at, f"more than {self._limits.nodes:,} values; {MORE_BYTES}")
+            self._findings.stop(at, "", f"more than {self._limits.nodes:,} values; {MORE_BYTES}")
         if event.tag is not None:
-            message = f"the tag {shown(event.tag)} is not allowed; quote the text if '!' is meant"
-            self._findings.error(at, "", message)
-        if event.anchor is not None:
+            self._error(at, f"the tag {shown(event.tag)} is not allowed; quote the text if '!' is meant")
+        if anchor is not None:
             # An alias inside its own anchor would make a structure without end.
-            self._open.add(event.anchor)
+            self._open.add(anchor)
         node: Node
         if isinstance(event, yaml.ScalarEvent):
             node = self._scalar(event, at)
         # The depth is checked before the next event, because the parser slows down with the square of the depth.
         elif depth > self._limits.depth:
-            self._stop(at, f"nested more than {self._limits.depth} deep")
+            self._findings.stop(at, "", f"nested more than {self._limits.depth} deep")
         elif isinstance(event, yaml.SequenceStartEvent):
-            node = self._items(at, depth)
+            items = self._events_before(yaml.SequenceEndEvent)
+            node = Items(tuple(self._node(item, depth + 1) for item in items), at)
         else:
             node = self._fields(at, depth, owner)
-        if event.anchor is not None:
-            self._open.discard(event.anchor)
-            self._anchors[event.anchor] = (node, self._nodes - before)
-            self._unused[event.anchor] = at
+        if anchor is not None:
+            self._open.discard(anchor)
+            self._anchors[anchor] = (node, self._nodes - before)
+            self._unused[anchor] = at
         return node
 
     def _alias(self, event: yaml.AliasEvent) -> Node:
         name, at = event.anchor, self._at(event)
         if name in self._open:
-            self._stop(at, f"the alias *{name} stands inside what it names")
+            self._findings.stop(at, "", f"the alias *{name} stands inside what it names")
         if name not in self._anchors:
-            message = f"*{name} refers to nothing above it; quote the text if '*' is meant"
-            self._findings.error(at, "", message)
+            self._error(at, f"*{name} refers to nothing above it; quote the text if '*' is meant")
             # Something must stand in the tree; the finding already stops the run.
             return Text("", at)
         self._unused.pop(name, None)
         node, weight = self._anchors[name]
         self._nodes += weight
         self._aliased += weight
-        if self._aliased > self._limits.aliased_nodes:
-            most = self._limits.aliased_nodes
-            self._stop(
-                at, f"the aliases of this file stand for more than {most:,} nodes; use defaults or vars"
-            )
+        if self._aliased > (most := self._limits.aliased_nodes):
+            message = f"the aliases of this file stand for more than {most:,} nodes; use defaults or vars"
+            self._findings.stop(at, "", message)
         return node
 
     def _scalar(self, event: yaml.ScalarEvent, at: Position) -> Text:
         self._check_text(event, at)
         if not event.style:
-            self._check_plain(event, at)
+            assert event.end_mark is not None
+            comment = _COMMENT.match(self._text, event.end_mark.index)
+            # `duration: 5  # seconds` is a comment; `a shot #3 of cat` was surely meant as text.
+            if comment and (comment[1] or " " in event.value):
+                dropped = shown(comment[0].strip())
+                message = f"text after ' #' was dropped as a comment: {dropped}; quote the whole text"
+                self._findings.warn(at, "", message)
+            if event.anchor is not None and not event.value:
+                name = event.anchor
+                self._error(at, f'&{name} names an empty value; quote the text: "&{name}"')
         return Text(event.value, at, bool(event.style))
 
     def _check_text(self, event: yaml.ScalarEvent, at: Position) -> None:
         # Only an escape can write these here: as characters of the file they were already reported and replaced.
         if event.style == '"' and FORBIDDEN.search(event.value):
-            message = "an escape here writes a control character or half a surrogate pair; remove it"
-            self._findings.error(at, "", message)
+            self._error(at, "an escape here writes a control character or half a surrogate pair; remove it")
         if self._limits.too_long(event.value):
-            self._findings.error(
-                at, "", f"this text is larger than {self._limits.text_bytes:,} bytes; {LONGER_TEXT}"
-            )
-
-    def _check_plain(self, event: yaml.ScalarEvent, at: Position) -> None:
-        assert event.end_mark is not None
-        comment = _COMMENT.match(self._text, event.end_mark.index)
-        # `duration: 5  # seconds` is a comment; `a shot #3 of cat` was surely meant as text.
-        if comment and (comment[1] or " " in event.value):
-            message = (
-                f"text after ' #' was dropped as a comment: {shown(comment[0].strip())}; quote the whole text"
-            )
-            self._findings.warn(at, "", message)
-        if event.anchor is not None and not event.value:
-            name = event.anchor
-            self._findings.error(at, "", f'&{name} names an empty value; quote the text: "&{name}"')
-
-    def _items(self, at: Position, depth: int) -> Items:
-        items: list[Node] = []
-        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
-            items.append(self._node(event, depth + 1, ""))
-        return Items(tuple(items), at)
+            self._error(at, f"this text is larger than {self._limits.text_bytes:,} bytes; {LONGER_TEXT}")
 
     def _fields(self, at: Position, depth: int, owner: str) -> Fields:
         items: dict[str, Node] = {}
         keys_at: dict[str, Position] = {}
         merge: tuple[Position, Node] | None = None
-        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+        for event in self._events_before(yaml.MappingEndEvent):
             key_at = self._at(event)
             key = self._key(event, key_at, depth, owner)
             value = self._node(next(self._events), depth + 1, key or "")
@@ -186,63 +165,60 @@ class _Builder:
                 continue
             first = merge[0] if key == _MERGE and merge else keys_at.get(key)
             if first is not None:
-                message = f"{shown(key)} is written twice in one mapping (first at line {first.line})"
-                self._findings.error(key_at, "", message)
+                self._error(
+                    key_at, f"{shown(key)} is written twice in one mapping (first at line {first.line})"
+                )
             elif key == _MERGE and isinstance(event, yaml.ScalarEvent) and not event.style:
                 merge = key_at, value
             else:
                 items[key], keys_at[key] = value, key_at
         if merge is not None:
-            self._merge(at, items, keys_at, *merge)
+            self._merged.add(at)
+            base = self._base(*merge)
+            # What is written in the mapping itself wins, wherever `<<` stands in it.
+            keys_at = {**{key: base.key_at(key) for key in base.items}, **keys_at}
+            items |= {key: node for key, node in base.items.items() if key not in items}
         return Fields(items, at, keys_at)
 
-    def _merge(
-        self,
-        at: Position,
-        items: dict[str, Node],
-        keys_at: dict[str, Position],
-        key_at: Position,
-        value: Node,
-    ) -> None:
-        self._merged.add(at)
-        if not isinstance(value, Fields):
-            self._findings.error(key_at, "", "'<<' takes one mapping, as in <<: *base")
-        elif value.at in self._merged:
-            self._findings.error(key_at, "", "'<<' cannot merge a mapping that itself uses '<<'")
-        else:
-            for key, node in value.items.items():
-                # What is written in the mapping itself wins, wherever `<<` stands in it.
-                if key not in items:
-                    items[key], keys_at[key] = node, value.key_at(key)
+    def _base(self, at: Position, node: Node) -> Fields:
+        """Return the mapping that `<<` merges, or an empty one after a finding."""
+        if isinstance(node, Fields) and node.at not in self._merged:
+            return node
+        message = "'<<' takes one mapping, as in <<: *base"
+        if isinstance(node, Fields):
+            message = "'<<' cannot merge a mapping that itself uses '<<'"
+        self._error(at, message)
+        return Fields({}, at)
 
     def _key(self, event: yaml.Event, at: Position, depth: int, owner: str) -> str | None:
         if isinstance(event, yaml.ScalarEvent):
             if event.tag is not None or event.anchor is not None:
-                self._findings.error(at, "", "a key can have neither a tag nor an anchor")
+                self._error(at, "a key can have neither a tag nor an anchor")
             self._check_text(event, at)
             if event.style or not _NOT_TEXT.fullmatch(event.value):
                 return event.value
-            self._findings.error(at, "", f"the key {shown(event.value)} is not text; quote it if it is meant")
+            self._error(at, f"the key {shown(event.value)} is not text; quote it if it is meant")
             return None
-        node = self._node(event, depth + 1, "")
+        node = self._node(event, depth + 1)
         if isinstance(node, Items) and owner == _LIST_KEYS_UNDER and all(isinstance(n, Text) for n in node):
             return f"[{', '.join(n.text for n in node if isinstance(n, Text))}]"
+        assert event.start_mark is not None
+        index = event.start_mark.index - 1
         # YAML reads an unquoted {{ name }} as a mapping whose key is a mapping.
-        template = self._template_at(event)
-        if template:
-            self._findings.error(at, "", f'quote a value that begins with a template: "{template}"')
+        if isinstance(event, yaml.MappingStartEvent) and self._text[index : index + 1] == "{":
+            template = bare(self._text[index:].split("}}", 1)[0] + "}}")
+            self._error(at, f'quote a value that begins with a template: "{template}"')
         else:
-            self._findings.error(at, "", "a key must be text, not a list, mapping or alias")
+            self._error(at, "a key must be text, not a list, mapping or alias")
         return None
 
-    def _template_at(self, event: yaml.Event) -> str | None:
-        """Return what was written if a mapping as key is the second brace of an unquoted `{{ name }}`."""
-        assert event.start_mark is not None
-        index = event.start_mark.index
-        if not isinstance(event, yaml.MappingStartEvent) or self._text[index - 1 : index] != "{":
-            return None
-        return shown(self._text[index - 1 :].split("}}", 1)[0] + "}}")[1:-1]
+    def _events_before(self, end: type[yaml.Event]) -> Iterator[yaml.Event]:
+        return takewhile(lambda event: not isinstance(event, end), self._events)
 
-    def _stop(self, at: Position, message: str) -> NoReturn:
+    def _at(self, event: yaml.Event) -> Position:
+        mark = event.start_mark
+        assert mark is not None
+        return Position(self._findings.file, mark.line + 1, mark.column + 1)
+
+    def _error(self, at: Position, message: str) -> None:
         self._findings.error(at, "", message)
-        raise Stop
