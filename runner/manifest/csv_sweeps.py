@@ -12,10 +12,9 @@ import re
 from dataclasses import dataclass
 
 from runner.domain.shots import Items, Node, Text
-from runner.manifest.fields import POINT_KEYS, Section
-from runner.manifest.nodes import SEPARATOR
+from runner.manifest.fields import POINT_KEYS, SEPARATOR, Section, whole_number
 from runner.manifest.problems import shown
-from runner.manifest.ranges import drawn_seeds, range_values, whole_number
+from runner.manifest.sweep_points import drawn_seeds, range_values
 
 _NAME = r'[^\s=|;,"+]+'
 _NAMES = re.compile(rf"({_NAME}(?:\s*\+\s*{_NAME})*)\s*=\s*")

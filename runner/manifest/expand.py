@@ -10,23 +10,22 @@ from __future__ import annotations
 import json
 import re
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from runner.domain.errors import Position
-from runner.domain.shots import Fields, Node, Price, Row, Shot, Text, Variant
-from runner.manifest.fields import Section, row_name
-from runner.manifest.id_registry import IdRegistry
-from runner.manifest.nodes import Weight, part_at, weigh, with_value_at, words_of
+from runner.domain.ids import why_no_id, why_no_take
+from runner.domain.shots import Fields, Items, Node, Price, Row, Shot, Text, Variant
+from runner.manifest.fields import Section, Weight, row_name, weigh, whole_number, words_of
 from runner.manifest.prices import price_of
-from runner.manifest.problems import Findings, shown
-from runner.manifest.ranges import whole_number
+from runner.manifest.problems import Findings, bare, shown
 from runner.manifest.size_limits import Limits, SizeBudget
 from runner.manifest.sweep_points import MODEL, REPEAT, Point, Sweep, points_of
 from runner.manifest.sweep_reader import read_sweep
 from runner.manifest.templates import Templates, has_template
 from runner.system.canonical_json import JsonValue
+from runner.system.nearest_name import folded
 
 _TAG = re.compile(r"[\w.+-]{1,80}")
 _Names: TypeAlias = ChainMap[str, Text]
@@ -80,7 +79,7 @@ class _Expansion:
         self._budget = SizeBudget(limits, findings)
         self._templates = Templates(findings, self._budget)
         self._variables = source.variables
-        self._ids = IdRegistry()
+        self._ids = _Ids()
         defaults = Section(source.defaults or Fields({}, findings.at()), findings, "defaults")
         self._model = defaults.text("model")
         self._inputs = self._read_inputs(defaults)
@@ -137,7 +136,7 @@ class _Expansion:
         # It is not known which of the two was meant, and the user would pay for a wrong guess.
         for axis in filter(self._is_input, sweep.keys_at):
             head, *path = [axis] if axis in own else axis.split(".")
-            if head in own and part_at(own[head].node, path):
+            if head in own and _part_at(own[head].node, path):
                 row.error(own[head].node.at, f"inputs.{axis}", _TWICE)
         inputs = {**self._inputs, **own} if own else self._inputs
         repeat = self._read_repeat(row) or self._repeat
@@ -193,14 +192,7 @@ class _Expansion:
             fixed = {name: value for name, value in known.items() if name not in sweep.keys_at}
             render = self._templates.render_text
             sweep = sweep.rendered(lambda text, axis: render(text, fixed, row.where(f"sweep.{axis}")))
-        made = points_of(sweep.drawn_from(known["id"].text if "id" in known else row.subject))
-        for entry in made.idle:
-            row.findings.warn(entry.at, row.where("sweep.exclude"), "removes no point from this sweep")
-        for entry in made.repeated:
-            row.error(entry.at, "sweep.include", "is a point of this sweep already")
-        if not made.points:
-            row.error(sweep.excluded[0].at, "sweep.exclude", "leaves nothing to render")
-        return made.points
+        return points_of(sweep.drawn_from(known["id"].text if "id" in known else row.subject), row)
 
     def _read_repeat(self, section: Section) -> int | None:
         text = section.text(REPEAT)
@@ -222,7 +214,7 @@ class _Expansion:
         for name in filter(self._is_input, point):
             head, *path = name.split(".")
             # This sets a part of a nested input, if one is given; if not, the model folds the dotted name itself.
-            whole = with_value_at(filled[head], path, point[name]) if path and head in filled else None
+            whole = _with_value_at(filled[head], path, point[name]) if path and head in filled else None
             filled[head if whole else name] = whole or point[name]
         return filled
 
@@ -269,3 +261,69 @@ def _each_once(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     if len(dict(pairs)) < len(pairs):
         raise ValueError("a name is given twice")
     return dict(pairs)
+
+
+def _part_at(node: Node, path: Sequence[str]) -> Node | None:
+    """Return what is written at `path` inside `node`; the places of a list count from 0."""
+    for name in path:
+        inner: Node | None = None
+        if isinstance(node, Fields):
+            inner = node.items.get(name)
+        elif isinstance(node, Items) and name.isascii() and name.isdecimal():
+            place = int(name[:9])
+            inner = node.items[place] if place < len(node.items) else None
+        if inner is None:
+            return None
+        node = inner
+    return node
+
+
+def _with_value_at(node: Node, path: Sequence[str], value: Text) -> Node | None:
+    """Return `node` with only the value at `path` replaced, or None if a scalar stands where a part is named."""
+    if not path:
+        return value
+    name, *rest = path
+    part = _part_at(node, [name])
+    inner = _with_value_at(part or Fields({}, value.at), rest, value)
+    if inner is None:
+        return None
+    if isinstance(node, Fields):
+        return Fields({**node.items, name: inner}, node.at, {**node.keys_at, name: value.at})
+    # A sweep does not add places to a list.
+    if isinstance(node, Text) or part is None:
+        return None
+    return Items(tuple(inner if n == int(name) else item for n, item in enumerate(node)), node.at)
+
+
+class _Ids:
+    """The ids found so far; rows that are takes of one shot may share its id, all others may not."""
+
+    def __init__(self) -> None:
+        self._shots: dict[str, tuple[Text, bool]] = {}
+        self._takes: dict[str, Text] = {}
+
+    def admit(self, row: Section, identity: Text, take: Text | None) -> bool:
+        """Return whether an id, and the take of a report's row, can be used; if not, report it."""
+        if reason := why_no_id(identity.text):
+            row.error(identity.at, "id", f"{shown(identity.text)} {reason}")
+            return False
+        # Case is ignored: on a file system that ignores it, two such shots would write the same clip.
+        first, among_takes = self._shots.setdefault(folded(identity.text), (identity, take is not None))
+        if first is not identity and not (take and among_takes and first.text == identity.text):
+            _duplicate(row, "id", identity, first)
+            return False
+        if take is None:
+            return True
+        if reason := why_no_take(take.text, shot=identity.text):
+            row.error(take.at, "take", f"{shown(take.text)} {reason}")
+            return False
+        first = self._takes.setdefault(folded(take.text), take)
+        if first is not take:
+            _duplicate(row, "take", take, first)
+        return first is take
+
+
+def _duplicate(row: Section, key: str, text: Text, first: Text) -> None:
+    case = f", as {bare(first.text)}: some file systems cannot distinguish the two"
+    again = "" if text.text == first.text else case
+    row.error(text.at, key, f"{shown(text.text)} is used twice (first at line {first.at.line}{again})")

@@ -1,18 +1,19 @@
-"""Defines the fields of a manifest, and checks what kind of node each of them is.
+"""Defines the fields of a manifest, checks what kind of node each of them is, and combines and finds parts of nodes.
 
-In: nodes. Out: the node as the kind that was asked for, or None and a finding. The key tables here are the
-only ones; a test compares the JSON Schema for editors with them. It knows no model's inputs.
+The key tables here are the only ones; a test compares the JSON Schema for editors with them. It knows no model.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from runner.domain.errors import Position
-from runner.domain.shots import Fields, Items, Row, Text
+from runner.domain.shots import Fields, Items, Node, Row, Text
 from runner.manifest.problems import Findings, bare, shown
+from runner.manifest.templates import has_template
 from runner.system.escapes import visible
 
 TOP_KEYS = (
@@ -33,12 +34,17 @@ PRICE_KEYS = ("usd", "per", "dated")
 POINT_KEYS = ("exclude", "include")
 RANGE_KEYS = ("from", "count", "step")
 RANDOM_KEYS = ("random", "from")
-INPUTS_HINT = "a model's inputs go under inputs:"
 LATER_KEYS = {
     "publish": "local files cannot be put on a host for you yet; upload them and write their https addresses"
 }
 """Fields that will get a meaning later, and what to do until then; they are refused and never ignored."""
 
+# A comma in a cell needs quotes around the cell, so people use the other separators.
+SEPARATOR = re.compile(r"[;,\s]+")
+"""What separates words, or seeds, that are written in one text."""
+
+# There are at most eighteen digits: int() of longer hostile text gets slow, and no API takes such a number.
+_WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 _KINDS = {Text: "one value", Items: "a list", Fields: "a mapping"}
 _Kind = TypeVar("_Kind", Text, Items, Fields)
 
@@ -105,6 +111,8 @@ class Section:
 
     def check_keys(self, known: Collection[str], hint: str = "") -> None:
         """Report every unknown field, with the nearest name, or else with `hint` and all names."""
+        if "inputs" in known:
+            hint = "a model's inputs go under inputs:"
         for key in self.fields.items:
             if key in known:
                 continue
@@ -125,3 +133,47 @@ class Section:
         else:
             self.error(node.at, key, f"must be {wanted}, not {_KINDS[type(node)]}")
         return None
+
+
+def words_of(node: Node | None) -> tuple[Node, ...]:
+    """Return the entries of a list that may also be written as one text; what is neither is its own only entry."""
+    if isinstance(node, Items):
+        return node.items
+    if isinstance(node, Text) and not node.is_null:
+        return tuple(Text(word, node.at, quoted=True) for word in SEPARATOR.split(node.text) if word)
+    return () if node is None else (node,)
+
+
+class Weight(NamedTuple):
+    """How many values and characters a node holds, and whether any of its texts is a template."""
+
+    values: int
+    characters: int
+    templated: bool
+
+
+def weigh(node: Node) -> Weight:
+    """Return the weight of a node with all that it holds."""
+    if isinstance(node, Text):
+        return Weight(1, len(node.text), has_template(node.text))
+    inner = [weigh(child) for child in (node.items if isinstance(node, Items) else node.items.values())]
+    return Weight(
+        1 + sum(child.values for child in inner),
+        sum(child.characters for child in inner),
+        any(child.templated for child in inner),
+    )
+
+
+def layered(at: Position, *layers: Fields) -> Fields:
+    """Return several mappings as one; the later ones win."""
+    items: dict[str, Node] = {}
+    keys_at: dict[str, Position] = {}
+    for layer in layers:
+        items.update(layer.items)
+        keys_at.update((name, layer.key_at(name)) for name in layer.items)
+    return Fields(items, at, keys_at)
+
+
+def whole_number(text: str) -> int | None:
+    """Return the whole number that `text` is, or None."""
+    return int(text) if _WHOLE.fullmatch(text) else None

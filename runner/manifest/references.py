@@ -13,8 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from runner.domain.shots import Fields, Items, Node, Row, Text
-from runner.manifest.fields import INPUTS_HINT, POINT_KEYS, STYLE_KEYS, Section, joined, row_name
-from runner.manifest.nodes import layered, weigh, words_of
+from runner.manifest.fields import POINT_KEYS, STYLE_KEYS, Section, joined, layered, row_name, weigh, words_of
 from runner.manifest.problems import Findings, shown
 from runner.manifest.prompt_files import PromptFiles
 from runner.manifest.size_limits import SizeBudget
@@ -120,7 +119,7 @@ def styles_of(top: Section, variables: Mapping[str, Text], budget: SizeBudget) -
     section = top.section("styles")
     for name in _names_in(section):
         given = section.section(name)
-        given.check_keys(STYLE_KEYS, INPUTS_HINT)
+        given.check_keys(STYLE_KEYS)
         text = given.text("text")
         if text and has_template(text.text):
             given.error(text.at, "text", "a style's text cannot hold templates; write it out")

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 from runner.domain.errors import Position
 from runner.domain.ids import why_no_id
 from runner.domain.shots import Fields, Items, Node, Row, Text
-from runner.manifest.fields import ENTRY_KEYS, INPUTS_HINT, SEQUENCE_KEYS, Section
-from runner.manifest.nodes import layered, weigh, words_of
+from runner.manifest.fields import ENTRY_KEYS, SEQUENCE_KEYS, Section, layered, weigh, words_of
 from runner.manifest.problems import bare, shown
 from runner.manifest.references import Frames
 from runner.manifest.size_limits import SizeBudget
@@ -73,7 +72,7 @@ class Sequences:
         named = (
             Section(entry.fields, self._findings, f"sequence {bare(identity.text)}") if identity else entry
         )
-        named.check_keys(SEQUENCE_KEYS, INPUTS_HINT)
+        named.check_keys(SEQUENCE_KEYS)
         if identity is None:
             return
         if reason := why_no_id(identity.text):
@@ -137,7 +136,7 @@ class Sequences:
         """Return an entry of `prompts` as the mapping that it abbreviates."""
         if not isinstance(node, Fields) or set(node.items) == {"file"}:
             return Fields({"prompt": node}, node.at, {"prompt": node.at})
-        Section(node, self._findings, subject).check_keys(ENTRY_KEYS, INPUTS_HINT)
+        Section(node, self._findings, subject).check_keys(ENTRY_KEYS)
         if "prompt" not in node.items:
             self._findings.error(node.at, subject, "has no prompt")
         return node

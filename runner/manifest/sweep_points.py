@@ -1,20 +1,35 @@
 """Computes the points of a sweep: the product of its axes, without excluded points and with included ones.
 
 In: what was read. Out: points, the last axis moving fastest, then the included ones. Their greatest number is known
-before any is built. It does not know how a sweep is written, nor what an axis means.
+before any is built. Nothing is random: a drawn seed is a piece of a hash, and a request for more keeps the first ones.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from itertools import product
 from math import prod
 from typing import Final, TypeAlias
 
 from runner.domain.errors import Position
 from runner.domain.shots import Text
-from runner.manifest.ranges import drawn_seeds
+from runner.manifest.fields import Section
+from runner.manifest.problems import shown
+from runner.manifest.size_limits import MORE_TAKES
+
+SEEDS = 2**31
+"""Drawn seeds are below this, because every known model accepts that range."""
+
+_RANGE = re.compile(r"\s*(\d{1,18})\s*-\s*(\d{1,18})\s*", re.ASCII)
+# Decimals are a range only with a step, because 0.1-0.5 alone may be anything.
+_STEPPED = re.compile(
+    r"\s*(-?\d{1,18}(?:\.\d{1,9})?)\s*-\s*(-?\d{1,18}(?:\.\d{1,9})?)\s*:\s*(\d{1,18}(?:\.\d{1,9})?)\s*",
+    re.ASCII,
+)
 
 MODEL: Final = "model"
 """The axis that sweeps the model itself."""
@@ -91,9 +106,13 @@ class Sweep:
 
     def drawn_from(self, name: str) -> Sweep:
         """Return the sweep with its seeds drawn from `name`."""
-        if not any(axis.drawn for axis in self.axes):
-            return self
-        return replace(self, axes=tuple(_drawn(axis, name) if axis.drawn else axis for axis in self.axes))
+        axes = tuple(
+            replace(
+                axis, steps=axis.steps or tuple((seed,) for seed in drawn_seeds(name, axis.drawn, at=axis.at))
+            )
+            for axis in self.axes
+        )
+        return replace(self, axes=axes)
 
     def rendered(self, render: Callable[[Text, str], Text]) -> Sweep:
         """Return the sweep with each value rendered; `render` gets the value and the name of its axis."""
@@ -111,42 +130,76 @@ class Sweep:
         return Sweep(axes, entries(self.excluded), entries(self.included), self.keys_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Points:
-    """The points of a sweep; `idle` exclusions removed no point, and `repeated` inclusions already had one."""
+def range_values(text: str, at: Position, *, limit: int) -> list[Text] | str | None:
+    """Return the values of `1000-1003` or `0-1:0.25`, the reason why it is not a range, or None for other text."""
+    found = _STEPPED.fullmatch(text)
+    step = Decimal(found[3]) if found else Decimal(1)
+    found = found or _RANGE.fullmatch(text)
+    if found is None:
+        return None
+    first, last = Decimal(found[1]), Decimal(found[2])
+    if last < first:
+        return f"the range {shown(text)} ends before it begins"
+    if not step:
+        return f"the range {shown(text)} has a step of 0"
+    # 10-12:30 is a time of day and not a range; the one value that it would give is not what was meant.
+    if step > last - first > 0:
+        larger = "has a step that is larger than itself; quote it in a list if it is text"
+        return f"the range {shown(text)} {larger}"
+    steps = int((last - first) // step)
+    if steps >= limit:
+        return f"the range {shown(text)} has more than {limit:,} values; {MORE_TAKES}"
+    return [Text(_plain(first + number * step), at) for number in range(steps + 1)]
 
-    points: tuple[Point, ...]
-    idle: tuple[Entry, ...]
-    repeated: tuple[Entry, ...]
+
+def drawn_seeds(name: str, count: int, *, at: Position) -> list[Text]:
+    """Return `count` distinct seeds, 0 … 2^31-1, from the SHA-256 of a number and `name`; a larger count keeps them."""
+    seeds: dict[int, None] = {}
+    number = 0
+    while len(seeds) < count:
+        digest = hashlib.sha256(f"{number}:{name}".encode("utf-8", "surrogatepass")).digest()
+        seeds.setdefault(int.from_bytes(digest[:8], "big") % SEEDS)
+        number += 1
+    return [Text(str(seed), at) for seed in seeds]
 
 
-def points_of(sweep: Sweep) -> Points:
-    """Return all points, with names in the order of the file; if nothing is swept, this is one empty point."""
+def _plain(number: Decimal) -> str:
+    """Return the shortest exact text of a number: 0.5 is the same text, and so the same take, whatever the step."""
+    text = f"{number:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def points_of(sweep: Sweep, row: Section) -> tuple[Point, ...]:
+    """Return all points, with names in the order of the file; if nothing is swept, this is one empty point.
+
+    What excludes or includes nothing is reported.
+    """
     names = [name for axis in sweep.axes for name in axis.names]
     every = (
         dict(zip(names, (value for step in steps for value in step), strict=True))
         for steps in product(*(axis.steps for axis in sweep.axes))
     )
     if not sweep.excluded and not sweep.included:
-        return Points(tuple(every), (), ())
+        return tuple(every)
     kept, idle = _without(every, sweep.excluded)
+    for entry in idle:
+        row.findings.warn(entry.at, row.where("sweep.exclude"), "removes no point from this sweep")
     seen = {_texts(point) for point in kept}
-    repeated: list[Entry] = []
     for entry in sweep.included:
         point = {name: entry.values[name] for name in names}
         if _texts(point) in seen:
-            repeated.append(entry)
+            row.error(entry.at, "sweep.include", "is a point of this sweep already")
         else:
             seen.add(_texts(point))
             kept.append(point)
-    return Points(tuple(kept), idle, tuple(repeated))
+    if not kept:
+        row.error(sweep.excluded[0].at, "sweep.exclude", "leaves nothing to render")
+    return tuple(kept)
 
 
-def _drawn(axis: Axis, name: str) -> Axis:
-    return Axis(axis.names, tuple((seed,) for seed in drawn_seeds(name, axis.drawn, at=axis.at)), axis.at)
-
-
-def _without(points: Iterable[Point], excluded: Sequence[Entry]) -> tuple[list[Point], tuple[Entry, ...]]:
+def _without(points: Iterable[Point], excluded: Sequence[Entry]) -> tuple[list[Point], list[Entry]]:
+    """Return the points that no entry excludes, and the entries that exclude none."""
     # This goes by pattern and not by entry: a thousand entries with a thousand points would be a million look-ups.
     wanted: dict[tuple[str, ...], dict[tuple[str, ...], Entry]] = {}
     for entry in excluded:
@@ -160,8 +213,7 @@ def _without(points: Iterable[Point], excluded: Sequence[Entry]) -> tuple[list[P
         met.update(hits)
         if not hits:
             kept.append(point)
-    idle = (entry for entries in wanted.values() for entry in entries.values() if id(entry) not in met)
-    return kept, tuple(idle)
+    return kept, [entry for entries in wanted.values() for entry in entries.values() if id(entry) not in met]
 
 
 def _texts(point: Point) -> tuple[str, ...]:

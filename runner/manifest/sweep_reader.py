@@ -14,11 +14,10 @@ from unicodedata import normalize
 
 from runner.domain.errors import Position
 from runner.domain.shots import Fields, Items, Node, Text
-from runner.manifest.fields import POINT_KEYS, RANDOM_KEYS, RANGE_KEYS, Section
+from runner.manifest.fields import POINT_KEYS, RANDOM_KEYS, RANGE_KEYS, Section, whole_number
 from runner.manifest.problems import Findings, shown
-from runner.manifest.ranges import drawn_seeds, range_values, whole_number
 from runner.manifest.size_limits import Limits
-from runner.manifest.sweep_points import REPEAT, Axis, Entry, Sweep, axis_names
+from runner.manifest.sweep_points import REPEAT, Axis, Entry, Sweep, axis_names, drawn_seeds, range_values
 from runner.manifest.templates import has_template
 
 _EXCLUDE, _INCLUDE = POINT_KEYS

@@ -11,15 +11,7 @@ from dataclasses import replace
 from runner.domain.ids import why_no_id
 from runner.domain.shots import Fields, Node, Row, Text
 from runner.manifest.expand import Source
-from runner.manifest.fields import (
-    DEFAULT_KEYS,
-    INPUTS_HINT,
-    PLACE_KEYS,
-    SHOT_KEYS,
-    TOP_KEYS,
-    Section,
-    row_name,
-)
+from runner.manifest.fields import DEFAULT_KEYS, PLACE_KEYS, SHOT_KEYS, TOP_KEYS, Section, row_name
 from runner.manifest.prices import prices_of
 from runner.manifest.problems import Findings, shown
 from runner.manifest.prompt_files import OpenBeside, PromptFiles
@@ -46,7 +38,7 @@ def source_of(node: Node, findings: Findings, limits: Limits, open_beside: OpenB
     top.check_keys(TOP_KEYS)
     _check_version(top)
     defaults = top.section("defaults")
-    defaults.check_keys(DEFAULT_KEYS, INPUTS_HINT)
+    defaults.check_keys(DEFAULT_KEYS)
     variables, frames = _variables(top, limits), frames_of(top)
     rows = _rows(top, Sequences(top, frames, SizeBudget(limits, findings)))
     styles = styles_of(top, variables, SizeBudget(limits, findings))
@@ -114,5 +106,5 @@ def _rows(top: Section, sequences: Sequences) -> tuple[Row, ...]:
             rows += sequences.place(name, subject) if name else ()
         else:
             rows.append(Row(node, node.at))
-            Section(node, top.findings, row_name(rows[-1], number)).check_keys(SHOT_KEYS, INPUTS_HINT)
+            Section(node, top.findings, row_name(rows[-1], number)).check_keys(SHOT_KEYS)
     return (*rows, *sequences.rest())

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from runner.domain.errors import Position
 from runner.domain.shots import Text
-from runner.manifest.ranges import drawn_seeds
 from runner.manifest.reader import Reading, parse_manifest
 from runner.manifest.size_limits import Limits
+from runner.manifest.sweep_points import drawn_seeds
 
 AT = Position("m.csv", 2)
 

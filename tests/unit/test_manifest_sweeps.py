@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from runner.domain.errors import Position
 from runner.domain.shots import Fields, Node, Shot, Text
-from runner.manifest.ranges import SEEDS, drawn_seeds, range_values
 from runner.manifest.reader import Reading, parse_manifest
 from runner.manifest.size_limits import Limits
+from runner.manifest.sweep_points import SEEDS, drawn_seeds, range_values
 
 AT = Position("m.yaml", 1)
 
