@@ -15,6 +15,7 @@ from functools import cache
 from typing import NoReturn
 
 from runner.domain.errors import Position
+from runner.manifest.decode import line_breaks
 from runner.manifest.problems import Findings, shown
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, MORE_TAKES, Limits
 from runner.system.csv_cells import unguard
@@ -162,7 +163,7 @@ class _Reader:
         """
         self._broken = True
         column, opened, closed = _find_fault(raw, self._separator)
-        first = line + _line_breaks(raw[:opened])
+        first = line + line_breaks(raw[:opened])
         at = Position(self._findings.file, first, column)
         # The csv module stops at its limit, which is always past our own.
         if closed is None and "limit" in str(error):
@@ -171,7 +172,7 @@ class _Reader:
         if closed is None:
             message = "the quote that opens here is never closed, so the rows after it would be lost"
             self._findings.stop(at, subject, message)
-        last = line + _line_breaks(raw[:closed])
+        last = line + line_breaks(raw[:closed])
         message = "text follows a closing quote; write a quote inside a quoted cell twice"
         # The usual mistake is a missing quote, so that the next quote, rows below, seems to close the cell.
         if last != first:
@@ -206,10 +207,6 @@ class _Reader:
 
     def _stop(self, line: int, subject: str, message: str) -> NoReturn:
         self._findings.stop(self._findings.at(line), subject, message)
-
-
-def _line_breaks(text: str) -> int:
-    return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
 def _find_fault(raw: str, separator: str) -> tuple[int, int, int | None]:

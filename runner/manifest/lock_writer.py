@@ -42,9 +42,7 @@ def lock_text(
     lines += ["version: 1", f"name: {_quoted(name)}"]
     if prices:
         lines += ["prices:", *(f"  {_quoted(model)}: {_price(prices[model])}" for model in sorted(prices))]
-    lines.append("shots:")
-    for take in takes:
-        lines += _entry(take)
+    lines += ["shots:", *(line for take in takes for line in _entry(take))]
     return "\n".join(lines) + "\n"
 
 
@@ -56,29 +54,29 @@ def _entry(take: LockedTake) -> Iterator[str]:
     yield f"    model: {_quoted(take.model)}"
     inputs: dict[str, JsonValue] = json.loads(take.body)
     yield "    inputs:" if inputs else "    inputs: {}"
-    yield from (f"      {_quoted(given)}: {_value(value)}" for given, value in inputs.items())
+    yield from (f"      {_quoted(given)}: {_quoted(_literal(value))}" for given, value in inputs.items())
     if take.tags:
-        yield f"    tags: [{', '.join(map(_quoted, take.tags))}]"
+        yield f"    tags: {_quoted([*take.tags])}"
     if take.notes:
         yield f"    notes: {_quoted(take.notes)}"
     if take.price is not None:
         yield f"    price: {_dollars(take.price)}"
 
 
-def _value(value: JsonValue) -> str:
+def _literal(value: JsonValue) -> JsonValue:
     match value:
         case str():
-            return _quoted(literal(value))
+            return literal(value)
         case list():
-            return f"[{', '.join(map(_value, value))}]"
+            return [_literal(item) for item in value]
         case dict():
-            return f"{{{', '.join(f'{_quoted(key)}: {_value(inner)}' for key, inner in value.items())}}}"
-        case _:
-            return json.dumps(value)
+            return {key: _literal(inner) for key, inner in value.items()}
+    return value
 
 
-def _quoted(text: str) -> str:
-    return _NOT_PLAIN.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
+def _quoted(value: JsonValue) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return _NOT_PLAIN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _price(price: Price) -> str:

@@ -16,7 +16,7 @@ from typing import Protocol
 from runner.domain.errors import FileMissing
 from runner.domain.shots import Text
 from runner.manifest.decode import FORBIDDEN, place
-from runner.manifest.problems import Findings, Stop, shown
+from runner.manifest.problems import Findings, shown
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, Limits
 
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -50,19 +50,15 @@ class PromptFiles:
         Raises:
             Stop: the files together hold more than a manifest may.
         """
-        fault = _name_fault(name.text)
-        text = ""
-        if not fault:
-            if name.text not in self._read:
-                self._read[name.text] = self._content(name, subject)
-            text, fault = self._read[name.text]
+        if name.text not in self._read:
+            fault = _name_fault(name.text)
+            self._read[name.text] = ("", fault) if fault else self._content(name, subject)
+        text, fault = self._read[name.text]
         if fault:
             self._findings.error(name.at, subject, f"the file {shown(name.text)} {fault}")
-        return Text(text, name.at, quoted=True, file=self._path(name.text) if text else "")
-
-    def _path(self, name: str) -> str:
-        """Return the name of the file in a problem: its path from where the manifest is."""
-        return str(PurePath(self._findings.file).parent / name)
+        # A problem names the file by its path from where the manifest is.
+        path = str(PurePath(self._findings.file).parent / name.text) if text else ""
+        return Text(text, name.at, quoted=True, file=path)
 
     def _content(self, name: Text, subject: str) -> tuple[str, str]:
         """Return the file's text, and its fault or an empty text."""
@@ -75,12 +71,9 @@ class PromptFiles:
             return "", error.message
         self._bytes += len(data)
         # The size of a manifest is limited, and its prompt files must not be a way around that.
-        if self._bytes > self._limits.file_bytes:
-            message = (
-                f"the files of this manifest hold more than {self._limits.file_bytes:,} bytes; {MORE_BYTES}"
-            )
-            self._findings.error(name.at, subject, message)
-            raise Stop
+        if self._bytes > (whole := self._limits.file_bytes):
+            message = f"the files of this manifest hold more than {whole:,} bytes; {MORE_BYTES}"
+            self._findings.stop(name.at, subject, message)
         return ("", f"is larger than {most:,} bytes; {LONGER_TEXT}") if len(data) > most else _decoded(data)
 
 

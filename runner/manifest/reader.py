@@ -25,15 +25,11 @@ from runner.manifest.fields import Section
 from runner.manifest.prices import warn_of_unused
 from runner.manifest.problems import Findings, Stop
 from runner.manifest.prompt_files import OpenBeside
-from runner.manifest.size_limits import CEILING, LIMITS, MORE_BYTES, Limits
+from runner.manifest.size_limits import CEILING, LIMITS, Limits
 
-_YAML = frozenset({".yaml", ".yml"})
-_CSV = frozenset({".csv", ".tsv"})
 _CSV_HEADER = re.compile(r'(?!#)(?:"?sep=.|(?:[^:\r\n]*[,;\t])?[ "]*(?:id|model)[ "]*[,;\t])', re.IGNORECASE)
 STDIN = "stdin"
 """The name of a manifest from standard input in problems, and of its run if the manifest has no name."""
-
-_ADVICE = "give the path of a .yaml or .csv file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,7 @@ def manifest_name(path: Path) -> str:
     # The run may have been made with raised limits, and its folder must be found without those flags.
     data, findings, name = _bytes_of(path, CEILING), Findings(str(path)), None
     with suppress(Stop):
-        text = _text_of(data, findings, CEILING)
+        text = decode(data, findings, CEILING)
         # A CSV has only the name of its file.
         if not _is_csv(text, str(path)):
             from runner.manifest.yaml_manifest import name_of
@@ -101,8 +97,8 @@ def parse_manifest(
     # Whatever stops the reading, the caller gets what is known of the manifest, and every problem found so far.
     text, source, shots = "", Source(()), tuple[Shot, ...]()
     with suppress(Stop):
-        text = _text_of(text_or_bytes, findings, limits)
-        source = _source_of(text, file, findings, limits, open_beside)
+        text = decode(text_or_bytes, findings, limits)
+        source = _source_of(text, findings, limits, open_beside)
         shots = expand(source, findings, limits)
         if source.top:
             warn_of_unused(source.prices, source.top, shots, findings)
@@ -151,11 +147,13 @@ def _bytes_of(path: Path, limits: Limits) -> bytes:
     try:
         # One byte past the limit is enough to know; a file that grows while it is read cannot fill memory.
         return _regular_bytes(path, most=limits.file_bytes + 1)
-    except FileMissing as error:
-        raise FileMissing(f"{path}: {error.message}", advice=_ADVICE) from error
-    except (OSError, ValueError) as error:
-        message = f"{path}: the manifest cannot be opened: {_reason(error)}"
-        raise FileMissing(message, advice=_ADVICE) from error
+    except (FileMissing, OSError, ValueError) as error:
+        said = (
+            error.message
+            if isinstance(error, FileMissing)
+            else f"the manifest cannot be opened: {_reason(error)}"
+        )
+        raise FileMissing(f"{path}: {said}", advice="give the path of a .yaml or .csv file") from error
 
 
 def _regular_bytes(path: Path, *, most: int) -> bytes:
@@ -174,22 +172,12 @@ def _reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or "not a usable path").lower()
 
 
-def _text_of(data: bytes, findings: Findings, limits: Limits) -> str:
-    if len(data) > limits.file_bytes:
-        findings.error(findings.at(), "", f"larger than {limits.file_bytes:,} bytes; {MORE_BYTES}")
-        raise Stop
-    return decode(data, findings)
-
-
-def _source_of(
-    text: str, file: str, findings: Findings, limits: Limits, open_beside: OpenBeside | None
-) -> Source:
+def _source_of(text: str, findings: Findings, limits: Limits, open_beside: OpenBeside | None) -> Source:
     # The two parsers are imported only when they are needed, so that the program starts quickly.
-    if _is_csv(text, file):
-        from runner.manifest import csv_manifest
+    if _is_csv(text, findings.file):
+        from runner.manifest.csv_manifest import source_of as source_of_csv
 
-        return csv_manifest.source_of(text, findings, limits)
-
+        return source_of_csv(text, findings, limits)
     from runner.manifest.yaml_manifest import source_of
     from runner.manifest.yaml_reader import parse_yaml
 
@@ -199,6 +187,6 @@ def _source_of(
 
 def _is_csv(text: str, file: str) -> bool:
     suffix = Path(file).suffix.lower()
-    if suffix in _YAML or suffix in _CSV:
-        return suffix in _CSV
+    if suffix in {".yaml", ".yml", ".csv", ".tsv"}:
+        return suffix in {".csv", ".tsv"}
     return _CSV_HEADER.match(text.lstrip()) is not None

@@ -14,22 +14,17 @@ import yaml
 from runner.domain.errors import Position
 from runner.manifest.problems import shown
 
-# The left parts come from messages of libyaml and of the pure scanner; the first part that matches decides.
+# The left parts are found in messages of libyaml and of the pure scanner; the first one that matches decides.
 _PLAIN_WORDS = (
     ("mapping values are not allowed", "a second ': ' stands where only text can"),
     ("could not find expected ':'", "expected 'key: value'"),
-    ("found unexpected end of stream", "the quote that opens here is never closed"),
-    ("found unexpected document indicator", "the quote that opens here is never closed"),
+    ("found unexpected (end of stream|document indicator)", "the quote that opens here is never closed"),
     ("expected ',' or ']'", "the list that opens with '[' is not closed"),
     ("expected ',' or '}'", "the mapping that opens with '{' is not closed"),
     ("expected node content", "a value is missing here"),
-    ("expected <block end>", "this line is not indented like the lines around it"),
-    ("expected key", "this line is not indented like the lines around it"),
+    ("expected (<block end>|key)", "this line is not indented like the lines around it"),
     ("expected '-' indicator", "this line is not indented like the list it stands in"),
-    (
-        "unknown escape character",
-        "a backslash in double quotes begins an escape; write it twice or use single quotes",
-    ),
+    ("unknown escape", "a backslash in double quotes begins an escape; write it twice or use single quotes"),
     ("expected <document start>", "text stands behind '...', which ends the manifest"),
     ("directive", "'%' begins a directive"),
     ("tag", "'!' begins a tag, and tags are not allowed"),
@@ -49,36 +44,28 @@ _HALF = re.compile(r"(?<!\\)(?:\\\\)*\\u([dD][89abAB][0-9a-fA-F]{2})(?:\\u([dD][
 
 def explain(error: Exception, text: str, file: str) -> tuple[Position, str]:
     """Return where a syntax error is and what to do about it; lines and columns count from 1."""
-    mark = _mark(error)
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return Position(file), f"not valid YAML: {shown(str(error))}"
+    problem, context = error.problem or "", error.context or ""
+    mark = error.problem_mark or error.context_mark
+    # The place where a quote or bracket opens helps the user; the end of the file does not.
+    if error.context_mark and any(word in context for word in _OPENERS):
+        mark = error.context_mark
     if mark is None:
         return Position(file), f"not valid YAML: {shown(str(error))}"
-    line = _line(text, mark.line)
-    if "invalid Unicode character escape" in (getattr(error, "problem", "") or ""):
-        return Position(file, mark.line + 1, mark.column + 1), _escape(text, mark.index)
     at = Position(file, mark.line + 1, mark.column + 1)
+    if "invalid Unicode character escape" in problem:
+        return at, _escape(text, mark.index)
+    lines = re.finditer(r"([^\r\n]*)(?:\r\n|\r|\n|\Z)", text)
+    line = next((found[1] for found in islice(lines, mark.line, None)), "")
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return at, "a tab indents this line; YAML is indented with spaces only"
-    problem = _in_plain_words(error, line[mark.column : mark.column + 1])
+    message = _in_plain_words(problem, context, line[mark.column : mark.column + 1])
     # The parser names the block it could not close; on the same line the cause is a quote that ended early.
-    if "not indented" in problem and line[: mark.column].strip():
-        problem = "the value ended before this; quote all of it, and write a quote inside it twice"
-    quoted = _quoted(line)
-    return at, f"{problem}; quote the text: {quoted}" if quoted else problem
-
-
-def _mark(error: Exception) -> yaml.Mark | None:
-    if not isinstance(error, yaml.MarkedYAMLError):
-        return None
-    # The place where a quote or bracket opens helps the user; the end of the file does not.
-    if error.context_mark and any(word in (error.context or "") for word in _OPENERS):
-        return error.context_mark
-    return error.problem_mark or error.context_mark
-
-
-def _line(text: str, number: int) -> str:
-    lines = re.finditer(r"([^\r\n]*)(?:\r\n|\r|\n|\Z)", text)
-    found = next(islice(lines, number, None), None)
-    return found[1] if found else ""
+    if "not indented" in message and line[: mark.column].strip():
+        message = "the value ended before this; quote all of it, and write a quote inside it twice"
+    quoted = _quoted(line.rstrip())
+    return at, f"{message}; quote the text: {quoted}" if quoted else message
 
 
 def _escape(text: str, start: int) -> str:
@@ -94,19 +81,16 @@ def _escape(text: str, start: int) -> str:
     return f"{halves}; write {shown(chr(code))} or \\U{code:08X}"
 
 
-def _in_plain_words(error: Exception, character: str) -> str:
-    said = f"{getattr(error, 'problem', '')} {getattr(error, 'context', '')}"
+def _in_plain_words(problem: str, context: str, character: str) -> str:
+    said = f"{problem} {context}"
     if "cannot start any token" in said:
         name = "a tab" if character == "\t" else shown(character)
         return f"{name} cannot begin a value"
-    for part, words in _PLAIN_WORDS:
-        if part in said:
-            return words
-    return f"not valid YAML: {getattr(error, 'problem', None) or 'the line cannot be read'}"
+    words = next((words for part, words in _PLAIN_WORDS if re.search(part, said)), None)
+    return words or f"not valid YAML: {problem or 'the line cannot be read'}"
 
 
 def _quoted(line: str) -> str | None:
-    line = line.rstrip()
     found = _VALUE.fullmatch(line) or _ITEM.fullmatch(line)
     if found is None or not found[3].isprintable() or not _NEEDS_QUOTES.match(found[3]):
         return None
