@@ -84,8 +84,8 @@ class _Expansion:
         self._model = defaults.text("model")
         self._inputs = self._read_inputs(defaults)
         self._tags = self._read_tags(defaults)
-        self._sweep = self._read_sweep(defaults) or Sweep()
-        self._repeat = self._read_repeat(defaults) or 1
+        self._sweep, self._repeat = Sweep(), 1
+        self._sweep, self._repeat = self._read_sweep(defaults), self._read_repeat(defaults)
 
     def shot(self, row: Row, number: int) -> Shot | None:
         """Return the row's shot, or None if it has no model to check it by; it is faulty if its id cannot be used."""
@@ -94,7 +94,7 @@ class _Expansion:
         if "id" not in section:
             self._findings.error(row.at, section.subject, "has no id")
         named = identity is not None and self._ids.admit(section, identity, take)
-        sweep = self._own_sweep(section)
+        sweep = self._read_sweep(section)
         tags = tuple(dict.fromkeys(self._tags + self._read_tags(section)))
         # The mappings are chained and not copied: there may be a thousand variables and ten thousand rows.
         style = section.text("style")
@@ -139,15 +139,13 @@ class _Expansion:
             if head in own and _part_at(own[head].node, path):
                 row.error(own[head].node.at, f"inputs.{axis}", _TWICE)
         inputs = {**self._inputs, **own} if own else self._inputs
-        repeat = self._read_repeat(row) or self._repeat
+        repeat = self._read_repeat(row)
         # This is counted before it is built: the product of three short axes can be more than memory holds.
-        values = (
-            sum(given.weight.values for given in inputs.values()) + len(sweep.keys_at) + sweep.look_ups + 1
-        )
-        characters = sum(given.weight.characters for given in inputs.values()) + sweep.longest
-        self._budget.spend_takes(
-            len(sweep) * repeat, values=values, characters=characters, at=row.fields.at, subject=row.subject
-        )
+        values, characters = sweep.weight
+        values += 1 + sum(given.weight.values for given in inputs.values())
+        characters += sum(given.weight.characters for given in inputs.values())
+        count, at = len(sweep) * repeat, row.fields.at
+        self._budget.spend_takes(count, values=values, characters=characters, at=at, subject=row.subject)
         # All points share one mapping, because a sweep of thousands must not copy it thousands of times.
         keys_at = {name: given.at for name, given in inputs.items()}
         keys_at.update((name, at) for name, at in sweep.keys_at.items() if self._is_input(name))
@@ -155,7 +153,7 @@ class _Expansion:
         for point in self._points(row, sweep, known):
             filled = self._filled(inputs, point, known, row)
             # The first repeat keeps the point, because adding repeats later must not change the id of a take.
-            counts = [{REPEAT: Text(str(number), row.fields.at)} for number in range(2, repeat + 1)]
+            counts = [{REPEAT: Text(str(number), at)} for number in range(2, repeat + 1)]
             variants += (Variant({**point, **n}, filled, keys_at, point.get(MODEL)) for n in [{}, *counts])
         return tuple(variants)
 
@@ -170,16 +168,13 @@ class _Expansion:
                 weighed[name] = _Input(node, at, weigh(node))
         return weighed
 
-    def _read_sweep(self, section: Section) -> Sweep | None:
-        sweep = section.mapping("sweep")
-        return None if sweep is None else read_sweep(sweep, section, self._limits)
-
-    def _own_sweep(self, row: Section) -> Sweep:
-        own = self._read_sweep(row)
-        sweep = self._sweep if own is None else own
+    def _read_sweep(self, section: Section) -> Sweep:
+        """Return a sweep, or that of the defaults if there is none."""
+        fields = section.mapping("sweep")
+        sweep = self._sweep if fields is None else read_sweep(fields, section, self._limits)
         if MODEL in sweep.keys_at and MODEL in self._variables:
             message = "sweeps the model itself, and there is a variable of that name; rename the variable"
-            row.error(sweep.keys_at[MODEL], "sweep.model", message)
+            section.error(sweep.keys_at[MODEL], "sweep.model", message)
         return sweep
 
     def _is_input(self, axis: str) -> bool:
@@ -192,16 +187,16 @@ class _Expansion:
             fixed = {name: value for name, value in known.items() if name not in sweep.keys_at}
             render = self._templates.render_text
             sweep = sweep.rendered(lambda text, axis: render(text, fixed, row.where(f"sweep.{axis}")))
-        return points_of(sweep.drawn_from(known["id"].text if "id" in known else row.subject), row)
+        return points_of(sweep, row, known["id"].text if "id" in known else row.subject)
 
-    def _read_repeat(self, section: Section) -> int | None:
+    def _read_repeat(self, section: Section) -> int:
         text = section.text(REPEAT)
         number = whole_number(text.text) if text else None
         if text and (number is None or not 1 <= number <= self._limits.points):
             message = f"must be a whole number from 1 to {self._limits.points:,}, not {shown(text.text)}"
             section.error(text.at, REPEAT, message)
-            return None
-        return number
+            return self._repeat
+        return number or self._repeat
 
     def _filled(
         self, inputs: Mapping[str, _Input], point: Point, known: _Names, row: Section
@@ -230,10 +225,8 @@ class _Expansion:
                 continue
             tags.append(word.text)
             if not _TAG.fullmatch(word.text):
-                message = (
-                    f"{shown(word.text)} is not a tag: one word of letters, digits, '.', '_', '+' and '-'"
-                )
-                section.error(node.at, "tags", message)
+                rule = "one word of letters, digits, '.', '_', '+' and '-'"
+                section.error(node.at, "tags", f"{shown(word.text)} is not a tag: {rule}")
         if len(tags) > self._limits.tags:
             section.error(node.at, "tags", f"more than {self._limits.tags} tags")
             return ()

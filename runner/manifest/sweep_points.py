@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from itertools import product
+from itertools import chain, product
 from math import prod
 from typing import Final, TypeAlias
 
@@ -48,27 +48,27 @@ def axis_names(key: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
-    """Names that move together, and the values that they take, with one tuple per step.
+class Entry:
+    """A step of an axis, or a mapping of axes to values under `exclude` or `include`."""
 
-    `drawn` is the number of seeds that replace the steps until the shot is known.
+    values: Mapping[str, Text]
+    at: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Names that move together, and the steps in which they do.
+
+    `drawn` is the number of seeds that replace the steps once the shot is known.
     """
 
     names: tuple[str, ...]
-    steps: tuple[tuple[Text, ...], ...]
+    steps: tuple[Entry, ...]
     at: Position
     drawn: int = 0
 
     def __len__(self) -> int:
         return self.drawn or len(self.steps)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One mapping of axes to values under `exclude` or `include`."""
-
-    values: Mapping[str, Text]
-    at: Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,49 +85,31 @@ class Sweep:
         return prod(map(len, self.axes)) + len(self.included)
 
     @property
-    def look_ups(self) -> int:
-        """How many sets of names the entries of `exclude` use; each set is looked up once per point."""
-        return len({frozenset(entry.values) for entry in self.excluded})
+    def weight(self) -> tuple[int, int]:
+        """How many values and characters one point may have at most.
 
-    @property
-    def longest(self) -> int:
-        """How many characters the values of one point may have at most."""
-        return sum(
-            max((sum(len(v.text) for v in step) for step in axis.steps), default=0) for axis in self.axes
+        Each set of names in the entries of `exclude` counts as a value, since it is looked up once per point.
+        """
+        texts = (
+            max((sum(len(value.text) for value in step.values.values()) for step in axis.steps), default=0)
+            for axis in self.axes
         )
+        return len(self.keys_at) + len({frozenset(entry.values) for entry in self.excluded}), sum(texts)
 
     def texts(self) -> Iterator[Text]:
         """Yield every value as it was written."""
-        for axis in self.axes:
-            for step in axis.steps:
-                yield from step
-        for entry in (*self.excluded, *self.included):
+        for entry in chain(self.excluded, self.included, *(axis.steps for axis in self.axes)):
             yield from entry.values.values()
-
-    def drawn_from(self, name: str) -> Sweep:
-        """Return the sweep with its seeds drawn from `name`."""
-        axes = tuple(
-            replace(
-                axis, steps=axis.steps or tuple((seed,) for seed in drawn_seeds(name, axis.drawn, at=axis.at))
-            )
-            for axis in self.axes
-        )
-        return replace(self, axes=axes)
 
     def rendered(self, render: Callable[[Text, str], Text]) -> Sweep:
         """Return the sweep with each value rendered; `render` gets the value and the name of its axis."""
 
-        def steps(axis: Axis) -> tuple[tuple[Text, ...], ...]:
-            return tuple(tuple(render(value, axis.names[0]) for value in step) for step in axis.steps)
+        def filled(given: tuple[Entry, ...]) -> tuple[Entry, ...]:
+            every = (({name: render(text, name) for name, text in e.values.items()}, e.at) for e in given)
+            return tuple(Entry(values, at) for values, at in every)
 
-        def entries(given: tuple[Entry, ...]) -> tuple[Entry, ...]:
-            return tuple(
-                Entry({name: render(value, name) for name, value in entry.values.items()}, entry.at)
-                for entry in given
-            )
-
-        axes = tuple(replace(axis, steps=steps(axis)) for axis in self.axes)
-        return Sweep(axes, entries(self.excluded), entries(self.included), self.keys_at)
+        axes = tuple(replace(axis, steps=filled(axis.steps)) for axis in self.axes)
+        return Sweep(axes, filled(self.excluded), filled(self.included), self.keys_at)
 
 
 def range_values(text: str, at: Position, *, limit: int) -> list[Text] | str | None:
@@ -170,15 +152,18 @@ def _plain(number: Decimal) -> str:
     return "0" if text == "-0" else text
 
 
-def points_of(sweep: Sweep, row: Section) -> tuple[Point, ...]:
+def points_of(sweep: Sweep, row: Section, shot: str) -> tuple[Point, ...]:
     """Return all points, with names in the order of the file; if nothing is swept, this is one empty point.
 
-    What excludes or includes nothing is reported.
+    Seeds are drawn from the name `shot`. What excludes or includes nothing is reported.
     """
-    names = [name for axis in sweep.axes for name in axis.names]
+    drawn = (
+        [Entry({axis.names[0]: seed}, axis.at) for seed in drawn_seeds(shot, axis.drawn, at=axis.at)]
+        for axis in sweep.axes
+    )
+    steps = [axis.steps or seeds for axis, seeds in zip(sweep.axes, drawn, strict=True)]
     every = (
-        dict(zip(names, (value for step in steps for value in step), strict=True))
-        for steps in product(*(axis.steps for axis in sweep.axes))
+        {name: text for step in point for name, text in step.values.items()} for point in product(*steps)
     )
     if not sweep.excluded and not sweep.included:
         return tuple(every)
@@ -186,6 +171,7 @@ def points_of(sweep: Sweep, row: Section) -> tuple[Point, ...]:
     for entry in idle:
         row.findings.warn(entry.at, row.where("sweep.exclude"), "removes no point from this sweep")
     seen = {_texts(point) for point in kept}
+    names = [name for axis in sweep.axes for name in axis.names]
     for entry in sweep.included:
         point = {name: entry.values[name] for name in names}
         if _texts(point) in seen:

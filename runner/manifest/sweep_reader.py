@@ -7,7 +7,7 @@ lockstep. It does not know what an axis means.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 from unicodedata import normalize
@@ -80,7 +80,7 @@ class _AxisReader:
         """Return the axis, or None after a finding."""
         if isinstance(node, Fields) and "random" in node.items and len(self.names) == 1:
             return self._drawn(Section(node, self.findings, self.where), at)
-        steps = self._lockstep(node) if len(self.names) > 1 else [(value,) for value in self._values(node)]
+        steps = self._lockstep(node) if len(self.names) > 1 else [[value] for value in self._values(node)]
         seen: set[tuple[str, ...]] = set()
         for step in steps:
             # Unicode can write one accent in two ways; readers see the same text, but it would be two paid takes.
@@ -89,7 +89,11 @@ class _AxisReader:
                 what = ", ".join(map(shown, texts))
                 self._error(step[0], f"{what} is given twice: the same take would be paid twice")
             seen.add(texts)
-        return Axis(self.names, tuple(steps), at) if steps else None
+        return self._stepped(steps, at) if steps else None
+
+    def _stepped(self, steps: Iterable[Sequence[Text]], at: Position) -> Axis:
+        entries = (Entry(dict(zip(self.names, step, strict=True)), step[0].at) for step in steps)
+        return Axis(self.names, tuple(entries), at)
 
     def _values(self, node: Node) -> list[Text]:
         """Return the values of an axis, or none after a finding."""
@@ -116,28 +120,24 @@ class _AxisReader:
                 self._error(item, "a swept value is missing")
         return values if len(values) == len(items.items) else []
 
-    def _lockstep(self, node: Node) -> list[tuple[Text, ...]]:
-        wanted = (
-            f"must be a list of lists of {len(self.names)} values, one for each of {', '.join(self.names)}"
-        )
+    def _lockstep(self, node: Node) -> list[list[Text]]:
+        names = ", ".join(self.names)
+        wanted = f"must be a list of lists of {len(self.names)} values, one for each of {names}"
         if not isinstance(node, Items) or not node.items:
             self._error(node, wanted)
             return []
-        steps: list[tuple[Text, ...]] = []
+        steps: list[list[Text]] = []
         for item in node:
             if not isinstance(item, Items) or len(item.items) != len(self.names):
                 self._error(item, wanted)
             elif values := self._scalars(item):
-                steps.append(tuple(values))
+                steps.append(values)
         return steps
 
     def _counted(self, given: Section) -> list[Text]:
         given.check_keys(RANGE_KEYS)
-        start, step, count = (
-            self._whole(given, "from"),
-            self._whole(given, "step"),
-            self._count(given, "count"),
-        )
+        start, step = self._whole(given, "from"), self._whole(given, "step")
+        count = self._count(given, "count")
         for key in ("from", "count"):
             if key not in given:
                 self._error(given.fields, f"needs {key}, as in {{from: 1000, count: 4}}")
@@ -154,7 +154,7 @@ class _AxisReader:
             return None
         if source is None:
             return Axis(self.names, (), at, drawn=count)
-        return Axis(self.names, tuple((seed,) for seed in drawn_seeds(source.text, count, at=source.at)), at)
+        return self._stepped(([seed] for seed in drawn_seeds(source.text, count, at=source.at)), at)
 
     def _count(self, given: Section, key: str) -> int | None:
         number = self._whole(given, key)
