@@ -65,8 +65,8 @@ class Turning(ScriptedQueue):
         answer = await super().probe(model)
         return REFUSED if self._refuses and self._free else answer
 
-    def _scripted_submit(self, script: JobScript, take_id: str, attempt: str) -> SubmitAnswer | None:
-        answer = super()._scripted_submit(script, take_id, attempt)
+    def scripted_submit(self, take_id: str, attempt: str) -> SubmitAnswer | None:
+        answer = super().scripted_submit(take_id, attempt)
         return (
             AccountTurnedAway(attempt, self._failure, "HTTP 401")
             if self._refuses and self._submits

@@ -14,8 +14,7 @@ from runner.domain.run_ending import EndingKind
 from runner.domain.shots import Ticket
 from runner.domain.states import Adopted, DeliveryState, Ended, LostContact, SubmissionStarted, TakeState
 from runner.engine.options import EngineOptions, RunHistory
-from runner.engine.testing import MemoryDelivery, MemoryJournal
-from runner.engine.testing.queue import JobScript
+from runner.engine.testing import JobScript, MemoryDelivery, MemoryJournal
 from tests.unit.test_engine import EPOCH, night, ticket
 
 LINK = ("https://files.example/clip.mp4",)

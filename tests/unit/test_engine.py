@@ -30,6 +30,7 @@ from runner.domain.states import (
     Accepted,
     DeliveryState,
     Ended,
+    Fact,
     FailureClass,
     LostContact,
     NotSent,
@@ -51,7 +52,6 @@ from runner.engine.options import (
 from runner.engine.poll_pace import LookPace
 from runner.engine.ports import FreeSpace, Journal
 from runner.engine.testing import (
-    FailNth,
     JobScript,
     MemoryDelivery,
     MemoryJournal,
@@ -89,6 +89,21 @@ class Night:
 
     def states(self) -> dict[str, str]:
         return {name: self.journal.state_of(name)[0] for name in self.journal._rows}
+
+
+class FailNth:
+    """A journal whose n-th record fails as a full disk does, and all after it unless `once`."""
+
+    def __init__(self, journal: Journal, n: int, *, once: bool = False) -> None:
+        self._journal = journal
+        self._left = n
+        self._once = once
+
+    def record(self, take_id: str, fact: Fact, *, at: float) -> Future[None]:
+        self._left -= 1
+        if self._left == 0 or (self._left < 0 and not self._once):
+            return failed(DiskFailed("the disk is full"))
+        return self._journal.record(take_id, fact, at=at)
 
 
 def night(

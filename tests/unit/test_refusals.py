@@ -42,12 +42,12 @@ class Refusing(ScriptedQueue):
         self._spans, self._words, self._failure, self._takes = spans, words, failure, takes
         self.refused: list[tuple[float, str]] = []
 
-    def _scripted_submit(self, script: JobScript, take_id: str, attempt: str) -> SubmitAnswer | None:
+    def scripted_submit(self, take_id: str, attempt: str) -> SubmitAnswer | None:
         now = asyncio.get_running_loop().time()
         if take_id in self._takes or any(begin <= now < end for begin, end in self._spans):
             self.refused.append((now, take_id))
             return Refused(attempt, self._failure, self._words(take_id, len(self.refused)))
-        return super()._scripted_submit(script, take_id, attempt)
+        return super().scripted_submit(take_id, attempt)
 
 
 def all_succeeded(run: Night) -> bool:

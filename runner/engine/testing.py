@@ -1,0 +1,390 @@
+"""Fakes for tests here and elsewhere: an API with a script, a journal and downloads in memory, virtual time.
+
+They fit the engine's Protocols and pass the same conformance tests as the real adapters. They know no HTTP and no file,
+and nothing here really sleeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from runner.domain.api_answers import (
+    CancelAnswer,
+    FailureKind,
+    FetchAnswer,
+    JobStatus,
+    LookAnswer,
+    NotReady,
+    RequestFailure,
+    ResultAnswer,
+    StatusReply,
+    SubmitAnswer,
+)
+from runner.domain.errors import IllegalTransition, RunInUse
+from runner.domain.run_events import Event
+from runner.domain.shots import Ticket
+from runner.domain.states import (
+    Accepted,
+    Adopted,
+    AdoptionUndone,
+    Delivered,
+    DeliveryFact,
+    DeliveryState,
+    Dropped,
+    Ended,
+    Fact,
+    FoundAfterAll,
+    LostContact,
+    NoteFact,
+    NotSent,
+    StateFact,
+    SubmissionStarted,
+    TakeState,
+    advance,
+    advance_delivery,
+)
+
+T = TypeVar("T")
+
+
+def done(value: T) -> Future[T]:
+    """Return a future that has its result already."""
+    future: Future[T] = Future()
+    future.set_result(value)
+    return future
+
+
+def failed(error: Exception) -> Future[Any]:
+    """Return a future that has failed already."""
+    future: Future[Any] = Future()
+    future.set_exception(error)
+    return future
+
+
+class Recorder:
+    """A listener that keeps every event."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def on_event(self, event: Event) -> None:
+        """Keep `event`."""
+        self.events.append(event)
+
+
+class MemoryDelivery:
+    """Delivers at once, or answers by a take's script if there is one."""
+
+    def __init__(self, scripts: Mapping[str, Sequence[FetchAnswer]] | None = None) -> None:
+        self._scripts = {take_id: list(answers) for take_id, answers in (scripts or {}).items()}
+        self.fetched: list[tuple[str, str]] = []
+
+    def fetch(self, ticket: Ticket) -> Future[FetchAnswer]:
+        """Note which link was asked for, and answer."""
+        self.fetched.append((ticket.take_id, ticket.outputs[0]))
+        script = self._scripts.get(ticket.take_id)
+        return done(script.pop(0) if script else Delivered(f"clips/{ticket.take_id}.mp4", "0" * 64, 1))
+
+
+@dataclass(slots=True)
+class _Row:
+    state: TakeState = TakeState.PENDING
+    delivery: DeliveryState = DeliveryState.NONE
+    request_id: str | None = None
+    attempt: str | None = None
+    lost: bool = False
+    adopted: bool = False
+
+
+def _move_delivery(row: _Row, fact: DeliveryFact) -> None:
+    if row.state is not TakeState.SUCCEEDED:
+        raise IllegalTransition("only a succeeded take has a clip")
+    row.delivery = advance_delivery(row.delivery, fact)
+
+
+class MemoryJournal:
+    """A state file in memory: the same guards by the same table, and a list of every fact in order.
+
+    `takes` are ids, or a mapping of ids to recorded fingerprints; without fingerprints any will do.
+    """
+
+    def __init__(self, takes: Iterable[str] = (), *, epoch: int = 1) -> None:
+        self._prints = dict(takes) if isinstance(takes, Mapping) else {}
+        self._rows = {take_id: _Row() for take_id in takes}
+        self._attempts: set[str] = set()
+        self._request_ids: set[str] = set()
+        self.epoch = epoch
+        self.facts: list[tuple[str, Fact]] = []
+
+    def record(self, take_id: str, fact: Fact, *, at: float) -> Future[None]:  # noqa: ARG002 - the real one keeps it
+        """Append `fact`, or refuse it as the state file would."""
+        row = self._rows.get(take_id)
+        if row is None:
+            return failed(IllegalTransition(f"there is no take {take_id}"))
+        try:
+            if isinstance(fact, SubmissionStarted):
+                self._start(row, fact, self._prints.get(take_id, fact.fingerprint))
+            elif isinstance(fact, DeliveryFact):
+                _move_delivery(row, fact)
+            elif not isinstance(fact, NoteFact):
+                self._move(row, fact)
+        except (IllegalTransition, RunInUse) as error:
+            return failed(error)
+        self.facts.append((take_id, fact))
+        return done(None)
+
+    def _start(self, row: _Row, fact: SubmissionStarted, fingerprint: str) -> None:
+        if fact.epoch != self.epoch:
+            raise RunInUse("another runner has taken this run over")
+        if fact.fingerprint != fingerprint:
+            raise IllegalTransition("the take's body has changed")
+        if fact.attempt in self._attempts:
+            raise IllegalTransition("an attempt is made once")
+        row.state, row.attempt, row.lost = advance(row.state, fact), fact.attempt, False
+        self._attempts.add(fact.attempt)
+
+    def _move(self, row: _Row, fact: StateFact) -> None:
+        match fact:
+            case Accepted() if row.state is TakeState.HELD and not row.lost:
+                raise IllegalTransition("the answer belongs to another attempt")
+            case Accepted(request_id=request_id) | Adopted(request_id=request_id):
+                if request_id in self._request_ids:
+                    raise IllegalTransition(f"request id {request_id} belongs to another attempt")
+            case AdoptionUndone(request_id=request_id) if (row.adopted, row.request_id) != (True, request_id):
+                raise IllegalTransition(f"request {request_id} was not adopted")
+            case FoundAfterAll(request_id=request_id) if request_id != row.request_id:
+                raise IllegalTransition(f"request {request_id} is not the latest one")
+        if getattr(fact, "attempt", row.attempt) != row.attempt:
+            raise IllegalTransition("the answer belongs to another attempt")
+        state = advance(row.state, fact)
+        if isinstance(fact, Dropped):
+            row.delivery = advance_delivery(row.delivery, fact)
+        row.state = state
+        if isinstance(fact, Accepted | Adopted):
+            row.request_id, row.adopted = fact.request_id, isinstance(fact, Adopted)
+            self._request_ids.add(fact.request_id)
+            return
+        row.lost = isinstance(fact, LostContact | AdoptionUndone)
+        if isinstance(fact, AdoptionUndone):
+            self._request_ids.discard(fact.request_id)
+            row.request_id = None
+        if state is TakeState.PENDING:
+            row.request_id, row.delivery = None, DeliveryState.NONE
+
+    def state_of(self, take_id: str) -> tuple[TakeState, DeliveryState, str | None]:
+        """Return where a take stands: its state, its delivery and its request id."""
+        row = self._rows[take_id]
+        return row.state, row.delivery, row.request_id
+
+    def kinds(self, take_id: str) -> list[str]:
+        """Return the names of a take's facts in order."""
+        return [type(fact).__name__ for name, fact in self.facts if name == take_id]
+
+
+_CLIP = Ended(TakeState.SUCCEEDED, "{}", ("https://files.example/clip.mp4",))
+
+
+@dataclass(frozen=True, slots=True)
+class JobScript:
+    """What the scripted API does with one take.
+
+    `submits` are answered first, in order (a callable gets the attempt id); then it accepts. The job is queued for
+    `queued` seconds, runs for `runs`, and its result is `ending`. `looks` are answered before the true status is.
+    """
+
+    submits: Sequence[Callable[[str], SubmitAnswer]] = ()
+    queued: float = 1.0
+    runs: float = 4.0
+    ending: Ended = _CLIP
+    looks: Sequence[LookAnswer] = ()
+    results: Sequence[ResultAnswer] = ()
+    lost_but_accepted: bool = False
+
+
+@dataclass(slots=True)
+class _Job:
+    take_id: str
+    script: JobScript
+    looks: list[LookAnswer]
+    results: list[ResultAnswer]
+    accepted_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+
+    @property
+    def age(self) -> float:
+        return asyncio.get_running_loop().time() - self.accepted_at
+
+    @property
+    def has_ended(self) -> bool:
+        return self.age >= self.script.queued + self.script.runs
+
+
+class ScriptedQueue:
+    """An API with a script per take, a ledger of what it accepted and a history of every call."""
+
+    def __init__(
+        self, scripts: Mapping[str, JobScript] | None = None, *, probes: Iterable[RequestFailure] = ()
+    ) -> None:
+        self._scripts = dict(scripts or {})
+        self._tries: Counter[str] = Counter()
+        self._jobs: dict[str, _Job] = {}
+        self._probes = list(probes)
+        self.history: list[tuple[float, str, str]] = []
+        self.peak = 0
+
+    @property
+    def ledger(self) -> list[str]:
+        """The takes that were charged, once for each charge."""
+        return [job.take_id for job in self._jobs.values()]
+
+    def calls(self, verb: str) -> int:
+        """Return how often `verb` was called."""
+        return sum(1 for _, name, _ in self.history if name == verb)
+
+    async def submit(
+        self, ticket: Ticket, *, attempt: str, begin: Callable[[], Awaitable[None]]
+    ) -> SubmitAnswer:
+        """Await `begin`, then answer by the script."""
+        answer = self.scripted_submit(ticket.take_id, attempt)
+        if not isinstance(answer, NotSent):
+            await begin()
+        await self._call("submit", ticket.take_id)
+        if answer is None:
+            return Accepted(attempt, self._accept(ticket.take_id))
+        if isinstance(answer, LostContact) and self._script(ticket.take_id).lost_but_accepted:
+            self._accept(ticket.take_id)
+        return answer
+
+    def scripted_submit(self, take_id: str, attempt: str) -> SubmitAnswer | None:
+        """Return the next scripted answer to a submit of a take; None accepts it."""
+        turn, answers = self._tries[take_id], self._script(take_id).submits
+        self._tries[take_id] += 1
+        return answers[turn](attempt) if turn < len(answers) else None
+
+    def _script(self, take_id: str) -> JobScript:
+        return self._scripts.get(take_id, JobScript())
+
+    def _accept(self, take_id: str) -> str:
+        request_id = f"req-{len(self._jobs) + 1}"
+        self._add(request_id, take_id)
+        self.peak = max(self.peak, sum(1 for job in self._jobs.values() if not job.has_ended))
+        return request_id
+
+    def _add(self, request_id: str, take_id: str) -> None:
+        script = self._script(take_id)
+        self._jobs[request_id] = _Job(take_id, script, list(script.looks), list(script.results))
+
+    def adopt(self, ticket: Ticket) -> None:
+        """Add the job of a ticket that an earlier run submitted, as if accepted just now."""
+        assert ticket.request_id is not None
+        self._add(ticket.request_id, ticket.take_id)
+
+    async def look(self, request_id: str) -> LookAnswer:
+        """Answer by the script, then by the job's age."""
+        job = await self._asked("look", request_id)
+        if job is None:
+            return RequestFailure(FailureKind.MISSING, "unknown request")
+        if job.looks:
+            return job.looks.pop(0)
+        if job.has_ended:
+            return StatusReply(JobStatus.ENDED, "completed")
+        if job.age >= job.script.queued:
+            return StatusReply(JobStatus.RUNNING, "in_progress")
+        return StatusReply(JobStatus.QUEUED, "in_queue", 1)
+
+    async def result(self, request_id: str, *, model: str = "", sent: str = "") -> ResultAnswer:  # noqa: ARG002 - no record names one
+        """Answer by the script, then with the job's ending once it has ended."""
+        job = await self._asked("result", request_id)
+        if job is None:
+            return RequestFailure(FailureKind.MISSING, "unknown request")
+        if job.results:
+            return job.results.pop(0)
+        return job.script.ending if job.has_ended else NotReady("in_progress")
+
+    async def cancel(self, request_id: str) -> CancelAnswer | RequestFailure:
+        """Say that nothing can be cancelled."""
+        self._note("cancel", request_id)
+        if request_id in self._jobs:
+            return CancelAnswer("not_cancellable")
+        return RequestFailure(FailureKind.MISSING, "unknown request")
+
+    async def probe(self, model: str) -> RequestFailure | None:
+        """Answer with the next scripted trouble, then that all is well."""
+        self._note("probe", model)
+        return self._probes.pop(0) if self._probes else None
+
+    async def _asked(self, verb: str, request_id: str) -> _Job | None:
+        await self._call(verb, request_id)
+        return self._jobs.get(request_id)
+
+    async def _call(self, verb: str, what: str) -> None:
+        self._note(verb, what)
+        await asyncio.sleep(0.01)
+
+    def _note(self, verb: str, what: str) -> None:
+        self.history.append((asyncio.get_running_loop().time(), verb, what))
+
+
+class _JumpingSelector(selectors.SelectSelector):
+    """Never waits: when a real selector would wait, it moves the clock."""
+
+    def __init__(self, jump: Callable[[float | None], None]) -> None:
+        super().__init__()
+        self._jump = jump
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if not ready and timeout != 0:
+            self._jump(timeout)
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock jumps to the next timer when everything waits; a deadlock raises instead of hanging."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        super().__init__(_JumpingSelector(self._jump))
+
+    def time(self) -> float:
+        """Return virtual seconds since the loop was made."""
+        return self._now
+
+    def _jump(self, seconds: float | None) -> None:
+        if seconds is None:
+            raise RuntimeError("everything waits and nothing will ever happen")
+        self._now += seconds
+
+
+class VirtualClock:
+    """The clock of a `VirtualLoop`; wall time starts at `epoch` and can be set, as a machine's can."""
+
+    def __init__(self, *, epoch: float = 1_800_000_000.0) -> None:
+        self._epoch = epoch
+
+    def wall(self) -> float:
+        """Return virtual unix time."""
+        return self._epoch + self.monotonic()
+
+    def monotonic(self) -> float:
+        """Return the loop's virtual seconds."""
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        await asyncio.sleep(seconds)
+
+    def set_wall(self, unix: float) -> None:
+        """Set the wall clock, leaving monotonic time alone."""
+        self._epoch = unix - self.monotonic()
+
+
+def run_virtual(main: Coroutine[Any, Any, T]) -> T:
+    """Run `main` to its end in virtual time and return what it returns."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(main)
