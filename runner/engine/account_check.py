@@ -1,9 +1,8 @@
 """The check whether the API still accepts the account; no single answer decides it.
 
-In: refused reads of jobs, refused submits, and the answers to a free question. Out: the account is doubted, so submits
-pause; or it is good again. One refusal concerns only its request. Refused reads of several jobs, or a refused submit,
-count only if the free question is refused as well. Meanwhile jobs are watched and clips fetched, since a read is free.
-The run ends only when nothing else is left to do. It records nothing.
+One refusal concerns only its request. Refused reads of several jobs, or a refused submit, count only if a free question
+is refused as well. Then submits pause, while jobs are watched and clips fetched, since a read is free. The run ends
+only when nothing else is left to do.
 """
 
 from __future__ import annotations
@@ -44,10 +43,8 @@ class AccountCheck:
         self._alone = Stopwatch()
         self._refused: set[str] = set()
         self._reason = ""
-        self._was_good = False
-        self._answered_at = float("-inf")
-        self._is_contradicted = False
-        self._asked_at = float("-inf")
+        self._was_good = self._is_contradicted = False
+        self._answered_at = self._asked_at = float("-inf")
 
     @property
     def is_doubted(self) -> bool:
@@ -65,8 +62,8 @@ class AccountCheck:
         self._refused.add(take_id)
         now = self._state.now
         asked_lately = now - self._asked_at < _ASKED_AGAIN
-        too_few = len(self._refused) < min(JOBS_THAT_COUNT, len(self._active()))
-        if not (self.is_doubted or asked_lately or too_few):
+        enough = len(self._refused) >= min(JOBS_THAT_COUNT, len(self._active()))
+        if enough and not self.is_doubted and not asked_lately:
             self._asked_at = now
             await self.confirms(model, reason)
 
@@ -129,7 +126,6 @@ class AccountCheck:
         return await self._queue.probe(model)
 
     def _end_if_alone(self) -> None:
-        """End the run if nothing else has been left to do for long enough, and name the jobs that stay at the API."""
         if self._state.has_other_work:
             self._alone.is_over()
             return
@@ -143,5 +139,4 @@ class AccountCheck:
         self._state.end(EndingKind.ACCOUNT, text, Stop.DETACH)
 
     def _active(self) -> list[str]:
-        """Return the ids of the takes whose jobs are at the API."""
         return [live.id for live in self._state.takes if live.state in OUT_THERE]

@@ -1,9 +1,8 @@
 """A circuit breaker in front of the API: open during an outage, and closed again by one free question.
 
-In: reads that were answered or failed, submits without a clear answer. Out: whether reads and submits may go. Reads
-open it by the share of them that fails (`poll_pace.OutageTest`). A doubtful submit does not open it. Reads then go on,
-and submits wait for the answer to a free question. Only one question is asked at a time, at growing intervals, so an
-outage is cheap. A host that never existed is a wrong address and not an outage. It knows no takes.
+Reads open it by the share of them that fails (`poll_pace.OutageTest`). A doubtful submit does not open it: reads go on,
+and submits wait for the answer to a free question. Questions are asked one at a time, at growing intervals, so an
+outage is cheap. A host that never existed is a wrong address and not an outage.
 """
 
 from __future__ import annotations
@@ -36,6 +35,7 @@ ABSENCES_THAT_END = 5
 ABSENT_EVERY = 10.0
 """Seconds between questions to a host that does not exist; they load no server, and a person awaits the message."""
 
+_ADVICE = "check the API base (--api-base, or its environment variable) and that this machine's network and DNS work"
 _WORTH_SAYING = 10.0
 _SAY_AGAIN_AFTER = 3 * 3600.0
 
@@ -54,8 +54,7 @@ class CircuitBreaker:
         self._first_wait = FIRST_PROBE
         self._test = OutageTest()
         self._unanswered = Stopwatch()
-        self._relapses = 0
-        self._rest_until = 0.0
+        self._relapses, self._rest_until = 0, 0.0
         self._said_at = float("-inf")
 
     @property
@@ -144,7 +143,9 @@ class CircuitBreaker:
                 self._state.end(EndingKind.OUTAGE, trouble.reason, Stop.DETACH)
             absences = absences + 1 if trouble.kind is FailureKind.NO_HOST else 0
             if absences >= ABSENCES_THAT_END:
-                raise _wrong_address(trouble.reason)
+                raise NoSuchHost(
+                    f"{trouble.reason}; nothing was sent, and no take has changed", advice=_ADVICE
+                )
             if away_for >= _WORTH_SAYING and not is_said:
                 self._state.say(f"no usable answer from the API ({self._reason}); waiting until it gives one")
                 is_said = True
@@ -156,11 +157,3 @@ def _wait_after(wait: float, trouble: RequestFailure) -> float:
     short = min(PROBE_EVERY, max(SOONEST_PROBE, wait * 2.0))
     grown = short if wait < PROBE_EVERY else wait * PROBE_GROWTH
     return min(PROBE_CEILING, max(grown, trouble.retry_after or 0.0))
-
-
-def _wrong_address(reason: str) -> NoSuchHost:
-    return NoSuchHost(
-        f"{reason}; nothing was sent, and no take has changed",
-        advice="check the API base (--api-base, or its environment variable) and that this machine's network "
-        "and DNS work",
-    )

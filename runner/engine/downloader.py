@@ -1,8 +1,8 @@
 """Downloading: it fetches finished clips through a `Delivery`, retries what can be retried, and never submits.
 
-In: succeeded takes with links. Out: delivered or undeliverable facts. A clip that does not come is tried for minutes,
-and for as long as the run has other work. The intervals widen, and clips that were not yet tried go first. Each try
-uses the link that the result names by then. A try that fetched bytes starts the count again.
+A clip that does not come is tried for minutes, and for as long as the run has other work. The intervals widen, and
+clips that were not yet tried go first. Each try uses the link that the result names by then. A try that fetched bytes
+starts the count again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The engine itself: it runs submitter, poller and downloader over one run state until the run ends.
 
-In: tickets. Out: an `Ending`, and on the way facts through the journal. The package says what it must not know.
+In: tickets. Out: an `Ending`, and on the way facts through the journal.
 """
 
 from __future__ import annotations
@@ -135,8 +135,11 @@ class Engine:
         submits = [asyncio.create_task(self._submitter.run()) for _ in range(options.submit_window)]
         workers = [asyncio.create_task(work) for work in self._workers()]
         over = asyncio.create_task(self._over())
+        waiting, has_failed = {over, *submits, *workers}, False
         try:
-            await _until_done_or_failed(over, {*submits, *workers})
+            while not (over.done() or has_failed):
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                has_failed = any(task.exception() for task in done if not task.cancelled())
         finally:
             self._state.stop_submitting()
             # The answer to a POST that is being sent may be the receipt for money.
@@ -182,14 +185,6 @@ async def _first_of(*events: asyncio.Event, within: float | None = None) -> None
     finally:
         for wait in waits:
             wait.cancel()
-
-
-async def _until_done_or_failed(over: asyncio.Task[None], parts: set[asyncio.Task[None]]) -> None:
-    waiting = {over, *parts}
-    while not over.done():
-        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        if any(task.exception() for task in done if not task.cancelled()):
-            return
 
 
 def _raise_first_failure(tasks: Sequence[asyncio.Task[None]]) -> None:

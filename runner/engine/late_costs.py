@@ -1,8 +1,7 @@
 """Late costs: it asks once more what ended jobs have cost, where their results did not say so at the time.
 
-In: tickets of ended takes. Out: `CostSeen` facts, for those that the API knows by now. Jobs that were given up are left
-out, since the recheck before a run reads their costs too. It does not know how long its caller waits. The next run asks
-again about what was not answered.
+Jobs that were given up are left out, since the recheck before a run reads their costs too. The next run asks again
+about what was not answered.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Overdue jobs: which take longer than such jobs do, and which are too old for this run to wait for.
 
-In: takes at each look that found them unfinished. Out: a line for a person at stated times, even if nothing else
-happens. It asks nothing and ends nothing.
+They become a line for a person at stated times, even if nothing else happens. It asks nothing and ends nothing.
 """
 
 from __future__ import annotations

@@ -1,13 +1,12 @@
 """When to look, when to try again, and how long jobs of a model take: policy as data and pure functions.
 
-In: ages, counts, recorded durations, a random number. Out: seconds to wait. Nothing here waits, and it knows no task,
-no network and no file.
+In: ages, counts, recorded durations, a random number. Out: seconds to wait. Nothing here waits.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import insort
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -33,8 +32,7 @@ class LookPace:
 
     def next(self, watched: float, *, chance: float) -> float:
         """Return seconds until the next look at a job that has been watched for `watched` seconds."""
-        interval = min(self.ceiling, max(self.floor, self.widening * watched))
-        return self._blurred(interval, chance)
+        return self._blurred(min(self.ceiling, max(self.floor, self.widening * watched)), chance)
 
     def _blurred(self, seconds: float, chance: float) -> float:
         return seconds * (1.0 + self.jitter * (2.0 * chance - 1.0))
@@ -122,10 +120,8 @@ class RetryQuota:
     """
 
     def __init__(self, *, tokens: float = 500.0, price: float = 14.0, refund: float = 1.0) -> None:
-        self._most = tokens
-        self._tokens = tokens
-        self._price = price
-        self._refund = refund
+        self._most = self._tokens = tokens
+        self._price, self._refund = price, refund
 
     def spend(self) -> bool:
         """Pay for one retry; False means that too few tokens are left."""
@@ -144,26 +140,16 @@ class Durations:
 
     def __init__(self, recorded: Mapping[str, Iterable[float]] | None = None, *, keep: int = 400) -> None:
         self._keep = keep
-        self._order: dict[str, list[float]] = {}
-        self._sorted: dict[str, list[float]] = {}
-        for model, seconds in (recorded or {}).items():
-            for value in seconds:
-                self.add(model, value)
+        self._took = {model: deque(seconds, keep) for model, seconds in (recorded or {}).items()}
 
     def add(self, model: str, seconds: float) -> None:
         """Record one finished job."""
-        order, ranked = self._order.setdefault(model, []), self._sorted.setdefault(model, [])
-        order.append(seconds)
-        insort(ranked, seconds)
-        if len(order) > self._keep:
-            ranked.remove(order.pop(0))
+        self._took.setdefault(model, deque(maxlen=self._keep)).append(seconds)
 
     def quantile(self, model: str, share: float) -> float | None:
         """Return the duration that `share` of the model's jobs stay below, or None without history."""
-        ranked = self._sorted.get(model)
-        if not ranked:
-            return None
-        return ranked[min(len(ranked) - 1, int(share * len(ranked)))]
+        ranked = sorted(self._took.get(model, ()))
+        return ranked[min(len(ranked) - 1, int(share * len(ranked)))] if ranked else None
 
     def soonest(self, model: str) -> float | None:
         """Return the age at which one job in twenty has ended, or None without history."""

@@ -1,7 +1,6 @@
 """Polling: it looks at active jobs, spaced by what is known of their length, and reads their results.
 
-In: accepted takes. Out: started, requeued, ended and vanished facts, and succeeded takes for the downloader. A failed
-look never fails a paid take.
+A failed look never fails a paid take.
 """
 
 from __future__ import annotations
@@ -13,15 +12,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from runner.domain import failpoints
-from runner.domain.api_answers import (
-    CancelAnswer,
-    FailureKind,
-    JobStatus,
-    NotReady,
-    RequestFailure,
-    StatusReply,
-    folded,
-)
+from runner.domain.api_answers import CancelAnswer, FailureKind, JobStatus, NotReady, RequestFailure, folded
 from runner.domain.job_match import ITS_RECORD, disowned
 from runner.domain.run_ending import EndingKind, Stop
 from runner.domain.states import (
@@ -117,7 +108,12 @@ class Poller:
             failpoints.hit("watch.ended")
             await self._collect(live, found_at_once=first)
             return
-        await self._note(live, answer)
+        if answer.status is JobStatus.RUNNING and live.state is TakeState.QUEUED:
+            await self._state.record(live, Started())
+        elif answer.status is JobStatus.QUEUED and live.state is TakeState.RUNNING:
+            await self._state.record(live, Requeued())
+        elif answer.status is JobStatus.UNKNOWN:
+            self._report_unknown_status(live, answer.word)
         if self.overdue.notice(live, answer.word) or answer.status is JobStatus.UNKNOWN:
             # Its result may be there although the look does not call it ended, and asking is free.
             ended = await self._context.result(live)
@@ -140,22 +136,12 @@ class Poller:
         for trouble in (live.denied, live.silent, live.missing, live.mistaken):
             trouble.is_over()
 
-    async def _note(self, live: ActiveTake, seen: StatusReply) -> None:
-        """Record that a job started or waits again, and report an unknown status word."""
-        if seen.status is JobStatus.RUNNING and live.state is TakeState.QUEUED:
-            await self._state.record(live, Started())
-        elif seen.status is JobStatus.QUEUED and live.state is TakeState.RUNNING:
-            await self._state.record(live, Requeued())
-        elif seen.status is JobStatus.UNKNOWN:
-            self._report_unknown_status(live, seen.word)
-
     def _report_unknown_status(self, live: ActiveTake, word: str) -> None:
+        text = (
+            f"the API calls {live.id} {word!r}, an unknown status; asking for its result, and still looking"
+        )
         if len(self._strange) < _MOST_WORDS:
-            self._say_once(
-                self._strange,
-                word,
-                f"the API calls {live.id} {word!r}, an unknown status; asking for its result, and still looking",
-            )
+            self._say_once(self._strange, word, text)
 
     def _say_once(self, said: set[str], key: str, text: str) -> None:
         if key not in said:
@@ -215,9 +201,8 @@ class Poller:
         if undone is not None:
             await self._disown(live, undone)
             return
-        is_retried = ended.outcome is TakeState.FAILED and self._options.may_retry(
-            ended.failure, attempts=live.attempts
-        )
+        failed = ended.outcome is TakeState.FAILED
+        is_retried = failed and self._options.may_retry(ended.failure, attempts=live.attempts)
         await self._state.record(live, ended, goes_on=is_retried)
         for remark in ended.remarks:
             self._state.say(f"{live.id}: {remark}")

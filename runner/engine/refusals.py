@@ -1,8 +1,7 @@
 """Refusals alike: the same refusal of several bodies in a row is the account's or the service's, not the takes'.
 
-In: refused submits, one after the other. Out: a *spell*, in which submits pause and one take is tried at growing
-intervals. What was refused in it goes back to pending, and an acceptance ends it. A body that is refused while others
-are accepted has failed by itself. It sends nothing and asks nothing.
+They make a *spell*, in which submits pause and one take is tried at growing intervals. What was refused in it goes back
+to pending, and an acceptance ends it. A body that is refused while others are accepted has failed by itself.
 """
 
 from __future__ import annotations
@@ -60,11 +59,10 @@ class Refusals:
         self._state = state
         self._breaker = breaker
         self._row: list[Refusal] = []
-        self._accepted = 0
+        self._accepted = self._trials = 0
         self._first: dict[tuple[str, tuple[FailureClass, str]], int] = {}
         self._on = asyncio.Event()
         self._alone = Stopwatch()
-        self._trials = 0
         self._said_at = float("-inf")
 
     @property

@@ -246,10 +246,8 @@ class RunState:
         live.watched.is_over()
         live.doubted.is_over()
         self.unfinished.add(live.id)
-        self.pending.append(live)
+        self.put_back(live, last=True)
         self.changed.set()
-        if self.giving_up:
-            self._give_up_pending()
 
     def put_back(self, live: ActiveTake, *, last: bool = False) -> None:
         """Make `live` the next or the last to be submitted; leave it to the next run if this one gives up."""

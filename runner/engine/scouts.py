@@ -1,6 +1,6 @@
 """Scouts: a few takes of every model and settings must succeed before the rest is paid for.
 
-In: the run's pending takes, and how scouts end. Out: which takes may go. It knows no API and records nothing.
+It decides which takes may go. It knows no API and records nothing.
 """
 
 from __future__ import annotations

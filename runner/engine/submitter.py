@@ -1,7 +1,6 @@
 """Submitting: it sends one take at a time through a narrow window, and records each before its first byte.
 
-In: pending takes, a free slot, a closed breaker. Out: the recorded intent, one POST, its answer handed on. It does not
-know what the answer means. It never sends an attempt a second time.
+It hands the answer on and does not know what it means. It never sends an attempt a second time.
 """
 
 from __future__ import annotations
@@ -92,10 +91,7 @@ class Submitter:
         return context.breaker.rest_left() if context.scouts.lets_pass() else None
 
     def _has_room_for_its_clip(self) -> bool:
-        """Return whether the clips of all active jobs and of one more will fit; if not, the submitting ends.
-
-        Active jobs still run to their end: there is room for their clips.
-        """
+        """Return whether the clips of all active jobs and of one more will fit; if not, the submitting ends."""
         room = self._room() if self._room else None
         needed = self._state.largest_clip * (self._state.slots_held + 1)
         if room is None or (room > 0 and room >= needed):
@@ -137,7 +133,15 @@ class Submitter:
 
     async def _answer(self, live: ActiveTake, attempt: str) -> SubmitAnswer:
         """Return the API's answer, or `LostContact` once `abandoned` is set."""
-        post = asyncio.ensure_future(self._post(live, attempt))
+
+        async def begin() -> None:
+            started = SubmissionStarted(attempt, live.ticket.fingerprint, self._epoch)
+            # Shielded: code that gives up on the POST must still learn whether the intent is recorded.
+            await asyncio.shield(asyncio.ensure_future(self._state.record(live, started)))
+            failpoints.hit("submit.begun")
+
+        submit = self._context.queue.submit(live.ticket, attempt=attempt, begin=begin)
+        post = asyncio.ensure_future(submit)
         abandoned = asyncio.ensure_future(self.abandoned.wait())
         try:
             await asyncio.wait({post, abandoned}, return_when=asyncio.FIRST_COMPLETED)
@@ -149,12 +153,3 @@ class Submitter:
         if post.cancelled():
             return LostContact(attempt, "sending", "the run was stopped before the answer came")
         return post.result()
-
-    async def _post(self, live: ActiveTake, attempt: str) -> SubmitAnswer:
-        async def begin() -> None:
-            started = SubmissionStarted(attempt, live.ticket.fingerprint, self._epoch)
-            # Shielded: code that gives up on the POST must still learn whether the intent is recorded.
-            await asyncio.shield(asyncio.ensure_future(self._state.record(live, started)))
-            failpoints.hit("submit.begun")
-
-        return await self._context.queue.submit(live.ticket, attempt=attempt, begin=begin)
