@@ -12,20 +12,11 @@ from dataclasses import replace
 from typing import assert_never
 
 from runner.domain import failpoints
+from runner.domain import states as facts
 from runner.domain.api_answers import CancelAnswer, FailureKind, JobStatus, NotReady, RequestFailure, folded
 from runner.domain.job_match import ITS_RECORD, disowned
 from runner.domain.run_ending import EndingKind, Stop
-from runner.domain.states import (
-    AdoptionUndone,
-    CancelRequested,
-    Ended,
-    FailureClass,
-    Requeued,
-    RetryRequested,
-    Started,
-    TakeState,
-    Vanished,
-)
+from runner.domain.states import FailureClass, TakeState
 from runner.engine.context import EngineContext
 from runner.engine.overdue import Overdue
 from runner.engine.poll_pace import Durations, RetryQuota
@@ -109,20 +100,20 @@ class Poller:
             await self._collect(live, found_at_once=first)
             return
         if answer.status is JobStatus.RUNNING and live.state is TakeState.QUEUED:
-            await self._state.record(live, Started())
+            await self._state.record(live, facts.Started())
         elif answer.status is JobStatus.QUEUED and live.state is TakeState.RUNNING:
-            await self._state.record(live, Requeued())
+            await self._state.record(live, facts.Requeued())
         elif answer.status is JobStatus.UNKNOWN:
             self._report_unknown_status(live, answer.word)
         if self.overdue.notice(live, answer.word) or answer.status is JobStatus.UNKNOWN:
             # Its result may be there although the look does not call it ended, and asking is free.
             ended = await self._context.result(live)
-            if isinstance(ended, Ended) and not self._may_name_more(live, ended):
+            if isinstance(ended, facts.Ended) and not self._may_name_more(live, ended):
                 await self._close(live, ended, found_at_once=first)
                 return
         self._again(live)
 
-    def _may_name_more(self, live: ActiveTake, ended: Ended) -> bool:
+    def _may_name_more(self, live: ActiveTake, ended: facts.Ended) -> bool:
         """Return whether to ask again about a job without an output: its links may come later than its status."""
         if ended.failure is not FailureClass.NO_OUTPUT:
             return False
@@ -164,10 +155,10 @@ class Poller:
             self._state.free_slot(live)
         answer = await self._context.result(live)
         match answer:
-            case Ended() if self._may_name_more(live, answer):
+            case facts.Ended() if self._may_name_more(live, answer):
                 self._answered(live)
                 self._agenda.add(live, after=self._options.pace.floor)
-            case Ended():
+            case facts.Ended():
                 self._answered(live)
                 await self._close(live, answer, found_at_once=found_at_once)
             case NotReady():
@@ -190,7 +181,7 @@ class Poller:
         live.has_ended = False
         self._again(live)
 
-    async def _close(self, live: ActiveTake, ended: Ended, *, found_at_once: bool) -> None:
+    async def _close(self, live: ActiveTake, ended: facts.Ended, *, found_at_once: bool) -> None:
         """Record the end; pay for another attempt where a policy says so, else report it to scouts and limits."""
         age = max(0.0, self._state.now - live.born)
         # The server's own times are believed only as far as this machine's clock allows.
@@ -209,7 +200,7 @@ class Poller:
         live.outputs, live.finished_at = ended.outputs, self._state.clock.wall()
         live.cost = live.ticket.cost if ended.cost is None else ended.cost
         if is_retried:
-            wish = RetryRequested(f"--retries {self._options.retries}", ended.reason)
+            wish = facts.RetryRequested(f"--retries {self._options.retries}", ended.reason)
             await self._state.record(live, wish)
             self._state.again(live)
             return
@@ -221,7 +212,7 @@ class Poller:
         if ended.failure is not None:
             self._trip(live, ended.failure)
 
-    async def _disown(self, live: ActiveTake, undone: AdoptionUndone) -> None:
+    async def _disown(self, live: ActiveTake, undone: facts.AdoptionUndone) -> None:
         """Hold a take again when its adopted job is another take's: what that job made is not its clip."""
         await self._state.record(live, undone)
         live.request_id, live.has_ended, live.is_adopted = None, False, False
@@ -237,14 +228,14 @@ class Poller:
             given_up = await self._deny(live, why) or given_up
         elif kind is FailureKind.MISSING and self._has_lasted(live.missing, self._options.missing_grace):
             failure = FailureClass.EXPIRED if live.has_ended else FailureClass.MISSING
-            await self._state.record(live, Vanished(failure, why, trouble.evidence))
+            await self._state.record(live, facts.Vanished(failure, why, trouble.evidence))
             self._trip(live, failure)
             return
         elif kind in {FailureKind.TRANSIENT, FailureKind.THROTTLED}:
             self._context.breaker.failed(live.ticket.model, why)
         elif kind is FailureKind.STRANGE and self._too_long(live.mistaken) and live.is_adopted:
             assert live.request_id is not None
-            await self._disown(live, AdoptionUndone(live.request_id, ITS_RECORD, why))
+            await self._disown(live, facts.AdoptionUndone(live.request_id, ITS_RECORD, why))
             return
         elif kind in _NOT_BELIEVED:
             # The API does answer, so the other jobs go on.
@@ -305,6 +296,6 @@ class Poller:
             if live.state is TakeState.QUEUED and live.request_id is not None:
                 answer = await self._context.queue.cancel(live.request_id)
                 outcome = answer.outcome if isinstance(answer, CancelAnswer) else answer.reason
-                await self._state.record(live, CancelRequested(self._state.cancelled_by, outcome))
+                await self._state.record(live, facts.CancelRequested(self._state.cancelled_by, outcome))
         self.poll_now()
         await asyncio.Event().wait()

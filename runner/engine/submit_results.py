@@ -1,7 +1,7 @@
 """Submit results: what the answer to a POST does to its take and to the takes behind it.
 
-In: a take and the answer to its attempt. Out: one fact, durable before the next submit, and then a pause, a question
-or the end of the submitting. It sends nothing. A take goes back to pending only if the attempt was proved free.
+Each answer is one fact, durable before the next submit, and then a pause, a question or the end of the submitting. It
+sends nothing. A take goes back to pending only if the attempt was proved free.
 """
 
 from __future__ import annotations
@@ -10,21 +10,11 @@ from collections.abc import Callable
 from typing import assert_never
 
 from runner.domain import failpoints
+from runner.domain import states as facts
 from runner.domain.api_answers import SubmitAnswer
 from runner.domain.errors import IllegalTransition, RunInUse, ShotrunnerError
 from runner.domain.run_ending import EndingKind, Stop
-from runner.domain.states import (
-    Accepted,
-    AccountTurnedAway,
-    FailureClass,
-    LateAnswer,
-    LostContact,
-    NotSent,
-    PayAgain,
-    Refused,
-    RefusedForNow,
-    TakeState,
-)
+from runner.domain.states import FailureClass, TakeState
 from runner.engine.circuit_breaker import PROBE_EVERY
 from runner.engine.context import EngineContext
 from runner.engine.options import OnUnknown
@@ -48,46 +38,45 @@ class SubmitResultHandler:
         self._options = context.state.options
         self._breaker = context.breaker
         self._accepted = accepted
-        self._unsent = Stopwatch()
+        self._unsent, self._throttled = Stopwatch(), Stopwatch()
         self._lost_in_a_row = 0
-        self._throttled = Stopwatch()
         self._extra_paid = extra_paid
         self._paying_again: set[str] = set()
 
     async def settle(self, live: ActiveTake, answer: SubmitAnswer) -> None:
         """Record what became of the attempt, then do what follows from it for the other takes."""
-        if not isinstance(answer, NotSent):
+        if not isinstance(answer, facts.NotSent):
             self._unsent.is_over()
-        if not isinstance(answer, RefusedForNow):
+        if not isinstance(answer, facts.RefusedForNow):
             self._throttled.is_over()
-        if not isinstance(answer, LostContact | NotSent):
+        if not isinstance(answer, facts.LostContact | facts.NotSent):
             self._lost_in_a_row = 0
-        if isinstance(answer, NotSent | RefusedForNow | AccountTurnedAway | Refused):
+        if isinstance(answer, facts.NotSent | facts.RefusedForNow | facts.AccountTurnedAway | facts.Refused):
             # It is proved to be free, so --retries does not count this attempt.
             live.attempts -= 1
         match answer:
-            case Accepted():
+            case facts.Accepted():
                 self._context.refusals.accepted()
                 self._context.account.answered()
                 await self._keep(live, answer)
-            case NotSent():
+            case facts.NotSent():
                 await self._put_back(live, answer)
                 self._not_sent(live, answer)
-            case RefusedForNow():
+            case facts.RefusedForNow():
                 await self._put_back(live, answer)
                 self._rest(answer)
-            case AccountTurnedAway():
+            case facts.AccountTurnedAway():
                 await self._turned_away(live, answer)
-            case Refused():
+            case facts.Refused():
                 await self._refused(live, answer)
-            case LostContact() if self._may_pay_again(answer):
+            case facts.LostContact() if self._may_pay_again(answer):
                 await self._pay_again(live, answer)
-            case LostContact():
+            case facts.LostContact():
                 await self._hold(live, answer)
             case _:
                 assert_never(answer)
 
-    async def _keep(self, live: ActiveTake, answer: Accepted) -> None:
+    async def _keep(self, live: ActiveTake, answer: facts.Accepted) -> None:
         """Make the receipt durable before anything uses it; whatever fails, the id is never thrown away."""
         try:
             await self._state.record(live, answer)
@@ -107,28 +96,26 @@ class SubmitResultHandler:
         live.born = self._state.now
         self._accepted(live)
 
-    async def _keep_beside(self, live: ActiveTake, answer: Accepted, refusal: str) -> None:
+    async def _keep_beside(self, live: ActiveTake, answer: facts.Accepted, refusal: str) -> None:
         """Keep an id that cannot become the take's: another take has it, or a person has decided meanwhile."""
         reason = f"the API answered, but its request id {answer.request_id} cannot be taken: {refusal}"
         try:
             # It must never be paid again, since the API did accept it.
-            await self._hold(live, LostContact(answer.attempt, "answering", reason, answer.request_id))
+            await self._hold(live, facts.LostContact(answer.attempt, "answering", reason, answer.request_id))
         except (IllegalTransition, RunInUse) as taken_over:
-            await self._state.record(live, LateAnswer(answer.attempt, answer.request_id))
+            await self._state.record(live, facts.LateAnswer(answer.attempt, answer.request_id))
             self._state.say(f"{live.id}: {reason}")
             self._state.leave(live, "another runner has taken it over")
             if isinstance(taken_over, RunInUse):
                 raise
 
-    async def _put_back(
-        self, live: ActiveTake, answer: NotSent | RefusedForNow | AccountTurnedAway, *, last: bool = False
-    ) -> None:
+    async def _put_back(self, live: ActiveTake, answer: facts.StateFact, *, last: bool = False) -> None:
         # A connection that failed has not awaited `begin`, so there may be no attempt to close.
         if live.state is TakeState.SUBMITTING:
             await self._state.record(live, answer)
         self._state.put_back(live, last=last)
 
-    def _not_sent(self, live: ActiveTake, answer: NotSent) -> None:
+    def _not_sent(self, live: ActiveTake, answer: facts.NotSent) -> None:
         """Wait for the service, longer each time, since it may answer reads but no submits."""
         if answer.hopeless:
             self._state.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
@@ -139,7 +126,7 @@ class SubmitResultHandler:
         if beyond > 0:
             self._breaker.rest(self._options.backoff.delay(beyond, chance=self._context.chance()))
 
-    def _rest(self, answer: RefusedForNow) -> None:
+    def _rest(self, answer: facts.RefusedForNow) -> None:
         """Pause all submits, longer after each refusal in a row."""
         self._end_if_too_long(self._throttled, answer.reason)
         own = self._options.throttled.delay(self._throttled.count, chance=self._context.chance())
@@ -155,7 +142,7 @@ class SubmitResultHandler:
         if trouble.goes_on(self._state.now) >= self._options.outage_limit:
             self._state.end(EndingKind.OUTAGE, reason, Stop.DRAIN)
 
-    async def _refused(self, live: ActiveTake, answer: Refused) -> None:
+    async def _refused(self, live: ActiveTake, answer: facts.Refused) -> None:
         """Fail a take that was refused, unless other takes are refused in the same way."""
         refusals = self._context.refusals
         spell = () if refusals.is_its_own(live, answer) else refusals.note(live, answer)
@@ -163,11 +150,11 @@ class SubmitResultHandler:
         if spell:
             await refusals.put_back(spell)
 
-    async def _turned_away(self, live: ActiveTake, answer: AccountTurnedAway) -> None:
+    async def _turned_away(self, live: ActiveTake, answer: facts.AccountTurnedAway) -> None:
         """Put a take back that was refused because of the account, and ask a free question to check that."""
         refusals = self._context.refusals
         if refusals.is_its_own(live, answer):
-            await self._state.record(live, Refused(answer.attempt, FailureClass.REFUSED, answer.reason))
+            await self._state.record(live, facts.Refused(answer.attempt, FailureClass.REFUSED, answer.reason))
             return
         await self._put_back(live, answer, last=True)
         if await self._context.account.confirms(live.ticket.model, answer.reason):
@@ -176,7 +163,7 @@ class SubmitResultHandler:
         if spell:
             await refusals.put_back(spell)
 
-    async def _hold(self, live: ActiveTake, answer: LostContact) -> None:
+    async def _hold(self, live: ActiveTake, answer: facts.LostContact) -> None:
         """Hold a take; submit no more where too much is in doubt, else wait until the service answers."""
         await self._state.record(live, answer)
         # A person has to sort out these takes, those of earlier runs and undone adoptions included.
@@ -191,7 +178,7 @@ class SubmitResultHandler:
         elif self._state.is_busy:
             self._ask_for_free(live, answer)
 
-    def _may_pay_again(self, answer: LostContact) -> bool:
+    def _may_pay_again(self, answer: facts.LostContact) -> bool:
         # A run that submits no more would leave the payment to the next one, and may have cut the answer off itself.
         # A hopeless submit would only be lost again. An answer that names a job means that there is one to pay for.
         if self._options.on_unknown is not OnUnknown.PAY_AGAIN or self._state.giving_up:
@@ -200,20 +187,20 @@ class SubmitResultHandler:
             return False
         return self._extra_paid + len(self._paying_again) < self._options.max_extra_paid
 
-    async def _pay_again(self, live: ActiveTake, answer: LostContact) -> None:
+    async def _pay_again(self, live: ActiveTake, answer: facts.LostContact) -> None:
         """Put a held take back, as the flag `pay-again` asks; it may be paid for twice."""
         # It counts at once, since parallel submits must not pass the bound together.
         self._paying_again.add(live.id)
         try:
             await self._state.record(live, answer, goes_on=True)
-            await self._state.record(live, PayAgain("--on-unknown pay-again"))
+            await self._state.record(live, facts.PayAgain("--on-unknown pay-again"))
         finally:
             self._paying_again.discard(live.id)
         self._extra_paid += 1
         self._state.again(live)
         self._ask_for_free(live, answer)
 
-    def _ask_for_free(self, live: ActiveTake, answer: LostContact) -> None:
+    def _ask_for_free(self, live: ActiveTake, answer: facts.LostContact) -> None:
         """Submit nothing before the API answers a free question, asked at once, or later after many lost answers.
 
         The more lost answers a person allows, the more of them in a row count as chance.

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from runner.domain import states as facts
 from runner.domain.api_answers import (
     CancelAnswer,
     FailureKind,
@@ -29,26 +30,7 @@ from runner.domain.api_answers import (
 from runner.domain.errors import IllegalTransition, RunInUse
 from runner.domain.run_events import Event
 from runner.domain.shots import Ticket
-from runner.domain.states import (
-    Accepted,
-    Adopted,
-    AdoptionUndone,
-    Delivered,
-    DeliveryFact,
-    DeliveryState,
-    Dropped,
-    Ended,
-    Fact,
-    FoundAfterAll,
-    LostContact,
-    NoteFact,
-    NotSent,
-    StateFact,
-    SubmissionStarted,
-    TakeState,
-    advance,
-    advance_delivery,
-)
+from runner.domain.states import DeliveryState, Fact, TakeState, advance, advance_delivery
 
 T = TypeVar("T")
 
@@ -89,7 +71,7 @@ class MemoryDelivery:
         """Note which link was asked for, and answer."""
         self.fetched.append((ticket.take_id, ticket.outputs[0]))
         script = self._scripts.get(ticket.take_id)
-        return done(script.pop(0) if script else Delivered(f"clips/{ticket.take_id}.mp4", "0" * 64, 1))
+        return done(script.pop(0) if script else facts.Delivered(f"clips/{ticket.take_id}.mp4", "0" * 64, 1))
 
 
 @dataclass(slots=True)
@@ -102,7 +84,7 @@ class _Row:
     adopted: bool = False
 
 
-def _move_delivery(row: _Row, fact: DeliveryFact) -> None:
+def _move_delivery(row: _Row, fact: facts.DeliveryFact) -> None:
     if row.state is not TakeState.SUCCEEDED:
         raise IllegalTransition("only a succeeded take has a clip")
     row.delivery = advance_delivery(row.delivery, fact)
@@ -128,18 +110,18 @@ class MemoryJournal:
         if row is None:
             return failed(IllegalTransition(f"there is no take {take_id}"))
         try:
-            if isinstance(fact, SubmissionStarted):
+            if isinstance(fact, facts.SubmissionStarted):
                 self._start(row, fact, self._prints.get(take_id, fact.fingerprint))
-            elif isinstance(fact, DeliveryFact):
+            elif isinstance(fact, facts.DeliveryFact):
                 _move_delivery(row, fact)
-            elif not isinstance(fact, NoteFact):
+            elif not isinstance(fact, facts.NoteFact):
                 self._move(row, fact)
         except (IllegalTransition, RunInUse) as error:
             return failed(error)
         self.facts.append((take_id, fact))
         return done(None)
 
-    def _start(self, row: _Row, fact: SubmissionStarted, fingerprint: str) -> None:
+    def _start(self, row: _Row, fact: facts.SubmissionStarted, fingerprint: str) -> None:
         if fact.epoch != self.epoch:
             raise RunInUse("another runner has taken this run over")
         if fact.fingerprint != fingerprint:
@@ -149,29 +131,29 @@ class MemoryJournal:
         row.state, row.attempt, row.lost = advance(row.state, fact), fact.attempt, False
         self._attempts.add(fact.attempt)
 
-    def _move(self, row: _Row, fact: StateFact) -> None:
+    def _move(self, row: _Row, fact: facts.StateFact) -> None:
         match fact:
-            case Accepted() if row.state is TakeState.HELD and not row.lost:
+            case facts.Accepted() if row.state is TakeState.HELD and not row.lost:
                 raise IllegalTransition("the answer belongs to another attempt")
-            case Accepted(request_id=request_id) | Adopted(request_id=request_id):
+            case facts.Accepted(request_id=request_id) | facts.Adopted(request_id=request_id):
                 if request_id in self._request_ids:
                     raise IllegalTransition(f"request id {request_id} belongs to another attempt")
-            case AdoptionUndone(request_id=request_id) if (row.adopted, row.request_id) != (True, request_id):
-                raise IllegalTransition(f"request {request_id} was not adopted")
-            case FoundAfterAll(request_id=request_id) if request_id != row.request_id:
+            case facts.AdoptionUndone() if not (row.adopted and row.request_id == fact.request_id):
+                raise IllegalTransition(f"request {fact.request_id} was not adopted")
+            case facts.FoundAfterAll(request_id=request_id) if request_id != row.request_id:
                 raise IllegalTransition(f"request {request_id} is not the latest one")
         if getattr(fact, "attempt", row.attempt) != row.attempt:
             raise IllegalTransition("the answer belongs to another attempt")
         state = advance(row.state, fact)
-        if isinstance(fact, Dropped):
+        if isinstance(fact, facts.Dropped):
             row.delivery = advance_delivery(row.delivery, fact)
         row.state = state
-        if isinstance(fact, Accepted | Adopted):
-            row.request_id, row.adopted = fact.request_id, isinstance(fact, Adopted)
+        if isinstance(fact, facts.Accepted | facts.Adopted):
+            row.request_id, row.adopted = fact.request_id, isinstance(fact, facts.Adopted)
             self._request_ids.add(fact.request_id)
             return
-        row.lost = isinstance(fact, LostContact | AdoptionUndone)
-        if isinstance(fact, AdoptionUndone):
+        row.lost = isinstance(fact, facts.LostContact | facts.AdoptionUndone)
+        if isinstance(fact, facts.AdoptionUndone):
             self._request_ids.discard(fact.request_id)
             row.request_id = None
         if state is TakeState.PENDING:
@@ -187,7 +169,7 @@ class MemoryJournal:
         return [type(fact).__name__ for name, fact in self.facts if name == take_id]
 
 
-_CLIP = Ended(TakeState.SUCCEEDED, "{}", ("https://files.example/clip.mp4",))
+_CLIP = facts.Ended(TakeState.SUCCEEDED, "{}", ("https://files.example/clip.mp4",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +183,7 @@ class JobScript:
     submits: Sequence[Callable[[str], SubmitAnswer]] = ()
     queued: float = 1.0
     runs: float = 4.0
-    ending: Ended = _CLIP
+    ending: facts.Ended = _CLIP
     looks: Sequence[LookAnswer] = ()
     results: Sequence[ResultAnswer] = ()
     lost_but_accepted: bool = False
@@ -251,12 +233,12 @@ class ScriptedQueue:
     ) -> SubmitAnswer:
         """Await `begin`, then answer by the script."""
         answer = self.scripted_submit(ticket.take_id, attempt)
-        if not isinstance(answer, NotSent):
+        if not isinstance(answer, facts.NotSent):
             await begin()
         await self._call("submit", ticket.take_id)
         if answer is None:
-            return Accepted(attempt, self._accept(ticket.take_id))
-        if isinstance(answer, LostContact) and self._script(ticket.take_id).lost_but_accepted:
+            return facts.Accepted(attempt, self._accept(ticket.take_id))
+        if isinstance(answer, facts.LostContact) and self._script(ticket.take_id).lost_but_accepted:
             self._accept(ticket.take_id)
         return answer
 
