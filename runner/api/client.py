@@ -81,7 +81,7 @@ class RunComfyQueue:
     def _taken(self, exchange: HttpOutcome) -> HttpOutcome:
         """Return the exchange without the token, and note whether the host was reached."""
         cleaned = self._redactor.cleaned(exchange)
-        self._host.heed(cleaned)
+        self._host.note(cleaned)
         return cleaned
 
     async def aclose(self) -> None:
@@ -106,7 +106,7 @@ class Host:
         self._name = urlsplit(origin).hostname or origin
         self._reached = False
 
-    def heed(self, exchange: HttpOutcome) -> None:
+    def note(self, exchange: HttpOutcome) -> None:
         """Note an exchange: a host that answered, or was sent a byte, exists.
 
         A milestone alone does not prove a byte: without the trace hook it is set before the connection is made.

@@ -30,7 +30,7 @@ from runner.domain.body_diff import contradiction
 from runner.domain.display import visible
 from runner.domain.errors import RunInUse, UsageError
 from runner.domain.records import TakeRecord
-from runner.domain.states import OUT_THERE, CancelRequested, Ended, TakeState
+from runner.domain.states import ACTIVE, CancelRequested, Ended, TakeState
 from runner.engine.ports import Journal, Queue
 from runner.plan.selection import ALL, Choice, pick
 from runner.store.lock import RunLock
@@ -39,7 +39,7 @@ from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock
 
-_REPORTED = OUT_THERE | NEEDS_DECISION | {TakeState.PENDING}
+_REPORTED = ACTIVE | NEEDS_DECISION | {TakeState.PENDING}
 CANCELLED, NOT_CANCELLABLE = "cancelled", "not_cancellable"
 """The words of the API that are known."""
 
@@ -97,8 +97,8 @@ def cancel(
         with open_reader(place.state_file) as reader:
             known = {take.take_id: take for take in reader.takes()}
         takes = [known[take_id] for take_id in take_ids]
-        asked = [take for take in takes if take.state in OUT_THERE]
-        found = {take.take_id: _nothing_to_cancel(take) for take in takes if take.state not in OUT_THERE}
+        asked = [take for take in takes if take.state in ACTIVE]
+        found = {take.take_id: _nothing_to_cancel(take) for take in takes if take.state not in ACTIVE}
         if asked:
             outcomes = with_api(
                 request,

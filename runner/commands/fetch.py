@@ -20,7 +20,7 @@ from runner.domain import failpoints
 from runner.domain.errors import UsageError
 from runner.domain.records import TakeRecord
 from runner.domain.run_ending import EndingKind
-from runner.domain.states import OUT_THERE, DeliveryState, TakeState
+from runner.domain.states import ACTIVE, DeliveryState, TakeState
 from runner.media.clips.restore_sidecars import give_own_names, restore_sidecars
 from runner.plan.selection import ALL, Choice, pick
 from runner.store.reader import open_reader
@@ -55,7 +55,7 @@ class Fetched:
             return self.summary.exit_code
         if self.without_clip.get(TakeState.HELD) or self.without_clip.get(TakeState.SUBMITTING):
             return 4
-        if any(self.without_clip.get(state) for state in {TakeState.PENDING} | OUT_THERE):
+        if any(self.without_clip.get(state) for state in {TakeState.PENDING} | ACTIVE):
             return 3
         if any(self.without_clip.get(state) for state in (TakeState.FAILED, TakeState.CANCELLED)):
             return 2

@@ -23,7 +23,7 @@ from runner.domain.body_diff import contradiction
 from runner.domain.errors import UsageError
 from runner.domain.records import AttemptRecord, EventRecord, TakeRecord
 from runner.domain.states import (
-    OUT_THERE,
+    ACTIVE,
     Accepted,
     Adopted,
     AdoptionUndone,
@@ -315,7 +315,7 @@ def _nothing_to_drop(take: TakeRecord) -> str:
 
 def what_is_given_up(take: TakeRecord) -> str:
     """Return what is lost with a take, for the record and for who decides; empty if that was known before."""
-    if take.state in OUT_THERE:
+    if take.state in ACTIVE:
         return f"given up while {take.state}: request {take.request_id} goes on and may be billed"
     if take.state is TakeState.SUCCEEDED:
         why = f": {take.reason}" if take.reason else ""

@@ -28,7 +28,7 @@ from runner.domain.disk_errors import file_error
 from runner.domain.errors import CannotCreate, FileMissing, RecordDamaged
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.shots import Plan
-from runner.domain.states import OUT_THERE, Delivered, Ended, Fact, FetchStarted, TakeState
+from runner.domain.states import ACTIVE, Delivered, Ended, Fact, FetchStarted, TakeState
 from runner.manifest.reader import manifest_name
 from runner.media.clips.restore_sidecars import clips_of
 from runner.media.clips.sidecar import CLIPS, DeliveredFile, Sidecar
@@ -375,7 +375,7 @@ def _untold(takes: Sequence[TakeRecord], known: Collection[str]) -> list[tuple[S
 
 def _deliver(state: StateFile, place: RunDir, clock: Clock) -> Iterator[str]:
     """Record the clips of entered jobs that are here, by their sidecars and their bytes."""
-    waiting = {take.request_id: take for take in _takes(place) if take.state in OUT_THERE}
+    waiting = {take.request_id: take for take in _takes(place) if take.state in ACTIVE}
     found = [each for each in sidecars_of(place) if each.request_id in waiting]
     if not found:
         return

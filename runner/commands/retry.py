@@ -26,7 +26,7 @@ from runner.domain import failpoints
 from runner.domain.errors import FileMissing, UsageError
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.shots import Plan
-from runner.domain.states import OUT_THERE, FailureClass, RetryRequested, TakeState
+from runner.domain.states import ACTIVE, FailureClass, RetryRequested, TakeState
 from runner.plan.scope import scope_of
 from runner.plan.selection import Choice, choose
 from runner.store.lock import RunLock
@@ -147,7 +147,7 @@ def _settled_otherwise(take: TakeRecord) -> tuple[str, str]:
         )
     if take.state is TakeState.PENDING:
         return "is not sent yet", "shotrunner run sends it"
-    if take.state in OUT_THERE:
+    if take.state in ACTIVE:
         return (
             "is still active",
             "wait for its end, cancel it with shotrunner cancel, or give it up with shotrunner reconcile RUN drop TAKE",

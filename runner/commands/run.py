@@ -22,7 +22,7 @@ from runner.commands.steps.sync_record import missing, read_record, sync, take_o
 from runner.domain.records import RunRecord, SessionRecord, TakeRecord
 from runner.domain.run_ending import Ending, EndingKind, Stop
 from runner.domain.shots import Plan
-from runner.domain.states import OUT_THERE, TakeState
+from runner.domain.states import ACTIVE, TakeState
 from runner.engine.options import EngineOptions
 from runner.manifest.size_limits import LIMITS
 from runner.manifest.size_limits import Limits as ManifestLimits
@@ -150,9 +150,7 @@ def _tried(
     from runner.commands.steps.write_check import try_run_dir
 
     options = request.options
-    again = (OUT_THERE if options.retries else set()) | (
-        {TakeState.HELD} if options.max_extra_paid else set()
-    )
+    again = (ACTIVE if options.retries else set()) | ({TakeState.HELD} if options.max_extra_paid else set())
     if not (decision.submits or any(take.state in again for take in record.takes)):
         return ()
     return try_run_dir(place, [take.id for take in plan.takes], download=options.download)

@@ -123,10 +123,10 @@ class Budget:
         wall: Callable[[], float],
         monotonic: Callable[[], float],
         spending: Spending = NOTHING_SPENT,
-        out_there: Collection[str] = (),
+        active: Collection[str] = (),
         deadline: float | None = None,
     ) -> None:
-        """Begin where earlier runs ended; `out_there` are takes with a job at the API, `deadline` is wall time.
+        """Begin where earlier runs ended; `active` are takes with a job at the API, `deadline` is wall time.
 
         The time left never grows: what has passed by either clock has passed. Only the wall clock counts the machine's
         sleep, and only it can be set back, which gives no time back. That holds for this process; an earlier one's time
@@ -141,7 +141,7 @@ class Budget:
         self._submits = len(spending.charges)
         self._latest = {charge.take_id: micros(charge.usd) for charge in spending.charges if charge.latest}
         self._reserved: dict[str, int] = {}
-        self._out = {take_id for take_id in out_there if take_id in self._latest}
+        self._out = {take_id for take_id in active if take_id in self._latest}
         self._has_warned = limits.warn_cost is None
 
     @property

@@ -340,16 +340,16 @@ NoteFact: TypeAlias = CancelRequested | CostSeen | LateAnswer | Renamed | ClipMo
 Fact: TypeAlias = StateFact | DeliveryFact | NoteFact
 
 S = TakeState
-OUT_THERE = frozenset({S.QUEUED, S.RUNNING})
+ACTIVE = frozenset({S.QUEUED, S.RUNNING})
 """States in which the API has the job and may bill it."""
 
-UNFINISHED = OUT_THERE | {S.PENDING}
+UNFINISHED = ACTIVE | {S.PENDING}
 """States that a run works on."""
 
 IN_DOUBT = frozenset({S.HELD, S.SUBMITTING})
 """States in which a job may exist, and nothing is known of it."""
 
-PAID = OUT_THERE | {S.SUCCEEDED}
+PAID = ACTIVE | {S.SUCCEEDED}
 """States of a take whose job was accepted, and that did not fail."""
 
 RETRYABLE = frozenset({S.FAILED, S.CANCELLED})
@@ -376,7 +376,7 @@ TRANSITIONS: Mapping[tuple[TakeState, type[StateFact]], frozenset[TakeState]] = 
         (S.HELD, DeclaredNotSent): frozenset({S.PENDING}),
         (S.HELD, PayAgain): frozenset({S.PENDING}),
         # A person may drop whatever keeps a run from being complete, but never a take that is pending or being sent.
-        **{(state, Dropped): frozenset({S.DROPPED}) for state in (S.HELD, *sorted(OUT_THERE | ENDED))},
+        **{(state, Dropped): frozenset({S.DROPPED}) for state in (S.HELD, *sorted(ACTIVE | ENDED))},
         # What was adopted by mistake is as doubtful as before, however that job ended.
         **{(state, AdoptionUndone): frozenset({S.HELD}) for state in (S.QUEUED, S.RUNNING, *sorted(ENDED))},
         (S.QUEUED, Started): frozenset({S.RUNNING}),

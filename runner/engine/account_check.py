@@ -11,7 +11,7 @@ import asyncio
 
 from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.domain.run_ending import EndingKind, Stop
-from runner.domain.states import OUT_THERE
+from runner.domain.states import ACTIVE
 from runner.engine.ports import Queue
 from runner.engine.run_state import RunState
 from runner.engine.timers import Stopwatch
@@ -139,4 +139,4 @@ class AccountCheck:
         self._state.end(EndingKind.ACCOUNT, text, Stop.DETACH)
 
     def _active(self) -> list[str]:
-        return [live.id for live in self._state.takes if live.state in OUT_THERE]
+        return [live.id for live in self._state.takes if live.state in ACTIVE]

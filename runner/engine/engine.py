@@ -15,7 +15,7 @@ from runner.domain.errors import ShotrunnerError
 from runner.domain.run_ending import Ending, EndingKind, Stop
 from runner.domain.run_events import Listener
 from runner.domain.shots import Ticket
-from runner.domain.states import OUT_THERE, TakeState
+from runner.domain.states import ACTIVE, TakeState
 from runner.engine.account_check import AccountCheck
 from runner.engine.circuit_breaker import CircuitBreaker
 from runner.engine.context import EngineContext
@@ -84,9 +84,9 @@ class Engine:
         )
 
     @property
-    def out_there(self) -> int:
+    def active_jobs(self) -> int:
         """How many jobs the API may be working on."""
-        return sum(1 for live in self._state.takes if live.holds_slot and live.state in OUT_THERE)
+        return sum(1 for live in self._state.takes if live.holds_slot and live.state in ACTIVE)
 
     @property
     def sending(self) -> int:
@@ -117,7 +117,7 @@ class Engine:
         state.warn_of_cost()
         # Oldest first, since the API does not keep results forever.
         for live in sorted(state.takes, key=lambda live: live.born):
-            if live.state in OUT_THERE:
+            if live.state in ACTIVE:
                 self._poller.watch(live)
             elif state.wants_fetching(live):
                 self._downloader.collect(live)

@@ -17,7 +17,7 @@ from runner.domain.run_ending import Ending, EndingKind, Stop
 from runner.domain.run_events import Event, FactRecorded, Listener, Message
 from runner.domain.shots import Ticket
 from runner.domain.states import (
-    OUT_THERE,
+    ACTIVE,
     CostSeen,
     Delivered,
     DeliveryFact,
@@ -120,7 +120,7 @@ class RunState:
             wall=clock.wall,
             monotonic=clock.monotonic,
             spending=past.spending,
-            out_there={live.id for live in self.takes if live.state in OUT_THERE},
+            active={live.id for live in self.takes if live.state in ACTIVE},
             deadline=deadline,
         )
         for live in self.takes:
@@ -128,7 +128,7 @@ class RunState:
                 self.unfinished.add(live.id)
             if live.state is TakeState.PENDING:
                 self.pending.append(live)
-            elif live.state in OUT_THERE:
+            elif live.state in ACTIVE:
                 self.take_slot(live)
         self._check_finished()
 
@@ -157,7 +157,7 @@ class RunState:
         if live.state is TakeState.SUCCEEDED:
             is_settled = live.delivery in {DeliveryState.DELIVERED, DeliveryState.UNDELIVERABLE}
             return not self.options.download or is_settled
-        return live.state not in _UNSENT | OUT_THERE
+        return live.state not in _UNSENT | ACTIVE
 
     def wants_fetching(self, live: ActiveTake) -> bool:
         """Return whether a take's clip is wanted and missing; what an earlier run could not fetch is tried again."""
@@ -219,7 +219,7 @@ class RunState:
                 self.largest_clip = max(self.largest_clip, fact.bytes)
         elif not isinstance(fact, NoteFact):
             live.state = advance(live.state, fact)
-            if live.state is not TakeState.SUBMITTING and live.state not in OUT_THERE:
+            if live.state is not TakeState.SUBMITTING and live.state not in ACTIVE:
                 self.free_slot(live)
         self.budget.note(live.id, fact)
         self._report(FactRecorded(live.id, fact, at))

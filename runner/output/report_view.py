@@ -17,7 +17,7 @@ from runner.domain import display
 from runner.domain.body_diff import Difference
 from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.records import RunHeader, TakeRecord
-from runner.domain.states import IN_DOUBT, OUT_THERE, OVER, DeliveryState, TakeState
+from runner.domain.states import ACTIVE, IN_DOUBT, OVER, DeliveryState, TakeState
 from runner.system.canonical_json import JsonValue
 from runner.system.hosts import is_loopback
 
@@ -167,7 +167,7 @@ def _facts(take: TakeRecord, before: Spending) -> tuple[str, ...]:
     if take.cost is not None:
         said.append(display.money(take.cost))
     elif take.request_id is not None or take.state in IN_DOUBT:
-        said.append("cost not known yet" if take.state in OUT_THERE else "cost unknown")
+        said.append("cost not known yet" if take.state in ACTIVE else "cost unknown")
     # An estimate that equals the cost would add nothing.
     if take.estimate is not None and take.estimate != take.cost:
         said.append(f"{display.money(take.estimate)} expected")

@@ -14,7 +14,7 @@ from typing import Protocol
 from runner.domain.body_diff import Difference, differences
 from runner.domain.money import estimate
 from runner.domain.shots import Take
-from runner.domain.states import OUT_THERE, DeliveryState, TakeState
+from runner.domain.states import ACTIVE, DeliveryState, TakeState
 from runner.plan.compare import Comparison, Recorded, ended_in_vain, older_id
 
 S = TakeState
@@ -235,7 +235,7 @@ def _called(was: str | None, reason: str) -> str:
 
 
 def _why_again(record: Known) -> str:
-    before = "changed after it was paid for" if record.state in OUT_THERE | {S.SUCCEEDED} else ""
+    before = "changed after it was paid for" if record.state in ACTIVE | {S.SUCCEEDED} else ""
     return before or f"{record.state} before, and its row changed"
 
 

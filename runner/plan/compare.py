@@ -28,13 +28,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from runner.domain.shots import Take
-from runner.domain.states import NEVER_CHARGED, OUT_THERE, FailureClass, TakeState
+from runner.domain.states import ACTIVE, NEVER_CHARGED, FailureClass, TakeState
 from runner.plan.identity import canonical_json
 
 _MARK = "~"
 _OLDER = re.compile(rf"(.+){_MARK}(\d+)")
 # The next runner holds what a dead one was sending as soon as it starts, but a plan is shown before that.
-_WORTH_KEEPING = OUT_THERE | {TakeState.SUCCEEDED, TakeState.HELD, TakeState.SUBMITTING}
+_WORTH_KEEPING = ACTIVE | {TakeState.SUCCEEDED, TakeState.HELD, TakeState.SUBMITTING}
 _OVER = frozenset({TakeState.FAILED, TakeState.CANCELLED, TakeState.DROPPED})
 
 
@@ -176,7 +176,7 @@ def _standing(take: Take, record: Recorded | None, replace: Collection[str]) -> 
     if record.state is TakeState.PENDING or _was_refused(record):
         return "renewed"
     # A held take is not replaced, because it is not known yet whether it was paid for.
-    wished = take.id in replace and record.state in OUT_THERE | {TakeState.SUCCEEDED}
+    wished = take.id in replace and record.state in ACTIVE | {TakeState.SUCCEEDED}
     return "replaced" if wished or record.state in _OVER else "changed"
 
 

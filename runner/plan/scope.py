@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Plan, Take
-from runner.domain.states import OUT_THERE, DeliveryState, TakeState
+from runner.domain.states import ACTIVE, DeliveryState, TakeState
 from runner.plan.selection import Choice, choose
 
 if TYPE_CHECKING:
     from runner.plan.compare import Comparison
 
-PAID = OUT_THERE | {TakeState.SUCCEEDED}
+PAID = ACTIVE | {TakeState.SUCCEEDED}
 """States in which a take's clip was paid for, or its job is active."""
 
 
@@ -93,7 +93,7 @@ def about(takes: Sequence[TakeRecord], found: Scope) -> list[TakeRecord]:
 
 
 def _is_about(take: TakeRecord, found: Scope) -> bool:
-    return found.concerns(take.take_id, waits=take.state is TakeState.PENDING, is_out=take.state in OUT_THERE)
+    return found.concerns(take.take_id, waits=take.state is TakeState.PENDING, is_out=take.state in ACTIVE)
 
 
 def _rooms(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from runner.domain.errors import IllegalTransition
 from runner.domain.shots import Ticket
 from runner.domain.states import (
-    OUT_THERE,
+    ACTIVE,
     Accepted,
     Adopted,
     DeclaredNotSent,
@@ -140,7 +140,7 @@ class NightJournal:
 
     def _ticket(self, take_id: str, past: _Past) -> Ticket:
         state, delivery, request_id = self.memory.state_of(take_id)
-        out = state in OUT_THERE or state is TakeState.SUCCEEDED
+        out = state in ACTIVE or state is TakeState.SUCCEEDED
         return Ticket(
             take_id,
             MODEL,

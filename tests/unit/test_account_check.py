@@ -17,7 +17,7 @@ from runner.domain.api_answers import (
 from runner.domain.run_ending import EndingKind
 from runner.domain.shots import Ticket
 from runner.domain.states import (
-    OUT_THERE,
+    ACTIVE,
     AccountTurnedAway,
     DeliveryState,
     FailureClass,
@@ -100,7 +100,7 @@ def test_a_job_that_is_refused_for_ever_is_named_once_and_left_and_the_others_go
     script = JobScript(**{where: [RequestFailure(FailureKind.ACCOUNT, "not yours (403001)")] * 9999})  # type: ignore[arg-type]
     run = night(board(40), scripts={"s0": script})
     assert run.ending.kind is EndingKind.OUTAGE
-    assert run.states()["s0"] in OUT_THERE
+    assert run.states()["s0"] in ACTIVE
     assert [state for name, state in run.states().items() if name != "s0"] == [TakeState.SUCCEEDED] * 39
     assert run.said.count("s0: the API refuses to report its status: not yours (403001)") == 1
     assert run.said.count("s0 is left to the next run: not yours (403001)") == 1
@@ -155,13 +155,13 @@ def test_a_token_that_was_never_taken_ends_the_run_within_seconds() -> None:
     assert run.queue.calls("submit") == 1
 
 
-@pytest.mark.parametrize("out_there", [1, 3])
+@pytest.mark.parametrize("active", [1, 3])
 def test_a_run_taken_up_again_with_a_wrong_token_ends_within_minutes_and_keeps_its_jobs(
-    out_there: int,
+    active: int,
 ) -> None:
     jobs = [
         ticket(f"s{n}", state=TakeState.RUNNING, request_id=f"old-{n}", submitted_at=EPOCH)
-        for n in range(out_there)
+        for n in range(active)
     ]
     journal = MemoryJournal([each.take_id for each in jobs])
     for each in jobs:

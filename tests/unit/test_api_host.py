@@ -56,7 +56,7 @@ class TestAHost:
         """Without the trace hook a submit is taken for begun before its connection is made."""
         exchange = NoResponse(milestone, NO_SUCH_NAME.kind, NO_SUCH_NAME.reason)
         host = Host(ORIGIN)
-        host.heed(exchange)
+        host.note(exchange)
         assert host.absence(exchange) == ABSENT
 
     @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ class TestAHost:
         self, before: HttpOutcome, *, known: bool
     ) -> None:
         host = Host(ORIGIN)
-        host.heed(before)
+        host.note(before)
         assert (host.absence(NO_SUCH_NAME) is None) is known
 
 
@@ -235,7 +235,7 @@ class LosesItsName(ScriptedQueue):
 
     def _found(self) -> bool:
         found = asyncio.get_running_loop().time() < self._gone_at
-        self._host.heed(Answer(200, b"{}") if found else NO_SUCH_NAME)
+        self._host.note(Answer(200, b"{}") if found else NO_SUCH_NAME)
         return found
 
     async def submit(

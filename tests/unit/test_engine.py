@@ -26,7 +26,7 @@ from runner.domain.run_ending import Ending, EndingKind, Stop
 from runner.domain.run_events import Message
 from runner.domain.shots import Ticket
 from runner.domain.states import (
-    OUT_THERE,
+    ACTIVE,
     Accepted,
     DeliveryState,
     Ended,
@@ -418,7 +418,7 @@ class TestReadsThatFail:
     def test_one_take_that_is_never_answered_for_is_left_and_the_rest_ends(self, script: JobScript) -> None:
         run = night([ticket("s0"), ticket("s1")], scripts={"s0": script})
         assert run.ending.kind is EndingKind.OUTAGE
-        assert run.states()["s0"] in OUT_THERE
+        assert run.states()["s0"] in ACTIVE
         assert run.states()["s1"] is TakeState.SUCCEEDED
         assert 12 * 3600 <= run.seconds < 13 * 3600
         assert len(run.queue.history) < 6000

@@ -7,7 +7,7 @@ import pytest
 from runner.domain.api_answers import FailureKind, JobStatus, NotReady, RequestFailure, StatusReply
 from runner.domain.run_ending import EndingKind, Stop
 from runner.domain.run_events import Message
-from runner.domain.states import OUT_THERE, DeliveryState, Ended, TakeState
+from runner.domain.states import ACTIVE, DeliveryState, Ended, TakeState
 from runner.engine.options import EngineOptions, RunHistory
 from runner.engine.overdue import EVERY, PATIENCE
 from runner.engine.testing import JobScript, MemoryJournal
@@ -48,7 +48,7 @@ def test_a_result_that_cannot_be_read_meanwhile_is_nothing_to_worry_about() -> N
 )
 def test_a_job_that_never_ends_is_told_of_every_hour_and_left_past_the_limit(script: JobScript) -> None:
     run = night([ticket("s0"), ticket("s1")], scripts={"s0": script})
-    assert run.states()["s0"] in OUT_THERE
+    assert run.states()["s0"] in ACTIVE
     assert run.states()["s1"] is TakeState.SUCCEEDED
     assert 24 * HOUR <= run.seconds < 25 * HOUR
     assert (run.ending.kind, "older than --job-limit: 1;" in run.ending.reason) == (EndingKind.FINISHED, True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runner.domain.errors import Position
 from runner.domain.shots import Take
-from runner.domain.states import NEVER_CHARGED, OUT_THERE, FailureClass, TakeState
+from runner.domain.states import ACTIVE, NEVER_CHARGED, FailureClass, TakeState
 from runner.plan.compare import Comparison, compare
 
 
@@ -227,7 +227,7 @@ def test_a_stale_or_kept_take_keeps_its_standing_when_it_is_renumbered(known: st
     sent = Record("a", "A", state)
     record = replace(sent, wanted="B") if known == "wanted" else replace(sent, kept_for="B")
     found = compare([take("b", "B")], [record])
-    may_be_paid = state in OUT_THERE | {TakeState.SUCCEEDED, TakeState.HELD, TakeState.SUBMITTING}
+    may_be_paid = state in ACTIVE | {TakeState.SUCCEEDED, TakeState.HELD, TakeState.SUBMITTING}
     assert (found.changed == ("b",)) is may_be_paid
     assert (found.came_from == {"b": "a"}) is may_be_paid
     # A new row was put in front: the old id asks for something else.

@@ -22,7 +22,7 @@ from runner.commands.steps.sync_record import missing, sync, take_over
 from runner.domain.records import RunRecord, TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import (
-    OUT_THERE,
+    ACTIVE,
     Accepted,
     Delivered,
     DeliveryState,
@@ -46,7 +46,7 @@ from tests.integration.store_samples import make_plan, make_take, new_state_file
 
 S, D = TakeState, DeliveryState
 CLOCK = SystemClock()
-KEPT = OUT_THERE | {S.SUCCEEDED, S.HELD, S.SUBMITTING}
+KEPT = ACTIVE | {S.SUCCEEDED, S.HELD, S.SUBMITTING}
 Rows = Mapping[str, str]
 
 
@@ -173,7 +173,7 @@ def holds_together(made: Board, look: Round) -> None:
     assert bodies(sent) == Counter(wanted[take_id] for take_id in said(Action.SUBMIT))
     assert {take.take_id for take in sent} == said(Action.SUBMIT)
     changed = {take.take_id for take in after if take.is_stale}
-    watched = {take.take_id for take in about if take.state in OUT_THERE}
+    watched = {take.take_id for take in about if take.state in ACTIVE}
     assert unnumbered(watched - changed) == unnumbered(said(Action.WATCH) - changed)
     fetched = {
         take.take_id for take in about if take.state is S.SUCCEEDED and take.delivery is not D.DELIVERED

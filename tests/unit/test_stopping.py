@@ -17,7 +17,7 @@ class Engine:
     """Notes how it was asked to stop."""
 
     def __init__(self, *, away: bool = False, sending: int = 0) -> None:
-        self.out_there = 3
+        self.active_jobs = 3
         self.sending = sending
         self.is_away = away
         self.asked: list[tuple[Stop, float | None]] = []
@@ -61,7 +61,7 @@ def test_the_first_interrupt_does_what_was_wished(first: Stop, asked: tuple[Stop
 def test_a_submit_in_the_air_is_waited_for_and_is_no_job_to_be_picked_up() -> None:
     said: list[str] = []
     engine = Engine(sending=1)
-    engine.out_there = 0
+    engine.active_jobs = 0
     interruption = SignalHandler(engine, say=said.append)
     interruption.take(signal.SIGINT)
     interruption.take(signal.SIGINT)
@@ -77,7 +77,7 @@ def test_a_drain_during_an_outage_says_that_it_waits_for_the_service() -> None:
     assert "once the API answers again" in said[0]
 
 
-def heed(send: Callable[[], None]) -> Engine:
+def handle(send: Callable[[], None]) -> Engine:
     """Send signals to this process while they are heeded."""
     engine = Engine()
 
@@ -93,7 +93,7 @@ def heed(send: Callable[[], None]) -> Engine:
 
 def test_signals_reach_the_engine_through_the_loop_and_the_old_handlers_come_back() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    engine = heed(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    engine = handle(lambda: os.kill(os.getpid(), signal.SIGTERM))
     assert engine.asked == [(Stop.DETACH, 8.0)]
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -101,7 +101,7 @@ def test_signals_reach_the_engine_through_the_loop_and_the_old_handlers_come_bac
 def test_what_the_parent_ignores_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        engine = heed(lambda: os.kill(os.getpid(), signal.SIGHUP))
+        engine = handle(lambda: os.kill(os.getpid(), signal.SIGHUP))
         assert engine.asked == []
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:

@@ -27,7 +27,7 @@ class Stoppable(Protocol):
     """What a signal stops."""
 
     @property
-    def out_there(self) -> int:
+    def active_jobs(self) -> int:
         """How many jobs the API may be working on."""
         ...
 
@@ -76,7 +76,7 @@ class SignalHandler:
             )
 
     def _jobs(self) -> str:
-        return counted(self._engine.out_there, "job")
+        return counted(self._engine.active_jobs, "job")
 
     def _in_the_air(self) -> str:
         number = self._engine.sending

@@ -17,7 +17,7 @@ from runner.domain.errors import CannotCreate, DiskFailed
 from runner.domain.money import NOTHING_SPENT, Spending, total
 from runner.domain.records import RunHeader, RunRecord, TakeRecord
 from runner.domain.run_ending import Ending, EndingKind
-from runner.domain.states import OUT_THERE, DeliveryState, TakeState
+from runner.domain.states import ACTIVE, DeliveryState, TakeState
 from runner.engine.options import EngineOptions
 from runner.plan.actions import Action
 from runner.store.reader import open_reader
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from runner.plan.decide import Decision
 
 _WAITING = frozenset({TakeState.HELD, TakeState.SUBMITTING})
-_UNFINISHED = OUT_THERE | {TakeState.PENDING}
+_UNFINISHED = ACTIVE | {TakeState.PENDING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def needs_nothing(take: TakeRecord, options: EngineOptions) -> bool:
     """Return whether a run has nothing left to do for a take by itself."""
     if take.state is TakeState.SUCCEEDED:
         return not options.download or take.delivery is DeliveryState.DELIVERED
-    return take.state is not TakeState.PENDING and take.state not in OUT_THERE
+    return take.state is not TakeState.PENDING and take.state not in ACTIVE
 
 
 def _remarks(comparison: Comparison, stale: Collection[str]) -> tuple[str, ...]:
