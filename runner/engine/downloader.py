@@ -39,7 +39,6 @@ class Downloader:
         self._state = context.state
         self._delivery = delivery
         self._agenda: TimerQueue[ActiveTake] = TimerQueue(context.state.clock)
-        self._late: set[str] = set()
         self._whose = {link: live.id for live in context.state.takes for link in live.outputs[:1]}
 
     def collect(self, live: ActiveTake) -> None:
@@ -102,10 +101,10 @@ class Downloader:
             tries = f", after {failures} tries in {lasting:.0f} s" if failures > 1 else ""
             await self._state.record(live, Undeliverable(f"{trouble.reason}{tries}"))
             return
-        # Other clips that fail alike add no line.
-        if lasting >= _SAID_AFTER and folded(trouble.reason) not in self._late:
-            self._late.add(folded(trouble.reason))
-            self._state.say(f"{live.id}: its clip does not come yet: {trouble.reason}; still trying")
+        if lasting >= _SAID_AFTER:
+            # Other clips that fail alike add no line.
+            text = f"{live.id}: its clip does not come yet: {trouble.reason}; still trying"
+            self._state.say_once(f"late: {folded(trouble.reason)}", text)
         wait = self._state.options.fetch_pace.next(lasting=lasting, chance=self._context.chance())
         is_fresh = live.outputs != stale and failures <= _FRESH_AT_ONCE
         self._agenda.add(live, after=0.0 if is_fresh else wait)

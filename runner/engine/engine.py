@@ -60,13 +60,7 @@ class Engine:
     ) -> None:
         tickets = tuple(tickets)
         self._state = state = RunState(
-            tickets,
-            journal=journal,
-            clock=clock,
-            listener=listener,
-            options=options,
-            past=past,
-            deadline=deadline,
+            tickets, clock, journal=journal, listener=listener, options=options, past=past, deadline=deadline
         )
         self._queue = queue
         self._breaker = breaker = CircuitBreaker(state, queue)

@@ -36,7 +36,10 @@ _UNSEEN_SHARE = 0.9
 
 
 class Poller:
-    """Looks at every accepted take until its result is known; `succeeded` is called with those that have a clip."""
+    """Looks at every accepted take until its result is known; `succeeded` is called with those that have a clip.
+
+    `durations` are the seconds that earlier jobs of each model took.
+    """
 
     def __init__(
         self,
@@ -45,7 +48,6 @@ class Poller:
         durations: Mapping[str, Iterable[float]],
         succeeded: Callable[[ActiveTake], None],
     ) -> None:
-        """`durations` are the seconds that earlier jobs of each model took."""
         self._context = context
         self._state = context.state
         self._options = context.state.options
@@ -55,8 +57,6 @@ class Poller:
         self._agenda: TimerQueue[ActiveTake] = TimerQueue(context.state.clock)
         self._quota = RetryQuota()
         self._strange: set[str] = set()
-        self._mistaken: set[str] = set()
-        self._denials: set[str] = set()
         self._failed: Counter[FailureClass] = Counter()
 
     def watch(self, live: ActiveTake) -> None:
@@ -128,16 +128,11 @@ class Poller:
             trouble.is_over()
 
     def _report_unknown_status(self, live: ActiveTake, word: str) -> None:
-        text = (
-            f"the API calls {live.id} {word!r}, an unknown status; asking for its result, and still looking"
-        )
-        if len(self._strange) < _MOST_WORDS:
-            self._say_once(self._strange, word, text)
-
-    def _say_once(self, said: set[str], key: str, text: str) -> None:
-        if key not in said:
-            said.add(key)
-            self._state.say(text)
+        if word not in self._strange and len(self._strange) < _MOST_WORDS:
+            self._strange.add(word)
+            self._state.say(
+                f"the API calls {live.id} {word!r}, an unknown status; asking for its result, and still looking"
+            )
 
     def _again(self, live: ActiveTake) -> None:
         now, pace = self._state.now, self._options.pace
@@ -240,7 +235,7 @@ class Poller:
         elif kind in _NOT_BELIEVED:
             # The API does answer, so the other jobs go on.
             self._context.breaker.answered()
-            self._say_once(self._mistaken, live.id, f"{live.id}: {why}; not believed, asking again")
+            self._state.say_once(f"not believed: {live.id}", f"{live.id}: {why}; not believed, asking again")
         if given_up:
             answers = kind in _NOT_BELIEVED | {FailureKind.ACCOUNT}
             self._state.leave(live, why if answers else f"the API has not answered about it: {why}")
@@ -273,7 +268,7 @@ class Poller:
             return False
         if live.denied.count == _DENIALS_THAT_COUNT:
             text = f"{live.id}: the API refuses to report its status: {reason}; asking again"
-            self._say_once(self._denials, folded(reason), text)
+            self._state.say_once(f"denied: {folded(reason)}", text)
         return is_spent
 
     def _has_lasted(self, trouble: Stopwatch, limit: float) -> bool:

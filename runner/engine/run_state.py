@@ -90,9 +90,9 @@ class RunState:
     def __init__(
         self,
         tickets: Iterable[Ticket],
+        clock: Clock,
         *,
         journal: Journal,
-        clock: Clock,
         listener: Listener,
         options: EngineOptions,
         past: RunHistory = NO_PAST,
@@ -112,6 +112,7 @@ class RunState:
         self.reported_at = self.now
         self.pending: deque[ActiveTake] = deque()
         self.unfinished: set[str] = set()
+        self._said: set[str] = set()
         charged = Counter(charge.take_id for charge in past.spending.charges)
         self.takes = [self._active(ticket, attempts=charged[ticket.take_id]) for ticket in tickets]
         self._by_id = {live.id: live for live in self.takes}
@@ -304,6 +305,12 @@ class RunState:
         warning = self.budget.warning()
         if warning is not None:
             self.say(warning)
+
+    def say_once(self, about: str, text: str) -> None:
+        """Show `text` unless the person was shown one about the same before."""
+        if about not in self._said:
+            self._said.add(about)
+            self.say(text)
 
     def say(self, text: str) -> None:
         """Show the person a message that is not a fact about one take."""

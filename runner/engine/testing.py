@@ -14,19 +14,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from runner.domain import api_answers as answers
 from runner.domain import states as facts
-from runner.domain.api_answers import (
-    CancelAnswer,
-    FailureKind,
-    FetchAnswer,
-    JobStatus,
-    LookAnswer,
-    NotReady,
-    RequestFailure,
-    ResultAnswer,
-    StatusReply,
-    SubmitAnswer,
-)
 from runner.domain.errors import IllegalTransition, RunInUse
 from runner.domain.run_events import Event
 from runner.domain.shots import Ticket
@@ -63,11 +52,11 @@ class Recorder:
 class MemoryDelivery:
     """Delivers at once, or answers by a take's script if there is one."""
 
-    def __init__(self, scripts: Mapping[str, Sequence[FetchAnswer]] | None = None) -> None:
-        self._scripts = {take_id: list(answers) for take_id, answers in (scripts or {}).items()}
+    def __init__(self, scripts: Mapping[str, Sequence[answers.FetchAnswer]] | None = None) -> None:
+        self._scripts = {take_id: list(script) for take_id, script in (scripts or {}).items()}
         self.fetched: list[tuple[str, str]] = []
 
-    def fetch(self, ticket: Ticket) -> Future[FetchAnswer]:
+    def fetch(self, ticket: Ticket) -> Future[answers.FetchAnswer]:
         """Note which link was asked for, and answer."""
         self.fetched.append((ticket.take_id, ticket.outputs[0]))
         script = self._scripts.get(ticket.take_id)
@@ -180,12 +169,12 @@ class JobScript:
     `queued` seconds, runs for `runs`, and its result is `ending`. `looks` are answered before the true status is.
     """
 
-    submits: Sequence[Callable[[str], SubmitAnswer]] = ()
+    submits: Sequence[Callable[[str], answers.SubmitAnswer]] = ()
     queued: float = 1.0
     runs: float = 4.0
     ending: facts.Ended = _CLIP
-    looks: Sequence[LookAnswer] = ()
-    results: Sequence[ResultAnswer] = ()
+    looks: Sequence[answers.LookAnswer] = ()
+    results: Sequence[answers.ResultAnswer] = ()
     lost_but_accepted: bool = False
 
 
@@ -193,8 +182,8 @@ class JobScript:
 class _Job:
     take_id: str
     script: JobScript
-    looks: list[LookAnswer]
-    results: list[ResultAnswer]
+    looks: list[answers.LookAnswer]
+    results: list[answers.ResultAnswer]
     accepted_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
     @property
@@ -210,7 +199,7 @@ class ScriptedQueue:
     """An API with a script per take, a ledger of what it accepted and a history of every call."""
 
     def __init__(
-        self, scripts: Mapping[str, JobScript] | None = None, *, probes: Iterable[RequestFailure] = ()
+        self, scripts: Mapping[str, JobScript] | None = None, *, probes: Iterable[answers.RequestFailure] = ()
     ) -> None:
         self._scripts = dict(scripts or {})
         self._tries: Counter[str] = Counter()
@@ -230,7 +219,7 @@ class ScriptedQueue:
 
     async def submit(
         self, ticket: Ticket, *, attempt: str, begin: Callable[[], Awaitable[None]]
-    ) -> SubmitAnswer:
+    ) -> answers.SubmitAnswer:
         """Await `begin`, then answer by the script."""
         answer = self.scripted_submit(ticket.take_id, attempt)
         if not isinstance(answer, facts.NotSent):
@@ -242,11 +231,11 @@ class ScriptedQueue:
             self._accept(ticket.take_id)
         return answer
 
-    def scripted_submit(self, take_id: str, attempt: str) -> SubmitAnswer | None:
+    def scripted_submit(self, take_id: str, attempt: str) -> answers.SubmitAnswer | None:
         """Return the next scripted answer to a submit of a take; None accepts it."""
-        turn, answers = self._tries[take_id], self._script(take_id).submits
+        turn, submits = self._tries[take_id], self._script(take_id).submits
         self._tries[take_id] += 1
-        return answers[turn](attempt) if turn < len(answers) else None
+        return submits[turn](attempt) if turn < len(submits) else None
 
     def _script(self, take_id: str) -> JobScript:
         return self._scripts.get(take_id, JobScript())
@@ -266,36 +255,36 @@ class ScriptedQueue:
         assert ticket.request_id is not None
         self._add(ticket.request_id, ticket.take_id)
 
-    async def look(self, request_id: str) -> LookAnswer:
+    async def look(self, request_id: str) -> answers.LookAnswer:
         """Answer by the script, then by the job's age."""
         job = await self._asked("look", request_id)
         if job is None:
-            return RequestFailure(FailureKind.MISSING, "unknown request")
+            return answers.RequestFailure(answers.FailureKind.MISSING, "unknown request")
         if job.looks:
             return job.looks.pop(0)
         if job.has_ended:
-            return StatusReply(JobStatus.ENDED, "completed")
+            return answers.StatusReply(answers.JobStatus.ENDED, "completed")
         if job.age >= job.script.queued:
-            return StatusReply(JobStatus.RUNNING, "in_progress")
-        return StatusReply(JobStatus.QUEUED, "in_queue", 1)
+            return answers.StatusReply(answers.JobStatus.RUNNING, "in_progress")
+        return answers.StatusReply(answers.JobStatus.QUEUED, "in_queue", 1)
 
-    async def result(self, request_id: str, *, model: str = "", sent: str = "") -> ResultAnswer:  # noqa: ARG002 - no record names one
+    async def result(self, request_id: str, *, model: str = "", sent: str = "") -> answers.ResultAnswer:  # noqa: ARG002 - no record names one
         """Answer by the script, then with the job's ending once it has ended."""
         job = await self._asked("result", request_id)
         if job is None:
-            return RequestFailure(FailureKind.MISSING, "unknown request")
+            return answers.RequestFailure(answers.FailureKind.MISSING, "unknown request")
         if job.results:
             return job.results.pop(0)
-        return job.script.ending if job.has_ended else NotReady("in_progress")
+        return job.script.ending if job.has_ended else answers.NotReady("in_progress")
 
-    async def cancel(self, request_id: str) -> CancelAnswer | RequestFailure:
+    async def cancel(self, request_id: str) -> answers.CancelAnswer | answers.RequestFailure:
         """Say that nothing can be cancelled."""
         self._note("cancel", request_id)
         if request_id in self._jobs:
-            return CancelAnswer("not_cancellable")
-        return RequestFailure(FailureKind.MISSING, "unknown request")
+            return answers.CancelAnswer("not_cancellable")
+        return answers.RequestFailure(answers.FailureKind.MISSING, "unknown request")
 
-    async def probe(self, model: str) -> RequestFailure | None:
+    async def probe(self, model: str) -> answers.RequestFailure | None:
         """Answer with the next scripted trouble, then that all is well."""
         self._note("probe", model)
         return self._probes.pop(0) if self._probes else None

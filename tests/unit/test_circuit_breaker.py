@@ -48,7 +48,7 @@ async def kept(
     """Yield a breaker that is kept, the state of its run, and everything that was said."""
     heard = Recorder()
     options = EngineOptions(outage_limit=limit)
-    state = RunState([], journal=MemoryJournal(), clock=VirtualClock(), listener=heard, options=options)
+    state = RunState([], VirtualClock(), journal=MemoryJournal(), listener=heard, options=options)
     breaker = CircuitBreaker(state, queue)  # type: ignore[arg-type]  # nothing but a probe is asked
     keeper = asyncio.ensure_future(breaker.keep())
     yield breaker, state, heard
