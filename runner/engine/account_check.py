@@ -40,7 +40,7 @@ class AccountCheck:
         self._state = state
         self._queue = queue
         self._doubted = asyncio.Event()
-        self._alone = Stopwatch()
+        self._idle = Stopwatch()
         self._refused: set[str] = set()
         self._reason = ""
         self._was_good = self._is_contradicted = False
@@ -84,13 +84,13 @@ class AccountCheck:
             )
         return True
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Repeat the question while the account is doubted; runs until it is cancelled."""
         while True:
             await self._doubted.wait()
             began = self._state.now
             await self._until_trusted()
-            self._alone.is_over()
+            self._idle.is_over()
             self._was_good = True
             self._doubted.clear()
             what = "answers about jobs all the same" if self._is_contradicted else "takes the account again"
@@ -112,7 +112,7 @@ class AccountCheck:
                 self._is_contradicted = True
                 return
             if trouble.kind is FailureKind.ACCOUNT:
-                self._end_if_alone()
+                self._end_if_idle()
             wait = min(QUESTION_CEILING, wait * 2.0)
 
     async def _asked_in(self, seconds: float) -> RequestFailure | None:
@@ -121,16 +121,16 @@ class AccountCheck:
         while (left := due - self._state.now) > 0:
             await self._state.clock.sleep(min(left, _STEP))
             if seconds > _STEP:
-                self._end_if_alone()
+                self._end_if_idle()
         model = next((live.ticket.model for live in self._state.takes), "")
         return await self._queue.probe(model)
 
-    def _end_if_alone(self) -> None:
+    def _end_if_idle(self) -> None:
         if self._state.has_other_work:
-            self._alone.is_over()
+            self._idle.is_over()
             return
         patience = self._state.options.refusal_limit if self._was_good else 0.0
-        if self._alone.goes_on(self._state.now) < patience:
+        if self._idle.goes_on(self._state.now) < patience:
             return
         text, names = f"the API refuses the account: {self._reason}", self._active()
         if names:

@@ -103,7 +103,7 @@ class CircuitBreaker:
             self._was_answered.clear()
             self._question.set()
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Close the breaker again each time the service is back; runs until it is cancelled.
 
         Raises:

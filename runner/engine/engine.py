@@ -149,9 +149,9 @@ class Engine:
         await _first_of(self._state.left, self._costs_asked, within=GRACE)
 
     def _workers(self) -> Iterator[Coroutine[Any, Any, None]]:
-        yield self._breaker.keep()
-        yield self._account.keep()
-        yield self._refusals.keep()
+        yield self._breaker.run()
+        yield self._account.run()
+        yield self._refusals.run()
         yield self._poller.cancel_queued()
         yield self._poller.overdue.run()
         yield self._submitter.watch_the_time()

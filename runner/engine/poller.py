@@ -111,7 +111,7 @@ class Poller:
             if isinstance(ended, facts.Ended) and not self._may_name_more(live, ended):
                 await self._close(live, ended, found_at_once=first)
                 return
-        self._again(live)
+        self._look_later(live)
 
     def _may_name_more(self, live: ActiveTake, ended: facts.Ended) -> bool:
         """Return whether to ask again about a job without an output: its links may come later than its status."""
@@ -134,7 +134,7 @@ class Poller:
                 f"the API calls {live.id} {word!r}, an unknown status; asking for its result, and still looking"
             )
 
-    def _again(self, live: ActiveTake) -> None:
+    def _look_later(self, live: ActiveTake) -> None:
         now, pace = self._state.now, self._options.pace
         wait = pace.next(live.watched.goes_on(now), chance=self._context.chance())
         # A look that came early after a jump of the clock does not begin the dense part of the watch.
@@ -174,7 +174,7 @@ class Poller:
             return
         self._state.take_slot(live)
         live.has_ended = False
-        self._again(live)
+        self._look_later(live)
 
     async def _close(self, live: ActiveTake, ended: facts.Ended, *, found_at_once: bool) -> None:
         """Record the end; pay for another attempt where a policy says so, else report it to scouts and limits."""
@@ -197,7 +197,7 @@ class Poller:
         if is_retried:
             wish = facts.RetryRequested(f"--retries {self._options.retries}", ended.reason)
             await self._state.record(live, wish)
-            self._state.again(live)
+            self._state.requeue(live)
             return
         if live.state is TakeState.SUCCEEDED:
             seen = age * _UNSEEN_SHARE if found_at_once else age
@@ -252,8 +252,8 @@ class Poller:
         chance = self._context.chance()
         backoff = self._options.backoff.delay(live.failures, chance=chance)
         # A job that has ended lacks only its result, however long the job took.
-        spell = live.silent if live.has_ended else live.watched
-        pace = self._options.pace.next(spell.goes_on(self._state.now), chance=chance)
+        lasting = live.silent if live.has_ended else live.watched
+        pace = self._options.pace.next(lasting.goes_on(self._state.now), chance=chance)
         if kind is FailureKind.TRANSIENT:
             return min(pace, backoff) if self._quota.spend() else pace
         if kind is FailureKind.THROTTLED:

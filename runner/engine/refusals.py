@@ -1,7 +1,7 @@
 """Refusals alike: the same refusal of several bodies in a row is the account's or the service's, not the takes'.
 
-They make a *spell*, in which submits pause and one take is tried at growing intervals. What was refused in it goes back
-to pending, and an acceptance ends it. A body that is refused while others are accepted has failed by itself.
+They make a *streak*: submits pause, and one take is tried at growing intervals. What was refused in it goes back to
+pending, and an acceptance ends it. A body that is refused while others are accepted has failed by itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FIRST_TRIAL = 30.0
 TRIAL_CEILING = 300.0
 """Seconds before a take is tried again: 30, 60, 120, 240 and then every five minutes."""
 
-BROKE_ALIKE = 2
+NO_BALANCE_ALIKE = 2
 """How many bodies refused for an empty balance are enough: no free question can show the balance."""
 
 BY = "the run"
@@ -53,88 +53,88 @@ class Refusal:
 
 
 class Refusals:
-    """Keeps the refusals since the last acceptance, and decides when they are a spell."""
+    """Keeps the refusals since the last acceptance, and decides when they are a streak."""
 
     def __init__(self, state: RunState, breaker: CircuitBreaker) -> None:
         self._state = state
         self._breaker = breaker
-        self._row: list[Refusal] = []
+        self._recent: list[Refusal] = []
         self._accepted = self._trials = 0
         self._first: dict[tuple[str, tuple[FailureClass, str]], int] = {}
-        self._on = asyncio.Event()
-        self._alone = Stopwatch()
+        self._streak = asyncio.Event()
+        self._idle = Stopwatch()
         self._said_at = float("-inf")
 
     @property
-    def is_spell(self) -> bool:
+    def is_streak(self) -> bool:
         """True while one take at a time is tried."""
-        return self._on.is_set()
+        return self._streak.is_set()
 
     def accepted(self) -> None:
-        """Note that a submit was accepted, which ends a spell."""
+        """Note that a submit was accepted, which ends a streak."""
         self._accepted += 1
-        self._row.clear()
-        if self.is_spell:
-            self._on.clear()
+        self._recent.clear()
+        if self.is_streak:
+            self._streak.clear()
             self._trials = 0
-            self._alone.is_over()
+            self._idle.is_over()
             self._state.say("a submit was accepted again; submitting goes on")
 
-    def is_its_own(self, live: ActiveTake, answer: _Answer) -> bool:
+    def is_own_fault(self, live: ActiveTake, answer: _Answer) -> bool:
         """Return whether a take has failed by itself: it is refused again although others were accepted meanwhile."""
         this = Refusal(live, answer)
-        if self.is_spell or self._is_fresh(this):
+        if self.is_streak or self._is_fresh(this):
             return False
-        return not any(each.kind == this.kind and self._is_fresh(each) for each in self._row)
+        return not any(each.kind == this.kind and self._is_fresh(each) for each in self._recent)
 
     def _is_fresh(self, refusal: Refusal) -> bool:
         """Return whether no take was accepted since this one was first refused in this way."""
         return self._first.get((refusal.live.id, refusal.kind), self._accepted) == self._accepted
 
     def note(self, live: ActiveTake, answer: _Answer) -> Sequence[Refusal]:
-        """Note a refusal, and return those of a spell whose takes shall go back to pending; none outside a spell."""
+        """Note a refusal, and return those of a streak whose takes shall go back to pending; none outside a streak."""
         this = Refusal(live, answer)
         self._first.setdefault((live.id, this.kind), self._accepted)
-        self._row.append(this)
-        if self.is_spell:
+        self._recent.append(this)
+        if self.is_streak:
             return [this]
         # Other refusals in between change nothing: a gateway may refuse in several ways. A bad body shows itself later.
-        alike = {each.body for each in self._row if each.kind == this.kind}
-        if len({each.body for each in self._row}) < OutageTest.IN_A_ROW and len(alike) < self._enough(
+        alike = {each.body for each in self._recent if each.kind == this.kind}
+        if len({each.body for each in self._recent}) < OutageTest.IN_A_ROW and len(alike) < self._enough(
             this, alike
         ):
             return []
-        # The spell begins at once, so that the answer to a parallel submit does not count the same takes again.
-        self._on.set()
-        return list(self._row)
+        # The streak begins at once, so that the answer to a parallel submit does not count the same takes again.
+        self._streak.set()
+        return list(self._recent)
 
     def _enough(self, last: Refusal, alike: set[str]) -> int:
-        """Return how many different bodies make a spell."""
+        """Return how many different bodies make a streak."""
         answer, few = last.answer, self._state.options.same_refusals
         bodies = alike | {live.ticket.fingerprint for live in self._state.pending}
         if isinstance(answer, AccountTurnedAway):
-            return min(BROKE_ALIKE if answer.failure is FailureClass.NO_BALANCE else few, len(bodies))
+            return min(NO_BALANCE_ALIKE if answer.failure is FailureClass.NO_BALANCE else few, len(bodies))
         if answer.hopeless or (answer.failure is FailureClass.REFUSED and not self._accepted):
             return 1
-        # Before anything is accepted a spell ends the run. The first rows of a manifest may be bad in the same way, and
-        # every run begins with them: then the good rows behind them would never be sent.
+        # Before anything is accepted a streak ends the run. The first rows of a manifest may be bad in the same way.
+        # Every run begins with them, so the good rows behind them would never be sent.
         return few if self._accepted else max(few, min(OutageTest.IN_A_ROW, len(bodies)))
 
-    async def put_back(self, spell: Sequence[Refusal]) -> None:
-        """Put what failed in a spell back to pending, and pause; end the submitting if nothing was ever accepted."""
-        last = spell[-1]
-        for each in spell:
+    async def put_back(self, streak: Sequence[Refusal]) -> None:
+        """Put what failed in a streak back to pending, and pause; end the submitting if nothing was ever accepted."""
+        last = streak[-1]
+        for each in streak:
             if each.live.state is TakeState.FAILED:
                 wish = RetryRequested(BY, f"refused as others were: {each.answer.reason}")
                 await self._state.record(each.live, wish, goes_on=True)
-                self._state.again(each.live)
+                self._state.requeue(each.live)
         hopeless = isinstance(last.answer, Refused) and last.answer.hopeless
         if hopeless or not self._accepted:
             self._end("cannot take submits" if hopeless else "refuses everything", last)
-        # If it is gone from the row, a submit that was accepted meanwhile has ended the spell. If the breaker rests,
+        # If it is not recent any more, a submit that was accepted meanwhile has ended the streak. If the breaker rests,
         # this submit was already being sent when the pause began.
-        elif last in self._row and self._breaker.rest_left() <= 0.0:
-            self._pause(last, len(spell))
+        elif last in self._recent and self._breaker.rest_left() <= 0.0:
+            self._pause(last, len(streak))
 
     def _pause(self, last: Refusal, count: int) -> None:
         wait = min(TRIAL_CEILING, FIRST_TRIAL * 2.0**self._trials)
@@ -149,19 +149,19 @@ class Refusals:
                 f"submits pause, and one is tried in {wait:.0f} s, then every {TRIAL_CEILING / 60:.0f} min"
             )
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """End the submitting once only refused takes have been left for long enough; runs until cancelled."""
         while True:
-            await self._on.wait()
+            await self._streak.wait()
             await self._state.clock.sleep(_STEP)
-            if not self.is_spell or self._state.has_other_work:
-                self._alone.is_over()
+            if not self.is_streak or self._state.has_other_work:
+                self._idle.is_over()
                 continue
-            last = self._row[-1]
+            last = self._recent[-1]
             # An empty account does not fill up by itself.
             is_broke = last.answer.failure is FailureClass.NO_BALANCE
             patience = 0.0 if is_broke else self._state.options.refusal_limit
-            if self._alone.goes_on(self._state.now) >= patience:
+            if self._idle.goes_on(self._state.now) >= patience:
                 self._end("refuses every submit", last)
 
     def _end(self, what: str, last: Refusal) -> None:

@@ -114,7 +114,7 @@ class RunState:
         self.unfinished: set[str] = set()
         self._said: set[str] = set()
         charged = Counter(charge.take_id for charge in past.spending.charges)
-        self.takes = [self._active(ticket, attempts=charged[ticket.take_id]) for ticket in tickets]
+        self.takes = [self._active_take(ticket, attempts=charged[ticket.take_id]) for ticket in tickets]
         self._by_id = {live.id: live for live in self.takes}
         self.budget = Budget(
             options.limits,
@@ -133,7 +133,7 @@ class RunState:
                 self.take_slot(live)
         self._check_finished()
 
-    def _active(self, ticket: Ticket, *, attempts: int) -> ActiveTake:
+    def _active_take(self, ticket: Ticket, *, attempts: int) -> ActiveTake:
         age = self.clock.wall() - ticket.submitted_at if ticket.submitted_at is not None else 0.0
         return ActiveTake(
             ticket,
@@ -241,7 +241,7 @@ class RunState:
         self.warn_of_cost()
         self.changed.set()
 
-    def again(self, live: ActiveTake) -> None:
+    def requeue(self, live: ActiveTake) -> None:
         """Queue a take that shall be paid for once more, behind those that were not yet tried."""
         live.request_id, live.outputs, live.has_ended, live.is_adopted = None, (), False, False
         live.watched.is_over()

@@ -145,23 +145,23 @@ class SubmitResultHandler:
     async def _refused(self, live: ActiveTake, answer: facts.Refused) -> None:
         """Fail a take that was refused, unless other takes are refused in the same way."""
         refusals = self._context.refusals
-        spell = () if refusals.is_its_own(live, answer) else refusals.note(live, answer)
-        await self._state.record(live, answer, goes_on=bool(spell))
-        if spell:
-            await refusals.put_back(spell)
+        streak = () if refusals.is_own_fault(live, answer) else refusals.note(live, answer)
+        await self._state.record(live, answer, goes_on=bool(streak))
+        if streak:
+            await refusals.put_back(streak)
 
     async def _turned_away(self, live: ActiveTake, answer: facts.AccountTurnedAway) -> None:
         """Put a take back that was refused because of the account, and ask a free question to check that."""
         refusals = self._context.refusals
-        if refusals.is_its_own(live, answer):
+        if refusals.is_own_fault(live, answer):
             await self._state.record(live, facts.Refused(answer.attempt, FailureClass.REFUSED, answer.reason))
             return
         await self._put_back(live, answer, last=True)
         if await self._context.account.confirms(live.ticket.model, answer.reason):
             return
-        spell = refusals.note(live, answer)
-        if spell:
-            await refusals.put_back(spell)
+        streak = refusals.note(live, answer)
+        if streak:
+            await refusals.put_back(streak)
 
     async def _hold(self, live: ActiveTake, answer: facts.LostContact) -> None:
         """Hold a take; submit no more where too much is in doubt, else wait until the service answers."""
@@ -197,7 +197,7 @@ class SubmitResultHandler:
         finally:
             self._paying_again.discard(live.id)
         self._extra_paid += 1
-        self._state.again(live)
+        self._state.requeue(live)
         self._ask_for_free(live, answer)
 
     def _ask_for_free(self, live: ActiveTake, answer: facts.LostContact) -> None:

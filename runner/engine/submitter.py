@@ -86,7 +86,7 @@ class Submitter:
         has_room = state.slots_held < state.options.jobs
         if not (state.pending and has_room and context.breaker.lets_submit):
             return None
-        if context.account.is_doubted or (context.refusals.is_spell and self._at_work):
+        if context.account.is_doubted or (context.refusals.is_streak and self._at_work):
             return None
         return context.breaker.rest_left() if context.scouts.lets_pass() else None
 

@@ -86,7 +86,7 @@ class MemoryJournal:
     """
 
     def __init__(self, takes: Iterable[str] = (), *, epoch: int = 1) -> None:
-        self._prints = dict(takes) if isinstance(takes, Mapping) else {}
+        self._fingerprints = dict(takes) if isinstance(takes, Mapping) else {}
         self._rows = {take_id: _Row() for take_id in takes}
         self._attempts: set[str] = set()
         self._request_ids: set[str] = set()
@@ -100,7 +100,7 @@ class MemoryJournal:
             return failed(IllegalTransition(f"there is no take {take_id}"))
         try:
             if isinstance(fact, facts.SubmissionStarted):
-                self._start(row, fact, self._prints.get(take_id, fact.fingerprint))
+                self._start(row, fact, self._fingerprints.get(take_id, fact.fingerprint))
             elif isinstance(fact, facts.DeliveryFact):
                 _move_delivery(row, fact)
             elif not isinstance(fact, facts.NoteFact):

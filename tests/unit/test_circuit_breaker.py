@@ -50,7 +50,7 @@ async def kept(
     options = EngineOptions(outage_limit=limit)
     state = RunState([], VirtualClock(), journal=MemoryJournal(), listener=heard, options=options)
     breaker = CircuitBreaker(state, queue)  # type: ignore[arg-type]  # nothing but a probe is asked
-    keeper = asyncio.ensure_future(breaker.keep())
+    keeper = asyncio.ensure_future(breaker.run())
     yield breaker, state, heard
     keeper.cancel()
 
