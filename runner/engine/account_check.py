@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from runner.domain.api_answers import FailureKind, RequestFailure
+from runner.domain.api_answers import FailureKind
 from runner.domain.run_ending import EndingKind, Stop
 from runner.domain.states import ACTIVE
 from runner.engine.ports import Queue
@@ -104,7 +104,13 @@ class AccountCheck:
         """
         began, wait = self._state.now, FIRST_QUESTION
         while True:
-            trouble = await self._asked_in(wait)
+            due = self._state.now + wait
+            while (left := due - self._state.now) > 0:
+                await self._state.clock.sleep(min(left, _STEP))
+                if wait > _STEP:
+                    self._end_if_idle()
+            model = next((live.ticket.model for live in self._state.takes), "")
+            trouble = await self._queue.probe(model)
             if trouble is None:
                 return
             # An answer that was under way when the doubt began proves nothing.
@@ -114,16 +120,6 @@ class AccountCheck:
             if trouble.kind is FailureKind.ACCOUNT:
                 self._end_if_idle()
             wait = min(QUESTION_CEILING, wait * 2.0)
-
-    async def _asked_in(self, seconds: float) -> RequestFailure | None:
-        """Return the answer to the free question asked in `seconds`, and end the run meanwhile if it is time."""
-        due = self._state.now + seconds
-        while (left := due - self._state.now) > 0:
-            await self._state.clock.sleep(min(left, _STEP))
-            if seconds > _STEP:
-                self._end_if_idle()
-        model = next((live.ticket.model for live in self._state.takes), "")
-        return await self._queue.probe(model)
 
     def _end_if_idle(self) -> None:
         if self._state.has_other_work:

@@ -82,16 +82,15 @@ class CircuitBreaker:
     def answered(self) -> None:
         """Note that a read was answered."""
         self._unanswered.is_over()
-        self._test.answered()
         self._was_answered.set()
-        if self._test.is_at_rest:
+        if self._test.answered():
             self._relapses = 0
 
     def failed(self, model: str, reason: str) -> None:
         """Note a read about a job of `model` that was not answered."""
-        self._test.failed()
+        is_outage = self._test.failed()
         lasted = self._unanswered.goes_on(self._state.now)
-        if self.is_closed and (self._test.says_outage or lasted >= SILENCE_THAT_OPENS):
+        if self.is_closed and (is_outage or lasted >= SILENCE_THAT_OPENS):
             self._closed.clear()
             self.doubt_submits(model, reason, wait=min(PROBE_EVERY, FIRST_PROBE * 2.0**self._relapses))
             self._relapses += 1

@@ -29,9 +29,11 @@ from runner.engine.run_state import RunState
 from runner.engine.scouts import ScoutGate
 from runner.engine.submit_results import SubmitResultHandler
 from runner.engine.submitter import Submitter
-from runner.engine.timers import notice_sleep
 from runner.system.backoff import Chance
 from runner.system.clock import Clock
+
+_LOOK_EVERY = 5.0
+_GAP_THAT_COUNTS = 30.0
 
 
 class Engine:
@@ -156,7 +158,7 @@ class Engine:
         yield self._poller.overdue.run()
         yield self._submitter.watch_the_time()
         yield self._ask_costs()
-        yield notice_sleep(self._state.clock, self._after_sleep)
+        yield self._notice_sleep()
         for _ in range(self._state.options.looks_at_once):
             yield self._poller.run()
         for _ in range(self._state.options.fetches_at_once):
@@ -166,9 +168,17 @@ class Engine:
         await ask_costs(self._lacking_cost, queue=self._queue, note=self._state.note_late)
         self._costs_asked.set()
 
-    def _after_sleep(self, seconds: float) -> None:
-        self._state.say(f"this machine slept for {seconds:.0f} s; looking at everything now")
-        self._poller.poll_now()
+    async def _notice_sleep(self) -> None:
+        """Look at everything after each sleep of the machine; runs until it is cancelled."""
+        clock = self._state.clock
+        wall, monotonic = clock.wall(), clock.monotonic()
+        while True:
+            await clock.sleep(_LOOK_EVERY)
+            gap = (clock.wall() - wall) - (clock.monotonic() - monotonic)
+            wall, monotonic = clock.wall(), clock.monotonic()
+            if gap >= _GAP_THAT_COUNTS:
+                self._state.say(f"this machine slept for {gap:.0f} s; looking at everything now")
+                self._poller.poll_now()
 
 
 async def _first_of(*events: asyncio.Event, within: float | None = None) -> None:

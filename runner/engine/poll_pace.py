@@ -90,23 +90,16 @@ class OutageTest:
     def __init__(self) -> None:
         self._evidence = 0.0
 
-    @property
-    def says_outage(self) -> bool:
-        """True if the reads so far show an outage."""
-        return self._evidence >= self.ENOUGH
-
-    @property
-    def is_at_rest(self) -> bool:
-        """True if no evidence for an outage is left."""
+    def answered(self) -> bool:
+        """Weigh a read that was answered; return whether no evidence for an outage is left."""
+        self._evidence = max(0.0, self._evidence - self.ANSWER)
         return self._evidence == 0.0
 
-    def answered(self) -> None:
-        """Weigh a read that was answered."""
-        self._evidence = max(0.0, self._evidence - self.ANSWER)
-
-    def failed(self) -> None:
-        """Weigh a read that failed; the sum does not grow beyond the limit."""
+    def failed(self) -> bool:
+        """Weigh a read that failed; return whether the reads so far show an outage."""
+        # The sum does not grow beyond the limit.
         self._evidence = min(self.ENOUGH, self._evidence + self.FAILURE)
+        return self._evidence >= self.ENOUGH
 
     def half_open(self) -> None:
         """Go on after an outage: a few more failures show it again, and two answers clear the evidence."""

@@ -181,11 +181,9 @@ class SubmitResultHandler:
     def _may_pay_again(self, answer: facts.LostContact) -> bool:
         # A run that submits no more would leave the payment to the next one, and may have cut the answer off itself.
         # A hopeless submit would only be lost again. An answer that names a job means that there is one to pay for.
-        if self._options.on_unknown is not OnUnknown.PAY_AGAIN or self._state.giving_up:
-            return False
-        if answer.hopeless or answer.candidates:
-            return False
-        return self._extra_paid + len(self._paying_again) < self._options.max_extra_paid
+        may = self._options.on_unknown is OnUnknown.PAY_AGAIN and not self._state.giving_up
+        has_room = self._extra_paid + len(self._paying_again) < self._options.max_extra_paid
+        return may and has_room and not (answer.hopeless or answer.candidates)
 
     async def _pay_again(self, live: ActiveTake, answer: facts.LostContact) -> None:
         """Put a held take back, as the flag `pay-again` asks; it may be paid for twice."""

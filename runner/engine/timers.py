@@ -1,4 +1,4 @@
-"""Times: a queue of things to do, how long something has lasted, and whether the machine slept.
+"""Times: a queue of things to do, waits with an end, and how long something has lasted.
 
 The queue is one heap for all takes instead of one task for each. It does not know what the things are.
 """
@@ -14,8 +14,6 @@ from typing import Generic, TypeVar
 
 from runner.system.clock import Clock
 
-_LOOK_EVERY = 5.0
-_GAP_THAT_COUNTS = 30.0
 T = TypeVar("T")
 
 
@@ -83,14 +81,3 @@ class Stopwatch:
     def is_over(self) -> None:
         """Note that it has ended; it may begin again."""
         self.since, self.count = None, 0
-
-
-async def notice_sleep(clock: Clock, woken: Callable[[float], None]) -> None:
-    """Call `woken` with the seconds slept after each sleep of the machine; runs until it is cancelled."""
-    wall, monotonic = clock.wall(), clock.monotonic()
-    while True:
-        await clock.sleep(_LOOK_EVERY)
-        gap = (clock.wall() - wall) - (clock.monotonic() - monotonic)
-        wall, monotonic = clock.wall(), clock.monotonic()
-        if gap >= _GAP_THAT_COUNTS:
-            woken(gap)

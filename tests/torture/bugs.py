@@ -297,7 +297,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "a single failure opens the circuit breaker",
         CLIFF,
-        (Replacement("runner/engine/circuit_breaker.py", "self._test.says_outage or", "True or"),),
+        (Replacement("runner/engine/circuit_breaker.py", "(is_outage or lasted", "(True or lasted"),),
     ),
 )
 """Every seeded bug that killing, cheating or crowding can show."""
