@@ -1,11 +1,6 @@
-"""What every part of the engine works with, as one value, so that a signature shows only what is special to its part.
-
-It decides nothing.
-"""
+"""What every part of the engine works with, so that a signature shows only what is special to its part."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from runner.domain.api_answers import ResultAnswer
 from runner.domain.job_match import unless_of_another
@@ -18,17 +13,17 @@ from runner.engine.scouts import ScoutGate
 from runner.system.backoff import Chance
 
 
-@dataclass(frozen=True, slots=True)
 class EngineContext:
     """The shared objects of one run."""
 
-    state: RunState
-    queue: Queue
-    chance: Chance
-    breaker: CircuitBreaker
-    account: AccountCheck
-    refusals: Refusals
-    scouts: ScoutGate
+    def __init__(self, state: RunState, queue: Queue, chance: Chance) -> None:
+        self.state = state
+        self.queue = queue
+        self.chance = chance
+        self.breaker = CircuitBreaker(state, queue)
+        self.account = AccountCheck(state, queue)
+        self.refusals = Refusals(state, self.breaker)
+        self.scouts = ScoutGate(state)
 
     async def result(self, live: ActiveTake) -> ResultAnswer:
         """Return what the API says of how a take's job ended; a record of another take's job is a failure."""

@@ -16,17 +16,13 @@ from runner.domain.run_ending import Ending, EndingKind, Stop
 from runner.domain.run_events import Listener
 from runner.domain.shots import Ticket
 from runner.domain.states import ACTIVE, TakeState
-from runner.engine.account_check import AccountCheck
-from runner.engine.circuit_breaker import CircuitBreaker
 from runner.engine.context import EngineContext
 from runner.engine.downloader import Downloader
 from runner.engine.late_costs import GRACE, ask_costs, without_cost
 from runner.engine.options import NO_PAST, EngineOptions, RunHistory
 from runner.engine.poller import Poller
 from runner.engine.ports import Delivery, FreeSpace, Journal, Queue
-from runner.engine.refusals import Refusals
 from runner.engine.run_state import RunState
-from runner.engine.scouts import ScoutGate
 from runner.engine.submit_results import SubmitResultHandler
 from runner.engine.submitter import Submitter
 from runner.system.backoff import Chance
@@ -64,12 +60,7 @@ class Engine:
         self._state = state = RunState(
             tickets, clock, journal=journal, listener=listener, options=options, past=past, deadline=deadline
         )
-        self._queue = queue
-        self._breaker = breaker = CircuitBreaker(state, queue)
-        self._account, self._refusals = AccountCheck(state, queue), Refusals(state, breaker)
-        context = EngineContext(
-            state, queue, chance, breaker, self._account, self._refusals, ScoutGate(state)
-        )
+        self._context = context = EngineContext(state, queue, chance)
         self._lacking_cost = without_cost({*tickets, *past.ended}, now=clock.wall())
         self._costs_asked = asyncio.Event()
         self._downloader = Downloader(context, delivery)
@@ -92,7 +83,7 @@ class Engine:
     @property
     def is_away(self) -> bool:
         """True while the API does not answer."""
-        return not self._breaker.is_closed
+        return not self._context.breaker.is_closed
 
     def stop(self, how: Stop, *, patience: float | None = None) -> None:
         """Submit no more; with `DETACH` leave as soon as the POST being sent has its answer.
@@ -151,9 +142,9 @@ class Engine:
         await _first_of(self._state.left, self._costs_asked, within=GRACE)
 
     def _workers(self) -> Iterator[Coroutine[Any, Any, None]]:
-        yield self._breaker.run()
-        yield self._account.run()
-        yield self._refusals.run()
+        yield self._context.breaker.run()
+        yield self._context.account.run()
+        yield self._context.refusals.run()
         yield self._poller.cancel_queued()
         yield self._poller.overdue.run()
         yield self._submitter.watch_the_time()
@@ -165,7 +156,7 @@ class Engine:
             yield self._downloader.run()
 
     async def _ask_costs(self) -> None:
-        await ask_costs(self._lacking_cost, queue=self._queue, note=self._state.note_late)
+        await ask_costs(self._lacking_cost, queue=self._context.queue, note=self._state.note_late)
         self._costs_asked.set()
 
     async def _notice_sleep(self) -> None:

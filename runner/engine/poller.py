@@ -216,12 +216,12 @@ class Poller:
         """Handle a read that was not answered; nothing here fails a job that may still run."""
         live.failures += 1
         given_up = self._too_long(live.silent)
-        why, kind = trouble.reason, trouble.kind
+        why, kind, now = trouble.reason, trouble.kind, self._state.now
         if kind is not FailureKind.STRANGE:
             live.mistaken.is_over()
         if kind is FailureKind.ACCOUNT:
             given_up = await self._deny(live, why) or given_up
-        elif kind is FailureKind.MISSING and self._has_lasted(live.missing, self._options.missing_grace):
+        elif kind is FailureKind.MISSING and live.missing.goes_on(now) >= self._options.missing_grace:
             failure = FailureClass.EXPIRED if live.has_ended else FailureClass.MISSING
             await self._state.record(live, facts.Vanished(failure, why, trouble.evidence))
             self._trip(live, failure)
@@ -262,21 +262,17 @@ class Poller:
 
     async def _deny(self, live: ActiveTake, reason: str) -> bool:
         """Handle a refused read; return whether to leave its job to the next run, not while the account is doubted."""
-        is_spent = self._has_lasted(live.denied, self._options.refusal_limit)
+        lasted = live.denied.goes_on(self._state.now)
         await self._context.account.read_refused(live.id, live.ticket.model, reason)
         if self._context.account.is_doubted:
             return False
         if live.denied.count == _DENIALS_THAT_COUNT:
             text = f"{live.id}: the API refuses to report its status: {reason}; asking again"
             self._state.say_once(f"denied: {folded(reason)}", text)
-        return is_spent
-
-    def _has_lasted(self, trouble: Stopwatch, limit: float) -> bool:
-        """Note that `trouble` goes on, and return whether it has lasted for `limit` seconds."""
-        return trouble.goes_on(self._state.now) >= limit
+        return lasted >= self._options.refusal_limit
 
     def _too_long(self, trouble: Stopwatch) -> bool:
-        return self._has_lasted(trouble, self._options.outage_limit)
+        return trouble.goes_on(self._state.now) >= self._options.outage_limit
 
     def _trip(self, live: ActiveTake, failure: FailureClass) -> None:
         self._failed[failure] += 1

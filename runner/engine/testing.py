@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from runner.domain.errors import IllegalTransition, RunInUse
 from runner.domain.run_events import Event
 from runner.domain.shots import Ticket
 from runner.domain.states import DeliveryState, Fact, TakeState, advance, advance_delivery
+from runner.engine.ports import Begin
 
 T = TypeVar("T")
 
@@ -217,9 +218,7 @@ class ScriptedQueue:
         """Return how often `verb` was called."""
         return sum(1 for _, name, _ in self.history if name == verb)
 
-    async def submit(
-        self, ticket: Ticket, *, attempt: str, begin: Callable[[], Awaitable[None]]
-    ) -> answers.SubmitAnswer:
+    async def submit(self, ticket: Ticket, *, attempt: str, begin: Begin) -> answers.SubmitAnswer:
         """Await `begin`, then answer by the script."""
         answer = self.scripted_submit(ticket.take_id, attempt)
         if not isinstance(answer, facts.NotSent):

@@ -198,8 +198,8 @@ BUGS: tuple[Bug, ...] = (
         (
             Replacement(
                 "runner/engine/poller.py",
-                "kind is FailureKind.MISSING and self._has_lasted(live.missing, self._options.missing_grace):",
-                "kind is FailureKind.MISSING:",
+                "live.missing.goes_on(now) >= self._options.missing_grace:",
+                "live.missing.goes_on(now) >= 0.0:",
             ),
             # The second look makes it good.
             Replacement(
