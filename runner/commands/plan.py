@@ -28,9 +28,8 @@ from runner.models.registry import search_path
 from runner.plan import prices as pricing
 from runner.plan.actions import Action, Step, blocked
 from runner.plan.blocked import barred
-from runner.plan.decide import decide
 from runner.plan.duration_forecast import Forecast, forecast
-from runner.plan.scope import scope_of
+from runner.plan.scope import decide, scope_of
 from runner.store import run_dir as rundir
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir

@@ -32,7 +32,8 @@ from runner.domain.states import ACTIVE, Delivered, Ended, Fact, FetchStarted, T
 from runner.manifest.reader import manifest_name
 from runner.media.clips.restore_sidecars import clips_of
 from runner.media.clips.sidecar import CLIPS, DeliveredFile, Sidecar
-from runner.plan.scope import outcome, scope_of
+from runner.plan.compare import compare
+from runner.plan.scope import scope_of
 from runner.plan.selection import ALL
 from runner.store.marker import MARKER, read_marker, went_to
 from runner.store.reader import open_reader
@@ -345,7 +346,7 @@ def _fitted(
     ]
     if not again:
         return takes
-    return sync(state, plan, place, takes, outcome(plan, takes, again), clock=clock).takes
+    return sync(state, plan, place, takes, compare(plan.takes, takes, replace=again), clock=clock).takes
 
 
 def _takes(place: RunDir) -> Sequence[TakeRecord]:

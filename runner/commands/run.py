@@ -26,9 +26,8 @@ from runner.domain.states import ACTIVE, TakeState
 from runner.engine.options import EngineOptions
 from runner.manifest.size_limits import LIMITS
 from runner.manifest.size_limits import Limits as ManifestLimits
-from runner.plan.decide import Decision, decide
 from runner.plan.prices import price_changes
-from runner.plan.scope import about, scope_of
+from runner.plan.scope import Decision, about, decide, scope_of
 from runner.plan.selection import ALL, Choice
 from runner.plan.time_window import window
 from runner.simulator.settings import SimulatorSettings

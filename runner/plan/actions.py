@@ -7,17 +7,18 @@ of takes that left it. It knows no SQL, no terminal and no clock, and decides no
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Protocol
 
 from runner.domain.body_diff import Difference, differences
 from runner.domain.money import estimate
+from runner.domain.records import TakeRecord
 from runner.domain.shots import Take
 from runner.domain.states import ACTIVE, DeliveryState, TakeState
-from runner.plan.compare import Comparison, Recorded, ended_in_vain, older_id
+from runner.plan.compare import Comparison, ended_in_vain, older_id
 
 S = TakeState
+_CHANGED = "changed after it was paid for"
 
 
 class Action(StrEnum):
@@ -31,40 +32,6 @@ class Action(StrEnum):
     STALE = "stale"
     HELD = "held"
     BLOCKED = "blocked"
-
-
-class Known(Recorded, Protocol):
-    """What a step needs to know of a recorded take beyond a comparison."""
-
-    @property
-    def shot_id(self) -> str:
-        """Its shot."""
-        ...
-
-    @property
-    def model(self) -> str:
-        """The model it was sent to."""
-        ...
-
-    @property
-    def body(self) -> str:
-        """What was sent."""
-        ...
-
-    @property
-    def delivery(self) -> DeliveryState:
-        """The state of its clip."""
-        ...
-
-    @property
-    def reason(self) -> str:
-        """Why it is in its state, in a few words."""
-        ...
-
-    @property
-    def request_id(self) -> str | None:
-        """Its job's id."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +54,7 @@ class Step:
 
 def steps(
     takes: Sequence[Take],
-    recorded: Mapping[str, Known],
+    recorded: Mapping[str, TakeRecord],
     comparison: Comparison,
     *,
     files_missing: Collection[str] = (),
@@ -97,29 +64,26 @@ def steps(
 
     `files_missing` are the ids on record of delivered takes whose clips are not on disk.
     """
-    planner = _Planner(recorded, comparison, files_missing, download)
+    planner = _Planner(recorded, comparison, files_missing, download=download)
     return (*map(planner.step, takes), *planner.removed(), *planner.older({take.id for take in takes}))
 
 
 class _Planner:
     def __init__(
         self,
-        recorded: Mapping[str, Known],
+        recorded: Mapping[str, TakeRecord],
         comparison: Comparison,
         files_missing: Collection[str],
-        download: bool,  # noqa: FBT001 - one call
+        *,
+        download: bool,
     ) -> None:
-        self._recorded = recorded
+        self._recorded, self._comparison = recorded, comparison
+        self._missing, self._download = files_missing, download
         self._came_from = comparison.came_from
         self._taken_over = frozenset(self._came_from.values())
-        self._renames = comparison.renames
-        self._renewed = frozenset(comparison.renewed)
-        self._changed = frozenset(comparison.changed)
+        self._renewed, self._changed = frozenset(comparison.renewed), frozenset(comparison.changed)
         self._new = frozenset((*comparison.new, *comparison.replaced))
-        self._removed = (*comparison.removed, *comparison.withdrawn)
         self._in_vain = {record.fingerprint: record for record in recorded.values() if ended_in_vain(record)}
-        self._missing = files_missing
-        self._download = download
 
     def step(self, take: Take) -> Step:
         """Return what a run would do with one take."""
@@ -130,49 +94,39 @@ class _Planner:
         same = record.fingerprint == take.fingerprint
         changes = () if same else differences(record.model, record.body, take.model, take.body)
         if take.id in self._new:
-            # Its record became another take, or makes room.
-            mine = was is not None or record.take_id not in self._taken_over
-            reason = _called(was, _why_again(record)) if mine else "new"
-            return self._submit(take, reason, changes if mine else (), was=was)
+            if was is None and record.take_id in self._taken_over:
+                return self._submit(take, "new")
+            # Its record makes room.
+            is_paid = record.state in ACTIVE | {S.SUCCEEDED}
+            why = _CHANGED if is_paid else f"{record.state} before, and its row changed"
+            return self._submit(take, _called(was, why), changes, was=was)
         if take.id in self._renewed:
-            failed = record.state is S.FAILED
-            return self._submit(take, f"failed before: {_why(record)}" if failed else "new", changes)
-        if take.id in self._changed:
-            return self._of_changed(take, record, changes, was)
+            return self._submit(take, _failed(record) if record.state is S.FAILED else "new", changes)
         action, reason = self._standing(record)
-        if was and action not in {Action.HELD, Action.WATCH, Action.DOWNLOAD}:
-            action = Action.ADOPT
-        if action is Action.SUBMIT:
+        if take.id in self._changed:
+            action, reason = self._of_changed(take, record, action, reason, is_renamed=was is not None)
+        elif action is Action.SUBMIT:
             return self._submit(take, reason)
-        return Step(take.id, take.shot_id, take.model, action, _called(was, reason), was=was)
+        elif was and action is Action.SKIP:
+            action = Action.ADOPT
+        return Step(take.id, take.shot_id, take.model, action, _called(was, reason), changes, was=was)
 
     def removed(self) -> Iterator[Step]:
         """Yield what a run would do with records whose rows are gone; records that were never sent are left out."""
-        for take_id in self._removed:
+        for take_id in (*self._comparison.removed, *self._comparison.withdrawn):
             record = self._recorded[take_id]
-            if record.state is S.PENDING and not record.attempts:
-                continue
-            action, reason = self._standing(record)
-            if action is Action.SUBMIT:
-                action = Action.SKIP
-            yield Step(
-                take_id,
-                record.shot_id,
-                record.model,
-                action,
-                f"no longer in the manifest; {reason}",
-                is_removed=True,
-            )
+            if record.state is not S.PENDING or record.attempts:
+                action, reason = self._standing(record)
+                action = Action.SKIP if action is Action.SUBMIT else action
+                yield _without_row(take_id, record, action, f"no longer in the manifest; {reason}")
 
     def older(self, planned: Collection[str]) -> Iterator[Step]:
         """Yield what a run would still do with older renders; complete and ended ones are left out."""
         for take_id, record in self._recorded.items():
-            now = self._renames.get(take_id, take_id)
+            now = self._comparison.renames.get(take_id, take_id)
             action, reason = self._standing(record)
-            if older_id(now) is None or now in planned or action in {Action.SUBMIT, Action.SKIP}:
-                continue
-            reason = f"an older render; {reason}"
-            yield Step(now, record.shot_id, record.model, action, reason, is_removed=True)
+            if older_id(now) and now not in planned and action not in {Action.SUBMIT, Action.SKIP}:
+                yield _without_row(now, record, action, f"an older render; {reason}")
 
     def _submit(
         self, take: Take, reason: str, changes: tuple[Difference, ...] = (), *, was: str | None = None
@@ -190,20 +144,19 @@ class _Planner:
         return f"; the same request {ended} before, as {before.take_id}"
 
     def _of_changed(
-        self, take: Take, record: Known, changes: tuple[Difference, ...], was: str | None
-    ) -> Step:
-        action, reason = self._standing(record)
-        if action is not Action.HELD:
-            if record.kept_for == take.fingerprint:
-                kept = "kept as it is, though its row changed"
-                reason = kept if action is Action.SKIP else f"{kept}; {reason}"
-                action = Action.ADOPT if was and action is Action.SKIP else action
-            else:
-                action = Action.STALE
-                reason = f"changed after it was paid for; {reason}{self._said_before(take)}"
-        return Step(take.id, take.shot_id, take.model, action, _called(was, reason), changes, was=was)
+        self, take: Take, record: TakeRecord, action: Action, reason: str, *, is_renamed: bool
+    ) -> tuple[Action, str]:
+        """Return what becomes of a take whose row changed after it was sent, from what else a run would do with it."""
+        if action is Action.HELD:
+            return action, reason
+        if record.kept_for != take.fingerprint:
+            return Action.STALE, f"{_CHANGED}; {reason}{self._said_before(take)}"
+        kept = "kept as it is, though its row changed"
+        if action is Action.SKIP:
+            return Action.ADOPT if is_renamed else action, kept
+        return action, f"{kept}; {reason}"
 
-    def _standing(self, record: Known) -> tuple[Action, str]:
+    def _standing(self, record: TakeRecord) -> tuple[Action, str]:
         match record.state:
             case S.PENDING:
                 return Action.SUBMIT, "not submitted yet" if record.attempts else "new"
@@ -214,47 +167,40 @@ class _Planner:
             case S.SUCCEEDED:
                 return self._clip(record)
             case S.FAILED:
-                return Action.SKIP, f"failed before: {_why(record)}"
+                return Action.SKIP, _failed(record)
             case S.CANCELLED | S.DROPPED:
                 return Action.SKIP, f"{record.state} before"
 
-    def _clip(self, record: Known) -> tuple[Action, str]:
-        if record.delivery is DeliveryState.DELIVERED and record.take_id not in self._missing:
+    def _clip(self, record: TakeRecord) -> tuple[Action, str]:
+        is_missing = record.take_id in self._missing
+        if record.delivery is DeliveryState.DELIVERED and not is_missing:
             return Action.SKIP, "complete"
         if not self._download:
             return Action.SKIP, "rendered; its clip stays at the API"
-        if record.take_id in self._missing:
+        if is_missing:
             return Action.DOWNLOAD, "file missing"
         if record.delivery is DeliveryState.UNDELIVERABLE:
             return Action.DOWNLOAD, f"could not be fetched before: {record.reason}"
         return Action.DOWNLOAD, "rendered, not fetched yet"
 
 
+def _without_row(take_id: str, record: TakeRecord, action: Action, reason: str) -> Step:
+    return Step(take_id, record.shot_id, record.model, action, reason, is_removed=True)
+
+
 def _called(was: str | None, reason: str) -> str:
     return f"was {was}; {reason}" if was else reason
 
 
-def _why_again(record: Known) -> str:
-    before = "changed after it was paid for" if record.state in ACTIVE | {S.SUCCEEDED} else ""
-    return before or f"{record.state} before, and its row changed"
-
-
-def _why(record: Known) -> str:
-    return ": ".join(filter(None, (record.failure and record.failure.value, record.reason))) or "unknown"
+def _failed(record: TakeRecord) -> str:
+    why = ": ".join(filter(None, (record.failure and record.failure.value, record.reason)))
+    return f"failed before: {why or 'unknown'}"
 
 
 def blocked(steps: Sequence[Step], refusals: Mapping[str, str]) -> tuple[Step, ...]:
     """Return the same steps, but those of `refusals` (take id to reason) are blocked instead of submitted."""
     return tuple(
-        Step(
-            step.take_id,
-            step.shot_id,
-            step.model,
-            Action.BLOCKED,
-            f"{refusals[step.take_id]}; {step.reason}",
-            step.changes,
-            step.estimate,
-        )
+        replace(step, action=Action.BLOCKED, reason=f"{refusals[step.take_id]}; {step.reason}", was=None)
         if step.action is Action.SUBMIT and step.take_id in refusals
         else step
         for step in steps

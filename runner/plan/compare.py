@@ -23,68 +23,19 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from runner.domain.records import TakeRecord
 from runner.domain.shots import Take
-from runner.domain.states import ACTIVE, NEVER_CHARGED, FailureClass, TakeState
-from runner.plan.identity import canonical_json
+from runner.domain.states import ACTIVE, NEVER_CHARGED, TakeState
+from runner.system.canonical_json import canonical_json
 
 _MARK = "~"
 _OLDER = re.compile(rf"(.+){_MARK}(\d+)")
 # The next runner holds what a dead one was sending as soon as it starts, but a plan is shown before that.
 _WORTH_KEEPING = ACTIVE | {TakeState.SUCCEEDED, TakeState.HELD, TakeState.SUBMITTING}
 _OVER = frozenset({TakeState.FAILED, TakeState.CANCELLED, TakeState.DROPPED})
-
-
-class Recorded(Protocol):
-    """What a comparison needs to know of a recorded take."""
-
-    @property
-    def take_id(self) -> str:
-        """Its id."""
-        ...
-
-    @property
-    def model(self) -> str:
-        """The model it was made for."""
-        ...
-
-    @property
-    def body(self) -> str:
-        """The body it has on record, as JSON text."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """The fingerprint of the body it has on record."""
-        ...
-
-    @property
-    def state(self) -> TakeState:
-        """Its state."""
-        ...
-
-    @property
-    def failure(self) -> FailureClass | None:
-        """Why it failed, if it did."""
-        ...
-
-    @property
-    def attempts(self) -> int:
-        """How many submissions were started."""
-        ...
-
-    @property
-    def wanted(self) -> str | None:
-        """The fingerprint that its row last asked for, if that is not what was sent."""
-        ...
-
-    @property
-    def kept_for(self) -> str | None:
-        """The fingerprint of a changed row for which a person keeps the clip."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,33 +74,32 @@ class Comparison:
 
 
 def compare(
-    takes: Sequence[Take], recorded: Iterable[Recorded], *, replace: Collection[str] = ()
+    takes: Sequence[Take], recorded: Iterable[TakeRecord], *, replace: Collection[str] = ()
 ) -> Comparison:
     """Return what happened to each take and each record.
 
     `replace` names takes that are to be rendered again if their row changed after they were paid for.
     """
-    records = {record.take_id: record for record in recorded}
+    records, replace = {record.take_id: record for record in recorded}, frozenset(replace)
     adoptions = _adoptions(takes, records, replace)
     followed = _followed(takes, records, adoptions)
     taken = frozenset((*adoptions.values(), *followed.values()))
     found: dict[str, list[str]] = defaultdict(list)
     for take in takes:
-        record = None if take.id in taken else records.get(take.id)
-        if take.id in followed:
-            record = records[followed[take.id]]
+        own = None if take.id in taken else records.get(take.id)
+        record = records[followed[take.id]] if take.id in followed else own
         found["renamed" if take.id in adoptions else _standing(take, record, replace)].append(take.id)
-    kept = {take.id for take in takes}
-    numbers = _numbers([*records, *kept])
+    kept, replaced = {take.id for take in takes}, frozenset(found["replaced"])
+    make_room = _numbering([*records, *kept])
     renames = {old: new for new, old in adoptions.items()}
-    replaced = frozenset(found["replaced"])
     for new, old in followed.items():
-        renames[old] = _next_older(new, numbers) if new in replaced else new
-    renames.update(_room_made((*adoptions, *followed, *found["replaced"]), records, renames, numbers=numbers))
+        renames[old] = make_room(new) if new in replaced else new
+    for take_id in (*adoptions, *followed, *found["replaced"]):
+        if take_id in records and take_id not in renames:
+            renames[take_id] = make_room(take_id)
     for take_id, record in records.items():
-        if take_id not in renames and take_id not in kept and not _is_older(take_id):
-            is_free = record.state is TakeState.PENDING or _was_refused(record)
-            found["withdrawn" if is_free else "removed"].append(take_id)
+        if take_id not in renames and take_id not in kept and older_id(take_id) is None:
+            found["withdrawn" if _is_free(record) else "removed"].append(take_id)
     return Comparison(**{name: tuple(ids) for name, ids in found.items()}, renames=renames)
 
 
@@ -159,192 +109,146 @@ def older_id(take_id: str) -> str | None:
     return found[1] if found else None
 
 
-def ended_in_vain(record: Recorded) -> bool:
+def ended_in_vain(record: TakeRecord) -> bool:
     """Return whether a request failed, was cancelled or was given up after it may have been charged."""
-    return record.state in _OVER and not _was_refused(record)
+    return record.state in _OVER and not _is_free(record)
 
 
-def _is_older(take_id: str) -> bool:
-    return older_id(take_id) is not None
+def _is_free(record: TakeRecord) -> bool:
+    """Return whether a take waits or was refused, and so was certainly not charged."""
+    is_refused = record.state is TakeState.FAILED and record.failure in NEVER_CHARGED
+    return record.state is TakeState.PENDING or is_refused
 
 
-def _standing(take: Take, record: Recorded | None, replace: Collection[str]) -> str:
+def _standing(take: Take, record: TakeRecord | None, replace: Collection[str]) -> str:
     if record is None:
         return "new"
     if record.fingerprint == take.fingerprint:
         return "same"
-    if record.state is TakeState.PENDING or _was_refused(record):
+    if _is_free(record):
         return "renewed"
     # A held take is not replaced, because it is not known yet whether it was paid for.
     wished = take.id in replace and record.state in ACTIVE | {TakeState.SUCCEEDED}
     return "replaced" if wished or record.state in _OVER else "changed"
 
 
-def _was_refused(record: Recorded) -> bool:
-    return record.state is TakeState.FAILED and record.failure in NEVER_CHARGED
+def _numbering(take_ids: Iterable[str]) -> Callable[[str], str]:
+    """Return a function that returns the next free id for an older render of a take."""
+    numbers: dict[str, int] = defaultdict(int)
+    for match in filter(None, map(_OLDER.fullmatch, take_ids)):
+        numbers[match[1]] = max(numbers[match[1]], int(match[2]))
+
+    def make_room(take_id: str) -> str:
+        numbers[take_id] += 1
+        return f"{take_id}{_MARK}{numbers[take_id]}"
+
+    return make_room
 
 
 def _adoptions(
-    takes: Sequence[Take], records: Mapping[str, Recorded], replace: Collection[str]
+    takes: Sequence[Take], records: Mapping[str, TakeRecord], replace: Collection[str]
 ) -> dict[str, str]:
     """Return which record each renamed take takes over, by the take's id."""
-    same = {take.id for take in takes if take.id in records and _is_served(take, records[take.id])}
-    free, ended, own_ended = _free(takes, records, same), _ended(takes, records), _own_ended(takes, records)
+    # A take that waits to be sent can still adopt what was paid for under another id.
+    served = {
+        take.id
+        for take in takes
+        if _has_own(take, records) and records[take.id].state is not TakeState.PENDING
+    }
+    free, ended = _offers(takes, records, served)
     adoptions: dict[str, str] = {}
     for take in takes:
-        offered = free.get(take.fingerprint)
-        if not offered and take.id not in replace and _is_unasked(take, records.get(take.id)):
-            offered = own_ended.get((take.id, take.fingerprint))
-        if not offered and take.id not in replace and _has_room(take, records.get(take.id)):
-            offered = ended.get(take.fingerprint)
-        if take.id in same or not offered:
-            continue
-        # A take's own older render comes first, because then an edit was undone.
-        own = next((old for old in offered if older_id(old) == take.id), offered[0])
-        offered.remove(own)
-        adoptions[take.id] = own
+        own, asked = records.get(take.id), take.fingerprint
+        offered = free.get(asked)
+        is_changed = own is not None and own.fingerprint != asked
+        # A retry is an explicit request. Only without one may a row take over what ended without a clip.
+        is_retried = own is not None and own.state is TakeState.PENDING and own.attempts > 0
+        if not offered and take.id not in replace and not is_retried and (is_changed or own is None):
+            if own and own.state in _OVER | {TakeState.PENDING}:
+                offered = ended.get((take.id, asked))
+            offered = offered or ended.get(("", asked))
+        if offered and take.id not in served:
+            # A take's own older render comes first, because then an edit was undone.
+            adoptions[take.id] = next((old for old in offered if older_id(old) == take.id), offered[0])
+            offered.remove(adoptions[take.id])
     return adoptions
 
 
-def _free(
-    takes: Sequence[Take], records: Mapping[str, Recorded], same: Collection[str]
-) -> dict[str, list[str]]:
-    """Return by fingerprint the records that their own row does not ask for; those whose row is gone come first."""
-    planned = {take.id for take in takes}
-    free: dict[str, list[str]] = defaultdict(list)
-    for gone in (True, False):
-        for take_id, record in records.items():
-            if take_id not in same and (take_id not in planned) is gone and record.state in _WORTH_KEEPING:
-                free[record.fingerprint].append(take_id)
-    return free
+def _has_own(take: Take, records: Mapping[str, TakeRecord]) -> bool:
+    return take.id in records and records[take.id].fingerprint == take.fingerprint
 
 
-def _ended(takes: Sequence[Take], records: Mapping[str, Recorded]) -> dict[str, list[str]]:
-    """Return by fingerprint the records that ended without a clip and have no row now; they are never resent unasked.
+def _offers(
+    takes: Sequence[Take], records: Mapping[str, TakeRecord], served: Collection[str]
+) -> tuple[dict[str, list[str]], dict[tuple[str, str], list[str]]]:
+    """Return the records that a row may take over, by what they were sent for.
 
-    A record that made room for a newer render belongs to the row of that render.
+    The first are worth keeping, and their own row does not ask for them; those whose row is gone come first. The others
+    ended without a clip, and are never sent again unasked. An older render is for the row that it made room for, and
+    for another row only if that one is gone.
     """
     planned = {take.id: take.fingerprint for take in takes}
-    ended: dict[str, list[str]] = defaultdict(list)
-    for take_id, record in records.items():
-        if (
-            ended_in_vain(record)
-            and planned.get(take_id) != record.fingerprint
-            and older_id(take_id) not in planned
-        ):
-            ended[record.fingerprint].append(take_id)
-    return ended
-
-
-def _own_ended(takes: Sequence[Take], records: Mapping[str, Recorded]) -> dict[tuple[str, str], list[str]]:
-    """Return older renders that ended without a clip, by the take that they made room for and their fingerprint."""
-    planned = {take.id for take in takes}
+    free: dict[str, list[str]] = defaultdict(list)
     ended: dict[tuple[str, str], list[str]] = defaultdict(list)
     for take_id, record in records.items():
-        room_for = older_id(take_id)
-        if room_for is not None and take_id not in planned and ended_in_vain(record):
-            ended[room_for, record.fingerprint].append(take_id)
-    return ended
-
-
-def _is_unasked(take: Take, record: Recorded | None) -> bool:
-    """Return whether a changed row would be sent only because it changed; a retry is an explicit request."""
-    if record is None or record.fingerprint == take.fingerprint:
-        return False
-    return record.state in _OVER or (record.state is TakeState.PENDING and not record.attempts)
-
-
-def _has_room(take: Take, record: Recorded | None) -> bool:
-    """Return whether a take may adopt what ended under another id, as when the rows of a storyboard move up."""
-    if record is None:
-        return True
-    is_wished = record.state is TakeState.PENDING and record.attempts > 0
-    return record.fingerprint != take.fingerprint and not is_wished
+        sent, room_for = record.fingerprint, older_id(take_id)
+        if take_id not in served and record.state in _WORTH_KEEPING:
+            free[sent].append(take_id)
+        elif ended_in_vain(record):
+            if room_for is not None and take_id not in planned:
+                ended[room_for, sent].append(take_id)
+            if room_for not in planned and planned.get(take_id) != sent:
+                ended["", sent].append(take_id)
+    for offered in free.values():
+        offered.sort(key=planned.__contains__)
+    return free, ended
 
 
 def _followed(
-    takes: Sequence[Take], records: Mapping[str, Recorded], adoptions: Mapping[str, str]
+    takes: Sequence[Take], records: Mapping[str, TakeRecord], adoptions: Mapping[str, str]
 ) -> dict[str, str]:
     """Return by take id the records of changed rows that have another id now; they stay changed or kept."""
     if all(take.id in adoptions or _has_own(take, records) for take in takes):
         return {}
     asked = {take.id: (take.fingerprint, *_but_for_seed(take, take.seed_from_id)) for take in takes}
-    answered = _answered(records, {take.model: take.seed_from_id for take in takes if take.seed_from_id})
+    # A renamed row whose seed is made from its id asks for another seed without saying so, and is still the same row.
+    seeds = {take.model: take.seed_from_id for take in takes if take.seed_from_id}
+    rows = {take_id: _other_rows(record, seeds) for take_id, record in records.items()}
+    is_mine = {
+        take_id: not {record.fingerprint, *rows[take_id]}.isdisjoint(asked.get(take_id, ()))
+        for take_id, record in records.items()
+    }
     taken = frozenset(adoptions.values())
     offers: dict[object, list[str]] = defaultdict(list)
-    for gone in (True, False):
-        for take_id, record in records.items():
-            if (take_id not in asked) is not gone or take_id in taken or record.state not in _WORTH_KEEPING:
-                continue
-            if {record.fingerprint, *answered[take_id]}.isdisjoint(asked.get(take_id, ())):
-                for row in answered[take_id]:
-                    offers[row].append(take_id)
+    # Records whose row is gone come first.
+    for take_id in sorted(records, key=asked.__contains__):
+        if take_id not in taken and not is_mine[take_id] and records[take_id].state in _WORTH_KEEPING:
+            for row in rows[take_id]:
+                offers[row].append(take_id)
     followed: dict[str, str] = {}
-    left = {name for offered in offers.values() for name in offered}
+    used: set[str] = set()
     for take in takes:
-        own = None if take.id in taken else records.get(take.id)
-        mine = own is not None and not {own.fingerprint, *answered[own.take_id]}.isdisjoint(asked[take.id])
-        offered = [name for row in asked[take.id] for name in offers.get(row, ()) if name in left]
-        if offered and not mine and take.id not in adoptions:
-            followed[take.id] = offered[0]
-            left.discard(offered[0])
+        has_own = take.id not in taken and is_mine.get(take.id, False)
+        offered = (name for row in asked[take.id] for name in offers.get(row, ()) if name not in used)
+        if not has_own and take.id not in adoptions and (name := next(offered, None)):
+            followed[take.id] = name
+            used.add(name)
     return followed
 
 
-def _has_own(take: Take, records: Mapping[str, Recorded]) -> bool:
-    return take.id in records and records[take.id].fingerprint == take.fingerprint
+def _other_rows(record: TakeRecord, seeds: Mapping[str, str]) -> tuple[object, ...]:
+    """Return what identifies the rows that a take was compared with or kept for, but not sent with.
 
-
-def _answered(records: Mapping[str, Recorded], seeds: Mapping[str, str]) -> dict[str, tuple[object, ...]]:
-    """Return by take id what identifies the rows that a take was compared with or kept for, but not sent with.
-
-    `seeds` names, by model, the input whose value the manifest leaves to be made from the id. A renamed row then asks
-    for another seed without saying so, and is still the same row.
+    `seeds` names, by model, the input whose value the manifest leaves to be made from the id.
     """
-    return {
-        take_id: (
-            *dict.fromkeys(name for name in (record.kept_for, record.wanted) if name is not None),
-            *_but_for_seed(record, seeds.get(record.model, "")),
-        )
-        for take_id, record in records.items()
-    }
+    known = dict.fromkeys(filter(None, (record.kept_for, record.wanted)))
+    return (*known, *_but_for_seed(record, seeds.get(record.model, "")))
 
 
-def _but_for_seed(sent: Take | Recorded, seed: str) -> tuple[tuple[str, str], ...]:
+def _but_for_seed(sent: Take | TakeRecord, seed: str) -> tuple[tuple[str, str], ...]:
     """Return the model and the body without its seed, or nothing if the manifest gave the seed."""
     if not seed:
         return ()
     body = json.loads(sent.body)
     body.pop(seed, None)
     return ((sent.model, canonical_json(body)),)
-
-
-def _is_served(take: Take, record: Recorded) -> bool:
-    # A take that waits to be sent can still adopt what was paid for under another id.
-    return record.fingerprint == take.fingerprint and record.state is not TakeState.PENDING
-
-
-def _room_made(
-    needed: Iterable[str],
-    records: Mapping[str, Recorded],
-    renames: Mapping[str, str],
-    *,
-    numbers: dict[str, int],
-) -> Iterator[tuple[str, str]]:
-    """Yield the renames of records whose id is `needed` by another record; numbering continues from `numbers`."""
-    for take_id in dict.fromkeys(needed):
-        if take_id in records and take_id not in renames:
-            yield take_id, _next_older(take_id, numbers)
-
-
-def _next_older(take_id: str, numbers: dict[str, int]) -> str:
-    numbers[take_id] += 1
-    return f"{take_id}{_MARK}{numbers[take_id]}"
-
-
-def _numbers(take_ids: Iterable[str]) -> dict[str, int]:
-    """Return the highest number that an older render of each take has."""
-    numbers: dict[str, int] = defaultdict(int)
-    for match in filter(None, map(_OLDER.fullmatch, take_ids)):
-        numbers[match[1]] = max(numbers[match[1]], int(match[2]))
-    return numbers

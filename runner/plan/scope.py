@@ -1,41 +1,24 @@
-"""Finds what a run of a plan would send, from a comparison with the record, a choice and a limit.
+"""Decides once what a run would do and send; `plan` shows the decision and `run` carries it out.
 
-In: a plan, what is on record, a choice. Out: a `Scope`. It changes nothing and knows no disk. The commands `plan` and
-`run` both ask this module alone, so they cannot disagree on what is sent.
+In: a priced plan, what is on record, a choice, and which clips are not on disk. Out: a `Scope`, then a `Decision`. It
+changes nothing and knows no disk. Both commands ask this module alone, so they cannot disagree on what is sent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from runner.domain.records import TakeRecord
-from runner.domain.shots import Plan, Take
+from runner.domain.records import RunRecord, TakeRecord
+from runner.domain.shots import Plan
 from runner.domain.states import ACTIVE, DeliveryState, TakeState
-from runner.plan.selection import Choice, choose
-
-if TYPE_CHECKING:
-    from runner.plan.compare import Comparison
+from runner.plan.actions import Action, Step, steps
+from runner.plan.compare import Comparison, compare, older_id
+from runner.plan.duplicates import paid_twice
+from runner.plan.selection import Candidate, Choice, choose
 
 PAID = ACTIVE | {TakeState.SUCCEEDED}
 """States in which a take's clip was paid for, or its job is active."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A take that can be chosen, with its future id and its state, whether it is on record yet or not.
-
-    `waits` is true for a take that a run sends by itself.
-    """
-
-    take_id: str
-    shot_id: str
-    tags: tuple[str, ...]
-    state: TakeState
-    delivery: DeliveryState
-    is_stale: bool
-    waits: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +41,26 @@ class Scope:
         return is_out or take_id in (self.sends if waits else self.chosen | self.rooms)
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a run does: a step for each take that it handles, and the comparison that makes the record fit the plan.
+
+    The run adopts `comparison` after the user has agreed; the one in `scope` leaves stale takes as they are.
+    `left_out` counts takes that were not chosen. `duplicates` are takes whose exact request another take sends or sent.
+    """
+
+    scope: Scope
+    comparison: Comparison
+    steps: tuple[Step, ...]
+    left_out: int
+    duplicates: tuple[str, ...]
+
+    @property
+    def submits(self) -> tuple[Step, ...]:
+        """The steps that send a job."""
+        return tuple(step for step in self.steps if step.action is Action.SUBMIT)
+
+
 def scope_of(plan: Plan, recorded: Sequence[TakeRecord], choice: Choice, *, stale: bool = False) -> Scope:
     """Return what a run of `plan` would find and send; with `stale`, chosen stale takes are rendered again.
 
@@ -66,8 +69,6 @@ def scope_of(plan: Plan, recorded: Sequence[TakeRecord], choice: Choice, *, stal
     Raises:
         UsageError: the choice matches nothing here.
     """
-    from runner.plan.compare import compare
-
     comparison = compare(plan.takes, recorded)
     views = _views(plan, {record.take_id: record for record in recorded}, comparison)
     chosen = frozenset(choose(views, choice))
@@ -75,71 +76,60 @@ def scope_of(plan: Plan, recorded: Sequence[TakeRecord], choice: Choice, *, stal
     waiting = [view.take_id for view in meant if view.waits][: choice.limit]
     left = None if choice.limit is None else choice.limit - len(waiting)
     again = [view.take_id for view in meant if stale and view.is_stale][:left]
-    renames = (outcome(plan, recorded, again) if again else comparison).renames
-    rooms = _rooms(renames, recorded, chosen)
+    renames = compare(plan.takes, recorded, replace=again).renames if again else comparison.renames
+    paid = {record.take_id for record in recorded if record.state in PAID}
+    rooms = frozenset(new for old, new in renames.items() if old in paid and older_id(new) in chosen)
     return Scope(comparison, chosen, frozenset((*waiting, *again)), tuple(again), rooms)
 
 
-def outcome(plan: Plan, recorded: Sequence[TakeRecord], rerendered: Collection[str]) -> Comparison:
-    """Return how `plan` compares with the record if the stale takes of `rerendered` are to be rendered again."""
-    from runner.plan.compare import compare
-
-    return compare(plan.takes, recorded, replace=frozenset(rerendered))
+def decide(
+    plan: Plan, record: RunRecord, scope: Scope, *, files_missing: Collection[str], download: bool
+) -> Decision:
+    """Return what a run of `plan` does with the takes of `scope`; `files_missing` are takes without their clips."""
+    comparison = scope.comparison
+    if scope.rerendered:
+        comparison = compare(plan.takes, record.takes, replace=scope.rerendered)
+    recorded = {take.take_id: take for take in record.takes}
+    every = steps(plan.takes, recorded, comparison, files_missing=files_missing, download=download)
+    chosen = tuple(
+        step
+        for step in every
+        if scope.concerns(
+            step.take_id, waits=step.action is Action.SUBMIT, is_out=step.action is Action.WATCH
+        )
+    )
+    renames = scope.comparison.renames
+    duplicates = paid_twice(
+        plan.takes,
+        going={step.take_id for step in chosen if step.action is Action.SUBMIT},
+        sent={renames.get(take_id, take_id) for take_id in record.sent},
+    )
+    return Decision(scope, comparison, chosen, len(every) - len(chosen), duplicates)
 
 
 def about(takes: Sequence[TakeRecord], found: Scope) -> list[TakeRecord]:
     """Return the takes that a run handles: the chosen ones, and all whose jobs are active already."""
-    return [take for take in takes if take.state is not TakeState.DROPPED and _is_about(take, found)]
-
-
-def _is_about(take: TakeRecord, found: Scope) -> bool:
-    return found.concerns(take.take_id, waits=take.state is TakeState.PENDING, is_out=take.state in ACTIVE)
-
-
-def _rooms(
-    renames: Mapping[str, str], recorded: Sequence[TakeRecord], chosen: Collection[str]
-) -> frozenset[str]:
-    from runner.plan.compare import older_id
-
-    paid = {record.take_id for record in recorded if record.state in PAID}
-    return frozenset(new for old, new in renames.items() if old in paid and older_id(new) in chosen)
+    kept = [take for take in takes if take.state is not TakeState.DROPPED]
+    return [
+        take
+        for take in kept
+        if found.concerns(take.take_id, waits=take.state is TakeState.PENDING, is_out=take.state in ACTIVE)
+    ]
 
 
 def _views(plan: Plan, records: Mapping[str, TakeRecord], comparison: Comparison) -> list[Candidate]:
-    came_from = comparison.came_from
-    new = frozenset(comparison.new)
+    """Return what can be chosen: the takes of the plan, then the records that no take of it has anything to do with."""
+    came_from, new = comparison.came_from, frozenset(comparison.new)
+    # These are sent whatever their record says.
     unasked = frozenset((*comparison.new, *comparison.renewed, *comparison.replaced))
+    views = []
+    for take in plan.takes:
+        record = None if take.id in new else records.get(came_from.get(take.id, take.id))
+        state = record.state if record else TakeState.PENDING
+        delivery = record.delivery if record else DeliveryState.NONE
+        changed = record is not None and take.fingerprint not in {record.fingerprint, record.kept_for}
+        stale, waits = changed and state in PAID, state is TakeState.PENDING or take.id in unasked
+        views.append(Candidate(take.id, take.shot_id, take.tags, state, delivery, stale, waits))
     elsewhere = {*came_from.values(), *comparison.renames, *(take.id for take in plan.takes)}
-    views = [
-        _view(take, None if take.id in new else records.get(came_from.get(take.id, take.id)), unasked)
-        for take in plan.takes
-    ]
-    gone = (record for record in records.values() if record.take_id not in elsewhere)
-    views += (
-        Candidate(
-            record.take_id,
-            record.shot_id,
-            record.tags,
-            record.state,
-            record.delivery,
-            is_stale=False,
-            waits=False,
-        )
-        for record in gone
-    )
-    return views
-
-
-def _view(take: Take, record: TakeRecord | None, unasked: Collection[str]) -> Candidate:
-    """Return a take of the plan as a candidate; those of `unasked` are sent whatever their record says."""
-    state, delivery = (record.state, record.delivery) if record else (TakeState.PENDING, DeliveryState.NONE)
-    changed = record is not None and take.fingerprint not in {record.fingerprint, record.kept_for}
-    return Candidate(
-        take.id,
-        take.shot_id,
-        take.tags,
-        state,
-        delivery,
-        is_stale=changed and state in PAID,
-        waits=state is TakeState.PENDING or take.id in unasked,
-    )
+    gone = [record for record in records.values() if record.take_id not in elsewhere]
+    return [*views, *(Candidate(r.take_id, r.shot_id, r.tags, r.state, r.delivery) for r in gone)]

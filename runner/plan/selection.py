@@ -9,51 +9,34 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Protocol, TypeVar
+from typing import TypeAlias
 
 from runner.domain.display import listed
 from runner.domain.errors import UsageError
+from runner.domain.records import TakeRecord
 from runner.domain.states import DeliveryState, TakeState
 
 STALE = "stale"
 STATUSES = (*TakeState, DeliveryState.DELIVERED.value, DeliveryState.UNDELIVERABLE.value, STALE)
 
 
-class Choosable(Protocol):
-    """What a choice needs to know of a take."""
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A take that can be chosen, with its future id and its state, whether it is on record yet or not.
 
-    @property
-    def take_id(self) -> str:
-        """Its id."""
-        ...
+    `waits` is true for a take that a run sends by itself.
+    """
 
-    @property
-    def shot_id(self) -> str:
-        """Its shot's id."""
-        ...
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """Its tags."""
-        ...
-
-    @property
-    def state(self) -> TakeState:
-        """Its state."""
-        ...
-
-    @property
-    def delivery(self) -> DeliveryState:
-        """The state of its clip."""
-        ...
-
-    @property
-    def is_stale(self) -> bool:
-        """True if its row has changed since it was sent."""
-        ...
+    take_id: str
+    shot_id: str
+    tags: tuple[str, ...]
+    state: TakeState
+    delivery: DeliveryState
+    is_stale: bool = False
+    waits: bool = False
 
 
-T = TypeVar("T", bound=Choosable)
+Choosable: TypeAlias = Candidate | TakeRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +77,7 @@ def choose(takes: Iterable[Choosable], choice: Choice) -> tuple[str, ...]:
     return tuple(take.take_id for take in known if take.take_id in chosen)
 
 
-def pick(takes: Sequence[T], choice: Choice, which: Callable[[T], bool]) -> list[str]:
+def pick(takes: Sequence[TakeRecord], choice: Choice, which: Callable[[TakeRecord], bool]) -> list[str]:
     """Return the ids of the chosen takes for which `which` is true, at most as many as the limit says.
 
     Raises:
@@ -105,17 +88,17 @@ def pick(takes: Sequence[T], choice: Choice, which: Callable[[T], bool]) -> list
 
 
 def _union(takes: Sequence[Choosable], patterns: Iterable[str]) -> frozenset[str]:
-    return frozenset().union(*(_meant(takes, pattern) for pattern in patterns))
-
-
-def _meant(takes: Sequence[Choosable], pattern: str) -> frozenset[str]:
-    kind, _, value = pattern.partition(":")
-    if kind == "status" and value not in STATUSES:
-        raise UsageError(f"{value!r} is not a state", advice="the states are " + ", ".join(STATUSES))
-    found = frozenset(take.take_id for take in takes if _fits(take, pattern, kind, value))
-    if not found and kind != "status":
-        raise UsageError(f"no take matches {pattern!r}", advice=_nearest(takes, pattern))
-    return found
+    """Return the ids of the takes that any of the patterns means."""
+    union: set[str] = set()
+    for pattern in patterns:
+        kind, _, value = pattern.partition(":")
+        if kind == "status" and value not in STATUSES:
+            raise UsageError(f"{value!r} is not a state", advice="the states are " + ", ".join(STATUSES))
+        found = {take.take_id for take in takes if _fits(take, pattern, kind, value)}
+        if not found and kind != "status":
+            raise UsageError(f"no take matches {pattern!r}", advice=_nearest(takes, pattern))
+        union |= found
+    return frozenset(union)
 
 
 def _fits(take: Choosable, pattern: str, kind: str, value: str) -> bool:

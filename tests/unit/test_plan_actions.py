@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from runner.domain.body_diff import ABSENT, Difference, differences
 from runner.domain.errors import Position
+from runner.domain.records import TakeRecord
 from runner.domain.shots import Price, PriceUnit, Take
 from runner.domain.states import DeliveryState, FailureClass, TakeState
 from runner.plan.actions import Action, Step, blocked, steps
@@ -17,38 +18,29 @@ from runner.plan.compare import compare
 from runner.plan.duration_forecast import forecast
 from runner.plan.identity import canonical_json, fingerprint
 from runner.system.canonical_json import JsonValue
+from tests.unit.reporting_records import pending
 
 S, D = TakeState, DeliveryState
 MODEL = "acme/dream"
 
 
-@dataclass(frozen=True)
-class Record:
-    """The least that a recorded take can be."""
-
-    take_id: str
-    state: TakeState = S.SUCCEEDED
-    delivery: DeliveryState = D.NONE
-    prompt: str = "a boat"
-    failure: FailureClass | None = None
-    reason: str = ""
-    kept_for: str | None = None
-    wanted: str | None = None
-    attempts: int = 1
-    request_id: str | None = "req-1"
-    model: str = MODEL
-
-    @property
-    def shot_id(self) -> str:
-        return self.take_id
-
-    @property
-    def body(self) -> str:
-        return canonical_json({"prompt": self.prompt})
-
-    @property
-    def fingerprint(self) -> str:
-        return fingerprint(self.model, self.body)
+def on_record(
+    take_id: str,
+    state: TakeState = S.SUCCEEDED,
+    delivery: DeliveryState = D.NONE,
+    *,
+    prompt: str = "a boat",
+    failure: FailureClass | None = None,
+    reason: str = "",
+    kept_for: str | None = None,
+    wanted: str | None = None,
+    attempts: int = 1,
+) -> TakeRecord:
+    """Return a recorded take of the same model as all takes here."""
+    body = canonical_json({"prompt": prompt})
+    found = replace(pending(take_id), shot_id=take_id, model=MODEL, request_id="req-1", attempts=attempts)
+    found = replace(found, body=body, fingerprint=fingerprint(MODEL, body), state=state, delivery=delivery)
+    return replace(found, failure=failure, reason=reason, kept_for=kept_for, wanted=wanted)
 
 
 def take(take_id: str, prompt: str = "a boat", *, price: float | None = 0.25) -> Take:
@@ -58,12 +50,14 @@ def take(take_id: str, prompt: str = "a boat", *, price: float | None = 0.25) ->
     return Take(take_id, take_id, MODEL, body, fingerprint(MODEL, body), None, {}, at, price=cost)
 
 
-def planned(takes: list[Take], records: list[Record], *, replace: set[str] | None = None) -> tuple[Step, ...]:
+def planned(
+    takes: list[Take], records: list[TakeRecord], *, replace: set[str] | None = None
+) -> tuple[Step, ...]:
     comparison = compare(takes, records, replace=replace or ())
     return steps(takes, {record.take_id: record for record in records}, comparison)
 
 
-def only(takes: list[Take], records: list[Record], **more: set[str]) -> Step:
+def only(takes: list[Take], records: list[TakeRecord], **more: set[str]) -> Step:
     (step,) = planned(takes, records, **more)
     return step
 
@@ -77,87 +71,87 @@ def test_a_new_take_is_submitted_at_its_price() -> None:
 @pytest.mark.parametrize(
     ("record", "action", "reason"),
     [
-        (Record("a", S.PENDING, attempts=0), Action.SUBMIT, "new"),
-        (Record("a", S.PENDING), Action.SUBMIT, "not submitted yet"),
-        (Record("a", S.SUBMITTING), Action.HELD, "submitted without an answer; perhaps paid for"),
-        (Record("a", S.HELD, reason="read timed out"), Action.HELD, "read timed out"),
-        (Record("a", S.QUEUED), Action.WATCH, "queued as req-1"),
-        (Record("a", S.RUNNING), Action.WATCH, "running as req-1"),
-        (Record("a", S.SUCCEEDED), Action.DOWNLOAD, "rendered, not fetched yet"),
-        (Record("a", S.SUCCEEDED, D.FETCHING), Action.DOWNLOAD, "rendered, not fetched yet"),
-        (Record("a", S.SUCCEEDED, D.DELIVERED), Action.SKIP, "complete"),
+        (on_record("a", S.PENDING, attempts=0), Action.SUBMIT, "new"),
+        (on_record("a", S.PENDING), Action.SUBMIT, "not submitted yet"),
+        (on_record("a", S.SUBMITTING), Action.HELD, "submitted without an answer; perhaps paid for"),
+        (on_record("a", S.HELD, reason="read timed out"), Action.HELD, "read timed out"),
+        (on_record("a", S.QUEUED), Action.WATCH, "queued as req-1"),
+        (on_record("a", S.RUNNING), Action.WATCH, "running as req-1"),
+        (on_record("a", S.SUCCEEDED), Action.DOWNLOAD, "rendered, not fetched yet"),
+        (on_record("a", S.SUCCEEDED, D.FETCHING), Action.DOWNLOAD, "rendered, not fetched yet"),
+        (on_record("a", S.SUCCEEDED, D.DELIVERED), Action.SKIP, "complete"),
         (
-            Record("a", S.SUCCEEDED, D.UNDELIVERABLE, reason="403"),
+            on_record("a", S.SUCCEEDED, D.UNDELIVERABLE, reason="403"),
             Action.DOWNLOAD,
             "could not be fetched before: 403",
         ),
         (
-            Record("a", S.FAILED, failure=FailureClass.MODERATION, reason="hat"),
+            on_record("a", S.FAILED, failure=FailureClass.MODERATION, reason="hat"),
             Action.SKIP,
             "failed before: moderation: hat",
         ),
-        (Record("a", S.FAILED), Action.SKIP, "failed before: unknown"),
-        (Record("a", S.CANCELLED), Action.SKIP, "cancelled before"),
-        (Record("a", S.DROPPED), Action.SKIP, "dropped before"),
+        (on_record("a", S.FAILED), Action.SKIP, "failed before: unknown"),
+        (on_record("a", S.CANCELLED), Action.SKIP, "cancelled before"),
+        (on_record("a", S.DROPPED), Action.SKIP, "dropped before"),
     ],
-    ids=lambda given: f"{given.state}-{given.delivery}" if isinstance(given, Record) else None,
+    ids=lambda given: f"{given.state}-{given.delivery}" if isinstance(given, TakeRecord) else None,
 )
-def test_every_standing_has_its_action(record: Record, action: Action, reason: str) -> None:
+def test_every_standing_has_its_action(record: TakeRecord, action: Action, reason: str) -> None:
     step = only([take("a")], [record])
     assert (step.action, step.reason) == (action, reason)
     assert (step.estimate is not None) is (action is Action.SUBMIT)
 
 
 def test_a_missing_file_is_fetched_and_not_rendered_again() -> None:
-    record = Record("a", S.SUCCEEDED, D.DELIVERED)
+    record = on_record("a", S.SUCCEEDED, D.DELIVERED)
     takes = [take("a")]
     (step,) = steps(takes, {"a": record}, compare(takes, [record]), files_missing={"a"})
     assert (step.action, step.reason) == (Action.DOWNLOAD, "file missing")
 
 
 def test_without_downloads_nothing_is_fetched() -> None:
-    record, takes = Record("a"), [take("a")]
+    record, takes = on_record("a"), [take("a")]
     (step,) = steps(takes, {"a": record}, compare(takes, [record]), download=False)
     assert step.action is Action.SKIP
 
 
 def test_a_changed_row_is_stale_with_the_field_that_changed() -> None:
-    step = only([take("a", "a ship")], [Record("a", S.SUCCEEDED, D.DELIVERED)])
+    step = only([take("a", "a ship")], [on_record("a", S.SUCCEEDED, D.DELIVERED)])
     assert (step.action, step.estimate) == (Action.STALE, None)
     assert step.changes == (Difference("inputs.prompt", "a boat", "a ship"),)
 
 
 def test_a_stale_take_that_is_wished_anew_is_submitted_with_its_reason() -> None:
-    step = only([take("a", "a ship")], [Record("a", S.SUCCEEDED, D.DELIVERED)], replace={"a"})
+    step = only([take("a", "a ship")], [on_record("a", S.SUCCEEDED, D.DELIVERED)], replace={"a"})
     assert (step.action, step.reason) == (Action.SUBMIT, "changed after it was paid for")
     assert step.changes == (Difference("inputs.prompt", "a boat", "a ship"),)
 
 
 def test_a_stale_take_that_was_kept_is_skipped_until_its_row_changes_again() -> None:
     ship = take("a", "a ship")
-    kept = Record("a", S.SUCCEEDED, D.DELIVERED, kept_for=ship.fingerprint)
+    kept = on_record("a", S.SUCCEEDED, D.DELIVERED, kept_for=ship.fingerprint)
     assert only([ship], [kept]).action is Action.SKIP
     assert only([take("a", "a raft")], [kept]).action is Action.STALE
 
 
 def test_a_held_take_stays_held_whatever_its_row_says_now() -> None:
-    assert only([take("a", "a ship")], [Record("a", S.HELD)], replace={"a"}).action is Action.HELD
+    assert only([take("a", "a ship")], [on_record("a", S.HELD)], replace={"a"}).action is Action.HELD
 
 
 @pytest.mark.parametrize("state", [S.FAILED, S.CANCELLED, S.DROPPED])
 def test_what_ended_without_a_clip_and_changed_since_is_submitted(state: TakeState) -> None:
-    step = only([take("a", "a ship")], [Record("a", state)])
+    step = only([take("a", "a ship")], [on_record("a", state)])
     assert (step.action, step.reason) == (Action.SUBMIT, f"{state} before, and its row changed")
 
 
 def test_what_was_refused_at_the_door_is_submitted_with_its_correction() -> None:
-    record = Record("a", S.FAILED, failure=FailureClass.INVALID_INPUT, reason="too long")
+    record = on_record("a", S.FAILED, failure=FailureClass.INVALID_INPUT, reason="too long")
     step = only([take("a", "a ship")], [record])
     assert (step.action, step.reason) == (Action.SUBMIT, "failed before: invalid-input: too long")
 
 
 def test_a_renamed_take_is_adopted_and_costs_nothing() -> None:
-    step = only([take("b")], [Record("a", S.SUCCEEDED, D.DELIVERED)])
+    step = only([take("b")], [on_record("a", S.SUCCEEDED, D.DELIVERED)])
     assert (step.action, step.was, step.estimate) == (Action.ADOPT, "a", None)
     assert step.reason == "was a; complete"
 
@@ -166,21 +160,21 @@ def test_a_renamed_take_is_adopted_and_costs_nothing() -> None:
     ("state", "action"), [(S.HELD, Action.HELD), (S.RUNNING, Action.WATCH), (S.SUCCEEDED, Action.DOWNLOAD)]
 )
 def test_a_renamed_take_that_is_not_done_says_what_is_left(state: TakeState, action: Action) -> None:
-    step = only([take("b")], [Record("a", state)])
+    step = only([take("b")], [on_record("a", state)])
     assert (step.action, step.was) == (action, "a")
 
 
 def test_a_new_take_under_an_id_whose_record_went_elsewhere_is_just_new() -> None:
-    first, second = planned([take("a", "a ship"), take("b")], [Record("a", S.SUCCEEDED, D.DELIVERED)])
+    first, second = planned([take("a", "a ship"), take("b")], [on_record("a", S.SUCCEEDED, D.DELIVERED)])
     assert (first.action, first.reason, first.changes) == (Action.SUBMIT, "new", ())
     assert second.action is Action.ADOPT
 
 
 def test_what_left_the_manifest_is_listed_unless_it_was_never_sent() -> None:
     records = [
-        Record("x", S.RUNNING),
-        Record("y", S.PENDING, attempts=0),
-        Record("z", S.SUCCEEDED, D.DELIVERED),
+        on_record("x", S.RUNNING),
+        on_record("y", S.PENDING, attempts=0),
+        on_record("z", S.SUCCEEDED, D.DELIVERED),
     ]
     found = {step.take_id: step for step in planned([], records)}
     assert {take_id: step.action for take_id, step in found.items()} == {"x": Action.WATCH, "z": Action.SKIP}
@@ -188,7 +182,7 @@ def test_what_left_the_manifest_is_listed_unless_it_was_never_sent() -> None:
 
 
 def test_only_submits_can_be_blocked() -> None:
-    found = planned([take("a"), take("b")], [Record("b", S.SUCCEEDED, D.DELIVERED)])
+    found = planned([take("a"), take("b")], [on_record("b", S.SUCCEEDED, D.DELIVERED)])
     first, second = blocked(found, {"a": "past --max-cost", "b": "past --max-cost"})
     assert (first.action, first.reason, first.estimate) == (Action.BLOCKED, "past --max-cost; new", 0.25)
     assert second.action is Action.SKIP
@@ -255,14 +249,14 @@ def test_a_price_by_the_second_asks_the_body_for_its_duration() -> None:
 @pytest.mark.parametrize(
     ("record", "action", "reason"),
     [
-        (Record("a", S.QUEUED, kept_for="now"), Action.WATCH, "; queued as req-1"),
-        (Record("a", kept_for="now"), Action.DOWNLOAD, "; rendered, not fetched yet"),
-        (Record("a", delivery=D.DELIVERED, kept_for="now"), Action.SKIP, ""),
+        (on_record("a", S.QUEUED, kept_for="now"), Action.WATCH, "; queued as req-1"),
+        (on_record("a", kept_for="now"), Action.DOWNLOAD, "; rendered, not fetched yet"),
+        (on_record("a", delivery=D.DELIVERED, kept_for="now"), Action.SKIP, ""),
     ],
     ids=["out there", "not fetched", "complete"],
 )
 def test_a_kept_take_is_watched_and_fetched_like_any_other(
-    record: Record, action: Action, reason: str
+    record: TakeRecord, action: Action, reason: str
 ) -> None:
     now = take("a", "a ship")
     step = only([now], [replace(record, kept_for=now.fingerprint)])
@@ -271,7 +265,7 @@ def test_a_kept_take_is_watched_and_fetched_like_any_other(
 
 def test_a_kept_or_stale_take_that_is_renumbered_is_told_with_its_old_id() -> None:
     now = take("b", "a ship")
-    record = Record("a", delivery=D.DELIVERED, wanted=now.fingerprint)
+    record = on_record("a", delivery=D.DELIVERED, wanted=now.fingerprint)
     stale = only([now], [record])
     assert (stale.action, stale.was) == (Action.STALE, "a")
     assert stale.reason == "was a; changed after it was paid for; complete"
@@ -287,7 +281,7 @@ def test_a_kept_or_stale_take_that_is_renumbered_is_told_with_its_old_id() -> No
 def test_a_request_that_ended_in_vain_is_told_before_it_is_paid_for_again(
     state: TakeState, said: str
 ) -> None:
-    records = [Record("a", delivery=D.DELIVERED, prompt="a ship"), Record("a~1", state)]
+    records = [on_record("a", delivery=D.DELIVERED, prompt="a ship"), on_record("a~1", state)]
     for wish in (set[str](), {"a"}):
         step = only([take("a")], records, replace=wish)
         assert step.reason.endswith(f"; the same request {said} before, as a~1")

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.domain.errors import Position
+from runner.domain.records import TakeRecord
 from runner.domain.shots import Take
 from runner.domain.states import ACTIVE, NEVER_CHARGED, FailureClass, TakeState
 from runner.plan.compare import Comparison, compare
+from tests.unit.reporting_records import pending
 
 
-@dataclass(frozen=True)
-class Record:
-    """The least that a recorded take can be."""
-
-    take_id: str
-    fingerprint: str
-    state: TakeState = TakeState.SUCCEEDED
-    failure: FailureClass | None = None
-    attempts: int = 1
-    wanted: str | None = None
-    kept_for: str | None = None
-    model: str = "acme/dream"
-    body: str = "{}"
+def on_record(
+    take_id: str,
+    fingerprint: str,
+    state: TakeState = TakeState.SUCCEEDED,
+    failure: FailureClass | None = None,
+    *,
+    attempts: int = 1,
+    wanted: str | None = None,
+    kept_for: str | None = None,
+    body: str = "{}",
+) -> TakeRecord:
+    """Return a recorded take of the same model as all takes here."""
+    found = replace(pending(take_id), model="acme/dream", body=body, fingerprint=fingerprint, state=state)
+    return replace(found, failure=failure, attempts=attempts, wanted=wanted, kept_for=kept_for)
 
 
 def take(take_id: str, fingerprint: str = "now") -> Take:
@@ -39,11 +42,11 @@ def test_a_take_without_record_is_new() -> None:
 
 @pytest.mark.parametrize("state", list(TakeState))
 def test_the_same_fingerprint_is_the_same_take_in_every_state(state: TakeState) -> None:
-    assert compare([take("a")], [Record("a", "now", state)]) == Comparison(same=("a",))
+    assert compare([take("a")], [on_record("a", "now", state)]) == Comparison(same=("a",))
 
 
 def test_what_is_on_record_only_is_removed_in_the_records_order() -> None:
-    records = [Record("z", "x"), Record("a", "now"), Record("b", "x")]
+    records = [on_record("z", "x"), on_record("a", "now"), on_record("b", "x")]
     assert compare([take("a")], records) == Comparison(same=("a",), removed=("z", "b"))
 
 
@@ -52,7 +55,7 @@ def test_what_is_on_record_only_is_removed_in_the_records_order() -> None:
 def test_a_changed_body_renews_only_what_was_surely_not_charged(
     state: TakeState, failure: FailureClass | None
 ) -> None:
-    found = compare([take("a")], [Record("a", "before", state, failure)])
+    found = compare([take("a")], [on_record("a", "before", state, failure)])
     free = state is TakeState.PENDING or (state is TakeState.FAILED and failure in NEVER_CHARGED)
     over = state in {TakeState.FAILED, TakeState.CANCELLED, TakeState.DROPPED}
     if free:
@@ -65,7 +68,7 @@ def test_a_changed_body_renews_only_what_was_surely_not_charged(
 
 @pytest.mark.parametrize("state", list(TakeState))
 def test_a_wish_replaces_what_was_paid_for_but_nothing_that_is_in_doubt(state: TakeState) -> None:
-    found = compare([take("a")], [Record("a", "before", state)], replace={"a"})
+    found = compare([take("a")], [on_record("a", "before", state)], replace={"a"})
     doubtful = state in {TakeState.HELD, TakeState.SUBMITTING}
     assert (found.changed == ("a",)) is doubtful
     assert (found.renames == {"a": "a~1"}) is (not doubtful and state is not TakeState.PENDING)
@@ -73,7 +76,7 @@ def test_a_wish_replaces_what_was_paid_for_but_nothing_that_is_in_doubt(state: T
 
 @pytest.mark.parametrize("state", list(TakeState))
 def test_a_renamed_take_takes_over_what_may_have_been_paid_for(state: TakeState) -> None:
-    found = compare([take("b", "same")], [Record("a", "same", state)])
+    found = compare([take("b", "same")], [on_record("a", "same", state)])
     if state is not TakeState.PENDING:
         assert found == Comparison(renamed=("b",), renames={"a": "b"})
         assert found.came_from == {"b": "a"}
@@ -83,7 +86,7 @@ def test_a_renamed_take_takes_over_what_may_have_been_paid_for(state: TakeState)
 
 def test_renumbered_shots_change_places_and_none_is_new() -> None:
     """A shot was put in front, and all others moved up by one."""
-    records = [Record("s010", "A"), Record("s020", "B")]
+    records = [on_record("s010", "A"), on_record("s020", "B")]
     found = compare([take("s010", "new"), take("s020", "A"), take("s030", "B")], records)
     assert (found.new, found.renamed) == (("s010",), ("s020", "s030"))
     assert found.renames == {"s010": "s020", "s020": "s030"}
@@ -91,34 +94,34 @@ def test_renumbered_shots_change_places_and_none_is_new() -> None:
 
 
 def test_two_takes_that_changed_names_change_names() -> None:
-    found = compare([take("a", "B"), take("b", "A")], [Record("a", "A"), Record("b", "B")])
+    found = compare([take("a", "B"), take("b", "A")], [on_record("a", "A"), on_record("b", "B")])
     assert found == Comparison(renamed=("a", "b"), renames={"a": "b", "b": "a"})
 
 
 def test_an_edit_taken_back_brings_the_first_render_back_and_keeps_the_second() -> None:
-    records = [Record("a", "second"), Record("a~1", "first")]
+    records = [on_record("a", "second"), on_record("a~1", "first")]
     found = compare([take("a", "first")], records)
     assert found == Comparison(renamed=("a",), renames={"a~1": "a", "a": "a~2"})
 
 
 def test_a_record_is_taken_over_once() -> None:
-    found = compare([take("b", "A"), take("c", "A")], [Record("a", "A")])
+    found = compare([take("b", "A"), take("c", "A")], [on_record("a", "A")])
     assert found == Comparison(renamed=("b",), new=("c",), renames={"a": "b"})
 
 
 def test_a_copy_of_a_row_is_new_since_its_own_row_still_asks_for_the_record() -> None:
-    found = compare([take("b", "A"), take("a", "A")], [Record("a", "A")])
+    found = compare([take("b", "A"), take("a", "A")], [on_record("a", "A")])
     assert found == Comparison(new=("b",), same=("a",))
 
 
 def test_a_record_whose_row_is_gone_is_preferred_to_one_whose_row_changed() -> None:
-    records = [Record("a", "X"), Record("z", "X")]
+    records = [on_record("a", "X"), on_record("z", "X")]
     found = compare([take("b", "X"), take("a", "Y")], records)
     assert found == Comparison(renamed=("b",), changed=("a",), renames={"z": "b"})
 
 
 def test_an_older_render_is_not_counted_as_removed() -> None:
-    assert compare([take("a", "B")], [Record("a", "B"), Record("a~1", "A")]) == Comparison(same=("a",))
+    assert compare([take("a", "B")], [on_record("a", "B"), on_record("a~1", "A")]) == Comparison(same=("a",))
 
 
 @given(
@@ -141,7 +144,7 @@ def test_renames_never_lose_or_merge_a_record_and_every_take_has_one_place(
     anew: set[str],
 ) -> None:
     known = [
-        Record(take_id, body, state, wanted=wanted, kept_for=kept)
+        on_record(take_id, body, state, wanted=wanted, kept_for=kept)
         for take_id, body, state, wanted, kept in records
     ]
     found = compare([take(*row) for row in rows], known, replace=anew)
@@ -162,12 +165,14 @@ def test_only_a_refusal_before_the_charge_counts_as_never_charged() -> None:
 
 def test_each_list_keeps_the_manifests_order() -> None:
     takes = [take(name) for name in ("d", "b", "c", "a")]
-    records = [Record(name, "before") for name in ("a", "b")] + [Record(name, "now") for name in ("c", "d")]
+    records = [on_record(name, "before") for name in ("a", "b")] + [
+        on_record(name, "now") for name in ("c", "d")
+    ]
     assert compare(takes, records) == Comparison(same=("d", "c"), changed=("b", "a"))
 
 
 def test_a_take_that_waits_takes_over_a_render_of_its_body_that_no_row_asks_for_any_more() -> None:
-    records = [Record("a", "A"), Record("b", "A", TakeState.PENDING)]
+    records = [on_record("a", "A"), on_record("b", "A", TakeState.PENDING)]
     found = compare([take("b", "A")], records)
     assert found == Comparison(renamed=("b",), renames={"a": "b", "b": "b~1"})
     assert compare([take("a", "A"), take("b", "A")], records) == Comparison(same=("a", "b"))
@@ -176,47 +181,47 @@ def test_a_take_that_waits_takes_over_a_render_of_its_body_that_no_row_asks_for_
 @pytest.mark.parametrize("state", [TakeState.FAILED, TakeState.CANCELLED, TakeState.DROPPED])
 def test_what_ended_without_a_clip_is_not_sent_again_for_being_renumbered(state: TakeState) -> None:
     """Under its own id it is skipped, and a new number is no wish to pay for it once more."""
-    assert compare([take("b", "A")], [Record("a", "A", state)]).renamed == ("b",)
+    assert compare([take("b", "A")], [on_record("a", "A", state)]).renamed == ("b",)
     # A board that moved up by one, and two rows that changed places.
-    records = [Record("a", "A", state), Record("b", "B")]
+    records = [on_record("a", "A", state), on_record("b", "B")]
     moved = compare([take("a", "new"), take("b", "A"), take("c", "B")], records)
     assert (moved.new, moved.renamed) == (("a",), ("b", "c"))
     swapped = compare([take("a", "B"), take("b", "A")], records)
     assert (swapped.renamed, swapped.renames) == (("a", "b"), {"b": "a", "a": "b"})
     # But a second row with what the first still asks for is somebody's wish, and so is one to be rendered anew.
-    assert compare([take("a", "A"), take("b", "A")], [Record("a", "A", state)]).new == ("b",)
+    assert compare([take("a", "A"), take("b", "A")], [on_record("a", "A", state)]).new == ("b",)
     assert compare([take("a", "new"), take("b", "A")], records, replace={"b"}).replaced == ("a", "b")
-    refused = Record("a", "A", TakeState.FAILED, FailureClass.REFUSED)
+    refused = on_record("a", "A", TakeState.FAILED, FailureClass.REFUSED)
     assert compare([take("b", "A")], [refused]).new == ("b",)
 
 
 @pytest.mark.parametrize("state", [TakeState.FAILED, TakeState.CANCELLED, TakeState.DROPPED])
 def test_what_ended_without_a_clip_is_known_on_a_rename_also_after_an_edit_and_back(state: TakeState) -> None:
     """It made room for the edit's render; that row is gone, and the row of another id asks for the first body."""
-    records = [Record("a", "B"), Record("a~1", "A", state)]
+    records = [on_record("a", "B"), on_record("a~1", "A", state)]
     found = compare([take("b", "A")], records)
     assert found == Comparison(renamed=("b",), removed=("a",), renames={"a~1": "b"})
     # While its row is there, or the older render is a row of its own, another row is a wish.
     assert compare([take("a", "B"), take("b", "A")], records).new == ("b",)
     assert compare([take("a~1", "A"), take("b", "A")], records).new == ("b",)
-    refused = Record("a~1", "A", TakeState.FAILED, FailureClass.REFUSED)
-    assert compare([take("b", "A")], [Record("a", "B"), refused]).new == ("b",)
+    refused = on_record("a~1", "A", TakeState.FAILED, FailureClass.REFUSED)
+    assert compare([take("b", "A")], [on_record("a", "B"), refused]).new == ("b",)
 
 
 @pytest.mark.parametrize(
     ("newer", "is_taken_back"),
     [
-        (Record("a", "B", TakeState.PENDING, attempts=0), True),
-        (Record("a", "B", TakeState.PENDING), False),
-        (Record("a", "B", TakeState.FAILED), True),
-        (Record("a", "A", TakeState.PENDING, attempts=0), False),
+        (on_record("a", "B", TakeState.PENDING, attempts=0), True),
+        (on_record("a", "B", TakeState.PENDING), False),
+        (on_record("a", "B", TakeState.FAILED), True),
+        (on_record("a", "A", TakeState.PENDING, attempts=0), False),
     ],
     ids=["never sent", "a retry was asked for", "failed too", "rendered anew by wish"],
 )
 def test_an_edit_taken_back_to_what_was_given_up_is_sent_only_by_wish(
-    newer: Record, is_taken_back: bool
+    newer: TakeRecord, is_taken_back: bool
 ) -> None:
-    found = compare([take("a", "A")], [newer, Record("a~1", "A", TakeState.DROPPED)])
+    found = compare([take("a", "A")], [newer, on_record("a~1", "A", TakeState.DROPPED)])
     assert (found.renames == {"a~1": "a", "a": "a~2"}) is is_taken_back
     assert (found.renamed == ("a",)) is is_taken_back
 
@@ -224,7 +229,7 @@ def test_an_edit_taken_back_to_what_was_given_up_is_sent_only_by_wish(
 @pytest.mark.parametrize("state", list(TakeState))
 @pytest.mark.parametrize("known", ["wanted", "kept_for"])
 def test_a_stale_or_kept_take_keeps_its_standing_when_it_is_renumbered(known: str, state: TakeState) -> None:
-    sent = Record("a", "A", state)
+    sent = on_record("a", "A", state)
     record = replace(sent, wanted="B") if known == "wanted" else replace(sent, kept_for="B")
     found = compare([take("b", "B")], [record])
     may_be_paid = state in ACTIVE | {TakeState.SUCCEEDED, TakeState.HELD, TakeState.SUBMITTING}
@@ -238,21 +243,21 @@ def test_a_stale_or_kept_take_keeps_its_standing_when_it_is_renumbered(known: st
 
 
 def test_a_stale_take_that_is_renumbered_and_rendered_anew_makes_room_under_its_new_id() -> None:
-    records = [Record("a", "A", wanted="B"), Record("b", "C")]
+    records = [on_record("a", "A", wanted="B"), on_record("b", "C")]
     found = compare([take("b", "B"), take("c", "C")], records, replace={"b"})
     assert found == Comparison(renamed=("c",), replaced=("b",), renames={"b": "c", "a": "b~1"})
     assert found.came_from == {"b": "a", "c": "b"}
 
 
 def test_stale_takes_that_are_renumbered_follow_one_another() -> None:
-    records = [Record("a", "A", wanted="X"), Record("b", "B", kept_for="Y"), Record("c", "C")]
+    records = [on_record("a", "A", wanted="X"), on_record("b", "B", kept_for="Y"), on_record("c", "C")]
     found = compare([take("a", "new"), take("b", "X"), take("c", "Y"), take("d", "C")], records)
     assert (found.new, found.changed, found.renamed) == (("a",), ("b", "c"), ("d",))
     assert found.renames == {"a": "b", "b": "c", "c": "d"}
 
 
 def test_the_very_body_comes_before_one_that_stands_for_it() -> None:
-    records = [Record("a", "A", kept_for="B"), Record("c", "B")]
+    records = [on_record("a", "A", kept_for="B"), on_record("c", "B")]
     assert compare([take("b", "B")], records).came_from == {"b": "c"}
 
 
@@ -269,7 +274,7 @@ def test_the_very_body_comes_before_one_that_stands_for_it() -> None:
 def test_of_what_left_the_manifest_only_what_may_be_paid_is_said_to_be_kept(
     state: TakeState, failure: FailureClass | None, may_be_paid: bool
 ) -> None:
-    found = compare([take("b")], [Record("a", "A", state, failure)])
+    found = compare([take("b")], [on_record("a", "A", state, failure)])
     assert found == Comparison(
         new=("b",), removed=("a",) if may_be_paid else (), withdrawn=() if may_be_paid else ("a",)
     )
@@ -282,8 +287,8 @@ def seeded(take_id: str, prompt: str, *, given: bool = False) -> Take:
     return made if given else replace(made, seed_from_id="seed")
 
 
-def sent(made: Take, state: TakeState = TakeState.SUCCEEDED) -> Record:
-    return Record(made.id, made.fingerprint, state, body=made.body)
+def sent(made: Take, state: TakeState = TakeState.SUCCEEDED) -> TakeRecord:
+    return on_record(made.id, made.fingerprint, state, body=made.body)
 
 
 def test_a_renamed_take_whose_seed_is_made_from_its_id_is_stale_and_not_new() -> None:

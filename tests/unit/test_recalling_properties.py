@@ -35,8 +35,7 @@ from runner.domain.states import (
 )
 from runner.plan.actions import Action, Step
 from runner.plan.compare import older_id
-from runner.plan.decide import Decision, decide
-from runner.plan.scope import PAID, about, scope_of
+from runner.plan.scope import PAID, Decision, about, decide, scope_of
 from runner.plan.selection import ALL, Choice
 from runner.store.disk_failure import NOTHING
 from runner.store.reader import open_reader

@@ -11,8 +11,7 @@ from runner.domain.money import Charge, Spending
 from runner.domain.records import RunRecord, TakeRecord
 from runner.domain.shots import Plan, Price, Take
 from runner.plan.compare import Comparison
-from runner.plan.decide import Decision, decide
-from runner.plan.scope import Scope, scope_of
+from runner.plan.scope import Decision, Scope, decide, scope_of
 from runner.plan.selection import ALL
 from tests.integration.store_samples import make_plan, make_take
 from tests.unit.reporting_records import delivered, pending

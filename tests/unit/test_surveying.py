@@ -9,7 +9,8 @@ import pytest
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import FailureClass, TakeState
-from runner.plan.scope import about, outcome, scope_of
+from runner.plan.compare import compare
+from runner.plan.scope import about, scope_of
 from runner.plan.selection import ALL, Choice
 from tests.integration.store_samples import make_plan, make_take
 from tests.unit.reporting_records import pending
@@ -77,7 +78,7 @@ def test_what_is_sent_anew_makes_room_only_in_the_outcome() -> None:
     """Whoever says no keeps the record as it is."""
     found = scope_of(PLAN, RECORDED, ALL, stale=True)
     assert found.comparison.changed == ("changed", "running", "held")
-    assert outcome(PLAN, RECORDED, found.rerendered).renames == {
+    assert compare(PLAN.takes, RECORDED, replace=found.rerendered).renames == {
         "changed": "changed~1",
         "running": "running~1",
         "failed": "failed~1",

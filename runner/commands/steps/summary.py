@@ -26,7 +26,7 @@ from runner.store.run_dir import RunDir
 if TYPE_CHECKING:
     from runner.output.write_reports import Reports
     from runner.plan.compare import Comparison
-    from runner.plan.decide import Decision
+    from runner.plan.scope import Decision
 
 _WAITING = frozenset({TakeState.HELD, TakeState.SUBMITTING})
 _UNFINISHED = ACTIVE | {TakeState.PENDING}
