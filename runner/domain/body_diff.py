@@ -1,7 +1,6 @@
 """The differences between two request bodies, field by field.
 
-In: canonical JSON texts and model ids. Out: fields with their old and new values, in the order of their names. It also
-finds what in a job's record shows that it is another job's. It knows no take and no terminal.
+It also finds what in a job's record shows that it is another job's.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from runner.system.canonical_json import JsonValue
+from runner.system.canonical_json import JsonValue, parsed_json
 
 ABSENT = "(absent)"
 
@@ -76,10 +75,7 @@ def contradiction(model: str, body: str, result: str, *, request_id: str = "") -
 
     `request_id` is the one by which the record was asked for, empty if a person only claims that it is the job's.
     """
-    try:
-        record = json.loads(result)
-    except (ValueError, RecursionError):
-        return ""
+    record = parsed_json(result)
     if not isinstance(record, dict):
         return ""
     other, echoed = other_job(record, request_id=request_id, model=model), record.get("input")

@@ -1,8 +1,4 @@
-"""What an error of the operating system means to the user: the one table from `OSError` to Shotrunner's errors.
-
-In: an `OSError`, and what was being done to which path. Out: a `ShotrunnerError` with the next step, which the caller
-raises `from` the original. It opens nothing.
-"""
+"""What an error of the operating system means to the user: the one table from `OSError` to Shotrunner's errors."""
 
 from __future__ import annotations
 

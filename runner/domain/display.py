@@ -1,8 +1,7 @@
 """How values are shown to a person: states, durations, money, sizes, times, counts, and untrusted text.
 
-In: plain values. Out: short English text, the same in the terminal, the progress lines and the sheet. Text from a
-manifest or a server goes through `visible` first. It knows no fact (`sentences` does), no terminal, no HTML, no file
-and no clock.
+The text is the same in the terminal, the progress lines and the sheet. Text from a manifest or a server goes through
+`visible` first.
 """
 
 from __future__ import annotations
@@ -114,7 +113,8 @@ def window(start: float | None, end: float | None, zone: tzinfo | None = None) -
     if start is None:
         return "unknown"
     began = _utc(start).astimezone(zone)
-    shown, place = f"{began:%Y-%m-%d %H:%M:%S}", f"(UTC{_offset(began)})"
+    offset = f"{began:%z}"
+    shown, place = f"{began:%Y-%m-%d %H:%M:%S}", f"(UTC{offset[:3]}:{offset[3:5]})"
     if end is None:
         return f"{shown} or later {place}"
     ended = _utc(end).astimezone(zone)
@@ -122,43 +122,23 @@ def window(start: float | None, end: float | None, zone: tzinfo | None = None) -
     return f"{shown} to {until} {place}"
 
 
-def _offset(moment: datetime) -> str:
-    text = f"{moment:%z}"
-    return f"{text[:3]}:{text[3:5]}"
-
-
 def _utc(unix: float) -> datetime:
     # The time is clamped to the years 1970…9999, since a record with an absurd time must still be shown.
     return datetime.fromtimestamp(min(max(unix, 0.0), 253402300799.0), UTC)
 
 
-STANDINGS = (
-    "delivered",
-    "succeeded",
-    "fetching",
-    "undeliverable",
-    "running",
-    "queued",
-    "submitting",
-    "pending",
-    "held",
-    "failed",
-    "cancelled",
-    "dropped",
+_STANDINGS = (
+    "delivered succeeded fetching undeliverable running queued submitting pending"
+    " held failed cancelled dropped"
 )
+STANDINGS = tuple(_STANDINGS.split())
 """Every word `standing` returns, in the order in which they are listed to a person."""
-
-_CLIP_WORDS = {
-    DeliveryState.NONE: "succeeded",
-    DeliveryState.FETCHING: "fetching",
-    DeliveryState.DELIVERED: "delivered",
-    DeliveryState.UNDELIVERABLE: "undeliverable",
-}
 
 
 def standing(state: TakeState, delivery: DeliveryState = DeliveryState.NONE) -> str:
     """Return one word for the state of a take; for a succeeded take it is the state of its clip."""
-    return _CLIP_WORDS[delivery] if state is TakeState.SUCCEEDED else state.value
+    has_begun = state is TakeState.SUCCEEDED and delivery is not DeliveryState.NONE
+    return delivery.value if has_begun else state.value
 
 
 def trouble(failure: FailureClass | None, reason: str, limit: int = TEXT_LIMIT) -> str:
@@ -197,12 +177,11 @@ def apart(old: str, new: str, limit: int) -> tuple[str, str]:
     """Return at most about `limit` characters of two texts, from where they begin to differ, often midway."""
     if max(len(old), len(new)) <= limit:
         return old, new
-    same = next(
-        (at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new))
-    )
+    pairs = enumerate(zip(old, new, strict=False))
+    same = next((at for at, (one, other) in pairs if one != other), min(len(old), len(new)))
     start = max(0, same - limit // 4)
-    return _piece(old, start, limit), _piece(new, start, limit)
-
-
-def _piece(text: str, start: int, limit: int) -> str:
-    return ("…" if start else "") + text[start : start + limit] + ("…" if start + limit < len(text) else "")
+    old, new = (
+        ("…" if start else "") + text[start : start + limit] + ("…" if start + limit < len(text) else "")
+        for text in (old, new)
+    )
+    return old, new

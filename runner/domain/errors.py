@@ -1,27 +1,6 @@
 """Every error that Shotrunner raises on purpose, as one tree, and the places and problems that they name.
 
 The tree is split by what the user does next; the exit code of each class says so to a script.
-
-    ShotrunnerError
-    ├── UsageError             64  change the command line
-    │   ├── ExtraMissing       64  install the named extra
-    │   └── NoSuchHost         64  correct the API's address or the network, then run again
-    ├── ManifestInvalid        65  fix the manifest (all problems at once)
-    ├── SchemaInvalid          65  fix or remove a model schema
-    ├── FileMissing            66  give the right path
-    ├── ServiceUnavailable     69  wait and run the same command again
-    ├── BrokenPromise          70  a bug in Shotrunner: report it
-    │   └── IllegalTransition  70
-    ├── CannotCreate           73  make the folder writable
-    ├── DiskFailed             74  free or repair the disk, then run again
-    ├── RunInUse               75  another runner has this run
-    ├── AccountRefused         77  fix the token or the balance, then run again
-    └── StateFileUnusable      78  do not start over: see what happened to the state file
-        ├── RecordDamaged      78  set it aside and enter what is known: shotrunner restore
-        ├── RecordDisplaced    78  put the record back, or go on where it is now
-        └── FlagRequired       78  say with a flag that it is meant: the run was moved, or its folder is gone
-
-It knows no other module.
 """
 
 from __future__ import annotations
@@ -41,8 +20,7 @@ class Position:
     cell: str | None = None
 
     def __str__(self) -> str:
-        parts = [self.file, *(str(n) for n in (self.line, self.column) if n is not None)]
-        address = ":".join(parts)
+        address = ":".join([self.file, *(str(n) for n in (self.line, self.column) if n is not None)])
         return f"{address} (cell {self.cell})" if self.cell else address
 
 
@@ -69,17 +47,10 @@ class Problem:
     severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
-        text = f"{self.at}: "
-        if self.severity is Severity.WARNING:
-            text += "warning: "
-        if self.subject:
-            text += f"{self.subject}: "
-        text += self.message
-        if self.nearest:
-            text += f"; did you mean {self.nearest}?"
-        if self.allowed:
-            text += f" (allowed: {', '.join(self.allowed)})"
-        return text
+        warning = "warning" if self.severity is Severity.WARNING else ""
+        text = ": ".join(filter(None, (str(self.at), warning, self.subject, self.message)))
+        meant = f"; did you mean {self.nearest}?" if self.nearest else ""
+        return f"{text}{meant}" + (f" (allowed: {', '.join(self.allowed)})" if self.allowed else "")
 
 
 class ShotrunnerError(Exception):
@@ -94,7 +65,7 @@ class ShotrunnerError(Exception):
 
 
 class UsageError(ShotrunnerError):
-    """The command line or the environment asks for something impossible."""
+    """The command line or the environment asks for something impossible: change it."""
 
     exit_code = 64
 
@@ -111,7 +82,7 @@ class NoSuchHost(UsageError):
 
 
 class ManifestInvalid(ShotrunnerError):
-    """The manifest has problems; all of them are in `problems`, in the order of the file."""
+    """The manifest has problems to fix; all of them are in `problems`, in the order of the file."""
 
     exit_code = 65
 
@@ -122,25 +93,25 @@ class ManifestInvalid(ShotrunnerError):
 
 
 class SchemaInvalid(ShotrunnerError):
-    """A model schema file cannot be used."""
+    """A model schema file cannot be used: fix or remove it."""
 
     exit_code = 65
 
 
 class FileMissing(ShotrunnerError):
-    """A named file or run directory does not exist or is not a regular file."""
+    """A named file or run directory does not exist or is not a regular file: give the right path."""
 
     exit_code = 66
 
 
 class ServiceUnavailable(ShotrunnerError):
-    """The API did not answer for longer than the run may wait."""
+    """The API did not answer for longer than the run may wait: run the same command again later."""
 
     exit_code = 69
 
 
 class BrokenPromise(ShotrunnerError):
-    """Shotrunner caught itself breaking one of its own rules."""
+    """Shotrunner caught itself breaking one of its own rules: a bug to report."""
 
     exit_code = 70
 
@@ -150,13 +121,13 @@ class IllegalTransition(BrokenPromise):
 
 
 class CannotCreate(ShotrunnerError):
-    """A folder or file could not be made."""
+    """A folder or file could not be made: make the folder writable."""
 
     exit_code = 73
 
 
 class DiskFailed(ShotrunnerError):
-    """The disk is full or failing; ids already received are kept."""
+    """The disk is full or failing: free or repair it and run again. Ids already received are kept."""
 
     exit_code = 74
 
@@ -168,19 +139,22 @@ class RunInUse(ShotrunnerError):
 
 
 class AccountRefused(ShotrunnerError):
-    """The API refuses the account: no valid token, or no balance."""
+    """The API refuses the account: no valid token, or no balance. Fix it, then run again."""
 
     exit_code = 77
 
 
 class StateFileUnusable(ShotrunnerError):
-    """The state file is damaged, foreign, newer than this program, or missing where it must be."""
+    """The state file is damaged, foreign, newer than this program, or missing where it must be.
+
+    Do not start over: see what happened to it.
+    """
 
     exit_code = 78
 
 
 class RecordDamaged(StateFileUnusable):
-    """The state file or its log is not as it was written; what witnesses know can be entered into a new one."""
+    """The state file or its log is not as it was written; `restore` enters what witnesses know into a new one."""
 
 
 class RecordDisplaced(StateFileUnusable):

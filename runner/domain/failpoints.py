@@ -2,7 +2,7 @@
 
 In: a text such as `submit.answered=kill@2;store.commit=ENOSPC@3+` from the variable SHOTRUNNER_FAILPOINTS; only the
 command arms it. Each rule is NAME=ACTION@N (the N-th hit) or @N+ (from the N-th hit on). Actions are `kill` (SIGKILL to
-itself), an errno's name (raised as OSError), and `sleep:SECONDS`. It does not know what its points guard.
+itself), an errno's name (raised as OSError), and `sleep:SECONDS`.
 
 Source: the failpoints of etcd and FreeBSD; SQLite's test_func-style n-th call failures.
 """
@@ -15,7 +15,7 @@ import re
 import signal
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from runner.domain.errors import UsageError
 
@@ -31,13 +31,8 @@ class _Rule:
     hits: int = 0
 
 
-@dataclass(slots=True)
-class _Armed:
-    rules: dict[str, _Rule] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-_armed = _Armed()
+_armed: dict[str, _Rule] = {}
+_lock = threading.Lock()
 
 
 def arm(text: str) -> None:
@@ -55,7 +50,8 @@ def arm(text: str) -> None:
                 advice="write NAME=kill@1, NAME=ENOSPC@2+ or NAME=sleep:1@1",
             )
         rules[found["name"]] = _Rule(found["action"], int(found["n"]), bool(found["on"]))
-    _armed.rules = rules
+    _armed.clear()
+    _armed.update(rules)
 
 
 def hit(name: str) -> None:
@@ -64,13 +60,10 @@ def hit(name: str) -> None:
     Raises:
         OSError: the rule says so.
     """
-    if _armed.rules:
-        _strike(name)
-
-
-def _strike(name: str) -> None:
-    with _armed.lock:
-        rule = _armed.rules.get(name)
+    if not _armed:
+        return
+    with _lock:
+        rule = _armed.get(name)
         if rule is None:
             return
         rule.hits += 1

@@ -1,8 +1,7 @@
 """Names that become names of files and folders: shot ids, take ids, the manifest's name.
 
-In: text. Out: the reason why it cannot be one, or nothing. The rule is the same everywhere, because run folders get
-copied to systems that fold case and reserve names (Microsoft, "Naming Files, Paths, and Namespaces"). It touches no
-file.
+The rule is the same everywhere, because run folders get copied to systems that fold case and reserve names (Microsoft,
+"Naming Files, Paths, and Namespaces").
 """
 
 from __future__ import annotations

@@ -1,18 +1,14 @@
-"""Which take a job's record belongs to: a person adopts a job, and its own record may contradict that.
-
-In: a take and how its job is said to have ended. Out: the fact that undoes an adoption if the record is of another job;
-or a failure if it is of another take's. It asks nothing and records nothing.
-"""
+"""Which take a job's record belongs to: a person adopts a job, and its own record may contradict that."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 from runner.domain.api_answers import FailureKind, RequestFailure, ResultAnswer
 from runner.domain.body_diff import contradiction
 from runner.domain.shots import Ticket
 from runner.domain.states import AdoptionUndone, Ended
+from runner.system.canonical_json import parsed_json
 
 ITS_RECORD = "its record"
 """The name under which an adoption is undone without a person."""
@@ -33,15 +29,9 @@ def unless_of_another(answer: ResultAnswer, *, request_id: str, others: Iterable
     An id in other letter case counts as the same one, unless another job has exactly that id. A service that ignores
     case may answer with one job for two ids.
     """
-    if not isinstance(answer, Ended):
-        return answer
-    try:
-        record = json.loads(answer.result)
-    except (ValueError, RecursionError):
-        return answer
+    record = parsed_json(answer.result) if isinstance(answer, Ended) else None
     told = record.get("request_id") if isinstance(record, dict) else None
     if not isinstance(told, str) or told.strip() == request_id or told.strip() not in others:
         return answer
-    return RequestFailure(
-        FailureKind.STRANGE, f"asked about {request_id}, the API reported another take's job: {told}"
-    )
+    reason = f"asked about {request_id}, the API reported another take's job: {told}"
+    return RequestFailure(FailureKind.STRANGE, reason)

@@ -1,8 +1,7 @@
 """The limits of a run: money, submissions and time, and the count of what is left of them.
 
-In: what was spent before, the takes to submit, facts as they come. Out: yes, not now, or no more and why. Money is
-counted in whole millionths of a dollar. A take's estimate is reserved before its POST, so that parallel submits cannot
-pass the cap together. It knows no file, no network and no waiting.
+Money is counted in whole millionths of a dollar. A take's estimate is reserved before its POST, so that parallel
+submits cannot pass the cap together.
 """
 
 from __future__ import annotations
@@ -11,22 +10,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
+from runner.domain import states
 from runner.domain.errors import UsageError
 from runner.domain.money import NOTHING_SPENT, Spending, dollars, micros
 from runner.domain.shots import Ticket
-from runner.domain.states import (
-    Accepted,
-    AccountTurnedAway,
-    AdoptionUndone,
-    CostSeen,
-    Ended,
-    Fact,
-    LostContact,
-    NotSent,
-    Refused,
-    RefusedForNow,
-    Vanished,
-)
+from runner.domain.states import Fact
 
 _CLOCKS_AGREE = 2.0
 """Seconds by which the wall clock may drift from the monotonic one without counting as set."""
@@ -82,19 +70,15 @@ class Limits:
 
 
 def _next_moment(when: time, start: float) -> float:
-    """Return the next moment at which local clocks show `when`, as unix seconds."""
-    begins = datetime.fromtimestamp(start)  # noqa: DTZ006 - a time of day is what the clocks here show
-    today = datetime.combine(begins.date(), when)
-    return min(ahead for day in (0, 1) for ahead in _moments(today + timedelta(days=day)) if ahead > start)
+    """Return the next moment at which local clocks show `when`, as unix seconds.
 
-
-def _moments(local: datetime) -> tuple[float, float]:
-    """Return when local clocks show `local`, as unix seconds: twice in the hour that autumn repeats (PEP 495).
-
-    For a time that spring skips it is the moment one hour later on the clocks.
+    In the hour that autumn repeats they show it twice (PEP 495). For a time that spring skips it is one hour later.
     """
-    first = local.timestamp()
-    return first, max(first, local.replace(fold=1).timestamp())
+    begins = datetime.fromtimestamp(start)  # noqa: DTZ006 - a time of day is what the clocks here show
+    days = [datetime.combine(begins.date(), when) + timedelta(days=day) for day in (0, 1)]
+    first = [day.timestamp() for day in days]
+    again = [max(at, day.replace(fold=1).timestamp()) for at, day in zip(first, days, strict=True)]
+    return min(moment for moment in (*first, *again) if moment > start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +158,6 @@ class Budget:
         if most is not None and self._submits >= most:
             reached = f"--max-submits {most} is reached"
             return Hurdle(reached, "past --max-submits", may_ease=bool(self._reserved))
-        return self._too_dear(ticket)
-
-    def _too_dear(self, ticket: Ticket) -> Hurdle | None:
         if self._limits.max_cost is None:
             return None
         if ticket.estimate is None and self._limits.needs_prices:
@@ -188,19 +169,12 @@ class Budget:
             f"--max-cost {dollars(cap)}: {dollars(self._committed)} is spent or reserved, and {ticket.take_id} at "
             f"{dollars(price)} would go beyond"
         )
-        hopes = self._hopes()
-        # The best case is that all of it turns out to be free.
+        # These may still turn out lower, at best free, so it is worth waiting for them before the run stops. A run
+        # that cancels waiting jobs must not wait for those: once all have ended, none is left to cancel.
+        out = () if self._limits.cancel_queued else self._out
+        hopes = [*self._reserved.values(), *(self._latest[take_id] for take_id in out)]
         may_ease = bool(hopes) and self._committed - sum(hopes) + price <= cap
         return Hurdle(reason, "past --max-cost", may_ease=may_ease)
-
-    def _hopes(self) -> list[int]:
-        """Return the amounts that may still turn out lower, which make it worth waiting before the run stops."""
-        sending = list(self._reserved.values())
-        # A run that cancels waiting jobs at the limit must not wait for them: once all have ended, none is left to
-        # cancel.
-        if self._limits.cancel_queued:
-            return sending
-        return sending + [self._latest[take_id] for take_id in self._out]
 
     def reserve(self, ticket: Ticket) -> None:
         """Count `ticket` as paid for; call this in the same step as `limit_hit`, before anything else can ask."""
@@ -219,17 +193,20 @@ class Budget:
     def note(self, take_id: str, fact: Fact) -> None:
         """Count what has just been recorded about a take."""
         match fact:
-            case NotSent() | RefusedForNow() | Refused() | AccountTurnedAway():
+            case states.NotSent() | states.RefusedForNow() | states.Refused() | states.AccountTurnedAway():
                 self.give_back(take_id)
-            case Accepted():
+            case states.Accepted():
                 self._settle(take_id)
                 self._out |= {take_id} & self._latest.keys()
-            case LostContact():
+            case states.LostContact():
                 self._settle(take_id)
-            case Ended(cost=cost) | CostSeen(cost=cost):
+            case states.Ended(cost=cost) | states.CostSeen(cost=cost):
                 self.leave(take_id)
-                self._bill(take_id, cost)
-            case Vanished() | AdoptionUndone():
+                if cost is not None and take_id in self._latest:
+                    billed = max(0, micros(cost))
+                    self._committed += billed - self._latest[take_id]
+                    self._latest[take_id] = billed
+            case states.Vanished() | states.AdoptionUndone():
                 self.leave(take_id)
             case _:
                 pass
@@ -243,13 +220,6 @@ class Budget:
         """Keep what was reserved as spent, unless an answer says otherwise."""
         if take_id in self._reserved:
             self._latest[take_id] = self._reserved.pop(take_id)
-
-    def _bill(self, take_id: str, cost: float | None) -> None:
-        if cost is None or take_id not in self._latest:
-            return
-        billed = max(0, micros(cost))
-        self._committed += billed - self._latest[take_id]
-        self._latest[take_id] = billed
 
     def warning(self) -> str | None:
         """Return the warning that `warn_cost` asks for, once, when it is passed."""

@@ -1,7 +1,6 @@
 """What a take is expected to cost, and exact sums of money.
 
-In: a price and a request body. Out: US dollars, or None if nothing is known. It is an estimate and not a quote: what
-was really billed is the `cost` on a job's result. It knows no manifest, no catalogue and no state file.
+It is an estimate and not a quote: what was really billed is the `cost` on a job's result.
 """
 
 from __future__ import annotations

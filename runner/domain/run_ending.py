@@ -1,7 +1,4 @@
-"""How a run ends, and how it is asked to stop.
-
-These are values alone; they know no engine.
-"""
+"""How a run ends, and how it is asked to stop."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What a run reports while it goes on: facts as they are recorded, and messages.
-
-The engine reports them, and progress, log and report receive them. This module knows none of these.
-"""
+"""What a run reports while it goes on: facts as they are recorded, and messages."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The values that flow through the program: nodes as written, rows, shots, takes, plans, tickets.
 
-All are frozen; a change means a new value. A `Row` is what the user wrote, a `Shot` is a row after defaults, templates
-and sweeps, a `Take` is one typed, fingerprinted, paid job. It knows no files, models, networks or clocks.
+A `Row` is what the user wrote, a `Shot` is a row after defaults, templates and sweeps, a `Take` is one typed,
+fingerprinted, paid job.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """Tokens in the environment, and in a manifest: they are found before anything is sent, and only their place is named.
 
-In: the text of a manifest, its takes, the tokens of the environment. Out: problems, which never repeat the token. It
-finds those tokens, whole, anywhere in the text or in a request body, and anything written as a bearer header. It knows
-no file.
+They are found whole, anywhere in the text or in a request body, and so is anything written as a bearer header.
 """
 
 from __future__ import annotations
@@ -14,6 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from runner.domain.errors import Position, Problem
 from runner.domain.shots import Take
 
+TOKEN_VARIABLES = ("RUNCOMFY_TOKEN", "RUNCOMFY_API_TOKEN", "RUNCOMFY_API_KEY", "YOUR_API_TOKEN")
+"""The variables in the order they are read; the last is spelled as the model pages print it."""
+
+_SHORTEST = 8
+_LONGEST_WORD = 15
 _BEARER = re.compile(r"\bbearer\s+[A-Za-z0-9._~+/=-]{20,}", re.IGNORECASE)
 _WHAT = "holds the API token, which would be sent and stored; take it out, and revoke it if others have read the file"
 _LIKE = "looks like an API token, which would be sent and stored; take it out"
@@ -24,7 +27,8 @@ def leaks(text: str, file: str, takes: Iterable[Take], tokens: Sequence[str]) ->
     found = False
     for at, length in _places(text, tokens):
         found = True
-        yield Problem(_position(text, at, file), "", _WHAT if length else _LIKE)
+        line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+        yield Problem(Position(file, line, column), "", _WHAT if length else _LIKE)
     if found or not tokens:
         return
     # A template may have put the token together, or it was read from another file.
@@ -47,20 +51,6 @@ def _places(text: str, tokens: Sequence[str]) -> Iterator[tuple[int, int]]:
             yield header.start(), 0
 
 
-def _position(text: str, at: int, file: str) -> Position:
-    return Position(file, line=text.count("\n", 0, at) + 1, column=at - text.rfind("\n", 0, at))
-
-
-TOKEN_VARIABLES = ("RUNCOMFY_TOKEN", "RUNCOMFY_API_TOKEN", "RUNCOMFY_API_KEY", "YOUR_API_TOKEN")
-"""The variables in the order they are read; the last is spelled as the model pages print it."""
-
-
-_SHORTEST = 8
-
-
-_LONGEST_WORD = 15
-
-
 def tokens_in(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the tokens in the environment, as far as they can be distinguished from other words.
 
@@ -69,8 +59,7 @@ def tokens_in(environ: Mapping[str, str]) -> tuple[str, ...]:
     # Only the last word counts, since people paste a token with “Bearer” before it.
     words = (environ.get(name, "").replace('"', " ").replace("'", " ").split() for name in TOKEN_VARIABLES)
     found = (said[-1] for said in words if said)
-    return tuple(dict.fromkeys(token for token in found if not _is_a_word(token)))
-
-
-def _is_a_word(token: str) -> bool:
-    return len(token) < _SHORTEST or (token.isalpha() and len(token) <= _LONGEST_WORD)
+    is_long = (token for token in found if len(token) >= _SHORTEST)
+    return tuple(
+        dict.fromkeys(token for token in is_long if not token.isalpha() or len(token) > _LONGEST_WORD)
+    )
