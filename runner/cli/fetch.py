@@ -17,7 +17,7 @@ from runner.commands.steps.find_run import find_recorded
 from runner.domain.display import PATH_LIMIT, counted, spent_words, standing, tally, visible
 from runner.domain.run_ending import EndingKind
 from runner.domain.run_events import Listener
-from runner.domain.states import ACTIVE, DeliveryState, TakeState
+from runner.domain.states import UNFINISHED, DeliveryState, TakeState
 from runner.engine.options import EngineOptions
 from runner.output.progress import Kind, make_progress
 from runner.system.clock import SystemClock
@@ -72,7 +72,7 @@ def _onward(fetched: Fetched, words: Sequence[str]) -> list[str]:
         lines.append(f"why some have no clip: {command_line('report', run_dir)}")
     if states.get(TakeState.HELD) or states.get(TakeState.SUBMITTING):
         lines.append(f"  → {command_line('reconcile', run_dir)}")
-    if any(states.get(state) for state in {TakeState.PENDING} | ACTIVE):
+    if any(states.get(state) for state in UNFINISHED):
         lines.append(f"go on with: {command_line(*words)}")
     return lines
 

@@ -15,7 +15,7 @@ from runner.commands.steps.follow_renames import follow_names
 from runner.commands.steps.open_for_decision import Decided
 from runner.domain.display import MILESTONES, counted, value, visible, window
 from runner.domain.errors import UsageError
-from runner.domain.states import TakeState
+from runner.domain.states import IN_DOUBT, TakeState
 from runner.system.escapes import command_line, path_word
 
 REMAINING = 4
@@ -56,9 +56,7 @@ def _adopt(run: RecordedRun, arguments: argparse.Namespace) -> Decided:
 
 def _not_sent(run: RecordedRun, arguments: argparse.Namespace) -> Decided | None:
     names, choice = arguments.takes, choice_of(arguments)
-    take_ids = reconcile.choose_waiting(
-        run.place, choice, lambda take: take.state in reconcile.NEEDS_DECISION, names=names
-    )
+    take_ids = reconcile.choose_waiting(run.place, choice, lambda take: take.state in IN_DOUBT, names=names)
     if arguments.all == bool(take_ids):
         raise UsageError("which takes?", advice="name them, choose them with --only, or say --all")
     if arguments.all:

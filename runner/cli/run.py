@@ -17,7 +17,7 @@ from runner.commands.steps.summary import RunEstimate, RunSummary
 from runner.domain.display import PATH_LIMIT, counted, spent_words, standing, tally, visible
 from runner.domain.limits import Limits
 from runner.domain.run_ending import EndingKind
-from runner.domain.states import ACTIVE, TakeState
+from runner.domain.states import UNFINISHED, TakeState
 from runner.system.clock import SystemClock
 from runner.system.escapes import command_line
 
@@ -146,8 +146,7 @@ def _next_steps(summary: RunSummary, words: Sequence[str], *, is_over: bool) -> 
     if summary.signal is None and summary.exit_code not in _RESUMABLE:
         return [f"{said}; for new attempts:", f"  → {retried}"] if retried else []
     lines = ["the moment of --until has passed, so it is left out here; give a later one"] if is_over else []
-    waits = {TakeState.PENDING} | ACTIVE
-    if retried and summary.ending.kind in _CUT and not any(summary.counts.get(state) for state in waits):
+    if retried and summary.ending.kind in _CUT and not any(summary.counts.get(state) for state in UNFINISHED):
         return [*lines, f"go on with: {retried}"]
     if retried:
         lines += [f"{said}; for new attempts, once the rest is done:", f"  → {retried}"]

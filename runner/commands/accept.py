@@ -19,10 +19,10 @@ from runner.commands.steps.sync_record import sync, take_over
 from runner.domain.display import listed
 from runner.domain.errors import UsageError
 from runner.domain.shots import Plan
-from runner.domain.states import KeptAsIs
+from runner.domain.states import PAID, KeptAsIs
 from runner.manifest.size_limits import LIMITS, Limits
 from runner.plan.prices import priced, recorded_prices
-from runner.plan.scope import PAID, scope_of
+from runner.plan.scope import scope_of
 from runner.plan.selection import ALL, Choice
 from runner.store.run_dir import RunDir
 from runner.system.clock import Clock, SystemClock

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from runner.commands.reconcile import NEEDS_DECISION
 from runner.commands.steps.api_session import (
     Found,
     account_is_refused,
@@ -30,7 +29,7 @@ from runner.domain.body_diff import contradiction
 from runner.domain.display import visible
 from runner.domain.errors import RunInUse, UsageError
 from runner.domain.records import TakeRecord
-from runner.domain.states import ACTIVE, CancelRequested, Ended, TakeState
+from runner.domain.states import ACTIVE, IN_DOUBT, UNFINISHED, CancelRequested, Ended, TakeState
 from runner.engine.ports import Journal, Queue
 from runner.plan.selection import ALL, Choice, pick
 from runner.store.lock import RunLock
@@ -39,7 +38,7 @@ from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock
 
-_REPORTED = ACTIVE | NEEDS_DECISION | {TakeState.PENDING}
+_REPORTED = UNFINISHED | IN_DOUBT
 CANCELLED, NOT_CANCELLABLE = "cancelled", "not_cancellable"
 """The words of the API that are known."""
 
@@ -128,12 +127,12 @@ def _state_file(place: RunDir, request: RunRequest, stack: ExitStack) -> StateFi
 def _nothing_to_cancel(take: TakeRecord) -> CancelOutcome:
     if take.state is TakeState.PENDING:
         says = "not sent yet, so there is nothing to cancel; the next run would send it"
-    elif take.state in NEEDS_DECISION:
+    elif take.state in IN_DOUBT:
         says = "held: its request id is not known, so it cannot be cancelled; see shotrunner reconcile"
     else:
         says = f"it has ended already: {take.state}"
     return CancelOutcome(
-        take.take_id, "", stopped=take.state not in {TakeState.SUCCEEDED} | NEEDS_DECISION, says=says
+        take.take_id, "", stopped=take.state not in {TakeState.SUCCEEDED} | IN_DOUBT, says=says
     )
 
 

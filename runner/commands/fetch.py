@@ -19,8 +19,8 @@ from runner.commands.verify import Finding, Flaw, mark_flawed, meant, verify, wa
 from runner.domain import failpoints
 from runner.domain.errors import UsageError
 from runner.domain.records import TakeRecord
-from runner.domain.run_ending import EndingKind
-from runner.domain.states import ACTIVE, DeliveryState, TakeState
+from runner.domain.run_ending import EndingKind, exit_code_by
+from runner.domain.states import RETRYABLE, DeliveryState, TakeState
 from runner.media.clips.restore_sidecars import give_own_names, restore_sidecars
 from runner.plan.selection import ALL, Choice, pick
 from runner.store.reader import open_reader
@@ -53,12 +53,8 @@ class Fetched:
         short = self.summary.ending.kind is not EndingKind.FINISHED or self.summary.signal is not None
         if short and self.summary.exit_code >= 64:
             return self.summary.exit_code
-        if self.without_clip.get(TakeState.HELD) or self.without_clip.get(TakeState.SUBMITTING):
-            return 4
-        if any(self.without_clip.get(state) for state in {TakeState.PENDING} | ACTIVE):
-            return 3
-        if any(self.without_clip.get(state) for state in (TakeState.FAILED, TakeState.CANCELLED)):
-            return 2
+        if code := exit_code_by(self.without_clip):
+            return code
         deliveries = self.summary.deliveries
         return 0 if sum(deliveries.values()) == deliveries.get(DeliveryState.DELIVERED, 0) else 2
 
@@ -110,7 +106,7 @@ def _chosen(place: RunDir, choice: Choice) -> list[str]:
         takes, origin = reader.takes(), reader.header.api_base
 
     def may_have_a_clip(take: TakeRecord) -> bool:
-        linked = take.state in {TakeState.FAILED, TakeState.CANCELLED} and bool(take.links(origin).taken)
+        linked = take.state in RETRYABLE and bool(take.links(origin).taken)
         return take.state is TakeState.SUCCEEDED or take.is_given_up or linked
 
     rendered = pick(takes, choice, may_have_a_clip)

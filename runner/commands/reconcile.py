@@ -24,6 +24,7 @@ from runner.domain.errors import UsageError
 from runner.domain.records import AttemptRecord, EventRecord, TakeRecord
 from runner.domain.states import (
     ACTIVE,
+    IN_DOUBT,
     Accepted,
     Adopted,
     AdoptionUndone,
@@ -42,7 +43,6 @@ from runner.system.canonical_json import JsonValue
 from runner.system.clock import Clock, SystemClock
 from runner.system.escapes import command_line
 
-NEEDS_DECISION = frozenset({TakeState.HELD, TakeState.SUBMITTING})
 """States a person may have to decide on: a take that is `submitting` while no runner works was lost with its runner."""
 
 LookUp: TypeAlias = Callable[[str], Found]
@@ -75,7 +75,7 @@ class HeldCase:
 def held_cases(place: RunDir) -> tuple[HeldCase, ...]:
     """Return every take that waits for a person, in manifest order; takes no lock and changes nothing."""
     with open_reader(place.state_file) as reader:
-        return tuple(_case(reader, take) for take in reader.takes() if take.state in NEEDS_DECISION)
+        return tuple(_case(reader, take) for take in reader.takes() if take.state in IN_DOUBT)
 
 
 def _case(reader: Reader, take: TakeRecord) -> HeldCase:

@@ -12,7 +12,6 @@ from pathlib import Path
 from unicodedata import normalize
 
 from runner.commands.check import check
-from runner.commands.reconcile import NEEDS_DECISION
 from runner.commands.run import run
 from runner.commands.steps import follow_renames
 from runner.commands.steps.api_session import recorded_request
@@ -26,7 +25,7 @@ from runner.domain import failpoints
 from runner.domain.errors import FileMissing, UsageError
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.shots import Plan
-from runner.domain.states import ACTIVE, FailureClass, RetryRequested, TakeState
+from runner.domain.states import ACTIVE, IN_DOUBT, RETRYABLE, FailureClass, RetryRequested, TakeState
 from runner.plan.scope import scope_of
 from runner.plan.selection import Choice, choose
 from runner.store.lock import RunLock
@@ -35,7 +34,6 @@ from runner.store.run_dir import RunDir, is_run
 from runner.system.clock import Clock, SystemClock
 from runner.system.escapes import command_line, visible
 
-RETRYABLE = frozenset({TakeState.FAILED, TakeState.CANCELLED})
 """States of which a new attempt is made only by an explicit wish."""
 
 
@@ -118,7 +116,7 @@ def _why_not(
     take: TakeRecord, planned: Mapping[str, str], origin: str, *, even_moderated: bool
 ) -> tuple[str, str] | None:
     """Return why a take cannot be tried again, with the way out; None if it can."""
-    if take.state in NEEDS_DECISION:
+    if take.state in IN_DOUBT:
         return "is held: it may have been paid for", "decide on it: shotrunner reconcile RUN"
     if take.state not in RETRYABLE:
         return _settled_otherwise(take)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
+
+from runner.domain.states import IN_DOUBT, RETRYABLE, UNFINISHED, TakeState
 
 
 class Stop(StrEnum):
@@ -31,6 +33,23 @@ class EndingKind(StrEnum):
     HALTED = "halted"
     LIMIT = "limit"
     DISK = "disk"
+
+
+EXIT_CODES = {
+    EndingKind.ACCOUNT: 77,
+    EndingKind.OUTAGE: 69,
+    EndingKind.DISK: 74,
+    EndingKind.DECLINED: 3,
+    EndingKind.HALTED: 3,
+    EndingKind.UNKNOWNS: 4,
+}
+"""Exit codes of a run that was ended; after any other ending its takes decide, by `exit_code_by`."""
+
+
+def exit_code_by(counts: Mapping[TakeState, int]) -> int:
+    """Return 4 if a take is in doubt, else 3 if one is unfinished, 2 if one failed or was cancelled, or 0."""
+    codes = ((IN_DOUBT, 4), (UNFINISHED, 3), (RETRYABLE, 2))
+    return next((code for states, code in codes if any(counts.get(state) for state in states)), 0)
 
 
 @dataclass(frozen=True, slots=True)

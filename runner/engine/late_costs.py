@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 
 from runner.domain.shots import Ticket
-from runner.domain.states import CostSeen, Ended, TakeState
+from runner.domain.states import ENDED, CostSeen, Ended, TakeState
 from runner.engine.ports import Queue
 
 COST_MAY_COME = 3 * 86400.0
@@ -18,15 +18,13 @@ COST_MAY_COME = 3 * 86400.0
 GRACE = 5.0
 """Seconds that a run waits for costs after everything else is done."""
 
-_ENDED = frozenset({TakeState.SUCCEEDED, TakeState.FAILED, TakeState.CANCELLED})
-
 
 def without_cost(tickets: Iterable[Ticket], *, now: float) -> list[Ticket]:
     """Return the tickets whose jobs ended lately without a known cost: succeeded and older ones first."""
     lacking = [
         ticket
         for ticket in tickets
-        if ticket.state in _ENDED
+        if ticket.state in ENDED
         and ticket.request_id is not None
         and ticket.cost is None
         and not ticket.is_given_up

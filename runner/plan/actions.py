@@ -14,7 +14,7 @@ from runner.domain.body_diff import Difference, differences
 from runner.domain.money import estimate
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Take
-from runner.domain.states import ACTIVE, DeliveryState, TakeState
+from runner.domain.states import PAID, DeliveryState, TakeState
 from runner.plan.compare import Comparison, ended_in_vain, older_id
 
 S = TakeState
@@ -97,7 +97,7 @@ class _Planner:
             if was is None and record.take_id in self._taken_over:
                 return self._submit(take, "new")
             # Its record makes room.
-            is_paid = record.state in ACTIVE | {S.SUCCEEDED}
+            is_paid = record.state in PAID
             why = _CHANGED if is_paid else f"{record.state} before, and its row changed"
             return self._submit(take, _called(was, why), changes, was=was)
         if take.id in self._renewed:

@@ -28,14 +28,13 @@ from dataclasses import dataclass, field
 
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Take
-from runner.domain.states import ACTIVE, NEVER_CHARGED, TakeState
+from runner.domain.states import IN_DOUBT, NEVER_CHARGED, OVER, PAID, TakeState
 from runner.system.canonical_json import canonical_json
 
 _MARK = "~"
 _OLDER = re.compile(rf"(.+){_MARK}(\d+)")
 # The next runner holds what a dead one was sending as soon as it starts, but a plan is shown before that.
-_WORTH_KEEPING = ACTIVE | {TakeState.SUCCEEDED, TakeState.HELD, TakeState.SUBMITTING}
-_OVER = frozenset({TakeState.FAILED, TakeState.CANCELLED, TakeState.DROPPED})
+_WORTH_KEEPING = PAID | IN_DOUBT
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,7 @@ def older_id(take_id: str) -> str | None:
 
 def ended_in_vain(record: TakeRecord) -> bool:
     """Return whether a request failed, was cancelled or was given up after it may have been charged."""
-    return record.state in _OVER and not _is_free(record)
+    return record.state in OVER and not _is_free(record)
 
 
 def _is_free(record: TakeRecord) -> bool:
@@ -128,8 +127,8 @@ def _standing(take: Take, record: TakeRecord | None, replace: Collection[str]) -
     if _is_free(record):
         return "renewed"
     # A held take is not replaced, because it is not known yet whether it was paid for.
-    wished = take.id in replace and record.state in ACTIVE | {TakeState.SUCCEEDED}
-    return "replaced" if wished or record.state in _OVER else "changed"
+    wished = take.id in replace and record.state in PAID
+    return "replaced" if wished or record.state in OVER else "changed"
 
 
 def _numbering(take_ids: Iterable[str]) -> Callable[[str], str]:
@@ -164,7 +163,7 @@ def _adoptions(
         # A retry is an explicit request. Only without one may a row take over what ended without a clip.
         is_retried = own is not None and own.state is TakeState.PENDING and own.attempts > 0
         if not offered and take.id not in replace and not is_retried and (is_changed or own is None):
-            if own and own.state in _OVER | {TakeState.PENDING}:
+            if own and own.state in OVER | {TakeState.PENDING}:
                 offered = ended.get((take.id, asked))
             offered = offered or ended.get(("", asked))
         if offered and take.id not in served:

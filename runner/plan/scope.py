@@ -11,14 +11,11 @@ from dataclasses import dataclass
 
 from runner.domain.records import RunRecord, TakeRecord
 from runner.domain.shots import Plan
-from runner.domain.states import ACTIVE, DeliveryState, TakeState
+from runner.domain.states import ACTIVE, PAID, DeliveryState, TakeState
 from runner.plan.actions import Action, Step, steps
 from runner.plan.compare import Comparison, compare, older_id
 from runner.plan.duplicates import paid_twice
 from runner.plan.selection import Candidate, Choice, choose
-
-PAID = ACTIVE | {TakeState.SUCCEEDED}
-"""States in which a take's clip was paid for, or its job is active."""
 
 
 @dataclass(frozen=True, slots=True)

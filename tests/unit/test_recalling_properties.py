@@ -23,6 +23,7 @@ from runner.domain.records import RunRecord, TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import (
     ACTIVE,
+    PAID,
     Accepted,
     Delivered,
     DeliveryState,
@@ -35,7 +36,7 @@ from runner.domain.states import (
 )
 from runner.plan.actions import Action, Step
 from runner.plan.compare import older_id
-from runner.plan.scope import PAID, Decision, about, decide, scope_of
+from runner.plan.scope import Decision, about, decide, scope_of
 from runner.plan.selection import ALL, Choice
 from runner.store.disk_failure import NOTHING
 from runner.store.reader import open_reader

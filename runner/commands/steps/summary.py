@@ -16,8 +16,8 @@ from runner.domain.display import listed
 from runner.domain.errors import CannotCreate, DiskFailed
 from runner.domain.money import NOTHING_SPENT, Spending, total
 from runner.domain.records import RunHeader, RunRecord, TakeRecord
-from runner.domain.run_ending import Ending, EndingKind
-from runner.domain.states import ACTIVE, DeliveryState, TakeState
+from runner.domain.run_ending import EXIT_CODES, Ending, EndingKind, exit_code_by
+from runner.domain.states import ACTIVE, IN_DOUBT, UNFINISHED, DeliveryState, TakeState
 from runner.engine.options import EngineOptions
 from runner.plan.actions import Action
 from runner.store.reader import open_reader
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from runner.output.write_reports import Reports
     from runner.plan.compare import Comparison
     from runner.plan.scope import Decision
-
-_WAITING = frozenset({TakeState.HELD, TakeState.SUBMITTING})
-_UNFINISHED = ACTIVE | {TakeState.PENDING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,7 @@ class RunSummary:
     @property
     def _is_cut_short(self) -> bool:
         """True where a limit has kept takes from being rendered."""
-        states = _UNFINISHED | {TakeState.CANCELLED}
+        states = UNFINISHED | {TakeState.CANCELLED}
         return self.ending.kind is EndingKind.LIMIT and any(self.counts.get(state, 0) for state in states)
 
     @property
@@ -96,21 +93,12 @@ class RunSummary:
         """0 complete, 2 some failed, 3 stopped on purpose, 4 a person is needed, 69, 74, 77, or 128 and a signal."""
         if self.signal is not None:
             return 128 + self.signal
-        if self.ending.kind is EndingKind.ACCOUNT:
-            return 77
-        if self.ending.kind is EndingKind.OUTAGE:
-            return 69
-        if self.ending.kind is EndingKind.DISK:
-            return 74
-        if self.ending.kind in {EndingKind.DECLINED, EndingKind.HALTED} or self._is_cut_short:
-            return 3
-        if self.held or self.ending.kind is EndingKind.UNKNOWNS:
-            return 4
-        if any(self.counts.get(state, 0) for state in _UNFINISHED):
+        if code := EXIT_CODES.get(self.ending.kind):
+            return code
+        if self._is_cut_short:
             return 3
         lost = self.deliveries.get(DeliveryState.UNDELIVERABLE, 0)
-        failed = self.counts.get(TakeState.FAILED, 0) + self.counts.get(TakeState.CANCELLED, 0)
-        return 2 if failed or lost else 0
+        return 4 if self.held else exit_code_by(self.counts) or (2 if lost else 0)
 
 
 def foresee(decision: Decision, record: RunRecord, *, host: str, simulated: bool) -> RunEstimate:
@@ -184,7 +172,7 @@ def sum_up(
         counts=Counter(take.state for take in mine),
         deliveries=Counter(take.delivery for take in mine if take.state is TakeState.SUCCEEDED),
         clips=tuple(place.path / file for file in delivered),
-        held=tuple(take for take in takes if take.state in _WAITING),
+        held=tuple(take for take in takes if take.state in IN_DOUBT),
         stale=sum(1 for take in mine if take.is_stale and take.state is TakeState.SUCCEEDED),
         dropped=sum(1 for take in takes if take.state is TakeState.DROPPED and take.position is not None),
         reports=reports,
