@@ -1,7 +1,4 @@
-"""When to try again: exponential back-off with jitter, and what a server asks for in `Retry-After`.
-
-In: counts, a header, a random number. Out: seconds to wait. Nothing here waits.
-"""
+"""When to try again: exponential back-off with jitter, and what a server asks for in `Retry-After`."""
 
 from __future__ import annotations
 
@@ -24,8 +21,7 @@ class Backoff:
 
     def delay(self, failures: int, *, chance: float) -> float:
         """Return seconds to wait after the `failures`-th failure in a row; `chance` is in [0, 1)."""
-        ceiling = min(self.cap, self.base * 2.0 ** min(failures - 1, 30))
-        return ceiling * chance
+        return chance * min(self.cap, self.base * 2.0 ** min(failures - 1, 30))
 
 
 def retry_after(value: str | None, *, now: float) -> float | None:
@@ -38,8 +34,7 @@ def retry_after(value: str | None, *, now: float) -> float | None:
     if text.isascii() and text.isdigit():
         return min(float(text[:12]), RETRY_AFTER_CEILING)
     try:
-        when = email.utils.parsedate_to_datetime(text)
-        wait = when.timestamp() - now
+        wait = email.utils.parsedate_to_datetime(text).timestamp() - now
     except (ValueError, TypeError, OverflowError):
         return None
     return min(max(wait, 0.0), RETRY_AFTER_CEILING)

@@ -1,7 +1,4 @@
-"""The clock: monotonic time, wall time and waiting, as a parameter, so that tests need not wait.
-
-In: seconds to wait. Out: seconds; wall time is unix time. It knows no task, no network and no file.
-"""
+"""The clock: monotonic time, wall time and waiting, as a parameter, so that tests need not wait."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Turns text into CSV cells that a spreadsheet cannot mistake for formulas, and back.
 
-In: the text of one CSV cell. Out: the text to write (`guard`), or the original text (`unguard`). It knows no file, no
-column and no pandas. Writing and reading back returns every character.
+Writing (`guard`) and reading back (`unguard`) returns every character.
 
 A spreadsheet may split a file at any separator, obey or ignore quotes, and trim blanks. So a field can begin at the
 start of the text, and after each comma, semicolon, tab, bar, line end or double quote. A place may have apostrophes and

@@ -1,7 +1,7 @@
 """A pool of threads that never delays the end of the process.
 
-In: calls. Out: futures. It knows no downloads. A process waits for the threads of the standard pool, so a person who
-stops the program would wait for a long download. Calls must survive an abort at any point, as the downloads do.
+A process waits for the threads of the standard pool, so a person who stops the program would wait for a long download.
+Calls must survive an abort at any point, as the downloads do.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,8 +30,12 @@ class DaemonExecutor(Executor):
         future: Future[T] = Future()
 
         def call() -> None:
-            if future.set_running_or_notify_cancel():
-                _fulfil(future, lambda: fn(*args, **kwargs))
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 - it is passed on to the future's caller
+                future.set_exception(error)
 
         self._work.put(call)
         return future
@@ -47,12 +51,3 @@ class DaemonExecutor(Executor):
         if wait:
             for thread in self._threads:
                 thread.join()
-
-
-def _fulfil(future: Future[Any], call: Callable[[], Any]) -> None:
-    try:
-        result = call()
-    except BaseException as error:  # noqa: BLE001 - it is passed on to the future's caller
-        future.set_exception(error)
-    else:
-        future.set_result(result)

@@ -1,8 +1,5 @@
 """Makes text from manifests, servers, schemas and paths safe to print on a terminal.
 
-In: untrusted text, or the words of a command. Out: text with escapes for all that a terminal would obey or hide, or a
-command that a shell splits into the same words. It knows no terminal and no stream.
-
 Escapes replace controls, marks of direction, line and paragraph separators, surrogates, and combining marks after the
 sixth on one letter. They also replace all invisible characters (Unicode, DerivedCoreProperties,
 Default_Ignorable_Code_Point). Joiners and variation selectors stay where scripts and emoji need them.
@@ -80,14 +77,11 @@ def _is_hidden(text: str, at: int) -> bool:
 
 def _escape(char: str) -> str:
     code = ord(char)
-    if char in _SHORT:
-        return _SHORT[char]
     # Python holds a byte of a path that is not UTF-8 in this way (PEP 383).
     if 0xDC80 <= code <= 0xDCFF:
         return f"\\x{code - 0xDC00:02x}"
-    if code > 0xFFFF:
-        return f"\\U{code:08x}"
-    return f"\\u{code:04x}" if code > 0xFF else f"\\x{code:02x}"
+    wide = f"\\U{code:08x}" if code > 0xFFFF else f"\\u{code:04x}"
+    return _SHORT.get(char) or (wide if code > 0xFF else f"\\x{code:02x}")
 
 
 def command_line(*words: str | PurePath) -> str:

@@ -1,8 +1,6 @@
 """Whether a host is on the public internet or is this machine, in any notation.
 
-In: a host from a URL, or the address that was really reached. Out: yes or no. It knows no URL and no request. It does
-not resolve names: a name that leads to a private address is noticed only when a connection shows its peer.
-
+It does not resolve names: a name that leads to a private address is noticed only when a connection shows its peer.
 Source: OWASP, Server-Side Request Forgery Prevention; inet_aton(3) for the old notations of an address.
 """
 
@@ -44,7 +42,7 @@ def host_fault(host: str) -> str:
     if len(host) > LONGEST_HOST:
         return f"its host has {len(host):,} characters, and no name has more than {_LONGEST_NAME}"
     if ":" in host:
-        return "" if _is_ipv6(host) else "its host is not an IPv6 address"
+        return "" if _is_plain_address(host) else "its host is not an IPv6 address"
     try:
         name = host.removesuffix(".").encode("idna").decode()
     except UnicodeError:
@@ -55,20 +53,12 @@ def host_fault(host: str) -> str:
     if not all(_NAME_LABEL.fullmatch(label) for label in labels):
         return "its host is not a name: letters, digits and hyphens, in parts of 1 to 63 between dots"
     # A last part of digits makes it an address (WHATWG URL, 3.5), and only one notation is allowed.
-    return "its host is not an address" if labels[-1].isdigit() and not _is_ipv4(name) else ""
+    return "its host is not an address" if labels[-1].isdigit() and not _is_plain_address(name) else ""
 
 
-def _is_ipv4(text: str) -> bool:
+def _is_plain_address(text: str) -> bool:
     try:
-        ipaddress.IPv4Address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        return ipaddress.IPv6Address(text).scope_id is None
+        return getattr(ipaddress.ip_address(text), "scope_id", None) is None
     except ValueError:
         return False
 
@@ -78,8 +68,7 @@ def _is_ipv6(text: str) -> bool:
 def is_public_host(host: str) -> bool:
     """Return whether `host` is a public address in any notation, or a name that any resolver could know."""
     plain = plain_host(host)
-    address = address_of(plain)
-    if address is not None:
+    if address := address_of(plain):
         return is_public_address(address)
     labels = plain.split(".")
     return (
@@ -97,8 +86,10 @@ def is_public_address(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv4Address):
         odd = address.is_multicast or address.is_reserved or address in _PROTOCOLS
         return address.is_global and not odd
-    inner = _inner(address)
-    if inner is not None:
+    # ::/96 is the oldest way to wrap an address; it is deprecated but still understood.
+    is_wrapped = address in _NAT64 or 1 < int(address) < 2**32
+    inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF) if is_wrapped else None
+    if inner := inner or address.ipv4_mapped or address.sixtofour:
         return is_public_address(inner)
     return address in _UNICAST and address.is_global
 
@@ -106,13 +97,8 @@ def is_public_address(address: Address) -> bool:
 @lru_cache(maxsize=1024)
 def plain_host(host: str) -> str:
     """Return the host as a resolver would read it: full-width digits and dots become plain ones."""
-    return (
-        unicodedata.normalize("NFKC", host[: LONGEST_HOST + 1])
-        .replace("。", ".")
-        .strip("[]")
-        .lower()
-        .rstrip(".")
-    )
+    plain = unicodedata.normalize("NFKC", host[: LONGEST_HOST + 1]).replace("。", ".")
+    return plain.strip("[]").lower().rstrip(".")
 
 
 def address_of(host: str) -> Address | None:
@@ -123,30 +109,18 @@ def address_of(host: str) -> Address | None:
         return _old_ipv4(host)
 
 
-def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    # ::/96 is the oldest way to wrap an address; it is deprecated but still understood.
-    if address in _NAT64 or 1 < int(address) < 2**32:
-        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address.ipv4_mapped or address.sixtofour
-
-
 def _old_ipv4(host: str) -> ipaddress.IPv4Address | None:
     """Read the notations of inet_aton: one to four parts, each decimal, octal or hex; the last fills the rest."""
     parts = host.split(".")
     if len(parts) > 4 or not all(re.fullmatch(r"0x[0-9a-f]*|[0-9]+", part) for part in parts):
         return None
     try:
-        numbers = [_old_number(part) for part in parts]
-        value = numbers[-1]
-        for index, number in enumerate(numbers[:-1]):
-            value += number << (24 - 8 * index)
-        return ipaddress.IPv4Address(value)
+        numbers = [
+            int(part[2:] or "0", 16) if part.startswith("0x") else int(part, 8 if part[0] == "0" else 10)
+            for part in parts
+        ]
+        above = (number << (24 - 8 * index) for index, number in enumerate(numbers[:-1]))
+        return ipaddress.IPv4Address(numbers[-1] + sum(above))
     except ValueError:
         # It has only digits but is not an address, and no public host has such a name.
         return ipaddress.IPv4Address(0)
-
-
-def _old_number(part: str) -> int:
-    if part.startswith("0x"):
-        return int(part[2:] or "0", 16)
-    return int(part, 8 if part.startswith("0") else 10)

@@ -1,7 +1,7 @@
 """Which names count as equal, and which known name was probably meant, at a bounded cost.
 
-In: a word as written, and the known names. Out: one of the names, or None. It knows no manifest. A file may hold a
-hundred thousand wrong words against ten thousand names. A person only reads the first problems, so only those get help.
+A file may hold a hundred thousand wrong words against ten thousand names. A person only reads the first problems, so
+only those get help.
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ class Speller:
         key = (word, likeness, known)
         if key not in self._found:
             self._left -= sum(10 + len(word) * len(name) // 25 for name in known)
-            self._found[key] = _nearest(word, known, likeness)
+            # Case is the most common mistake, and similarity alone would miss PROMPTTEXT.
+            by_fold = {name.casefold(): name for name in known}
+            close = difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=likeness)
+            self._found[key] = by_fold[close[0]] if close else None
         return self._found[key]
 
 
@@ -52,10 +55,3 @@ def folded(name: str) -> str:
         return name.casefold()
     apart = unicodedata.normalize("NFD", name).casefold()
     return unicodedata.normalize("NFC", apart)
-
-
-def _nearest(word: str, names: tuple[str, ...], likeness: float) -> str | None:
-    # Case is the most common mistake, and similarity alone would miss PROMPTTEXT.
-    by_fold = {name.casefold(): name for name in names}
-    close = difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=likeness)
-    return by_fold[close[0]] if close else None

@@ -1,9 +1,8 @@
 """Files and folders of a run: they are private, and anything else under their names is refused.
 
-In: paths. Out: descriptors, bytes, files that are whole or absent. It knows no state file. A symbolic link is not
-followed. A pipe or a device is refused without waiting. A file with a second name is not written to. New files and
-folders have mode 0600 or 0700 under any umask; existing ones keep their mode. Every function raises `OSError`, which
-`disk_errors` puts into words.
+A symbolic link is not followed. A pipe or a device is refused without waiting. A file with a second name is not written
+to. New files and folders have mode 0600 or 0700 under any umask; existing ones keep their mode. Every function raises
+`OSError`, which `disk_errors` puts into words.
 """
 
 from __future__ import annotations

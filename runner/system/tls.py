@@ -1,8 +1,4 @@
-"""The one TLS context of the process.
-
-In: nothing. Out: a context. It knows no client and no host. Building a context reads every root certificate and costs
-tens of milliseconds, so all clients share one.
-"""
+"""The one TLS context of the process: building one reads every root certificate, which takes tens of milliseconds."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Reads a text as a web link: its normal spelling, the kind of file it names, and why it cannot be fetched.
-
-In: a text as a server wrote it. Out: links in one spelling, kinds, sentences. It knows no record and no request.
-"""
+"""Reads a text as a web link: its normal spelling, the kind of file it names, and why it cannot be fetched."""
 
 from __future__ import annotations
 
@@ -48,12 +45,8 @@ def web_link(text: str) -> str:
     if plain.startswith("//"):
         plain = f"https:{plain}"
     scheme, colon, rest = plain.partition("://")
-    if (
-        not colon
-        or scheme.lower() not in {"http", "https"}
-        or _BLANK.search(rest)
-        or len(plain) > LONGEST_LINK
-    ):
+    is_web = bool(colon) and scheme.lower() in {"http", "https"}
+    if not is_web or _BLANK.search(rest) or len(plain) > LONGEST_LINK:
         return ""
     host, slash, path = rest.partition("/")
     link = f"{scheme.lower()}://{host}{slash}{path}"
@@ -126,7 +119,6 @@ def why_no_link(text: str, *, is_meant: bool) -> str:
         return f"not a web link but {scheme[1].lower()}"
     if _INSIDE.search(text):
         return INSIDE
-    is_file = (
-        not _BLANK.search(text) and _ENDINGS.get(text.rpartition(".")[2].lower(), PAGE_KIND) != PAGE_KIND
-    )
+    ending = _ENDINGS.get(text.rpartition(".")[2].lower(), PAGE_KIND)
+    is_file = ending != PAGE_KIND and not _BLANK.search(text)
     return NO_HOST if is_file or (is_meant and text) else ""
