@@ -1,7 +1,9 @@
 """The states of a take, the facts that move it, and the one table that says which fact may move what.
 
 The state file's triggers, the tables of `docs/architecture.md` and a test over every pair derive from `TRANSITIONS` and
-`DELIVERIES`; nothing else decides what may follow what.
+`DELIVERIES`; nothing else decides what may follow what. In all facts `attempt` names the submission, `evidence` is what
+came back with it, cut and cleaned for a person to read, and `remarks` say what in an answer could not be taken
+literally. `by` names who decided.
 """
 
 from __future__ import annotations
@@ -30,10 +32,7 @@ class TakeState(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """The state of a finished clip on this machine.
-
-    It is a second axis, so that a lost download never looks like a lost render.
-    """
+    """The state of a finished clip on this machine, apart from the take's: a lost download is not a lost render."""
 
     NONE = "none"
     FETCHING = "fetching"
@@ -68,10 +67,7 @@ class SubmissionStarted:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The API took the job and gave it an id: the receipt for money, durable before anything uses it.
-
-    `remarks` say what in the answer could not be taken literally.
-    """
+    """The API took the job and gave it an id: the receipt for money, durable before anything uses it."""
 
     attempt: str
     request_id: str
@@ -90,7 +86,7 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class RefusedForNow:
-    """The API asked to try later; `not_before` is wall time in unix seconds, `evidence` what came back, cut."""
+    """The API asked to try later; `not_before` is wall time in unix seconds."""
 
     attempt: str
     reason: str
@@ -100,10 +96,7 @@ class RefusedForNow:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The API refused this take before it was charged; `hopeless` says that it would refuse every other too.
-
-    `evidence` is what came back, cut and cleaned, for a person to read.
-    """
+    """The API refused this take before it was charged; `hopeless` says that it would refuse every other too."""
 
     attempt: str
     failure: FailureClass
@@ -114,10 +107,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class AccountTurnedAway:
-    """The API refused the account, not the take: the take goes back to pending, and the account is checked.
-
-    `evidence` is what came back, cut and cleaned.
-    """
+    """The API refused the account, not the take: the take goes back to pending, and the account is checked."""
 
     attempt: str
     failure: FailureClass
@@ -129,8 +119,8 @@ class AccountTurnedAway:
 class LostContact:
     """The POST began and its outcome is unknown: it may have been charged.
 
-    `milestone` says how far it got; `evidence` is what came back, cut and cleaned, for the person who decides.
-    `hopeless` says that every other submit would end alike; `candidates` are ids in the answer that may be the job's.
+    `milestone` says how far it got, and `hopeless` that every other submit would end alike. `candidates` are ids in the
+    answer that may be the job's.
     """
 
     attempt: str
@@ -197,8 +187,7 @@ class Ended:
 
     `outcome` is succeeded, failed or cancelled. `result` is the answer's text; above 1 MiB only the fields that matter.
     `outputs` are the links in its `output`, in order, each once. `cost` is in USD and `seconds` from the API's own
-    `created_at` to its `finished_at`; each is None if the record does not say. `remarks` say what in the record could
-    not be taken literally.
+    `created_at` to its `finished_at`; each is None if the record does not say.
     """
 
     outcome: TakeState
@@ -228,10 +217,7 @@ class FoundAfterAll:
 
 @dataclass(frozen=True, slots=True)
 class Vanished:
-    """The API no longer knows the id (`missing`), or the record has expired (`expired`).
-
-    `evidence` is its last answer, cut and cleaned.
-    """
+    """The API no longer knows the id (`missing`), or the record has expired (`expired`)."""
 
     failure: FailureClass
     reason: str
@@ -255,9 +241,9 @@ class FetchStarted:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The clip is on disk, whole, under its final name; `file` is relative to the run directory.
+    """The clip is on disk, whole, under its final name; `remark` says what is unusual, if anything is.
 
-    `remark` says what is unusual about it, such as a file that is not a clip; it is empty if nothing is.
+    `file` is relative to the run directory.
     """
 
     file: str
@@ -305,10 +291,7 @@ class CostSeen:
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """The manifest gives this take another id than before, or it made room for a newer take of its id.
-
-    `old` is the id it had. It is the same job, the same clip and the same money: nothing was sent.
-    """
+    """The take had the id `old`; it is the same job, the same clip and the same money, and nothing was sent."""
 
     old: str
     reason: str
@@ -340,35 +323,30 @@ NoteFact: TypeAlias = CancelRequested | CostSeen | LateAnswer | Renamed | ClipMo
 Fact: TypeAlias = StateFact | DeliveryFact | NoteFact
 
 S = TakeState
+# The API has the job and may bill it.
 ACTIVE = frozenset({S.QUEUED, S.RUNNING})
-"""States in which the API has the job and may bill it."""
-
+# A run works on it.
 UNFINISHED = ACTIVE | {S.PENDING}
-"""States that a run works on."""
-
+# A job may exist, and nothing is known of it: a person decides.
 IN_DOUBT = frozenset({S.HELD, S.SUBMITTING})
-"""States in which a job may exist, and nothing is known of it."""
-
+# The job was accepted, and did not fail.
 PAID = ACTIVE | {S.SUCCEEDED}
-"""States of a take whose job was accepted, and that did not fail."""
-
+# A person may ask for a new attempt.
 RETRYABLE = frozenset({S.FAILED, S.CANCELLED})
-"""States from which a person may ask for a new attempt."""
-
+# It ended without a clip.
 OVER = RETRYABLE | {S.DROPPED}
-"""States of a take that ended without a clip."""
-
+# The API has ended the job.
 ENDED = RETRYABLE | {S.SUCCEEDED}
-"""States in which the API has ended the job."""
 
 TRANSITIONS: Mapping[tuple[TakeState, type[StateFact]], frozenset[TakeState]] = MappingProxyType(
     {
         (S.PENDING, SubmissionStarted): frozenset({S.SUBMITTING}),
         (S.SUBMITTING, Accepted): frozenset({S.QUEUED}),
-        (S.SUBMITTING, NotSent): frozenset({S.PENDING}),
-        (S.SUBMITTING, RefusedForNow): frozenset({S.PENDING}),
+        **{
+            (S.SUBMITTING, back): frozenset({S.PENDING})
+            for back in (NotSent, RefusedForNow, AccountTurnedAway)
+        },
         (S.SUBMITTING, Refused): frozenset({S.FAILED}),
-        (S.SUBMITTING, AccountTurnedAway): frozenset({S.PENDING}),
         (S.SUBMITTING, LostContact): frozenset({S.HELD}),
         # This is the late answer to the very same attempt: an id is never thrown away.
         (S.HELD, Accepted): frozenset({S.QUEUED}),
@@ -380,15 +358,12 @@ TRANSITIONS: Mapping[tuple[TakeState, type[StateFact]], frozenset[TakeState]] = 
         # What was adopted by mistake is as doubtful as before, however that job ended.
         **{(state, AdoptionUndone): frozenset({S.HELD}) for state in (S.QUEUED, S.RUNNING, *sorted(ENDED))},
         (S.QUEUED, Started): frozenset({S.RUNNING}),
-        (S.QUEUED, Ended): ENDED,
-        (S.QUEUED, Vanished): frozenset({S.FAILED}),
         (S.RUNNING, Requeued): frozenset({S.QUEUED}),
-        (S.RUNNING, Ended): ENDED,
-        (S.RUNNING, Vanished): frozenset({S.FAILED}),
-        (S.FAILED, RetryRequested): frozenset({S.PENDING}),
+        **{(state, Ended): ENDED for state in (S.QUEUED, S.RUNNING)},
+        **{(state, Vanished): frozenset({S.FAILED}) for state in (S.QUEUED, S.RUNNING)},
+        **{(state, RetryRequested): frozenset({S.PENDING}) for state in (S.FAILED, S.CANCELLED)},
         # The record of a clip outweighs every claim that there is none, be it the API's, a run's or a person's.
         **{(state, FoundAfterAll): frozenset({S.SUCCEEDED}) for state in (S.FAILED, S.CANCELLED, S.DROPPED)},
-        (S.CANCELLED, RetryRequested): frozenset({S.PENDING}),
     }
 )
 """Every legal move of a take: (state, kind of fact) to the states it may lead to."""
@@ -422,11 +397,7 @@ FREE = frozenset(
 
 
 def advance(state: TakeState, fact: StateFact) -> TakeState:
-    """Return the state that `fact` leads to.
-
-    Raises:
-        IllegalTransition: the table does not allow `fact` in `state`.
-    """
+    """Return the state that `fact` leads to, or raise `IllegalTransition`."""
     allowed = TRANSITIONS.get((state, type(fact)), frozenset())
     target = fact.outcome if isinstance(fact, Ended) else next(iter(allowed), None)
     if target is None or target not in allowed:
@@ -435,11 +406,7 @@ def advance(state: TakeState, fact: StateFact) -> TakeState:
 
 
 def advance_delivery(state: DeliveryState, fact: DeliveryFact | Dropped) -> DeliveryState:
-    """Return the delivery state that `fact` leads to.
-
-    Raises:
-        IllegalTransition: the table does not allow `fact` in `state`.
-    """
+    """Return the delivery state that `fact` leads to, or raise `IllegalTransition`."""
     target = DELIVERIES.get((state, type(fact)))
     if target is None:
         raise IllegalTransition(f"a clip that is {state} cannot take {type(fact).__name__}")
