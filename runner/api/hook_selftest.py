@@ -38,8 +38,23 @@ async def hook_holds_bytes(
         return False
     host, port = server.sockets[0].getsockname()[:2]
     client = SubmitClient(f"http://{host}:{port}", Secret("self-test"), deadlines=_QUICK)
+    seen: list[int] = []
+
+    async def refuse() -> None:
+        raise _Refusal
+
+    async def wait() -> None:
+        # The listener shares this loop, so early bytes would arrive within a few turns.
+        for _ in range(5):
+            await asyncio.sleep(0)
+        seen.append(len(received))
+
     try:
-        return await _raising_sends_nothing(client, received) and await _bytes_wait(client, received)
+        with suppress(_Refusal):
+            await client.post("/", b"{}", begin=refuse)
+            return False
+        answer = await client.post("/", b"{}", begin=wait)
+        return seen == [0] and isinstance(answer, Answer)
     finally:
         await client.aclose()
         server.close()
@@ -54,26 +69,3 @@ async def _listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, re
             await writer.drain()
             break
     writer.close()
-
-
-async def _raising_sends_nothing(client: SubmitClient, received: bytearray) -> bool:
-    async def refuse() -> None:
-        raise _Refusal
-
-    with suppress(_Refusal):
-        await client.post("/", b"{}", begin=refuse)
-        return False
-    return not received
-
-
-async def _bytes_wait(client: SubmitClient, received: bytearray) -> bool:
-    seen: list[int] = []
-
-    async def begin() -> None:
-        # The listener shares this loop, so early bytes would arrive within a few turns.
-        for _ in range(5):
-            await asyncio.sleep(0)
-        seen.append(len(received))
-
-    answer = await client.post("/", b"{}", begin=begin)
-    return seen == [0] and isinstance(answer, Answer)

@@ -38,25 +38,13 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
-    """One field of the request body as shown; a media address becomes a link."""
-
-    name: str
-    text: str
-    href: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Card:
     """One take on the page. `player` is the checked link to its clip, `eager` whether it loads at once.
 
     `seed` is None if the model has none or `point` already shows it. `stale` holds what has changed in its row since.
     """
 
-    number: int
-    take_id: str
-    shot_id: str
-    model: str
+    take: TakeRecord
     point: tuple[str, ...]
     standing: str
     note: str
@@ -65,31 +53,17 @@ class Card:
     player: str | None
     eager: bool
     facts: tuple[str, ...]
-    files: tuple[Link, ...]
-    outputs: tuple[Link, ...]
-    inputs: tuple[Input, ...]
+    links: tuple[Link, ...]
+    inputs: tuple[tuple[str, Link], ...]
     details: tuple[tuple[str, str], ...]
-    tags: tuple[str, ...]
-    gone: bool
-    stale: tuple[Difference, ...] = ()
+    stale: tuple[Difference, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Counts by state in the order of `display.STANDINGS`, then of stale takes, and of all takes."""
-
-    standings: tuple[tuple[str, int], ...]
-    takes: int
-
-
-def totals(takes: Sequence[TakeRecord]) -> Totals:
-    """Count the takes."""
+def totals(takes: Sequence[TakeRecord]) -> tuple[tuple[str, int], ...]:
+    """Return counts by state in the order of `display.STANDINGS`, then of stale takes."""
     counts = Counter(display.standing(take.state, take.delivery) for take in takes)
     counts[_STALE] = sum(1 for take in takes if take.is_stale)
-    return Totals(
-        standings=tuple((word, counts[word]) for word in (*display.STANDINGS, _STALE) if counts[word]),
-        takes=len(takes),
-    )
+    return tuple((word, counts[word]) for word in (*display.STANDINGS, _STALE) if counts[word])
 
 
 def cards(
@@ -99,37 +73,35 @@ def cards(
     earlier = spending.earlier
     made: list[Card] = []
     players = 0
-    for number, take in enumerate(takes, start=1):
+    for take in takes:
         before = earlier.get(take.take_id, NOTHING_SPENT)
-        card = _card(header, take, number, eager=players < EAGER_PLAYERS, before=before)
-        players += card.player is not None
-        made.append(card)
+        made.append(_card(header, take, eager=players < EAGER_PLAYERS, before=before))
+        players += made[-1].player is not None
     return tuple(made)
 
 
-def _card(header: RunHeader, take: TakeRecord, number: int, *, eager: bool, before: Spending) -> Card:
+def _card(header: RunHeader, take: TakeRecord, *, eager: bool, before: Spending) -> Card:
     body: dict[str, JsonValue] = json.loads(take.body)
-    prompt = next((name for name in body if _is_prompt(name, body[name])), None)
-    delivered = take.delivery is DeliveryState.DELIVERED
+    file = take.file if take.delivery is DeliveryState.DELIVERED else None
+    player = file_link(file)
+    here = [("clip", player), ("data", file_link(sidecar(file)))] if file else []
+    names = (
+        ["output link"] if len(take.outputs) == 1 else [f"output {at + 1}" for at in range(len(take.outputs))]
+    )
+    there = [(name, _web(header, url)) for name, url in zip(names, take.outputs, strict=True)]
     return Card(
-        number=number,
-        take_id=take.take_id,
-        shot_id=take.shot_id,
-        model=take.model,
+        take,
         point=display.sweep(take.point),
         standing=display.standing(take.state, take.delivery),
         note=_note(take),
-        prompt=str(body[prompt]) if prompt else "",
+        prompt=next((str(given) for name, given in body.items() if _is_prompt(name, given)), ""),
         seed=None if "seed" in take.point else take.seed,
-        player=file_link(take.file) if delivered else None,
+        player=player,
         eager=eager,
         facts=_facts(take, before),
-        files=_files(take) if delivered else (),
-        outputs=_outputs(header, take.outputs),
-        inputs=tuple(_input(header, name, body[name]) for name in body),
+        links=tuple(Link(name, href) for name, href in (*here, *there)),
+        inputs=tuple((name, _input(header, given)) for name, given in body.items()),
         details=_details(header, take),
-        tags=take.tags,
-        gone=take.position is None,
         stale=tuple(map(_short, take.stale_fields())) if take.is_stale else (),
     )
 
@@ -145,10 +117,14 @@ def _is_prompt(name: str, given: JsonValue) -> bool:
     return isinstance(given, str) and bool(given) and "prompt" in name and "negative" not in name
 
 
-def _input(header: RunHeader, name: str, given: JsonValue) -> Input:
+def _input(header: RunHeader, given: JsonValue) -> Link:
     if isinstance(given, str):
-        return Input(name, given, web_link(given, simulated=header.simulated))
-    return Input(name, json.dumps(given, ensure_ascii=False), None)
+        return Link(given, _web(header, given))
+    return Link(json.dumps(given, ensure_ascii=False), None)
+
+
+def _web(header: RunHeader, url: str) -> str | None:
+    return web_link(url, simulated=header.simulated)
 
 
 def _note(take: TakeRecord) -> str:
@@ -176,20 +152,6 @@ def _facts(take: TakeRecord, before: Spending) -> tuple[str, ...]:
     if take.bytes is not None:
         said.append(display.size(take.bytes))
     return tuple(said)
-
-
-def _files(take: TakeRecord) -> tuple[Link, ...]:
-    if take.file is None:
-        return ()
-    beside = sidecar(take.file)
-    return (Link("clip", file_link(take.file)), Link("data", file_link(beside)))
-
-
-def _outputs(header: RunHeader, urls: Sequence[str]) -> tuple[Link, ...]:
-    names = ["output link"] if len(urls) == 1 else [f"output {number}" for number in range(1, len(urls) + 1)]
-    return tuple(
-        Link(name, web_link(url, simulated=header.simulated)) for name, url in zip(names, urls, strict=True)
-    )
 
 
 def _details(header: RunHeader, take: TakeRecord) -> tuple[tuple[str, str], ...]:

@@ -196,7 +196,7 @@ def test_a_take_out_of_the_manifest_is_marked() -> None:
 
 def test_counts_are_chips_in_the_order_of_the_words() -> None:
     takes = [queued(pending("a")), delivered(pending("b")), delivered(pending("c")), pending("d")]
-    assert totals(takes).standings == (("delivered", 2), ("queued", 1), ("pending", 1))
+    assert totals(takes) == (("delivered", 2), ("queued", 1), ("pending", 1))
     assert _page(*takes).all("button", "data-state") == ["delivered", "queued", "pending"]
 
 
