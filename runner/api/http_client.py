@@ -60,7 +60,7 @@ class Trace:
     request with nothing written.
     """
 
-    def __init__(self, begin: Callable[[], Awaitable[None]], *, deadlines: Deadlines) -> None:
+    def __init__(self, begin: Callable[[], Awaitable[None]] | None = None, *, deadlines: Deadlines) -> None:
         self.milestone = SendStage.NOTHING_SENT
         self.failed: Exception | None = None
         self.limit = LivedDeadline(deadlines.overall)
@@ -88,7 +88,7 @@ class Trace:
 
     async def begin_once(self) -> None:
         """Let the caller record its intent, and keep a failure of that, which must not look like one of httpx."""
-        if self._began:
+        if self._began or self._begin is None:
             return
         self.limit.stand_still()
         try:
@@ -152,7 +152,7 @@ class ReadPool:
     async def ask(self, path: str, *, method: str = "GET", cap: int = BODY_CAP) -> HttpOutcome:
         """Return the answer to a request without a body for `path`, and of the answer's body at most `cap` bytes."""
         lane = await self._idle.get()
-        trace = Trace(_nothing, deadlines=self._deadlines)
+        trace = Trace(deadlines=self._deadlines)
         request = httpx.Request(
             method, f"{self._origin}{path}", headers=self._headers, extensions={"trace": trace}
         )
@@ -187,10 +187,6 @@ def _headers(token: Secret) -> dict[str, str]:
         "Accept-Encoding": "identity",
         "User-Agent": "shotrunner",
     }
-
-
-async def _nothing() -> None:
-    """Stand in for `begin` where nothing has to be recorded."""
 
 
 async def run_exchange(

@@ -12,21 +12,8 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from urllib.parse import unquote, urlsplit
 
-from runner.domain.link_names import (
-    ADDRESS_WORDS,
-    INPUT_WORDS,
-    KIND_WORDS,
-    KINDS,
-    LONGEST_NAME,
-    OUTPUT_WORDS,
-    PAGE_WORDS,
-    PREVIEW_WORDS,
-    Path,
-    is_of_what_was_sent,
-    named_kind,
-    told_kind,
-    words_of,
-)
+from runner.domain import link_names
+from runner.domain.link_names import KINDS, Path, words_of
 from runner.system import web_links
 from runner.system.canonical_json import JsonValue, parsed_json
 from runner.system.web_links import INSIDE, NO_HOST, PAGE_KIND, kind_of, web_link
@@ -143,7 +130,7 @@ def _input_links(record: JsonValue, body: JsonValue) -> Iterator[str]:
             waiting += ((item, depth + 1, is_input) for item in value)
         elif isinstance(value, dict) and depth < DEEPEST:
             waiting += (
-                (item, depth + 1, is_input or bool(words_of(name) & INPUT_WORDS))
+                (item, depth + 1, is_input or bool(words_of(name) & link_names.INPUT_WORDS))
                 for name, item in value.items()
             )
 
@@ -181,9 +168,9 @@ class _Walk:
                 self.visit(item, (*path, at), kind=kind, texts=texts)
         elif isinstance(value, dict):
             # The type that a record gives of itself is the job's and not a file's.
-            kind = (path and told_kind(value)) or kind
+            kind = (path and link_names.told_kind(value)) or kind
             for name, item in value.items():
-                if len(name) > LONGEST_NAME or "://" in name:
+                if len(name) > link_names.LONGEST_NAME or "://" in name:
                     self._read(name, path, kind, texts)
                     name = "…"
                 self.visit(item, (*path, name), kind=kind, texts=texts)
@@ -206,7 +193,7 @@ class _Walk:
                 self._note(piece, Link(piece[:_LONGEST_SHOWN], _place(path), why=why))
 
     def _weigh(self, link: str, path: Path, kind: str, *, inside: bool = False) -> None:
-        kind = kind_of(link) or kind or named_kind(path)
+        kind = kind_of(link) or kind or link_names.named_kind(path)
         rank, why = Rank.INSIDE if inside else self._rank(path, kind), ""
         if self.same(link) in self.inputs:
             rank, why = Rank.NEVER, INPUT
@@ -219,13 +206,13 @@ class _Walk:
 
     def _rank(self, path: Path, kind: str) -> Rank:
         words = words_of(*path)
-        if words & PREVIEW_WORDS:
+        if words & link_names.PREVIEW_WORDS:
             return Rank.PREVIEW
         if _is_documented(path):
             return Rank.DOCUMENTED
-        if words & OUTPUT_WORDS:
+        if words & link_names.OUTPUT_WORDS:
             return Rank.MEDIA if kind else Rank.NAMED
-        if is_of_what_was_sent(path):
+        if link_names.is_of_what_was_sent(path):
             return Rank.PERHAPS_INPUT
         if not self.fields.isdisjoint(path):
             # A service may repeat what was sent, or use the same name for its output; its word for the end decides.
@@ -283,7 +270,7 @@ def _is_documented(path: Path) -> bool:
     if path[:1] != ("output",) or len(path) < 2 or path[1] not in DOCUMENTED:
         return False
     rest = [step for step in path[2:] if isinstance(step, str)]
-    return not rest or (len(rest) == 1 and words_of(rest[0]) <= ADDRESS_WORDS)
+    return not rest or (len(rest) == 1 and words_of(rest[0]) <= link_names.ADDRESS_WORDS)
 
 
 def _is_elsewhere(path: Path) -> bool:
@@ -291,7 +278,9 @@ def _is_elsewhere(path: Path) -> bool:
     words = words_of(*path[-1:])
     if words == {"status"}:
         return False
-    return bool(words & INPUT_WORDS) or bool(words & PAGE_WORDS and not words & KIND_WORDS.keys())
+    return bool(words & link_names.INPUT_WORDS) or bool(
+        words & link_names.PAGE_WORDS and not words & link_names.KIND_WORDS.keys()
+    )
 
 
 def _is_page(link: str, path: Path, origin: str) -> bool:
@@ -309,7 +298,7 @@ def _is_page(link: str, path: Path, origin: str) -> bool:
     return (
         ending == PAGE_KIND
         or (is_at_api and parts.path.startswith(("/v1/", "/prod/", "/docs")))
-        or bool(words & {"result", "response", "request"} and words & ADDRESS_WORDS)
+        or bool(words & {"result", "response", "request"} and words & link_names.ADDRESS_WORDS)
     )
 
 
