@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from runner.domain.body_diff import Difference, differences
 from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.output_links import OutputLinks, output_links
-from runner.domain.states import GIVEN_UP, OVER, DeliveryState, FailureClass, TakeState
+from runner.domain.states import OVER, DeliveryState, FailureClass, TakeState, is_given_up
 from runner.system.canonical_json import JsonValue, parsed_json
 
 
@@ -84,7 +84,7 @@ class TakeRecord:
     @property
     def is_given_up(self) -> bool:
         """True for a failed take whose clip may exist all the same; its id is known, and a look is free."""
-        return self.state is TakeState.FAILED and self.failure in GIVEN_UP and self.request_id is not None
+        return is_given_up(self.state, self.failure) and self.request_id is not None
 
     @property
     def may_have_a_clip(self) -> bool:

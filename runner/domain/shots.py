@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from runner.domain.errors import Position, Problem
-from runner.domain.states import GIVEN_UP, DeliveryState, FailureClass, TakeState
+from runner.domain.states import DeliveryState, FailureClass, TakeState, is_given_up
 from runner.system.canonical_json import JsonValue
 
 
@@ -232,4 +232,4 @@ class Ticket:
     @property
     def is_given_up(self) -> bool:
         """True for a job whose clip may exist all the same; its id is known, and a look is free."""
-        return self.state is TakeState.FAILED and self.failure in GIVEN_UP and self.request_id is not None
+        return is_given_up(self.state, self.failure) and self.request_id is not None

@@ -396,6 +396,16 @@ FREE = frozenset(
 """Facts, by name, that close an attempt as not charged."""
 
 
+def is_given_up(state: TakeState, failure: FailureClass | None) -> bool:
+    """Return whether a failed take's clip may exist all the same."""
+    return state is S.FAILED and failure in GIVEN_UP
+
+
+def was_refused(state: TakeState, failure: FailureClass | None) -> bool:
+    """Return whether the API refused a take before a charge."""
+    return state is S.FAILED and failure in NEVER_CHARGED
+
+
 def advance(state: TakeState, fact: StateFact) -> TakeState:
     """Return the state that `fact` leads to, or raise `IllegalTransition`."""
     allowed = TRANSITIONS.get((state, type(fact)), frozenset())

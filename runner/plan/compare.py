@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Take
-from runner.domain.states import IN_DOUBT, NEVER_CHARGED, OVER, PAID, TakeState
+from runner.domain.states import IN_DOUBT, OVER, PAID, TakeState, was_refused
 from runner.system.canonical_json import canonical_json
 
 _MARK = "~"
@@ -115,8 +115,7 @@ def ended_in_vain(record: TakeRecord) -> bool:
 
 def _is_free(record: TakeRecord) -> bool:
     """Return whether a take waits or was refused, and so was certainly not charged."""
-    is_refused = record.state is TakeState.FAILED and record.failure in NEVER_CHARGED
-    return record.state is TakeState.PENDING or is_refused
+    return record.state is TakeState.PENDING or was_refused(record.state, record.failure)
 
 
 def _standing(take: Take, record: TakeRecord | None, replace: Collection[str]) -> str:
