@@ -4,13 +4,11 @@ Sources, by the letters used below:
     P  the vendor's model pages            D  the vendor's API documentation
     C  the vendor's public clients (its command line and its nodes for ComfyUI, Dify and Zapier)
     H  RFC 9110, HTTP Semantics            N  no source: the cautious reading
-It knows no answer and decides nothing; `classify` does, by these tables.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from runner.domain.api_answers import JobStatus
 from runner.domain.states import FailureClass, TakeState
@@ -30,39 +28,28 @@ BEFORE_ACCEPTANCE = frozenset(
 UNKNOWN_ID_CODES = frozenset({CODE_UNKNOWN_ID, CODE_MALFORMED_ID})
 """Numbers by which the API itself says that it does not know an id (D)."""
 
-ACCOUNT_CODES: Mapping[int, FailureClass] = MappingProxyType(
-    {
-        CODE_NO_BALANCE: FailureClass.NO_BALANCE,
-        CODE_NO_TOKEN: FailureClass.AUTH,
-        CODE_NOT_YOURS: FailureClass.AUTH,
-    }
-)
+ACCOUNT_CODES: Mapping[int, FailureClass] = {
+    CODE_NO_BALANCE: FailureClass.NO_BALANCE,
+    CODE_NO_TOKEN: FailureClass.AUTH,
+    CODE_NOT_YOURS: FailureClass.AUTH,
+}
 """Numbers that are about the account and not about one take (D)."""
 
-ACCOUNT_STATUSES: Mapping[int, FailureClass] = MappingProxyType(
-    {
-        401: FailureClass.AUTH,  # C H
-        402: FailureClass.NO_BALANCE,  # C
-        403: FailureClass.AUTH,  # C H
-        405: FailureClass.REFUSED,  # H
-        407: FailureClass.REFUSED,  # H
-        426: FailureClass.REFUSED,  # H
-        451: FailureClass.REFUSED,  # H
-    }
-)
-"""Statuses that refuse everything this account would send there, whatever the body says.
+WRONG_ADDRESS: Mapping[int, str] = {
+    405: "this address does not take such requests, so the API base is probably wrong",
+    407: "a proxy on the way wants a login of its own",
+    426: "this address asks for another protocol, so the API base is probably wrong",
+    451: "something on the way blocks this address for legal reasons",
+}
+"""What statuses mean whose cause is the address, or a gateway before it (H, 15.5.6, 15.5.8, 15.5.22; RFC 7725)."""
 
-`REFUSED` are those that are not about the account: the address, or a gateway before it, is the cause."""
-
-WRONG_ADDRESS: Mapping[int, str] = MappingProxyType(
-    {
-        405: "this address does not take such requests, so the API base is probably wrong",
-        407: "a proxy on the way wants a login of its own",
-        426: "this address asks for another protocol, so the API base is probably wrong",
-        451: "something on the way blocks this address for legal reasons",
-    }
-)
-"""What statuses that are not about the account mean (H, 15.5.6, 15.5.8, 15.5.22; RFC 7725)."""
+ACCOUNT_STATUSES: Mapping[int, FailureClass] = {
+    401: FailureClass.AUTH,  # C H
+    402: FailureClass.NO_BALANCE,  # C
+    403: FailureClass.AUTH,  # C H
+    **dict.fromkeys(WRONG_ADDRESS, FailureClass.REFUSED),  # H
+}
+"""Statuses that refuse everything this account would send there, whatever the body says."""
 
 LINKS = ("status_url", "result_url", "cancel_url")
 """Addresses that an accepted job comes with (P). They are only recorded: every URL is built from the API base."""
@@ -105,23 +92,19 @@ _CALLED_OFF = "cancelled canceled cancel stopped revoked"
 succeeded, failed (D), queued, pending, processing, running, error, canceled (C). The others are used by queues of the
 same kind, as their public clients read them; each can have only one meaning (N)."""
 
-STATUS_WORDS: Mapping[str, JobStatus] = MappingProxyType(
-    {
-        **dict.fromkeys(_WAITING.split(), JobStatus.QUEUED),
-        **dict.fromkeys(_WORKING.split(), JobStatus.RUNNING),
-        # P: ended, not succeeded.
-        **dict.fromkeys(f"{_WELL} {_BADLY} {_CALLED_OFF}".split(), JobStatus.ENDED),
-    }
-)
+STATUS_WORDS: Mapping[str, JobStatus] = {
+    **dict.fromkeys(_WAITING.split(), JobStatus.QUEUED),
+    **dict.fromkeys(_WORKING.split(), JobStatus.RUNNING),
+    # P: ended, not succeeded.
+    **dict.fromkeys(f"{_WELL} {_BADLY} {_CALLED_OFF}".split(), JobStatus.ENDED),
+}
 """What the status route says; after any other word the run says so, asks for the result and keeps looking (N)."""
 
-RESULT_WORDS: Mapping[str, TakeState] = MappingProxyType(
-    {
-        **dict.fromkeys(_WELL.split(), TakeState.SUCCEEDED),
-        **dict.fromkeys(_BADLY.split(), TakeState.FAILED),
-        **dict.fromkeys(_CALLED_OFF.split(), TakeState.CANCELLED),
-    }
-)
+RESULT_WORDS: Mapping[str, TakeState] = {
+    **dict.fromkeys(_WELL.split(), TakeState.SUCCEEDED),
+    **dict.fromkeys(_BADLY.split(), TakeState.FAILED),
+    **dict.fromkeys(_CALLED_OFF.split(), TakeState.CANCELLED),
+}
 """What the result record says; after any other word the rest of the record decides (N)."""
 
 PARTIAL_WORDS = frozenset({"partial", "partially_completed"})

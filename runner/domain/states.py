@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 from typing import TypeAlias
 
 from runner.domain.errors import IllegalTransition
@@ -338,50 +337,43 @@ OVER = RETRYABLE | {S.DROPPED}
 # The API has ended the job.
 ENDED = RETRYABLE | {S.SUCCEEDED}
 
-TRANSITIONS: Mapping[tuple[TakeState, type[StateFact]], frozenset[TakeState]] = MappingProxyType(
-    {
-        (S.PENDING, SubmissionStarted): frozenset({S.SUBMITTING}),
-        (S.SUBMITTING, Accepted): frozenset({S.QUEUED}),
-        **{
-            (S.SUBMITTING, back): frozenset({S.PENDING})
-            for back in (NotSent, RefusedForNow, AccountTurnedAway)
-        },
-        (S.SUBMITTING, Refused): frozenset({S.FAILED}),
-        (S.SUBMITTING, LostContact): frozenset({S.HELD}),
-        # This is the late answer to the very same attempt: an id is never thrown away.
-        (S.HELD, Accepted): frozenset({S.QUEUED}),
-        (S.HELD, Adopted): frozenset({S.QUEUED}),
-        (S.HELD, DeclaredNotSent): frozenset({S.PENDING}),
-        (S.HELD, PayAgain): frozenset({S.PENDING}),
-        # A person may drop whatever keeps a run from being complete, but never a take that is pending or being sent.
-        **{(state, Dropped): frozenset({S.DROPPED}) for state in (S.HELD, *sorted(ACTIVE | ENDED))},
-        # What was adopted by mistake is as doubtful as before, however that job ended.
-        **{(state, AdoptionUndone): frozenset({S.HELD}) for state in (S.QUEUED, S.RUNNING, *sorted(ENDED))},
-        (S.QUEUED, Started): frozenset({S.RUNNING}),
-        (S.RUNNING, Requeued): frozenset({S.QUEUED}),
-        **{(state, Ended): ENDED for state in (S.QUEUED, S.RUNNING)},
-        **{(state, Vanished): frozenset({S.FAILED}) for state in (S.QUEUED, S.RUNNING)},
-        **{(state, RetryRequested): frozenset({S.PENDING}) for state in (S.FAILED, S.CANCELLED)},
-        # The record of a clip outweighs every claim that there is none, be it the API's, a run's or a person's.
-        **{(state, FoundAfterAll): frozenset({S.SUCCEEDED}) for state in (S.FAILED, S.CANCELLED, S.DROPPED)},
-    }
-)
+TRANSITIONS: Mapping[tuple[TakeState, type[StateFact]], frozenset[TakeState]] = {
+    (S.PENDING, SubmissionStarted): frozenset({S.SUBMITTING}),
+    (S.SUBMITTING, Accepted): frozenset({S.QUEUED}),
+    **{(S.SUBMITTING, back): frozenset({S.PENDING}) for back in (NotSent, RefusedForNow, AccountTurnedAway)},
+    (S.SUBMITTING, Refused): frozenset({S.FAILED}),
+    (S.SUBMITTING, LostContact): frozenset({S.HELD}),
+    # This is the late answer to the very same attempt: an id is never thrown away.
+    (S.HELD, Accepted): frozenset({S.QUEUED}),
+    (S.HELD, Adopted): frozenset({S.QUEUED}),
+    (S.HELD, DeclaredNotSent): frozenset({S.PENDING}),
+    (S.HELD, PayAgain): frozenset({S.PENDING}),
+    # A person may drop whatever keeps a run from being complete, but never a take that is pending or being sent.
+    **{(state, Dropped): frozenset({S.DROPPED}) for state in (S.HELD, *sorted(ACTIVE | ENDED))},
+    # What was adopted by mistake is as doubtful as before, however that job ended.
+    **{(state, AdoptionUndone): frozenset({S.HELD}) for state in (S.QUEUED, S.RUNNING, *sorted(ENDED))},
+    (S.QUEUED, Started): frozenset({S.RUNNING}),
+    (S.RUNNING, Requeued): frozenset({S.QUEUED}),
+    **{(state, Ended): ENDED for state in (S.QUEUED, S.RUNNING)},
+    **{(state, Vanished): frozenset({S.FAILED}) for state in (S.QUEUED, S.RUNNING)},
+    **{(state, RetryRequested): frozenset({S.PENDING}) for state in (S.FAILED, S.CANCELLED)},
+    # The record of a clip outweighs every claim that there is none, be it the API's, a run's or a person's.
+    **{(state, FoundAfterAll): frozenset({S.SUCCEEDED}) for state in (S.FAILED, S.CANCELLED, S.DROPPED)},
+}
 """Every legal move of a take: (state, kind of fact) to the states it may lead to."""
 
 D = DeliveryState
-DELIVERIES: Mapping[tuple[DeliveryState, type[DeliveryFact | Dropped]], DeliveryState] = MappingProxyType(
-    {
-        (D.NONE, FetchStarted): D.FETCHING,
-        # A killed run leaves `fetching` behind; a second start is always safe.
-        (D.FETCHING, FetchStarted): D.FETCHING,
-        (D.UNDELIVERABLE, FetchStarted): D.FETCHING,
-        (D.FETCHING, Delivered): D.DELIVERED,
-        (D.FETCHING, Undeliverable): D.UNDELIVERABLE,
-        (D.DELIVERED, FileGone): D.NONE,
-        # The clip of a dropped take is not fetched; a take whose clip is here cannot be dropped.
-        **{(state, Dropped): D.NONE for state in (D.NONE, D.FETCHING, D.UNDELIVERABLE)},
-    }
-)
+DELIVERIES: Mapping[tuple[DeliveryState, type[DeliveryFact | Dropped]], DeliveryState] = {
+    (D.NONE, FetchStarted): D.FETCHING,
+    # A killed run leaves `fetching` behind; a second start is always safe.
+    (D.FETCHING, FetchStarted): D.FETCHING,
+    (D.UNDELIVERABLE, FetchStarted): D.FETCHING,
+    (D.FETCHING, Delivered): D.DELIVERED,
+    (D.FETCHING, Undeliverable): D.UNDELIVERABLE,
+    (D.DELIVERED, FileGone): D.NONE,
+    # The clip of a dropped take is not fetched; a take whose clip is here cannot be dropped.
+    **{(state, Dropped): D.NONE for state in (D.NONE, D.FETCHING, D.UNDELIVERABLE)},
+}
 """Every legal move of a clip's delivery; only a succeeded take has a clip."""
 
 NEVER_CHARGED = frozenset({FailureClass.REFUSED, FailureClass.INVALID_INPUT})
