@@ -1,7 +1,9 @@
 """What holds for every test: examples have no deadline, and `make test` leaves the slow ones to `make test-slow`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import coverage
 import pytest
 from hypothesis import settings
 
@@ -21,6 +23,23 @@ SLOW = (
 
 QUICK = tuple(f"acceptance/test_{name}.py" for name in ("asking", "beginning", "check", "older_runs"))
 """What of these runs in `make test`, beside all that is marked `installed`."""
+
+UNMEASURED = tuple(
+    f"test_{name}.py" for name in ("bad_service", "cost_bombs", "hostile_output", "store_read")
+)
+"""What computes for long and reaches no line that other tests do not: `make coverage` measures the others."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Stop measuring, where that is going on, for what would take three times as long and adds nothing."""
+    measuring = coverage.Coverage.current() if item.path.name in UNMEASURED else None
+    if measuring:
+        measuring.stop()
+    result = yield
+    if measuring:
+        measuring.start()
+    return result
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

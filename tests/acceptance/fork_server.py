@@ -30,6 +30,7 @@ ENVIRONMENT = {"LANG": "C.UTF-8"}
 _PLAIN = ("PATH", "HOME", "TERM", "COLUMNS", "LINES")
 _OURS = ("RUNCOMFY_", "SHOTRUNNER_", "XDG_")
 _LIBRARIES = ("jinja2", "jsonschema", "pandas", "starlette.applications", "tqdm", "uvicorn")
+_COVERAGE = ("COVERAGE_PROCESS_CONFIG",)
 _REQUEST_BYTES = 1 << 20
 
 
@@ -103,7 +104,7 @@ def _server() -> tuple[socket.socket, threading.Lock]:
     with theirs:
         server = subprocess.Popen(
             [sys.executable, "-m", __name__, str(theirs.fileno())],
-            env={"PATH": os.environ["PATH"], **ENVIRONMENT},
+            env={name: os.environ[name] for name in ("PATH", *_COVERAGE) if name in os.environ} | ENVIRONMENT,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             cwd=Path(__file__).parents[2],

@@ -310,12 +310,12 @@ def test_hostile_text_runs_nothing_and_asks_for_nothing(tab: Tab, tmp_path: Path
     assert [text for text in tab.complaints() if "ERR_FILE_NOT_FOUND" not in text] == []
 
 
-def test_a_thousand_takes_open_fast(tab: Tab, tmp_path: Path) -> None:
-    """Only the first players load by themselves, and a page far longer than the screen is laid out lazily."""
+def test_of_a_thousand_takes_only_those_on_the_screen_are_laid_out(tab: Tab, tmp_path: Path) -> None:
     takes = [delivered(pending(f"s{number:04d}", position=number)) for number in range(1000)]
     page = _page(tmp_path, takes)
-    begun = time.monotonic()
     tab.open(page)
-    assert time.monotonic() - begun < 10.0
-    assert tab.js("document.querySelectorAll('article').length") == 1000
+    styles = (
+        "[...document.querySelectorAll('article')].map((each) => getComputedStyle(each).contentVisibility)"
+    )
+    assert tab.js(styles) == ["auto"] * 1000
     assert tab.js("document.querySelectorAll('video[preload=none]').length") > 900

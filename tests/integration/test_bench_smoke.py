@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -51,7 +50,7 @@ def test_a_contender_that_never_ends_is_killed_with_its_children(tmp_path: Path)
     held = tmp_path / "held"
     child = (
         "import fcntl, sys, time; file = open(sys.argv[1], 'w'); fcntl.flock(file, fcntl.LOCK_EX); "
-        "print('held', file=file, flush=True); time.sleep(60)"
+        "print('held', file=file, flush=True); time.sleep(1000)"
     )
     source = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}, {str(held)!r}])"
     command = [sys.executable, "-c", source]
@@ -59,10 +58,8 @@ def test_a_contender_that_never_ends_is_killed_with_its_children(tmp_path: Path)
     assert usage.exit_code == -9
     with held.open() as file:
         assert file.read() == "held\n"
-        # Waits until the child, which has the lock, is dead: at once, or after its minute.
-        begun = time.monotonic()
+        # Waits until the child, which has the lock, is dead: at once, or for longer than a test may take.
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert time.monotonic() - begun < 30
 
 
 def test_cpu_of_descendants_is_counted_with_the_process_itself(tmp_path: Path) -> None:

@@ -397,8 +397,10 @@ def test_check_alone_opens_no_connection_and_loads_no_client(tmp_path: Path) -> 
         f"assert main(['check', {str(manifest)!r}]) == 0\n"
         "print(sorted({'httpx', 'runner.media.preflight.probe_all', 'sqlite3'} & set(sys.modules)))"
     )
+    # Coverage would measure the process, and load `sqlite3` for it.
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("COVERAGE_")}
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=os.environ, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environ, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
 

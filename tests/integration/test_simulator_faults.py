@@ -292,17 +292,16 @@ def test_a_delay_that_is_short_enough_brings_the_right_answer(stage: Stage) -> N
 
 
 def test_a_simulator_with_hanging_answers_stops_when_their_clients_have_left() -> None:
-    with running(
-        SimulatorSettings(
-            script=load_script("faults: [{route: any, fault: delay, delay_s: 500}]", "f"), render=False
-        )
-    ) as simulator:
-        with pytest.raises(httpx.ReadTimeout):
-            httpx.get(
-                f"{simulator.base_url}/models", headers={"authorization": "Bearer simulated"}, timeout=0.1
+    """Else it would hang for longer than a test may take."""
+    with (
+        running(
+            SimulatorSettings(
+                script=load_script("faults: [{route: any, fault: delay, delay_s: 500}]", "f"), render=False
             )
-        began = time.monotonic()
-    assert time.monotonic() - began < 30
+        ) as simulator,
+        pytest.raises(httpx.ReadTimeout),
+    ):
+        httpx.get(f"{simulator.base_url}/models", headers={"authorization": "Bearer simulated"}, timeout=0.1)
 
 
 def test_the_tables_here_cover_every_fault() -> None:

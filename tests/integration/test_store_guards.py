@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,12 +30,6 @@ from tests.integration.store_samples import (
 )
 
 S = TakeState
-
-
-@pytest.fixture
-def state_file(tmp_path: Path) -> Iterator[StateFile]:
-    with new_state_file(tmp_path, [A]) as state_file:
-        yield state_file
 
 
 def raw(state_file: StateFile, sql: str, *values: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -43,12 +42,6 @@ from tests.integration.store_samples import (
 )
 
 S = TakeState
-
-
-@pytest.fixture
-def state_file(tmp_path: Path) -> Iterator[StateFile]:
-    with new_state_file(tmp_path, [A]) as state_file:
-        yield state_file
 
 
 def test_a_new_take_is_recorded_as_planned(state_file: StateFile) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,6 @@ from runner.domain.states import Accepted, CancelRequested, CostSeen, Ended, Sta
 from runner.store.reader import open_reader
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import (
-    A,
     drive,
     make_take,
     new_state_file,
@@ -24,12 +23,6 @@ from tests.integration.store_samples import (
 )
 
 S = TakeState
-
-
-@pytest.fixture
-def state_file(tmp_path: Path) -> Iterator[StateFile]:
-    with new_state_file(tmp_path, [A]) as state_file:
-        yield state_file
 
 
 def hold_writer(state_file: StateFile) -> Callable[[], None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from runner.api.exchange import Answer
 from runner.api.submit_answer import Receipt, read_receipt, usable_id
 from runner.domain.states import Accepted, LostContact
+from tests.effort import at_most
 from tests.unit.test_api_outcomes import submitted
 
 ID = "3f2a-01"
@@ -101,9 +101,8 @@ def test_an_id_beside_a_status_that_proves_nothing_is_proposed(status: int) -> N
 
 def test_a_body_of_millions_of_parts_is_read_at_its_beginning_alone() -> None:
     body = b'{"request_id": "3f2a-01", "x": [' + b"[]," * 5_000_000
-    began = time.process_time()
-    assert read_receipt(body, complete=True) == Receipt(ID)
-    assert time.process_time() - began < 5
+    with at_most(100):
+        assert read_receipt(body, complete=True) == Receipt(ID)
 
 
 @pytest.mark.parametrize("packed", ["br", "gzip, damaged"])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,30 +13,15 @@ from runner.domain.errors import ManifestInvalid
 from runner.manifest.size_limits import Limits
 from runner.models.regex_safety import longest_text, pattern_fault
 from runner.system.nearest_name import Speller
+from tests.effort import at_most
 
-MOST_TIMES = 150
-"""How many times the yardstick a bomb may cost, some 8 s on a quiet machine. Bombs took from that to minutes."""
+MOST = 150
+"""Units that a bomb may cost, some 8 s on a quiet machine. Bombs took from that to minutes."""
 
 HEAD = "version: 1\nname: b\n"
 PIKA = HEAD + "defaults: {model: pika/pikaframes, inputs: {keyFramesFirst: https://e.com/a.png}}\n"
 OWN = HEAD + "defaults: {model: a/b}\n"
 FILL = "\u0301\u0316" * 16_000
-
-
-def yardstick() -> float:
-    """Return what a fixed piece of work costs now, in seconds of processor time: a busy machine costs more."""
-    began = time.process_time()
-    sum(number * number for number in range(1_000_000))
-    return time.process_time() - began
-
-
-@contextmanager
-def bounded() -> Iterator[None]:
-    """Let the block cost a bounded number of times the yardstick."""
-    before, began = yardstick(), time.process_time()
-    yield
-    cost = time.process_time() - began
-    assert cost < MOST_TIMES * max(before, yardstick())
 
 
 def rows(count: int, inputs: str) -> str:
@@ -93,7 +76,7 @@ def test_a_bomb_is_told_at_the_cost_of_its_size(
     folder.mkdir(parents=True)
     (folder / "b.json").write_text(json.dumps({"type": "object", "properties": schema}))
     (tmp_path / "b.yaml").write_text(text)
-    with bounded(), pytest.raises(ManifestInvalid) as caught:
+    with at_most(MOST), pytest.raises(ManifestInvalid) as caught:
         check(tmp_path / "b.yaml")
     assert told in "\n".join(map(str, caught.value.problems))
 
@@ -115,7 +98,7 @@ def test_a_table_past_the_limits_is_not_worked_on(
     lines: Callable[[], str], told: str, tmp_path: Path
 ) -> None:
     (tmp_path / "b.csv").write_text("id,model\n" + lines())
-    with bounded(), pytest.raises(ManifestInvalid) as caught:
+    with at_most(MOST), pytest.raises(ManifestInvalid) as caught:
         check(tmp_path / "b.csv")
     (problem,) = caught.value.problems
     assert told in str(problem)

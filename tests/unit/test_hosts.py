@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.models.media_inputs import url_fault
 from runner.system.hosts import host_fault, is_public_host, plain_host
+from tests.effort import at_most
 
 
 @pytest.mark.parametrize(
@@ -35,9 +34,8 @@ def test_no_text_raises(host: str) -> None:
 
 
 def test_a_host_without_end_costs_nothing() -> None:
-    began = time.process_time()
-    for host in ("\u0301" * 300_000, "a." * 300_000, "９" * 300_000):
-        assert host_fault(host)
-        assert not is_public_host(host)
-        plain_host(host)
-    assert time.process_time() - began < 1
+    with at_most(20):
+        for host in ("\u0301" * 300_000, "a." * 300_000, "９" * 300_000):
+            assert host_fault(host)
+            assert not is_public_host(host)
+            plain_host(host)

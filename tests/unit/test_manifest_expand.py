@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from runner.domain.shots import Items, Node, Shot, Text, Variant
 from runner.manifest.reader import Reading, parse_manifest
 from runner.manifest.size_limits import Limits
+from tests.effort import at_most
 
 
 def read(text: str, *, limits: Limits | None = None) -> Reading:
@@ -285,7 +286,7 @@ def test_limits_stop_an_expansion_before_it_is_built(limits: Limits, body: str, 
     assert [p for p in problems if expected in p], problems
 
 
-@pytest.mark.timeout(5)
+@at_most(100)
 def test_a_few_lines_cannot_ask_for_a_world_of_takes() -> None:
     axes = ", ".join(f"a{n}: 1-10000" for n in range(3))
     (problem,) = told(f"shots: [{{id: s, model: m, sweep: {{{axes}}}}}]")

@@ -6,6 +6,7 @@ import pytest
 
 from runner.domain.shots import Text
 from runner.manifest.reader import parse_manifest
+from tests.effort import at_most
 from tests.unit.test_manifest_references import read, shelf, shot, told
 
 FAULTS = {
@@ -44,7 +45,7 @@ def test_every_fault_of_a_file_is_told_once_behind_those_of_the_manifest() -> No
     ]  # fmt: skip
 
 
-@pytest.mark.timeout(10)
+@at_most(200)
 def test_many_faults_of_a_file_cost_no_more_for_many_takes_of_it() -> None:
     text = shot("inputs: {p: {file: 1.txt}}, sweep: {seed: 1-200}")
     reading = read(text, files={"1.txt": b"{{ x }} " * 2_000})

@@ -17,6 +17,7 @@ from runner.domain.ids import folder_name, looks_mangled, why_no_id, why_no_take
 from runner.manifest.fields import TOP_KEYS
 from runner.manifest.reader import Reading, manifest_name, parse_manifest, read_manifest
 from runner.manifest.size_limits import Limits
+from tests.effort import at_most
 
 YAML = "version: 1\nname: board\nshots: [{id: é1, model: m}]\n".replace("é1", "s1")
 CSV = "id,model,promptText\ns1,m,é\n"
@@ -65,7 +66,7 @@ def test_a_path_that_cannot_be_is_missing() -> None:
         read_manifest(Path("a\0b.yaml"))
 
 
-@pytest.mark.timeout(10)
+@at_most(200)
 @pytest.mark.parametrize("kind", ["directory", "fifo", "device"])
 def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "m.yaml"

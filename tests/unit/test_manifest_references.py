@@ -12,6 +12,7 @@ from runner.domain.shots import Text
 from runner.manifest.prompt_files import OpenBeside
 from runner.manifest.reader import Reading, opener_beside, parse_manifest, read_manifest
 from runner.manifest.size_limits import Limits
+from tests.effort import at_most
 
 FRAMES = "frames: {door: https://e.com/door, hall: 'https://e.com/{{ id }}'}\n"
 STYLES = """\
@@ -246,7 +247,7 @@ def test_files_are_found_beside_the_manifest_wherever_the_program_runs(tmp_path:
     assert inputs(read_manifest(tmp_path / "m.yaml")) == {"p": "A boat.", "q": "A boat."}
 
 
-@pytest.mark.timeout(10)
+@at_most(200)
 @pytest.mark.parametrize("kind", ["link", "linked folder", "loop", "folder", "pipe"])
 def test_no_link_leads_out_of_the_folder_and_nothing_but_a_file_is_read(tmp_path: Path, kind: str) -> None:
     home, outside = tmp_path / "home", tmp_path / "outside"

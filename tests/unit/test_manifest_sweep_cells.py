@@ -14,6 +14,7 @@ from runner.domain.shots import Text
 from runner.manifest.reader import Reading, parse_manifest
 from runner.manifest.size_limits import Limits
 from runner.manifest.sweep_points import drawn_seeds
+from tests.effort import at_most
 
 AT = Position("m.csv", 2)
 
@@ -133,7 +134,7 @@ def test_a_seed_in_both_cells_is_told() -> None:
     ]
 
 
-@pytest.mark.timeout(5)
+@at_most(100)
 @pytest.mark.parametrize("column", ["seeds", "sweep"])
 def test_a_cell_of_many_ranges_is_refused_before_it_is_built(column: str) -> None:
     cell = " ".join(["0-999"] * 5_000) if column == "seeds" else "seed=" + "|".join(["0-999"] * 5_000)

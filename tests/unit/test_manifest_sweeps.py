@@ -13,6 +13,7 @@ from runner.domain.shots import Fields, Node, Shot, Text
 from runner.manifest.reader import Reading, parse_manifest
 from runner.manifest.size_limits import Limits
 from runner.manifest.sweep_points import SEEDS, drawn_seeds, range_values
+from tests.effort import at_most
 
 AT = Position("m.yaml", 1)
 
@@ -257,7 +258,7 @@ def test_limits_hold_for_every_form(shot: str, expected: str) -> None:
     assert [p for p in problems if expected in p], problems
 
 
-@pytest.mark.timeout(5)
+@at_most(100)
 @pytest.mark.parametrize(
     "axis", ["1-9000", "{from: 1, count: 9000}", "{random: 9000}", "{random: 9000, from: x}", "0-8.999:0.001"]
 )
@@ -267,7 +268,7 @@ def test_many_long_axes_are_refused_before_they_are_built(axis: str) -> None:
     assert "shot s: more than 9,000 takes; split the manifest" in problem
 
 
-@pytest.mark.timeout(10)
+@at_most(200)
 def test_many_exclusions_cost_no_more_than_they_weigh() -> None:
     entries = ", ".join(f"{{a: {n}, b: {n}}}" for n in range(1_000))
     sweep = f"{{a: 0-99, b: 0-99, exclude: [{entries}]}}"

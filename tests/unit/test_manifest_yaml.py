@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -182,9 +184,10 @@ def test_a_manifest_is_one_mapping(text: str, expected: str) -> None:
 @LOADERS
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "{? "], ids=["list", "flow", "block", "key"])
 def test_deep_nesting_stops_at_once(opening: str, loader: Loader) -> None:
+    """PyYAML from 6.0.4 on has a limit of its own, in other words."""
     _, problems = node_of(opening * 20_000, loader)
     assert len(problems) == 1
-    assert "nested more than 64 deep" in problems[0]
+    assert re.search("nested more than 64 deep|maximum nesting depth", problems[0])
 
 
 def test_an_alias_bomb_is_refused_by_its_weight() -> None:

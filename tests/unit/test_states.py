@@ -11,65 +11,28 @@ from runner.domain.states import (
     DELIVERIES,
     ENDED,
     TRANSITIONS,
-    Accepted,
     AccountTurnedAway,
-    Adopted,
     AdoptionUndone,
     DeclaredNotSent,
-    Delivered,
     DeliveryFact,
     DeliveryState,
     Dropped,
     Ended,
-    FailureClass,
-    FetchStarted,
-    FileGone,
     FoundAfterAll,
-    LostContact,
     NotSent,
     PayAgain,
-    Refused,
     RefusedForNow,
-    Requeued,
     RetryRequested,
-    Started,
     StateFact,
-    SubmissionStarted,
     TakeState,
-    Undeliverable,
-    Vanished,
     advance,
     advance_delivery,
 )
+from tests.integration.store_samples import A, every_fact
 
-STATE_FACTS: tuple[StateFact, ...] = (
-    SubmissionStarted("a", "f", 1),
-    Accepted("a", "r"),
-    NotSent("a", "refused"),
-    RefusedForNow("a", "429", 1.0),
-    Refused("a", FailureClass.REFUSED, "no"),
-    AccountTurnedAway("a", FailureClass.AUTH, "no"),
-    LostContact("a", "sent", "cut"),
-    Adopted("r", "me"),
-    AdoptionUndone("r", "me"),
-    DeclaredNotSent("me"),
-    PayAgain("me"),
-    Dropped("me"),
-    Started(),
-    Requeued(),
-    Ended(TakeState.SUCCEEDED, "{}"),
-    Ended(TakeState.FAILED, "{}"),
-    Ended(TakeState.CANCELLED, "{}"),
-    FoundAfterAll("r", "{}", ("https://clips/1.mp4",)),
-    Vanished(FailureClass.MISSING, "gone"),
-    RetryRequested("me"),
-)
-DELIVERY_FACTS: tuple[DeliveryFact, ...] = (
-    FetchStarted("u"),
-    Delivered("f", "0", 1),
-    Undeliverable("no"),
-    FileGone("deleted"),
-)
+FACTS = every_fact(A, attempt="a", epoch=1)
+STATE_FACTS = [fact for fact in FACTS if isinstance(fact, StateFact)]
+DELIVERY_FACTS = [fact for fact in FACTS if isinstance(fact, DeliveryFact)]
 
 
 def test_the_samples_cover_every_kind_of_fact() -> None:

@@ -62,7 +62,7 @@ def run_engine(
         return Ending(EndingKind.FINISHED), None
     with ExitStack() as stack:
         account = stack.enter_context(account_of(request, place, takes))
-        log = stack.enter_context(_log(place, request.clock))
+        log = stack.enter_context(run_log(place, request.clock))
         shown = stack.enter_context(request.progress(len(takes), finished))
         listener = Listeners((shown, log))
         for note in (*state.notes, *account.notes):
@@ -158,7 +158,7 @@ def account_of(request: RunRequest, place: RunDir, takes: Sequence[TakeRecord]) 
 
 
 @contextmanager
-def _log(place: RunDir, clock: Clock) -> Iterator[Listener]:
+def run_log(place: RunDir, clock: Clock) -> Iterator[Listener]:
     """Yield the run's log; a run that submits nothing goes on without one, and none fails that cannot be closed."""
     from runner.commands.steps.write_check import open_log
     from runner.output.progress import make_progress
