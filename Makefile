@@ -6,12 +6,17 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
             command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
             && { echo $$p; break; }; done)
 LOCK   := .ci/lock.txt
+NEWEST := $(VENV)/newest
+# The versions of Python that `make test-newest` is about: all that this machine has.
+ON     ?= $(shell .ci/pythons)
 
-.PHONY: demo test test-slow test-all check format bench torture pictures help clean lock
+.PHONY: demo test test-slow test-all test-newest coverage check format bench torture pictures help clean lock
 help:
 	@echo 'make demo     render the example storyboard on the simulator (no key, no network, no cost)'
 	@echo 'make test     style, types, layers, docs, and the tests of a few minutes'
-	@echo 'make test-all the same, and what kills, loads and starts it from outside: all that CI runs'
+	@echo 'make test-all the same, and what kills, loads and starts it from outside'
+	@echo 'make coverage make test, measured: which lines and branches of runner/ are reached'
+	@echo 'make test-newest  unit and integration tests with the newest releases of all it needs, on every Python here'
 	@echo 'make check    style, types, layers and docs only'
 	@echo 'make format   rewrite the code in the house style'
 	@echo 'make bench    measure against what you would use instead'
@@ -25,10 +30,25 @@ demo: $(VENV)/demo
 test: check
 	$(BIN)/pytest -n 2 --dist worksteal -m 'not slow'
 
+coverage: check
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest -n 2 --dist worksteal -m 'not slow'
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 test-slow: $(VENV)/test
 	$(BIN)/pytest -n 2 --dist worksteal -m slow
 
 test-all: test test-slow
+
+test-newest:
+	@set -e; for python in $(ON); do \
+	    echo "the newest releases on $$($$python --version)"; \
+	    rm -rf $(NEWEST); \
+	    $$python -m venv $(NEWEST); \
+	    $(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[video,test]'; \
+	    $(NEWEST)/bin/pytest tests/unit tests/integration -n 2 --dist worksteal -m 'not slow'; \
+	done
 
 check: $(VENV)/test
 	$(BIN)/ruff check
@@ -53,7 +73,7 @@ lock: $(VENV)/test
 	$(BIN)/pip freeze --exclude-editable --exclude pip --exclude setuptools --exclude shotrunner > $(LOCK)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@test -n '$(PYTHON)' || { echo 'Shotrunner needs Python 3.11 or newer as python3'; exit 1; }
