@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from runner.commands.restore import assigned
-from runner.commands.steps.known_jobs import known_outside, trace_in
+from runner.commands.steps.known_jobs import known_outside, sidecars_of, trace_in
 from runner.domain.errors import IllegalTransition, RecordDisplaced, RunInUse, StateFileUnusable
 from runner.domain.states import (
     Accepted,
@@ -24,7 +24,9 @@ from runner.domain.states import (
     SubmissionStarted,
     TakeState,
 )
-from runner.media.clips.sidecar import Sidecar
+from runner.media.clips.names import stem_of
+from runner.media.clips.ownership import try_clip
+from runner.media.clips.sidecar import TRIAL, Sidecar
 from runner.store import witness
 from runner.store.disk_failure import SafetyOptions
 from runner.store.identity import number_of, path_of_open
@@ -126,6 +128,18 @@ def test_a_damaged_sidecar_says_nothing_and_ends_no_run(tmp_path: Path, take: by
         (told,) = known_outside(place, [], whole=whole)
         assert [(sent.take, sent.request_id) for sent in told.sent] == [("take-a", "r-1")]
     assert trace_in(place)
+
+
+@pytest.mark.parametrize("longest", ["a", "a-take-with-a-very-long-name-indeed"])
+def test_what_a_kill_leaves_of_a_trial_speaks_for_no_job(tmp_path: Path, longest: str) -> None:
+    take = stem_of(try_clip(tmp_path / "clips", [longest]))
+    for take_id, request_id in ((take, TRIAL), (take, "r-1"), ("take-a", TRIAL)):
+        sidecar = Sidecar(take_id, request_id, ())
+        (tmp_path / "clips" / f"{take_id}-{request_id}.json").write_bytes(sidecar.to_bytes())
+    (testimony,) = known_outside(RunDir(tmp_path), ())
+    named = {(each.take, each.request_id) for each in testimony.sent}
+    assert named == {(each.take, each.request_id) for each in sidecars_of(RunDir(tmp_path))}
+    assert named == {(take, "r-1"), ("take-a", TRIAL)}
 
 
 def test_both_readers_take_the_head_of_a_sidecar_that_is_damaged_behind_it(tmp_path: Path) -> None:

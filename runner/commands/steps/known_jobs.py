@@ -19,7 +19,7 @@ from pathlib import Path
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import NEW_RUN, FlagRequired, StateFileUnusable
 from runner.media.clips.folder import MOST_BYTES
-from runner.media.clips.sidecar import CLIPS, FORMAT, Sidecar, read_sidecar
+from runner.media.clips.sidecar import CLIPS, FORMAT, Sidecar, is_trial, read_sidecar
 from runner.store.location import machine_id
 from runner.store.marker import MARKER, read_marker, went_to
 from runner.store.open_checks import refuse_less_known
@@ -68,10 +68,10 @@ def known_outside(run_dir: RunDir, second_places: Sequence[Path], *, whole: bool
 
 
 def sidecars_of(run_dir: RunDir) -> Iterator[Sidecar]:
-    """Yield each sidecar beside the clips; any other file is passed over."""
+    """Yield each sidecar beside the clips; any other file, and what a kill left of a trial, is passed over."""
     for path in _sidecar_paths(run_dir):
         sidecar = _sidecar(_read(path, MOST_BYTES) or b"")
-        if sidecar is not None:
+        if sidecar is not None and not is_trial(sidecar.take, sidecar.request_id):
             yield sidecar
 
 
@@ -94,7 +94,7 @@ def _told_by_sidecars(run_dir: RunDir, *, whole: bool = False) -> Iterator[Sent]
             sent = Sent(
                 take=sidecar.take, model=model, fingerprint=fingerprint, request_id=sidecar.request_id
             )
-        if sent is not None:
+        if sent is not None and not is_trial(sent.take, sent.request_id):
             yield sent
 
 

@@ -28,6 +28,7 @@ from runner.media.clips.folder import Folder, NameConflict
 from runner.media.clips.part_file import PartFile, write_whole
 from runner.media.clips.sidecar import (
     MOST_OUTPUTS,
+    TRIAL,
     DeliveredFile,
     PartialDownload,
     RejectedNote,
@@ -193,7 +194,7 @@ def try_clip(clips: Path, take_ids: Iterable[str]) -> str:
     # No extension of a clip is longer.
     final = names.clip_name(take, last, "webm")
     with Folder(clips) as folder:
-        holdings = ClipOwnership(folder, take, "trial")
+        holdings = ClipOwnership(folder, take, TRIAL)
         try:
             holdings.keep_rejected(last, b"trial")
             holdings.drop_rejected(last)

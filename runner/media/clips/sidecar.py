@@ -8,6 +8,7 @@ file holds a secret. A file that is not such a one is read as None.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -27,8 +28,17 @@ MOST_OUTPUTS = 64
 """No more outputs of one job are downloaded."""
 
 FORMAT = "shotrunner-clip/1"
+TRIAL = "trial"
+"""The request id in the sidecar of a trial, which a kill may leave behind: no API was asked for anything."""
+
 _REMAINDER = "shotrunner-remainder/2"
 _REJECTED = "shotrunner-rejected/1"
+_TRIAL_TAKE = re.compile(r"trial-[0-9a-f]{16}0*")
+
+
+def is_trial(take_id: str, request_id: str) -> bool:
+    """Return whether a sidecar is that of a trial, and proves no job."""
+    return request_id == TRIAL and _TRIAL_TAKE.fullmatch(take_id) is not None
 
 
 @dataclass(frozen=True, slots=True)
