@@ -39,13 +39,13 @@ def is_media(name: str, schema: Schema) -> bool:
         return False
     if has_media_format(leaf) or str(schema.get("default", "")).startswith("https://"):
         return True
-    title = _words(str(schema.get("title", "")))
-    return _ends_in_media(_words(name)) or (len(title) <= 2 and _ends_in_media(title))
+    title = words_of(str(schema.get("title", "")))
+    return _ends_in_media(words_of(name)) or (len(title) <= 2 and _ends_in_media(title))
 
 
 def has_media_format(schema: Schema) -> bool:
     """Return whether the schema's `format` says that it is a link to media."""
-    words = _words(str(schema.get("format", "")))
+    words = words_of(str(schema.get("format", "")))
     return any(word in _MEDIA_WORDS or word == "file" for word in words)
 
 
@@ -55,10 +55,10 @@ def frame_inputs(titles: Mapping[str, str]) -> tuple[str | None, str | None]:
     A frame's name or title has a word such as first or start, or last, end or tail. Otherwise the first frame is the
     first input that is plainly called an image. None means that no input matches.
     """
-    words = {name: {*_words(name), *_words(title)} for name, title in titles.items()}
+    words = {name: {*words_of(name), *words_of(title)} for name, title in titles.items()}
     last = next((name for name in words if words[name] & _LAST_WORDS), None)
     first = next((name for name in words if words[name] & _FIRST_WORDS and name != last), None)
-    plain = (name for name in words if name != last and {*_words(name)} <= _PLAIN_WORDS)
+    plain = (name for name in words if name != last and {*words_of(name)} <= _PLAIN_WORDS)
     return first or next(plain, None), last
 
 
@@ -111,10 +111,10 @@ def _parts_fault(parts: SplitResult, host: str, *, allow_private: bool) -> str |
     return None
 
 
-def _words(name: str) -> list[str]:
+def words_of(name: str) -> list[str]:
     """Return the lower-case words of a camelCase, snake_case or spaced name, singular and without numbers."""
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
-    return [w.lower() if w.lower() in _MEDIA_WORDS else w.lower().removesuffix("s") for w in words]
+    return [word.lower().removesuffix("s") for word in words]
 
 
 def _ends_in_media(words: list[str]) -> bool:

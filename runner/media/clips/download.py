@@ -38,12 +38,11 @@ class NotDelivered(DownloadError):
     """A body arrived but is not the whole clip; `permanent` means that another try cannot help."""
 
 
+@dataclass(eq=False)
 class Rejected(NotDelivered):
     """A body that is not a clip; `start` is its first 64 KiB."""
 
-    def __init__(self, message: str, *, start: bytes, permanent: bool = False) -> None:
-        super().__init__(message, permanent=permanent)
-        self.start = start
+    start: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

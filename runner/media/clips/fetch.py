@@ -21,7 +21,6 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 
 from runner.domain.api_answers import FetchAnswer, FetchTrouble
@@ -108,9 +107,14 @@ def fetch_clip(ticket: Ticket, options: FetchOptions, *, now: Callable[[], float
     if not ticket.outputs or not ticket.request_id:
         missing = "output" if ticket.request_id else "request id"
         return FetchTrouble(f"take {ticket.take_id} has no {missing} to fetch by", permanent=True)
-    client = _client(options.allow_loopback, options.deadline_s, options.connect_s, options.read_s)
+    client = Downloads(
+        allow_loopback=options.allow_loopback,
+        deadline_s=options.deadline_s,
+        connect_s=options.connect_s,
+        read_s=options.read_s,
+    )
     try:
-        with Folder(options.run_dir / CLIPS, home=options.home) as folder:
+        with client, Folder(options.run_dir / CLIPS, home=options.home) as folder:
             holdings = ClipOwnership(folder, ticket.take_id, ticket.request_id)
             return _FetchJob(ticket, options, client, folder, holdings, now).answer()
     except FileLocked as error:
@@ -119,16 +123,6 @@ def fetch_clip(ticket: Ticket, options: FetchOptions, *, now: Callable[[], float
         return FetchTrouble(str(error), permanent=True)
     except OSError as error:
         return disk_answer(error, ticket.take_id)
-
-
-@cache
-def _client(allow_loopback: bool, deadline_s: float, connect_s: float, read_s: float) -> Downloads:  # noqa: FBT001 - a key
-    """Return the one client that all downloads of this process with these options share; it is never closed."""
-    return Downloads(allow_loopback=allow_loopback, deadline_s=deadline_s, connect_s=connect_s, read_s=read_s)
-
-
-# A forked worker must not use locks that a thread of its parent may have held.
-os.register_at_fork(after_in_child=_client.cache_clear)
 
 
 @dataclass(slots=True)

@@ -142,6 +142,11 @@ class Folder:
         with os.fdopen(fd, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
 
+    def holds(self, name: str, sha256: str) -> bool:
+        """Return whether a regular file has this name and this hash."""
+        found = self.digest(name)
+        return found is not None and found[0] == sha256
+
     def move(self, old: str, new: str) -> None:
         """Give a file another name without ever replacing one; the file has a name at every moment.
 

@@ -95,14 +95,9 @@ class ClipOwnership:
     def drop_rejected(self, index: int) -> None:
         """Remove the kept start of a rejected download; a stranger's or a changed file stays."""
         note_name = names.rejected_note_name(self._take, index)
-        data = self._folder.read(note_name)
-        if data is None:
-            return
-        note = read_rejected_note(data)
-        if note is not None and names.stem_of(note.file) == self._take:
-            digest = self._folder.digest(note.file)
-            if digest is not None and digest[0] == note.sha256:
-                self._folder.remove(note.file)
+        note = read_rejected_note(self._folder.read(note_name))
+        if note and names.stem_of(note.file) == self._take and self._folder.holds(note.file, note.sha256):
+            self._folder.remove(note.file)
         self._folder.remove(note_name)
 
     def admit(self, name: str) -> bool:

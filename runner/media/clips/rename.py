@@ -142,12 +142,7 @@ def _is_free(folder: Folder, clip: Clip) -> bool:
 def _place(folder: Folder, clip: Clip) -> str | None:
     """Return a clip's name: the recorded one, or one that a kill has left; None if it has none."""
     names = (clip.name, clip.wanted, clip.between, _between_once(clip))
-    return next((name for name in names if _is(folder, name, clip.sha256)), None)
-
-
-def _is(folder: Folder, name: str, sha256: str) -> bool:
-    digest = folder.digest(name)
-    return digest is not None and digest[0] == sha256
+    return next((name for name in names if folder.holds(name, clip.sha256)), None)
 
 
 def _between_once(clip: Clip) -> str:
@@ -156,7 +151,7 @@ def _between_once(clip: Clip) -> str:
 
 def _out_of_the_way(folder: Folder, clip: Clip, told: Told) -> Clip:
     """Move a clip to its third name if it can; the take whose name it has would move it where no record looks."""
-    if folder.has(clip.between) or not _is(folder, clip.name, clip.sha256):
+    if folder.has(clip.between) or not folder.holds(clip.name, clip.sha256):
         return clip
     return replace(clip, file=_move(folder, clip, told, aside=_BETWEEN))
 
@@ -173,7 +168,7 @@ def _move(folder: Folder, clip: Clip, told: Told, *, aside: str = "") -> str:
         # A kill between the two halves of a move leaves both names on one file.
         if folder.is_one_file(landed.file, name):
             folder.remove(landed.file)
-        elif not folder.has(name) and (landed.file == clip.name or _is(folder, landed.file, landed.sha256)):
+        elif not folder.has(name) and (landed.file == clip.name or folder.holds(landed.file, landed.sha256)):
             folder.move(landed.file, name)
     folder.sync()
     file = f"{CLIPS}/{clip.named(aside)}"

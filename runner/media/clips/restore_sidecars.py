@@ -105,7 +105,7 @@ def _move_back(folder: Folder, take: TakeRecord, file: str) -> None:
     """Find a clip that was moved aside for the other's output, to a name like `sc1.changed.2.mp4`."""
     aside = f"{_owner_of(take.take_id)}.changed"
     for name in folder.names():
-        if name.startswith(aside) and (found := folder.digest(name)) and found[0] == take.sha256:
+        if name.startswith(aside) and folder.holds(name, take.sha256 or ""):
             folder.move(name, file)
             return
 

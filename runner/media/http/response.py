@@ -13,6 +13,7 @@ _MOST_LAYERS = 4
 _ETAG = re.compile(r'(?:W/)?"[!#-~]{1,200}"')
 
 
+@dataclass(eq=False)
 class DownloadError(Exception):
     """A download that did not start or did not finish.
 
@@ -20,21 +21,11 @@ class DownloadError(Exception):
     that the host sent neither a file nor a refusal. `status` is the HTTP status of an answer without a file.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        link_refused: bool = False,
-        permanent: bool = False,
-        unreachable: bool = False,
-        status: int | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.link_refused = link_refused
-        self.permanent = permanent
-        self.unreachable = unreachable
-        self.status = status
+    message: str
+    link_refused: bool = False
+    permanent: bool = False
+    unreachable: bool = False
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

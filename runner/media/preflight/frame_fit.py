@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from runner.domain.errors import Severity
 from runner.media.image_size import Pixels
 from runner.media.preflight.link_rules import Fault
-from runner.media.preflight.media_links import Place, TakeMedia, words_of
+from runner.media.preflight.media_links import Place, TakeMedia
 from runner.media.preflight.probe import LinkProbe
+from runner.models.media_inputs import words_of
 from runner.system.canonical_json import JsonValue
 
 _TOLERANCE = 0.02

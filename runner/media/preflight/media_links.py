@@ -7,7 +7,6 @@ A link is in a media input, in a list of such inputs, or in a nested value that 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,10 +15,10 @@ from runner.domain.errors import Position
 from runner.domain.shots import Take
 from runner.media.file_kinds import Family
 from runner.models.inputs import Shape
+from runner.models.media_inputs import words_of
 from runner.models.model import Model
 from runner.system.canonical_json import JsonValue
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _KINDS = {
     **dict.fromkeys(("video", "clip", "movie"), Family.VIDEO),
     **dict.fromkeys(("audio", "sound", "voice", "music"), Family.SOUND),
@@ -61,11 +60,6 @@ def media_of(takes: Iterable[Take], *, find: Callable[[str], Model | None]) -> l
         if places:
             found.append(TakeMedia(take.id, take.at, body, places))
     return found
-
-
-def words_of(name: str) -> list[str]:
-    """Return the lower-case words of a camelCase, snake_case or spaced name, without plurals."""
-    return [word.lower().removesuffix("s") for word in _WORDS.findall(name)]
 
 
 def _shapes(model: Model | None) -> Mapping[str, tuple[Shape, Family | None]]:

@@ -100,7 +100,7 @@ def _judged(
     media: Sequence[TakeMedia], looks: Mapping[str, LinkProbe], *, now: float, wait: float
 ) -> tuple[Finding, ...]:
     """Return each fault of a link at an input once, in the order of the plan."""
-    found: dict[tuple[Fault, str, str], list[TakeMedia]] = {}
+    found: dict[tuple[Fault, str, str], tuple[Position, dict[str, None]]] = {}
 
     @cache
     def faults(url: str, wants: Family | None) -> tuple[Fault, ...]:
@@ -109,16 +109,9 @@ def _judged(
     for take in media:
         alone = ((place, fault) for place in take.places for fault in faults(place.url, place.wants))
         for place, fault in (*alone, *fit_faults(take, looks)):
-            found.setdefault((fault, place.url, place.input), []).append(take)
+            _, takes = found.setdefault((fault, place.url, place.input), (take.at, {}))
+            takes[take.take_id] = None
     return tuple(
-        Finding(
-            fault.severity,
-            tuple(dict.fromkeys(take.take_id for take in those)),
-            where,
-            shown(url),
-            fault.message,
-            fault.advice,
-            those[0].at,
-        )
-        for (fault, url, where), those in found.items()
+        Finding(fault.severity, tuple(takes), where, shown(url), fault.message, fault.advice, at)
+        for (fault, url, where), (at, takes) in found.items()
     )

@@ -9,7 +9,8 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from types import NoneType
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from runner.media.file_kinds import format_of
 from runner.media.http.response import DownloadError
@@ -21,7 +22,14 @@ if TYPE_CHECKING:
 FRESH_S = 3600.0
 MOST_BYTES = 64 * 1024 * 1024
 _VERSION = 1
-_T = TypeVar("_T")
+# What the file holds as the probe has it, and the types of each.
+_SAME: Mapping[str, tuple[type, ...]] = {
+    "url": (str,),
+    "size": (int, NoneType),
+    "etag": (str, NoneType),
+    "content_type": (str,),
+    "format": (str,),
+}
 
 Peek: TypeAlias = "Callable[[str, Callable[[bytes], bool]], FileHead]"
 """Reads the beginning of a link until the function says that it is enough, such as `HeadReader.peek`."""
@@ -88,7 +96,7 @@ def fresh_looks(text: str, *, now: float) -> dict[str, LinkProbe]:
         document = json.loads(text)
         if document["version"] != _VERSION:
             raise CacheDamaged("another version wrote it")
-        looks = {_typed(entry["key"], str): _read(entry) for entry in document["looks"]}
+        looks = dict(map(_read, document["looks"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CacheDamaged(str(error)) from error
     # If the clock was set back, a probe may have a future time; then its age is not known.
@@ -101,11 +109,7 @@ def as_text(looks: Mapping[str, LinkProbe]) -> str:
         {
             "key": key,
             "looked_at": float(look.at),
-            "url": look.url,
-            "size": look.size,
-            "etag": look.etag,
-            "content_type": look.content_type,
-            "format": look.format,
+            **{name: getattr(look, name) for name in _SAME},
             "pixels": [look.pixels.width, look.pixels.height] if look.pixels else None,
         }
         for key, look in sorted(looks.items())
@@ -113,21 +117,13 @@ def as_text(looks: Mapping[str, LinkProbe]) -> str:
     return json.dumps({"version": _VERSION, "looks": entries}, indent=1) + "\n"
 
 
-def _read(entry: Mapping[str, Any]) -> LinkProbe:
-    size, etag, pixels = entry["size"], entry["etag"], entry["pixels"]
-    return LinkProbe(
-        at=_typed(entry["looked_at"], float),
-        url=_typed(entry["url"], str),
-        size=None if size is None else _typed(size, int),
-        etag=None if etag is None else _typed(etag, str),
-        content_type=_typed(entry["content_type"], str),
-        format=_typed(entry["format"], str),
-        pixels=None if pixels is None else Pixels(*(max(1, _typed(side, int)) for side in pixels)),
-    )
-
-
-def _typed(value: object, kind: type[_T]) -> _T:
+def _read(entry: Mapping[str, Any]) -> tuple[str, LinkProbe]:
+    sides = entry["pixels"]
+    types = {"key": (str,), "looked_at": (float,), **_SAME}
     # The comparison is exact, since a JSON true is not a number.
-    if type(value) is not kind:
-        raise CacheDamaged(f"a {kind.__name__} is of another type")
-    return value
+    if any(type(entry[name]) not in allowed for name, allowed in types.items()):
+        raise CacheDamaged("a value is of another type")
+    if sides is not None and [type(side) for side in sides] != [int, int]:
+        raise CacheDamaged("a size is not two numbers")
+    pixels = None if sides is None else Pixels(*(max(1, side) for side in sides))
+    return entry["key"], LinkProbe(entry["looked_at"], **{name: entry[name] for name in _SAME}, pixels=pixels)
