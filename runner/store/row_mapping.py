@@ -26,10 +26,6 @@ from runner.domain.states import DeliveryState, FailureClass, TakeState
 R = TypeVar("R", TakeRecord, AttemptRecord, EventRecord, SchemaRecord, SessionRecord, Ticket, RunHeader)
 
 
-def _strings(text: str) -> tuple[str, ...]:
-    return tuple(json.loads(text))
-
-
 # The key is the name, since a name means the same in every record: `outputs` of a take is `outputs` of a ticket.
 _DECODERS: Mapping[str, Callable[[Any], object]] = {
     "state": TakeState,
@@ -38,7 +34,7 @@ _DECODERS: Mapping[str, Callable[[Any], object]] = {
     "seed": int,
     "simulated": bool,
     "adopted": bool,
-    **dict.fromkeys(("tags", "outputs", "columns"), _strings),
+    **dict.fromkeys(("tags", "outputs", "columns"), lambda text: tuple(json.loads(text))),
     **dict.fromkeys(("point", "cells", "details", "evidence"), json.loads),
 }
 

@@ -132,11 +132,9 @@ _NEW_IN_3 = (
         ending TEXT
     ) STRICT""",
 )
+_TEXTS_IN_3 = ("wanted", "wanted_model", "wanted_body", "kept_for")
 _VERSION_3 = (
-    "ALTER TABLE takes ADD COLUMN wanted TEXT",
-    "ALTER TABLE takes ADD COLUMN wanted_model TEXT",
-    "ALTER TABLE takes ADD COLUMN wanted_body TEXT",
-    "ALTER TABLE takes ADD COLUMN kept_for TEXT",
+    *(f"ALTER TABLE takes ADD COLUMN {name} TEXT" for name in _TEXTS_IN_3),
     "ALTER TABLE takes ADD COLUMN estimate REAL",
     "ALTER TABLE takes ADD COLUMN price TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE attempts ADD COLUMN estimate REAL",
