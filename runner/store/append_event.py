@@ -10,7 +10,6 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -334,20 +333,15 @@ def _update_take(
         columns["delivery"] = delivery
     columns |= COLUMN_UPDATES[type(fact)](fact, at, standing)
     if columns:
-        # WHERE repeats the values that were read, so the update fails if anything changed them since.
+        # WHERE repeats the values that were read, so the update fails if anything changed them since. There is one
+        # text per kind of fact, so that the connection reuses its prepared statement.
+        sets = ", ".join(f"{name} = ?" for name in columns)
         change_one(
             connection,
-            _update(tuple(columns)),
+            f"UPDATE takes SET {sets} WHERE take_id = ? AND state = ? AND delivery = ?",  # noqa: S608 - our own names
             (*map(_storable, columns.values()), standing.take_id, standing.state, standing.delivery),
             refusal=f"take {standing.take_id}: it is no longer {standing.state}",
         )
-
-
-@cache
-def _update(columns: tuple[str, ...]) -> str:
-    # There is one text per kind of fact, so that the connection reuses its prepared statement.
-    sets = ", ".join(f"{name} = ?" for name in columns)
-    return f"UPDATE takes SET {sets} WHERE take_id = ? AND state = ? AND delivery = ?"  # noqa: S608 - our own names
 
 
 def _details(fact: states.Fact) -> dict[str, Any]:

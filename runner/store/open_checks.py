@@ -235,11 +235,7 @@ def refuse_other_run(path: Path, run_id: str) -> None:
 
 
 def refuse_less_known(
-    path: Path,
-    run_id: str,
-    told: Sequence[Testimony],
-    *,
-    unknown: Callable[[Iterable[Sent]], Sequence[Sent]],
+    path: Path, run_id: str, told: Sequence[Testimony], *, unknown: Callable[[Iterable[Sent]], Sequence[Sent]]
 ) -> None:
     """Refuse a file that knows less than its witnesses: an older copy, one with a cut log, or another run's.
 
