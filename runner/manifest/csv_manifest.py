@@ -1,7 +1,7 @@
 """Turns CSV records into the same rows that YAML gives.
 
-In: text. Out: rows whose fields are `id, model, inputs, sweep, repeat, tags, notes, take`. A CSV manifest has
-neither variables nor defaults. The result columns of our report are known and ignored, so a report is a manifest too.
+A CSV manifest has neither variables nor defaults. The result columns of our report are known and ignored, so a report
+is a manifest too.
 """
 
 from __future__ import annotations

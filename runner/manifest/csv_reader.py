@@ -1,8 +1,7 @@
 """Turns CSV text into records: cells as written, each with its physical line and its spreadsheet row.
 
-In: text. Out: a header, its records, and findings. It is strict where the csv module is lenient: an unclosed quote
-hides no rows, and a row has exactly as many cells as the header. It knows column names only to find the separator of
-a header.
+It is strict where the csv module is lenient: an unclosed quote hides no rows, and a row has exactly as many cells as
+the header. It knows column names only to find the separator.
 """
 
 from __future__ import annotations

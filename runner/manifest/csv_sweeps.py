@@ -1,9 +1,8 @@
-"""Reads a sweep in one cell of a spreadsheet: `seed=1000-1003 resolution=720p|1080p`.
+"""Reads a sweep in one cell of a spreadsheet, `seed=1000-1003 resolution=720p|1080p`, into what YAML gives.
 
-In: the text of a `sweep` or `seeds` cell. Out: the same nodes that the `sweep` field of YAML gives, and findings with
-the cell's address. Blanks or ';' separate axes. An axis is a name, '=', and values, which '|' separates. Names and
-values that move together are joined by '+' (`seed+duration=7+5|8+10`). A value is a range, `random:4` (or
-`random:4:NAME`), a plain word, or text in double quotes, in which `""` is a quote. It knows no other column.
+Blanks or ';' separate axes. An axis is a name, '=', and values, which '|' separates. Names and values that move
+together are joined by '+' (`seed+duration=7+5|8+10`). A value is a range, `random:4` (or `random:4:NAME`), a plain
+word, or text in double quotes, in which `""` is a quote.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Decodes bytes to text: UTF-8 with or without a byte-order mark, or UTF-16 with one; all else is refused.
 
-In: the bytes of a file. Out: text without its mark. Control characters are reported, and each is replaced by one other
-character. So positions stay right, and the rest of the file can still be checked. It knows no file format.
+Control characters are reported, and each is replaced by one other character. So positions stay right, and the rest of
+the file can still be checked. It knows no file format.
 """
 
 from __future__ import annotations

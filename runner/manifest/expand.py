@@ -1,6 +1,5 @@
 """Turns rows into shots: defaults are applied, sweeps become variants, templates are filled in.
 
-In: a `Source`. Out: shots, whose inputs are still text, and findings. YAML and CSV take the same steps.
 A shot's own input replaces the whole default of that name; the tags of the defaults are added to its own; its own
 `sweep` and `repeat` replace the default ones. It does not know what a model accepts.
 """

@@ -1,8 +1,7 @@
 """Writes takes as the text of a YAML manifest, which reads back as the same takes.
 
-In: takes with their request bodies. Out: text. Every text is in double quotes with JSON's escapes, which YAML reads
-the same way. So `16:9`, `no`, `007` and blanks at the ends stay what they are. Braces that a manifest would read as a
-template are doubled. It does not prove that a model still reads the values the same way.
+Every text is in double quotes with JSON's escapes, which YAML reads the same way. So `16:9`, `no`, `007` and blanks at
+the ends stay what they are. It does not prove that a model still reads the values the same way.
 """
 
 from __future__ import annotations

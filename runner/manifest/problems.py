@@ -1,8 +1,4 @@
-"""Collects everything that is wrong with a manifest, so that reading can continue.
-
-In: places, subjects, messages. Out: problems in the order of the file, each reported once.
-It knows neither YAML nor CSV.
-"""
+"""Collects everything that is wrong with a manifest, so that reading can continue; it knows neither YAML nor CSV."""
 
 from __future__ import annotations
 

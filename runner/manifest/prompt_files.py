@@ -1,9 +1,7 @@
 """Reads long texts from files of their own: `promptText: {file: prompts/010.txt}`.
 
-In: a reference, and a function that opens a file beside the manifest. Out: the file's text with its file and the
-reference's place, or a finding with that place and the file's name. A manifest may come from any source, so it can
-name files in its own folder only. Every line end becomes one newline, and newlines at the end are dropped. So the
-habits of an editor or a checkout do not change what is sent. It opens nothing itself.
+A manifest may come from any source, so it can name files in its own folder only. Every line end becomes one newline,
+and newlines at the end are dropped: the habits of an editor do not change what is sent. It opens nothing itself.
 """
 
 from __future__ import annotations

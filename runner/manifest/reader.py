@@ -1,9 +1,7 @@
 """Reads manifest files with one thin reader and one pure function behind it.
 
-In: a path, or bytes and a file's name. Out: a `Reading` with the manifest as far as it could be read and every
-structural problem at once. Values stay text, because only the model schema says what they must be. Nothing in a
-manifest is executed. A manifest can name text files in its own folder; a function that is passed in opens these, so
-everything else works on bytes alone.
+Every structural problem is found at once. Values stay text, because only the model schema says what they must be.
+Nothing in a manifest is executed. A function that is passed in opens the text files that it names.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """Replaces what rows only name: frames, prompt files and styles.
 
-In: the fields `frames` and `styles`, and rows as written. Out: rows and defaults without such names, and findings. A
-frame keeps its own position, because a wrong address must be corrected there. `@door`, or `{frame: door}`, is the frame
-`door`; `@@` at the beginning writes a literal `@`. A style's inputs override the defaults but not a row's own, and its
-text is what `{{ style }}` stands for. It knows no model, renders no template and opens no file.
+`@door`, or `{frame: door}`, is the frame `door`; `@@` at the beginning writes a literal `@`. A style's inputs override
+the defaults but not a row's own, and its text is what `{{ style }}` stands for. It knows no model and opens no file.
 """
 
 from __future__ import annotations
@@ -75,46 +73,8 @@ class Style:
     inputs: Fields
 
 
-@dataclass(frozen=True, slots=True)
-class Styles:
-    """The styles of a manifest by name."""
-
-    styles: Mapping[str, Style]
-    findings: Findings
-    budget: SizeBudget
-
-    def together(self, node: Node, subject: str) -> Style:
-        """Return the combined styles that a row's `style` names, and report unknown ones.
-
-        The later of several styles wins; their texts are joined by a comma.
-
-        Raises:
-            Stop: the styles of all rows together hold more than a manifest may.
-        """
-        found = [self.styles[name] for name in self._known(node, joined(subject, "style"))]
-        texts = [style.text for style in found if style.text]
-        values = sum(weigh(style.inputs).values for style in found)
-        characters = sum(len(text.text) for text in texts)
-        self.budget.spend_values(values, characters=characters, at=node.at, subject=subject)
-        text = Text(", ".join(text.text for text in texts), texts[0].at, quoted=True) if texts else None
-        return Style(text, layered(node.at, *(style.inputs for style in found)))
-
-    def _known(self, node: Node, where: str) -> Iterator[str]:
-        words = words_of(node)
-        names = [word for word in words if isinstance(word, Text) and not word.is_null]
-        if len(names) < len(words):
-            self.findings.error(node.at, where, "must be the name of a style, or a list of names")
-        for name in names:
-            if name.text in self.styles:
-                yield name.text
-                continue
-            message = f"{shown(name.text)} is not a style of this manifest"
-            message += "" if self.styles else ", which gives none under styles:"
-            self.findings.unknown(name.text, self.styles, name.at, where, message)
-
-
-def styles_of(top: Section, variables: Mapping[str, Text], budget: SizeBudget) -> Styles:
-    """Return the styles, and report what cannot be one."""
+def styles_of(top: Section, variables: Mapping[str, Text]) -> dict[str, Style]:
+    """Return the styles by name, and report what cannot be one."""
     styles: dict[str, Style] = {}
     section = top.section("styles")
     for name in _names_in(section):
@@ -127,7 +87,7 @@ def styles_of(top: Section, variables: Mapping[str, Text], budget: SizeBudget) -
     if "style" in variables and any(style.text for style in styles.values()):
         message = "{{ style }} already means the text of a style; give this variable another name"
         top.error(variables["style"].at, "vars, style", message)
-    return Styles(styles, top.findings, budget)
+    return styles
 
 
 def _names_in(section: Section) -> Iterator[str]:
@@ -142,8 +102,9 @@ class References:
     """Replaces the references of rows; `style` is the default style."""
 
     frames: Frames
-    styles: Styles
+    styles: Mapping[str, Style]
     files: PromptFiles
+    budget: SizeBudget
     style: Node | None
 
     def row(self, row: Row, number: int) -> Row:
@@ -200,18 +161,40 @@ class References:
         node = fields.items.get("style", self.style)
         if node is None:
             return fields
-        style = self.styles.together(node, subject)
+        style = self._together(node, subject)
         items = {key: value for key, value in fields.items.items() if key != "style"}
         if style.text:
             items["style"] = style.text
         if style.inputs.items:
             # A row's own sweep wins over a style, as it wins over a default.
             sweep = items.get("sweep")
-            swept = {
-                name for key in (sweep.items if isinstance(sweep, Fields) else ()) for name in axis_names(key)
-            }
+            keys = sweep.items if isinstance(sweep, Fields) else ()
+            swept = {name for key in keys for name in axis_names(key)}
             beneath = {name: value for name, value in style.inputs.items.items() if name not in swept}
             layer = self._mapping(replace(style.inputs, items=beneath), joined(subject, "inputs"))
             own = items.get("inputs", Fields({}, node.at))
             items["inputs"] = layered(own.at, layer, own) if isinstance(own, Fields) else own
         return replace(fields, items=items)
+
+    def _together(self, node: Node, subject: str) -> Style:
+        """Return the combined styles that `node` names; the later ones win, and their texts are joined by a comma."""
+        found = [self.styles[name] for name in self._known(node, joined(subject, "style"))]
+        texts = [style.text for style in found if style.text]
+        values = sum(weigh(style.inputs).values for style in found)
+        characters = sum(len(text.text) for text in texts)
+        self.budget.spend_values(values, characters=characters, at=node.at, subject=subject)
+        text = Text(", ".join(text.text for text in texts), texts[0].at, quoted=True) if texts else None
+        return Style(text, layered(node.at, *(style.inputs for style in found)))
+
+    def _known(self, node: Node, where: str) -> Iterator[str]:
+        words = words_of(node)
+        names = [word for word in words if isinstance(word, Text) and not word.is_null]
+        if len(names) < len(words):
+            self.frames.findings.error(node.at, where, "must be the name of a style, or a list of names")
+        for name in names:
+            if name.text in self.styles:
+                yield name.text
+                continue
+            message = f"{shown(name.text)} is not a style of this manifest"
+            message += "" if self.styles else ", which gives none under styles:"
+            self.frames.findings.unknown(name.text, self.styles, name.at, where, message)

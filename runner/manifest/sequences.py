@@ -1,9 +1,7 @@
 """Turns sequences into rows: N frames and the N - 1 prompts between them become N - 1 rows that join.
 
-In: the field `sequences`. Out: rows by sequence id, for use where a shot could stand. The frames go into the inputs
-that `first` and `last` name, the text into `prompt`, the length into `duration`; each has a default. The manifest gives
-these names, and the model does not. Defaults, style, sequence and entry are merged by name long before a model is
-known. A reader can also see a name that is in the file.
+The manifest says, or a default, which inputs the frames, the text and the length go into. The model cannot: defaults,
+style, sequence and entry are merged by name long before a model is known.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Limits the size of a manifest, and counts how much of the limits it has used.
 
-In: amounts, as reading and expansion find them. Out: nothing, or a finding and `Stop`. It knows no field.
-A file of a few lines can ask for millions of takes, so counts are checked before anything is built.
+A file of a few lines can ask for millions of takes, so counts are checked before anything is built. It knows no field.
 """
 
 from __future__ import annotations

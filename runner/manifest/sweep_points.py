@@ -1,7 +1,7 @@
 """Computes the points of a sweep: the product of its axes, without excluded points and with included ones.
 
-In: what was read. Out: points, the last axis moving fastest, then the included ones. Their greatest number is known
-before any is built. Nothing is random: a drawn seed is a piece of a hash, and a request for more keeps the first ones.
+The last axis moves fastest. The greatest number of points is known before any is built. Nothing is random: a drawn seed
+is a piece of a hash, and a request for more keeps the first ones.
 """
 
 from __future__ import annotations

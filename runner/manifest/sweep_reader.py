@@ -1,8 +1,7 @@
 """Turns the `sweep` field into a sweep: axes, and the points that `exclude` and `include` change.
 
-In: nodes. Out: a `Sweep`, and findings. An axis is a list of values, a range (`1000-1003`, `0-100:10`), `{from, count,
-step}` or `{random, from}`. A key can be a list of names (`[seed, duration]: [[7, 5], [8, 10]]`), whose inputs move in
-lockstep. It does not know what an axis means.
+An axis is a list of values, a range (`1000-1003`, `0-100:10`), `{from, count, step}` or `{random, from}`. A key can be
+a list of names (`[seed, duration]: [[7, 5], [8, 10]]`), whose inputs move in lockstep.
 """
 
 from __future__ import annotations

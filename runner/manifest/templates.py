@@ -1,8 +1,7 @@
 """Fills in templates: `{{ name }}` becomes the text of that name, and nothing is ever executed.
 
-In: nodes and the names a shot knows (variables, `id`, sweep axes). Out: nodes with the names replaced. A value that is
-only one reference takes the named value as it was written, so `"{{ n }}"` can be a number. Inserted text is not
-rendered again. `{{{{` writes a literal `{{`; any other `{{` is a problem. It knows no model.
+The names are variables, `id`, `style` and sweep axes. Inserted text is not rendered again. `{{{{` writes a literal
+`{{`; any other `{{` is a problem.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Explains the YAML parser's errors in plain words, with the line as it should have been written.
-
-In: the parser's error and the text. Out: a place and a message. It builds nothing.
-"""
+"""Explains the YAML parser's errors in plain words, with the line as it should have been written."""
 
 from __future__ import annotations
 

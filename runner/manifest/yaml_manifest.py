@@ -1,7 +1,7 @@
 """Turns a YAML document into rows without references, and checks the top-level fields.
 
-In: the top node. Out: a `Source`. Only the keys of a row are checked here, since a CSV row cannot have wrong ones.
-The content of a row is checked when it is expanded, whether it comes from YAML or CSV.
+Only the keys of a row are checked here, since a CSV row cannot have wrong ones. The content of a row is checked when it
+is expanded, whether it comes from YAML or CSV.
 """
 
 from __future__ import annotations
@@ -41,10 +41,11 @@ def source_of(node: Node, findings: Findings, limits: Limits, open_beside: OpenB
     defaults.check_keys(DEFAULT_KEYS)
     variables, frames = _variables(top, limits), frames_of(top)
     rows = _rows(top, Sequences(top, frames, SizeBudget(limits, findings)))
-    styles = styles_of(top, variables, SizeBudget(limits, findings))
+    styles = styles_of(top, variables)
     source = Source((), name_of(top), variables, defaults.fields, prices=prices_of(top), top=node)
     files = PromptFiles(open_beside, findings, limits)
-    references = References(frames, styles, files, defaults.fields.items.get("style"))
+    budget = SizeBudget(limits, findings)
+    references = References(frames, styles, files, budget, defaults.fields.items.get("style"))
     rows = tuple(references.row(row, number) for number, row in enumerate(rows, 1))
     return replace(source, rows=rows, defaults=references.inner(defaults.fields, "defaults"))
 

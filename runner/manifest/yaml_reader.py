@@ -1,9 +1,8 @@
 """Turns YAML text into nodes: mappings, lists, and scalars exactly as they were written, each with its place.
 
-In: text. Out: the top node, and findings. It uses the parser's events and not its loader. The loader reads `16:9` as
-969 and `no` as false, silently drops duplicate keys, builds any tag, crashes on deep nesting and expands bombs. Syntax
-errors end the reading; all other faults are reported and skipped.
-Of a manifest's fields it knows only `sweep`, whose keys may be lists.
+It uses the parser's events and not its loader. The loader reads `16:9` as 969 and `no` as false, silently drops
+duplicate keys, builds any tag, crashes on deep nesting and expands bombs. Syntax errors end the reading; all other
+faults are reported and skipped.
 """
 
 from __future__ import annotations
