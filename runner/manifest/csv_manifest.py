@@ -82,19 +82,29 @@ def source_of(text: str, findings: Findings, limits: Limits) -> Source:
 def _columns(header: Record, findings: Findings, limits: Limits) -> list[_Column]:
     columns: list[_Column] = []
     for number, name in enumerate(header.cells, 1):
-        at = header.at(findings.file, number)
+        at, first = header.at(findings.file, number), header.cells.index(name) + 1
         path = () if name in KNOWN_COLUMNS else _path(name)
         meant = name.casefold()
-        if meant in RESERVED_COLUMNS and meant != name:
+        if not name:
+            findings.error(at, "header", "a column between others has no name")
+        elif first < number:
+            message = f"the column {shown(name)} appears twice (first as column {first})"
+            findings.error(at, "header", message)
+        elif meant in RESERVED_COLUMNS and meant != name:
             findings.error(at, "header", f"the column {shown(name)} is not known", nearest=meant)
-        elif not all(path) and name:
+        elif not all(path):
             findings.error(at, "header", f"{shown(name)} has a dot with no name beside it")
         elif len(path) > limits.depth:
             findings.error(at, "header", f"{shown(name)} has more than {limits.depth} parts")
         # A fault in a header is reported there; its cells would only report it again, or be built too deep.
-        if not all(path) or len(path) > limits.depth or name in header.cells[: number - 1]:
+        if not all(path) or len(path) > limits.depth or first < number:
             path = ()
         columns.append(_Column(name, number, path, at))
+    _check_together(header, columns, findings)
+    return columns
+
+
+def _check_together(header: Record, columns: list[_Column], findings: Findings) -> None:
     for needed in ("id", "model"):
         if needed not in header.cells:
             message = f"the column {needed} is missing; cells are separated by commas, semicolons or tabs"
@@ -108,7 +118,6 @@ def _columns(header: Record, findings: Findings, limits: Limits) -> list[_Column
                 whole = shown(".".join(column.path[:end]))
                 message = f"{shown(column.name)} is a part of the column {whole}; keep one of them"
                 findings.error(column.at, "header", message)
-    return columns
 
 
 def _path(name: str) -> tuple[str, ...]:
@@ -146,10 +155,8 @@ class _RowReader:
         row = Section(Fields(items, at), self._findings, row_name(Row(Fields(items, at), at), 0))
         identity = row.text("id")
         if identity and looks_mangled(identity.text):
-            message = (
-                f"{shown(identity.text)} looks as if a spreadsheet had changed it; format the column as text"
-            )
-            self._findings.warn(identity.at, row.subject, message)
+            message = "looks as if a spreadsheet had changed it; format the column as text"
+            self._findings.warn(identity.at, row.subject, f"{shown(identity.text)} {message}")
         cells = [(c.path, c, text) for c in self._inputs if (text := self._text(record, c))]
         inputs = _parts(cells, self._findings)
         given = {column.name for _, column, _ in cells}

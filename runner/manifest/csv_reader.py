@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from runner.domain.errors import Position
 from runner.manifest.decode import line_breaks
-from runner.manifest.problems import Findings, shown
+from runner.manifest.problems import Findings
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, MORE_TAKES, Limits
 from runner.system.csv_cells import unguard
 
@@ -102,9 +102,11 @@ class _Reader:
         if header is None:
             self._findings.error(self._findings.at(1), "", "no shots: the file is empty")
             return
-        header = self._trimmed_header(header)
-        yield header
-        width, found, written = len(header.cells), 0, 0
+        names = [name.strip() for name in header.cells]
+        while names and not names[-1]:
+            names.pop()
+        yield replace(header, cells=tuple(names))
+        width, found, written = len(names), 0, 0
         for found, record in enumerate(records, 1):
             if found > self._limits.takes:
                 self._stop(record.line, "", f"more than {self._limits.takes:,} rows; {MORE_TAKES}")
@@ -141,9 +143,8 @@ class _Reader:
                 record = Record(number, line, tuple(unguard(cell) for cell in cells))
                 self._check_sizes(record)
                 yield record
-        self._stop(
-            self._read + 1, "", f"more than {_SPREADSHEET_ROWS:,} rows, the most a spreadsheet can have"
-        )
+        message = f"more than {_SPREADSHEET_ROWS:,} rows, the most a spreadsheet can have"
+        self._stop(self._read + 1, "", message)
 
     def _check_sizes(self, record: Record) -> None:
         subject = f"row {record.number}"
@@ -164,12 +165,11 @@ class _Reader:
         column, opened, closed = _find_fault(raw, self._separator)
         first = line + line_breaks(raw[:opened])
         at = Position(self._findings.file, first, column)
-        # The csv module stops at its limit, which is always past our own.
-        if closed is None and "limit" in str(error):
-            most = self._limits.text_bytes
-            self._findings.stop(at, subject, f"this cell is larger than {most:,} bytes; is its quote closed?")
         if closed is None:
             message = "the quote that opens here is never closed, so the rows after it would be lost"
+            # The csv module stops at its limit, which is always past our own.
+            if "limit" in str(error):
+                message = f"this cell is larger than {self._limits.text_bytes:,} bytes; is its quote closed?"
             self._findings.stop(at, subject, message)
         last = line + line_breaks(raw[:closed])
         message = "text follows a closing quote; write a quote inside a quoted cell twice"
@@ -178,29 +178,15 @@ class _Reader:
             message = f"the quote that opens here ends at line {last} in the middle of a cell; close it"
         self._findings.error(at, subject, message)
 
-    def _trimmed_header(self, header: Record) -> Record:
-        names = [name.strip() for name in header.cells]
-        while names and not names[-1]:
-            names.pop()
-        for column, name in enumerate(names, 1):
-            at, first = header.at(self._findings.file, column), names.index(name) + 1
-            if not name:
-                self._findings.error(at, "header", "a column between others has no name")
-            elif first < column:
-                message = f"the column {shown(name)} appears twice (first as column {first})"
-                self._findings.error(at, "header", message)
-        return replace(header, cells=tuple(names))
-
     def _fitted(self, record: Record, width: int) -> Record:
         cells = record.cells
         if len(cells) == width:
             return record
         if len(cells) < width or any(cell.strip() for cell in cells[width:]):
             at = record.at(self._findings.file, min(len(cells), width + 1))
-            message = (
-                f"has {len(cells)} cells where the header has {width}; quote a cell that holds the separator"
-            )
-            self._findings.error(at, f"row {record.number}", message)
+            message = f"has {len(cells)} cells where the header has {width}"
+            advice = "quote a cell that holds the separator"
+            self._findings.error(at, f"row {record.number}", f"{message}; {advice}")
         # The other cells of a row that is too short or too long are still checked, so it hides nothing else.
         return replace(record, cells=(cells + ("",) * width)[:width])
 

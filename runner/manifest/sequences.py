@@ -7,6 +7,7 @@ style, sequence and entry are merged by name long before a model is known.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from runner.domain.errors import Position
 from runner.domain.ids import why_no_id
@@ -67,9 +68,7 @@ class Sequences:
         identity = entry.text("id")
         if "id" not in entry:
             self._findings.error(entry.fields.at, entry.subject, "has no id")
-        named = (
-            Section(entry.fields, self._findings, f"sequence {bare(identity.text)}") if identity else entry
-        )
+        named = replace(entry, subject=f"sequence {bare(identity.text)}") if identity else entry
         named.check_keys(SEQUENCE_KEYS)
         if identity is None:
             return
@@ -144,9 +143,7 @@ def _counts_fit(sequence: Section, frames: Items, prompts: Items, *, chained: bo
     given, wanted = len(prompts.items), len(frames.items) - 1
     if given and (given == wanted or (chained and given == wanted + 1)):
         return True
-    needed = (
-        f"{len(frames.items)} frames need {wanted} prompts" if wanted > 0 else "a sequence needs two frames"
-    )
+    needed = f"{wanted + 1} frames need {wanted} prompts" if wanted > 0 else "a sequence needs two frames"
     if chained and frames.items:
         needed += f", or {wanted + 1} where the first shot begins with the frame before it"
     message = f"{needed}, and there {'is' if given == 1 else 'are'} {given}"
