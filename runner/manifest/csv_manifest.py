@@ -152,7 +152,7 @@ class _RowReader:
         for key in ("id", "model", "notes", "price", "take", "point", "tags"):
             if text := self._text(record, self._reserved.get(key)):
                 items[key] = text
-        row = Section(Fields(items, at), self._findings, row_name(Row(Fields(items, at), at), 0))
+        row = Section(Fields(items, at), self._findings, row_name(Row(Fields(items, at), at), ""))
         identity = row.text("id")
         if identity and looks_mangled(identity.text):
             message = "looks as if a spreadsheet had changed it; format the column as text"

@@ -88,7 +88,7 @@ class _Expansion:
 
     def shot(self, row: Row, number: int) -> Shot | None:
         """Return the row's shot, or None if it has no model to check it by; it is faulty if its id cannot be used."""
-        section = Section(row.fields, self._findings, row_name(row, number))
+        section = Section(row.fields, self._findings, row_name(row, f"entry {number} of shots"))
         identity, take, notes = section.text("id"), section.text("take"), section.text("notes")
         if "id" not in section:
             self._findings.error(row.at, section.subject, "has no id")

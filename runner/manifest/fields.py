@@ -6,7 +6,7 @@ The key tables here are the only ones; a test compares the JSON Schema for edito
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -54,14 +54,14 @@ def joined(subject: str, field: str) -> str:
     return f"{subject}, {visible(field, 100)}" if subject else visible(field, 100)
 
 
-def row_name(row: Row, number: int) -> str:
-    """Return the name of a row in a problem: its id, or else its place."""
+def row_name(row: Row, place: str) -> str:
+    """Return the name of a row in a problem: its id, or else its row in a spreadsheet, or else `place`."""
     identity = row.fields.items.get("id")
     if isinstance(identity, Text) and not identity.is_null and identity.text:
         return f"shot {bare(identity.text)}"
     if row.at.cell:
         return f"row {row.at.cell.lstrip('ABCDEFGHIJKLMNOPQRSTUVWXYZ')}"
-    return f"entry {number} of shots"
+    return place
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,18 @@ class Section:
     def section(self, key: str) -> Section:
         """Return a field that must be a mapping; if it is missing, an empty one."""
         return Section(self.mapping(key) or Fields({}, self.fields.at), self.findings, self.where(key))
+
+    def entries(self, key: str) -> Iterator[Section]:
+        """Yield the mappings of a list that may not be empty, each named by its place in the list."""
+        listed = self.items(key)
+        if listed is not None and not listed.items:
+            self.error(listed.at, key, f"no {key}")
+        for number, node in enumerate(listed or (), 1):
+            subject = f"entry {number} of {key}"
+            if isinstance(node, Fields):
+                yield Section(node, self.findings, subject)
+            else:
+                self.findings.error(node.at, subject, "must be a mapping that begins with 'id:'")
 
     def flag(self, key: str) -> bool:
         """Return a field that must be true or false; if it is missing, it is false."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Callable
 from pathlib import PurePath
-from typing import Protocol
+from typing import TypeAlias
 
 from runner.domain.errors import FileMissing
 from runner.domain.shots import Text
@@ -21,15 +22,12 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _LONGEST = 1_000
 
 
-class OpenBeside(Protocol):
-    """Opens a file beside the manifest."""
+OpenBeside: TypeAlias = Callable[[str, int], bytes]
+"""Returns the first bytes of a file beside the manifest, whose name was checked and is harmless.
 
-    def __call__(self, name: str, *, most: int) -> bytes:
-        """Return the first `most` bytes of a file whose name was checked and is harmless.
-
-        Raises:
-            FileMissing: it does not exist, is not a regular file, or a link leads out of the manifest's folder.
-        """
+Raises:
+    FileMissing: it does not exist, is not a regular file, or a link leads out of the manifest's folder.
+"""
 
 
 class PromptFiles:
@@ -49,8 +47,10 @@ class PromptFiles:
             Stop: the files together hold more than a manifest may.
         """
         if name.text not in self._read:
-            fault = _name_fault(name.text)
-            self._read[name.text] = ("", fault) if fault else self._content(name, subject)
+            try:
+                self._read[name.text] = self._content(name, subject), ""
+            except FileMissing as error:
+                self._read[name.text] = "", error.message
         text, fault = self._read[name.text]
         if fault:
             self._findings.error(name.at, subject, f"the file {shown(name.text)} {fault}")
@@ -58,21 +58,32 @@ class PromptFiles:
         path = str(PurePath(self._findings.file).parent / name.text) if text else ""
         return Text(text, name.at, quoted=True, file=path)
 
-    def _content(self, name: Text, subject: str) -> tuple[str, str]:
-        """Return the file's text, and its fault or an empty text."""
-        most = self._limits.text_bytes
+    def _content(self, name: Text, subject: str) -> str:
+        if fault := _name_fault(name.text):
+            raise FileMissing(fault)
         if self._open is None:
-            return "", "cannot be read: this manifest has no folder"
-        try:
-            data = self._open(name.text, most=most + 1)
-        except FileMissing as error:
-            return "", error.message
+            raise FileMissing("cannot be read: this manifest has no folder")
+        most, whole = self._limits.text_bytes, self._limits.file_bytes
+        data = self._open(name.text, most + 1)
         self._bytes += len(data)
         # The size of a manifest is limited, and its prompt files must not be a way around that.
-        if self._bytes > (whole := self._limits.file_bytes):
+        if self._bytes > whole:
             message = f"the files of this manifest hold more than {whole:,} bytes; {MORE_BYTES}"
             self._findings.stop(name.at, subject, message)
-        return ("", f"is larger than {most:,} bytes; {LONGER_TEXT}") if len(data) > most else _decoded(data)
+        if len(data) > most:
+            raise FileMissing(f"is larger than {most:,} bytes; {LONGER_TEXT}")
+        try:
+            text = data.removeprefix(codecs.BOM_UTF8).decode()
+        except UnicodeDecodeError as error:
+            raise FileMissing(f"is not UTF-8 at byte {error.start}; save it as UTF-8") from error
+        text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+        if found := FORBIDDEN.search(text):
+            line, column = place(text, found.start())
+            where = f"at line {line}, column {column}"
+            raise FileMissing(f"has the control character U+{ord(found[0]):04X} {where}")
+        if not text.strip():
+            raise FileMissing("is empty")
+        return text
 
 
 def _name_fault(name: str) -> str:
@@ -88,15 +99,3 @@ def _name_fault(name: str) -> str:
     if any(part.startswith(".") and part != "." for part in name.split("/")):
         return "is hidden: no part of its name may begin with a dot"
     return ""
-
-
-def _decoded(data: bytes) -> tuple[str, str]:
-    try:
-        text = data.removeprefix(codecs.BOM_UTF8).decode()
-    except UnicodeDecodeError as error:
-        return "", f"is not UTF-8 at byte {error.start}; save it as UTF-8"
-    text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
-    if found := FORBIDDEN.search(text):
-        line, column = place(text, found.start())
-        return "", f"has the control character U+{ord(found[0]):04X} at line {line}, column {column}"
-    return (text, "") if text.strip() else ("", "is empty")

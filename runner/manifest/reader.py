@@ -6,6 +6,7 @@ Nothing in a manifest is executed. A function that is passed in opens the text f
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -118,7 +119,7 @@ def parse_manifest(
 def opener_beside(manifest: Path) -> OpenBeside:
     """Return the function that opens files in the folder of `manifest`, and in no other."""
 
-    def open_beside(name: str, *, most: int) -> bytes:
+    def open_beside(name: str, most: int) -> bytes:
         try:
             folder = manifest.parent.resolve(strict=True)
             path = (folder / name).resolve(strict=True)
@@ -145,13 +146,9 @@ def _bytes_of(path: Path, limits: Limits) -> bytes:
     try:
         # One byte past the limit is enough to know; a file that grows while it is read cannot fill memory.
         return _regular_bytes(path, most=limits.file_bytes + 1)
-    except (FileMissing, OSError, ValueError) as error:
-        said = (
-            error.message
-            if isinstance(error, FileMissing)
-            else f"the manifest cannot be opened: {_reason(error)}"
-        )
-        raise FileMissing(f"{path}: {said}", advice="give the path of a .yaml or .csv file") from error
+    except (OSError, ValueError) as error:
+        message = f"{path}: the manifest cannot be opened: {_reason(error)}"
+        raise FileMissing(message, advice="give the path of a .yaml or .csv file") from error
 
 
 def _regular_bytes(path: Path, *, most: int) -> bytes:
@@ -159,7 +156,7 @@ def _regular_bytes(path: Path, *, most: int) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise FileMissing("not a regular file")
+            raise OSError(errno.EINVAL, "not a regular file")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(most)
     finally:

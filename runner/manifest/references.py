@@ -113,7 +113,7 @@ class References:
         Raises:
             Stop: the manifest asks for more than its limits allow; the problem has been reported.
         """
-        subject = row_name(row, number)
+        subject = row_name(row, f"entry {number} of shots")
         # A program wrote a row of one concrete take, from what was sent; its texts must not be resolved again.
         if "take" in row.fields.items:
             return row

@@ -37,15 +37,8 @@ class Sequences:
         self._budget = budget
         self._rows: dict[str, tuple[Row, ...]] = {}
         self._placed: dict[str, Position] = {}
-        listed = top.items("sequences")
-        if listed is not None and not listed.items:
-            top.error(listed.at, "sequences", "no sequences")
-        for number, node in enumerate(listed or (), 1):
-            subject = f"entry {number} of sequences"
-            if isinstance(node, Fields):
-                self._add(Section(node, top.findings, subject))
-            else:
-                top.findings.error(node.at, subject, "must be a mapping that begins with 'id:'")
+        for entry in top.entries("sequences"):
+            self._add(entry)
 
     def place(self, name: Text, subject: str) -> tuple[Row, ...]:
         """Return the rows of the sequence called `name`, for the place of `name`; one cannot be placed twice."""

@@ -90,22 +90,15 @@ def _variables(top: Section, limits: Limits) -> dict[str, Text]:
 
 def _rows(top: Section, sequences: Sequences) -> tuple[Row, ...]:
     """Return the shots, with each sequence where an entry places it, and all other sequences after them."""
-    shots = top.items("shots")
     if "shots" not in top and "sequences" not in top:
         top.error(top.fields.at, "shots", "is missing: a manifest lists its shots there, or sequences")
-    if shots is not None and not shots.items:
-        top.error(shots.at, "shots", "no shots")
     rows: list[Row] = []
-    for number, node in enumerate(shots or (), 1):
-        subject = f"entry {number} of shots"
-        if not isinstance(node, Fields):
-            top.findings.error(node.at, subject, "must be a mapping that begins with 'id:'")
-        elif "sequence" in node.items and "id" not in node.items:
-            entry = Section(node, top.findings, subject)
+    for entry in top.entries("shots"):
+        if "sequence" in entry and "id" not in entry:
             entry.check_keys(PLACE_KEYS, "what its shots share goes under sequences:")
             name = entry.text("sequence")
-            rows += sequences.place(name, subject) if name else ()
+            rows += sequences.place(name, entry.subject) if name else ()
         else:
-            rows.append(Row(node, node.at))
-            Section(node, top.findings, row_name(rows[-1], number)).check_keys(SHOT_KEYS)
+            rows.append(Row(entry.fields, entry.fields.at))
+            replace(entry, subject=row_name(rows[-1], entry.subject)).check_keys(SHOT_KEYS)
     return (*rows, *sequences.rest())

@@ -33,7 +33,7 @@ def read(text: str, *, files: dict[str, bytes] | None = None, limits: Limits | N
 def shelf(files: dict[str, bytes]) -> OpenBeside:
     """Return an opener of files that are not on a disk."""
 
-    def open_beside(name: str, *, most: int) -> bytes:
+    def open_beside(name: str, most: int) -> bytes:
         if name not in files:
             raise FileMissing("cannot be opened: no such file or directory")
         return files[name][:most]
@@ -263,6 +263,6 @@ def test_no_link_leads_out_of_the_folder_and_nothing_but_a_file_is_read(tmp_path
     }
     make[kind]()
     with pytest.raises(FileMissing) as caught:
-        opener_beside(home / "m.yaml")("p/a.txt" if kind == "linked folder" else "a.txt", most=100)
+        opener_beside(home / "m.yaml")("p/a.txt" if kind == "linked folder" else "a.txt", 100)
     expected = {"loop": "cannot be opened", "folder": "not a regular file", "pipe": "not a regular file"}
     assert expected.get(kind, "lies outside the manifest's folder") in caught.value.message
