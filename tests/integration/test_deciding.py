@@ -32,7 +32,6 @@ from runner.domain.states import (
     TakeState,
     Undeliverable,
 )
-from runner.engine.testing import VirtualClock
 from runner.media.clips.fetch import FetchOptions, fetch_clip
 from runner.media.clips.restore_sidecars import restore_sidecars
 from runner.media.clips.sidecar import DeliveredFile, Sidecar
@@ -43,6 +42,7 @@ from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import HEADER, S, drive, make_plan, make_take, new_state_file, tell
 from tests.integration.test_delivery_server import body, film, raw_server
+from tests.virtual_time import VirtualClock
 
 KNOWN = StatusReply(JobStatus.RUNNING, "in_progress")
 

@@ -15,13 +15,14 @@ from runner.domain.api_answers import FailureKind, JobStatus, NotReady, RequestF
 from runner.domain.shots import Ticket
 from runner.domain.states import Accepted, Ended, NotSent, TakeState
 from runner.engine.ports import Queue
-from runner.engine.testing import JobScript, MemoryJournal, ScriptedQueue, VirtualClock, run_virtual
+from runner.engine.testing import JobScript, MemoryJournal, ScriptedQueue
 from runner.simulator.server import running
 from runner.simulator.settings import SimulatorSettings
 from runner.system.clock import Clock, SystemClock
 from tests.integration.journal_conformance import CASES, Case, case_id
 from tests.outside.jobs import Settings
 from tests.outside.server import OutsideServer
+from tests.virtual_time import VirtualClock, run_virtual
 
 MODEL = "pika/pika-2-2/image-to-video"
 BODY = '{"image":"https://example.com/a.jpg","seed":%d}'

@@ -14,10 +14,11 @@ from runner.domain.run_ending import Ending, EndingKind
 from runner.domain.states import LostContact
 from runner.engine.engine import Engine
 from runner.engine.options import EngineOptions
-from runner.engine.testing import Recorder, VirtualClock, run_virtual
+from runner.engine.testing import Recorder
 from tests.torture.night_api import Fates, NightApi, Spell
 from tests.torture.night_line import Line, NightDelivery
 from tests.torture.night_record import NightJournal, Stopped
+from tests.virtual_time import VirtualClock, run_virtual
 
 _LONGEST = 10 * 24 * 3600.0
 _MOST_LIVES = 80

@@ -20,12 +20,13 @@ from runner.domain.run_events import FactRecorded
 from runner.domain.states import FailureClass, LostContact, RefusedForNow, TakeState
 from runner.engine.engine import Engine
 from runner.engine.options import EngineOptions
-from runner.engine.testing import Recorder, VirtualClock, run_virtual
+from runner.engine.testing import Recorder
 from tests.torture.night_api import Bad, Fates, NightApi, Spell
 from tests.torture.night_life import end_of_a_process
 from tests.torture.night_line import Line, NightDelivery
 from tests.torture.night_record import NightJournal, Stopped
 from tests.torture.registry import Verdict
+from tests.virtual_time import VirtualClock, run_virtual
 
 NAME = "T14 clocks"
 PR = 0.25

@@ -24,7 +24,7 @@ from runner.domain.shots import Manifest, Plan, Take
 from runner.domain.states import DeliveryState, Fact, TakeState
 from runner.engine.engine import Engine
 from runner.engine.options import EngineOptions
-from runner.engine.testing import Recorder, VirtualClock, VirtualLoop, done, failed
+from runner.engine.testing import Recorder, done, failed
 from runner.plan.compare import compare
 from runner.store.open_file import Opening
 from runner.store.reader import open_reader
@@ -33,6 +33,7 @@ from tests.torture.night_api import Bad, Fates, NightApi, Spell
 from tests.torture.night_life import end_of_a_process
 from tests.torture.night_line import Line, NightDelivery
 from tests.torture.night_record import MODEL
+from tests.virtual_time import VirtualClock, VirtualLoop
 
 T = TypeVar("T")
 OPTIONS = EngineOptions(jobs=3, max_unknown=3, outage_limit=1800.0)

@@ -22,16 +22,9 @@ from runner.domain.states import LostContact, NotSent, TakeState
 from runner.engine.circuit_breaker import ABSENCES_THAT_END
 from runner.engine.engine import Engine
 from runner.engine.options import EngineOptions
-from runner.engine.testing import (
-    JobScript,
-    MemoryDelivery,
-    MemoryJournal,
-    Recorder,
-    ScriptedQueue,
-    VirtualClock,
-    VirtualLoop,
-)
+from runner.engine.testing import JobScript, MemoryDelivery, MemoryJournal, Recorder, ScriptedQueue
 from tests.unit.test_engine import EPOCH, Night, night, ticket
+from tests.virtual_time import VirtualClock, VirtualLoop
 
 NAME = "model-api.exmaple.net"
 ORIGIN = f"https://{NAME}"

@@ -28,16 +28,9 @@ from runner.domain.states import (
 )
 from runner.engine.engine import Engine
 from runner.engine.options import EngineOptions, OnUnknown, RunHistory
-from runner.engine.testing import (
-    JobScript,
-    MemoryDelivery,
-    MemoryJournal,
-    Recorder,
-    ScriptedQueue,
-    VirtualClock,
-    run_virtual,
-)
+from runner.engine.testing import JobScript, MemoryDelivery, MemoryJournal, Recorder, ScriptedQueue
 from tests.unit.test_engine import EPOCH, night, ticket
+from tests.virtual_time import VirtualClock, run_virtual
 
 BY_SECOND = Price(0.09, PriceUnit.SECOND)
 

@@ -22,7 +22,8 @@ from runner.engine.circuit_breaker import (
 from runner.engine.options import EngineOptions
 from runner.engine.poll_pace import OutageTest
 from runner.engine.run_state import RunState
-from runner.engine.testing import MemoryJournal, Recorder, VirtualClock, run_virtual
+from runner.engine.testing import MemoryJournal, Recorder
+from tests.virtual_time import VirtualClock, run_virtual
 
 MODEL = "acme/dream"
 AWAY = RequestFailure(FailureKind.TRANSIENT, "no route")

@@ -33,10 +33,11 @@ from runner.domain.errors import AccountRefused, ServiceUnavailable, UsageError
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Ticket
 from runner.domain.states import Accepted, Ended, FailureClass, SubmissionStarted, TakeState
-from runner.engine.testing import MemoryJournal, VirtualClock, run_virtual
+from runner.engine.testing import MemoryJournal
 from runner.plan.selection import Choice
 from runner.system.canonical_json import JsonValue
 from tests.unit.reporting_records import pending, queued, succeeded
+from tests.virtual_time import VirtualClock, run_virtual
 
 S = TakeState
 

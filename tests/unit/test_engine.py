@@ -57,11 +57,10 @@ from runner.engine.testing import (
     MemoryJournal,
     Recorder,
     ScriptedQueue,
-    VirtualClock,
     done,
     failed,
-    run_virtual,
 )
+from tests.virtual_time import VirtualClock, run_virtual
 
 MODEL = "pika/pikaframes"
 EPOCH = 1_800_000_000.0

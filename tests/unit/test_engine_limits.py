@@ -25,8 +25,9 @@ from runner.domain.states import (
 )
 from runner.engine.late_costs import COST_MAY_COME
 from runner.engine.options import EngineOptions, RunHistory
-from runner.engine.testing import JobScript, MemoryJournal, VirtualClock
+from runner.engine.testing import JobScript, MemoryJournal
 from tests.unit.test_engine import EPOCH, Night, night, ticket
+from tests.virtual_time import VirtualClock
 
 CLIP = ("https://files.example/clip.mp4",)
 
