@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
 
 from runner.domain.states import IN_DOUBT, RETRYABLE, UNFINISHED, TakeState
 
@@ -58,7 +57,3 @@ class Ending:
 
     kind: EndingKind
     reason: str = ""
-
-
-End: TypeAlias = Callable[[EndingKind, str, Stop], None]
-"""How a part of the engine ends the run: the kind, the words for it, and what becomes of active jobs."""

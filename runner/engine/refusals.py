@@ -46,11 +46,6 @@ class Refusal:
         """What makes two refusals alike: their words, without numbers, ids and links."""
         return self.answer.failure, folded(self.answer.reason)
 
-    @property
-    def body(self) -> str:
-        """What distinguishes one request from another."""
-        return self.live.ticket.fingerprint
-
 
 class Refusals:
     """Keeps the refusals since the last acceptance, and decides when they are a streak."""
@@ -99,10 +94,9 @@ class Refusals:
         if self.is_streak:
             return [this]
         # Other refusals in between change nothing: a gateway may refuse in several ways. A bad body shows itself later.
-        alike = {each.body for each in self._recent if each.kind == this.kind}
-        if len({each.body for each in self._recent}) < OutageTest.IN_A_ROW and len(alike) < self._enough(
-            this, alike
-        ):
+        bodies = {each.live.ticket.fingerprint for each in self._recent}
+        alike = {each.live.ticket.fingerprint for each in self._recent if each.kind == this.kind}
+        if len(bodies) < OutageTest.IN_A_ROW and len(alike) < self._enough(this, alike):
             return []
         # The streak begins at once, so that the answer to a parallel submit does not count the same takes again.
         self._streak.set()
