@@ -61,7 +61,7 @@ class Engine:
             tickets, clock, journal=journal, listener=listener, options=options, past=past, deadline=deadline
         )
         self._context = context = EngineContext(state, queue, chance)
-        self._lacking_cost = without_cost({*tickets, *past.ended}, now=clock.wall())
+        self._lacking_cost = without_cost(dict.fromkeys((*tickets, *past.ended)), now=clock.wall())
         self._costs_asked = asyncio.Event()
         self._downloader = Downloader(context, delivery)
         self._poller = Poller(context, durations=past.durations, succeeded=self._downloader.collect)
