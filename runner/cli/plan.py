@@ -15,7 +15,7 @@ from runner.commands.plan import PlanPreview, preview
 from runner.domain.body_diff import Difference
 from runner.domain.display import apart, counted, duration, money, spent_words, visible
 from runner.plan.actions import Action, Step
-from runner.plan.duration_forecast import Forecast
+from runner.plan.timing import Forecast
 from runner.simulator.settings import SimulatorSettings
 
 if TYPE_CHECKING:

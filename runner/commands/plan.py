@@ -26,10 +26,10 @@ from runner.domain.records import RunRecord
 from runner.domain.shots import Plan
 from runner.models.registry import search_path
 from runner.plan import prices as pricing
-from runner.plan.actions import Action, Step, blocked
-from runner.plan.blocked import barred
-from runner.plan.duration_forecast import Forecast, forecast
+from runner.plan.actions import Action, Step
+from runner.plan.blocked import barred, blocked
 from runner.plan.scope import decide, scope_of
+from runner.plan.timing import Forecast, forecast
 from runner.store import run_dir as rundir
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir

@@ -29,7 +29,7 @@ from runner.manifest.size_limits import Limits as ManifestLimits
 from runner.plan.prices import price_changes
 from runner.plan.scope import Decision, about, decide, scope_of
 from runner.plan.selection import ALL, Choice
-from runner.plan.time_window import window
+from runner.plan.timing import window
 from runner.simulator.settings import SimulatorSettings
 from runner.store import run_dir as rundir
 from runner.store.run_dir import RunDir

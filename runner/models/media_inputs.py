@@ -40,13 +40,13 @@ def is_media(name: str, schema: Schema) -> bool:
     if has_media_format(leaf) or str(schema.get("default", "")).startswith("https://"):
         return True
     title = words_of(str(schema.get("title", "")))
-    return _ends_in_media(words_of(name)) or (len(title) <= 2 and _ends_in_media(title))
+    ends = [*words_of(name)[-1:], *(title[-1:] if len(title) <= 2 else ())]
+    return not _MEDIA_WORDS.isdisjoint(ends)
 
 
 def has_media_format(schema: Schema) -> bool:
     """Return whether the schema's `format` says that it is a link to media."""
-    words = words_of(str(schema.get("format", "")))
-    return any(word in _MEDIA_WORDS or word == "file" for word in words)
+    return not (_MEDIA_WORDS | {"file"}).isdisjoint(words_of(str(schema.get("format", ""))))
 
 
 def frame_inputs(titles: Mapping[str, str]) -> tuple[str | None, str | None]:
@@ -113,9 +113,4 @@ def _parts_fault(parts: SplitResult, host: str, *, allow_private: bool) -> str |
 
 def words_of(name: str) -> list[str]:
     """Return the lower-case words of a camelCase, snake_case or spaced name, singular and without numbers."""
-    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
-    return [word.lower().removesuffix("s") for word in words]
-
-
-def _ends_in_media(words: list[str]) -> bool:
-    return bool(words) and words[-1] in _MEDIA_WORDS
+    return [word.lower().removesuffix("s") for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]

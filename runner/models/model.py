@@ -16,6 +16,7 @@ from runner.domain.errors import Position, Problem
 from runner.domain.shots import Fields, Items, Node
 from runner.models.coerce import Reading
 from runner.models.inputs import MISSING, Input, Missing, inputs_of
+from runner.models.media_inputs import frame_inputs
 from runner.models.normalise import Normalised, normalise
 from runner.models.resolve_refs import expand
 from runner.models.scalars import shown
@@ -135,6 +136,11 @@ class Model:
     def by_name(self) -> Mapping[str, Input]:
         """The inputs by their names, in the same order."""
         return {wanted.name: wanted for wanted in self.inputs}
+
+    @cached_property
+    def frames(self) -> tuple[str | None, str | None]:
+        """The inputs that are the first and the last frame."""
+        return frame_inputs({wanted.name: wanted.title for wanted in self.inputs if wanted.media})
 
     def _refuse_unknown(
         self, nodes: Mapping[str, Node], keys_at: Mapping[str, Position], reading: Reading

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -70,12 +71,8 @@ class Models:
 
         A folder that does not exist holds no models; the caller decides whether that is an error.
         """
-        shelves = [
-            shelf
-            for folder in extra_dirs
-            for shelf in (_SchemaFolder(folder / "models"), _SchemaFolder(folder, bare=True))
-        ]
-        return cls([*shelves, _SchemaFolder(schemas_root() / "models", bundled=True)])
+        own = ((_SchemaFolder(each / "models"), _SchemaFolder(each, bare=True)) for each in extra_dirs)
+        return cls([*chain.from_iterable(own), _SchemaFolder(schemas_root() / "models", bundled=True)])
 
     def ids(self) -> tuple[str, ...]:
         """Return the sorted ids of all models, as they were at the first call; no file is opened."""
@@ -128,23 +125,13 @@ class Models:
     @cached_property
     def overridden(self) -> tuple[Problem, ...]:
         """The warnings, one for each bundled model whose schema a user's file replaces with a different one."""
-        return tuple(
-            Problem(
-                Position(str(file)),
-                f"model {model_id}",
-                "this file replaces the bundled schema",
-                severity=Severity.WARNING,
-            )
-            for model_id, file, bundled in self._replaced()
-            if file.read_bytes() != bundled.read_bytes()
-        )
-
-    def _replaced(self) -> Iterator[tuple[str, Traversable, Traversable]]:
-        for shelf in self._shelves:
-            for model_id in shelf.ids() if shelf.bundled else ():
-                first, own = self._locate(model_id), shelf.file(model_id)
-                if first and own and not first[1].bundled:
-                    yield model_id, first[0], own
+        found, package = [], self._shelves[-1]
+        for model_id in package.ids():
+            file, bundled = self._locate(model_id), package.file(model_id)
+            if file and bundled and file[1] is not package and file[0].read_bytes() != bundled.read_bytes():
+                message, subject = "this file replaces the bundled schema", f"model {model_id}"
+                found.append(Problem(Position(str(file[0])), subject, message, severity=Severity.WARNING))
+        return tuple(found)
 
     def _locate(self, model_id: str) -> tuple[Traversable, _SchemaFolder] | None:
         # The id becomes a path, so only plain names may pass.

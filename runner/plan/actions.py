@@ -7,7 +7,7 @@ of takes that left it. It knows no SQL, no terminal and no clock, and decides no
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from runner.domain.body_diff import Difference, differences
@@ -195,13 +195,3 @@ def _called(was: str | None, reason: str) -> str:
 def _failed(record: TakeRecord) -> str:
     why = ": ".join(filter(None, (record.failure and record.failure.value, record.reason)))
     return f"failed before: {why or 'unknown'}"
-
-
-def blocked(steps: Sequence[Step], refusals: Mapping[str, str]) -> tuple[Step, ...]:
-    """Return the same steps, but those of `refusals` (take id to reason) are blocked instead of submitted."""
-    return tuple(
-        replace(step, action=Action.BLOCKED, reason=f"{refusals[step.take_id]}; {step.reason}", was=None)
-        if step.action is Action.SUBMIT and step.take_id in refusals
-        else step
-        for step in steps
-    )

@@ -7,6 +7,7 @@ same budget that a run checks before each submit, and a run uses the same `uncou
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from runner.domain.display import counted
 from runner.domain.limits import NO_PRICE, Budget, Limits
@@ -14,8 +15,8 @@ from runner.domain.money import Spending
 from runner.domain.records import SessionRecord
 from runner.domain.shots import Ticket
 from runner.domain.states import TakeState
-from runner.plan.actions import Step
-from runner.plan.time_window import window
+from runner.plan.actions import Action, Step
+from runner.plan.timing import window
 
 
 def barred(
@@ -32,23 +33,26 @@ def barred(
     """
     unpriced = sum(1 for step in submits if step.estimate is None)
     if why := uncounted(limits, submits=len(submits), unpriced=unpriced, unknown=spending.unpriced):
-        return {
-            step.take_id: NO_PRICE if step.estimate is None else f"{why}, under --max-cost"
-            for step in submits
-        }
-    allowance = Budget(
-        limits,
-        wall=lambda: now,
-        monotonic=lambda: 0.0,
-        spending=spending,
-        deadline=window(limits, sessions, now=now).deadline,
-    )
+        why = f"{why}, under --max-cost"
+        return {step.take_id: NO_PRICE if step.estimate is None else why for step in submits}
+    deadline = window(limits, sessions, now=now).deadline
+    allowance = Budget(limits, wall=lambda: now, monotonic=lambda: 0.0, spending=spending, deadline=deadline)
     for at, step in enumerate(submits):
         ticket = Ticket(step.take_id, step.model, "", "", TakeState.PENDING, estimate=step.estimate)
         if limit_hit := allowance.limit_hit(ticket):
-            return {other.take_id: limit_hit.short for other in submits[at:]}
+            return dict.fromkeys((other.take_id for other in submits[at:]), limit_hit.short)
         allowance.reserve(ticket)
     return {}
+
+
+def blocked(steps: Sequence[Step], refusals: Mapping[str, str]) -> tuple[Step, ...]:
+    """Return the same steps, but those of `refusals` (take id to reason) are blocked instead of submitted."""
+    return tuple(
+        replace(step, action=Action.BLOCKED, reason=f"{refusals[step.take_id]}; {step.reason}", was=None)
+        if step.action is Action.SUBMIT and step.take_id in refusals
+        else step
+        for step in steps
+    )
 
 
 def uncounted(limits: Limits, *, submits: int, unpriced: int, unknown: int) -> str:

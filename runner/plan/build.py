@@ -8,19 +8,19 @@ no record, no network and no clock; it only passes prices on.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from runner.domain.errors import Position, Problem, SchemaInvalid
-from runner.domain.shots import Fields, Items, Manifest, Node, Plan, Price, Shot, Take, Text, Variant
-from runner.models.inputs import MISSING, Input
+from runner.domain.shots import Fields, Items, Manifest, Node, Plan, Shot, Take, Text, Variant
+from runner.models.inputs import MISSING
 from runner.models.model import Model
 from runner.models.registry import Models
 from runner.models.scalars import shown
 from runner.plan.duplicates import default_seed_warnings, duplicate_warnings, repeated_seed_warnings
-from runner.plan.identity import MODEL, REPEAT, canonical_json, fingerprint, seed_for, take_id
+from runner.plan.identity import MODEL, REPEAT, fingerprint, seed_for, take_id
 from runner.plan.shot_chains import continuity_warnings, linked
-from runner.system.canonical_json import JsonValue
+from runner.system.canonical_json import JsonValue, canonical_json
 from runner.system.nearest_name import folded
 
 MOST_FAULTY = 500
@@ -52,13 +52,13 @@ def make_plan(manifest: Manifest, *, models: Models, allow_private_media: bool =
 
     `allow_private_media` accepts media links that only this machine can reach, for an API that runs on it.
     """
-    planner = _Planner(models, manifest.misplaced, allow_private_media=allow_private_media)
+    planner = _Planner(models, manifest, allow_private_media=allow_private_media)
     chain = linked(manifest.shots, models=models)
     for shot in chain.shots:
         if planner.is_full:
             break
         planner.add(shot)
-    takes = tuple(_priced(take, manifest.prices) for take in planner.takes.values())
+    takes = tuple(planner.takes.values())
     warnings = (
         *manifest.warnings,
         *default_seed_warnings(takes, planner.on_default_seed),
@@ -68,7 +68,7 @@ def make_plan(manifest: Manifest, *, models: Models, allow_private_media: bool =
     )
     # The points of one sweep share what is not swept, and each would report the same problem.
     problems = dict.fromkeys((*chain.problems, *planner.problems))
-    plan = Plan(replace(manifest, shots=chain.shots), takes, warnings, planner.schemas)
+    plan = Plan(replace(manifest, shots=tuple(chain.shots)), takes, warnings, planner.schemas)
     return Planned(plan, tuple(problems))
 
 
@@ -80,7 +80,7 @@ class _Planner:
     """
 
     models: Models
-    misplaced: Mapping[str, str]
+    manifest: Manifest
     allow_private_media: bool = field(kw_only=True)
     takes: dict[str, Take] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -103,7 +103,7 @@ class _Planner:
         swept = {variant.model.text: variant.model for variant in shot.variants if variant.model}
         models = {name: self._model(shot, name, text.at) for name, text in swept.items()}
         own = self._model(shot, shot.model, shot.model_at) if not swept else None
-        known = {name for model in models.values() if model for name in _names(model)}
+        known = {name for model in models.values() if model for name in model.by_name}
         for variant in shot.variants:
             model = models[variant.model.text] if variant.model else own
             if model and not self.is_full:
@@ -120,114 +120,103 @@ class _Planner:
         else:
             if name:
                 message = f"unknown model {shown(name)}; `shotrunner models` lists them all"
-                if own and MODEL in _names(own):
+                if own and MODEL in own.by_name:
                     message += f"; the sweep is over models, and never over the input {MODEL} of {own.id}"
                 nearest = self.models.nearest(name)
         self.problems.append(Problem(at, f"shot {shot.id}, model", message, nearest=nearest))
         return None
 
     def _add_take(self, shot: Shot, variant: Variant, model: Model) -> None:
-        misplaced = self.misplaced.keys() & variant.inputs.keys() - _names(model)
-        for name in sorted(misplaced):
-            at = variant.keys_at.get(name, variant.inputs[name].at)
-            # A wrong column is one mistake, however many rows fill it.
-            if at not in self.reported:
-                self.reported.add(at)
-                message = f"unknown input: {self.misplaced[name]}"
-                self.problems.append(Problem(at, f"shot {shot.id}, inputs.{name}", message))
-        if misplaced:
-            inputs = {name: node for name, node in variant.inputs.items() if name not in misplaced}
-            variant, shot = replace(variant, inputs=inputs), replace(shot, faulty=True)
-        seed = model.seed_input
+        inputs = self._without_misplaced(shot, variant, model)
+        is_faulty, seed = shot.faulty or len(inputs) < len(variant.inputs), model.seed_input
+        # A seed that neither the shot nor the model's default gives is made from the shot's id.
+        has_default = seed is not None and not seed.required and seed.default is not MISSING
+        is_open = seed is not None and seed.name not in inputs
+        seed_from_id = seed.name if seed and is_open and not has_default else ""
+        if seed and seed_from_id:
+            inputs = {**inputs, seed.name: Text(str(seed_for(shot.id, seed)), shot.at)}
         bound = model.bind(
-            _with_seed(variant.inputs, seed, shot),
+            inputs,
             subject=f"shot {shot.id}",
             at=shot.at,
             keys_at=variant.keys_at,
             allow_private_media=self.allow_private_media,
         )
         self.problems.extend(bound.problems)
-        if bound.problems or shot.faulty:
+        if bound.problems or is_faulty:
             self.faulty += model.weight
             if self.is_full:
                 self.problems.append(Problem(shot.at, "", "checking stopped here: too many takes are faulty"))
             return
         point = {axis: _swept_value(axis, node, bound.body) for axis, node in variant.point.items()}
-        take = _take(shot, model, bound.body, point if shot.point is None else shot.point)
-        if seed and _is_left_to_id(seed, variant.inputs):
-            take = replace(take, seed_from_id=seed.name)
-        self.characters += len(take.body)
-        self.values += len(model.inputs)
-        if self.is_full:
-            message = (
-                f"all takes together hold more than {MOST_VALUES:,} inputs or {MOST_CHARACTERS:,} characters"
-            )
-            self.problems.append(Problem(shot.at, f"shot {shot.id}", f"{message}; split the manifest"))
-        self.schemas[model.id] = model.sha256
+        take = self._take(shot, model, bound.body, point if shot.point is None else shot.point, seed_from_id)
         first = self.takes.setdefault(folded(take.id), take)
         if first is not take:
             self.problems.append(_clash(first, take))
-        elif seed and seed.name not in variant.inputs and _has_default(seed):
+        elif is_open and has_default:
             self.on_default_seed.add(take.id)
 
+    def _without_misplaced(self, shot: Shot, variant: Variant, model: Model) -> Mapping[str, Node]:
+        """Return the inputs, without words that this form of manifest has no place for, which are problems."""
+        misplaced = self.manifest.misplaced
+        wrong = misplaced.keys() & variant.inputs.keys() - model.by_name.keys()
+        for name in sorted(wrong):
+            at = variant.keys_at.get(name, variant.inputs[name].at)
+            # A wrong column is one mistake, however many rows fill it.
+            if at not in self.reported:
+                self.reported.add(at)
+                message = f"unknown input: {misplaced[name]}"
+                self.problems.append(Problem(at, f"shot {shot.id}, inputs.{name}", message))
+        return {name: node for name, node in variant.inputs.items() if name not in wrong}
 
-def _meant_for(model: Model, variant: Variant, known: Collection[str]) -> Variant:
+    def _take(
+        self,
+        shot: Shot,
+        model: Model,
+        body: Mapping[str, JsonValue],
+        point: Mapping[str, JsonValue],
+        seed_from_id: str,
+    ) -> Take:
+        """Return the take of a body, after it counted against the bounds of memory."""
+        text = canonical_json(dict(body))
+        self.schemas[model.id] = model.sha256
+        self.characters += len(text)
+        self.values += len(model.inputs)
+        if self.is_full:
+            bounds = f"{MOST_VALUES:,} inputs or {MOST_CHARACTERS:,} characters"
+            message = f"all takes together hold more than {bounds}; split the manifest"
+            self.problems.append(Problem(shot.at, f"shot {shot.id}", message))
+        seed = body.get(model.seed_input.name) if model.seed_input else None
+        return Take(
+            id=shot.take_id or take_id(shot.id, point),
+            shot_id=shot.id,
+            model=model.id,
+            body=text,
+            fingerprint=fingerprint(model.id, text),
+            seed=seed if isinstance(seed, int) else None,
+            point=point,
+            at=shot.at,
+            tags=shot.tags,
+            notes=shot.notes,
+            cells=shot.cells,
+            price=shot.price or self.manifest.prices.get(model.id),
+            seed_from_id=seed_from_id,
+        )
+
+
+def _meant_for(model: Model, variant: Variant, known: set[str]) -> Variant:
     """Return the variant without the inputs that this model does not have but another of the same sweep has.
 
     A sweep over models gives each of them the inputs that it has. An input that no model has is still a mistake, and
     so is a swept input that only some models have.
     """
-    names = _names(model)
+    others = known - model.by_name.keys()
     inputs = {
         name: node
         for name, node in variant.inputs.items()
-        if name in variant.point or not {name, name.split(".")[0]} & set(known) - names
+        if name in variant.point or others.isdisjoint({name, name.split(".")[0]})
     }
     return replace(variant, inputs=inputs)
-
-
-def _names(model: Model) -> set[str]:
-    return {wanted.name for wanted in model.inputs}
-
-
-def _with_seed(inputs: Mapping[str, Node], seed: Input | None, shot: Shot) -> Mapping[str, Node]:
-    """Return the inputs, with a derived seed if neither the shot nor the model's default gives one."""
-    if seed is None or not _is_left_to_id(seed, inputs):
-        return inputs
-    return {**inputs, seed.name: Text(str(seed_for(shot.id, seed)), shot.at)}
-
-
-def _is_left_to_id(seed: Input, inputs: Mapping[str, Node]) -> bool:
-    return seed.name not in inputs and not _has_default(seed)
-
-
-def _has_default(seed: Input) -> bool:
-    return not seed.required and seed.default is not MISSING
-
-
-def _take(shot: Shot, model: Model, body: Mapping[str, JsonValue], point: Mapping[str, JsonValue]) -> Take:
-    text = canonical_json(dict(body))
-    seed = body.get(model.seed_input.name) if model.seed_input else None
-    return Take(
-        id=shot.take_id or take_id(shot.id, point),
-        shot_id=shot.id,
-        model=model.id,
-        body=text,
-        fingerprint=fingerprint(model.id, text),
-        seed=seed if isinstance(seed, int) else None,
-        point=point,
-        at=shot.at,
-        tags=shot.tags,
-        notes=shot.notes,
-        cells=shot.cells,
-        price=shot.price,
-    )
-
-
-def _priced(take: Take, prices: Mapping[str, Price]) -> Take:
-    """Return the take, with the manifest's price of its model if its shot gives no price."""
-    price = take.price or prices.get(take.model)
-    return take if price is take.price else replace(take, price=price)
 
 
 def _swept_value(axis: str, node: Node, body: Mapping[str, JsonValue]) -> JsonValue:

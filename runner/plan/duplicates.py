@@ -5,7 +5,7 @@ In: valid takes. Out: warnings, which stop nothing. It knows no model and no rec
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 
 from runner.domain.errors import Problem, Severity
 from runner.domain.shots import Take
@@ -14,10 +14,7 @@ from runner.plan.identity import repeated_id
 
 def default_seed_warnings(takes: Iterable[Take], on_default: Collection[str]) -> list[Problem]:
     """Return a warning for each model whose default seed more than one take shares."""
-    sharing: dict[str, list[Take]] = {}
-    for take in takes:
-        if take.id in on_default and repeated_id(take.id) is None:
-            sharing.setdefault(take.model, []).append(take)
+    sharing = (take for take in takes if take.id in on_default and repeated_id(take.id) is None)
     return [
         _warning(
             group[0],
@@ -25,26 +22,27 @@ def default_seed_warnings(takes: Iterable[Take], on_default: Collection[str]) ->
             f"{len(group)} takes share the model's default seed {group[0].seed}; "
             "give them a `seed` of their own if they should differ by it",
         )
-        for model, group in sharing.items()
+        for model, group in _grouped(sharing, lambda take: take.model).items()
         if len(group) > 1
     ]
 
 
 def repeated_seed_warnings(takes: Iterable[Take]) -> list[Problem]:
     """Return a warning for each model that is asked to repeat takes although it has a seed."""
-    repeats: dict[str, list[Take]] = {}
-    for take in takes:
-        if take.seed is not None and repeated_id(take.id) is not None:
-            repeats.setdefault(take.model, []).append(take)
-    return [
-        _warning(
-            group[0],
-            f"shot {group[0].shot_id}, repeat",
-            f"{_counted(len(group))} the seed of another, and {model} gives the same clip for the same seed; "
-            f"{_advised(group)} for different clips",
+    repeats = (take for take in takes if take.seed is not None and repeated_id(take.id) is not None)
+    warnings = []
+    for model, group in _grouped(repeats, lambda take: take.model).items():
+        first, count = group[0], "1 take repeats" if len(group) == 1 else f"{len(group):,} takes repeat"
+        # One seed for each clip of the first take, in the notation of its file.
+        wanted = 1 + sum(1 for take in group if repeated_id(take.id) == repeated_id(first.id))
+        advice = f"write sweep: {{seed: {{random: {wanted}}}}}"
+        if first.at.cell is not None:
+            advice = f"write seed=random:{wanted} in the cell sweep, and nothing in a column seed,"
+        same = f"{count} the seed of another, and {model} gives the same clip for the same seed"
+        warnings.append(
+            _warning(first, f"shot {first.shot_id}, repeat", f"{same}; {advice} for different clips")
         )
-        for model, group in repeats.items()
-    ]
+    return warnings
 
 
 def duplicate_warnings(takes: Iterable[Take]) -> list[Problem]:
@@ -52,7 +50,12 @@ def duplicate_warnings(takes: Iterable[Take]) -> list[Problem]:
 
     A take that `repeat` asks for is the same on purpose.
     """
-    return [_duplicates(group) for group in _alike(takes)]
+    warnings = []
+    for first, second, *others in _alike(takes):
+        pair = f"{first.id} and {second.id}" + (f" and {len(others)} more" if others else "")
+        message = f"takes {pair} send the same request; each is paid for"
+        warnings.append(_warning(second, f"shot {second.shot_id}", message))
+    return warnings
 
 
 def paid_twice(takes: Iterable[Take], *, going: Collection[str], sent: Collection[str]) -> tuple[str, ...]:
@@ -66,34 +69,15 @@ def paid_twice(takes: Iterable[Take], *, going: Collection[str], sent: Collectio
 
 
 def _alike(takes: Iterable[Take]) -> list[list[Take]]:
-    alike: dict[str, list[Take]] = {}
+    own = (take for take in takes if repeated_id(take.id) is None)
+    return [group for group in _grouped(own, lambda take: take.fingerprint).values() if len(group) > 1]
+
+
+def _grouped(takes: Iterable[Take], key: Callable[[Take], str]) -> dict[str, list[Take]]:
+    groups: dict[str, list[Take]] = {}
     for take in takes:
-        if repeated_id(take.id) is None:
-            alike.setdefault(take.fingerprint, []).append(take)
-    return [group for group in alike.values() if len(group) > 1]
-
-
-def _duplicates(group: list[Take]) -> Problem:
-    first, second, *others = group
-    more = f" and {len(others)} more" if others else ""
-    return _warning(
-        second,
-        f"shot {second.shot_id}",
-        f"takes {first.id} and {second.id}{more} send the same request; each is paid for",
-    )
-
-
-def _advised(repeats: Sequence[Take]) -> str:
-    """Return how to ask for one seed per clip of the first take, in the notation of its file."""
-    first = repeats[0]
-    wanted = 1 + sum(1 for take in repeats if repeated_id(take.id) == repeated_id(first.id))
-    if first.at.cell is not None:
-        return f"write seed=random:{wanted} in the cell sweep, and nothing in a column seed,"
-    return f"write sweep: {{seed: {{random: {wanted}}}}}"
-
-
-def _counted(takes: int) -> str:
-    return "1 take repeats" if takes == 1 else f"{takes:,} takes repeat"
+        groups.setdefault(key(take), []).append(take)
+    return groups
 
 
 def _warning(take: Take, subject: str, message: str) -> Problem:

@@ -16,6 +16,7 @@ from runner.models.inputs import Input
 from runner.system.canonical_json import JsonValue, canonical_hash, canonical_json
 
 LONGEST: Final = 180
+LARGEST: Final = 2**31 - 1
 MODEL: Final = "model"
 REPEAT: Final = "repeat"
 """The two axes that are not inputs: which model, and which rendering of the same body, counted from 2."""
@@ -68,9 +69,6 @@ def _plain(value: JsonValue) -> str:
     return f"{word[0][:16] if word else 'value'}-{canonical_hash(value)[:6]}"
 
 
-LARGEST = 2**31 - 1
-
-
 def derived_seed(shot_id: str, *, lowest: int = 0, highest: int = LARGEST) -> int:
     """Return the shot's own seed from the SHA-256 of its id; it is in `lowest` … `highest`, both included."""
     number = int.from_bytes(hashlib.sha256(shot_id.encode("utf-8", "surrogatepass")).digest()[:8], "big")
@@ -83,21 +81,13 @@ def seed_for(shot_id: str, wanted: Input) -> int:
     A model whose bounds leave out all of 0 … 2^31-1 gets its lowest seed, or 0.
     """
     # They are sorted, because the order in which a page lists its values must not decide what is rendered.
-    listed = sorted(seed for seed in wanted.allowed if type(seed) is int and _within(seed, wanted))
+    least = -math.inf if wanted.minimum is None else wanted.minimum
+    most = math.inf if wanted.maximum is None else wanted.maximum
+    listed = sorted(seed for seed in wanted.allowed if type(seed) is int and least <= seed <= most)
     if listed:
         return listed[derived_seed(shot_id, highest=len(listed) - 1)]
-    lowest = max(0, math.ceil(wanted.minimum or 0))
-    highest = LARGEST if wanted.maximum is None else min(LARGEST, math.floor(wanted.maximum))
+    lowest, highest = math.ceil(max(0, least)), math.floor(min(LARGEST, most))
     return derived_seed(shot_id, lowest=lowest, highest=max(lowest, highest))
-
-
-def _within(seed: int, wanted: Input) -> bool:
-    return (wanted.minimum is None or wanted.minimum <= seed) and (
-        wanted.maximum is None or seed <= wanted.maximum
-    )
-
-
-__all__ = ["canonical_json", "fingerprint"]
 
 
 def fingerprint(model: str, body_text: str) -> str:

@@ -9,60 +9,27 @@ change of that frame. It knows no record.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from runner.domain.errors import Position, Problem, SchemaInvalid, Severity
 from runner.domain.shots import Node, Shot, Take, Text, Variant
-from runner.models.media_inputs import frame_inputs
 from runner.models.model import Model
 from runner.models.registry import Models
 from runner.models.scalars import shown
 from runner.system.canonical_json import JsonValue
 
 _SIZES: Final = frozenset({"resolution", "aspectratio", "ratio", "size", "width", "height"})
-
-
-@dataclass(frozen=True, slots=True)
-class Linked:
-    """Shots with their start frames; `joins` are the ids of neighbours that should join, in order."""
-
-    shots: tuple[Shot, ...]
-    joins: tuple[tuple[str, str], ...] = ()
-    problems: tuple[Problem, ...] = ()
-
-
-def linked(shots: tuple[Shot, ...], *, models: Models) -> Linked:
-    """Return the shots, with start frames for those that continue another shot and left theirs out."""
-    if not any(shot.continues for shot in shots):
-        return Linked(shots)
-    chain = _Chain(models)
-    for shot in shots:
-        chain.add(shot)
-    return Linked(tuple(chain.shots), tuple(chain.joins), tuple(chain.problems))
-
-
-def continuity_warnings(
-    takes: Sequence[Take], joins: Sequence[tuple[str, str]], *, models: Models
-) -> list[Problem]:
-    """Return a warning for each join whose two frames, or sizes, are not the same in any two of their takes."""
-    joined = {shot_id for pair in joins for shot_id in pair}
-    sides: dict[str, list[Take]] = {}
-    for take in takes:
-        if take.shot_id in joined:
-            sides.setdefault(take.shot_id, []).append(take)
-    return [
-        warning
-        for before, after in joins
-        if before in sides and after in sides
-        for warning in _warnings(_Side.of(sides[before], models), _Side.of(sides[after], models))
-    ]
+_GIVE: Final = "give this shot its own start frame"
 
 
 @dataclass(slots=True)
-class _Chain:
-    """The shots so far, and what is wrong with how they join."""
+class Chain:
+    """Shots with their start frames, and what is wrong with how they join.
+
+    `joins` are the ids of neighbours that should join, in order.
+    """
 
     models: Models
     shots: list[Shot] = field(default_factory=list)
@@ -81,11 +48,10 @@ class _Chain:
         self.shots.append(shot)
 
     def _filled(self, variant: Variant, shot: Shot, before: Shot) -> Variant:
-        first, _ = _frames(shot, variant, self.models)
-        if not first or first in variant.inputs:
-            return variant
-        end = self._end(before, shot)
-        if end is None:
+        model = self._model(shot, variant)
+        first = model.frames[0] if model else None
+        end = self._end(before, shot) if first and first not in variant.inputs else None
+        if first is None or end is None:
             return variant
         keys_at = {**variant.keys_at, first: shot.continues or shot.at}
         return replace(variant, inputs={**variant.inputs, first: end}, keys_at=keys_at)
@@ -94,11 +60,12 @@ class _Chain:
         """Return the one end frame of the shot before; if it has none, a problem of one of the two shots says so."""
         ends: dict[str, Node] = {}
         for variant in before.variants:
-            _, last = _frames(before, variant, self.models)
+            model = self._model(before, variant)
+            last = model.frames[1] if model else None
             end = variant.inputs.get(last or "")
             if isinstance(end, Text):
                 ends[end.text] = end
-            elif last is None and _model(before, variant, self.models):
+            elif model and last is None:
                 self._complain(shot, f"cannot continue {before.id}, whose model has no end frame; {_GIVE}")
                 return None
         if len(ends) > 1:
@@ -106,48 +73,68 @@ class _Chain:
             return None
         return next(iter(ends.values()), None)
 
+    def _model(self, shot: Shot, variant: Variant) -> Model | None:
+        try:
+            return self.models.find(variant.model.text if variant.model else shot.model)
+        except SchemaInvalid:
+            # The planning of the shot itself reports this problem.
+            return None
+
     def _complain(self, shot: Shot, message: str) -> None:
         self.problems.append(Problem(shot.at, f"shot {shot.id}", message))
 
 
-_GIVE: Final = "give this shot its own start frame"
+def linked(shots: Iterable[Shot], *, models: Models) -> Chain:
+    """Return the shots, with start frames for those that continue another shot and left theirs out."""
+    chain = Chain(models)
+    for shot in shots:
+        chain.add(shot)
+    return chain
 
 
-@dataclass(frozen=True, slots=True)
+def continuity_warnings(
+    takes: Iterable[Take], joins: Sequence[tuple[str, str]], *, models: Models
+) -> list[Problem]:
+    """Return a warning for each join whose two frames, or sizes, are not the same in any two of their takes."""
+    sides: dict[str, _Side] = {}
+    joined = {shot_id for pair in joins for shot_id in pair}
+    for take in takes:
+        if take.shot_id in joined:
+            sides.setdefault(take.shot_id, _Side(take.shot_id, take.at)).add(take, models)
+    return [
+        warning
+        for before, after in joins
+        if before in sides and after in sides
+        for warning in _warnings(sides[before], sides[after])
+    ]
+
+
+@dataclass(slots=True)
 class _Side:
     """What all takes of one shot show at its cuts: start and end frames, and sizes by input."""
 
     shot_id: str
     at: Position
-    starts: frozenset[str]
-    ends: frozenset[str]
-    sizes: Mapping[str, frozenset[str]]
+    starts: set[str] = field(default_factory=set)
+    ends: set[str] = field(default_factory=set)
+    sizes: dict[str, set[str]] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, takes: Sequence[Take], models: Models) -> _Side:
-        """Return the side of a shot's takes, of which there is at least one."""
-        starts: set[str] = set()
-        ends: set[str] = set()
-        sizes: dict[str, set[str]] = {}
-        for take in takes:
-            body: dict[str, JsonValue] = json.loads(take.body)
-            model = models.find(take.model)
-            first, last = _frame_names(model) if model else (None, None)
-            starts |= {str(body[first])} if first in body else set()
-            ends |= {str(body[last])} if last in body else set()
-            for name, value in body.items():
-                if name.replace("_", "").replace("-", "").lower() in _SIZES:
-                    sizes.setdefault(name, set()).add(shown(value))
-        frozen = {name: frozenset(values) for name, values in sizes.items()}
-        return cls(takes[0].shot_id, takes[0].at, frozenset(starts), frozenset(ends), frozen)
+    def add(self, take: Take, models: Models) -> None:
+        body: dict[str, JsonValue] = json.loads(take.body)
+        model = models.find(take.model)
+        for name, shows in zip(model.frames if model else (), (self.starts, self.ends), strict=False):
+            if name in body:
+                shows.add(str(body[name]))
+        for name, value in body.items():
+            if name.replace("_", "").replace("-", "").lower() in _SIZES:
+                self.sizes.setdefault(name, set()).add(shown(value))
 
 
 def _warnings(before: _Side, after: _Side) -> list[Problem]:
     messages = []
     if before.ends and after.starts and not before.ends & after.starts:
-        messages.append(
-            f"does not begin with the frame that {before.shot_id} ends with; the cut between them jumps"
-        )
+        ends = f"does not begin with the frame that {before.shot_id} ends with"
+        messages.append(f"{ends}; the cut between them jumps")
     for name, values in after.sizes.items():
         others = before.sizes.get(name, values)
         if not others & values:
@@ -155,20 +142,3 @@ def _warnings(before: _Side, after: _Side) -> list[Problem]:
             messages.append(f"{name} is {here} here and {there} in {before.shot_id}, which it continues")
     subject = f"shot {after.shot_id}"
     return [Problem(after.at, subject, message, severity=Severity.WARNING) for message in messages]
-
-
-def _frames(shot: Shot, variant: Variant, models: Models) -> tuple[str | None, str | None]:
-    model = _model(shot, variant, models)
-    return _frame_names(model) if model else (None, None)
-
-
-def _model(shot: Shot, variant: Variant, models: Models) -> Model | None:
-    try:
-        return models.find(variant.model.text if variant.model else shot.model)
-    except SchemaInvalid:
-        # The planning of the shot itself reports this problem.
-        return None
-
-
-def _frame_names(model: Model) -> tuple[str | None, str | None]:
-    return frame_inputs({given.name: given.title for given in model.inputs if given.media})

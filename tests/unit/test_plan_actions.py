@@ -13,11 +13,12 @@ from runner.domain.errors import Position
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Price, PriceUnit, Take
 from runner.domain.states import DeliveryState, FailureClass, TakeState
-from runner.plan.actions import Action, Step, blocked, steps
+from runner.plan.actions import Action, Step, steps
+from runner.plan.blocked import blocked
 from runner.plan.compare import compare
-from runner.plan.duration_forecast import forecast
-from runner.plan.identity import canonical_json, fingerprint
-from runner.system.canonical_json import JsonValue
+from runner.plan.identity import fingerprint
+from runner.plan.timing import forecast
+from runner.system.canonical_json import JsonValue, canonical_json
 from tests.unit.reporting_records import pending
 
 S, D = TakeState, DeliveryState

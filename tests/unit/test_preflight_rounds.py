@@ -22,8 +22,8 @@ from runner.media.preflight.preflight import PreflightReport, inspect
 from runner.media.preflight.probe import CacheDamaged, LinkProbe, as_text, fresh_looks, key_of
 from runner.media.preflight.probe_all import Limits, look_at_all
 from runner.models.registry import Models
-from runner.plan.identity import canonical_json, fingerprint
-from runner.system.canonical_json import JsonValue
+from runner.plan.identity import fingerprint
+from runner.system.canonical_json import JsonValue, canonical_json
 from runner.system.clock import SystemClock
 from runner.system.daemon_executor import DaemonExecutor
 

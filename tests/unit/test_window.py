@@ -9,7 +9,7 @@ import pytest
 from runner.domain.limits import Limits
 from runner.domain.records import SessionRecord
 from runner.domain.run_ending import EndingKind
-from runner.plan.time_window import Window, window
+from runner.plan.timing import Window, window
 
 NOW = 1_800_000_000.0
 SIX_HOURS = Limits(lasts=21600.0)

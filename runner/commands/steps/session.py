@@ -132,7 +132,8 @@ def run_alone(session: Coroutine[Any, Any, T]) -> T:
 def account_of(request: RunRequest, place: RunDir, takes: Sequence[TakeRecord]) -> Iterator[Account]:
     """Yield whom to talk to: the account of the environment, or a simulator that runs as long as the run."""
     from runner.api.account import Account, Secret, find_account
-    from runner.plan.identity import canonical_json, fingerprint
+    from runner.plan.identity import fingerprint
+    from runner.system.canonical_json import canonical_json
 
     if request.simulate is None:
         yield find_account(request.environ, base=request.api_base)

@@ -1,0 +1,82 @@
+"""Until when a run may submit, and how long it will probably take.
+
+In: limits and sessions on record, or jobs to come and recorded durations. Out: a `Window` with its deadline, or a
+`Forecast`. It knows no engine and no clock.
+
+A killed or interrupted run continues its window; after a run that reached its limit or was complete, a new window
+begins. Setting the clock back during a run lengthens nothing (`engine.limits`). Between a kill and the next start only
+the wall clock runs, and no record shows that it was set back. Then the window is longer by that much, and a window that
+would begin in the future is replaced by a new one.
+
+A forecast is a range. At the low end all jobs are as quick as the quickest quarter; at the high end all are as slow as
+the slowest tenth. Each free place takes the next job in turn. The recorded durations include queues at the provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from heapq import heapreplace
+
+from runner.domain.limits import Limits
+from runner.domain.records import SessionRecord
+from runner.domain.run_ending import EndingKind
+
+_CLOSING = frozenset({EndingKind.FINISHED, EndingKind.LIMIT})
+_QUICK, _SLOW = 0.25, 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The time in which a run may submit: `seconds` from wall time `began_at`, or without end if that is None."""
+
+    began_at: float
+    seconds: float | None
+
+    @property
+    def deadline(self) -> float | None:
+        """The wall time at which submitting stops."""
+        return None if self.seconds is None else self.began_at + self.seconds
+
+
+def window(limits: Limits, sessions: Sequence[SessionRecord], *, now: float) -> Window:
+    """Return the window of a run begun `now`: that of an unfinished session with the same limit, or a new one.
+
+    A window that began in the future was set by a wrong clock, and is not continued.
+    """
+    for session in reversed(sessions):
+        if session.ending in _CLOSING:
+            break
+        if session.limit_s is not None:
+            began = session.window_began_at
+            if began is not None and began <= now and limits.seconds_from(began) == session.limit_s:
+                return Window(began, session.limit_s)
+            break
+    return Window(now, limits.seconds_from(now))
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """A range from `low` to `high` seconds; it leaves out `unknown` models, of which no job has ended yet."""
+
+    low: float
+    high: float
+    unknown: tuple[str, ...] = ()
+
+
+def forecast(
+    jobs: Mapping[str, int], durations: Mapping[str, Sequence[float]], *, at_once: int
+) -> Forecast | None:
+    """Return how long `jobs` (how many of each model) should take; None if nothing is known of any of them."""
+    known = {model: sorted(durations[model]) for model in jobs if durations.get(model)}
+    if not known:
+        return None
+    ends = []
+    for share in (_QUICK, _SLOW):
+        places = [0.0] * at_once
+        for model, ordered in known.items():
+            seconds = ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+            for _ in range(jobs[model]):
+                heapreplace(places, places[0] + seconds)
+        ends.append(max(places))
+    return Forecast(ends[0], ends[1], tuple(sorted(jobs.keys() - known.keys())))
