@@ -89,32 +89,27 @@ class Input:
 
 def inputs_of(schema: Schema, *, media: Collection[str] | None) -> tuple[Input, ...]:
     """Return the inputs of a strict object schema; `media` names the links, and None applies the rule of `is_media`."""
-    required = schema.get("required")
-    needed = required if isinstance(required, list) else []
-    return tuple(
-        _input(name, prop, required=name in needed, media=media)
-        for name, prop in mapping(schema.get("properties")).items()
-    )
-
-
-def _input(name: str, given: JsonValue, *, required: bool, media: Collection[str] | None) -> Input:
-    prop = mapping(given)
-    is_link = is_media(name, prop) if media is None else name in media
-    shape = shape_of(given, media=is_link or None)
-    return Input(
-        name=name,
-        title=str(prop.get("title", "")),
-        type=" or ".join(shape.kinds) or "string",
-        required=required,
-        default=prop.get("default", MISSING),
-        allowed=_allowed(prop),
-        max_length=length if isinstance(length := prop.get("maxLength"), int) else None,
-        minimum=least if isinstance(least := prop.get("minimum"), int | float) else None,
-        maximum=most if isinstance(most := prop.get("maximum"), int | float) else None,
-        media=is_link,
-        description=str(prop.get("description", "")),
-        shape=shape,
-    )
+    required, inputs = schema.get("required"), []
+    for name, given in mapping(schema.get("properties")).items():
+        prop = mapping(given)
+        is_link = is_media(name, prop) if media is None else name in media
+        shape = shape_of(given, media=is_link or None)
+        described = Input(
+            name=name,
+            title=str(prop.get("title", "")),
+            type=" or ".join(shape.kinds) or "string",
+            required=isinstance(required, list) and name in required,
+            default=prop.get("default", MISSING),
+            allowed=_allowed(prop),
+            max_length=length if isinstance(length := prop.get("maxLength"), int) else None,
+            minimum=least if isinstance(least := prop.get("minimum"), int | float) else None,
+            maximum=most if isinstance(most := prop.get("maximum"), int | float) else None,
+            media=is_link,
+            description=str(prop.get("description", "")),
+            shape=shape,
+        )
+        inputs.append(described)
+    return tuple(inputs)
 
 
 def _allowed(schema: Schema) -> tuple[JsonValue, ...]:

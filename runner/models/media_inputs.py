@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from runner.models.scalars import shown
 from runner.models.schema_file import Schema
@@ -95,10 +95,7 @@ def url_fault(url: str, *, allow_private: bool = False) -> str | None:
         return "the URL is malformed"
     if port == 0:
         return "there is no port 0"
-    return _parts_fault(parts, plain_host(host), allow_private=allow_private)
-
-
-def _parts_fault(parts: SplitResult, host: str, *, allow_private: bool) -> str | None:
+    host = plain_host(host)
     private = not is_public_host(host)
     if parts.scheme != "https" and not (parts.scheme == "http" and private and allow_private):
         return f"{shown(parts.scheme)} is not https; {_ADVICE}"

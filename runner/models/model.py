@@ -17,11 +17,11 @@ from runner.domain.shots import Fields, Items, Node
 from runner.models.coerce import Reading
 from runner.models.inputs import MISSING, Input, Missing, inputs_of
 from runner.models.media_inputs import frame_inputs
-from runner.models.normalise import Normalised, normalise
+from runner.models.normalise import normalise
 from runner.models.resolve_refs import expand
 from runner.models.scalars import shown
 from runner.models.schema_file import ModelFile, Schema, mapping, unusable
-from runner.models.validate import BodyCheck, compile_schema
+from runner.models.validate import BodyCheck
 from runner.system.canonical_json import JsonValue, canonical_json
 from runner.system.escapes import visible
 
@@ -42,8 +42,7 @@ class RequestBody:
 class Model:
     """A model's strict schema with everything made from it once.
 
-    `input_schema` is JSON Schema 2020-12 without references; `notes` say what was changed to make it so;
-    `validations` are private rules that were set aside. `source` says from where and when the file was copied, and
+    `input_schema` is JSON Schema 2020-12 without references. `source` says from where and when the file was copied, and
     `sha256` is the hash of its bytes.
     """
 
@@ -51,10 +50,7 @@ class Model:
     file: str
     source: Mapping[str, JsonValue]
     input_schema: Schema
-    output_schema: Schema
     inputs: tuple[Input, ...]
-    notes: tuple[str, ...] = ()
-    validations: Mapping[str, JsonValue] = field(default_factory=dict)
     sha256: str = ""
     _check: BodyCheck = field(kw_only=True, repr=False, compare=False)
 
@@ -65,26 +61,14 @@ class Model:
         Raises:
             SchemaInvalid: the schema is unsafe or not that of an object; the message names the file.
         """
-        file, output = published.file, published.output
-        # The page may describe the result that holds the output.
-        inner = output.get("output") if len(output) == 1 else None
-        strict = normalise(expand(published.input, file=file))
-        if strict.schema.get("type", "object") != "object" or "properties" not in strict.schema:
+        file = published.file
+        schema = normalise(expand(published.input, file=file))
+        if schema.get("type", "object") != "object" or "properties" not in schema:
             raise unusable(file, "the input is not an object with properties")
-        check = compile_schema(strict.schema, file=file)
-        _settle_defaults(strict, check, file)
-        return cls(
-            published.model,
-            file,
-            published.source,
-            strict.schema,
-            inner if isinstance(inner, dict) else output,
-            inputs_of(strict.schema, media=published.media),
-            tuple(strict.notes),
-            strict.validations,
-            published.sha256,
-            _check=check,
-        )
+        check = BodyCheck(schema, file=file)
+        _settle_defaults(schema, check, file)
+        inputs = inputs_of(schema, media=published.media)
+        return cls(published.model, file, published.source, schema, inputs, published.sha256, _check=check)
 
     @cached_property
     def seed_input(self) -> Input | None:
@@ -107,7 +91,12 @@ class Model:
         """
         reading = Reading(subject, allow_private_media=allow_private_media, speller=self._check.speller)
         nodes = reading.fold(inputs, names=self.by_name, keys_at=keys_at)
-        meant = self._refuse_unknown(nodes, keys_at, reading)
+        meant = set()
+        for name in [name for name in nodes if name not in self.by_name]:
+            nearest = reading.speller.nearest(name, self.by_name)
+            where = keys_at.get(name, nodes[name].at)
+            reading.complain(where, f"inputs.{visible(name)}", "unknown input", nearest=nearest)
+            meant.add(nearest)
         body: dict[str, JsonValue] = {}
         for wanted in self.inputs:
             # A misspelled name is one mistake, and not both an unknown input and a missing one.
@@ -141,18 +130,6 @@ class Model:
     def frames(self) -> tuple[str | None, str | None]:
         """The inputs that are the first and the last frame."""
         return frame_inputs({wanted.name: wanted.title for wanted in self.inputs if wanted.media})
-
-    def _refuse_unknown(
-        self, nodes: Mapping[str, Node], keys_at: Mapping[str, Position], reading: Reading
-    ) -> set[str]:
-        """Report names that the model does not have; return those that were probably meant."""
-        meant = set()
-        for name in [name for name in nodes if name not in self.by_name]:
-            nearest = reading.speller.nearest(name, self.by_name)
-            where = keys_at.get(name, nodes[name].at)
-            reading.complain(where, f"inputs.{visible(name)}", "unknown input", nearest=nearest)
-            meant.add(nearest or "")
-        return meant
 
     def _validate(self, body: Schema, nodes: Mapping[str, Node], reading: Reading, at: Position) -> None:
         incomplete = bool(reading.problems)
@@ -195,10 +172,10 @@ def _position(path: tuple[str | int, ...], nodes: Mapping[str, Node], at: Positi
     return node.at
 
 
-def _settle_defaults(strict: Normalised, check: BodyCheck, file: str) -> None:
+def _settle_defaults(schema: Schema, check: BodyCheck, file: str) -> None:
     """Refuse a default that makes every body large, and drop one that the schema of its optional input refuses."""
-    required = strict.schema.get("required")
-    for name, prop in mapping(strict.schema["properties"]).items():
+    required = schema.get("required")
+    for name, prop in mapping(schema["properties"]).items():
         if not isinstance(prop, dict) or "default" not in prop:
             continue
         default = prop["default"]
@@ -207,5 +184,4 @@ def _settle_defaults(strict: Normalised, check: BodyCheck, file: str) -> None:
             raise unusable(file, f"input.{shown(name)}: {reason}")
         is_required = isinstance(required, list) and name in required
         if not is_required and not check.accepts(default, schema=prop):
-            strict.notes.append(f"input.{name}: the default is not valid and was dropped")
             del prop["default"]

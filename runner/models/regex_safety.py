@@ -56,7 +56,8 @@ def pattern_fault(pattern: str) -> str | None:
 def longest_text(pattern: str) -> int:
     """Return how many characters a text may have to be matched with a pattern; 0 means that it is not usable."""
     bare = _bare(pattern)
-    weight = max((_weight(found) for found in _CLASS.findall(pattern)), default=1)
+    classes = (found for found in _CLASS.findall(pattern) if _PARTS.search(found))
+    weight = max((len(found) // 2 for found in classes), default=1)
     for longest in LONGEST_TEXTS:
         ways, size, has_alternatives = _measured(bare, longest)
         start = 1 if bare.startswith("^") and not has_alternatives else longest
@@ -68,10 +69,6 @@ def longest_text(pattern: str) -> int:
 def _bare(pattern: str) -> str:
     """Return the pattern with one character for each escape and class, and with plain groups only."""
     return _CLASS.sub("x", _ESCAPE.sub("x", pattern)).replace("(?:", "(")
-
-
-def _weight(written: str) -> int:
-    return len(written) // 2 if _PARTS.search(written) else 1
 
 
 @dataclass(slots=True)

@@ -41,10 +41,7 @@ class _SchemaFolder:
         return found if found.is_file() else None
 
     def ids(self) -> Iterator[str]:
-        for path in _json_files(self.root, (), depth=0):
-            model_id = "/".join(path).removesuffix(".json")
-            if _ID.fullmatch(model_id) and self.file(model_id):
-                yield model_id
+        return (each for each in _ids(self.root) if _ID.fullmatch(each) and self.file(each))
 
 
 def is_model_id(text: str) -> bool:
@@ -161,17 +158,15 @@ def schemas_root() -> Traversable:
     return inside if inside.is_dir() else Path(str(package)).parent / "schemas"
 
 
-def _json_files(folder: Traversable, path: tuple[str, ...], *, depth: int) -> Iterator[tuple[str, ...]]:
+def _ids(folder: Traversable, prefix: str = "", depth: int = 0) -> Iterator[str]:
     # Without this limit, a link that leads back up would be followed forever.
     if depth > _DEEPEST or not folder.is_dir():
         return
     for entry in folder.iterdir():
-        if entry.name.startswith("."):
-            continue
-        if entry.name.endswith(".json"):
-            yield (*path, entry.name)
-        else:
-            yield from _json_files(entry, (*path, entry.name), depth=depth + 1)
+        if entry.name.endswith(".json") and not entry.name.startswith("."):
+            yield prefix + entry.name.removesuffix(".json")
+        elif not entry.name.startswith("."):
+            yield from _ids(entry, f"{prefix}{entry.name}/", depth + 1)
 
 
 def search_path(manifest: Path, wanted: Sequence[Path]) -> list[Path]:

@@ -33,7 +33,6 @@ class ModelFile:
     source: Mapping[str, JsonValue]
     media: tuple[str, ...] | None
     input: Schema
-    output: Schema
     sha256: str = ""
 
 
@@ -50,7 +49,7 @@ def parse_model_file(data: bytes, *, model: str, file: str, hashes_needed: bool 
     if not isinstance(document.get("input"), dict) or "properties" in document:
         if hashes_needed:
             raise unusable(file, "it has no `input`")
-        return ModelFile(model, file, {}, None, document, {}, sha256)
+        return ModelFile(model, file, {}, None, document, sha256)
     if document.get("model", model) != model:
         raise unusable(file, f"it says that it describes {document['model']}, but its path says {model}")
     hashes, media = mapping(document.get("sha256")), document.get("media")
@@ -64,7 +63,6 @@ def parse_model_file(data: bytes, *, model: str, file: str, hashes_needed: bool 
         mapping(document.get("source")),
         tuple(map(str, media)) if isinstance(media, list) else None,
         mapping(document["input"]),
-        mapping(document.get("output")),
         sha256,
     )
 

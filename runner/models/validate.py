@@ -7,6 +7,7 @@ is not tried on a text too long for it; `uniqueItems` compares no two items twic
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -55,14 +56,28 @@ class SchemaViolation:
 
 
 class BodyCheck:
-    """A compiled schema."""
+    """A compiled schema.
 
-    def __init__(self, validator: Validator, *, schema: Schema) -> None:
-        self._validator = validator
+    Raises:
+        SchemaInvalid: it is not a valid JSON Schema; the message names `file`.
+    """
+
+    def __init__(self, schema: Schema, *, file: str) -> None:
+        from jsonschema import SchemaError
+        from referencing import Registry
+
+        validator = _validator_class()
+        try:
+            validator.check_schema(schema)
+        except SchemaError as error:
+            where = ".".join(map(str, error.absolute_path)) or "the schema"
+            raise unusable(file, f"{where}: {error.message}") from error
+        # An empty registry cannot fetch anything; the default one would follow http references.
+        self._validator: Validator = validator(schema, registry=Registry())
         self.speller = Speller()
         # If no rule is about several inputs at once, a body is valid if each of its values is. A sweep of thousands
         # repeats nearly all of them, and none needs to be checked twice.
-        apart = schema.keys() & _validator_class().VALIDATORS.keys() <= _EACH_BY_ITSELF
+        apart = schema.keys() & validator.VALIDATORS.keys() <= _EACH_BY_ITSELF
         self._properties = mapping(schema.get("properties")) if apart else {}
         required = schema.get("required")
         self._required = frozenset(map(str, required)) if isinstance(required, list) else frozenset()
@@ -101,25 +116,6 @@ class BodyCheck:
         return True
 
 
-def compile_schema(schema: Schema, *, file: str) -> BodyCheck:
-    """Return a check for `schema`.
-
-    Raises:
-        SchemaInvalid: it is not a valid JSON Schema; the message names `file`.
-    """
-    from jsonschema import SchemaError
-    from referencing import Registry
-
-    validator = _validator_class()
-    try:
-        validator.check_schema(schema)
-    except SchemaError as error:
-        where = ".".join(map(str, error.absolute_path)) or "the schema"
-        raise unusable(file, f"{where}: {error.message}") from error
-    # An empty registry cannot fetch anything; the default one would follow http references.
-    return BodyCheck(validator(schema, registry=Registry()), schema=schema)
-
-
 @cache
 def _validator_class() -> Any:  # noqa: ANN401 - jsonschema makes its classes at run time
     from jsonschema import Draft202012Validator, ValidationError
@@ -155,19 +151,8 @@ def _repeats(wanted: JsonValue, value: JsonValue) -> bool:
     # jsonschema compares each item with every other one. In JSON Schema 1.0 is 1, and true is not.
     if not wanted or not isinstance(value, list):
         return False
-    return len({canonical_json(_whole(item)) for item in value}) < len(value)
-
-
-def _whole(value: JsonValue) -> JsonValue:
-    match value:
-        case float():
-            return plain_number(value)
-        case list():
-            return [_whole(item) for item in value]
-        case dict():
-            return {name: _whole(item) for name, item in value.items()}
-        case _:
-            return value
+    whole = json.loads(canonical_json(value), parse_float=lambda text: plain_number(float(text)))
+    return len(set(map(canonical_json, whole))) < len(value)
 
 
 def _release(error: ValidationError) -> None:

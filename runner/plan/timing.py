@@ -1,15 +1,8 @@
 """Until when a run may submit, and how long it will probably take.
 
 In: limits and sessions on record, or jobs to come and recorded durations. Out: a `Window` with its deadline, or a
-`Forecast`. It knows no engine and no clock.
-
-A killed or interrupted run continues its window; after a run that reached its limit or was complete, a new window
-begins. Setting the clock back during a run lengthens nothing (`engine.limits`). Between a kill and the next start only
-the wall clock runs, and no record shows that it was set back. Then the window is longer by that much, and a window that
-would begin in the future is replaced by a new one.
-
-A forecast is a range. At the low end all jobs are as quick as the quickest quarter; at the high end all are as slow as
-the slowest tenth. Each free place takes the next job in turn. The recorded durations include queues at the provider.
+`Forecast`. It knows no clock. Setting the clock back during a run lengthens nothing (`domain.limits`). Between a kill
+and the next start only the wall clock runs, and no record shows that it was set back; the window is then longer.
 """
 
 from __future__ import annotations
@@ -42,7 +35,8 @@ class Window:
 def window(limits: Limits, sessions: Sequence[SessionRecord], *, now: float) -> Window:
     """Return the window of a run begun `now`: that of an unfinished session with the same limit, or a new one.
 
-    A window that began in the future was set by a wrong clock, and is not continued.
+    A killed or interrupted run continues its window; one that reached its limit or was complete does not. A window that
+    began in the future was set by a wrong clock, and is not continued either.
     """
     for session in reversed(sessions):
         if session.ending in _CLOSING:
@@ -67,7 +61,11 @@ class Forecast:
 def forecast(
     jobs: Mapping[str, int], durations: Mapping[str, Sequence[float]], *, at_once: int
 ) -> Forecast | None:
-    """Return how long `jobs` (how many of each model) should take; None if nothing is known of any of them."""
+    """Return how long `jobs` (how many of each model) should take; None if nothing is known of any of them.
+
+    At the low end all jobs are as quick as the quickest quarter, at the high end as slow as the slowest tenth. Each
+    free place takes the next job in turn. The recorded durations include queues at the provider.
+    """
     known = {model: sorted(durations[model]) for model in jobs if durations.get(model)}
     if not known:
         return None

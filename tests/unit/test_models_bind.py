@@ -35,7 +35,7 @@ def frames(**changes: Node | None) -> dict[str, Node]:
 
 def made(properties: Schema, **more: JsonValue) -> Model:
     schema: Schema = {"type": "object", "properties": properties, **more}
-    return Model.from_file(ModelFile("acme/dream", "dream.json", {}, None, schema, {}))
+    return Model.from_file(ModelFile("acme/dream", "dream.json", {}, None, schema))
 
 
 def pikaframes() -> Model:
@@ -228,7 +228,7 @@ def test_the_files_media_list_goes_before_the_rule() -> None:
         "type": "object",
         "properties": {"image": {"type": "string"}, "src": {"type": "string"}},
     }
-    model = Model.from_file(ModelFile("m", "f", {}, ("src",), schema, {}))
+    model = Model.from_file(ModelFile("m", "f", {}, ("src",), schema))
     (problem,) = bind(model, {"image": text("a cat"), "src": text("a.jpg")}).problems
     assert problem.subject == "shot s010, inputs.src"
 

@@ -24,7 +24,7 @@ def test_a_wrapper_is_taken_apart_and_left_unchanged() -> None:
     found = parse(
         {"model": "acme/dream", "source": {"url": "u"}, "media": ["b"], "input": SCHEMA, "output": {}}
     )
-    assert found == ModelFile("acme/dream", "dream.json", {"url": "u"}, ("b",), SCHEMA, {}, found.sha256)
+    assert found == ModelFile("acme/dream", "dream.json", {"url": "u"}, ("b",), SCHEMA, found.sha256)
     assert list(found.input["properties"] or ()) == ["b", "a"]  # type: ignore[arg-type]
 
 

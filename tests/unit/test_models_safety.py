@@ -71,7 +71,7 @@ REFUSED: dict[str, tuple[Schema, str]] = {
 @pytest.mark.parametrize(("schema", "reason"), REFUSED.values(), ids=REFUSED)
 def test_an_unsafe_schema_is_refused_with_file_and_reason(schema: Schema, reason: str) -> None:
     with pytest.raises(SchemaInvalid) as caught:
-        Model.from_file(ModelFile("acme/dream", "dream.json", {}, None, schema, {}))
+        Model.from_file(ModelFile("acme/dream", "dream.json", {}, None, schema))
     assert caught.value.message.startswith("dream.json: ")
     assert reason in caught.value.message
     assert len(caught.value.message) < 2000
