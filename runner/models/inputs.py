@@ -83,7 +83,6 @@ class Input:
     minimum: Number | None
     maximum: Number | None
     media: bool
-    description: str
     shape: Shape = field(repr=False)
 
 
@@ -105,7 +104,6 @@ def inputs_of(schema: Schema, *, media: Collection[str] | None) -> tuple[Input, 
             minimum=least if isinstance(least := prop.get("minimum"), int | float) else None,
             maximum=most if isinstance(most := prop.get("maximum"), int | float) else None,
             media=is_link,
-            description=str(prop.get("description", "")),
             shape=shape,
         )
         inputs.append(described)

@@ -105,10 +105,10 @@ class _Planner:
         action, reason = self._standing(record)
         if take.id in self._changed:
             action, reason = self._of_changed(take, record, action, reason, is_renamed=was is not None)
+        elif was and action in {Action.SUBMIT, Action.SKIP}:
+            action = Action.ADOPT
         elif action is Action.SUBMIT:
             return self._submit(take, reason)
-        elif was and action is Action.SKIP:
-            action = Action.ADOPT
         return Step(take.id, take.shot_id, take.model, action, _called(was, reason), changes, was=was)
 
     def removed(self) -> Iterator[Step]:
