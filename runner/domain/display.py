@@ -40,11 +40,9 @@ def duration(seconds: float | None) -> str:
     """Return how long something took: `0.4 s`, `41 s`, `3 min 05 s`, `2 h 14 min`."""
     if seconds is None or not math.isfinite(seconds):
         return "unknown"
-    if seconds < 9.95:
-        return f"{max(seconds, 0.0):.1f} s"
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s"
+        return f"{max(seconds, 0.0):.1f} s" if seconds < 9.95 else f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     minutes = round(seconds / 60)

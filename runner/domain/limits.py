@@ -97,7 +97,8 @@ class Budget:
     """Counts what a run has left of its limits; the engine asks before each submit and reports every fact.
 
     A submission is *reserved* from before its POST until its answer, then *out* until its job has ended. Until then its
-    cost may turn out lower than its estimate. Without a known cost its estimate counts.
+    cost may turn out lower than its estimate. Without a known cost its estimate counts. `committed` is how many
+    millionths of a dollar are spent, may have been, or are reserved.
     """
 
     def __init__(
@@ -121,17 +122,12 @@ class Budget:
         self._monotonic = monotonic
         self._deadline = deadline
         self._ends_at = None if deadline is None else monotonic() + deadline - wall()
-        self._committed = sum(micros(charge.usd) for charge in spending.charges)
+        self.committed = sum(micros(charge.usd) for charge in spending.charges)
         self._submits = len(spending.charges)
         self._latest = {charge.take_id: micros(charge.usd) for charge in spending.charges if charge.latest}
         self._reserved: dict[str, int] = {}
         self._out = {take_id for take_id in active if take_id in self._latest}
         self._has_warned = limits.warn_cost is None
-
-    @property
-    def committed(self) -> int:
-        """How many millionths of a dollar are spent, may have been, or are reserved."""
-        return self._committed
 
     def time_left(self) -> float | None:
         """Return the seconds until submitting stops, by the clock that says less; None without such a limit."""
@@ -163,31 +159,31 @@ class Budget:
         if ticket.estimate is None and self._limits.needs_prices:
             return Hurdle(f"{ticket.take_id} has no price, which --max-cost needs", NO_PRICE)
         cap, price = micros(self._limits.max_cost), micros(ticket.estimate or 0.0)
-        if self._committed + price <= cap:
+        if self.committed + price <= cap:
             return None
         reason = (
-            f"--max-cost {dollars(cap)}: {dollars(self._committed)} is spent or reserved, and {ticket.take_id} at "
+            f"--max-cost {dollars(cap)}: {dollars(self.committed)} is spent or reserved, and {ticket.take_id} at "
             f"{dollars(price)} would go beyond"
         )
         # These may still turn out lower, at best free, so it is worth waiting for them before the run stops. A run
         # that cancels waiting jobs must not wait for those: once all have ended, none is left to cancel.
         out = () if self._limits.cancel_queued else self._out
         hopes = [*self._reserved.values(), *(self._latest[take_id] for take_id in out)]
-        may_ease = bool(hopes) and self._committed - sum(hopes) + price <= cap
+        may_ease = bool(hopes) and self.committed - sum(hopes) + price <= cap
         return Hurdle(reason, "past --max-cost", may_ease=may_ease)
 
     def reserve(self, ticket: Ticket) -> None:
         """Count `ticket` as paid for; call this in the same step as `limit_hit`, before anything else can ask."""
         price = micros(ticket.estimate or 0.0)
         self._reserved[ticket.take_id] = price
-        self._committed += price
+        self.committed += price
         self._submits += 1
 
     def give_back(self, take_id: str) -> None:
         """Count a submission as free, since it was proved not accepted; it does no harm if none is reserved."""
         price = self._reserved.pop(take_id, None)
         if price is not None:
-            self._committed -= price
+            self.committed -= price
             self._submits -= 1
 
     def note(self, take_id: str, fact: Fact) -> None:
@@ -204,7 +200,7 @@ class Budget:
                 self.leave(take_id)
                 if cost is not None and take_id in self._latest:
                     billed = max(0, micros(cost))
-                    self._committed += billed - self._latest[take_id]
+                    self.committed += billed - self._latest[take_id]
                     self._latest[take_id] = billed
             case states.Vanished() | states.AdoptionUndone():
                 self.leave(take_id)
@@ -224,10 +220,10 @@ class Budget:
     def warning(self) -> str | None:
         """Return the warning that `warn_cost` asks for, once, when it is passed."""
         mark = self._limits.warn_cost
-        if self._has_warned or mark is None or self._committed <= micros(mark):
+        if self._has_warned or mark is None or self.committed <= micros(mark):
             return None
         self._has_warned = True
-        return cost_warning(self._committed, mark)
+        return cost_warning(self.committed, mark)
 
 
 def cost_warning(committed: int, mark: float) -> str:
