@@ -17,9 +17,9 @@ from tests.torture.night_life import Morning, Plan, live
 from tests.torture.registry import Verdict
 
 NAME = "T8 virtual nights"
-PR = 0.04
+PR = 1 / 30
 NIGHTS = 300
-"""Nights at full scale, about four minutes on two cores; twelve in the small tier."""
+"""Nights at full scale, about four minutes on two cores; ten in the small tier."""
 
 HOUR = 3600.0
 NIGHT = 12 * HOUR

@@ -23,7 +23,8 @@ from runner.engine.options import EngineOptions
 from runner.engine.testing import JobScript, ScriptedQueue
 from tests.unit.test_engine import night, ticket
 
-SHARES = (0.0, 0.07, 0.15, 0.25, 0.33, 0.5)
+READS = ("look", "result", "probe")
+SHARES = (0.0, 0.07, 0.15, 0.25, 0.33, 0.42, 0.5)
 SLACK = 1.5
 """How much more time a run may take than what the failing share itself costs."""
 
@@ -80,26 +81,23 @@ def _seconds(share: float, *verbs: str, kind: FailureKind, seed: int) -> float:
     return run.seconds
 
 
-READS = ("look", "result", "probe")
+def within(share: float) -> float:
+    """Return how long a run may take of which so many of the calls fail."""
+    return SLACK * seconds(0.0) / (1.0 - share) + 10.0
 
 
-@pytest.mark.parametrize("share", SHARES)
-def test_reads_that_fail_cost_about_their_share(share: float) -> None:
-    assert seconds(share, *READS) <= SLACK * seconds(0.0) / (1.0 - share) + 10.0
+def test_reads_that_fail_cost_about_their_share_without_a_step_from_one_share_to_the_next() -> None:
+    took = {share: seconds(share, *READS) for share in SHARES}
+    assert all(took[share] <= within(share) for share in SHARES)
+    assert all(later <= 1.6 * earlier for earlier, later in pairwise(took.values()))
 
 
-@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("share", [0.15, 0.5])
 def test_a_busy_api_is_asked_at_most_half_as_often_and_so_costs_at_most_twice_that(share: float) -> None:
-    took = seconds(share, *READS, kind=FailureKind.THROTTLED)
-    assert took <= 2.0 * SLACK * seconds(0.0) / (1.0 - share) + 10.0
+    assert seconds(share, *READS, kind=FailureKind.THROTTLED) <= 2.0 * within(share)
 
 
-@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("share", [0.15, 0.5])
 @pytest.mark.parametrize("way", ["lost", "unsent"])
 def test_submits_that_fail_cost_about_their_share(share: float, way: str) -> None:
-    assert seconds(share, way, "probe") <= SLACK * seconds(0.0) / (1.0 - share) + 10.0
-
-
-def test_there_is_no_step_from_one_share_to_the_next() -> None:
-    took = [seconds(share / 100, *READS) for share in range(0, 51, 5)]
-    assert all(later <= 1.6 * earlier for earlier, later in pairwise(took))
+    assert seconds(share, way, "probe") <= within(share)

@@ -95,3 +95,15 @@ def test_each_outside_library_has_the_doors_of_the_table() -> None:
         if not any(f"{module}.".startswith(f"{door}.") for door in doors[library])
     ]
     assert not wrong
+
+
+def test_no_test_imports_a_private_name() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} must not import {alias.name}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("runner.")
+        for alias in node.names
+        if alias.name.startswith("_")
+    ]
+    assert not wrong
