@@ -10,13 +10,14 @@ NEWEST := $(VENV)/newest
 # The versions of Python that `make test-newest` is about: all that this machine has.
 ON     ?= $(shell .ci/pythons)
 
-.PHONY: demo test test-slow test-all test-newest coverage check format bench torture pictures help clean lock
+.PHONY: demo test test-slow test-all test-rest test-newest coverage style check format bench torture pictures help clean lock
 help:
 	@echo 'make demo     render the example storyboard on the simulator (no key, no network, no cost)'
 	@echo 'make test     style, types, layers, docs, and the tests of a few minutes'
 	@echo 'make test-all the same, and what kills, loads and starts it from outside'
-	@echo 'make coverage make test, measured: which lines and branches of runner/ are reached'
-	@echo 'make test-newest  unit and integration tests with the newest releases of all it needs, on every Python here'
+	@echo 'make coverage which lines and branches of runner/ are reached: not fewer than pyproject.toml says'
+	@echo 'make test-newest'
+	@echo '              unit and integration tests with the newest releases, on every Python of this machine'
 	@echo 'make check    style, types, layers and docs only'
 	@echo 'make format   rewrite the code in the house style'
 	@echo 'make bench    measure against what you would use instead'
@@ -27,19 +28,24 @@ help:
 demo: $(VENV)/demo
 	$(BIN)/shotrunner run manifests/storyboard.yaml --simulate
 
-test: check
-	$(BIN)/pytest -n 2 --dist worksteal -m 'not slow'
+# A worker waits for a process or a clock now and then, and where tests are slow most of the time.
+test: style
+	$(BIN)/pytest -n 3 --dist worksteal -m 'not slow'
 
-coverage: check
+test-slow: $(VENV)/test
+	$(BIN)/pytest -n 4 --dist worksteal -m 'slow'
+
+test-all: test test-slow
+
+# As `test`, and all tests that start the command, since they reach most of `cli` and `commands`.
+coverage: style
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -n 2 --dist worksteal -m 'not slow'
+	$(BIN)/coverage run -m pytest -n 3 --dist worksteal -m 'not slow or starts'
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-test-slow: $(VENV)/test
-	$(BIN)/pytest -n 2 --dist worksteal -m slow
-
-test-all: test test-slow
+test-rest: $(VENV)/test
+	$(BIN)/pytest -n 4 --dist worksteal -m 'slow and not starts'
 
 test-newest:
 	@set -e; for python in $(ON); do \
@@ -47,13 +53,15 @@ test-newest:
 	    rm -rf $(NEWEST); \
 	    $$python -m venv $(NEWEST); \
 	    $(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[video,test]'; \
-	    $(NEWEST)/bin/pytest tests/unit tests/integration -n 2 --dist worksteal -m 'not slow'; \
+	    $(NEWEST)/bin/pytest tests/unit tests/integration -n 3 --dist worksteal -m 'not slow'; \
 	done
 
-check: $(VENV)/test
+style: $(VENV)/test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+check: style
 	$(BIN)/pytest tests/unit/test_layers.py tests/unit/test_docs.py
 
 format: $(VENV)/test

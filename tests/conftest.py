@@ -24,9 +24,7 @@ SLOW = (
 QUICK = tuple(f"acceptance/test_{name}.py" for name in ("asking", "beginning", "check", "older_runs"))
 """What of these runs in `make test`, beside all that is marked `installed`."""
 
-UNMEASURED = tuple(
-    f"test_{name}.py" for name in ("bad_service", "cost_bombs", "hostile_output", "store_read")
-)
+UNMEASURED = tuple(f"test_{name}.py" for name in ("bad_service", "cost_bombs", "store_read"))
 """What computes for long and reaches no line that other tests do not: `make coverage` measures the others."""
 
 
@@ -43,9 +41,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is slow."""
+    """Mark what is slow, and what starts the command."""
     here = Path(__file__).parent
     for item in items:
         path = item.path.relative_to(here).as_posix()
+        if path.startswith("acceptance/"):
+            item.add_marker("starts")
         if path.startswith(SLOW) and path not in QUICK and item.get_closest_marker("installed") is None:
             item.add_marker("slow")

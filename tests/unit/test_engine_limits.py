@@ -17,7 +17,6 @@ from runner.domain.states import (
     DeliveryState,
     Ended,
     FailureClass,
-    LostContact,
     NotSent,
     Refused,
     RefusedForNow,
@@ -115,20 +114,6 @@ def test_submits_that_were_not_charged_count_for_nothing() -> None:
         options=options(window=2, max_cost=0.3, max_submits=1),
     )
     assert (run.ending.kind, len(run.queue.ledger)) == (EndingKind.LIMIT, 1)
-
-
-def test_a_lost_answer_is_counted_as_paid() -> None:
-    lost = JobScript(submits=(lambda a: LostContact(a, "sent", "cut"),))
-    run = night(board(3), scripts={"s000": lost}, options=options(max_cost=0.6))
-    assert run.ending.kind is EndingKind.LIMIT
-    assert counts(run) == {"held": 1, "succeeded": 1, "pending": 1}
-
-
-def test_paid_retries_stay_under_the_cap() -> None:
-    scripts = {"s000": costing(0.3, outcome=TakeState.FAILED)}
-    run = night(board(1), scripts=scripts, options=options(retries=9, max_cost=1.0))
-    assert run.ending.kind is EndingKind.LIMIT
-    assert run.queue.ledger == ["s000"] * 3
 
 
 def test_a_take_without_a_price_is_not_sent_under_a_cap() -> None:
