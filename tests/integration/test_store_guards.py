@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,8 @@ S = TakeState
 
 def raw(state_file: StateFile, sql: str, *values: object) -> None:
     """Run SQL as a program that knows none of our rules would."""
-    with sqlite3.connect(state_file.path, timeout=5) as connection:
+    with closing(sqlite3.connect(state_file.path, timeout=5, isolation_level=None)) as connection:
         connection.execute(sql, values)
-    connection.close()
 
 
 def test_the_settings_that_keep_the_promises_are_on(state_file: StateFile) -> None:
