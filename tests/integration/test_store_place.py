@@ -64,7 +64,7 @@ def test_a_marker_with_an_odd_successor_is_no_traceback(tmp_path: Path, word: ob
     marker = run.path / MARKER
     marker.write_text(json.dumps({**json.loads(marker.read_text()), "successor": word}))
     with suppress(StateFileUnusable):
-        open_recorded(run, OpenOptions())
+        open_recorded(run, OpenOptions()).close()
     open_recorded(run, OpenOptions(moved=True)).close()
     open_recorded(run, OpenOptions()).close()
     assert not Path(MARKER).exists()
