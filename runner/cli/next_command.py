@@ -5,12 +5,11 @@ In: words of a command line, and what the run left to do. Out: words. A lone `--
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Collection, Iterator, Sequence
 
-from runner.cli.arg_types import Parser
-from runner.cli.args_run import retry
+from runner.cli.arguments import COMMANDS
+from runner.cli.parser import Parser, add_command
 from runner.commands.steps.summary import RunSummary
 from runner.domain.errors import MOVED, NEW_RUN
 from runner.domain.limits import Limits
@@ -105,9 +104,9 @@ def onward_words(words: Sequence[str], *, base: Sequence[str], chosen: Sequence[
 
 def _flags(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """Yield each flag of a valid `retry` command line: its name in the namespace, and its words in long form."""
-    commands = Parser(add_help=False).add_subparsers()
-    retry(commands)
-    actions: dict[str, argparse.Action] = commands.choices["retry"]._option_string_actions  # noqa: SLF001 - no public way
+    command = next(each for each in COMMANDS if each.name == "retry")
+    parser = add_command(Parser().add_subparsers(), command)
+    actions = parser._option_string_actions  # noqa: SLF001 - no public way
     left, _ = _apart(words)
     while left:
         word = left.pop(0)

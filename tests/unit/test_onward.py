@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from runner.cli.arg_types import USAGE
 from runner.cli.next_command import MOST_NAMED, onward_words
 from runner.cli.parser import build_parser
+from runner.domain.errors import UsageError
 
 BASE = ["run", "board.yaml", "--run-dir", "there"]
 
@@ -94,5 +94,5 @@ def test_a_shortened_flag_is_refused(given: str, capsys: pytest.CaptureFixture[s
     """What goes on is told by its flags' whole names, so a shortened one would be kept beside its new value."""
     with pytest.raises(SystemExit) as refused:
         build_parser().parse_args(given.split())
-    assert refused.value.code == USAGE
+    assert refused.value.code == UsageError.exit_code
     assert "unrecognized arguments" in capsys.readouterr().err

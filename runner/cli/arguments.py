@@ -1,0 +1,513 @@
+"""The arguments of every command as one table: names, help, and the order in which help shows them.
+
+In: nothing. Out: values that `parser` hands to argparse. It does not know what a command does.
+"""
+
+from __future__ import annotations
+
+from argparse import SUPPRESS
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.cli.arg_types import amount, limit, moment, number, period, stretch, whole
+from runner.manifest.size_limits import MOST_FILE_BYTES, MOST_TAKES, MOST_TEXT_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """The words for argparse's `add_argument`; an `optional` one may be left out although `nargs` is `+`."""
+
+    names: Sequence[str]
+    settings: dict[str, Any]
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Arguments that help shows under a title of their own."""
+
+    title: str
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command; the first sentence of what it `says` is its line in the list of commands.
+
+    `parts` are the commands below it, one of which must be given if they are `required`. Help lists them under `title`,
+    and the parsed arguments hold the chosen one under the title's singular.
+    """
+
+    name: str
+    says: str
+    arguments: tuple[Argument | Group, ...]
+    title: str = ""
+    parts: tuple[Command, ...] = ()
+    required: bool = False
+
+
+def _place(name: str, says: str, **settings: object) -> Argument:
+    """Return an argument without a flag, known by its place."""
+    return Argument([name], {"help": says, **settings})
+
+
+def _switch(spelled: str, says: str, **settings: object) -> Argument:
+    """Return a flag that is on or off; `spelled` holds its names as help lists them, `-n, --dry-run`."""
+    return Argument(spelled.split(", "), {"action": "store_true", "help": says, **settings})
+
+
+def _value(spelled: str, parse: Callable[[str], object], says: str, **settings: object) -> Argument:
+    """Return a flag with a value; `spelled` holds its names, the value's name and any default: `-j, --jobs N=4`."""
+    names, value = spelled.rsplit(" ", 1)
+    metavar, _, default = value.partition("=")
+    known = {"type": parse, "default": default or None, "metavar": metavar, "help": says}
+    return Argument(names.split(", "), known | settings)
+
+
+def _values(spelled: str, parse: Callable[[str], object], says: str) -> Argument:
+    """Return a flag with a value that may be given several times."""
+    name, metavar = spelled.split(" ")
+    return Argument(
+        [name], {"action": "append", "type": parse, "default": [], "metavar": metavar, "help": says}
+    )
+
+
+def _one_of(name: str, words: Sequence[str], says: str) -> Argument:
+    """Return a flag whose value is one of `words`; the first is the default."""
+    return Argument([name], {"choices": words, "default": words[0], "help": says})
+
+
+def _group(title: str, *arguments: Argument) -> Group:
+    return Group(title, arguments)
+
+
+def _command(
+    name: str,
+    says: str,
+    *arguments: Argument | Group,
+    title: str = "",
+    parts: tuple[Command, ...] = (),
+    required: bool = False,
+) -> Command:
+    return Command(name, says, arguments, title, parts, required)
+
+
+_TARGET = _place("target", "a manifest that was run, or a run directory", type=Path, metavar="RUN")
+_SIMULATED = _switch("--simulate", "use the manifest's simulated run")
+_TARGET_OF_TWO = (_TARGET, _SIMULATED)
+_FILE_OR_STDIN = _place("manifest", "YAML or CSV file of shots; - is standard input", type=Path)
+# `*` would fail: with a flag between RUN and TAKE, argparse treats the takes as given and empty.
+_TAKES = Argument(
+    ["takes"], {"nargs": "+", "default": [], "metavar": "TAKE", "help": "ids of takes"}, optional=True
+)
+_SCHEMAS = _values("--schema-dir DIR", Path, "folder with more model schemas; may be repeated")
+_MORE_SCHEMAS = _values(
+    "--schema-dir DIR",
+    Path,
+    f"{_SCHEMAS.settings['help']}; the folder schemas beside the manifest is always searched",
+)
+_API_BASE = _value("--api-base URL", str, "API address (default: $RUNCOMFY_MODEL_API_BASE, or RunComfy)")
+_OUTPUT = _one_of("--output", ("pretty", "json"), "text for people, or JSON for programs")
+_MANIFEST_SIZE = _group(
+    "how large the manifest may be",
+    _value(
+        "--max-takes N",
+        whole(1, MOST_TAKES),
+        "takes (default: 100,000, of which at most 10,000 come from sweeps and repeats)",
+    ),
+    _value("--max-manifest-bytes N", whole(1, MOST_FILE_BYTES), "bytes (default: 16,777,216)"),
+    _value(
+        "--max-text-bytes N",
+        whole(1, MOST_TEXT_BYTES),
+        "bytes of one text, such as a prompt (default: 100,000)",
+    ),
+)
+_STEERING = (
+    _value("--speed X", number(0.01, 10_000.0), "speed-up factor for simulated jobs (default: 1)"),
+    _value("--fail-rate P", number(0.0, 1.0), "share of simulated jobs that fail (default: 0)"),
+    _value("--script FILE", Path, "YAML file of faults to simulate"),
+)
+
+
+def _consent(**settings: object) -> tuple[Argument, ...]:
+    """Return what a person may agree to about the run directory."""
+    moved = "agree that the run directory was moved or copied, and that the original is not used any more"
+    shared = "agree that the run directory is on a network share that only this machine uses"
+    return _switch("--moved", moved, **settings), _switch("--allow-network-fs", shared, **settings)
+
+
+def _choosing(acts: str) -> Group:
+    """Return the flags that choose takes; `acts` is the verb for what is done with them."""
+    which = "these takes: an id, a pattern such as s01*, tag:NAME or status:STATE; may be repeated"
+    return _group(
+        f"which takes to {acts} (default: all)",
+        _values("--only WHAT", str, f"{acts} only {which}"),
+        _values("--exclude WHAT", str, f"do not {acts} these takes; same forms as --only"),
+        _values("--tag TAG", str, "only takes with this tag; may be repeated"),
+        _values(
+            "--status STATE",
+            str,
+            "only takes in this state (as shown by status), or stale; may be repeated",
+        ),
+        _value("--limit N", whole(1, 100_000), f"{acts} only the first N of them"),
+    )
+
+
+_EXTENT = (
+    _value("-j, --jobs N=4", whole(1, 1000), "jobs at the API at the same time (default: 4)"),
+    _switch(
+        "--stale", "also render takes again whose rows changed after they were paid for; older clips are kept"
+    ),
+    _switch("--no-download", "do not download the clips; they stay at the API"),
+    _value("--run-dir DIR", Path, "folder of the run (default: reports/NAME beside the manifest)"),
+    _switch("-y, --yes", "submit paid jobs without asking"),
+    _switch(
+        "--allow-duplicates",
+        "where no question is asked, also pay for takes that send the same request as another take",
+    ),
+    _value(
+        "--poll-interval S=1",
+        number(0.05, 30.0),
+        "minimum seconds between two status checks of a job (default: 1)",
+    ),
+    _value(
+        "--submit-window N=1",
+        whole(1, 64),
+        "submissions being sent at the same time (default: 1); a crash leaves at most N in doubt",
+    ),
+)
+_LIMITS = _group(
+    "money and time, counted over all runs in the run directory",
+    _value(
+        "--max-cost USD",
+        amount,
+        "stop submitting when the total cost would exceed this amount; takes without a price are refused",
+    ),
+    _value("--warn-cost USD", amount, "warn once the total cost exceeds this amount"),
+    _switch("--allow-unpriced", "with --max-cost: also submit takes without a price, counted as 0"),
+    _value("--max-submits N", whole(1, 1_000_000), "submit at most N jobs"),
+    _value(
+        "--until TIME",
+        moment,
+        "stop submitting at this time on this machine's clock, such as 07:00 or 2027-01-31T07:00",
+    ),
+    _value(
+        "--for TIME",
+        stretch,
+        "stop submitting after this length of time, such as 6h or 2h30m; a restarted run uses what is left of it",
+        dest="lasts",
+    ),
+    _one_of(
+        "--cutoff",
+        ("drain", "cancel-queued"),
+        "what to do at a limit: finish active jobs, and submit more if these cost less than estimated (drain), or "
+        "cancel queued jobs at once (cancel-queued)",
+    ),
+)
+_CAUTION = _group(
+    "when things go wrong",
+    _one_of(
+        "--on-unknown",
+        ("hold", "stop", "pay-again"),
+        "what to do if the answer to a submission is lost: hold the take for your decision (hold), hold it and stop "
+        "submitting (stop), or submit and pay again (pay-again)",
+    ),
+    _value(
+        "--max-extra-paid N",
+        whole(1, 1000),
+        "with --on-unknown pay-again: at most N extra payments, over all runs",
+        default=0,
+    ),
+    _value(
+        "--max-unknown N=3",
+        whole(1, 1000),
+        "stop submitting after N submissions without an answer (default: 3)",
+    ),
+    _value(
+        "--retries N=0",
+        whole(0, 20),
+        "pay for a take again, up to N times, if the provider failed (default: 0); never after moderation",
+    ),
+    _values(
+        "--halt KIND=N",
+        limit,
+        "stop submitting after N failures of a kind, such as moderation=3, or of any kind: fail=5; may be repeated",
+    ),
+    _value(
+        "--scout N=0",
+        whole(0, 100),
+        "first finish N takes of each model and settings; submit the rest only if these succeed (default: 0)",
+    ),
+    _value(
+        "--outage-limit TIME=12h",
+        period,
+        "how long to wait for a service that does not answer, such as 30m (default: 12h)",
+    ),
+    _value(
+        "--job-limit TIME=24h",
+        period,
+        "stop waiting for a job that is older than this (default: 24h); the next run checks it again",
+    ),
+    _one_of(
+        "--on-interrupt",
+        ("drain", "detach", "cancel-queued"),
+        "what the first Ctrl-C does: finish active jobs (drain), leave them to the next run (detach), or cancel "
+        "queued jobs (cancel-queued)",
+    ),
+)
+_RUNNING: tuple[Argument | Group, ...] = (
+    _choosing("submit"),
+    *_EXTENT,
+    _LIMITS,
+    _CAUTION,
+    _one_of("--progress", ("auto", "bar", "plain", "json", "none"), "how to show progress"),
+    _API_BASE,
+    *_consent(),
+    _switch(
+        "--new-run",
+        "start over although the folder of an earlier run is gone; all its jobs may then be paid for again",
+    ),
+    _MORE_SCHEMAS,
+    _MANIFEST_SIZE,
+    _group(
+        "simulation",
+        _switch("--simulate", "use a simulator on this machine: no key, no network, no cost"),
+        *_STEERING,
+    ),
+)
+_PLANNING = (
+    _switch("--exit-code", "for a plan: exit with 2 if it would submit anything"),
+    _switch("--online", "for a plan: also ask the API for prices, your balance and schemas"),
+    _OUTPUT,
+)
+# Both may stand before or after the decision. Without SUPPRESS these defaults would undo one given before.
+_SAID_BEFORE = (
+    _switch("--simulate", "use the manifest's simulated run", default=SUPPRESS),
+    *_consent(default=SUPPRESS),
+)
+
+_ADOPT = _command(
+    "adopt",
+    "the API accepted the job, and this is its request id",
+    *_SAID_BEFORE,
+    _place("take", "the held take's id", metavar="TAKE"),
+    _place("request_id", "the job's id on the provider's site", metavar="REQUEST_ID"),
+    _switch("--offline", "do not ask the API whether it knows the id"),
+    _API_BASE,
+)
+_NOT_SENT = _command(
+    "not-sent",
+    "the API did not accept the job: submit it again, at the risk of paying twice",
+    *_SAID_BEFORE,
+    _TAKES,
+    _choosing("decide on"),
+    _switch("--all", "all held takes; you must type how many there are"),
+    _switch("--yes-i-may-pay-twice", "do not ask for the number"),
+    _value("--reason TEXT", str, "why you are sure; kept on record", default=""),
+)
+_DROP = _command(
+    "drop",
+    "give up takes, held or not: no run submits or watches them again",
+    *_SAID_BEFORE,
+    _TAKES,
+    _choosing("decide on"),
+    _switch("-y, --yes", "do not ask, even if a job may still be billed or a rendered clip is lost"),
+)
+_LOCK = _command(
+    "lock",
+    "a manifest with every take written out, to repeat a storyboard exactly",
+    _place(
+        "target",
+        "a manifest (- is standard input); with --recorded also a run directory",
+        type=Path,
+        metavar="MANIFEST",
+    ),
+    _value("-o FILE", Path, "file to write (default: standard output)", dest="out"),
+    _switch("--force", "replace an existing file"),
+    _switch("--recorded", "write what the run really sent, as its record says"),
+    _switch("--simulate", "with --recorded: use the manifest's simulated run"),
+    _MORE_SCHEMAS,
+    _MANIFEST_SIZE,
+)
+
+COMMANDS = (
+    _command(
+        "init",
+        "write a small manifest to start from",
+        _place(
+            "manifest",
+            "file to write (default: storyboard.yaml)",
+            nargs="?",
+            type=Path,
+            default=Path("storyboard.yaml"),
+        ),
+    ),
+    _command(
+        "check",
+        "report every problem in a manifest at once; needs no network and no key",
+        _FILE_OR_STDIN,
+        _MORE_SCHEMAS,
+        _MANIFEST_SIZE,
+        _OUTPUT,
+        _switch("--simulate", "check for a simulated run: media may be on this machine"),
+        _group(
+            "media",
+            _switch(
+                "--online",
+                "also check every media link: whether it can be fetched, its format and size, and when its "
+                "signature expires; needs no key",
+            ),
+            _switch("--refresh", "check links again that were checked less than an hour ago"),
+            _value(
+                "--wait TIME=12h",
+                period,
+                "how long a link must stay valid, since a job may wait before it is fetched (default: 12h)",
+            ),
+            _value("--run-dir DIR", Path, "folder that keeps the results (default: reports/NAME)"),
+        ),
+    ),
+    _command(
+        "plan",
+        "show what a run would do with each take, why, and at what cost; spends and changes nothing. "
+        "It accepts the flags of run. It needs no network and no token.",
+        _FILE_OR_STDIN,
+        *_PLANNING,
+        *_RUNNING,
+    ),
+    _command(
+        "run",
+        "render what is missing; the same command again continues where it stopped. "
+        "It submits nothing while the manifest has a problem.",
+        _place("manifest", "YAML or CSV file of shots", type=Path),
+        _switch("-n, --dry-run", "only show what the run would do, as plan does"),
+        *_PLANNING,
+        *_RUNNING,
+    ),
+    _command("status", "show where a run stands, even while it is running", *_TARGET_OF_TWO, _OUTPUT),
+    _command(
+        "show",
+        "show everything about one take",
+        *_TARGET_OF_TWO,
+        _place("take", "the take's id", metavar="TAKE"),
+        _switch("-v, --verbose", "also show everything the API sent with a refusal", default=SUPPRESS),
+        _OUTPUT,
+    ),
+    _command(
+        "reconcile",
+        "show held takes with all that is known about them, and record your decision. "
+        "Without a decision it only shows them, and exits with 4 if there are any. It submits nothing.",
+        *_TARGET_OF_TWO,
+        *_consent(),
+        _OUTPUT,
+        title="decisions",
+        parts=(_ADOPT, _NOT_SENT, _DROP),
+    ),
+    _command(
+        "restore",
+        "rebuild a lost or outdated run record from its other files; pays nothing. "
+        "It reads the copies that a run keeps beside its record and in your home folder, and the clips' sidecars."
+        " The next run watches or fetches every job with a request id; a take without one is held.",
+        _place(
+            "target", "the run's manifest, or its directory (which may be gone)", type=Path, metavar="RUN"
+        ),
+        _SIMULATED,
+        _switch("-n, --dry-run", "only show what would be recorded"),
+        _value("--run-dir DIR", Path, "folder of the run (default: reports/NAME beside it)"),
+        _API_BASE,
+        _MORE_SCHEMAS,
+        *_consent(),
+    ),
+    _command(
+        "retry",
+        "pay for new attempts of failed or cancelled takes, and run them. "
+        "It says how many and asks. Then it works as run does, for these takes alone.",
+        _TARGET,
+        _TAKES,
+        _switch("--even-moderated", "also retry takes rejected by moderation, even if unchanged"),
+        _value("--reason TEXT", str, "why you retry; kept on record", default=""),
+        *_RUNNING,
+    ),
+    _command(
+        "accept",
+        "keep the clips of takes whose rows changed after rendering. "
+        "Such takes are called stale. To render them again instead, use run --stale.",
+        *_TARGET_OF_TWO,
+        _TAKES,
+        _choosing("accept"),
+        _switch("--all", "every stale take"),
+        _MORE_SCHEMAS,
+        _MANIFEST_SIZE,
+        *_consent(),
+    ),
+    _command(
+        "cancel",
+        "ask the API to cancel jobs, and show what became of each. "
+        "Only a queued job can be cancelled; a running job continues and is billed.",
+        *_TARGET_OF_TWO,
+        _TAKES,
+        _choosing("cancel"),
+        _switch("--all", "every active job"),
+        _API_BASE,
+        *_consent(),
+        _OUTPUT,
+    ),
+    _command(
+        "fetch",
+        "download rendered clips that are missing or damaged. It never submits, and it needs no manifest.",
+        *_TARGET_OF_TWO,
+        _TAKES,
+        _choosing("fetch"),
+        _API_BASE,
+        *_consent(),
+    ),
+    _command(
+        "verify",
+        "read every downloaded clip and report what is missing or changed. "
+        "It exits with 0 if all are whole, else with 2.",
+        *_TARGET_OF_TWO,
+        _switch("--mark", "let the next run download again what is missing, cut or changed"),
+        *_consent(),
+        _OUTPUT,
+    ),
+    _command("report", "write report.csv and report.html again from the run's record", *_TARGET_OF_TWO),
+    _command("export", "write a storyboard in another form", title="forms", parts=(_LOCK,), required=True),
+    _command(
+        "models",
+        "list the available models, or the inputs of one; compare or add models. "
+        "`models diff [MODEL …]` compares the schemas here with the API's catalogue, and exits with 2 if they"
+        " differ; `models add MODEL` saves a model's schema from the catalogue. Put flags after the models.",
+        Argument(
+            ["asked"],
+            {
+                "nargs": "+",
+                "default": [],
+                "metavar": "MODEL",
+                "help": "a model id, such as pika/pikaframes; or the word diff or add",
+            },
+            optional=True,
+        ),
+        _SCHEMAS,
+        _OUTPUT,
+        _group(
+            "diff and add",
+            _API_BASE,
+            _value(
+                "--into DIR=schemas",
+                Path,
+                "folder that add writes to (default: schemas, which a manifest beside it always searches)",
+            ),
+            _switch("--force", "let add replace an existing file"),
+        ),
+    ),
+    _command(
+        "simulate",
+        "start a simulator of the API on this machine. It prints the two variables that point a run at it.",
+        _value("--port N=0", whole(0, 65535), "port on 127.0.0.1 (default: any free one)"),
+        _value("--ledger FILE", Path, "file that keeps the charges over restarts"),
+        _SCHEMAS,
+        *_STEERING,
+    ),
+)
+"""All commands, in the order in which help lists them."""
