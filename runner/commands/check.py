@@ -28,21 +28,16 @@ from runner.plan.build import make_plan
 
 if TYPE_CHECKING:
     from runner.commands.steps.request import RunRequest
-    from runner.media.preflight.preflight import PreflightReport
-    from runner.media.preflight.probe import LinkProbe
-    from runner.system.clock import Clock
 
-MEDIA_FILE = "preflight.json"
 _PRINT = 12
-_DAMAGED = "not to be read"
 
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Let no garbage be looked for meanwhile.
+    """Switch the garbage collector off meanwhile.
 
-    A board of ten thousand takes becomes a million values that all stay, and none of them in circles: the collector
-    would look through them again and again, for a third of the time, and find nothing.
+    A board of ten thousand takes becomes a million values that all stay, none of them in a cycle. The collector would
+    look through them again and again, for a third of the time, and find nothing.
     """
     was = gc.isenabled()
     gc.disable()
@@ -65,10 +60,9 @@ def check(
 ) -> Plan:
     """Return the plan of a manifest: every take typed, checked and fingerprinted; needs no network.
 
-    `schema_dirs` are searched for model schemas before a `schemas` folder by the manifest and the bundled ones.
-    `allow_private_media` lets media lie on this machine's own network, for an API that runs here too. `limits` are how
-    large the manifest may be; `given` is its content where the path is `-`, for standard input. A token that stands in
-    `environ` must stand nowhere in the manifest.
+    `schema_dirs` are searched for model schemas before the folder `schemas` beside the manifest and the bundled ones.
+    `allow_private_media` accepts media on this machine's own network, for an API that runs here too. `limits` are how
+    large the manifest may be; `given` is its content where the path is `-`. It must not contain a token of `environ`.
 
     Raises:
         FileMissing: there is no such file or folder.
@@ -122,42 +116,39 @@ class Checked:
 def check_board(
     manifest: Path,
     *,
-    simulated: bool = False,
-    schema_dirs: Sequence[Path] = (),
-    environ: Mapping[str, str] = os.environ,
-    limits: Limits = LIMITS,
-    given: bytes | None = None,
-    run_dir: Path | None = None,
-    online: bool = False,
-    wait: float = 12 * 3600.0,
-    refresh: bool = False,
-    on_link: Callable[[int, int], None] = lambda _done, _all: None,
+    simulated: bool,
+    schema_dirs: Sequence[Path],
+    limits: Limits,
+    given: bytes | None,
+    run_dir: Path | None,
+    online: bool,
+    wait: float,
+    refresh: bool,
+    on_link: Callable[[int, int], None],
 ) -> Checked:
     """Check a manifest as `check` does, compare its schemas with its run's, and with `online` look at its media links.
 
-    Media may be private if the run is `simulated` or the API of `environ` runs on this machine.
+    Media may be private if the run is `simulated` or the API of the environment runs on this machine. The last four
+    parameters are those of `check_media`.
 
     Raises:
         FileMissing, ManifestInvalid: as for `check`.
         StateFileUnusable: the run's state file cannot be read.
     """
     from runner.commands.steps.api_base import is_local
+    from runner.store.run_dir import default_run_dir
 
-    private = simulated or is_local(None, environ)
+    private = simulated or is_local(None, os.environ)
     plan = check(manifest, schema_dirs=schema_dirs, allow_private_media=private, limits=limits, given=given)
-    warnings = (*plan.warnings, *_schema_warnings(plan, manifest, run_dir, simulated=simulated))
+    home = run_dir or default_run_dir(manifest, name=plan.manifest.name, simulated=simulated)
+    warnings = (*plan.warnings, *_schema_warnings(plan, home))
     if not online:
         return Checked(plan, warnings)
+    from runner.commands.steps.media_check import check_media
+
+    models = Models.bundled(search_path(manifest, schema_dirs))
     seen = check_media(
-        plan,
-        manifest=manifest,
-        schema_dirs=schema_dirs,
-        allow_private_media=private,
-        run_dir=run_dir,
-        simulated=simulated,
-        wait=wait,
-        refresh=refresh,
-        tell=on_link,
+        plan, home, models=models, allow_private_media=private, wait=wait, refresh=refresh, tell=on_link
     )
     findings = [
         {name: value for name, value in asdict(found).items() if name != "at"} for found in seen.findings
@@ -171,17 +162,14 @@ def check_board(
     )
 
 
-def _schema_warnings(
-    plan: Plan, manifest: Path, run_dir: Path | None, *, simulated: bool
-) -> tuple[Problem, ...]:
-    from runner.store import run_dir as rundir
+def _schema_warnings(plan: Plan, home: Path) -> tuple[Problem, ...]:
+    from runner.store.run_dir import RunDir, is_run
 
-    home = run_dir or rundir.default_run_dir(manifest, name=plan.manifest.name, simulated=simulated)
-    if not rundir.is_run(home):
+    if not is_run(home):
         return ()
     from runner.store.reader import open_reader
 
-    with open_reader(rundir.RunDir(home).state_file) as reader:
+    with open_reader(RunDir(home).state_file) as reader:
         return drift(plan, reader.takes(), reader.schemas())
 
 
@@ -203,95 +191,3 @@ def drift(plan: Plan, takes: Iterable[TakeRecord], schemas: Iterable[SchemaRecor
         )
         for (model, sha256), count in others.items()
     )
-
-
-def check_media(
-    plan: Plan,
-    *,
-    manifest: str | Path,
-    schema_dirs: Sequence[Path] = (),
-    allow_private_media: bool = False,
-    run_dir: Path | None = None,
-    simulated: bool = False,
-    wait: float = 12 * 3600.0,
-    refresh: bool = False,
-    clock: Clock | None = None,
-    tell: Callable[[int, int], None] = lambda _done, _all: None,
-) -> PreflightReport:
-    """Look once at every media link of a plan, over the network, and return what is wrong with them.
-
-    What was seen within the hour is taken from `preflight.json` in the run directory, unless `refresh` asks for
-    another look. `wait` is how many seconds the API may take to fetch a link; `tell` gets how many are done.
-    """
-    from runner.media.preflight.preflight import inspect
-    from runner.store import run_dir as rundir
-    from runner.system.clock import SystemClock
-
-    clock, path = clock or SystemClock(), Path(manifest)
-    home = run_dir or rundir.default_run_dir(path, name=plan.manifest.name, simulated=simulated)
-    inspection = inspect(
-        plan.takes,
-        find=Models.bundled(search_path(path, schema_dirs)).find,
-        look_at_all=lambda urls: _look(urls, clock=clock, at_home=allow_private_media, tell=tell),
-        kept="" if refresh else _kept(home / MEDIA_FILE),
-        now=clock.wall(),
-        wait=wait,
-    )
-    return replace(inspection, notes=(*inspection.notes, *_keep(home, inspection)))
-
-
-def _look(
-    urls: Sequence[str], *, clock: Clock, at_home: bool, tell: Callable[[int, int], None]
-) -> Mapping[str, LinkProbe]:
-    if not urls:
-        return {}
-    from runner.media.http.peek import HeadReader
-    from runner.media.preflight.probe import look_at
-    from runner.media.preflight.probe_all import Limits as LookLimits
-    from runner.media.preflight.probe_all import look_at_all
-    from runner.system.daemon_executor import DaemonExecutor
-
-    limits = LookLimits()
-    pool = DaemonExecutor(limits.at_once, name="preflight")
-    with HeadReader(allow_loopback=at_home) as peeking:
-        try:
-            return look_at_all(
-                urls,
-                look=lambda url: look_at(url, peek=peeking.peek, at=clock.wall()),
-                executor=pool,
-                clock=clock,
-                limits=limits,
-                tell=tell,
-            )
-        finally:
-            pool.shutdown(wait=False)
-
-
-def _kept(path: Path) -> str:
-    from runner.media.preflight.probe import MOST_BYTES
-    from runner.system.private_files import read_private
-
-    try:
-        text = read_private(path, limit=MOST_BYTES).decode("utf-8", "replace")
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-    except OSError:
-        return _DAMAGED
-    return text or _DAMAGED
-
-
-def _keep(home: Path, inspection: PreflightReport) -> tuple[str, ...]:
-    """Write what was seen into the run directory, and return what to say if that cannot be."""
-    if not inspection.links:
-        return ()
-    from runner.domain.errors import CannotCreate
-    from runner.store import run_dir as rundir
-    from runner.system.private_files import write_whole
-
-    try:
-        write_whole(rundir.make(home).path / MEDIA_FILE, inspection.to_keep)
-    except CannotCreate as error:
-        return (f"the next look will be at everything again: {error.message}",)
-    except OSError as error:
-        return (f"the next look will be at everything again: {home / MEDIA_FILE}: {error.strerror}",)
-    return ()

@@ -17,14 +17,16 @@ from pathlib import Path
 import pytest
 
 from runner.cli.main import main
-from runner.commands.check import MEDIA_FILE, check, check_media
+from runner.commands.check import check
+from runner.commands.steps.media_check import MEDIA_FILE, check_media
 from runner.media.http.download_client import Downloads
 from runner.media.http.peek import MOST_BYTES, HeadReader
 from runner.media.http.response import DownloadError
 from runner.media.image_size import Pixels, enough
 from runner.media.preflight.preflight import PreflightReport, inspect
 from runner.media.preflight.probe import LinkProbe
-from runner.models.registry import Models
+from runner.models.registry import Models, search_path
+from runner.store.run_dir import default_run_dir
 from runner.system.hosts import is_public_address
 from tests.integration.test_delivery_server import (
     Answer,
@@ -65,7 +67,9 @@ def board(folder: Path, *links: str, model: str = "pika/pika-2-2/image-to-video"
 
 def look(manifest: Path, *, refresh: bool = False) -> PreflightReport:
     plan = check(manifest, allow_private_media=True)
-    return check_media(plan, manifest=manifest, allow_private_media=True, refresh=refresh)
+    models = Models.bundled(search_path(manifest, ()))
+    home = default_run_dir(manifest, name=plan.manifest.name, simulated=False)
+    return check_media(plan, home, models=models, allow_private_media=True, refresh=refresh)
 
 
 # peeking
