@@ -1,7 +1,4 @@
-"""Tries again what failed or was cancelled: which takes may be, the wish on record, and the run of these takes.
-
-In: a run, names or a choice, who asks. Out: a proposal to agree to, then a run's summary. Each new attempt is paid for.
-"""
+"""New paid attempts of what failed or was cancelled: a proposal to agree to, then the run of these takes alone."""
 
 from __future__ import annotations
 
@@ -34,7 +31,25 @@ from runner.store.run_dir import RunDir, is_run
 from runner.system.clock import Clock, SystemClock
 from runner.system.escapes import command_line, visible
 
-"""States of which a new attempt is made only by an explicit wish."""
+_TOLD = {
+    **dict.fromkeys(
+        ACTIVE,
+        (
+            "is still active",
+            "wait for its end, cancel it with shotrunner cancel, or give it up with shotrunner reconcile RUN drop TAKE",
+        ),
+    ),
+    **dict.fromkeys(
+        IN_DOUBT, ("is held: it may have been paid for", "decide on it: shotrunner reconcile RUN")
+    ),
+    TakeState.SUCCEEDED: (
+        "has rendered; only what failed is tried again",
+        "for another clip give the shot a new id or seed",
+    ),
+    TakeState.PENDING: ("is not sent yet", "shotrunner run sends it"),
+    TakeState.DROPPED: ("was given up", "give the shot a new id"),
+}
+"""Why a take in a state is not tried again, and the way out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,30 +111,26 @@ def retries(
     asked = named(takes, names)
     refused = [(take, why) for take in asked if (why := why_not(take))]
     if refused:
-        advice = refused[0][1][1]
         told = "; ".join(f"{take.take_id} {reason}" for take, (reason, _) in refused)
-        raise UsageError(f"nothing was asked for: {told}", advice=advice)
+        raise UsageError(f"nothing was asked for: {told}", advice=refused[0][1][1])
     fitting = choose(takes, choice) if choice else ()
-    others = [take for take in takes if take.take_id in fitting and take not in asked]
-    good = [take for take in others if not why_not(take)]
-    good = good[: choice.limit if choice else None]
-    left_out = [f"{take.take_id} {why[0]}" for take in others if (why := why_not(take))]
+    others = [(take, why_not(take)) for take in takes if take.take_id in fitting and take not in asked]
+    good = [take for take, why in others if why is None][: choice.limit if choice else None]
+    left_out = tuple(f"{take.take_id} {why[0]}" for take, why in others if why)
     if not asked and not good:
         raise UsageError(
             "no take that fits can be tried again" + "".join(f"; {text}" for text in left_out[:3]),
             advice="see what failed with shotrunner status",
         )
-    return Retries((*asked, *good), tuple(left_out))
+    return Retries((*asked, *good), left_out)
 
 
 def _why_not(
     take: TakeRecord, planned: Mapping[str, str], origin: str, *, even_moderated: bool
 ) -> tuple[str, str] | None:
     """Return why a take cannot be tried again, with the way out; None if it can."""
-    if take.state in IN_DOUBT:
-        return "is held: it may have been paid for", "decide on it: shotrunner reconcile RUN"
     if take.state not in RETRYABLE:
-        return _settled_otherwise(take)
+        return _TOLD[take.state]
     if found := take.links(origin).taken:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         return (
@@ -137,28 +148,8 @@ def _why_not(
     return None
 
 
-def _settled_otherwise(take: TakeRecord) -> tuple[str, str]:
-    if take.state is TakeState.SUCCEEDED:
-        return (
-            "has rendered; only what failed is tried again",
-            "for another clip give the shot a new id or seed",
-        )
-    if take.state is TakeState.PENDING:
-        return "is not sent yet", "shotrunner run sends it"
-    if take.state in ACTIVE:
-        return (
-            "is still active",
-            "wait for its end, cancel it with shotrunner cancel, or give it up with shotrunner reconcile RUN drop TAKE",
-        )
-    return "was given up", "give the shot a new id"
-
-
 def propose(
-    target: Path,
-    *,
-    request: RunRequest,
-    names: Sequence[str] = (),
-    even_moderated: bool = False,
+    target: Path, *, request: RunRequest, names: Sequence[str] = (), even_moderated: bool = False
 ) -> Proposal:
     """Return what a retry of these takes would pay for; it changes nothing.
 
@@ -177,27 +168,22 @@ def propose(
     manifest = _manifest(target, place, header, moved=request.opening.moved)
     # If the run was moved, the command to continue names the manifest's present place.
     header = replace(header, manifest=os.path.relpath(manifest.resolve(), place.path.resolve()))
-    plan = check(
-        manifest,
-        schema_dirs=request.schema_dirs,
-        allow_private_media=header.simulated or request.on_this_machine,
-        limits=request.manifest_limits,
-    )
-    choice = request.choice
-    if not names and choice.is_all:
+    private, limits = header.simulated or request.on_this_machine, request.manifest_limits
+    plan = check(manifest, schema_dirs=request.schema_dirs, allow_private_media=private, limits=limits)
+    choice = None if request.choice.is_all else request.choice
+    if not names and choice is None:
         raise UsageError("which takes?", advice="name them, or say --only status:failed")
     called = follow_renames.as_called_now(takes, plan)
     chosen = retries(
         called,
         planned={take.id: take.fingerprint for take in plan.takes},
         names=names,
-        choice=None if choice.is_all else choice,
+        choice=choice,
         even_moderated=even_moderated,
         origin=header.api_base,
     )
-    renamed = {then.take_id: take.take_id for then, take in zip(takes, called, strict=True)}
-    ids = [take.take_id for take in chosen.takes]
-    again = _duplicates(plan, called, ids, {renamed[take_id] for take_id in sent})
+    sent_now = {now.take_id for then, now in zip(takes, called, strict=True) if then.take_id in sent}
+    again = _duplicates(plan, called, [take.take_id for take in chosen.takes], sent_now)
     return Proposal(place, header, manifest, plan, chosen.takes, chosen.left_out, again)
 
 
@@ -223,8 +209,7 @@ def _duplicates(
 ) -> tuple[str, ...]:
     """Return which takes a run of `chosen` ones would pay for though another one sends the same request, or has sent.
 
-    `takes` have the ids that `plan` has for them, and so have those that were ever `sent`. That run's pattern may mean
-    more takes than were chosen.
+    All ids are those of `plan`. That run's pattern may mean more takes than were chosen.
     """
     from runner.plan.duplicates import paid_twice
 
@@ -263,16 +248,8 @@ def retry(
         recorded = request_retries(place, asked, by=by, reason=reason, opening=opening)
         for note in (*look.remarks, *recorded.remarks):
             say(note)
-        return run(
-            replace(
-                request,
-                manifest=proposal.manifest,
-                run_dir=place.path,
-                choice=Choice(only=proposal.take_ids),
-                stale=False,
-                opening=opening,
-            )
-        )
+        request = replace(request, manifest=proposal.manifest, run_dir=place.path, opening=opening)
+        return run(replace(request, choice=Choice(only=proposal.take_ids), stale=False))
 
 
 def _still_over(place: RunDir, proposal: Proposal) -> tuple[TakeRecord, ...]:
