@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from runner.commands.steps.prices import invented_prices, quotes
+from runner.commands.steps.prices import invented_prices, known_prices
+from runner.commands.steps.request import RunRequest
 from runner.domain.errors import Position
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Manifest, Plan, Price, PriceUnit, Take
@@ -21,6 +22,7 @@ from runner.plan.prices import (
     to_ask_for,
     unpriced_models,
 )
+from runner.simulator.settings import SimulatorSettings
 from tests.acceptance.boards import EXAMPLES
 from tests.unit.reporting_records import pending
 
@@ -79,7 +81,7 @@ def test_of_recorded_prices_the_newest_quote_counts_and_no_other_source() -> Non
     ("model", "own", "simulated", "source"),
     [
         ("acme/a", None, False, CATALOGUE),
-        ("acme/a", OWN, False, None),
+        ("acme/a", OWN, False, OWN.source),
         ("acme/b", None, False, None),
         ("pika/pikaframes", None, True, INVENTED),
         ("acme/a", None, True, None),
@@ -91,12 +93,13 @@ def test_what_is_known_without_asking_is_on_record_or_for_a_simulated_run_invent
     (take,) = plan(a=own).takes
     board = replace(plan(), takes=(replace(take, model=model),))
     manifest = EXAMPLES / "storyboard.yaml"
-    found = quotes(board, [record("x", NEW)], manifest=manifest, schema_dirs=(), simulated=simulated)
-    assert (found[model].source if model in found else None) == source
+    request = RunRequest(manifest, simulate=SimulatorSettings() if simulated else None)
+    (found,) = known_prices(request, board, [record("x", NEW)]).takes
+    assert (found.price.source if found.price else None) == source
 
 
 def test_the_simulator_names_its_prices_as_invented() -> None:
-    found = invented_prices(["pika/pikaframes", "nobody/knows"], EXAMPLES / "storyboard.yaml", ())
+    found = invented_prices(["pika/pikaframes", "nobody/knows"], ())
     assert list(found) == ["pika/pikaframes"]
     assert "invented" in found["pika/pikaframes"].source
 

@@ -1,35 +1,43 @@
-"""Talking to the API about a run that is on record, with no run going on: its account or its simulator, and no engine.
+"""Talking to the API about a run: whom to talk to, and short talks without an engine, which submit and record nothing.
 
-In: a run directory, its header, an environment. Out: the settled `RunRequest` of such a talk, and answers as values. It
-submits nothing and records nothing.
+In: a run directory, its header, an environment. Out: the settled `RunRequest` of such a talk, and answers as values.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from runner.commands.steps.find_run import manifest_of
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.commands.steps.request import RunRequest
-from runner.commands.steps.session import account_of, run_alone
 from runner.domain.api_answers import FailureKind, JobStatus, RequestFailure, StatusReply
 from runner.domain.errors import AccountRefused, ServiceUnavailable, ShotrunnerError, UsageError
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import Ended
 from runner.engine.ports import Queue
+from runner.models.registry import search_path
 from runner.simulator.settings import SimulatorSettings
 from runner.store.run_dir import RunDir
 from runner.system.backoff import Backoff, Chance
-from runner.system.clock import Clock, SystemClock
+from runner.system.canonical_json import JsonValue
+from runner.system.clock import Clock
 from runner.system.web_links import is_same_api
+
+if TYPE_CHECKING:
+    from runner.api.account import Account
 
 T = TypeVar("T")
 Found: TypeAlias = StatusReply | Ended | RequestFailure
 """What the API says of an id: the result's record if the job has ended, else where it stands."""
 
+_SIMULATOR_TOKEN = "run-with-the-simulator"  # noqa: S105 - opens nothing but the run's own simulator
 _TRIES = 3
 _LONGEST_WAIT = 30.0
 _BACKOFF = Backoff()
@@ -41,7 +49,6 @@ def recorded_request(
     *,
     environ: Mapping[str, str] | None = None,
     api_base: str | None = None,
-    clock: Clock | None = None,
     opening: OpenOptions = DEFAULT_OPTIONS,
 ) -> RunRequest:
     """Return what it takes to talk about the jobs of a run: the API they live at, or its own simulator.
@@ -55,7 +62,6 @@ def recorded_request(
         simulate=SimulatorSettings() if header.simulated else None,
         api_base=None if header.simulated else _base(header, api_base, environment),
         environ=environment,
-        clock=clock or SystemClock(),
         opening=opening,
     )
 
@@ -73,6 +79,53 @@ def _base(header: RunHeader, api_base: str | None, environ: Mapping[str, str]) -
             advice=f"leave out --api-base and unset {BASE_VARIABLE}",
         )
     return origin
+
+
+@contextmanager
+def account_of(request: RunRequest, place: RunDir, takes: Sequence[TakeRecord]) -> Iterator[Account]:
+    """Yield whom to talk to: the account of the environment, or a simulator that runs as long as the run.
+
+    Raises:
+        AccountRefused: there is no token.
+    """
+    from runner.api.account import Account, Secret, find_account
+    from runner.plan.identity import fingerprint
+    from runner.system.canonical_json import canonical_json
+
+    if request.simulate is None:
+        yield find_account(request.environ, base=request.api_base)
+        return
+    from runner.simulator.server import running
+
+    settings = replace(
+        request.simulate,
+        # No word of any sentence: a token is masked wherever a server repeats it.
+        token=_SIMULATOR_TOKEN,
+        ledger=request.simulate.ledger or place.simulator / "ledger.jsonl",
+        clips=request.simulate.clips or place.simulator / "clips",
+    )
+    names = {take.fingerprint: take.take_id for take in takes}
+
+    def slate(model: str, body: Mapping[str, JsonValue]) -> str:
+        return names.get(fingerprint(model, canonical_json(dict(body))), "")
+
+    schema_dirs = search_path(request.manifest, request.schema_dirs)
+    with running(settings, schema_dirs=schema_dirs, slates=slate) as simulator:
+        yield Account(simulator.origin, Secret(_SIMULATOR_TOKEN), source="the simulator")
+
+
+def run_alone(session: Coroutine[Any, Any, T]) -> T:
+    """Run `session` on an event loop of its own, in a thread of its own where this one has a loop: a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        try:
+            return asyncio.run(session)
+        finally:
+            # Python would complain of one that no loop could be made for.
+            session.close()
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, session).result()
 
 
 def with_api(
@@ -95,17 +148,29 @@ def with_api(
         return run_alone(session(RunComfyQueue(account, clock=request.clock)))
 
 
+async def answers_within(patience_s: float, questions: Mapping[str, Coroutine[Any, Any, T]]) -> dict[str, T]:
+    """Ask all questions at the same time, and return the answers that came within `patience_s` seconds."""
+    answers: dict[str, T] = {}
+
+    async def ask(name: str, question: Coroutine[Any, Any, T]) -> None:
+        answers[name] = await question
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(patience_s), asyncio.TaskGroup() as asking:
+            for name, question in questions.items():
+                asking.create_task(ask(name, question))
+    return answers
+
+
 async def retry_transient(
     ask: Callable[[], Awaitable[T | RequestFailure]], *, clock: Clock, chance: Chance = random.random
 ) -> T | RequestFailure:
     """Ask up to three times what is free to repeat, while the API is away or busy; then return the trouble."""
     for failures in range(1, _TRIES + 1):
         answer = await ask()
-        passing = isinstance(answer, RequestFailure) and answer.kind in {
-            FailureKind.TRANSIENT,
-            FailureKind.THROTTLED,
-        }
-        if not isinstance(answer, RequestFailure) or not passing or failures == _TRIES:
+        if not isinstance(answer, RequestFailure) or failures == _TRIES:
+            break
+        if answer.kind not in {FailureKind.TRANSIENT, FailureKind.THROTTLED}:
             break
         wait = max(answer.retry_after or 0.0, _BACKOFF.delay(failures, chance=chance()))
         # A person is waiting: what takes longer is theirs to try again.

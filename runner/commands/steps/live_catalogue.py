@@ -10,12 +10,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from runner.api.account import Account
 from runner.api.catalogue import Balance, BalanceAnswer, Catalogue, Entry, EntryAnswer
-from runner.commands.steps.api_session import retry_transient
-from runner.commands.steps.session import run_alone
+from runner.commands.steps.api_session import answers_within, retry_transient, run_alone
 from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.domain.display import visible
 from runner.domain.errors import SchemaInvalid
@@ -126,20 +124,16 @@ def ask_entries(
     async def answers() -> tuple[dict[str, EntryAnswer], BalanceAnswer | None]:
         catalogue = Catalogue(account, clock=clock)
         late = RequestFailure(FailureKind.TRANSIENT, f"no answer in {patience_s:g} s")
-        entries = {model: asyncio.ensure_future(entry(catalogue, model)) for model in model_ids}
-        balance = asyncio.ensure_future(catalogue.balance()) if till else None
-        everything: set[asyncio.Future[Any]] = {*entries.values(), *([balance] if balance else [])}
         try:
-            if everything:
-                await asyncio.wait(everything, timeout=patience_s)
-            # What came in time counts, whatever did not.
-            told = {model: answer.result() if answer.done() else late for model, answer in entries.items()}
-            return told, (balance.result() if balance.done() else late) if balance else None
+            told, balance = await asyncio.gather(
+                answers_within(patience_s, {model: entry(catalogue, model) for model in model_ids}),
+                answers_within(patience_s, {"balance": catalogue.balance()} if till else {}),
+            )
         finally:
-            for asked in everything:
-                asked.cancel()
-            await asyncio.gather(*everything, return_exceptions=True)
             await catalogue.aclose()
+        # What came in time counts, whatever did not.
+        entries = {model: told.get(model, late) for model in model_ids}
+        return entries, balance.get("balance", late) if till else None
 
     return run_alone(answers())
 

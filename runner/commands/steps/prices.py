@@ -1,12 +1,11 @@
 """The prices that a run goes by: those at hand, those of today for what it sends, and none at all under a cap.
 
-In: a plan, the record, the wishes of a run. Out: the plan with prices, or a refusal. What a price is and whose word
-counts is `pricing`'s.
+In: a plan, the record, the wishes of a run. Out: the plan with prices, or a refusal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,6 @@ from runner.domain.shots import Plan, Price, PriceUnit
 from runner.models.registry import search_path
 from runner.plan import prices
 from runner.plan.blocked import uncounted
-from runner.plan.prices import INVENTED, recorded_prices, unpriced_models
 
 if TYPE_CHECKING:
     from runner.commands.steps.live_catalogue import LiveCatalogue
@@ -31,23 +29,25 @@ _ANSWERED = frozenset({FailureKind.MISSING, FailureKind.STRANGE, FailureKind.TOO
 
 def known_prices(request: RunRequest, plan: Plan, recorded: Sequence[TakeRecord]) -> Plan:
     """Return the plan with the prices that can be known without asking, where the manifest gives none."""
-    folders = request.schema_dirs
-    simulated = request.simulate is not None
-    at_once = quotes(plan, recorded, manifest=request.manifest, schema_dirs=folders, simulated=simulated)
-    return prices.priced(plan, at_once) if at_once else plan
+    models = prices.unpriced_models(plan)
+    if not models:
+        return plan
+    if not request.simulated:
+        return prices.priced(plan, prices.recorded_prices(recorded))
+    folders = search_path(request.manifest, request.schema_dirs)
+    return prices.priced(plan, invented_prices(models, folders))
 
 
 def current_prices(request: RunRequest, plan: Plan, going: Collection[str]) -> Plan:
     """Return the plan with the catalogue's prices of today for what is about to be sent, where the manifest gives none.
 
-    A run goes online anyway; a catalogue that does not answer leaves things as they are, but under a cap that needs a
-    price that nothing else gives.
+    A catalogue that does not answer leaves things as they are, except under a cap that needs its price.
 
     Raises:
         AccountRefused, ServiceUnavailable, NoSuchHost: the API gave no such price, and why.
     """
     today = iso(request.clock.wall())[: len("2000-01-01")]
-    models = () if request.simulate is not None else prices.to_ask_for(plan, going, today=today)
+    models = () if request.simulated else prices.to_ask_for(plan, going, today=today)
     if not models:
         return plan
     from runner.api.account import find_account
@@ -57,9 +57,8 @@ def current_prices(request: RunRequest, plan: Plan, going: Collection[str]) -> P
     said = ask_catalogue(account, models, clock=request.clock)
     quoted = prices.priced(plan, said.prices)
     if request.options.limits.needs_prices:
-        _refuse_unanswered(
-            said, {take.model for take in quoted.takes if take.id in going and take.price is None}
-        )
+        lacking = {take.model for take in quoted.takes if take.id in going and take.price is None}
+        _refuse_unanswered(said, lacking)
     return quoted
 
 
@@ -86,10 +85,7 @@ def refuse_unpriced(request: RunRequest, estimate: RunEstimate) -> None:
         UsageError: takes to submit have no price, or earlier submissions neither cost nor price.
     """
     why = uncounted(
-        request.options.limits,
-        submits=estimate.submits,
-        unpriced=estimate.unpriced,
-        unknown=estimate.unknown,
+        request.options.limits, submits=estimate.submits, unpriced=estimate.unpriced, unknown=estimate.unknown
     )
     if why:
         raise UsageError(
@@ -98,30 +94,14 @@ def refuse_unpriced(request: RunRequest, estimate: RunEstimate) -> None:
         )
 
 
-def quotes(
-    plan: Plan,
-    recorded: Iterable[TakeRecord],
-    *,
-    manifest: Path,
-    schema_dirs: Sequence[Path],
-    simulated: bool,
-) -> Mapping[str, Price]:
-    """Return what can be known without asking, for the models that some take has no price for."""
-    models = unpriced_models(plan)
-    if not models:
-        return {}
-    return invented_prices(models, manifest, schema_dirs) if simulated else recorded_prices(recorded)
-
-
-def invented_prices(models: Iterable[str], manifest: Path, schema_dirs: Sequence[Path]) -> dict[str, Price]:
-    """Return what the simulator asks for its jobs; it is never paid."""
+def invented_prices(models: Iterable[str], folders: Sequence[Path]) -> dict[str, Price]:
+    """Return what the simulator asks for its jobs, by the schemas in `folders` and ours; it is never paid."""
     from runner.models.registry import Models
     from runner.simulator.catalogue import price_of
 
-    known = Models.bundled(search_path(manifest, schema_dirs))
-    found: dict[str, Price] = {}
-    for name in models:
-        if model := known.find(name):
-            price = price_of(name, model)
-            found[name] = Price(price.micros / 1_000_000, PriceUnit(price.unit), INVENTED)
-    return found
+    known = Models.bundled(folders)
+    found = {name: price_of(name, model) for name in models if (model := known.find(name))}
+    return {
+        name: Price(price.micros / 1_000_000, PriceUnit(price.unit), prices.INVENTED)
+        for name, price in found.items()
+    }

@@ -8,13 +8,11 @@ is noted here too, and an adopted one whose record names another job is taken ba
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from runner.api.result_answer import read_again
-from runner.commands.steps.api_session import with_api
+from runner.commands.steps.api_session import answers_within, with_api
 from runner.commands.steps.request import RunRequest
 from runner.domain.api_answers import RequestFailure, ResultAnswer
 from runner.domain.display import listed, visible
@@ -143,19 +141,14 @@ async def _answers(
     queue: Queue, asked: Sequence[Ticket], takes: Sequence[TakeRecord]
 ) -> Mapping[str, ResultAnswer]:
     """Return what came within the patience there is; an answer that did not come is not in it."""
-    answers: dict[str, ResultAnswer] = {}
 
-    async def ask(take: Ticket) -> None:
+    async def ask(take: Ticket) -> ResultAnswer:
         request_id = take.request_id or ""
         answer = await queue.result(request_id, model=take.model, sent=take.body)
         others = (each.request_id for each in takes if each.take_id != take.take_id)
-        answers[take.take_id] = unless_of_another(answer, request_id=request_id, others=others)
+        return unless_of_another(answer, request_id=request_id, others=others)
 
-    with suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as asking:
-            for take in asked:
-                asking.create_task(ask(take))
-    return answers
+    return await answers_within(PATIENCE, {take.take_id: ask(take) for take in asked})
 
 
 def _reason(answer: ResultAnswer | None) -> str:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, ExitStack, contextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING
 
+from runner.commands.steps.api_session import account_of, run_alone, with_api
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import SignalHandler, handle_signals
 from runner.commands.steps.summary import needs_nothing
@@ -25,22 +24,17 @@ from runner.domain.shots import Ticket
 from runner.domain.states import CostSeen, PayAgain
 from runner.engine.late_costs import GRACE, ask_costs, without_cost
 from runner.engine.options import EngineOptions, RunHistory
-from runner.models.registry import search_path
+from runner.engine.ports import Queue
 from runner.output.safe_stream import SafeStream
 from runner.store.identity import number_of
-from runner.store.reader import Reader, open_reader
+from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
-from runner.system.canonical_json import JsonValue
 from runner.system.clock import Clock
 from runner.system.daemon_executor import DaemonExecutor
 
 if TYPE_CHECKING:
     from runner.api.account import Account
-    from runner.api.client import RunComfyQueue
-
-_SIMULATOR_TOKEN = "run-with-the-simulator"  # noqa: S105 - opens nothing but the run's own simulator
-T = TypeVar("T")
 
 
 def run_engine(
@@ -97,65 +91,12 @@ def _ask_costs(
     async def note(take_id: str, fact: CostSeen) -> None:
         await asyncio.wrap_future(state.record(take_id, fact, at=request.clock.wall()))
 
-    async def ask(account: Account) -> None:
-        queue = await _queue(request, account)
-        try:
-            async with asyncio.timeout(GRACE):
-                await ask_costs(lacking, queue=queue, note=note)
-        except TimeoutError:
-            return
-        finally:
-            await queue.aclose()
+    async def ask(queue: Queue) -> None:
+        async with asyncio.timeout(GRACE):
+            await ask_costs(lacking, queue=queue, note=note)
 
-    try:
-        with account_of(request, place, takes) as account:
-            run_alone(ask(account))
-    except AccountRefused:
-        return
-
-
-def run_alone(session: Coroutine[Any, Any, T]) -> T:
-    """Run `session` on an event loop of its own, in a thread of its own where this one has a loop: a notebook."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        try:
-            return asyncio.run(session)
-        finally:
-            # Python would complain of one that no loop could be made for.
-            session.close()
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, session).result()
-
-
-@contextmanager
-def account_of(request: RunRequest, place: RunDir, takes: Sequence[TakeRecord]) -> Iterator[Account]:
-    """Yield whom to talk to: the account of the environment, or a simulator that runs as long as the run."""
-    from runner.api.account import Account, Secret, find_account
-    from runner.plan.identity import fingerprint
-    from runner.system.canonical_json import canonical_json
-
-    if request.simulate is None:
-        yield find_account(request.environ, base=request.api_base)
-        return
-    from runner.simulator.server import running
-
-    home = place.simulator
-    settings = replace(
-        request.simulate,
-        # No word of any sentence: a token is masked wherever a server repeats it.
-        token=_SIMULATOR_TOKEN,
-        ledger=request.simulate.ledger or home / "ledger.jsonl",
-        clips=request.simulate.clips or home / "clips",
-    )
-    names = {take.fingerprint: take.take_id for take in takes}
-
-    def slate(model: str, body: Mapping[str, JsonValue]) -> str:
-        return names.get(fingerprint(model, canonical_json(dict(body))), "")
-
-    schema_dirs = search_path(request.manifest, request.schema_dirs)
-    with running(settings, schema_dirs=schema_dirs, slates=slate) as simulator:
-        yield Account(simulator.origin, Secret(_SIMULATOR_TOKEN), source="the simulator")
+    with suppress(AccountRefused, TimeoutError):
+        with_api(request, place, takes, ask)
 
 
 @contextmanager
@@ -186,12 +127,16 @@ async def _engage(
     deadline: float | None,
 ) -> tuple[Ending, int | None]:
     """Put real adapters round the engine and run it."""
+    from runner.api.client import RunComfyQueue
+    from runner.api.hook_selftest import hook_holds_bytes
     from runner.engine.engine import Engine
     from runner.media.clips.fetch import ClipDelivery, FetchOptions
 
     options = request.options
     async with AsyncExitStack() as opened:
-        queue = await _queue(request, account)
+        calls = options.looks_at_once + options.fetches_at_once
+        hooked = await hook_holds_bytes()
+        queue = RunComfyQueue(account, clock=request.clock, calls=calls, hooked=hooked)
         opened.push_async_callback(queue.aclose)
         pool = DaemonExecutor(options.fetches_at_once, name="fetch")
         # A download that is still going must not keep a person waiting who asked to leave.
@@ -219,26 +164,16 @@ async def _engage(
     return ending, interruption.signal
 
 
-async def _queue(request: RunRequest, account: Account) -> RunComfyQueue:
-    from runner.api.client import RunComfyQueue
-    from runner.api.hook_selftest import hook_holds_bytes
-
-    calls = request.options.looks_at_once + request.options.fetches_at_once
-    return RunComfyQueue(account, clock=request.clock, calls=calls, hooked=await hook_holds_bytes())
-
-
 def _past(place: RunDir, tickets: Sequence[Ticket], options: EngineOptions) -> RunHistory:
     """Return what the record says of earlier runs: bounds on money hold for the whole life of a run directory."""
     with open_reader(place.state_file, checked=True) as reader:
+        extra_paid = 0
+        if options.max_extra_paid:
+            extra_paid = sum(1 for event in reader.events() if event.fact == PayAgain.__name__)
         return RunHistory(
-            extra_paid=_extra_paid(reader) if options.max_extra_paid else 0,
+            extra_paid=extra_paid,
             spending=reader.spending(),
             ended=tickets,
             durations=reader.durations(),
             largest_clip=reader.largest_clip(),
         )
-
-
-def _extra_paid(reader: Reader) -> int:
-    """Return how often this run has paid again for an unknown submit."""
-    return sum(1 for event in reader.events() if event.fact == PayAgain.__name__)
