@@ -1,8 +1,7 @@
 """A manifest in which every take is written out, so that a board can be repeated exactly, anywhere and later.
 
 In: a manifest, or the record of a run. Out: the text of a YAML manifest without defaults, variables, sweeps, templates
-and files. It is read again before it is handed out: a lock whose takes are not those it was made of, byte for byte, is
-an error and no lock.
+and files. It is read again first: a lock whose takes are not those it was made of, byte for byte, is an error.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from runner.domain.disk_errors import file_error
 from runner.domain.display import counted, visible
 from runner.domain.errors import CannotCreate, ManifestInvalid, Position, SchemaInvalid, Severity, UsageError
 from runner.domain.records import TakeRecord, schema_of
-from runner.domain.shots import Price, PriceUnit, Take
-from runner.manifest.lock_writer import LockedTake, lock_text
+from runner.domain.shots import Price, Take
+from runner.manifest.lock_writer import lock_text
 from runner.manifest.reader import parse_manifest
 from runner.manifest.size_limits import CEILING, LIMITS, Limits
 from runner.models.registry import Models, search_path
@@ -58,13 +57,12 @@ def lock(
         raise UsageError(f"{manifest} is a run directory", advice="add --recorded")
     # Nothing is sent: whether private media may be used is asked by the run.
     plan = check(manifest, schema_dirs=schema_dirs, allow_private_media=True, limits=limits, given=given)
-    prices = [(take.id, take.model, take.price) for take in plan.takes]
     remarks = _remarks(
         f"each of the {counted(len(plan.takes), 'take')} of {visible(manifest.name)}, written out",
         plan.manifest.sha256,
         {model: (sha256,) for model, sha256 in plan.schemas.items()},
     )
-    text = _text(plan.takes, name=plan.manifest.name, remarks=remarks, prices=prices)
+    text = lock_text(plan.takes, name=plan.manifest.name, remarks=remarks)
     return _proved(text, plan.takes, search_path(manifest, schema_dirs))
 
 
@@ -92,9 +90,8 @@ def lock_recorded(place: RunDir, *, schema_dirs: Sequence[Path] = ()) -> Lock:
         manifest,
         used,
     )
-    prices = [(take.take_id, take.model, _recorded_price(take)) for take in takes]
     sent = [_as_take(take) for take in takes]
-    text = _text(sent, name=header.name, remarks=remarks, prices=prices)
+    text = lock_text(sent, name=header.name, remarks=remarks)
     return _proved(text, sent, search_path(manifest_of(place, header), schema_dirs))
 
 
@@ -127,49 +124,13 @@ def _remarks(what: str, manifest: str, schemas: Mapping[str, Iterable[str]]) -> 
     ]
 
 
-def _text(
-    takes: Sequence[Take],
-    *,
-    name: str,
-    remarks: Sequence[str],
-    prices: Sequence[tuple[str, str, Price | None]],
-) -> str:
-    by_model: dict[str, set[Price | None]] = defaultdict(set)
-    for _, model, price in prices:
-        by_model[model].add(price)
-    # One price for all takes of a model is said once; else each take says its own, as far as a row can.
-    shared = {model: next(iter(found)) for model, found in by_model.items() if len(found) == 1}
-    own = {
-        take_id: price.usd
-        for take_id, model, price in prices
-        if price is not None and model not in shared and price.per is PriceUnit.OUTPUT
-    }
-    entries = (
-        LockedTake(
-            take.id,
-            take.shot_id,
-            take.model,
-            take.body,
-            take.point,
-            take.tags,
-            take.notes,
-            own.get(take.id),
-        )
-        for take in takes
-    )
-    said = {model: price for model, price in shared.items() if price is not None}
-    return lock_text(entries, name=name, remarks=remarks, prices=said)
-
-
 def _proved(text: str, takes: Sequence[Take], schemas: Sequence[Path]) -> Lock:
     """Return the lock after reading it as a run would."""
     reading = parse_manifest(text.encode(), file=_FILE, name=_FILE, limits=CEILING)
     planned = make_plan(reading.manifest, models=Models.bundled(schemas), allow_private_media=True)
-    problems = [
-        problem for problem in (*reading.problems, *planned.problems) if problem.severity is Severity.ERROR
-    ]
-    if problems:
-        raise ManifestInvalid(problems)
+    problems = (*reading.problems, *planned.problems)
+    if errors := [problem for problem in problems if problem.severity is Severity.ERROR]:
+        raise ManifestInvalid(errors)
     for wanted, found in zip(takes, planned.plan.takes, strict=True):
         if _content(wanted) != _content(found):
             raise SchemaInvalid(
@@ -185,21 +146,18 @@ def _content(take: Take) -> tuple[object, ...]:
 
 
 def _as_take(record: TakeRecord) -> Take:
+    price = Price.from_json(record.price)
     return Take(
-        id=record.take_id,
-        shot_id=record.shot_id,
-        model=record.model,
-        body=record.body,
-        fingerprint=record.fingerprint,
-        seed=record.seed,
-        point=record.point,
-        at=Position(_FILE),
-        tags=record.tags,
-        notes=record.notes,
+        record.take_id,
+        record.shot_id,
+        record.model,
+        record.body,
+        record.fingerprint,
+        record.seed,
+        record.point,
+        Position(_FILE),
+        record.tags,
+        record.notes,
+        # Only what the manifest gave: a catalogue's price is out of date elsewhere and later.
+        price=price if price and price.source == _GIVEN else None,
     )
-
-
-def _recorded_price(take: TakeRecord) -> Price | None:
-    """Return the price that the manifest gave; a catalogue's is out of date elsewhere and later."""
-    price = Price.from_json(take.price)
-    return price if price and price.source == _GIVEN else None

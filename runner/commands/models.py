@@ -1,7 +1,6 @@
-"""The bundled schemas held against the API's catalogue, and a schema taken from there into a folder of the user.
+"""The schemas here compared with the API's catalogue, and a schema from there written to a folder of the user.
 
-In: models, an environment, a folder. Out: what has changed, model by model, or the file that was written. It asks what
-is free to ask, and submits nothing. Prices are compared with the one that was noted when a schema was taken.
+It asks what is free to ask, and submits nothing. A price is compared with the one noted when the schema was taken.
 """
 
 from __future__ import annotations

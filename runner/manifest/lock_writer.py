@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
-from runner.domain.shots import Price
+from runner.domain.shots import Price, PriceUnit, Take
 from runner.system.canonical_json import JsonValue
 from runner.system.csv_cells import literal
 
@@ -19,33 +19,25 @@ from runner.system.csv_cells import literal
 _NOT_PLAIN = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
-@dataclass(frozen=True, slots=True)
-class LockedTake:
-    """One take to write; `body` is its request body as JSON text, `price` is in US dollars for this take alone."""
+def lock_text(takes: Sequence[Take], *, name: str, remarks: Sequence[str]) -> str:
+    """Return the manifest; `remarks` become comments in its first lines.
 
-    id: str
-    shot_id: str
-    model: str
-    body: str
-    point: Mapping[str, JsonValue]
-    tags: tuple[str, ...] = ()
-    notes: str = ""
-    price: float | None = None
-
-
-def lock_text(
-    takes: Iterable[LockedTake], *, name: str, remarks: Sequence[str], prices: Mapping[str, Price]
-) -> str:
-    """Return the manifest; `remarks` become comments in its first lines, and `prices` are by model id."""
+    A price that all takes of a model share is written once. Otherwise each take has its own, as far as a row can.
+    """
+    prices: dict[str, set[Price | None]] = defaultdict(set)
+    for take in takes:
+        prices[take.model].add(take.price)
+    shared = {model: price for model, (price, *others) in prices.items() if not others}
+    written = {model: price for model, price in sorted(shared.items()) if price}
     lines = [f"# {remark}".rstrip() for remark in remarks]
     lines += ["version: 1", f"name: {_quoted(name)}"]
-    if prices:
-        lines += ["prices:", *(f"  {_quoted(model)}: {_price(prices[model])}" for model in sorted(prices))]
-    lines += ["shots:", *(line for take in takes for line in _entry(take))]
+    if written:
+        lines += ["prices:", *(f"  {_quoted(model)}: {_price(price)}" for model, price in written.items())]
+    lines += ["shots:", *(line for take in takes for line in _entry(take, priced=take.model not in shared))]
     return "\n".join(lines) + "\n"
 
 
-def _entry(take: LockedTake) -> Iterator[str]:
+def _entry(take: Take, *, priced: bool) -> Iterator[str]:
     yield f"  - take: {_quoted(take.id)}"
     if take.point:
         yield f"    point: {_quoted(json.dumps(dict(take.point), ensure_ascii=False, separators=(',', ':')))}"
@@ -58,8 +50,8 @@ def _entry(take: LockedTake) -> Iterator[str]:
         yield f"    tags: {_quoted([*take.tags])}"
     if take.notes:
         yield f"    notes: {_quoted(take.notes)}"
-    if take.price is not None:
-        yield f"    price: {_dollars(take.price)}"
+    if priced and take.price and take.price.per is PriceUnit.OUTPUT:
+        yield f"    price: {_dollars(take.price.usd)}"
 
 
 def _literal(value: JsonValue) -> JsonValue:
