@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runner.api.account import Account, find_account
-from runner.api.catalogue import Entry
+from runner.api.account import find_account
 from runner.commands.steps.api_session import unanswered
 from runner.commands.steps.live_catalogue import CATALOGUE_FILE, Compared, ask_entries, compared, untold
 from runner.domain.api_answers import RequestFailure
@@ -20,7 +19,7 @@ from runner.domain.errors import SchemaInvalid, UsageError
 from runner.models.add_schema import add_file, compiled, place_of, wrapped
 from runner.models.registry import Models
 from runner.system.canonical_json import JsonValue
-from runner.system.clock import Clock, SystemClock
+from runner.system.clock import SystemClock
 
 _REASON = 200
 _PATIENCE = 120.0
@@ -31,8 +30,7 @@ def compare_with_catalogue(
     *,
     schema_dirs: Sequence[Path] = (),
     api_base: str | None = None,
-    environ: Mapping[str, str] | None = None,
-    clock: Clock | None = None,
+    environ: Mapping[str, str] = os.environ,
 ) -> tuple[Compared, ...]:
     """Return how the named models, or all that can be planned, stand with the live catalogue.
 
@@ -43,9 +41,8 @@ def compare_with_catalogue(
     """
     known = Models.bundled(schema_dirs)
     models = [known.named(model_id) for model_id in model_ids or known.ids()]
-    account = find_account(os.environ if environ is None else environ, base=api_base)
-    ids = [model.id for model in models]
-    answers, _ = ask_entries(account, ids, clock=clock or SystemClock(), patience_s=_PATIENCE, insist=True)
+    account, ids = find_account(environ, base=api_base), [model.id for model in models]
+    answers, _ = ask_entries(account, ids, clock=SystemClock(), patience_s=_PATIENCE, insist=True)
     troubles = [trouble for answer in answers.values() if (trouble := untold(answer))]
     if troubles and len(troubles) == len(answers):
         raise unanswered(troubles[0])
@@ -58,8 +55,7 @@ def add_from_catalogue(
     *,
     replace: bool = False,
     api_base: str | None = None,
-    environ: Mapping[str, str] | None = None,
-    clock: Clock | None = None,
+    environ: Mapping[str, str] = os.environ,
 ) -> Path:
     """Write the catalogue's schema of a model to `folder/models/ID.json`, and return that path.
 
@@ -72,8 +68,7 @@ def add_from_catalogue(
     """
     # First of all: the id becomes part of a URL and of a path.
     path = place_of(model_id, folder)
-    account = find_account(os.environ if environ is None else environ, base=api_base)
-    clock = clock or SystemClock()
+    account, clock = find_account(environ, base=api_base), SystemClock()
     answers, _ = ask_entries(account, [model_id], clock=clock, patience_s=_PATIENCE, insist=True)
     answer = answers[model_id]
     if trouble := untold(answer):
@@ -85,17 +80,15 @@ def add_from_catalogue(
         )
     if answer.input_schema is None:
         raise SchemaInvalid(f"the catalogue gives no usable schema of {model_id}")
-    data = wrapped(model_id, answer.input_schema, _source(account, answer, clock))
+    source: dict[str, JsonValue] = {
+        "url": f"{account.origin}/v1/models/{model_id}",
+        "retrieved": datetime.fromtimestamp(clock.wall(), UTC).date().isoformat(),
+    }
+    if answer.base_price_usd is not None:
+        source["base_price_usd"] = answer.base_price_usd
+    if answer.price_unit is not None:
+        source["price_unit"] = answer.price_unit
+    data = wrapped(model_id, answer.input_schema, source)
     compiled(model_id, data, file=CATALOGUE_FILE)
     add_file(data, path, replace=replace)
     return path
-
-
-def _source(account: Account, entry: Entry, clock: Clock) -> dict[str, JsonValue]:
-    day = datetime.fromtimestamp(clock.wall(), UTC).date().isoformat()
-    said: dict[str, JsonValue] = {"base_price_usd": entry.base_price_usd, "price_unit": entry.price_unit}
-    return {
-        "url": f"{account.origin}/v1/models/{entry.model}",
-        "retrieved": day,
-        **{name: value for name, value in said.items() if value is not None},
-    }

@@ -1,7 +1,6 @@
 """What the API says before anybody pays: live prices, the balance, and whether its schemas are still those at hand.
 
-In: models, an account. Out: values, and in words what could not be learnt. All of it is free to ask and nothing of it
-is needed: a catalogue that does not answer leaves takes without a price, and stops nothing.
+All of it is free to ask, and none of it is needed: a catalogue that does not answer leaves takes without a price.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ _SHOWN = 200
 class Compared:
     """How one model stands with the catalogue: what has changed, or in `fault` why that cannot be said.
 
-    `price` is the catalogue's, in words, empty where it gives none. A model that the catalogue does not know, or whose
-    schema there cannot be used, is a change like others: runs with it may fail.
+    `price` is the catalogue's, in words, or empty. A model that the catalogue does not know, or whose schema there
+    cannot be used, has changed: runs with it may fail.
     """
 
     model: str
@@ -57,10 +56,9 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class LiveCatalogue:
-    """Prices by model, the balance in US dollars (None if not learnt), how schemas differ, and what went wrong.
+    """Prices by model, the balance in US dollars (None if not known), how schemas differ, and what went wrong.
 
-    `troubles` are by model, where it could not be asked; `problems` are all of them in words. `any_told` says that the
-    catalogue answered for some model.
+    `troubles` are by model, and `problems` are all of them in words. `any_told`: the catalogue answered for some model.
     """
 
     prices: Mapping[str, Price] = field(default_factory=dict)

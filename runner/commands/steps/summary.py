@@ -1,13 +1,9 @@
-"""What a run is about to do and what it did, in values: for the person who agrees, for a script, for the last lines.
-
-In: records of the state file before and after. Out: a `RunEstimate` and a `RunSummary`. It knows no engine at work and
-decides nothing.
-"""
+"""What a run is about to do and what it did, as values: for the person who agrees, for a script, for the last lines."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +11,7 @@ from typing import TYPE_CHECKING
 from runner.domain.display import listed
 from runner.domain.errors import CannotCreate, DiskFailed
 from runner.domain.money import NOTHING_SPENT, Spending, total
-from runner.domain.records import RunHeader, RunRecord, TakeRecord
+from runner.domain.records import RunRecord, TakeRecord
 from runner.domain.run_ending import EXIT_CODES, Ending, EndingKind, exit_code_by
 from runner.domain.states import ACTIVE, IN_DOUBT, UNFINISHED, DeliveryState, TakeState
 from runner.engine.options import EngineOptions
@@ -31,14 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunEstimate:
-    """What a run is about to do, for the person who is asked to agree.
+    """What a run is about to do, for the person who is asked to agree; amounts are US dollars.
 
-    `submits` counts the jobs it will submit, each of them paid unless `simulated`; `host` is who is paid.
-    `estimate` is what those with a price should cost together, None if none has one, and `unpriced` counts the others;
-    `spent` is what the run directory has paid or may have paid before, but for `unknown` submissions of which neither
-    cost nor price is known. Amounts are US dollars.
-    `remarks` are sentences about takes whose rows changed or left the manifest; `duplicates` are takes among the
-    submits whose very request another take sends or has sent.
+    `submits` counts the jobs, each of them paid unless `simulated`; `host` is who is paid. `estimate` is what those
+    with a price cost together, None if none has one, and `unpriced` counts the others. `spent` is what the run directory
+    paid or may have paid before, but for `unknown` submissions of which neither cost nor price is known. `remarks` are
+    about takes whose rows changed or left the manifest. `duplicates` are takes whose request another take sends too.
     """
 
     submits: int
@@ -56,12 +50,11 @@ class RunEstimate:
 class RunSummary:
     """How a run ended and what it left behind; `exit_code` follows the documented table.
 
-    `counts` and `deliveries` are over the takes the run was about; `clips` are the delivered files among
-    them, in the manifest's order; `signal` is the number of the one that stopped it; `remarks` are sentences about
-    takes whose rows changed or left the manifest. `held` are all of the run's held takes; `reports` is None where
-    they could not be written, which `remarks` then say. `spending` is all that the run directory ever may have paid,
-    and `left` are the takes that were not submitted; `cancelled` are those that only a retry submits again. `stale`
-    counts clips of rows that changed since; `causes` are sentences about what failed, one for each cause.
+    `counts` and `deliveries` are over the takes the run was about; `clips` are the delivered files among them, in the
+    manifest's order. `held` are all of the run's held takes; `reports` is None where they could not be written, which
+    `remarks` then say. `signal` is the number of the one that stopped it. `spending` is all that the run directory ever
+    may have paid, `left` are the takes that were not submitted, and `cancelled` those that only a retry submits again.
+    `stale` counts clips of rows that changed since; `causes` are sentences about what failed, one for each cause.
     """
 
     run_dir: Path
@@ -83,19 +76,14 @@ class RunSummary:
     causes: tuple[str, ...] = ()
 
     @property
-    def _is_cut_short(self) -> bool:
-        """True where a limit has kept takes from being rendered."""
-        states = UNFINISHED | {TakeState.CANCELLED}
-        return self.ending.kind is EndingKind.LIMIT and any(self.counts.get(state, 0) for state in states)
-
-    @property
     def exit_code(self) -> int:
         """0 complete, 2 some failed, 3 stopped on purpose, 4 a person is needed, 69, 74, 77, or 128 and a signal."""
         if self.signal is not None:
             return 128 + self.signal
         if code := EXIT_CODES.get(self.ending.kind):
             return code
-        if self._is_cut_short:
+        unrendered = UNFINISHED | {TakeState.CANCELLED}
+        if self.ending.kind is EndingKind.LIMIT and any(self.counts.get(state) for state in unrendered):
             return 3
         lost = self.deliveries.get(DeliveryState.UNDELIVERABLE, 0)
         return 4 if self.held else exit_code_by(self.counts) or (2 if lost else 0)
@@ -104,6 +92,9 @@ class RunSummary:
 def foresee(decision: Decision, record: RunRecord, *, host: str, simulated: bool) -> RunEstimate:
     """Return what a run is about to do by its decision, for the person who is asked to agree."""
     prices = [step.estimate for step in decision.submits if step.estimate is not None]
+    # Takes whose rows changed since they were sent, and that are not sent again.
+    stays = {Action.STALE, Action.HELD}
+    stale = {step.take_id for step in decision.steps if step.action in stays and step.changes}
     return RunEstimate(
         submits=len(decision.submits),
         estimate=total(prices) if prices else None,
@@ -112,15 +103,9 @@ def foresee(decision: Decision, record: RunRecord, *, host: str, simulated: bool
         unknown=record.spending.unpriced,
         host=host,
         simulated=simulated,
-        remarks=_remarks(decision.scope.comparison, _stale(decision)),
+        remarks=_remarks(decision.scope.comparison, stale),
         duplicates=decision.duplicates,
     )
-
-
-def _stale(decision: Decision) -> frozenset[str]:
-    """Return the takes whose rows changed since they were sent, and that are not sent again."""
-    stays = {Action.STALE, Action.HELD}
-    return frozenset(step.take_id for step in decision.steps if step.action in stays and step.changes)
 
 
 def needs_nothing(take: TakeRecord, options: EngineOptions) -> bool:
@@ -156,28 +141,34 @@ def sum_up(
     place: RunDir, about: Sequence[TakeRecord], *, ending: Ending, signal: int | None, now: float
 ) -> RunSummary:
     """Write the reports and return how the run ended for the takes it was about, given as they stood before it."""
+    from runner.output.status_text import causes
+    from runner.output.write_reports import write_report
+
     with open_reader(place.state_file, checked=True) as reader:
         header, takes, spending = reader.header, reader.takes(), reader.spending()
-    from runner.output.status_text import causes
-
-    reports, remarks = _reported(place, header, takes, spending, now=now)
+    reports, failed = None, list[str]()
+    try:
+        reports = write_report(place.path, header=header, takes=takes, spending=spending, now=now)
+    except (CannotCreate, DiskFailed) as error:
+        # A page that cannot be written, since a program holds it open, fails no finished run.
+        failed.append(f"the report could not be written: {error.message}")
     ids = {take.take_id for take in about}
     mine = [take for take in takes if take.take_id in ids]
-    delivered = [take.file for take in mine if take.delivery is DeliveryState.DELIVERED and take.file]
+    delivered = [take for take in mine if take.delivery is DeliveryState.DELIVERED]
     return RunSummary(
         run_dir=place.path,
         simulated=header.simulated,
         ending=ending,
-        submitted=_attempts(mine) - _attempts(about),
+        submitted=sum(take.attempts for take in mine) - sum(take.attempts for take in about),
         counts=Counter(take.state for take in mine),
         deliveries=Counter(take.delivery for take in mine if take.state is TakeState.SUCCEEDED),
-        clips=tuple(place.path / file for file in delivered),
+        clips=tuple(place.path / take.file for take in delivered if take.file),
         held=tuple(take for take in takes if take.state in IN_DOUBT),
         stale=sum(1 for take in mine if take.is_stale and take.state is TakeState.SUCCEEDED),
         dropped=sum(1 for take in takes if take.state is TakeState.DROPPED and take.position is not None),
         reports=reports,
         signal=signal,
-        remarks=(*remarks, *_odd_clips(mine)),
+        remarks=(*failed, *_odd_clips(delivered)),
         causes=causes(mine),
         spending=spending,
         left=tuple(take for take in mine if take.state is TakeState.PENDING),
@@ -190,26 +181,10 @@ def sum_up(
     )
 
 
-def _odd_clips(takes: Sequence[TakeRecord]) -> tuple[str, ...]:
+def _odd_clips(delivered: Sequence[TakeRecord]) -> Iterator[str]:
     """Return a sentence for each thing that is unusual about clips, with their takes."""
     said: dict[str, list[str]] = {}
-    for take in takes:
-        if take.delivery is DeliveryState.DELIVERED and take.reason:
+    for take in delivered:
+        if take.reason:
             said.setdefault(take.reason, []).append(take.take_id)
-    return tuple(f"{remark}: {listed(take_ids)}" for remark, take_ids in said.items())
-
-
-def _reported(
-    place: RunDir, header: RunHeader, takes: Sequence[TakeRecord], spending: Spending, *, now: float
-) -> tuple[Reports | None, tuple[str, ...]]:
-    """Write the reports; a page that cannot be written, since a program holds it open, fails no finished run."""
-    from runner.output.write_reports import write_report
-
-    try:
-        return write_report(place.path, header=header, takes=takes, spending=spending, now=now), ()
-    except (CannotCreate, DiskFailed) as error:
-        return None, (f"the report could not be written: {error.message}",)
-
-
-def _attempts(takes: Collection[TakeRecord]) -> int:
-    return sum(take.attempts for take in takes)
+    return (f"{remark}: {listed(take_ids)}" for remark, take_ids in said.items())
