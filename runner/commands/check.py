@@ -128,12 +128,10 @@ def check_board(
 ) -> Checked:
     """Check a manifest as `check` does, compare its schemas with its run's, and with `online` look at its media links.
 
-    Media may be private if the run is `simulated` or the API of the environment runs on this machine. The last four
-    parameters are those of `check_media`.
+    Media may be private if the run is `simulated` or the API of the environment runs on this machine.
 
     Raises:
-        FileMissing, ManifestInvalid: as for `check`.
-        StateFileUnusable: the run's state file cannot be read.
+        FileMissing, ManifestInvalid, StateFileUnusable: as for `check`, and the run's state file cannot be read.
     """
     from runner.commands.steps.api_base import is_local
     from runner.store.run_dir import default_run_dir
@@ -150,9 +148,9 @@ def check_board(
     seen = check_media(
         plan, home, models=models, allow_private_media=private, wait=wait, refresh=refresh, tell=on_link
     )
-    findings = [
-        {name: value for name, value in asdict(found).items() if name != "at"} for found in seen.findings
-    ]
+    findings = [asdict(found) for found in seen.findings]
+    for finding in findings:
+        del finding["at"]
     return Checked(
         plan,
         (*warnings, *(found.problem for found in seen.warnings)),

@@ -1,7 +1,6 @@
-"""The whole flow of a run, as one list of steps.
+"""The whole flow of a run, as one list of steps: each is a function of its own room or of `steps`.
 
-In: a manifest's path and what is asked of the run. Out: a summary. Each step is a function of its own room or of
-`steps`. Libraries that are slow to import are imported where they are used.
+In: a manifest's path and what is asked of the run. Out: a summary. Slow libraries are imported at their use.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from runner.commands.steps.request import Progress, RunRequest, no_progress
 from runner.commands.steps.session import run_engine
 from runner.commands.steps.summary import RunEstimate, RunSummary, foresee, needs_nothing, sum_up
 from runner.commands.steps.sync_record import missing, read_record, sync, take_over
-from runner.domain.records import RunRecord, SessionRecord, TakeRecord
+from runner.domain.records import RunRecord, TakeRecord
 from runner.domain.run_ending import Ending, EndingKind, Stop
 from runner.domain.shots import Plan
 from runner.domain.states import ACTIVE, TakeState
@@ -59,12 +58,12 @@ def run_manifest(
 ) -> RunSummary:
     """Render what the manifest asks for and the run directory does not have yet; calling it again goes on.
 
-    With `simulate` it talks to its own local simulator and nothing is paid. `confirm` is asked before the first
-    submit and a False ends the run with nothing sent; without it no one is asked. `choice` limits what is submitted,
-    never what is watched; `stale` renders chosen takes again whose rows changed after they were paid for, and keeps
-    the older clips. Signals are handled if this is the main thread; `on_interrupt` says what the first Ctrl-C does.
-    `moved` agrees to go on with a run that was moved or copied from elsewhere, `allow_network_fs` to one on a network
-    share, `new_run` to forget a run whose folder is gone; `manifest_limits` are how large the manifest may be.
+    With `simulate` it uses its own local simulator and nothing is paid. `confirm` is asked before the first submission,
+    and False ends the run with nothing sent; without it no one is asked. `choice` limits what is submitted, never what
+    is watched. `stale` renders chosen takes again whose rows changed after they were paid for, and keeps older clips.
+    Signals are handled in the main thread; `on_interrupt` says what the first Ctrl-C does. `moved` agrees to go on with
+    a run that was moved or copied, `allow_network_fs` to one on a network share, `new_run` to forget a run whose folder
+    is gone; `manifest_limits` are how large the manifest may be.
 
     Raises:
         ShotrunnerError: one of its classes says what to do; everything recorded so far stays.
@@ -106,7 +105,7 @@ def run(request: RunRequest) -> RunSummary:
         comparison = decision.comparison if agreed else decision.scope.comparison
         synced = sync(state, quoted, place, record.takes, comparison, clock=request.clock)
         takes = about(synced.takes, decision.scope)
-        ending, signal = _timed(request, place, state, takes, record.sessions) if agreed else _DECLINED
+        ending, signal = _timed(request, place, state, takes, record) if agreed else _DECLINED
         # The engine says them, where there is anything left to do.
         engaged = agreed and not all(needs_nothing(take, request.options) for take in takes)
         notes = () if engaged else state.notes
@@ -117,7 +116,7 @@ def run(request: RunRequest) -> RunSummary:
 
 
 def _taken_over(request: RunRequest, place: RunDir, state: StateFile) -> tuple[RunRecord, RecheckResult]:
-    """Return what is on record once this is the runner, and what came of looking again at takes given up."""
+    """Return what is on record once this is the runner, and the result of another look at takes given up."""
     record = take_over(state, place, clock=request.clock)
     # Before anything is weighed: what has a clip after all is neither sent once more nor makes room.
     again = recheck(request, place, state, record.takes)
@@ -150,16 +149,12 @@ def _tried(
 
 
 def _timed(
-    request: RunRequest,
-    place: RunDir,
-    state: StateFile,
-    takes: Sequence[TakeRecord],
-    sessions: Sequence[SessionRecord],
+    request: RunRequest, place: RunDir, state: StateFile, takes: Sequence[TakeRecord], record: RunRecord
 ) -> tuple[Ending, int | None]:
     """Run the engine in the time that the run is given, with the session on record."""
     limits, clock = request.options.limits, request.clock
     now = clock.wall()
-    mine = window(limits, sessions, now=now)
+    mine = window(limits, record.sessions, now=now)
     began = None if mine.seconds is None else mine.began_at
     state.begin_session(at=now, version=__version__, limit_s=mine.seconds, window_began_at=began)
     ending, signal = run_engine(request, place, state, takes, deadline=mine.deadline)

@@ -1,7 +1,6 @@
 """One session of the engine: real adapters round it, listeners beside it, signals heeded, everything closed again.
 
-In: an open state file and the takes to be about. Out: how the engine ended. It knows which adapter fits which
-Protocol, and the details of none; libraries that are slow to import are imported where they are used.
+In: an open state file and the takes to be about. Out: how the engine ended. Slow libraries are imported at their use.
 """
 
 from __future__ import annotations
@@ -62,18 +61,7 @@ def run_engine(
         for note in (*state.notes, *account.notes):
             listener.on_event(Message(note))
         about = {take.take_id for take in takes}
-        return run_alone(
-            _engage(
-                request,
-                place,
-                state,
-                tickets=tickets,
-                about=about,
-                account=account,
-                listener=listener,
-                deadline=deadline,
-            )
-        )
+        return run_alone(_engage(request, place, state, tickets, about, account, listener, deadline))
 
 
 def _ask_costs(
@@ -119,7 +107,6 @@ async def _engage(
     request: RunRequest,
     place: RunDir,
     state: StateFile,
-    *,
     tickets: Sequence[Ticket],
     about: Collection[str],
     account: Account,
@@ -135,8 +122,7 @@ async def _engage(
     options = request.options
     async with AsyncExitStack() as opened:
         calls = options.looks_at_once + options.fetches_at_once
-        hooked = await hook_holds_bytes()
-        queue = RunComfyQueue(account, clock=request.clock, calls=calls, hooked=hooked)
+        queue = RunComfyQueue(account, clock=request.clock, calls=calls, hooked=await hook_holds_bytes())
         opened.push_async_callback(queue.aclose)
         pool = DaemonExecutor(options.fetches_at_once, name="fetch")
         # A download that is still going must not keep a person waiting who asked to leave.

@@ -30,9 +30,9 @@ class RunEstimate:
     """What a run is about to do, for the person who is asked to agree; amounts are US dollars.
 
     `submits` counts the jobs, each of them paid unless `simulated`; `host` is who is paid. `estimate` is what those
-    with a price cost together, None if none has one, and `unpriced` counts the others. `spent` is what the run directory
-    paid or may have paid before, but for `unknown` submissions of which neither cost nor price is known. `remarks` are
-    about takes whose rows changed or left the manifest. `duplicates` are takes whose request another take sends too.
+    with a price cost together, None if none has one, and `unpriced` counts the others. `spent` is what the run
+    directory may have paid before, but for `unknown` submissions of which neither cost nor price is known. `remarks`
+    are about takes whose rows changed or left the manifest. `duplicates` send the request of another take.
     """
 
     submits: int
