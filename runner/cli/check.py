@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from dataclasses import asdict
 
 from runner.cli.from_flags import from_stdin, manifest_limits
 from runner.cli.terminal import note, show, show_json, warn
@@ -34,21 +34,17 @@ def command(arguments: argparse.Namespace) -> int:
             online=arguments.online,
             wait=arguments.wait,
             refresh=arguments.refresh,
-            on_link=_show_progress,
+            on_link=lambda done, of: _draw(f"looked at {done:,} of {counted(of, 'link')}"),
         )
     except ManifestInvalid as error:
         if not as_json:
             raise
-        show_json({"ok": False, "problems": _problems_as_json(error.problems)})
+        show_json({"ok": False, "problems": [*map(_problem_as_json, error.problems)]})
         return error.exit_code
     finally:
         if arguments.online:
             _draw("")
     return _report(found, as_json=as_json)
-
-
-def _show_progress(done: int, of: int) -> None:
-    _draw(f"looked at {done:,} of {counted(of, 'link')}")
 
 
 def _draw(text: str) -> None:
@@ -73,11 +69,11 @@ def _report(found: Checked, *, as_json: bool) -> int:
 
 def _lines(found: Checked) -> list[str]:
     plan, media = found.plan, found.media
-    shots = len({take.shot_id for take in plan.takes})
-    by_model = Counter(take.model for take in plan.takes)
+    takes, shots = len(plan.takes), len({take.shot_id for take in plan.takes})
     lines = [
-        f"{visible(plan.manifest.name)}: {counted(len(plan.takes), 'take')} of {counted(shots, 'shot')}, all valid"
+        f"{visible(plan.manifest.name)}: {counted(takes, 'take')} of {counted(shots, 'shot')}, all valid"
     ]
+    by_model = Counter(take.model for take in plan.takes)
     lines += [f"  {count:>5}  {visible(model)}" for model, count in by_model.items()]
     if media:
         links, reused = media["links"], media["reused"]
@@ -102,23 +98,17 @@ def _as_json(found: Checked) -> dict[str, object]:
         "ok": not found.errors,
         "name": found.plan.manifest.name,
         "takes": takes,
-        "problems": _problems_as_json([*found.errors, *found.warnings]),
+        "problems": [*map(_problem_as_json, (*found.errors, *found.warnings))],
         **({"media": found.media} if found.media else {}),
     }
 
 
-def _problems_as_json(problems: Sequence[Problem]) -> list[dict[str, object]]:
-    return [
-        {
-            "severity": problem.severity,
-            "file": problem.at.file,
-            "line": problem.at.line,
-            "column": problem.at.column,
-            "cell": problem.at.cell,
-            "subject": problem.subject,
-            "message": problem.message,
-            "allowed": list(problem.allowed),
-            "nearest": problem.nearest,
-        }
-        for problem in problems
-    ]
+def _problem_as_json(problem: Problem) -> dict[str, object]:
+    return {
+        "severity": problem.severity,
+        **asdict(problem.at),
+        "subject": problem.subject,
+        "message": problem.message,
+        "allowed": list(problem.allowed),
+        "nearest": problem.nearest,
+    }

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from runner.cli.from_flags import choice_of, opening_of
 from runner.cli.next_command import repeated
+from runner.cli.run_flags import progress_of
 from runner.cli.terminal import show, warn
 from runner.commands.fetch import Fetched, fetch
 from runner.commands.steps.api_session import recorded_request
 from runner.commands.steps.find_run import find_recorded
 from runner.domain.display import PATH_LIMIT, counted, spent_words, standing, tally, visible
 from runner.domain.run_ending import EndingKind
-from runner.domain.run_events import Listener
 from runner.domain.states import UNFINISHED, DeliveryState, TakeState
 from runner.engine.options import EngineOptions
-from runner.output.progress import Kind, make_progress
-from runner.system.clock import SystemClock
 from runner.system.escapes import command_line
 
 PATIENCE = 600.0
@@ -33,16 +29,11 @@ def command(arguments: argparse.Namespace) -> int:
     known = recorded_request(
         run.place, run.header, api_base=arguments.api_base, opening=opening_of(arguments)
     )
-    request = replace(known, options=EngineOptions(outage_limit=PATIENCE), progress=_progress)
+    request = replace(known, options=EngineOptions(outage_limit=PATIENCE), progress=progress_of("auto"))
     fetched = fetch(run.place, arguments.takes, choice=choice_of(arguments), request=request)
     show(_results(fetched))
     warn(_advice(fetched, arguments) or _onward(fetched, run.words))
     return fetched.exit_code
-
-
-def _progress(total: int, done: int) -> AbstractContextManager[Listener]:
-    kind: Kind = "bar" if sys.stderr.isatty() else "plain"
-    return make_progress(kind, stream=sys.stderr, total=total, done=done, clock=SystemClock())
 
 
 def _results(fetched: Fetched) -> list[str]:

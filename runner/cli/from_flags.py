@@ -1,7 +1,4 @@
-"""The values that parsed flags stand for, as far as several commands share them.
-
-It loads little, since `check` uses it; what only the commands that run need is in `run_flags`.
-"""
+"""The values of flags that several commands share. It loads little, since `check` uses it; see also `run_flags`."""
 
 from __future__ import annotations
 
@@ -22,11 +19,8 @@ if TYPE_CHECKING:
 
 def manifest_limits(arguments: Namespace) -> Limits:
     """Return how large the manifest may be."""
-    return LIMITS.raised(
-        takes=arguments.max_takes,
-        file_bytes=arguments.max_manifest_bytes,
-        text_bytes=arguments.max_text_bytes,
-    )
+    takes, whole, text = arguments.max_takes, arguments.max_manifest_bytes, arguments.max_text_bytes
+    return LIMITS.raised(takes=takes, file_bytes=whole, text_bytes=text)
 
 
 def from_stdin(path: Path, limits: Limits) -> bytes | None:
@@ -44,12 +38,8 @@ def opening_of(arguments: Namespace) -> OpenOptions:
     """Return how state files may be opened, from the flags and the environment."""
     from runner.commands.steps.open_run import OpenOptions
 
-    return OpenOptions(
-        arguments.moved,
-        arguments.allow_network_fs,
-        os.environ,
-        new_run=getattr(arguments, "new_run", False),
-    )
+    new_run = getattr(arguments, "new_run", False)
+    return OpenOptions(arguments.moved, arguments.allow_network_fs, os.environ, new_run=new_run)
 
 
 def user_name() -> str:

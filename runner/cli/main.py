@@ -1,7 +1,6 @@
 """Where a process begins and ends: parse, run one command, report what went wrong, return an exit code.
 
-In: words of a command line. Out: printed errors and an exit code. Any error but our own is a bug in Shotrunner: it
-gets one line and exit code 70, and -v shows its traceback. It does not know what a command does.
+Any error but our own is a bug in Shotrunner: it gets one line and exit code 70, and -v shows its traceback.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from runner.cli.parser import build_parser
-from runner.cli.terminal import settle_streams
+from runner.cli.terminal import settle_streams, warn
 from runner.cli.token_check import refuse_token_as_file, refuse_tokens
 from runner.domain import failpoints
 from runner.domain.disk_errors import machine_error
-from runner.domain.errors import ManifestInvalid, NoSuchHost, ShotrunnerError
-from runner.system.escapes import command_line
+from runner.domain.errors import FlagRequired, ManifestInvalid, NoSuchHost, ShotrunnerError
+from runner.system.escapes import command_line, visible
 
 PROBLEMS_SHOWN = 50
 # Advice may be a command, and a shortened command would do something else.
@@ -38,31 +37,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     verbose = not {"-v", "--verbose"}.isdisjoint(words)
     if not verbose:
         _keep_python_quiet()
+    # Words that may hold a token are not shown.
+    shown: list[str] = []
     try:
         refuse_tokens(words, os.environ)
-    except ShotrunnerError as error:
-        tell(error, ())
-        return error.exit_code
-    try:
+        shown = words
         if rules := os.environ.get(failpoints.VARIABLE):
             failpoints.arm(rules)
         arguments = build_parser().parse_args(words)
         arguments.words = words
         refuse_token_as_file(getattr(arguments, "target", getattr(arguments, "manifest", None)))
         code: int = arguments.command(arguments)
-    except ShotrunnerError as error:
-        code = error.exit_code
-        tell(error, words)
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
-        print(f"stopped; go on with: {command_line(*words)}", file=sys.stderr)
+        warn([f"stopped; go on with: {command_line(*words)}"])
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug must not look like a crash of the run
-        ours = machine_error(error)
-        code = _BUG if ours is None else ours.exit_code
+        ours = error if isinstance(error, ShotrunnerError) else machine_error(error)
         if ours is None:
+            code = _BUG
             _report_bug(error, verbose=verbose)
         else:
-            tell(ours, words)
+            code = ours.exit_code
+            tell(ours, shown)
     sys.stdout.flush()
     return code
 
@@ -90,35 +86,29 @@ def leave(code: int, *, cut: Callable[[int], NoReturn] = os._exit) -> NoReturn:
 
 def tell(error: ShotrunnerError, words: Sequence[str]) -> None:
     """Print what went wrong and what to do next; if the command in `words` can continue, it is the last line."""
-    from runner.domain.errors import FlagRequired
-    from runner.system.escapes import visible
-
+    lines = []
     if isinstance(error, ManifestInvalid):
-        for problem in error.problems[:PROBLEMS_SHOWN]:
-            print(visible(str(problem), limit=1000), file=sys.stderr)
+        lines += [visible(str(problem), limit=1000) for problem in error.problems[:PROBLEMS_SHOWN]]
         if len(error.problems) > PROBLEMS_SHOWN:
-            print(f"… and {len(error.problems) - PROBLEMS_SHOWN} more", file=sys.stderr)
-    print(f"shotrunner: {visible(error.message, limit=2000)}", file=sys.stderr)
+            lines.append(f"… and {len(error.problems) - PROBLEMS_SHOWN} more")
+    lines.append(f"shotrunner: {visible(error.message, limit=2000)}")
     if isinstance(error, FlagRequired):
         from runner.cli.next_command import with_flags
 
         again = command_line(*with_flags(words, error.flag))
-        print(f"  → {error.condition}: {again}", file=sys.stderr)
-        print(f"  → {visible(error.otherwise, _ADVICE)}", file=sys.stderr)
+        lines += [f"  → {error.condition}: {again}", f"  → {visible(error.otherwise, _ADVICE)}"]
     elif error.advice:
-        print(f"  → {visible(error.advice, _ADVICE)}", file=sys.stderr)
+        lines.append(f"  → {visible(error.advice, _ADVICE)}")
     if isinstance(error, NoSuchHost):
         from runner.cli.next_command import repeated
 
-        print(f"go on with: {repeated(words)}", file=sys.stderr)
+        lines.append(f"go on with: {repeated(words)}")
+    warn(lines)
 
 
 def _report_bug(error: Exception, *, verbose: bool) -> None:
     if verbose:
         traceback.print_exception(error)
     # The message is left out, since it may quote a secret.
-    print(
-        f"shotrunner: a bug in Shotrunner: {type(error).__name__}; the record is safe, run again to continue",
-        file=sys.stderr,
-    )
-    print("  → run again with -v for the traceback, and report it", file=sys.stderr)
+    bug = f"a bug in Shotrunner: {type(error).__name__}; the record is safe, run again to continue"
+    warn([f"shotrunner: {bug}", "  → run again with -v for the traceback, and report it"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from runner.cli.from_flags import from_stdin
@@ -99,13 +100,13 @@ def _totals(found: PlanPreview) -> list[str]:
     return [*lines, spent] if spent else lines
 
 
-def _live_lines(live: LiveCatalogue) -> list[str]:
-    lines = [] if live.balance is None else [f"balance {money(live.balance)}"]
-    changed = [each for each in live.compared if each.has_changed]
-    lines += [
-        f"schema  {visible(each.model)} differs from the API's: {visible(each.words)}" for each in changed
-    ]
-    return lines + [f"not known: {visible(problem)}" for problem in live.problems]
+def _live_lines(live: LiveCatalogue) -> Iterator[str]:
+    if live.balance is not None:
+        yield f"balance {money(live.balance)}"
+    for each in live.compared:
+        if each.has_changed:
+            yield f"schema  {visible(each.model)} differs from the API's: {visible(each.words)}"
+    yield from (f"not known: {visible(problem)}" for problem in live.problems)
 
 
 def _money_line(found: PlanPreview, submits: int) -> str:
@@ -124,6 +125,7 @@ def _time(found: Forecast | None) -> str:
 
 def as_json(found: PlanPreview) -> dict[str, object]:
     """Return the plan for programs, as `schemas/plan.schema.json` describes it."""
+    times = found.forecast
     return {
         "format": FORMAT,
         "name": found.name,
@@ -139,16 +141,13 @@ def as_json(found: PlanPreview) -> dict[str, object]:
             "unpriced": found.unpriced,
             "spent_usd": found.spending.billed,
             "committed_usd": found.spending.committed,
-            "seconds": _forecast_as_json(found.forecast) if found.forecast else None,
+            "seconds": times
+            and {"low": round(times.low, 3), "high": round(times.high, 3), "unknown": list(times.unknown)},
         },
         "prices": dict(found.prices),
         "warnings": [str(problem) for problem in found.warnings],
         **({"online": _live_as_json(found.live)} if found.live else {}),
     }
-
-
-def _forecast_as_json(found: Forecast) -> dict[str, object]:
-    return {"low": round(found.low, 3), "high": round(found.high, 3), "unknown": list(found.unknown)}
 
 
 def _live_as_json(live: LiveCatalogue) -> dict[str, object]:
@@ -163,7 +162,7 @@ def _step_as_json(step: Step) -> dict[str, object]:
         "model": step.model,
         "action": step.action.value,
         "reason": step.reason,
-        "changes": [{"field": c.field, "old": c.old, "new": c.new} for c in step.changes],
+        "changes": [asdict(change) for change in step.changes],
         "estimate_usd": step.estimate,
         "was": step.was,
         "in_manifest": not step.is_removed,

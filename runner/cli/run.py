@@ -14,10 +14,11 @@ from runner.cli.run_flags import limits_of, request_of, simulator_of
 from runner.cli.terminal import show, warn
 from runner.commands.run import run
 from runner.commands.steps.summary import RunEstimate, RunSummary
-from runner.domain.display import PATH_LIMIT, counted, spent_words, standing, tally, visible
+from runner.domain.display import PATH_LIMIT, counted, spent_words, tally, visible
 from runner.domain.limits import Limits
 from runner.domain.run_ending import EndingKind
-from runner.domain.states import UNFINISHED, TakeState
+from runner.domain.states import UNFINISHED
+from runner.output.status_text import standings
 from runner.system.clock import SystemClock
 from runner.system.escapes import command_line
 
@@ -83,35 +84,27 @@ def asker(arguments: argparse.Namespace, *, assume_yes: bool, twice: bool) -> Ca
 
 def _results(summary: RunSummary) -> list[str]:
     """Return what a script may want: what became of the takes, and where the files are."""
-    standings: dict[str, int] = {}
-    for state, count in summary.counts.items():
-        if state is TakeState.SUCCEEDED:
-            continue
-        standings[standing(state)] = standings.get(standing(state), 0) + count
-    for delivery, count in summary.deliveries.items():
-        name = standing(TakeState.SUCCEEDED, delivery)
-        standings[name] = standings.get(name, 0) + count
     total = sum(summary.counts.values())
-    lines = [f"{counted(total, 'take')}: {tally(standings)}" if total else "no takes"]
+    said = tally(standings(summary.counts, summary.deliveries))
+    first = f"{counted(total, 'take')}: {said}" if total else "no takes"
     if summary.ending.kind is EndingKind.FINISHED and summary.submitted == 0 and summary.exit_code == 0:
-        lines[0] += "; nothing was submitted"
-        lines[0] += "" if summary.stale or summary.dropped else ", everything is complete"
+        first += "; nothing was submitted"
+        first += "" if summary.stale or summary.dropped else ", everything is complete"
     if summary.dropped:
-        lines[0] += f"; {summary.dropped:,} dropped: given up, and not sent again"
+        first += f"; {summary.dropped:,} dropped: given up, and not sent again"
     if summary.stale:
-        lines[0] += f"; {summary.stale:,} stale: made from rows that changed since"
-    spent = spent_words(summary.spending, simulated=summary.simulated)
-    if spent:
+        first += f"; {summary.stale:,} stale: made from rows that changed since"
+    lines = [first]
+    if spent := spent_words(summary.spending, simulated=summary.simulated):
         lines.append(spent)
     if summary.reports is not None:
         lines += ["", f"report  {_path(summary.reports.html)}", f"        {_path(summary.reports.csv)}"]
+    names = ["clips", *[""] * CLIPS_SHOWN]
     lines += [
-        f"{'clips' if not at else '':<8}{_path(clip)}" for at, clip in enumerate(summary.clips[:CLIPS_SHOWN])
+        f"{name:<8}{_path(clip)}" for name, clip in zip(names, summary.clips[:CLIPS_SHOWN], strict=False)
     ]
-    if len(summary.clips) > CLIPS_SHOWN:
-        lines.append(
-            f"        … and {len(summary.clips) - CLIPS_SHOWN} more in {_path(summary.clips[0].parent)}"
-        )
+    if (more := len(summary.clips) - CLIPS_SHOWN) > 0:
+        lines.append(f"        … and {more} more in {_path(summary.clips[0].parent)}")
     return lines
 
 
@@ -128,13 +121,11 @@ def _advice(summary: RunSummary, words: Sequence[str], limits: Limits, *, now: f
     lines += summary.causes[:CAUSES_SHOWN]
     if len(summary.causes) > CAUSES_SHOWN:
         lines.append(f"and {counted(len(summary.causes) - CAUSES_SHOWN, 'other cause')}; see the report")
-    if summary.held:
-        lines.append(
-            f"{counted(len(summary.held), 'take')} held: submitted without an answer, perhaps paid for. "
-            "They are never sent again automatically."
-        )
-        lines += [f"  {visible(take.take_id)}: {visible(take.reason)}" for take in summary.held[:5]]
-        lines.append(f"  → {command_line('show', summary.run_dir, summary.held[0].take_id)}")
+    if held := summary.held:
+        said = "held: submitted without an answer, perhaps paid for. They are never sent again automatically."
+        lines.append(f"{counted(len(held), 'take')} {said}")
+        lines += [f"  {visible(take.take_id)}: {visible(take.reason)}" for take in held[:5]]
+        lines.append(f"  → {command_line('show', summary.run_dir, held[0].take_id)}")
         lines.append(f"  → {command_line('reconcile', summary.run_dir)}")
     return lines + _next_steps(summary, raised(words, summary, limits, now=now), is_over=is_past(limits, now))
 

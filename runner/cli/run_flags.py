@@ -1,21 +1,20 @@
 """The flags of `run`, `plan` and `retry` as one `RunRequest`, and those of the simulator as its settings.
 
-In: parsed arguments. Out: values. It loads the engine's options and the simulator's, so only these commands import it.
+It loads the engine's options and the simulator's, so only these commands import it.
 """
 
 from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Literal
 
 from runner.cli.from_flags import choice_of, manifest_limits, opening_of
-from runner.commands.steps.request import RunRequest
+from runner.commands.steps.request import Progress, RunRequest
 from runner.domain.errors import FileMissing, ManifestInvalid, Position, Problem, UsageError
 from runner.domain.limits import Limits
 from runner.domain.run_ending import Stop
-from runner.domain.run_events import Listener
 from runner.engine.options import EngineOptions, FailureLimit, OnUnknown
 from runner.engine.poll_pace import LookPace
 from runner.output.progress import Kind, make_progress
@@ -35,7 +34,7 @@ def request_of(arguments: Namespace, *, manifest: Path, simulate: SimulatorSetti
         choice=choice_of(arguments),
         schema_dirs=tuple(arguments.schema_dir),
         api_base=arguments.api_base,
-        progress=lambda total, done: progress_of(arguments.progress, total, done),
+        progress=progress_of(arguments.progress),
         on_interrupt=Stop(arguments.on_interrupt),
         opening=opening_of(arguments),
         stale=arguments.stale,
@@ -75,11 +74,11 @@ def _options(arguments: Namespace) -> EngineOptions:
     )
 
 
-def progress_of(asked: str, total: int, done: int) -> AbstractContextManager[Listener]:
+def progress_of(asked: Kind | Literal["auto"]) -> Progress:
     """Return the progress that a flag names; `auto` is a bar on a terminal and plain lines elsewhere."""
-    kinds: dict[str, Kind] = {"bar": "bar", "plain": "plain", "json": "json", "none": "none"}
-    kind = kinds.get(asked, "bar" if sys.stderr.isatty() else "plain")
-    return make_progress(kind, stream=sys.stderr, total=total, done=done, clock=SystemClock())
+    usual: Kind = "bar" if sys.stderr.isatty() else "plain"
+    kind, stream, clock = usual if asked == "auto" else asked, sys.stderr, SystemClock()
+    return lambda total, done: make_progress(kind, stream=stream, total=total, done=done, clock=clock)
 
 
 def simulator_of(arguments: Namespace, *, simulated: bool) -> SimulatorSettings | None:
@@ -98,13 +97,10 @@ def simulator_settings(arguments: Namespace, *, ledger: Path | None = None) -> S
     Raises:
         FileMissing, ManifestInvalid: the fault script is not there, or not right.
     """
-    plain = SimulatorSettings()
-    return SimulatorSettings(
-        speed=plain.speed if arguments.speed is None else arguments.speed,
-        fail_rate=plain.fail_rate if arguments.fail_rate is None else arguments.fail_rate,
-        script=_script(arguments.script),
-        ledger=ledger,
-    )
+    given = {
+        name: value for name in ("speed", "fail_rate") if (value := getattr(arguments, name)) is not None
+    }
+    return SimulatorSettings(script=_script(arguments.script), ledger=ledger, **given)
 
 
 def _script(path: Path | None) -> Script:

@@ -1,8 +1,4 @@
-"""The process's standard streams: made safe, printed on, and used to ask a person.
-
-In: the streams that the process got; some may be closed or have a narrow encoding. Out: streams that never fail,
-so that none of them can change how a run ends, and what a person typed.
-"""
+"""The process's standard streams: made safe, so that none can change how a run ends; printed on; a person's answers."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def status_lines(
     name, total = display.visible(header.name), sum(counts.values())
     lines = [
         f"{name} (simulated, nothing is paid)" if header.simulated else name,
-        f"{display.counted(total, 'take')}: {display.tally(_standings(counts, deliveries))}"
+        f"{display.counted(total, 'take')}: {display.tally(standings(counts, deliveries))}"
         if total
         else "no takes yet",
     ]
@@ -68,7 +68,8 @@ def causes(takes: Sequence[TakeRecord], *, least: int = 1) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _standings(counts: Mapping[TakeState, int], deliveries: Mapping[DeliveryState, int]) -> Counter[str]:
+def standings(counts: Mapping[TakeState, int], deliveries: Mapping[DeliveryState, int]) -> Counter[str]:
+    """Return how many takes have each standing, as `display.standing` names it."""
     words = Counter(
         {state.value: count for state, count in counts.items() if state is not TakeState.SUCCEEDED}
     )
