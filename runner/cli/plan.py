@@ -44,7 +44,7 @@ def command(arguments: argparse.Namespace) -> int:
         note(map(str, found.warnings))
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         show(lines(found, width=width))
-    return SPENDS if arguments.exit_code and found.would_spend else 0
+    return SPENDS if arguments.exit_code and found.submits else 0
 
 
 def lines(found: PlanPreview, *, width: int | None = None) -> list[str]:

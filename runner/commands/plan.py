@@ -1,7 +1,6 @@
 """The plan as it is shown before anybody pays: what a run would do with each take, why, and for how much.
 
-In: a manifest's path and the request of a run. Out: a `PlanPreview`. It opens the state file to read only, takes no
-lock, changes nothing, and needs no network: what it shows is decided by the same lines as what a run does.
+In: the request of a run. Out: a `PlanPreview`. It only reads, takes no lock, and decides by the same code as a run.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,11 +66,6 @@ class PlanPreview:
         """How many takes each action is for."""
         found = Counter(step.action for step in self.steps)
         return {action: found[action] for action in Action if found[action]}
-
-    @property
-    def would_spend(self) -> bool:
-        """True if a run would submit anything."""
-        return bool(self.submits)
 
     @property
     def submits(self) -> tuple[Step, ...]:
@@ -203,9 +198,8 @@ def _unwritable(request: RunRequest, place: RunDir, going: Collection[str]) -> I
     try:
         said = look_ahead(place, going, download=request.options.download)
     except (CannotCreate, DiskFailed) as error:
-        said = (
-            f"a run would submit nothing and end with {error.exit_code}: {error.message}; {error.advice}",
-        )
+        what = f"a run would submit nothing and end with {error.exit_code}"
+        said = (f"{what}: {error.message}; {error.advice}",)
     for message in said:
         yield Problem(Position(str(request.manifest)), "", message, severity=Severity.WARNING)
 
@@ -225,16 +219,11 @@ def _durations(place: RunDir) -> Mapping[str, Sequence[float]]:
 def _siblings(place: RunDir) -> list[Path]:
     """Return the runs beside this one that are of its kind, newest first."""
     simulated = place.path.name.endswith(rundir.SIMULATED)
-    try:
-        beside = [path for path in place.path.parent.iterdir() if path != place.path and rundir.is_run(path)]
-    except OSError:
-        return []
-    same = [path for path in beside if path.name.endswith(rundir.SIMULATED) is simulated]
-    return sorted(same, key=_changed_at, reverse=True)[:_SIBLINGS]
-
-
-def _changed_at(path: Path) -> float:
-    try:
-        return (path / rundir.STATE_FILE).stat().st_mtime
-    except OSError:
-        return 0.0
+    changed_at: dict[Path, float] = {}
+    with suppress(OSError):
+        for path in place.path.parent.iterdir():
+            same_kind = path.name.endswith(rundir.SIMULATED) is simulated
+            with suppress(OSError):
+                if same_kind and path != place.path and rundir.is_run(path):
+                    changed_at[path] = (path / rundir.STATE_FILE).stat().st_mtime
+    return sorted(changed_at, key=changed_at.__getitem__, reverse=True)[:_SIBLINGS]

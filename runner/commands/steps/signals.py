@@ -1,7 +1,6 @@
 """Signals while a run goes on: ask to stop, then insist.
 
-In: a signal. Out: a call on the engine's `stop`, and a word to the person. The handlers are ours because the
-event loop's own answer to Ctrl-C would abandon a POST whose answer may be the receipt for money.
+The handlers are ours: the event loop's own answer to Ctrl-C would abandon a POST whose answer may be the receipt.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class Stoppable(Protocol):
 
     @property
     def sending(self) -> int:
-        """How many submits have begun and have no answer yet."""
+        """How many submissions have begun and have no answer yet."""
         ...
 
     @property
@@ -62,28 +61,24 @@ class SignalHandler:
         self.signal = self.signal or number
         if self._count > _MOST_PATIENT:
             os._exit(128 + number)
-        if number == signal.SIGINT and self._count == 1 and self._first is not Stop.DETACH:
-            self._engine.stop(self._first)
-            self._say(
-                f"submitting no more; seeing {self._jobs()} through{self._weather()}{self._in_the_air()}"
-                " (Ctrl-C again to leave now)"
-            )
+        engine, is_first = self._engine, number == signal.SIGINT and self._count == 1
+        drains = is_first and self._first is not Stop.DETACH
+        if drains:
+            engine.stop(self._first)
         else:
             # A container is given ten seconds after its TERM.
-            self._engine.stop(Stop.DETACH, patience=_PATIENCE)
+            engine.stop(Stop.DETACH, patience=_PATIENCE)
+        jobs, weather = (
+            counted(engine.active_jobs, "job"),
+            ", once the API answers again" if engine.is_away else "",
+        )
+        answers = f"; waiting for the answer to {counted(engine.sending, 'submit')}" if engine.sending else ""
+        if drains:
             self._say(
-                f"leaving; {self._jobs()} at the API will be picked up by the next run{self._in_the_air()}"
+                f"submitting no more; seeing {jobs} through{weather}{answers} (Ctrl-C again to leave now)"
             )
-
-    def _jobs(self) -> str:
-        return counted(self._engine.active_jobs, "job")
-
-    def _in_the_air(self) -> str:
-        number = self._engine.sending
-        return f"; waiting for the answer to {counted(number, 'submit')}" if number else ""
-
-    def _weather(self) -> str:
-        return ", once the API answers again" if self._engine.is_away else ""
+        else:
+            self._say(f"leaving; {jobs} at the API will be picked up by the next run{answers}")
 
 
 @contextmanager
