@@ -76,7 +76,7 @@ def find_account(environ: Mapping[str, str], *, base: str | None = None) -> Acco
         UsageError: the base is not a usable URL, or the keys of encrypted connections would be logged.
         AccountRefused: no token is set, or it cannot be one.
     """
-    origin = parse_base(base or environ.get(BASE_VARIABLE) or DEFAULT_BASE)
+    origin = named_base(base, environ)
     if environ.get(_KEY_LOG):
         raise UsageError(
             f"{_KEY_LOG} is set: it lets others read encrypted connections, and the token travels in them",
@@ -96,6 +96,11 @@ def find_account(environ: Mapping[str, str], *, base: str | None = None) -> Acco
     if token.reveal() != value:
         notes.append(f"the token in {source} was taken without the blanks, quotes or “Bearer” around it")
     return Account(origin, token, source, tuple(notes))
+
+
+def named_base(given: str | None, environ: Mapping[str, str]) -> str:
+    """Return the origin that `given` names, else the environment, else the real API; raises as `parse_base`."""
+    return parse_base(given or environ.get(BASE_VARIABLE) or DEFAULT_BASE)
 
 
 def parse_base(text: str) -> str:

@@ -133,10 +133,10 @@ def check_board(
     Raises:
         FileMissing, ManifestInvalid, StateFileUnusable: as for `check`, and the run's state file cannot be read.
     """
-    from runner.commands.steps.api_base import is_local
+    from runner.api.account import named_base, on_this_machine
     from runner.store.run_dir import default_run_dir
 
-    private = simulated or is_local(None, os.environ)
+    private = simulated or on_this_machine(named_base(None, os.environ))
     plan = check(manifest, schema_dirs=schema_dirs, allow_private_media=private, limits=limits, given=given)
     home = run_dir or default_run_dir(manifest, name=plan.manifest.name, simulated=simulated)
     warnings = (*plan.warnings, *_schema_warnings(plan, home))

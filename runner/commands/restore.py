@@ -15,10 +15,9 @@ from functools import reduce
 from itertools import count
 from pathlib import Path
 
-from runner.api.account import on_this_machine
+from runner.api.account import named_base, on_this_machine
 from runner.api.json_fields import cost
 from runner.commands.check import check
-from runner.commands.steps.api_base import named_base
 from runner.commands.steps.find_run import manifest_of
 from runner.commands.steps.known_jobs import known_outside, sidecars_of, trace_in
 from runner.commands.steps.open_run import OpenOptions, create, new_header, open_recorded, second_places

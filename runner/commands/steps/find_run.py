@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.commands.steps.api_base import named_base
+from runner.api.account import named_base
 from runner.domain.records import RunHeader
 from runner.store import run_dir as rundir
 from runner.store.marker import read_marker

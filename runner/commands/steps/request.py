@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from runner.api.account import named_base, on_this_machine
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.commands.steps.summary import RunEstimate
 from runner.domain.run_ending import Stop
@@ -22,7 +23,6 @@ from runner.store.run_dir import default_run_dir
 from runner.system.clock import Clock, SystemClock
 
 SIMULATOR_BASE = "simulator"
-
 
 Progress: TypeAlias = Callable[[int, int], AbstractContextManager[Listener]]
 """Makes the listener of a run from the number of its takes and of those already finished."""
@@ -69,13 +69,9 @@ class RunRequest:
     @property
     def origin(self) -> str:
         """The API's origin, which needs no token to know."""
-        from runner.commands.steps.api_base import named_base
-
         return SIMULATOR_BASE if self.simulated else named_base(self.api_base, self.environ)
 
     @property
     def on_this_machine(self) -> bool:
         """True where the API is the simulator or another server on loopback."""
-        from runner.commands.steps.api_base import is_local
-
-        return self.simulated or is_local(self.api_base, self.environ)
+        return self.simulated or on_this_machine(self.origin)
