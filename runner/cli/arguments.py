@@ -17,11 +17,10 @@ from runner.manifest.size_limits import MOST_FILE_BYTES, MOST_TAKES, MOST_TEXT_B
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """The words for argparse's `add_argument`; an `optional` one may be left out although `nargs` is `+`."""
+    """One argument, as the words for argparse's `add_argument`."""
 
     names: Sequence[str]
     settings: dict[str, Any]
-    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,14 @@ class Command:
 def _place(name: str, says: str, **settings: object) -> Argument:
     """Return an argument without a flag, known by its place."""
     return Argument([name], {"help": says, **settings})
+
+
+def _several(name: str, metavar: str, says: str) -> Argument:
+    """Return an argument without a flag for any number of words. The parser lets all of them be left out.
+
+    `*` would fail: with a flag between RUN and TAKE, argparse treats the takes as given and empty.
+    """
+    return Argument([name], {"nargs": "+", "default": [], "metavar": metavar, "help": says})
 
 
 def _switch(spelled: str, says: str, **settings: object) -> Argument:
@@ -98,10 +105,7 @@ _TARGET = _place("target", "a manifest that was run, or a run directory", type=P
 _SIMULATED = _switch("--simulate", "use the manifest's simulated run")
 _TARGET_OF_TWO = (_TARGET, _SIMULATED)
 _FILE_OR_STDIN = _place("manifest", "YAML or CSV file of shots; - is standard input", type=Path)
-# `*` would fail: with a flag between RUN and TAKE, argparse treats the takes as given and empty.
-_TAKES = Argument(
-    ["takes"], {"nargs": "+", "default": [], "metavar": "TAKE", "help": "ids of takes"}, optional=True
-)
+_TAKES = _several("takes", "TAKE", "ids of takes")
 _SCHEMAS = _values("--schema-dir DIR", Path, "folder with more model schemas; may be repeated")
 _MORE_SCHEMAS = _values(
     "--schema-dir DIR",
@@ -478,16 +482,7 @@ COMMANDS = (
         "list the available models, or the inputs of one; compare or add models. "
         "`models diff [MODEL …]` compares the schemas here with the API's catalogue, and exits with 2 if they"
         " differ; `models add MODEL` saves a model's schema from the catalogue. Put flags after the models.",
-        Argument(
-            ["asked"],
-            {
-                "nargs": "+",
-                "default": [],
-                "metavar": "MODEL",
-                "help": "a model id, such as pika/pikaframes; or the word diff or add",
-            },
-            optional=True,
-        ),
+        _several("asked", "MODEL", "a model id, such as pika/pikaframes; or the word diff or add"),
         _SCHEMAS,
         _OUTPUT,
         _group(

@@ -17,15 +17,14 @@ GOES_ON = 2
 def command(arguments: argparse.Namespace) -> int:
     """Ask, and print one line per take; return 2 if a job continues or the API could not be asked."""
     run = find_recorded(arguments.target, simulated=arguments.simulate or None)
+    opening, base = opening_of(arguments), arguments.api_base
     done = cancel(
         run.place,
         arguments.takes,
         choice=choice_of(arguments),
         everything=arguments.all,
         by=user_name(),
-        request=recorded_request(
-            run.place, run.header, api_base=arguments.api_base, opening=opening_of(arguments)
-        ),
+        request=recorded_request(run.place, run.header, api_base=base, opening=opening),
     )
     note(done.notes)
     value = [

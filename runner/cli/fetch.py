@@ -26,9 +26,8 @@ PATIENCE = 600.0
 def command(arguments: argparse.Namespace) -> int:
     """Fetch, and print what was downloaded."""
     run = find_recorded(arguments.target, simulated=arguments.simulate or None)
-    known = recorded_request(
-        run.place, run.header, api_base=arguments.api_base, opening=opening_of(arguments)
-    )
+    opening, base = opening_of(arguments), arguments.api_base
+    known = recorded_request(run.place, run.header, api_base=base, opening=opening)
     request = replace(known, options=EngineOptions(outage_limit=PATIENCE), progress=progress_of("auto"))
     fetched = fetch(run.place, arguments.takes, choice=choice_of(arguments), request=request)
     show(_results(fetched))

@@ -47,9 +47,8 @@ def command(arguments: argparse.Namespace) -> int:
 def _diff(model_ids: Sequence[str], arguments: argparse.Namespace) -> int:
     from runner.commands.models import compare_with_catalogue
 
-    compared = compare_with_catalogue(
-        model_ids, schema_dirs=arguments.schema_dir, api_base=arguments.api_base
-    )
+    folders, base = arguments.schema_dir, arguments.api_base
+    compared = compare_with_catalogue(model_ids, schema_dirs=folders, api_base=base)
     lines = (line for each in compared for line in _lines(each))
     show_result(arguments, {"models": [_as_json(each) for each in compared]}, lines)
     return CHANGED if any(each.has_changed for each in compared) else 0
@@ -80,11 +79,10 @@ def _add(model_ids: Sequence[str], arguments: argparse.Namespace) -> int:
 
     if len(model_ids) != 1:
         raise UsageError("which model?", advice="shotrunner models add pika/pikaframes")
-    path = add_from_catalogue(
-        model_ids[0], arguments.into, replace=arguments.force, api_base=arguments.api_base
-    )
-    show([f"wrote {visible(str(path), PATH_LIMIT)}"])
-    show([f"  → {command_line('models', model_ids[0], '--schema-dir', arguments.into)}"])
+    model, folder = model_ids[0], arguments.into
+    path = add_from_catalogue(model, folder, replace=arguments.force, api_base=arguments.api_base)
+    again = command_line("models", model, "--schema-dir", folder)
+    show([f"wrote {visible(str(path), PATH_LIMIT)}", f"  → {again}"])
     return 0
 
 
@@ -113,6 +111,5 @@ def _allowed(given: Input) -> str:
         return ", ".join(choices(given.allowed))
     if given.max_length is not None:
         return f"at most {given.max_length} characters"
-    if given.minimum is not None or given.maximum is not None:
-        return f"{'' if given.minimum is None else given.minimum} to {'' if given.maximum is None else given.maximum}"
-    return ""
+    ends = ["" if end is None else str(end) for end in (given.minimum, given.maximum)]
+    return " to ".join(ends) if any(ends) else ""

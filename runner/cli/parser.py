@@ -104,7 +104,7 @@ def _add_arguments(to: argparse._ActionsContainer, arguments: Iterable[Argument 
             _add_arguments(to.add_argument_group(each.title), each.arguments)
             continue
         added = to.add_argument(*each.names, **each.settings)
-        if each.optional:
+        if added.nargs == "+":
             added.required = False
 
 

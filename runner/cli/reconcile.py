@@ -49,9 +49,8 @@ def command(arguments: argparse.Namespace) -> int:
 def _adopt(run: RecordedRun, arguments: argparse.Namespace) -> Decided:
     take, api_base = arguments.take, arguments.api_base
     look_up = None if arguments.offline else reconcile.ask_api(run.place, take, api_base=api_base)
-    return reconcile.adopt(
-        run.place, take, arguments.request_id, by=user_name(), look_up=look_up, opening=opening_of(arguments)
-    )
+    request_id, opening = arguments.request_id, opening_of(arguments)
+    return reconcile.adopt(run.place, take, request_id, by=user_name(), look_up=look_up, opening=opening)
 
 
 def _not_sent(run: RecordedRun, arguments: argparse.Namespace) -> Decided | None:
@@ -65,9 +64,8 @@ def _not_sent(run: RecordedRun, arguments: argparse.Namespace) -> Decided | None
             raise UsageError("no take is held")
         if not arguments.yes_i_may_pay_twice and not _means_all(len(take_ids)):
             return None
-    return reconcile.declare_not_sent(
-        run.place, take_ids, by=user_name(), reason=arguments.reason, opening=opening_of(arguments)
-    )
+    reason, opening = arguments.reason, opening_of(arguments)
+    return reconcile.declare_not_sent(run.place, take_ids, by=user_name(), reason=reason, opening=opening)
 
 
 def _means_all(number: int) -> bool:
@@ -103,17 +101,15 @@ def _show(run: RecordedRun, arguments: argparse.Namespace) -> int:
 
 def case_lines(case: HeldCase, base: Sequence[str]) -> list[str]:
     """Return the lines about one held take that a person needs to decide; `base` begins the commands to decide with."""
-    back = visible(case.evidence) if case.evidence else "nothing"
+    given = "  ".join(f"{visible(name, 60)}={value(case.inputs[name], _INPUT)}" for name in case.inputs)
     facts = {
         "sent": window(case.started_at, case.ended_at),
         "how far": MILESTONES.get(case.milestone, visible(case.milestone)),
         "why held": visible(case.reason),
-        "came back": back,
+        "came back": visible(case.evidence) or "nothing",
         "perhaps": ", ".join(visible(each, 300) for each in case.candidates),
         "prompt": visible(case.prompt, _PROMPT),
-        "inputs": "  ".join(
-            f"{visible(name, 60)}={value(case.inputs[name], _INPUT)}" for name in case.inputs
-        ),
+        "inputs": given,
         "fingerprint": case.fingerprint[:_PRINT],
         "look for": f"on the provider's site, a job of {visible(case.model)} with this prompt, made in that time",
     }

@@ -21,9 +21,8 @@ def command(arguments: argparse.Namespace) -> int:
     """Record the request and run; the exit code is the run's."""
     asked = SimulatorSettings() if arguments.simulate else None
     request = request_of(arguments, manifest=arguments.target, simulate=asked)
-    proposal = propose(
-        arguments.target, request=request, names=arguments.takes, even_moderated=arguments.even_moderated
-    )
+    names, even_moderated = arguments.takes, arguments.even_moderated
+    proposal = propose(arguments.target, request=request, names=names, even_moderated=even_moderated)
     # Flags that a run refuses are refused before anything is recorded.
     simulate = simulator_of(arguments, simulated=proposal.header.simulated)
     note(f"left out: {text}" for text in proposal.left_out)
@@ -37,11 +36,10 @@ def command(arguments: argparse.Namespace) -> int:
     assume_yes = arguments.yes or not (proposal.means_others or extra_words(arguments))
     # A person who was asked has agreed to the duplicates. Without a person, only the flag leads here.
     twice = arguments.allow_duplicates or bool(proposal.duplicates)
+    confirm = asker(arguments, assume_yes=assume_yes, twice=twice)
     summary = retry(
         proposal,
-        request=replace(
-            request, simulate=simulate, confirm=asker(arguments, assume_yes=assume_yes, twice=twice)
-        ),
+        request=replace(request, simulate=simulate, confirm=confirm),
         by=user_name(),
         reason=arguments.reason,
         say=lambda remark: note([remark]),

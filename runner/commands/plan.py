@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.api.account import Account, find_account
 from runner.commands.check import gc_paused, plan_of
 from runner.commands.steps import open_run
 from runner.commands.steps.known_jobs import known_outside, refuse_forgetful, refuse_lost_record
@@ -24,7 +25,7 @@ from runner.domain.errors import CannotCreate, DiskFailed, Position, Problem, Se
 from runner.domain.money import Spending, total
 from runner.domain.records import RunRecord
 from runner.domain.shots import Plan
-from runner.models.registry import search_path
+from runner.models.registry import Models, search_path
 from runner.plan import prices as pricing
 from runner.plan.actions import Action, Step
 from runner.plan.blocked import barred, blocked
@@ -35,7 +36,6 @@ from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 
 if TYPE_CHECKING:
-    from runner.api.account import Account
     from runner.commands.steps.live_catalogue import LiveCatalogue
 
 _SIBLINGS = 20
@@ -161,8 +161,6 @@ def _recorded(request: RunRequest, plan: Plan, place: RunDir) -> RunRecord:
 
 
 def _account(request: RunRequest) -> Account:
-    from runner.api.account import find_account
-
     if request.simulated:
         raise UsageError("a simulated run has no catalogue to ask", advice="leave out --online or --simulate")
     return find_account(request.environ, base=request.api_base)
@@ -170,7 +168,6 @@ def _account(request: RunRequest) -> Account:
 
 def _ask(request: RunRequest, account: Account, plan: Plan) -> LiveCatalogue:
     from runner.commands.steps.live_catalogue import ask_catalogue
-    from runner.models.registry import Models
 
     known = Models.bundled(search_path(request.manifest, request.schema_dirs))
     models = sorted({take.model for take in plan.takes})

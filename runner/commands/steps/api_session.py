@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, S
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
+from runner.api.account import BASE_VARIABLE, Account, Secret, find_account, parse_base
 from runner.commands.steps.find_run import manifest_of
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.commands.steps.request import RunRequest
@@ -23,15 +24,13 @@ from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import Ended
 from runner.engine.ports import Queue
 from runner.models.registry import search_path
+from runner.plan.identity import fingerprint
 from runner.simulator.settings import SimulatorSettings
 from runner.store.run_dir import RunDir
 from runner.system.backoff import Backoff, Chance
-from runner.system.canonical_json import JsonValue
+from runner.system.canonical_json import JsonValue, canonical_json
 from runner.system.clock import Clock
 from runner.system.web_links import is_same_api
-
-if TYPE_CHECKING:
-    from runner.api.account import Account
 
 T = TypeVar("T")
 Found: TypeAlias = StatusReply | Ended | RequestFailure
@@ -47,7 +46,7 @@ def recorded_request(
     place: RunDir,
     header: RunHeader,
     *,
-    environ: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] = os.environ,
     api_base: str | None = None,
     opening: OpenOptions = DEFAULT_OPTIONS,
 ) -> RunRequest:
@@ -56,29 +55,17 @@ def recorded_request(
     Raises:
         UsageError: the flag or the environment names another API than the run's.
     """
-    environment = os.environ if environ is None else environ
-    return RunRequest(
-        manifest_of(place, header),
-        simulate=SimulatorSettings() if header.simulated else None,
-        api_base=None if header.simulated else _base(header, api_base, environment),
-        environ=environment,
-        opening=opening,
-    )
-
-
-def _base(header: RunHeader, api_base: str | None, environ: Mapping[str, str]) -> str:
-    from runner.api.account import BASE_VARIABLE, parse_base
-
+    manifest = manifest_of(place, header)
+    if header.simulated:
+        return RunRequest(manifest, simulate=SimulatorSettings(), environ=environ, opening=opening)
     asked = api_base or environ.get(BASE_VARIABLE)
-    if not asked:
-        return header.api_base
-    origin = parse_base(asked)
+    origin = parse_base(asked) if asked else header.api_base
     if not is_same_api(origin, header.api_base):
         raise UsageError(
             f"the jobs of this run live at {header.api_base}, not at {origin}",
             advice=f"leave out --api-base and unset {BASE_VARIABLE}",
         )
-    return origin
+    return RunRequest(manifest, api_base=origin, environ=environ, opening=opening)
 
 
 @contextmanager
@@ -88,10 +75,6 @@ def account_of(request: RunRequest, place: RunDir, takes: Sequence[TakeRecord]) 
     Raises:
         AccountRefused: there is no token.
     """
-    from runner.api.account import Account, Secret, find_account
-    from runner.plan.identity import fingerprint
-    from runner.system.canonical_json import canonical_json
-
     if request.simulate is None:
         yield find_account(request.environ, base=request.api_base)
         return

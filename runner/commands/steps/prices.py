@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.api.account import find_account
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.summary import RunEstimate
 from runner.domain.api_answers import FailureKind
@@ -16,7 +17,7 @@ from runner.domain.display import iso, visible
 from runner.domain.errors import AccountRefused, NoSuchHost, ServiceUnavailable, UsageError
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Plan, Price, PriceUnit
-from runner.models.registry import search_path
+from runner.models.registry import Models, search_path
 from runner.plan import prices
 from runner.plan.blocked import uncounted
 
@@ -50,7 +51,6 @@ def current_prices(request: RunRequest, plan: Plan, going: Collection[str]) -> P
     models = () if request.simulated else prices.to_ask_for(plan, going, today=today)
     if not models:
         return plan
-    from runner.api.account import find_account
     from runner.commands.steps.live_catalogue import ask_catalogue
 
     account = find_account(request.environ, base=request.api_base)
@@ -96,7 +96,6 @@ def refuse_unpriced(request: RunRequest, estimate: RunEstimate) -> None:
 
 def invented_prices(models: Iterable[str], folders: Sequence[Path]) -> dict[str, Price]:
     """Return what the simulator asks for its jobs, by the schemas in `folders` and ours; it is never paid."""
-    from runner.models.registry import Models
     from runner.simulator.catalogue import price_of
 
     known = Models.bundled(folders)

@@ -9,8 +9,8 @@ import asyncio
 import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING
 
+from runner.api.account import Account
 from runner.commands.steps.api_session import account_of, run_alone, with_api
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import SignalHandler, handle_signals
@@ -31,9 +31,6 @@ from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock
 from runner.system.daemon_executor import DaemonExecutor
-
-if TYPE_CHECKING:
-    from runner.api.account import Account
 
 
 def run_engine(
