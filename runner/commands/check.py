@@ -1,7 +1,7 @@
 """The first half of every run: a manifest's file in, a plan out, or every problem at once.
 
-It needs no network, no state file and no event loop, and imports none, so that `check` answers at once. The look at
-a plan's media links, which does, is asked for apart and imports what it needs then.
+It imports neither network, state file nor event loop, so that `check` answers at once. The look at a plan's media links
+imports them when it is asked for.
 """
 
 from __future__ import annotations
@@ -77,14 +77,10 @@ def check(
         # Alone: what else is wrong may quote the token, or a part of it.
         raise ManifestInvalid(leaked)
     found = dict.fromkeys((*reading.problems, *planned.problems, *planned.plan.warnings, *models.overridden))
-
-    def place(problem: Problem) -> tuple[bool, str, int, int]:
-        return place_in(problem.at, reading.manifest.file)
-
-    errors = [problem for problem in found if problem.severity is Severity.ERROR]
-    if errors:
-        raise ManifestInvalid(sorted(errors, key=place))
-    return replace(planned.plan, warnings=tuple(sorted(found, key=place)))
+    problems = sorted(found, key=lambda problem: place_in(problem.at, reading.manifest.file))
+    if errors := [problem for problem in problems if problem.severity is Severity.ERROR]:
+        raise ManifestInvalid(errors)
+    return replace(planned.plan, warnings=tuple(problems))
 
 
 def plan_of(request: RunRequest, *, given: bytes | None = None) -> Plan:
