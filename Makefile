@@ -28,12 +28,12 @@ help:
 demo: $(VENV)/demo
 	$(BIN)/shotrunner run manifests/storyboard.yaml --simulate
 
-# A worker waits for a process or a clock now and then, and where tests are slow most of the time.
+# Three workers on two cores, since a worker waits for a process or a clock now and then.
 test: style
 	$(BIN)/pytest -n 3 --dist worksteal -m 'not slow'
 
 test-slow: $(VENV)/test
-	$(BIN)/pytest -n 4 --dist worksteal -m 'slow'
+	$(BIN)/pytest -n 3 --dist worksteal -m 'slow'
 
 test-all: test test-slow
 
@@ -45,7 +45,7 @@ coverage: style
 	$(BIN)/coverage report
 
 test-rest: $(VENV)/test
-	$(BIN)/pytest -n 4 --dist worksteal -m 'slow and not starts'
+	$(BIN)/pytest -n 3 --dist worksteal -m 'slow and not starts'
 
 test-newest:
 	@set -e; for python in $(ON); do \
