@@ -1,7 +1,7 @@
 """Turns CSV text into records: cells as written, each with its physical line and its spreadsheet row.
 
-It is strict where the csv module is lenient: an unclosed quote hides no rows, and a row has exactly as many cells as
-the header. It knows column names only to find the separator.
+It is stricter than the csv module: an unclosed quote hides no rows, and a row has exactly as many cells as the header.
+It knows column names only to find the separator.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class _Reader:
         at = Position(self.findings.file, first, column)
         if closed is None:
             message = "the quote that opens here is never closed, so the rows after it would be lost"
-            # The csv module stops at its limit, which is always past our own.
+            # The csv module stops at its limit, which is always above the program's own.
             if "limit" in str(error):
                 message = f"this cell is larger than {self.limits.text_bytes:,} bytes; is its quote closed?"
             self.findings.stop(at, subject, message)

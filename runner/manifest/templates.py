@@ -96,6 +96,6 @@ class Templates:
             message = f"{shown(after)} is not a template; write {{{{{{{{ for a literal {{{{"
             self._findings.error(at, subject, message)
         else:
-            message = f"{{{{ {name} }}}} names nothing this shot knows"
+            message = f"{{{{ {name} }}}} is not defined for this shot"
             self._findings.unknown(name, sorted(islice(names, 500)), at, subject, message)
         return found[0]
