@@ -30,7 +30,7 @@ _KEY_LOG = "SSLKEYLOGFILE"
 _ODD_TLS = {
     "SSL_CERT_FILE": "its certificates are trusted beside the bundled ones",
     "SSL_CERT_DIR": "its certificates are trusted beside the bundled ones",
-    "PYTHONHTTPSVERIFY": "certificates are checked all the same",
+    "PYTHONHTTPSVERIFY": "certificates are still checked",
 }
 """Variables that are meant to change what is trusted, and what they do here."""
 
@@ -60,7 +60,7 @@ class Secret:
 class Account:
     """An origin such as `https://host` (paths under it begin with `/v1`) and the token for it alone.
 
-    `notes` say what in the environment a person should know of before the account is used.
+    `notes` say what in the environment a person should know about before the account is used.
     """
 
     origin: str

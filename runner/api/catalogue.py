@@ -1,4 +1,4 @@
-"""What the API says of a model's schema and price, and of the account's balance; all of it is free to ask.
+"""What the API reports about a model's schema and price, and the account's balance; all of it is free to ask.
 
 Answers are checked for their form only: numbers are within bounds, texts are short, a schema is plain JSON.
 """
@@ -116,7 +116,7 @@ def read_entry(model: str, record: JsonObject) -> EntryAnswer:
     schema, unit = record.get("input_schema"), record.get("price_unit")
     return Entry(
         model,
-        # NaN, Infinity and half characters are not JSON, but Python reads them all the same.
+        # NaN, Infinity and half characters are not JSON, but Python accepts them.
         schema if isinstance(schema, dict) and json_fields.can_be_written(schema, allow_nan=False) else None,
         _bounded(record.get("base_price_usd"), least=0.0, most=DEAREST),
         unit if isinstance(unit, str) and unit.isprintable() and 0 < len(unit) <= _LONGEST_WORD else None,

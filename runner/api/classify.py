@@ -1,7 +1,7 @@
 """Sorts the outcome of an exchange: accepted, refused, not sent or lost; a status or a failure.
 
 It is pure. A submit that is not listed here counts as `LostContact`, because a job that may have been charged must
-never be sent again by itself. What is known of the provider, with sources, stands in `error_codes`.
+never be sent again by itself. `error_codes` holds what is known about the provider, with sources.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def _with_words(what: str, words: str) -> str:
 
 
 def sort_look(exchange: HttpOutcome, *, now: float, request_id: str = "") -> LookAnswer:
-    """Return what a look at `request_id` found; an unknown word is reported, never taken for an end."""
+    """Return what a look at `request_id` found; an unknown word is reported and never counts as an end."""
     record = read_record(exchange, now=now)
     if isinstance(record, RequestFailure):
         return record
@@ -172,7 +172,7 @@ def sort_look(exchange: HttpOutcome, *, now: float, request_id: str = "") -> Loo
 
 
 def of_another(record: JsonObject, request_id: str, model: str = "") -> RequestFailure | None:
-    """Return a failure if the record says that it is about another job than `request_id`; None without that."""
+    """Return a failure if the record says that it is about another job than `request_id`, else None."""
     told = other_job(record, request_id=request_id, model=model)[:_LONGEST_WORD] if request_id else ""
     reason = f"asked about {request_id}, the API reported another job: {told}"
     return RequestFailure(FailureKind.STRANGE, reason) if told else None

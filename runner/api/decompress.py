@@ -1,6 +1,6 @@
-"""Unpacks a body that came packed although it should not: gzip and deflate, by the header or by the bytes.
+"""Unpacks a body that came packed unasked: gzip and deflate, by the header or by the bytes.
 
-A header may lie: what is not gzip is taken as it stands, and what begins as gzip is unpacked without a header. Nothing
+A header may be wrong: what is not gzip is used as it is, and what begins as gzip is unpacked without a header. Nothing
 here raises. Sources: RFC 9110, 8.4.1; RFC 1950 to 1952.
 """
 
@@ -21,7 +21,7 @@ _PLAIN = frozenset({"", "identity"})
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """What was inside; `whole` is false if it breaks off, and `packed` names a coding not undone, or damaged."""
+    """The unpacked body; `whole` is false if it breaks off, `packed` names a coding that was damaged, or not undone."""
 
     body: bytes
     whole: bool = True

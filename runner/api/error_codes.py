@@ -37,11 +37,11 @@ ACCOUNT_CODES: Mapping[int, FailureClass] = {
 
 WRONG_ADDRESS: Mapping[int, str] = {
     405: "this address does not take such requests, so the API base is probably wrong",
-    407: "a proxy on the way wants a login of its own",
+    407: "a proxy in between requires a login of its own",
     426: "this address asks for another protocol, so the API base is probably wrong",
-    451: "something on the way blocks this address for legal reasons",
+    451: "something in between blocks this address for legal reasons",
 }
-"""What statuses mean whose cause is the address, or a gateway before it (H, 15.5.6, 15.5.8, 15.5.22; RFC 7725)."""
+"""What a status means if its cause is the address, or a gateway before it (H, 15.5.6, 15.5.8, 15.5.22; RFC 7725)."""
 
 ACCOUNT_STATUSES: Mapping[int, FailureClass] = {
     401: FailureClass.AUTH,  # C H

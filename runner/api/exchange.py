@@ -21,7 +21,7 @@ class SendStage(IntEnum):
 
 
 class SilenceKind(StrEnum):
-    """Why no answer came; if the resolver is away, and does not say that there is no such name, it is `UNREACHABLE`."""
+    """Why no answer came; a resolver that is away counts as `UNREACHABLE`, and not as `NO_SUCH_NAME`."""
 
     UNREACHABLE = "unreachable"
     NO_SUCH_NAME = "no-such-name"

@@ -33,7 +33,7 @@ async def hook_holds_bytes(
         server = await listen(lambda r, w: _listen(r, w, received), "127.0.0.1", 0)
     except OSError:
         return False
-    # If no socket could be opened, asyncio only logs that and starts a server all the same.
+    # If no socket could be opened, asyncio only logs that and still starts a server.
     if not server.sockets:
         return False
     host, port = server.sockets[0].getsockname()[:2]

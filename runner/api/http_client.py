@@ -2,12 +2,14 @@
 
 It returns `HttpOutcome` values; no httpx exception leaves it, and it knows no takes and no retries.
 
-Measurements led to four rules. A pool of connections costs more with each one, so every read uses a lane with one
-connection of its own. httpx's bare transport takes less than half the processor time of its client, and has no cookies,
-redirects, proxies or log lines to switch off. A reused idle connection makes a clean submit doubtful, so each POST has
-a connection of its own. httpx's time-outs are per socket operation and by the wall clock. A slowly dripping server
-outlives them, and an answer that came while the process was stopped does not. So they are off, and each request has a
-deadline in the process's own running time.
+Four rules follow from measurements:
+- Each read uses a lane with one connection of its own: a pool costs more with each connection.
+- httpx's bare transport is used: it takes less than half the processor time of the client, and has no cookies,
+  redirects, proxies or log lines to switch off.
+- Each POST has a connection of its own: a reused idle one makes a clean submit doubtful.
+- httpx's time-outs are off, and each request has a deadline in the process's own running time. They are per socket
+  operation and by the wall clock. A server that sends a byte now and then never reaches them, and an answer that came
+  while the process was stopped always does.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def can_be_written(value: object, *, allow_nan: bool = True) -> bool:
 
 
 def error_code(record: JsonObject | None) -> int:
-    """Return the API's own error number, which may come as text; 0, as some services write it, if there is none."""
+    """Return the API's own error number, which may come as text; 0, which some services send, means none."""
     value = (record or {}).get("error_code")
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:12])
@@ -61,10 +61,10 @@ def error_code(record: JsonObject | None) -> int:
 
 
 def status_word(record: JsonObject) -> str:
-    """Return the record's word for its job's status, as it is spelled; empty without one.
+    """Return the record's word for its job's status, as the record spells it; empty without one.
 
-    It may stand under other names, and deeper: in an object of its own, or in the part of the record about the job. An
-    inner word counts more than an outer one that only says that the question was answered.
+    It may have other names, and may be nested: in an object of its own, or in the part of the record about the job. An
+    inner word outweighs an outer one that only says that the request was answered.
     """
     outer = _word(record)
     if outer and folded(outer) not in _ENVELOPE_WORDS:
@@ -99,13 +99,13 @@ def folded(word: str) -> str:
 
 
 def cost(record: JsonObject) -> float | None:
-    """Return the cost in USD if the record has a possible one by now."""
+    """Return the cost in USD if the record already has a plausible one."""
     found = number(record.get("cost"))
     return found if found is not None and 0 <= found <= DEAREST_JOB else None
 
 
 def odd_cost(record: JsonObject) -> str:
-    """Return the text of an impossible cost; empty if there is none yet, or a possible one."""
+    """Return the text of an implausible cost; empty if there is no cost yet, or a plausible one."""
     told = record.get("cost")
     return "" if told is None or cost(record) is not None else str(told)[:40]
 
@@ -142,7 +142,7 @@ def _time(value: object) -> float | None:
 
 
 EVIDENCE = 1 << 16
-"""How many bytes of an odd answer are kept for the person who has to judge it."""
+"""How many bytes of an odd answer are kept for a person to read."""
 
 
 def excerpt(body: bytes, limit: int = EVIDENCE) -> str:

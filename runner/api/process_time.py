@@ -50,7 +50,7 @@ class LivedDeadline:
         self._tick = min(self._tick, seconds / _TICKS)
 
     def go_on(self) -> None:
-        """Start counting, or go on with it."""
+        """Start or resume counting."""
         loop = asyncio.get_running_loop()
         self._due = loop.time() + self._tick
         self._next = loop.call_at(self._due, self._lived, self._tick)

@@ -38,7 +38,7 @@ def sort_result(
 ) -> ResultAnswer:
     """Return how the job ended by its result record, which alone decides; a record of another job never does.
 
-    `sent` is the request body, and `origin` the API's own; links of the one and pages of the other are not outputs.
+    `sent` is the request body, and `origin` the API's own; links in `sent` and pages of `origin` are not outputs.
     """
     if isinstance(exchange, Answer) and exchange.complete:
         record = json_fields.parse_result(exchange.body)
@@ -147,7 +147,7 @@ def _kept(record: JsonObject, body: bytes) -> str:
 
 
 def _echo(told: object) -> JsonObject:
-    """Return the plain fields of an echoed input as far as there is room, each whole: a cut one would be false."""
+    """Return the plain fields of an echoed input that fit, each whole: a cut one would be false."""
     kept: JsonObject = {}
     room = _LONGEST_ECHO
     for name, value in told.items() if isinstance(told, dict) else ():

@@ -30,7 +30,7 @@ _DEEPEST = 6
 def usable_id(value: object) -> bool:
     """Return whether `value` can be a request id: 1 to 256 printable characters of ASCII without blanks.
 
-    In a URL it is one percent-encoded path segment. An id that a server could take for a path upwards is refused.
+    In a URL it is one percent-encoded path segment. An id that a server could read as a parent path is refused.
     """
     return isinstance(value, str) and _USABLE.fullmatch(value) is not None
 

@@ -1,4 +1,4 @@
-"""The answers of the API as values, whatever it said on the wire.
+"""The API's answers as values, whatever form they had on the wire.
 
 The adapter in `api/` makes these values and the engine matches on them; neither sees the other.
 """
@@ -82,7 +82,7 @@ class FetchTrouble:
 
     `link_refused` asks for the result to be read again for a fresh link. `permanent` means that another try of the same
     link cannot help, and `unreachable` that the host is away, as in an outage. `at_hand` is how many bytes of the clip
-    are here by now: a try that fetched some was not in vain.
+    are on disk by now; a try that fetched some counts as progress.
     """
 
     reason: str

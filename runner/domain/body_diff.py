@@ -1,6 +1,6 @@
 """The differences between two request bodies, field by field.
 
-It also finds what in a job's record shows that it is another job's.
+It also finds what shows that a record belongs to another job.
 """
 
 from __future__ import annotations
@@ -57,23 +57,23 @@ def _text(value: JsonValue, kind: type = str) -> str:
 
 
 def other_job(record: Mapping[str, JsonValue], *, request_id: str, model: str) -> str:
-    """Return the id or the model by which a record says that it is not about this job; empty if it does not.
+    """Return the id or the model that shows that a record is about another job; empty if neither does.
 
-    An id decides, since a model may have other names than the one that was asked for. Without a `request_id` only the
-    model is compared.
+    An id decides, since a model may have other names than the one in the request. Without a `request_id` only the model
+    is compared.
     """
     told = record.get("request_id")
     if request_id and told is not None:
-        # It is the same id even in other letter case.
+        # Letter case does not distinguish ids.
         return "" if str(told).strip().casefold() == request_id.casefold() else str(told)
     named = record.get("model_id")
     return named if isinstance(named, str) and model and named != model else ""
 
 
 def contradiction(model: str, body: str, result: str, *, request_id: str = "") -> str:
-    """Return how the record of a job contradicts the request that it is said to belong to; empty if it does not.
+    """Return how the record of a job contradicts the request that it should belong to; empty if it does not.
 
-    `request_id` is the one by which the record was asked for, empty if a person only claims that it is the job's.
+    `request_id` is the id that the record was requested by, empty if only a person connects the two.
     """
     record = parsed_json(result)
     if not isinstance(record, dict):

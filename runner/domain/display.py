@@ -20,7 +20,7 @@ from runner.system.escapes import visible_lines as visible_lines
 
 REASON_LIMIT = 160
 PATH_LIMIT = 16_384
-"""More characters than any path has, escapes included: a path that is cut leads nowhere."""
+"""More characters than any path has, escapes included: a path that was cut is useless."""
 
 HELD_ADVICE = (
     "it may have been charged, so it is not sent again by itself; "
@@ -172,7 +172,7 @@ def listed(names: Sequence[str], *, most: int = 5) -> str:
 
 
 def apart(old: str, new: str, limit: int) -> tuple[str, str]:
-    """Return at most about `limit` characters of two texts, from where they begin to differ, often midway."""
+    """Return at most about `limit` characters of each of two texts, from shortly before they differ."""
     if max(len(old), len(new)) <= limit:
         return old, new
     pairs = enumerate(zip(old, new, strict=False))

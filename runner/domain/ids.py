@@ -1,7 +1,7 @@
 """Names that become names of files and folders: shot ids, take ids, the manifest's name.
 
-The rule is the same everywhere, because run folders get copied to systems that fold case and reserve names (Microsoft,
-"Naming Files, Paths, and Namespaces").
+The rule is the same everywhere: a run's folder may be copied to a system that ignores case and reserves names
+(Microsoft, "Naming Files, Paths, and Namespaces").
 """
 
 from __future__ import annotations

@@ -11,11 +11,11 @@ from runner.domain.states import AdoptionUndone, Ended
 from runner.system.canonical_json import parsed_json
 
 ITS_RECORD = "its record"
-"""The name under which an adoption is undone without a person."""
+"""The name on record where a job's own record undoes an adoption."""
 
 
 def disowned(ticket: Ticket, ended: Ended) -> AdoptionUndone | None:
-    """Return the fact that undoes an adoption, if the job's record says that it is another's."""
+    """Return the fact that undoes an adoption, if the job's record shows that the job is another take's."""
     if not ticket.adopted or ticket.request_id is None:
         return None
     told = contradiction(ticket.model, ticket.body, ended.result, request_id=ticket.request_id)

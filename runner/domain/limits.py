@@ -113,9 +113,8 @@ class Budget:
     ) -> None:
         """Begin where earlier runs ended; `active` are takes with a job at the API, `deadline` is wall time.
 
-        The time left never grows: what has passed by either clock has passed. Only the wall clock counts the machine's
-        sleep, and only it can be set back, which gives no time back. That holds for this process; an earlier one's time
-        is known only by the wall clock.
+        The time left never grows: the clock by which more time has passed decides. Only the wall clock counts the
+        machine's sleep, and only it can be set back. The time of an earlier process is known only by the wall clock.
         """
         self._limits = limits
         self._wall = wall

@@ -83,12 +83,12 @@ class OutputLinks:
 
     @property
     def doubtful(self) -> tuple[Link, ...]:
-        """What is not taken but may be an output all the same."""
+        """What is not taken but may still be an output."""
         return tuple(each for each in self.left if each.why not in {INPUT, PAGE})
 
     @property
     def lost(self) -> tuple[Link, ...]:
-        """What is not taken although it seems as much an output as those that are."""
+        """What is not taken although it looks as much like an output as those that are."""
         return tuple(each for each in self.doubtful if each.why not in {PREVIEW, ANOTHER, PERHAPS_INPUT})
 
     @property
@@ -222,7 +222,7 @@ class _Walk:
     def _note(self, text: str, link: Link) -> None:
         known = self.found.get(text)
         if known and known.rank is Rank.NEVER and link.rank is not Rank.NEVER:
-            # It takes its place in the order of the outputs only now.
+            # Only now does it get its place in the order of the outputs.
             del self.found[text]
         if known is None or link.rank < known.rank:
             self.found[text] = link
@@ -249,7 +249,7 @@ class _Walk:
         return OutputLinks(tuple(best[:OUTPUT_LIMIT]), tuple(left[:LEFT_LIMIT]), beyond, only)
 
     def _best(self, links: list[Link]) -> list[Link]:
-        """Return the links of the best rank there is, the documented ones first."""
+        """Return the links of the best rank found, the documented ones first."""
         # The sort is stable: within a rank the order of the record stays.
         ranked = sorted(links, key=lambda each: each.rank)
         if self.only_sure:

@@ -37,10 +37,10 @@ class TakeRecord:
     `position` is the take's place in the newest manifest, None once it is no longer in it. `result` is the API's final
     record as it came; above 1 MiB only what matters. `file` is relative to the run directory. `attempts` counts begun
     submissions. `wanted` is the fingerprint of what the manifest asks for now, if that is not what was sent. `kept_for`
-    is the one for which a person keeps the clip all the same. `estimate` (USD) is by `price`, a JSON text, empty if
-    there is none. A sent take keeps those of its latest submission; one that waits has the newest. `estimate_now` and
-    `price_now` are always the newest, for what the manifest asks for now. `schema` is the hash of the model's schema
-    at the latest submission, or else at the last check; None if an older program noted none.
+    is the one for which a person keeps the clip anyway. `estimate` (USD) is by `price`, a JSON text, empty if there is
+    none. A sent take keeps those of its latest submission; one that waits has the newest. `estimate_now` and
+    `price_now` are always the newest, for what the manifest asks for now. `schema` is the hash of the model's schema at
+    the latest submission, or else at the last check; None if an older program noted none.
     """
 
     take_id: str
@@ -83,12 +83,12 @@ class TakeRecord:
 
     @property
     def is_given_up(self) -> bool:
-        """True for a failed take whose clip may exist all the same; its id is known, and a look is free."""
+        """True for a failed take whose clip may still exist; its id is known, and a look is free."""
         return is_given_up(self.state, self.failure) and self.request_id is not None
 
     @property
     def may_have_a_clip(self) -> bool:
-        """True for a take that ended without a clip although its job has an id, and so perhaps a record of one."""
+        """True for a take that ended without a clip but whose job has an id, so that its record may name one."""
         return self.state in OVER and self.request_id is not None
 
     def links(self, origin: str) -> OutputLinks:
@@ -135,10 +135,10 @@ class AttemptRecord:
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """One runner's time at the run, which its `epoch` names; times are unix seconds.
+    """One runner's session, which its `epoch` names; times are unix seconds.
 
     `limit_s` is how many seconds from `window_began_at` it might submit, None without a limit. `ending` says how it
-    ended; it is None for one that was killed, that failed, or that goes on.
+    ended; it is None for one that was killed, that failed, or that still runs.
     """
 
     epoch: int
@@ -172,8 +172,8 @@ class SchemaRecord:
 def schema_of(take: TakeRecord, schemas: Iterable[SchemaRecord]) -> str | None:
     """Return the hash of the schema by which a take was sent, or else last checked; None if unknown.
 
-    If an older program sent it and noted none, it is known only if a single one had been seen by then. Of two, the
-    first may have been used again.
+    If an older program sent it and noted none, it is known only if the run had seen a single one by then. Of two,
+    either may have been used.
     """
     if take.schema is not None:
         return take.schema

@@ -84,7 +84,7 @@ class PriceUnit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a model is said to cost: US dollars per unit, the source, and the date (ISO, may be empty).
+    """A model's stated price: US dollars per unit, the source, and the date (ISO, may be empty).
 
     It is an estimate and not a quote: what was really billed is the `cost` on a job's result.
     """
@@ -169,10 +169,9 @@ class Manifest:
 class Take:
     """One paid job: a shot at one point of its sweep, typed and checked.
 
-    `body` is the request body as canonical JSON text: these bytes are sent, hashed and recorded.
-    `point` holds the swept values as they stand in the id; `seed` is None if the model has no such input, and `price`
-    if no source gives one. `seed_from_id` names the input whose value was made from the shot's id, and is empty if the
-    seed was given.
+    `body` is the request body as canonical JSON text: these bytes are sent, hashed and recorded. `point` holds the
+    swept values as they stand in the id. `seed` is None if the model has no such input, `price` if no source gives one.
+    `seed_from_id` names the input whose value was made from the shot's id, and is empty if the seed was given.
     """
 
     id: str
@@ -205,12 +204,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What the engine needs to know of one recorded take to finish it.
+    """What the engine needs to know about one recorded take to finish it.
 
     `submitted_at` is the wall time, in unix seconds, of the accepted attempt; before `not_before` the API asked not to
     be tried again. `cost` (USD), `finished_at` and `failure` are of a job that ended; `estimate` (USD) is what one more
     should cost, None if unknown. `adopted` says that a person gave its id, which the job's own record may still
-    contradict; an id that was given a second time stands.
+    contradict, unless it was given twice.
     """
 
     take_id: str
@@ -231,5 +230,5 @@ class Ticket:
 
     @property
     def is_given_up(self) -> bool:
-        """True for a job whose clip may exist all the same; its id is known, and a look is free."""
+        """True for a job whose clip may still exist; its id is known, and a look is free."""
         return is_given_up(self.state, self.failure) and self.request_id is not None

@@ -1,9 +1,9 @@
 """The states of a take, the facts that move it, and the one table that says which fact may move what.
 
-The state file's triggers, the tables of `docs/architecture.md` and a test over every pair derive from `TRANSITIONS` and
-`DELIVERIES`; nothing else decides what may follow what. In all facts `attempt` names the submission, `evidence` is what
-came back with it, cut and cleaned for a person to read, and `remarks` say what in an answer could not be taken
-literally. `by` names who decided.
+`TRANSITIONS` and `DELIVERIES` alone decide what may follow what. The state file's triggers and the tables of
+`docs/architecture.md` derive from them. In all facts `attempt` names the submission. `evidence` is what came back with
+it, cut and cleaned for a person to read. `remarks` say what in an answer could not be taken literally. `by` names who
+decided.
 """
 
 from __future__ import annotations
@@ -260,7 +260,7 @@ class Undeliverable:
 
 @dataclass(frozen=True, slots=True)
 class FileGone:
-    """A delivered clip is no longer on disk and shall be fetched again."""
+    """A delivered clip is no longer on disk and is to be fetched again."""
 
     reason: str
 
@@ -275,7 +275,7 @@ class CancelRequested:
 
 @dataclass(frozen=True, slots=True)
 class LateAnswer:
-    """An id that came for an attempt which nothing waits for: it moves nothing, and is never thrown away."""
+    """An id that came for an attempt that no longer waits: it moves nothing, and is never discarded."""
 
     attempt: str
     request_id: str
@@ -312,7 +312,7 @@ class KeptAsIs:
 
 
 AnswerFact: TypeAlias = Accepted | NotSent | RefusedForNow | Refused | AccountTurnedAway | LostContact
-"""What a submission is answered with."""
+"""The possible answers to a submission."""
 
 DecisionFact: TypeAlias = Adopted | AdoptionUndone | DeclaredNotSent | PayAgain | Dropped | RetryRequested
 JobFact: TypeAlias = Started | Requeued | Ended | FoundAfterAll | Vanished
@@ -326,7 +326,7 @@ S = TakeState
 ACTIVE = frozenset({S.QUEUED, S.RUNNING})
 # A run works on it.
 UNFINISHED = ACTIVE | {S.PENDING}
-# A job may exist, and nothing is known of it: a person decides.
+# A job may exist, but nothing is known about it: a person decides.
 IN_DOUBT = frozenset({S.HELD, S.SUBMITTING})
 # The job was accepted, and did not fail.
 PAID = ACTIVE | {S.SUCCEEDED}
@@ -343,12 +343,12 @@ TRANSITIONS: Mapping[tuple[TakeState, type[StateFact]], frozenset[TakeState]] = 
     **{(S.SUBMITTING, back): frozenset({S.PENDING}) for back in (NotSent, RefusedForNow, AccountTurnedAway)},
     (S.SUBMITTING, Refused): frozenset({S.FAILED}),
     (S.SUBMITTING, LostContact): frozenset({S.HELD}),
-    # This is the late answer to the very same attempt: an id is never thrown away.
+    # This is the late answer to the same attempt: an id is never discarded.
     (S.HELD, Accepted): frozenset({S.QUEUED}),
     (S.HELD, Adopted): frozenset({S.QUEUED}),
     (S.HELD, DeclaredNotSent): frozenset({S.PENDING}),
     (S.HELD, PayAgain): frozenset({S.PENDING}),
-    # A person may drop whatever keeps a run from being complete, but never a take that is pending or being sent.
+    # A person may drop any take that keeps a run from being complete, unless it is pending or being sent.
     **{(state, Dropped): frozenset({S.DROPPED}) for state in (S.HELD, *sorted(ACTIVE | ENDED))},
     # What was adopted by mistake is as doubtful as before, however that job ended.
     **{(state, AdoptionUndone): frozenset({S.HELD}) for state in (S.QUEUED, S.RUNNING, *sorted(ENDED))},
@@ -357,7 +357,7 @@ TRANSITIONS: Mapping[tuple[TakeState, type[StateFact]], frozenset[TakeState]] = 
     **{(state, Ended): ENDED for state in (S.QUEUED, S.RUNNING)},
     **{(state, Vanished): frozenset({S.FAILED}) for state in (S.QUEUED, S.RUNNING)},
     **{(state, RetryRequested): frozenset({S.PENDING}) for state in (S.FAILED, S.CANCELLED)},
-    # The record of a clip outweighs every claim that there is none, be it the API's, a run's or a person's.
+    # A record that names a clip outweighs every claim that there is none, whether the API, a run or a person made it.
     **{(state, FoundAfterAll): frozenset({S.SUCCEEDED}) for state in (S.FAILED, S.CANCELLED, S.DROPPED)},
 }
 """Every legal move of a take: (state, kind of fact) to the states it may lead to."""
@@ -380,7 +380,7 @@ NEVER_CHARGED = frozenset({FailureClass.REFUSED, FailureClass.INVALID_INPUT})
 """Classes of a failed take that the API refused before a charge: its body may be corrected and sent again."""
 
 GIVEN_UP = frozenset({FailureClass.MISSING, FailureClass.EXPIRED, FailureClass.NO_OUTPUT})
-"""Classes of a failed take whose clip may exist all the same: a look is free, so the run looks again."""
+"""Classes of a failed take whose clip may still exist: a look is free, so the run looks again."""
 
 FREE = frozenset(
     fact.__name__ for fact in (NotSent, Refused, RefusedForNow, AccountTurnedAway, DeclaredNotSent)
@@ -389,7 +389,7 @@ FREE = frozenset(
 
 
 def is_given_up(state: TakeState, failure: FailureClass | None) -> bool:
-    """Return whether a failed take's clip may exist all the same."""
+    """Return whether a failed take's clip may still exist."""
     return state is S.FAILED and failure in GIVEN_UP
 
 

@@ -33,7 +33,8 @@ _NAMED = 5
 class AccountCheck:
     """Doubts the account of a run, and trusts it again; it ends the run once nothing else is left to do.
 
-    A run that had a good answer waits for the limit of refusals first, since tokens are renewed and services restart.
+    A run that had a good answer first waits as long as refusals may last, since tokens are renewed and services
+    restart.
     """
 
     def __init__(self, state: RunState, queue: Queue) -> None:
@@ -48,7 +49,7 @@ class AccountCheck:
 
     @property
     def is_doubted(self) -> bool:
-        """True while nothing shall be submitted."""
+        """True while submits pause."""
         return self._doubted.is_set()
 
     def answered(self) -> None:
@@ -93,14 +94,14 @@ class AccountCheck:
             self._idle.is_over()
             self._was_good = True
             self._doubted.clear()
-            what = "answers about jobs all the same" if self._is_contradicted else "takes the account again"
+            what = "still answers about jobs" if self._is_contradicted else "takes the account again"
             self._state.say(f"the API {what}, after {self._state.now - began:.0f} s; submitting goes on")
             self._state.changed.set()
 
     async def _until_trusted(self) -> None:
         """Return once the free question is answered, or reads of jobs with the same token contradict its refusal.
 
-        Such an API refuses the question itself, so its refusal no longer counts: what it does with submits, they show.
+        Such an API refuses only the question. Its refusal no longer counts: the next submits decide.
         """
         began, wait = self._state.now, FIRST_QUESTION
         while True:

@@ -68,7 +68,7 @@ class CircuitBreaker:
         return not self._question.is_set()
 
     def rest_left(self) -> float:
-        """Return for how many more seconds nothing shall be submitted."""
+        """Return for how many more seconds submits pause."""
         return max(0.0, self._rest_until - self._state.now)
 
     def rest(self, seconds: float) -> None:
@@ -152,7 +152,7 @@ class CircuitBreaker:
 
 
 def _wait_after(wait: float, trouble: RequestFailure) -> float:
-    """Return the seconds until the next question, after one that came `wait` seconds later and failed."""
+    """Return the seconds until the next question, after one that waited `wait` seconds and failed."""
     short = min(PROBE_EVERY, max(SOONEST_PROBE, wait * 2.0))
     grown = short if wait < PROBE_EVERY else wait * PROBE_GROWTH
     return min(PROBE_CEILING, max(grown, trouble.retry_after or 0.0))

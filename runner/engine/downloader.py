@@ -78,7 +78,7 @@ class Downloader:
             await self._handle_failure(live, answer)
 
     def _compare(self, live: ActiveTake, clip: Delivered) -> None:
-        """Say so if another take has the very same link or bytes: one of the two clips may be another take's."""
+        """Report another take with the same link or bytes: one of the two clips may be another take's."""
         by_link = self._whose.setdefault(live.outputs[0], live.id)
         by_bytes = self._whose.setdefault(clip.sha256, live.id)
         other, what = (by_link, "link") if by_link != live.id else (by_bytes, "bytes")

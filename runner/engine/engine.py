@@ -1,6 +1,6 @@
 """The engine itself: it runs submitter, poller and downloader over one run state until the run ends.
 
-In: tickets. Out: an `Ending`, and on the way facts through the journal.
+In: tickets. Out: facts through the journal, and then an `Ending`.
 """
 
 from __future__ import annotations

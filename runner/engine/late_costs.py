@@ -1,7 +1,7 @@
-"""Late costs: it asks once more what ended jobs have cost, where their results did not say so at the time.
+"""Late costs: it asks again what ended jobs have cost, if their results did not say so at the time.
 
-Jobs that were given up are left out, since the recheck before a run reads their costs too. The next run asks again
-about what was not answered.
+Jobs that were given up are left out, since the recheck before a run reads their costs too. The next run repeats the
+questions that were not answered.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def without_cost(tickets: Iterable[Ticket], *, now: float) -> list[Ticket]:
 async def ask_costs(
     tickets: Iterable[Ticket], *, queue: Queue, note: Callable[[str, CostSeen], Awaitable[None]]
 ) -> None:
-    """Ask about each ticket once, one after the other, even if the answer names no cost; `note` makes one durable."""
+    """Ask about each ticket once, one after the other, even if no cost is named yet; `note` makes a cost durable."""
     for ticket in tickets:
         assert ticket.request_id is not None
         answer = await queue.result(ticket.request_id, model=ticket.model)

@@ -1,6 +1,6 @@
-"""What a person wishes of a run, and what earlier runs left to it, as frozen values.
+"""What a person asks of a run, and what earlier runs left to it, as frozen values that are checked.
 
-In: numbers and policies. Out: the same, checked. It knows no command line, no file and no clock.
+It knows no command line, no file and no clock.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ RETRIED_BY_ITSELF = frozenset({FailureClass.PROVIDER_FAILED, FailureClass.TRANSI
 """Classes where the same body may well succeed: the fault was not the take's.
 
 Moderation would judge the same words again, and a refused input stays refused. A missing or expired record may have
-been a success, and an empty balance ends the run. A person decides about those. No class is tried with another seed by
-itself. That would be another body under the same id, and a take is what its row in the manifest says.
+been a success, and an empty balance ends the run. A person decides about those. No class is retried with another seed.
+That would be another body under the same id, and a take is what its row in the manifest says.
 """
 
 
@@ -60,15 +60,15 @@ class EngineOptions:
     `jobs` caps what the API may be working on at once, and `submit_window` how many POSTs are being sent. With one, a
     crash leaves at most one take in doubt. `looks_at_once` and `fetches_at_once` cap calls, not jobs. `max_unknown`
     lost answers stop the submitting. `outage_limit` is how long to wait for a service that is away. An id must stay
-    unknown for `missing_grace` to count as gone, and a job name no output for `empty_grace` to count as without one.
+    unknown for `missing_grace` to count as gone. A job must name no output for `empty_grace` to count as without one.
     `fetch_pace` says how long and how often a clip is tried. A job older than `job_limit` is left to the next run.
-    `same_refusals` of different bodies in a row are the account's or the service's. `refusals_limit` bounds how long
-    refusals may last while nothing else is left to do, and those of one job's reads. `max_extra_paid` bounds what
-    `on_unknown` may pay again over the whole life of a run, and `retries` how often a failed take is paid for again.
-    `scout` takes of every model and settings go first. `limits` are the bounds on money, submissions and time.
+    `same_refusals` of different bodies in a row count as the account's or the service's fault. `refusals_limit` bounds
+    how long refusals may last while nothing else is left to do, and those of one job's reads. `max_extra_paid` bounds
+    what `on_unknown` may pay again over the whole life of a run, and `retries` how often a failed take is paid for
+    again. `scout` takes of every model and settings go first. `limits` are the bounds on money, submissions and time.
 
     Raises:
-        UsageError: with such a number nothing could ever happen.
+        UsageError: with one of the numbers nothing could ever happen.
     """
 
     jobs: int = 4
@@ -113,7 +113,7 @@ class EngineOptions:
         return Stop.CANCEL_QUEUED if self.limits.cancel_queued else Stop.DRAIN
 
     def may_retry(self, failure: FailureClass | None, *, attempts: int) -> bool:
-        """Return whether a take that failed after `attempts` submissions is paid for again without a person's wish."""
+        """Return whether a take that failed after `attempts` submissions is paid for again without asking a person."""
         return self.retries > 0 and failure in RETRIED_BY_ITSELF and attempts <= self.retries
 
 

@@ -1,6 +1,6 @@
-"""Overdue jobs: which take longer than such jobs do, and which are too old for this run to wait for.
+"""Overdue jobs: those that take longer than usual, and those that are too old for this run to wait for.
 
-They become a line for a person at stated times, even if nothing else happens. It asks nothing and ends nothing.
+It reports them at fixed times, even if nothing else happens. It asks nothing and ends nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from runner.engine.poll_pace import Durations
 from runner.engine.run_state import ActiveTake, RunState
 
 PATIENCE = 600.0
-"""Seconds between the time that nine in ten such jobs took and the first line about one."""
+"""Seconds from the time in which nine in ten such jobs ended to the first line about one."""
 EVERY = 3600.0
 """Seconds between two lines about one job; a run is never silent for longer."""
 LEAST_WATCHED = 600.0

@@ -42,10 +42,10 @@ class LookPace:
 class FetchPace:
     """How long and how often a clip that does not come is tried; all times are seconds.
 
-    An interval is the share `widening` of the time without a byte, from `first` to `widest`, and to `rarest` once the
-    link is no longer fresh. If each failure doubled it and half of all downloads failed, one clip in about a hundred
-    would wait for minutes. Some hosts show a file only minutes after its job has ended, so a link is `fresh` for that
-    long and may yet work. The link of an older job is tried for `least`.
+    An interval is the share `widening` of the time without a byte. It grows from `first` to `widest`, and to `rarest`
+    once the link is no longer fresh. If each failure doubled it and half of all downloads failed, one clip in about a
+    hundred would wait for minutes. Some hosts show a file only minutes after its job has ended, so a link is `fresh`
+    for that long and may still work. The link of an older job is tried for `least`.
     """
 
     first: float = 1.0

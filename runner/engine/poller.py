@@ -1,4 +1,4 @@
-"""Polling: it looks at active jobs, spaced by what is known of their length, and reads their results.
+"""Polling: it looks at active jobs, spaced by what is known about their length, and reads their results.
 
 A failed look never fails a paid take.
 """
@@ -32,7 +32,7 @@ _SPREAD = 5.0
 _MOST_WORDS = 20
 
 _UNSEEN_SHARE = 0.9
-"""A job that had ended at its first look took at most its age; the guess errs low, or durations could only grow."""
+"""A job that had ended at its first look took at most its age; a low guess keeps durations from only growing."""
 
 
 class Poller:
@@ -68,7 +68,7 @@ class Poller:
         self._agenda.add(live, after=max(first - age, spread))
 
     def poll_now(self) -> None:
-        """Look at everything soon, spread over a few seconds: what happened meanwhile is not known."""
+        """Look at everything within a few seconds: what happened meanwhile is not known."""
         self._agenda.poll_now(lambda: self._options.pace.floor * _SPREAD * self._context.chance())
 
     async def run(self) -> None:
@@ -169,7 +169,7 @@ class Poller:
             self._report_unknown_status(live, answer.word)
         self.overdue.notice(live, answer.word)
         if self._too_long(live.doubted):
-            reason = f"it is said to have ended, but its result still says {answer.word!r}"
+            reason = f"its status says that it ended, but its result still says {answer.word!r}"
             self._state.leave(live, reason)
             return
         self._state.take_slot(live)
@@ -261,7 +261,7 @@ class Poller:
         return max(self._options.pace.floor, backoff)
 
     async def _deny(self, live: ActiveTake, reason: str) -> bool:
-        """Handle a refused read; return whether to leave its job to the next run, not while the account is doubted."""
+        """Handle a refused read; return whether to leave its job to the next run: not while the account is doubted."""
         lasted = live.denied.goes_on(self._state.now)
         await self._context.account.read_refused(live.id, live.ticket.model, reason)
         if self._context.account.is_doubted:

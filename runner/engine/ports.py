@@ -19,7 +19,7 @@ Begin: TypeAlias = Callable[[], Awaitable[None]]
 """The queue awaits this just before the first byte of a POST leaves; if it raises, nothing is sent."""
 
 FreeSpace: TypeAlias = Callable[[], int | None]
-"""Returns for how many bytes of clips there is room beyond what shall stay free; None if that is not known."""
+"""Returns how many bytes of clips still fit beside the reserve that stays free; None if that is not known."""
 
 
 class Queue(Protocol):

@@ -1,7 +1,7 @@
-"""Refusals alike: the same refusal of several bodies in a row is the account's or the service's, not the takes'.
+"""Equal refusals: if several bodies in a row are refused alike, the cause is the account or the service.
 
-They make a *streak*: submits pause, and one take is tried at growing intervals. What was refused in it goes back to
-pending, and an acceptance ends it. A body that is refused while others are accepted has failed by itself.
+They make a *streak*: submits pause, and one take is tried at growing intervals. Takes that were refused in it go back
+to pending, and an acceptance ends it. A take that is refused while others are accepted is itself at fault.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Refusals:
             self._state.say("a submit was accepted again; submitting goes on")
 
     def is_own_fault(self, live: ActiveTake, answer: _Answer) -> bool:
-        """Return whether a take has failed by itself: it is refused again although others were accepted meanwhile."""
+        """Return whether a take is itself at fault: it is refused again although others were accepted meanwhile."""
         this = Refusal(live, answer)
         if self.is_streak or self._is_fresh(this):
             return False
@@ -87,7 +87,7 @@ class Refusals:
         return self._first.get((refusal.live.id, refusal.kind), self._accepted) == self._accepted
 
     def note(self, live: ActiveTake, answer: _Answer) -> Sequence[Refusal]:
-        """Note a refusal, and return those of a streak whose takes shall go back to pending; none outside a streak."""
+        """Note a refusal, and return those of a streak whose takes go back to pending; none outside a streak."""
         this = Refusal(live, answer)
         self._first.setdefault((live.id, this.kind), self._accepted)
         self._recent.append(this)
@@ -110,8 +110,8 @@ class Refusals:
             return min(NO_BALANCE_ALIKE if answer.failure is FailureClass.NO_BALANCE else few, len(bodies))
         if answer.hopeless or (answer.failure is FailureClass.REFUSED and not self._accepted):
             return 1
-        # Before anything is accepted a streak ends the run. The first rows of a manifest may be bad in the same way.
-        # Every run begins with them, so the good rows behind them would never be sent.
+        # Before anything is accepted, a streak ends the run, so it needs more bodies. Otherwise a few bad rows at the
+        # head of a manifest would keep every run from the good rows after them.
         return few if self._accepted else max(few, min(OutageTest.IN_A_ROW, len(bodies)))
 
     async def put_back(self, streak: Sequence[Refusal]) -> None:
@@ -125,7 +125,7 @@ class Refusals:
         hopeless = isinstance(last.answer, Refused) and last.answer.hopeless
         if hopeless or not self._accepted:
             self._end("cannot take submits" if hopeless else "refuses everything", last)
-        # If it is not recent any more, a submit that was accepted meanwhile has ended the streak. If the breaker rests,
+        # If it is no longer recent, a submit that was accepted meanwhile has ended the streak. If the breaker rests,
         # this submit was already being sent when the pause began.
         elif last in self._recent and self._breaker.rest_left() <= 0.0:
             self._pause(last, len(streak))

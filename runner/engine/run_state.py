@@ -41,11 +41,11 @@ class ActiveTake:
     """A take while the run handles it; it is mutable, and only one event loop sees it.
 
     `born` is the monotonic time of its acceptance. `holds_slot` says that the API may be working on it, and `has_ended`
-    that a look found it ended. `attempts` counts the submissions that were or may have been charged, and a new one.
-    The stopwatch `watched` runs since its first look. `silent` runs while reads about it fail, `missing` while they
-    find nothing, `denied` while they are refused, `mistaken` while they are about another job. `doubted` runs since its
-    result first said that it has not ended, `empty` since that first named no output, `undelivered` since its clip
-    first failed to come, `unfetched` while none of its bytes do. `at_hand` is how many bytes of it have come so far.
+    that a look found it ended. `attempts` counts the submissions that were or may have been charged, and a new one. The
+    stopwatch `watched` runs since its first look. `silent` runs while reads about it fail, `missing` while they find
+    nothing, `denied` while they are refused, `mistaken` while they are about another job. `doubted` runs since its
+    result first said that it has not ended, `empty` since that first named no output. `undelivered` runs since its clip
+    first failed to come, `unfetched` while none of its bytes do. `at_hand` is how many bytes of the clip are on disk.
     """
 
     ticket: Ticket
@@ -82,9 +82,9 @@ class RunState:
     """Keeps the takes of one run and records what happens to them; `deadline` is when submitting stops, in wall time.
 
     `pending` are the takes to submit, in order, and `unfinished` the ids that the run still has work for. `changed` is
-    set whenever a take may go that could not before. `finished` is set once nothing is left to do, and `left` once
-    the run shall not wait for that. `is_stopped` says that no further POST begins, and `giving_up` that what is pending
-    is left to the next run.
+    set whenever another take may go. `finished` is set once nothing is left to do, and `left` once the run no longer
+    waits for that. `is_stopped` says that no further POST begins, and `giving_up` that what is pending is left to the
+    next run.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class RunState:
 
     @property
     def has_other_work(self) -> bool:
-        """True while something is left to do beside submitting.
+        """True while something is left to do besides submitting.
 
         Jobs whose reads the API refuses do not count, nor do clips that have not come for long. Both are tried for as
         long as takes are pending, so each would wait for the other.
@@ -211,7 +211,7 @@ class RunState:
         recording = asyncio.wrap_future(self._journal.record(live.id, fact, at=at))
         # A cancelled waiter never reads the result. The journal refuses all that follows, so a failure shows anyway.
         recording.add_done_callback(lambda done: done.cancelled() or done.exception())
-        # Shielded: a worker that is cancelled must not take back what is on its way to the disk.
+        # Shielded: cancelling a worker must not cancel a write that has begun.
         await asyncio.shield(recording)
         failpoints.hit("state.recorded")
         if isinstance(fact, DeliveryFact):
@@ -231,7 +231,7 @@ class RunState:
             self._check_finished()
 
     async def note_late(self, take_id: str, fact: CostSeen) -> None:
-        """Make a late cost durable, even of a take that this run does not handle: it was paid for all the same."""
+        """Make a late cost durable, even of a take that this run does not handle: it was still paid for."""
         live = self._by_id.get(take_id)
         if live is not None:
             await self.record(live, fact)
@@ -242,7 +242,7 @@ class RunState:
         self.changed.set()
 
     def requeue(self, live: ActiveTake) -> None:
-        """Queue a take that shall be paid for once more, behind those that were not yet tried."""
+        """Queue a take that is to be paid for again, after those that were not tried yet."""
         live.request_id, live.outputs, live.has_ended, live.is_adopted = None, (), False, False
         live.watched.is_over()
         live.doubted.is_over()
@@ -307,7 +307,7 @@ class RunState:
             self.say(warning)
 
     def say_once(self, about: str, text: str) -> None:
-        """Show `text` unless the person was shown one about the same before."""
+        """Show `text` unless one about the same thing was shown before."""
         if about not in self._said:
             self._said.add(about)
             self.say(text)

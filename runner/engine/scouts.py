@@ -41,7 +41,7 @@ class ScoutGate:
         """
         lost = next((live for live in self._out.values() if live.id not in self._state.unfinished), None)
         if lost is not None:
-            self._halt(f"the scout {lost.id} did not come back: it is {lost.state}")
+            self._halt(f"the scout {lost.id} did not succeed: it is {lost.state}")
             return False
         pending = self._state.pending
         scout = next((live for live in pending if live.id in self._out), None) if self._out else None

@@ -151,7 +151,7 @@ class SubmitResultHandler:
             await refusals.put_back(streak)
 
     async def _turned_away(self, live: ActiveTake, answer: facts.AccountTurnedAway) -> None:
-        """Put a take back that was refused because of the account, and ask a free question to check that."""
+        """Put back a take that was refused because of the account, and check that with a free question."""
         refusals = self._context.refusals
         if refusals.is_own_fault(live, answer):
             await self._state.record(live, facts.Refused(answer.attempt, FailureClass.REFUSED, answer.reason))
@@ -166,7 +166,7 @@ class SubmitResultHandler:
     async def _hold(self, live: ActiveTake, answer: facts.LostContact) -> None:
         """Hold a take; submit no more where too much is in doubt, else wait until the service answers."""
         await self._state.record(live, answer)
-        # A person has to sort out these takes, those of earlier runs and undone adoptions included.
+        # A person must decide on these takes, including those of earlier runs and of undone adoptions.
         held = {each.id for each in self._state.takes if each.state is TakeState.HELD} - self._paying_again
         if answer.hopeless:
             self._state.end(EndingKind.ACCOUNT, answer.reason, Stop.DRAIN)
@@ -186,7 +186,7 @@ class SubmitResultHandler:
         return may and has_room and not (answer.hopeless or answer.candidates)
 
     async def _pay_again(self, live: ActiveTake, answer: facts.LostContact) -> None:
-        """Put a held take back, as the flag `pay-again` asks; it may be paid for twice."""
+        """Put back a held take, as the flag `pay-again` asks; it may be paid for twice."""
         # It counts at once, since parallel submits must not pass the bound together.
         self._paying_again.add(live.id)
         try:
@@ -201,7 +201,7 @@ class SubmitResultHandler:
     def _ask_for_free(self, live: ActiveTake, answer: facts.LostContact) -> None:
         """Submit nothing before the API answers a free question, asked at once, or later after many lost answers.
 
-        The more lost answers a person allows, the more of them in a row count as chance.
+        The more lost answers a person allows, the more of them in a row count as accidental.
         """
         self._lost_in_a_row += 1
         by_chance = min(OutageTest.IN_A_ROW, max(1, self._options.max_unknown // _SHARE_IN_A_ROW))

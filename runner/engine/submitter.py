@@ -115,7 +115,7 @@ class Submitter:
             # The steps are short, since the limit is by the wall clock, which goes on in sleep and can be set.
             await state.clock.sleep(min(left, _TIME_STEP))
         how = state.options.at_limit
-        # With nothing left to submit, the limit matters only for jobs that it shall cancel.
+        # With nothing left to submit, the limit matters only for jobs that it cancels.
         matters = state.pending or (how is Stop.CANCEL_QUEUED and state.slots_held)
         if left is not None and matters:
             state.end(EndingKind.LIMIT, state.budget.time_is_up(), how)

@@ -1,7 +1,7 @@
 """Turns CSV records into the same rows that YAML gives.
 
-A CSV manifest has neither variables nor defaults. The result columns of our report are known and ignored, so a report
-is a manifest too.
+A CSV manifest has neither variables nor defaults. The result columns of a report are known and ignored, so a report is
+a manifest too.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ class _RowReader:
         if marked is not None:
             return Text(marked, at, quoted=True)
         text = Text(cell if column.is_prose else trimmed, at)
-        # Our own columns are text alone: a note or tag may be the word null, and a report must return it.
+        # The program's own columns hold text only: a note or tag may be the word null, and a report must return it.
         return replace(text, quoted=True) if text.is_null and not column.path else text
 
     def _swept(

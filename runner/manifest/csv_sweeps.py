@@ -52,7 +52,7 @@ class CellReader:
         if not compact.strip(";, "):
             self.row.error(cell.at, "seeds", "has no seeds")
         for part in filter(None, SEPARATOR.split(compact)):
-            # The seeds so far count too: a cell has room for ten thousand ranges, each within the limit.
+            # The seeds so far count too: a cell can hold ten thousand ranges, each within the limit.
             found = self._written_short(part, cell, room=self.limit - len(seeds))
             if found is None and whole_number(part) is not None:
                 found = [Text(part, cell.at)]

@@ -31,7 +31,7 @@ def decode(data: bytes, findings: Findings, limits: Limits) -> str:
     """Return the text of a manifest.
 
     Raises:
-        Stop: the bytes are too many, or not a text that we read; the problem has been reported.
+        Stop: the bytes are too many, or not a text in a known encoding; the problem has been reported.
     """
     if len(data) > limits.file_bytes:
         findings.stop(findings.at(), "", f"larger than {limits.file_bytes:,} bytes; {MORE_BYTES}")

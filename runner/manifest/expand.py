@@ -1,7 +1,7 @@
 """Turns rows into shots: defaults are applied, sweeps become variants, templates are filled in.
 
-A shot's own input replaces the whole default of that name; the tags of the defaults are added to its own; its own
-`sweep` and `repeat` replace the default ones. It does not know what a model accepts.
+A shot's own input, `sweep` or `repeat` replaces the whole default of that name. The tags of the defaults are added to
+its own. It does not know what a model accepts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reads the manifest's prices: a price by model, and a price of one take on a shot.
 
-A price is money, so it is read strictly: plain digits with a dot, from 0, and nothing that two people could read in two
-ways. It knows no model and no budget.
+A price is money, so it is read strictly: plain digits with a dot, from 0, and nothing ambiguous. It knows no model and
+no budget.
 """
 
 from __future__ import annotations

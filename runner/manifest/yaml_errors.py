@@ -22,7 +22,7 @@ _PLAIN_WORDS = (
     ("expected (<block end>|key)", "this line is not indented like the lines around it"),
     ("expected '-' indicator", "this line is not indented like the list it stands in"),
     ("unknown escape", "a backslash in double quotes begins an escape; write it twice or use single quotes"),
-    ("expected <document start>", "text stands behind '...', which ends the manifest"),
+    ("expected <document start>", "text follows '...', which ends the manifest"),
     ("directive", "'%' begins a directive"),
     ("tag", "'!' begins a tag, and tags are not allowed"),
     ("alias", "'*' begins an alias"),

@@ -59,7 +59,7 @@ class Reading:
         return MISSING
 
     def value(self, node: Node, shape: Shape, where: str) -> JsonValue | Missing:
-        """Return what `node` means in `shape`, or `MISSING` after a complaint."""
+        """Return what `node` means in `shape`, or `MISSING` after a problem."""
         if isinstance(node, Text):
             return self._text(node, shape, where)
         kind = "array" if isinstance(node, Items) else "object"

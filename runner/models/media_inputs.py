@@ -1,6 +1,6 @@
 """Finds out which inputs are links to media, which of them are frames, and which links the API can fetch.
 
-The API fetches pictures and clips itself, from public https addresses without login; anything else fails after it was
+The API fetches pictures and clips itself, from public https addresses without login. Anything else fails after it was
 sent. In: property schemas and URLs. Out: yes or no, or why a URL cannot work. It resolves no host name, so a name that
 leads to a private address passes. A message shows only the host of a URL, since the rest may hold a signature or a
 password.
@@ -29,9 +29,9 @@ _UPLOAD = "put the file on a public https host that asks for no login, and write
 def is_media(name: str, schema: Schema) -> bool:
     """Return whether a property holds a media link, or a list of them.
 
-    Text without an enum holds one in three cases: its `format` mentions a uri, url, image, video, audio or file; the
-    default is an https URL; or its name, or its title of at most two words, ends in image, video, frame, url or the
-    like. A file's own `media` list goes before this rule.
+    Text without an enum holds one in three cases. Its `format` mentions a uri, url, image, video, audio or file. Or its
+    default is an https URL. Or its name, or its title of at most two words, ends in image, video, frame, url or the
+    like. A file's own `media` list overrides this rule.
     """
     items = schema.get("items")
     leaf = items if schema.get("type") == "array" and isinstance(items, dict) else schema
@@ -65,8 +65,8 @@ def frame_inputs(titles: Mapping[str, str]) -> tuple[str | None, str | None]:
 def local_file(text: str) -> str | None:
     """Return the name of the file that `text` means on this machine, without its folders, or None.
 
-    Only this function distinguishes a file from a link. A file would have to become an address. A feature that uploads
-    files would put the address in here, before the request body is made and hashed.
+    Only this function distinguishes a file from a link. A feature that uploads files would put the address in here,
+    before the request body is made and hashed.
     """
     scheme = _SCHEME.match(text)
     # One letter before a colon is a Windows drive, which the pattern does not match as a scheme.

@@ -1,9 +1,9 @@
 """Replaces every reference of a schema by its target, and refuses a schema that is unsafe to walk.
 
 In: a schema as parsed. Out: the same without `$ref`, at most 64 levels deep and with at most 20,000 nodes. Only
-references into the schema itself are followed, and nothing is fetched. Recursive schemas are refused, since a
-request body is finite. A property may be called `$ref` and an `enum` may hold an object with a `pattern`; only the
-table of keywords that hold schemas distinguishes these from keywords.
+references into the schema itself are followed, and nothing is fetched. Recursive schemas are refused, since a request
+body is finite. A property may be called `$ref`, and an `enum` may hold an object with a `pattern`. Only the table of
+keywords that hold schemas distinguishes these from keywords.
 """
 
 from __future__ import annotations

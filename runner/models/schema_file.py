@@ -2,7 +2,7 @@
 
 In: the bytes of a file and the model id from its path. Out: a `ModelFile`, as published and unchanged. The wrapper
 holds `model`, `source`, `sha256` (of `input` and `output` as canonical JSON), `input` and `output`, and may list its
-`media` inputs; anything else in it is ignored. It knows no directory and makes nothing strict.
+`media` inputs. Anything else in it is ignored. It knows no directory and makes nothing strict.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Validates bodies with jsonschema, which only this module uses, and words its errors for users.
 
 In: a strict schema, then JSON bodies. Out: `SchemaViolation`s with the path of the wrong value, what is allowed and the
-nearest choice. Three keywords are our own. `multipleOf` counts in decimal, so that 0.3 is a multiple of 0.1; `pattern`
-is not tried on a text too long for it; `uniqueItems` compares no two items twice. It fetches nothing.
+nearest choice. Three keywords are replaced. `multipleOf` counts in decimal, so that 0.3 is a multiple of 0.1. `pattern`
+is not tried on a text too long for it. `uniqueItems` compares no two items twice. It fetches nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a person or a program sees while a run goes on: a bar, plain lines, JSON lines, or nothing.
+"""What a person or a program sees during a run: a bar, plain lines, JSON lines, or nothing.
 
 None of them can stop a run: a broken stream is no longer written to.
 """

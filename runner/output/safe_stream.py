@@ -64,7 +64,7 @@ class SafeStream(io.TextIOBase):
         self.flush()
 
     def isatty(self) -> bool:
-        """Say whether this is a terminal."""
+        """Return whether this is a terminal."""
         return not self._broken and self._stream.isatty()
 
     def fileno(self) -> int:
@@ -100,7 +100,7 @@ class SafeStream(io.TextIOBase):
 
 
 class Canvas(SafeStream):
-    """The stream of a line that is drawn again and again: its text is our own and may steer the terminal."""
+    """The stream of a line that is drawn again and again; its text is the program's own and may steer the terminal."""
 
     def write(self, text: str) -> int:
         """Write `text` as it is, or drop it, and return its length."""

@@ -20,7 +20,7 @@ from runner.system.canonical_json import JsonValue
 HELD_SHOWN = 20
 _INDENT = "  "
 _DETAIL_LIMIT = 200
-# Other fields show the result's content. As one line its text would hide them.
+# Other fields show the result's content, which its text on one line would hide.
 _LONG_DETAILS = frozenset({"result", "fingerprint", "epoch"})
 
 
@@ -76,7 +76,7 @@ def standings(counts: Mapping[TakeState, int], deliveries: Mapping[DeliveryState
     known = {kind: deliveries.get(kind, 0) for kind in DeliveryState if kind is not DeliveryState.NONE}
     for kind, count in known.items():
         words[display.standing(TakeState.SUCCEEDED, kind)] += count
-    # The rest was rendered and never downloaded, whatever the reader counts as `none`.
+    # The rest was rendered and never downloaded.
     words["succeeded"] = max(counts.get(TakeState.SUCCEEDED, 0) - sum(known.values()), 0)
     return words
 

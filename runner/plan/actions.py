@@ -83,7 +83,9 @@ class _Planner:
         self._taken_over = frozenset(self._came_from.values())
         self._renewed, self._changed = frozenset(comparison.renewed), frozenset(comparison.changed)
         self._new = frozenset((*comparison.new, *comparison.replaced))
-        self._in_vain = {record.fingerprint: record for record in recorded.values() if ended_in_vain(record)}
+        self._without_clip = {
+            record.fingerprint: record for record in recorded.values() if ended_in_vain(record)
+        }
 
     def step(self, take: Take) -> Step:
         """Return what a run would do with one take."""
@@ -136,8 +138,8 @@ class _Planner:
         return Step(take.id, take.shot_id, take.model, Action.SUBMIT, reason, changes, price, was)
 
     def _said_before(self, take: Take) -> str:
-        """Say if a take's exact request was paid for in vain under another id: a person who pays again should know."""
-        before = self._in_vain.get(take.fingerprint)
+        """Return a remark if a take's exact request was sent before under another id and gave no clip."""
+        before = self._without_clip.get(take.fingerprint)
         if before is None or before.take_id == take.id:
             return ""
         ended = "failed" if before.state is S.FAILED else f"was {before.state}"

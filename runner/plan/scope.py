@@ -115,7 +115,7 @@ def about(takes: Sequence[TakeRecord], found: Scope) -> list[TakeRecord]:
 
 
 def _views(plan: Plan, records: Mapping[str, TakeRecord], comparison: Comparison) -> list[Candidate]:
-    """Return what can be chosen: the takes of the plan, then the records that no take of it has anything to do with."""
+    """Return what can be chosen: the takes of the plan, then the records that belong to none of them."""
     came_from, new = comparison.came_from, frozenset(comparison.new)
     # These are sent whatever their record says.
     unasked = frozenset((*comparison.new, *comparison.renewed, *comparison.replaced))

@@ -2,7 +2,7 @@
 
 In: limits and sessions on record, or jobs to come and recorded durations. Out: a `Window` with its deadline, or a
 `Forecast`. It knows no clock. Setting the clock back during a run lengthens nothing (`domain.limits`). Between a kill
-and the next start only the wall clock runs, and no record shows that it was set back; the window is then longer.
+and the next start only the wall clock runs. If it is set back there, no record shows it, and the window is longer.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ __all__ = ["RunningSimulator", "Script", "SimulatorSettings", "load_script", "ru
 
 
 def __getattr__(name: str) -> object:
-    # The server is slow to import, and most of those who name its settings never start it.
+    # The server is slow to import, and most programs that use its settings never start it.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from runner.simulator import server

@@ -243,7 +243,7 @@ class Front:
         return body
 
     def _job_of(self, route: Route, request: Request) -> tuple[Job, Rule | None]:
-        """Return the job of a request, and the rule that strikes it."""
+        """Return the job of a request, and the rule that applies to it."""
         self.ledger.hits[route] += 1
         owner = self._owner(request)
         request_id = request.path_params["request_id"]

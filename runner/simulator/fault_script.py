@@ -126,7 +126,9 @@ class _Reader:
                 yield Route(name)
             elif name is not None:
                 known = fault is not None and name in list(Route)
-                reason = f"{fault.name} cannot strike {name}" if fault and known else f"{name} is not a route"
+                reason = (
+                    f"{fault.name} cannot apply to {name}" if fault and known else f"{name} is not a route"
+                )
                 self._wrong(item, subject, reason, allowed=possible)
 
     def _values(self, fields: Fields, subject: str, fault: Fault, routes: frozenset[Route]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Defines what a fault is, and decides which rule of a script strikes a request. It knows no fault by name.
+"""Defines what a fault is, and decides which rule of a script applies to a request. It knows no fault by name.
 
 The faults of scripts are in `fault_responses`. Tests add others by giving a table of their own to `read_script`.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Route(StrEnum):
-    """The kinds of request that a rule can strike."""
+    """The kinds of request that a rule can apply to."""
 
     SUBMIT = "submit"
     STATUS = "status"
@@ -61,9 +61,9 @@ class FaultContext:
 class Fault:
     """One misbehaviour: its name, a line for the documentation, and what a client sees in place of the right answer.
 
-    Without `answer` the client sees the right answer. `fate` is how a struck submit's job ends. `accepted` says whether
-    a struck submit is accepted and charged before the fault shows, unless its rule changes that; a struck cancel is
-    carried out if it is true.
+    Without `answer` the client sees the right answer. `fate` is how the job of a faulty submit ends. `accepted` says
+    whether a faulty submit is accepted and charged before the fault shows, unless its rule changes that. A faulty
+    cancel is carried out if it is true.
     """
 
     name: str
@@ -77,12 +77,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of a fault script: what strikes, where, and how often.
+    """One rule of a fault script: which fault, where, and how often.
 
-    The first `after` hits pass, then `count` hits are struck (None: all), each with `probability`; the rule stops
-    `for_s` seconds after its first strike. If `per` is `job`, each job is counted by itself, and a submit by its body.
-    Only hits of the first `jobs` jobs count (None: of all jobs). `model` is a glob. `accepted` matters for submits
-    alone. `values` holds the settings of the fault itself.
+    The first `after` hits pass, then `count` hits fail (None: all), each with `probability`. The rule stops `for_s`
+    seconds after the first failure. If `per` is `job`, each job is counted by itself, and a submit by its body. Only
+    hits of the first `jobs` jobs count (None: of all jobs). `model` is a glob. `accepted` matters for submits alone.
+    `values` holds the settings of the fault itself.
     """
 
     fault: Fault
@@ -115,9 +115,9 @@ class _Tally:
 
 @dataclass(slots=True)
 class FaultPlan:
-    """Counts hits and says which rule strikes; with the same seed, the same hits are struck the same way.
+    """Counts hits and says which rule applies; with the same seed, the same hits fail the same way.
 
-    It is for one thread. Every rule that concerns a hit counts it; the first in the script that strikes wins.
+    It is for one thread. Every rule that concerns a hit counts it; the first in the script that applies wins.
     """
 
     rules: Sequence[Rule]
@@ -127,7 +127,7 @@ class FaultPlan:
     _jobs: dict[int, set[str]] = field(default_factory=dict)
 
     def strike(self, route: Route, *, model: str = "", key: str = "") -> Rule | None:
-        """Return the rule that strikes this hit, or None; `key` names the job, body or file."""
+        """Return the rule that applies to this hit, or None; `key` names the job, body or file."""
         winner = None
         for number, rule in enumerate(self.rules):
             if route not in rule.routes or not fnmatchcase(model, rule.model):

@@ -2,8 +2,8 @@
 
 In: accepted jobs, cancels, and notes of requests. Out: the true account of money, with which tests compare a client's
 account. A charge is on disk before its answer is sent. A file can be opened again, and then restores every job as it
-was. The job of a last line that a crash cut short was never answered, so that line is cut off.
-It decides nothing about jobs and knows no HTTP.
+was. If a crash cut the last line short, its job was never answered, so the line is removed. It decides nothing about
+jobs and knows no HTTP.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _STARTS = (b'{"kind":"charge","', b'{"kind":"cancel","')
 class Ledger:
     """Charges in the order they were made; every method may be called from any thread.
 
-    `hits` counts the requests on each route, refused and faulty ones too; `token_leaks` counts requests for a file that
-    carried a token, which files never ask for. `spent` is the sum of all charges, in millionths of a dollar.
+    `hits` counts the requests on each route, refused and faulty ones too. `token_leaks` counts requests for a file that
+    carried a token, which no file needs. `spent` is the sum of all charges, in millionths of a dollar.
     """
 
     def __init__(self, path: Path | None = None) -> None:

@@ -128,7 +128,7 @@ COLUMN_UPDATES: Mapping[type[states.Fact], Effect] = MappingProxyType(
         states.FileGone: lambda fact, _, __: {**_NO_FILE, "reason": fact.reason},
         states.CancelRequested: lambda fact, _, __: {"cancel_requested": fact.outcome or "requested"},
         states.LateAnswer: lambda *_: {},
-        # The adoption of a plan changes the ids themselves; this fact is the note of it.
+        # The adoption of a plan changes the ids themselves; this fact only notes it.
         states.Renamed: lambda *_: {},
         states.ClipMoved: lambda fact, _, __: {"file": fact.file},
         states.KeptAsIs: lambda fact, _, __: {"kept_for": fact.wanted},
@@ -286,7 +286,7 @@ def _settle_attempt(
     # The evidence is patched, not replaced: evidence from the lost attempt stays beside the later answer.
     details = _details(fact)
     attempt, request_id = details.pop("attempt", None), details.pop("request_id", None)
-    # The file forbids an id that is taken too, but its message is not meant for a person.
+    # The file also forbids an id that is taken, but its message is not meant for a person.
     taken = "SELECT take_id FROM attempts WHERE request_id = ? AND (take_id, number) <> (?, ?)"
     other = value(connection, taken, request_id, take, number)
     if other is not None:

@@ -1,4 +1,4 @@
-"""The only module that opens SQLite: connections with checked settings, transactions, and our own errors.
+"""The only module that opens SQLite: connections with checked settings, transactions, and translated errors.
 
 WAL with `synchronous=FULL` is the fastest mode that loses no commit at power loss. `NORMAL` and Python's default
 (DELETE with FULL) both lose some.
@@ -58,7 +58,7 @@ def primary_code(error: BaseException) -> int:
 
 
 def is_full(error: Failure) -> bool:
-    """Return whether the disk had no room: then SQLite has undone everything, and the outcome is certain."""
+    """Return whether the disk was full: then SQLite has undone everything, and the outcome is certain."""
     return primary_code(error) == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in FULL
 
 

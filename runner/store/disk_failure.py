@@ -53,7 +53,7 @@ def room(path: Path) -> int:
 
 
 class FreeSpaceCheck:
-    """Reports whether a volume has room, and checks at most once a second."""
+    """Reports whether a volume has enough free space, and checks at most once a second."""
 
     def __init__(
         self, path: Path, low_water: int, *, monotonic: Callable[[], float] = time.monotonic
@@ -65,7 +65,7 @@ class FreeSpaceCheck:
         self._enough = True
 
     def has_room(self) -> bool:
-        """Return whether there was room at the last check; a volume that cannot be checked has room."""
+        """Return whether there was enough at the last check; a volume that cannot be checked counts as enough."""
         now = self._monotonic()
         if now - self._seen_at >= _LOOKED_AT:
             self._seen_at = now
@@ -75,7 +75,7 @@ class FreeSpaceCheck:
 
 
 class ReservedSpace:
-    """A file that occupies room, so that removing it frees some."""
+    """A file that takes up space, so that removing it frees some."""
 
     def __init__(self, path: Path, size: int) -> None:
         self.path = path
@@ -114,7 +114,7 @@ class ReservedSpace:
         return found.st_size == self._size and getattr(found, "st_blocks", self._size) * 512 >= self._size
 
     def drop(self) -> bool:
-        """Remove the file; return whether that freed any room."""
+        """Remove the file; return whether that freed any space."""
         try:
             self.path.unlink()
         except OSError:
@@ -123,7 +123,7 @@ class ReservedSpace:
 
 
 LAID_OUT = 16 * 1024
-"""Bytes; room for about eighty ids. With more ids the file grows, if it can."""
+"""Bytes: enough for about eighty ids. With more ids the file grows, if it can."""
 
 _BLANK = b"\n"
 

@@ -26,7 +26,7 @@ from runner.domain.errors import FlagRequired
 from runner.system.private_files import open_private
 
 Test: TypeAlias = Callable[[int, int], bool]
-"""Takes two descriptors of one file and returns whether it behaves.
+"""Takes two descriptors of one file and returns whether its file system passes.
 
 Two descriptors of one process stand for two processes, since locks of open file descriptions exclude each other in the
 same way.

@@ -40,7 +40,7 @@ def beside(path: Path, suffix: str) -> Path:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn every failure to open, read or understand the file into our own error.
+    """Turn every failure to open, read or understand the file into one of our errors.
 
     A flipped bit may appear as SQLite's error, as text that is not UTF-8, or as a value that no record can hold.
     """
@@ -52,7 +52,7 @@ def readable(path: Path) -> Iterator[None]:
             # A reader may not undo a half-made change. SQLite then calls the file read-only; the disk is not at fault.
             if database.primary_code(error) == sqlite3.SQLITE_READONLY:
                 ours = database.unusable(path, f"was left half changed by a kill ({error})")
-            ours.advice = "give the run's own command once more: it repairs what a kill left half done"
+            ours.advice = "give the run's own command again: it repairs what a kill left half done"
         raise ours from error
     except OSError as error:
         where = os.fsdecode(error.filename or path)
@@ -229,7 +229,7 @@ def refuse_damage(path: Path) -> Origin:
 def refuse_other_run(path: Path, run_id: str) -> None:
     """Refuse a file for which this folder's marker was not written: a mixed-up copy or log."""
     expected = read_marker(path)
-    # An unreadable marker does not speak against the file; the writer renews it.
+    # An unreadable marker proves nothing against the file; the writer renews it.
     if expected and expected != run_id:
         raise database.unusable(path, f"belongs to run {run_id}, but this folder to run {expected}")
 

@@ -190,7 +190,7 @@ def _forbid(when: str, why: str) -> str:
     return f"{condition}BEGIN SELECT RAISE(ABORT, '{why}'); END"
 
 
-def _off_the_table(column: str, moves: Iterable[tuple[str, str]]) -> str:
+def _forbidden_move(column: str, moves: Iterable[tuple[str, str]]) -> str:
     pairs = _names(sorted(f"{before}>{after}" for before, after in moves))
     return f"OLD.{column} <> NEW.{column} AND OLD.{column} || '>' || NEW.{column} NOT IN ({pairs})"
 
@@ -205,9 +205,9 @@ _BODIES: Mapping[str, str] = {
     "take_begins_pending": "BEFORE INSERT ON takes "
     + _forbid("NEW.state <> 'pending' OR NEW.delivery <> 'none'", "a take begins as pending"),
     "take_moves_by_the_table": "BEFORE UPDATE OF state ON takes "
-    + _forbid(_off_the_table("state", _MOVES), "the table of states forbids this move"),
+    + _forbid(_forbidden_move("state", _MOVES), "the table of states forbids this move"),
     "clip_moves_by_the_table": "BEFORE UPDATE OF delivery ON takes "
-    + _forbid(_off_the_table("delivery", _DELIVERIES), "the table of deliveries forbids this move"),
+    + _forbid(_forbidden_move("delivery", _DELIVERIES), "the table of deliveries forbids this move"),
     "nothing_is_sent_unclaimed": "BEFORE UPDATE OF state ON takes "
     + _forbid(
         f"NEW.state = 'submitting' AND OLD.state <> 'submitting' AND NOT EXISTS ({_OPEN_ATTEMPT})",

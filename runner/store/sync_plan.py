@@ -1,7 +1,7 @@
 """Records a plan in the state file: it adds new takes, renames renamed ones and renews corrected ones.
 
-It works inside the caller's transaction. A sent take keeps its body; the manifest's present wish is noted beside it, so
-that the record alone shows a changed row.
+It works inside the caller's transaction. A sent take keeps its body; what the manifest asks for now is noted beside it,
+so that the record alone shows a changed row.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What the record lacks and how it is entered: receipts kept beside it, and submissions that witnesses know.
 
-Everything here runs in the caller's transaction, and no sent take becomes pending: a submission with an id is recorded
-with it, and one without an id is held. Entering a receipt twice changes nothing, so a start may die after the commit
-and before the side file is emptied.
+Everything here runs in the caller's transaction. No sent take becomes pending: a submission with an id is recorded with
+it, and one without an id is held. Entering a receipt twice changes nothing, so a start may die after the commit and
+before the side file is emptied.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def enter_receipt(connection: sqlite3.Connection, receipt: Receipt, *, by_name_t
         own = states.Accepted(attempt, receipt.request_id)
     connection.execute("SAVEPOINT receipt")
     try:
-        # A failing disk may also have lied about the flush before. Then the take looks as if it had never been sent.
+        # A failing disk may also have lost a flush that it reported. Then the take looks as if it had never been sent.
         known = _knows(connection, attempt)
         if not known and _standing(connection, receipt.take) is states.TakeState.PENDING:
             begun = states.SubmissionStarted(attempt, fingerprint, read_epoch(connection))

@@ -8,7 +8,7 @@ order is kept, and a future is done only when its work is on disk.
 
 A failed commit is not tried again on its connection. The kernel drops what it could not write, so a second flush may
 succeed without effect. From then on all work fails, until a receipt for money arrives. The receipt is first kept beside
-the file, and then tried once more on a new connection.
+the file, and then tried again on a new connection.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class _Job(Generic[T]):
             self.do(connection)
         except Exception as error:
             # The clause is broad because any error belongs to the waiting caller; it is raised there.
-            if _spoils_all(error):
+            if _is_file_failure(error):
                 raise
             self.refusal = _own(error, path)
             connection.execute("ROLLBACK TO job")
@@ -92,7 +92,7 @@ class _Job(Generic[T]):
             self.future.set_exception(self.refusal or error)
 
 
-def _spoils_all(error: Exception) -> bool:
+def _is_file_failure(error: Exception) -> bool:
     """Return whether the file itself failed, and not just one piece of work."""
     if isinstance(error, sqlite3.Error):
         return primary_code(error) not in _ONE_WORKS_FAULT
@@ -144,9 +144,9 @@ class Writer:
     ) -> Future[T]:
         """Queue `work`; its future is done when it is durable, or when it is certain that nothing of it is.
 
-        Urgent unless `patient`. If the disk fails, `receipt` is kept beside the file, and the work is tried once more.
-        The work must be safe to repeat: if one piece of a group fails, the group is undone and started again. `after`
-        is called once the work is durable, and must not fail.
+        Urgent unless `patient`. If the disk fails, `receipt` is kept beside the file, and the work is tried again. The
+        work must be safe to repeat: if one piece of a group fails, the group is undone and started again. `after` is
+        called once the work is durable, and must not fail.
         """
         job = _Job(work, receipt, after)
         # From here it cannot be cancelled. A submitted fact is recorded even if its caller has stopped
@@ -235,7 +235,7 @@ class Writer:
             self._save(group, receipts, error)
 
     def _save(self, group: Sequence[_Job[Any]], receipts: Sequence[Receipt], error: Failure) -> None:
-        """Keep receipts elsewhere, then try once more on a new connection.
+        """Keep receipts elsewhere, then try again on a new connection.
 
         Raises `DiskFailed`, which names the receipts that were not recorded, and where they were kept.
         """
@@ -252,7 +252,7 @@ class Writer:
             raise self._unrecorded(receipts, error, kept) from again
 
     def _write_once(self, group: Sequence[_Job[Any]]) -> None:
-        """Write a group on a sound connection; on a full disk, try once more after making room."""
+        """Write a group on a sound connection; on a full disk, try again after freeing space."""
         if self.broken is not None:
             raise self.broken
         try:
@@ -286,6 +286,6 @@ class Writer:
                     failpoints.hit("store.receipt")
         except Exception as error:
             # The clause is broad because any error means the same: all is undone, and each job gets its own savepoint.
-            if each_alone or _spoils_all(error):
+            if each_alone or _is_file_failure(error):
                 raise
             self._write(group, each_alone=True)

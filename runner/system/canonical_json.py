@@ -1,4 +1,4 @@
-"""JSON values: one text for each, so that equal values have equal hashes on every machine, and back."""
+"""JSON values and their one canonical text, so that equal values have equal hashes on every machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, J
 
 
 def canonical_json(value: JsonValue) -> str:
-    """Return `value` as JSON with sorted keys, no blanks and its own characters (not escapes).
+    """Return `value` as JSON with sorted keys, without blanks and without escapes for characters beyond ASCII.
 
     Raises:
         ValueError: it holds NaN or Infinity, which JSON does not have.
@@ -19,7 +19,7 @@ def canonical_json(value: JsonValue) -> str:
 
 
 def parsed_json(text: str | bytes | None) -> JsonValue:
-    """Return the value of a JSON text; None for the text of null, for no text, and for what is not JSON."""
+    """Return the value of a JSON text; None for null, for no text, and for text that is not JSON."""
     try:
         value: JsonValue = json.loads(text or "null")
     except (ValueError, RecursionError):

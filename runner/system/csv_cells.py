@@ -4,9 +4,9 @@ Writing (`guard`) and reading back (`unguard`) returns every character.
 
 A spreadsheet may split a file at any separator, obey or ignore quotes, and trim blanks. So a field can begin at the
 start of the text, and after each comma, semicolon, tab, bar, line end or double quote. A place may have apostrophes and
-blanks first. It is *risky* if `=`, `+`, `-`, `@`, a wide or small form of these, a tab, a carriage return or NUL
-follows (OWASP, "CSV Injection"). A plain number such as `-5` is not risky. A risky place gets one more apostrophe. A
-reader removes exactly one apostrophe if the rest would be risky without it.
+blanks first. It is *risky* if a tab, a carriage return, NUL, or any form of `=`, `+`, `-` or `@` follows (OWASP, "CSV
+Injection"). A plain number such as `-5` is not risky. A risky place gets one more apostrophe. A reader removes exactly
+one apostrophe if the rest would be risky without it.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ REMOVED = "removed"
 SHADOWED = "inputs."
 """The prefix for an input with the name of one of the program's own columns: `inputs.seconds`."""
 
-# A reader of bare cells takes these for nothing, for a truth value, or for an empty list or mapping.
+# In a bare cell these mean no value, a boolean, or an empty list or mapping.
 _NO_TEXT = frozenset({"", "~", "null", "Null", "NULL", "true", "false", "[]", "{}"})
 
 
 def literal(text: str) -> str:
-    """Return an input's text with templates escaped, so that a row for one take reads the same text."""
+    """Return an input's text with templates escaped, so that the row of one take gives the same text."""
     return text.replace("{{", "{{{{")
 
 
 def mark(text: str) -> str:
-    """Return an input's text as a cell that reads as the same text: in double quotes if it needs them.
+    """Return the cell that gives back an input's text, in double quotes if it needs them.
 
-    Texts that a bare cell cannot hold need them: an empty text, blanks at the ends, a text such as 7 or true.
+    An empty text, a text with blanks at its ends, and a text such as 7 or true need them.
     """
     return f'"{text}"' if _wants_marks(text) else text
 
@@ -68,7 +68,7 @@ def unmark(cell: str) -> str | None:
 
 
 def _wants_marks(text: str) -> bool:
-    # A text that is already such a text in quotes gets another pair, or it would lose its own.
+    # A text that is itself in quotes gets another pair, or it would lose its own.
     while len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
     return text in _NO_TEXT or text != text.strip() or _PLAIN_NUMBER.fullmatch(text) is not None

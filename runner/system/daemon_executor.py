@@ -45,7 +45,7 @@ class DaemonExecutor(Executor):
             call()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002 - the signature of Executor
-        """Let each thread end after its present call."""
+        """Let each thread end after its current call."""
         for _ in self._threads:
             self._work.put(None)
         if wait:

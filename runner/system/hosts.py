@@ -18,7 +18,7 @@ _LABEL = re.compile(r"(?!-)[\w-]{1,63}(?<!-)")
 _NAME_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE | re.ASCII)
 _LONGEST_NAME = 253
 LONGEST_HOST = 1000
-"""The most characters of a host that is checked: folding takes time, and no name is as long."""
+"""The longest host that is checked, in characters: folding takes time, and no name is that long."""
 
 _HOUSE_NAMES = ("localhost", "localdomain", "local", "internal", "intranet", "lan", "home.arpa", "onion")
 _UNICAST = ipaddress.IPv6Network("2000::/3")

@@ -316,7 +316,7 @@ def test_every_problem_is_one_line_and_the_code_is_65(
     assert lines[0].startswith(f"s000, inputs.image: {page} is a web page, not a picture; ")
     assert lines[1].startswith(f"s001 and 1 more, inputs.image: {gone} is gone (HTTP 410); ")
     assert lines[2].startswith(
-        f"s002, inputs.image: {over} is a signed link that ended at 2020-01-01 00:01:00 UTC; "
+        f"s002, inputs.image: {over} is a signed link that expired at 2020-01-01 00:01:00 UTC; "
     )
     assert "SECRET" not in err
 

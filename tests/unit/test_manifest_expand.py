@@ -167,13 +167,13 @@ def test_what_is_put_in_is_not_looked_through_again() -> None:
     [
         (
             "inputs: {p: '{{ stile }}'}",
-            "3:39: shot s, inputs.p: {{ stile }} names nothing this shot knows; did you mean style?",
+            "3:39: shot s, inputs.p: {{ stile }} is not defined for this shot; did you mean style?",
         ),
         (
             "inputs: {p: '{{ zz }}'}",
-            "shot s, inputs.p: {{ zz }} names nothing this shot knows (allowed: id, style)",
+            "shot s, inputs.p: {{ zz }} is not defined for this shot (allowed: id, style)",
         ),
-        ("inputs: {p: [{q: '{{ zz }}'}]}", "shot s, inputs.p[0].q: {{ zz }} names nothing"),
+        ("inputs: {p: [{q: '{{ zz }}'}]}", "shot s, inputs.p[0].q: {{ zz }} is not defined"),
         (
             "inputs: {p: 'a {{ b c }}'}",
             "shot s, inputs.p: '{{ b c }}' is not a template; write {{{{",
@@ -181,7 +181,7 @@ def test_what_is_put_in_is_not_looked_through_again() -> None:
         ("inputs: {p: '{{ style.__class__() }}'}", "is not a template"),
         (
             "sweep: {style: [a], p: ['{{ style }}']}",
-            "shot s, sweep.p: {{ style }} names nothing this shot knows (allowed: id)",
+            "shot s, sweep.p: {{ style }} is not defined for this shot (allowed: id)",
         ),
         ("sweep: {seed: []}", "shot s, sweep.seed: has no values"),
         ("sweep: {seed: }", "shot s, sweep.seed: has no values"),

@@ -10,15 +10,15 @@ from tests.effort import at_most
 from tests.unit.test_manifest_references import read, shelf, shot, told
 
 FAULTS = {
-    "unknown name": (b"A boat\nfor {{ whom }}.\n", "p/1.txt:2:5: shot s1, inputs.p: {{ whom }} names nothing"),
+    "unknown name": (b"A boat\nfor {{ whom }}.\n", "p/1.txt:2:5: shot s1, inputs.p: {{ whom }} is not defined"),
     "nearest name": (
-        b"{{ lok }}", "p/1.txt:1:1: shot s1, inputs.p: {{ lok }} names nothing this shot knows; did you mean look?"
+        b"{{ lok }}", "p/1.txt:1:1: shot s1, inputs.p: {{ lok }} is not defined for this shot; did you mean look?"
     ),
     "bad braces": (
         "\ufeffé {{ look }} {{ 1".encode(), "p/1.txt:1:14: shot s1, inputs.p: '{{ 1' is not a template"
     ),
     "line ends of all kinds": (
-        b"a\r\nb\rc\n  {{ x }}\r\n\r\n", "p/1.txt:4:3: shot s1, inputs.p: {{ x }} names nothing"
+        b"a\r\nb\rc\n  {{ x }}\r\n\r\n", "p/1.txt:4:3: shot s1, inputs.p: {{ x }} is not defined"
     ),
 }  # fmt: skip
 

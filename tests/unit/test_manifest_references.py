@@ -155,7 +155,7 @@ def test_a_style_lies_between_the_defaults_and_the_shot(fields: str, expected: d
         (STYLES + shot("style: [[noir]]"), "shot s1, style: must be the name of a style, or a list of names"),
         (
             STYLES + shot("style: plain, inputs: {p: '{{ style }}'}"),
-            "{{ style }} names nothing this shot knows",
+            "{{ style }} is not defined for this shot",
         ),
         ("styles: {a: {negativePrompt: x}}\n" + shot(""), "styles, a: unknown field 'negativePrompt'"),
         (

@@ -148,14 +148,14 @@ def test_a_signature_that_ended_is_an_error_and_one_that_will_in_time_a_warning(
     (over,) = faults(GOOD, url=SIGNED.format(NOW - 1))
     (soon,) = faults(GOOD, url=SIGNED.format(NOW + HOUR))
     assert (over.severity, soon.severity) == (Severity.ERROR, Severity.WARNING)
-    assert "ended at 2026-11-18" in over.message
+    assert "expired at 2026-11-18" in over.message
     assert "in 1 h 00 min; a job may wait 12 h 00 min" in soon.message
     assert faults(GOOD, url=SIGNED.format(NOW + 12 * HOUR)) == []
 
 
-def test_a_refusal_for_an_ended_signature_is_told_once() -> None:
+def test_a_refusal_for_an_expired_signature_is_told_once() -> None:
     (fault,) = faults(refused(403), url=SIGNED.format(NOW - 1))
-    assert "ended" in fault.message
+    assert "expired" in fault.message
     assert len(faults(refused(503), url=SIGNED.format(NOW - 1))) == 2
 
 

@@ -24,7 +24,7 @@ from runner.plan.prices import (
 )
 from runner.simulator.settings import SimulatorSettings
 from tests.acceptance.boards import EXAMPLES
-from tests.unit.reporting_records import pending
+from tests.unit.output_records import pending
 
 TODAY = "2026-11-20"
 OWN = Price(0.5)

@@ -26,7 +26,7 @@ OVERLAP_BYTES = 4 << 10
 
 _TELLING_BYTES = 16
 _SPACE_CHECK_BYTES = 32 << 20
-_ROOM_FOR_ANY = 64 << 20
+_ORDINARY_CLIP = 64 << 20
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 _GZIP_MAGIC = b"\x1f\x8b"
 _PACKED_STARTS = (_GZIP_MAGIC, b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
@@ -197,8 +197,8 @@ class ClipDownload:
         if coming <= free and free > 0:
             return
         what = f"does not fit on the disk: {max(coming, 1)} bytes more, {max(free, 0)} to spare"
-        # If an ordinary clip has room, only this one is too large; otherwise no later clip will fit either.
-        if free >= _ROOM_FOR_ANY:
+        # If an ordinary clip still fits, only this one is too large; otherwise no later clip will fit either.
+        if free >= _ORDINARY_CLIP:
             raise NotDelivered(what)
         raise DiskFailed(f"a clip {what}", advice="free the disk, then run the same command again")
 

@@ -176,8 +176,8 @@ class ClipOwnership:
 def try_clip(clips: Path, take_ids: Iterable[str]) -> str:
     """Deliver a few bytes under names as long as those of the longest of `take_ids`, and return the longest name.
 
-    It goes the way of a real clip, so it fails before payment if that would fail after it. It makes the folder if it
-    is missing, and leaves no file.
+    It takes the steps of a real clip, so what would fail after payment fails before it. It makes the folder if it is
+    missing, and leaves no file.
 
     Raises:
         NameConflict: the folder is a link or a file.

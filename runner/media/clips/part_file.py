@@ -59,7 +59,7 @@ def _write(fd: int, data: bytes) -> None:
 class PartFile:
     """A file that grows under a hidden name; `keep` of its first bytes continues what an earlier try left.
 
-    It is locked while open, so a second process that fetches the same clip gets `FileLocked` and not a mixture.
+    It is locked while open, so a second process that fetches the same clip gets `FileLocked` instead of a mixture.
     Leaving the context removes the hidden file, unless `place` gave it its name or `leave` kept it.
 
     Raises:

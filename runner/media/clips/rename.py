@@ -70,7 +70,7 @@ def rename_clips(run_dir: Path, clips: Iterable[Clip], *, told: Told) -> tuple[C
     with Folder(run_dir / CLIPS) as folder:
         left = [clip for clip in _in_order(waiting) if not _renamed(folder, clip, told)]
         # Clips that wait for each other, or for a stranger's file, let all others have their names first.
-        aside = [_out_of_the_way(folder, clip, told) for clip in left]
+        aside = [_set_aside(folder, clip, told) for clip in left]
         return tuple(clip for clip in _in_order(aside) if not _renamed(folder, clip, told))
 
 
@@ -112,7 +112,7 @@ def _renamed(folder: Folder, clip: Clip, told: Told) -> bool:
         return True
     # A kill may have interrupted this rename; then further outputs may still have their old names.
     if place != clip.wanted:
-        if place == _between_once(clip):
+        if place == _older_third_name(clip):
             folder.move(place, clip.between)
         if place != clip.name:
             clip = replace(clip, file=_move(folder, clip, told, aside=_BETWEEN))
@@ -141,15 +141,15 @@ def _is_free(folder: Folder, clip: Clip) -> bool:
 
 def _place(folder: Folder, clip: Clip) -> str | None:
     """Return a clip's name: the recorded one, or one that a kill has left; None if it has none."""
-    names = (clip.name, clip.wanted, clip.between, _between_once(clip))
+    names = (clip.name, clip.wanted, clip.between, _older_third_name(clip))
     return next((name for name in names if folder.holds(name, clip.sha256)), None)
 
 
-def _between_once(clip: Clip) -> str:
+def _older_third_name(clip: Clip) -> str:
     return f"{clip.take}{_BETWEEN_ONCE}.{extension_of(clip.name)}"
 
 
-def _out_of_the_way(folder: Folder, clip: Clip, told: Told) -> Clip:
+def _set_aside(folder: Folder, clip: Clip, told: Told) -> Clip:
     """Move a clip to its third name if it can; the take whose name it has would move it where no record looks."""
     if folder.has(clip.between) or not folder.holds(clip.name, clip.sha256):
         return clip

@@ -142,7 +142,7 @@ def _plain(file: str | None) -> str:
 
 @contextmanager
 def clips_of(run_dir: Path) -> Iterator[Folder]:
-    """Open the folder of clips, and turn its failures into our own errors."""
+    """Open the folder of clips, and translate its failures."""
     try:
         with Folder(run_dir / CLIPS) as folder:
             yield folder

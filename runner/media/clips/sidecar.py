@@ -2,7 +2,7 @@
 
 The sidecar `<take>.json` describes the clip and proves its owner. A `PartialDownload` says how a broken download can be
 continued. A `RejectedNote` says which rejected file this program may remove. Links are kept without their query, so no
-file holds a secret. A file that is not such a one is read as None.
+file holds a secret. Any other file is read as None.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ CLIPS = "clips"
 """The folder of clips in a run directory."""
 
 MOST_OUTPUTS = 64
-"""No more outputs of one job are downloaded."""
+"""The most outputs of one job that are downloaded."""
 
 FORMAT = "shotrunner-clip/1"
 TRIAL = "trial"
-"""The request id in the sidecar of a trial, which a kill may leave behind: no API was asked for anything."""
+"""The request id in the sidecar of a trial, which a kill may leave behind; nothing was requested for it."""
 
 _REMAINDER = "shotrunner-remainder/2"
 _REJECTED = "shotrunner-rejected/1"

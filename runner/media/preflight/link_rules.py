@@ -1,4 +1,4 @@
-"""The faults of one link by itself: it cannot be fetched, is of the wrong kind, too large or misnamed, or ends soon."""
+"""The faults of one link: it cannot be fetched, is of the wrong kind, too large or misnamed, or expires soon."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def link_faults(
     ends = ends_at(url)
     over = ends is not None and ends <= now
     if look.trouble:
-        # The ended signature explains the refusal, and one fault is enough.
+        # The expired signature explains the refusal, and one fault is enough.
         others = [] if over and look.status in _SIGNATURE_REFUSED else [_unreachable(look)]
     else:
         others = list(_of_file(url, look, wants))
@@ -149,10 +149,10 @@ def _ending(ends: float | None, *, now: float, wait: float) -> Iterator[Fault]:
     if ends is None:
         return
     if ends <= now:
-        yield Fault(f"is a signed link that ended at {display.when(ends)}", "sign it again")
+        yield Fault(f"is a signed link that expired at {display.when(ends)}", "sign it again")
     elif ends < now + wait:
         message = (
-            f"is a signed link that ends at {display.when(ends)}, in {display.duration(ends - now)}; "
+            f"is a signed link that expires at {display.when(ends)}, in {display.duration(ends - now)}; "
             f"a job may wait {display.duration(wait)}"
         )
         advice = "sign it again for longer, or say with --wait how long jobs wait"

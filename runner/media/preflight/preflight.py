@@ -64,7 +64,7 @@ class PreflightReport:
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """The faults that a person should know."""
+        """The faults that a person should know about."""
         return tuple(one for one in self.findings if one.severity is Severity.WARNING)
 
 

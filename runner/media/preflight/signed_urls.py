@@ -1,4 +1,4 @@
-"""Finds the time at which a signed link ends, if the link itself shows it; it does not check the signature.
+"""Finds the time at which a signed link expires, if the link itself shows it; it does not check the signature.
 
 Sources: AWS Signature Version 4, query parameters (the same form at Google and others); Signature Version 2 and
 CloudFront (`Expires`, `Policy`); Azure service SAS (`se`); the `expires` and `exp` of many; `ex` of Discord.
@@ -24,7 +24,7 @@ _EARLIEST = 1e9
 
 
 def ends_at(url: str) -> float | None:
-    """Return when the link ends, the earliest moment if it names several, or None."""
+    """Return when the link expires, the earliest moment if it names several, or None."""
     try:
         text = urlsplit(url).query[:_LONGEST_QUERY]
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)

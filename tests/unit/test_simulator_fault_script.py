@@ -154,7 +154,7 @@ WRONG = {
     "unknown route": ("{route: files, fault: cut}", "rule 1, route: files is not a route (allowed: submit, "),
     "impossible route": (
         "{route: file, fault: moderation}",
-        "rule 1, route: moderation cannot strike file (allowed: submit)",
+        "rule 1, route: moderation cannot apply to file (allowed: submit)",
     ),
     "fault missing": ("{route: file}", "rule 1, fault: the name of a fault is needed"),
     "route missing": ("{fault: cut}", "rule 1, route: a route is needed"),

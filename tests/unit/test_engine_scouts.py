@@ -39,7 +39,7 @@ SCOUTING = EngineOptions(scout=1)
 def test_a_scout_that_does_not_come_back_ends_the_submitting(script: JobScript, state: str) -> None:
     run = night([ticket(f"s{n}") for n in range(4)], scripts={"s0": script}, options=SCOUTING)
     assert run.ending.kind is EndingKind.HALTED
-    assert run.ending.reason == f"the scout s0 did not come back: it is {state}"
+    assert run.ending.reason == f"the scout s0 did not succeed: it is {state}"
     assert list(run.states().values()) == [state, *[TakeState.PENDING] * 3]
     assert run.queue.calls("submit") == 1
 
