@@ -77,10 +77,11 @@ def _ask_costs(
         await asyncio.wrap_future(state.record(take_id, fact, at=request.clock.wall()))
 
     async def ask(queue: Queue) -> None:
-        async with asyncio.timeout(GRACE):
-            await ask_costs(lacking, queue=queue, note=note)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                await ask_costs(lacking, queue=queue, note=note)
 
-    with suppress(AccountRefused, TimeoutError):
+    with suppress(AccountRefused):
         with_api(request, place, takes, ask)
 
 
