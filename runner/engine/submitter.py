@@ -96,9 +96,9 @@ class Submitter:
         needed = self._state.largest_clip * (self._state.slots_held + 1)
         if room is None or (room > 0 and room >= needed):
             return True
-        reason = f"too little room for clips: {max(room, 0) // _MB} MB to spare"
+        reason = f"too little space for clips: {max(room, 0) // _MB} MB available"
         reason += f", {-(-needed // _MB)} MB needed" if needed else ""
-        self._state.end(EndingKind.DISK, f"{reason}; free the disk first", Stop.DRAIN)
+        self._state.end(EndingKind.DISK, f"{reason}; free some space first", Stop.DRAIN)
         return False
 
     def _is_affordable(self, live: ActiveTake) -> bool:
