@@ -19,7 +19,7 @@ from runner.domain.states import Ended, FailureClass, TakeState
 
 _KEPT_FIELDS = ("request_id", "model_id", "status", "output", "error", "cost", "created_at", "finished_at")
 _LONGEST_FIELD = 1 << 14
-"""Any other field of a large record is kept up to this many bytes, since a link may stand anywhere."""
+"""Any other field of a large record is kept up to this many bytes, since a link may be anywhere."""
 _LONGEST_ECHO = 1 << 18
 """How many bytes of a large record's `input` are kept, in whole fields: they show whose job an adopted one is."""
 

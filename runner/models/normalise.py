@@ -31,7 +31,7 @@ _MAY_BE_NULL = frozenset({"const", "default"})
 
 
 def normalise(schema: Schema, *, is_part: bool = False) -> Schema:
-    """Return `schema` made strict; it is not changed itself. `is_part` says that it stands in another schema."""
+    """Return `schema` made strict; it is not changed itself. `is_part` says that it is inside another schema."""
     strict = {k: v for k, v in schema.items() if v is not None or k in _MAY_BE_NULL}
     strict.pop("validations", None)
     strict = _with_types(strict)
