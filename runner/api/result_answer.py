@@ -61,8 +61,8 @@ def sort_result(
 def sort_record(record: JsonObject, body: bytes, *, sent: str = "", origin: str = "") -> Ended | None:
     """Return how a job ended by its record, None if the record does not say that it has.
 
-    A link to an output outweighs every word except one that says that the job goes on. In a record about a job an error
-    outweighs a missing or unknown word.
+    A link to an output outweighs every word except one that says that the job continues. In a record about a job an
+    error outweighs a missing or unknown word.
     """
     word = json_fields.status_word(record)
     outcome = error_codes.RESULT_WORDS.get(json_fields.folded(word))

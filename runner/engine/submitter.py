@@ -112,7 +112,7 @@ class Submitter:
         """End the submitting when its time is up, even while it waits for something else."""
         state = self._state
         while left := state.budget.time_left():
-            # The steps are short, since the limit is by the wall clock, which goes on in sleep and can be set.
+            # The steps are short, since the limit is by the wall clock, which runs during sleep and can be set.
             await state.clock.sleep(min(left, _TIME_STEP))
         how = state.options.at_limit
         # With nothing left to submit, the limit matters only for jobs that it cancels.
