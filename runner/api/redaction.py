@@ -1,4 +1,4 @@
-"""Takes the token out of what a server sends back, before anything of it is kept or shown.
+"""Takes the token out of what a server sends back, before any of it is kept or shown.
 
 A server may echo its request, and from there the token would reach the state file, the reports and the screen. Each
 character may be plain, or an escape of JSON, of a URL, of HTML or of a programming language, even escaped twice. The

@@ -19,7 +19,7 @@ from runner.domain.states import Ended, FailureClass, TakeState
 
 _KEPT_FIELDS = ("request_id", "model_id", "status", "output", "error", "cost", "created_at", "finished_at")
 _LONGEST_FIELD = 1 << 14
-"""Any other field of a large record is kept up to this many bytes, since a link may stand anywhere."""
+"""Any other field of a large record is kept up to this many bytes, since a link may be anywhere."""
 _LONGEST_ECHO = 1 << 18
 """How many bytes of a large record's `input` are kept, in whole fields: they show whose job an adopted one is."""
 
@@ -61,8 +61,8 @@ def sort_result(
 def sort_record(record: JsonObject, body: bytes, *, sent: str = "", origin: str = "") -> Ended | None:
     """Return how a job ended by its record, None if the record does not say that it has.
 
-    A link to an output outweighs every word except one that says that the job goes on. In a record about a job an error
-    outweighs a missing or unknown word.
+    A link to an output outweighs every word except one that says that the job continues. In a record about a job an
+    error outweighs a missing or unknown word.
     """
     word = json_fields.status_word(record)
     outcome = error_codes.RESULT_WORDS.get(json_fields.folded(word))

@@ -78,7 +78,7 @@ class ExtraMissing(UsageError):
 
 
 class NoSuchHost(UsageError):
-    """The API's host does not exist; nothing was sent, so the same command can go on once it does."""
+    """The API's host does not exist; nothing was sent, so the same command can continue once it does."""
 
 
 class ManifestInvalid(ShotrunnerError):

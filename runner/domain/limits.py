@@ -162,7 +162,7 @@ class Budget:
             return None
         reason = (
             f"--max-cost {dollars(cap)}: {dollars(self.committed)} is spent or reserved, and {ticket.take_id} at "
-            f"{dollars(price)} would go beyond"
+            f"{dollars(price)} would exceed it"
         )
         # These may still turn out lower, at best free, so it is worth waiting for them before the run stops. A run
         # that cancels waiting jobs must not wait for those: once all have ended, none is left to cancel.

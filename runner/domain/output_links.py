@@ -1,4 +1,4 @@
-"""The links in a job's record to what was rendered, wherever they stand, the likeliest outputs first.
+"""The links in a job's record to what was rendered, wherever they are, the likeliest outputs first.
 
 Documented fields come first. The others are ranked by their names, by what the record says of their type, and by how
 their paths end. It never raises for what a server wrote, asks no server, and knows no state.
@@ -54,7 +54,7 @@ _WHY_NOT = {Rank.PREVIEW: PREVIEW, Rank.PERHAPS_INPUT: PERHAPS_INPUT, Rank.INSID
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What looks like a link, and where in the record it stood: `output.videos[0].url`.
+    """What looks like a link, and where in the record it was: `output.videos[0].url`.
 
     `kind` is what it seems to name, and `why` says what keeps it from being fetched, or why it was not taken.
     """
@@ -266,7 +266,7 @@ class _Walk:
 
 
 def _is_documented(path: Path) -> bool:
-    """Return whether a link stands in a documented field: itself, as an item, or as an item's `url`."""
+    """Return whether a link is in a documented field: itself, as an item, or as an item's `url`."""
     if path[:1] != ("output",) or len(path) < 2 or path[1] not in DOCUMENTED:
         return False
     rest = [step for step in path[2:] if isinstance(step, str)]

@@ -1,4 +1,4 @@
-"""What a run reports while it goes on: facts as they are recorded, and messages."""
+"""What a run reports as it runs: facts as they are recorded, and messages."""
 
 from __future__ import annotations
 

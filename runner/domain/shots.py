@@ -22,7 +22,7 @@ class Text:
     """A scalar exactly as the user wrote it; a model's schema decides what it means.
 
     `quoted` is true for a scalar in quotes or a block, which is always text: `"no"` is never a boolean. `file` is the
-    file with the text, if that is not the file of `at`, where the reference stands.
+    file with the text, if that is not the file of `at`, where the reference is.
     """
 
     text: str
@@ -49,14 +49,14 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A mapping as written, in the order of the file; `keys_at` says where each key stands."""
+    """A mapping as written, in the order of the file; `keys_at` says where each key is."""
 
     items: Mapping[str, Node]
     at: Position
     keys_at: Mapping[str, Position] = field(default_factory=dict)
 
     def key_at(self, key: str) -> Position:
-        """Return where `key` stands, or where the mapping begins."""
+        """Return where `key` is, or where the mapping begins."""
         return self.keys_at.get(key, self.at)
 
 
@@ -111,7 +111,7 @@ class Price:
 class Variant:
     """One point of a shot's sweep: the swept values by axis, and the inputs with them in place.
 
-    `model` is set where the model itself is swept; it then stands in the shot's place.
+    `model` is set where the model itself is swept; it then replaces the shot's.
     """
 
     point: Mapping[str, Node]
@@ -151,7 +151,7 @@ class Manifest:
 
     `columns` are the CSV headers in their order, empty for YAML; `prices` are by model id, as the manifest gives them.
     `misplaced` are words that this form of manifest has no place for, each with the remedy. It is shown where such a
-    word stands as an input that the model does not have.
+    word is given as an input that the model does not have.
     """
 
     name: str
@@ -170,7 +170,7 @@ class Take:
     """One paid job: a shot at one point of its sweep, typed and checked.
 
     `body` is the request body as canonical JSON text: these bytes are sent, hashed and recorded. `point` holds the
-    swept values as they stand in the id. `seed` is None if the model has no such input, `price` if no source gives one.
+    swept values as they are in the id. `seed` is None if the model has no such input, `price` if no source gives one.
     `seed_from_id` names the input whose value was made from the shot's id, and is empty if the seed was given.
     """
 

@@ -95,7 +95,7 @@ class AccountCheck:
             self._was_good = True
             self._doubted.clear()
             what = "still answers about jobs" if self._is_contradicted else "takes the account again"
-            self._state.say(f"the API {what}, after {self._state.now - began:.0f} s; submitting goes on")
+            self._state.say(f"the API {what}, after {self._state.now - began:.0f} s; submitting continues")
             self._state.changed.set()
 
     async def _until_trusted(self) -> None:

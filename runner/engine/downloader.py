@@ -103,7 +103,7 @@ class Downloader:
             return
         if lasting >= _SAID_AFTER:
             # Other clips that fail alike add no line.
-            text = f"{live.id}: its clip does not come yet: {trouble.reason}; still trying"
+            text = f"{live.id}: its clip has not arrived yet: {trouble.reason}; still trying"
             self._state.say_once(f"late: {folded(trouble.reason)}", text)
         wait = self._state.options.fetch_pace.next(lasting=lasting, chance=self._context.chance())
         is_fresh = live.outputs != stale and failures <= _FRESH_AT_ONCE

@@ -168,7 +168,7 @@ class Engine:
             gap = (clock.wall() - wall) - (clock.monotonic() - monotonic)
             wall, monotonic = clock.wall(), clock.monotonic()
             if gap >= _GAP_THAT_COUNTS:
-                self._state.say(f"this machine slept for {gap:.0f} s; looking at everything now")
+                self._state.say(f"this machine slept for {gap:.0f} s; checking every job now")
                 self._poller.poll_now()
 
 

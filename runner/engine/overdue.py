@@ -49,7 +49,7 @@ class Overdue:
         return now - live.born > limit and watched >= min(LEAST_WATCHED, limit)
 
     async def run(self) -> None:
-        """Say once a minute what is due, and after an hour of silence that the run goes on; runs until cancelled."""
+        """Report once a minute what is due, and after an hour of silence that the run continues, until cancelled."""
         state = self._state
         while True:
             await state.clock.sleep(_ROUND)

@@ -24,7 +24,7 @@ from runner.engine.run_state import ActiveTake
 from runner.engine.timers import Stopwatch, TimerQueue
 
 _NOT_BELIEVED = frozenset({FailureKind.STRANGE, FailureKind.TOO_LARGE})
-"""Answers that are not believed although the API does answer: this job is asked about again, the others go on."""
+"""Answers that are not believed although the API does answer: this job is asked about again, the others continue."""
 
 _DENIALS_THAT_COUNT = 3
 _SLOWER = 2.0
@@ -164,7 +164,7 @@ class Poller:
                 assert_never(answer)
 
     def _not_yet(self, live: ActiveTake, answer: NotReady) -> None:
-        """Take `ended` back: the API says that the job goes on, so it may be working after all."""
+        """Take `ended` back: the API says that the job continues, so it may be working after all."""
         if not answer.is_known:
             self._report_unknown_status(live, answer.word)
         self.overdue.notice(live, answer.word)
@@ -233,7 +233,7 @@ class Poller:
             await self._disown(live, facts.AdoptionUndone(live.request_id, ITS_RECORD, why))
             return
         elif kind in _NOT_BELIEVED:
-            # The API does answer, so the other jobs go on.
+            # The API does answer, so the other jobs continue.
             self._context.breaker.answered()
             self._state.say_once(f"not believed: {live.id}", f"{live.id}: {why}; not believed, asking again")
         if given_up:
@@ -247,7 +247,7 @@ class Poller:
 
         A failed read says nothing about the job, so the wait is no longer than after an answer. It is shorter while the
         quota for retries lasts, and up to twice as long where the API is busy. What is refused or not believed is asked
-        about ever more rarely, since nothing changes.
+        about less and less often, since nothing changes.
         """
         chance = self._context.chance()
         backoff = self._options.backoff.delay(live.failures, chance=chance)

@@ -73,7 +73,7 @@ class Refusals:
             self._streak.clear()
             self._trials = 0
             self._idle.is_over()
-            self._state.say("a submit was accepted again; submitting goes on")
+            self._state.say("a submit was accepted again; submitting continues")
 
     def is_own_fault(self, live: ActiveTake, answer: _Answer) -> bool:
         """Return whether a take is itself at fault: it is refused again although others were accepted meanwhile."""

@@ -85,7 +85,7 @@ class SubmitResultHandler:
             return
         except ShotrunnerError as failure:
             self._state.say(
-                f"{live.id} was accepted as request {answer.request_id}, which could not be written down "
+                f"{live.id} was accepted as request {answer.request_id}, which could not be recorded "
                 f"({failure}); keep this id"
             )
             raise
@@ -134,7 +134,7 @@ class SubmitResultHandler:
         self._breaker.rest(max(own, wished))
         if self._throttled.count == 1:
             self._state.say(
-                f"the API asked for a pause ({answer.reason}); submitting goes on in {max(own, wished):.0f} s"
+                f"the API asked for a pause ({answer.reason}); submitting continues in {max(own, wished):.0f} s"
             )
 
     def _end_if_too_long(self, trouble: Stopwatch, reason: str) -> None:

@@ -96,9 +96,9 @@ class Submitter:
         needed = self._state.largest_clip * (self._state.slots_held + 1)
         if room is None or (room > 0 and room >= needed):
             return True
-        reason = f"too little room for clips: {max(room, 0) // _MB} MB to spare"
+        reason = f"too little space for clips: {max(room, 0) // _MB} MB available"
         reason += f", {-(-needed // _MB)} MB needed" if needed else ""
-        self._state.end(EndingKind.DISK, f"{reason}; free the disk first", Stop.DRAIN)
+        self._state.end(EndingKind.DISK, f"{reason}; free some space first", Stop.DRAIN)
         return False
 
     def _is_affordable(self, live: ActiveTake) -> bool:
@@ -112,7 +112,7 @@ class Submitter:
         """End the submitting when its time is up, even while it waits for something else."""
         state = self._state
         while left := state.budget.time_left():
-            # The steps are short, since the limit is by the wall clock, which goes on in sleep and can be set.
+            # The steps are short, since the limit is by the wall clock, which runs during sleep and can be set.
             await state.clock.sleep(min(left, _TIME_STEP))
         how = state.options.at_limit
         # With nothing left to submit, the limit matters only for jobs that it cancels.

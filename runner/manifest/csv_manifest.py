@@ -36,7 +36,7 @@ MISPLACED: Mapping[str, str] = {
     ),
     "chain": "a CSV has no chains; write the end frame of the shot before as this one's start frame",
     "inputs": "every column is an input of the model by its bare name, without inputs. before it",
-    REPEAT: "repeats stand in the column sweep, as repeat=3",
+    REPEAT: "repeats go in the column sweep, as repeat=3",
     **dict.fromkeys(("exclude", "include"), NO_ENTRIES),
 }
 """What people miss in a CSV, and what to do instead; an input of the model with such a name takes precedence."""

@@ -19,7 +19,7 @@ from runner.manifest.problems import Findings
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, MORE_TAKES, Limits
 from runner.system.csv_cells import unguard
 
-# This replaces str.splitlines, which also breaks at characters that may stand in a prompt, such as U+2028.
+# This replaces str.splitlines, which also breaks at characters that a prompt may hold, such as U+2028.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _DECLARED = re.compile(r'"?sep=([,;\t|])"?(?:\r\n|\r|\n|\Z)', re.IGNORECASE)

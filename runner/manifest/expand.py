@@ -118,7 +118,7 @@ class _Expansion:
             faulty=not named,
             price=price_of(section),
             point=_read_point(section) if take else None,
-            # One concrete take already has its frames, and may stand behind any other.
+            # One concrete take already has its frames, and may follow any other.
             continues=row.fields.items["chain"].at if chained and not take else None,
         )
 
@@ -271,7 +271,7 @@ def _part_at(node: Node, path: Sequence[str]) -> Node | None:
 
 
 def _with_value_at(node: Node, path: Sequence[str], value: Text) -> Node | None:
-    """Return `node` with only the value at `path` replaced, or None if a scalar stands where a part is named."""
+    """Return `node` with only the value at `path` replaced, or None if a scalar is where a part is named."""
     if not path:
         return value
     name, *rest = path

@@ -39,7 +39,7 @@ class Frames:
         return replace(node, text=literal[1]) if literal else node
 
     def plain(self, node: Text, subject: str) -> Text:
-        """Return the frame that `node` refers to where only frames can stand, so a bare name is one too."""
+        """Return the frame that `node` refers to where only frames are allowed, so a bare name is one too."""
         return self.frames.get(node.text) or self.text(node, subject)
 
     def named(self, name: str, node: Text, subject: str) -> Text:

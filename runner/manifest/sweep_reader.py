@@ -86,7 +86,7 @@ class _AxisReader:
             texts = tuple(normalize("NFC", value.text) for value in step)
             if texts in seen:
                 what = ", ".join(map(shown, texts))
-                self._error(step[0], f"{what} is given twice: the same take would be paid twice")
+                self._error(step[0], f"{what} is given twice: the same take would be paid for twice")
             seen.add(texts)
         return self._stepped(steps, at) if steps else None
 

@@ -13,14 +13,14 @@ from runner.manifest.problems import shown
 
 # The left parts are found in messages of libyaml and of the pure scanner; the first one that matches decides.
 _PLAIN_WORDS = (
-    ("mapping values are not allowed", "a second ': ' stands where only text can"),
+    ("mapping values are not allowed", "there is a second ': ' where only text is allowed"),
     ("could not find expected ':'", "expected 'key: value'"),
     ("found unexpected (end of stream|document indicator)", "the quote that opens here is never closed"),
     ("expected ',' or ']'", "the list that opens with '[' is not closed"),
     ("expected ',' or '}'", "the mapping that opens with '{' is not closed"),
     ("expected node content", "a value is missing here"),
     ("expected (<block end>|key)", "this line is not indented like the lines around it"),
-    ("expected '-' indicator", "this line is not indented like the list it stands in"),
+    ("expected '-' indicator", "this line is not indented like the list it is in"),
     ("unknown escape", "a backslash in double quotes begins an escape; write it twice or use single quotes"),
     ("expected <document start>", "text follows '...', which ends the manifest"),
     ("directive", "'%' begins a directive"),

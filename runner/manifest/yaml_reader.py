@@ -116,10 +116,10 @@ class _Builder:
     def _alias(self, event: yaml.AliasEvent) -> Node:
         name, at = event.anchor, self._at(event)
         if name in self._open:
-            self._findings.stop(at, "", f"the alias *{name} stands inside what it names")
+            self._findings.stop(at, "", f"the alias *{name} is inside what it names")
         if name not in self._anchors:
             self._error(at, f"*{name} refers to nothing above it; quote the text if '*' is meant")
-            # Something must stand in the tree; the finding already stops the run.
+            # The tree needs a value here; the finding already stops the run.
             return Text("", at)
         self._unused.pop(name, None)
         node, weight = self._anchors[name]
@@ -174,7 +174,7 @@ class _Builder:
         if merge is not None:
             self._merged.add(at)
             base = self._base(*merge)
-            # What is written in the mapping itself wins, wherever `<<` stands in it.
+            # What is written in the mapping itself wins, wherever `<<` is in it.
             keys_at = {**{key: base.key_at(key) for key in base.items}, **keys_at}
             items |= {key: node for key, node in base.items.items() if key not in items}
         return Fields(items, at, keys_at)

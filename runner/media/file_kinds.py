@@ -61,7 +61,7 @@ class Kind:
 _BEFORE_THE_ROOT = rb"\s*+(?:<\?xml[^>]*+>\s*+)?+(?:<!--(?:(?!-->).)*+-->\s*+|<!DOCTYPE\s[^>]*+>\s*+)*+"
 _BOM = b"\xef\xbb\xbf"
 
-# The first pattern that matches decides, so brands stand before the box that any film may have.
+# The first pattern that matches decides, so brands come before the box that any film may have.
 KINDS = {
     extension: Kind(extension, family, name, start)
     for family, extension, name, start in (

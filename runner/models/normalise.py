@@ -1,8 +1,8 @@
 """Makes a provider's loose schema strict: one dialect, valid defaults, no private keywords.
 
-Providers publish schemas that look like JSON Schema and are not: `"type": "float"`, an integer whose default is null,
-`required` with a field that does not exist, numbers written as text in an enum. In: a schema without references. Out:
-JSON Schema 2020-12, without the private `validations`. Unknown `format`s stay and are not enforced.
+Providers publish schemas that look like JSON Schema but are not: `"type": "float"`, an integer whose default is null,
+`required` with a field that does not exist, numbers written as text in an enum. The result is JSON Schema 2020-12,
+without the private `validations`. Unknown `format`s stay and are not enforced.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MAY_BE_NULL = frozenset({"const", "default"})
 
 
 def normalise(schema: Schema, *, is_part: bool = False) -> Schema:
-    """Return `schema` made strict; it is not changed itself. `is_part` says that it stands in another schema."""
+    """Return `schema` made strict; it is not changed itself. `is_part` says that it is inside another schema."""
     strict = {k: v for k, v in schema.items() if v is not None or k in _MAY_BE_NULL}
     strict.pop("validations", None)
     strict = _with_types(strict)

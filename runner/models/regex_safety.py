@@ -1,10 +1,9 @@
 """Decides which regular expressions a schema may use, and on how long a text, so that none can hang the check.
 
-Python's matcher retries every choice of a pattern, so `^(a+)+$` can take hours on a short text. A pattern may have
-at most 500 characters, and no look-around, back-reference or inline flag. For a text of 256 characters it may take at
-most 40 million steps, some 50 ms, counted as below. The greatest length up to 4,096 that stays below this is the
-longest text that is matched; a longer text is refused. In: a pattern. Out: None, or why it may not be used. It knows
-no schema.
+Python's matcher retries every choice of a pattern, so `^(a+)+$` can take hours on a short text. A pattern may have at
+most 500 characters, and no look-around, back-reference or inline flag. For a text of 256 characters it may take at most
+40 million steps, some 50 ms, counted as below. The greatest length up to 4,096 that stays below this is the longest
+text that is matched; a longer text is refused. It knows no schema.
 
 Counting: a sequence multiplies, an alternative adds, and `x{m,n}` gives (n - m + 1) * ways(x)**n. An open end counts as
 the text's length, and a pattern that may start anywhere starts at each character. Each way has one step per piece of

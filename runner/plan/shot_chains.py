@@ -57,7 +57,7 @@ class Chain:
         return replace(variant, inputs={**variant.inputs, first: end}, keys_at=keys_at)
 
     def _end(self, before: Shot, shot: Shot) -> Node | None:
-        """Return the one end frame of the shot before; if it has none, a problem of one of the two shots says so."""
+        """Return the one end frame of the shot before; if it has none, a problem at one of the two shots reports it."""
         ends: dict[str, Node] = {}
         for variant in before.variants:
             model = self._model(before, variant)

@@ -187,7 +187,7 @@ _FAULTS = (
     Fault("lagging", "`in_progress` for a job whose status is `completed`", _lagging, _RESULT),
     Fault(
         "links-at",
-        "the link stands `at` another place, such as `data[].url`",
+        "the link is `at` another place, such as `data[].url`",
         _links_at,
         _RESULT,
         {"at": (_PLACE, "video.uri")},

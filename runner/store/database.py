@@ -135,7 +135,7 @@ def translated(path: Path) -> Iterator[None]:
 def atomic(connection: sqlite3.Connection) -> Iterator[None]:
     """Run the block in one write transaction: all of it is committed and flushed, or none."""
     try:
-        # This stands inside the block, since memory may run out after SQLite has begun.
+        # This is inside the block, since memory may run out after SQLite has begun.
         connection.execute("BEGIN IMMEDIATE")
         yield
         failpoints.hit("store.before-commit")

@@ -1,8 +1,8 @@
 """What a state file keeps for a full or failing disk: a ballast file to remove, and side files for request ids.
 
-The id from a paid POST must be stored even then, and no POST may begin whose answer could not be recorded. So a mark
-stands below which nothing begins. Side files are allocated and opened in good times: an append needs neither a new
-block nor a new descriptor. `unrecorded` enters the ids at the next start.
+The id from a paid POST must be stored even then, and no POST may begin whose answer could not be recorded. So nothing
+begins below a mark. Side files are allocated and opened while there is space: an append needs neither a new block nor a
+new descriptor. `unrecorded` enters the ids at the next start.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class ReservedSpace:
             return ""
         try:
             if room(self.path) < self._size + low_water:
-                return f"{self.path}: no ballast was written, there is too little room on this volume"
+                return f"{self.path}: no ballast was written, since there is too little space on this volume"
             # The file holds noise, since some file systems do not store zeros at all.
             noise = os.urandom(min(self._size, MIB))
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC

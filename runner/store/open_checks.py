@@ -140,7 +140,7 @@ def refuse_stranger(connection: sqlite3.Connection, path: Path) -> None:
 def refuse_bad_log(path: Path, *, checked: bool = False) -> None:
     """Refuse a file that was in use when its log (`-wal`) went missing, or whose log has lost flushed data.
 
-    It may lack paid jobs, and SQLite itself would go on silently. A log that is `checked` is not read.
+    It may lack paid jobs, and SQLite itself would continue silently. A log that is `checked` is not read.
     """
     log = beside(path, "-wal")
     if not log.exists():

@@ -193,13 +193,13 @@ class StateFile:
 
         - `IllegalTransition`: the table or the attempt forbids the fact.
         - `RunInUse`: another runner has begun, or another process blocks the file.
-        - `DiskFailed`: the disk fails, or has too little room to begin a submission. A request id that was not stored
+        - `DiskFailed`: the disk fails, or has too little space to begin a submission. A request id that was not stored
           is kept beside the file if possible, and the error says where.
         - `RecordDisplaced`: the file is not in its place, so no submission is begun; the error says where it is.
         """
         if isinstance(fact, states.SubmissionStarted) and not self.has_room():
             short = f"less than {self._gauge.low_water // MIB} MiB are free"
-            why = f"{short}; {take_id} is not sent, since its answer might find no room"
+            why = f"{short}; {take_id} is not sent, since its answer might not fit"
             refused: Future[None] = Future()
             refused.set_exception(database.disk_failed(self.path, why))
             return refused

@@ -409,7 +409,7 @@ def test_ballast_with_holes_counts_as_none(tmp_path: Path) -> None:
 
 def test_ballast_is_not_laid_where_it_would_take_the_last_room(tmp_path: Path) -> None:
     ballast = ReservedSpace(tmp_path / "ballast", MIB)
-    assert "too little room" in ballast.lay(low_water=room(tmp_path / "x"))
+    assert "too little space" in ballast.lay(low_water=room(tmp_path / "x"))
     assert not ballast.path.exists()
     missing = ReservedSpace(tmp_path / "missing" / "ballast", MIB)
     assert "no ballast could be written" in missing.lay(low_water=0)

@@ -770,9 +770,9 @@ class TestBringingClipsHome:
     def test_a_clip_that_is_late_is_said_to_be_once_for_a_reason(self) -> None:
         late = {f"s{n}": [FetchTrouble(f"HTTP 404 from https://x.example/{n}")] * 14 for n in range(4)}
         run = night([ticket(take_id) for take_id in late], delivery=MemoryDelivery(late))
-        assert run.said.count("its clip does not come yet: HTTP 404 from https://x.example/") == 1
+        assert run.said.count("its clip has not arrived yet: HTTP 404 from https://x.example/") == 1
         quick = night([ticket("s0")], delivery=MemoryDelivery({"s0": [FetchTrouble("HTTP 404")] * 3}))
-        assert "does not come yet" not in quick.said
+        assert "has not arrived yet" not in quick.said
 
     def test_a_link_that_is_led_astray_is_asked_for_again(self) -> None:
         """A host sends elsewhere while a file is made, and so does a captive portal."""

@@ -51,7 +51,7 @@ def run(
 def test_nothing_is_sent_where_no_clip_finds_room(left: int) -> None:
     found = run(Volume(left))
     assert found.ending.kind is EndingKind.DISK
-    assert "too little room for clips: 0 MB to spare" in found.ending.reason
+    assert "too little space for clips: 0 MB available" in found.ending.reason
     assert found.queue.ledger == []
     assert set(found.states().values()) == {TakeState.PENDING}
 

@@ -192,7 +192,7 @@ def test_what_is_put_in_is_not_looked_through_again() -> None:
         ),
         (
             "sweep: {seed: [7, 8, 7]}",
-            "shot s, sweep.seed: '7' is given twice: the same take would be paid twice",
+            "shot s, sweep.seed: '7' is given twice: the same take would be paid for twice",
         ),
         ("sweep: {seed: 9-7}", "shot s, sweep.seed: the range '9-7' ends before it begins"),
         (

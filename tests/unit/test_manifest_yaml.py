@@ -98,7 +98,7 @@ def test_lines_and_columns_count_from_one(loader: Loader) -> None:
     [
         (
             "p: a cat: running",
-            "6:15: a second ': ' stands where only text can; quote the text: p: \"a cat: running\"",
+            "6:15: there is a second ': ' where only text is allowed; quote the text: p: \"a cat: running\"",
         ),
         ("p: @cat", "6:10: '@' cannot begin a value; quote the text: p: \"@cat\""),
         ("p: `cat", "6:10: '`' cannot begin a value; quote the text: p: \"`cat\""),
@@ -123,7 +123,7 @@ def test_lines_and_columns_count_from_one(loader: Loader) -> None:
         (r'p: "\e[31m"', "6:10: an escape here writes a control character"),
         (r'p: "\ud800"', "6:10: an escape here writes half a surrogate pair"),
         ("p: *nope", "6:10: *nope refers to nothing above it"),
-        ("p: &x [*x]", "6:14: the alias *x stands inside what it names"),
+        ("p: &x [*x]", "6:14: the alias *x is inside what it names"),
         ("1: x", "6:7: the key '1' is not text; quote it if it is meant"),
         ("true: x", "6:7: the key 'true' is not text"),
         ("[1, 2]: x", "6:7: a key must be text, not a list, mapping or alias"),

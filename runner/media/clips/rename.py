@@ -191,7 +191,7 @@ def _under(clip: Clip, landed: DeliveredFile, aside: str = "") -> str:
 
 
 def _sidecar(folder: Folder, clip: Clip) -> Sidecar | None:
-    """Return the sidecar beside the clip, under any take's name; None if there is none of this program."""
+    """Return the sidecar beside the clip, under any take's name; None if this program wrote none."""
     data = folder.read(f"{clip.stem}.json")
     owners = (clip.stem, stem_of(clip.name), clip.stem.removesuffix(_BETWEEN_ONCE))
     found = next(filter(None, (read_sidecar(data, take=take) for take in owners)), None)
