@@ -186,11 +186,10 @@ def _place(request: RunRequest, plan: Plan) -> RunDir:
 def _opened(request: RunRequest, plan: Plan, place: RunDir) -> StateFile:
     header = open_run.new_header(
         place,
-        manifest=request.manifest,
+        request.manifest,
         name=plan.manifest.name,
         simulated=request.simulated,
         api_base=request.origin,
         now=request.clock.wall(),
-        version=__version__,
     )
     return open_run.open_state(place, header=header, opening=request.opening)
