@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import count
@@ -120,9 +120,9 @@ def foresee(target: Target, *, opening: OpenOptions) -> Rebuilt:
         # Then it is made again from what the witness and the manifest say.
         if told.header is None and target.manifest is None:
             raise
-    plan, takes = _plan(target, header), _fingerprints(recorded)
+    plan, (takes, waiting) = _plan(target, header), _known(recorded)
     planned = {take.id: take.fingerprint for take in plan.takes} if plan else {}
-    waiting = _waiting(recorded) | (planned.keys() - takes.keys())
+    waiting |= planned.keys() - takes.keys()
     chosen, left = assigned(lacking, takes | planned, waiting=waiting)
     entered = [(sent, take, TakeState.QUEUED if sent.request_id else TakeState.HELD) for sent, take in chosen]
     header = header or _header(target, told, now=0.0)
@@ -151,7 +151,8 @@ def rebuild(target: Target, *, opening: OpenOptions, clock: Clock) -> Rebuilt:
                 takes: Sequence[TakeRecord] = reader.takes()
             if plan := _plan(target, state.header):
                 takes = _fitted(state, place, plan, takes, lacking, clock)
-            chosen, left = assigned(lacking, _fingerprints(takes), waiting=_waiting(takes))
+            fingerprints, waiting = _known(takes)
+            chosen, left = assigned(lacking, fingerprints, waiting=waiting)
             # Others may have been sent too: no witness speaks, or a sidecar knows more than it does. A witness says
             # when each was sent, a sidecar does not.
             unseen = any(each.at == 0 and not told.has_left(each) for each in lacking)
@@ -200,12 +201,10 @@ def _fits(sent: Sent, fingerprint: str | None) -> bool:
     return fingerprint is not None and sent.fingerprint in {"", fingerprint}
 
 
-def _fingerprints(takes: Iterable[TakeRecord]) -> dict[str, str]:
-    return {take.take_id: take.fingerprint for take in takes}
-
-
-def _waiting(takes: Iterable[TakeRecord]) -> set[str]:
-    return {take.take_id for take in takes if take.state is TakeState.PENDING}
+def _known(takes: Sequence[TakeRecord]) -> tuple[dict[str, str], set[str]]:
+    """Return the fingerprints of all takes, and the ids of those that wait."""
+    waiting = {take.take_id for take in takes if take.state is TakeState.PENDING}
+    return {take.take_id: take.fingerprint for take in takes}, waiting
 
 
 def _told(place: RunDir, opening: OpenOptions) -> Testimony:
@@ -331,7 +330,7 @@ def _fitted(
 ) -> Sequence[TakeRecord]:
     """Make the record fit the manifest as a run does, with room for renders that witnesses know of."""
     takes = sync(state, plan, place, recorded, compare(plan.takes, recorded), clock=clock).takes
-    known, sent = _fingerprints(takes), {each.fingerprint for each in lacking}
+    (known, _), sent = _known(takes), {each.fingerprint for each in lacking}
     again = [
         take.id for take in plan.takes if take.fingerprint in sent and known[take.id] != take.fingerprint
     ]

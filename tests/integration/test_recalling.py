@@ -120,7 +120,7 @@ def test_keeping_a_stale_clip_forgets_no_price_that_a_catalogue_gave() -> None:
         plan = plan_of({"a": "new", "b": "B"})
         made.state.adopt_plan(priced(plan, {take.model: price for take in plan.takes}), renew=(), at=1020.0)
         made.state.close()
-        kept = keep_stale(made.place, plan, names=["a"], choice=ALL, by="ada", clock=CLOCK)
+        kept = keep_stale(made.place, plan, names=["a"], choice=ALL, by="ada")
         assert kept.take_ids == ("a",)
         model = plan.takes[0].model
         assert recorded_prices(take for take in made.takes() if take.take_id == "b") == {model: price}

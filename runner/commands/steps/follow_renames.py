@@ -7,29 +7,25 @@ take by its old id alone. It submits nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from runner.commands.check import check
-from runner.commands.steps.find_run import manifest_of
-from runner.commands.steps.open_for_decision import named
+from runner.commands.steps.find_run import manifest_of, read_takes
+from runner.commands.steps.open_for_decision import OpenRecord, named
 from runner.commands.steps.open_run import OpenOptions, open_recorded
-from runner.commands.steps.sync_record import sync, take_over
+from runner.commands.steps.sync_record import SyncResult, sync, take_over
 from runner.domain.errors import FileMissing, ManifestInvalid, RunInUse, UsageError
-from runner.domain.records import TakeRecord
+from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.shots import Plan
 from runner.manifest.size_limits import CEILING
 from runner.plan.compare import compare
 from runner.plan.prices import priced, recorded_prices
-from runner.plan.scope import scope_of
-from runner.plan.selection import ALL
+from runner.plan.scope import Scope, scope_of
+from runner.plan.selection import ALL, Choice
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
-from runner.system.clock import SystemClock
-
-if TYPE_CHECKING:
-    from runner.domain.records import RunHeader
 
 
 def as_called_now(takes: Sequence[TakeRecord], plan: Plan) -> tuple[TakeRecord, ...]:
@@ -45,23 +41,31 @@ def sent_unasked(takes: Sequence[TakeRecord], plan: Plan) -> frozenset[str]:
     return frozenset(compare(plan.takes, takes).replaced)
 
 
-def follow(place: RunDir, plan: Plan, *, opening: OpenOptions) -> None:
-    """Adopt `plan` as a run does, if it renames a take.
+@contextmanager
+def adopted(
+    place: RunDir, plan: Plan, opening: OpenOptions, choice: Choice = ALL
+) -> Iterator[tuple[OpenRecord, Scope, SyncResult]]:
+    """Open the record to write decisions after adopting `plan` as a run does, with the prices on record.
 
     Raises:
         RunInUse: a runner works on this run.
         DiskFailed: the disk fails; what was done is recorded.
     """
-    with open_reader(place.state_file) as reader:
-        takes = reader.takes()
-    if not compare(plan.takes, takes).came_from:
-        return
-    clock = SystemClock()
+    clock = opening.clock
     with opening.locked(place), open_recorded(place, opening) as state:
         recorded = take_over(state, place, clock=clock).takes
         plan = priced(plan, recorded_prices(recorded))
-        found = scope_of(plan, recorded, ALL)
-        sync(state, plan, place, recorded, found.comparison, clock=clock)
+        scope = scope_of(plan, recorded, choice)
+        synced = sync(state, plan, place, recorded, scope.comparison, clock=clock)
+        with open_reader(place.state_file, checked=True) as reader:
+            yield OpenRecord(state, reader, clock), scope, synced
+
+
+def follow(place: RunDir, plan: Plan, *, opening: OpenOptions) -> None:
+    """Adopt `plan` as a run does, if it renames a take; raises what `adopted` raises."""
+    if compare(plan.takes, read_takes(place)).came_from:
+        with adopted(place, plan, opening):
+            pass
 
 
 def follow_names(place: RunDir, header: RunHeader, names: Sequence[str], *, opening: OpenOptions) -> None:
@@ -74,8 +78,7 @@ def follow_names(place: RunDir, header: RunHeader, names: Sequence[str], *, open
     Raises:
         UsageError: a name is not on record, and the manifest has problems, so it cannot say what the name means.
     """
-    with open_reader(place.state_file) as reader:
-        takes = reader.takes()
+    takes = read_takes(place)
     unknown = frozenset(names) - {take.take_id for take in takes}
     if not unknown:
         return
@@ -84,18 +87,13 @@ def follow_names(place: RunDir, header: RunHeader, names: Sequence[str], *, open
         if not unknown.isdisjoint(compare(plan.takes, takes).came_from):
             follow(place, plan, opening=opening)
     except ManifestInvalid as error:
-        _refuse_unknown(takes, names, error)
+        try:
+            named(takes, names)
+        except UsageError as lost:
+            raise UsageError(
+                f"{lost.message}, and no new name can be followed while the manifest has a problem here, where no"
+                f" --schema-dir is read: {error.problems[0]}",
+                advice=lost.advice,
+            ) from error
     except (FileMissing, RunInUse):
         return
-
-
-def _refuse_unknown(takes: Sequence[TakeRecord], names: Sequence[str], error: ManifestInvalid) -> None:
-    """Say of a name that is not on record why the manifest could not be asked either."""
-    try:
-        named(takes, names)
-    except UsageError as unknown:
-        raise UsageError(
-            f"{unknown.message}, and no new name can be followed while the manifest has a problem here, where no"
-            f" --schema-dir is read: {error.problems[0]}",
-            advice=unknown.advice,
-        ) from error

@@ -31,6 +31,7 @@ from runner.store.reader import open_reader
 from runner.store.run_dir import REPORT, RunDir
 from runner.store.state_file import StateFile
 from runner.store.witness import Testimony
+from runner.system.clock import Clock, SystemClock
 from runner.system.version import __version__
 from runner.system.web_links import is_same_api
 
@@ -41,7 +42,8 @@ class OpenOptions:
 
     `moved` says that the run was moved or copied here on purpose, `network` that it may lie on a network share;
     `environ` names the user's folders. `lock` is the run's own, where the caller holds it over several openings.
-    `new_run` says that a run whose folder is gone is forgotten, whatever it may have paid for.
+    `new_run` says that a run whose folder is gone is forgotten, whatever it may have paid for. `clock` dates what a
+    person decides.
     """
 
     moved: bool = False
@@ -49,6 +51,7 @@ class OpenOptions:
     environ: Mapping[str, str] = field(default_factory=dict)
     lock: RunLock | None = None
     new_run: bool = False
+    clock: Clock = field(default_factory=SystemClock)
 
     def locked(self, run_dir: RunDir) -> AbstractContextManager[object]:
         """Return the run's lock to be entered, or what stands for it where the caller holds it already."""
@@ -124,26 +127,24 @@ def refuse_other_run(recorded: RunHeader, asked: RunHeader, run_dir: RunDir, *, 
         UsageError: the folder belongs to another manifest, another API, or to a run of the other kind.
         FlagRequired: it may be the same board, moved or copied, and no flag says so.
     """
+    elsewhere = "choose another folder with --run-dir"
+    renamed = f"{elsewhere}, or give this manifest a name of its own"
     if recorded.simulated != asked.simulated:
         kind = "a simulated" if recorded.simulated else "a paid"
-        raise UsageError(
-            f"{run_dir.path} holds {kind} run, which cannot go on as the other kind",
-            advice="choose another folder with --run-dir",
-        )
-    same_board = asked.manifest == REPORT or _is_one_file(run_dir, recorded.manifest, asked.manifest)
-    if not same_board and recorded.name == asked.name and not moved:
-        raise FlagRequired(
-            f"{run_dir.path} was made for the manifest {recorded.manifest}, as seen from there, and not for"
-            f" {asked.manifest}",
-            flag=MOVED,
-            condition="if it is the same board, and one of the two was moved or copied on purpose",
-            otherwise="if not, choose another folder with --run-dir, or give this manifest a name of its own",
-        )
-    if not same_board and recorded.name != asked.name:
-        raise UsageError(
-            f"{run_dir.path} belongs to another manifest: {recorded.manifest}",
-            advice="choose another folder with --run-dir, or give this manifest a name of its own",
-        )
+        message = f"{run_dir.path} holds {kind} run, which cannot go on as the other kind"
+        raise UsageError(message, advice=elsewhere)
+    if asked.manifest != REPORT and not _is_one_file(run_dir, recorded.manifest, asked.manifest):
+        if recorded.name != asked.name:
+            message = f"{run_dir.path} belongs to another manifest: {recorded.manifest}"
+            raise UsageError(message, advice=renamed)
+        if not moved:
+            raise FlagRequired(
+                f"{run_dir.path} was made for the manifest {recorded.manifest}, as seen from there, and not for"
+                f" {asked.manifest}",
+                flag=MOVED,
+                condition="if it is the same board, and one of the two was moved or copied on purpose",
+                otherwise=f"if not, {renamed}",
+            )
     if not is_same_api(recorded.api_base, asked.api_base):
         raise UsageError(
             f"{run_dir.path} was run against {recorded.api_base}, not {asked.api_base}",

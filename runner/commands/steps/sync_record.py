@@ -1,29 +1,29 @@
 """Brings record and disk up to date with the manifest, before anything is sent.
 
 In: a plan, and how it compares with what is on record. Out: the record made to fit: takes renamed with their clips,
-corrected ones renewed, changed ones noted, missing clips marked. `missing` only looks, and where a run looks. The whole
-record is read when a run begins, and again only where it was changed. It submits nothing.
+corrected ones renewed, changed ones noted, missing clips marked. The whole record is read when a run begins, and again
+only where it was changed. It submits nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from runner.commands.steps.find_run import read_takes
 from runner.domain import failpoints
 from runner.domain.errors import DiskFailed
 from runner.domain.records import RunRecord, TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import ClipMoved, DeliveryState, FileGone
+from runner.media.clips.folder import NameConflict
+from runner.media.clips.rename import Clip, left_mid_rename, rename_clips
+from runner.media.clips.restore_sidecars import give_own_names, restore_sidecars, without_further_outputs
+from runner.plan.compare import Comparison
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock
-
-if TYPE_CHECKING:
-    from runner.media.clips.rename import Clip
-    from runner.plan.compare import Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def take_over(state: StateFile, place: RunDir, *, clock: Clock) -> RunRecord:
     """
     state.begin(at=clock.wall())
     record = read_record(place)
-    _give_own_names(record.takes, place)
+    give_own_names(place.path, record.takes)
     # Under the names that its runner gave: once takes are renamed again, no one would look where it left their clips.
     if not _strayed(record.takes, place):
         return record
@@ -72,28 +72,20 @@ def sync(
     """
     changed = state.adopt_plan(plan, renew=comparison.renewed, renames=comparison.renames, at=clock.wall())
     failpoints.hit("recall.adopted")
-    takes = _read(place) if changed else recorded
+    takes = read_takes(place, checked=True) if changed else recorded
     remarks: tuple[str, ...] = ()
     if any(map(_is_misnamed, takes)):
         remarks = _rename_clips(state, place, takes, clock)
-        takes = _read(place)
+        takes = read_takes(place, checked=True)
     if gone := missing(takes, place):
-        _mark_gone(state, [take for take in takes if take.take_id in gone], place, clock)
-        takes = _read(place)
+        # So they are fetched again.
+        restore_sidecars(place.path, [take for take in takes if take.take_id in gone])
+        fact = FileGone("the file is not there any more, or not whole")
+        facts = [state.record(take.take_id, fact, at=clock.wall()) for take in takes if take.take_id in gone]
+        for recording in facts:
+            recording.result()
+        takes = read_takes(place, checked=True)
     return SyncResult(takes, remarks)
-
-
-def _give_own_names(takes: Sequence[TakeRecord], place: RunDir) -> None:
-    # Only an id that ends in a number can be the name of another take's further output.
-    if any(take.take_id.rpartition(".")[2].isdigit() for take in takes):
-        from runner.media.clips.restore_sidecars import give_own_names
-
-        give_own_names(place.path, takes)
-
-
-def _read(place: RunDir) -> Sequence[TakeRecord]:
-    with open_reader(place.state_file, checked=True) as reader:
-        return reader.takes()
 
 
 def missing(takes: Sequence[TakeRecord], place: RunDir) -> frozenset[str]:
@@ -103,33 +95,24 @@ def missing(takes: Sequence[TakeRecord], place: RunDir) -> frozenset[str]:
         UsageError: the clips' folder is a link or a file.
         DiskFailed: the disk fails.
     """
-    gone = [take for take in takes if clip_is_gone(take, place)]
-    if any(len(take.outputs) > 1 for take in takes):
-        from runner.media.clips.restore_sidecars import without_further_outputs
-
-        gone += without_further_outputs(place.path, takes)
+    gone = [take for take in takes if _is_gone(take, place)]
+    gone += without_further_outputs(place.path, takes)
     return frozenset(take.take_id for take in gone) - _strayed(gone, place)
 
 
 def _strayed(takes: Sequence[TakeRecord], place: RunDir) -> frozenset[str]:
     """Return the ids of takes whose clips are where a kill in mid-rename left them, and not where the record says."""
-    lost = [take for take in takes if _is_misnamed(take) and clip_is_gone(take, place)]
-    if not lost:
-        return frozenset()
-    from runner.media.clips.folder import NameConflict
-    from runner.media.clips.rename import left_mid_rename
-
+    lost = [take for take in takes if _is_misnamed(take) and _is_gone(take, place)]
     try:
         return frozenset(clip.take for clip in left_mid_rename(place.path, _clips(lost)))
     except NameConflict:
         return frozenset()
     except OSError as error:
-        raise DiskFailed(
-            f"a clip could not be looked for: {error.strerror}", advice="see to the disk"
-        ) from error
+        message = f"a clip could not be looked for: {error.strerror}"
+        raise DiskFailed(message, advice="see to the disk") from error
 
 
-def clip_is_gone(take: TakeRecord, place: RunDir) -> bool:
+def _is_gone(take: TakeRecord, place: RunDir) -> bool:
     """Return whether a delivered clip is not on disk any more, or not of its size."""
     if take.delivery is not DeliveryState.DELIVERED or take.file is None:
         return False
@@ -143,8 +126,6 @@ def _rename_clips(
     state: StateFile, place: RunDir, takes: Sequence[TakeRecord], clock: Clock
 ) -> tuple[str, ...]:
     """Let clips follow their takes' new names; what must stay is said, and stays where the record says it is."""
-    from runner.media.clips.folder import NameConflict
-    from runner.media.clips.rename import rename_clips
 
     def told(take_id: str, file: str) -> None:
         failpoints.hit("recall.clip_renamed")
@@ -156,17 +137,14 @@ def _rename_clips(
     except NameConflict as error:
         return (f"clips keep their old names: {error}",)
     except OSError as error:
-        raise DiskFailed(
-            f"a clip could not be renamed: {error.strerror}", advice="see to the disk"
-        ) from error
+        message = f"a clip could not be renamed: {error.strerror}"
+        raise DiskFailed(message, advice="see to the disk") from error
     return tuple(
         f"{clip.take}: its clip keeps the name {clip.file}, since another file has its own" for clip in left
     )
 
 
 def _clips(takes: Iterable[TakeRecord]) -> list[Clip]:
-    from runner.media.clips.rename import Clip
-
     return [Clip(take.take_id, take.file, take.sha256) for take in takes if take.file and take.sha256]
 
 
@@ -175,13 +153,3 @@ def _is_misnamed(take: TakeRecord) -> bool:
     if take.delivery is not DeliveryState.DELIVERED or take.file is None:
         return False
     return take.file.rpartition("/")[2].rpartition(".")[0] != take.take_id
-
-
-def _mark_gone(state: StateFile, gone: Sequence[TakeRecord], place: RunDir, clock: Clock) -> None:
-    """Record that clips are gone or not whole, so that they are fetched again."""
-    from runner.media.clips.restore_sidecars import restore_sidecars
-
-    restore_sidecars(place.path, gone)
-    fact = FileGone("the file is not there any more, or not whole")
-    for recorded in [state.record(take.take_id, fact, at=clock.wall()) for take in gone]:
-        recorded.result()

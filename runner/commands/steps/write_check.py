@@ -75,11 +75,8 @@ def open_log(place: RunDir) -> int:
 def _try_clips(clips: Path, take_ids: Collection[str], *, shown: RunDir) -> tuple[str, ...]:
     with _translated(shown.path / CLIPS):
         longest = len(str((shown.path / CLIPS / try_clip(clips, take_ids)).absolute()))
-    if longest <= LONG_PATH:
-        return ()
-    return (
-        f"the longest path of a clip has {longest} characters; many programs on Windows take {LONG_PATH}",
-    )
+    many = f"the longest path of a clip has {longest} characters; many programs on Windows take {LONG_PATH}"
+    return (many,) if longest > LONG_PATH else ()
 
 
 def _try_reports(folder: Path, *, shown: RunDir) -> None:
