@@ -41,7 +41,7 @@ def command(arguments: argparse.Namespace) -> int:
         return 3
     show(f"{visible(take_id)}: {_CONSEQUENCES[arguments.decision]}" for take_id in decided.take_ids)
     note(decided.remarks)
-    left = reconcile.held_left(run.place)
+    left = sum(1 for take in read_takes(run.place) if take.state is TakeState.HELD)
     warn([f"{counted(left, 'take')} still held"] if left else [])
     warn([f"go on with: {command_line(*run.words)}"])
     return 0

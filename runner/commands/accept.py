@@ -1,8 +1,6 @@
 """What a person decides about stale takes: their clips are kept for the rows as these are now.
 
-In: a run directory, the plan of its manifest, which takes, who decides. Out: what was decided. Each decision is a fact
-with its name, recorded under the run lock, and all of one call are checked before the first is recorded. It submits
-nothing. The plan is adopted first, as a run adopts it, so that a row counts as it is now.
+The plan is adopted first, as a run adopts it, so that a row counts as it is now. It submits nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Cancel jobs: the API is asked, its own word is shown, and only its result is believed.
+"""Cancels jobs: the API is asked, its own word is shown, and only its result is believed.
 
-In: a run directory, takes, who asks. Out: one outcome a take. Only a job that still waits can be cancelled; one that
-runs goes on and is billed. With a runner at work nothing is recorded here, for the runner will see it by itself.
+Only a job that still waits can be cancelled; one that runs goes on and is billed. With a runner at work nothing is
+recorded here, for the runner will see it by itself.
 """
 
 from __future__ import annotations
@@ -36,10 +36,6 @@ from runner.store.lock import RunLock
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock
-
-_REPORTED = UNFINISHED | IN_DOUBT
-CANCELLED, NOT_CANCELLABLE = "cancelled", "not_cancellable"
-"""The words of the API that are known."""
 
 _ENDED = {
     TakeState.CANCELLED: "cancelled, confirmed by its result",
@@ -94,7 +90,7 @@ def cancel(
     follow_names(place, read_header(place), names, opening=request.opening)
     takes = read_takes(place)
     take_ids = [take.take_id for take in named(takes, names)] or pick(
-        takes, choice, lambda take: take.state in _REPORTED
+        takes, choice, lambda take: take.state in UNFINISHED | IN_DOUBT
     )
     with ExitStack() as stack:
         state = _state_file(place, request, stack)
@@ -181,13 +177,12 @@ async def _cancel(
 
 
 def _outcome(take: TakeRecord, word: str, found: Found) -> CancelOutcome:
-    stopped = False
+    stopped = word == "cancelled"
     if isinstance(found, Ended):
-        stopped = found.outcome is not TakeState.SUCCEEDED
-        says = _ENDED[found.outcome]
-    elif word == CANCELLED:
-        stopped, says = True, "cancelled, says the API; its result does not say so yet"
-    elif word == NOT_CANCELLABLE:
+        stopped, says = found.outcome is not TakeState.SUCCEEDED, _ENDED[found.outcome]
+    elif stopped:
+        says = "cancelled, says the API; its result does not say so yet"
+    elif word == "not_cancellable":
         says = "it runs already: it goes on and is billed"
     else:
         says = f"the API says “{visible(word, 80)}”; it may go on"

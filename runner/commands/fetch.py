@@ -1,21 +1,20 @@
-"""Clips of a run that are missing or not whole are downloaded again.
+"""Clips of a run that are missing or not whole are downloaded again; the manifest is not needed.
 
-In: a run directory. Out: a summary, and what was found wrong. It never submits: the engine gets succeeded takes alone.
-The manifest is not needed.
+It never submits: the engine gets succeeded takes alone.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from runner.commands.steps.open_for_decision import fitting, open_for_decision
+from runner.commands.steps.open_for_decision import fitting, named, open_for_decision
 from runner.commands.steps.recheck_failed import RecheckResult, recheck
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.session import run_engine
 from runner.commands.steps.summary import RunSummary, sum_up
-from runner.commands.verify import Finding, Flaw, mark_flawed, meant, verify, wants_fetching, without_sidecar
+from runner.commands.verify import Finding, Flaw, find_flaws, mark_flawed, wants_fetching, without_sidecar
 from runner.domain import failpoints
 from runner.domain.errors import UsageError
 from runner.domain.records import TakeRecord
@@ -23,7 +22,7 @@ from runner.domain.run_ending import EndingKind, exit_code_by
 from runner.domain.states import RETRYABLE, DeliveryState, TakeState
 from runner.media.clips.restore_sidecars import give_own_names, restore_sidecars
 from runner.plan.selection import ALL, Choice
-from runner.store.reader import open_reader
+from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
 
 
@@ -37,7 +36,7 @@ class Fetched:
     summary: RunSummary
     findings: tuple[Finding, ...]
     restored: tuple[str, ...]
-    without_clip: Mapping[TakeState, int] = field(default_factory=dict)
+    without_clip: Mapping[TakeState, int]
 
     @property
     def untouched(self) -> tuple[Finding, ...]:
@@ -74,13 +73,13 @@ def fetch(
             reader.takes(), take_ids, choice, lambda take: _may_have_a_clip(take, origin), none="has a clip"
         )
     with open_for_decision(place, request.opening, request.clock) as record:
-        state = record.state
-        give_own_names(place.path, record.reader.takes())
-        findings = verify(place, take_ids).findings
+        state, reader = record.state, record.reader
+        give_own_names(place.path, reader.takes())
+        findings = find_flaws(place, _meant(reader, take_ids))
         mark_flawed(place, record, findings)
-        takes = meant(record.reader.takes(), take_ids)
+        takes = _meant(reader, take_ids)
         again = recheck(request, place, state, takes, insist=bool(take_ids))
-        takes = meant(record.reader.takes(), take_ids) if again.asked else takes
+        takes = _meant(reader, take_ids) if again.asked else takes
         _refuse_without_clip(takes if take_ids else (), again)
         restored = restore_sidecars(place.path, without_sidecar(takes, findings))
         wanted = [take for take in takes if wants_fetching(take)]
@@ -97,6 +96,11 @@ def fetch(
         and not (take.state is TakeState.PENDING and take.position is None)
     )
     return Fetched(replace(summary, remarks=remarks), findings, restored, others)
+
+
+def _meant(reader: Reader, take_ids: Sequence[str]) -> Sequence[TakeRecord]:
+    takes = reader.takes()
+    return named(takes, take_ids) if take_ids else takes
 
 
 def _may_have_a_clip(take: TakeRecord, origin: str) -> bool:

@@ -1,10 +1,7 @@
 """What a person decides about takes: held ones are adopted or declared not sent; any that was sent can be dropped.
 
-An adoption can be corrected or taken back in the same words, as long as no clip came of it.
-
-In: a run directory, take ids, who decides. Out: the held takes with their evidence, and what was decided. Each decision
-is a fact with its name and time, recorded under the run lock, and all of one call are checked before the first is
-recorded. It submits nothing.
+In: a run directory, take ids, who decides. Out: the held takes with their evidence, and what was decided. An adoption
+can be corrected or taken back in the same words, as long as no clip came of it. It submits nothing.
 """
 
 from __future__ import annotations
@@ -155,12 +152,6 @@ def losses(place: RunDir, take_ids: Sequence[str]) -> list[str]:
         if loss or links:
             found.append(f"{take.take_id}: {loss or take.state}{links}")
     return found
-
-
-def held_left(place: RunDir) -> int:
-    """Return how many takes are still held."""
-    with open_reader(place.state_file) as reader:
-        return reader.counts()[TakeState.HELD]
 
 
 def _refuse_taken_id(reader: Reader, take: TakeRecord, request_id: str) -> None:

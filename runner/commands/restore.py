@@ -1,8 +1,7 @@
 """Puts into a run's record what its witnesses know and it does not: the way forward after a lost or an older file.
 
-In: a run, by its directory or its manifest. Out: the record made whole, and what became of each submission: one with an
-id is recorded with it, one without is held, a clip whose sidecar and bytes agree is delivered. Nothing is ever sent,
-and nothing is thrown away: a file that cannot be used is set aside.
+In: a run, by its directory or its manifest. Out: the record made whole, and what became of each submission. Nothing is
+ever sent, and nothing is thrown away: a file that cannot be used is set aside.
 """
 
 from __future__ import annotations
@@ -53,17 +52,11 @@ class Target:
     manifest: Path | None
     simulated: bool
     api_base: str
-    schema_dirs: tuple[Path, ...] = ()
+    schema_dirs: tuple[Path, ...]
 
 
 def find_target(
-    named: Path,
-    *,
-    run_dir: Path | None = None,
-    simulated: bool = False,
-    api_base: str | None = None,
-    schema_dirs: Sequence[Path] = (),
-    environ: Mapping[str, str] = os.environ,
+    named: Path, *, run_dir: Path | None, simulated: bool, api_base: str | None, schema_dirs: Sequence[Path]
 ) -> Target:
     """Return which run is meant by its manifest or by its directory, which may be gone.
 
@@ -71,14 +64,12 @@ def find_target(
         UsageError: the API's address is not usable.
         FileMissing, ManifestInvalid: the manifest cannot be read.
     """
-    base = named_base(api_base, environ)
+    base = SIMULATOR_BASE if simulated else named_base(api_base, os.environ)
     manifest = named if named.is_file() else None
     home = run_dir or named
     if manifest and run_dir is None:
         home = default_run_dir(manifest, name=manifest_name(manifest), simulated=simulated)
-    return Target(
-        RunDir(home), manifest, simulated, SIMULATOR_BASE if simulated else base, tuple(schema_dirs)
-    )
+    return Target(RunDir(home), manifest, simulated, base, tuple(schema_dirs))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """What is wrong with the clips of a run: each is read again and compared with its record and its sidecar.
 
-In: a run directory. Out: findings, and on request facts that let the next run fetch what is not whole. It needs no
-manifest, and submits nothing.
+It needs no manifest and submits nothing. On request it records what is not whole, for the next run to fetch.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from runner.commands.steps.find_run import read_takes
-from runner.commands.steps.open_for_decision import Decided, OpenRecord, named, open_for_decision
+from runner.commands.steps.open_for_decision import Decided, OpenRecord, open_for_decision
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.domain import failpoints
 from runner.domain.records import TakeRecord
@@ -57,17 +56,30 @@ class Verification:
     absent: int = 0
 
 
-def verify(place: RunDir, take_ids: Sequence[str] = ()) -> Verification:
-    """Read every delivered clip, or those of `take_ids`, and compare it with its record and its sidecar; no lock.
-
-    Raises:
-        UsageError: there is no such take, or the clips' folder is a link or a file.
-        DiskFailed: the disk fails.
-    """
-    takes = meant(read_takes(place), take_ids)
+def verify(place: RunDir) -> Verification:
+    """Read every delivered clip, and compare it with its record and its sidecar; no lock. Raises as `find_flaws`."""
+    takes = read_takes(place)
     delivered = [take for take in takes if take.delivery is DeliveryState.DELIVERED]
     absent = sum(1 for take in takes if wants_fetching(take))
-    return Verification(len(delivered), tuple(_findings(place, delivered)), absent)
+    return Verification(len(delivered), find_flaws(place, delivered), absent)
+
+
+def find_flaws(place: RunDir, takes: Sequence[TakeRecord]) -> tuple[Finding, ...]:
+    """Read the delivered clips of these takes, and compare them with their records and their sidecars.
+
+    Raises:
+        UsageError: the clips' folder is a link or a file.
+        DiskFailed: the disk fails.
+    """
+    with ExitStack() as stack:
+        # Opened only where it is, for opening would make it.
+        folder = stack.enter_context(clips_of(place.path)) if (place.path / CLIPS).exists() else None
+        return tuple(
+            Finding(take.take_id, f"{CLIPS}/{name}", flaw, says)
+            for take in takes
+            if take.delivery is DeliveryState.DELIVERED
+            for name, flaw, says in _flaws(take, folder)
+        )
 
 
 def mark(place: RunDir, findings: Sequence[Finding], *, opening: OpenOptions = DEFAULT_OPTIONS) -> Decided:
@@ -78,11 +90,6 @@ def mark(place: RunDir, findings: Sequence[Finding], *, opening: OpenOptions = D
     """
     with open_for_decision(place, opening) as record:
         return Decided(mark_flawed(place, record, findings), record.state.notes)
-
-
-def meant(takes: Sequence[TakeRecord], take_ids: Sequence[str]) -> Sequence[TakeRecord]:
-    """Return the takes of these ids, or all of them where no id is given."""
-    return named(takes, take_ids) if take_ids else takes
 
 
 def wants_fetching(take: TakeRecord) -> bool:
@@ -111,15 +118,6 @@ def without_sidecar(takes: Sequence[TakeRecord], findings: Sequence[Finding]) ->
     """Return the delivered takes whose sidecar is lost."""
     lost = {find.take_id for find in findings if find.flaw is Flaw.NO_SIDECAR}
     return [take for take in takes if take.take_id in lost and take.delivery is DeliveryState.DELIVERED]
-
-
-def _findings(place: RunDir, takes: Sequence[TakeRecord]) -> Iterator[Finding]:
-    with ExitStack() as stack:
-        # Opened only where it is, for opening would make it.
-        folder = stack.enter_context(clips_of(place.path)) if (place.path / CLIPS).exists() else None
-        for take in takes:
-            for name, flaw, says in _flaws(take, folder):
-                yield Finding(take.take_id, f"{CLIPS}/{name}", flaw, says)
 
 
 def _flaws(take: TakeRecord, folder: Folder | None) -> Iterator[tuple[str, Flaw, str]]:

@@ -1,8 +1,6 @@
 """Lets a command about takes on record know them by the names that the manifest has for them now.
 
-In: a run directory, its plan or the names a person gave. Out: takes under their new ids, and renames on record, made
-under the run lock before anything is decided. A run makes them by itself; what only decides would else know a renamed
-take by its old id alone. It submits nothing.
+A run makes renames by itself; what only decides would else know a renamed take by its old id alone.
 """
 
 from __future__ import annotations

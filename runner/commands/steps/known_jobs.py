@@ -1,7 +1,6 @@
 """What is known of a run outside its state file: its witnesses, the sidecars of its clips, and other traces.
 
-In: a run directory, and the user's own folders. Out: testimonies, and a refusal where a state file is gone. All of it
-is read before the state file is, so that a run that goes on meanwhile only adds to it.
+All of it is read before the state file is, so that a run that goes on meanwhile only adds to it.
 """
 
 from __future__ import annotations

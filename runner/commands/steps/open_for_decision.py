@@ -1,7 +1,6 @@
 """Where a person's decisions are written: takes found by their ids, and facts on disk on return.
 
-In: a run directory, ids, facts. Out: the takes of those ids, an open state file that no other process writes to, and
-what was decided. The callers know what may be decided about which take. It submits nothing.
+The callers know what may be decided about which take. It submits nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Opening the state file of a run without mistaking one run for another.
-
-In: a run directory, what a run there would be, and what its user has agreed to. Out: an open `StateFile`, or an error
-with the way out. It knows no engine.
-"""
+"""Opens the state file of a run without mistaking one run for another; it knows no engine."""
 
 from __future__ import annotations
 
@@ -14,12 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from unicodedata import normalize
 
-from runner.commands.steps.known_jobs import (
-    forget_outside,
-    known_outside,
-    refuse_lost_record,
-    second_places,
-)
+from runner.commands.steps.known_jobs import forget_outside, known_outside, refuse_lost_record, second_places
 from runner.domain.errors import MOVED, FlagRequired, ShotrunnerError, UsageError
 from runner.domain.records import RunHeader
 from runner.store.disk_failure import SafetyOptions

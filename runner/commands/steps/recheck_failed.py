@@ -1,9 +1,7 @@
 """Looks once more at jobs that ended without a clip: first into their records as they were kept, then at the API.
 
-In: takes as recorded. Out: which of them have a clip after all, on record, and what the API says of those it was asked
-about: jobs that it did not know, or of which it named no clip that could be read, and dropped ones a person names. A
-look is free and submits nothing; the engine downloads the clips. No other module asks about them: what such a job cost
-is noted here too, and an adopted one whose record names another job is taken back here.
+A look is free and submits nothing; the engine downloads the clips. No other module asks about these jobs, so their
+late costs are noted here too, and an adopted one whose record names another job is taken back.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Brings record and disk up to date with the manifest, before anything is sent.
 
-In: a plan, and how it compares with what is on record. Out: the record made to fit: takes renamed with their clips,
-corrected ones renewed, changed ones noted, missing clips marked. The whole record is read when a run begins, and again
-only where it was changed. It submits nothing.
+Takes are renamed with their clips, corrected ones renewed, changed ones noted, missing clips marked. The whole record
+is read when a run begins, and again only where it was changed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""Tries all that a run writes beside its state file, before anything is paid for.
+"""Tries all that a run writes beside its state file, before anything is paid for; the state file is open by then.
 
-In: a run directory and the takes to come. Out: remarks, or the error that the run would have met after paying. What is
-tried goes through the same functions as the run itself: the clips' delivery, the reports, the log. The state file needs
-no trial: it is open, with its log and its side files, before this is asked.
+What is tried goes through the same functions as the run itself: the clips' delivery, the reports, the log.
 """
 
 from __future__ import annotations
