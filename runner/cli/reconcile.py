@@ -11,8 +11,8 @@ from runner.cli.terminal import agreed, note, show, show_json, typed, warn
 from runner.commands import reconcile
 from runner.commands.reconcile import HeldCase
 from runner.commands.steps.find_run import RecordedRun, find_recorded, read_takes
-from runner.commands.steps.follow_renames import follow_names
 from runner.commands.steps.open_for_decision import Decided, fitting
+from runner.commands.steps.sync_record import follow_names
 from runner.domain.display import MILESTONES, counted, value, visible, window
 from runner.domain.errors import UsageError
 from runner.domain.records import TakeRecord

@@ -11,9 +11,9 @@ from pathlib import Path
 from runner.commands.check import check
 from runner.commands.steps.api_session import recorded_request
 from runner.commands.steps.find_run import find_run, manifest_of, read_header
-from runner.commands.steps.follow_renames import adopted
 from runner.commands.steps.open_for_decision import Decided, named
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
+from runner.commands.steps.sync_record import adopted
 from runner.domain.display import listed
 from runner.domain.errors import UsageError
 from runner.domain.shots import Plan

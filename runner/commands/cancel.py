@@ -19,10 +19,10 @@ from runner.commands.steps.api_session import (
     with_api,
 )
 from runner.commands.steps.find_run import read_header, read_takes
-from runner.commands.steps.follow_renames import follow_names
 from runner.commands.steps.open_for_decision import named
 from runner.commands.steps.open_run import open_recorded
 from runner.commands.steps.request import RunRequest
+from runner.commands.steps.sync_record import follow_names
 from runner.domain import failpoints
 from runner.domain.api_answers import RequestFailure
 from runner.domain.body_diff import contradiction

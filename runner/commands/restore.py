@@ -111,7 +111,8 @@ def foresee(target: Target, *, opening: OpenOptions) -> Rebuilt:
         # Then it is made again from what the witness and the manifest say.
         if told.header is None and target.manifest is None:
             raise
-    plan, (takes, waiting) = _plan(target, header), _known(recorded)
+    plan = _plan(target, header)
+    takes, waiting = _known(recorded)
     planned = {take.id: take.fingerprint for take in plan.takes} if plan else {}
     waiting |= planned.keys() - takes.keys()
     chosen, left = assigned(lacking, takes | planned, waiting=waiting)
@@ -120,7 +121,7 @@ def foresee(target: Target, *, opening: OpenOptions) -> Rebuilt:
     return Rebuilt(place, header, tuple(entered), tuple(left), brought_back=_moved_to(place))
 
 
-def rebuild(target: Target, *, opening: OpenOptions, clock: Clock) -> Rebuilt:
+def rebuild(target: Target, *, opening: OpenOptions) -> Rebuilt:
     """Bring the record back, and enter what it lacks.
 
     Raises:
@@ -129,7 +130,7 @@ def rebuild(target: Target, *, opening: OpenOptions, clock: Clock) -> Rebuilt:
         StateFileUnusable: the record can neither be used nor be made again.
         DiskFailed: the disk fails; what was entered is recorded.
     """
-    place, moved = target.place, _moved_to(target.place)
+    place, clock, moved = target.place, opening.clock, _moved_to(target.place)
     if moved is not None:
         _bring_back(moved, place)
     with opening.locked(place):
@@ -321,7 +322,7 @@ def _fitted(
 ) -> Sequence[TakeRecord]:
     """Make the record fit the manifest as a run does, with room for renders that witnesses know of."""
     takes = sync(state, plan, place, recorded, compare(plan.takes, recorded), clock=clock).takes
-    (known, _), sent = _known(takes), {each.fingerprint for each in lacking}
+    known, sent = {take.take_id: take.fingerprint for take in takes}, {each.fingerprint for each in lacking}
     again = [
         take.id for take in plan.takes if take.fingerprint in sent and known[take.id] != take.fingerprint
     ]

@@ -13,7 +13,6 @@ from unicodedata import normalize
 
 from runner.commands.check import check
 from runner.commands.run import run
-from runner.commands.steps import follow_renames
 from runner.commands.steps.api_session import recorded_request
 from runner.commands.steps.find_run import find_run, manifest_of, read_takes
 from runner.commands.steps.open_for_decision import Decided, named, open_for_decision
@@ -21,6 +20,7 @@ from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.commands.steps.recheck_failed import RecheckResult, recheck
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.summary import RunSummary
+from runner.commands.steps.sync_record import as_called_now, follow, sent_unasked
 from runner.domain import failpoints
 from runner.domain.errors import FileMissing, UsageError
 from runner.domain.records import RunHeader, TakeRecord
@@ -185,7 +185,7 @@ def propose(
     choice = request.choice
     if not names and choice.is_all:
         raise UsageError("which takes?", advice="name them, or say --only status:failed")
-    called = follow_renames.as_called_now(takes, plan)
+    called = as_called_now(takes, plan)
     chosen = retries(
         called,
         planned={take.id: take.fingerprint for take in plan.takes},
@@ -253,7 +253,7 @@ def retry(
     # One lock covers both steps. Otherwise another process could leave a request that a later run pays without asking.
     with RunLock(place.path) as lock:
         opening = replace(opening, lock=lock)
-        follow_renames.follow(place, proposal.plan, opening=opening)
+        follow(place, proposal.plan, opening=opening)
         asked = _still_over(place, proposal)
         known = recorded_request(place, proposal.header, api_base=request.api_base, opening=opening)
         known = replace(known, simulate=request.simulate, schema_dirs=request.schema_dirs)
@@ -278,7 +278,7 @@ def _still_over(place: RunDir, proposal: Proposal) -> tuple[TakeRecord, ...]:
     """Return the takes that need a request; a take whose row changed does not, since its new row is sent anyway."""
     recorded = read_takes(place)
     over = {take.take_id for take in recorded if take.state in RETRYABLE}
-    over -= follow_renames.sent_unasked(recorded, proposal.plan)
+    over -= sent_unasked(recorded, proposal.plan)
     return tuple(take for take in proposal.takes if take.take_id in over)
 
 
