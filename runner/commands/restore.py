@@ -135,14 +135,14 @@ def rebuild(target: Target, *, opening: OpenOptions) -> Rebuilt:
         _bring_back(moved, place)
     with opening.locked(place):
         told = _told(place, opening)
-        state, aside, is_new = _opened(target, told, opening, now=clock.wall())
+        state, aside, is_new = _opened(target, told, opening)
         with state:
             state.begin(at=clock.wall())
             with open_reader(place.state_file) as reader:
                 lacking = reader.unrecorded(told.paid)
                 takes: Sequence[TakeRecord] = reader.takes()
             if plan := _plan(target, state.header):
-                takes = _fitted(state, place, plan, takes, lacking, clock)
+                takes = _fitted(state, plan, takes, lacking, clock)
             fingerprints, waiting = _known(takes)
             chosen, left = assigned(lacking, fingerprints, waiting=waiting)
             # Others may have been sent too: no witness speaks, or a sidecar knows more than it does. A witness says
@@ -159,7 +159,7 @@ def rebuild(target: Target, *, opening: OpenOptions) -> Rebuilt:
             state.leave_aside([each for each in left if not told.has_left(each)])
             header = state.header
     held = tuple(take for _, take in untold)
-    return Rebuilt(place, header, entered, tuple(left), delivered, held, moved, aside)
+    return Rebuilt(place, header, entered, tuple(left), delivered, held, moved, tuple(aside))
 
 
 def assigned(
@@ -251,14 +251,12 @@ def _bring_back(moved: Path, place: RunDir) -> None:
         raise file_error(error, moved, f"cannot be moved back to {place.path}", advice=advice) from error
 
 
-def _opened(
-    target: Target, told: Testimony, opening: OpenOptions, *, now: float
-) -> tuple[StateFile, tuple[Path, ...], bool]:
+def _opened(target: Target, told: Testimony, opening: OpenOptions) -> tuple[StateFile, list[Path], bool]:
     """Return the state file, what was set aside for it, and whether it is a new one."""
     place = target.place
     if os.path.lexists(place.state_file):
         try:
-            return open_recorded(place, opening, restoring=True), (), False
+            return open_recorded(place, opening, restoring=True), [], False
         except RecordDamaged:
             # Without a witness or a manifest, the file that is there is the best there is.
             if told.header is None or _plan(target, told.header) is None:
@@ -268,8 +266,8 @@ def _opened(
             f"{place.path}: there is no run here, and no file elsewhere knows of one",
             advice="name the run's folder or its manifest",
         )
-    header = _header(target, told, now=now)
-    aside = tuple(_set_aside(place))
+    header = _header(target, told, now=opening.clock.wall())
+    aside = list(_set_aside(place))
     return StateFile.create(place.state_file, header, opening.at(place)), aside, True
 
 
@@ -313,22 +311,17 @@ def _plan(target: Target, header: RunHeader | None) -> Plan | None:
 
 
 def _fitted(
-    state: StateFile,
-    place: RunDir,
-    plan: Plan,
-    recorded: Sequence[TakeRecord],
-    lacking: Sequence[Sent],
-    clock: Clock,
+    state: StateFile, plan: Plan, recorded: Sequence[TakeRecord], lacking: Sequence[Sent], clock: Clock
 ) -> Sequence[TakeRecord]:
     """Make the record fit the manifest as a run does, with room for renders that witnesses know of."""
-    takes = sync(state, plan, place, recorded, compare(plan.takes, recorded), clock=clock).takes
+    takes = sync(state, plan, recorded, compare(plan.takes, recorded), clock=clock).takes
     known, sent = {take.take_id: take.fingerprint for take in takes}, {each.fingerprint for each in lacking}
     again = [
         take.id for take in plan.takes if take.fingerprint in sent and known[take.id] != take.fingerprint
     ]
     if not again:
         return takes
-    return sync(state, plan, place, takes, compare(plan.takes, takes, replace=again), clock=clock).takes
+    return sync(state, plan, takes, compare(plan.takes, takes, replace=again), clock=clock).takes
 
 
 def _untold(takes: Sequence[TakeRecord], known: Collection[str]) -> list[tuple[Sent, str]]:

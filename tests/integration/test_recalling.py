@@ -22,9 +22,9 @@ ROWS = {"a": "A", "b": "B"}
 
 
 def recalled(made: Board, plan: Plan) -> SyncResult:
-    recorded = take_over(made.state, made.place, clock=CLOCK).takes
+    recorded = take_over(made.state, clock=CLOCK).takes
     found = scope_of(plan, recorded, ALL)
-    return sync(made.state, plan, made.place, recorded, found.comparison, clock=CLOCK)
+    return sync(made.state, plan, recorded, found.comparison, clock=CLOCK)
 
 
 def rendered(made: Board) -> None:
@@ -50,11 +50,9 @@ def everything(folder: Path) -> dict[str, str]:
 def test_a_record_that_fits_already_is_read_once() -> None:
     with board() as made:
         rendered(made)
-        recorded = take_over(made.state, made.place, clock=CLOCK).takes
+        recorded = take_over(made.state, clock=CLOCK).takes
         plan = plan_of(ROWS)
-        synced = sync(
-            made.state, plan, made.place, recorded, scope_of(plan, recorded, ALL).comparison, clock=CLOCK
-        )
+        synced = sync(made.state, plan, recorded, scope_of(plan, recorded, ALL).comparison, clock=CLOCK)
         assert synced.takes is recorded
         assert list(recorded) == made.takes()
 

@@ -42,19 +42,20 @@ class SyncResult:
     remarks: tuple[str, ...] = ()
 
 
-def take_over(state: StateFile, place: RunDir, *, clock: Clock) -> RunRecord:
+def take_over(state: StateFile, *, clock: Clock) -> RunRecord:
     """Become the runner, finish what a kill interrupted, and return what is on record.
 
     Raises:
         DiskFailed: the disk fails; what was done is recorded.
     """
     state.begin(at=clock.wall())
+    place = RunDir(state.path.parent)
     record = read_record(place)
     give_own_names(place.path, record.takes)
     # Under the names that its runner gave: once takes are renamed again, no one would look where it left their clips.
     if not _strayed(record.takes, place):
         return record
-    _rename_clips(state, place, record.takes, clock)
+    _rename_clips(state, record.takes, clock)
     return read_record(place)
 
 
@@ -65,13 +66,7 @@ def read_record(place: RunDir) -> RunRecord:
 
 
 def sync(
-    state: StateFile,
-    plan: Plan,
-    place: RunDir,
-    recorded: Sequence[TakeRecord],
-    comparison: Comparison,
-    *,
-    clock: Clock,
+    state: StateFile, plan: Plan, recorded: Sequence[TakeRecord], comparison: Comparison, *, clock: Clock
 ) -> SyncResult:
     """Make record and disk fit the plan, as it compares with what is `recorded`.
 
@@ -80,10 +75,11 @@ def sync(
     """
     changed = state.adopt_plan(plan, renew=comparison.renewed, renames=comparison.renames, at=clock.wall())
     failpoints.hit("recall.adopted")
+    place = RunDir(state.path.parent)
     takes = read_takes(place, checked=True) if changed else recorded
     remarks: tuple[str, ...] = ()
     if any(map(_is_misnamed, takes)):
-        remarks = _rename_clips(state, place, takes, clock)
+        remarks = _rename_clips(state, takes, clock)
         takes = read_takes(place, checked=True)
     if gone := missing(takes, place):
         # So they are fetched again.
@@ -130,9 +126,7 @@ def _is_gone(take: TakeRecord, place: RunDir) -> bool:
         return True
 
 
-def _rename_clips(
-    state: StateFile, place: RunDir, takes: Sequence[TakeRecord], clock: Clock
-) -> tuple[str, ...]:
+def _rename_clips(state: StateFile, takes: Sequence[TakeRecord], clock: Clock) -> tuple[str, ...]:
     """Let clips follow their takes' new names; what must stay is said, and stays where the record says it is."""
 
     def told(take_id: str, file: str) -> None:
@@ -141,7 +135,7 @@ def _rename_clips(
         failpoints.hit("recall.clip_moved")
 
     try:
-        left = rename_clips(place.path, _clips(filter(_is_misnamed, takes)), told=told)
+        left = rename_clips(state.path.parent, _clips(filter(_is_misnamed, takes)), told=told)
     except NameConflict as error:
         return (f"clips keep their old names: {error}",)
     except OSError as error:
@@ -188,10 +182,10 @@ def adopted(
     """
     clock = opening.clock
     with opening.locked(place), open_recorded(place, opening) as state:
-        recorded = take_over(state, place, clock=clock).takes
+        recorded = take_over(state, clock=clock).takes
         plan = priced(plan, recorded_prices(recorded))
         scope = scope_of(plan, recorded, choice)
-        synced = sync(state, plan, place, recorded, scope.comparison, clock=clock)
+        synced = sync(state, plan, recorded, scope.comparison, clock=clock)
         with open_reader(place.state_file, checked=True) as reader:
             yield OpenRecord(state, reader, clock), scope, synced
 
