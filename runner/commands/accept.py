@@ -40,9 +40,8 @@ def accept(
     `target` is a manifest or a run directory; a manifest counts as it is, wherever the run found its own.
 
     Raises:
-        UsageError: not exactly one of `names`, `choice` and `everything` says which takes.
+        UsageError: not exactly one of `names`, `choice` and `everything` says which takes, or as for `keep_stale`.
         FileMissing, ManifestInvalid: there is no such run, or the manifest has a problem.
-        UsageError, RunInUse: as for `keep_stale`.
     """
     place = find_run(target, simulated=simulated)
     if bool(names) + (not choice.is_all) + everything != 1:

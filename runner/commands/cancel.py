@@ -138,8 +138,7 @@ async def cancel_jobs(
 ) -> list[CancelOutcome]:
     """Cancel active jobs, one after the other; without a journal nothing is recorded.
 
-    Raises:
-        AccountRefused: the API refuses the token; what was asked before is recorded.
+    Raises `AccountRefused` if the API refuses the token; what was asked before is recorded.
     """
     return [await _cancel(queue, take, journal, by=by, clock=clock) for take in takes]
 

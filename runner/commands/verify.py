@@ -85,8 +85,7 @@ def find_flaws(place: RunDir, takes: Sequence[TakeRecord]) -> tuple[Finding, ...
 def mark(place: RunDir, findings: Sequence[Finding], *, opening: OpenOptions = DEFAULT_OPTIONS) -> Decided:
     """Record that clips are gone or not whole, so that the next run fetches them again; returns their takes.
 
-    Raises:
-        RunInUse: a runner works on this run.
+    Raises `RunInUse` while a runner works on this run.
     """
     with open_for_decision(place, opening) as record:
         return Decided(mark_flawed(place, record, findings), record.state.notes)

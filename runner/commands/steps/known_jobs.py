@@ -31,7 +31,6 @@ _HEAD = re.compile(
     rb'\{\n  "format": "%s",\n  "take": ("(?:[^"\\]|\\.)*"),\n  "request_id": ("(?:[^"\\]|\\.)*"),'
     % re.escape(FORMAT.encode())
 )
-_LOGGED = (b'"SubmissionStarted"', b'"Accepted"')
 
 
 def second_places(environ: Mapping[str, str], run_dir: Path) -> tuple[Path, ...]:
@@ -173,7 +172,8 @@ def trace_in(run_dir: RunDir) -> str:
         return ids.name
     if next(_told_by_sidecars(run_dir), None) is not None:
         return f"the sidecars in {CLIPS}"
-    if any(word in _read(run_dir.log, MOST_BYTES) for word in _LOGGED):
+    logged = _read(run_dir.log, MOST_BYTES)
+    if b'"SubmissionStarted"' in logged or b'"Accepted"' in logged:
         return run_dir.log.name
     with suppress(csv.Error):
         rows = csv.DictReader(_read(report, MOST_BYTES).decode("utf-8-sig", "replace").splitlines())

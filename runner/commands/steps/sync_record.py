@@ -43,11 +43,7 @@ class SyncResult:
 
 
 def take_over(state: StateFile, *, clock: Clock) -> RunRecord:
-    """Become the runner, finish what a kill interrupted, and return what is on record.
-
-    Raises:
-        DiskFailed: the disk fails; what was done is recorded.
-    """
+    """Become the runner, finish what a kill interrupted, and return what is on record; raises as `sync`."""
     state.begin(at=clock.wall())
     place = RunDir(state.path.parent)
     record = read_record(place)
@@ -176,9 +172,7 @@ def adopted(
 ) -> Iterator[tuple[OpenRecord, Scope, SyncResult]]:
     """Open the record to write decisions after adopting `plan` as a run does, with the prices on record.
 
-    Raises:
-        RunInUse: a runner works on this run.
-        DiskFailed: the disk fails; what was done is recorded.
+    Raises `RunInUse` while a runner works on this run, and otherwise as `sync`.
     """
     clock = opening.clock
     with opening.locked(place), open_recorded(place, opening) as state:

@@ -60,12 +60,7 @@ def look_ahead(place: RunDir, take_ids: Collection[str], *, download: bool) -> t
 
 
 def open_log(place: RunDir) -> int:
-    """Return a descriptor of the run's log, to append to.
-
-    Raises:
-        CannotCreate: it cannot be opened, or something else has its name.
-        DiskFailed: the disk is full or failing.
-    """
+    """Return a descriptor of the run's log, to append to; raises as `try_run_dir`."""
     with _translated(place.log):
         return open_private(place.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
