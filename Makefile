@@ -10,12 +10,12 @@ NEWEST := $(VENV)/newest
 # The versions of Python that `make test-newest` is about: all that this machine has.
 ON     ?= $(shell .ci/pythons)
 
-.PHONY: demo test test-slow test-all test-rest test-newest coverage style check format bench torture pictures help clean lock
+.PHONY: demo test test-slow test-all test-newest coverage style check format bench torture pictures help clean lock
 help:
 	@echo 'make demo     render the example storyboard on the simulator (no key, no network, no cost)'
 	@echo 'make test     style, types, layers, docs, and the tests of a few minutes'
 	@echo 'make test-all the same, and what kills, loads and starts it from outside'
-	@echo 'make coverage which lines and branches of runner/ are reached: not fewer than pyproject.toml says'
+	@echo 'make coverage make test-all, measured: which lines and branches of runner/ are reached'
 	@echo 'make test-newest'
 	@echo '              unit and integration tests with the newest releases, on every Python of this machine'
 	@echo 'make check    style, types, layers and docs only'
@@ -28,24 +28,24 @@ help:
 demo: $(VENV)/demo
 	$(BIN)/shotrunner run manifests/storyboard.yaml --simulate
 
-# A worker waits for a process or a clock now and then, and where tests are slow most of the time.
+# Three workers on two cores, since a worker waits for a process or a clock now and then.
+# With COVERAGE=1 it is measured which lines and branches are reached, by all tests but those that kill and load.
+PYTEST := $(if $(COVERAGE),$(BIN)/coverage run -m pytest,$(BIN)/pytest)
+
 test: style
-	$(BIN)/pytest -n 3 --dist worksteal -m 'not slow'
+	$(PYTEST) -n 3 --dist worksteal -m 'not slow'
 
 test-slow: $(VENV)/test
-	$(BIN)/pytest -n 4 --dist worksteal -m 'slow'
+	$(PYTEST) -n 3 --dist worksteal -m 'slow and starts'
+	$(BIN)/pytest -n 3 --dist worksteal -m 'slow and not starts'
 
 test-all: test test-slow
 
-# As `test`, and all tests that start the command, since they reach most of `cli` and `commands`.
-coverage: style
+coverage:
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -n 3 --dist worksteal -m 'not slow or starts'
+	$(MAKE) test test-slow COVERAGE=1
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
-
-test-rest: $(VENV)/test
-	$(BIN)/pytest -n 4 --dist worksteal -m 'slow and not starts'
 
 test-newest:
 	@set -e; for python in $(ON); do \

@@ -24,7 +24,7 @@ SLOW = (
 QUICK = tuple(f"acceptance/test_{name}.py" for name in ("asking", "beginning", "check", "older_runs"))
 """What of these runs in `make test`, beside all that is marked `installed`."""
 
-UNMEASURED = tuple(f"test_{name}.py" for name in ("bad_service", "cost_bombs", "store_read"))
+UNMEASURED = tuple(f"test_{name}.py" for name in ("engine_bad_service", "cost_bombs", "store_read"))
 """What computes for long and reaches no line that other tests do not: `make coverage` measures the others."""
 
 

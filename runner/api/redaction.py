@@ -54,8 +54,19 @@ class Redactor:
 
     def cleaned_value(self, value: T) -> T:
         """Return a frozen value, or plain JSON, without the token in its texts, since parsing has decoded them."""
-        cleaned: T = _each_text(value, self)
-        return cleaned
+        cleaned: Any = value
+        # A member of an enumeration is this program's own text.
+        if type(value) is str:
+            cleaned = self.masked(cleaned)
+        elif isinstance(value, list | tuple):
+            cleaned = type(value)(map(self.cleaned_value, value))
+        elif isinstance(value, Mapping):
+            cleaned = {self.masked(str(name)): self.cleaned_value(held) for name, held in value.items()}
+        elif is_dataclass(value) and not isinstance(value, type):
+            names = [field.name for field in fields(value)]
+            cleaned = replace(value, **{name: self.cleaned_value(getattr(value, name)) for name in names})
+        same_kind: T = cleaned
+        return same_kind
 
     def masked(self, text: str) -> str:
         """Return `text` without the token; a text with a spelling that no mask fits is not kept at all."""
@@ -72,20 +83,6 @@ class Redactor:
             if self._value in text.casefold():
                 return True
         return False
-
-
-def _each_text(value: Any, redactor: Redactor) -> Any:  # noqa: ANN401 - the same kind comes out as went in
-    # A member of an enumeration is this program's own text.
-    if type(value) is str:
-        return redactor.masked(value)
-    if isinstance(value, list | tuple):
-        return type(value)([_each_text(item, redactor) for item in value])
-    if isinstance(value, Mapping):
-        return {redactor.masked(str(name)): _each_text(held, redactor) for name, held in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        held = {field.name: getattr(value, field.name) for field in fields(value)}
-        return replace(value, **{name: _each_text(each, redactor) for name, each in held.items()})
-    return value
 
 
 def _decoded(text: str) -> str:

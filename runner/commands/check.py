@@ -27,6 +27,7 @@ from runner.models.registry import Models, search_path
 from runner.plan.build import make_plan
 
 if TYPE_CHECKING:
+    from runner.commands.steps.request import RunRequest
     from runner.media.preflight.preflight import PreflightReport
     from runner.media.preflight.probe import LinkProbe
     from runner.system.clock import Clock
@@ -90,6 +91,17 @@ def check(
     if errors:
         raise ManifestInvalid(sorted(errors, key=place))
     return replace(planned.plan, warnings=tuple(sorted(found, key=place)))
+
+
+def plan_of(request: RunRequest, *, given: bytes | None = None) -> Plan:
+    """Return the plan that a run of `request` carries out; raises as `check`."""
+    return check(
+        request.manifest,
+        schema_dirs=request.schema_dirs,
+        allow_private_media=request.on_this_machine,
+        limits=request.manifest_limits,
+        given=given,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.commands.check import check, gc_paused
+from runner.commands.check import gc_paused, plan_of
 from runner.commands.steps.known_jobs import known_outside, refuse_lost_record
 from runner.commands.steps.open_run import new_header, refuse_other_run
 from runner.commands.steps.prices import known_prices
@@ -28,7 +28,7 @@ from runner.models.registry import search_path
 from runner.plan import prices as pricing
 from runner.plan.actions import Action, Step
 from runner.plan.blocked import barred, blocked
-from runner.plan.scope import decide, scope_of
+from runner.plan.scope import Decision, decide, scope_of
 from runner.plan.timing import Forecast, forecast
 from runner.store import run_dir as rundir
 from runner.store.open_checks import refuse_less_known
@@ -40,12 +40,11 @@ if TYPE_CHECKING:
     from runner.commands.steps.live_catalogue import LiveCatalogue
 
 _SIBLINGS = 20
-_SPENDS = frozenset({Action.SUBMIT})
 
 
 @dataclass(frozen=True, slots=True)
 class PlanPreview:
-    """What a run would do; `estimate` is in US dollars, `unpriced` counts submits without a price.
+    """What a run would do.
 
     `spending` is all that the run directory ever may have paid. `left_out` counts takes that were not chosen;
     `forecast` is None where no such job has ended yet. `prices` are by model, for the takes that would be submitted.
@@ -56,8 +55,6 @@ class PlanPreview:
     run_dir: Path
     simulated: bool
     steps: tuple[Step, ...]
-    estimate: float
-    unpriced: int
     spending: Spending
     forecast: Forecast | None
     left_out: int
@@ -74,7 +71,22 @@ class PlanPreview:
     @property
     def would_spend(self) -> bool:
         """True if a run would submit anything."""
-        return any(step.action in _SPENDS for step in self.steps)
+        return bool(self.submits)
+
+    @property
+    def submits(self) -> tuple[Step, ...]:
+        """The steps that send a job."""
+        return tuple(step for step in self.steps if step.action is Action.SUBMIT)
+
+    @property
+    def estimate(self) -> float:
+        """What the submits with a price cost together, in US dollars."""
+        return total(step.estimate for step in self.submits if step.estimate is not None)
+
+    @property
+    def unpriced(self) -> int:
+        """How many submits have no price."""
+        return sum(1 for step in self.submits if step.estimate is None)
 
 
 @gc_paused()
@@ -94,47 +106,44 @@ def preview(
     """
     # Before anything else is done: without a token there is no answer.
     account = _account(request) if online else None
-    plan = check(
-        request.manifest,
-        schema_dirs=request.schema_dirs,
-        allow_private_media=request.on_this_machine,
-        limits=request.manifest_limits,
-        given=given,
-    )
-    name, simulated = plan.manifest.name, request.simulated
-    place = RunDir(
-        request.run_dir or rundir.default_run_dir(request.manifest, name=name, simulated=simulated)
-    )
+    plan = plan_of(request, given=given)
+    place = RunDir(request.home(plan.manifest.name))
     record = _recorded(request, plan, place)
     said = _ask(request, account, plan) if account else None
     plan = known_prices(request, plan, record.takes)
     plan = pricing.priced(plan, said.prices) if said else plan
     scope = scope_of(plan, record.takes, request.choice, stale=request.stale)
     gone = missing(record.takes, place)
-    options, limits = request.options, request.options.limits
-    decision = decide(plan, record, scope, files_missing=gone, download=options.download)
-    spending, sessions = record.spending, record.sessions
+    decision = decide(plan, record, scope, files_missing=gone, download=request.options.download)
+    doubles = () if request.simulated or allow_duplicates else decision.duplicates
+    shown = _shown(request, plan, place, record, decision)
+    return replace(shown, warnings=(*shown.warnings, *_twice(plan, doubles)), live=said)
+
+
+def _shown(
+    request: RunRequest, plan: Plan, place: RunDir, record: RunRecord, decision: Decision
+) -> PlanPreview:
+    """Return a decision with what limits refuse, how long it takes, and what a run could not write."""
     refusals = barred(
-        decision.submits, limits, spending=spending, sessions=sessions, now=request.clock.wall()
+        decision.submits,
+        request.options.limits,
+        spending=record.spending,
+        sessions=record.sessions,
+        now=request.clock.wall(),
     )
-    shown = blocked(decision.steps, refusals)
-    submits = [step for step in shown if step.action is Action.SUBMIT]
-    ids = frozenset(step.take_id for step in submits)
-    doubles = () if simulated or allow_duplicates else decision.duplicates
+    steps = blocked(decision.steps, refusals)
+    going = {step.take_id: step.model for step in steps if step.action is Action.SUBMIT}
     return PlanPreview(
-        name=name,
+        name=plan.manifest.name,
         manifest=request.manifest,
         run_dir=place.path,
-        simulated=simulated,
-        steps=shown,
-        estimate=total(step.estimate for step in submits if step.estimate is not None),
-        unpriced=sum(1 for step in submits if step.estimate is None),
-        spending=spending,
-        forecast=forecast(Counter(step.model for step in submits), _durations(place), at_once=options.jobs),
+        simulated=request.simulated,
+        steps=steps,
+        spending=record.spending,
+        forecast=forecast(Counter(going.values()), _durations(place), at_once=request.options.jobs),
         left_out=decision.left_out,
-        warnings=(*plan.warnings, *_unwritable(request, place, ids), *_twice(plan, doubles)),
-        prices=pricing.rates(plan, ids),
-        live=said,
+        warnings=(*plan.warnings, *_unwritable(request, place, going)),
+        prices=pricing.rates(plan, going),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from runner.commands.check import check
+from runner.commands.check import plan_of
 from runner.commands.steps import open_run, prices
 from runner.commands.steps.open_run import OpenOptions
 from runner.commands.steps.recheck_failed import RecheckResult, recheck
@@ -31,8 +31,7 @@ from runner.plan.scope import Decision, about, decide, scope_of
 from runner.plan.selection import ALL, Choice
 from runner.plan.timing import window
 from runner.simulator.settings import SimulatorSettings
-from runner.store import run_dir as rundir
-from runner.store.run_dir import RunDir
+from runner.store.run_dir import RunDir, make
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock, SystemClock
 from runner.system.version import __version__
@@ -94,13 +93,8 @@ def run_manifest(
 
 def run(request: RunRequest) -> RunSummary:
     """Go through the whole flow of a run once, from the manifest to the summary; raises as `run_manifest`."""
-    plan = check(
-        request.manifest,
-        schema_dirs=request.schema_dirs,
-        allow_private_media=request.on_this_machine,
-        limits=request.manifest_limits,
-    )
-    place = _place(request, plan)
+    plan = plan_of(request)
+    place = make(request.home(plan.manifest.name))
     with request.opening.locked(place), _opened(request, plan, place) as state:
         record, again = _taken_over(request, place, state)
         plan, quoted, decision = _decided(request, plan, record, place)
@@ -174,13 +168,6 @@ def _timed(
 
 
 _DECLINED = Ending(EndingKind.DECLINED, "not agreed to, so nothing was submitted"), None
-
-
-def _place(request: RunRequest, plan: Plan) -> RunDir:
-    name = plan.manifest.name
-    return rundir.make(
-        request.run_dir or rundir.default_run_dir(request.manifest, name=name, simulated=request.simulated)
-    )
 
 
 def _opened(request: RunRequest, plan: Plan, place: RunDir) -> StateFile:

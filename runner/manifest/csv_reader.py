@@ -78,29 +78,31 @@ def records_of(text: str, findings: Findings, limits: Limits, *, known: Iterable
     ):
         message = f"read with {_SEPARATORS[separator]} between the cells, as in the header"
         findings.warn(findings.at(1), "", message)
-    reader = _Reader(text, separator, findings, limits, declared.end() if declared else 0)
-    return reader.table()
+    end, lines = (declared.end(), 1) if declared else (0, 0)
+    return _Reader(text, separator, findings, limits, end, lines).table()
 
 
+@dataclass(slots=True)
 class _Reader:
-    """Passes physical lines to the csv module one by one, so that every record knows where it began."""
+    """Passes physical lines to the csv module one by one, so that every record knows where it began.
 
-    def __init__(self, text: str, separator: str, findings: Findings, limits: Limits, begin: int) -> None:
-        self._text = text
-        self._separator = separator
-        self._findings = findings
-        self._limits = limits
-        # The place up to which the text was read, and the number of physical lines before it.
-        self._end = begin
-        self._read = int(begin > 0)
-        self._broken = False
+    `end` is the place up to which `text` was read, after `lines` physical lines.
+    """
+
+    text: str
+    separator: str
+    findings: Findings
+    limits: Limits
+    end: int
+    lines: int
+    broken: bool = False
 
     def table(self) -> Iterator[Record]:
         """Yield the header and the records."""
         records = self._records()
         header = next(records, None)
         if header is None:
-            self._findings.error(self._findings.at(1), "", "no shots: the file is empty")
+            self.findings.error(self.findings.at(1), "", "no shots: the file is empty")
             return
         names = [name.strip() for name in header.cells]
         while names and not names[-1]:
@@ -108,35 +110,35 @@ class _Reader:
         yield replace(header, cells=tuple(names))
         width, found, written = len(names), 0, 0
         for found, record in enumerate(records, 1):
-            if found > self._limits.takes:
-                self._stop(record.line, "", f"more than {self._limits.takes:,} rows; {MORE_TAKES}")
+            if found > self.limits.takes:
+                self._stop(record.line, "", f"more than {self.limits.takes:,} rows; {MORE_TAKES}")
             # Only a filled cell counts: it becomes a value with its place, and an empty one takes little memory.
             written += sum(map(bool, record.cells))
-            if written > self._limits.cells or found * width > 4 * self._limits.cells:
-                self._stop(record.line, "", f"more than {self._limits.cells:,} cells; {MORE_BYTES}")
+            if written > self.limits.cells or found * width > 4 * self.limits.cells:
+                self._stop(record.line, "", f"more than {self.limits.cells:,} cells; {MORE_BYTES}")
             yield self._fitted(record, width)
-        if not found and not self._broken:
-            self._findings.error(self._findings.at(header.line), "", "no shots: there is only a header")
+        if not found and not self.broken:
+            self.findings.error(self.findings.at(header.line), "", "no shots: there is only a header")
 
     def _feed(self) -> Iterator[str]:
-        for line in _LINE.finditer(self._text, self._end):
-            self._read += 1
-            self._end = line.end()
+        for line in _LINE.finditer(self.text, self.end):
+            self.lines += 1
+            self.end = line.end()
             yield line[0]
 
     def _records(self) -> Iterator[Record]:
         # The csv module has one limit for the whole process, far below what a person may ask for.
-        csv.field_size_limit(max(131_072, self._limits.text_bytes + 1))
-        reader = csv.reader(self._feed(), delimiter=self._separator, strict=True)
+        csv.field_size_limit(max(131_072, self.limits.text_bytes + 1))
+        reader = csv.reader(self._feed(), delimiter=self.separator, strict=True)
         for number in range(1, _SPREADSHEET_ROWS + 1):
-            begin, line = self._end, self._read + 1
+            begin, line = self.end, self.lines + 1
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
                 # The csv reader forgets the broken record, and begins a new one on the next line.
-                self._explain(error, self._text[begin : self._end], line, f"row {number}")
+                self._explain(error, self.text[begin : self.end], line, f"row {number}")
                 continue
             # A blank row is skipped, but a spreadsheet counts it, and so does `number`.
             if any(cell and not cell.isspace() for cell in cells):
@@ -144,16 +146,16 @@ class _Reader:
                 self._check_sizes(record)
                 yield record
         message = f"more than {_SPREADSHEET_ROWS:,} rows, the most a spreadsheet can have"
-        self._stop(self._read + 1, "", message)
+        self._stop(self.lines + 1, "", message)
 
     def _check_sizes(self, record: Record) -> None:
         subject = f"row {record.number}"
-        if len(record.cells) > self._limits.columns:
-            self._stop(record.line, subject, f"more than {self._limits.columns:,} columns")
+        if len(record.cells) > self.limits.columns:
+            self._stop(record.line, subject, f"more than {self.limits.columns:,} columns")
         for column, cell in enumerate(record.cells, 1):
-            if self._limits.too_long(cell):
-                message = f"this cell is larger than {self._limits.text_bytes:,} bytes; {LONGER_TEXT}"
-                self._findings.error(record.at(self._findings.file, column), subject, message)
+            if self.limits.too_long(cell):
+                message = f"this cell is larger than {self.limits.text_bytes:,} bytes; {LONGER_TEXT}"
+                self.findings.error(record.at(self.findings.file, column), subject, message)
 
     def _explain(self, error: csv.Error, raw: str, line: int, subject: str) -> None:
         """Report a broken record, whose text is `raw`.
@@ -161,37 +163,37 @@ class _Reader:
         Raises:
             Stop: what follows cannot be trusted.
         """
-        self._broken = True
-        column, opened, closed = _find_fault(raw, self._separator)
+        self.broken = True
+        column, opened, closed = _find_fault(raw, self.separator)
         first = line + line_breaks(raw[:opened])
-        at = Position(self._findings.file, first, column)
+        at = Position(self.findings.file, first, column)
         if closed is None:
             message = "the quote that opens here is never closed, so the rows after it would be lost"
             # The csv module stops at its limit, which is always past our own.
             if "limit" in str(error):
-                message = f"this cell is larger than {self._limits.text_bytes:,} bytes; is its quote closed?"
-            self._findings.stop(at, subject, message)
+                message = f"this cell is larger than {self.limits.text_bytes:,} bytes; is its quote closed?"
+            self.findings.stop(at, subject, message)
         last = line + line_breaks(raw[:closed])
         message = "text follows a closing quote; write a quote inside a quoted cell twice"
         # The usual mistake is a missing quote, so that the next quote, rows below, seems to close the cell.
         if last != first:
             message = f"the quote that opens here ends at line {last} in the middle of a cell; close it"
-        self._findings.error(at, subject, message)
+        self.findings.error(at, subject, message)
 
     def _fitted(self, record: Record, width: int) -> Record:
         cells = record.cells
         if len(cells) == width:
             return record
         if len(cells) < width or any(cell.strip() for cell in cells[width:]):
-            at = record.at(self._findings.file, min(len(cells), width + 1))
+            at = record.at(self.findings.file, min(len(cells), width + 1))
             message = f"has {len(cells)} cells where the header has {width}"
             advice = "quote a cell that holds the separator"
-            self._findings.error(at, f"row {record.number}", f"{message}; {advice}")
+            self.findings.error(at, f"row {record.number}", f"{message}; {advice}")
         # The other cells of a row that is too short or too long are still checked, so it hides nothing else.
         return replace(record, cells=(cells + ("",) * width)[:width])
 
     def _stop(self, line: int, subject: str, message: str) -> NoReturn:
-        self._findings.stop(self._findings.at(line), subject, message)
+        self.findings.stop(self.findings.at(line), subject, message)
 
 
 def _find_fault(raw: str, separator: str) -> tuple[int, int, int | None]:

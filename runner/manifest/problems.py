@@ -33,23 +33,16 @@ class Findings:
         """Return a place in the file; lines and columns count from 1."""
         return Position(self.file, line, column)
 
-    def error(
-        self,
-        at: Position,
-        subject: str,
-        message: str,
-        *,
-        allowed: Iterable[str] = (),
-        nearest: str | None = None,
-    ) -> None:
+    def error(self, at: Position, subject: str, message: str, *, nearest: str | None = None) -> None:
         """Add a problem that stops the run."""
-        self._add(Problem(at, subject, message, tuple(filter(str.isprintable, allowed)), nearest))
+        self._add(Problem(at, subject, message, nearest=nearest))
 
     def unknown(self, name: str, known: Iterable[str], at: Position, subject: str, message: str) -> None:
         """Add an error about a name, with the known one that was probably meant, or else with some known ones."""
         known = tuple(known)
         nearest = self.nearest(name, known)
-        self.error(at, subject, message, allowed=() if nearest else known[:20], nearest=nearest)
+        allowed = () if nearest else filter(str.isprintable, known[:20])
+        self._add(Problem(at, subject, message, tuple(allowed), nearest))
 
     def stop(self, at: Position, subject: str, message: str) -> NoReturn:
         """Add an error after which reading cannot continue."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from heapq import nsmallest
 from itertools import islice
 
 from runner.domain.errors import Position
@@ -97,8 +96,6 @@ class Templates:
             message = f"{shown(after)} is not a template; write {{{{{{{{ for a literal {{{{"
             self._findings.error(at, subject, message)
         else:
-            nearest = self._findings.nearest(name, names)
-            allowed = () if nearest else nsmallest(20, filter(is_variable_name, islice(names, 100)))
             message = f"{{{{ {name} }}}} names nothing this shot knows"
-            self._findings.error(at, subject, message, allowed=allowed, nearest=nearest)
+            self._findings.unknown(name, sorted(islice(names, 500)), at, subject, message)
         return found[0]

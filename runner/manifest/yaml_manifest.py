@@ -29,10 +29,8 @@ def source_of(node: Node, findings: Findings, limits: Limits, open_beside: OpenB
     """
     if not isinstance(node, Fields):
         empty = isinstance(node, Text) and node.is_null
-        message = (
-            "the manifest is empty" if empty else "a manifest is a mapping that begins with 'version: 1'"
-        )
-        findings.error(node.at, "", message)
+        wanted = "a manifest is a mapping that begins with 'version: 1'"
+        findings.error(node.at, "", "the manifest is empty" if empty else wanted)
         return Source(())
     top = Section(node, findings)
     top.check_keys(TOP_KEYS)
@@ -66,7 +64,8 @@ def _check_version(top: Section) -> None:
     if "version" not in top:
         top.error(top.fields.at, "version", "is missing; write 'version: 1' at the top")
     elif version is not None and version.text != "1":
-        top.findings.error(version.at, "version", f"{shown(version.text)} is not known", allowed=("1",))
+        message = f"{shown(version.text)} is not known"
+        top.findings.unknown(version.text, ("1",), version.at, "version", message)
 
 
 def _variables(top: Section, limits: Limits) -> dict[str, Text]:

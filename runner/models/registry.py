@@ -124,10 +124,13 @@ class Models:
         """The warnings, one for each bundled model whose schema a user's file replaces with a different one."""
         found, package = [], self._shelves[-1]
         for model_id in package.ids():
-            file, bundled = self._locate(model_id), package.file(model_id)
-            if file and bundled and file[1] is not package and file[0].read_bytes() != bundled.read_bytes():
+            located, own = self._locate(model_id), package.file(model_id)
+            if not located or not own or located[1] is package:
+                continue
+            file = located[0]
+            if file.read_bytes() != own.read_bytes():
                 message, subject = "this file replaces the bundled schema", f"model {model_id}"
-                found.append(Problem(Position(str(file[0])), subject, message, severity=Severity.WARNING))
+                found.append(Problem(Position(str(file)), subject, message, severity=Severity.WARNING))
         return tuple(found)
 
     def _locate(self, model_id: str) -> tuple[Traversable, _SchemaFolder] | None:

@@ -21,7 +21,7 @@ from runner.domain.money import NOTHING_SPENT
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import FailureClass, TakeState
 from runner.output.write_reports import write_report
-from tests.unit.reporting_records import BODY, NOW, delivered, header, pending, queued
+from tests.unit.output_records import BODY, NOW, delivered, header, pending, queued
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (

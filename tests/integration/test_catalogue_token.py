@@ -15,7 +15,7 @@ from runner.api.account import DEFAULT_BASE, Account, Secret
 from runner.api.catalogue import BALANCE_ORIGIN, BalanceAnswer, Catalogue, EntryAnswer, balance_origin
 from runner.domain.api_answers import RequestFailure
 from runner.system.clock import SystemClock
-from tests.integration.test_cataloguing import MODEL, TOKEN, ask, live, serving
+from tests.integration.test_catalogue import MODEL, TOKEN, ask, live, serving
 
 
 class _Leading(BaseHTTPRequestHandler):

@@ -12,7 +12,7 @@ import pytest
 from runner.domain.records import TakeRecord
 from runner.media.clips.restore_sidecars import contested, give_own_names
 from runner.media.clips.sidecar import DeliveredFile, Sidecar, read_sidecar
-from tests.unit.reporting_records import pending
+from tests.unit.output_records import pending
 
 FIRST, SECOND, OTHER = b"first of sc1", b"second of sc1", b"the clip of sc1.2"
 

@@ -19,7 +19,7 @@ from runner.plan.compare import compare
 from runner.plan.identity import fingerprint
 from runner.plan.timing import forecast
 from runner.system.canonical_json import JsonValue, canonical_json
-from tests.unit.reporting_records import pending
+from tests.unit.output_records import pending
 
 S, D = TakeState, DeliveryState
 MODEL = "acme/dream"

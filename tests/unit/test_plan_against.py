@@ -13,7 +13,7 @@ from runner.domain.records import TakeRecord
 from runner.domain.shots import Take
 from runner.domain.states import ACTIVE, NEVER_CHARGED, FailureClass, TakeState
 from runner.plan.compare import Comparison, compare
-from tests.unit.reporting_records import pending
+from tests.unit.output_records import pending
 
 
 def on_record(

@@ -22,7 +22,7 @@ from runner.plan.prices import (
     unpriced_models,
 )
 from tests.acceptance.boards import EXAMPLES
-from tests.unit.reporting_records import pending
+from tests.unit.output_records import pending
 
 TODAY = "2026-11-20"
 OWN = Price(0.5)

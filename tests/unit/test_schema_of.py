@@ -12,7 +12,7 @@ from runner.domain.errors import Position
 from runner.domain.records import SchemaRecord, TakeRecord, schema_of
 from runner.domain.shots import Manifest, Plan, Take
 from runner.output.status_text import take_lines
-from tests.unit.reporting_records import pending, queued
+from tests.unit.output_records import pending, queued
 
 MODEL = pending().model
 SENT = 1000.0

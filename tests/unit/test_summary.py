@@ -14,7 +14,7 @@ from runner.plan.compare import Comparison
 from runner.plan.scope import Decision, Scope, decide, scope_of
 from runner.plan.selection import ALL
 from tests.integration.store_samples import make_plan, make_take
-from tests.unit.reporting_records import delivered, pending
+from tests.unit.output_records import delivered, pending
 
 
 def priced_take(name: str, usd: float | None) -> Take:

@@ -18,6 +18,7 @@ from runner.manifest.size_limits import LIMITS
 from runner.manifest.size_limits import Limits as ManifestLimits
 from runner.plan.selection import ALL, Choice
 from runner.simulator.settings import SimulatorSettings
+from runner.store.run_dir import default_run_dir
 from runner.system.clock import Clock, SystemClock
 
 SIMULATOR_BASE = "simulator"
@@ -60,6 +61,10 @@ class RunRequest:
     def simulated(self) -> bool:
         """True if the run has a simulator of its own, so that nothing is paid."""
         return self.simulate is not None
+
+    def home(self, name: str) -> Path:
+        """Return the run directory of the board called `name`; it may not be there yet."""
+        return self.run_dir or default_run_dir(self.manifest, name=name, simulated=self.simulated)
 
     @property
     def origin(self) -> str:

@@ -16,7 +16,7 @@ from runner.plan.actions import Action
 from runner.plan.prices import CATALOGUE, priced, recorded_prices
 from runner.plan.scope import scope_of
 from runner.plan.selection import ALL
-from tests.unit.test_recalling_properties import CLOCK, Board, Round, Standing, board, plan_of
+from tests.unit.test_sync_record_properties import CLOCK, Board, Round, Standing, board, plan_of
 
 ROWS = {"a": "A", "b": "B"}
 

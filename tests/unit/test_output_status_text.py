@@ -10,7 +10,7 @@ from runner.domain import display
 from runner.domain.records import AttemptRecord, EventRecord
 from runner.domain.states import DeliveryState, FailureClass, TakeState
 from runner.output.status_text import HELD_SHOWN, status_lines, take_lines
-from tests.unit.reporting_records import NOW, delivered, header, pending, queued
+from tests.unit.output_records import NOW, delivered, header, pending, queued
 
 HELD = replace(pending("s030"), state=TakeState.HELD, attempts=1, reason="connection reset")
 ATTEMPT = AttemptRecord(

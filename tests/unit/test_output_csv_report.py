@@ -15,7 +15,7 @@ from runner.manifest import csv_manifest
 from runner.output.csv_report import RESULT_COLUMNS, csv_text, frame, in_order
 from runner.system.canonical_json import JsonValue
 from runner.system.csv_cells import unguard
-from tests.unit.reporting_records import BODY, delivered, header, pending, queued, succeeded
+from tests.unit.output_records import BODY, delivered, header, pending, queued, succeeded
 from tests.unit.test_cells import FORMULAS
 
 COLUMNS = ("id", "model", "seeds", "notes", "promptText", "seed", "camera.zoom")

@@ -18,7 +18,7 @@ from runner.domain.states import DeliveryState, FailureClass, TakeState
 from runner.output.html_report import html
 from runner.output.report_view import EAGER_PLAYERS, cards, file_link, sidecar, totals, web_link
 from runner.output.status_text import status_lines
-from tests.unit.reporting_records import BODY, NOW, delivered, header, pending, queued, succeeded
+from tests.unit.output_records import BODY, NOW, delivered, header, pending, queued, succeeded
 
 
 class _Page(HTMLParser):

@@ -13,7 +13,7 @@ from runner.domain.errors import CannotCreate
 from runner.domain.money import NOTHING_SPENT
 from runner.domain.states import TakeState
 from runner.output.write_reports import write_report
-from tests.unit.reporting_records import NOW, delivered, header, pending
+from tests.unit.output_records import NOW, delivered, header, pending
 
 
 def test_both_files_are_written_and_nothing_else(tmp_path: Path) -> None:

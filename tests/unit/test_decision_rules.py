@@ -36,7 +36,7 @@ from runner.domain.states import Accepted, Ended, FailureClass, SubmissionStarte
 from runner.engine.testing import MemoryJournal
 from runner.plan.selection import Choice
 from runner.system.canonical_json import JsonValue
-from tests.unit.reporting_records import pending, queued, succeeded
+from tests.unit.output_records import pending, queued, succeeded
 from tests.virtual_time import VirtualClock, run_virtual
 
 S = TakeState

@@ -9,7 +9,7 @@ import pytest
 from runner.domain.errors import UsageError
 from runner.domain.states import TakeState
 from runner.plan.selection import ALL, Choice, choose
-from tests.unit.reporting_records import pending
+from tests.unit.output_records import pending
 
 TAKES = [
     replace(pending("s010@seed=1"), shot_id="s010", tags=("hero",), state=TakeState.SUCCEEDED),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from runner.domain.records import TakeRecord
 from runner.domain.states import DeliveryState, FailureClass, TakeState
 from runner.output.status_text import causes
-from tests.unit.reporting_records import pending
+from tests.unit.output_records import pending
 
 
 def failed(name: str, reason: str, failure: FailureClass = FailureClass.MODERATION) -> TakeRecord:

@@ -19,7 +19,7 @@ from runner.output.csv_report import csv_text
 from runner.output.write_reports import write_report
 from runner.system.canonical_json import JsonValue
 from tests.unit.any_boards import INPUTS, board, put_schema
-from tests.unit.reporting_records import NOW, delivered, header, pending
+from tests.unit.output_records import NOW, delivered, header, pending
 
 CSV = """id;model;tags;notes;seeds;promptText;image;resolution
 s010;pika/pika-2-2/image-to-video;hero, night;'=1+1;1000-1001;"=take {{ seed }}, a ""quote""

@@ -13,7 +13,7 @@ from runner.api.account import Account, Secret
 from runner.commands.steps.live_catalogue import LiveCatalogue, ask_catalogue
 from runner.domain.shots import PriceUnit
 from runner.system.clock import SystemClock
-from tests.integration.test_cataloguing import MODEL, TOKEN, serving
+from tests.integration.test_catalogue import MODEL, TOKEN, serving
 
 
 def asked(origin: str, *models: str, till: bool = False, patience_s: float = 10.0) -> LiveCatalogue:

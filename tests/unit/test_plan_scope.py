@@ -13,7 +13,7 @@ from runner.plan.compare import compare
 from runner.plan.scope import about, scope_of
 from runner.plan.selection import ALL, Choice
 from tests.integration.store_samples import make_plan, make_take
-from tests.unit.reporting_records import pending
+from tests.unit.output_records import pending
 
 S = TakeState
 
