@@ -268,7 +268,7 @@ BUGS: tuple[Bug, ...] = (
         (
             Replacement(
                 "runner/commands/steps/known_jobs.py",
-                "(beside_it, *outside(second_places, run_dir.path, machine_id()))",
+                "(beside_it, *_witnesses_outside(run_dir, environ))",
                 "(beside_it,)",
             ),
         ),
