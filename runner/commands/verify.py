@@ -16,8 +16,8 @@ from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.domain import failpoints
 from runner.domain.records import TakeRecord
 from runner.domain.states import DeliveryState, FileGone, TakeState
+from runner.media.clips.clip_names import sidecar_name
 from runner.media.clips.folder import Folder, NameConflict
-from runner.media.clips.names import sidecar_name
 from runner.media.clips.restore_sidecars import clips_of, restore_sidecars
 from runner.media.clips.sidecar import CLIPS, Sidecar, read_sidecar
 from runner.store.run_dir import RunDir

@@ -24,7 +24,7 @@ from runner.domain.states import (
     SubmissionStarted,
     TakeState,
 )
-from runner.media.clips.names import stem_of
+from runner.media.clips.clip_names import stem_of
 from runner.media.clips.ownership import try_clip
 from runner.media.clips.sidecar import TRIAL, Sidecar
 from runner.store import witness
