@@ -16,8 +16,8 @@ from pathlib import Path
 
 from runner.cli.parser import build_parser
 from runner.domain.states import DELIVERIES, TRANSITIONS, TakeState
-from runner.simulator.fault_responses import FAULTS
-from runner.simulator.faults import Route
+from runner.simulator.fault_rules import Route
+from runner.simulator.faults import FAULTS
 
 ROOT = Path(__file__).parents[1]
 HOMES: Mapping[str, tuple[str, ...]] = {

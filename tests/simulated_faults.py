@@ -21,8 +21,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from runner.simulator.broken_connections import ConnectionCut, head_of
 from runner.simulator.clip_cache import FALLBACK
-from runner.simulator.fault_responses import FAULTS, changed, error_page
-from runner.simulator.faults import (
+from runner.simulator.fault_rules import (
     Fault,
     FaultContext,
     Route,
@@ -34,6 +33,7 @@ from runner.simulator.faults import (
     some_text,
     whole,
 )
+from runner.simulator.faults import FAULTS, changed, error_page
 
 Record: TypeAlias = dict[str, Any]
 Answer: TypeAlias = Callable[[FaultContext], Response]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from runner.cli.from_flags import choice_of, opening_of, user_name
 from runner.cli.terminal import agreed, note, show, show_json, typed, warn
 from runner.commands import reconcile
 from runner.commands.reconcile import HeldCase
-from runner.commands.steps.find_run import RecordedRun, find_recorded
-from runner.commands.steps.follow_renames import follow_names
-from runner.commands.steps.open_for_decision import Decided
+from runner.commands.steps.find_run import RecordedRun, find_recorded, read_takes
+from runner.commands.steps.open_for_decision import Decided, fitting
+from runner.commands.steps.sync_record import follow_names
 from runner.domain.display import MILESTONES, counted, value, visible, window
 from runner.domain.errors import UsageError
+from runner.domain.records import TakeRecord
 from runner.domain.states import IN_DOUBT, TakeState
 from runner.system.escapes import command_line, path_word
 
@@ -40,7 +41,7 @@ def command(arguments: argparse.Namespace) -> int:
         return 3
     show(f"{visible(take_id)}: {_CONSEQUENCES[arguments.decision]}" for take_id in decided.take_ids)
     note(decided.remarks)
-    left = reconcile.held_left(run.place)
+    left = sum(1 for take in read_takes(run.place) if take.state is TakeState.HELD)
     warn([f"{counted(left, 'take')} still held"] if left else [])
     warn([f"go on with: {command_line(*run.words)}"])
     return 0
@@ -54,8 +55,7 @@ def _adopt(run: RecordedRun, arguments: argparse.Namespace) -> Decided:
 
 
 def _not_sent(run: RecordedRun, arguments: argparse.Namespace) -> Decided | None:
-    names, choice = arguments.takes, choice_of(arguments)
-    take_ids = reconcile.choose_waiting(run.place, choice, lambda take: take.state in IN_DOUBT, names=names)
+    take_ids = _chosen(run, arguments, lambda take: take.state in IN_DOUBT)
     if arguments.all == bool(take_ids):
         raise UsageError("which takes?", advice="name them, choose them with --only, or say --all")
     if arguments.all:
@@ -68,14 +68,18 @@ def _not_sent(run: RecordedRun, arguments: argparse.Namespace) -> Decided | None
     return reconcile.declare_not_sent(run.place, take_ids, by=user_name(), reason=reason, opening=opening)
 
 
+def _chosen(run: RecordedRun, arguments: argparse.Namespace, fits: Callable[[TakeRecord], bool]) -> list[str]:
+    takes = read_takes(run.place)
+    return fitting(takes, arguments.takes, choice_of(arguments), fits, none="waits for this")
+
+
 def _means_all(number: int) -> bool:
     warning = f"{counted(number, 'take')} will be submitted again and may be paid for twice."
     return typed(f"{warning} Type the number of takes: ", instead="--yes-i-may-pay-twice") == str(number)
 
 
 def _drop(run: RecordedRun, arguments: argparse.Namespace) -> Decided | None:
-    names, choice = arguments.takes, choice_of(arguments)
-    take_ids = reconcile.choose_waiting(run.place, choice, reconcile.may_be_dropped, names=names)
+    take_ids = _chosen(run, arguments, reconcile.may_be_dropped)
     if not take_ids:
         raise UsageError("which takes?", advice="name them, or choose them with --only")
     losses = reconcile.losses(run.place, take_ids)

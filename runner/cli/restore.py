@@ -11,7 +11,6 @@ from runner.commands.restore import Rebuilt, find_target, foresee, rebuild
 from runner.commands.steps.find_run import run_words
 from runner.domain.display import counted
 from runner.domain.states import TakeState
-from runner.system.clock import SystemClock
 from runner.system.escapes import command_line, visible
 
 _SHOWN = 50
@@ -27,7 +26,7 @@ def command(arguments: argparse.Namespace) -> int:
         schema_dirs=arguments.schema_dir,
     )
     opening, dry = opening_of(arguments), arguments.dry_run
-    found = foresee(target, opening=opening) if dry else rebuild(target, opening=opening, clock=SystemClock())
+    found = (foresee if dry else rebuild)(target, opening=opening)
     lines = list(_lines(found))
     show(lines[:_SHOWN])
     show([f"… and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else [])

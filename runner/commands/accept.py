@@ -1,8 +1,6 @@
 """What a person decides about stale takes: their clips are kept for the rows as these are now.
 
-In: a run directory, the plan of its manifest, which takes, who decides. Out: what was decided. Each decision is a fact
-with its name, recorded under the run lock, and all of one call are checked before the first is recorded. It submits
-nothing. The plan is adopted first, as a run adopts it, so that a row counts as it is now.
+The plan is adopted first, as a run adopts it, so that a row counts as it is now. It submits nothing.
 """
 
 from __future__ import annotations
@@ -13,19 +11,16 @@ from pathlib import Path
 from runner.commands.check import check
 from runner.commands.steps.api_session import recorded_request
 from runner.commands.steps.find_run import find_run, manifest_of, read_header
-from runner.commands.steps.open_for_decision import Decided, named, record
-from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions, open_recorded
-from runner.commands.steps.sync_record import sync, take_over
+from runner.commands.steps.open_for_decision import Decided, named
+from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
+from runner.commands.steps.sync_record import adopted
 from runner.domain.display import listed
 from runner.domain.errors import UsageError
 from runner.domain.shots import Plan
 from runner.domain.states import PAID, KeptAsIs
 from runner.manifest.size_limits import LIMITS, Limits
-from runner.plan.prices import priced, recorded_prices
-from runner.plan.scope import scope_of
 from runner.plan.selection import ALL, Choice
 from runner.store.run_dir import RunDir
-from runner.system.clock import Clock, SystemClock
 
 
 def accept(
@@ -45,9 +40,8 @@ def accept(
     `target` is a manifest or a run directory; a manifest counts as it is, wherever the run found its own.
 
     Raises:
-        UsageError: not exactly one of `names`, `choice` and `everything` says which takes.
+        UsageError: not exactly one of `names`, `choice` and `everything` says which takes, or as for `keep_stale`.
         FileMissing, ManifestInvalid: there is no such run, or the manifest has a problem.
-        UsageError, RunInUse: as for `keep_stale`.
     """
     place = find_run(target, simulated=simulated)
     if bool(names) + (not choice.is_all) + everything != 1:
@@ -66,7 +60,6 @@ def keep_stale(
     names: Sequence[str],
     choice: Choice,
     by: str,
-    clock: Clock | None = None,
     opening: OpenOptions = DEFAULT_OPTIONS,
 ) -> Decided:
     """Record that the clips of stale takes are kept for their rows as `plan` has them now.
@@ -77,15 +70,10 @@ def keep_stale(
         UsageError: a named one is not stale, or none is; nothing was recorded.
         RunInUse: a runner works on this run.
     """
-    now = clock or SystemClock()
-    with opening.locked(place), open_recorded(place, opening) as state:
-        recorded = take_over(state, place, clock=now).takes
-        plan = priced(plan, recorded_prices(recorded))
-        found = scope_of(plan, recorded, choice)
-        synced = sync(state, plan, place, recorded, found.comparison, clock=now)
+    with adopted(place, plan, opening, choice) as (record, scope, synced):
         takes = synced.takes
         stale = [
-            take for take in takes if take.take_id in found.chosen and take.is_stale and take.state in PAID
+            take for take in takes if take.take_id in scope.chosen and take.is_stale and take.state in PAID
         ]
         asked = named(takes, names) if names else stale[: choice.limit]
         known = {take.take_id for take in stale}
@@ -94,5 +82,5 @@ def keep_stale(
             which = f"take {others[0]} is not stale" if others else "no take that was chosen is stale"
             names_of_stale = f"stale are {listed(sorted(known))}" if known else "nothing here is stale"
             raise UsageError(f"{which}; nothing was recorded", advice=names_of_stale)
-        record(state, {take.take_id: KeptAsIs(by, take.wanted or "") for take in asked}, now)
-    return Decided(tuple(take.take_id for take in asked), (*state.notes, *synced.remarks))
+        facts = {take.take_id: KeptAsIs(by, take.wanted or "") for take in asked}
+        return record.write(facts, *synced.remarks)

@@ -1,7 +1,7 @@
-"""Cancel jobs: the API is asked, its own word is shown, and only its result is believed.
+"""Cancels jobs: the API is asked, its own word is shown, and only its result is believed.
 
-In: a run directory, takes, who asks. Out: one outcome a take. Only a job that still waits can be cancelled; one that
-runs goes on and is billed. With a runner at work nothing is recorded here, for the runner will see it by itself.
+Only a job that still waits can be cancelled; one that runs goes on and is billed. With a runner at work nothing is
+recorded here, for the runner will see it by itself.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from runner.commands.steps.api_session import (
     unanswered,
     with_api,
 )
-from runner.commands.steps.find_run import read_header
-from runner.commands.steps.follow_renames import follow_names
+from runner.commands.steps.find_run import read_header, read_takes
 from runner.commands.steps.open_for_decision import named
 from runner.commands.steps.open_run import open_recorded
 from runner.commands.steps.request import RunRequest
+from runner.commands.steps.sync_record import follow_names
 from runner.domain import failpoints
-from runner.domain.api_answers import CancelAnswer, RequestFailure
+from runner.domain.api_answers import RequestFailure
 from runner.domain.body_diff import contradiction
 from runner.domain.display import visible
 from runner.domain.errors import RunInUse, UsageError
@@ -33,14 +33,15 @@ from runner.domain.states import ACTIVE, IN_DOUBT, UNFINISHED, CancelRequested, 
 from runner.engine.ports import Journal, Queue
 from runner.plan.selection import ALL, Choice, pick
 from runner.store.lock import RunLock
-from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock
 
-_REPORTED = UNFINISHED | IN_DOUBT
-CANCELLED, NOT_CANCELLABLE = "cancelled", "not_cancellable"
-"""The words of the API that are known."""
+_ENDED = {
+    TakeState.CANCELLED: "cancelled, confirmed by its result",
+    TakeState.FAILED: "it had failed already",
+    TakeState.SUCCEEDED: "it had rendered already and is billed; the next run fetches its clip",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +88,20 @@ def cancel(
     if bool(names) + (not choice.is_all) + everything != 1:
         raise UsageError("which takes?", advice="name them, or say --only WHAT, or --all")
     follow_names(place, read_header(place), names, opening=request.opening)
+    takes = read_takes(place)
+    take_ids = [take.take_id for take in named(takes, names)] or pick(
+        takes, choice, lambda take: take.state in UNFINISHED | IN_DOUBT
+    )
     with ExitStack() as stack:
-        with open_reader(place.state_file) as reader:
-            take_ids = [take.take_id for take in named(reader.takes(), names)] or pick(
-                reader.takes(), choice, lambda take: take.state in _REPORTED
-            )
         state = _state_file(place, request, stack)
-        with open_reader(place.state_file) as reader:
-            known = {take.take_id: take for take in reader.takes()}
+        known = {take.take_id: take for take in read_takes(place)}
         takes = [known[take_id] for take_id in take_ids]
         asked = [take for take in takes if take.state in ACTIVE]
         found = {take.take_id: _nothing_to_cancel(take) for take in takes if take.state not in ACTIVE}
         if asked:
+            clock = request.clock
             outcomes = with_api(
-                request,
-                place,
-                takes,
-                lambda queue: cancel_jobs(queue, asked, state, by=by, clock=request.clock),
+                request, place, takes, lambda queue: cancel_jobs(queue, asked, state, by=by, clock=clock)
             )
             found |= {outcome.take_id: outcome for outcome in outcomes}
         notes = () if state is None else state.notes
@@ -131,9 +129,8 @@ def _nothing_to_cancel(take: TakeRecord) -> CancelOutcome:
         says = "held: its request id is not known, so it cannot be cancelled; see shotrunner reconcile"
     else:
         says = f"it has ended already: {take.state}"
-    return CancelOutcome(
-        take.take_id, "", stopped=take.state not in {TakeState.SUCCEEDED} | IN_DOUBT, says=says
-    )
+    stopped = take.state not in {TakeState.SUCCEEDED} | IN_DOUBT
+    return CancelOutcome(take.take_id, "", stopped, says)
 
 
 async def cancel_jobs(
@@ -141,8 +138,7 @@ async def cancel_jobs(
 ) -> list[CancelOutcome]:
     """Cancel active jobs, one after the other; without a journal nothing is recorded.
 
-    Raises:
-        AccountRefused: the API refuses the token; what was asked before is recorded.
+    Raises `AccountRefused` if the API refuses the token; what was asked before is recorded.
     """
     return [await _cancel(queue, take, journal, by=by, clock=clock) for take in takes]
 
@@ -156,9 +152,8 @@ async def _cancel(
     if isinstance(answer, RequestFailure):
         if await account_is_refused(queue, answer, model=take.model, clock=clock):
             raise unanswered(answer)
-        return CancelOutcome(
-            take.take_id, "", stopped=False, says=f"the API did not take it: {visible(answer.reason)}"
-        )
+        says = f"the API did not take it: {visible(answer.reason)}"
+        return CancelOutcome(take.take_id, "", stopped=False, says=says)
     failpoints.hit("cancel.answered")
     if journal is not None:
         journal.record(take.take_id, CancelRequested(by, answer.outcome), at=clock.wall()).result()
@@ -171,38 +166,23 @@ async def _cancel(
         and isinstance(found, Ended)
         and not contradiction(take.model, take.body, found.result)
     ):
-        journal.record(take.take_id, _believable(found, take, clock), at=clock.wall()).result()
+        # What a server says of its own times is believed only as far as our clock allows.
+        age = clock.wall() - (take.submitted_at or 0.0)
+        is_late = found.seconds is not None and found.seconds > age
+        ended = replace(found, seconds=None) if is_late else found
+        journal.record(take.take_id, ended, at=clock.wall()).result()
         failpoints.hit("cancel.ended")
-    return _outcome(take, answer, found)
+    return _outcome(take, answer.outcome, found)
 
 
-def _believable(ended: Ended, take: TakeRecord, clock: Clock) -> Ended:
-    # What a server says of its own times is believed only as far as our clock allows.
-    age = clock.wall() - (take.submitted_at or 0.0)
-    return replace(ended, seconds=None) if ended.seconds is not None and ended.seconds > age else ended
-
-
-def _outcome(take: TakeRecord, answer: CancelAnswer, found: Found) -> CancelOutcome:
-    word = answer.outcome
+def _outcome(take: TakeRecord, word: str, found: Found) -> CancelOutcome:
+    stopped = word == "cancelled"
     if isinstance(found, Ended):
-        stopped = found.outcome is not TakeState.SUCCEEDED
-        return CancelOutcome(take.take_id, word, stopped=stopped, says=_ended_words(found))
-    if word == CANCELLED:
-        return CancelOutcome(
-            take.take_id, word, stopped=True, says="cancelled, says the API; its result does not say so yet"
-        )
-    if word == NOT_CANCELLABLE:
-        return CancelOutcome(
-            take.take_id, word, stopped=False, says="it runs already: it goes on and is billed"
-        )
-    return CancelOutcome(
-        take.take_id, word, stopped=False, says=f"the API says “{visible(word, 80)}”; it may go on"
-    )
-
-
-def _ended_words(found: Ended) -> str:
-    if found.outcome is TakeState.CANCELLED:
-        return "cancelled, confirmed by its result"
-    if found.outcome is TakeState.FAILED:
-        return "it had failed already"
-    return "it had rendered already and is billed; the next run fetches its clip"
+        stopped, says = found.outcome is not TakeState.SUCCEEDED, _ENDED[found.outcome]
+    elif stopped:
+        says = "cancelled, says the API; its result does not say so yet"
+    elif word == "not_cancellable":
+        says = "it runs already: it goes on and is billed"
+    else:
+        says = f"the API says “{visible(word, 80)}”; it may go on"
+    return CancelOutcome(take.take_id, word, stopped, says)

@@ -1,29 +1,28 @@
-"""Clips of a run that are missing or not whole are downloaded again.
+"""Clips of a run that are missing or not whole are downloaded again; the manifest is not needed.
 
-In: a run directory. Out: a summary, and what was found wrong. It never submits: the engine gets succeeded takes alone.
-The manifest is not needed.
+It never submits: the engine gets succeeded takes alone.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from runner.commands.steps.open_for_decision import open_for_decision
+from runner.commands.steps.open_for_decision import fitting, named, open_for_decision
 from runner.commands.steps.recheck_failed import RecheckResult, recheck
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.session import run_engine
 from runner.commands.steps.summary import RunSummary, sum_up
-from runner.commands.verify import Finding, Flaw, mark_flawed, meant, verify, wants_fetching, without_sidecar
+from runner.commands.verify import Finding, Flaw, find_flaws, mark_flawed, wants_fetching, without_sidecar
 from runner.domain import failpoints
 from runner.domain.errors import UsageError
 from runner.domain.records import TakeRecord
 from runner.domain.run_ending import EndingKind, exit_code_by
 from runner.domain.states import RETRYABLE, DeliveryState, TakeState
 from runner.media.clips.restore_sidecars import give_own_names, restore_sidecars
-from runner.plan.selection import ALL, Choice, pick
-from runner.store.reader import open_reader
+from runner.plan.selection import ALL, Choice
+from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
 
 
@@ -37,7 +36,7 @@ class Fetched:
     summary: RunSummary
     findings: tuple[Finding, ...]
     restored: tuple[str, ...]
-    without_clip: Mapping[TakeState, int] = field(default_factory=dict)
+    without_clip: Mapping[TakeState, int]
 
     @property
     def untouched(self) -> tuple[Finding, ...]:
@@ -68,18 +67,19 @@ def fetch(
         UsageError: a named take has no clip to fetch, also after a second look where it was given up.
         RunInUse: a runner works on this run.
     """
-    take_ids = take_ids or _chosen(place, choice)
-    with open_for_decision(place, request.clock, request.opening) as state:
-        with open_reader(place.state_file) as reader:
-            give_own_names(place.path, reader.takes())
-        findings = verify(place, take_ids).findings
-        mark_flawed(place, state, findings, request.clock)
-        with open_reader(place.state_file) as reader:
-            takes = meant(reader.takes(), take_ids)
+    with open_reader(place.state_file) as reader:
+        origin = reader.header.api_base
+        take_ids = fitting(
+            reader.takes(), take_ids, choice, lambda take: _may_have_a_clip(take, origin), none="has a clip"
+        )
+    with open_for_decision(place, request.opening, request.clock) as record:
+        state, reader = record.state, record.reader
+        give_own_names(place.path, reader.takes())
+        findings = find_flaws(place, _meant(reader, take_ids))
+        mark_flawed(place, record, findings)
+        takes = _meant(reader, take_ids)
         again = recheck(request, place, state, takes, insist=bool(take_ids))
-        if again.found or again.disowned:
-            with open_reader(place.state_file) as reader:
-                takes = meant(reader.takes(), take_ids)
+        takes = _meant(reader, take_ids) if again.asked else takes
         _refuse_without_clip(takes if take_ids else (), again)
         restored = restore_sidecars(place.path, without_sidecar(takes, findings))
         wanted = [take for take in takes if wants_fetching(take)]
@@ -98,21 +98,14 @@ def fetch(
     return Fetched(replace(summary, remarks=remarks), findings, restored, others)
 
 
-def _chosen(place: RunDir, choice: Choice) -> list[str]:
-    """Return the chosen takes that have a clip or may have one; an empty list means all."""
-    if choice.is_all:
-        return []
-    with open_reader(place.state_file) as reader:
-        takes, origin = reader.takes(), reader.header.api_base
+def _meant(reader: Reader, take_ids: Sequence[str]) -> Sequence[TakeRecord]:
+    takes = reader.takes()
+    return named(takes, take_ids) if take_ids else takes
 
-    def may_have_a_clip(take: TakeRecord) -> bool:
-        linked = take.state in RETRYABLE and bool(take.links(origin).taken)
-        return take.state is TakeState.SUCCEEDED or take.is_given_up or linked
 
-    rendered = pick(takes, choice, may_have_a_clip)
-    if not rendered:
-        raise UsageError("no take that was chosen has a clip", advice="see them with shotrunner status")
-    return rendered
+def _may_have_a_clip(take: TakeRecord, origin: str) -> bool:
+    linked = take.state in RETRYABLE and bool(take.links(origin).taken)
+    return take.state is TakeState.SUCCEEDED or take.is_given_up or linked
 
 
 def _refuse_without_clip(takes: Sequence[TakeRecord], again: RecheckResult) -> None:

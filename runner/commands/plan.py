@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from runner.api.account import Account, find_account
 from runner.commands.check import gc_paused, plan_of
-from runner.commands.steps import open_run
-from runner.commands.steps.known_jobs import known_outside, refuse_forgetful, refuse_lost_record
+from runner.commands.steps.known_jobs import known_outside, refuse_lost_record
+from runner.commands.steps.open_run import new_header, refuse_other_run
 from runner.commands.steps.prices import known_prices
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.sync_record import missing
@@ -32,6 +32,7 @@ from runner.plan.blocked import barred, blocked
 from runner.plan.scope import Decision, decide, scope_of
 from runner.plan.timing import Forecast, forecast
 from runner.store import run_dir as rundir
+from runner.store.open_checks import refuse_less_known
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 
@@ -142,21 +143,15 @@ def _shown(
 
 
 def _recorded(request: RunRequest, plan: Plan, place: RunDir) -> RunRecord:
-    mine = open_run.second_places(request.environ, place.path)
-    told = () if request.opening.new_run else known_outside(place, mine)
+    told = () if request.opening.new_run else known_outside(place, request.environ)
     if not os.path.lexists(place.state_file):
         refuse_lost_record(place, told)
         return RunRecord()
-    refuse_forgetful(place, told)
     with open_reader(place.state_file) as reader:
-        open_run.refuse_other_run(
-            reader.header,
-            place,
-            manifest=request.manifest,
-            name=plan.manifest.name,
-            simulated=request.simulated,
-            moved=request.opening.moved,
-        )
+        refuse_less_known(reader.path, reader.header.run_id, told, unknown=reader.unrecorded)
+        name, base = plan.manifest.name, reader.header.api_base
+        asked = new_header(place, request.manifest, name=name, simulated=request.simulated, api_base=base)
+        refuse_other_run(reader.header, asked, place, moved=request.opening.moved)
         return reader.record()
 
 

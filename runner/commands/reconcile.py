@@ -1,27 +1,24 @@
 """What a person decides about takes: held ones are adopted or declared not sent; any that was sent can be dropped.
 
-An adoption can be corrected or taken back in the same words, as long as no clip came of it.
-
-In: a run directory, take ids, who decides. Out: the held takes with their evidence, and what was decided. Each decision
-is a fact with its name and time, recorded under the run lock, and all of one call are checked before the first is
-recorded. It submits nothing.
+In: a run directory, take ids, who decides. Out: the held takes with their evidence, and what was decided. An adoption
+can be corrected or taken back in the same words, as long as no clip came of it. It submits nothing.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from runner.commands.steps.api_session import Found, identify, recorded_request, unanswered, with_api
-from runner.commands.steps.open_for_decision import Decided, named, open_for_decision, record
+from runner.commands.steps.open_for_decision import Decided, OpenRecord, named, open_for_decision
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.domain import failpoints
-from runner.domain.api_answers import FailureKind, RequestFailure, StatusReply
+from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.domain.body_diff import contradiction
 from runner.domain.errors import UsageError
-from runner.domain.records import AttemptRecord, EventRecord, TakeRecord
+from runner.domain.records import AttemptRecord, TakeRecord
 from runner.domain.states import (
     ACTIVE,
     IN_DOUBT,
@@ -35,15 +32,10 @@ from runner.domain.states import (
     LateAnswer,
     TakeState,
 )
-from runner.plan.selection import Choice, pick
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
-from runner.store.state_file import StateFile
 from runner.system.canonical_json import JsonValue
-from runner.system.clock import Clock, SystemClock
 from runner.system.escapes import command_line
-
-"""States a person may have to decide on: a take that is `submitting` while no runner works was lost with its runner."""
 
 LookUp: TypeAlias = Callable[[str], Found]
 """Asks the API what it knows of a request id."""
@@ -83,7 +75,11 @@ def _case(reader: Reader, take: TakeRecord) -> HeldCase:
     latest = attempts[-1]
     told = {} if latest is None else latest.evidence
     body: dict[str, JsonValue] = json.loads(take.body)
-    asked = _prompt_of(body)
+    # The input that a person would know the job by; models spell it differently.
+    prompts = [name for name in body if "prompt" in name.lower() and "negative" not in name.lower()]
+    asked = prompts[0] if prompts else ""
+    candidates = told.get("candidates")
+    ids = candidates if isinstance(candidates, list) else []
     return HeldCase(
         take_id=take.take_id,
         model=take.model,
@@ -97,18 +93,8 @@ def _case(reader: Reader, take: TakeRecord) -> HeldCase:
         prompt=str(body.get(asked, "")),
         inputs={name: value for name, value in body.items() if name != asked and value is not None},
         fingerprint=take.fingerprint,
-        candidates=_candidates(told.get("candidates")),
+        candidates=tuple(each for each in ids if isinstance(each, str)),
     )
-
-
-def _candidates(told: JsonValue) -> tuple[str, ...]:
-    return tuple(each for each in told if isinstance(each, str)) if isinstance(told, list) else ()
-
-
-def _prompt_of(body: Mapping[str, JsonValue]) -> str:
-    """Return the name of the input that a person would know the job by; models spell it differently."""
-    names = [name for name in body if "prompt" in name.lower() and "negative" not in name.lower()]
-    return names[0] if names else ""
 
 
 def adopt(
@@ -118,7 +104,6 @@ def adopt(
     *,
     by: str,
     look_up: LookUp | None,
-    clock: Clock | None = None,
     opening: OpenOptions = DEFAULT_OPTIONS,
 ) -> Decided:
     """Record that a held take's job is `request_id`, after asking the API about it unless `look_up` is None.
@@ -132,16 +117,14 @@ def adopt(
 
     if not usable_id(request_id):
         raise UsageError(f"{request_id!r} cannot be a request id", advice="copy it from the provider's site")
-    now = clock or SystemClock()
-    with open_for_decision(place, now, opening) as state:
-        (take,) = _undecided(place, [take_id])
-        _refuse_taken_id(place, take, request_id)
+    with open_for_decision(place, opening) as record:
+        (take,) = _undecided(record.reader, [take_id])
+        _refuse_taken_id(record.reader, take, request_id)
         if look_up is not None:
             _refuse_other_job(take, request_id, look_up(request_id))
             failpoints.hit("decide.looked")
-        _take_back(state, [take], by, now)
-        record(state, {take_id: Adopted(request_id, by)}, now)
-    return Decided((take_id,), state.notes)
+        _take_back(record, [take], by)
+        return record.write({take_id: Adopted(request_id, by)})
 
 
 def ask_api(place: RunDir, take_id: str, *, api_base: str | None = None) -> LookUp:
@@ -158,23 +141,6 @@ def ask_api(place: RunDir, take_id: str, *, api_base: str | None = None) -> Look
     return ask
 
 
-def choose_waiting(
-    place: RunDir, choice: Choice, fits: Callable[[TakeRecord], bool], *, names: Sequence[str] = ()
-) -> list[str]:
-    """Return the takes that a decision is about: the named ones, or those of a choice that fit; [] for neither.
-
-    Raises:
-        UsageError: no chosen take fits.
-    """
-    if names or choice.is_all:
-        return list(names)
-    with open_reader(place.state_file) as reader:
-        fitting = pick(reader.takes(), choice, fits)
-    if not fitting:
-        raise UsageError("no take that was chosen waits for this", advice="see them with shotrunner status")
-    return fitting
-
-
 def losses(place: RunDir, take_ids: Sequence[str]) -> list[str]:
     """Return a sentence for each take to be given up that has an active job or an output."""
     with open_reader(place.state_file) as reader:
@@ -188,58 +154,41 @@ def losses(place: RunDir, take_ids: Sequence[str]) -> list[str]:
     return found
 
 
-def held_left(place: RunDir) -> int:
-    """Return how many takes are still held."""
-    with open_reader(place.state_file) as reader:
-        return reader.counts()[TakeState.HELD]
-
-
-def _refuse_taken_id(place: RunDir, take: TakeRecord, request_id: str) -> None:
-    with open_reader(place.state_file) as reader:
-        told = [event for event in reader.events() if event.details.get("request_id") == request_id]
-    for event in _standing(told):
-        # An id that came late, for an earlier attempt of this very take, is a job of this take.
-        if event.fact == LateAnswer.__name__ and event.take_id == take.take_id:
+def _refuse_taken_id(reader: Reader, take: TakeRecord, request_id: str) -> None:
+    """Refuse an id that was given to a take and not taken back."""
+    taken_back: set[str] = set()
+    for event in reversed(reader.events()):
+        if event.details.get("request_id") != request_id:
             continue
-        raise UsageError(
-            f"request {request_id} belongs to take {event.take_id} already",
-            advice=command_line("show", place.path, event.take_id),
-        )
-
-
-def _standing(told: Sequence[EventRecord]) -> Iterator[EventRecord]:
-    """Yield what gave an id to a take and was not taken back."""
-    for at, event in enumerate(told):
-        undone = any(
-            later.fact == AdoptionUndone.__name__ and later.take_id == event.take_id
-            for later in told[at + 1 :]
-        )
-        given = event.fact in {Accepted.__name__, LateAnswer.__name__}
-        if given or (event.fact == Adopted.__name__ and not undone):
-            yield event
+        if event.fact == AdoptionUndone.__name__:
+            taken_back.add(event.take_id)
+        # An id that came late, for an earlier attempt of this very take, is a job of this take.
+        late = event.fact == LateAnswer.__name__ and event.take_id != take.take_id
+        adopted = event.fact == Adopted.__name__ and event.take_id not in taken_back
+        if late or adopted or event.fact == Accepted.__name__:
+            raise UsageError(
+                f"request {request_id} belongs to take {event.take_id} already",
+                advice=command_line("show", reader.path.parent, event.take_id),
+            )
 
 
 def _refuse_other_job(take: TakeRecord, request_id: str, found: Found) -> None:
     if isinstance(found, RequestFailure):
-        if found.kind is FailureKind.MISSING:
-            raise UsageError(
-                f"the API does not know request {request_id}: {found.reason}",
-                advice="copy the id again; with --offline it is taken as it is",
-            )
-        raise unanswered(found)
-    different = _difference(take, found)
+        if found.kind is not FailureKind.MISSING:
+            raise unanswered(found)
+        raise UsageError(
+            f"the API does not know request {request_id}: {found.reason}",
+            advice="copy the id again; with --offline it is taken as it is",
+        )
+    if isinstance(found, Ended):
+        different = contradiction(take.model, take.body, found.result)
+    else:
+        different = f"model is {found.model}" if found.model and found.model != take.model else ""
     if different:
         raise UsageError(
             f"request {request_id} is another job than take {take.take_id}: its {different}",
             advice="look for the right id; with --offline it is taken as it is",
         )
-
-
-def _difference(take: TakeRecord, found: StatusReply | Ended) -> str:
-    """Return in what a job contradicts a take, as far as its record or its status says."""
-    if isinstance(found, Ended):
-        return contradiction(take.model, take.body, found.result)
-    return f"model is {found.model}" if found.model and found.model != take.model else ""
 
 
 def declare_not_sent(
@@ -248,7 +197,6 @@ def declare_not_sent(
     *,
     by: str,
     reason: str = "",
-    clock: Clock | None = None,
     opening: OpenOptions = DEFAULT_OPTIONS,
 ) -> Decided:
     """Record that held takes never reached the API: the next run submits them again, and may pay twice.
@@ -257,27 +205,27 @@ def declare_not_sent(
         UsageError: one of them is not held; nothing was recorded.
         RunInUse: a runner works on this run.
     """
-    now = clock or SystemClock()
-    with open_for_decision(place, now, opening) as state:
-        takes = _undecided(place, take_ids)
-        _refuse_rendered(takes)
-        _take_back(state, takes, by, now)
-        record(state, dict.fromkeys((take.take_id for take in takes), DeclaredNotSent(by, reason)), now)
-    homeless = [
-        f"{take.take_id}: its row is no longer in the manifest, so no run will submit it"
-        for take in takes
-        if take.position is None
-    ]
-    return Decided(tuple(take.take_id for take in takes), (*state.notes, *homeless))
+    with open_for_decision(place, opening) as record:
+        takes = _undecided(record.reader, take_ids)
+        for take in takes:
+            # It would be sent, and paid for, again.
+            if take.state is TakeState.SUCCEEDED:
+                raise UsageError(
+                    f"take {take.take_id} was sent: request {take.request_id}, adopted for it, has rendered;"
+                    " nothing was recorded",
+                    advice="adopt the right id if that is another take's job, or drop the take",
+                )
+        _take_back(record, takes, by)
+        homeless = [
+            f"{take.take_id}: its row is no longer in the manifest, so no run will submit it"
+            for take in takes
+            if take.position is None
+        ]
+        return record.write({take.take_id: DeclaredNotSent(by, reason) for take in takes}, *homeless)
 
 
 def drop(
-    place: RunDir,
-    take_ids: Sequence[str],
-    *,
-    by: str,
-    clock: Clock | None = None,
-    opening: OpenOptions = DEFAULT_OPTIONS,
+    place: RunDir, take_ids: Sequence[str], *, by: str, opening: OpenOptions = DEFAULT_OPTIONS
 ) -> Decided:
     """Record that takes are given up, whatever the API does with their jobs.
 
@@ -285,32 +233,24 @@ def drop(
         UsageError: one of them was never sent, or its clip is here; nothing was recorded.
         RunInUse: a runner works on this run.
     """
-    now = clock or SystemClock()
-    with open_for_decision(place, now, opening) as state:
-        with open_reader(place.state_file) as reader:
-            takes = named(reader.takes(), take_ids)
-            adopted = [take for take in takes if _is_adopted(take, reader)]
+    with open_for_decision(place, opening) as record:
+        takes = named(record.reader.takes(), take_ids)
         for take in takes:
             if not may_be_dropped(take):
+                why = "it is not sent yet" if take.state is TakeState.PENDING else "it was given up before"
+                why = "its clip is here" if take.delivery is DeliveryState.DELIVERED else why
                 raise UsageError(
-                    f"take {take.take_id} cannot be given up: {_nothing_to_drop(take)}; nothing was recorded",
+                    f"take {take.take_id} cannot be given up: {why}; nothing was recorded",
                     advice="to leave it out, remove its row from the manifest",
                 )
-        _take_back(state, adopted, by, now)
-        record(state, {take.take_id: Dropped(by, what_is_given_up(take)) for take in takes}, now)
-    return Decided(tuple(take.take_id for take in takes), state.notes)
+        _take_back(record, [take for take in takes if _is_adopted(take, record.reader)], by)
+        return record.write({take.take_id: Dropped(by, what_is_given_up(take)) for take in takes})
 
 
 def may_be_dropped(take: TakeRecord) -> bool:
     """Return whether a person may give a take up: it was sent, and its clip is not here."""
     unsent = take.state in {TakeState.PENDING, TakeState.DROPPED}
     return not unsent and take.delivery is not DeliveryState.DELIVERED
-
-
-def _nothing_to_drop(take: TakeRecord) -> str:
-    if take.state is TakeState.PENDING:
-        return "it is not sent yet"
-    return "its clip is here" if take.delivery is DeliveryState.DELIVERED else "it was given up before"
 
 
 def what_is_given_up(take: TakeRecord) -> str:
@@ -323,29 +263,16 @@ def what_is_given_up(take: TakeRecord) -> str:
     return ""
 
 
-def _undecided(place: RunDir, take_ids: Sequence[str]) -> tuple[TakeRecord, ...]:
+def _undecided(reader: Reader, take_ids: Sequence[str]) -> tuple[TakeRecord, ...]:
     """Return the takes of these ids, each held, or adopted with nothing delivered under its id."""
-    with open_reader(place.state_file) as reader:
-        takes = named(reader.takes(), take_ids)
-        adopted = {take.take_id for take in takes if _is_adopted(take, reader)}
+    takes = named(reader.takes(), take_ids)
     for take in takes:
-        if take.state is not TakeState.HELD and take.take_id not in adopted:
+        if take.state is not TakeState.HELD and not _is_adopted(take, reader):
             raise UsageError(
                 f"take {take.take_id} is not held, it is {take.state}; nothing was recorded",
-                advice=command_line("reconcile", place.path),
+                advice=command_line("reconcile", reader.path.parent),
             )
     return takes
-
-
-def _refuse_rendered(takes: Sequence[TakeRecord]) -> None:
-    """Refuse to say that a request was not sent whose job has ended well: it would be sent, and paid for, again."""
-    for take in takes:
-        if take.state is TakeState.SUCCEEDED:
-            raise UsageError(
-                f"take {take.take_id} was sent: request {take.request_id}, adopted for it, has rendered; nothing was"
-                " recorded",
-                advice="adopt the right id if that is another take's job, or drop the take",
-            )
 
 
 def _is_adopted(take: TakeRecord, reader: Reader) -> bool:
@@ -355,7 +282,7 @@ def _is_adopted(take: TakeRecord, reader: Reader) -> bool:
     return reader.attempts(take.take_id)[-1].outcome == Adopted.__name__
 
 
-def _take_back(state: StateFile, takes: Sequence[TakeRecord], by: str, clock: Clock) -> None:
+def _take_back(record: OpenRecord, takes: Sequence[TakeRecord], by: str) -> None:
     """Hold those of the takes again that were adopted."""
     adopted = {take.take_id: take.request_id for take in takes if take.request_id is not None}
-    record(state, {take_id: AdoptionUndone(request_id, by) for take_id, request_id in adopted.items()}, clock)
+    record.write({take_id: AdoptionUndone(request_id, by) for take_id, request_id in adopted.items()})

@@ -1,15 +1,14 @@
 """Puts into a run's record what its witnesses know and it does not: the way forward after a lost or an older file.
 
-In: a run, by its directory or its manifest. Out: the record made whole, and what became of each submission: one with an
-id is recorded with it, one without is held, a clip whose sidecar and bytes agree is delivered. Nothing is ever sent,
-and nothing is thrown away: a file that cannot be used is set aside.
+In: a run, by its directory or its manifest. Out: the record made whole, and what became of each submission. Nothing is
+ever sent, and nothing is thrown away: a file that cannot be used is set aside.
 """
 
 from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import count
@@ -18,22 +17,20 @@ from pathlib import Path
 from runner.api.account import named_base, on_this_machine
 from runner.api.json_fields import cost
 from runner.commands.check import check
-from runner.commands.steps.find_run import manifest_of
+from runner.commands.steps.find_run import manifest_of, read_takes
 from runner.commands.steps.known_jobs import known_outside, sidecars_of, trace_in
-from runner.commands.steps.open_run import OpenOptions, create, new_header, open_recorded, second_places
+from runner.commands.steps.open_run import OpenOptions, new_header, open_recorded
 from runner.commands.steps.request import SIMULATOR_BASE
 from runner.commands.steps.sync_record import sync
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import CannotCreate, FileMissing, RecordDamaged
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.shots import Plan
-from runner.domain.states import ACTIVE, Delivered, Ended, Fact, FetchStarted, TakeState
+from runner.domain.states import ACTIVE, Delivered, Ended, FetchStarted, TakeState
 from runner.manifest.reader import manifest_name
 from runner.media.clips.restore_sidecars import clips_of
-from runner.media.clips.sidecar import CLIPS, DeliveredFile, Sidecar
+from runner.media.clips.sidecar import CLIPS
 from runner.plan.compare import compare
-from runner.plan.scope import scope_of
-from runner.plan.selection import ALL
 from runner.store.marker import MARKER, read_marker, went_to
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir, default_run_dir
@@ -41,9 +38,6 @@ from runner.store.state_file import StateFile
 from runner.store.witness import Sent, Testimony, of_run
 from runner.system.clock import Clock
 from runner.system.escapes import shell_word
-from runner.system.version import __version__
-
-_COMPANIONS = ("", "-wal", "-shm", "-journal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +51,11 @@ class Target:
     manifest: Path | None
     simulated: bool
     api_base: str
-    schema_dirs: tuple[Path, ...] = ()
+    schema_dirs: tuple[Path, ...]
 
 
 def find_target(
-    named: Path,
-    *,
-    run_dir: Path | None = None,
-    simulated: bool = False,
-    api_base: str | None = None,
-    schema_dirs: Sequence[Path] = (),
-    environ: Mapping[str, str] = os.environ,
+    named: Path, *, run_dir: Path | None, simulated: bool, api_base: str | None, schema_dirs: Sequence[Path]
 ) -> Target:
     """Return which run is meant by its manifest or by its directory, which may be gone.
 
@@ -75,14 +63,12 @@ def find_target(
         UsageError: the API's address is not usable.
         FileMissing, ManifestInvalid: the manifest cannot be read.
     """
-    base = named_base(api_base, environ)
+    base = SIMULATOR_BASE if simulated else named_base(api_base, os.environ)
     manifest = named if named.is_file() else None
     home = run_dir or named
     if manifest and run_dir is None:
         home = default_run_dir(manifest, name=manifest_name(manifest), simulated=simulated)
-    return Target(
-        RunDir(home), manifest, simulated, SIMULATOR_BASE if simulated else base, tuple(schema_dirs)
-    )
+    return Target(RunDir(home), manifest, simulated, base, tuple(schema_dirs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,31 +101,26 @@ def foresee(target: Target, *, opening: OpenOptions) -> Rebuilt:
         FileMissing: there is no record and no manifest to make one from, or nothing else that a run left.
         StateFileUnusable: the record can neither be used nor be made again.
     """
-    told = _told(target.place, opening)
-    lacking, takes, header = list(told.paid), dict[str, str](), told.header
-    waiting = set[str]()
+    place, told = target.place, _told(target.place, opening)
+    lacking, recorded, header = list(told.paid), list[TakeRecord](), told.header
     try:
-        with open_reader(target.place.state_file) as reader:
-            lacking, header, recorded = reader.unrecorded(lacking), reader.header, reader.takes()
-            takes, waiting = _fingerprints(recorded), _waiting(recorded)
+        with open_reader(place.state_file) as reader:
+            lacking, recorded, header = reader.unrecorded(lacking), reader.takes(), reader.header
     except (FileMissing, RecordDamaged):
         # Then it is made again from what the witness and the manifest say.
         if told.header is None and target.manifest is None:
             raise
     plan = _plan(target, header)
+    takes, waiting = _known(recorded)
     planned = {take.id: take.fingerprint for take in plan.takes} if plan else {}
-    entered, left = assigned(lacking, takes | planned, waiting=waiting | (planned.keys() - takes.keys()))
-    states = ((sent, take, TakeState.QUEUED if sent.request_id else TakeState.HELD) for sent, take in entered)
-    return Rebuilt(
-        target.place,
-        header or _header(target, told, now=0.0),
-        tuple(states),
-        tuple(left),
-        brought_back=_moved_to(target.place),
-    )
+    waiting |= planned.keys() - takes.keys()
+    chosen, left = assigned(lacking, takes | planned, waiting=waiting)
+    entered = [(sent, take, TakeState.QUEUED if sent.request_id else TakeState.HELD) for sent, take in chosen]
+    header = header or _header(target, told, now=0.0)
+    return Rebuilt(place, header, tuple(entered), tuple(left), brought_back=_moved_to(place))
 
 
-def rebuild(target: Target, *, opening: OpenOptions, clock: Clock) -> Rebuilt:
+def rebuild(target: Target, *, opening: OpenOptions) -> Rebuilt:
     """Bring the record back, and enter what it lacks.
 
     Raises:
@@ -148,32 +129,36 @@ def rebuild(target: Target, *, opening: OpenOptions, clock: Clock) -> Rebuilt:
         StateFileUnusable: the record can neither be used nor be made again.
         DiskFailed: the disk fails; what was entered is recorded.
     """
-    moved = _moved_to(target.place)
+    place, clock, moved = target.place, opening.clock, _moved_to(target.place)
     if moved is not None:
-        _bring_back(moved, target.place)
-    with opening.locked(target.place):
-        told = _told(target.place, opening)
-        state, aside, is_new = _opened(target, told, opening, now=clock.wall())
+        _bring_back(moved, place)
+    with opening.locked(place):
+        told = _told(place, opening)
+        state, aside, is_new = _opened(target, told, opening)
         with state:
             state.begin(at=clock.wall())
-            lacking = _unrecorded(target.place, told)
-            plan = _plan(target, state.header)
-            takes = _fitted(state, target, plan, lacking, clock) if plan else _takes(target.place)
-            chosen, left = assigned(lacking, _fingerprints(takes), waiting=_waiting(takes))
-            news = [each for each in lacking if not told.has_left(each)]
-            doubtful = _is_doubtful(told, news, is_new=is_new)
-            untold = _untold(takes, {take for _, take in chosen}) if doubtful else []
+            with open_reader(place.state_file) as reader:
+                lacking = reader.unrecorded(told.paid)
+                takes: Sequence[TakeRecord] = reader.takes()
+            if plan := _plan(target, state.header):
+                takes = _fitted(state, plan, takes, lacking, clock)
+            fingerprints, waiting = _known(takes)
+            chosen, left = assigned(lacking, fingerprints, waiting=waiting)
+            # Others may have been sent too: no witness speaks, or a sidecar knows more than it does. A witness says
+            # when each was sent, a sidecar does not.
+            unseen = any(each.at == 0 and not told.has_left(each) for each in lacking)
+            is_doubtful = unseen or (told.header is None and is_new)
+            untold = _untold(takes, {take for _, take in chosen}) if is_doubtful else []
             # In one transaction: after a kill in between, what is held would look as if it had never been sent.
-            stands = state.enter([*chosen, *untold], at=clock.wall())[: len(chosen)]
-            entered = [
-                (*each, where) for each, where in zip(chosen, stands, strict=True) if where is not None
-            ]
-            left += [sent for (sent, _), where in zip(chosen, stands, strict=True) if where is None]
-            delivered = tuple(_deliver(state, target.place, clock))
+            stands = state.enter([*chosen, *untold], at=clock.wall())
+            settled = list(zip(chosen, stands, strict=False))
+            entered = tuple((*each, where) for each, where in settled if where is not None)
+            left += [sent for (sent, _), where in settled if where is None]
+            delivered = tuple(_deliver(state, place, clock))
             state.leave_aside([each for each in left if not told.has_left(each)])
             header = state.header
     held = tuple(take for _, take in untold)
-    return Rebuilt(target.place, header, tuple(entered), tuple(left), delivered, held, moved, aside)
+    return Rebuilt(place, header, entered, tuple(left), delivered, held, moved, tuple(aside))
 
 
 def assigned(
@@ -207,19 +192,17 @@ def _fits(sent: Sent, fingerprint: str | None) -> bool:
     return fingerprint is not None and sent.fingerprint in {"", fingerprint}
 
 
-def _fingerprints(takes: Iterable[TakeRecord]) -> dict[str, str]:
-    return {take.take_id: take.fingerprint for take in takes}
-
-
-def _waiting(takes: Iterable[TakeRecord]) -> set[str]:
-    return {take.take_id for take in takes if take.state is TakeState.PENDING}
+def _known(takes: Sequence[TakeRecord]) -> tuple[dict[str, str], set[str]]:
+    """Return the fingerprints of all takes, and the ids of those that wait."""
+    waiting = {take.take_id for take in takes if take.state is TakeState.PENDING}
+    return {take.take_id: take.fingerprint for take in takes}, waiting
 
 
 def _told(place: RunDir, opening: OpenOptions) -> Testimony:
     """Return what all witnesses know together; those of another run than the folder's do not count."""
     run_id = read_marker(place.state_file) or ""
-    told = known_outside(place, second_places(opening.environ, place.path), whole=True)
-    return _each_once(reduce(Testimony.joined, of_run(told, run_id), Testimony()))
+    told = of_run(known_outside(place, opening.environ, whole=True), run_id)
+    return _each_once(reduce(Testimony.joined, told, Testimony()))
 
 
 def _each_once(told: Testimony) -> Testimony:
@@ -250,30 +233,29 @@ def _moved_to(place: RunDir) -> Path | None:
 
 def _bring_back(moved: Path, place: RunDir) -> None:
     """Give a folder its old name again, unless something else than what the run left there has it."""
+    advice = f"go on there with --run-dir {shell_word(str(moved))}"
     try:
-        others = [each.name for each in place.path.iterdir() if each.name not in {MARKER, ".lock"}]
+        there = list(place.path.iterdir())
+        others = [each.name for each in there if each.name not in {MARKER, ".lock"}]
         if others:
             raise CannotCreate(
                 f"{place.path}: the run is in {moved}, and {others[0]} stands in the way here",
-                advice=f"move it away, or go on there with --run-dir {shell_word(str(moved))}",
+                advice=f"move it away, or {advice}",
             )
-        for each in place.path.iterdir():
+        for each in there:
             each.unlink()
         place.path.rmdir()
         moved.rename(place.path)
     except OSError as error:
-        advice = f"go on there with --run-dir {shell_word(str(moved))}"
         raise file_error(error, moved, f"cannot be moved back to {place.path}", advice=advice) from error
 
 
-def _opened(
-    target: Target, told: Testimony, opening: OpenOptions, *, now: float
-) -> tuple[StateFile, tuple[Path, ...], bool]:
+def _opened(target: Target, told: Testimony, opening: OpenOptions) -> tuple[StateFile, list[Path], bool]:
     """Return the state file, what was set aside for it, and whether it is a new one."""
     place = target.place
     if os.path.lexists(place.state_file):
         try:
-            return open_recorded(place, opening, restoring=True), (), False
+            return open_recorded(place, opening, restoring=True), [], False
         except RecordDamaged:
             # Without a witness or a manifest, the file that is there is the best there is.
             if told.header is None or _plan(target, told.header) is None:
@@ -283,19 +265,19 @@ def _opened(
             f"{place.path}: there is no run here, and no file elsewhere knows of one",
             advice="name the run's folder or its manifest",
         )
-    header = _header(target, told, now=now)
-    aside = tuple(_set_aside(place))
-    return create(place, header, opening), aside, True
+    header = _header(target, told, now=opening.clock.wall())
+    aside = list(_set_aside(place))
+    return StateFile.create(place.state_file, header, opening.at(place)), aside, True
 
 
 def _set_aside(place: RunDir) -> Iterator[Path]:
     """Give what cannot be used other names: a log that is left would be read into the new file."""
-    for end in _COMPANIONS:
+    for end in ("", "-wal", "-shm", "-journal"):
         old = place.state_file.with_name(f"{place.state_file.name}{end}")
         if os.path.lexists(old):
-            number = next(n for n in count(1) if not os.path.lexists(old.with_name(f"{old.name}.aside-{n}")))
+            names = (old.with_name(f"{old.name}.aside-{number}") for number in count(1))
             try:
-                yield old.rename(old.with_name(f"{old.name}.aside-{number}"))
+                yield old.rename(next(name for name in names if not os.path.lexists(name)))
             except OSError as error:
                 raise file_error(error, old, "cannot be set aside") from error
 
@@ -310,16 +292,11 @@ def _header(target: Target, told: Testimony, *, now: float) -> RunHeader:
             f"{target.place.path}: no file says which manifest made this run",
             advice="name its manifest: shotrunner restore MANIFEST",
         )
+    place, name = target.place, plan.manifest.name
     made = new_header(
-        target.place,
-        manifest=target.manifest,
-        name=plan.manifest.name,
-        simulated=target.simulated,
-        api_base=target.api_base,
-        now=now,
-        version=__version__,
+        place, target.manifest, name=name, simulated=target.simulated, api_base=target.api_base, now=now
     )
-    return replace(made, run_id=read_marker(target.place.state_file) or made.run_id)
+    return replace(made, run_id=read_marker(place.state_file) or made.run_id)
 
 
 def _plan(target: Target, header: RunHeader | None) -> Plan | None:
@@ -327,41 +304,23 @@ def _plan(target: Target, header: RunHeader | None) -> Plan | None:
     manifest = target.manifest or (manifest_of(target.place, header) if header else None)
     if manifest is None or not manifest.is_file():
         return None
-    simulated, base = (header or target).simulated, (header or target).api_base
-    local = simulated or on_this_machine(base)
+    run = header or target
+    local = run.simulated or on_this_machine(run.api_base)
     return check(manifest, schema_dirs=target.schema_dirs, allow_private_media=local)
 
 
 def _fitted(
-    state: StateFile, target: Target, plan: Plan, lacking: Sequence[Sent], clock: Clock
+    state: StateFile, plan: Plan, recorded: Sequence[TakeRecord], lacking: Sequence[Sent], clock: Clock
 ) -> Sequence[TakeRecord]:
     """Make the record fit the manifest as a run does, with room for renders that witnesses know of."""
-    place, recorded = target.place, _takes(target.place)
-    found = scope_of(plan, recorded, ALL)
-    takes = sync(state, plan, place, recorded, found.comparison, clock=clock).takes
+    takes = sync(state, plan, recorded, compare(plan.takes, recorded), clock=clock).takes
     known, sent = {take.take_id: take.fingerprint for take in takes}, {each.fingerprint for each in lacking}
     again = [
         take.id for take in plan.takes if take.fingerprint in sent and known[take.id] != take.fingerprint
     ]
     if not again:
         return takes
-    return sync(state, plan, place, takes, compare(plan.takes, takes, replace=again), clock=clock).takes
-
-
-def _takes(place: RunDir) -> Sequence[TakeRecord]:
-    with open_reader(place.state_file) as reader:
-        return reader.takes()
-
-
-def _unrecorded(place: RunDir, told: Testimony) -> list[Sent]:
-    with open_reader(place.state_file) as reader:
-        return reader.unrecorded(told.paid)
-
-
-def _is_doubtful(told: Testimony, lacking: Sequence[Sent], *, is_new: bool) -> bool:
-    """Return whether other takes may have been sent too: no witness speaks, or a sidecar knows more than it does."""
-    # A witness says when each was sent, a sidecar does not.
-    return (told.header is None and is_new) or any(each.at == 0 for each in lacking)
+    return sync(state, plan, takes, compare(plan.takes, takes, replace=again), clock=clock).takes
 
 
 def _untold(takes: Sequence[TakeRecord], known: Collection[str]) -> list[tuple[Sent, str]]:
@@ -375,26 +334,22 @@ def _untold(takes: Sequence[TakeRecord], known: Collection[str]) -> list[tuple[S
 
 def _deliver(state: StateFile, place: RunDir, clock: Clock) -> Iterator[str]:
     """Record the clips of entered jobs that are here, by their sidecars and their bytes."""
-    waiting = {take.request_id: take for take in _takes(place) if take.state in ACTIVE}
+    waiting = {take.request_id: take.take_id for take in read_takes(place) if take.state in ACTIVE}
     found = [each for each in sidecars_of(place) if each.request_id in waiting]
     if not found:
         return
     with clips_of(place.path) as folder:
         for sidecar in found:
-            take = waiting[sidecar.request_id]
             first = next((landed for landed in sidecar.outputs if landed.index == 0), None)
             if first is None or folder.digest(first.file) != (first.sha256, first.bytes):
                 continue
-            for fact in _facts_of(sidecar, first):
-                state.record(take.take_id, fact, at=clock.wall()).result()
-            yield take.take_id
-
-
-def _facts_of(sidecar: Sidecar, first: DeliveredFile) -> tuple[Fact, ...]:
-    ended = Ended(
-        TakeState.SUCCEEDED,
-        sidecar.to_bytes().decode("ascii"),
-        tuple(landed.url for landed in sidecar.outputs if landed.url),
-        cost=cost(dict(sidecar.about)),
-    )
-    return ended, FetchStarted(first.url), Delivered(f"{CLIPS}/{first.file}", first.sha256, first.bytes)
+            links = tuple(landed.url for landed in sidecar.outputs if landed.url)
+            told, price = sidecar.to_bytes().decode("ascii"), cost(dict(sidecar.about))
+            take_id = waiting[sidecar.request_id]
+            for fact in (
+                Ended(TakeState.SUCCEEDED, told, links, cost=price),
+                FetchStarted(first.url),
+                Delivered(f"{CLIPS}/{first.file}", first.sha256, first.bytes),
+            ):
+                state.record(take_id, fact, at=clock.wall()).result()
+            yield take_id

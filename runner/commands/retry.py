@@ -10,14 +10,14 @@ from unicodedata import normalize
 
 from runner.commands.check import check
 from runner.commands.run import run
-from runner.commands.steps import follow_renames
 from runner.commands.steps.api_session import recorded_request
-from runner.commands.steps.find_run import find_run, manifest_of
-from runner.commands.steps.open_for_decision import Decided, named, open_for_decision, record
+from runner.commands.steps.find_run import find_run, manifest_of, read_takes
+from runner.commands.steps.open_for_decision import Decided, named, open_for_decision
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.commands.steps.recheck_failed import RecheckResult, recheck
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.summary import RunSummary
+from runner.commands.steps.sync_record import as_called_now, follow, sent_unasked
 from runner.domain import failpoints
 from runner.domain.errors import FileMissing, UsageError
 from runner.domain.records import RunHeader, TakeRecord
@@ -28,7 +28,6 @@ from runner.plan.selection import Choice, choose
 from runner.store.lock import RunLock
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir, is_run
-from runner.system.clock import Clock, SystemClock
 from runner.system.escapes import command_line, visible
 
 _TOLD = {
@@ -173,7 +172,7 @@ def propose(
     choice = None if request.choice.is_all else request.choice
     if not names and choice is None:
         raise UsageError("which takes?", advice="name them, or say --only status:failed")
-    called = follow_renames.as_called_now(takes, plan)
+    called = as_called_now(takes, plan)
     chosen = retries(
         called,
         planned={take.id: take.fingerprint for take in plan.takes},
@@ -239,7 +238,7 @@ def retry(
     # One lock covers both steps. Otherwise another process could leave a request that a later run pays without asking.
     with RunLock(place.path) as lock:
         opening = replace(opening, lock=lock)
-        follow_renames.follow(place, proposal.plan, opening=opening)
+        follow(place, proposal.plan, opening=opening)
         asked = _still_over(place, proposal)
         known = recorded_request(place, proposal.header, api_base=request.api_base, opening=opening)
         known = replace(known, simulate=request.simulate, schema_dirs=request.schema_dirs)
@@ -254,10 +253,9 @@ def retry(
 
 def _still_over(place: RunDir, proposal: Proposal) -> tuple[TakeRecord, ...]:
     """Return the takes that need a request; a take whose row changed does not, since its new row is sent anyway."""
-    with open_reader(place.state_file) as reader:
-        recorded = reader.takes()
+    recorded = read_takes(place)
     over = {take.take_id for take in recorded if take.state in RETRYABLE}
-    over -= follow_renames.sent_unasked(recorded, proposal.plan)
+    over -= sent_unasked(recorded, proposal.plan)
     return tuple(take for take in proposal.takes if take.take_id in over)
 
 
@@ -265,8 +263,8 @@ def _look_first(place: RunDir, takes: Sequence[TakeRecord], *, request: RunReque
     """Look for nothing whether any of `takes` has a clip after all, before it is paid for again."""
     if not any(take.may_have_a_clip for take in takes):
         return RecheckResult()
-    with open_for_decision(place, request.clock, request.opening) as state:
-        return recheck(request, place, state, takes, insist=True)
+    with open_for_decision(place, request.opening, request.clock) as record:
+        return recheck(request, place, record.state, takes, insist=True)
 
 
 def request_retries(
@@ -275,7 +273,6 @@ def request_retries(
     *,
     by: str,
     reason: str = "",
-    clock: Clock | None = None,
     opening: OpenOptions = DEFAULT_OPTIONS,
 ) -> Decided:
     """Record that a new attempt of each take shall be paid for; the next run submits it.
@@ -284,14 +281,12 @@ def request_retries(
         UsageError: one of them has changed since it was chosen; nothing was recorded.
         RunInUse: a runner works on this run.
     """
-    now = clock or SystemClock()
-    with open_for_decision(place, now, opening) as state:
-        with open_reader(place.state_file) as reader:
-            standing = {take.take_id: (take.state, take.attempts) for take in reader.takes()}
+    with open_for_decision(place, opening) as record:
+        standing = {take.take_id: (take.state, take.attempts) for take in record.reader.takes()}
         for take in takes:
             if standing.get(take.take_id) != (take.state, take.attempts):
                 raise UsageError(f"{take.take_id} has changed meanwhile", advice="look again and repeat")
         failpoints.hit("retry.chosen")
-        record(state, {take.take_id: RetryRequested(by, reason) for take in takes}, now)
+        decided = record.write({take.take_id: RetryRequested(by, reason) for take in takes})
         failpoints.hit("retry.recorded")
-    return Decided(tuple(take.take_id for take in takes), state.notes)
+    return decided

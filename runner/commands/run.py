@@ -103,7 +103,7 @@ def run(request: RunRequest) -> RunSummary:
         agreed = not decision.submits or request.confirm(estimate)
         # Only now, so that after a no the clips of stale takes keep their names.
         comparison = decision.comparison if agreed else decision.scope.comparison
-        synced = sync(state, quoted, place, record.takes, comparison, clock=request.clock)
+        synced = sync(state, quoted, record.takes, comparison, clock=request.clock)
         takes = about(synced.takes, decision.scope)
         ending, signal = _timed(request, place, state, takes, record) if agreed else _DECLINED
         # The engine says them, where there is anything left to do.
@@ -117,7 +117,7 @@ def run(request: RunRequest) -> RunSummary:
 
 def _taken_over(request: RunRequest, place: RunDir, state: StateFile) -> tuple[RunRecord, RecheckResult]:
     """Return what is on record once this is the runner, and the result of another look at takes given up."""
-    record = take_over(state, place, clock=request.clock)
+    record = take_over(state, clock=request.clock)
     # Before anything is weighed: what has a clip after all is neither sent once more nor makes room.
     again = recheck(request, place, state, record.takes)
     return (read_record(place) if again.asked else record), again
@@ -168,11 +168,10 @@ _DECLINED = Ending(EndingKind.DECLINED, "not agreed to, so nothing was submitted
 def _opened(request: RunRequest, plan: Plan, place: RunDir) -> StateFile:
     header = open_run.new_header(
         place,
-        manifest=request.manifest,
+        request.manifest,
         name=plan.manifest.name,
         simulated=request.simulated,
         api_base=request.origin,
         now=request.clock.wall(),
-        version=__version__,
     )
     return open_run.open_state(place, header=header, opening=request.opening)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.commands.steps.find_run import find_run
-from runner.commands.steps.known_jobs import known_outside, refuse_forgetful
+from runner.commands.steps.known_jobs import known_outside
 from runner.commands.steps.open_for_decision import named
-from runner.commands.steps.open_run import second_places
 from runner.domain.money import Spending
 from runner.domain.records import AttemptRecord, EventRecord, RunHeader, TakeRecord, schema_of
 from runner.domain.states import DeliveryState, TakeState
+from runner.store.open_checks import refuse_less_known
 from runner.store.reader import open_reader
 
 
@@ -51,8 +51,9 @@ def status(target: str | Path, *, simulated: bool | None = None) -> RunStatus:
         StateFileUnusable: the state file cannot be read, or it knows less than other files of the run.
     """
     place = find_run(target, simulated=simulated)
-    refuse_forgetful(place, known_outside(place, second_places(os.environ, place.path)))
+    told = known_outside(place, os.environ)
     with open_reader(place.state_file) as reader:
+        refuse_less_known(reader.path, reader.header.run_id, told, unknown=reader.unrecorded)
         counts = reader.counts()
         takes = reader.takes() if counts.get(TakeState.HELD) else ()
         held = tuple(take for take in takes if take.state is TakeState.HELD)

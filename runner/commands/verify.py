@@ -1,7 +1,6 @@
 """What is wrong with the clips of a run: each is read again and compared with its record and its sidecar.
 
-In: a run directory. Out: findings, and on request facts that let the next run fetch what is not whole. It needs no
-manifest, and submits nothing.
+It needs no manifest and submits nothing. On request it records what is not whole, for the next run to fetch.
 """
 
 from __future__ import annotations
@@ -11,19 +10,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 
-from runner.commands.steps.open_for_decision import Decided, named, open_for_decision
+from runner.commands.steps.find_run import read_takes
+from runner.commands.steps.open_for_decision import Decided, OpenRecord, open_for_decision
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.domain import failpoints
 from runner.domain.records import TakeRecord
 from runner.domain.states import DeliveryState, FileGone, TakeState
+from runner.media.clips.clip_names import sidecar_name
 from runner.media.clips.folder import Folder, NameConflict
-from runner.media.clips.names import sidecar_name
 from runner.media.clips.restore_sidecars import clips_of, restore_sidecars
 from runner.media.clips.sidecar import CLIPS, Sidecar, read_sidecar
-from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
-from runner.store.state_file import StateFile
-from runner.system.clock import Clock, SystemClock
 
 
 class Flaw(StrEnum):
@@ -59,40 +56,39 @@ class Verification:
     absent: int = 0
 
 
-def verify(place: RunDir, take_ids: Sequence[str] = ()) -> Verification:
-    """Read every delivered clip, or those of `take_ids`, and compare it with its record and its sidecar; no lock.
-
-    Raises:
-        UsageError: there is no such take, or the clips' folder is a link or a file.
-        DiskFailed: the disk fails.
-    """
-    with open_reader(place.state_file) as reader:
-        takes = meant(reader.takes(), take_ids)
+def verify(place: RunDir) -> Verification:
+    """Read every delivered clip, and compare it with its record and its sidecar; no lock. Raises as `find_flaws`."""
+    takes = read_takes(place)
     delivered = [take for take in takes if take.delivery is DeliveryState.DELIVERED]
     absent = sum(1 for take in takes if wants_fetching(take))
-    return Verification(len(delivered), tuple(_findings(place, delivered)), absent)
+    return Verification(len(delivered), find_flaws(place, delivered), absent)
 
 
-def mark(
-    place: RunDir,
-    findings: Sequence[Finding],
-    *,
-    clock: Clock | None = None,
-    opening: OpenOptions = DEFAULT_OPTIONS,
-) -> Decided:
-    """Record that clips are gone or not whole, so that the next run fetches them again; returns their takes.
+def find_flaws(place: RunDir, takes: Sequence[TakeRecord]) -> tuple[Finding, ...]:
+    """Read the delivered clips of these takes, and compare them with their records and their sidecars.
 
     Raises:
-        RunInUse: a runner works on this run.
+        UsageError: the clips' folder is a link or a file.
+        DiskFailed: the disk fails.
     """
-    now = clock or SystemClock()
-    with open_for_decision(place, now, opening) as state:
-        return Decided(mark_flawed(place, state, findings, now), state.notes)
+    with ExitStack() as stack:
+        # Opened only where it is, for opening would make it.
+        folder = stack.enter_context(clips_of(place.path)) if (place.path / CLIPS).exists() else None
+        return tuple(
+            Finding(take.take_id, f"{CLIPS}/{name}", flaw, says)
+            for take in takes
+            if take.delivery is DeliveryState.DELIVERED
+            for name, flaw, says in _flaws(take, folder)
+        )
 
 
-def meant(takes: Sequence[TakeRecord], take_ids: Sequence[str]) -> Sequence[TakeRecord]:
-    """Return the takes of these ids, or all of them where no id is given."""
-    return named(takes, take_ids) if take_ids else takes
+def mark(place: RunDir, findings: Sequence[Finding], *, opening: OpenOptions = DEFAULT_OPTIONS) -> Decided:
+    """Record that clips are gone or not whole, so that the next run fetches them again; returns their takes.
+
+    Raises `RunInUse` while a runner works on this run.
+    """
+    with open_for_decision(place, opening) as record:
+        return Decided(mark_flawed(place, record, findings), record.state.notes)
 
 
 def wants_fetching(take: TakeRecord) -> bool:
@@ -100,17 +96,15 @@ def wants_fetching(take: TakeRecord) -> bool:
     return take.state is TakeState.SUCCEEDED and take.delivery is not DeliveryState.DELIVERED
 
 
-def mark_flawed(
-    place: RunDir, state: StateFile, findings: Sequence[Finding], clock: Clock
-) -> tuple[str, ...]:
+def mark_flawed(place: RunDir, record: OpenRecord, findings: Sequence[Finding]) -> tuple[str, ...]:
     """Record which clips are gone or not whole, and return their takes."""
-    with open_reader(place.state_file) as reader:
-        here = {take.take_id: take for take in reader.takes() if take.delivery is DeliveryState.DELIVERED}
+    takes = record.reader.takes()
+    here = {take.take_id: take for take in takes if take.delivery is DeliveryState.DELIVERED}
     flawed = {find.take_id: find for find in findings if find.flaw in CLIP_FLAWS and find.take_id in here}
     # First, because the fact takes the file's name out of the record.
     restore_sidecars(place.path, without_sidecar([here[take_id] for take_id in flawed], findings))
     for recorded in [
-        state.record(take_id, FileGone(f"{find.file}: {find.says}"), at=clock.wall())
+        record.state.record(take_id, FileGone(f"{find.file}: {find.says}"), at=record.clock.wall())
         for take_id, find in flawed.items()
     ]:
         recorded.result()
@@ -118,69 +112,47 @@ def mark_flawed(
     return tuple(flawed)
 
 
-def _findings(place: RunDir, takes: Sequence[TakeRecord]) -> Iterator[Finding]:
-    with ExitStack() as stack:
-        # Opened only where it is, for opening would make it.
-        folder = stack.enter_context(clips_of(place.path)) if (place.path / CLIPS).exists() else None
-        for take in takes:
-            yield from _of_take(take, folder)
+def without_sidecar(takes: Sequence[TakeRecord], findings: Sequence[Finding]) -> list[TakeRecord]:
+    """Return the delivered takes whose sidecar is lost."""
+    lost = {find.take_id for find in findings if find.flaw is Flaw.NO_SIDECAR}
+    return [take for take in takes if take.take_id in lost and take.delivery is DeliveryState.DELIVERED]
 
 
-def _of_take(take: TakeRecord, folder: Folder | None) -> Iterator[Finding]:
-    file = take.file or ""
-    flaw = _flaw(folder, file.removeprefix(f"{CLIPS}/"), take.sha256, take.bytes)
-    if flaw:
-        yield Finding(take.take_id, file, *flaw)
+def _flaws(take: TakeRecord, folder: Folder | None) -> Iterator[tuple[str, Flaw, str]]:
+    clip, beside_it = (take.file or "").removeprefix(f"{CLIPS}/"), sidecar_name(take.take_id)
+    yield from _flaw(folder, clip, take.sha256, take.bytes)
     if folder is None:
         return
-    name = sidecar_name(take.take_id)
-    sidecar = _sidecar(folder, take)
-    if sidecar is None:
+    try:
+        data = folder.read(beside_it)
+    except NameConflict:
+        data = b""
+    sidecar = read_sidecar(data, take=take.take_id)
+    if data is None:
         further = len(take.outputs) - 1
         unknown = f", so nothing proves its {further} further outputs" if further > 0 else ""
-        says = f"the file beside the clip is gone{unknown}"
-        yield Finding(take.take_id, f"{CLIPS}/{name}", Flaw.NO_SIDECAR, says)
-    elif not isinstance(sidecar, Sidecar) or not _agrees(sidecar, take):
-        yield Finding(
-            take.take_id, f"{CLIPS}/{name}", Flaw.OTHER_SIDECAR, "it is not the one written for this clip"
-        )
+        yield beside_it, Flaw.NO_SIDECAR, f"the file beside the clip is gone{unknown}"
+    elif sidecar is None or not _agrees(sidecar, take):
+        yield beside_it, Flaw.OTHER_SIDECAR, "it is not the one written for this clip"
     else:
         for other in sidecar.outputs:
-            flaw = _flaw(folder, other.file, other.sha256, other.bytes) if other.index else None
-            if flaw:
-                yield Finding(take.take_id, f"{CLIPS}/{other.file}", *flaw)
+            if other.index:
+                yield from _flaw(folder, other.file, other.sha256, other.bytes)
 
 
-def _flaw(folder: Folder | None, name: str, sha256: str | None, size: int | None) -> tuple[Flaw, str] | None:
+def _flaw(
+    folder: Folder | None, name: str, sha256: str | None, size: int | None
+) -> Iterator[tuple[str, Flaw, str]]:
     found = folder.digest(name) if folder is not None else None
     if found is None:
-        return Flaw.MISSING, "the file is gone"
-    if found == (sha256, size):
-        return None
-    if size is not None and found[1] < size:
-        return Flaw.CUT, f"it has {found[1]} of {size} bytes"
-    return Flaw.CHANGED, "its bytes are not those that were delivered"
-
-
-def _sidecar(folder: Folder, take: TakeRecord) -> Sidecar | NameConflict | None:
-    """Return a take's sidecar, None if there is none, or what stands in its place."""
-    name = sidecar_name(take.take_id)
-    try:
-        data = folder.read(name)
-    except NameConflict as error:
-        return error
-    if data is None:
-        return None
-    return read_sidecar(data, take=take.take_id) or NameConflict(f"{name} is not our file")
+        yield name, Flaw.MISSING, "the file is gone"
+    elif size is not None and found[1] < size:
+        yield name, Flaw.CUT, f"it has {found[1]} of {size} bytes"
+    elif found != (sha256, size):
+        yield name, Flaw.CHANGED, "its bytes are not those that were delivered"
 
 
 def _agrees(sidecar: Sidecar, take: TakeRecord) -> bool:
     first = next((landed for landed in sidecar.outputs if landed.index == 0), None)
     told = None if first is None else (f"{CLIPS}/{first.file}", first.sha256, first.bytes)
     return sidecar.request_id == take.request_id and told == (take.file, take.sha256, take.bytes)
-
-
-def without_sidecar(takes: Sequence[TakeRecord], findings: Sequence[Finding]) -> list[TakeRecord]:
-    """Return the delivered takes whose sidecar is lost."""
-    lost = {find.take_id for find in findings if find.flaw is Flaw.NO_SIDECAR}
-    return [take for take in takes if take.take_id in lost and take.delivery is DeliveryState.DELIVERED]

@@ -16,7 +16,7 @@ from typing import Literal, Self, TextIO
 from runner.domain import display
 from runner.domain.errors import UsageError
 from runner.domain.run_events import Event, FactRecorded, Message
-from runner.output.event_text import sentence, standing_after
+from runner.output.progress_text import sentence, standing_after
 from runner.output.safe_stream import Canvas, SafeStream
 from runner.system.clock import Clock
 from runner.system.escapes import escaped

@@ -25,8 +25,8 @@ from runner.models.registry import Models
 from runner.simulator import catalogue, job_json
 from runner.simulator.broken_connections import Connections, client_left
 from runner.simulator.clip_cache import ClipCache
-from runner.simulator.fault_responses import in_memory
-from runner.simulator.faults import FaultContext, FaultPlan, Route, Rule
+from runner.simulator.fault_rules import FaultContext, FaultPlan, Route, Rule
+from runner.simulator.faults import in_memory
 from runner.simulator.jobs import Dispatcher, Job, JobOutcome, Phase
 from runner.simulator.ledger import Ledger
 from runner.simulator.scene import Scene, clip_seconds, scene_of

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 import yaml
 
 from runner.domain.errors import ManifestInvalid, Position, Problem
-from runner.simulator.fault_responses import FAULTS
-from runner.simulator.faults import Fault, Route, Rule, Script, number, one_of, share, some_text, whole
+from runner.simulator.fault_rules import Fault, Route, Rule, Script, number, one_of, share, some_text, whole
+from runner.simulator.faults import FAULTS
 from runner.system.nearest_name import Speller
 
 _LONGEST = 1 << 18

@@ -1,210 +1,206 @@
-"""Defines what a fault is, and decides which rule of a script applies to a request. It knows no fault by name.
+"""Holds the faults that a script can name, each with the answer that a client sees.
 
-The faults of scripts are in `fault_responses`. Tests add others by giving a table of their own to `read_script`.
+In: a right answer. Out: a spoiled one. The caller decides whether a submit was accepted; a function here only changes
+what the client sees of it.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, TypeAlias
+import gzip
+import html
+import json
+from collections.abc import Mapping
+from email.utils import formatdate
 
-from runner.simulator.jobs import JobOutcome, chance
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.types import Message
 
-if TYPE_CHECKING:
-    # These are slow to import, and settings without a script need none of them.
-    from starlette.requests import Request
-    from starlette.responses import Response
+from runner.simulator.broken_connections import ConnectionCut, head_of
+from runner.simulator.fault_rules import (
+    Fault,
+    FaultContext,
+    Route,
+    Setting,
+    http_status,
+    matching,
+    number,
+    one_of,
+    some_text,
+    whole,
+)
+from runner.simulator.jobs import JobOutcome
 
-
-class Route(StrEnum):
-    """The kinds of request that a rule can apply to."""
-
-    SUBMIT = "submit"
-    STATUS = "status"
-    RESULT = "result"
-    CANCEL = "cancel"
-    FILE = "file"
-    CATALOGUE = "catalogue"
-    BALANCE = "balance"
-
-
-Setting: TypeAlias = tuple[Callable[[str], object], object]
-"""How the text of a setting is read, and its value unless it is given."""
+_PAGE = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1><p>simulated edge</p></body></html>"
+_INVERTED = bytes(255 - byte for byte in range(256))
 
 
-@dataclass(frozen=True, slots=True)
-class FaultContext:
-    """One answer to spoil; `right` is the answer without the fault, with its body in memory."""
+async def in_memory(file: FileResponse, request: Request) -> Response:
+    """Return a file's answer, or that of a part of it, with its body in memory."""
+    sent: list[Message] = []
 
-    right: Response
-    rule: Rule
-    request: Request
-    clock: Callable[[], float]
+    async def keep(message: Message) -> None:
+        sent.append(message)
 
-    @property
-    def body(self) -> bytes:
-        """Return the body of the right answer."""
-        return bytes(self.right.body)
-
-    @property
-    def kind(self) -> str:
-        """Return the media type of the right answer."""
-        return self.right.headers.get("content-type", "application/octet-stream")
+    await file(request.scope, request.receive, keep)
+    kept = Response(b"".join(message.get("body", b"") for message in sent), sent[0]["status"])
+    kept.raw_headers = list(sent[0]["headers"])
+    return kept
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One misbehaviour: its name, a line for the documentation, and what a client sees in place of the right answer.
-
-    Without `answer` the client sees the right answer. `fate` is how the job of a faulty submit ends. `accepted` says
-    whether a faulty submit is accepted and charged before the fault shows, unless its rule changes that. A faulty
-    cancel is carried out if it is true.
-    """
-
-    name: str
-    says: str
-    answer: Callable[[FaultContext], Response] | None = None
-    routes: frozenset[Route] = frozenset(Route)
-    settings: Mapping[str, Setting] = field(default_factory=dict)
-    accepted: bool = True
-    fate: JobOutcome | None = None
+def error_page(words: str, status: int = 200) -> Response:
+    """Return a web page as a proxy or a firewall shows it."""
+    return HTMLResponse(_PAGE.format(html.escape(words)), status)
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule of a fault script: which fault, where, and how often.
-
-    The first `after` hits pass, then `count` hits fail (None: all), each with `probability`. The rule stops `for_s`
-    seconds after the first failure. If `per` is `job`, each job is counted by itself, and a submit by its body. Only
-    hits of the first `jobs` jobs count (None: of all jobs). `model` is a glob. `accepted` matters for submits alone.
-    `values` holds the settings of the fault itself.
-    """
-
-    fault: Fault
-    routes: frozenset[Route]
-    after: int = 0
-    count: int | None = None
-    probability: float = 1.0
-    per: str = "all"
-    jobs: int | None = None
-    for_s: float | None = None
-    model: str = "*"
-    accepted: bool = True
-    delay_s: float = 0.0
-    values: Mapping[str, Any] = field(default_factory=dict)
+def changed(cue: FaultContext, record: object) -> Response:
+    """Return the right answer with another record."""
+    return JSONResponse(record, cue.right.status_code)
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
-    """The rules of a fault script, in the order of the file; an empty script never misbehaves."""
-
-    rules: tuple[Rule, ...] = ()
+def _cut(cue: FaultContext) -> Response:
+    return ConnectionCut(head_of(cue.right) + cue.body[: len(cue.body) // 2])
 
 
-@dataclass(slots=True)
-class _Tally:
-    hits: int = 0
-    struck: int = 0
-    since: float | None = None
+def _status(cue: FaultContext) -> Response:
+    return error_page(f"{cue.rule.values['code']} from the edge", cue.rule.values["code"])
 
 
-@dataclass(slots=True)
-class FaultPlan:
-    """Counts hits and says which rule applies; with the same seed, the same hits fail the same way.
-
-    It is for one thread. Every rule that concerns a hit counts it; the first in the script that applies wins.
-    """
-
-    rules: Sequence[Rule]
-    seed: int
-    clock: Callable[[], float]
-    _tallies: dict[tuple[int, str], _Tally] = field(default_factory=dict)
-    _jobs: dict[int, set[str]] = field(default_factory=dict)
-
-    def strike(self, route: Route, *, model: str = "", key: str = "") -> Rule | None:
-        """Return the rule that applies to this hit, or None; `key` names the job, body or file."""
-        winner = None
-        for number, rule in enumerate(self.rules):
-            if route not in rule.routes or not fnmatchcase(model, rule.model):
-                continue
-            met = self._jobs.setdefault(number, set())
-            if rule.jobs is not None and len(met) < rule.jobs:
-                met.add(key)
-            if rule.jobs is not None and key not in met:
-                continue
-            who = (number, key if rule.per == "job" else "")
-            tally = self._tallies.setdefault(who, _Tally())
-            tally.hits += 1
-            if winner is None and self._strikes(rule, tally, who):
-                tally.struck += 1
-                winner = rule
-        return winner
-
-    def _strikes(self, rule: Rule, tally: _Tally, who: tuple[int, str]) -> bool:
-        if tally.hits <= rule.after or (rule.count is not None and tally.struck >= rule.count):
-            return False
-        if tally.since is not None and rule.for_s is not None and self.clock() > tally.since + rule.for_s:
-            return False
-        if chance(self.seed, "fault", *who, tally.hits) >= rule.probability:
-            return False
-        tally.since = self.clock() if tally.since is None else tally.since
-        return True
+def _redirect(cue: FaultContext) -> Response:
+    # This is the same server by another name: the client sees another host, but a test can observe the request.
+    elsewhere = cue.request.url.replace(hostname="localhost", query="")
+    return RedirectResponse(cue.rule.values["location"] or elsewhere, 302)
 
 
-# How the text of a setting is read; the error says what is needed.
+def _throttled(cue: FaultContext) -> Response:
+    seconds, form = cue.rule.values["retry_after"], cue.rule.values["retry_form"]
+    answer = JSONResponse({"error_message": "too many requests"}, 429)
+    if form == "seconds":
+        answer.headers["retry-after"] = f"{seconds:.0f}"
+    elif form == "date":
+        answer.headers["retry-after"] = formatdate(cue.clock() + seconds, usegmt=True)
+    return answer
 
 
-def whole(text: str) -> int:
-    """Read a whole number."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise ValueError("a whole number, 0 or more")
-    return int(text)
+def _refusal(cue: FaultContext) -> Response:
+    form, words, status, code = (cue.rule.values[name] for name in ("form", "message", "code", "error_code"))
+    if form == "html":
+        return error_page(words, status)
+    if form == "text":
+        return Response(words, status, media_type="text/plain")
+    return JSONResponse({**({} if code is None else {"error_code": code}), "error_message": words}, status)
 
 
-def number(text: str) -> float:
-    """Read a number of seconds or the like."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < 1e9:
-        raise ValueError("a number, 0 or more")
-    return value
+def _word(cue: FaultContext) -> Response:
+    record, instead_of = json.loads(cue.body), cue.rule.values.get("instead_of")
+    if instead_of and record.get("status") != instead_of:
+        return cue.right
+    return changed(cue, {**record, "status": cue.rule.values["word"]})
 
 
-def share(text: str) -> float:
-    """Read a probability."""
-    if number(text) > 1:
-        raise ValueError("a number from 0 to 1")
-    return number(text)
+def _lagging(cue: FaultContext) -> Response:
+    record = {name: value for name, value in json.loads(cue.body).items() if name not in {"error", "cost"}}
+    return changed(cue, {**record, "status": "in_progress", "output": None, "finished_at": None})
 
 
-def http_status(text: str) -> int:
-    """Read the HTTP status of an error."""
-    if not 400 <= whole(text) <= 599:
-        raise ValueError("an HTTP status from 400 to 599")
-    return int(text)
+def _links_at(cue: FaultContext) -> Response:
+    record = json.loads(cue.body)
+    output = record.pop("output", None)
+    if not output:
+        return cue.right
+    placed = next(iter(output.values()))
+    for name in reversed(cue.rule.values["at"].split(".")):
+        placed = [placed] if name.endswith("[]") else placed
+        placed = placed if name == "[]" else {name.removesuffix("[]"): placed}
+    return changed(cue, {**record, **placed} if isinstance(placed, dict) else placed)
 
 
-def one_of(*words: str) -> Callable[[str], str]:
-    """Return a reader of one of these words."""
-    return matching("|".join(words), " or ".join(words))
+def _packed(cue: FaultContext) -> Response:
+    headers = {"content-encoding": "gzip", "content-type": cue.kind}
+    return Response(gzip.compress(cue.body), cue.right.status_code, headers)
 
 
-def matching(pattern: str, says: str) -> Callable[[str], str]:
-    """Return a reader of texts of a pattern."""
+def _ranges(cue: FaultContext) -> Response:
+    if cue.right.status_code != 206:
+        return cue.right
+    if cue.rule.values["form"] == "refused":
+        return Response(status_code=416)
+    del cue.right.headers["etag"]
+    cue.right.body = cue.body.translate(_INVERTED)
+    return cue.right
 
-    def read(text: str) -> str:
-        if not re.fullmatch(pattern, text, re.ASCII | re.DOTALL):
-            raise ValueError(says)
-        return text
 
-    return read
+_SUBMIT, _STATUS, _RESULT = (frozenset({route}) for route in (Route.SUBMIT, Route.STATUS, Route.RESULT))
+_PLACE = matching(r"(\w+(\[\])?|\[\])(\.\w+(\[\])?)*", "a place such as video.uri or data[].url")
+_WORD: Setting = (some_text, "warming_up")
+_REFUSAL: Mapping[str, Setting] = {
+    "code": (http_status, 422),
+    "error_code": (whole, None),
+    "form": (one_of("error_message", "text", "html"), "error_message"),
+    "message": (some_text, "the request was refused (simulated)"),
+}
+_PATIENCE: Mapping[str, Setting] = {
+    "retry_after": (number, 1.0),
+    "retry_form": (one_of("seconds", "date", "none"), "seconds"),
+}
 
+_FAULTS = (
+    Fault("close", "the connection is closed without a byte of answer", lambda _: ConnectionCut()),
+    Fault("cut", "headers and half of the body, then the connection is closed", _cut),
+    Fault("delay", "the right answer, `delay_s` seconds late", settings={"delay_s": (number, 30.0)}),
+    Fault(
+        "status", "an HTML error page with the status `code`", _status, settings={"code": (http_status, 502)}
+    ),
+    Fault("html", "200 with a web page", lambda _: error_page("just a moment")),
+    Fault(
+        "redirect",
+        "302 to `location`, on another host",
+        _redirect,
+        settings={"location": (some_text, "")},
+        accepted=False,
+    ),
+    Fault(
+        "throttled",
+        "429, with `retry_after` seconds in the form `seconds`, `date` or `none`",
+        _throttled,
+        settings=_PATIENCE,
+        accepted=False,
+    ),
+    Fault(
+        "refusal",
+        "the status `code` with `message` and perhaps an `error_code`, as `error_message`, `text` or `html`",
+        _refusal,
+        settings=_REFUSAL,
+        accepted=False,
+    ),
+    Fault("fails", "the job fails", routes=_SUBMIT, fate=JobOutcome.FAILS),
+    Fault("moderation", "the job fails in content moderation", routes=_SUBMIT, fate=JobOutcome.MODERATION),
+    Fault("never-ends", "the job starts and never ends", routes=_SUBMIT, fate=JobOutcome.NEVER_ENDS),
+    Fault("unknown-word", "`word`, an unknown status", _word, _STATUS, {"word": _WORD}),
+    Fault(
+        "word",
+        "the record says `word` for its status; with `instead_of` in place of that word alone",
+        _word,
+        _STATUS | _RESULT,
+        {"word": _WORD, "instead_of": (some_text, "")},
+    ),
+    Fault("lagging", "`in_progress` for a job whose status is `completed`", _lagging, _RESULT),
+    Fault(
+        "links-at",
+        "the link is `at` another place, such as `data[].url`",
+        _links_at,
+        _RESULT,
+        {"at": (_PLACE, "video.uri")},
+    ),
+    Fault("packed", "the body is packed by gzip, though the client did not ask for that", _packed),
+    Fault(
+        "ranges",
+        "a part of a file is `refused` (the usual `form`), or belongs to an `other-file`",
+        _ranges,
+        frozenset({Route.FILE}),
+        {"form": (one_of("refused", "other-file"), "refused")},
+    ),
+)
 
-some_text = matching(".+", "some text")
+FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in _FAULTS}
+"""Every fault that a script can name."""

@@ -27,7 +27,7 @@ from runner.models.registry import Models
 from runner.simulator.app import Front, Slates
 from runner.simulator.broken_connections import Connections, protocol_of
 from runner.simulator.clip_cache import ClipCache
-from runner.simulator.faults import FaultPlan
+from runner.simulator.fault_rules import FaultPlan
 from runner.simulator.jobs import Dispatcher, new_request_id
 from runner.simulator.ledger import Ledger
 from runner.simulator.settings import SimulatorSettings

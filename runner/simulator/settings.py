@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from runner.domain.errors import UsageError
-from runner.simulator.faults import Script
+from runner.simulator.fault_rules import Script
 
 __all__ = ["Script", "SimulatorSettings", "load_script"]
 

@@ -54,6 +54,9 @@ class Noon(VirtualClock):
         return 5000.0
 
 
+AT_NOON = OpenOptions(clock=Noon())
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> RunDir:
     """Return a run with a take in each state, named after it, and a second held one."""
@@ -98,7 +101,7 @@ def test_held_takes_are_listed_with_their_evidence_and_nothing_is_touched(place:
 
 
 def test_an_adopted_take_is_queued_under_its_id(place: RunDir) -> None:
-    decided = reconcile.adopt(place, "held", "req-found", by="ada", look_up=known, clock=Noon())
+    decided = reconcile.adopt(place, "held", "req-found", by="ada", look_up=known, opening=AT_NOON)
     assert decided.take_ids == ("held",)
     take = take_of(place, "held")
     assert (take.state, take.request_id, take.submitted_at) == (S.QUEUED, "req-found", 1010.0)
@@ -183,10 +186,10 @@ def test_a_status_that_names_another_model_is_not_adopted(place: RunDir) -> None
 
 def test_an_adoption_is_corrected_and_both_words_are_on_record(place: RunDir) -> None:
     """The id that was taken back is free again, for this take and for others."""
-    reconcile.adopt(place, "held", "req-wrong", by="ada", look_up=known, clock=Noon())
+    reconcile.adopt(place, "held", "req-wrong", by="ada", look_up=known, opening=AT_NOON)
     with pytest.raises(UsageError, match="belongs to take held already"):
         reconcile.adopt(place, "held2", "req-wrong", by="ada", look_up=known)
-    reconcile.adopt(place, "held", "req-right", by="bob", look_up=known, clock=Noon())
+    reconcile.adopt(place, "held", "req-right", by="bob", look_up=known, opening=AT_NOON)
     take = take_of(place, "held")
     assert (take.state, take.request_id, take.submitted_at) == (S.QUEUED, "req-right", 1010.0)
     with open_reader(place.state_file) as reader:
@@ -211,7 +214,7 @@ def test_an_adoption_is_taken_back_by_any_other_decision(place: RunDir) -> None:
 def test_a_take_whose_adoption_was_undone_shows_when_it_was_sent_and_may_take_the_id_at_a_second_word(
     place: RunDir,
 ) -> None:
-    reconcile.adopt(place, "held", "req-odd", by="ada", look_up=known, clock=Noon())
+    reconcile.adopt(place, "held", "req-odd", by="ada", look_up=known, opening=AT_NOON)
     with StateFile.open(place.state_file) as state:
         assert [ticket.take_id for ticket in state.tickets() if ticket.adopted] == ["held"]
         tell(state, AdoptionUndone("req-odd", "its record", "its model is x"), take_id="held")
@@ -265,7 +268,9 @@ def test_a_late_id_of_this_very_take_may_be_adopted(tmp_path: Path) -> None:
 
 
 def test_declared_not_sent_means_pending_again(place: RunDir) -> None:
-    decided = reconcile.declare_not_sent(place, ["held", "held2"], by="ada", reason="not there", clock=Noon())
+    decided = reconcile.declare_not_sent(
+        place, ["held", "held2"], by="ada", reason="not there", opening=AT_NOON
+    )
     assert (decided.take_ids, decided.remarks) == (("held", "held2"), ())
     assert take_of(place, "held").state is S.PENDING
     event = last_event(place, "held2")
@@ -355,7 +360,7 @@ def test_while_a_runner_works_nothing_can_be_decided(
 
 def test_a_retry_is_recorded_with_who_and_why_and_makes_it_pending(place: RunDir) -> None:
     takes = [take_of(place, "failed"), take_of(place, "cancelled")]
-    retry.request_retries(place, takes, by="ada", reason="once more", clock=Noon())
+    retry.request_retries(place, takes, by="ada", reason="once more", opening=AT_NOON)
     for take in takes:
         event = last_event(place, take.take_id)
         assert (event.fact, event.details) == ("RetryRequested", {"by": "ada", "reason": "once more"})
@@ -517,7 +522,7 @@ def test_a_folder_that_is_a_link_is_refused(tmp_path: Path, gallery: RunDir) -> 
 def test_marked_clips_are_to_be_fetched_again_and_whole_ones_stay(gallery: RunDir) -> None:
     _edit(gallery.path / "clips" / "b.mp4")
     (gallery.path / "clips" / "a.json").unlink()
-    marked = verify.mark(gallery, verify.verify(gallery).findings, clock=Noon())
+    marked = verify.mark(gallery, verify.verify(gallery).findings, opening=AT_NOON)
     assert marked.take_ids == ("b",)
     assert last_event(gallery, "b").fact == "FileGone"
     assert take_of(gallery, "b").file is None

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from runner.simulator.clip_cache import FALLBACK
-from runner.simulator.faults import Route
+from runner.simulator.fault_rules import Route
 from runner.simulator.server import running
 from runner.simulator.settings import SimulatorSettings, load_script
 from tests.integration.simulator_stage import Scene, staged

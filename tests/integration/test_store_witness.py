@@ -24,7 +24,7 @@ from runner.domain.states import (
     SubmissionStarted,
     TakeState,
 )
-from runner.media.clips.names import stem_of
+from runner.media.clips.clip_names import stem_of
 from runner.media.clips.ownership import try_clip
 from runner.media.clips.sidecar import TRIAL, Sidecar
 from runner.store import witness
@@ -125,7 +125,7 @@ def test_a_damaged_sidecar_says_nothing_and_ends_no_run(tmp_path: Path, take: by
     (tmp_path / "clips" / "whole.json").write_bytes(sidecar)
     (tmp_path / "clips" / "damaged.json").write_bytes(sidecar.replace(b"take-a", take))
     for whole in (False, True):
-        (told,) = known_outside(place, [], whole=whole)
+        (told,) = known_outside(place, {}, whole=whole)
         assert [(sent.take, sent.request_id) for sent in told.sent] == [("take-a", "r-1")]
     assert trace_in(place)
 
@@ -136,7 +136,7 @@ def test_what_a_kill_leaves_of_a_trial_speaks_for_no_job(tmp_path: Path, longest
     for take_id, request_id in ((take, TRIAL), (take, "r-1"), ("take-a", TRIAL)):
         sidecar = Sidecar(take_id, request_id, ())
         (tmp_path / "clips" / f"{take_id}-{request_id}.json").write_bytes(sidecar.to_bytes())
-    (testimony,) = known_outside(RunDir(tmp_path), ())
+    (testimony,) = known_outside(RunDir(tmp_path), {})
     named = {(each.take, each.request_id) for each in testimony.sent}
     assert named == {(each.take, each.request_id) for each in sidecars_of(RunDir(tmp_path))}
     assert named == {(take, "r-1"), ("take-a", TRIAL)}
@@ -146,7 +146,7 @@ def test_both_readers_take_the_head_of_a_sidecar_that_is_damaged_behind_it(tmp_p
     (tmp_path / "clips").mkdir()
     (tmp_path / "clips" / "a.json").write_bytes(Sidecar("take-a", "r-1", ()).to_bytes()[:-3])
     for whole in (False, True):
-        (told,) = known_outside(RunDir(tmp_path), [], whole=whole)
+        (told,) = known_outside(RunDir(tmp_path), {}, whole=whole)
         assert [(sent.take, sent.request_id) for sent in told.sent] == [("take-a", "r-1")]
 
 

@@ -22,9 +22,9 @@ ROWS = {"a": "A", "b": "B"}
 
 
 def recalled(made: Board, plan: Plan) -> SyncResult:
-    recorded = take_over(made.state, made.place, clock=CLOCK).takes
+    recorded = take_over(made.state, clock=CLOCK).takes
     found = scope_of(plan, recorded, ALL)
-    return sync(made.state, plan, made.place, recorded, found.comparison, clock=CLOCK)
+    return sync(made.state, plan, recorded, found.comparison, clock=CLOCK)
 
 
 def rendered(made: Board) -> None:
@@ -50,11 +50,9 @@ def everything(folder: Path) -> dict[str, str]:
 def test_a_record_that_fits_already_is_read_once() -> None:
     with board() as made:
         rendered(made)
-        recorded = take_over(made.state, made.place, clock=CLOCK).takes
+        recorded = take_over(made.state, clock=CLOCK).takes
         plan = plan_of(ROWS)
-        synced = sync(
-            made.state, plan, made.place, recorded, scope_of(plan, recorded, ALL).comparison, clock=CLOCK
-        )
+        synced = sync(made.state, plan, recorded, scope_of(plan, recorded, ALL).comparison, clock=CLOCK)
         assert synced.takes is recorded
         assert list(recorded) == made.takes()
 
@@ -120,7 +118,7 @@ def test_keeping_a_stale_clip_forgets_no_price_that_a_catalogue_gave() -> None:
         plan = plan_of({"a": "new", "b": "B"})
         made.state.adopt_plan(priced(plan, {take.model: price for take in plan.takes}), renew=(), at=1020.0)
         made.state.close()
-        kept = keep_stale(made.place, plan, names=["a"], choice=ALL, by="ada", clock=CLOCK)
+        kept = keep_stale(made.place, plan, names=["a"], choice=ALL, by="ada")
         assert kept.take_ids == ("a",)
         model = plan.takes[0].model
         assert recorded_prices(take for take in made.takes() if take.take_id == "b") == {model: price}

@@ -268,7 +268,7 @@ BUGS: tuple[Bug, ...] = (
         (
             Replacement(
                 "runner/commands/steps/known_jobs.py",
-                "(beside_it, *outside(second_places, run_dir.path, machine_id()))",
+                "(beside_it, *_witnesses_outside(run_dir, environ))",
                 "(beside_it,)",
             ),
         ),
@@ -292,7 +292,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "a further output has a name that another take may have",
         LYING_HOST,
-        (Replacement("runner/media/clips/names.py", 'SEPARATOR = "+"', 'SEPARATOR = "."'),),
+        (Replacement("runner/media/clips/clip_names.py", 'SEPARATOR = "+"', 'SEPARATOR = "."'),),
     ),
     Bug(
         "a single failure opens the circuit breaker",

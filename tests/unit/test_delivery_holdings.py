@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.media.clips.clip_names import clip_name, part_name
 from runner.media.clips.folder import Folder, NameConflict
-from runner.media.clips.names import clip_name, part_name
 from runner.media.clips.ownership import ClipOwnership
 from runner.media.clips.part_file import PartFile
 from runner.media.clips.sidecar import DeliveredFile, read_sidecar

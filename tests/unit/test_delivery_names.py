@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.domain.ids import why_no_take
-from runner.media.clips.names import (
+from runner.media.clips.clip_names import (
     SEPARATOR,
     clip_name,
     part_name,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.media.clips.names import SEPARATOR
+from runner.media.clips.clip_names import SEPARATOR
 from runner.media.clips.rename import Clip, left_mid_rename, rename_clips
 from runner.media.clips.sidecar import DeliveredFile, Sidecar, read_sidecar
 

@@ -17,8 +17,8 @@ from runner.cli.parser import build_parser
 from runner.domain import display, errors
 from runner.manifest.fields import SHOT_KEYS, TOP_KEYS
 from runner.models.scalars import ParseError, read_boolean, read_integer, read_number
-from runner.simulator.fault_responses import FAULTS
 from runner.simulator.fault_script import SETTINGS, read_script
+from runner.simulator.faults import FAULTS
 from tests import generated_docs
 from tests.unit.test_layers import rooms
 

@@ -51,8 +51,8 @@ from runner.domain.states import (
     Undeliverable,
     Vanished,
 )
-from runner.output.event_text import sentence, standing_after
 from runner.output.progress import BarProgress, Kind, make_progress
+from runner.output.progress_text import sentence, standing_after
 from runner.output.safe_stream import SafeStream
 
 EVIL = "\x1b]0;x\x07\u202e\n"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.commands.steps.open_run import new_header, second_places
+from runner.commands.steps.known_jobs import second_places
+from runner.commands.steps.open_run import new_header
 from runner.domain.errors import FileMissing
 from runner.domain.ids import folder_name
 from runner.store.run_dir import STATE_FILE, default_run_dir, existing
@@ -31,12 +32,10 @@ def test_a_manifest_is_named_relative_to_its_run_so_that_a_tree_can_be_moved_who
 
     header = new_header(
         RunDir(tmp_path / "reports" / "day1"),
-        manifest=tmp_path / "manifests" / "day1.yaml",
+        tmp_path / "manifests" / "day1.yaml",
         name="day1",
         simulated=False,
         api_base="https://api.example",
-        now=0.0,
-        version="1",
     )
     assert header.manifest == "../../manifests/day1.yaml"
 

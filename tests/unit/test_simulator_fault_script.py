@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.domain.errors import ManifestInvalid, UsageError
-from runner.simulator.fault_responses import FAULTS
+from runner.simulator.fault_rules import FaultPlan, Route, Rule, Script
 from runner.simulator.fault_script import read_script
-from runner.simulator.faults import FaultPlan, Route, Rule, Script
+from runner.simulator.faults import FAULTS
 from runner.simulator.jobs import JobOutcome
 from runner.simulator.settings import SimulatorSettings, load_script
 from tests.simulated_faults import ALL

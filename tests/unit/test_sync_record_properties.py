@@ -99,9 +99,9 @@ class Board:
     def run(self, look: Round) -> list[TakeRecord]:
         """Do what a run does before it sends anything, and return the takes that it is about."""
         plan = plan_of(look.rows)
-        record = take_over(self.state, self.place, clock=CLOCK)
+        record = take_over(self.state, clock=CLOCK)
         decision = self._decision(look, record)
-        synced = sync(self.state, plan, self.place, record.takes, decision.comparison, clock=CLOCK)
+        synced = sync(self.state, plan, record.takes, decision.comparison, clock=CLOCK)
         assert not synced.remarks
         assert list(synced.takes) == self.takes()
         return about(synced.takes, decision.scope)

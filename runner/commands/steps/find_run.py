@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.api.account import named_base
-from runner.domain.records import RunHeader
+from runner.domain.records import RunHeader, TakeRecord
 from runner.store import run_dir as rundir
 from runner.store.marker import read_marker
 from runner.store.reader import open_reader
@@ -62,6 +62,12 @@ def read_header(place: RunDir) -> RunHeader:
     """Return what a run's record says of itself."""
     with open_reader(place.state_file) as reader:
         return reader.header
+
+
+def read_takes(place: RunDir, *, checked: bool = False) -> list[TakeRecord]:
+    """Return every take of a run as it stands now; `checked` says that this process writes the record."""
+    with open_reader(place.state_file, checked=checked) as reader:
+        return reader.takes()
 
 
 def manifest_of(place: RunDir, header: RunHeader) -> Path:

@@ -1,8 +1,6 @@
 """What is known of a run outside its state file: its witnesses, the sidecars of its clips, and other traces.
 
-In: a run directory, and the user's own folders. Out: testimonies, and refusals where a state file is gone or knows less
-than they do. Everything is read before the state file is, so that a run that goes on meanwhile only adds to it. It
-writes nothing.
+All of it is read before the state file is, so that a run that goes on meanwhile only adds to it.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,8 +20,6 @@ from runner.media.clips.folder import MOST_BYTES
 from runner.media.clips.sidecar import CLIPS, FORMAT, Sidecar, is_trial, read_sidecar
 from runner.store.location import machine_id
 from runner.store.marker import MARKER, read_marker, went_to
-from runner.store.open_checks import refuse_less_known
-from runner.store.reader import open_reader
 from runner.store.run_dir import REPORT, RunDir
 from runner.store.witness import Sent, Testimony, beside, outside, read_witness
 from runner.system.escapes import command_line
@@ -35,13 +31,41 @@ _HEAD = re.compile(
     rb'\{\n  "format": "%s",\n  "take": ("(?:[^"\\]|\\.)*"),\n  "request_id": ("(?:[^"\\]|\\.)*"),'
     % re.escape(FORMAT.encode())
 )
-_LOGGED = (b'"SubmissionStarted"', b'"Accepted"')
 
 
-def known_outside(run_dir: RunDir, second_places: Sequence[Path], *, whole: bool = False) -> list[Testimony]:
+def second_places(environ: Mapping[str, str], run_dir: Path) -> tuple[Path, ...]:
+    """Return folders of the user's own for ids that the run directory's disk does not take, other disks first.
+
+    They are those of the XDG base directories for state and for the time of the login. The latter is lost at the next
+    start of the machine, but better than nothing.
+    """
+    state, home, login = (
+        Path(environ.get(name, "")) for name in ("XDG_STATE_HOME", "HOME", "XDG_RUNTIME_DIR")
+    )
+    # Relative ones are to be ignored, says the XDG Base Directory Specification.
+    roots = [state if state.is_absolute() else home / ".local" / "state", login]
+    folders = [root / "shotrunner" for root in roots if root.is_absolute()]
+    here = _device(run_dir)
+    return tuple(sorted(folders, key=lambda folder: _device(folder) == here))
+
+
+def _device(path: Path) -> int | None:
+    """Return the number of the file system that `path` lies on, or would."""
+    for place in (path, *path.absolute().parents):
+        with suppress(OSError):
+            return place.stat().st_dev
+    return None
+
+
+def _witnesses_outside(run_dir: RunDir, environ: Mapping[str, str]) -> list[Path]:
+    return outside(second_places(environ, run_dir.path), run_dir.path, machine_id())
+
+
+def known_outside(run_dir: RunDir, environ: Mapping[str, str], *, whole: bool = False) -> Sequence[Testimony]:
     """Return what the witness beside the state file, those in the user's own folders, and the sidecars know.
 
-    Of a sidecar only the take and the request id are read, which stand at its head; all of it if `whole`.
+    `environ` names the user's folders. Of a sidecar only its head is read, with the take and the request id; all of it
+    if `whole`.
 
     Raises:
         CannotCreate: the folder itself cannot be read, or its path is too long.
@@ -49,7 +73,7 @@ def known_outside(run_dir: RunDir, second_places: Sequence[Path], *, whole: bool
     """
     beside_it = beside(run_dir.state_file)
     found = []
-    for path in (beside_it, *outside(second_places, run_dir.path, machine_id())):
+    for path in (beside_it, *_witnesses_outside(run_dir, environ)):
         try:
             testimony = read_witness(path)
         except OSError as error:
@@ -67,10 +91,24 @@ def known_outside(run_dir: RunDir, second_places: Sequence[Path], *, whole: bool
     return [*found, Testimony(sent=sidecars)] if sidecars else found
 
 
+def _told_by_sidecars(run_dir: RunDir, *, whole: bool = False) -> Iterator[Sent]:
+    """Yield what each sidecar says, or its head alone unless `whole`: ten thousand are read at every start.
+
+    Of one that is damaged behind its head the head counts in both, or one reader would ask for what the other denies.
+    """
+    for path in _sidecar_paths(run_dir):
+        sent = _head(path)
+        if (whole or sent is None) and (sidecar := _sidecar(path)) is not None:
+            model, fingerprint = (str(sidecar.about.get(name, "")) for name in ("model", "fingerprint"))
+            sent = Sent("", sidecar.take, model, fingerprint, request_id=sidecar.request_id)
+        if sent is not None and not is_trial(sent.take, sent.request_id):
+            yield sent
+
+
 def sidecars_of(run_dir: RunDir) -> Iterator[Sidecar]:
     """Yield each sidecar beside the clips; any other file, and what a kill left of a trial, is passed over."""
     for path in _sidecar_paths(run_dir):
-        sidecar = _sidecar(_read(path, MOST_BYTES) or b"")
+        sidecar = _sidecar(path)
         if sidecar is not None and not is_trial(sidecar.take, sidecar.request_id):
             yield sidecar
 
@@ -82,31 +120,21 @@ def _sidecar_paths(run_dir: RunDir) -> Iterator[Path]:
                 yield Path(entry.path)
 
 
-def _told_by_sidecars(run_dir: RunDir, *, whole: bool = False) -> Iterator[Sent]:
-    """Yield what each sidecar says, or its head alone unless `whole`: ten thousand are read at every start.
-
-    Of one that is damaged behind its head the head counts in both, or one reader would ask for what the other denies.
-    """
-    for path in _sidecar_paths(run_dir):
-        sent = _head(_read(path, _HEAD_BYTES) or b"")
-        if (whole or sent is None) and (sidecar := _sidecar(_read(path, MOST_BYTES) or b"")) is not None:
-            model, fingerprint = (str(sidecar.about.get(name, "")) for name in ("model", "fingerprint"))
-            sent = Sent(
-                take=sidecar.take, model=model, fingerprint=fingerprint, request_id=sidecar.request_id
-            )
-        if sent is not None and not is_trial(sent.take, sent.request_id):
-            yield sent
-
-
-def _head(text: bytes) -> Sent | None:
-    found = _HEAD.match(text)
+def _head(path: Path) -> Sent | None:
+    found = _HEAD.match(_read(path, _HEAD_BYTES))
     # A damaged file has a head like ours at times, and is passed over.
     with suppress(ValueError):
-        return (
-            Sent(take=_whole(json.loads(found[1])), request_id=_whole(json.loads(found[2])))
-            if found
-            else None
-        )
+        return found and Sent(take=_whole(json.loads(found[1])), request_id=_whole(json.loads(found[2])))
+    return None
+
+
+def _sidecar(path: Path) -> Sidecar | None:
+    text = _read(path, MOST_BYTES)
+    with suppress(ValueError, RecursionError, KeyError, TypeError):
+        sidecar = read_sidecar(text, take=_whole(str(json.loads(text)["take"])))
+        if sidecar is not None:
+            _whole(sidecar.request_id)
+        return sidecar
     return None
 
 
@@ -116,27 +144,15 @@ def _whole(text: str) -> str:
     return text
 
 
-def _sidecar(text: bytes) -> Sidecar | None:
-    with suppress(ValueError, RecursionError, KeyError, TypeError):
-        found = json.loads(text)
-        if found["format"] == FORMAT:
-            _whole(str(found["request_id"]))
-            return read_sidecar(text, take=_whole(str(found["take"])))
-    return None
-
-
-def _read(path: Path, limit: int) -> bytes | None:
-    """Return the first `limit` bytes of a plain file; None for anything else."""
-    try:
+def _read(path: Path, limit: int) -> bytes:
+    """Return the first `limit` bytes of a plain file; nothing for anything else."""
+    with suppress(OSError):
         descriptor = open_private(path)
-    except OSError:
-        return None
-    try:
-        return os.read(descriptor, limit)
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
+        try:
+            return os.read(descriptor, limit)
+        finally:
+            os.close(descriptor)
+    return b""
 
 
 def trace_in(run_dir: RunDir) -> str:
@@ -144,40 +160,30 @@ def trace_in(run_dir: RunDir) -> str:
 
     A folder with files of other kinds, or with an empty log, is a new one.
     """
-    state_file = run_dir.state_file
+    state_file, report = run_dir.state_file, run_dir.path / REPORT
     if read_marker(state_file) is not None:
         return MARKER
-    for name in _leftovers(state_file):
+    companions = (state_file.with_name(f"{state_file.name}{end}") for end in ("-wal", "-journal"))
+    for name in (beside(state_file), *companions):
         if _read(name, 1):
             return name.name
-    ids = _read(state_file.with_suffix(".ids"), MOST_BYTES)
-    if ids and ids.strip():
-        return state_file.with_suffix(".ids").name
+    ids = state_file.with_suffix(".ids")
+    if _read(ids, MOST_BYTES).strip():
+        return ids.name
     if next(_told_by_sidecars(run_dir), None) is not None:
         return f"the sidecars in {CLIPS}"
-    if any(word in (_read(run_dir.log, MOST_BYTES) or b"") for word in _LOGGED):
+    logged = _read(run_dir.log, MOST_BYTES)
+    if b'"SubmissionStarted"' in logged or b'"Accepted"' in logged:
         return run_dir.log.name
-    return REPORT if _reports_a_job(run_dir.path / REPORT) else ""
-
-
-def _leftovers(state_file: Path) -> list[Path]:
-    return [
-        beside(state_file),
-        *(state_file.with_name(f"{state_file.name}{end}") for end in ("-wal", "-journal")),
-    ]
-
-
-def _reports_a_job(report: Path) -> bool:
-    text = _read(report, MOST_BYTES) or b""
     with suppress(csv.Error):
-        rows = csv.DictReader(text.decode("utf-8-sig", "replace").splitlines())
-        return any(row.get("take") and row.get("request_id") for row in rows)
-    return False
+        rows = csv.DictReader(_read(report, MOST_BYTES).decode("utf-8-sig", "replace").splitlines())
+        return REPORT if any(row.get("take") and row.get("request_id") for row in rows) else ""
+    return ""
 
 
-def forget_outside(run_dir: RunDir, second_places: Sequence[Path]) -> None:
+def forget_outside(run_dir: RunDir, environ: Mapping[str, str]) -> None:
     """Take away what the user's own folders know of a run at this place, as its user has said."""
-    for path in outside(second_places, run_dir.path, machine_id()):
+    for path in _witnesses_outside(run_dir, environ):
         with suppress(OSError):
             path.unlink()
 
@@ -189,9 +195,8 @@ def refuse_lost_record(run_dir: RunDir, told: Sequence[Testimony]) -> None:
         FlagRequired: the folder itself is gone, and only the user's own folder knows of the run.
         StateFileUnusable: something in the folder says it.
     """
-    state_file, trace = run_dir.state_file, trace_in(run_dir)
-    restore = command_line("restore", run_dir.path)
-    if trace:
+    state_file, restore = run_dir.state_file, command_line("restore", run_dir.path)
+    if trace := trace_in(run_dir):
         went = went_to(state_file)
         lies = f"its state file is now {went}" if went else f"its state file is gone ({trace} is there)"
         raise StateFileUnusable(
@@ -208,13 +213,3 @@ def refuse_lost_record(run_dir: RunDir, told: Sequence[Testimony]) -> None:
             condition="if all of it may be paid for once more",
             otherwise=f"if not, bring the folder back, or enter what is known: {restore}",
         )
-
-
-def refuse_forgetful(run_dir: RunDir, told: Sequence[Testimony]) -> None:
-    """Refuse to show a record that knows less than its witnesses; a run is refused by the opening itself.
-
-    Raises:
-        StateFileUnusable: as said.
-    """
-    with open_reader(run_dir.state_file) as reader:
-        refuse_less_known(run_dir.state_file, reader.header.run_id, told, unknown=reader.unrecorded)

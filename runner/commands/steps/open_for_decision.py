@@ -1,13 +1,12 @@
 """Where a person's decisions are written: takes found by their ids, and facts on disk on return.
 
-In: a run directory, ids, facts. Out: the takes of those ids, an open state file that no other process writes to, and
-what was decided. The callers know what may be decided about which take. It submits nothing.
+The callers know what may be decided about which take. It submits nothing.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,6 +15,8 @@ from runner.domain import failpoints
 from runner.domain.errors import UsageError
 from runner.domain.records import TakeRecord
 from runner.domain.states import Fact
+from runner.plan.selection import Choice, pick
+from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock
@@ -44,20 +45,53 @@ def named(takes: Sequence[TakeRecord], take_ids: Sequence[str]) -> tuple[TakeRec
     return tuple(known[take_id] for take_id in dict.fromkeys(take_ids))
 
 
+def fitting(
+    takes: Sequence[TakeRecord],
+    names: Sequence[str],
+    choice: Choice,
+    fits: Callable[[TakeRecord], bool],
+    none: str,
+) -> list[str]:
+    """Return the ids that a command is about: the named ones, or those of a choice that fit; [] for neither.
+
+    Raises:
+        UsageError: no chosen take fits; `none` says what none of them does.
+    """
+    if names or choice.is_all:
+        return list(names)
+    found = pick(takes, choice, fits)
+    if not found:
+        raise UsageError(f"no take that was chosen {none}", advice="see them with shotrunner status")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRecord:
+    """A record that is open to write decisions, with the run to ourselves, and a reader of it."""
+
+    state: StateFile
+    reader: Reader
+    clock: Clock
+
+    def write(self, facts: Mapping[str, Fact], *remarks: str) -> Decided:
+        """Record one fact a take; they are durable on return."""
+        waiting = []
+        for take_id, fact in facts.items():
+            waiting.append(self.state.record(take_id, fact, at=self.clock.wall()))
+            failpoints.hit("decide.handed-in")
+        for recorded in waiting:
+            recorded.result()
+        failpoints.hit("decide.recorded")
+        return Decided(tuple(facts), (*self.state.notes, *remarks))
+
+
 @contextmanager
-def open_for_decision(place: RunDir, clock: Clock, opening: OpenOptions) -> Iterator[StateFile]:
-    """Open the state file to write decisions, with the run to ourselves; what a dead runner was sending is held."""
+def open_for_decision(
+    place: RunDir, opening: OpenOptions, clock: Clock | None = None
+) -> Iterator[OpenRecord]:
+    """Open the record to write decisions; what a dead runner was sending is held."""
+    now = clock or opening.clock
     with opening.locked(place), open_recorded(place, opening) as state:
-        state.begin(at=clock.wall())
-        yield state
-
-
-def record(state: StateFile, facts: Mapping[str, Fact], clock: Clock) -> None:
-    """Record one fact a take; they are durable on return."""
-    waiting = []
-    for take_id, fact in facts.items():
-        waiting.append(state.record(take_id, fact, at=clock.wall()))
-        failpoints.hit("decide.handed-in")
-    for recorded in waiting:
-        recorded.result()
-    failpoints.hit("decide.recorded")
+        state.begin(at=now.wall())
+        with open_reader(place.state_file, checked=True) as reader:
+            yield OpenRecord(state, reader, now)

@@ -1,8 +1,4 @@
-"""Opening the state file of a run without mistaking one run for another.
-
-In: a run directory, what a run there would be, and what its user has agreed to. Out: an open `StateFile`, or an error
-with the way out. It knows no engine.
-"""
+"""Opens the state file of a run without mistaking one run for another; it knows no engine."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from unicodedata import normalize
 
-from runner.commands.steps.known_jobs import forget_outside, known_outside, refuse_lost_record
+from runner.commands.steps.known_jobs import forget_outside, known_outside, refuse_lost_record, second_places
 from runner.domain.errors import MOVED, FlagRequired, ShotrunnerError, UsageError
 from runner.domain.records import RunHeader
 from runner.store.disk_failure import SafetyOptions
@@ -26,6 +22,8 @@ from runner.store.reader import open_reader
 from runner.store.run_dir import REPORT, RunDir
 from runner.store.state_file import StateFile
 from runner.store.witness import Testimony
+from runner.system.clock import Clock, SystemClock
+from runner.system.version import __version__
 from runner.system.web_links import is_same_api
 
 
@@ -35,7 +33,8 @@ class OpenOptions:
 
     `moved` says that the run was moved or copied here on purpose, `network` that it may lie on a network share;
     `environ` names the user's folders. `lock` is the run's own, where the caller holds it over several openings.
-    `new_run` says that a run whose folder is gone is forgotten, whatever it may have paid for.
+    `new_run` says that a run whose folder is gone is forgotten, whatever it may have paid for. `clock` dates what a
+    person decides.
     """
 
     moved: bool = False
@@ -43,44 +42,25 @@ class OpenOptions:
     environ: Mapping[str, str] = field(default_factory=dict)
     lock: RunLock | None = None
     new_run: bool = False
+    clock: Clock = field(default_factory=SystemClock)
 
     def locked(self, run_dir: RunDir) -> AbstractContextManager[object]:
         """Return the run's lock to be entered, or what stands for it where the caller holds it already."""
         return RunLock(run_dir.path) if self.lock is None else nullcontext()
 
-    def provision(self, run_dir: RunDir) -> SafetyOptions:
-        """Return what the state file of `run_dir` keeps for bad times."""
-        return SafetyOptions(second_places=second_places(self.environ, run_dir.path))
+    def at(self, run_dir: RunDir) -> Opening:
+        """Return how a new state file is opened in `run_dir`, and what it keeps for bad times."""
+        try:
+            place = place_of(run_dir.path)
+        except OSError:
+            # What keeps it from being looked at, the opening itself will say.
+            place = ""
+        provision = SafetyOptions(second_places=second_places(self.environ, run_dir.path))
+        return Opening(provision=provision, place=place, network=self.network)
 
 
 DEFAULT_OPTIONS = OpenOptions()
 """No flag is given, and ids are kept in the run directory alone."""
-
-
-def second_places(environ: Mapping[str, str], run_dir: Path) -> tuple[Path, ...]:
-    """Return folders of the user's own for ids that the run directory's disk does not take, other disks first.
-
-    They are those of the XDG base directories for state and, lost at the next start of the machine but better than
-    nothing, for the time of the login.
-    """
-    state, home, login = (
-        Path(environ.get(name, "")) for name in ("XDG_STATE_HOME", "HOME", "XDG_RUNTIME_DIR")
-    )
-    # Relative ones are to be ignored, says the XDG Base Directory Specification.
-    roots = [state if state.is_absolute() else home / ".local" / "state", login]
-    folders = [root / "shotrunner" for root in roots if root.is_absolute()]
-    here = _device(run_dir)
-    return tuple(sorted(folders, key=lambda folder: _device(folder) == here))
-
-
-def _device(path: Path) -> int | None:
-    """Return the number of the file system that `path` lies on, or would."""
-    for place in (path, *path.absolute().parents):
-        try:
-            return place.stat().st_dev
-        except OSError:
-            continue
-    return None
 
 
 def open_state(run_dir: RunDir, *, header: RunHeader, opening: OpenOptions = DEFAULT_OPTIONS) -> StateFile:
@@ -93,15 +73,17 @@ def open_state(run_dir: RunDir, *, header: RunHeader, opening: OpenOptions = DEF
     if not os.path.lexists(run_dir.state_file):
         refuse_lost_record(run_dir, _told(run_dir, opening))
         if opening.new_run:
-            forget_outside(run_dir, second_places(opening.environ, run_dir.path))
-        return create(run_dir, header, opening)
+            forget_outside(run_dir, opening.environ)
+        return StateFile.create(run_dir.state_file, header, opening.at(run_dir))
     state = open_recorded(run_dir, opening)
     try:
         recorded = state.header
-        # A wrong address that led nowhere must not bind the run: nothing lives there, so it can be corrected.
-        if recorded.api_base != header.api_base and not _has_sent(run_dir):
-            recorded = replace(recorded, api_base=header.api_base)
-        _same_run(recorded, header, run_dir, moved=opening.moved)
+        if recorded.api_base != header.api_base:
+            with open_reader(run_dir.state_file, checked=True) as reader:
+                # A wrong address that led nowhere must not bind the run: nothing lives there, so it can be corrected.
+                if not reader.has_sent():
+                    recorded = replace(recorded, api_base=header.api_base)
+        refuse_other_run(recorded, header, run_dir, moved=opening.moved)
         # Its own report stands in for the manifest this once, and is written again when the run ends.
         if header.manifest != REPORT:
             recorded = replace(recorded, manifest=header.manifest)
@@ -113,96 +95,47 @@ def open_state(run_dir: RunDir, *, header: RunHeader, opening: OpenOptions = DEF
     return state
 
 
-def create(run_dir: RunDir, header: RunHeader, opening: OpenOptions) -> StateFile:
-    """Return a new state file; what `StateFile.create` raises is raised."""
-    return StateFile.create(
-        run_dir.state_file,
-        header,
-        Opening(provision=opening.provision(run_dir), place=_place(run_dir), network=opening.network),
-    )
-
-
-def _has_sent(run_dir: RunDir) -> bool:
-    """Return whether any submission was ever begun, whatever became of it."""
-    with open_reader(run_dir.state_file, checked=True) as reader:
-        return reader.has_sent()
-
-
 def open_recorded(run_dir: RunDir, opening: OpenOptions, *, restoring: bool = False) -> StateFile:
     """Return the state file of a run that is on record; `restoring` takes one that knows less than its witnesses.
 
     Raises:
         StateFileUnusable: the file is not a state file, not whole, or was moved without --moved.
     """
-    return StateFile.open(
-        run_dir.state_file,
-        Opening(
-            provision=opening.provision(run_dir),
-            place=_place(run_dir),
-            moved=opening.moved,
-            network=opening.network,
-            told=() if restoring else _told(run_dir, opening),
-        ),
-    )
+    told = () if restoring else _told(run_dir, opening)
+    return StateFile.open(run_dir.state_file, replace(opening.at(run_dir), moved=opening.moved, told=told))
 
 
 def _told(run_dir: RunDir, opening: OpenOptions) -> Sequence[Testimony]:
     """Return what witnesses know; of one of another run nothing, if its user says that this is a new one."""
-    known = known_outside(run_dir, second_places(opening.environ, run_dir.path))
-    mine = read_marker(run_dir.state_file)
+    known, mine = known_outside(run_dir, opening.environ), read_marker(run_dir.state_file)
     return [each for each in known if not (opening.new_run and each.header and each.header.run_id != mine)]
 
 
-def _place(run_dir: RunDir) -> str:
-    try:
-        return place_of(run_dir.path)
-    except OSError:
-        # What keeps it from being looked at, the opening itself will say.
-        return ""
-
-
-def refuse_other_run(
-    recorded: RunHeader, run_dir: RunDir, *, manifest: Path, name: str, simulated: bool, moved: bool = False
-) -> None:
-    """Refuse to look at a run directory with a manifest that a run there would be refused for.
+def refuse_other_run(recorded: RunHeader, asked: RunHeader, run_dir: RunDir, *, moved: bool) -> None:
+    """Refuse a run directory for the run that is asked for.
 
     Raises:
-        UsageError: the folder belongs to another manifest, or to a run of the other kind.
+        UsageError: the folder belongs to another manifest, another API, or to a run of the other kind.
         FlagRequired: it may be the same board, moved or copied, and no flag says so.
     """
-    asked = new_header(
-        run_dir,
-        manifest=manifest,
-        name=name,
-        simulated=simulated,
-        api_base=recorded.api_base,
-        now=recorded.created_at,
-        version=recorded.version,
-    )
-    _same_run(recorded, asked, run_dir, moved=moved)
-
-
-def _same_run(recorded: RunHeader, asked: RunHeader, run_dir: RunDir, *, moved: bool) -> None:
+    elsewhere = "choose another folder with --run-dir"
+    renamed = f"{elsewhere}, or give this manifest a name of its own"
     if recorded.simulated != asked.simulated:
         kind = "a simulated" if recorded.simulated else "a paid"
-        raise UsageError(
-            f"{run_dir.path} holds {kind} run, which cannot go on as the other kind",
-            advice="choose another folder with --run-dir",
-        )
-    same_board = asked.manifest == REPORT or _is_one_file(run_dir, recorded.manifest, asked.manifest)
-    if not same_board and recorded.name == asked.name and not moved:
-        raise FlagRequired(
-            f"{run_dir.path} was made for the manifest {recorded.manifest}, as seen from there, and not for"
-            f" {asked.manifest}",
-            flag=MOVED,
-            condition="if it is the same board, and one of the two was moved or copied on purpose",
-            otherwise="if not, choose another folder with --run-dir, or give this manifest a name of its own",
-        )
-    if not same_board and recorded.name != asked.name:
-        raise UsageError(
-            f"{run_dir.path} belongs to another manifest: {recorded.manifest}",
-            advice="choose another folder with --run-dir, or give this manifest a name of its own",
-        )
+        message = f"{run_dir.path} holds {kind} run, which cannot go on as the other kind"
+        raise UsageError(message, advice=elsewhere)
+    if asked.manifest != REPORT and not _is_one_file(run_dir, recorded.manifest, asked.manifest):
+        if recorded.name != asked.name:
+            message = f"{run_dir.path} belongs to another manifest: {recorded.manifest}"
+            raise UsageError(message, advice=renamed)
+        if not moved:
+            raise FlagRequired(
+                f"{run_dir.path} was made for the manifest {recorded.manifest}, as seen from there, and not for"
+                f" {asked.manifest}",
+                flag=MOVED,
+                condition="if it is the same board, and one of the two was moved or copied on purpose",
+                otherwise=f"if not, {renamed}",
+            )
     if not is_same_api(recorded.api_base, asked.api_base):
         raise UsageError(
             f"{run_dir.path} was run against {recorded.api_base}, not {asked.api_base}",
@@ -219,8 +152,8 @@ def _is_one_file(run_dir: RunDir, recorded: str, asked: str) -> bool:
 
 
 def new_header(
-    run_dir: RunDir, *, manifest: Path, name: str, simulated: bool, api_base: str, now: float, version: str
+    run_dir: RunDir, manifest: Path, *, name: str, simulated: bool, api_base: str, now: float = 0.0
 ) -> RunHeader:
     """Return the header of a run; the manifest is named relative to the folder, so that a tree can be moved whole."""
     relative = os.path.relpath(manifest.resolve(), run_dir.path.resolve())
-    return RunHeader(uuid.uuid4().hex, name, relative, simulated, api_base, now, version)
+    return RunHeader(uuid.uuid4().hex, name, relative, simulated, api_base, now, __version__)

@@ -1,9 +1,7 @@
 """Looks once more at jobs that ended without a clip: first into their records as they were kept, then at the API.
 
-In: takes as recorded. Out: which of them have a clip after all, on record, and what the API says of those it was asked
-about: jobs that it did not know, or of which it named no clip that could be read, and dropped ones a person names. A
-look is free and submits nothing; the engine downloads the clips. No other module asks about them: what such a job cost
-is noted here too, and an adopted one whose record names another job is taken back here.
+A look is free and submits nothing; the engine downloads the clips. No other module asks about these jobs, so their
+late costs are noted here too, and an adopted one whose record names another job is taken back.
 """
 
 from __future__ import annotations
@@ -73,8 +71,17 @@ def recheck(
     if not suspects:
         return RecheckResult()
     tickets = [ticket for ticket in state.tickets(dropped=insist) if ticket.take_id in suspects]
-    answers = _answers_kept(tickets, suspects, request.origin)
-    asked = [ticket for ticket in tickets if ticket.take_id not in answers and _is_asked(ticket, suspects)]
+    answers: dict[str, ResultAnswer] = {}
+    asked = []
+    for ticket in tickets:
+        take = suspects[ticket.take_id]
+        ended = read_again(take.result, sent=ticket.body, origin=request.origin)
+        if ended is not None and ended.outcome is TakeState.SUCCEEDED:
+            # The record, as it was kept, names a clip after all.
+            answers[take.take_id] = ended
+        elif take.is_given_up or ticket.state is TakeState.DROPPED:
+            # Where the record named a failure, the API has said all.
+            asked.append(ticket)
     try:
         if asked:
             answers |= with_api(request, place, takes, lambda queue: _answers(queue, asked, takes))
@@ -84,18 +91,6 @@ def recheck(
         asked = []
     looked = [ticket for ticket in tickets if ticket in asked or ticket.take_id in answers]
     return _recorded(state, looked, answers, clock=request.clock)
-
-
-def _answers_kept(
-    tickets: Sequence[Ticket], suspects: Mapping[str, TakeRecord], origin: str
-) -> dict[str, ResultAnswer]:
-    """Return the ends of those jobs whose records, as they were kept, name a clip after all."""
-    answers: dict[str, ResultAnswer] = {}
-    for ticket in tickets:
-        ended = read_again(suspects[ticket.take_id].result, sent=ticket.body, origin=origin)
-        if ended is not None and ended.outcome is TakeState.SUCCEEDED:
-            answers[ticket.take_id] = ended
-    return answers
 
 
 def _recorded(
@@ -114,14 +109,11 @@ def _recorded(
             case AdoptionUndone(reason=reason):
                 back.append(ticket.take_id)
                 reasons[ticket.take_id] = visible(reason)
+            case _ if isinstance(answer, RequestFailure | Ended):
+                reasons[ticket.take_id] = visible(answer.reason)
             case _:
-                reasons[ticket.take_id] = _reason(answer)
+                reasons[ticket.take_id] = "the API did not say" if answer is None else "it has not ended"
     return RecheckResult(tuple(found), reasons, tuple(back))
-
-
-def _is_asked(ticket: Ticket, suspects: Mapping[str, TakeRecord]) -> bool:
-    """Return whether the API may know more than its record said; where it named a failure, it has said all."""
-    return suspects[ticket.take_id].is_given_up or ticket.state is TakeState.DROPPED
 
 
 def _news(ticket: Ticket, ended: Ended) -> FoundAfterAll | AdoptionUndone | CostSeen | None:
@@ -149,9 +141,3 @@ async def _answers(
         return unless_of_another(answer, request_id=request_id, others=others)
 
     return await answers_within(PATIENCE, {take.take_id: ask(take) for take in asked})
-
-
-def _reason(answer: ResultAnswer | None) -> str:
-    if isinstance(answer, RequestFailure | Ended):
-        return visible(answer.reason)
-    return "the API did not say" if answer is None else "it has not ended"

@@ -1,29 +1,37 @@
 """Brings record and disk up to date with the manifest, before anything is sent.
 
-In: a plan, and how it compares with what is on record. Out: the record made to fit: takes renamed with their clips,
-corrected ones renewed, changed ones noted, missing clips marked. `missing` only looks, and where a run looks. The whole
-record is read when a run begins, and again only where it was changed. It submits nothing.
+Takes are renamed with their clips, corrected ones renewed, changed ones noted, missing clips marked. The whole record
+is read when a run begins, and again only where it was changed. A run follows renames by itself; what only decides
+follows them here, or it would know a renamed take by its old id alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
+from runner.commands.check import check
+from runner.commands.steps.find_run import manifest_of, read_takes
+from runner.commands.steps.open_for_decision import OpenRecord, named
+from runner.commands.steps.open_run import OpenOptions, open_recorded
 from runner.domain import failpoints
-from runner.domain.errors import DiskFailed
-from runner.domain.records import RunRecord, TakeRecord
+from runner.domain.errors import DiskFailed, FileMissing, ManifestInvalid, RunInUse, UsageError
+from runner.domain.records import RunHeader, RunRecord, TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import ClipMoved, DeliveryState, FileGone
+from runner.manifest.size_limits import CEILING
+from runner.media.clips.folder import NameConflict
+from runner.media.clips.rename import Clip, left_mid_rename, rename_clips
+from runner.media.clips.restore_sidecars import give_own_names, restore_sidecars, without_further_outputs
+from runner.plan.compare import Comparison, compare
+from runner.plan.prices import priced, recorded_prices
+from runner.plan.scope import Scope, scope_of
+from runner.plan.selection import ALL, Choice
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock
-
-if TYPE_CHECKING:
-    from runner.media.clips.rename import Clip
-    from runner.plan.compare import Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +42,16 @@ class SyncResult:
     remarks: tuple[str, ...] = ()
 
 
-def take_over(state: StateFile, place: RunDir, *, clock: Clock) -> RunRecord:
-    """Become the runner, finish what a kill interrupted, and return what is on record.
-
-    Raises:
-        DiskFailed: the disk fails; what was done is recorded.
-    """
+def take_over(state: StateFile, *, clock: Clock) -> RunRecord:
+    """Become the runner, finish what a kill interrupted, and return what is on record; raises as `sync`."""
     state.begin(at=clock.wall())
+    place = RunDir(state.path.parent)
     record = read_record(place)
-    _give_own_names(record.takes, place)
+    give_own_names(place.path, record.takes)
     # Under the names that its runner gave: once takes are renamed again, no one would look where it left their clips.
     if not _strayed(record.takes, place):
         return record
-    _rename_clips(state, place, record.takes, clock)
+    _rename_clips(state, record.takes, clock)
     return read_record(place)
 
 
@@ -57,13 +62,7 @@ def read_record(place: RunDir) -> RunRecord:
 
 
 def sync(
-    state: StateFile,
-    plan: Plan,
-    place: RunDir,
-    recorded: Sequence[TakeRecord],
-    comparison: Comparison,
-    *,
-    clock: Clock,
+    state: StateFile, plan: Plan, recorded: Sequence[TakeRecord], comparison: Comparison, *, clock: Clock
 ) -> SyncResult:
     """Make record and disk fit the plan, as it compares with what is `recorded`.
 
@@ -72,28 +71,21 @@ def sync(
     """
     changed = state.adopt_plan(plan, renew=comparison.renewed, renames=comparison.renames, at=clock.wall())
     failpoints.hit("recall.adopted")
-    takes = _read(place) if changed else recorded
+    place = RunDir(state.path.parent)
+    takes = read_takes(place, checked=True) if changed else recorded
     remarks: tuple[str, ...] = ()
     if any(map(_is_misnamed, takes)):
-        remarks = _rename_clips(state, place, takes, clock)
-        takes = _read(place)
+        remarks = _rename_clips(state, takes, clock)
+        takes = read_takes(place, checked=True)
     if gone := missing(takes, place):
-        _mark_gone(state, [take for take in takes if take.take_id in gone], place, clock)
-        takes = _read(place)
+        # So they are fetched again.
+        lost = [take for take in takes if take.take_id in gone]
+        restore_sidecars(place.path, lost)
+        fact = FileGone("the file is not there any more, or not whole")
+        for waiting in [state.record(take.take_id, fact, at=clock.wall()) for take in lost]:
+            waiting.result()
+        takes = read_takes(place, checked=True)
     return SyncResult(takes, remarks)
-
-
-def _give_own_names(takes: Sequence[TakeRecord], place: RunDir) -> None:
-    # Only an id that ends in a number can be the name of another take's further output.
-    if any(take.take_id.rpartition(".")[2].isdigit() for take in takes):
-        from runner.media.clips.restore_sidecars import give_own_names
-
-        give_own_names(place.path, takes)
-
-
-def _read(place: RunDir) -> Sequence[TakeRecord]:
-    with open_reader(place.state_file, checked=True) as reader:
-        return reader.takes()
 
 
 def missing(takes: Sequence[TakeRecord], place: RunDir) -> frozenset[str]:
@@ -103,33 +95,24 @@ def missing(takes: Sequence[TakeRecord], place: RunDir) -> frozenset[str]:
         UsageError: the clips' folder is a link or a file.
         DiskFailed: the disk fails.
     """
-    gone = [take for take in takes if clip_is_gone(take, place)]
-    if any(len(take.outputs) > 1 for take in takes):
-        from runner.media.clips.restore_sidecars import without_further_outputs
-
-        gone += without_further_outputs(place.path, takes)
+    gone = [take for take in takes if _is_gone(take, place)]
+    gone += without_further_outputs(place.path, takes)
     return frozenset(take.take_id for take in gone) - _strayed(gone, place)
 
 
 def _strayed(takes: Sequence[TakeRecord], place: RunDir) -> frozenset[str]:
     """Return the ids of takes whose clips are where a kill in mid-rename left them, and not where the record says."""
-    lost = [take for take in takes if _is_misnamed(take) and clip_is_gone(take, place)]
-    if not lost:
-        return frozenset()
-    from runner.media.clips.folder import NameConflict
-    from runner.media.clips.rename import left_mid_rename
-
+    lost = [take for take in takes if _is_misnamed(take) and _is_gone(take, place)]
     try:
         return frozenset(clip.take for clip in left_mid_rename(place.path, _clips(lost)))
     except NameConflict:
         return frozenset()
     except OSError as error:
-        raise DiskFailed(
-            f"a clip could not be looked for: {error.strerror}", advice="see to the disk"
-        ) from error
+        message = f"a clip could not be looked for: {error.strerror}"
+        raise DiskFailed(message, advice="see to the disk") from error
 
 
-def clip_is_gone(take: TakeRecord, place: RunDir) -> bool:
+def _is_gone(take: TakeRecord, place: RunDir) -> bool:
     """Return whether a delivered clip is not on disk any more, or not of its size."""
     if take.delivery is not DeliveryState.DELIVERED or take.file is None:
         return False
@@ -139,12 +122,8 @@ def clip_is_gone(take: TakeRecord, place: RunDir) -> bool:
         return True
 
 
-def _rename_clips(
-    state: StateFile, place: RunDir, takes: Sequence[TakeRecord], clock: Clock
-) -> tuple[str, ...]:
+def _rename_clips(state: StateFile, takes: Sequence[TakeRecord], clock: Clock) -> tuple[str, ...]:
     """Let clips follow their takes' new names; what must stay is said, and stays where the record says it is."""
-    from runner.media.clips.folder import NameConflict
-    from runner.media.clips.rename import rename_clips
 
     def told(take_id: str, file: str) -> None:
         failpoints.hit("recall.clip_renamed")
@@ -152,21 +131,18 @@ def _rename_clips(
         failpoints.hit("recall.clip_moved")
 
     try:
-        left = rename_clips(place.path, _clips(filter(_is_misnamed, takes)), told=told)
+        left = rename_clips(state.path.parent, _clips(filter(_is_misnamed, takes)), told=told)
     except NameConflict as error:
         return (f"clips keep their old names: {error}",)
     except OSError as error:
-        raise DiskFailed(
-            f"a clip could not be renamed: {error.strerror}", advice="see to the disk"
-        ) from error
+        message = f"a clip could not be renamed: {error.strerror}"
+        raise DiskFailed(message, advice="see to the disk") from error
     return tuple(
         f"{clip.take}: its clip keeps the name {clip.file}, since another file has its own" for clip in left
     )
 
 
 def _clips(takes: Iterable[TakeRecord]) -> list[Clip]:
-    from runner.media.clips.rename import Clip
-
     return [Clip(take.take_id, take.file, take.sha256) for take in takes if take.file and take.sha256]
 
 
@@ -177,11 +153,70 @@ def _is_misnamed(take: TakeRecord) -> bool:
     return take.file.rpartition("/")[2].rpartition(".")[0] != take.take_id
 
 
-def _mark_gone(state: StateFile, gone: Sequence[TakeRecord], place: RunDir, clock: Clock) -> None:
-    """Record that clips are gone or not whole, so that they are fetched again."""
-    from runner.media.clips.restore_sidecars import restore_sidecars
+def as_called_now(takes: Sequence[TakeRecord], plan: Plan) -> tuple[TakeRecord, ...]:
+    """Return takes under the ids that `plan` has for them; what is rendered again keeps its own id. It only looks."""
+    comparison = compare(plan.takes, takes)
+    replaced = frozenset(comparison.replaced)
+    names = {old: new for old, new in comparison.renames.items() if old not in replaced}
+    return tuple(replace(take, take_id=names.get(take.take_id, take.take_id)) for take in takes)
 
-    restore_sidecars(place.path, gone)
-    fact = FileGone("the file is not there any more, or not whole")
-    for recorded in [state.record(take.take_id, fact, at=clock.wall()) for take in gone]:
-        recorded.result()
+
+def sent_unasked(takes: Sequence[TakeRecord], plan: Plan) -> frozenset[str]:
+    """Return the ids of takes whose rows changed after they were over: a run lets them make room, and sends the row."""
+    return frozenset(compare(plan.takes, takes).replaced)
+
+
+@contextmanager
+def adopted(
+    place: RunDir, plan: Plan, opening: OpenOptions, choice: Choice = ALL
+) -> Iterator[tuple[OpenRecord, Scope, SyncResult]]:
+    """Open the record to write decisions after adopting `plan` as a run does, with the prices on record.
+
+    Raises `RunInUse` while a runner works on this run, and otherwise as `sync`.
+    """
+    clock = opening.clock
+    with opening.locked(place), open_recorded(place, opening) as state:
+        recorded = take_over(state, clock=clock).takes
+        plan = priced(plan, recorded_prices(recorded))
+        scope = scope_of(plan, recorded, choice)
+        synced = sync(state, plan, recorded, scope.comparison, clock=clock)
+        with open_reader(place.state_file, checked=True) as reader:
+            yield OpenRecord(state, reader, clock), scope, synced
+
+
+def follow(place: RunDir, plan: Plan, *, opening: OpenOptions) -> None:
+    """Adopt `plan` as a run does, if it renames a take; raises what `adopted` raises."""
+    if compare(plan.takes, read_takes(place)).came_from:
+        with adopted(place, plan, opening):
+            pass
+
+
+def follow_names(place: RunDir, header: RunHeader, names: Sequence[str], *, opening: OpenOptions) -> None:
+    """Record the renames of the manifest if one of `names` is on record under its old id alone.
+
+    An id on record means that take, whatever the manifest calls so now: it is what the lists of decisions show. A
+    manifest that is gone renames nothing, nor does a run that another process works on: the name is then
+    unknown to the command that looks it up.
+
+    Raises:
+        UsageError: a name is not on record, and the manifest has problems, so it cannot say what the name means.
+    """
+    takes = read_takes(place)
+    unknown = frozenset(names) - {take.take_id for take in takes}
+    if not unknown:
+        return
+    try:
+        plan = check(manifest_of(place, header), allow_private_media=True, limits=CEILING)
+        if not unknown.isdisjoint(compare(plan.takes, takes).came_from):
+            follow(place, plan, opening=opening)
+    except ManifestInvalid as error:
+        try:
+            named(takes, names)
+        except UsageError as lost:
+            raise UsageError(
+                f"{lost.message}, and no new name can be followed while the manifest has a problem here, where no"
+                f" --schema-dir is read: {error.problems[0]}",
+                advice=lost.advice,
+            ) from error
+    except (FileMissing, RunInUse):
+        return

@@ -1,8 +1,6 @@
-"""Tries all that a run writes beside its state file, before anything is paid for.
+"""Tries all that a run writes beside its state file, before anything is paid for; the state file is open by then.
 
-In: a run directory and the takes to come. Out: remarks, or the error that the run would have met after paying. What is
-tried goes through the same functions as the run itself: the clips' delivery, the reports, the log. The state file needs
-no trial: it is open, with its log and its side files, before this is asked.
+What is tried goes through the same functions as the run itself: the clips' delivery, the reports, the log.
 """
 
 from __future__ import annotations
@@ -62,12 +60,7 @@ def look_ahead(place: RunDir, take_ids: Collection[str], *, download: bool) -> t
 
 
 def open_log(place: RunDir) -> int:
-    """Return a descriptor of the run's log, to append to.
-
-    Raises:
-        CannotCreate: it cannot be opened, or something else has its name.
-        DiskFailed: the disk is full or failing.
-    """
+    """Return a descriptor of the run's log, to append to; raises as `try_run_dir`."""
     with _translated(place.log):
         return open_private(place.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
@@ -75,11 +68,8 @@ def open_log(place: RunDir) -> int:
 def _try_clips(clips: Path, take_ids: Collection[str], *, shown: RunDir) -> tuple[str, ...]:
     with _translated(shown.path / CLIPS):
         longest = len(str((shown.path / CLIPS / try_clip(clips, take_ids)).absolute()))
-    if longest <= LONG_PATH:
-        return ()
-    return (
-        f"the longest path of a clip has {longest} characters; many programs on Windows take {LONG_PATH}",
-    )
+    many = f"the longest path of a clip has {longest} characters; many programs on Windows take {LONG_PATH}"
+    return (many,) if longest > LONG_PATH else ()
 
 
 def _try_reports(folder: Path, *, shown: RunDir) -> None:

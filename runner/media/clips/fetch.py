@@ -28,9 +28,9 @@ from runner.domain.disk_errors import BAD_DISK, NEXT_STEP, SHORT_OF
 from runner.domain.errors import DiskFailed
 from runner.domain.shots import Ticket
 from runner.domain.states import Delivered
+from runner.media.clips.clip_names import clip_name, part_name
 from runner.media.clips.download import OVERLAP_BYTES, ClipDownload, Limits, NotDelivered, Rejected
 from runner.media.clips.folder import Folder, NameConflict
-from runner.media.clips.names import clip_name, part_name
 from runner.media.clips.ownership import ClipOwnership
 from runner.media.clips.part_file import FileLocked, PartFile
 from runner.media.clips.sidecar import CLIPS, MOST_OUTPUTS, DeliveredFile, about_job

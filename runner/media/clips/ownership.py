@@ -23,7 +23,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TypeAlias
 
-from runner.media.clips import names
+from runner.media.clips import clip_names as names
 from runner.media.clips.folder import Folder, NameConflict
 from runner.media.clips.part_file import PartFile, write_whole
 from runner.media.clips.sidecar import (

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
+from runner.media.clips.clip_names import clip_name, extension_of, sidecar_name, stem_of
 from runner.media.clips.folder import Folder
-from runner.media.clips.names import clip_name, extension_of, sidecar_name, stem_of
 from runner.media.clips.sidecar import CLIPS, DeliveredFile, Sidecar, read_sidecar, write_sidecar
 
 _BETWEEN = "moving"

@@ -12,8 +12,8 @@ from runner.domain.display import iso
 from runner.domain.errors import DiskFailed, UsageError
 from runner.domain.records import TakeRecord
 from runner.domain.states import DeliveryState
+from runner.media.clips.clip_names import clip_name, extension_of, sidecar_name, stem_of
 from runner.media.clips.folder import Folder, NameConflict
-from runner.media.clips.names import clip_name, extension_of, sidecar_name, stem_of
 from runner.media.clips.sidecar import CLIPS, DeliveredFile, Sidecar, about_job, read_sidecar, write_sidecar
 
 

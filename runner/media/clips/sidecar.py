@@ -15,8 +15,8 @@ from typing import Any
 
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Ticket
+from runner.media.clips.clip_names import SEPARATOR, sidecar_name
 from runner.media.clips.folder import Folder
-from runner.media.clips.names import SEPARATOR, sidecar_name
 from runner.media.clips.part_file import write_whole
 from runner.media.http.response import Version
 from runner.system.canonical_json import JsonValue
