@@ -34,7 +34,7 @@ def agreed_to_pay(
     is_unattended = not sys.stdin.isatty()
     if (assume_yes or is_unattended) and duplicates and not twice:
         raise UsageError(
-            f"{listed(duplicates)} would pay once more for a request that another take sends or has sent",
+            f"{listed(duplicates)} would pay again for a request that another take sends or has sent",
             advice="change or remove the rows, or add --allow-duplicates",
         )
     if not assume_yes and not (capped and is_unattended):

@@ -170,12 +170,12 @@ def _ask(request: RunRequest, account: Account, plan: Plan) -> LiveCatalogue:
 
 
 def _twice(plan: Plan, doubles: Sequence[str]) -> Iterator[Problem]:
-    """Yield a warning where a run asks once more, or refuses where no person can be asked."""
+    """Yield a warning where a run asks again, or refuses where no person can be asked."""
     if doubles:
         yield Problem(
             next(take.at for take in plan.takes if take.id == doubles[0]),
             "",
-            f"{listed(doubles)} would pay once more for a request that another take sends or has sent; "
+            f"{listed(doubles)} would pay again for a request that another take sends or has sent; "
             "where no one can be asked, a run is refused without --allow-duplicates",
             severity=Severity.WARNING,
         )

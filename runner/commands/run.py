@@ -26,7 +26,7 @@ from runner.engine.options import EngineOptions
 from runner.manifest.size_limits import LIMITS
 from runner.manifest.size_limits import Limits as ManifestLimits
 from runner.plan.prices import price_changes
-from runner.plan.scope import Decision, about, decide, scope_of
+from runner.plan.scope import Decision, decide, scope_of, takes_in_scope
 from runner.plan.selection import ALL, Choice
 from runner.plan.timing import window
 from runner.simulator.settings import SimulatorSettings
@@ -99,13 +99,13 @@ def run(request: RunRequest) -> RunSummary:
         plan, quoted, decision = _decided(request, plan, record, place)
         estimate = foresee(decision, record, host=request.origin, simulated=request.simulated)
         prices.refuse_unpriced(request, estimate)
-        tried = _tried(request, place, quoted, record, decision)
+        tried = _try_the_writes(request, place, quoted, record, decision)
         agreed = not decision.submits or request.confirm(estimate)
         # Only now, so that after a no the clips of stale takes keep their names.
         comparison = decision.comparison if agreed else decision.scope.comparison
         synced = sync(state, quoted, record.takes, comparison, clock=request.clock)
-        takes = about(synced.takes, decision.scope)
-        ending, signal = _timed(request, place, state, takes, record) if agreed else _DECLINED
+        takes = takes_in_scope(synced.takes, decision.scope)
+        ending, signal = _run_session(request, place, state, takes, record) if agreed else _DECLINED
         # The engine says them, where there is anything left to do.
         engaged = agreed and not all(needs_nothing(take, request.options) for take in takes)
         notes = () if engaged else state.notes
@@ -118,7 +118,7 @@ def run(request: RunRequest) -> RunSummary:
 def _taken_over(request: RunRequest, place: RunDir, state: StateFile) -> tuple[RunRecord, RecheckResult]:
     """Return what is on record once this is the runner, and the result of another look at takes given up."""
     record = take_over(state, clock=request.clock)
-    # Before anything is weighed: what has a clip after all is neither sent once more nor makes room.
+    # Before anything is weighed: what has a clip after all is not sent again and does not make room.
     again = recheck(request, place, state, record.takes)
     return (read_record(place) if again.asked else record), again
 
@@ -135,7 +135,7 @@ def _decided(
     return plan, quoted, decision
 
 
-def _tried(
+def _try_the_writes(
     request: RunRequest, place: RunDir, plan: Plan, record: RunRecord, decision: Decision
 ) -> tuple[str, ...]:
     """Try all that the run will write, if it submits or may submit by its options; return remarks."""
@@ -148,7 +148,7 @@ def _tried(
     return try_run_dir(place, [take.id for take in plan.takes], download=options.download)
 
 
-def _timed(
+def _run_session(
     request: RunRequest, place: RunDir, state: StateFile, takes: Sequence[TakeRecord], record: RunRecord
 ) -> tuple[Ending, int | None]:
     """Run the engine in the time that the run is given, with the session on record."""

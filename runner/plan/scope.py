@@ -104,7 +104,7 @@ def decide(
     return Decision(scope, comparison, chosen, len(every) - len(chosen), duplicates)
 
 
-def about(takes: Sequence[TakeRecord], found: Scope) -> list[TakeRecord]:
+def takes_in_scope(takes: Sequence[TakeRecord], found: Scope) -> list[TakeRecord]:
     """Return the takes that a run handles: the chosen ones, and all whose jobs are active already."""
     kept = [take for take in takes if take.state is not TakeState.DROPPED]
     return [

@@ -233,7 +233,7 @@ def test_a_plan_warns_of_what_a_run_refuses_to_pay_twice(desk: Desk) -> None:
     board = write(desk, 1)
     board.write_text(board.read_text() + "  - {id: s020, inputs: {duration: 1, seed: 1}}\n")
     warned = desk.run("plan", board)
-    assert "s020 would pay once more for a request that another take sends" in warned.err
+    assert "s020 would pay again for a request that another take sends" in warned.err
     assert "a run is refused without --allow-duplicates" in warned.err
     assert "is refused" not in desk.run("plan", board, "--allow-duplicates").err
 
@@ -247,10 +247,10 @@ def test_a_plan_warns_of_a_row_that_is_changed_into_another(desk: Desk) -> None:
         here = pointed_at(server, desk)
         here.run("run", board, "-y", *QUICK)
         board.write_text(text + other.format(1))
-        assert "would pay once more" not in here.run("plan", board).err
-        assert "s020 would pay once more" in here.run("plan", board, "--stale").err
+        assert "would pay again" not in here.run("plan", board).err
+        assert "s020 would pay again" in here.run("plan", board, "--stale").err
         refused = here.run("run", board, "--stale", "-y", code=64)
-    assert "s020 would pay once more" in refused.err
+    assert "s020 would pay again" in refused.err
 
 
 def test_a_plan_is_refused_like_a_run_where_the_state_file_is_gone(desk: Desk) -> None:
@@ -394,7 +394,7 @@ def test_a_retry_of_a_request_that_another_take_sends_is_refused_before_it_is_re
         (failed,) = (take.take_id for take in takes_of(place) if take.state is TakeState.FAILED)
         for agreed in (["-y"], ["--max-cost", "5"]):
             refused = here.run("retry", board, failed, *agreed, *QUICK, code=64)
-            assert f"{failed} would pay once more for a request" in refused.err
+            assert f"{failed} would pay again for a request" in refused.err
             assert "--allow-duplicates" in refused.err
         assert sorted(take.state for take in takes_of(place)) == [TakeState.FAILED, TakeState.SUCCEEDED]
         asked = here.start_at_terminal("retry", board, failed, *QUICK)

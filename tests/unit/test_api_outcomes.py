@@ -348,7 +348,7 @@ def test_an_id_in_a_refusal_is_a_number_in_somebodys_log(status: int, kind: type
     ("status", "words"),
     [
         (405, "API base is probably wrong"),
-        (407, "a proxy on the way"),
+        (407, "a proxy in between"),
         (426, "API base is probably wrong"),
         (451, "blocks this address"),
     ],

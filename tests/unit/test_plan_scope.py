@@ -10,7 +10,7 @@ from runner.domain.records import TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import FailureClass, TakeState
 from runner.plan.compare import compare
-from runner.plan.scope import about, scope_of
+from runner.plan.scope import scope_of, takes_in_scope
 from runner.plan.selection import ALL, Choice
 from tests.integration.store_samples import make_plan, make_take
 from tests.unit.output_records import pending
@@ -89,13 +89,13 @@ def test_what_is_sent_anew_makes_room_only_in_the_outcome() -> None:
 def test_a_paid_clip_that_makes_room_for_a_chosen_take_is_still_brought_home(choice: Choice) -> None:
     found = scope_of(PLAN, RECORDED, choice, stale=True)
     before, after = replace(CHANGED, take_id="changed~1"), on_record("changed", S.PENDING)
-    assert about([before, after], found) == [before, after]
+    assert takes_in_scope([before, after], found) == [before, after]
 
 
 def test_what_makes_room_is_no_concern_where_its_take_was_not_chosen_or_it_has_no_clip() -> None:
     kept = [replace(CHANGED, take_id="changed~1"), replace(FAILED, take_id="failed~1")]
-    assert about(kept, scope_of(PLAN, RECORDED, Choice(exclude=("changed",)), stale=True)) == []
-    assert about(kept, scope_of(PLAN, RECORDED, ALL)) == []
+    assert takes_in_scope(kept, scope_of(PLAN, RECORDED, Choice(exclude=("changed",)), stale=True)) == []
+    assert takes_in_scope(kept, scope_of(PLAN, RECORDED, ALL)) == []
 
 
 def test_a_paid_clip_makes_room_for_an_edit_that_was_taken_back() -> None:
@@ -104,7 +104,7 @@ def test_a_paid_clip_makes_room_for_an_edit_that_was_taken_back() -> None:
     older = replace(older, fingerprint=make_take("s", prompt="new s").fingerprint)
     found = scope_of(board("s"), [older, newer], Choice(only=("s",)))
     assert found.comparison.renames == {"s~1": "s", "s": "s~2"}
-    assert about([replace(newer, take_id="s~2")], found)
+    assert takes_in_scope([replace(newer, take_id="s~2")], found)
 
 
 def test_a_run_is_about_what_was_chosen_and_what_is_out_there_and_sends_nothing_else() -> None:
@@ -112,7 +112,7 @@ def test_a_run_is_about_what_was_chosen_and_what_is_out_there_and_sends_nothing_
     choice = Choice(exclude=("running", "done"), limit=1)
     found = scope_of(PLAN, [*RECORDED, on_record("given-up", S.DROPPED)], choice)
     later = [*RECORDED, on_record("new", S.PENDING), on_record("given-up", S.DROPPED)]
-    assert [take.take_id for take in about(later, found)] == [
+    assert [take.take_id for take in takes_in_scope(later, found)] == [
         "changed",
         "running",
         "refused",

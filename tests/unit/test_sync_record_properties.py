@@ -36,7 +36,7 @@ from runner.domain.states import (
 )
 from runner.plan.actions import Action, Step
 from runner.plan.compare import older_id
-from runner.plan.scope import Decision, about, decide, scope_of
+from runner.plan.scope import Decision, decide, scope_of, takes_in_scope
 from runner.plan.selection import ALL, Choice
 from runner.store.disk_failure import NOTHING
 from runner.store.reader import open_reader
@@ -104,7 +104,7 @@ class Board:
         synced = sync(self.state, plan, record.takes, decision.comparison, clock=CLOCK)
         assert not synced.remarks
         assert list(synced.takes) == self.takes()
-        return about(synced.takes, decision.scope)
+        return takes_in_scope(synced.takes, decision.scope)
 
     def move(self, take: TakeRecord, standing: Standing) -> None:
         """Bring a pending take to where it shall stand; another one only becomes kept."""

@@ -210,6 +210,6 @@ def refuse_lost_record(run_dir: RunDir, told: Sequence[Testimony]) -> None:
             f"{run_dir.path}: a run here was killed or left jobs out, and its folder is gone;"
             f" {sum(1 for _ in known.charged)} of its submissions are known and may be paid for",
             flag=NEW_RUN,
-            condition="if all of it may be paid for once more",
+            condition="if all of it may be paid for again",
             otherwise=f"if not, bring the folder back, or enter what is known: {restore}",
         )

@@ -1,4 +1,4 @@
-"""Looks once more at jobs that ended without a clip: first into their records as they were kept, then at the API.
+"""Looks again at jobs that ended without a clip: first into their records as they were kept, then at the API.
 
 A look is free and submits nothing; the engine downloads the clips. No other module asks about these jobs, so their
 late costs are noted here too, and an adopted one whose record names another job is taken back.
