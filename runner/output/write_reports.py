@@ -37,7 +37,8 @@ def write_report(
     try:
         _replace(reports.csv, csv_report.csv_text(header, takes))
         _replace(reports.html, html_report.html(header, takes, spending, now))
-    except MemoryError as error:
+    except (MemoryError, ImportError) as error:
+        # A library that finds no memory while it is loaded raises only an ImportError.
         raise DiskFailed(
             f"{run_dir}: there is not enough memory for a report",
             advice="free memory or raise ulimit -v, then make the report again",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from runner.domain.errors import CannotCreate
+from runner.domain.errors import CannotCreate, DiskFailed
 from runner.domain.money import NOTHING_SPENT
 from runner.domain.states import TakeState
 from runner.output.write_reports import write_report
@@ -68,3 +69,12 @@ def test_a_failed_write_leaves_no_part_behind(tmp_path: Path) -> None:
     with pytest.raises(CannotCreate):
         write_report(tmp_path, header=header(), takes=[], spending=NOTHING_SPENT, now=NOW)
     assert [path.name for path in tmp_path.iterdir()] == ["report.csv"]
+
+
+def test_a_library_that_cannot_be_loaded_is_a_lack_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that ended well must still be summed up, and not end as a bug, if no memory is left for its page."""
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(DiskFailed, match="not enough memory for a report"):
+        write_report(tmp_path, header=header(), takes=[], spending=NOTHING_SPENT, now=NOW)
