@@ -1,7 +1,7 @@
 """The API as the engine's `Queue`: it sends paths and bytes, and returns values of `domain`.
 
 Every URL is built from the account's own origin and an id of a known shape. A URL that the server returns is never
-followed: that would give away the token.
+followed: that would give away the token. A host whose name is unknown is a wrong address until it has answered once.
 """
 
 from __future__ import annotations
