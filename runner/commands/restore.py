@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import count
@@ -134,7 +134,7 @@ def rebuild(target: Target, *, opening: OpenOptions) -> Rebuilt:
         _bring_back(moved, place)
     with opening.locked(place):
         told = _told(place, opening)
-        state, aside, is_new = _opened(target, told, opening)
+        state, aside, held = _opened(target, told, opening)
         with state:
             state.begin(at=clock.wall())
             with open_reader(place.state_file) as reader:
@@ -144,20 +144,20 @@ def rebuild(target: Target, *, opening: OpenOptions) -> Rebuilt:
                 takes = _fitted(state, plan, takes, lacking, clock)
             fingerprints, waiting = _known(takes)
             chosen, left = assigned(lacking, fingerprints, waiting=waiting)
-            # Others may have been sent too: no witness speaks, or a sidecar knows more than it does. A witness says
-            # when each was sent, a sidecar does not.
-            unseen = any(each.at == 0 and not told.has_left(each) for each in lacking)
-            is_doubtful = unseen or (told.header is None and is_new)
-            untold = _untold(takes, {take for _, take in chosen}) if is_doubtful else []
+            # A sidecar, which does not say when its job was sent, knows more than the witness: so other takes may have
+            # been sent too.
+            is_doubtful = any(each.at == 0 and not told.has_left(each) for each in lacking)
+            waits = [take for take in takes if take.state is TakeState.PENDING] if is_doubtful else []
+            untold = _untold(((t.take_id, t.model, t.fingerprint) for t in waits), chosen)
             # In one transaction: after a kill in between, what is held would look as if it had never been sent.
-            stands = state.enter([*chosen, *untold], at=clock.wall())
+            stands = state.enter([*chosen, *((sent, sent.take) for sent in untold)], at=clock.wall())
             settled = list(zip(chosen, stands, strict=False))
             entered = tuple((*each, where) for each, where in settled if where is not None)
             left += [sent for (sent, _), where in settled if where is None]
             delivered = tuple(_deliver(state, place, clock))
             state.leave_aside([each for each in left if not told.has_left(each)])
             header = state.header
-    held = tuple(take for _, take in untold)
+    held += tuple(sent.take for sent in untold)
     return Rebuilt(place, header, entered, tuple(left), delivered, held, moved, tuple(aside))
 
 
@@ -250,12 +250,14 @@ def _bring_back(moved: Path, place: RunDir) -> None:
         raise file_error(error, moved, f"cannot be moved back to {place.path}", advice=advice) from error
 
 
-def _opened(target: Target, told: Testimony, opening: OpenOptions) -> tuple[StateFile, list[Path], bool]:
-    """Return the state file, what was set aside for it, and whether it is a new one."""
+def _opened(
+    target: Target, told: Testimony, opening: OpenOptions
+) -> tuple[StateFile, list[Path], tuple[str, ...]]:
+    """Return the state file, what was set aside for it, and the takes that a new one holds: no witness knows them."""
     place = target.place
     if os.path.lexists(place.state_file):
         try:
-            return open_recorded(place, opening, restoring=True), [], False
+            return open_recorded(place, opening, restoring=True), [], ()
         except RecordDamaged:
             # Without a witness or a manifest, the file that is there is the best there is.
             if told.header is None or _plan(target, told.header) is None:
@@ -266,8 +268,15 @@ def _opened(target: Target, told: Testimony, opening: OpenOptions) -> tuple[Stat
             advice="name the run's folder or its manifest",
         )
     header = _header(target, told, now=opening.clock.wall())
+    plan = _plan(target, header) if told.header is None else None
+    takes = plan.takes if plan else ()
+    planned = {take.id: take.fingerprint for take in takes}
+    chosen, _ = assigned(list(told.paid), planned, waiting=planned)
+    untold = _untold(((take.id, take.model, take.fingerprint) for take in takes), chosen)
     aside = list(_set_aside(place))
-    return StateFile.create(place.state_file, header, opening.at(place)), aside, True
+    options, now = opening.at(place), header.created_at
+    state = StateFile.create(place.state_file, header, options, plan=plan, doubtful=untold, at=now)
+    return state, aside, tuple(sent.take for sent in untold)
 
 
 def _set_aside(place: RunDir) -> Iterator[Path]:
@@ -323,12 +332,16 @@ def _fitted(
     return sync(state, plan, takes, compare(plan.takes, takes, replace=again), clock=clock).takes
 
 
-def _untold(takes: Sequence[TakeRecord], known: Collection[str]) -> list[tuple[Sent, str]]:
-    """Return a submission for each waiting take that no witness knows: what is not proved unsent is held."""
+def _untold(takes: Iterable[tuple[str, str, str]], chosen: Sequence[tuple[Sent, str]]) -> list[Sent]:
+    """Return a submission for each take (id, model, fingerprint) that is not in `chosen`.
+
+    What is not proved unsent is held.
+    """
+    known = {take_id for _, take_id in chosen}
     return [
-        (Sent(f"restore-{uuid.uuid4().hex}", take.take_id, take.model, take.fingerprint), take.take_id)
-        for take in takes
-        if take.state is TakeState.PENDING and take.take_id not in known
+        Sent(f"restore-{uuid.uuid4().hex}", take_id, model, fingerprint)
+        for take_id, model, fingerprint in takes
+        if take_id not in known
     ]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,11 +123,13 @@ def _check(path: Path, opening: Opening, share: str | None) -> str:
     return found.run_id
 
 
-def create_file(path: Path, header: RunHeader, opening: Opening) -> None:
+def create_file(
+    path: Path, header: RunHeader, opening: Opening, *, fill: Callable[[sqlite3.Connection], None]
+) -> None:
     """Make the file, private to its owner, and mark its folder; it raises what `StateFile.create` does.
 
-    The file is built under another name and then linked to its own. So a crash never leaves a half-made state
-    file, and two creators at once never both succeed.
+    The file is built under another name, with what `fill` records in it, and then linked to its own. So a crash never
+    leaves a half-made state file, and two creators at once never both succeed.
     """
     try:
         make_folder(path.parent)
@@ -138,7 +140,7 @@ def create_file(path: Path, header: RunHeader, opening: Opening) -> None:
         os.close(open_private(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         try:
             with database.translated(path):
-                _fill(draft, header, opening)
+                _build(draft, header, opening, fill)
             failpoints.hit("store.create")
             _publish(draft, path)
         finally:
@@ -170,7 +172,9 @@ def draft_of(path: Path) -> Path:
     return path.with_name(f"{path.name}{open_checks.DRAFT}{secrets.token_hex(4)}")
 
 
-def _fill(draft: Path, header: RunHeader, opening: Opening) -> None:
+def _build(
+    draft: Path, header: RunHeader, opening: Opening, fill: Callable[[sqlite3.Connection], None]
+) -> None:
     cells = (*header_cells(header), opening.machine, opening.place)
     marks = ", ".join("?" for _ in cells)
     with closing(database.connect_writer(draft)) as connection:
@@ -178,6 +182,7 @@ def _fill(draft: Path, header: RunHeader, opening: Opening) -> None:
         with database.atomic(connection):
             columns = f"{columns_of(RunHeader)}, machine, place"
             connection.execute(f"INSERT INTO run ({columns}) VALUES ({marks})", cells)  # noqa: S608 - our own names
+            fill(connection)
 
 
 def _publish(draft: Path, path: Path) -> None:

@@ -78,13 +78,31 @@ class StateFile:
         self._writer = Writer(awake.connection, self.path, rescue=self._rescue, patience=opening.patience)
 
     @classmethod
-    def create(cls, path: Path, header: RunHeader, opening: Opening | None = None) -> Self:
+    def create(
+        cls,
+        path: Path,
+        header: RunHeader,
+        opening: Opening | None = None,
+        *,
+        plan: Plan | None = None,
+        doubtful: Sequence[Sent] = (),
+        at: float = 0.0,
+    ) -> Self:
         """Make a new state file, private to its owner, and open it.
 
-        Raises what `open` does, and `CannotCreate` if it exists or cannot be made.
+        A `plan` is adopted and its takes in `doubtful` are held before the file has its name: after a kill no take that
+        may have been sent looks as if it never was. Raises what `open` does, and `CannotCreate` if it exists or cannot
+        be made.
         """
+
+        def fill(connection: sqlite3.Connection) -> None:
+            if plan is not None:
+                adopt(connection, plan, renew=(), at=at, renames={})
+            for sent in doubtful:
+                enter(connection, sent, sent.take, at=at)
+
         opening = opening or Opening()
-        create_file(path, header, opening)
+        create_file(path, header, opening, fill=fill)
         return cls.open(path, opening)
 
     @classmethod

@@ -390,6 +390,25 @@ def test_a_folder_with_sidecars_and_no_record_is_no_new_one(user: Desk, server: 
     assert len(server.ledger()) == 3
 
 
+@pytest.mark.parametrize("point", ["store.create", "store.created", "recall.adopted"])
+def test_a_kill_while_a_record_is_made_again_leaves_no_take_that_looks_unsent(
+    user: Desk, server: OutsideServer, point: str
+) -> None:
+    """Neither a witness nor a sidecar is left, so every take may have been sent."""
+    grown(user, 3)
+    user.run(*RUN, "--no-download", "--max-submits", 2, code=3)
+    for name in ("state.db", "state.witness"):
+        (place_of(user) / name).unlink()
+    shutil.rmtree(Path(user.environment["HOME"]) / ".local")
+    dying = user.with_environment(SHOTRUNNER_FAILPOINTS=f"{point}=kill@1")
+    assert dying.start("restore", "board.csv").end().code == -signal.SIGKILL
+    assert user.start(*RUN).end().code in {4, 78}
+    user.start("restore", "board.csv").end()
+    user.run(*RUN, code=4)
+    assert {take.state for take in takes_of(place_of(user))} == {TakeState.HELD}
+    assert len(server.ledger()) == 2
+
+
 def test_a_simulated_run_is_restored_by_its_folder(desk: Desk) -> None:
     write_csv(desk.folder / "board.csv", 1)
     desk.run("run", "board.csv", "--simulate", "--speed", 50, "--poll-interval", 0.1)
