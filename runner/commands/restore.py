@@ -31,6 +31,7 @@ from runner.manifest.reader import manifest_name
 from runner.media.clips.restore_sidecars import clips_of
 from runner.media.clips.sidecar import CLIPS
 from runner.plan.compare import compare
+from runner.store.lock import LOCK, OWNER
 from runner.store.marker import MARKER, read_marker, went_to
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir, default_run_dir
@@ -236,7 +237,8 @@ def _bring_back(moved: Path, place: RunDir) -> None:
     advice = f"go on there with --run-dir {shell_word(str(moved))}"
     try:
         there = list(place.path.iterdir())
-        others = [each.name for each in there if each.name not in {MARKER, ".lock"}]
+        # A command that was refused here and killed leaves the owner's name beside the lock.
+        others = [each.name for each in there if each.name not in {MARKER, LOCK, OWNER}]
         if others:
             raise CannotCreate(
                 f"{place.path}: the run is in {moved}, and {others[0]} stands in the way here",

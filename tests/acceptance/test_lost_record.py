@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from runner.domain.states import TakeState
+from runner.store.lock import OWNER
 from tests.acceptance.boards import takes_of, write_csv
 from tests.acceptance.command import Desk, Outcome, Process
 from tests.acceptance.service import pointed_at
@@ -146,6 +147,20 @@ def test_a_run_that_loses_its_record_stops_says_where_it_is_and_pays_for_nothing
     assert ("elsewhere/state.db" in ended.err) == (lose in {moved, replaced_by_an_empty_one}), ended
     assert len(server.ledger()) < TAKES, ended
     refused_then_restored_then_complete(user, server)
+
+
+def test_what_a_killed_command_leaves_at_the_old_place_keeps_no_run_from_coming_back(
+    user: Desk, server: OutsideServer
+) -> None:
+    process = user.start(*RUN)
+    process.wait_until(sent(2))
+    moved(place_of(user))
+    assert process.end().code == 78
+    # A command that is refused here takes the lock first, and says whose it is until it ends.
+    (place_of(user) / OWNER).write_text("{}")
+    assert "moved back" in user.run("restore", "board.csv").out
+    user.start(*RUN).end()
+    assert most_paid_for_one(server) == 1
 
 
 @pytest.mark.parametrize(
