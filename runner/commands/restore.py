@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import reduce
 from itertools import count
 from pathlib import Path
@@ -29,7 +31,7 @@ from runner.domain.shots import Plan
 from runner.domain.states import ACTIVE, Delivered, Ended, FetchStarted, TakeState
 from runner.manifest.reader import manifest_name
 from runner.media.clips.restore_sidecars import clips_of
-from runner.media.clips.sidecar import CLIPS
+from runner.media.clips.sidecar import CLIPS, Sidecar
 from runner.plan.compare import compare
 from runner.store.lock import LOCK, OWNER
 from runner.store.marker import MARKER, read_marker, went_to
@@ -362,9 +364,19 @@ def _deliver(state: StateFile, place: RunDir, clock: Clock) -> Iterator[str]:
             told, price = sidecar.to_bytes().decode("ascii"), cost(dict(sidecar.about))
             take_id = waiting[sidecar.request_id]
             for fact in (
-                Ended(TakeState.SUCCEEDED, told, links, cost=price),
+                Ended(TakeState.SUCCEEDED, told, links, cost=price, seconds=_seconds(sidecar)),
                 FetchStarted(first.url),
                 Delivered(f"{CLIPS}/{first.file}", first.sha256, first.bytes),
             ):
                 state.record(take_id, fact, at=clock.wall()).result()
             yield take_id
+
+
+def _seconds(sidecar: Sidecar) -> float | None:
+    """Return how long a job took by its sidecar: up to now would be far too long, and such jobs were looked at late."""
+    with suppress(ValueError, TypeError):
+        began, ended = (
+            datetime.fromisoformat(str(sidecar.about.get(name))) for name in ("submitted_at", "finished_at")
+        )
+        return max(0.0, (ended - began).total_seconds())
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -431,6 +432,20 @@ def test_a_simulated_run_is_restored_by_its_folder(desk: Desk) -> None:
     (place / "state.db").unlink()
     assert "its clip is here" in desk.run("restore", place).out
     assert "lacks nothing" in desk.run("restore", place).err
+
+
+def test_a_restored_take_took_as_long_as_its_sidecar_says(desk: Desk) -> None:
+    """Not until the restoring: a run waits with its first look for as long as such jobs took."""
+    write_csv(desk.folder / "board.csv", 1)
+    desk.run("run", "board.csv", "--simulate", "--speed", 50, "--poll-interval", 0.1)
+    place = desk.folder / "reports" / "board-simulated"
+    (place / "state.db").unlink()
+    (sidecar,) = (place / "clips").glob("*.json")
+    said = json.loads(sidecar.read_text())
+    said |= {"submitted_at": "2026-07-01T10:00:00+00:00", "finished_at": "2026-07-01T10:01:17+00:00"}
+    sidecar.write_text(json.dumps(said, indent=2))
+    desk.run("restore", place)
+    assert [take.seconds for take in takes_of(place)] == [77.0]
 
 
 def test_a_damaged_sidecar_of_an_unknown_job_is_left_aside_and_stops_no_run(
