@@ -297,6 +297,8 @@ _IN_SOURCE = (
     "so many",
     "in the air",
     "nevermore",
+    "once more",
+    "all the same",
 )
 """Phrases that may not come back in a docstring, a comment or a message; what stands in code quotes is a name."""
 
