@@ -190,7 +190,7 @@ def test_a_half_made_change_is_undone_by_the_run_and_only_reported_by_a_reader(t
     path = half_changed(tmp_path)
     with pytest.raises(StateFileUnusable) as caught:
         open_reader(path)
-    assert "once more" in caught.value.advice
+    assert "again" in caught.value.advice
     with StateFile.open(path) as state_file:
         assert len(state_file.tickets()) == 200
     with open_reader(path) as reader:
