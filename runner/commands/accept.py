@@ -11,7 +11,7 @@ from pathlib import Path
 from runner.commands.check import check
 from runner.commands.steps.api_session import recorded_request
 from runner.commands.steps.find_run import find_run, manifest_of, read_header
-from runner.commands.steps.open_for_decision import Decided, named
+from runner.commands.steps.open_for_decision import Decided, named, refuse_unclear
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.commands.steps.sync_record import adopted
 from runner.domain.display import listed
@@ -44,8 +44,7 @@ def accept(
         FileMissing, ManifestInvalid: there is no such run, or the manifest has a problem.
     """
     place = find_run(target, simulated=simulated)
-    if bool(names) + (not choice.is_all) + everything != 1:
-        raise UsageError("which takes?", advice="name them, or say --only WHAT, or --all")
+    refuse_unclear(names, choice, everything=everything)
     header = read_header(place)
     manifest = target if target.is_file() else manifest_of(place, header)
     private = recorded_request(place, header).on_this_machine

@@ -19,7 +19,7 @@ from runner.commands.steps.api_session import (
     with_api,
 )
 from runner.commands.steps.find_run import read_header, read_takes
-from runner.commands.steps.open_for_decision import named
+from runner.commands.steps.open_for_decision import named, refuse_unclear
 from runner.commands.steps.open_run import open_recorded
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.sync_record import follow_names
@@ -27,7 +27,7 @@ from runner.domain import failpoints
 from runner.domain.api_answers import RequestFailure
 from runner.domain.body_diff import contradiction
 from runner.domain.display import visible
-from runner.domain.errors import RunInUse, UsageError
+from runner.domain.errors import RunInUse
 from runner.domain.records import TakeRecord
 from runner.domain.states import ACTIVE, IN_DOUBT, UNFINISHED, CancelRequested, Ended, TakeState
 from runner.engine.ports import Journal, Queue
@@ -85,8 +85,7 @@ def cancel(
         AccountRefused: there is no token, or the API refuses it, also where a free question is asked.
         RunInUse: a simulated run is going on, and its API lives inside it.
     """
-    if bool(names) + (not choice.is_all) + everything != 1:
-        raise UsageError("which takes?", advice="name them, or say --only WHAT, or --all")
+    refuse_unclear(names, choice, everything=everything)
     follow_names(place, read_header(place), names, opening=request.opening)
     takes = read_takes(place)
     take_ids = [take.take_id for take in named(takes, names)] or pick(

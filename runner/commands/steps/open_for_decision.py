@@ -45,6 +45,16 @@ def named(takes: Sequence[TakeRecord], take_ids: Sequence[str]) -> tuple[TakeRec
     return tuple(known[take_id] for take_id in dict.fromkeys(take_ids))
 
 
+def refuse_unclear(names: Sequence[str], choice: Choice, *, everything: bool) -> None:
+    """Refuse a command that must say which takes it is about, in exactly one way.
+
+    Raises:
+        UsageError: it says so in no way, or in several.
+    """
+    if bool(names) + (not choice.is_all) + everything != 1:
+        raise UsageError("which takes?", advice="name them, or say --only WHAT, or --all")
+
+
 def fitting(
     takes: Sequence[TakeRecord],
     names: Sequence[str],
