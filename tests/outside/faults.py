@@ -79,6 +79,16 @@ def truthful(route: str, nth: int) -> Fault | None:  # noqa: ARG001 - the signat
     return None
 
 
+class FarAway:
+    """Every answer begins `delay` seconds late, as over a long way."""
+
+    def __init__(self, delay: float) -> None:
+        self._fault = Fault(delay=delay) if delay else None
+
+    def __call__(self, route: str, nth: int) -> Fault | None:  # noqa: ARG002 - the signature of Faults
+        return None if route == "connect" else self._fault
+
+
 class Script:
     """Faults by route and call number; number 0 stands for every call that is not named."""
 

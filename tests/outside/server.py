@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qs, quote, unquote
 
-from tests.outside.faults import Faults, Reply, truthful
+from tests.outside.faults import FarAway, Faults, Reply, truthful
 from tests.outside.jobs import Entry, Job, Jobs, Later, Settings
 from tests.outside.wire import Connection, Request
 
@@ -334,12 +334,12 @@ async def serve(
         connection.abort()
 
 
-async def _process(settings: Settings, port: int) -> None:
+async def _process(settings: Settings, port: int, *, delay: float) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     api = Api(settings, loop.call_later)
-    await serve(api, faults=truthful, port=port, stop=stop, ready=_announce)
+    await serve(api, faults=FarAway(delay), port=port, stop=stop, ready=_announce)
 
 
 def _announce(port: int) -> None:
@@ -355,9 +355,10 @@ def main() -> None:
     parser.add_argument("--jitter", type=float, default=0.0, help="spread of that, as a share")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--clip-bytes", type=int, default=20_000)
+    parser.add_argument("--delay", type=float, default=0.0, help="milliseconds before each answer")
     given = parser.parse_args()
     settings = Settings(given.slots, given.service / 1000, given.jitter, given.seed, given.clip_bytes)
-    asyncio.run(_process(settings, given.port))
+    asyncio.run(_process(settings, given.port, delay=given.delay / 1000))
 
 
 if __name__ == "__main__":
