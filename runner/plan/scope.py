@@ -35,7 +35,9 @@ class Scope:
 
     def concerns(self, take_id: str, *, waits: bool, is_out: bool) -> bool:
         """Return whether a run handles a take; `waits` says that it is to be sent, `is_out` that its job is active."""
-        return is_out or take_id in (self.sends if waits else self.chosen | self.rooms)
+        if waits:
+            return is_out or take_id in self.sends
+        return is_out or take_id in self.chosen or take_id in self.rooms
 
 
 @dataclass(frozen=True, slots=True)

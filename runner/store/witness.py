@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from runner.domain import states
 from runner.domain.records import RunHeader
@@ -26,6 +26,7 @@ from runner.system.private_files import flush_folder, make_folder, open_private
 SUFFIX = ".witness"
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT
 _LONGEST = 64 * 1024
+_ESCAPE = b"\\u"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,25 +130,32 @@ def read_witness(path: Path) -> Testimony | None:
     except FileNotFoundError:
         return None
     header: RunHeader | None = None
-    begun: dict[str, Sent] = {}
+    begun: dict[str, _Known] = {}
     adopted: dict[str, Sent] = {}
+    ids: dict[str, str] = {}
+    free: set[str] = set()
     left: set[str] = set()
     ended = False
     for line in _lines(descriptor):
         ended = "ended" in line
         with suppress(KeyError, TypeError, ValueError, OverflowError):
-            if "run" in line:
-                header = header or _header(line["run"])
-            elif "begun" in line:
-                sent = _sent(line, attempt=str(line["begun"]))
-                begun.setdefault(sent.attempt, sent)
+            if "begun" in line:
+                begun.setdefault(str(line["begun"]), _known(line))
             elif "accepted" in line:
-                _accept(line, begun, adopted)
-            elif "free" in line and line["free"] in begun:
-                begun[line["free"]] = replace(begun[line["free"]], is_free=True)
+                request_id, attempt = str(line["accepted"]), str(line.get("attempt") or "")
+                if attempt in begun:
+                    ids[attempt] = request_id
+                    free.discard(attempt)
+                else:
+                    adopted[request_id] = Sent(attempt, *_known(line), request_id)
+            elif "run" in line:
+                header = header or _header(line["run"])
+            elif "free" in line:
+                free.update({line["free"]} & begun.keys())
             elif "left" in line:
                 left.add(str(line["left"]))
-    return Testimony(header, (*begun.values(), *adopted.values()), frozenset(left), ended)
+    sent = (Sent(key, *known, ids.get(key, ""), key in free) for key, known in begun.items())
+    return Testimony(header, (*sent, *adopted.values()), frozenset(left), ended)
 
 
 def _lines(descriptor: int) -> Iterator[dict[str, Any]]:
@@ -155,24 +163,21 @@ def _lines(descriptor: int) -> Iterator[dict[str, Any]]:
         for line in file:
             # A kill or a power loss cuts a line off, and later text may follow on it.
             with suppress(ValueError, RecursionError):
-                values = json.loads(line) if len(line) <= _LONGEST else None
+                values = json.loads(line.decode()) if len(line) <= _LONGEST else None
                 # Half a surrogate pair has no UTF-8 form: this program never writes one, and no record could hold it.
-                json.dumps(values, ensure_ascii=False).encode()
+                if _ESCAPE in line:
+                    json.dumps(values, ensure_ascii=False).encode()
                 if isinstance(values, dict):
                     yield values
 
 
-def _accept(line: dict[str, Any], begun: dict[str, Sent], adopted: dict[str, Sent]) -> None:
-    request_id, attempt = str(line["accepted"]), line.get("attempt")
-    if attempt in begun:
-        begun[attempt] = replace(begun[attempt], request_id=request_id, is_free=False)
-    else:
-        adopted[request_id] = replace(_sent(line, attempt=str(attempt or "")), request_id=request_id)
+_Known: TypeAlias = tuple[str, str, str, int, float]
 
 
-def _sent(line: dict[str, Any], *, attempt: str) -> Sent:
+def _known(line: dict[str, Any]) -> _Known:
+    """Return the fields of a `Sent` from `take` to `at`; raises `TypeError`, `ValueError` or `OverflowError`."""
     take, model, fingerprint = (str(line.get(name, "")) for name in ("take", "model", "fingerprint"))
-    return Sent(attempt, take, model, fingerprint, int(line.get("epoch", 0)), float(line.get("at", 0)))
+    return take, model, fingerprint, int(line.get("epoch", 0)), float(line.get("at", 0))
 
 
 def _header(values: dict[str, Any]) -> RunHeader:
