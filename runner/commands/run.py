@@ -12,6 +12,7 @@ from pathlib import Path
 
 from runner.commands.check import plan_of
 from runner.commands.steps import open_run, prices
+from runner.commands.steps.complete_run import complete_run, completion_of
 from runner.commands.steps.open_run import OpenOptions
 from runner.commands.steps.recheck_failed import RecheckResult, recheck
 from runner.commands.steps.request import Progress, RunRequest, no_progress
@@ -92,6 +93,8 @@ def run_manifest(
 
 def run(request: RunRequest) -> RunSummary:
     """Go through the whole flow of a run once, from the manifest to the summary; raises as `run_manifest`."""
+    if (complete := complete_run(request)) is not None:
+        return complete
     plan = plan_of(request)
     place = make(request.home(plan.manifest.name))
     with request.opening.locked(place), _opened(request, plan, place) as state:
@@ -108,11 +111,12 @@ def run(request: RunRequest) -> RunSummary:
         ending, signal = _run_session(request, place, state, takes, record) if agreed else _DECLINED
         # The engine says them, where there is anything left to do.
         engaged = agreed and not all(needs_nothing(take, request.options) for take in takes)
+        said = (*tried, *synced.remarks, *price_changes(plan, quoted), *estimate.remarks, *again.remarks)
+        if agreed and not (said or state.notes):
+            state.note_completion(completion_of(request, plan))
         notes = () if engaged else state.notes
     summary = sum_up(place, takes, ending=ending, signal=signal, now=request.clock.wall())
-    changes = price_changes(plan, quoted)
-    remarks = (*notes, *tried, *synced.remarks, *changes, *estimate.remarks, *again.remarks, *summary.remarks)
-    return replace(summary, remarks=remarks)
+    return replace(summary, remarks=(*notes, *said, *summary.remarks))
 
 
 def _taken_over(request: RunRequest, place: RunDir, state: StateFile) -> tuple[RunRecord, RecheckResult]:

@@ -161,6 +161,25 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Completion:
+    """What a run was made from when it left nothing to do, so that the same command again need not read it all.
+
+    `manifest` is the SHA-256 of its file, `files` those of the files it names, `schemas` those of its models' files.
+    `limits` are what it was allowed to ask for, as text. `events` is the number of the newest fact: a record with a
+    newer one is another matter. `downloads` says whether clips were part of it.
+    """
+
+    version: str
+    manifest: str
+    files: Mapping[str, str]
+    schemas: Mapping[str, str]
+    private_media: bool
+    limits: str
+    events: int
+    downloads: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SchemaRecord:
     """A model's schema file by the SHA-256 of its bytes, and when a run first checked takes against it."""
 

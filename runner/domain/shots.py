@@ -150,6 +150,7 @@ class Manifest:
     """A whole manifest, read and expanded; `text` and `sha256` are of the file as it was.
 
     `columns` are the CSV headers in their order, empty for YAML; `prices` are by model id, as the manifest gives them.
+    `files` are the SHA-256 of the prompt files that it names, by name.
     `misplaced` are words that this form of manifest has no place for, each with the remedy. It is shown where such a
     word is given as an input that the model does not have.
     """
@@ -163,6 +164,7 @@ class Manifest:
     warnings: tuple[Problem, ...] = ()
     prices: Mapping[str, Price] = field(default_factory=dict)
     misplaced: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ import os
 import re
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.domain.errors import FileMissing, Problem, Severity, UsageError
-from runner.domain.ids import folder_name
+from runner.domain.ids import folder_name, why_no_id
 from runner.domain.shots import Fields, Manifest, Shot
 from runner.manifest.decode import decode
 from runner.manifest.expand import Source, expand
@@ -49,8 +49,16 @@ def read_manifest(path: Path, *, limits: Limits = LIMITS, given: bytes | None = 
         UsageError: the path is `-`, and nothing is given.
     """
     file, name = (str(path), path.stem) if given is None else (STDIN, STDIN)
-    data = _bytes_of(path, limits) if given is None else given
-    return parse_manifest(data, file=file, name=name, limits=limits, open_beside=opener_beside(path))
+    data = manifest_bytes(path, limits) if given is None else given
+    opened, beside = dict[str, str](), opener_beside(path)
+
+    def open_beside(name: str, most: int) -> bytes:
+        found = beside(name, most)
+        opened[name] = hashlib.sha256(found).hexdigest()
+        return found
+
+    reading = parse_manifest(data, file=file, name=name, limits=limits, open_beside=open_beside)
+    return replace(reading, manifest=replace(reading.manifest, files=opened))
 
 
 def manifest_name(path: Path) -> str:
@@ -60,16 +68,23 @@ def manifest_name(path: Path) -> str:
         FileMissing, UsageError: as `read_manifest` raises them.
     """
     # The run may have been made with raised limits, and its folder must be found without those flags.
-    data, findings, name = _bytes_of(path, CEILING), Findings(str(path)), None
+    return name_in(manifest_bytes(path, CEILING), path)
+
+
+def name_in(data: bytes, path: Path) -> str:
+    """Return the name that the manifest in `data`, the content of `path`, gives to its run."""
+    findings, name = Findings(str(path)), None
     with suppress(Stop):
         text = decode(data, findings, CEILING)
         # A CSV has only the name of its file.
         if not _is_csv(text, str(path)):
             from runner.manifest.yaml_manifest import name_of
-            from runner.manifest.yaml_reader import parse_yaml
+            from runner.manifest.yaml_reader import parse_yaml, top_text
 
-            top = parse_yaml(text, findings, CEILING)
-            name = name_of(Section(top, findings)) if isinstance(top, Fields) else None
+            name = top_text(text, "name")
+            if name is None or why_no_id(name) is not None:
+                top = parse_yaml(text, findings, CEILING)
+                name = name_of(Section(top, findings)) if isinstance(top, Fields) else None
     return name or folder_name(path.stem)
 
 
@@ -137,7 +152,12 @@ def opener_beside(manifest: Path) -> OpenBeside:
     return open_beside
 
 
-def _bytes_of(path: Path, limits: Limits) -> bytes:
+def manifest_bytes(path: Path, limits: Limits) -> bytes:
+    """Return the content of a manifest's file, and at most one byte more than `limits` allow.
+
+    Raises:
+        FileMissing, UsageError: as `read_manifest` raises them.
+    """
     if is_stdin(path):
         raise UsageError(
             "a run keeps the path of its manifest, so it cannot be read from standard input here",

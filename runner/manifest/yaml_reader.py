@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import takewhile
 from typing import TypeAlias
 
@@ -48,6 +49,25 @@ def parse_yaml(text: str, findings: Findings, limits: Limits, *, loader: Loader 
         at, message = explain(error, text, findings.file)
         findings.error(at, "", message)
         return None
+
+
+def top_text(text: str, key: str) -> str | None:
+    """Return the plain text of `key` in the top mapping; no more is read than leads to it.
+
+    None says that it is not there as such: it may be null, an alias or merged from another mapping.
+    """
+    depth, is_key, found = 0, True, False
+    with suppress(yaml.YAMLError, ValueError, OverflowError):
+        for event in yaml.parse(text, Loader=FAST_LOADER):
+            if depth == 1 and found:
+                if isinstance(event, yaml.ScalarEvent) and not _NOT_TEXT.fullmatch(event.value):
+                    return str(event.value)
+                return None
+            if depth == 1 and isinstance(event, yaml.NodeEvent):
+                found = is_key and isinstance(event, yaml.ScalarEvent) and event.value == key
+                is_key = not is_key
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+    return None
 
 
 class _Builder:

@@ -6,6 +6,7 @@ and folders. Out: `Model`s, each read at its first use. It knows no manifest and
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -110,6 +111,11 @@ class Models:
                 advice=f"did you mean {nearest}?" if nearest else "shotrunner models",
             )
         return model
+
+    def sha256(self, model_id: str) -> str:
+        """Return the SHA-256 of the file that `find` would read, empty if there is none; raises `OSError`."""
+        located = self._locate(model_id)
+        return hashlib.sha256(located[0].read_bytes()).hexdigest() if located else ""
 
     def nearest(self, model_id: str) -> str | None:
         """Return the id that was probably meant, even if only its last part was written."""

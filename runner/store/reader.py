@@ -6,6 +6,7 @@ may rebuild its index of the log (`-shm`). A reader belongs to the thread that u
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -15,6 +16,7 @@ from typing import Any, Self, TypeVar
 from runner.domain.money import Charge, Spending
 from runner.domain.records import (
     AttemptRecord,
+    Completion,
     EventRecord,
     RunRecord,
     SchemaRecord,
@@ -24,8 +26,9 @@ from runner.domain.records import (
 from runner.domain.states import FREE, DeliveryState, TakeState
 from runner.store import database, open_checks
 from runner.store.append_event import read_epoch
+from runner.store.location import Origin
 from runner.store.row_mapping import BY_PLACE, columns_of, decode, read_header
-from runner.store.schema import MIGRATIONS, OLDER
+from runner.store.schema import MIGRATIONS, NEWEST, OLDER
 from runner.store.unrecorded import unrecorded
 from runner.store.witness import Sent
 
@@ -172,6 +175,21 @@ class Reader:
         """Return the hash of the newest manifest's file, empty before the first."""
         rows = self._rows("SELECT sha256 FROM manifests WHERE id = (SELECT newest_manifest FROM run)")
         return str(rows[0][0]) if rows else ""
+
+    def completion(self) -> Completion | None:
+        """Return what the run was made from when it left nothing to do, None if something was recorded since."""
+        with open_checks.readable(self.path):
+            text, events = self._connection.execute(f"SELECT completion, ({NEWEST}) FROM run").fetchone()  # noqa: S608 - our own names
+            known = Completion(**json.loads(text)) if text else None
+        return known if known is not None and known.events == events else None
+
+    def origin(self) -> Origin:
+        """Return which run this is, and on which machine and in which folder it was last open to be written."""
+        return Origin(*self._rows("SELECT run_id, machine, place FROM run")[0])
+
+    def clips(self) -> list[tuple[str, int]]:
+        """Return the file and its size in bytes of each delivered clip, in manifest order."""
+        return self._rows(f"SELECT file, bytes FROM takes WHERE delivery = 'delivered' {BY_PLACE}")  # noqa: S608 - our own names
 
     def close(self) -> None:
         """Close the file; safe to call twice."""

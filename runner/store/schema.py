@@ -13,6 +13,13 @@ from runner.domain.states import DELIVERIES, TRANSITIONS, DeliveryState, Failure
 
 APPLICATION_ID = 0x53484F54  # "SHOT": `file` and this program recognize the database by it
 
+NEWEST = "SELECT coalesce(max(seq), 0) FROM events"
+"""The number of the newest event."""
+
+REMAINS = """SELECT 1 FROM takes WHERE state <> 'succeeded' OR (delivery <> 'delivered' AND ?) OR position IS NULL
+    OR wanted IS NOT NULL OR reason <> '' OR cost IS NULL OR json_array_length(outputs) > 1 LIMIT 1"""
+"""Finds a take that a run may still have to work on or to speak of; the parameter says whether clips are wanted."""
+
 
 def _names(words: Iterable[str]) -> str:
     return ", ".join(f"'{word}'" for word in words)
@@ -156,7 +163,13 @@ _VERSION_4 = (
 # The column is empty in a file that was made before places were recorded; the next opening fills it in.
 _VERSION_5 = ("ALTER TABLE run ADD COLUMN place TEXT NOT NULL DEFAULT ''",)
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
+# JSON of a `Completion`, empty until a run left nothing to do.
+_VERSION_6 = ("ALTER TABLE run ADD COLUMN completion TEXT NOT NULL DEFAULT ''",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    *(_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5),
+    _VERSION_6,
+)
 """Statements that lead from version n to n + 1, for n = 0, 1, …; a new file runs all of them."""
 
 
@@ -174,7 +187,16 @@ _BEFORE_4 = (
     "CREATE TEMP VIEW schemas AS SELECT *, 0 AS in_use FROM main.schemas",
 )
 
-OLDER: tuple[tuple[str, ...], ...] = ((), _BEFORE_3, _BEFORE_3, _BEFORE_4, ())
+_BEFORE_6 = ("CREATE TEMP VIEW run AS SELECT *, '' AS completion FROM main.run",)
+
+OLDER: tuple[tuple[str, ...], ...] = (
+    (),
+    (*_BEFORE_3, *_BEFORE_6),
+    (*_BEFORE_3, *_BEFORE_6),
+    (*_BEFORE_4, *_BEFORE_6),
+    _BEFORE_6,
+    _BEFORE_6,
+)
 """Statements by which a reader, which may change nothing, sees a file of version n like one of the newest.
 
 Their tables and views are in the reader's own memory, and hide those of the same name in the file.

@@ -6,17 +6,18 @@ It knows no asyncio. `states` decides what a fact may do, and `append` writes it
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self, TypeVar
 
 from runner.domain import failpoints, states
 from runner.domain.errors import IllegalTransition
-from runner.domain.records import RunHeader
+from runner.domain.records import Completion, RunHeader
 from runner.domain.shots import Plan, Ticket
 from runner.store import database
 from runner.store.append_event import Answer, append, overtaken, read_epoch
@@ -24,6 +25,7 @@ from runner.store.disk_failure import MIB, DiskFailureHandler, FreeSpaceCheck, r
 from runner.store.identity import Identity
 from runner.store.open_file import OpenFile, Opening, create_file, open_for_writing
 from runner.store.row_mapping import BY_PLACE, columns_of, decode, read_header
+from runner.store.schema import NEWEST, REMAINS
 from runner.store.sync_plan import adopt
 from runner.store.unrecorded import begin, enter, leaves_jobs, model_of, refuse_left, submissions
 from runner.store.witness import Sent, Witness, beside, line_of, outside
@@ -202,6 +204,17 @@ class StateFile:
         """Record the manifest's path relative to a folder that has moved, or the API of a run that has no job yet."""
         self._change("UPDATE run SET manifest = ?, api_base = ?", header.manifest, header.api_base)
         self.header = replace(self.header, manifest=header.manifest, api_base=header.api_base)
+
+    def note_completion(self, completion: Completion) -> None:
+        """Record what this run was made from if it leaves nothing to do and nothing to say about any take."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            wanted = completion.downloads
+            if database.value(connection, REMAINS, wanted) is None:
+                known = replace(completion, events=int(database.value(connection, NEWEST)))
+                connection.execute("UPDATE run SET completion = ?", (json.dumps(asdict(known)),))
+
+        self._do(work)
 
     def record(self, take_id: str, fact: states.Fact, *, at: float) -> Future[None]:
         """Append `fact`, seen at wall time `at`, and move the take as the table says; callable from any thread.

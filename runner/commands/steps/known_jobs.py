@@ -113,14 +113,14 @@ def sidecars_of(run_dir: RunDir) -> Iterator[Sidecar]:
             yield sidecar
 
 
-def _sidecar_paths(run_dir: RunDir) -> Iterator[Path]:
+def _sidecar_paths(run_dir: RunDir) -> Iterator[str]:
     with suppress(OSError), os.scandir(run_dir.path / CLIPS) as entries:
         for entry in entries:
             if entry.name.endswith(".json") and not entry.name.startswith("."):
-                yield Path(entry.path)
+                yield entry.path
 
 
-def _head(path: Path) -> Sent | None:
+def _head(path: str) -> Sent | None:
     found = _HEAD.match(_read(path, _HEAD_BYTES))
     # A damaged file has a head like ours at times, and is passed over.
     with suppress(ValueError):
@@ -128,7 +128,7 @@ def _head(path: Path) -> Sent | None:
     return None
 
 
-def _sidecar(path: Path) -> Sidecar | None:
+def _sidecar(path: str) -> Sidecar | None:
     text = _read(path, MOST_BYTES)
     with suppress(ValueError, RecursionError, KeyError, TypeError):
         sidecar = read_sidecar(text, take=_whole(str(json.loads(text)["take"])))
@@ -144,7 +144,7 @@ def _whole(text: str) -> str:
     return text
 
 
-def _read(path: Path, limit: int) -> bytes:
+def _read(path: str | Path, limit: int) -> bytes:
     """Return the first `limit` bytes of a plain file; nothing for anything else."""
     with suppress(OSError):
         descriptor = open_private(path)

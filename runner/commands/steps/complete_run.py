@@ -1,0 +1,123 @@
+"""The same command again, when a run has left nothing to do: it compares what the run was made from, and counts.
+
+In: the request of a run. Out: its summary, or None where the whole flow must look. It only reads, and takes no lock. It
+decides nothing about money, since nothing is sent. Any doubt and any failure is None, so the whole flow explains it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from runner.commands.steps.open_run import new_header
+from runner.commands.steps.request import RunRequest
+from runner.commands.steps.summary import RunSummary
+from runner.domain.errors import ShotrunnerError
+from runner.domain.records import Completion
+from runner.domain.run_ending import Ending, EndingKind
+from runner.domain.shots import Plan
+from runner.domain.token_leaks import tokens_in
+from runner.manifest.reader import manifest_bytes, name_in, opener_beside
+from runner.models.registry import Models, search_path
+from runner.output.write_reports import reports_of
+from runner.store.location import is_same, machine_id, place_of
+from runner.store.reader import Reader, open_reader
+from runner.store.run_dir import RunDir, is_run
+from runner.system.version import __version__
+from runner.system.web_links import is_same_api
+
+
+def completion_of(request: RunRequest, plan: Plan) -> Completion:
+    """Return what a run of `plan` is made from; the state file adds the number of its newest fact."""
+    manifest = plan.manifest
+    return Completion(
+        __version__,
+        manifest.sha256,
+        manifest.files,
+        plan.schemas,
+        request.on_this_machine,
+        json.dumps(asdict(request.manifest_limits)),
+        0,
+        request.options.download,
+    )
+
+
+def complete_run(request: RunRequest) -> RunSummary | None:
+    """Return the summary of a run that has nothing to do, if that is certain without reading every take."""
+    agreed = request.opening.moved or request.opening.new_run
+    if agreed or not request.choice.is_all:
+        return None
+    with suppress(ShotrunnerError, OSError):
+        data = manifest_bytes(request.manifest, request.manifest_limits)
+        place = RunDir(request.home(name_in(data, request.manifest)))
+        if not is_run(place.path):
+            return None
+        with open_reader(place.state_file) as reader:
+            if _is_same_run(request, place, reader) and _is_as_it_was(request, data, reader.completion()):
+                return _summary(place, reader)
+    return None
+
+
+def _is_same_run(request: RunRequest, place: RunDir, reader: Reader) -> bool:
+    """Return whether the run is where it was, and of this manifest and API."""
+    header, origin = reader.header, reader.origin()
+    asked = new_header(
+        place, request.manifest, name=header.name, simulated=request.simulated, api_base=request.origin
+    )
+    return (
+        (header.manifest, header.simulated) == (asked.manifest, asked.simulated)
+        and is_same_api(header.api_base, asked.api_base)
+        and origin.machine == machine_id()
+        and is_same(origin.place, place_of(place.path))
+    )
+
+
+def _is_as_it_was(request: RunRequest, data: bytes, known: Completion | None) -> bool:
+    """Return whether the manifest, all that it names, the program and what is asked of it are as they were."""
+    if known is None or any(token.encode() in data for token in tokens_in(request.environ)):
+        return False
+    models = Models.bundled(search_path(request.manifest, request.schema_dirs))
+    return known == Completion(
+        __version__,
+        hashlib.sha256(data).hexdigest(),
+        _files(request.manifest, known.files, most=request.manifest_limits.text_bytes + 1),
+        {model: models.sha256(model) for model in known.schemas},
+        request.on_this_machine,
+        json.dumps(asdict(request.manifest_limits)),
+        known.events,
+        request.options.download,
+    )
+
+
+def _files(manifest: Path, known: Mapping[str, str], *, most: int) -> Mapping[str, str]:
+    open_beside = opener_beside(manifest)
+    return {name: hashlib.sha256(open_beside(name, most)).hexdigest() for name in known}
+
+
+def _summary(place: RunDir, reader: Reader) -> RunSummary | None:
+    """Return what the whole flow would, or None if a clip or a report is not what it was."""
+    clips, home = reader.clips(), str(place.path)
+    if not all(os.path.getsize(f"{home}/{file}") == size for file, size in clips):
+        return None
+    reports = reports_of(place.path)
+    written = place.state_file.stat().st_mtime_ns
+    if any(path.stat().st_mtime_ns < written for path in (reports.csv, reports.html)):
+        return None
+    counts, deliveries = reader.counts(), reader.deliveries()
+    return RunSummary(
+        run_dir=place.path,
+        simulated=reader.header.simulated,
+        ending=Ending(EndingKind.FINISHED),
+        submitted=0,
+        counts={state: count for state, count in counts.items() if count},
+        deliveries={state: count for state, count in deliveries.items() if count},
+        clips=tuple(place.path / file for file, _ in clips),
+        held=(),
+        reports=reports,
+        spending=reader.spending(),
+    )
