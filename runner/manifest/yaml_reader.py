@@ -66,6 +66,8 @@ def top_text(text: str, key: str) -> str | None:
             if depth == 1 and isinstance(event, yaml.NodeEvent):
                 found = is_key and isinstance(event, yaml.ScalarEvent) and event.value == key
                 is_key = not is_key
+            if depth == 0 and isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent):
+                return None
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
     return None
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -101,8 +100,8 @@ def _files(manifest: Path, known: Mapping[str, str], *, most: int) -> Mapping[st
 
 def _summary(place: RunDir, reader: Reader) -> RunSummary | None:
     """Return what the whole flow would, or None if a clip or a report is not what it was."""
-    clips, home = reader.clips(), str(place.path)
-    if not all(os.path.getsize(f"{home}/{file}") == size for file, size in clips):
+    clips = [(place.path / file, size) for file, size in reader.clips()]
+    if any(clip.stat().st_size != size for clip, size in clips):
         return None
     reports = reports_of(place.path)
     written = place.state_file.stat().st_mtime_ns
@@ -116,7 +115,7 @@ def _summary(place: RunDir, reader: Reader) -> RunSummary | None:
         submitted=0,
         counts={state: count for state, count in counts.items() if count},
         deliveries={state: count for state, count in deliveries.items() if count},
-        clips=tuple(place.path / file for file, _ in clips),
+        clips=tuple(clip for clip, _ in clips),
         held=(),
         reports=reports,
         spending=reader.spending(),
