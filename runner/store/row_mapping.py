@@ -38,6 +38,16 @@ _DECODERS: Mapping[str, Callable[[Any], object]] = {
     **dict.fromkeys(("point", "cells", "details", "evidence"), json.loads),
 }
 
+_DECODED: Mapping[type, Sequence[tuple[int, Callable[[Any], object]]]] = {
+    record: [
+        (place, _DECODERS[field.name])
+        for place, field in enumerate(fields(record))
+        if field.name in _DECODERS
+    ]
+    for record in (TakeRecord, AttemptRecord, EventRecord, SchemaRecord, SessionRecord, Ticket, RunHeader)
+}
+"""Which columns of a record are decoded, by their places."""
+
 LATEST = "(SELECT {} FROM attempts a WHERE a.take_id = takes.take_id AND a.number = takes.attempts)"
 IN_USE = "(SELECT s.sha256 FROM schemas s WHERE s.model = takes.model AND s.in_use)"
 
@@ -83,11 +93,11 @@ def columns_of(record: type[R]) -> str:
 
 def decode(record: type[R], row: Sequence[object]) -> R:
     """Return the record for a row that was selected with `columns_of`."""
-    values: dict[str, Any] = dict(zip((field.name for field in fields(record)), row, strict=True))
-    for name, value in values.items():
-        if value is not None and name in _DECODERS:
-            values[name] = _DECODERS[name](value)
-    return record(**values)
+    values: list[Any] = list(row)
+    for place, decoded in _DECODED[record]:
+        if values[place] is not None:
+            values[place] = decoded(values[place])
+    return record(*values)
 
 
 def read_header(connection: sqlite3.Connection) -> RunHeader:
