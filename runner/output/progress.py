@@ -9,7 +9,7 @@ import json
 import math
 import threading
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import fields
 from types import TracebackType
 from typing import Literal, Self, TextIO
 
@@ -24,7 +24,18 @@ from runner.system.escapes import escaped
 Kind = Literal["bar", "plain", "json", "none"]
 TICK_SECONDS = 1.0
 
-_OPEN = "submitting queued running fetching held failed undeliverable cancelled dropped"
+_OPEN = (
+    "submitting",
+    "queued",
+    "running",
+    "fetching",
+    "held",
+    "failed",
+    "undeliverable",
+    "cancelled",
+    "dropped",
+)
+_SUCCEEDED = frozenset({"succeeded", "delivered"})
 _URGENT = frozenset({"held", "failed", "undeliverable"})
 _MOVING = frozenset({"pending", "submitting", "queued", "running", "held"})
 _USUAL = (80, 24)
@@ -94,9 +105,11 @@ class JsonProgress(Progress):
         if isinstance(event, Message):
             self._outlet.line(json.dumps({"at": self._clock.wall(), "said": event.text}))
             return
+        # Facts are flat, so the deep copy of `asdict` is not needed.
+        found = {field.name: getattr(event.fact, field.name) for field in fields(event.fact)}
         facts = {
-            name: None if isinstance(found, float) and not math.isfinite(found) else found
-            for name, found in asdict(event.fact).items()
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in found.items()
         }
         names = {"at": event.at, "take": event.take_id, "fact": type(event.fact).__name__}
         self._outlet.line(json.dumps({**names, **facts}))
@@ -175,12 +188,16 @@ class BarProgress(Progress):
         if before is not None:
             self._counts[before] -= 1
         self._counts[after] += 1
-        self._standing[event.take_id] = after
+        if after in _SUCCEEDED:
+            # It has no count on the line. So nearly all takes of a long run are forgotten.
+            self._standing.pop(event.take_id, None)
+        else:
+            self._standing[event.take_id] = after
         if after in _MOVING:
             self._ended.discard(event.take_id)
         elif after != "fetching":
             self._ended.add(event.take_id)
-        text = display.tally(+self._counts, _OPEN.split())
+        text = display.tally(self._counts, _OPEN)
         if not self._outlet.speaks_unicode:
             text = text.replace(" · ", ", ")
         self._bar.set_postfix_str(text, refresh=False)

@@ -51,7 +51,7 @@ def visible_lines(text: str, limit: int = TEXT_LIMIT) -> str:
 
 def escaped(text: str, *, kept: str = "") -> str:
     """Return the whole `text` with escapes for hidden characters, except those in `kept`."""
-    if not _ODD.search(text):
+    if not set(_ODD.findall(text)).difference(kept):
         return text
     shown: list[str] = []
     marks = 0
