@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from runner.domain.errors import RecordDisplaced
-from runner.store.marker import read_marker, write_marker
+from runner.store.marker import MARKER, read_marker, write_marker
 from runner.system.escapes import command_line
 
 Number: TypeAlias = tuple[int, int]
@@ -39,6 +39,8 @@ class Identity:
         self._folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         files = [path, path.with_name(f"{path.name}-wal")] if log else [path]
         self._known = {path.parent: number_of(path.parent), **{each: number_of(each) for each in files}}
+        self._marker = path.parent / MARKER
+        self._seen: tuple[tuple[int, ...], str | None] | None = None
 
     def check(self) -> None:
         """Raise `RecordDisplaced`, which says where the record is, unless it would be found again by its path."""
@@ -55,13 +57,24 @@ class Identity:
                 return self._error(
                     each, "was moved away or deleted" if found is None else "was replaced by another one"
                 )
-        marker = read_marker(self._path)
+        marker = self._marked()
         if marker is None:
             with suppress(OSError):
                 write_marker(self._path, self.run_id)
         elif marker not in {"", self.run_id}:
             return self._error(self._path.parent, "was replaced by another one")
         return None
+
+    def _marked(self) -> str | None:
+        """Return what the marker says; one that was not touched since is not read again."""
+        try:
+            found = self._marker.lstat()
+        except OSError:
+            return read_marker(self._path)
+        stamp = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        if self._seen is None or self._seen[0] != stamp:
+            self._seen = stamp, read_marker(self._path)
+        return self._seen[1]
 
     def leave_word(self) -> None:
         """Write at the old place where the record went, so that it does not look new.
