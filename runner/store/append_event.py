@@ -24,14 +24,16 @@ Columns: TypeAlias = Mapping[str, Cell]
 
 @dataclass(frozen=True, slots=True)
 class TakeRow:
-    """A take before a fact: `attempts` is the number of its latest attempt, begun at `started_at`."""
+    """A take before a fact: `attempts` is the number of its latest `attempt`, begun at `started_at`."""
 
     take_id: str
     state: states.TakeState
     delivery: states.DeliveryState
+    model: str
     fingerprint: str
     attempts: int
     submitted_at: float | None
+    attempt: str | None
     started_at: float | None
 
 
@@ -148,23 +150,28 @@ Answer: TypeAlias = (
 Decision: TypeAlias = states.Adopted | states.DeclaredNotSent | states.PayAgain | states.Dropped
 
 # A take whose row has changed is sent again as it was, so it keeps the terms of its last submission.
-_TERMS = (
-    f"SELECT {NEXT_TERMS['estimate']}, {NEXT_TERMS['price']},"  # noqa: S608 - our own names
+# The epoch in the file decides, not the one in this process's memory.
+_OPEN_ATTEMPT = (
+    "INSERT INTO attempts (attempt, take_id, number, epoch, fingerprint, started_at, estimate, price, schema)"  # noqa: S608 - our own names
+    f" SELECT ?1, take_id, attempts + 1, epoch, fingerprint, ?3, {NEXT_TERMS['estimate']}, {NEXT_TERMS['price']},"
     f" CASE WHEN wanted IS NULL OR attempts = 0 THEN {IN_USE} ELSE {LATEST.format('a.schema')} END"
-    " FROM takes WHERE take_id = ?"
+    " FROM takes, run WHERE take_id = ?2 AND epoch = ?4"
 )
 
 _NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in COLUMN_UPDATES}
 
 
-def append(connection: sqlite3.Connection, take_id: str, fact: states.Fact, *, at: float) -> None:
+def append(connection: sqlite3.Connection, take_id: str, fact: states.Fact, *, at: float) -> TakeRow:
     """Record `fact`, seen at wall time `at`, and move the take as the table says; on an error the caller rolls back.
+
+    Each statement gives the interpreter's lock away and takes it back, so there are as few as the rules allow. Returns
+    the take as it was before.
 
     Raises `IllegalTransition` if the table or the attempt forbids it, `RunInUse` if another runner has begun since, and
     `sqlite3.IntegrityError` if a rule of the file forbids it.
     """
-    take_id = _owner(connection, take_id, fact)
-    standing = _standing(connection, take_id)
+    standing = _standing(connection, take_id, fact)
+    take_id = standing.take_id
     try:
         state, delivery, before, after = _move(standing, fact)
     except IllegalTransition as error:
@@ -178,13 +185,7 @@ def append(connection: sqlite3.Connection, take_id: str, fact: states.Fact, *, a
         "INSERT INTO events (at, take_id, fact, details, before, after) VALUES (?, ?, ?, ?, ?, ?)",
         (at, take_id, type(fact).__name__, json.dumps(_details(fact)), before, after),
     )
-
-
-def _owner(connection: sqlite3.Connection, take_id: str, fact: states.Fact) -> str:
-    """Return the take of a fact: a runner that was overtaken may not know that its take was renamed."""
-    if not isinstance(fact, Answer | states.LateAnswer):
-        return take_id
-    return str(value(connection, "SELECT take_id FROM attempts WHERE attempt = ?", fact.attempt) or take_id)
+    return standing
 
 
 def read_epoch(connection: sqlite3.Connection) -> int:
@@ -200,14 +201,26 @@ def overtaken(what: str) -> RunInUse:
     )
 
 
-def _standing(connection: sqlite3.Connection, take_id: str) -> TakeRow:
+def _standing(connection: sqlite3.Connection, take_id: str, fact: states.Fact) -> TakeRow:
+    """Return the take of a fact: a runner that was overtaken may not know that its take was renamed."""
+    found = _take(connection, take_id)
+    if isinstance(fact, Answer | states.LateAnswer) and (found is None or found.attempt != fact.attempt):
+        owner = value(connection, "SELECT take_id FROM attempts WHERE attempt = ?", fact.attempt)
+        found = found if owner is None else _take(connection, owner)
+    if found is None:
+        raise IllegalTransition(f"the state file knows no take {take_id}")
+    return found
+
+
+def _take(connection: sqlite3.Connection, take_id: str) -> TakeRow | None:
     row = connection.execute(
-        "SELECT t.state, t.delivery, t.fingerprint, t.attempts, t.submitted_at, a.started_at FROM takes t"
-        " LEFT JOIN attempts a ON a.take_id = t.take_id AND a.number = t.attempts WHERE t.take_id = ?",
+        "SELECT t.state, t.delivery, t.model, t.fingerprint, t.attempts, t.submitted_at, a.attempt, a.started_at"
+        " FROM takes t LEFT JOIN attempts a ON a.take_id = t.take_id AND a.number = t.attempts"
+        " WHERE t.take_id = ?",
         (take_id,),
     ).fetchone()
     if row is None:
-        raise IllegalTransition(f"the state file knows no take {take_id}")
+        return None
     return TakeRow(take_id, states.TakeState(row[0]), states.DeliveryState(row[1]), *row[2:])
 
 
@@ -266,15 +279,7 @@ def _open_attempt(
     take = standing.take_id
     if fact.fingerprint != standing.fingerprint:
         raise IllegalTransition(f"take {take}: what would be sent is not what was recorded")
-    terms = connection.execute(_TERMS, (take,)).fetchone()
-    # The epoch in the file decides, not the one in this process's memory.
-    opened = connection.execute(
-        "INSERT INTO attempts"
-        " (attempt, take_id, number, epoch, fingerprint, started_at, estimate, price, schema)"
-        " SELECT ?1, ?2, ?3, epoch, ?4, ?5, ?6, ?7, ?8 FROM run WHERE epoch = ?9",
-        (fact.attempt, take, standing.attempts + 1, fact.fingerprint, at, *terms, fact.epoch),
-    )
-    if opened.rowcount != 1:
+    if connection.execute(_OPEN_ATTEMPT, (fact.attempt, take, at, fact.epoch)).rowcount != 1:
         raise overtaken(f"take {take}")
 
 
@@ -286,19 +291,19 @@ def _settle_attempt(
     # The evidence is patched, not replaced: evidence from the lost attempt stays beside the later answer.
     details = _details(fact)
     attempt, request_id = details.pop("attempt", None), details.pop("request_id", None)
-    # The file also forbids an id that is taken, but its message is not meant for a person.
-    taken = "SELECT take_id FROM attempts WHERE request_id = ? AND (take_id, number) <> (?, ?)"
-    other = value(connection, taken, request_id, take, number)
-    if other is not None:
-        raise IllegalTransition(f"request id {request_id} belongs to another job, of take {other}")
     expected = None if standing.state is states.TakeState.SUBMITTING else states.LostContact.__name__
-    change_one(
-        connection,
-        "UPDATE attempts SET outcome = ?, ended_at = ?, request_id = ?, evidence = json_patch(evidence, ?)"
-        " WHERE take_id = ? AND number = ? AND attempt = coalesce(?, attempt) AND outcome IS ?",
-        (type(fact).__name__, at, request_id, json.dumps(details), take, number, attempt, expected),
-        refusal=f"take {take}: attempt {attempt} is not the one that waits",
-    )
+    try:
+        change_one(
+            connection,
+            "UPDATE attempts SET outcome = ?, ended_at = ?, request_id = ?, evidence = json_patch(evidence, ?)"
+            " WHERE take_id = ? AND number = ? AND attempt = coalesce(?, attempt) AND outcome IS ?",
+            (type(fact).__name__, at, request_id, json.dumps(details), take, number, attempt, expected),
+            refusal=f"take {take}: attempt {attempt} is not the one that waits",
+        )
+    except sqlite3.IntegrityError as error:
+        # The file forbids an id that is taken, but its message is not meant for a person.
+        other = value(connection, "SELECT take_id FROM attempts WHERE request_id = ?", request_id)
+        raise IllegalTransition(f"request id {request_id} belongs to another job, of take {other}") from error
 
 
 def _reopen_attempt(connection: sqlite3.Connection, standing: TakeRow, fact: states.AdoptionUndone) -> None:

@@ -27,8 +27,8 @@ from runner.store.open_file import OpenFile, Opening, create_file, open_for_writ
 from runner.store.row_mapping import BY_PLACE, columns_of, decode, read_header
 from runner.store.schema import NEWEST, REMAINS
 from runner.store.sync_plan import adopt
-from runner.store.unrecorded import begin, enter, leaves_jobs, model_of, refuse_left, submissions
-from runner.store.witness import Sent, Witness, beside, line_of, outside
+from runner.store.unrecorded import begin, enter, leaves_jobs, refuse_left, submissions
+from runner.store.witness import AboutMoney, Sent, Witness, beside, line_of, outside
 from runner.store.writer import Work, Writer
 
 T = TypeVar("T")
@@ -243,7 +243,7 @@ class StateFile:
 
     def _witnessed(
         self, take_id: str, fact: states.Fact, *, at: float
-    ) -> tuple[Work[None], Callable[[], None]]:
+    ) -> tuple[Work[None], Callable[[], None] | None]:
         """Return the work that appends a fact, and the call that informs the witness once the fact is durable."""
         lines: list[Mapping[str, object]] = []
 
@@ -252,20 +252,20 @@ class StateFile:
                 self._identity.check()
                 refuse_left(self.path, take_id, fact.fingerprint, self._left)
             # The witness is armed first: it must exist before there is a paid job that it could name.
-            line = line_of(fact, take=take_id, model=model_of(connection, take_id), at=at)
-            if line is not None and not self._witness.is_armed:
+            if isinstance(fact, AboutMoney) and not self._witness.is_armed:
                 self._witness.arm(submissions(connection), epoch=self.epoch)
             try:
-                append(connection, take_id, fact, at=at)
+                found = append(connection, take_id, fact, at=at)
             except IllegalTransition as error:
                 # The caller records a receipt again, as a late answer. For other facts the takeover is the reason.
                 is_receipt = isinstance(fact, states.Accepted | states.LateAnswer)
                 if is_receipt or read_epoch(connection) == self.epoch:
                     raise
                 raise overtaken(f"take {take_id}") from error
-            lines[:] = [] if line is None else [line]
+            if isinstance(fact, AboutMoney):
+                lines[:] = [line_of(fact, take=take_id, model=found.model, at=at)]
 
-        return work, lambda: self._witness.say(*lines)
+        return work, (lambda: self._witness.say(*lines)) if isinstance(fact, AboutMoney) else None
 
     def tickets(self, *, dropped: bool = False) -> list[Ticket]:
         """Return all takes that a run may still work on, in manifest order, then those that left the manifest.

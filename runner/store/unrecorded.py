@@ -210,8 +210,3 @@ def _standing(connection: sqlite3.Connection, take_id: str) -> states.TakeState:
 def _fingerprint_of(connection: sqlite3.Connection, take_id: str) -> str | None:
     found: str | None = value(connection, "SELECT fingerprint FROM takes WHERE take_id = ?", take_id)
     return found
-
-
-def model_of(connection: sqlite3.Connection, take_id: str) -> str:
-    """Return a take's model, empty for a take that is not on record."""
-    return str(value(connection, "SELECT model FROM takes WHERE take_id = ?", take_id) or "")

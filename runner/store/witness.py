@@ -94,16 +94,27 @@ def outside(folders: Iterable[Path], run_dir: Path, machine: str) -> list[Path]:
     return [folder / f"{key}{SUFFIX}" for folder in folders]
 
 
-def line_of(fact: states.Fact, *, take: str, model: str, at: float) -> Mapping[str, object] | None:
-    """Return the witness's line for a fact, None for a fact that is not about money."""
+AboutMoney: TypeAlias = (
+    states.SubmissionStarted
+    | states.Accepted
+    | states.LateAnswer
+    | states.Adopted
+    | states.NotSent
+    | states.Refused
+    | states.RefusedForNow
+    | states.AccountTurnedAway
+)
+"""Facts that a witness keeps."""
+
+
+def line_of(fact: AboutMoney, *, take: str, model: str, at: float) -> Mapping[str, object]:
+    """Return the witness's line for a fact."""
     if isinstance(fact, states.SubmissionStarted):
         return _begun(Sent(fact.attempt, take, model, fact.fingerprint, fact.epoch, at))
     if isinstance(fact, states.Accepted | states.LateAnswer | states.Adopted):
         attempt = "" if isinstance(fact, states.Adopted) else fact.attempt
         return {"accepted": fact.request_id, "attempt": attempt, "take": take, "model": model, "at": at}
-    if isinstance(fact, states.NotSent | states.Refused | states.RefusedForNow | states.AccountTurnedAway):
-        return {"free": fact.attempt}
-    return None
+    return {"free": fact.attempt}
 
 
 def _begun(sent: Sent) -> Mapping[str, object]:

@@ -41,7 +41,7 @@ _INTAKE = "runner/media/clips/download.py"
 
 
 _NO_EPOCH = (
-    Replacement(_APPEND, "FROM run WHERE epoch = ?9", "FROM run WHERE ?9 > 0"),
+    Replacement(_APPEND, "WHERE take_id = ?2 AND epoch = ?4", "WHERE take_id = ?2 AND ?4 > 0"),
     Replacement(_APPEND, "read_epoch(connection) != fact.epoch:", "read_epoch(connection) < 0:"),
     Replacement(
         "runner/store/state_file.py", "read_epoch(connection) != self.epoch:", "read_epoch(connection) < 0:"
