@@ -110,8 +110,7 @@ class AccountCheck:
                 await self._state.clock.sleep(min(left, _STEP))
                 if wait > _STEP:
                     self._end_if_idle()
-            model = next((live.ticket.model for live in self._state.takes), "")
-            trouble = await self._queue.probe(model)
+            trouble = await self._queue.probe(self._state.model)
             if trouble is None:
                 return
             # An answer that was under way when the doubt began proves nothing.
@@ -136,4 +135,4 @@ class AccountCheck:
         self._state.end(EndingKind.ACCOUNT, text, Stop.DETACH)
 
     def _active(self) -> list[str]:
-        return [live.id for live in self._state.takes if live.state in ACTIVE]
+        return [live.id for live in self._state.live.values() if live.state in ACTIVE]

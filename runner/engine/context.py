@@ -29,5 +29,4 @@ class EngineContext:
         """Return what the API says of how a take's job ended; a record of another take's job is a failure."""
         assert live.request_id is not None
         answer = await self.queue.result(live.request_id, model=live.ticket.model, sent=live.ticket.body)
-        others = (each.request_id for each in self.state.takes if each is not live)
-        return unless_of_another(answer, request_id=live.request_id, others=others)
+        return unless_of_another(answer, request_id=live.request_id, others=self.state.jobs)

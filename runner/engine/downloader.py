@@ -39,7 +39,6 @@ class Downloader:
         self._state = context.state
         self._delivery = delivery
         self._agenda: TimerQueue[ActiveTake] = TimerQueue(context.state.clock)
-        self._whose = {link: live.id for live in context.state.takes for link in live.outputs[:1]}
 
     def collect(self, live: ActiveTake) -> None:
         """Put a take on the agenda if its clip is wanted."""
@@ -79,8 +78,8 @@ class Downloader:
 
     def _compare(self, live: ActiveTake, clip: Delivered) -> None:
         """Report another take with the same link or bytes: one of the two clips may be another take's."""
-        by_link = self._whose.setdefault(live.outputs[0], live.id)
-        by_bytes = self._whose.setdefault(clip.sha256, live.id)
+        by_link = self._state.whose.setdefault(live.outputs[0], live.id)
+        by_bytes = self._state.whose.setdefault(clip.sha256, live.id)
         other, what = (by_link, "link") if by_link != live.id else (by_bytes, "bytes")
         if other != live.id:
             self._state.say(f"{live.id} has the very same clip as {other} (by its {what}): check whose it is")

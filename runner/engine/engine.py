@@ -73,12 +73,12 @@ class Engine:
     @property
     def active_jobs(self) -> int:
         """How many jobs the API may be working on."""
-        return sum(1 for live in self._state.takes if live.holds_slot and live.state in ACTIVE)
+        return sum(1 for live in self._state.live.values() if live.holds_slot and live.state in ACTIVE)
 
     @property
     def sending(self) -> int:
         """How many submits have begun but have no answer yet."""
-        return sum(1 for live in self._state.takes if live.state is TakeState.SUBMITTING)
+        return sum(1 for live in self._state.live.values() if live.state is TakeState.SUBMITTING)
 
     @property
     def is_away(self) -> bool:
@@ -103,7 +103,7 @@ class Engine:
         state = self._state
         state.warn_of_cost()
         # Oldest first, since the API does not keep results forever.
-        for live in sorted(state.takes, key=lambda live: live.born):
+        for live in sorted(state.live.values(), key=lambda live: live.born):
             if live.state in ACTIVE:
                 self._poller.watch(live)
             elif state.wants_fetching(live):

@@ -283,7 +283,7 @@ class Poller:
     async def cancel_queued(self) -> None:
         """Ask the API, once it is wanted, to cancel what has not started; a later look shows the outcome."""
         await self._state.wants_cancel.wait()
-        for live in self._state.takes:
+        for live in list(self._state.live.values()):
             if live.state is TakeState.QUEUED and live.request_id is not None:
                 answer = await self._context.queue.cancel(live.request_id)
                 outcome = answer.outcome if isinstance(answer, CancelAnswer) else answer.reason

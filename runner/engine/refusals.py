@@ -105,7 +105,7 @@ class Refusals:
     def _enough(self, last: Refusal, alike: set[str]) -> int:
         """Return how many different bodies make a streak."""
         answer, few = last.answer, self._state.options.same_refusals
-        bodies = alike | {live.ticket.fingerprint for live in self._state.pending}
+        bodies = self._some_bodies(alike, enough=max(few, OutageTest.IN_A_ROW))
         if isinstance(answer, AccountTurnedAway):
             return min(NO_BALANCE_ALIKE if answer.failure is FailureClass.NO_BALANCE else few, len(bodies))
         if answer.hopeless or (answer.failure is FailureClass.REFUSED and not self._accepted):
@@ -113,6 +113,15 @@ class Refusals:
         # Before anything is accepted, a streak ends the run, so it needs more bodies. Otherwise a few bad rows at the
         # head of a manifest would keep every run from the good rows after them.
         return few if self._accepted else max(few, min(OutageTest.IN_A_ROW, len(bodies)))
+
+    def _some_bodies(self, alike: set[str], *, enough: int) -> set[str]:
+        """Return different bodies that were refused alike or wait; `enough` of them if there are so many."""
+        bodies = set(alike)
+        for ticket in self._state.tickets:
+            if len(bodies) >= enough:
+                break
+            bodies.add(ticket.fingerprint)
+        return bodies
 
     async def put_back(self, streak: Sequence[Refusal]) -> None:
         """Put what failed in a streak back to pending, and pause; end the submitting if nothing was ever accepted."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from runner.domain import failpoints
@@ -18,16 +18,20 @@ from runner.domain.run_events import Event, FactRecorded, Listener, Message
 from runner.domain.shots import Ticket
 from runner.domain.states import (
     ACTIVE,
+    Accepted,
+    AdoptionUndone,
     CostSeen,
     Delivered,
     DeliveryFact,
     DeliveryState,
     Fact,
     NoteFact,
+    StateFact,
     TakeState,
     advance,
     advance_delivery,
 )
+from runner.engine.hand_over import HandOver
 from runner.engine.options import NO_PAST, EngineOptions, RunHistory
 from runner.engine.ports import Journal
 from runner.engine.timers import Stopwatch
@@ -36,9 +40,11 @@ from runner.system.clock import Clock
 _UNSENT = frozenset({TakeState.PENDING, TakeState.SUBMITTING})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ActiveTake:
     """A take while the run handles it; it is mutable, and only one event loop sees it.
+
+    It is made when a take leaves the queue for the first time, and forgotten when the run is done with the take.
 
     `born` is the monotonic time of its acceptance. `holds_slot` says that the API may be working on it, and `has_ended`
     that a look found it ended. `attempts` counts the submissions that were or may have been charged, and a new one. The
@@ -81,10 +87,14 @@ class ActiveTake:
 class RunState:
     """Keeps the takes of one run and records what happens to them; `deadline` is when submitting stops, in wall time.
 
-    `pending` are the takes to submit, in order, and `unfinished` the ids that the run still has work for. `changed` is
-    set whenever another take may go. `finished` is set once nothing is left to do, and `left` once the run no longer
-    waits for that. `is_stopped` says that no further POST begins, and `giving_up` that what is pending is left to the
-    next run.
+    `pending` are the takes to submit, in order: tickets, and takes that were put back. `live` are the others that the
+    run or the API is busy with, by id. What is over is in the journal alone. `unfinished` are the ids that the run
+    still has work for, `held` those of held takes, `jobs` the request ids of all takes. `whose` says which take has a
+    clip, by its link and, once it is here, by its bytes. `model` is that of the first take.
+
+    `changed` is set whenever another take may go. `finished` is set once nothing is left to do, and `left` once the run
+    no longer waits for that. `is_stopped` says that no further POST begins, and `giving_up` that what is pending is
+    left to the next run.
     """
 
     def __init__(
@@ -102,6 +112,7 @@ class RunState:
         self.options = options
         self._journal = journal
         self._listener = listener
+        self._durable = HandOver()
         self.ending = Ending(EndingKind.FINISHED)
         self.is_stopped = self.giving_up = False
         self.changed, self.finished, self.left = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -110,43 +121,74 @@ class RunState:
         self.largest_clip = past.largest_clip
         self.left_behind = self.too_old = self.slots_held = 0
         self.reported_at = self.now
-        self.pending: deque[ActiveTake] = deque()
+        self.model = ""
+        self.pending: deque[Ticket | ActiveTake] = deque()
+        self.live: dict[str, ActiveTake] = {}
         self.unfinished: set[str] = set()
+        self.held: set[str] = set()
+        self.jobs: set[str] = set()
+        self.whose: dict[str, str] = {}
         self._said: set[str] = set()
-        charged = Counter(charge.take_id for charge in past.spending.charges)
-        self.takes = [self._active_take(ticket, attempts=charged[ticket.take_id]) for ticket in tickets]
-        self._by_id = {live.id: live for live in self.takes}
+        self._charged = Counter(charge.take_id for charge in past.spending.charges)
+        for ticket in tickets:
+            self._sort_in(ticket)
         self.budget = Budget(
             options.limits,
             wall=clock.wall,
             monotonic=clock.monotonic,
             spending=past.spending,
-            active={live.id for live in self.takes if live.state in ACTIVE},
+            active={live.id for live in self.live.values() if live.state in ACTIVE},
             deadline=deadline,
         )
-        for live in self.takes:
-            if not self._is_over(live) or self.wants_fetching(live):
-                self.unfinished.add(live.id)
-            if live.state is TakeState.PENDING:
-                self.pending.append(live)
-            elif live.state in ACTIVE:
-                self.take_slot(live)
         self._check_finished()
 
-    def _active_take(self, ticket: Ticket, *, attempts: int) -> ActiveTake:
-        age = self.clock.wall() - ticket.submitted_at if ticket.submitted_at is not None else 0.0
+    def _sort_in(self, ticket: Ticket) -> None:
+        self.model = self.model or ticket.model
+        if ticket.request_id is not None:
+            self.jobs.add(ticket.request_id)
+        if self.options.download:
+            self.whose.update(dict.fromkeys(ticket.outputs[:1], ticket.take_id))
+        if ticket.state is TakeState.HELD:
+            self.held.add(ticket.take_id)
+        if ticket.state is TakeState.PENDING:
+            self.pending.append(ticket)
+        elif ticket.state in _UNSENT | ACTIVE or self.wants_fetching(ticket):
+            live = self.live[ticket.take_id] = self.active(ticket)
+            if live.state in ACTIVE:
+                self.take_slot(live)
+        else:
+            return
+        self.unfinished.add(ticket.take_id)
+
+    @property
+    def tickets(self) -> Iterator[Ticket]:
+        """The tickets of the pending takes, in order."""
+        return (each if isinstance(each, Ticket) else each.ticket for each in self.pending)
+
+    def claim(self) -> ActiveTake:
+        """Take the next pending take out of the queue, and count it as a job."""
+        live = self.active(self.pending.popleft())
+        self.live[live.id] = live
+        self.take_slot(live)
+        return live
+
+    def active(self, take: Ticket | ActiveTake) -> ActiveTake:
+        """Return a pending take as one that the run handles."""
+        if isinstance(take, ActiveTake):
+            return take
+        age = self.clock.wall() - take.submitted_at if take.submitted_at is not None else 0.0
         return ActiveTake(
-            ticket,
-            ticket.state,
-            ticket.delivery,
-            ticket.request_id,
-            ticket.outputs,
-            ticket.cost,
-            ticket.finished_at,
+            take,
+            take.state,
+            take.delivery,
+            take.request_id,
+            take.outputs,
+            take.cost,
+            take.finished_at,
             # A wall clock that was set back must not give a job a negative age.
             born=self.now - max(age, 0.0),
-            attempts=attempts,
-            is_adopted=ticket.adopted,
+            attempts=self._charged.pop(take.take_id, 0),
+            is_adopted=take.adopted,
         )
 
     @property
@@ -160,10 +202,10 @@ class RunState:
             return not self.options.download or is_settled
         return live.state not in _UNSENT | ACTIVE
 
-    def wants_fetching(self, live: ActiveTake) -> bool:
+    def wants_fetching(self, take: Ticket | ActiveTake) -> bool:
         """Return whether a take's clip is wanted and missing; what an earlier run could not fetch is tried again."""
-        succeeded = live.state is TakeState.SUCCEEDED
-        return succeeded and self.options.download and live.delivery is not DeliveryState.DELIVERED
+        succeeded = take.state is TakeState.SUCCEEDED
+        return succeeded and self.options.download and take.delivery is not DeliveryState.DELIVERED
 
     @property
     def is_busy(self) -> bool:
@@ -183,7 +225,7 @@ class RunState:
             and live.state not in _UNSENT
             and live.denied.since is None
             and (live.unfetched.since is None or live.unfetched.since > patient)
-            for live in self.takes
+            for live in self.live.values()
         )
 
     def take_slot(self, live: ActiveTake) -> None:
@@ -208,11 +250,7 @@ class RunState:
             IllegalTransition, DiskFailed: nothing was recorded and `live` has not moved.
         """
         at = self.clock.wall()
-        recording = asyncio.wrap_future(self._journal.record(live.id, fact, at=at))
-        # A cancelled waiter never reads the result. The journal refuses all that follows, so a failure shows anyway.
-        recording.add_done_callback(lambda done: done.cancelled() or done.exception())
-        # Shielded: cancelling a worker must not cancel a write that has begun.
-        await asyncio.shield(recording)
+        await self._durable.result(self._journal.record(live.id, fact, at=at))
         failpoints.hit("state.recorded")
         if isinstance(fact, DeliveryFact):
             live.delivery = advance_delivery(live.delivery, fact)
@@ -220,6 +258,7 @@ class RunState:
                 self.largest_clip = max(self.largest_clip, fact.bytes)
         elif not isinstance(fact, NoteFact):
             live.state = advance(live.state, fact)
+            self._follow(live, fact)
             if live.state is not TakeState.SUBMITTING and live.state not in ACTIVE:
                 self.free_slot(live)
         self.budget.note(live.id, fact)
@@ -228,21 +267,32 @@ class RunState:
         self.changed.set()
         if self._is_over(live) and not goes_on:
             self.unfinished.discard(live.id)
+            self.live.pop(live.id, None)
             self._check_finished()
+
+    def _follow(self, live: ActiveTake, fact: StateFact) -> None:
+        """Keep the sets of ids that outlast the takes."""
+        if isinstance(fact, Accepted):
+            self.jobs.add(fact.request_id)
+        elif isinstance(fact, AdoptionUndone):
+            self.jobs.discard(fact.request_id)
+        if live.state is TakeState.HELD:
+            self.held.add(live.id)
+        else:
+            self.held.discard(live.id)
 
     async def note_late(self, take_id: str, fact: CostSeen) -> None:
         """Make a late cost durable, even of a take that this run does not handle: it was still paid for."""
-        live = self._by_id.get(take_id)
-        if live is not None:
-            await self.record(live, fact)
-            return
-        await asyncio.wrap_future(self._journal.record(take_id, fact, at=self.clock.wall()))
+        at = self.clock.wall()
+        await self._durable.result(self._journal.record(take_id, fact, at=at))
         self.budget.note(take_id, fact)
+        self._report(FactRecorded(take_id, fact, at))
         self.warn_of_cost()
         self.changed.set()
 
     def requeue(self, live: ActiveTake) -> None:
         """Queue a take that is to be paid for again, after those that were not tried yet."""
+        self.jobs.discard(live.request_id or "")
         live.request_id, live.outputs, live.has_ended, live.is_adopted = None, (), False, False
         live.watched.is_over()
         live.doubted.is_over()
@@ -254,6 +304,7 @@ class RunState:
         """Make `live` the next or the last to be submitted; leave it to the next run if this one gives up."""
         self.budget.give_back(live.id)
         self.free_slot(live)
+        self.live.pop(live.id, None)
         (self.pending.append if last else self.pending.appendleft)(live)
         if self.giving_up:
             self._give_up_pending()
@@ -296,7 +347,7 @@ class RunState:
     def _give_up_pending(self) -> None:
         """Leave every take that was not sent, or is put back unsent, to the next run."""
         self.giving_up = True
-        self.unfinished.difference_update(live.id for live in self.pending)
+        self.unfinished.difference_update(ticket.take_id for ticket in self.tickets)
         self.pending.clear()
         self._check_finished()
 

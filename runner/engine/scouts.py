@@ -23,11 +23,14 @@ class ScoutGate:
         self._state = state
         seen: Counter[str] = Counter()
         first: list[ActiveTake] = []
-        rest: list[ActiveTake] = []
-        for live in state.pending if state.options.scout else ():
-            settings = _settings_of(live.ticket)
+        rest: list[Ticket] = []
+        for ticket in state.tickets if state.options.scout else ():
+            settings = _settings_of(ticket)
             seen[settings] += 1
-            (first if seen[settings] <= state.options.scout else rest).append(live)
+            if seen[settings] <= state.options.scout:
+                first.append(state.active(ticket))
+            else:
+                rest.append(ticket)
         self._out = {live.id: live for live in first} if rest else {}
         if self._out:
             state.pending.clear()
@@ -44,8 +47,11 @@ class ScoutGate:
             self._halt(f"the scout {lost.id} did not succeed: it is {lost.state}")
             return False
         pending = self._state.pending
-        scout = next((live for live in pending if live.id in self._out), None) if self._out else None
-        if scout is not None:
+        # While all scouts are at the API, the queue holds none, however long it is.
+        waits = any(name not in self._state.live for name in self._out)
+        scouts = (each for each in pending if isinstance(each, ActiveTake) and each.id in self._out)
+        scout = next(scouts, None) if waits else None
+        if scout is not None and pending[0] is not scout:
             pending.remove(scout)
             pending.appendleft(scout)
         return scout is not None or not self._out

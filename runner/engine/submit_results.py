@@ -167,7 +167,7 @@ class SubmitResultHandler:
         """Hold a take; submit no more where too much is in doubt, else wait until the service answers."""
         await self._state.record(live, answer)
         # A person must decide on these takes, including those of earlier runs and of undone adoptions.
-        held = {each.id for each in self._state.takes if each.state is TakeState.HELD} - self._paying_again
+        held = self._state.held - self._paying_again
         if answer.hopeless:
             self._state.end(EndingKind.ACCOUNT, answer.reason, Stop.DRAIN)
         elif self._options.on_unknown is OnUnknown.STOP:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from runner.domain import failpoints
 from runner.domain.api_answers import SubmitAnswer
 from runner.domain.run_ending import EndingKind, Stop
+from runner.domain.shots import Ticket
 from runner.domain.states import LostContact, SubmissionStarted, TakeState
 from runner.engine.context import EngineContext
 from runner.engine.ports import FreeSpace
@@ -47,7 +48,7 @@ class Submitter:
         self._room = room
         self._at_work = 0
         # An earlier run may have been asked for a pause, which is not over yet.
-        wishes = [live.ticket.not_before - self._state.clock.wall() for live in self._state.pending]
+        wishes = [ticket.not_before - self._state.clock.wall() for ticket in self._state.tickets]
         context.breaker.rest(min(max([0.0, *wishes]), RETRY_AFTER_CEILING))
 
     async def run(self) -> None:
@@ -67,10 +68,9 @@ class Submitter:
         while not state.is_stopped and not state.finished.is_set():
             wait = self._wait()
             if wait == 0.0:
-                if self._is_affordable(state.pending[0]) and self._has_room_for_its_clip():
+                if self._is_affordable(next(state.tickets)) and self._has_room_for_its_clip():
                     # The slot and the price are taken in one step with the check whether the take may go.
-                    live = state.pending.popleft()
-                    state.take_slot(live)
+                    live = state.claim()
                     state.budget.reserve(live.ticket)
                     state.warn_of_cost()
                     return live
@@ -101,9 +101,9 @@ class Submitter:
         self._state.end(EndingKind.DISK, f"{reason}; free some space first", Stop.DRAIN)
         return False
 
-    def _is_affordable(self, live: ActiveTake) -> bool:
-        """Return whether the limits let `live` go; if they never will, the submitting ends."""
-        limit_hit = self._state.budget.limit_hit(live.ticket)
+    def _is_affordable(self, ticket: Ticket) -> bool:
+        """Return whether the limits let `ticket` go; if they never will, the submitting ends."""
+        limit_hit = self._state.budget.limit_hit(ticket)
         if limit_hit is not None and not limit_hit.may_ease:
             self._state.end(EndingKind.LIMIT, limit_hit.reason, self._state.options.at_limit)
         return limit_hit is None
