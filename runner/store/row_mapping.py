@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -32,6 +33,8 @@ _DECODERS: Mapping[str, Callable[[Any], object]] = {
     "delivery": DeliveryState,
     "failure": FailureClass,
     "seed": int,
+    # There are few models, and a hundred thousand takes.
+    "model": sys.intern,
     "simulated": bool,
     "adopted": bool,
     **dict.fromkeys(("tags", "outputs", "columns"), lambda text: tuple(json.loads(text))),
