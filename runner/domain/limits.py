@@ -123,7 +123,12 @@ class Budget:
         self._ends_at = None if deadline is None else monotonic() + deadline - wall()
         self.committed = sum(micros(charge.usd) for charge in spending.charges)
         self._submits = len(spending.charges)
-        self._latest = {charge.take_id: micros(charge.usd) for charge in spending.charges if charge.latest}
+        # Of takes whose cost is known nothing is kept: there may be a hundred thousand of them.
+        self._latest = {
+            charge.take_id: micros(charge.usd)
+            for charge in spending.charges
+            if charge.latest and charge.cost is None
+        }
         self._reserved: dict[str, int] = {}
         self._out = {take_id for take_id in active if take_id in self._latest}
         self._has_warned = limits.warn_cost is None
@@ -192,15 +197,14 @@ class Budget:
                 self.give_back(take_id)
             case states.Accepted():
                 self._settle(take_id)
-                self._out |= {take_id} & self._latest.keys()
+                if take_id in self._latest:
+                    self._out.add(take_id)
             case states.LostContact():
                 self._settle(take_id)
             case states.Ended(cost=cost) | states.CostSeen(cost=cost):
                 self.leave(take_id)
                 if cost is not None and take_id in self._latest:
-                    billed = max(0, micros(cost))
-                    self.committed += billed - self._latest[take_id]
-                    self._latest[take_id] = billed
+                    self.committed += max(0, micros(cost)) - self._latest.pop(take_id)
             case states.Vanished() | states.AdoptionUndone():
                 self.leave(take_id)
             case _:
