@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from runner.models.scalars import shown
@@ -21,6 +22,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?=:)")
 _FIRST_WORDS = frozenset({"first", "start", "begin", "initial", "head"})
 _LAST_WORDS = frozenset({"last", "end", "final", "tail"})
 _PLAIN_WORDS = frozenset({"image", "picture", "photo", "frame", "input", "source", "url", "uri"})
+_ORIGIN = re.compile(r"[^/?#]*(?://[^/?#]*)?")
 _LIKE_A_HOST = re.compile(r"(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?::\d+)?/")
 _ADVICE = "the API fetches media itself, from public https URLs only"
 _UPLOAD = "put the file on a public https host that asks for no login, and write its address"
@@ -85,11 +87,19 @@ def url_fault(url: str, *, allow_private: bool = False) -> str | None:
         return f"embedded data is not taken: {_ADVICE}; {_UPLOAD}"
     if not url.isprintable() or " " in url:
         return "the URL has a blank or a control character in it"
+    origin = _ORIGIN.match(url)
+    return _origin_fault(origin[0] if origin else "", allow_private=allow_private)
+
+
+# Thousands of links lead to few hosts, and what follows a host decides nothing.
+@lru_cache(maxsize=1024)
+def _origin_fault(origin: str, *, allow_private: bool) -> str | None:
+    """Return why the API could not fetch anything from an origin, such as https://example.com:8443."""
     # The length is checked before parsing, which normalises all characters and is slow if there are many.
-    if len(re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]) > LONGEST_HOST:
+    if len(origin.partition("://")[2]) > LONGEST_HOST:
         return "the URL has no usable host"
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(origin)
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return "the URL is malformed"

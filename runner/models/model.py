@@ -8,12 +8,12 @@ required inputs never are. It knows no manifest syntax, seed rule or API.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from runner.domain.errors import Position, Problem
-from runner.domain.shots import Fields, Items, Node
+from runner.domain.shots import Fields, Items, Node, Text
 from runner.models.coerce import Reading
 from runner.models.inputs import MISSING, Input, Missing, inputs_of
 from runner.models.media_inputs import frame_inputs
@@ -26,6 +26,7 @@ from runner.system.canonical_json import JsonValue, canonical_json
 from runner.system.escapes import visible
 
 _USUAL_SCHEMA = 6_000
+_MOST_TYPED = 10_000
 LARGEST_DEFAULT = 20_000
 """The most characters of a default as JSON; the body of every take that does not override it holds it."""
 
@@ -53,6 +54,10 @@ class Model:
     inputs: tuple[Input, ...]
     sha256: str = ""
     _check: BodyCheck = field(kw_only=True, repr=False, compare=False)
+    # The values of texts that were found valid: a sweep of thousands repeats nearly all of them.
+    _typed: dict[tuple[str, str, bool, bool], JsonValue] = field(
+        default_factory=dict, kw_only=True, repr=False, compare=False
+    )
 
     @classmethod
     def from_file(cls, published: ModelFile) -> Model:
@@ -90,22 +95,37 @@ class Model:
         input's name stands. `allow_private_media` accepts links that only this machine can reach.
         """
         reading = Reading(subject, allow_private_media=allow_private_media, speller=self._check.speller)
-        nodes = reading.fold(inputs, names=self.by_name, keys_at=keys_at)
-        meant = set()
-        for name in [name for name in nodes if name not in self.by_name]:
-            nearest = reading.speller.nearest(name, self.by_name)
-            where = keys_at.get(name, nodes[name].at)
-            reading.complain(where, f"inputs.{visible(name)}", "unknown input", nearest=nearest)
-            meant.add(nearest)
+        nodes, meant = inputs, set[str | None]()
+        if not inputs.keys() <= self.by_name.keys():
+            nodes = reading.fold(inputs, names=self.by_name, keys_at=keys_at)
+            meant = self._unknown(nodes, reading, keys_at)
         body: dict[str, JsonValue] = {}
+        valid: set[str] = set()
+        typed: dict[tuple[str, str, bool, bool], JsonValue] = {}
         for wanted in self.inputs:
+            name, node = wanted.name, nodes.get(wanted.name)
+            if isinstance(node, Text):
+                key = name, node.text, node.quoted, allow_private_media
+                if key in self._typed:
+                    body[name] = self._typed[key]
+                    valid.add(name)
+                    continue
             # A misspelled name is one mistake, and not both an unknown input and a missing one.
-            if wanted.name in meant and wanted.name not in nodes:
+            if node is None and name in meant:
                 continue
-            value = _value(wanted, nodes.get(wanted.name), reading, at)
-            if value is not MISSING:
-                body[wanted.name] = value
-        self._validate(body, nodes, reading, at)
+            value = _value(wanted, node, reading, at)
+            if value is MISSING:
+                continue
+            body[name] = value
+            if isinstance(node, Text):
+                typed[key] = value
+            elif node is None:
+                valid.add(name)
+        self._validate(body, nodes, reading, at, valid=valid)
+        if not reading.problems:
+            if len(self._typed) > _MOST_TYPED:
+                self._typed.clear()
+            self._typed.update(typed)
         return RequestBody(body, tuple(reading.problems))
 
     def body_faults(self, body: Mapping[str, JsonValue]) -> list[tuple[str, str]]:
@@ -131,9 +151,29 @@ class Model:
         """The inputs that are the first and the last frame."""
         return frame_inputs({wanted.name: wanted.title for wanted in self.inputs if wanted.media})
 
-    def _validate(self, body: Schema, nodes: Mapping[str, Node], reading: Reading, at: Position) -> None:
+    def _unknown(
+        self, nodes: Mapping[str, Node], reading: Reading, keys_at: Mapping[str, Position]
+    ) -> set[str | None]:
+        """Report the inputs that the model does not have, and return the names that were probably meant."""
+        meant = set()
+        for name in [name for name in nodes if name not in self.by_name]:
+            nearest = reading.speller.nearest(name, self.by_name)
+            where = keys_at.get(name, nodes[name].at)
+            reading.complain(where, f"inputs.{visible(name)}", "unknown input", nearest=nearest)
+            meant.add(nearest)
+        return meant
+
+    def _validate(
+        self,
+        body: Schema,
+        nodes: Mapping[str, Node],
+        reading: Reading,
+        at: Position,
+        *,
+        valid: Collection[str],
+    ) -> None:
         incomplete = bool(reading.problems)
-        for found in self._check.complaints(body):
+        for found in self._check.complaints(body, valid=valid):
             is_reported = found.rule == "required" and len(found.path) == 1
             # A rule over the whole body is not useful while parts of it are missing for other reasons.
             if is_reported or (incomplete and not found.path):
@@ -150,7 +190,8 @@ def _value(wanted: Input, node: Node | None, reading: Reading, at: Position) -> 
         return reading.complain(at, where, "missing, and the model requires it")
     if node is None:
         # A default that is a list or mapping must not be shared between bodies.
-        return copy.deepcopy(wanted.default)
+        is_shared = isinstance(wanted.default, list | dict)
+        return copy.deepcopy(wanted.default) if is_shared else wanted.default
     value = reading.value(node, wanted.shape, where)
     if wanted.required and isinstance(value, str) and not value.strip():
         return reading.complain(node.at, where, "is empty, and the model requires it")
@@ -183,5 +224,5 @@ def _settle_defaults(schema: Schema, check: BodyCheck, file: str) -> None:
             reason = f"the default is larger than {LARGEST_DEFAULT:,} characters"
             raise unusable(file, f"input.{shown(name)}: {reason}")
         is_required = isinstance(required, list) and name in required
-        if not is_required and not check.accepts(default, schema=prop):
+        if not is_required and not check.accepts(name, default):
             del prop["default"]

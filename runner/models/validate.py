@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
 
+# In a body of known inputs these leave nothing to check but each input by itself.
 _EACH_BY_ITSELF = frozenset({"type", "properties", "required", "additionalProperties"})
-_MOST_KNOWN = 10_000
+# These depend on which inputs the other keywords have seen, so that a body cannot be checked in parts.
+_TOGETHER = frozenset({"patternProperties", "unevaluatedProperties"})
 _MESSAGES: Final = {
     "maxLength": "is {size} characters long; at most {limit} are allowed",
     "minLength": "is {size} characters long; at least {limit} are needed",
@@ -75,45 +77,40 @@ class BodyCheck:
         # An empty registry cannot fetch anything; the default one would follow http references.
         self._validator: Validator = validator(schema, registry=Registry())
         self.speller = Speller()
-        # If no rule is about several inputs at once, a body is valid if each of its values is. A sweep of thousands
-        # repeats nearly all of them, and none needs to be checked twice.
-        apart = schema.keys() & validator.VALIDATORS.keys() <= _EACH_BY_ITSELF
-        self._properties = mapping(schema.get("properties")) if apart else {}
+        # jsonschema makes a validator anew at each step down, which takes longer than most checks. These are made once.
+        properties = mapping(schema.get("properties")).items()
+        self._inputs: dict[str, Validator] = {name: self._part(prop) for name, prop in properties}
+        whole = {k: v for k, v in schema.items() if k in validator.VALIDATORS and k not in _EACH_BY_ITSELF}
+        self._whole = self._part(whole) if whole else None
+        self._has_parts = _TOGETHER.isdisjoint(whole)
         required = schema.get("required")
         self._required = frozenset(map(str, required)) if isinstance(required, list) else frozenset()
-        self._sound: set[tuple[str, type, object]] = set()
 
-    def complaints(self, body: Mapping[str, JsonValue]) -> list[SchemaViolation]:
-        """Return everything that is wrong with `body`, in the order of its schema."""
-        is_whole = bool(self._properties) and self._required <= body.keys()
-        if is_whole and all(self._is_sound(*each) for each in body.items()):
-            return []
+    def complaints(
+        self, body: Mapping[str, JsonValue], *, valid: Collection[str] = ()
+    ) -> list[SchemaViolation]:
+        """Return everything that is wrong with `body`, in the order of its schema.
+
+        `valid` are inputs that `accepts` would accept.
+        """
+        if self._has_parts and self._required <= body.keys():
+            inputs = all(name in valid or self.accepts(name, value) for name, value in body.items())
+            if inputs and (self._whole is None or _is_valid(self._whole, body)):
+                return []
         found = []
         for error in self._validator.iter_errors(body):
             found.append(_explained(error, self.speller))
             _release(error)
         return found
 
-    def accepts(self, value: JsonValue, *, schema: Schema) -> bool:
-        """Return whether `value` is valid under a part of the schema."""
-        error = next(self._validator.evolve(schema=schema).iter_errors(value), None)
-        if error is not None:
-            _release(error)
-        return error is None
+    def accepts(self, name: str, value: JsonValue) -> bool:
+        """Return whether the schema has an input `name` that may be `value`."""
+        part = self._inputs.get(name)
+        return part is not None and _is_valid(part, value)
 
-    def _is_sound(self, name: str, value: JsonValue) -> bool:
-        schema = self._properties.get(name)
-        if not isinstance(schema, dict):
-            return False
-        key = name, type(value), canonical_json(value) if isinstance(value, list | dict) else value
-        if key in self._sound:
-            return True
-        if not self.accepts(value, schema=schema):
-            return False
-        if len(self._sound) >= _MOST_KNOWN:
-            self._sound.clear()
-        self._sound.add(key)
-        return True
+    def _part(self, schema: JsonValue) -> Validator:
+        part: Validator = self._validator.evolve(schema=schema)
+        return part
 
 
 @cache
@@ -153,6 +150,13 @@ def _repeats(wanted: JsonValue, value: JsonValue) -> bool:
         return False
     whole = json.loads(canonical_json(value), parse_float=lambda text: plain_number(float(text)))
     return len(set(map(canonical_json, whole))) < len(value)
+
+
+def _is_valid(validator: Validator, value: JsonValue | Mapping[str, JsonValue]) -> bool:
+    error = next(validator.iter_errors(value), None)
+    if error is not None:
+        _release(error)
+    return error is None
 
 
 def _release(error: ValidationError) -> None:
