@@ -71,12 +71,18 @@ def check(
     path = Path(manifest)
     reading = read_manifest(path, limits=limits, given=given)
     models = Models.bundled(search_path(path, schema_dirs))
-    planned = make_plan(reading.manifest, models=models, allow_private_media=allow_private_media)
+    planned = make_plan(
+        reading.manifest, reading.shots, models=models, allow_private_media=allow_private_media
+    )
     tokens = tokens_in(environ)
     if leaked := list(leaks(reading.manifest.text, reading.manifest.file, planned.plan.takes, tokens)):
         # Alone: what else is wrong may quote the token, or a part of it.
         raise ManifestInvalid(leaked)
-    found = dict.fromkeys((*reading.problems, *planned.problems, *planned.plan.warnings, *models.overridden))
+    found = dict.fromkeys(reading.problems())
+    if not reading.is_cut:
+        # Beside what stopped the reading, the problems of single takes would only hide it.
+        found |= dict.fromkeys((*planned.problems, *planned.plan.warnings))
+    found |= dict.fromkeys(models.overridden)
     problems = sorted(found, key=lambda problem: place_in(problem.at, reading.manifest.file))
     if errors := [problem for problem in problems if problem.severity is Severity.ERROR]:
         raise ManifestInvalid(errors)

@@ -127,8 +127,9 @@ def _remarks(what: str, manifest: str, schemas: Mapping[str, Iterable[str]]) -> 
 def _proved(text: str, takes: Sequence[Take], schemas: Sequence[Path]) -> Lock:
     """Return the lock after reading it as a run would."""
     reading = parse_manifest(text.encode(), file=_FILE, name=_FILE, limits=CEILING)
-    planned = make_plan(reading.manifest, models=Models.bundled(schemas), allow_private_media=True)
-    problems = (*reading.problems, *planned.problems)
+    models = Models.bundled(schemas)
+    planned = make_plan(reading.manifest, reading.shots, models=models, allow_private_media=True)
+    problems = (*reading.problems(), *planned.problems)
     if errors := [problem for problem in problems if problem.severity is Severity.ERROR]:
         raise ManifestInvalid(errors)
     for wanted, found in zip(takes, planned.plan.takes, strict=True):

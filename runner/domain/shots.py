@@ -147,7 +147,7 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A whole manifest, read and expanded; `text` and `sha256` are of the file as it was.
+    """What a manifest says besides its shots; `text` and `sha256` are of the file as it was.
 
     `columns` are the CSV headers in their order, empty for YAML; `prices` are by model id, as the manifest gives them.
     `files` are the SHA-256 of the prompt files that it names, by name.
@@ -159,9 +159,7 @@ class Manifest:
     file: str
     text: str
     sha256: str
-    shots: tuple[Shot, ...]
     columns: tuple[str, ...] = ()
-    warnings: tuple[Problem, ...] = ()
     prices: Mapping[str, Price] = field(default_factory=dict)
     misplaced: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)

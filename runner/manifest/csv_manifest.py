@@ -15,7 +15,7 @@ from runner.domain.ids import looks_mangled
 from runner.domain.shots import Fields, Items, Node, Row, Text
 from runner.manifest.csv_reader import Record, records_of
 from runner.manifest.csv_sweeps import NO_ENTRIES, CellReader
-from runner.manifest.expand import Source
+from runner.manifest.expand import Source, each_once
 from runner.manifest.fields import Section, row_name
 from runner.manifest.problems import Findings, bare, shown
 from runner.manifest.size_limits import Limits
@@ -75,7 +75,9 @@ def source_of(text: str, findings: Findings, limits: Limits) -> Source:
     columns = _columns(header, findings, limits)
     reader = _RowReader(columns, findings, limits)
     own = tuple(column.name for column in columns if column.name not in RESULT_COLUMNS)
-    rows = tuple(reader.row(record) for record in records if not reader.is_removed(record))
+    # The table is read to its end first: one that is past the limits, or broken, is not worked on.
+    records = each_once(list(records))
+    rows = (reader.row(record) for record in records if not reader.is_removed(record))
     return Source(rows, columns=own, misplaced=MISPLACED)
 
 

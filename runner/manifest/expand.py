@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 import re
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from runner.domain.errors import Position
 from runner.domain.ids import why_no_id, why_no_take
 from runner.domain.shots import Fields, Items, Node, Price, Row, Shot, Text, Variant
 from runner.manifest.fields import Section, Weight, row_name, weigh, whole_number, words_of
-from runner.manifest.prices import price_of
+from runner.manifest.prices import price_of, warn_of_unused
 from runner.manifest.problems import Findings, bare, shown
 from runner.manifest.size_limits import Limits, SizeBudget
 from runner.manifest.sweep_points import MODEL, REPEAT, Point, Sweep, points_of
@@ -27,6 +27,7 @@ from runner.system.canonical_json import JsonValue
 from runner.system.nearest_name import folded
 
 _TAG = re.compile(r"[\w.+-]{1,80}")
+_Thing = TypeVar("_Thing")
 _Names: TypeAlias = ChainMap[str, Text]
 _TWICE = "is given and swept at once; keep one (sweep: {} switches the defaults' sweep off)"
 
@@ -35,29 +36,41 @@ _TWICE = "is given and swept at once; keep one (sweep: {} switches the defaults'
 class Source:
     """Rows in the order of the file and without references, with the variables and defaults that apply to them.
 
-    `name` is None if the file gives none; `columns` are the user's CSV headers, empty for YAML; `top` is the whole
-    document, empty for CSV. `misplaced` is the same as in a `Manifest`.
+    The rows can be read once. `name` is None if the file gives none; `columns` are the user's CSV headers, empty for
+    YAML; `prices_at` says where the manifest gives `prices`. `misplaced` is the same as in a `Manifest`.
     """
 
-    rows: tuple[Row, ...]
+    rows: Iterable[Row]
     name: str | None = None
     variables: dict[str, Text] = field(default_factory=dict)
     defaults: Fields | None = None
     columns: tuple[str, ...] = ()
     prices: dict[str, Price] = field(default_factory=dict)
-    top: Fields | None = None
+    prices_at: Mapping[str, Position] = field(default_factory=dict)
     misplaced: Mapping[str, str] = field(default_factory=dict)
 
 
-def expand(source: Source, findings: Findings, limits: Limits) -> tuple[Shot, ...]:
-    """Return the shots of all rows that could be read, in the order of the file.
+def each_once(things: list[_Thing]) -> Iterator[_Thing]:
+    """Yield the things in their order and let go of each, so that they and what is made of them share memory."""
+    things.reverse()
+    while things:
+        yield things.pop()
+
+
+def expand(source: Source, findings: Findings, limits: Limits) -> Iterator[Shot]:
+    """Yield the shots of all rows that could be read, in the order of the file.
 
     Raises:
         Stop: the manifest asks for more than its limits allow; the problem has been reported.
     """
     expansion = _Expansion(source, findings, limits)
-    shots = (expansion.shot(row, number) for number, row in enumerate(source.rows, 1))
-    return tuple(shot for shot in shots if shot is not None)
+    used: set[str] = set()
+    for number, row in enumerate(source.rows, 1):
+        shot = expansion.shot(row, number)
+        if shot is not None:
+            used |= {shot.model, *(variant.model.text for variant in shot.variants if variant.model)}
+            yield shot
+    warn_of_unused(source.prices_at, used, findings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ no budget.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 
-from runner.domain.shots import Fields, Price, PriceUnit, Shot
+from runner.domain.errors import Position
+from runner.domain.shots import Fields, Price, PriceUnit
 from runner.manifest.fields import PRICE_KEYS, Section, joined
 from runner.manifest.problems import Findings, shown
 
@@ -43,18 +44,13 @@ def price_of(row: Section, key: str = "price") -> Price | None:
     return None
 
 
-def warn_of_unused(prices: Collection[str], top: Fields, shots: Iterable[Shot], findings: Findings) -> None:
+def warn_of_unused(prices_at: Mapping[str, Position], used: Collection[str], findings: Findings) -> None:
     """Warn of prices for models that no shot uses, since a misspelled model leaves its takes without a price."""
-    used = {shot.model for shot in shots}
-    used |= {variant.model.text for shot in shots for variant in shot.variants if variant.model}
-    fields = top.items.get("prices")
-    if not isinstance(fields, Fields):
-        return
-    for model in prices:
+    for model, at in prices_at.items():
         if model not in used:
             nearest = findings.nearest(model, sorted(used))
             meant = f"; did you mean {nearest}?" if nearest else ""
-            findings.warn(fields.key_at(model), joined("prices", model), f"no shot uses this model{meant}")
+            findings.warn(at, joined("prices", model), f"no shot uses this model{meant}")
 
 
 def _model_price(prices: Section, model: str) -> Price | None:

@@ -18,7 +18,7 @@ class Stop(Exception):
 
 
 class Findings:
-    """The problems of one file.
+    """The problems of one file; `is_cut` is true once reading had to stop.
 
     Raises:
         Stop: from every method that adds one, if there are more than a person could want to see.
@@ -26,6 +26,7 @@ class Findings:
 
     def __init__(self, file: str) -> None:
         self.file = file
+        self.is_cut = False
         self._problems: dict[tuple[Position, str], Problem] = {}
         self._speller = Speller()
 
@@ -47,7 +48,7 @@ class Findings:
     def stop(self, at: Position, subject: str, message: str) -> NoReturn:
         """Add an error after which reading cannot continue."""
         self.error(at, subject, message)
-        raise Stop
+        self._cut()
 
     def warn(self, at: Position, subject: str, message: str) -> None:
         """Add a warning, which stops nothing."""
@@ -63,7 +64,11 @@ class Findings:
         if len(self._problems) >= _MOST:
             message = f"reading stopped here after {_MOST:,} problems"
             self._problems[problem.at, message] = Problem(problem.at, "", message)
-            raise Stop
+            self._cut()
+
+    def _cut(self) -> NoReturn:
+        self.is_cut = True
+        raise Stop
 
     def in_order(self) -> tuple[Problem, ...]:
         """Return all findings by line and column; those in other files come after those in this one."""

@@ -11,17 +11,18 @@ import hashlib
 import os
 import re
 import stat
+from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runner.domain.errors import FileMissing, Problem, Severity, UsageError
+from runner.domain.errors import FileMissing, Problem, UsageError
 from runner.domain.ids import folder_name, why_no_id
 from runner.domain.shots import Fields, Manifest, Shot
 from runner.manifest.decode import decode
 from runner.manifest.expand import Source, expand
 from runner.manifest.fields import Section
-from runner.manifest.prices import warn_of_unused
 from runner.manifest.problems import Findings, Stop
 from runner.manifest.prompt_files import OpenBeside
 from runner.manifest.size_limits import CEILING, LIMITS, Limits
@@ -33,10 +34,28 @@ STDIN = "stdin"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A manifest and what was found in it, in the order of the file; warnings are among the problems."""
+    """A manifest that is being read.
+
+    `shots` makes each shot when it is asked for, and only once: of a hundred thousand shots, memory need not hold the
+    rows, the shots and the takes at the same time.
+    """
 
     manifest: Manifest
-    problems: tuple[Problem, ...]
+    shots: Iterator[Shot]
+    _findings: Findings
+
+    @property
+    def is_cut(self) -> bool:
+        """True if reading had to stop, so that the shots are not all that the manifest asks for."""
+        return self._findings.is_cut
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Read the shots that are left, and return all that was found in the file, in its order.
+
+        Warnings are among the problems.
+        """
+        deque(self.shots, maxlen=0)
+        return self._findings.in_order()
 
 
 def read_manifest(path: Path, *, limits: Limits = LIMITS, given: bytes | None = None) -> Reading:
@@ -109,26 +128,25 @@ def parse_manifest(
     """
     findings = Findings(file)
     # Whatever stops the reading, the caller gets what is known of the manifest, and every problem found so far.
-    text, source, shots = "", Source(()), tuple[Shot, ...]()
+    text, source = "", Source(())
     with suppress(Stop):
         text = decode(text_or_bytes, findings, limits)
         source = _source_of(text, findings, limits, open_beside)
-        shots = expand(source, findings, limits)
-        if source.top:
-            warn_of_unused(source.prices, source.top, shots, findings)
-    problems = findings.in_order()
     manifest = Manifest(
         name=source.name or folder_name(name),
         file=file,
         text=text,
         sha256=hashlib.sha256(text_or_bytes).hexdigest(),
-        shots=shots,
         columns=source.columns,
-        warnings=tuple(problem for problem in problems if problem.severity is Severity.WARNING),
         prices=source.prices,
         misplaced=source.misplaced,
     )
-    return Reading(manifest, problems)
+    return Reading(manifest, _shots_of(source, findings, limits), findings)
+
+
+def _shots_of(source: Source, findings: Findings, limits: Limits) -> Iterator[Shot]:
+    with suppress(Stop):
+        yield from expand(source, findings, limits)
 
 
 def opener_beside(manifest: Path) -> OpenBeside:

@@ -117,15 +117,18 @@ class References:
         # A program wrote a row of one concrete take, from what was sent; its texts must not be resolved again.
         if "take" in row.fields.items:
             return row
-        return replace(row, fields=self._styled(self.inner(row.fields, subject), subject))
+        fields = self._styled(self.inner(row.fields, subject), subject)
+        return row if fields is row.fields else replace(row, fields=fields)
 
     def inner(self, fields: Fields, subject: str) -> Fields:
         """Return a row or the defaults with the references in its inputs and its sweep replaced."""
-        items = dict(fields.items)
+        changed: dict[str, Node] = {}
         for key, entries in (("inputs", ()), ("sweep", POINT_KEYS)):
-            if isinstance(node := items.get(key), Fields):
-                items[key] = self._mapping(node, joined(subject, key), entries)
-        return replace(fields, items=items)
+            if isinstance(node := fields.items.get(key), Fields):
+                inner = self._mapping(node, joined(subject, key), entries)
+                if inner is not node:
+                    changed[key] = inner
+        return replace(fields, items={**fields.items, **changed}) if changed else fields
 
     def _mapping(self, node: Fields, where: str, entries: Collection[str] = ()) -> Fields:
         # Nearly all inputs stand for themselves, and a storyboard has tens of thousands, so this check comes first.

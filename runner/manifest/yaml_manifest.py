@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from runner.domain.ids import why_no_id
 from runner.domain.shots import Fields, Node, Row, Text
-from runner.manifest.expand import Source
+from runner.manifest.expand import Source, each_once
 from runner.manifest.fields import DEFAULT_KEYS, PLACE_KEYS, SHOT_KEYS, TOP_KEYS, Section, row_name
 from runner.manifest.prices import prices_of
 from runner.manifest.problems import Findings, shown
@@ -40,12 +40,15 @@ def source_of(node: Node, findings: Findings, limits: Limits, open_beside: OpenB
     variables, frames = _variables(top, limits), frames_of(top)
     rows = _rows(top, Sequences(top, frames, SizeBudget(limits, findings)))
     styles = styles_of(top, variables)
-    source = Source((), name_of(top), variables, defaults.fields, prices=prices_of(top), top=node)
+    prices = prices_of(top)
+    prices_at = {model: top.section("prices").fields.key_at(model) for model in prices}
+    source = Source((), name_of(top), variables, defaults.fields, prices=prices, prices_at=prices_at)
     files = PromptFiles(open_beside, findings, limits)
     budget = SizeBudget(limits, findings)
     references = References(frames, styles, files, budget, defaults.fields.items.get("style"))
-    rows = tuple(references.row(row, number) for number, row in enumerate(rows, 1))
-    return replace(source, rows=rows, defaults=references.inner(defaults.fields, "defaults"))
+    rows = [references.row(row, number) for number, row in enumerate(rows, 1)]
+    defaults_only = references.inner(defaults.fields, "defaults")
+    return replace(source, rows=each_once(rows), defaults=defaults_only)
 
 
 def name_of(top: Section) -> str | None:
@@ -87,7 +90,7 @@ def _variables(top: Section, limits: Limits) -> dict[str, Text]:
     return variables
 
 
-def _rows(top: Section, sequences: Sequences) -> tuple[Row, ...]:
+def _rows(top: Section, sequences: Sequences) -> list[Row]:
     """Return the shots, with each sequence where an entry places it, and all other sequences after them."""
     if "shots" not in top and "sequences" not in top:
         top.error(top.fields.at, "shots", "is missing: a manifest lists its shots there, or sequences")
@@ -100,4 +103,4 @@ def _rows(top: Section, sequences: Sequences) -> tuple[Row, ...]:
         else:
             rows.append(Row(entry.fields, entry.fields.at))
             replace(entry, subject=row_name(rows[-1], entry.subject)).check_keys(SHOT_KEYS)
-    return (*rows, *sequences.rest())
+    return [*rows, *sequences.rest()]

@@ -77,7 +77,7 @@ class BodyCheck:
         # An empty registry cannot fetch anything; the default one would follow http references.
         self._validator: Validator = validator(schema, registry=Registry())
         self.speller = Speller()
-        # jsonschema makes a validator anew at each step down, which takes longer than most checks. These are made once.
+        # jsonschema makes a validator at each step down, which takes longer than most checks. These are made once.
         properties = mapping(schema.get("properties")).items()
         self._inputs: dict[str, Validator] = {name: self._part(prop) for name, prop in properties}
         whole = {k: v for k, v in schema.items() if k in validator.VALIDATORS and k not in _EACH_BY_ITSELF}

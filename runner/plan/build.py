@@ -8,7 +8,7 @@ no record, no network and no clock; it only passes prices on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from runner.domain.errors import Position, Problem, SchemaInvalid
@@ -19,7 +19,7 @@ from runner.models.registry import Models
 from runner.models.scalars import shown
 from runner.plan.duplicates import default_seed_warnings, duplicate_warnings, repeated_seed_warnings
 from runner.plan.identity import MODEL, REPEAT, fingerprint, seed_for, take_id
-from runner.plan.shot_chains import continuity_warnings, linked
+from runner.plan.shot_chains import Chain, continuity_warnings
 from runner.system.canonical_json import JsonValue, canonical_json
 from runner.system.nearest_name import folded
 
@@ -40,27 +40,28 @@ MOST_CHARACTERS = 128 * 2**20
 class Planned:
     """The takes that are valid, and the problems of all others; if there is a problem, nothing may be submitted.
 
-    `plan.warnings` are the manifest's own and then the plan's; they stop nothing.
+    `plan.warnings` are about the takes; they stop nothing.
     """
 
     plan: Plan
     problems: tuple[Problem, ...]
 
 
-def make_plan(manifest: Manifest, *, models: Models, allow_private_media: bool = False) -> Planned:
-    """Return the plan of `manifest`, with its takes in the manifest's order.
+def make_plan(
+    manifest: Manifest, shots: Iterable[Shot], *, models: Models, allow_private_media: bool = False
+) -> Planned:
+    """Return the plan of a manifest with these `shots`, with its takes in their order.
 
     `allow_private_media` accepts media links that only this machine can reach, for an API that runs on it.
     """
     planner = _Planner(models, manifest, allow_private_media=allow_private_media)
-    chain = linked(manifest.shots, models=models)
-    for shot in chain.shots:
+    chain = Chain(models)
+    for shot in shots:
+        planner.add(chain.linked(shot))
         if planner.is_full:
             break
-        planner.add(shot)
     takes = tuple(planner.takes.values())
     warnings = (
-        *manifest.warnings,
         *default_seed_warnings(takes, planner.on_default_seed),
         *repeated_seed_warnings(takes),
         *continuity_warnings(takes, chain.joins, models=models),
@@ -68,8 +69,7 @@ def make_plan(manifest: Manifest, *, models: Models, allow_private_media: bool =
     )
     # The points of one sweep share what is not swept, and each would report the same problem.
     problems = dict.fromkeys((*chain.problems, *planner.problems))
-    plan = Plan(replace(manifest, shots=tuple(chain.shots)), takes, warnings, planner.schemas)
-    return Planned(plan, tuple(problems))
+    return Planned(Plan(manifest, takes, warnings, planner.schemas), tuple(problems))
 
 
 @dataclass(slots=True)

@@ -26,26 +26,26 @@ _GIVE: Final = "give this shot its own start frame"
 
 @dataclass(slots=True)
 class Chain:
-    """Shots with their start frames, and what is wrong with how they join.
+    """The start frames of shots that continue the one before them, and what is wrong with how they join.
 
     `joins` are the ids of neighbours that should join, in order.
     """
 
     models: Models
-    shots: list[Shot] = field(default_factory=list)
+    before: Shot | None = None
     joins: list[tuple[str, str]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
-    def add(self, shot: Shot) -> None:
-        """Add the next shot, with a start frame if it left one out."""
-        if shot.continues:
-            before = self.shots[-1] if self.shots else None
-            if before is None:
-                self._complain(shot, "there is no shot before it to continue; remove chain")
-            else:
-                self.joins.append((before.id, shot.id))
-                shot = replace(shot, variants=tuple(self._filled(v, shot, before) for v in shot.variants))
-        self.shots.append(shot)
+    def linked(self, shot: Shot) -> Shot:
+        """Return the next shot, with the start frame from the shot before it if it left its own out."""
+        before = self.before
+        if shot.continues and before is None:
+            self._complain(shot, "there is no shot before it to continue; remove chain")
+        elif shot.continues and before:
+            self.joins.append((before.id, shot.id))
+            shot = replace(shot, variants=tuple(self._filled(v, shot, before) for v in shot.variants))
+        self.before = shot
+        return shot
 
     def _filled(self, variant: Variant, shot: Shot, before: Shot) -> Variant:
         model = self._model(shot, variant)
@@ -82,14 +82,6 @@ class Chain:
 
     def _complain(self, shot: Shot, message: str) -> None:
         self.problems.append(Problem(shot.at, f"shot {shot.id}", message))
-
-
-def linked(shots: Iterable[Shot], *, models: Models) -> Chain:
-    """Return the shots, with start frames for those that continue another shot and left theirs out."""
-    chain = Chain(models)
-    for shot in shots:
-        chain.add(shot)
-    return chain
 
 
 def continuity_warnings(

@@ -124,7 +124,7 @@ def recording(place: Path, number: int) -> Iterator[Path]:
     header = RunHeader("run-1", "big", "../board.csv", False, "http://127.0.0.1:1", 1000.0, "0.1")
     with StateFile.create(place / "state.db", header) as state:
         state.begin(at=1000.0)
-        state.adopt_plan(Plan(Manifest("big", "board.csv", "", "0" * 64, ()), takes), renew=(), at=1000.0)
+        state.adopt_plan(Plan(Manifest("big", "board.csv", "", "0" * 64), takes), renew=(), at=1000.0)
         queued, held = takes[:2]
         facts: list[tuple[Take, Fact]] = [
             (queued, SubmissionStarted("try-0", queued.fingerprint, state.epoch)),

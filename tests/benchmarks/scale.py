@@ -150,7 +150,7 @@ class DiskLoop(VirtualLoop):
 def prepare(folder: Path, takes: int) -> None:
     """Make a state file of so many pending takes, each with a body of usual length."""
     header = RunHeader("run", "board", str(folder / "board.csv"), True, "", 0.0, "0")
-    manifest = Manifest("board", "board.csv", "", "0" * 64, shots=())
+    manifest = Manifest("board", "board.csv", "", "0" * 64)
     plan = Plan(manifest, tuple(_takes(takes)))
     StateFile.create(folder / "state.db", header, plan=plan).close()
 

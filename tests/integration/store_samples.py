@@ -72,9 +72,9 @@ def make_take(take_id: str, *, prompt: str = "a hand", model: str = MODEL, notes
 
 
 def make_plan(takes: Sequence[Take], *, text: str = "version: 1\n") -> Plan:
-    """Return a plan of `takes`; its manifest has no shots, which the state file does not look at."""
+    """Return a plan of `takes`."""
     sha256 = hashlib.sha256(text.encode()).hexdigest()
-    return Plan(Manifest("board", "board.csv", text, sha256, shots=(), columns=("id", "model")), tuple(takes))
+    return Plan(Manifest("board", "board.csv", text, sha256, columns=("id", "model")), tuple(takes))
 
 
 HEADER = RunHeader(

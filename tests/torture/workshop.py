@@ -127,9 +127,8 @@ class Workshop:
     def _adopt(self, state: StateFile, rows: Mapping[str, int]) -> None:
         takes = [_take(take_id, version) for take_id, version in rows.items()]
         text = json.dumps(rows)
-        manifest = Manifest(
-            "board", "board.csv", text, hashlib.sha256(text.encode()).hexdigest(), shots=(), columns=("id",)
-        )
+        sha256 = hashlib.sha256(text.encode()).hexdigest()
+        manifest = Manifest("board", "board.csv", text, sha256, columns=("id",))
         self._seen = None
         found = compare(takes, self.records())
         state.adopt_plan(Plan(manifest, tuple(takes)), renew=found.renewed, at=self.clock.wall())

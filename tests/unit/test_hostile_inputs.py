@@ -10,12 +10,12 @@ import pytest
 
 from runner.api.catalogue import Entry, read_entry
 from runner.commands.steps.live_catalogue import compared
-from runner.manifest.reader import parse_manifest, read_manifest
 from runner.manifest.size_limits import Limits
 from runner.media.http.peek import MOST_BYTES, head_of
 from runner.media.http.response import Download
 from runner.models.regex_safety import pattern_fault
 from runner.models.registry import Models
+from tests.unit.whole_readings import parse_manifest, read_manifest
 
 MODEL = "pika/pikaframes"
 SECRET = "ssh-secret-or-token"
@@ -37,7 +37,7 @@ def test_a_manifest_in_a_home_folder_cannot_send_its_hidden_files(tmp_path: Path
     assert [problem.message for problem in reading.problems] == [
         f"the file '{name}' is hidden: no part of its name may begin with a dot"
     ]
-    assert SECRET not in repr(reading.manifest.shots)
+    assert SECRET not in repr(reading.shots)
 
 
 def test_a_dot_for_this_folder_hides_nothing(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_dot_for_this_folder_hides_nothing(tmp_path: Path) -> None:
     )
     reading = read_manifest(tmp_path / "m.yaml")
     assert reading.problems == ()
-    assert "A boat." in repr(reading.manifest.shots)
+    assert "A boat." in repr(reading.shots)
 
 
 LONG = "x" * 1000

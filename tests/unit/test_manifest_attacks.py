@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from runner.domain.shots import Text
 from runner.manifest.csv_manifest import MISPLACED
-from runner.manifest.reader import Reading, parse_manifest
 from runner.models.registry import Models
 from runner.plan.build import make_plan
 from tests.unit.any_boards import MODEL, put_schema
+from tests.unit.whole_readings import Reading, parse_manifest
 
 MODELS = Models.bundled()
 DEEP = "a." * 3_000 + "b"
@@ -58,7 +58,7 @@ def test_whatever_is_done_to_a_board_is_answered_with_places_and_printable_words
         place = chance.randrange(len(data))
         data = data[:place] + splinter.encode() + data[place + chance.choice((0, 0, 3)) :]
     reading = read(data, f"m{suffix}")
-    problems = (*reading.problems, *make_plan(reading.manifest, models=MODELS).problems)
+    problems = (*reading.problems, *make_plan(reading.manifest, reading.shots, models=MODELS).problems)
     lines = len(data.decode("utf-8", "replace").splitlines()) + 1
     assert [str(problem) for problem in problems if not str(problem).isprintable()] == []
     assert [problem for problem in problems if not 0 <= (problem.at.line or 0) <= lines] == []
@@ -91,14 +91,14 @@ def test_points_of_an_axis_called_like_a_reference_are_none(axis: str) -> None:
     """`{file: x}` under an input is a prompt file; under `exclude` it is a point, and no file is opened for it."""
     reading = one_shot(f"sweep: {{{axis}: [x, y], exclude: [{{{axis}: x}}], include: [{{{axis}: z}}]}}")
     assert told(reading) == []
-    points = [variant.point[axis] for variant in reading.manifest.shots[0].variants]
+    points = [variant.point[axis] for variant in reading.shots[0].variants]
     assert [node.text for node in points if isinstance(node, Text)] == ["y", "z"]
 
 
 def test_a_point_can_hold_a_reference() -> None:
     sweep = "  sweep: {k: ['@a', x], exclude: [{k: '@a'}]}\n"
     reading = read(f"{SHOT}{sweep}frames: {{a: https://e.com/a}}\n")
-    points = [variant.point["k"] for variant in reading.manifest.shots[0].variants]
+    points = [variant.point["k"] for variant in reading.shots[0].variants]
     assert [node.text for node in points if isinstance(node, Text)] == ["x"]
 
 
@@ -171,7 +171,7 @@ def test_an_id_that_is_none_is_only_ever_shown_cut_and_printable(identity: str) 
     table = read(f"id,model,seeds\n{identity},nope,x\n", "m.csv")
     listed = read(f"version: 1\nshots: [{{id: '{identity}', model: nope, sweep: {{a: []}}}}]\n")
     for reading in (table, listed):
-        problems = (*reading.problems, *make_plan(reading.manifest, models=MODELS).problems)
+        problems = (*reading.problems, *make_plan(reading.manifest, reading.shots, models=MODELS).problems)
         assert len(problems) == 3
         assert [problem for problem in problems if not problem.subject.isprintable()] == []
         assert max(len(problem.subject) for problem in problems) < 110
@@ -195,7 +195,7 @@ def test_what_is_wrong_with_a_header_is_told_there_and_not_again_in_each_row(
 
 def test_an_input_written_with_the_prefix_of_ours_is_told_how_to_be_written() -> None:
     reading = read("id,model,inputs.promptText\ns1,pika/pikaframes,x\n", "m.csv")
-    problems = make_plan(reading.manifest, models=MODELS).problems
+    problems = make_plan(reading.manifest, reading.shots, models=MODELS).problems
     assert (str(problems[0].at), problems[0].message) == (
         "m.csv:1:3 (cell C1)",
         f"unknown input: {MISPLACED['inputs']}",
@@ -210,13 +210,13 @@ def test_a_cell_of_seeds_that_holds_none_is_told(cell: str) -> None:
 @pytest.mark.parametrize("word", ["null", "NULL", "~"])
 def test_a_note_may_be_a_word_that_is_nothing_in_yaml(word: str) -> None:
     reading = read(f"id,model,notes\ns1,m,{word}\n", "m.csv")
-    assert (told(reading), reading.manifest.shots[0].notes) == ([], word)
+    assert (told(reading), reading.shots[0].notes) == ([], word)
 
 
 def test_a_shot_and_a_tag_may_be_called_null() -> None:
     reading = read("id,model,tags\nnull,m,null;hero\nNULL2,m,null\n", "m.csv")
     assert told(reading) == []
-    assert [(shot.id, shot.tags) for shot in reading.manifest.shots] == [
+    assert [(shot.id, shot.tags) for shot in reading.shots] == [
         ("null", ("null", "hero")),
         ("NULL2", ("null",)),
     ]
@@ -225,11 +225,13 @@ def test_a_shot_and_a_tag_may_be_called_null() -> None:
 def test_an_input_of_nothing_stays_nothing(tmp_path: Path) -> None:
     """A column of the model is read as before: there `null` in a cell is no text."""
     reading = read(f"id,model,text,maybe\ns1,{MODEL},x,null\n", "m.csv")
-    (take,) = make_plan(reading.manifest, models=Models.bundled([put_schema(tmp_path)])).plan.takes
+    (take,) = make_plan(
+        reading.manifest, reading.shots, models=Models.bundled([put_schema(tmp_path)])
+    ).plan.takes
     assert json.loads(take.body)["maybe"] is None
 
 
 @pytest.mark.parametrize("blanks", [" ", "\\n", "\\t", "\\u00a0"])
 def test_a_note_of_blanks_is_none_in_yaml_as_in_a_spreadsheet(blanks: str) -> None:
-    assert one_shot(f'notes: "{blanks}"').manifest.shots[0].notes == ""
-    assert one_shot(f'notes: "{blanks}x"').manifest.shots[0].notes.endswith("x")
+    assert one_shot(f'notes: "{blanks}"').shots[0].notes == ""
+    assert one_shot(f'notes: "{blanks}x"').shots[0].notes.endswith("x")

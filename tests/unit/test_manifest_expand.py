@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.domain.shots import Items, Node, Shot, Text, Variant
-from runner.manifest.reader import Reading, parse_manifest
 from runner.manifest.size_limits import Limits
 from tests.effort import at_most
+from tests.unit.whole_readings import Reading, parse_manifest
 
 
 def read(text: str, *, limits: Limits | None = None) -> Reading:
@@ -21,7 +21,7 @@ def read(text: str, *, limits: Limits | None = None) -> Reading:
 def shots(body: str) -> tuple[Shot, ...]:
     reading = read("version: 1\n" + body)
     assert not reading.problems, [str(p) for p in reading.problems]
-    return reading.manifest.shots
+    return reading.shots
 
 
 def sweep(text: str, rest: str = "") -> tuple[Variant, ...]:

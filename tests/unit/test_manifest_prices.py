@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from runner.domain.shots import Price, PriceUnit
-from runner.manifest.reader import Reading, parse_manifest
 from runner.models.registry import Models
 from runner.plan.build import make_plan
+from tests.unit.whole_readings import Reading, parse_manifest
 
 MODEL = "pika/pika-2-2/image-to-video"
 
@@ -80,11 +80,11 @@ def test_the_price_of_a_swept_model_is_used() -> None:
 def test_a_take_costs_what_its_shot_says_else_its_model_else_nothing_is_known() -> None:
     inputs = "inputs: {image: https://e.com/a, promptText: x}"
     shots = f"{{id: a, model: {MODEL}, {inputs}, price: 2}}, {{id: b, model: {MODEL}, {inputs}}}"
-    with_prices = read(f"prices: {{{MODEL}: {{usd: 0.5, per: second}}}}\nshots: [{shots}]").manifest
-    without = read(f"shots: [{shots}]").manifest
+    with_prices = read(f"prices: {{{MODEL}: {{usd: 0.5, per: second}}}}\nshots: [{shots}]")
+    without = read(f"shots: [{shots}]")
     prices = [
-        [take.price for take in make_plan(manifest, models=Models.bundled()).plan.takes]
-        for manifest in (with_prices, without)
+        [take.price for take in make_plan(board.manifest, board.shots, models=Models.bundled()).plan.takes]
+        for board in (with_prices, without)
     ]
     assert prices == [[Price(2.0), Price(0.5, PriceUnit.SECOND)], [Price(2.0), None]]
 
@@ -92,9 +92,9 @@ def test_a_take_costs_what_its_shot_says_else_its_model_else_nothing_is_known() 
 def test_a_csv_has_a_column_of_prices() -> None:
     """It is the user's own column: a report gives it back, and it is no input."""
     reading = parse_manifest(b'id,model,price\na,m,0.5\nb,m,\nc,m,"0,5"\n', file="m.csv", name="m")
-    assert [shot.price for shot in reading.manifest.shots] == [Price(0.5), None, None]
+    assert [shot.price for shot in reading.shots] == [Price(0.5), None, None]
     assert reading.manifest.columns == ("id", "model", "price")
-    assert reading.manifest.shots[0].variants[0].inputs == {}
+    assert reading.shots[0].variants[0].inputs == {}
     assert [str(problem) for problem in reading.problems] == [
         "m.csv:4:3 (cell C4): shot c, price: '0,5' is not a price: write a dot before the cents; did you mean 0.5?"
     ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from runner.domain.shots import Text
-from runner.manifest.reader import parse_manifest
 from tests.effort import at_most
 from tests.unit.test_manifest_references import read, shelf, shot, told
+from tests.unit.whole_readings import parse_manifest
 
 FAULTS = {
     "unknown name": (b"A boat\nfor {{ whom }}.\n", "p/1.txt:2:5: shot s1, inputs.p: {{ whom }} is not defined"),
@@ -85,9 +85,7 @@ def test_the_place_in_the_file_is_told_wherever_it_is_named(text: str) -> None:
 
 def test_what_is_put_into_a_file_is_not_of_the_file() -> None:
     """What a filled-in text has wrong with it later is told at the reference: its lines are no longer the file's."""
-    (s,) = read(
-        "vars: {n: '7'}\n" + shot("inputs: {p: {file: 1.txt}}"), files={"1.txt": b"{{ n }}"}
-    ).manifest.shots
+    (s,) = read("vars: {n: '7'}\n" + shot("inputs: {p: {file: 1.txt}}"), files={"1.txt": b"{{ n }}"}).shots
     node = s.variants[0].inputs["p"]
     assert isinstance(node, Text)
     assert (node.text, node.file, str(node.at)) == ("7", "", "m.yaml:3:47")

@@ -15,16 +15,17 @@ from hypothesis import strategies as st
 from runner.domain.errors import FileMissing, UsageError
 from runner.domain.ids import folder_name, looks_mangled, why_no_id, why_no_take
 from runner.manifest.fields import TOP_KEYS
-from runner.manifest.reader import Reading, manifest_name, parse_manifest, read_manifest
+from runner.manifest.reader import manifest_name
 from runner.manifest.size_limits import Limits
 from tests.effort import at_most
+from tests.unit.whole_readings import Reading, parse_manifest, read_manifest
 
 YAML = "version: 1\nname: board\nshots: [{id: é1, model: m}]\n".replace("é1", "s1")
 CSV = "id,model,promptText\ns1,m,é\n"
 
 
 def ids(reading: Reading) -> list[str]:
-    return [shot.id for shot in reading.manifest.shots]
+    return [shot.id for shot in reading.shots]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_standard_input_is_not_read_yet() -> None:
 def test_marked_encodings_are_understood(data: bytes) -> None:
     reading = parse_manifest(data, file="a.csv", name="a")
     assert not reading.problems
-    assert reading.manifest.shots[0].cells["promptText"] == "é"
+    assert reading.shots[0].cells["promptText"] == "é"
 
 
 @pytest.mark.parametrize(
@@ -205,7 +206,7 @@ SEEDS_OF_TROUBLE = [
 )
 def test_no_text_makes_the_reader_raise(text: str, file: str) -> None:
     reading = parse_manifest(text.encode(), file=file, name="m")
-    assert reading.problems or reading.manifest.shots
+    assert reading.problems or reading.shots
     assert all(problem.at.file == file and problem.message for problem in reading.problems)
 
 
@@ -213,7 +214,7 @@ def test_no_text_makes_the_reader_raise(text: str, file: str) -> None:
 @given(st.binary(max_size=60), st.sampled_from(["m.yaml", "m.csv", "m"]))
 def test_no_bytes_make_the_reader_raise(data: bytes, file: str) -> None:
     reading = parse_manifest(data, file=file, name="m")
-    assert reading.problems or reading.manifest.shots
+    assert reading.problems or reading.shots
     assert reading.manifest.sha256 == hashlib.sha256(data).hexdigest()
 
 

@@ -10,9 +10,10 @@ import pytest
 from runner.domain.errors import FileMissing
 from runner.domain.shots import Text
 from runner.manifest.prompt_files import OpenBeside
-from runner.manifest.reader import Reading, opener_beside, parse_manifest, read_manifest
+from runner.manifest.reader import opener_beside
 from runner.manifest.size_limits import Limits
 from tests.effort import at_most
+from tests.unit.whole_readings import Reading, parse_manifest, read_manifest
 
 FRAMES = "frames: {door: https://e.com/door, hall: 'https://e.com/{{ id }}'}\n"
 STYLES = """\
@@ -47,7 +48,7 @@ def shot(fields: str) -> str:
 
 def inputs(reading: Reading, number: int = 0) -> dict[str, str]:
     assert not reading.problems, [str(problem) for problem in reading.problems]
-    variant = reading.manifest.shots[number].variants[0]
+    variant = reading.shots[number].variants[0]
     return {name: node.text for name, node in variant.inputs.items() if isinstance(node, Text)}
 
 
@@ -79,7 +80,7 @@ def test_frames_are_found_in_lists_sweeps_and_defaults() -> None:
     )
     reading = read(text)
     assert not reading.problems
-    one, other = reading.manifest.shots[0].variants
+    one, other = reading.shots[0].variants
     assert "https://e.com/door" in str(one.inputs["b"])
     assert "https://e.com/door" in str(one.inputs["a"])
     assert [str(getattr(v.point["k"], "text", "")) for v in (one, other)] == ["https://e.com/door", "x"]
@@ -185,12 +186,7 @@ def test_the_text_of_a_file_stands_for_itself_and_its_templates_work() -> None:
 
 
 def test_a_file_is_always_text_and_points_at_its_reference() -> None:
-    node = (
-        read(shot("inputs: {p: {file: n.txt}}"), files={"n.txt": b"7\n"})
-        .manifest.shots[0]
-        .variants[0]
-        .inputs["p"]
-    )
+    node = read(shot("inputs: {p: {file: n.txt}}"), files={"n.txt": b"7\n"}).shots[0].variants[0].inputs["p"]
     assert isinstance(node, Text)
     assert (node.text, node.quoted, str(node.at)) == ("7", True, "m.yaml:2:47")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.domain.shots import Shot, Text
-from runner.manifest.reader import Reading, parse_manifest
+from tests.unit.whole_readings import Reading, parse_manifest
 
 FOUR = "[https://e.com/1, https://e.com/2, https://e.com/3, https://e.com/4]"
 
@@ -22,7 +22,7 @@ def walk(fields: str = "", *, frames: str = FOUR, prompts: str = "[a, b, c]", mo
 def shots(text: str) -> tuple[Shot, ...]:
     reading = read(text)
     assert not reading.problems
-    return reading.manifest.shots
+    return reading.shots
 
 
 def inputs(shot: Shot) -> dict[str, str]:

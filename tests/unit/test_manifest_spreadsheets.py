@@ -10,9 +10,9 @@ import pytest
 from runner.commands.check import check
 from runner.domain.errors import ManifestInvalid
 from runner.manifest.csv_manifest import MISPLACED
-from runner.manifest.reader import parse_manifest
 from runner.models.registry import Models
 from runner.plan.build import Planned, make_plan
+from tests.unit.whole_readings import parse_manifest
 
 LINKS = "https://e.com/a,https://e.com/b,x"
 HEAD = "keyFramesFirst,keyFramesLast,promptText"
@@ -21,7 +21,7 @@ HEAD = "keyFramesFirst,keyFramesLast,promptText"
 def planned(text: str, *folders: Path) -> Planned:
     reading = parse_manifest(text.encode(), file="m.csv", name="m")
     assert not reading.problems
-    return make_plan(reading.manifest, models=Models.bundled(list(folders)))
+    return make_plan(reading.manifest, reading.shots, models=Models.bundled(list(folders)))
 
 
 def board(column: str, *cells: str, model: str = "pika/pikaframes") -> str:
@@ -79,9 +79,8 @@ def test_a_model_with_an_input_of_that_name_gets_it(tmp_path: Path) -> None:
 def test_in_yaml_the_same_name_is_only_an_unknown_input() -> None:
     text = "version: 1\nshots: [{id: s0, model: pika/pikaframes, inputs: {promptText: x, style: noir, keyFramesFirst: "
     text += "https://e.com/a, keyFramesLast: https://e.com/b}}]\n"
-    (problem,) = make_plan(
-        parse_manifest(text.encode(), file="m.yaml", name="m").manifest, models=Models.bundled()
-    ).problems
+    reading = parse_manifest(text.encode(), file="m.yaml", name="m")
+    (problem,) = make_plan(reading.manifest, reading.shots, models=Models.bundled()).problems
     assert problem.message == "unknown input"
 
 

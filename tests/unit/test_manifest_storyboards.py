@@ -12,9 +12,9 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from runner.manifest.fields import ENTRY_KEYS, PLACE_KEYS, PRICE_KEYS, SEQUENCE_KEYS, STYLE_KEYS
-from runner.manifest.reader import parse_manifest, read_manifest
 from runner.models.registry import Models
 from runner.plan.build import make_plan
+from tests.unit.whole_readings import parse_manifest, read_manifest
 
 ROOT = Path(__file__).parents[2]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas" / "manifest.schema.json").read_text("utf-8"))
@@ -34,7 +34,7 @@ def problems(document: object) -> tuple[object, ...]:
 def test_the_example_joins_and_stands_in_its_place() -> None:
     """Every shot begins with the picture the one before it ends with, and the plan has nothing to say against it."""
     reading = read_manifest(SEQUENCE)
-    planned = make_plan(reading.manifest, models=Models.bundled())
+    planned = make_plan(reading.manifest, reading.shots, models=Models.bundled())
     takes = planned.plan.takes
     assert (reading.problems, planned.problems, planned.plan.warnings) == ((), (), ())
     assert [take.id for take in takes] == ["s010", "walk-01", "walk-02", "the-stairs", "walk-04", "s030"]

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from runner.domain.errors import Position
 from runner.domain.shots import Text
-from runner.manifest.reader import Reading, parse_manifest
 from runner.manifest.size_limits import Limits
 from runner.manifest.sweep_points import drawn_seeds
 from tests.effort import at_most
+from tests.unit.whole_readings import Reading, parse_manifest
 
 AT = Position("m.csv", 2)
 
@@ -30,7 +30,7 @@ def points(reading: Reading) -> list[str]:
     assert not reading.problems, [str(p) for p in reading.problems]
     return [
         " ".join(f"{name}={node.text}" for name, node in variant.point.items() if isinstance(node, Text))
-        for shot in reading.manifest.shots
+        for shot in reading.shots
         for variant in shot.variants
     ]
 
@@ -58,7 +58,7 @@ def test_a_cell_gives_the_points_it_says(cell: str, expected: list[str]) -> None
 
 
 def test_quoted_values_are_text() -> None:
-    (shot,) = read(("a", "m", 'seed="7"|8')).manifest.shots
+    (shot,) = read(("a", "m", 'seed="7"|8')).shots
     assert [
         v.inputs["seed"]
         for v in shot.variants
@@ -94,7 +94,7 @@ def test_seeds_and_sweep_stand_side_by_side() -> None:
 
 
 def test_the_model_is_swept_where_its_own_cell_is_empty() -> None:
-    (shot,) = read(("a", "", "model=m/a|m/b")).manifest.shots
+    (shot,) = read(("a", "", "model=m/a|m/b")).shots
     assert [variant.model.text for variant in shot.variants if variant.model] == ["m/a", "m/b"]
 
 
@@ -144,7 +144,7 @@ def test_a_cell_of_many_ranges_is_refused_before_it_is_built(column: str) -> Non
 
 def test_a_row_of_a_take_reads_what_is_swept_from_its_own_columns() -> None:
     columns = "id,take,model,size,sweep"
-    (shot,) = read(("s", "s@size=l", "m", "l", "size=s|l repeat=2"), columns=columns).manifest.shots
+    (shot,) = read(("s", "s@size=l", "m", "l", "size=s|l repeat=2"), columns=columns).shots
     assert [v.point for v in shot.variants] == [{}]
     (problem,) = read(("s", "s@size=l", "m", "", "size=s|l"), columns=columns).problems
     assert "this row is one take: give size a column of its own" in str(problem)
@@ -173,7 +173,7 @@ def test_any_text_can_be_quoted(first: list[str], second: list[str]) -> None:
 @given(st.text(st.sampled_from('ab=|+;:"-19., ') | st.sampled_from("random"), max_size=30))
 def test_no_text_of_a_cell_breaks_the_reader(cell: str) -> None:
     reading = read(("s", "m", f"seed=1 {cell}"), limits=Limits(takes=50))
-    assert reading.problems or reading.manifest.shots[0].variants
+    assert reading.problems or reading.shots[0].variants
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from runner.domain.errors import Position
 from runner.domain.shots import Fields, Node, Shot, Text
-from runner.manifest.reader import Reading, parse_manifest
 from runner.manifest.size_limits import Limits
 from runner.manifest.sweep_points import SEEDS, drawn_seeds, range_values
 from tests.effort import at_most
+from tests.unit.whole_readings import Reading, parse_manifest
 
 AT = Position("m.yaml", 1)
 
@@ -25,7 +25,7 @@ def read(body: str, *, limits: Limits | None = None) -> Reading:
 def shots(body: str) -> tuple[Shot, ...]:
     reading = read(body)
     assert not reading.problems, [str(p) for p in reading.problems]
-    return reading.manifest.shots
+    return reading.shots
 
 
 def told(body: str, *, limits: Limits | None = None) -> list[str]:
@@ -272,5 +272,5 @@ def test_many_long_axes_are_refused_before_they_are_built(axis: str) -> None:
 def test_many_exclusions_cost_no_more_than_they_weigh() -> None:
     entries = ", ".join(f"{{a: {n}, b: {n}}}" for n in range(1_000))
     sweep = f"{{a: 0-99, b: 0-99, exclude: [{entries}]}}"
-    (shot,) = read(f"shots: [{{id: s, model: m, sweep: {sweep}}}]").manifest.shots
+    (shot,) = read(f"shots: [{{id: s, model: m, sweep: {sweep}}}]").shots
     assert len(shot.variants) == 9_900

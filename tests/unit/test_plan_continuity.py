@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from runner.manifest.reader import parse_manifest
 from runner.models.registry import Models
 from runner.plan.build import Planned, make_plan
+from tests.unit.whole_readings import parse_manifest
 
 MODELS = Models.bundled()
 HEAD = "version: 1\ndefaults: {model: pika/pikaframes, inputs: {promptText: x, seed: 1, resolution: 720p}}\n"
@@ -20,7 +20,7 @@ def planned(*shots: str) -> Planned:
     text = f"{HEAD}shots:\n" + "".join(f"  - {shot}\n" for shot in shots)
     reading = parse_manifest(text.encode(), file="m.yaml", name="m")
     assert not reading.problems, [str(problem) for problem in reading.problems]
-    return make_plan(reading.manifest, models=MODELS)
+    return make_plan(reading.manifest, reading.shots, models=MODELS)
 
 
 def chained(fields: str = "keyFramesLast: https://e.com/3", *, more: str = "") -> str:

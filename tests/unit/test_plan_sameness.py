@@ -47,7 +47,7 @@ def shot(shot_id: str, content: dict[str, object], line: int) -> Shot:
 def takes_of(board: dict[str, dict[str, object]], file: str = "board.yaml") -> dict[str, tuple[object, ...]]:
     """Return what must not move, by take id."""
     shots = tuple(shot(shot_id, content, line) for line, (shot_id, content) in enumerate(board.items(), 1))
-    planned = make_plan(Manifest(file, file, "", "", shots), models=MODELS)
+    planned = make_plan(Manifest(file, file, "", ""), shots, models=MODELS)
     assert planned.problems == ()
     return {take.id: (take.shot_id, take.seed, take.body, take.fingerprint) for take in planned.plan.takes}
 

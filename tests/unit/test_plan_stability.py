@@ -19,9 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.manifest.reader import parse_manifest
 from runner.models.registry import Models
 from runner.plan.build import make_plan
+from tests.unit.whole_readings import parse_manifest
 
 FRAMES, IMAGE, PLAIN = "pika/pikaframes", "pika/pika-2-2/image-to-video", "acme/plain"
 PLAIN_SCHEMA = {
@@ -115,7 +115,7 @@ def takes_of(board: Board, models: Models, form: str) -> Takes:
     """Return what must not move, by take id."""
     text = yaml_of(board) if form == "yaml" else csv_of(board)
     reading = parse_manifest(text.encode(), file=f"board.{form}", name="board")
-    planned = make_plan(reading.manifest, models=models)
+    planned = make_plan(reading.manifest, reading.shots, models=models)
     assert not [str(p) for p in (*reading.problems, *planned.problems)], text
     takes: Takes = {t.id: (t.shot_id, t.model, t.seed, t.body, t.fingerprint) for t in planned.plan.takes}
     assert len(takes) == len(planned.plan.takes)
@@ -269,14 +269,14 @@ def _entries(**entries: list[dict[str, object]]) -> dict[str, object]:
 
 def _swept(models: Models, sweep: dict[str, object]) -> Takes:
     text = json.dumps({"version": 1, "shots": [{"id": "s", "model": PLAIN, "sweep": sweep}]})
-    planned = make_plan(parse_manifest(text.encode(), file="b.yaml", name="b").manifest, models=models)
+    reading = parse_manifest(text.encode(), file="b.yaml", name="b")
+    planned = make_plan(reading.manifest, reading.shots, models=models)
     return {take.id: (take.seed, take.body, take.fingerprint) for take in planned.plan.takes}
 
 
 def test_the_name_of_the_file_and_of_the_board_decide_nothing(models: Models, tmp_path: Path) -> None:
     text = yaml_of({"s": {"model": IMAGE, "prompt": "x", "axes": {}, "random": 2, "repeat": 1}})
-    one, other = (
-        make_plan(parse_manifest(text.encode(), file=file, name=name).manifest, models=models).plan.takes
-        for file, name in (("a.yaml", "a"), (str(tmp_path / "b.yml"), "b"))
-    )
+    files = (("a.yaml", "a"), (str(tmp_path / "b.yml"), "b"))
+    readings = (parse_manifest(text.encode(), file=file, name=name) for file, name in files)
+    one, other = (make_plan(each.manifest, each.shots, models=models).plan.takes for each in readings)
     assert [(t.id, t.body, t.fingerprint) for t in one] == [(t.id, t.body, t.fingerprint) for t in other]

@@ -17,6 +17,7 @@ from runner.plan.identity import LARGEST, derived_seed
 AT = Position("board.yaml", 4, 5)
 FRAMES, IMAGE = "pika/pikaframes", "pika/pika-2-2/image-to-video"
 MODELS = Models.bundled()
+BOARD = Manifest("board", "board.yaml", "", "")
 
 
 def text(value: str, at: Position = AT) -> Text:
@@ -52,8 +53,8 @@ def swept(shot_id: str, points: list[dict[str, str]], *, model: str = IMAGE) -> 
     return Shot(shot_id, model, AT, tuple(variants), AT)
 
 
-def plan(*shots: Shot, models: Models = MODELS, warnings: tuple[Problem, ...] = ()) -> Planned:
-    return make_plan(Manifest("board", "board.yaml", "", "", shots, warnings=warnings), models=models)
+def plan(*shots: Shot, models: Models = MODELS) -> Planned:
+    return make_plan(BOARD, shots, models=models)
 
 
 def ids(planned: Planned) -> list[str]:
@@ -288,15 +289,7 @@ def test_takes_that_send_the_same_are_named(count: int, message: str) -> None:
     assert len(planned.plan.takes) == count
 
 
-def test_the_manifests_own_warnings_come_first() -> None:
-    own = Problem(AT, "", "something", severity=Severity.WARNING)
-    warnings = plan(shot("s1", frames()), shot("s2", frames()), warnings=(own,)).plan.warnings
-    assert warnings[0] == own
-    assert len(warnings) == 3
-
-
 def test_private_media_pass_only_when_allowed() -> None:
     local = shot("s1", {"image": text("http://127.0.0.1:1/a.jpg")}, model=IMAGE)
-    manifest = Manifest("board", "board.yaml", "", "", (local,))
-    assert make_plan(manifest, models=MODELS).problems
-    assert make_plan(manifest, models=MODELS, allow_private_media=True).problems == ()
+    assert make_plan(BOARD, [local], models=MODELS).problems
+    assert make_plan(BOARD, [local], models=MODELS, allow_private_media=True).problems == ()

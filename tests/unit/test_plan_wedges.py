@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.manifest.reader import parse_manifest, read_manifest
 from runner.models.registry import Models
 from runner.plan.build import Planned, make_plan
 from runner.plan.identity import repeated_id, seed_for, take_id
+from tests.unit.whole_readings import parse_manifest, read_manifest
 
 ROOT = Path(__file__).parents[2]
 FRAMES, IMAGE = "pika/pikaframes", "pika/pika-2-2/image-to-video"
@@ -28,7 +28,7 @@ def plan(shots: str, defaults: str = "{}", models: Models | None = None) -> Plan
     text = f"version: 1\ndefaults: {defaults}\nshots: {shots}\n"
     reading = parse_manifest(text.encode(), file="m.yaml", name="m")
     assert not reading.problems, [str(p) for p in reading.problems]
-    return make_plan(reading.manifest, models=models or Models.bundled())
+    return make_plan(reading.manifest, reading.shots, models=models or Models.bundled())
 
 
 def ids(planned: Planned) -> list[str]:
@@ -165,7 +165,8 @@ def test_what_to_write_instead_of_repeats_is_told_in_the_words_of_the_file(
 ) -> None:
     path = tmp_path / ("board.csv" if text.startswith("id,") else "board.yaml")
     path.write_text(("" if path.suffix == ".csv" else "version: 1\n") + text.replace("IMAGE", IMAGE))
-    (warning,) = make_plan(read_manifest(path).manifest, models=Models.bundled()).plan.warnings
+    reading = read_manifest(path)
+    (warning,) = make_plan(reading.manifest, reading.shots, models=Models.bundled()).plan.warnings
     assert advice in warning.message
 
 
@@ -210,7 +211,7 @@ def test_a_derived_seed_is_one_that_the_model_lists(tmp_path: Path) -> None:
 
 def test_the_example_of_wedges_has_every_form_and_no_fault() -> None:
     reading = read_manifest(ROOT / "manifests" / "wedge.yaml")
-    planned = make_plan(reading.manifest, models=Models.bundled())
+    planned = make_plan(reading.manifest, reading.shots, models=Models.bundled())
     assert (reading.problems, planned.problems, planned.plan.warnings) == ((), (), ())
     assert ids(planned) == [
         "s010@seed=0",

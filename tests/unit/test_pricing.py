@@ -38,7 +38,7 @@ def plan(**prices: Price | None) -> Plan:
         Take(name, name, f"acme/{name}", "{}", name, None, {}, Position("b.yaml"), price=price)
         for name, price in prices.items()
     )
-    return Plan(Manifest("board", "b.yaml", "", "", ()), takes)
+    return Plan(Manifest("board", "b.yaml", "", ""), takes)
 
 
 def prices(of: Plan) -> dict[str, Price | None]:
@@ -110,7 +110,7 @@ def board(*prices: Price | None) -> Plan:
         Take(f"s{at}", f"s{at}", "acme/a", "{}", f"f{at}", None, {}, Position("b.yaml"), price=price)
         for at, price in enumerate(prices)
     )
-    return Plan(Manifest("board", "b.yaml", "", "", ()), takes)
+    return Plan(Manifest("board", "b.yaml", "", ""), takes)
 
 
 @pytest.mark.parametrize(

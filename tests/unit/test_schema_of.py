@@ -54,6 +54,6 @@ def test_a_schema_that_is_not_known_is_said_to_be_unknown() -> None:
 def test_of_takes_sent_by_a_schema_that_came_back_those_between_are_told() -> None:
     takes = [replace(OLD, take_id=str(number), schema=name) for number, name in enumerate("aba")]
     take = Take("s", "s", MODEL, "{}", "f", None, {}, Position("b.yaml"))
-    plan = Plan(Manifest("board", "b.yaml", "", "", ()), (take,), schemas={MODEL: "a"})
+    plan = Plan(Manifest("board", "b.yaml", "", ""), (take,), schemas={MODEL: "a"})
     (warning,) = drift(plan, takes, met(900.0, 950.0))
     assert "1 take on record was sent by b" in warning.message
