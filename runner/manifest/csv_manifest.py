@@ -42,21 +42,21 @@ MISPLACED: Mapping[str, str] = {
 """What people miss in a CSV, and what to do instead; an input of the model with such a name takes precedence."""
 
 KNOWN_COLUMNS = RESERVED_COLUMNS + RESULT_COLUMNS
+_PLAIN = ("id", "model", "notes", "price", "take", "point", "tags")
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """One column: its header, its number from 1, and the path of its input, which is empty if it is not an input."""
+    """One column: its header, its number from 1, and the path of its input, which is empty if it is not an input.
+
+    `is_prose` is true if blanks at the ends of a cell may be intended.
+    """
 
     name: str
     number: int
     path: tuple[str, ...]
     at: Position
-
-    @property
-    def is_prose(self) -> bool:
-        """True if blanks at the ends of a cell may be intended."""
-        return self.name == "notes" or "prompt" in self.name.casefold()
+    is_prose: bool
 
 
 _Cell: TypeAlias = tuple[tuple[str, ...], _Column, Text]
@@ -101,7 +101,7 @@ def _columns(header: Record, findings: Findings, limits: Limits) -> list[_Column
         # A fault in a header is reported there; its cells would only report it again, or be built too deep.
         if not all(path) or len(path) > limits.depth or first < number:
             path = ()
-        columns.append(_Column(name, number, path, at))
+        columns.append(_Column(name, number, path, at, name == "notes" or "prompt" in meant))
     _check_together(header, columns, findings)
     return columns
 
@@ -135,8 +135,10 @@ class _RowReader:
         self._findings = findings
         self._limits = limits
         self._inputs = [column for column in columns if column.path]
-        self._own = [column for column in columns if column.name not in RESULT_COLUMNS]
+        self._own = [(c.name, c.number - 1) for c in columns if c.name not in RESULT_COLUMNS]
         self._reserved = {column.name: column for column in columns if not column.path}
+        self._plain = [self._reserved[name] for name in _PLAIN if name in self._reserved]
+        self._is_flat = all(len(column.path) == 1 for column in self._inputs)
         # A wrong column name is one mistake of the header, however many rows it affects.
         self._keys_at = {column.name: column.at for column in columns}
         # The first of several columns of an input stands for all, so the order is reversed: the last entry stays.
@@ -144,39 +146,42 @@ class _RowReader:
 
     def is_removed(self, record: Record) -> bool:
         """Return whether a report shows this take as removed: no row asks for it any more, and it was not rendered."""
-        take, state = (self._text(record, self._reserved.get(name)) for name in ("take", "state"))
+        if "take" not in self._reserved or "state" not in self._reserved:
+            return False
+        take, state = (self._text(record, self._reserved[name]) for name in ("take", "state"))
         return take is not None and state is not None and state.text == csv_cells.REMOVED
 
     def row(self, record: Record) -> Row:
         """Return one record as a row; its `cells` are the user's own, verbatim."""
         at = record.at(self._findings.file, 1)
         items: dict[str, Node] = {}
-        for key in ("id", "model", "notes", "price", "take", "point", "tags"):
-            if text := self._text(record, self._reserved.get(key)):
-                items[key] = text
+        for column in self._plain:
+            if text := self._text(record, column):
+                items[column.name] = text
         row = Section(Fields(items, at), self._findings, row_name(Row(Fields(items, at), at), ""))
         identity = row.text("id")
         if identity and looks_mangled(identity.text):
             message = "looks as if a spreadsheet had changed it; format the column as text"
             self._findings.warn(identity.at, row.subject, f"{shown(identity.text)} {message}")
         cells = [(c.path, c, text) for c in self._inputs if (text := self._text(record, c))]
-        inputs = _parts(cells, self._findings)
-        given = {column.name for _, column, _ in cells}
-        reader = CellReader(row, identity.text if identity else row.subject, self._limits.points)
-        swept = self._swept(reader, record, given, inputs)
-        items |= {**swept, "inputs": Fields(inputs, at, self._inputs_at)}
+        flat = {path[0]: _leaf(text) for path, _, text in cells} if self._is_flat else None
+        inputs = _parts(cells, self._findings) if flat is None else flat
+        if "seeds" in self._reserved or "sweep" in self._reserved:
+            given = {column.name for _, column, _ in cells}
+            reader = CellReader(row, identity.text if identity else row.subject, self._limits.points)
+            items |= self._swept(reader, record, given, inputs)
+        items["inputs"] = Fields(inputs, at, self._inputs_at)
         # Result columns are left out, because the next report writes its own.
-        own = {column.name: record.cells[column.number - 1] for column in self._own}
+        own = {name: record.cells[index] for name, index in self._own}
         return Row(Fields(items, at, self._keys_at), at, own)
 
-    def _text(self, record: Record, column: _Column | None) -> Text | None:
-        cell = record.cells[column.number - 1] if column else ""
+    def _text(self, record: Record, column: _Column) -> Text | None:
+        cell = record.cells[column.number - 1]
         trimmed = cell.strip()
-        if column is None or not trimmed:
+        if not trimmed:
             return None
         at = record.at(self._findings.file, column.number)
-        marked = csv_cells.unmark(trimmed) if column.path else None
-        if marked is not None:
+        if column.path and trimmed[0] == '"' and (marked := csv_cells.unmark(trimmed)) is not None:
             return Text(marked, at, quoted=True)
         text = Text(cell if column.is_prose else trimmed, at)
         # The program's own columns hold text only: a note or tag may be the word null, and a report must return it.
@@ -187,7 +192,10 @@ class _RowReader:
     ) -> dict[str, Node]:
         """Return the fields `sweep` and `repeat` of a row, as its cells `sweep` and `seeds` give them."""
         row = reader.row
-        seeds, cell = (self._text(record, self._reserved.get(name)) for name in ("seeds", "sweep"))
+        seeds, cell = (
+            self._text(record, self._reserved[name]) if name in self._reserved else None
+            for name in ("seeds", "sweep")
+        )
         fields: dict[str, Node] = {}
         axes = reader.sweep(cell) if cell else {}
         if cell and "take" in row:
@@ -222,6 +230,13 @@ def _parts(cells: list[_Cell], findings: Findings) -> dict[str, Node]:
     return {name: _node(group, findings) for name, group in groups.items()}
 
 
+def _leaf(text: Text) -> Node:
+    # Only an empty list or mapping is written so; all others have a column for each of their parts.
+    if text.quoted or text.text not in {"[]", "{}"}:
+        return text
+    return Items((), text.at) if text.text == "[]" else Fields({}, text.at)
+
+
 def _node(cells: list[_Cell], findings: Findings) -> Node:
     first, _, text = cells[0]
     for path, column, other in cells:
@@ -230,10 +245,7 @@ def _node(cells: list[_Cell], findings: Findings) -> Node:
             findings.error(other.at, "", message)
             return text
     if not first:
-        # Only an empty list or mapping is written so; all others have a column for each of their parts.
-        if text.quoted or text.text not in {"[]", "{}"}:
-            return text
-        return Items((), text.at) if text.text == "[]" else Fields({}, text.at)
+        return _leaf(text)
     items = _parts(cells, findings)
     places = {name: inner.at for name, inner in items.items()}
     # Names that count from 0 are the places of a list.

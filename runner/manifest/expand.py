@@ -74,12 +74,20 @@ def expand(source: Source, findings: Findings, limits: Limits) -> Iterator[Shot]
 
 
 @dataclass(frozen=True, slots=True)
-class _Input:
-    """An input as written; it is weighed only once, because every shot uses each default."""
+class _Inputs:
+    """Inputs as written, with their places; each is weighed only once, because every shot uses each default."""
 
-    node: Node
-    at: Position
-    weight: Weight
+    nodes: Mapping[str, Node]
+    keys_at: Mapping[str, Position]
+    weights: Mapping[str, Weight]
+
+    def under(self, own: _Inputs) -> _Inputs:
+        """Return these inputs and `own`, which win."""
+        if not own.nodes or not self.nodes:
+            return own if own.nodes else self
+        return _Inputs(
+            {**self.nodes, **own.nodes}, {**self.keys_at, **own.keys_at}, {**self.weights, **own.weights}
+        )
 
 
 class _Expansion:
@@ -95,7 +103,7 @@ class _Expansion:
         defaults = Section(source.defaults or Fields({}, findings.at()), findings, "defaults")
         self._model = defaults.text("model")
         self._inputs = self._read_inputs(defaults)
-        self._tags = self._read_tags(defaults)
+        self._tags = tuple(dict.fromkeys(self._read_tags(defaults)))
         self._sweep, self._repeat = Sweep(), 1
         self._sweep, self._repeat = self._read_sweep(defaults), self._read_repeat(defaults)
 
@@ -107,11 +115,12 @@ class _Expansion:
             self._findings.error(row.at, section.subject, "has no id")
         named = identity is not None and self._ids.admit(section, identity, take)
         sweep = self._read_sweep(section)
-        tags = tuple(dict.fromkeys(self._tags + self._read_tags(section)))
-        # The mappings are chained and not copied: there may be a thousand variables and ten thousand rows.
+        tags = self._tags
+        if "tags" in section:
+            tags = tuple(dict.fromkeys(tags + self._read_tags(section)))
         style = section.text("style")
         own = {name: text for name, text in (("id", identity), ("style", style)) if text is not None}
-        variants = self._variants(section, sweep, ChainMap(own, self._variables))
+        variants = self._variants(section, sweep, own)
         chained = section.flag("chain")
         model = self._own_model(section, sweep) or next((v.model for v in variants if v.model), None)
         if model is None:
@@ -143,42 +152,50 @@ class _Expansion:
             row.findings.error(row.fields.at, row.subject, "has no model, and defaults give none")
         return own or self._model
 
-    def _variants(self, row: Section, sweep: Sweep, known: _Names) -> tuple[Variant, ...]:
-        own = self._read_inputs(row)
+    def _variants(self, row: Section, sweep: Sweep, names: dict[str, Text]) -> tuple[Variant, ...]:
+        given = self._read_inputs(row)
+        own = given.nodes
         # It is not known which of the two was meant, and the user would pay for a wrong guess.
         for axis in filter(self._is_input, sweep.keys_at):
             head, *path = [axis] if axis in own else axis.split(".")
-            if head in own and _part_at(own[head].node, path):
-                row.error(own[head].node.at, f"inputs.{axis}", _TWICE)
-        inputs = {**self._inputs, **own} if own else self._inputs
+            if head in own and _part_at(own[head], path):
+                row.error(own[head].at, f"inputs.{axis}", _TWICE)
+        inputs = self._inputs.under(given)
         repeat = self._read_repeat(row)
         # This is counted before it is built: the product of three short axes can be more than memory holds.
         values, characters = sweep.weight
-        values += 1 + sum(given.weight.values for given in inputs.values())
-        characters += sum(given.weight.characters for given in inputs.values())
+        values += 1 + sum([weight.values for weight in inputs.weights.values()])
+        characters += sum([weight.characters for weight in inputs.weights.values()])
         count, at = len(sweep) * repeat, row.fields.at
         self._budget.spend_takes(count, values=values, characters=characters, at=at, subject=row.subject)
         # All points share one mapping, because a sweep of thousands must not copy it thousands of times.
-        keys_at = {name: given.at for name, given in inputs.items()}
-        keys_at.update((name, at) for name, at in sweep.keys_at.items() if self._is_input(name))
+        swept_at = {name: at for name, at in sweep.keys_at.items() if self._is_input(name)}
+        keys_at = {**inputs.keys_at, **swept_at} if swept_at else inputs.keys_at
+        # The mappings are chained and not copied: there may be a thousand variables and ten thousand rows.
+        known = ChainMap(names, self._variables)
+        templated = [name for name, weight in inputs.weights.items() if weight.templated]
         variants: list[Variant] = []
         for point in self._points(row, sweep, known):
-            filled = self._filled(inputs, point, known, row)
+            filled = self._filled(inputs.nodes, templated, point, known, row)
             # The first repeat keeps the point, because adding repeats later must not change the id of a take.
             counts = [{REPEAT: Text(str(number), at)} for number in range(2, repeat + 1)]
             variants += (Variant({**point, **n}, filled, keys_at, point.get(MODEL)) for n in [{}, *counts])
         return tuple(variants)
 
-    def _read_inputs(self, section: Section) -> dict[str, _Input]:
-        inputs = section.section("inputs")
-        weighed: dict[str, _Input] = {}
-        for name, node in inputs.fields.items.items():
-            at = inputs.fields.key_at(name)
-            if name.count(".") >= self._limits.depth:
-                section.error(at, f"inputs.{name}", f"has more than {self._limits.depth} parts")
-            else:
-                weighed[name] = _Input(node, at, weigh(node))
-        return weighed
+    def _read_inputs(self, section: Section) -> _Inputs:
+        fields = section.mapping("inputs")
+        if fields is None:
+            return _Inputs({}, {}, {})
+        nodes = fields.items
+        if deep := [name for name in nodes if name.count(".") >= self._limits.depth]:
+            for name in deep:
+                message = f"has more than {self._limits.depth} parts"
+                section.error(fields.key_at(name), f"inputs.{name}", message)
+            nodes = {name: node for name, node in nodes.items() if name not in deep}
+        keys_at = fields.keys_at
+        if not nodes.keys() <= keys_at.keys():
+            keys_at = {name: fields.key_at(name) for name in nodes}
+        return _Inputs(nodes, keys_at, {name: weigh(node) for name, node in nodes.items()})
 
     def _read_sweep(self, section: Section) -> Sweep:
         """Return a sweep, or that of the defaults if there is none."""
@@ -194,6 +211,8 @@ class _Expansion:
 
     def _points(self, row: Section, sweep: Sweep, known: _Names) -> tuple[Point, ...]:
         """Return the points with templates filled in; a swept value must not use another swept value."""
+        if not sweep.axes and not sweep.included:
+            return ({},)
         if any(has_template(text.text) for text in sweep.texts()):
             # The value of one axis inside another would make a point depend on the order of the axes.
             fixed = {name: value for name, value in known.items() if name not in sweep.keys_at}
@@ -211,13 +230,15 @@ class _Expansion:
         return number or self._repeat
 
     def _filled(
-        self, inputs: Mapping[str, _Input], point: Point, known: _Names, row: Section
-    ) -> dict[str, Node]:
-        filled = {name: given.node for name, given in inputs.items()}
+        self, inputs: Mapping[str, Node], templated: Sequence[str], point: Point, known: _Names, row: Section
+    ) -> Mapping[str, Node]:
+        if not templated and not point:
+            return inputs
+        filled = dict(inputs)
         names = known.new_child(point) if point else known
-        for name, given in inputs.items():
-            if given.weight.templated and (name not in point or name in self._variables):
-                filled[name] = self._templates.render(given.node, names, row.where(f"inputs.{name}"))
+        for name in templated:
+            if name not in point or name in self._variables:
+                filled[name] = self._templates.render(inputs[name], names, row.where(f"inputs.{name}"))
         for name in filter(self._is_input, point):
             head, *path = name.split(".")
             # This sets a part of a nested input, if one is given; if not, the model folds the dotted name itself.

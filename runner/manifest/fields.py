@@ -138,9 +138,11 @@ class Section:
 
     def _field(self, key: str, kind: type[_Kind], wanted: str) -> _Kind | None:
         node = self.fields.items.get(key)
+        if node is None:
+            return None
         if isinstance(node, Text) and node.is_null:
             self.error(node.at, key, "has no value; give one or remove the line")
-        elif node is None or isinstance(node, kind):
+        elif isinstance(node, kind):
             return node
         else:
             self.error(node.at, key, f"must be {wanted}, not {_KINDS[type(node)]}")

@@ -30,6 +30,7 @@ _NEEDED: Final = {
     "array": "a list",
     "object": "a mapping",
 }
+_TEXT_ALONE: Final = ("string",)
 _Tree: TypeAlias = "dict[str, _Tree | Node]"
 
 
@@ -61,7 +62,8 @@ class Reading:
     def value(self, node: Node, shape: Shape, where: str) -> JsonValue | Missing:
         """Return what `node` means in `shape`, or `MISSING` after a problem."""
         if isinstance(node, Text):
-            return self._text(node, shape, where)
+            is_text = shape.kinds == _TEXT_ALONE and not node.is_null
+            return self._plain_text(node, shape, where) if is_text else self._text(node, shape, where)
         kind = "array" if isinstance(node, Items) else "object"
         if shape.kinds and kind not in shape.kinds:
             return self._wrong_kind(node, shape, where, _NEEDED[kind])

@@ -101,13 +101,19 @@ class _Planner:
     def add(self, shot: Shot) -> None:
         """Plan all takes of one shot."""
         swept = {variant.model.text: variant.model for variant in shot.variants if variant.model}
-        models = {name: self._model(shot, name, text.at) for name, text in swept.items()}
-        own = self._model(shot, shot.model, shot.model_at) if not swept else None
+        if swept:
+            self._add_swept(shot, {name: self._model(shot, name, text.at) for name, text in swept.items()})
+        elif model := self._model(shot, shot.model, shot.model_at):
+            for variant in shot.variants:
+                if not self.is_full:
+                    self._add_take(shot, variant, model)
+
+    def _add_swept(self, shot: Shot, models: Mapping[str, Model | None]) -> None:
         known = {name for model in models.values() if model for name in model.by_name}
         for variant in shot.variants:
-            model = models[variant.model.text] if variant.model else own
+            model = models[variant.model.text] if variant.model else None
             if model and not self.is_full:
-                self._add_take(shot, _meant_for(model, variant, known) if swept else variant, model)
+                self._add_take(shot, _meant_for(model, variant, known), model)
 
     def _model(self, shot: Shot, name: str, at: Position) -> Model | None:
         message, nearest = "no model given", None
@@ -148,8 +154,10 @@ class _Planner:
             if self.is_full:
                 self.problems.append(Problem(shot.at, "", "checking stopped here: too many takes are faulty"))
             return
-        point = {axis: _swept_value(axis, node, bound.body) for axis, node in variant.point.items()}
-        take = self._take(shot, model, bound.body, point if shot.point is None else shot.point, seed_from_id)
+        point = shot.point
+        if point is None:
+            point = {axis: _swept_value(axis, node, bound.body) for axis, node in variant.point.items()}
+        take = self._take(shot, model, bound.body, point, seed_from_id)
         first = self.takes.setdefault(folded(take.id), take)
         if first is not take:
             self.problems.append(_clash(first, take))
@@ -160,6 +168,8 @@ class _Planner:
         """Return the inputs, without words that this form of manifest has no place for, which are problems."""
         misplaced = self.manifest.misplaced
         wrong = misplaced.keys() & variant.inputs.keys() - model.by_name.keys()
+        if not wrong:
+            return variant.inputs
         for name in sorted(wrong):
             at = variant.keys_at.get(name, variant.inputs[name].at)
             # A wrong column is one mistake, however many rows fill it.
@@ -173,12 +183,12 @@ class _Planner:
         self,
         shot: Shot,
         model: Model,
-        body: Mapping[str, JsonValue],
+        body: dict[str, JsonValue],
         point: Mapping[str, JsonValue],
         seed_from_id: str,
     ) -> Take:
         """Return the take of a body, after it counted against the bounds of memory."""
-        text = canonical_json(dict(body))
+        text = canonical_json(body)
         self.schemas[model.id] = model.sha256
         self.characters += len(text)
         self.values += len(model.inputs)
@@ -219,11 +229,11 @@ def _meant_for(model: Model, variant: Variant, known: set[str]) -> Variant:
     return replace(variant, inputs=inputs)
 
 
-def _swept_value(axis: str, node: Node, body: Mapping[str, JsonValue]) -> JsonValue:
+def _swept_value(axis: str, node: Node, body: dict[str, JsonValue]) -> JsonValue:
     """Return the typed value of an axis: from the body if it is an input, as written if it is a variable."""
     if axis in (MODEL, REPEAT) and isinstance(node, Text):
         return int(node.text) if axis == REPEAT else node.text
-    value: JsonValue = dict(body)
+    value: JsonValue = body
     for part in [axis] if axis in body else axis.split("."):
         if isinstance(value, dict) and part in value:
             value = value[part]

@@ -10,6 +10,7 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from runner.models.inputs import Input
@@ -95,4 +96,8 @@ def fingerprint(model: str, body_text: str) -> str:
 
     `body_text` must already be canonical, as `canonical_json` makes it.
     """
-    return hashlib.sha256(f"[{canonical_json(model)},{body_text}]".encode()).hexdigest()
+    return hashlib.sha256(f"[{_quoted(model)},{body_text}]".encode()).hexdigest()
+
+
+# A board has a hundred thousand takes of few models.
+_quoted = lru_cache(maxsize=64)(canonical_json)
