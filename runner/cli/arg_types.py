@@ -28,6 +28,11 @@ def whole(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
+def or_auto(parse: Callable[[str], int]) -> Callable[[str], int | None]:
+    """Return a flag type that takes the word `auto` as None, and anything else as `parse` does."""
+    return lambda text: None if text == "auto" else parse(text)
+
+
 def number(least: float, most: float) -> Callable[[str], float]:
     """Return a flag type for numbers from `least` to `most`; no nan, no infinity."""
 

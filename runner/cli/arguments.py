@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.cli.arg_types import amount, limit, moment, number, period, stretch, whole
+from runner.cli.arg_types import amount, limit, moment, number, or_auto, period, stretch, whole
 from runner.manifest.size_limits import MOST_FILE_BYTES, MOST_TAKES, MOST_TEXT_BYTES
 
 
@@ -177,9 +177,10 @@ _EXTENT = (
         "minimum seconds between two status checks of a job (default: 1)",
     ),
     _value(
-        "--submit-window N=1",
-        whole(1, 64),
-        "submissions being sent at the same time (default: 1); a crash leaves at most N in doubt",
+        "--submit-window N=auto",
+        or_auto(whole(1, 64)),
+        "submissions being sent at the same time; a crash leaves at most N in doubt (default: auto, which is 1 as long "
+        "as that fills the free slots, and at most an eighth of --jobs and 32)",
     ),
 )
 _LIMITS = _group(

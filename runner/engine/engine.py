@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
-from runner.domain.errors import ShotrunnerError
 from runner.domain.run_ending import Ending, EndingKind, Stop
 from runner.domain.run_events import Listener
 from runner.domain.shots import Ticket
@@ -22,9 +22,11 @@ from runner.engine.late_costs import GRACE, ask_costs, without_cost
 from runner.engine.options import NO_PAST, EngineOptions, RunHistory
 from runner.engine.poller import Poller
 from runner.engine.ports import Delivery, FreeSpace, Journal, Queue
-from runner.engine.run_state import RunState
+from runner.engine.run_state import ActiveTake, RunState
 from runner.engine.submit_results import SubmitResultHandler
+from runner.engine.submit_window import SubmitWindow
 from runner.engine.submitter import Submitter
+from runner.engine.task_failures import raise_first_failure
 from runner.system.backoff import Chance
 from runner.system.clock import Clock
 
@@ -64,10 +66,24 @@ class Engine:
         self._lacking_cost = without_cost(dict.fromkeys((*tickets, *past.ended)), now=clock.wall())
         self._costs_asked = asyncio.Event()
         self._downloader = Downloader(context, delivery)
-        self._poller = Poller(context, durations=past.durations, succeeded=self._downloader.collect)
-        results = SubmitResultHandler(context, accepted=self._poller.watch, extra_paid=past.extra_paid)
+        self._poller = Poller(context, durations=past.durations, succeeded=self._succeeded)
+        self._begun = state.now
+        took = [*chain(*past.durations.values())]
+        self._window = SubmitWindow(
+            least=options.submit_window or 1,
+            most=options.widest_window,
+            job_seconds=sum(took) / len(took) if took else None,
+        )
+        results = SubmitResultHandler(
+            context, window=self._window, accepted=self._poller.watch, extra_paid=past.extra_paid
+        )
         self._submitter = Submitter(
-            context, epoch=epoch, new_attempt=new_attempt, settle=results.settle, room=room
+            context,
+            epoch=epoch,
+            new_attempt=new_attempt,
+            window=self._window,
+            settle=results.settle,
+            room=room,
         )
 
     @property
@@ -118,23 +134,27 @@ class Engine:
 
     async def _work(self) -> None:
         """Run every part; the first failure of one ends the rest, but never a POST that is being sent."""
-        options = self._state.options
-        submits = [asyncio.create_task(self._submitter.run()) for _ in range(options.submit_window)]
+        submits = asyncio.create_task(self._submitter.run())
         workers = [asyncio.create_task(work) for work in self._workers()]
         over = asyncio.create_task(self._over())
-        waiting, has_failed = {over, *submits, *workers}, False
+        waiting, has_failed = {over, submits, *workers}, False
         try:
             while not (over.done() or has_failed):
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 has_failed = any(task.exception() for task in done if not task.cancelled())
         finally:
             self._state.stop_submitting()
-            # The answer to a POST that is being sent may be the receipt for money.
-            await asyncio.wait(submits)
+            await asyncio.wait({submits})
             for task in (*workers, over):
                 task.cancel()
             await asyncio.wait({*workers, over})
-        _raise_first_failure([*submits, *workers, over])
+        raise_first_failure([submits, *workers, over])
+
+    def _succeeded(self, live: ActiveTake) -> None:
+        # An earlier run's job may have ended long ago.
+        if live.born >= self._begun:
+            self._window.job_ended(self._state.now - live.born)
+        self._downloader.collect(live)
 
     async def _over(self) -> None:
         """Wait until nothing is left to do, or the run is asked to leave."""
@@ -180,13 +200,3 @@ async def _first_of(*events: asyncio.Event, within: float | None = None) -> None
     finally:
         for wait in waits:
             wait.cancel()
-
-
-def _raise_first_failure(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Raise the first failure, a `ShotrunnerError` if there is one, with the others in its notes."""
-    failures = [failure for task in tasks if not task.cancelled() and (failure := task.exception())]
-    failures.sort(key=lambda failure: not isinstance(failure, ShotrunnerError))
-    for other in failures[1:]:
-        failures[0].add_note(f"besides: {type(other).__name__}: {other}")
-    if failures:
-        raise failures[0]

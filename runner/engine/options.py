@@ -17,6 +17,7 @@ from runner.domain.run_ending import Stop
 from runner.domain.shots import Ticket
 from runner.domain.states import FailureClass
 from runner.engine.poll_pace import FetchPace, LookPace
+from runner.engine.submit_window import widest
 from runner.system.backoff import Backoff
 
 _ANY_FAILURE = "fail"
@@ -57,22 +58,23 @@ class FailureLimit:
 class EngineOptions:
     """The engine's numbers; times are seconds.
 
-    `jobs` caps what the API may be working on at once, and `submit_window` how many POSTs are being sent. With one, a
-    crash leaves at most one take in doubt. `looks_at_once` and `fetches_at_once` cap calls, not jobs. `max_unknown`
-    lost answers stop the submitting. `outage_limit` is how long to wait for a service that is away. An id must stay
-    unknown for `missing_grace` to count as gone. A job must name no output for `empty_grace` to count as without one.
-    `fetch_pace` says how long and how often a clip is tried. A job older than `job_limit` is left to the next run.
-    `same_refusals` of different bodies in a row count as the account's or the service's fault. `refusals_limit` bounds
-    how long refusals may last while nothing else is left to do, and those of one job's reads. `max_extra_paid` bounds
-    what `on_unknown` may pay again over the whole life of a run, and `retries` how often a failed take is paid for
-    again. `scout` takes of every model and settings go first. `limits` are the bounds on money, submissions and time.
+    `jobs` caps what the API may be working on at once, and `submit_window` how many POSTs are in the air. None chooses
+    by the way to the API (`submit_window.SubmitWindow`). A crash leaves at most so many takes in doubt. `looks_at_once`
+    and `fetches_at_once` cap calls, not jobs. `max_unknown` lost answers stop the submitting. `outage_limit` is how
+    long to wait for a service that is away. An id must stay unknown for `missing_grace` to count as gone. A job must
+    name no output for `empty_grace` to count as without one. `fetch_pace` says how long and how often a clip is tried.
+    A job older than `job_limit` is left to the next run. `same_refusals` of different bodies in a row count as the
+    account's or the service's fault. `refusals_limit` bounds how long refusals may last while nothing else is left to
+    do, and those of one job's reads. `max_extra_paid` bounds what `on_unknown` may pay again over the whole life of a
+    run, and `retries` how often a failed take is paid for again. `scout` takes of every model and settings go first.
+    `limits` are the bounds on money, submissions and time.
 
     Raises:
         UsageError: with one of the numbers nothing could ever happen.
     """
 
     jobs: int = 4
-    submit_window: int = 1
+    submit_window: int | None = None
     looks_at_once: int = 16
     fetches_at_once: int = 4
     download: bool = True
@@ -96,11 +98,17 @@ class EngineOptions:
 
     def __post_init__(self) -> None:
         for name in ("jobs", "submit_window", "looks_at_once", "fetches_at_once", "max_unknown"):
-            if getattr(self, name) < 1:
+            given = getattr(self, name)
+            if given is not None and given < 1:
                 raise UsageError(f"{name} must be at least 1")
         if self.on_unknown is OnUnknown.PAY_AGAIN and self.max_extra_paid < 1:
             text = "paying again for unknown submits needs a bound"
             raise UsageError(text, advice="add --max-extra-paid N")
+
+    @property
+    def widest_window(self) -> int:
+        """How many POSTs may be in the air at most."""
+        return self.submit_window or widest(self.jobs)
 
     @property
     def refusal_limit(self) -> float:

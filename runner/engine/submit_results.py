@@ -1,7 +1,8 @@
 """Submit results: what the answer to a POST does to its take and to the takes behind it.
 
-Each answer is one fact, durable before the next submit, and then a pause, a question or the end of the submitting. It
-sends nothing. A take goes back to pending only if the attempt was proved free.
+Each answer is one fact, durable before its POST counts as landed, and then a pause, a question or the end of the
+submitting. It sends nothing. A take goes back to pending only if the attempt was proved free. POSTs that were in the
+air together may meet the same trouble, which counts once: an *echo* of it makes no pause longer.
 """
 
 from __future__ import annotations
@@ -20,31 +21,44 @@ from runner.engine.context import EngineContext
 from runner.engine.options import OnUnknown
 from runner.engine.poll_pace import OutageTest
 from runner.engine.run_state import ActiveTake
+from runner.engine.submit_window import Post, SubmitWindow
 from runner.engine.timers import Stopwatch
 from runner.system.backoff import RETRY_AFTER_CEILING
 
 _SHARE_IN_A_ROW = 10
+_TROUBLE = (facts.NotSent, facts.RefusedForNow, facts.AccountTurnedAway, facts.LostContact)
+"""Answers that are not about the take, but about the way, the service or the account."""
 
 
 class SubmitResultHandler:
     """Handles every answer; `accepted` is called with a take once its receipt is durable."""
 
     def __init__(
-        self, context: EngineContext, *, accepted: Callable[[ActiveTake], None], extra_paid: int
+        self,
+        context: EngineContext,
+        *,
+        window: SubmitWindow,
+        accepted: Callable[[ActiveTake], None],
+        extra_paid: int,
     ) -> None:
         """`extra_paid` is how many unknown submits earlier runs have paid again."""
         self._context = context
         self._state = context.state
         self._options = context.state.options
         self._breaker = context.breaker
+        self._window = window
         self._accepted = accepted
         self._unsent, self._throttled = Stopwatch(), Stopwatch()
         self._lost_in_a_row = 0
         self._extra_paid = extra_paid
         self._paying_again: set[str] = set()
 
-    async def settle(self, live: ActiveTake, answer: SubmitAnswer) -> None:
+    async def settle(self, live: ActiveTake, answer: SubmitAnswer, post: Post) -> None:
         """Record what became of the attempt, then do what follows from it for the other takes."""
+        is_echo = self._window.is_echo(post)
+        # The window is told before the first await, in which another POST could begin.
+        if isinstance(answer, _TROUBLE) and not is_echo:
+            self._window.troubled(now=self._state.now, throttled=isinstance(answer, facts.RefusedForNow))
         if not isinstance(answer, facts.NotSent):
             self._unsent.is_over()
         if not isinstance(answer, facts.RefusedForNow):
@@ -61,18 +75,18 @@ class SubmitResultHandler:
                 await self._keep(live, answer)
             case facts.NotSent():
                 await self._put_back(live, answer)
-                self._not_sent(live, answer)
+                self._not_sent(live, answer, is_echo=is_echo)
             case facts.RefusedForNow():
                 await self._put_back(live, answer)
-                self._rest(answer)
+                self._rest(answer, is_echo=is_echo)
             case facts.AccountTurnedAway():
                 await self._turned_away(live, answer)
             case facts.Refused():
                 await self._refused(live, answer)
             case facts.LostContact() if self._may_pay_again(answer):
-                await self._pay_again(live, answer)
+                await self._pay_again(live, answer, is_echo=is_echo)
             case facts.LostContact():
-                await self._hold(live, answer)
+                await self._hold(live, answer, is_echo=is_echo)
             case _:
                 assert_never(answer)
 
@@ -115,10 +129,11 @@ class SubmitResultHandler:
             await self._state.record(live, answer)
         self._state.put_back(live, last=last)
 
-    def _not_sent(self, live: ActiveTake, answer: facts.NotSent) -> None:
+    def _not_sent(self, live: ActiveTake, answer: facts.NotSent, *, is_echo: bool) -> None:
         """Wait for the service, longer each time, since it may answer reads but no submits."""
         if answer.hopeless:
             self._state.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
+        if answer.hopeless or is_echo:
             return
         self._end_if_too_long(self._unsent, answer.reason)
         self._breaker.doubt_submits(live.ticket.model, answer.reason)
@@ -126,11 +141,14 @@ class SubmitResultHandler:
         if beyond > 0:
             self._breaker.rest(self._options.backoff.delay(beyond, chance=self._context.chance()))
 
-    def _rest(self, answer: facts.RefusedForNow) -> None:
+    def _rest(self, answer: facts.RefusedForNow, *, is_echo: bool) -> None:
         """Pause all submits, longer after each refusal in a row."""
+        wished = min(answer.not_before - self._state.clock.wall(), RETRY_AFTER_CEILING)
+        if is_echo:
+            self._breaker.rest(wished)
+            return
         self._end_if_too_long(self._throttled, answer.reason)
         own = self._options.throttled.delay(self._throttled.count, chance=self._context.chance())
-        wished = min(answer.not_before - self._state.clock.wall(), RETRY_AFTER_CEILING)
         self._breaker.rest(max(own, wished))
         if self._throttled.count == 1:
             self._state.say(
@@ -163,7 +181,7 @@ class SubmitResultHandler:
         if streak:
             await refusals.put_back(streak)
 
-    async def _hold(self, live: ActiveTake, answer: facts.LostContact) -> None:
+    async def _hold(self, live: ActiveTake, answer: facts.LostContact, *, is_echo: bool = False) -> None:
         """Hold a take; submit no more where too much is in doubt, else wait until the service answers."""
         await self._state.record(live, answer)
         # A person must decide on these takes, including those of earlier runs and of undone adoptions.
@@ -176,7 +194,7 @@ class SubmitResultHandler:
             text = f"{len(held)} submits were left without an answer"
             self._state.end(EndingKind.UNKNOWNS, text, Stop.DRAIN)
         elif self._state.is_busy:
-            self._ask_for_free(live, answer)
+            self._ask_for_free(live, answer, is_echo=is_echo)
 
     def _may_pay_again(self, answer: facts.LostContact) -> bool:
         # A run that submits no more would leave the payment to the next one, and may have cut the answer off itself.
@@ -185,7 +203,7 @@ class SubmitResultHandler:
         has_room = self._extra_paid + len(self._paying_again) < self._options.max_extra_paid
         return may and has_room and not (answer.hopeless or answer.candidates)
 
-    async def _pay_again(self, live: ActiveTake, answer: facts.LostContact) -> None:
+    async def _pay_again(self, live: ActiveTake, answer: facts.LostContact, *, is_echo: bool) -> None:
         """Put back a held take, as the flag `pay-again` asks; it may be paid for twice."""
         # It counts at once, since parallel submits must not pass the bound together.
         self._paying_again.add(live.id)
@@ -196,14 +214,14 @@ class SubmitResultHandler:
             self._paying_again.discard(live.id)
         self._extra_paid += 1
         self._state.requeue(live)
-        self._ask_for_free(live, answer)
+        self._ask_for_free(live, answer, is_echo=is_echo)
 
-    def _ask_for_free(self, live: ActiveTake, answer: facts.LostContact) -> None:
+    def _ask_for_free(self, live: ActiveTake, answer: facts.LostContact, *, is_echo: bool) -> None:
         """Submit nothing before the API answers a free question, asked at once, or later after many lost answers.
 
         The more lost answers a person allows, the more of them in a row count as accidental.
         """
-        self._lost_in_a_row += 1
+        self._lost_in_a_row += not is_echo
         by_chance = min(OutageTest.IN_A_ROW, max(1, self._options.max_unknown // _SHARE_IN_A_ROW))
         wait = 0.0 if self._lost_in_a_row <= by_chance else PROBE_EVERY
         self._breaker.doubt_submits(live.ticket.model, answer.reason, wait=wait)

@@ -1,4 +1,4 @@
-"""Submitting: it sends one take at a time through a narrow window, and records each before its first byte.
+"""Submitting: it sends takes through a window as narrow as the way allows, and records each before its first byte.
 
 It hands the answer on and does not know what it means. It never sends an attempt a second time.
 """
@@ -12,10 +12,12 @@ from runner.domain import failpoints
 from runner.domain.api_answers import SubmitAnswer
 from runner.domain.run_ending import EndingKind, Stop
 from runner.domain.shots import Ticket
-from runner.domain.states import LostContact, SubmissionStarted, TakeState
+from runner.domain.states import Accepted, LostContact, SubmissionStarted, TakeState
 from runner.engine.context import EngineContext
 from runner.engine.ports import FreeSpace
 from runner.engine.run_state import ActiveTake
+from runner.engine.submit_window import Post, SubmitWindow
+from runner.engine.task_failures import raise_first_failure
 from runner.engine.timers import happens_within
 from runner.system.backoff import RETRY_AFTER_CEILING
 
@@ -24,10 +26,10 @@ _MB = 1_000_000
 
 
 class Submitter:
-    """Gives pending takes to the API, in order, as slots come free.
+    """Gives pending takes to the API, in order, as slots come free and `window` has room.
 
-    `settle` is awaited with every answer before the next submit of its place in the window. Once `abandoned` is set,
-    the POST being sent is waited for no longer, and its take is held, since it may have been charged.
+    `settle` is awaited with every answer before its POST counts as landed. Once `abandoned` is set, the POSTs in the
+    air are waited for no longer, and their takes are held, since they may have been charged.
     """
 
     def __init__(
@@ -36,7 +38,8 @@ class Submitter:
         *,
         epoch: int,
         new_attempt: Callable[[], str],
-        settle: Callable[[ActiveTake, SubmitAnswer], Awaitable[None]],
+        window: SubmitWindow,
+        settle: Callable[[ActiveTake, SubmitAnswer, Post], Awaitable[None]],
         room: FreeSpace | None,
     ) -> None:
         self.abandoned = asyncio.Event()
@@ -44,22 +47,43 @@ class Submitter:
         self._state = context.state
         self._epoch = epoch
         self._new_attempt = new_attempt
+        self._window = window
         self._settle = settle
         self._room = room
-        self._at_work = 0
+        self._in_air: set[asyncio.Task[None]] = set()
+        self._failed: list[asyncio.Task[None]] = []
         # An earlier run may have been asked for a pause, which is not over yet.
         wishes = [ticket.not_before - self._state.clock.wall() for ticket in self._state.tickets]
         context.breaker.rest(min(max([0.0, *wishes]), RETRY_AFTER_CEILING))
 
     async def run(self) -> None:
-        """Submit until the run is finished or stopped; run one of these for each place in the window."""
-        while (live := await self._next()) is not None:
-            self._at_work += 1
-            try:
-                await self._submit(live)
-            finally:
-                self._at_work -= 1
-            self._state.changed.set()
+        """Submit until the run is finished or stopped, and every POST in the air has its answer on record.
+
+        After the first failure of one no other begins; all failures are raised as one.
+        """
+        try:
+            while (live := await self._next()) is not None:
+                task = asyncio.create_task(self._submit(live, self._window.begin(self._state.now)))
+                self._in_air.add(task)
+                task.add_done_callback(self._landed)
+        finally:
+            # The answer to a POST that is being sent may be the receipt for money.
+            while self._in_air:
+                await asyncio.wait(self._in_air)
+        raise_first_failure(self._failed)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._in_air.discard(task)
+        self._window.end(waiting=self._waiting)
+        if task.exception() is not None:
+            self._failed.append(task)
+            self._state.stop_submitting()
+        self._state.changed.set()
+
+    @property
+    def _waiting(self) -> int:
+        """How many free slots wait for the POST of a pending take."""
+        return min(len(self._state.pending), self._state.options.jobs - self._state.slots_held)
 
     async def _next(self) -> ActiveTake | None:
         """Return the next take with its slot taken, or None when there will be none."""
@@ -82,11 +106,10 @@ class Submitter:
 
     def _wait(self) -> float | None:
         """Return the seconds until the next take may go: 0 is now, None is when something changes."""
-        state, context = self._state, self._context
-        has_room = state.slots_held < state.options.jobs
-        if not (state.pending and has_room and context.breaker.lets_submit):
+        context = self._context
+        if not (self._waiting > 0 and self._window.has_room and context.breaker.lets_submit):
             return None
-        if context.account.is_doubted or (context.refusals.is_streak and self._at_work):
+        if context.account.is_doubted or (context.refusals.is_streak and self._window.in_air):
             return None
         return context.breaker.rest_left() if context.scouts.lets_pass() else None
 
@@ -120,14 +143,16 @@ class Submitter:
         if left is not None and matters:
             state.end(EndingKind.LIMIT, state.budget.time_is_up(), how)
 
-    async def _submit(self, live: ActiveTake) -> None:
+    async def _submit(self, live: ActiveTake, post: Post) -> None:
         attempt = self._new_attempt()
         live.attempts += 1
         failpoints.hit("submit.claimed")
         answer = await self._answer(live, attempt)
         failpoints.hit("submit.answered")
         if live.state is TakeState.SUBMITTING or not isinstance(answer, LostContact):
-            await self._settle(live, answer)
+            await self._settle(live, answer, post)
+            if isinstance(answer, Accepted):
+                self._window.accepted(post, now=self._state.now, waiting=self._waiting)
         else:
             self._state.put_back(live)
 

@@ -71,7 +71,7 @@ def _ends(morning: Morning) -> Iterator[str]:
 def _manners(morning: Morning) -> Iterator[str]:
     """Yield what was asked too often, and what was held too much."""
     options = EngineOptions()
-    if morning.held_per_kill > options.submit_window:
+    if morning.held_per_kill > options.widest_window:
         yield f"one kill left {morning.held_per_kill} takes in doubt"
     if morning.held_per_life > options.max_unknown:
         yield f"one run left {morning.held_per_life} takes in doubt"

@@ -175,7 +175,7 @@ class Machine(RuleBasedStateMachine):
         abandoned = self.shop.those(TakeState.SUBMITTING)
         held = self.shop.run(self._rows, killed_after=killed_after)
         assert sorted(held) == sorted(record.take_id for record in abandoned)
-        assert len(held) <= OPTIONS.submit_window, f"one kill left {held} in doubt"
+        assert len(held) <= OPTIONS.widest_window, f"one kill left {held} in doubt"
 
     # -- what must hold ----------------------------------------------------------------------------------------
 
