@@ -34,9 +34,9 @@ class Post:
 class SubmitWindow:
     """Holds `size` between `least` and `most` POSTs; all times are monotonic seconds.
 
-    An accepted POST widens it by one, so it doubles with each round trip, as in TCP's slow start (RFC 5681). It does so
-    only if the window was full and the free slots would wait too long for their POSTs. An answer after which no slot
-    waits narrows it to what is in the air. Trouble sets it back to `least`.
+    An accepted POST widens it by one if it was full meanwhile and the free slots would wait too long for their POSTs.
+    So it doubles with each round trip, as in TCP's slow start (RFC 5681), and goes from 1 to 32 in five. An answer
+    after which no slot waits narrows it to what is in the air. Trouble sets it back to `least`.
     """
 
     def __init__(self, *, least: int, most: int, job_seconds: float | None = None) -> None:
@@ -45,7 +45,7 @@ class SubmitWindow:
         self.in_air = 0
         self._job_seconds = job_seconds
         self._post_seconds: float | None = None
-        self._troubled_at = float("-inf")
+        self._full_at = self._troubled_at = float("-inf")
 
     @property
     def has_room(self) -> bool:
@@ -55,6 +55,8 @@ class SubmitWindow:
     def begin(self, now: float) -> Post:
         """Count a POST that begins."""
         self.in_air += 1
+        if not self.has_room:
+            self._full_at = now
         return Post(now, alone=self.in_air == 1)
 
     def accepted(self, post: Post, *, now: float, waiting: int) -> None:
@@ -62,9 +64,9 @@ class SubmitWindow:
         # With others beside it, a POST also waits for this machine or the server, which more of them would not shorten.
         if post.alone:
             self._post_seconds = _smoothed(self._post_seconds, now - post.began)
-        is_full = self.in_air >= self.size and not self.is_echo(post)
+        was_full = post.began <= self._full_at and not self.is_echo(post)
         time_to_fill = waiting * (self._post_seconds or 0.0) / self.size
-        if is_full and time_to_fill > _WASTE * (self._job_seconds or UNKNOWN_JOB):
+        if was_full and time_to_fill > _WASTE * (self._job_seconds or UNKNOWN_JOB):
             self.size = min(self.size + 1, self._most)
 
     def troubled(self, *, now: float, throttled: bool = False) -> None:
