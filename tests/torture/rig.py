@@ -60,10 +60,11 @@ class Tally:
 class Rig:
     """Use it in a `with` statement: the server lives as long as the block.
 
-    `window` and `jobs` are the command's own options; `download` says whether lives bring clips home, the last one
-    always does. `ids` are the shots' names, if the usual ones will not do. What a scenario does by hand it says here:
-    `agreed` counts by take the further charges it asked for, `spoilt` are the takes whose clip it damaged, `exempt`
-    the request ids that a person looked up.
+    `window` and `jobs` are the command's own options. An `adapting` run chooses its window and may become `window`
+    wide. Unless `jobs` are given they are eight for each place in the window. `download` says whether lives bring clips
+    home, the last one always does. `ids` are the shots' names, if the usual ones will not do. What a scenario does by
+    hand it says here: `agreed` counts by take the further charges it asked for, `spoilt` are the takes whose clip it
+    damaged, `exempt` the request ids that a person looked up.
     """
 
     def __init__(
@@ -75,7 +76,8 @@ class Rig:
         weather: Weather | None = None,
         settings: Settings = QUICK,
         window: int = 1,
-        jobs: int = 8,
+        adapting: bool = False,
+        jobs: int | None = None,
         download: bool = True,
         ids: Sequence[str] = (),
         tree: Path = REPOSITORY,
@@ -95,7 +97,8 @@ class Rig:
         self._moved = 0
         self._ids = ids
         self._window = window
-        self._flags = ["-j", str(jobs), "--submit-window", str(window), "--max-unknown", "1000"]
+        asked = "auto" if adapting else str(window)
+        self._flags = ["-j", str(jobs or 8 * window), "--submit-window", asked, "--max-unknown", "1000"]
         self._download = download
         self._tree = tree
         self._doubt = 0

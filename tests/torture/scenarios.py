@@ -40,14 +40,21 @@ class Scenario:
     rules: str = ""
     codes: frozenset[int] = frozenset({0, 2, 3, 4, 69})
 
-    def rig(self, folder: Path, tally: Tally, seed: int, *, tree: Path = REPOSITORY) -> Rig:
+    def rig(self, folder: Path, tally: Tally, seed: int, *, window: int = 1, tree: Path = REPOSITORY) -> Rig:
         """Return the rig, not yet entered."""
-        weather = Weather(seed, self.chances)
-        return Rig(folder, tally, takes=self.takes, weather=weather, settings=self.settings, tree=tree)
+        return Rig(
+            folder,
+            tally,
+            takes=self.takes,
+            weather=Weather(seed, self.chances),
+            settings=self.settings,
+            window=window,
+            tree=tree,
+        )
 
 
 def _doubtful(rig: Rig) -> None:
-    """Let four lives die with a request in the air: three takes are held, and one is as its runner left it."""
+    """Let four lives die with requests in the air: some takes are held, and some are as their runner left them."""
     for _ in range(4):
         _die_in_flight(rig)
     rig.weather.calm()

@@ -2,6 +2,7 @@
 
 Each case is a number of kills on boards of 30 to 60 takes; a board that is complete makes room for the next. Most
 moments are spread over the work of a life, some over its start, some fall just as a request arrives at the service.
+One case after another has a window of 1, 4 and 32, and one that adapts to a service that is far away.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.outside.faults import Fault
 from tests.torture.life import Life
 from tests.torture.registry import Verdict
 from tests.torture.rig import QUICK, REPOSITORY, Rig, Tally
@@ -20,6 +22,8 @@ from tests.torture.weather import Weather, storm
 NAME = "T1 killed at random moments"
 KILLS = 600
 _PER_CASE = 20
+_WINDOWS = ((1, False), (4, False), (32, False), (32, True))
+_FAR = 0.1
 _ROUTES = ("submit", "submit", "submit", "status", "result", "file")
 
 
@@ -30,13 +34,18 @@ class RandomKills:
     name: str
     seed: int
     kills: int
+    window: int = 1
+    adapting: bool = False
 
 
 def cases(seed: int, scale: float) -> Iterator[RandomKills]:
     """Yield as many cases as make 600 kills at scale 1."""
     left, number = max(1, round(KILLS * scale)), 0
     while left > 0:
-        yield RandomKills(f"kills-{number:03}", seed * 1009 + number, min(_PER_CASE, left))
+        window, adapting = _WINDOWS[number % len(_WINDOWS)]
+        yield RandomKills(
+            f"kills-{number:03}", seed * 1009 + number, min(_PER_CASE, left), window, adapting=adapting
+        )
         left, number = left - _PER_CASE, number + 1
 
 
@@ -45,21 +54,25 @@ def run(case: RandomKills, workdir: Path, *, tree: Path = REPOSITORY) -> Verdict
     chance, tally, board = random.Random(case.seed), Tally(), 0
     while tally.kills < case.kills and not tally.found:
         board += 1
-        with _rig(workdir / f"board-{board}", tally, chance, tree) as rig:
+        with _rig(case, workdir / f"board-{board}", tally, chance, tree) as rig:
             while tally.kills < case.kills and rig.unfinished and not tally.found:
                 rig.check(_life(rig, chance))
             rig.finish()
     return tally.verdict()
 
 
-def _rig(folder: Path, tally: Tally, chance: random.Random, tree: Path) -> Rig:
+def _rig(case: RandomKills, folder: Path, tally: Tally, chance: random.Random, tree: Path) -> Rig:
+    sky = storm()
+    if case.adapting:
+        sky = {**sky, "submit": [*sky["submit"], (1.0, Fault(delay=_FAR))]}
     return Rig(
         folder,
         tally,
         takes=chance.randint(30, 60),
-        weather=Weather(chance.getrandbits(32), storm()),
+        weather=Weather(chance.getrandbits(32), sky),
         settings=QUICK,
-        window=chance.choice((1, 1, 1, 4)),
+        window=case.window,
+        adapting=case.adapting,
         download=chance.random() < 0.5,
         tree=tree,
     )

@@ -2,7 +2,7 @@
 
 The names are read from the source, so a new point is tortured from the day it is written, and one that no scenario
 reaches is a failure of this test. Kills at different points follow each other on one board, so that each is also made
-on what another has left.
+on what another has left. One case after another has a window of 1, 4 and 32.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tests.torture.scenarios import DISK_FAILED, SCENARIOS, Scenario
 NAME = "T2 killed at every failpoint"
 KILLS = 1000
 _EACH_AT_LEAST = 8
+_WINDOWS = (1, 4, 32)
 _PER_CASE = 24
 _PER_BOARD = 10
 _BOARDS_PER_GOAL = 4
@@ -45,6 +46,7 @@ class FailpointKills:
     name: str
     seed: int
     goals: tuple[Goal, ...]
+    window: int = 1
 
 
 def cases(seed: int, scale: float) -> Iterator[FailpointKills]:
@@ -57,7 +59,10 @@ def cases(seed: int, scale: float) -> Iterator[FailpointKills]:
     ]
     for number, start in enumerate(range(0, len(goals), _PER_CASE)):
         yield FailpointKills(
-            f"points-{number:03}", seed * 1013 + number, tuple(goals[start : start + _PER_CASE])
+            f"points-{number:03}",
+            seed * 1013 + number,
+            tuple(goals[start : start + _PER_CASE]),
+            _WINDOWS[number % len(_WINDOWS)],
         )
 
 
@@ -122,7 +127,8 @@ def run(case: FailpointKills, workdir: Path, *, tree: Path = REPOSITORY) -> Verd
             # A machine that was too busy for a moment may be why: the next case tries all of them again.
             _LEARNT.missed.pop(left[0].point)
             break
-        with scenario.rig(workdir / f"board-{board}", tally, chance.getrandbits(32), tree=tree) as rig:
+        place, seed = workdir / f"board-{board}", chance.getrandbits(32)
+        with scenario.rig(place, tally, seed, window=case.window, tree=tree) as rig:
             scenario.prepare(rig)
             _kill_on(rig, scenario, left, tally)
             rig.finish()
