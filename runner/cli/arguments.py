@@ -179,8 +179,8 @@ _EXTENT = (
     _value(
         "--submit-window N=auto",
         or_auto(whole(1, 64)),
-        "submissions being sent at the same time; a crash leaves at most N in doubt (default: auto, which is 1 as long "
-        "as that fills the free slots, and at most an eighth of --jobs and 32)",
+        "submissions being sent at the same time; a crash leaves at most N in doubt (default: auto: 1 while that fills "
+        "the free slots, and at most an eighth of --jobs and 32)",
     ),
 )
 _LIMITS = _group(

@@ -102,9 +102,9 @@ class Engine:
         return not self._context.breaker.is_closed
 
     def stop(self, how: Stop, *, patience: float | None = None) -> None:
-        """Submit no more; with `DETACH` leave as soon as the POST being sent has its answer.
+        """Submit no more; with `DETACH` leave as soon as the POSTs in flight have their answers.
 
-        `patience` is how many seconds that answer may take before its take is held; None waits until its deadline.
+        `patience` is how many seconds these may take before their takes are held; None waits until their deadlines.
         """
         self._state.end(EndingKind.INTERRUPTED, "", how)
         if patience is not None:

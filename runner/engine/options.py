@@ -58,16 +58,16 @@ class FailureLimit:
 class EngineOptions:
     """The engine's numbers; times are seconds.
 
-    `jobs` caps what the API may be working on at once, and `submit_window` how many POSTs are in the air. None chooses
-    by the way to the API (`submit_window.SubmitWindow`). A crash leaves at most so many takes in doubt. `looks_at_once`
-    and `fetches_at_once` cap calls, not jobs. `max_unknown` lost answers stop the submitting. `outage_limit` is how
-    long to wait for a service that is away. An id must stay unknown for `missing_grace` to count as gone. A job must
-    name no output for `empty_grace` to count as without one. `fetch_pace` says how long and how often a clip is tried.
-    A job older than `job_limit` is left to the next run. `same_refusals` of different bodies in a row count as the
-    account's or the service's fault. `refusals_limit` bounds how long refusals may last while nothing else is left to
-    do, and those of one job's reads. `max_extra_paid` bounds what `on_unknown` may pay again over the whole life of a
-    run, and `retries` how often a failed take is paid for again. `scout` takes of every model and settings go first.
-    `limits` are the bounds on money, submissions and time.
+    `jobs` caps what the API may be working on at once, and `submit_window` how many POSTs are in flight. None chooses
+    by the way to the API (`submit_window.SubmitWindow`). A crash leaves at most that number of takes in doubt.
+    `looks_at_once` and `fetches_at_once` cap calls, not jobs. `max_unknown` lost answers stop the submitting.
+    `outage_limit` is how long to wait for a service that is away. An id must stay unknown for `missing_grace` to count
+    as gone. A job must name no output for `empty_grace` to count as without one. `fetch_pace` says how long and how
+    often a clip is tried. A job older than `job_limit` is left to the next run. `same_refusals` of different bodies in
+    a row count as the account's or the service's fault. `refusals_limit` bounds how long refusals may last while
+    nothing else is left to do, and those of one job's reads. `max_extra_paid` bounds what `on_unknown` may pay again
+    over the whole life of a run, and `retries` how often a failed take is paid for again. `scout` takes of every model
+    and settings go first. `limits` are the bounds on money, submissions and time.
 
     Raises:
         UsageError: with one of the numbers nothing could ever happen.
@@ -107,7 +107,7 @@ class EngineOptions:
 
     @property
     def widest_window(self) -> int:
-        """How many POSTs may be in the air at most."""
+        """How many POSTs may be in flight at most."""
         return self.submit_window or widest(self.jobs)
 
     @property

@@ -1,6 +1,6 @@
 """Submit results: what the answer to a POST does to its take and to the takes behind it.
 
-Each answer is one fact, durable before its POST counts as landed, and then a pause, a question or the end of the
+Each answer is one fact, durable before its POST counts as answered, and then a pause, a question or the end of the
 submitting. It sends nothing. A take goes back to pending only if the attempt was proved free. POSTs that were in the
 air together may meet the same trouble, which counts once: an *echo* of it makes no pause longer.
 """
@@ -56,7 +56,7 @@ class SubmitResultHandler:
     async def settle(self, live: ActiveTake, answer: SubmitAnswer, post: Post) -> None:
         """Record what became of the attempt, then do what follows from it for the other takes."""
         is_echo = self._window.is_echo(post)
-        # The window is told before the first await, in which another POST could begin.
+        # The window narrows before the first await, in which another POST could begin.
         if isinstance(answer, _TROUBLE) and not is_echo:
             self._window.troubled(now=self._state.now, throttled=isinstance(answer, facts.RefusedForNow))
         if not isinstance(answer, facts.NotSent):

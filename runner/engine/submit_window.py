@@ -1,4 +1,4 @@
-"""The submit window: how many POSTs may be in the air at once, so that a wide run is filled over a long way too.
+"""The submit window: how many POSTs may be in flight at once, so that a wide run is filled over a long way too.
 
 In: when POSTs begin and end, how many free slots wait, how long jobs hold a slot. Out: a number. Nothing here waits.
 `docs/performance.md` derives the rule, and `python -m tests.benchmarks.submit_window` simulates it.
@@ -25,7 +25,7 @@ def widest(jobs: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A POST in the air: when it began, and whether none was in the air then."""
+    """A POST in flight: when it began, and whether none was in flight then."""
 
     began: float
     alone: bool
@@ -36,13 +36,13 @@ class SubmitWindow:
 
     An accepted POST widens it by one if it was full meanwhile and the free slots would wait too long for their POSTs.
     So it doubles with each round trip, as in TCP's slow start (RFC 5681), and goes from 1 to 32 in five. An answer
-    after which no slot waits narrows it to what is in the air. Trouble sets it back to `least`.
+    after which no slot waits narrows it to what is in flight. Trouble sets it back to `least`.
     """
 
     def __init__(self, *, least: int, most: int, job_seconds: float | None = None) -> None:
         self.size = self._least = least
         self._most = most
-        self.in_air = 0
+        self.in_flight = 0
         self._job_seconds = job_seconds
         self._post_seconds: float | None = None
         self._full_at = self._troubled_at = float("-inf")
@@ -50,14 +50,14 @@ class SubmitWindow:
     @property
     def has_room(self) -> bool:
         """True while another POST may begin."""
-        return self.in_air < self.size
+        return self.in_flight < self.size
 
     def begin(self, now: float) -> Post:
         """Count a POST that begins."""
-        self.in_air += 1
+        self.in_flight += 1
         if not self.has_room:
             self._full_at = now
-        return Post(now, alone=self.in_air == 1)
+        return Post(now, alone=self.in_flight == 1)
 
     def accepted(self, post: Post, *, now: float, waiting: int) -> None:
         """Note that a POST was accepted while `waiting` free slots have no POST yet."""
@@ -82,9 +82,9 @@ class SubmitWindow:
 
     def end(self, *, waiting: int) -> None:
         """Count a POST as answered, with its answer on record."""
-        self.in_air -= 1
-        if not waiting:
-            self.size = max(self._least, min(self.size, self.in_air))
+        self.in_flight -= 1
+        if waiting <= 0:
+            self.size = max(self._least, min(self.size, self.in_flight))
 
     def job_ended(self, seconds: float) -> None:
         """Note for how long a job held its slot."""

@@ -28,7 +28,7 @@ _MB = 1_000_000
 class Submitter:
     """Gives pending takes to the API, in order, as slots come free and `window` has room.
 
-    `settle` is awaited with every answer before its POST counts as landed. Once `abandoned` is set, the POSTs in the
+    `settle` is awaited with every answer before its POST counts as answered. Once `abandoned` is set, the POSTs in the
     air are waited for no longer, and their takes are held, since they may have been charged.
     """
 
@@ -50,32 +50,32 @@ class Submitter:
         self._window = window
         self._settle = settle
         self._room = room
-        self._in_air: set[asyncio.Task[None]] = set()
+        self._in_flight: set[asyncio.Task[None]] = set()
         self._failed: list[asyncio.Task[None]] = []
         # An earlier run may have been asked for a pause, which is not over yet.
         wishes = [ticket.not_before - self._state.clock.wall() for ticket in self._state.tickets]
         context.breaker.rest(min(max([0.0, *wishes]), RETRY_AFTER_CEILING))
 
     async def run(self) -> None:
-        """Submit until the run is finished or stopped, and every POST in the air has its answer on record.
+        """Submit until the run is finished or stopped, and every POST in flight has its answer on record.
 
         After the first failure of one no other begins; all failures are raised as one.
         """
         try:
             while (live := await self._next()) is not None:
                 task = asyncio.create_task(self._submit(live, self._window.begin(self._state.now)))
-                self._in_air.add(task)
-                task.add_done_callback(self._landed)
+                self._in_flight.add(task)
+                task.add_done_callback(self._answered)
         finally:
             # The answer to a POST that is being sent may be the receipt for money.
-            while self._in_air:
-                await asyncio.wait(self._in_air)
+            while self._in_flight:
+                await asyncio.wait(self._in_flight)
         raise_first_failure(self._failed)
 
-    def _landed(self, task: asyncio.Task[None]) -> None:
-        self._in_air.discard(task)
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
         self._window.end(waiting=self._waiting)
-        if task.exception() is not None:
+        if not task.cancelled() and task.exception() is not None:
             self._failed.append(task)
             self._state.stop_submitting()
         self._state.changed.set()
@@ -109,7 +109,7 @@ class Submitter:
         context = self._context
         if not (self._waiting > 0 and self._window.has_room and context.breaker.lets_submit):
             return None
-        if context.account.is_doubted or (context.refusals.is_streak and self._window.in_air):
+        if context.account.is_doubted or (context.refusals.is_streak and self._window.in_flight):
             return None
         return context.breaker.rest_left() if context.scouts.lets_pass() else None
 

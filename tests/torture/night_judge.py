@@ -70,10 +70,11 @@ def _ends(morning: Morning) -> Iterator[str]:
 
 def _manners(morning: Morning) -> Iterator[str]:
     """Yield what was asked too often, and what was held too much."""
-    options = EngineOptions()
+    options = EngineOptions(jobs=morning.plan.jobs)
     if morning.held_per_kill > options.widest_window:
         yield f"one kill left {morning.held_per_kill} takes in doubt"
-    if morning.held_per_life > options.max_unknown:
+    # The last of them may have been lost together with the rest of the window.
+    if morning.held_per_life >= options.max_unknown + options.widest_window:
         yield f"one run left {morning.held_per_life} takes in doubt"
     for spell in morning.plan.weather:
         if spell.bad in DARK:

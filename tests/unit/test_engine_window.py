@@ -1,4 +1,4 @@
-"""The submit window in the engine, in virtual time and far from the API: how many POSTs are in the air, and when."""
+"""The submit window in the engine, in virtual time and far from the API: how many POSTs are in flight, and when."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def board(count: int) -> list[Ticket]:
 
 
 class FarQueue(ScriptedQueue):
-    """An API whose answers to submits come `AWAY` seconds late; `widths` has how many were in the air at each begin.
+    """An API whose answers to submits come `AWAY` seconds late; `widths` has how many were in flight at each begin.
 
     From `at` on, so many submits are answered by `trouble`. In a wide run of 400 takes, 32 begin together at `WIDE`.
     """
@@ -55,7 +55,7 @@ class FarQueue(ScriptedQueue):
     ) -> None:
         super().__init__({f"s{n:03}": JOBS_OF for n in range(500)})
         self._trouble, self._at, self._left = trouble, at, times
-        self._in_air = 0
+        self._in_flight = 0
         self.widths: list[tuple[float, int]] = []
         self.troubled: list[float] = []
 
@@ -65,8 +65,8 @@ class FarQueue(ScriptedQueue):
 
     async def submit(self, ticket: Ticket, *, attempt: str, begin: Begin) -> SubmitAnswer:
         now = asyncio.get_running_loop().time
-        self._in_air += 1
-        self.widths.append((now(), self._in_air))
+        self._in_flight += 1
+        self.widths.append((now(), self._in_flight))
         try:
             if now() < self._at or not self._left:
                 await asyncio.sleep(AWAY)
@@ -79,7 +79,7 @@ class FarQueue(ScriptedQueue):
             self.troubled.append(now())
             return answer
         finally:
-            self._in_air -= 1
+            self._in_flight -= 1
 
     def next_after(self, moment: float) -> list[tuple[float, int]]:
         """Return when POSTs began after `moment`, and at which width."""
@@ -87,14 +87,14 @@ class FarQueue(ScriptedQueue):
 
 
 @pytest.mark.parametrize("jobs", [1, 4, 8, 15])
-def test_at_small_caps_one_post_is_in_the_air_however_far_the_api_is(jobs: int) -> None:
+def test_at_small_caps_one_post_is_in_flight_however_far_the_api_is(jobs: int) -> None:
     queue = FarQueue()
     run = night(board(60), queue=queue, options=EngineOptions(jobs=jobs, max_unknown=99))
     assert run.ending.kind is EndingKind.FINISHED
     assert queue.widest == 1
 
 
-def test_near_the_api_one_post_is_in_the_air_at_larger_caps_too() -> None:
+def test_near_the_api_one_post_is_in_flight_at_larger_caps_too() -> None:
     queue = ScriptedQueue({f"s{n:03}": JobScript(runs=60.0) for n in range(150)})
     run = night(board(150), queue=queue, options=EngineOptions(jobs=50))
     sent = [at for at, verb, _ in queue.history if verb == "submit"]
@@ -123,7 +123,7 @@ def test_a_number_is_the_window_also_at_small_caps_and_after_trouble(window: int
 
 
 @pytest.mark.parametrize("trouble", [BUSY, LOST, UNSENT, REFUSED], ids=["429", "lost", "unsent", "account"])
-def test_after_trouble_all_in_the_air_land_first_and_then_one_goes_alone(
+def test_after_trouble_all_in_flight_are_answered_first_and_then_one_goes_alone(
     trouble: Callable[[str], SubmitAnswer],
 ) -> None:
     queue = FarQueue(trouble=trouble, at=WIDE)
@@ -152,7 +152,7 @@ def test_after_a_429_the_window_is_half_as_wide_at_most_for_the_rest_of_the_run(
     assert max(width for _, width in queue.next_after(max(queue.troubled))) == 16
 
 
-def test_an_outage_costs_no_more_than_were_in_the_air_and_the_run_goes_on_if_so_many_are_allowed() -> None:
+def test_an_outage_costs_no_more_than_were_in_flight_and_the_run_goes_on_if_so_many_are_allowed() -> None:
     queue = FarQueue(trouble=LOST, at=WIDE, times=32)
     run = night(board(400), queue=queue, options=EngineOptions(jobs=400, max_unknown=99))
     states = list(run.states().values())
@@ -160,7 +160,7 @@ def test_an_outage_costs_no_more_than_were_in_the_air_and_the_run_goes_on_if_so_
     assert states.count(TakeState.SUCCEEDED) == 368
 
 
-def test_lost_together_they_end_the_submitting_and_are_no_more_than_were_in_the_air() -> None:
+def test_lost_together_they_end_the_submitting_and_are_no_more_than_were_in_flight() -> None:
     queue = FarQueue(trouble=LOST, at=WIDE, times=400)
     run = night(board(400), queue=queue, options=EngineOptions(jobs=400))
     states = list(run.states().values())
@@ -169,7 +169,7 @@ def test_lost_together_they_end_the_submitting_and_are_no_more_than_were_in_the_
     assert TakeState.SUBMITTING not in states
 
 
-def test_a_kill_leaves_in_doubt_what_was_in_the_air() -> None:
+def test_a_kill_leaves_in_doubt_what_was_in_flight() -> None:
     """Told not to wait for answers, a run leaves as a kill does."""
     queue = FarQueue()
     run = night(
@@ -186,7 +186,7 @@ def test_a_kill_leaves_in_doubt_what_was_in_the_air() -> None:
 
 
 @pytest.mark.parametrize("nth", [5, 40, 150])
-def test_if_a_record_fails_no_post_begins_and_those_in_the_air_are_still_heard(nth: int) -> None:
+def test_if_a_record_fails_no_post_begins_and_those_in_flight_are_still_heard(nth: int) -> None:
     tickets, queue = board(400), FarQueue()
     journal = MemoryJournal([each.take_id for each in tickets])
     with pytest.raises(DiskFailed, match="the disk is full"):

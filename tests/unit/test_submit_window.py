@@ -89,13 +89,13 @@ def test_posts_that_wait_for_one_another_do_not_widen_it_further() -> None:
     assert window.size == 4
 
 
-def test_it_narrows_to_what_is_in_the_air_once_no_slot_waits() -> None:
+def test_it_narrows_to_what_is_in_flight_once_no_slot_waits() -> None:
     window, now = wide()
     while window.has_room:
         window.begin(now)
     for left in range(31, 0, -1):
         window.end(waiting=0)
-        assert window.size == window.in_air == left
+        assert window.size == window.in_flight == left
     window.end(waiting=0)
     assert window.size == 1
 
@@ -130,7 +130,7 @@ def test_after_too_many_requests_it_becomes_half_as_wide_at_most() -> None:
     assert window.size == 16
 
 
-def test_too_many_requests_with_one_in_the_air_say_nothing_about_the_width() -> None:
+def test_too_many_requests_with_one_in_flight_say_nothing_about_the_width() -> None:
     window = SubmitWindow(least=1, most=32)
     window.troubled(now=0.0, throttled=True)
     now = 1.0
@@ -145,20 +145,20 @@ STEPS = st.lists(st.sampled_from(["begin", "accept", "refuse", "trouble", "throt
 @given(steps=STEPS, waits=st.lists(st.integers(0, 500), min_size=200, max_size=200), fixed=st.booleans())
 def test_whatever_happens_it_keeps_its_bounds(steps: list[str], waits: list[int], fixed: bool) -> None:
     window = SubmitWindow(least=4 if fixed else 1, most=4 if fixed else 32)
-    in_air: list[Post] = []
+    in_flight: list[Post] = []
     for now, (step, waiting) in enumerate(zip(steps, waits, strict=False)):
         if step == "begin" and window.has_room:
-            in_air.append(window.begin(now))
+            in_flight.append(window.begin(now))
         elif step == "job":
             window.job_ended(float(waiting))
-        elif in_air and step != "begin":
-            post = in_air.pop(0)
+        elif in_flight and step != "begin":
+            post = in_flight.pop(0)
             if step == "accept":
                 window.accepted(post, now=now, waiting=waiting)
             elif step != "refuse" and not window.is_echo(post):
                 window.troubled(now=now, throttled=step == "throttle")
             window.end(waiting=waiting)
-        assert window.in_air == len(in_air)
+        assert window.in_flight == len(in_flight)
         assert window.size == 4 if fixed else 1 <= window.size <= 32
 
 
