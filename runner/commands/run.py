@@ -13,6 +13,7 @@ from pathlib import Path
 from runner.commands.check import plan_of
 from runner.commands.steps import open_run, prices
 from runner.commands.steps.complete_run import complete_run, completion_of
+from runner.commands.steps.known_jobs import heard_now
 from runner.commands.steps.open_run import OpenOptions
 from runner.commands.steps.recheck_failed import RecheckResult, recheck
 from runner.commands.steps.request import Progress, RunRequest, no_progress
@@ -112,6 +113,7 @@ def run(request: RunRequest) -> RunSummary:
         # The engine says them, where there is anything left to do.
         engaged = agreed and not all(needs_nothing(take, request.options) for take in takes)
         said = (*tried, *synced.remarks, *price_changes(plan, quoted), *estimate.remarks, *again.remarks)
+        state.note_heard(heard_now(place, request.environ))
         if agreed and not (said or state.notes):
             state.note_completion(completion_of(request, plan))
         notes = () if engaged else state.notes

@@ -16,7 +16,7 @@ from runner.commands.steps.open_for_decision import named
 from runner.domain.money import Spending
 from runner.domain.records import AttemptRecord, EventRecord, RunHeader, TakeRecord, schema_of
 from runner.domain.states import DeliveryState, TakeState
-from runner.store.open_checks import refuse_less_known
+from runner.store.open_checks import beside, refuse_less_known
 from runner.store.reader import open_reader
 
 
@@ -51,7 +51,8 @@ def status(target: str | Path, *, simulated: bool | None = None) -> RunStatus:
         StateFileUnusable: the state file cannot be read, or it knows less than other files of the run.
     """
     place = find_run(target, simulated=simulated)
-    told = known_outside(place, os.environ)
+    # A runner has compared the record with its witnesses when it began, and the next one will.
+    told = () if beside(place.state_file, "-wal").exists() else known_outside(place, os.environ)
     with open_reader(place.state_file) as reader:
         refuse_less_known(reader.path, reader.header.run_id, told, unknown=reader.unrecorded)
         counts = reader.counts()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import closing, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -30,7 +31,7 @@ from runner.store.location import Origin
 from runner.store.row_mapping import BY_PLACE, columns_of, decode, read_header
 from runner.store.schema import MIGRATIONS, NEWEST, OLDER
 from runner.store.unrecorded import unrecorded
-from runner.store.witness import Sent
+from runner.store.witness import NOTHING_HEARD, Heard, Sent
 
 R = TypeVar("R", TakeRecord, AttemptRecord, EventRecord, SchemaRecord, SessionRecord)
 E = TypeVar("E", bound=StrEnum)
@@ -62,6 +63,17 @@ def open_reader(path: Path, *, checked: bool = False) -> Reader:
         except BaseException:
             connection.close()
             raise
+
+
+def read_heard(path: Path) -> Heard:
+    """Return what the state file at `path` was last noted to contain; nothing if it cannot be read, or has no note."""
+    with (
+        suppress(sqlite3.Error, OSError, ValueError, TypeError),
+        closing(database.connect_glance(path)) as connection,
+    ):
+        run_id, extents = connection.execute("SELECT run_id, heard FROM run").fetchone()
+        return Heard(run_id, json.loads(extents))
+    return NOTHING_HEARD
 
 
 class Reader:

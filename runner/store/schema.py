@@ -163,8 +163,12 @@ _VERSION_4 = (
 # The column is empty in a file that was made before places were recorded; the next opening fills it in.
 _VERSION_5 = ("ALTER TABLE run ADD COLUMN place TEXT NOT NULL DEFAULT ''",)
 
-# JSON of a `Completion`, empty until a run left nothing to do.
-_VERSION_6 = ("ALTER TABLE run ADD COLUMN completion TEXT NOT NULL DEFAULT ''",)
+# `completion` is JSON of a `Completion`, empty until a run left nothing to do. `heard` is JSON of the
+# extents of a `Heard`.
+_VERSION_6 = (
+    "ALTER TABLE run ADD COLUMN completion TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE run ADD COLUMN heard TEXT NOT NULL DEFAULT '{}'",
+)
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     *(_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5),
@@ -187,7 +191,7 @@ _BEFORE_4 = (
     "CREATE TEMP VIEW schemas AS SELECT *, 0 AS in_use FROM main.schemas",
 )
 
-_BEFORE_6 = ("CREATE TEMP VIEW run AS SELECT *, '' AS completion FROM main.run",)
+_BEFORE_6 = ("CREATE TEMP VIEW run AS SELECT *, '' AS completion, '{}' AS heard FROM main.run",)
 
 OLDER: tuple[tuple[str, ...], ...] = (
     (),

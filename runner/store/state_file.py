@@ -205,6 +205,10 @@ class StateFile:
         self._change("UPDATE run SET manifest = ?, api_base = ?", header.manifest, header.api_base)
         self.header = replace(self.header, manifest=header.manifest, api_base=header.api_base)
 
+    def note_heard(self, extents: Mapping[str, int]) -> None:
+        """Record how much of what lies outside it the record contains, so that the next reader reads only the rest."""
+        self._change("UPDATE run SET heard = ?", json.dumps(dict(extents)))
+
     def note_completion(self, completion: Completion) -> None:
         """Record what this run was made from if it leaves nothing to do and nothing to say about any take."""
 

@@ -15,7 +15,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -27,6 +27,7 @@ SUFFIX = ".witness"
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT
 _LONGEST = 64 * 1024
 _ESCAPE = b"\\u"
+_LEFT = b'{"left": '
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +132,33 @@ def _lines_of(sent: Sent) -> Iterator[Mapping[str, object]]:
         yield {"free": sent.attempt}
 
 
-def read_witness(path: Path) -> Testimony | None:
-    """Return what the witness at `path` knows; None if there is none.
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How much of what lies outside a run's record the record contains for certain.
+
+    `extents` are, by `key_of` file or folder, the bytes of a witness and the last change (ns) of a folder.
+    """
+
+    run_id: str = ""
+    extents: Mapping[str, int] = field(default_factory=dict)
+
+
+NOTHING_HEARD = Heard()
+
+
+def key_of(found: os.stat_result) -> str:
+    """Return what names a file as long as it is the same one."""
+    return f"{found.st_dev}:{found.st_ino}"
+
+
+def holds_all(path: Path) -> bool:
+    """Return whether the record may count as holding all of the witness: nothing in it was left aside."""
+    with os.fdopen(open_private(path), "rb") as file:
+        return _LEFT not in file.read()
+
+
+def read_witness(path: Path, *, heard: Heard = NOTHING_HEARD) -> Testimony | None:
+    """Return what the witness at `path` knows, but for submissions that were `heard`; None if there is none.
 
     Raises OSError if it cannot be read, or something other than a file has its name.
     """
@@ -140,6 +166,8 @@ def read_witness(path: Path) -> Testimony | None:
         descriptor = open_private(path)
     except FileNotFoundError:
         return None
+    found = os.fstat(descriptor)
+    known = heard.extents.get(key_of(found), 0)
     header: RunHeader | None = None
     begun: dict[str, _Known] = {}
     adopted: dict[str, Sent] = {}
@@ -147,7 +175,7 @@ def read_witness(path: Path) -> Testimony | None:
     free: set[str] = set()
     left: set[str] = set()
     ended = False
-    for line in _lines(descriptor):
+    for line in _lines(descriptor, known if known <= found.st_size else 0, run_id=heard.run_id):
         ended = "ended" in line
         with suppress(KeyError, TypeError, ValueError, OverflowError):
             if "begun" in line:
@@ -169,9 +197,10 @@ def read_witness(path: Path) -> Testimony | None:
     return Testimony(header, (*sent, *adopted.values()), frozenset(left), ended)
 
 
-def _lines(descriptor: int) -> Iterator[dict[str, Any]]:
+def _lines(descriptor: int, known: int, *, run_id: str) -> Iterator[dict[str, Any]]:
+    """Yield each line; after the header of the run `run_id` the first `known` bytes are passed over."""
     with os.fdopen(descriptor, "rb") as file:
-        for line in file:
+        while line := file.readline():
             # A kill or a power loss cuts a line off, and later text may follow on it.
             with suppress(ValueError, RecursionError):
                 values = json.loads(line.decode()) if len(line) <= _LONGEST else None
@@ -180,6 +209,10 @@ def _lines(descriptor: int) -> Iterator[dict[str, Any]]:
                     json.dumps(values, ensure_ascii=False).encode()
                 if isinstance(values, dict):
                     yield values
+                    if known and isinstance(header := values.get("run"), dict):
+                        if header.get("run_id") == run_id:
+                            file.seek(known)
+                        known = 0
 
 
 _Known: TypeAlias = tuple[str, str, str, int, float]

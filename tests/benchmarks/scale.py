@@ -39,6 +39,7 @@ from runner.engine.ports import Begin
 from runner.engine.testing import MemoryDelivery
 from runner.output.progress import make_progress
 from runner.store.state_file import StateFile
+from runner.system.canonical_json import JsonValue, canonical_json
 from tests.virtual_time import VirtualClock, VirtualLoop
 
 SIZES, LARGE = (1_000, 10_000), 100_000
@@ -157,7 +158,9 @@ def prepare(folder: Path, takes: int) -> None:
 
 def _takes(number: int) -> Iterator[Take]:
     for n in range(number):
-        body = f'{{"duration":5,"images":["https://example.com/{n}-a.jpg","https://example.com/{n}-b.jpg"],"promptText":"shot {n}: {"a hand opens a door, slowly " * 6}","resolution":"720p","seed":{n}}}'
+        images: list[JsonValue] = [f"https://example.com/{n}-a.jpg", f"https://example.com/{n}-b.jpg"]
+        prompt = f"shot {n}: {'a hand opens a door, slowly ' * 6}"
+        body = canonical_json({"duration": 5, "images": images, "promptText": prompt, "seed": n})
         name = f"s{n:06}"
         print_of = sha256(body.encode()).hexdigest()
         yield Take(name, name, "pika/pikaframes", body, print_of, n, {}, Position("board.csv", n))
@@ -194,7 +197,9 @@ def run(folder: Path, *, cap: int) -> Figures:
             ending = runner.run(main())
         assert ending is EndingKind.FINISHED, ending
     used = resource.getrusage(resource.RUSAGE_SELF)
-    return Figures(number, time.process_time() - began, at_start, used.ru_maxrss * _RSS_UNIT, api.looks / number)
+    return Figures(
+        number, time.process_time() - began, at_start, used.ru_maxrss * _RSS_UNIT, api.looks / number
+    )
 
 
 def _resident() -> int:

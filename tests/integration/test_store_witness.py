@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from runner.commands.restore import assigned
-from runner.commands.steps.known_jobs import known_outside, sidecars_of, trace_in
+from runner.commands.steps.known_jobs import heard_now, known_outside, sidecars_of, trace_in
 from runner.domain.errors import IllegalTransition, RecordDisplaced, RunInUse, StateFileUnusable
 from runner.domain.states import (
     Accepted,
@@ -33,10 +33,10 @@ from runner.store.identity import number_of, path_of_open
 from runner.store.lock import OWNER, RunLock
 from runner.store.marker import MARKER, read_marker, went_to
 from runner.store.open_file import Opening
-from runner.store.reader import open_reader
+from runner.store.reader import open_reader, read_heard
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
-from runner.store.witness import Sent, beside, outside, read_witness
+from runner.store.witness import NOTHING_HEARD, Heard, Sent, beside, outside, read_witness
 from tests.integration.store_samples import HEADER, drive, make_take, new_state_file, seen, tell
 
 A, B = make_take("a"), make_take("b", prompt="b hand")
@@ -148,6 +148,46 @@ def test_both_readers_take_the_head_of_a_sidecar_that_is_damaged_behind_it(tmp_p
     for whole in (False, True):
         (told,) = known_outside(RunDir(tmp_path), {}, whole=whole)
         assert [(sent.take, sent.request_id) for sent in told.sent] == [("take-a", "r-1")]
+
+
+def told(path: Path, heard: Heard) -> list[str]:
+    found = read_witness(path, heard=heard)
+    assert found is not None
+    return [each.attempt for each in found.sent]
+
+
+def test_what_the_record_was_noted_to_hold_is_not_read_again(tmp_path: Path) -> None:
+    """The witness of another run, a shorter one and another file are read from their beginning."""
+    with new_state_file(tmp_path, [A, B]) as state:
+        tell(state, BEGUN, Accepted("try-a", "r-1"))
+        path, place = beside(state.path), RunDir(state.path.parent)
+        state.note_heard(heard_now(place, {}))
+        tell(state, SubmissionStarted("try-b", B.fingerprint, 1), take_id="b")
+    heard = read_heard(place.state_file)
+    assert told(path, heard) == ["try-b"]
+    assert told(path, replace(heard, run_id="another")) == ["try-a", "try-b"]
+    assert told(path, replace(heard, extents={key: size + 9999 for key, size in heard.extents.items()})) == [
+        "try-a",
+        "try-b",
+    ]
+    copy = path.with_name("copy.witness")
+    shutil.copy(path, copy)
+    assert told(copy, heard) == ["try-a", "try-b"]
+    path.write_bytes(path.read_bytes() + b'{"left": "try-a"}\n')
+    assert heard_now(place, {}) == {}
+
+
+def test_sidecars_are_read_again_once_a_name_in_their_folder_changed(tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    (folder / "a.json").write_bytes(Sidecar("a", "r-1", ()).to_bytes())
+    with new_state_file(tmp_path, [A]) as state:
+        place = RunDir(state.path.parent)
+        state.note_heard(heard_now(place, {}))
+    assert known_outside(place, {}) == []
+    os.utime(folder, ns=(1, 1))
+    assert [each.request_id for found in known_outside(place, {}) for each in found.sent] == ["r-1"]
+    assert read_heard(tmp_path / "none.db") == NOTHING_HEARD
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("other"), Path.mkdir])

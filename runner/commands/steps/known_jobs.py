@@ -20,8 +20,18 @@ from runner.media.clips.folder import MOST_BYTES
 from runner.media.clips.sidecar import CLIPS, FORMAT, Sidecar, is_trial, read_sidecar
 from runner.store.location import machine_id
 from runner.store.marker import MARKER, read_marker, went_to
+from runner.store.reader import read_heard
 from runner.store.run_dir import REPORT, RunDir
-from runner.store.witness import Sent, Testimony, beside, outside, read_witness
+from runner.store.witness import (
+    NOTHING_HEARD,
+    Sent,
+    Testimony,
+    beside,
+    holds_all,
+    key_of,
+    outside,
+    read_witness,
+)
 from runner.system.escapes import command_line
 from runner.system.private_files import open_private
 
@@ -73,9 +83,11 @@ def known_outside(run_dir: RunDir, environ: Mapping[str, str], *, whole: bool = 
     """
     beside_it = beside(run_dir.state_file)
     found = []
+    # The note is older than all that is read after it, so a run that goes on meanwhile does no harm.
+    heard = NOTHING_HEARD if whole else read_heard(run_dir.state_file)
     for path in (beside_it, *_witnesses_outside(run_dir, environ)):
         try:
-            testimony = read_witness(path)
+            testimony = read_witness(path, heard=heard)
         except OSError as error:
             if path != beside_it:
                 # A folder of the user's that nothing can be read from says nothing.
@@ -87,8 +99,32 @@ def known_outside(run_dir: RunDir, environ: Mapping[str, str], *, whole: bool = 
                 advice="move away what stands there, or make it readable, then give the same command again",
             ) from error
         found += [testimony] if testimony else []
+    if _changed_at(run_dir.path / CLIPS).items() <= heard.extents.items():
+        return found
     sidecars = tuple(_told_by_sidecars(run_dir, whole=whole))
     return [*found, Testimony(sent=sidecars)] if sidecars else found
+
+
+def heard_now(run_dir: RunDir, environ: Mapping[str, str]) -> Mapping[str, int]:
+    """Return the extents of what lies outside the record, for its own runner: all of it comes from the record.
+
+    A witness of another run counts as unknown when it is read, and so does one in which something was left aside.
+    """
+    extents = dict(_changed_at(run_dir.path / CLIPS))
+    for path in (beside(run_dir.state_file), *_witnesses_outside(run_dir, environ)):
+        with suppress(OSError):
+            if holds_all(path):
+                found = path.stat()
+                extents[key_of(found)] = found.st_size
+    return extents
+
+
+def _changed_at(folder: Path) -> Mapping[str, int]:
+    """Return the time (ns) at which a name in `folder` last changed, by the folder's key; nothing if unknown."""
+    with suppress(OSError):
+        found = folder.stat()
+        return {key_of(found): found.st_mtime_ns}
+    return {}
 
 
 def _told_by_sidecars(run_dir: RunDir, *, whole: bool = False) -> Iterator[Sent]:
