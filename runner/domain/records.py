@@ -180,6 +180,14 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
+class CostsUntold:
+    """At the wall time `asked_at` the API named no cost of jobs, of which the last had ended at `ended_at`."""
+
+    asked_at: float
+    ended_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class SchemaRecord:
     """A model's schema file by the SHA-256 of its bytes, and when a run first checked takes against it."""
 

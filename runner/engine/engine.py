@@ -12,13 +12,14 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+from runner.domain.records import CostsUntold
 from runner.domain.run_ending import Ending, EndingKind, Stop
 from runner.domain.run_events import Listener
 from runner.domain.shots import Ticket
 from runner.domain.states import ACTIVE, TakeState
 from runner.engine.context import EngineContext
 from runner.engine.downloader import Downloader
-from runner.engine.late_costs import GRACE, ask_costs, without_cost
+from runner.engine.late_costs import GRACE, ask_costs
 from runner.engine.options import NO_PAST, EngineOptions, RunHistory
 from runner.engine.poller import Poller
 from runner.engine.ports import Delivery, FreeSpace, Journal, Queue
@@ -37,7 +38,8 @@ _GAP_THAT_COUNTS = 30.0
 class Engine:
     """Runs tickets to their ends, once; `stop` may be called from the loop's signal handlers.
 
-    `past` is what earlier runs left, and `deadline` the wall time at which submitting stops. Before each submit `room`
+    `past` is what earlier runs left, and `deadline` the wall time at which submitting stops. `costs_untold` is what was
+    learnt if the API named no late cost. Before each submit `room`
     says how many bytes there are for clips; None means that it is not known.
     """
 
@@ -58,13 +60,13 @@ class Engine:
         chance: Chance = random.random,
         new_attempt: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
-        tickets = tuple(tickets)
         self._state = state = RunState(
             tickets, clock, journal=journal, listener=listener, options=options, past=past, deadline=deadline
         )
         self._context = context = EngineContext(state, queue, chance)
-        self._lacking_cost = without_cost(dict.fromkeys((*tickets, *past.ended)), now=clock.wall())
+        self._lacking_cost = past.ended
         self._costs_asked = asyncio.Event()
+        self.costs_untold: CostsUntold | None = None
         self._downloader = Downloader(context, delivery)
         self._poller = Poller(context, durations=past.durations, succeeded=self._succeeded)
         self._begun = state.now
@@ -176,7 +178,10 @@ class Engine:
             yield self._downloader.run()
 
     async def _ask_costs(self) -> None:
-        await ask_costs(self._lacking_cost, queue=self._context.queue, note=self._state.note_late)
+        state = self._state
+        self.costs_untold = await ask_costs(
+            self._lacking_cost, queue=self._context.queue, note=state.note_late, wall=state.clock.wall
+        )
         self._costs_asked.set()
 
     async def _notice_sleep(self) -> None:

@@ -1,15 +1,17 @@
 """Late costs: it asks again what ended jobs have cost, if their results did not say so at the time.
 
-Jobs that were given up are left out, since the recheck before a run reads their costs too. The next run repeats the
-questions that were not answered.
+Many APIs never name a cost. So a handful of jobs is asked about first, and the others only if one of these names its
+cost. What the handful showed is kept, so that the next run need not ask again. Jobs that were given up are left out,
+since the recheck before a run reads their costs too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 
+from runner.domain.records import CostsUntold
 from runner.domain.shots import Ticket
-from runner.domain.states import ENDED, CostSeen, Ended, TakeState
+from runner.domain.states import CostSeen, Ended
 from runner.engine.ports import Queue
 
 COST_MAY_COME = 3 * 86400.0
@@ -18,28 +20,45 @@ COST_MAY_COME = 3 * 86400.0
 GRACE = 5.0
 """Seconds that a run waits for costs after everything else is done."""
 
+HANDFUL = 5
 
-def without_cost(tickets: Iterable[Ticket], *, now: float) -> list[Ticket]:
-    """Return the tickets whose jobs ended lately without a known cost: succeeded and older ones first."""
-    lacking = [
-        ticket
-        for ticket in tickets
-        if ticket.state in ENDED
-        and ticket.request_id is not None
-        and ticket.cost is None
-        and not ticket.is_given_up
-        and ticket.finished_at is not None
-        and now - ticket.finished_at < COST_MAY_COME
-    ]
-    return sorted(lacking, key=lambda ticket: (ticket.state is not TakeState.SUCCEEDED, ticket.finished_at))
+ASKED_AGAIN = 3600.0
+MUCH_OLDER = 10.0
+"""A job is asked about again after an hour, and once its end is ten times as long ago: some bills come late."""
+
+
+def asks_since(untold: CostsUntold | None, *, now: float) -> float:
+    """Return the wall time after which a job must have ended for its cost to be worth asking for."""
+    since = now - COST_MAY_COME
+    if untold is None:
+        return since
+    wait = max(ASKED_AGAIN, MUCH_OLDER * (untold.asked_at - untold.ended_at))
+    return since if now - untold.ended_at >= wait else max(since, untold.ended_at)
 
 
 async def ask_costs(
-    tickets: Iterable[Ticket], *, queue: Queue, note: Callable[[str, CostSeen], Awaitable[None]]
-) -> None:
-    """Ask about each ticket once, one after the other, even if no cost is named yet; `note` makes a cost durable."""
-    for ticket in tickets:
+    tickets: Iterable[Ticket],
+    *,
+    queue: Queue,
+    note: Callable[[str, CostSeen], Awaitable[None]],
+    wall: Callable[[], float],
+) -> CostsUntold | None:
+    """Ask about each ticket once, one after the other; after a handful of answers without a cost, ask no more.
+
+    `tickets` are those that ended last, first. `note` makes a cost durable. Returns what was learnt if each of the
+    answers lacks a cost; None if one names it, or if one did not come.
+    """
+    newest, is_named, is_silent = None, False, True
+    for number, ticket in enumerate(tickets):
+        if number >= HANDFUL and not is_named:
+            break
         assert ticket.request_id is not None
+        newest = newest or ticket
         answer = await queue.result(ticket.request_id, model=ticket.model)
+        is_silent = is_silent and isinstance(answer, Ended) and answer.cost is None
         if isinstance(answer, Ended) and answer.cost is not None:
+            is_named = True
             await note(ticket.take_id, CostSeen(answer.cost))
+    if newest is None or newest.finished_at is None or not is_silent:
+        return None
+    return CostsUntold(wall(), newest.finished_at)

@@ -6,7 +6,7 @@ It knows no command line, no file and no clock.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -130,13 +130,14 @@ class RunHistory:
     """What earlier runs did and learnt; for a first run it is empty.
 
     `extra_paid` counts unknown submits that were paid again, and `spending` is all that may have been paid. `ended`
-    are more takes whose costs may be asked for. `durations` are the seconds that jobs of each model took, oldest first.
-    `largest_clip`, in bytes, is a guess at the size of the next one.
+    are the takes whose costs may be asked for, the last to end first; it is read only as far as they are asked for.
+    `durations` are the seconds that jobs of each model took, oldest first. `largest_clip`, in bytes, is a guess at the
+    size of the next one.
     """
 
     extra_paid: int = 0
     spending: Spending = NOTHING_SPENT
-    ended: Sequence[Ticket] = ()
+    ended: Iterable[Ticket] = ()
     durations: Mapping[str, Sequence[float]] = field(default_factory=dict)
     largest_clip: int = 0
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -18,13 +19,15 @@ from runner.domain.money import Charge, Spending
 from runner.domain.records import (
     AttemptRecord,
     Completion,
+    CostsUntold,
     EventRecord,
     RunRecord,
     SchemaRecord,
     SessionRecord,
     TakeRecord,
 )
-from runner.domain.states import FREE, DeliveryState, TakeState
+from runner.domain.shots import Ticket
+from runner.domain.states import ENDED, FREE, GIVEN_UP, DeliveryState, Fact, TakeState
 from runner.store import database, open_checks
 from runner.store.append_event import read_epoch
 from runner.store.location import Origin
@@ -33,9 +36,10 @@ from runner.store.schema import MIGRATIONS, NEWEST, OLDER
 from runner.store.unrecorded import unrecorded
 from runner.store.witness import NOTHING_HEARD, Heard, Sent
 
-R = TypeVar("R", TakeRecord, AttemptRecord, EventRecord, SchemaRecord, SessionRecord)
+R = TypeVar("R", TakeRecord, AttemptRecord, EventRecord, SchemaRecord, SessionRecord, Ticket)
 E = TypeVar("E", bound=StrEnum)
 DURATIONS_KEPT = 400
+_AT_ONCE = 100
 
 
 def open_reader(path: Path, *, checked: bool = False) -> Reader:
@@ -119,6 +123,10 @@ class Reader:
             return self._select(EventRecord, "FROM events ORDER BY seq")
         return self._select(EventRecord, "FROM events WHERE take_id = ? ORDER BY seq", take_id)
 
+    def count(self, kind: type[Fact]) -> int:
+        """Return how many facts of a kind were recorded."""
+        return int(self._rows("SELECT count(*) FROM events WHERE fact = ?", kind.__name__)[0][0])
+
     def attempts(self, take_id: str) -> list[AttemptRecord]:
         """Return the submissions of one take, oldest first."""
         return self._select(AttemptRecord, "FROM attempts WHERE take_id = ? ORDER BY number", take_id)
@@ -178,6 +186,32 @@ class Reader:
         for model, seconds in rows:
             durations.setdefault(model, []).append(seconds)
         return durations
+
+    def costs_untold(self) -> CostsUntold | None:
+        """Return when late costs were last asked for in vain, None if they never were."""
+        asked_at, ended_at = self._rows("SELECT costs_asked_at, costs_untold_to FROM run")[0]
+        return None if asked_at is None else CostsUntold(asked_at, ended_at)
+
+    def lacking_cost(self, *, since: float) -> Iterator[Ticket]:
+        """Yield the takes whose jobs ended after `since` (unix seconds) without a known cost, the last first.
+
+        Jobs that were given up are left out. The rows are read as they are asked for, some at a time.
+        """
+        states, given_up = (", ".join(f"'{word}'" for word in sorted(words)) for words in (ENDED, GIVEN_UP))
+        found = self._rows(
+            f"SELECT rowid FROM takes WHERE state IN ({states}) AND cost IS NULL AND request_id IS NOT NULL"  # noqa: S608 - our own names
+            f" AND finished_at > ? AND NOT (state = 'failed' AND coalesce(failure, '') IN ({given_up}))"
+            " ORDER BY finished_at DESC",
+            since,
+        )
+        numbers = array("q", (row[0] for row in found))
+        del found
+        for start in range(0, len(numbers), _AT_ONCE):
+            some = numbers[start : start + _AT_ONCE].tolist()
+            marks = ", ".join("?" * len(some))
+            yield from self._select(
+                Ticket, f"FROM takes WHERE rowid IN ({marks}) ORDER BY finished_at DESC", *some
+            )
 
     def schemas(self) -> list[SchemaRecord]:
         """Return the model schemas that takes were checked against, each model's in the order of their first use."""

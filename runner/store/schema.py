@@ -17,7 +17,8 @@ NEWEST = "SELECT coalesce(max(seq), 0) FROM events"
 """The number of the newest event."""
 
 REMAINS = """SELECT 1 FROM takes WHERE state <> 'succeeded' OR (delivery <> 'delivered' AND ?) OR position IS NULL
-    OR wanted IS NOT NULL OR reason <> '' OR cost IS NULL OR json_array_length(outputs) > 1 LIMIT 1"""
+    OR wanted IS NOT NULL OR reason <> '' OR json_array_length(outputs) > 1
+    OR (cost IS NULL AND finished_at > (SELECT coalesce(costs_untold_to, 0) FROM run)) LIMIT 1"""
 """Finds a take that a run may still have to work on or to speak of; the parameter says whether clips are wanted."""
 
 
@@ -163,11 +164,13 @@ _VERSION_4 = (
 # The column is empty in a file that was made before places were recorded; the next opening fills it in.
 _VERSION_5 = ("ALTER TABLE run ADD COLUMN place TEXT NOT NULL DEFAULT ''",)
 
-# `completion` is JSON of a `Completion`, empty until a run left nothing to do. `heard` is JSON of the
-# extents of a `Heard`.
+# `completion` is JSON of a `Completion`, empty until a run left nothing to do, and `heard` JSON of the extents of a
+# `Heard`. The others are when late costs were asked for in vain, and when the last of those jobs had ended (unix seconds).
 _VERSION_6 = (
     "ALTER TABLE run ADD COLUMN completion TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE run ADD COLUMN heard TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE run ADD COLUMN costs_asked_at REAL",
+    "ALTER TABLE run ADD COLUMN costs_untold_to REAL",
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -191,7 +194,10 @@ _BEFORE_4 = (
     "CREATE TEMP VIEW schemas AS SELECT *, 0 AS in_use FROM main.schemas",
 )
 
-_BEFORE_6 = ("CREATE TEMP VIEW run AS SELECT *, '' AS completion, '{}' AS heard FROM main.run",)
+_BEFORE_6 = (
+    """CREATE TEMP VIEW run AS SELECT *, '' AS completion, '{}' AS heard, NULL AS costs_asked_at,
+        NULL AS costs_untold_to FROM main.run""",
+)
 
 OLDER: tuple[tuple[str, ...], ...] = (
     (),

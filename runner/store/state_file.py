@@ -17,7 +17,7 @@ from typing import Self, TypeVar
 
 from runner.domain import failpoints, states
 from runner.domain.errors import IllegalTransition
-from runner.domain.records import Completion, RunHeader
+from runner.domain.records import Completion, CostsUntold, RunHeader
 from runner.domain.shots import Plan, Ticket
 from runner.store import database
 from runner.store.append_event import Answer, append, overtaken, read_epoch
@@ -219,6 +219,12 @@ class StateFile:
                 connection.execute("UPDATE run SET completion = ?", (json.dumps(asdict(known)),))
 
         self._do(work)
+
+    def note_costs_untold(self, untold: CostsUntold) -> None:
+        """Record that late costs were asked for in vain."""
+        self._change(
+            "UPDATE run SET costs_asked_at = ?, costs_untold_to = ?", untold.asked_at, untold.ended_at
+        )
 
     def record(self, take_id: str, fact: states.Fact, *, at: float) -> Future[None]:
         """Append `fact`, seen at wall time `at`, and move the take as the table says; callable from any thread.

@@ -373,6 +373,17 @@ def test_a_late_cost_is_shown_once_it_is_known(desk: Desk) -> None:
     assert (status["spent"], status["estimated"], status["without_cost"]) == (0.2, 0.2, 0)
 
 
+def test_an_api_that_names_no_cost_is_asked_a_handful_of_times_and_then_no_more(desk: Desk) -> None:
+    board = write(desk, 8)
+    with OutsideServer(Settings(service=0.05, price=0.1, late_costs=1000)) as server:
+        here = pointed_at(server, desk)
+        asked = []
+        for _ in range(3):
+            here.run("run", board, "-y", *QUICK)
+            asked.append(server.stats()["calls"]["result"])
+    assert asked == [8, 13, 13]
+
+
 @pytest.mark.parametrize("value", ["nan", "inf", "-5", "1,50", "0"])
 def test_what_is_no_amount_is_a_usage_error(desk: Desk, value: str) -> None:
     board = write(desk, 1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import multiprocessing
 import random
 import resource
@@ -39,7 +40,6 @@ from runner.engine.ports import Begin
 from runner.engine.testing import MemoryDelivery
 from runner.output.progress import make_progress
 from runner.store.state_file import StateFile
-from runner.system.canonical_json import JsonValue, canonical_json
 from tests.virtual_time import VirtualClock, VirtualLoop
 
 SIZES, LARGE = (1_000, 10_000), 100_000
@@ -158,9 +158,9 @@ def prepare(folder: Path, takes: int) -> None:
 
 def _takes(number: int) -> Iterator[Take]:
     for n in range(number):
-        images: list[JsonValue] = [f"https://example.com/{n}-a.jpg", f"https://example.com/{n}-b.jpg"]
-        prompt = f"shot {n}: {'a hand opens a door, slowly ' * 6}"
-        body = canonical_json({"duration": 5, "images": images, "promptText": prompt, "seed": n})
+        frames = [f"https://example.com/{n}-{side}.jpg" for side in "ab"]
+        words = f"shot {n}: {'a hand opens a door, slowly; ' * 6}"
+        body = json.dumps({"duration": 5, "images": frames, "promptText": words, "seed": n})
         name = f"s{n:06}"
         print_of = sha256(body.encode()).hexdigest()
         yield Take(name, name, "pika/pikaframes", body, print_of, n, {}, Position("board.csv", n))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runner.domain.money import Charge
-from runner.domain.records import schema_of
+from runner.domain.records import CostsUntold, schema_of
 from runner.domain.shots import Plan, Price, Take
 from runner.domain.states import (
     Accepted,
@@ -32,11 +32,12 @@ from runner.domain.states import (
     RetryRequested,
     SubmissionStarted,
     TakeState,
+    Vanished,
 )
 from runner.store.reader import open_reader
 from runner.store.schema import MIGRATIONS
 from runner.store.state_file import StateFile
-from tests.integration.store_samples import make_plan, make_take, new_state_file
+from tests.integration.store_samples import make_plan, make_take, new_state_file, tell
 
 TAKE = replace(make_take("a"), price=Price(0.3))
 BEGUN = SubmissionStarted("t1", TAKE.fingerprint, 1)
@@ -260,3 +261,26 @@ def test_a_session_is_on_record_from_its_begin_and_tells_its_end(state: StateFil
         first, second = reader.sessions()
     assert (first.ended_at, first.ending) == (20.0, "limit")
     assert (second.epoch, second.limit_s) == (first.epoch + 1, None)
+
+
+def test_takes_without_a_known_cost_are_found_the_last_to_end_first(tmp_path: Path) -> None:
+    """Pages of a hundred are read as they are asked for; what has a cost, was given up or ended before is left out."""
+    takes = [make_take(f"s{n:03}", prompt=str(n)) for n in range(130)]
+    endings: dict[int, Fact] = {5: DONE, 6: Vanished(FailureClass.MISSING, "gone"), 7: FAILED}
+    with new_state_file(tmp_path, takes) as state:
+        for n, take in enumerate(takes):
+            begin(state, take, f"t{n}")
+            tell(state, Accepted(f"t{n}", f"r{n}"), endings.get(n, UNKNOWN), take_id=take.id, at=100.0 + n)
+        with open_reader(state.path) as reader:
+            found = reader.lacking_cost(since=103.0)
+            assert [ticket.take_id for ticket in found] == [
+                f"s{n:03}" for n in range(129, 3, -1) if n not in endings
+            ]
+            assert not [*reader.lacking_cost(since=229.0)]
+
+
+def test_costs_that_were_not_told_are_remembered(tmp_path: Path) -> None:
+    with new_state_file(tmp_path, [TAKE]) as state, open_reader(state.path) as reader:
+        assert reader.costs_untold() is None
+        state.note_costs_untold(CostsUntold(20.0, 10.0))
+        assert reader.costs_untold() == CostsUntold(20.0, 10.0)

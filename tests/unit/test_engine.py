@@ -22,6 +22,7 @@ from runner.domain.api_answers import (
 )
 from runner.domain.errors import DiskFailed
 from runner.domain.money import Charge, Spending
+from runner.domain.records import CostsUntold
 from runner.domain.run_ending import Ending, EndingKind, Stop
 from runner.domain.run_events import Message
 from runner.domain.shots import Ticket
@@ -81,6 +82,7 @@ class Night:
     heard: Recorder
     ending: Ending
     seconds: float
+    untold: CostsUntold | None = None
 
     @property
     def said(self) -> str:
@@ -129,7 +131,7 @@ def night(
     the_delivery = delivery or MemoryDelivery()
     heard = heard or Recorder()
 
-    async def main() -> tuple[Ending, float]:
+    async def main() -> tuple[Ending, float, CostsUntold | None]:
         clock = VirtualClock(epoch=EPOCH)
         for each in tickets:
             if each.request_id is not None and each.request_id not in the_queue._jobs:
@@ -154,10 +156,9 @@ def night(
         for when, happening in at:
             loop.call_later(when, happening, clock)
         async with asyncio.timeout(limit):
-            return await engine.run(), clock.monotonic()
+            return await engine.run(), clock.monotonic(), engine.costs_untold
 
-    ending, seconds = run_virtual(main())
-    return Night(the_queue, the_journal, the_delivery, heard, ending, seconds)
+    return Night(the_queue, the_journal, the_delivery, heard, *run_virtual(main()))
 
 
 def test_every_take_is_submitted_once_and_delivered_once() -> None:

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
+from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.domain.limits import Limits
 from runner.domain.money import Charge, Spending
+from runner.domain.records import CostsUntold
 from runner.domain.run_ending import EndingKind
 from runner.domain.shots import Ticket
 from runner.domain.states import (
     CancelRequested,
     CostSeen,
-    DeliveryState,
     Ended,
     FailureClass,
     NotSent,
@@ -22,7 +23,7 @@ from runner.domain.states import (
     RefusedForNow,
     TakeState,
 )
-from runner.engine.late_costs import COST_MAY_COME
+from runner.engine.late_costs import COST_MAY_COME, HANDFUL, asks_since
 from runner.engine.options import EngineOptions, RunHistory
 from runner.engine.testing import JobScript, MemoryJournal
 from tests.unit.test_engine import EPOCH, Night, night, ticket
@@ -241,30 +242,59 @@ def costs(run: Night) -> list[tuple[str, float]]:
     return [(name, fact.cost) for name, fact in run.journal.facts if isinstance(fact, CostSeen)]
 
 
-def test_late_costs_are_asked_for_once_and_noted() -> None:
-    tickets = [
-        done("early"),
-        done("known", cost=0.2),
-        done("old", finished_at=EPOCH - COST_MAY_COME),
-        done("silent"),
-        *board(1),
-    ]
-    scripts = {"early": costing(0.1, queued=0.0, runs=0.0), "silent": costing(None, queued=0.0, runs=0.0)}
-    run = night(tickets, scripts=scripts)
-    assert costs(run) == [("early", 0.1)]
-    assert [what for _, verb, what in run.queue.history if verb == "result"].count("req-silent") == 1
+MANY = [done(f"d{n}", finished_at=EPOCH - 60 - n) for n in range(30)]
 
 
-def test_what_was_given_up_is_not_asked_for_its_cost() -> None:
-    """Whoever looked at it before the run has done so: a clip that shows now would be nobody's to bring home."""
-    lost = replace(
-        done("lost"), state=TakeState.FAILED, failure=FailureClass.MISSING, delivery=DeliveryState.NONE
-    )
-    scripts = {"lost": costing(0.1, queued=0.0, runs=0.0)}
-    run = night([lost, *board(1)], journal=knowing(lost, *board(1)), scripts=scripts)
-    assert run.ending.kind is EndingKind.FINISHED
-    assert run.journal.kinds("lost") == []
-    assert [what for _, verb, what in run.queue.history if verb == "result"].count("req-lost") == 0
+def after_many(**scripts: JobScript) -> Night:
+    """Run one take after many that ended without a known cost."""
+    silent = {each.take_id: costing(None, queued=0.0, runs=0.0) for each in MANY}
+    return night([*MANY, *board(1)], scripts=silent | scripts, past=RunHistory(ended=iter(MANY)))
+
+
+def asked(run: Night) -> list[str]:
+    return [what for _, verb, what in run.queue.history if verb == "result" and what.startswith("req-d")]
+
+
+def test_a_handful_of_late_costs_is_asked_for_where_none_is_named() -> None:
+    run = after_many()
+    assert asked(run) == [f"req-d{n}" for n in range(HANDFUL)]
+    assert costs(run) == []
+    assert run.untold is not None
+    assert run.untold.ended_at == EPOCH - 60
+
+
+def test_all_late_costs_are_asked_for_once_where_one_of_a_handful_is_named() -> None:
+    run = after_many(d3=costing(0.1, queued=0.0, runs=0.0))
+    assert asked(run) == [f"req-d{n}" for n in range(30)]
+    assert costs(run) == [("d3", 0.1)]
+    assert run.untold is None
+
+
+def test_an_answer_that_did_not_come_shows_nothing_about_costs() -> None:
+    away = RequestFailure(FailureKind.TRANSIENT, "away")
+    run = after_many(d1=JobScript(results=[away]))
+    assert asked(run) == [f"req-d{n}" for n in range(HANDFUL)]
+    assert run.untold is None
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "now", "since"),
+    [
+        (None, 10.0, 10.0 - COST_MAY_COME),
+        # A minute after the end, then again an hour after it, and not before.
+        (60.0, 3599.0, 0.0),
+        (60.0, 3600.0, 3600.0 - COST_MAY_COME),
+        # Two hours after the end, then twenty.
+        (7200.0, 71_999.0, 0.0),
+        (7200.0, 72_000.0, 72_000.0 - COST_MAY_COME),
+        (7200.0, COST_MAY_COME + 9.0, 9.0),
+    ],
+)
+def test_what_the_api_did_not_name_is_asked_for_again_when_it_is_much_older(
+    asked_at: float | None, now: float, since: float
+) -> None:
+    untold = None if asked_at is None else CostsUntold(asked_at, 0.0)
+    assert asks_since(untold, now=now) == since
 
 
 def test_a_late_cost_makes_room_under_the_cap() -> None:
@@ -274,7 +304,7 @@ def test_a_late_cost_makes_room_under_the_cap() -> None:
         [done("early"), *board(3)],
         scripts=scripts,
         options=options(jobs=1, max_cost=1.2),
-        past=RunHistory(spending=spent),
+        past=RunHistory(spending=spent, ended=[done("early")]),
     )
     assert run.ending.kind is EndingKind.FINISHED
     assert costs(run) == [("early", 0.1)]
@@ -283,6 +313,7 @@ def test_a_late_cost_makes_room_under_the_cap() -> None:
 def test_costs_hold_nobody_up() -> None:
     """A run that is over waits some seconds for them, and leaves the rest to the next one."""
     many = [done(f"d{n:04}") for n in range(2000)]
-    run = night([*many, *board(1)])
+    scripts = {each.take_id: costing(0.1, queued=0.0, runs=0.0) for each in many}
+    run = night([*many, *board(1)], scripts=scripts, past=RunHistory(ended=many))
     assert run.ending.kind is EndingKind.FINISHED
     assert run.seconds < 15

@@ -17,10 +17,11 @@ from runner.commands.steps.open_run import new_header
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.summary import RunSummary
 from runner.domain.errors import ShotrunnerError
-from runner.domain.records import Completion
+from runner.domain.records import Completion, CostsUntold
 from runner.domain.run_ending import Ending, EndingKind
 from runner.domain.shots import Plan
 from runner.domain.token_leaks import tokens_in
+from runner.engine.late_costs import asks_since
 from runner.manifest.reader import manifest_bytes, name_in, opener_beside
 from runner.models.registry import Models, search_path
 from runner.output.write_reports import reports_of
@@ -57,7 +58,11 @@ def complete_run(request: RunRequest) -> RunSummary | None:
         if not is_run(place.path):
             return None
         with open_reader(place.state_file) as reader:
-            if _is_same_run(request, place, reader) and _is_as_it_was(request, data, reader.completion()):
+            if (
+                _is_same_run(request, place, reader)
+                and _is_as_it_was(request, data, reader.completion())
+                and not _asks_costs_again(reader.costs_untold(), now=request.clock.wall())
+            ):
                 return _summary(place, reader)
     return None
 
@@ -91,6 +96,11 @@ def _is_as_it_was(request: RunRequest, data: bytes, known: Completion | None) ->
         known.events,
         request.options.download,
     )
+
+
+def _asks_costs_again(untold: CostsUntold | None, *, now: float) -> bool:
+    """Return whether late costs, which were asked for in vain, are worth another question by now."""
+    return untold is not None and asks_since(untold, now=now) < untold.ended_at
 
 
 def _files(manifest: Path, known: Mapping[str, str], *, most: int) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ import asyncio
 import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
+from itertools import chain
 
 from runner.api.account import Account
 from runner.commands.steps.api_session import account_of, run_alone, with_api
@@ -16,17 +17,17 @@ from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import SignalHandler, handle_signals
 from runner.commands.steps.summary import needs_nothing
 from runner.domain.errors import AccountRefused, CannotCreate, DiskFailed
-from runner.domain.records import TakeRecord
+from runner.domain.records import CostsUntold, TakeRecord
 from runner.domain.run_ending import Ending, EndingKind
 from runner.domain.run_events import Listener, Listeners, Message
 from runner.domain.shots import Ticket
 from runner.domain.states import CostSeen, PayAgain
-from runner.engine.late_costs import GRACE, ask_costs, without_cost
+from runner.engine.late_costs import GRACE, ask_costs, asks_since
 from runner.engine.options import EngineOptions, RunHistory
 from runner.engine.ports import Queue
 from runner.output.safe_stream import SafeStream
 from runner.store.identity import number_of
-from runner.store.reader import open_reader
+from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock
@@ -45,10 +46,9 @@ def run_engine(
 
     Costs that came late are asked for on the way.
     """
-    tickets = state.tickets()
     finished = sum(1 for take in takes if needs_nothing(take, request.options))
     if finished == len(takes):
-        _ask_costs(request, place, state, takes, tickets)
+        _ask_costs(request, place, state, takes)
         return Ending(EndingKind.FINISHED), None
     with ExitStack() as stack:
         account = stack.enter_context(account_of(request, place, takes))
@@ -58,31 +58,33 @@ def run_engine(
         for note in (*state.notes, *account.notes):
             listener.on_event(Message(note))
         about = {take.take_id for take in takes}
-        return run_alone(_engage(request, place, state, tickets, about, account, listener, deadline))
+        return run_alone(_engage(request, place, state, about, account, listener, deadline))
 
 
-def _ask_costs(
-    request: RunRequest,
-    place: RunDir,
-    state: StateFile,
-    takes: Sequence[TakeRecord],
-    tickets: Sequence[Ticket],
-) -> None:
+def _ask_costs(request: RunRequest, place: RunDir, state: StateFile, takes: Sequence[TakeRecord]) -> None:
     """Ask for a few seconds what ended jobs have cost; without a token it does not ask, since nothing depends on it."""
-    lacking = without_cost(tickets, now=request.clock.wall())
-    if not lacking:
-        return
+    with open_reader(place.state_file, checked=True) as reader, suppress(AccountRefused):
+        found = _lacking_cost(reader, request.clock)
+        lacking = [first] if (first := next(found, None)) else []
 
-    async def note(take_id: str, fact: CostSeen) -> None:
-        await asyncio.wrap_future(state.record(take_id, fact, at=request.clock.wall()))
+        async def note(take_id: str, fact: CostSeen) -> None:
+            await asyncio.wrap_future(state.record(take_id, fact, at=request.clock.wall()))
 
-    async def ask(queue: Queue) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(GRACE):
-                await ask_costs(lacking, queue=queue, note=note)
+        async def ask(queue: Queue) -> CostsUntold | None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GRACE):
+                    tickets = chain(lacking, found)
+                    return await ask_costs(tickets, queue=queue, note=note, wall=request.clock.wall)
+            return None
 
-    with suppress(AccountRefused):
-        with_api(request, place, takes, ask)
+        untold = with_api(request, place, takes, ask) if lacking else None
+        if untold is not None:
+            state.note_costs_untold(untold)
+
+
+def _lacking_cost(reader: Reader, clock: Clock) -> Iterator[Ticket]:
+    """Return the takes whose costs are worth asking for, the last to end first; they are read as they are asked for."""
+    return reader.lacking_cost(since=asks_since(reader.costs_untold(), now=clock.wall()))
 
 
 @contextmanager
@@ -105,7 +107,6 @@ async def _engage(
     request: RunRequest,
     place: RunDir,
     state: StateFile,
-    tickets: Sequence[Ticket],
     about: Collection[str],
     account: Account,
     listener: Listener,
@@ -127,8 +128,9 @@ async def _engage(
         opened.callback(pool.shutdown, wait=False)
         home, local = number_of(place.path), request.on_this_machine
         delivery = ClipDelivery(pool, FetchOptions(run_dir=place.path, allow_loopback=local, home=home))
+        reader = opened.enter_context(open_reader(place.state_file, checked=True))
         engine = Engine(
-            [ticket for ticket in tickets if ticket.take_id in about],
+            (ticket for ticket in state.tickets() if ticket.take_id in about),
             queue=queue,
             journal=state,
             delivery=delivery,
@@ -136,7 +138,7 @@ async def _engage(
             listener=listener,
             options=options,
             epoch=state.epoch,
-            past=_past(place, tickets, options),
+            past=_past(reader, request.clock, options),
             deadline=deadline,
             room=delivery.room if options.download else None,
         )
@@ -145,19 +147,17 @@ async def _engage(
         )
         with handle_signals(interruption):
             ending = await engine.run()
+        if engine.costs_untold is not None:
+            state.note_costs_untold(engine.costs_untold)
     return ending, interruption.signal
 
 
-def _past(place: RunDir, tickets: Sequence[Ticket], options: EngineOptions) -> RunHistory:
+def _past(reader: Reader, clock: Clock, options: EngineOptions) -> RunHistory:
     """Return what the record says of earlier runs: bounds on money hold for the whole life of a run directory."""
-    with open_reader(place.state_file, checked=True) as reader:
-        extra_paid = 0
-        if options.max_extra_paid:
-            extra_paid = sum(1 for event in reader.events() if event.fact == PayAgain.__name__)
-        return RunHistory(
-            extra_paid=extra_paid,
-            spending=reader.spending(),
-            ended=tickets,
-            durations=reader.durations(),
-            largest_clip=reader.largest_clip(),
-        )
+    return RunHistory(
+        extra_paid=reader.count(PayAgain) if options.max_extra_paid else 0,
+        spending=reader.spending(),
+        ended=_lacking_cost(reader, clock),
+        durations=reader.durations(),
+        largest_clip=reader.largest_clip(),
+    )
