@@ -165,7 +165,7 @@ _VERSION_4 = (
 _VERSION_5 = ("ALTER TABLE run ADD COLUMN place TEXT NOT NULL DEFAULT ''",)
 
 # `completion` is JSON of a `Completion`, empty until a run left nothing to do, and `heard` JSON of the extents of a
-# `Heard`. The others are when late costs were asked for in vain, and when the last of those jobs had ended (unix seconds).
+# `Heard`. The others are when late costs were asked for in vain, and when the last of those jobs ended (unix seconds).
 _VERSION_6 = (
     "ALTER TABLE run ADD COLUMN completion TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE run ADD COLUMN heard TEXT NOT NULL DEFAULT '{}'",
