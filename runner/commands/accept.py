@@ -69,8 +69,8 @@ def keep_stale(
         UsageError: a named one is not stale, or none is; nothing was recorded.
         RunInUse: a runner works on this run.
     """
-    with adopted(place, plan, opening, choice) as (record, scope, synced):
-        takes = synced.takes
+    with adopted(place, plan, opening, choice) as (record, scope, remarks):
+        takes = record.reader.takes()
         stale = [
             take for take in takes if take.take_id in scope.chosen and take.is_stale and take.state in PAID
         ]
@@ -82,4 +82,4 @@ def keep_stale(
             names_of_stale = f"stale are {listed(sorted(known))}" if known else "nothing here is stale"
             raise UsageError(f"{which}; nothing was recorded", advice=names_of_stale)
         facts = {take.take_id: KeptAsIs(by, take.wanted or "") for take in asked}
-        return record.write(facts, *synced.remarks)
+        return record.write(facts, *remarks)

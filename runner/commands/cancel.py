@@ -100,7 +100,7 @@ def cancel(
         if asked:
             clock = request.clock
             outcomes = with_api(
-                request, place, takes, lambda queue: cancel_jobs(queue, asked, state, by=by, clock=clock)
+                request, place, lambda queue: cancel_jobs(queue, asked, state, by=by, clock=clock)
             )
             found |= {outcome.take_id: outcome for outcome in outcomes}
         notes = () if state is None else state.notes

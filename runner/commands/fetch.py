@@ -83,10 +83,11 @@ def fetch(
         _refuse_without_clip(takes if take_ids else (), again)
         restored = restore_sidecars(place.path, without_sidecar(takes, findings))
         wanted = [take for take in takes if wants_fetching(take)]
-        ending, signal = run_engine(request, place, state, wanted)
+        about = {take.take_id: take.attempts for take in wanted}
+        ending, signal = run_engine(request, place, state, about)
         failpoints.hit("upkeep.fetched")
         notes = () if wanted else state.notes
-    summary = sum_up(place, wanted, ending=ending, signal=signal, now=request.clock.wall())
+    summary = sum_up(place, about, ending=ending, signal=signal, now=request.clock.wall())
     remarks = (*notes, *again.remarks, *summary.remarks)
     # Dropped ones were given up, and what was never sent and left the manifest will not be.
     others: Counter[TakeState] = Counter(

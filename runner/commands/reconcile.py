@@ -132,10 +132,10 @@ def ask_api(place: RunDir, take_id: str, *, api_base: str | None = None) -> Look
 
     def ask(request_id: str) -> Found:
         with open_reader(place.state_file) as reader:
-            request, takes = recorded_request(place, reader.header, api_base=api_base), reader.takes()
-        model = next((take.model for take in takes if take.take_id == take_id), "")
+            request, take = recorded_request(place, reader.header, api_base=api_base), reader.take(take_id)
+        model = take.model if take else ""
         return with_api(
-            request, place, takes, lambda queue: identify(queue, request_id, model=model, clock=request.clock)
+            request, place, lambda queue: identify(queue, request_id, model=model, clock=request.clock)
         )
 
     return ask

@@ -326,14 +326,16 @@ def _fitted(
     state: StateFile, plan: Plan, recorded: Sequence[TakeRecord], lacking: Sequence[Sent], clock: Clock
 ) -> Sequence[TakeRecord]:
     """Make the record fit the manifest as a run does, with room for renders that witnesses know of."""
-    takes = sync(state, plan, recorded, compare(plan.takes, recorded), clock=clock).takes
+    place = RunDir(state.path.parent)
+    sync(state, plan, recorded, compare(plan.takes, recorded), clock=clock)
+    takes = read_takes(place, checked=True)
     known, sent = {take.take_id: take.fingerprint for take in takes}, {each.fingerprint for each in lacking}
     again = [
         take.id for take in plan.takes if take.fingerprint in sent and known[take.id] != take.fingerprint
     ]
-    if not again:
-        return takes
-    return sync(state, plan, takes, compare(plan.takes, takes, replace=again), clock=clock).takes
+    if again:
+        sync(state, plan, takes, compare(plan.takes, takes, replace=again), clock=clock)
+    return read_takes(place, checked=True) if again else takes
 
 
 def _untold(takes: Iterable[tuple[str, str, str]], chosen: Sequence[tuple[Sent, str]]) -> list[Sent]:

@@ -11,24 +11,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.commands.check import plan_of
-from runner.commands.steps import open_run, prices
-from runner.commands.steps.complete_run import complete_run, completion_of
+from runner.commands.steps import open_run
+from runner.commands.steps.complete_run import complete_run
 from runner.commands.steps.known_jobs import heard_now
 from runner.commands.steps.open_run import OpenOptions
-from runner.commands.steps.recheck_failed import RecheckResult, recheck
+from runner.commands.steps.prepare import Prepared, prepare
 from runner.commands.steps.request import Progress, RunRequest, no_progress
 from runner.commands.steps.session import run_engine
-from runner.commands.steps.summary import RunEstimate, RunSummary, foresee, needs_nothing, sum_up
-from runner.commands.steps.sync_record import missing, read_record, sync, take_over
-from runner.domain.records import RunRecord, TakeRecord
+from runner.commands.steps.summary import RunEstimate, RunSummary, sum_up
 from runner.domain.run_ending import Ending, EndingKind, Stop
 from runner.domain.shots import Plan
-from runner.domain.states import ACTIVE, TakeState
 from runner.engine.options import EngineOptions
 from runner.manifest.size_limits import LIMITS
 from runner.manifest.size_limits import Limits as ManifestLimits
-from runner.plan.prices import price_changes
-from runner.plan.scope import Decision, decide, scope_of, takes_in_scope
 from runner.plan.selection import ALL, Choice
 from runner.plan.timing import window
 from runner.simulator.settings import SimulatorSettings
@@ -99,71 +94,31 @@ def run(request: RunRequest) -> RunSummary:
     plan = plan_of(request)
     place = make(request.home(plan.manifest.name))
     with request.opening.locked(place), _opened(request, plan, place) as state:
-        record, again = _taken_over(request, place, state)
-        plan, quoted, decision = _decided(request, plan, record, place)
-        estimate = foresee(decision, record, host=request.origin, simulated=request.simulated)
-        prices.refuse_unpriced(request, estimate)
-        tried = _try_the_writes(request, place, quoted, record, decision)
-        agreed = not decision.submits or request.confirm(estimate)
-        # Only now, so that after a no the clips of stale takes keep their names.
-        comparison = decision.comparison if agreed else decision.scope.comparison
-        synced = sync(state, quoted, record.takes, comparison, clock=request.clock)
-        takes = takes_in_scope(synced.takes, decision.scope)
-        ending, signal = _run_session(request, place, state, takes, record) if agreed else _DECLINED
-        # The engine says them, where there is anything left to do.
-        engaged = agreed and not all(needs_nothing(take, request.options) for take in takes)
-        said = (*tried, *synced.remarks, *price_changes(plan, quoted), *estimate.remarks, *again.remarks)
+        todo = prepare(request, plan, place, state)
+        # The record has it all now, and a hundred thousand takes need not stay in memory for a night.
+        del plan
+        ending, signal = _run_session(request, place, state, todo) if todo.agreed else _DECLINED
         state.note_heard(heard_now(place, request.environ))
-        if agreed and not (said or state.notes):
-            state.note_completion(completion_of(request, plan))
-        notes = () if engaged else state.notes
-    summary = sum_up(place, takes, ending=ending, signal=signal, now=request.clock.wall())
-    return replace(summary, remarks=(*notes, *said, *summary.remarks))
-
-
-def _taken_over(request: RunRequest, place: RunDir, state: StateFile) -> tuple[RunRecord, RecheckResult]:
-    """Return what is on record once this is the runner, and the result of another look at takes given up."""
-    record = take_over(state, clock=request.clock)
-    # Before anything is weighed: what has a clip after all is not sent again and does not make room.
-    again = recheck(request, place, state, record.takes)
-    return (read_record(place) if again.asked else record), again
-
-
-def _decided(
-    request: RunRequest, plan: Plan, record: RunRecord, place: RunDir
-) -> tuple[Plan, Plan, Decision]:
-    """Return the plan with the prices on record, the plan with those of today, and what to do by it."""
-    plan = prices.known_prices(request, plan, record.takes)
-    scope = scope_of(plan, record.takes, request.choice, stale=request.stale)
-    quoted = prices.current_prices(request, plan, scope.sends)
-    gone = missing(record.takes, place)
-    decision = decide(quoted, record, scope, files_missing=gone, download=request.options.download)
-    return plan, quoted, decision
-
-
-def _try_the_writes(
-    request: RunRequest, place: RunDir, plan: Plan, record: RunRecord, decision: Decision
-) -> tuple[str, ...]:
-    """Try all that the run will write, if it submits or may submit by its options; return remarks."""
-    from runner.commands.steps.write_check import try_run_dir
-
-    options = request.options
-    again = (ACTIVE if options.retries else set()) | ({TakeState.HELD} if options.max_extra_paid else set())
-    if not (decision.submits or any(take.state in again for take in record.takes)):
-        return ()
-    return try_run_dir(place, [take.id for take in plan.takes], download=options.download)
+        if todo.agreed and not (todo.said or state.notes):
+            state.note_completion(todo.completion)
+        # The engine says them, where there is anything left to do.
+        notes = () if todo.is_engaged else state.notes
+    summary = sum_up(place, todo.about, ending=ending, signal=signal, now=request.clock.wall())
+    return replace(summary, remarks=(*notes, *todo.said, *summary.remarks))
 
 
 def _run_session(
-    request: RunRequest, place: RunDir, state: StateFile, takes: Sequence[TakeRecord], record: RunRecord
+    request: RunRequest, place: RunDir, state: StateFile, todo: Prepared
 ) -> tuple[Ending, int | None]:
     """Run the engine in the time that the run is given, with the session on record."""
     limits, clock = request.options.limits, request.clock
     now = clock.wall()
-    mine = window(limits, record.sessions, now=now)
+    mine = window(limits, todo.sessions, now=now)
     began = None if mine.seconds is None else mine.began_at
     state.begin_session(at=now, version=__version__, limit_s=mine.seconds, window_began_at=began)
-    ending, signal = run_engine(request, place, state, takes, deadline=mine.deadline)
+    ending, signal = run_engine(
+        request, place, state, todo.about, finished=todo.finished, deadline=mine.deadline
+    )
     state.end_session(at=clock.wall(), ending=ending.kind)
     return ending, signal
 

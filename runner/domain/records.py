@@ -31,6 +31,16 @@ class RunHeader:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a take stands, and how many submissions of it have begun; the fields are those of a `TakeRecord`."""
+
+    take_id: str
+    state: TakeState
+    delivery: DeliveryState
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class TakeRecord:
     """Everything recorded about one take; times are unix seconds, `cost` is USD, `seconds` is how long the job took.
 

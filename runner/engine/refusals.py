@@ -115,7 +115,7 @@ class Refusals:
         return few if self._accepted else max(few, min(OutageTest.IN_A_ROW, len(bodies)))
 
     def _some_bodies(self, alike: set[str], *, enough: int) -> set[str]:
-        """Return different bodies that were refused alike or wait; `enough` of them if there are so many."""
+        """Return different bodies that were refused alike or wait, at most `enough` of them."""
         bodies = set(alike)
         for ticket in self._state.tickets:
             if len(bodies) >= enough:

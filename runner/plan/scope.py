@@ -6,16 +6,19 @@ changes nothing and knows no disk. Both commands ask this module alone, so they 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from runner.domain.records import RunRecord, TakeRecord
+from runner.domain.records import RunRecord, Standing, TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import ACTIVE, PAID, DeliveryState, TakeState
 from runner.plan.actions import Action, Step, steps
 from runner.plan.compare import Comparison, compare, older_id
 from runner.plan.duplicates import paid_twice
 from runner.plan.selection import Candidate, Choice, choose
+
+T = TypeVar("T", TakeRecord, Standing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +109,13 @@ def decide(
     return Decision(scope, comparison, chosen, len(every) - len(chosen), duplicates)
 
 
-def takes_in_scope(takes: Sequence[TakeRecord], found: Scope) -> list[TakeRecord]:
+def takes_in_scope(takes: Iterable[T], found: Scope) -> list[T]:
     """Return the takes that a run handles: the chosen ones, and all whose jobs are active already."""
-    kept = [take for take in takes if take.state is not TakeState.DROPPED]
     return [
         take
-        for take in kept
-        if found.concerns(take.take_id, waits=take.state is TakeState.PENDING, is_out=take.state in ACTIVE)
+        for take in takes
+        if take.state is not TakeState.DROPPED
+        and found.concerns(take.take_id, waits=take.state is TakeState.PENDING, is_out=take.state in ACTIVE)
     ]
 
 

@@ -24,6 +24,7 @@ from runner.domain.records import (
     RunRecord,
     SchemaRecord,
     SessionRecord,
+    Standing,
     TakeRecord,
 )
 from runner.domain.shots import Ticket
@@ -36,7 +37,7 @@ from runner.store.schema import MIGRATIONS, NEWEST, OLDER
 from runner.store.unrecorded import unrecorded
 from runner.store.witness import NOTHING_HEARD, Heard, Sent
 
-R = TypeVar("R", TakeRecord, AttemptRecord, EventRecord, SchemaRecord, SessionRecord, Ticket)
+R = TypeVar("R", TakeRecord, Standing, AttemptRecord, EventRecord, SchemaRecord, SessionRecord, Ticket)
 E = TypeVar("E", bound=StrEnum)
 DURATIONS_KEPT = 400
 _AT_ONCE = 100
@@ -98,9 +99,18 @@ class Reader:
         with open_checks.readable(self.path):
             return read_epoch(self._connection)
 
-    def takes(self) -> list[TakeRecord]:
-        """Return every take, in manifest order, then those that left the manifest."""
-        return self._select(TakeRecord, f"FROM takes {BY_PLACE}")
+    def takes(self, *, delivered: bool = False) -> list[TakeRecord]:
+        """Return every take, or every `delivered` one, in manifest order, then those that left the manifest."""
+        which = "WHERE delivery = 'delivered' " if delivered else ""
+        return self._select(TakeRecord, f"FROM takes {which}{BY_PLACE}")
+
+    def standings(self) -> list[Standing]:
+        """Return where every take stands, in the order of `takes`."""
+        return self._select(Standing, f"FROM takes {BY_PLACE}")
+
+    def names(self) -> Mapping[str, str]:
+        """Return the take's id for each fingerprint."""
+        return dict(self._rows("SELECT fingerprint, take_id FROM takes ORDER BY rowid"))
 
     def take(self, take_id: str) -> TakeRecord | None:
         """Return one take, or None if there is no such take."""

@@ -19,12 +19,15 @@ from runner.domain.records import (
     RunHeader,
     SchemaRecord,
     SessionRecord,
+    Standing,
     TakeRecord,
 )
 from runner.domain.shots import Ticket
 from runner.domain.states import DeliveryState, FailureClass, TakeState
 
-R = TypeVar("R", TakeRecord, AttemptRecord, EventRecord, SchemaRecord, SessionRecord, Ticket, RunHeader)
+R = TypeVar(
+    "R", TakeRecord, Standing, AttemptRecord, EventRecord, SchemaRecord, SessionRecord, Ticket, RunHeader
+)
 
 
 # The key is the name, since a name means the same in every record: `outputs` of a take is `outputs` of a ticket.
@@ -47,7 +50,16 @@ _DECODED: Mapping[type, Sequence[tuple[int, Callable[[Any], object]]]] = {
         for place, field in enumerate(fields(record))
         if field.name in _DECODERS
     ]
-    for record in (TakeRecord, AttemptRecord, EventRecord, SchemaRecord, SessionRecord, Ticket, RunHeader)
+    for record in (
+        TakeRecord,
+        Standing,
+        AttemptRecord,
+        EventRecord,
+        SchemaRecord,
+        SessionRecord,
+        Ticket,
+        RunHeader,
+    )
 }
 """Which columns of a record are decoded, by their places."""
 

@@ -13,7 +13,6 @@ from runner.commands.steps.session import run_engine
 from runner.domain.errors import ShotrunnerError
 from runner.engine.options import EngineOptions
 from runner.plan.selection import Choice
-from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 from runner.system.clock import SystemClock
 from tests.integration.store_samples import make_take, new_state_file
@@ -36,11 +35,8 @@ def test_a_record_that_cannot_be_read_at_the_start_leaves_no_thread_behind(tmp_p
         no_progress, SystemClock(),
     )  # fmt: skip
     before = set(fetchers())
-    with new_state_file(home, [make_take("a")]) as state:
-        with open_reader(state.path) as reader:
-            takes = reader.takes()
-        with pytest.raises(ShotrunnerError, match="elsewhere"):
-            run_engine(request, RunDir(elsewhere), state, takes)
+    with new_state_file(home, [make_take("a")]) as state, pytest.raises(ShotrunnerError, match="elsewhere"):
+        run_engine(request, RunDir(elsewhere), state, ["a"])
     until = time.monotonic() + PATIENCE
     for thread in set(fetchers()) - before:
         thread.join(until - time.monotonic())

@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from runner.commands.accept import keep_stale
-from runner.commands.steps.sync_record import SyncResult, missing, sync, take_over
+from runner.commands.steps.sync_record import missing, sync, take_over
+from runner.domain.records import TakeRecord
 from runner.domain.shots import Plan, Price
 from runner.domain.states import DeliveryState
 from runner.plan.actions import Action
@@ -21,10 +22,10 @@ from tests.unit.test_sync_record_properties import CLOCK, Board, Round, Standing
 ROWS = {"a": "A", "b": "B"}
 
 
-def recalled(made: Board, plan: Plan) -> SyncResult:
+def recalled(made: Board, plan: Plan) -> list[TakeRecord]:
     recorded = take_over(made.state, clock=CLOCK).takes
-    found = scope_of(plan, recorded, ALL)
-    return sync(made.state, plan, recorded, found.comparison, clock=CLOCK)
+    sync(made.state, plan, recorded, scope_of(plan, recorded, ALL).comparison, clock=CLOCK)
+    return made.takes()
 
 
 def rendered(made: Board) -> None:
@@ -47,13 +48,12 @@ def everything(folder: Path) -> dict[str, str]:
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_a_record_that_fits_already_is_read_once() -> None:
+def test_a_record_that_fits_already_stays_as_it_is() -> None:
     with board() as made:
         rendered(made)
         recorded = take_over(made.state, clock=CLOCK).takes
         plan = plan_of(ROWS)
-        synced = sync(made.state, plan, recorded, scope_of(plan, recorded, ALL).comparison, clock=CLOCK)
-        assert synced.takes is recorded
+        assert sync(made.state, plan, recorded, scope_of(plan, recorded, ALL).comparison, clock=CLOCK) == ()
         assert list(recorded) == made.takes()
 
 
@@ -68,12 +68,11 @@ def test_a_plan_looks_for_a_clip_where_a_run_finds_it_and_touches_nothing(left_a
             "b": Action.SKIP,
         }
         assert everything(made.place.path) == before
-        synced = recalled(made, plan_of(look.rows))
-        assert [(take.file, take.delivery) for take in synced.takes] == [
+        takes = recalled(made, plan_of(look.rows))
+        assert [(take.file, take.delivery) for take in takes] == [
             ("clips/x.mp4", DeliveryState.DELIVERED),
             ("clips/b.mp4", DeliveryState.DELIVERED),
         ]
-        assert list(synced.takes) == made.takes()
 
 
 @pytest.mark.parametrize("now", ["a", "y", "b"])
@@ -84,9 +83,9 @@ def test_a_take_that_is_renamed_again_after_a_kill_in_mid_rename_keeps_its_clip(
         torn(made, "x.mp4")
         actions = {step.action for step in made.planned(Round(rows))}
         assert Action.DOWNLOAD not in actions
-        synced = recalled(made, plan_of(rows))
-        assert {take.delivery for take in synced.takes} == {DeliveryState.DELIVERED}
-        (mine,) = (take for take in synced.takes if take.take_id == now)
+        takes = recalled(made, plan_of(rows))
+        assert {take.delivery for take in takes} == {DeliveryState.DELIVERED}
+        (mine,) = (take for take in takes if take.take_id == now)
         assert mine.file == f"clips/{now}.mp4"
         assert hashlib.sha256((made.place.path / mine.file).read_bytes()).hexdigest() == mine.sha256
 
@@ -102,12 +101,11 @@ def test_a_clip_that_is_nowhere_is_missing_for_plan_and_run_alike(elsewhere: byt
         assert missing(made.takes(), made.place) == {"x"}
         (said,) = (step for step in made.planned(look) if step.take_id == "x")
         assert (said.action, said.reason) == (Action.DOWNLOAD, "file missing")
-        synced = recalled(made, plan_of(look.rows))
-        assert {take.take_id: take.delivery for take in synced.takes} == {
+        takes = recalled(made, plan_of(look.rows))
+        assert {take.take_id: take.delivery for take in takes} == {
             "x": DeliveryState.NONE,
             "b": DeliveryState.DELIVERED,
         }
-        assert list(synced.takes) == made.takes()
 
 
 def test_keeping_a_stale_clip_forgets_no_price_that_a_catalogue_gave() -> None:

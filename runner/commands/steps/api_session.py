@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -20,12 +20,13 @@ from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.commands.steps.request import RunRequest
 from runner.domain.api_answers import FailureKind, JobStatus, RequestFailure, StatusReply
 from runner.domain.errors import AccountRefused, ServiceUnavailable, ShotrunnerError, UsageError
-from runner.domain.records import RunHeader, TakeRecord
+from runner.domain.records import RunHeader
 from runner.domain.states import Ended
 from runner.engine.ports import Queue
 from runner.models.registry import search_path
 from runner.plan.identity import fingerprint
 from runner.simulator.settings import SimulatorSettings
+from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 from runner.system.backoff import Backoff, Chance
 from runner.system.canonical_json import JsonValue, canonical_json
@@ -69,7 +70,7 @@ def recorded_request(
 
 
 @contextmanager
-def account_of(request: RunRequest, place: RunDir, takes: Sequence[TakeRecord]) -> Iterator[Account]:
+def account_of(request: RunRequest, place: RunDir) -> Iterator[Account]:
     """Yield whom to talk to: the account of the environment, or a simulator that runs as long as the run.
 
     Raises:
@@ -87,7 +88,8 @@ def account_of(request: RunRequest, place: RunDir, takes: Sequence[TakeRecord]) 
         ledger=request.simulate.ledger or place.simulator / "ledger.jsonl",
         clips=request.simulate.clips or place.simulator / "clips",
     )
-    names = {take.fingerprint: take.take_id for take in takes}
+    with open_reader(place.state_file, checked=True) as reader:
+        names = reader.names()
 
     def slate(model: str, body: Mapping[str, JsonValue]) -> str:
         return names.get(fingerprint(model, canonical_json(dict(body))), "")
@@ -111,9 +113,7 @@ def run_alone(session: Coroutine[Any, Any, T]) -> T:
         return thread.submit(asyncio.run, session).result()
 
 
-def with_api(
-    request: RunRequest, place: RunDir, takes: Sequence[TakeRecord], words: Callable[[Queue], Awaitable[T]]
-) -> T:
+def with_api(request: RunRequest, place: RunDir, words: Callable[[Queue], Awaitable[T]]) -> T:
     """Open a connection to the run's API, or start its simulator on its ledger, and return what `words` return.
 
     Raises:
@@ -127,7 +127,7 @@ def with_api(
         finally:
             await queue.aclose()
 
-    with account_of(request, place, takes) as account:
+    with account_of(request, place) as account:
         return run_alone(session(RunComfyQueue(account, clock=request.clock)))
 
 

@@ -84,7 +84,7 @@ def recheck(
             asked.append(ticket)
     try:
         if asked:
-            answers |= with_api(request, place, takes, lambda queue: _answers(queue, asked, takes))
+            answers |= with_api(request, place, lambda queue: _answers(queue, asked, takes))
     except AccountRefused:
         if insist:
             raise

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from itertools import chain
 
@@ -15,9 +15,8 @@ from runner.api.account import Account
 from runner.commands.steps.api_session import account_of, run_alone, with_api
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import SignalHandler, handle_signals
-from runner.commands.steps.summary import needs_nothing
 from runner.domain.errors import AccountRefused, CannotCreate, DiskFailed
-from runner.domain.records import CostsUntold, TakeRecord
+from runner.domain.records import CostsUntold
 from runner.domain.run_ending import Ending, EndingKind
 from runner.domain.run_events import Listener, Listeners, Message
 from runner.domain.shots import Ticket
@@ -38,30 +37,30 @@ def run_engine(
     request: RunRequest,
     place: RunDir,
     state: StateFile,
-    takes: Sequence[TakeRecord],
+    about: Collection[str],
     *,
+    finished: int = 0,
     deadline: float | None = None,
 ) -> tuple[Ending, int | None]:
-    """Let the engine do what is left, submitting until the wall time `deadline`; ask for no token when nothing is.
+    """Let the engine do what is left for the takes `about`, of which `finished` ones need nothing.
 
-    Costs that came late are asked for on the way.
+    It submits until the wall time `deadline`, and asks for no token when nothing is left. Costs that came late are
+    asked for on the way.
     """
-    finished = sum(1 for take in takes if needs_nothing(take, request.options))
-    if finished == len(takes):
-        _ask_costs(request, place, state, takes)
+    if finished == len(about):
+        _ask_costs(request, place, state)
         return Ending(EndingKind.FINISHED), None
     with ExitStack() as stack:
-        account = stack.enter_context(account_of(request, place, takes))
+        account = stack.enter_context(account_of(request, place))
         log = stack.enter_context(run_log(place, request.clock))
-        shown = stack.enter_context(request.progress(len(takes), finished))
+        shown = stack.enter_context(request.progress(len(about), finished))
         listener = Listeners((shown, log))
         for note in (*state.notes, *account.notes):
             listener.on_event(Message(note))
-        about = {take.take_id for take in takes}
         return run_alone(_engage(request, place, state, about, account, listener, deadline))
 
 
-def _ask_costs(request: RunRequest, place: RunDir, state: StateFile, takes: Sequence[TakeRecord]) -> None:
+def _ask_costs(request: RunRequest, place: RunDir, state: StateFile) -> None:
     """Ask for a few seconds what ended jobs have cost; without a token it does not ask, since nothing depends on it."""
     with open_reader(place.state_file, checked=True) as reader, suppress(AccountRefused):
         found = _lacking_cost(reader, request.clock)
@@ -77,7 +76,7 @@ def _ask_costs(request: RunRequest, place: RunDir, state: StateFile, takes: Sequ
                     return await ask_costs(tickets, queue=queue, note=note, wall=request.clock.wall)
             return None
 
-        untold = with_api(request, place, takes, ask) if lacking else None
+        untold = with_api(request, place, ask) if lacking else None
         if untold is not None:
             state.note_costs_untold(untold)
 

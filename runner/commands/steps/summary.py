@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from runner.domain.display import listed
 from runner.domain.errors import CannotCreate, DiskFailed
 from runner.domain.money import NOTHING_SPENT, Spending, total
-from runner.domain.records import RunRecord, TakeRecord
+from runner.domain.records import RunRecord, Standing, TakeRecord
 from runner.domain.run_ending import EXIT_CODES, Ending, EndingKind, exit_code_by
 from runner.domain.states import ACTIVE, IN_DOUBT, UNFINISHED, DeliveryState, TakeState
 from runner.engine.options import EngineOptions
@@ -108,7 +108,7 @@ def foresee(decision: Decision, record: RunRecord, *, host: str, simulated: bool
     )
 
 
-def needs_nothing(take: TakeRecord, options: EngineOptions) -> bool:
+def needs_nothing(take: TakeRecord | Standing, options: EngineOptions) -> bool:
     """Return whether a run has nothing left to do for a take by itself."""
     if take.state is TakeState.SUCCEEDED:
         return not options.download or take.delivery is DeliveryState.DELIVERED
@@ -138,9 +138,9 @@ def _remarks(comparison: Comparison, stale: Collection[str]) -> tuple[str, ...]:
 
 
 def sum_up(
-    place: RunDir, about: Sequence[TakeRecord], *, ending: Ending, signal: int | None, now: float
+    place: RunDir, about: Mapping[str, int], *, ending: Ending, signal: int | None, now: float
 ) -> RunSummary:
-    """Write the reports and return how the run ended for the takes it was about, given as they stood before it."""
+    """Write the reports and return how the run ended for the takes it was `about`, with their submissions before it."""
     from runner.output.status_text import causes
     from runner.output.write_reports import write_report
 
@@ -152,14 +152,13 @@ def sum_up(
     except (CannotCreate, DiskFailed) as error:
         # A page that cannot be written, since a program holds it open, fails no finished run.
         failed.append(f"the report could not be written: {error.message}")
-    ids = {take.take_id for take in about}
-    mine = [take for take in takes if take.take_id in ids]
+    mine = [take for take in takes if take.take_id in about]
     delivered = [take for take in mine if take.delivery is DeliveryState.DELIVERED]
     return RunSummary(
         run_dir=place.path,
         simulated=header.simulated,
         ending=ending,
-        submitted=sum(take.attempts for take in mine) - sum(take.attempts for take in about),
+        submitted=sum(take.attempts for take in mine) - sum(about.values()),
         counts=Counter(take.state for take in mine),
         deliveries=Counter(take.delivery for take in mine if take.state is TakeState.SUCCEEDED),
         clips=tuple(place.path / take.file for take in delivered if take.file),

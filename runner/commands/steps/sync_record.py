@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runner.commands.check import check
 from runner.commands.steps.find_run import manifest_of, read_takes
@@ -34,14 +34,6 @@ from runner.store.state_file import StateFile
 from runner.system.clock import Clock
 
 
-@dataclass(frozen=True, slots=True)
-class SyncResult:
-    """Every take as it is on record once this fits the plan, and remarks about files."""
-
-    takes: Sequence[TakeRecord]
-    remarks: tuple[str, ...] = ()
-
-
 def take_over(state: StateFile, *, clock: Clock) -> RunRecord:
     """Become the runner, finish what a kill interrupted, and return what is on record; raises as `sync`."""
     state.begin(at=clock.wall())
@@ -63,8 +55,8 @@ def read_record(place: RunDir) -> RunRecord:
 
 def sync(
     state: StateFile, plan: Plan, recorded: Sequence[TakeRecord], comparison: Comparison, *, clock: Clock
-) -> SyncResult:
-    """Make record and disk fit the plan, as it compares with what is `recorded`.
+) -> tuple[str, ...]:
+    """Make record and disk fit the plan, as it compares with what is `recorded`; return remarks about files.
 
     Raises:
         DiskFailed: the disk fails; what was done is recorded.
@@ -72,11 +64,11 @@ def sync(
     changed = state.adopt_plan(plan, renew=comparison.renewed, renames=comparison.renames, at=clock.wall())
     failpoints.hit("recall.adopted")
     place = RunDir(state.path.parent)
-    takes = read_takes(place, checked=True) if changed else recorded
+    takes = _delivered(place) if changed else recorded
     remarks: tuple[str, ...] = ()
     if any(map(_is_misnamed, takes)):
         remarks = _rename_clips(state, takes, clock)
-        takes = read_takes(place, checked=True)
+        takes = _delivered(place)
     if gone := missing(takes, place):
         # So they are fetched again.
         lost = [take for take in takes if take.take_id in gone]
@@ -84,8 +76,12 @@ def sync(
         fact = FileGone("the file is not there any more, or not whole")
         for waiting in [state.record(take.take_id, fact, at=clock.wall()) for take in lost]:
             waiting.result()
-        takes = read_takes(place, checked=True)
-    return SyncResult(takes, remarks)
+    return remarks
+
+
+def _delivered(place: RunDir) -> list[TakeRecord]:
+    with open_reader(place.state_file, checked=True) as reader:
+        return reader.takes(delivered=True)
 
 
 def missing(takes: Sequence[TakeRecord], place: RunDir) -> frozenset[str]:
@@ -169,7 +165,7 @@ def sent_unasked(takes: Sequence[TakeRecord], plan: Plan) -> frozenset[str]:
 @contextmanager
 def adopted(
     place: RunDir, plan: Plan, opening: OpenOptions, choice: Choice = ALL
-) -> Iterator[tuple[OpenRecord, Scope, SyncResult]]:
+) -> Iterator[tuple[OpenRecord, Scope, tuple[str, ...]]]:
     """Open the record to write decisions after adopting `plan` as a run does, with the prices on record.
 
     Raises `RunInUse` while a runner works on this run, and otherwise as `sync`.
@@ -179,9 +175,9 @@ def adopted(
         recorded = take_over(state, clock=clock).takes
         plan = priced(plan, recorded_prices(recorded))
         scope = scope_of(plan, recorded, choice)
-        synced = sync(state, plan, recorded, scope.comparison, clock=clock)
+        remarks = sync(state, plan, recorded, scope.comparison, clock=clock)
         with open_reader(place.state_file, checked=True) as reader:
-            yield OpenRecord(state, reader, clock), scope, synced
+            yield OpenRecord(state, reader, clock), scope, remarks
 
 
 def follow(place: RunDir, plan: Plan, *, opening: OpenOptions) -> None:

@@ -1,0 +1,103 @@
+"""Everything before the first submission: what is on record, what to do, for how much, and the plan on record.
+
+In: a plan and an open state file. Out: a `Prepared`, which no longer holds the plan. Before a yes it changes
+only what a kill interrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from runner.commands.steps import prices
+from runner.commands.steps.complete_run import completion_of
+from runner.commands.steps.recheck_failed import RecheckResult, recheck
+from runner.commands.steps.request import RunRequest
+from runner.commands.steps.summary import foresee, needs_nothing
+from runner.commands.steps.sync_record import missing, read_record, sync, take_over
+from runner.domain.records import Completion, RunRecord, SessionRecord
+from runner.domain.shots import Plan
+from runner.domain.states import ACTIVE, TakeState
+from runner.plan.prices import price_changes
+from runner.plan.scope import Decision, decide, scope_of, takes_in_scope
+from runner.store.reader import open_reader
+from runner.store.run_dir import RunDir
+from runner.store.state_file import StateFile
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a run is about to do, and what there is to say about it.
+
+    `agreed` says that the person agreed, or that nothing is sent. `about` are the takes that the run handles, each with
+    its submissions so far, and `finished` counts those that need nothing. `sessions` are the earlier ones. `completion`
+    is what the run is made from.
+    """
+
+    agreed: bool
+    about: Mapping[str, int]
+    finished: int
+    sessions: Sequence[SessionRecord]
+    said: tuple[str, ...]
+    completion: Completion
+
+    @property
+    def is_engaged(self) -> bool:
+        """True if the engine has anything left to do."""
+        return self.agreed and self.finished < len(self.about)
+
+
+def prepare(request: RunRequest, plan: Plan, place: RunDir, state: StateFile) -> Prepared:
+    """Go through all steps up to the first submission; raises as `run_manifest`."""
+    record, again = _taken_over(request, place, state)
+    plan, quoted, decision = _decided(request, plan, record, place)
+    estimate = foresee(decision, record, host=request.origin, simulated=request.simulated)
+    prices.refuse_unpriced(request, estimate)
+    tried = _try_the_writes(request, place, quoted, record, decision)
+    agreed = not decision.submits or request.confirm(estimate)
+    # Only now, so that after a no the clips of stale takes keep their names.
+    comparison = decision.comparison if agreed else decision.scope.comparison
+    synced = sync(state, quoted, record.takes, comparison, clock=request.clock)
+    with open_reader(place.state_file, checked=True) as reader:
+        takes = takes_in_scope(reader.standings(), decision.scope)
+    return Prepared(
+        agreed,
+        {take.take_id: take.attempts for take in takes},
+        sum(1 for take in takes if needs_nothing(take, request.options)),
+        record.sessions,
+        (*tried, *synced, *price_changes(plan, quoted), *estimate.remarks, *again.remarks),
+        completion_of(request, plan),
+    )
+
+
+def _taken_over(request: RunRequest, place: RunDir, state: StateFile) -> tuple[RunRecord, RecheckResult]:
+    """Return what is on record once this is the runner, and the result of another look at takes given up."""
+    record = take_over(state, clock=request.clock)
+    # Before anything is weighed: what has a clip after all is not sent again and does not make room.
+    again = recheck(request, place, state, record.takes)
+    return (read_record(place) if again.asked else record), again
+
+
+def _decided(
+    request: RunRequest, plan: Plan, record: RunRecord, place: RunDir
+) -> tuple[Plan, Plan, Decision]:
+    """Return the plan with the prices on record, the plan with those of today, and what to do by it."""
+    plan = prices.known_prices(request, plan, record.takes)
+    scope = scope_of(plan, record.takes, request.choice, stale=request.stale)
+    quoted = prices.current_prices(request, plan, scope.sends)
+    gone = missing(record.takes, place)
+    decision = decide(quoted, record, scope, files_missing=gone, download=request.options.download)
+    return plan, quoted, decision
+
+
+def _try_the_writes(
+    request: RunRequest, place: RunDir, plan: Plan, record: RunRecord, decision: Decision
+) -> tuple[str, ...]:
+    """Try all that the run will write, if it submits or may submit by its options; return remarks."""
+    from runner.commands.steps.write_check import try_run_dir
+
+    options = request.options
+    again = (ACTIVE if options.retries else set()) | ({TakeState.HELD} if options.max_extra_paid else set())
+    if not (decision.submits or any(take.state in again for take in record.takes)):
+        return ()
+    return try_run_dir(place, [take.id for take in plan.takes], download=options.download)
