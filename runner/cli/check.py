@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 from collections import Counter
-from dataclasses import asdict
 
 from runner.cli.from_flags import from_stdin, manifest_limits
 from runner.cli.terminal import note, show, show_json, warn
@@ -106,7 +105,7 @@ def _as_json(found: Checked) -> dict[str, object]:
 def _problem_as_json(problem: Problem) -> dict[str, object]:
     return {
         "severity": problem.severity,
-        **asdict(problem.at),
+        **problem.at._asdict(),
         "subject": problem.subject,
         "message": problem.message,
         "allowed": list(problem.allowed),

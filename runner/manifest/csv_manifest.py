@@ -158,18 +158,19 @@ class _RowReader:
         for column in self._plain:
             if text := self._text(record, column):
                 items[column.name] = text
-        row = Section(Fields(items, at), self._findings, row_name(Row(Fields(items, at), at), ""))
-        identity = row.text("id")
-        if identity and looks_mangled(identity.text):
+        identity = items.get("id")
+        if isinstance(identity, Text) and looks_mangled(identity.text):
             message = "looks as if a spreadsheet had changed it; format the column as text"
-            self._findings.warn(identity.at, row.subject, f"{shown(identity.text)} {message}")
+            subject = row_name(Row(Fields(items, at), at), "")
+            self._findings.warn(identity.at, subject, f"{shown(identity.text)} {message}")
         cells = [(c.path, c, text) for c in self._inputs if (text := self._text(record, c))]
         flat = {path[0]: _leaf(text) for path, _, text in cells} if self._is_flat else None
         inputs = _parts(cells, self._findings) if flat is None else flat
         if "seeds" in self._reserved or "sweep" in self._reserved:
             given = {column.name for _, column, _ in cells}
-            reader = CellReader(row, identity.text if identity else row.subject, self._limits.points)
-            items |= self._swept(reader, record, given, inputs)
+            row = Section(Fields(items, at), self._findings, row_name(Row(Fields(items, at), at), ""))
+            name = identity.text if isinstance(identity, Text) else row.subject
+            items |= self._swept(CellReader(row, name, self._limits.points), record, given, inputs)
         items["inputs"] = Fields(inputs, at, self._inputs_at)
         # Result columns are left out, because the next report writes its own.
         own = {name: record.cells[index] for name, index in self._own}
@@ -185,7 +186,7 @@ class _RowReader:
             return Text(marked, at, quoted=True)
         text = Text(cell if column.is_prose else trimmed, at)
         # The program's own columns hold text only: a note or tag may be the word null, and a report must return it.
-        return replace(text, quoted=True) if text.is_null and not column.path else text
+        return replace(text, quoted=True) if not column.path and text.is_null else text
 
     def _swept(
         self, reader: CellReader, record: Record, given: set[str], inputs: dict[str, Node]

@@ -17,7 +17,7 @@ from runner.domain.errors import Position
 from runner.manifest.decode import line_breaks
 from runner.manifest.problems import Findings
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, MORE_TAKES, Limits
-from runner.system.csv_cells import unguard
+from runner.system.csv_cells import GUARD, unguard
 
 # This replaces str.splitlines, which also breaks at characters that a prompt may hold, such as U+2028.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
@@ -140,11 +140,14 @@ class _Reader:
                 # The csv reader forgets the broken record, and begins a new one on the next line.
                 self._explain(error, self.text[begin : self.end], line, f"row {number}")
                 continue
+            whole = "".join(cells)
             # A blank row is skipped, but a spreadsheet counts it, and so does `number`.
-            if any(cell and not cell.isspace() for cell in cells):
-                record = Record(number, line, tuple(unguard(cell) for cell in cells))
+            if not whole or whole.isspace():
+                continue
+            record = Record(number, line, tuple(map(unguard, cells) if GUARD in whole else cells))
+            if len(cells) > self.limits.columns or self.limits.too_long(whole):
                 self._check_sizes(record)
-                yield record
+            yield record
         message = f"more than {_SPREADSHEET_ROWS:,} rows, the most a spreadsheet can have"
         self._stop(self.lines + 1, "", message)
 

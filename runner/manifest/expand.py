@@ -16,7 +16,7 @@ from typing import TypeAlias, TypeVar
 from runner.domain.errors import Position
 from runner.domain.ids import why_no_id, why_no_take
 from runner.domain.shots import Fields, Items, Node, Price, Row, Shot, Text, Variant
-from runner.manifest.fields import Section, Weight, row_name, weigh, whole_number, words_of
+from runner.manifest.fields import Section, row_name, weigh, whole_number, words_of
 from runner.manifest.prices import price_of, warn_of_unused
 from runner.manifest.problems import Findings, bare, shown
 from runner.manifest.size_limits import Limits, SizeBudget
@@ -73,23 +73,6 @@ def expand(source: Source, findings: Findings, limits: Limits) -> Iterator[Shot]
     warn_of_unused(source.prices_at, used, findings)
 
 
-@dataclass(frozen=True, slots=True)
-class _Inputs:
-    """Inputs as written, with their places; each is weighed only once, because every shot uses each default."""
-
-    nodes: Mapping[str, Node]
-    keys_at: Mapping[str, Position]
-    weights: Mapping[str, Weight]
-
-    def under(self, own: _Inputs) -> _Inputs:
-        """Return these inputs and `own`, which win."""
-        if not own.nodes or not self.nodes:
-            return own if own.nodes else self
-        return _Inputs(
-            {**self.nodes, **own.nodes}, {**self.keys_at, **own.keys_at}, {**self.weights, **own.weights}
-        )
-
-
 class _Expansion:
     """What all rows of one manifest share."""
 
@@ -102,7 +85,9 @@ class _Expansion:
         self._ids = _Ids()
         defaults = Section(source.defaults or Fields({}, findings.at()), findings, "defaults")
         self._model = defaults.text("model")
-        self._inputs = self._read_inputs(defaults)
+        self._inputs, self._inputs_at = self._read_inputs(defaults)
+        # They are weighed only once, because every shot uses each default.
+        self._weights = {name: weigh(node) for name, node in self._inputs.items()}
         self._tags = tuple(dict.fromkeys(self._read_tags(defaults)))
         self._sweep, self._repeat = Sweep(), 1
         self._sweep, self._repeat = self._read_sweep(defaults), self._read_repeat(defaults)
@@ -153,39 +138,42 @@ class _Expansion:
         return own or self._model
 
     def _variants(self, row: Section, sweep: Sweep, names: dict[str, Text]) -> tuple[Variant, ...]:
-        given = self._read_inputs(row)
-        own = given.nodes
+        own, keys_at = self._read_inputs(row)
         # It is not known which of the two was meant, and the user would pay for a wrong guess.
         for axis in filter(self._is_input, sweep.keys_at):
             head, *path = [axis] if axis in own else axis.split(".")
             if head in own and _part_at(own[head], path):
                 row.error(own[head].at, f"inputs.{axis}", _TWICE)
-        inputs = self._inputs.under(given)
+        inputs = own
+        if self._inputs:
+            inputs, keys_at = {**self._inputs, **own}, {**self._inputs_at, **keys_at}
+        weights = {name: weigh(node) if name in own else self._weights[name] for name, node in inputs.items()}
         repeat = self._read_repeat(row)
         # This is counted before it is built: the product of three short axes can be more than memory holds.
         values, characters = sweep.weight
-        values += 1 + sum([weight.values for weight in inputs.weights.values()])
-        characters += sum([weight.characters for weight in inputs.weights.values()])
+        values += 1 + sum([weight[0] for weight in weights.values()])
+        characters += sum([weight[1] for weight in weights.values()])
         count, at = len(sweep) * repeat, row.fields.at
         self._budget.spend_takes(count, values=values, characters=characters, at=at, subject=row.subject)
         # All points share one mapping, because a sweep of thousands must not copy it thousands of times.
         swept_at = {name: at for name, at in sweep.keys_at.items() if self._is_input(name)}
-        keys_at = {**inputs.keys_at, **swept_at} if swept_at else inputs.keys_at
+        keys_at = {**keys_at, **swept_at} if swept_at else keys_at
         # The mappings are chained and not copied: there may be a thousand variables and ten thousand rows.
         known = ChainMap(names, self._variables)
-        templated = [name for name, weight in inputs.weights.items() if weight.templated]
+        templated = [name for name, weight in weights.items() if weight[2]]
         variants: list[Variant] = []
         for point in self._points(row, sweep, known):
-            filled = self._filled(inputs.nodes, templated, point, known, row)
+            filled = self._filled(inputs, templated, point, known, row)
             # The first repeat keeps the point, because adding repeats later must not change the id of a take.
             counts = [{REPEAT: Text(str(number), at)} for number in range(2, repeat + 1)]
             variants += (Variant({**point, **n}, filled, keys_at, point.get(MODEL)) for n in [{}, *counts])
         return tuple(variants)
 
-    def _read_inputs(self, section: Section) -> _Inputs:
+    def _read_inputs(self, section: Section) -> tuple[Mapping[str, Node], Mapping[str, Position]]:
+        """Return inputs and where their names are."""
         fields = section.mapping("inputs")
         if fields is None:
-            return _Inputs({}, {}, {})
+            return {}, {}
         nodes = fields.items
         if deep := [name for name in nodes if name.count(".") >= self._limits.depth]:
             for name in deep:
@@ -195,7 +183,7 @@ class _Expansion:
         keys_at = fields.keys_at
         if not nodes.keys() <= keys_at.keys():
             keys_at = {name: fields.key_at(name) for name in nodes}
-        return _Inputs(nodes, keys_at, {name: weigh(node) for name, node in nodes.items()})
+        return nodes, keys_at
 
     def _read_sweep(self, section: Section) -> Sweep:
         """Return a sweep, or that of the defaults if there is none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from runner.domain.errors import Position
 from runner.domain.shots import Fields, Items, Node, Row, Text
@@ -158,24 +158,15 @@ def words_of(node: Node | None) -> tuple[Node, ...]:
     return () if node is None else (node,)
 
 
-class Weight(NamedTuple):
-    """How many values and characters a node holds, and whether any of its texts is a template."""
-
-    values: int
-    characters: int
-    templated: bool
-
-
-def weigh(node: Node) -> Weight:
-    """Return the weight of a node with all that it holds."""
+def weigh(node: Node) -> tuple[int, int, bool]:
+    """Return how many values and characters a node holds, and whether any of its texts is a template."""
     if isinstance(node, Text):
-        return Weight(1, len(node.text), has_template(node.text))
-    inner = [weigh(child) for child in (node.items if isinstance(node, Items) else node.items.values())]
-    return Weight(
-        1 + sum(child.values for child in inner),
-        sum(child.characters for child in inner),
-        any(child.templated for child in inner),
-    )
+        return 1, len(node.text), has_template(node.text)
+    values, characters, is_templated = 1, 0, False
+    for child in node.items if isinstance(node, Items) else node.items.values():
+        more, longer, templated = weigh(child)
+        values, characters, is_templated = values + more, characters + longer, is_templated or templated
+    return values, characters, is_templated
 
 
 def layered(at: Position, *layers: Fields) -> Fields:

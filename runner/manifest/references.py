@@ -183,7 +183,7 @@ class References:
         """Return the combined styles that `node` names; the later ones win, and their texts are joined by a comma."""
         found = [self.styles[name] for name in self._known(node, joined(subject, "style"))]
         texts = [style.text for style in found if style.text]
-        values = sum(weigh(style.inputs).values for style in found)
+        values = sum(weigh(style.inputs)[0] for style in found)
         characters = sum(len(text.text) for text in texts)
         self.budget.spend_values(values, characters=characters, at=node.at, subject=subject)
         text = Text(", ".join(text.text for text in texts), texts[0].at, quoted=True) if texts else None

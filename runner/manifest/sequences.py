@@ -78,7 +78,7 @@ class Sequences:
         names = {part: text.text if (text := sequence.text(part)) else name for part, name in NAMES.items()}
         # They are counted before any is built: one line of inputs and one of prompts can ask for too much memory.
         inputs = sequence.section("inputs").fields
-        each = weigh(inputs).values + len(words_of(sequence.fields.items.get("tags"))) + len(_SHARED)
+        each = weigh(inputs)[0] + len(words_of(sequence.fields.items.get("tags"))) + len(_SHARED)
         self._budget.spend_values(each * len(prompts), at=sequence.fields.at, subject=sequence.subject)
         for index, prompt in enumerate(prompts):
             entry = self._entry(prompt, f"{sequence.subject}, prompt {index + 1}")

@@ -79,7 +79,8 @@ def local_file(text: str) -> str | None:
 
 def url_fault(url: str, *, allow_private: bool = False) -> str | None:
     """Return why the API could not fetch `url`, or None; `allow_private` is for an API on this machine."""
-    if name := (local_file(url) or "").partition("?")[0]:
+    local = None if url.startswith("https://") else local_file(url)
+    if name := (local or "").partition("?")[0]:
         # A forgotten scheme is not the same mistake as a file, but it looks the same here.
         web = "; if it is on the web, begin it with https://" if _LIKE_A_HOST.match(url) else ""
         return f"{shown(name)} is a file on this machine, and {_ADVICE}; {_UPLOAD}{web}"

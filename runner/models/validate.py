@@ -8,6 +8,7 @@ is not tried on a text too long for it. `uniqueItems` compares no two items twic
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _EACH_BY_ITSELF = frozenset({"type", "properties", "required", "additionalProperties"})
 # These depend on which inputs the other keywords have seen, so that a body cannot be checked in parts.
 _TOGETHER = frozenset({"patternProperties", "unevaluatedProperties"})
+_LENGTHS, _VALUES = ("minLength", "maxLength"), ("minimum", "maximum")
 _MESSAGES: Final = {
     "maxLength": "is {size} characters long; at most {limit} are allowed",
     "minLength": "is {size} characters long; at least {limit} are needed",
@@ -80,6 +82,8 @@ class BodyCheck:
         # jsonschema makes a validator at each step down, which takes longer than most checks. These are made once.
         properties = mapping(schema.get("properties")).items()
         self._inputs: dict[str, Validator] = {name: self._part(prop) for name, prop in properties}
+        # Texts and seeds are nearly all that differs from take to take, and few of them have other rules than bounds.
+        self._plain = {name: bounds for name, prop in properties if (bounds := _plain_bounds(prop))}
         whole = {k: v for k, v in schema.items() if k in validator.VALIDATORS and k not in _EACH_BY_ITSELF}
         self._whole = self._part(whole) if whole else None
         self._has_parts = _TOGETHER.isdisjoint(whole)
@@ -94,7 +98,7 @@ class BodyCheck:
         `valid` are inputs that `accepts` would accept.
         """
         if self._has_parts and self._required <= body.keys():
-            inputs = all(name in valid or self.accepts(name, value) for name, value in body.items())
+            inputs = all(self.accepts(name, body[name]) for name in body.keys() - valid)
             if inputs and (self._whole is None or _is_valid(self._whole, body)):
                 return []
         found = []
@@ -105,12 +109,30 @@ class BodyCheck:
 
     def accepts(self, name: str, value: JsonValue) -> bool:
         """Return whether the schema has an input `name` that may be `value`."""
+        if name in self._plain and isinstance(value, str | int):
+            kind, least, most = self._plain[name]
+            if type(value) is kind and least <= (len(value) if isinstance(value, str) else value) <= most:
+                return True
         part = self._inputs.get(name)
         return part is not None and _is_valid(part, value)
 
     def _part(self, schema: JsonValue) -> Validator:
         part: Validator = self._validator.evolve(schema=schema)
         return part
+
+
+def _plain_bounds(schema: JsonValue) -> tuple[type, float, float] | None:
+    """Return the type of an input with no rule but bounds: `str` and its lengths, or `int` and its values."""
+    if not isinstance(schema, dict):
+        return None
+    rules = schema.keys() & _validator_class().VALIDATORS.keys() - {"type", "format"}
+    for word, kind, least, most in (("string", str, *_LENGTHS), ("integer", int, *_VALUES)):
+        if schema.get("type") == word and rules <= {least, most}:
+            # The bounds are numbers, or the schema would have been refused.
+            low: Any = schema.get(least, -math.inf)
+            high: Any = schema.get(most, math.inf)
+            return kind, low, high
+    return None
 
 
 @cache

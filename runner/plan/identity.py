@@ -22,6 +22,7 @@ MODEL: Final = "model"
 REPEAT: Final = "repeat"
 """The two axes that are not inputs: which model, and which rendering of the same body, counted from 2."""
 
+_REPEATED: Final = f"{REPEAT}="
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._-]{1,24}", re.ASCII)
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 _WORD: Final = re.compile(r"[A-Za-z0-9]+", re.ASCII)
@@ -46,9 +47,12 @@ def take_id(shot_id: str, point: Mapping[str, JsonValue]) -> str:
 
 def repeated_id(take_id: str) -> str | None:
     """Return the id of the take that this one repeats, or None if it is not a repeat."""
+    # Nearly no take is a repeat, and every take is asked about.
+    if _REPEATED not in take_id:
+        return None
     shot_id, _, axes = take_id.partition("@")
     parts = axes.split(",") if axes else []
-    others = [part for part in parts if not part.startswith(f"{REPEAT}=")]
+    others = [part for part in parts if not part.startswith(_REPEATED)]
     if len(others) == len(parts):
         return None
     return f"{shot_id}@{','.join(others)}" if others else shot_id

@@ -30,13 +30,16 @@ _PLAIN_NUMBER = re.compile(_NUMBER)
 
 def guard(text: str) -> str:
     """Return `text` in a form that is safe to write into a CSV cell."""
-    return _PLACE.sub("'", text)
+    return _PLACE.sub(GUARD, text)
 
 
 def unguard(cell: str) -> str:
     """Return the text that `guard` was given; a cell without guards is returned unchanged."""
-    return _GUARDED.sub("", cell) if "'" in cell else cell
+    return _GUARDED.sub("", cell)
 
+
+GUARD = "'"
+"""A text without this character has no guards."""
 
 REMOVED = "removed"
 """The reported state of a take that waited to be sent when its row left the manifest."""
