@@ -56,6 +56,16 @@ class Secret:
     __str__ = __repr__
 
 
+def request_headers(token: Secret) -> dict[str, str]:
+    """Return the headers of every request to the API."""
+    return {
+        "Authorization": f"Bearer {token.reveal()}",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": "shotrunner",
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """An origin such as `https://host` (paths under it begin with `/v1`) and the token for it alone.

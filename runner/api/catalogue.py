@@ -15,8 +15,8 @@ from runner.api import json_fields
 from runner.api.account import DEFAULT_BASE, Account
 from runner.api.classify import read_record
 from runner.api.exchange import Answer
-from runner.api.http_client import ReadPool
 from runner.api.json_fields import JsonObject
+from runner.api.read_pool import ReadPool
 from runner.api.redaction import Redactor
 from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.system.canonical_json import JsonValue

@@ -13,9 +13,11 @@ from urllib.parse import quote, urlsplit
 from runner.api.account import Account
 from runner.api.classify import sort_cancel, sort_look, sort_probe, sort_submit
 from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
-from runner.api.http_client import RECORD_CAP, ReadPool, SubmitClient
+from runner.api.progress import RECORD_CAP
+from runner.api.read_pool import ReadPool
 from runner.api.redaction import MASK, Redactor
 from runner.api.result_answer import sort_result
+from runner.api.submit_client import SubmitClient
 from runner.domain.api_answers import (
     CancelAnswer,
     FailureKind,

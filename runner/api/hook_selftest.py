@@ -11,7 +11,8 @@ from contextlib import suppress
 
 from runner.api.account import Secret
 from runner.api.exchange import Answer
-from runner.api.http_client import Deadlines, SubmitClient
+from runner.api.progress import Deadlines
+from runner.api.submit_client import SubmitClient
 
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
 _QUICK = Deadlines(connect=2.0, write=2.0, read=2.0, overall=3.0)

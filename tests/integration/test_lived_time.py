@@ -15,7 +15,9 @@ import pytest
 
 from runner.api.account import Secret
 from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
-from runner.api.http_client import Deadlines, ReadPool, SubmitClient
+from runner.api.progress import Deadlines
+from runner.api.read_pool import ReadPool
+from runner.api.submit_client import SubmitClient
 from tests.outside.faults import End, Fault, Script
 from tests.outside.jobs import Settings
 from tests.outside.server import OutsideServer

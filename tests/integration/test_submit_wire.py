@@ -14,7 +14,8 @@ from runner.api.account import Account, Secret
 from runner.api.classify import sort_submit
 from runner.api.client import RunComfyQueue
 from runner.api.hook_selftest import hook_holds_bytes
-from runner.api.http_client import Deadlines, SubmitClient
+from runner.api.progress import Deadlines
+from runner.api.submit_client import SubmitClient
 from runner.domain.api_answers import SubmitAnswer
 from runner.domain.shots import Ticket
 from runner.domain.states import (

@@ -34,7 +34,7 @@ from tests.torture.patches import LOCKLESS, Replacement
 _SUBMIT = "runner/engine/submitter.py"
 _SETTLE = "runner/engine/submit_results.py"
 _OUTCOMES = "runner/api/classify.py"
-_CLIENTS = "runner/api/http_client.py"
+_CLIENT = "runner/api/submit_client.py"
 _APPEND = "runner/store/append_event.py"
 _BEGINNING = "runner/store/unrecorded.py"
 _INTAKE = "runner/media/clips/download.py"
@@ -115,7 +115,7 @@ BUGS: tuple[Bug, ...] = (
         IN_FLIGHT,
         (
             Replacement(
-                _CLIENTS,
+                _CLIENT,
                 'if event == "http11.send_request_headers.started":',
                 'if event == "http11.receive_response_headers.started":',
             ),
@@ -162,8 +162,8 @@ BUGS: tuple[Bug, ...] = (
         "submits share kept connections",
         PLAIN,
         (
-            Replacement(_CLIENTS, ', "Content-Type": "application/json", "Connection": "close"}', "}"),
-            Replacement(_CLIENTS, "connections=_MOST_SUBMITS, keep=0", "connections=_MOST_SUBMITS, keep=4"),
+            Replacement(_CLIENT, ', "Connection": "close"}', "}"),
+            Replacement(_CLIENT, "max_keepalive_connections=0", "max_keepalive_connections=4"),
         ),
     ),
     Bug(

@@ -19,8 +19,10 @@ from typing import assert_never
 
 from runner.api.account import Secret
 from runner.api.classify import sort_cancel, sort_look, sort_submit
-from runner.api.http_client import Deadlines, ReadPool, SubmitClient
+from runner.api.progress import Deadlines
+from runner.api.read_pool import ReadPool
 from runner.api.result_answer import sort_result
+from runner.api.submit_client import SubmitClient
 from runner.domain import api_answers
 from runner.domain.api_answers import CancelAnswer, FetchAnswer, NotReady, RequestFailure
 from runner.domain.shots import Ticket

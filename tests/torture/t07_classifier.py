@@ -27,8 +27,9 @@ from hypothesis import seed as with_seed
 
 from runner.api.classify import sort_cancel, sort_look, sort_probe, sort_submit
 from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage
-from runner.api.http_client import Deadlines, Trace, run_exchange
+from runner.api.progress import Deadlines
 from runner.api.result_answer import sort_result
+from runner.api.submit_client import Trace, run_exchange
 from runner.domain.api_answers import (
     CancelAnswer,
     LookAnswer,

@@ -13,7 +13,8 @@ from runner.api.account import Account, Secret
 from runner.api.classify import sort_look, sort_probe, sort_submit
 from runner.api.client import Host, RunComfyQueue
 from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
-from runner.api.http_client import ReadPool, SubmitClient
+from runner.api.read_pool import ReadPool
+from runner.api.submit_client import SubmitClient
 from runner.domain.api_answers import FailureKind, LookAnswer, RequestFailure, SubmitAnswer
 from runner.domain.errors import NoSuchHost
 from runner.domain.run_ending import EndingKind

@@ -16,8 +16,9 @@ import pytest
 
 from runner.api.classify import sort_cancel, sort_look, sort_probe, sort_submit
 from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
-from runner.api.http_client import Deadlines, Trace, run_exchange
+from runner.api.progress import Deadlines
 from runner.api.result_answer import sort_result
+from runner.api.submit_client import Trace, run_exchange
 from runner.domain.api_answers import CancelAnswer, LookAnswer, RequestFailure, ResultAnswer, SubmitAnswer
 from runner.domain.states import Accepted, AccountTurnedAway, LostContact, NotSent, Refused, RefusedForNow
 
