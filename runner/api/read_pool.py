@@ -1,7 +1,7 @@
 """Requests that are free to repeat, over the kept connections of aiohttp.
 
 It returns `HttpOutcome` values; no exception of aiohttp leaves it, and it knows no takes and no retries. The paid POST
-never comes here: aiohttp tells of no moment before the first byte, and repeats requests by itself.
+never comes here: aiohttp has no hook before the first byte, and repeats requests by itself.
 
 aiohttp is used without cookies, redirects, proxies, unpacking and time-outs; `LivedDeadline` bounds each request.
 """
@@ -47,21 +47,21 @@ class ReadPool:
 
         It is sent once.
         """
-        # The path is quoted already: yarl would undo the escapes that an id need not have.
-        url = yarl.URL(f"{self._origin}{path}", encoded=True)
         async with self._turns:
             progress = Progress(self._deadlines)
             try:
                 async with progress.limit:
-                    return await self._exchange(method, url, progress, cap)
+                    return await self._exchange(method, path, progress, cap)
             except TimeoutError:
                 return NoResponse(progress.milestone, SilenceKind.TIMEOUT, progress.limit.reason)
             except Exception as error:  # noqa: BLE001 - a foreign library may raise anything, and each is a silence
                 return NoResponse(progress.milestone, _kind(error), _reason(error))
 
-    async def _exchange(self, method: str, url: yarl.URL, progress: Progress, cap: int) -> HttpOutcome:
+    async def _exchange(self, method: str, path: str, progress: Progress, cap: int) -> HttpOutcome:
         if self._session is None:
             self._session = _session(self._origin, self._headers)
+        # The path is quoted already: yarl would undo the escapes that an id need not have.
+        url = yarl.URL(f"{self._origin}{path}", encoded=True)
         response = await self._session.request(method, url, allow_redirects=False, trace_request_ctx=progress)
         try:
             progress.goes_on(SendStage.ANSWERING)
@@ -138,7 +138,7 @@ def _kind(error: Exception) -> SilenceKind:
 
 
 def _reason(error: Exception) -> str:
-    """Return what is told of a failure: only what a network or a server may have said, on one line."""
+    """Return one line about a failure, with the words of the network or the server; a misuse may quote the token."""
     told: object = ""
     match error:
         case aiohttp.ClientConnectorError():

@@ -13,6 +13,7 @@ from tests.acceptance.boards import record_many
 from tests.acceptance.command import Desk
 
 HEAVY_FOR_HELP = {
+    "aiohttp",
     "httpx",
     "pandas",
     "yaml",
@@ -25,6 +26,7 @@ HEAVY_FOR_HELP = {
     "av",
 }
 HEAVY_FOR_CHECK = {
+    "aiohttp",
     "pandas",
     "httpx",
     "sqlite3",
@@ -36,7 +38,7 @@ HEAVY_FOR_CHECK = {
     "PIL",
     "numpy",
 }
-HEAVY_FOR_STATUS = {"pandas", "httpx", "starlette", "uvicorn", "av", "PIL", "numpy"}
+HEAVY_FOR_STATUS = {"pandas", "aiohttp", "httpx", "starlette", "uvicorn", "av", "PIL", "numpy"}
 COMMANDS = ("init", "check", "run", "status", "show", "report", "models", "simulate")
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.acceptance.boards import REPOSITORY, copy_examples, is_whole_mp4
 from tests.acceptance.command import Desk, new_desk
 
-VIDEO = {"av", "PIL", "pillow"}
+EXTRAS = {"av", "PIL", "pillow", "uvloop"}
 
 
 def checked(*command: object) -> str:
@@ -35,7 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """Return a desk whose command comes from the wheel alone, with this environment's packages but for the video extra.
+    """Return a desk whose command comes from the wheel alone, with this environment's packages but for the extras.
 
     The packages are links in a folder that a .pth file names. In such a folder .pth files are not followed, so
     an editable installation of this checkout cannot be found there.
@@ -59,20 +59,20 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Desk:
     )
     (site,) = environment.glob("lib/python*/site-packages")
     (site / "dependencies.pth").write_text(f"{home / 'dependencies'}\n")
-    for name in ("dependencies", "video"):
+    for name in ("dependencies", "extras"):
         (home / name).mkdir()
     for package in Path(sysconfig.get_path("purelib")).iterdir():
         if not package.name.startswith(("runner", "shotrunner", "__pycache__")):
-            extra = package.name.partition(".")[0] in VIDEO
-            (home / ("video" if extra else "dependencies") / package.name).symlink_to(package)
+            extra = package.name.partition(".")[0] in EXTRAS
+            (home / ("extras" if extra else "dependencies") / package.name).symlink_to(package)
     desk = new_desk(home)
     return Desk(desk.folder, desk.environment, (str(environment / "bin" / "shotrunner"),))
 
 
 @pytest.fixture
 def clean(bare: Desk) -> Desk:
-    """Return the same desk with the video extra."""
-    return bare.with_environment(PYTHONPATH=str(bare.folder.parent / "video"))
+    """Return the same desk with the extras."""
+    return bare.with_environment(PYTHONPATH=str(bare.folder.parent / "extras"))
 
 
 def test_the_wheel_holds_everything_the_package_reads(wheel: Path) -> None:
@@ -131,8 +131,8 @@ def test_the_installed_wheel_checks_and_runs_from_another_folder(clean: Desk) ->
     assert "all valid" in there.run("check", "new.yaml").out
 
 
-def test_without_the_video_extra_a_ready_made_clip_is_served(bare: Desk) -> None:
-    """Where PyAV and Pillow are not installed the simulator gives its small pre-rendered clip, and the run is whole."""
+def test_without_the_extras_a_ready_made_clip_is_served_and_asyncios_own_loop_is_used(bare: Desk) -> None:
+    """Where PyAV and Pillow are missing the simulator gives its small ready-made clip, and the run is whole."""
     board = copy_examples(bare.folder / "bare") / "storyboard.yaml"
     bare.run(
         "run", board, "--simulate", "--speed", 50, "--poll-interval", 0.1, "--only", "s030", "--only", "s040"

@@ -97,6 +97,18 @@ def test_each_outside_library_has_the_doors_of_the_table() -> None:
     assert not wrong
 
 
+def test_the_paid_path_reaches_no_client_but_its_own() -> None:
+    """What the client of the reads may do with a request, such as repeat it, cannot happen to a POST that is paid."""
+    reached: set[str] = set()
+    waiting = {"api.submit_client", "api.hook_selftest"}
+    while waiting:
+        module = waiting.pop()
+        reached.add(module)
+        waiting |= {name for name in imports().get(module, ()) if name not in reached}
+    assert "httpx" in reached
+    assert not reached & {"api.read_pool", "aiohttp", "yarl"}
+
+
 def test_no_test_imports_a_private_name() -> None:
     wrong = [
         f"{path.relative_to(ROOT)} must not import {alias.name}"

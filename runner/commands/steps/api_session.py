@@ -31,6 +31,7 @@ from runner.store.run_dir import RunDir
 from runner.system.backoff import Backoff, Chance
 from runner.system.canonical_json import JsonValue, canonical_json
 from runner.system.clock import Clock
+from runner.system.event_loop import new_loop
 from runner.system.web_links import is_same_api
 
 T = TypeVar("T")
@@ -105,12 +106,17 @@ def run_alone(session: Coroutine[Any, Any, T]) -> T:
         asyncio.get_running_loop()
     except RuntimeError:
         try:
-            return asyncio.run(session)
+            return _run(session)
         finally:
             # Python would complain of one that no loop could be made for.
             session.close()
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, session).result()
+        return thread.submit(_run, session).result()
+
+
+def _run(session: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(session)
 
 
 def with_api(request: RunRequest, place: RunDir, words: Callable[[Queue], Awaitable[T]]) -> T:
