@@ -100,6 +100,11 @@ BUGS: tuple[Bug, ...] = (
         ),
     ),
     Bug(
+        "the submit window has no end",
+        IN_FLIGHT,
+        (Replacement("runner/engine/submit_window.py", "return self.in_flight < self.size", "return True"),),
+    ),
+    Bug(
         "the first byte does not wait for the commit",
         SLOW_DISK,
         (
