@@ -110,7 +110,9 @@ def _pair(char: str) -> str:
 
 def _letters(text: str, *, gap: str) -> str:
     """Return what matches `text` with every character in any of its spellings."""
-    return gap.join(f"(?:{'|'.join(_character(char))})" for char in text)
+    # Most places of an answer are passed over by one look at their first character.
+    first = rf"(?=[\\%&={re.escape(text[0])}])"
+    return first + gap.join(f"(?:{'|'.join(_character(char))})" for char in text)
 
 
 def _character(char: str) -> list[str]:
