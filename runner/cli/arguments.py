@@ -172,9 +172,9 @@ _EXTENT = (
         "where no question is asked, also pay for takes that send the same request as another take",
     ),
     _value(
-        "--poll-interval S=1",
+        "--poll-interval S",
         number(0.05, 30.0),
-        "minimum seconds between two status checks of a job (default: 1)",
+        "minimum seconds between two status checks of a job (default: 1; less for jobs below 20 s, at least 0.25)",
     ),
     _value(
         "--submit-window N=auto",

@@ -70,8 +70,13 @@ def _options(arguments: Namespace) -> EngineOptions:
         failure_limit=FailureLimit(dict(arguments.halt)),
         scout=arguments.scout,
         limits=limits_of(arguments),
-        pace=LookPace(floor=arguments.poll_interval),
+        pace=_pace(arguments.poll_interval),
     )
+
+
+def _pace(asked: float | None) -> LookPace:
+    """Return the pace of looks: an interval that a person asks for holds for short jobs as well."""
+    return LookPace() if asked is None else LookPace(floor=asked, least=asked)
 
 
 def progress_of(asked: Kind | Literal["auto"]) -> Progress:

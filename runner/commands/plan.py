@@ -203,8 +203,8 @@ def _durations(place: RunDir) -> Mapping[str, Sequence[float]]:
         if not rundir.is_run(folder):
             continue
         with open_reader(RunDir(folder).state_file) as reader:
-            for model, seconds in reader.durations().items():
-                found.setdefault(model, []).extend(seconds)
+            for job in reader.durations():
+                found.setdefault(job.model, []).append(job.seconds)
     return found
 
 

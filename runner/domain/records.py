@@ -41,6 +41,15 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class PastJob:
+    """How many `seconds` a job of `model` took, with `settings` as `domain.job_settings` words them."""
+
+    model: str
+    settings: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class TakeRecord:
     """Everything recorded about one take; times are unix seconds, `cost` is USD, `seconds` is how long the job took.
 

@@ -63,6 +63,11 @@ class CircuitBreaker:
         return self._closed.is_set()
 
     @property
+    def is_in_doubt(self) -> bool:
+        """True while failed reads are evidence for an outage."""
+        return self._test.is_in_doubt
+
+    @property
     def lets_submit(self) -> bool:
         """True while submits may go, since no question waits for its answer."""
         return not self._question.is_set()

@@ -9,7 +9,6 @@ import asyncio
 import random
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from itertools import chain
 from typing import Any
 
 from runner.domain.records import CostsUntold
@@ -70,7 +69,7 @@ class Engine:
         self._downloader = Downloader(context, delivery)
         self._poller = Poller(context, durations=past.durations, succeeded=self._succeeded)
         self._begun = state.now
-        took = [*chain(*past.durations.values())]
+        took = [job.seconds for job in past.durations]
         self._window = SubmitWindow(
             least=options.submit_window or 1,
             most=options.widest_window,
@@ -167,13 +166,12 @@ class Engine:
         yield self._context.breaker.run()
         yield self._context.account.run()
         yield self._context.refusals.run()
+        yield self._poller.run()
         yield self._poller.cancel_queued()
         yield self._poller.overdue.run()
         yield self._submitter.watch_the_time()
         yield self._ask_costs()
         yield self._notice_sleep()
-        for _ in range(self._state.options.looks_at_once):
-            yield self._poller.run()
         for _ in range(self._state.options.fetches_at_once):
             yield self._downloader.run()
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from runner.domain.errors import UsageError
 from runner.domain.limits import Limits
 from runner.domain.money import NOTHING_SPENT, Spending
+from runner.domain.records import PastJob
 from runner.domain.run_ending import Stop
 from runner.domain.shots import Ticket
 from runner.domain.states import FailureClass
@@ -60,14 +61,14 @@ class EngineOptions:
 
     `jobs` caps what the API may be working on at once, and `submit_window` how many POSTs are in flight. None chooses
     by the way to the API (`submit_window.SubmitWindow`). A crash leaves at most that number of takes in doubt.
-    `looks_at_once` and `fetches_at_once` cap calls, not jobs. `max_unknown` lost answers stop the submitting.
-    `outage_limit` is how long to wait for a service that is away. An id must stay unknown for `missing_grace` to count
-    as gone. A job must name no output for `empty_grace` to count as without one. `fetch_pace` says how long and how
-    often a clip is tried. A job older than `job_limit` is left to the next run. `same_refusals` of different bodies in
-    a row count as the account's or the service's fault. `refusals_limit` bounds how long refusals may last while
-    nothing else is left to do, and those of one job's reads. `max_extra_paid` bounds what `on_unknown` may pay again
-    over the whole life of a run, and `retries` how often a failed take is paid for again. `scout` takes of every model
-    and settings go first. `limits` are the bounds on money, submissions and time.
+    `looks_at_once` and `fetches_at_once` cap calls, not jobs; while reads fail, `looks_in_doubt` does. `max_unknown`
+    lost answers stop the submitting. `outage_limit` is how long to wait for a service that is away. An id must stay
+    unknown for `missing_grace` to count as gone. A job must name no output for `empty_grace` to count as without one.
+    `fetch_pace` says how long and how often a clip is tried. A job older than `job_limit` is left to the next run.
+    `same_refusals` of different bodies in a row count as the account's or the service's fault. `refusals_limit` bounds
+    how long refusals may last while nothing else is left to do, and those of one job's reads. `max_extra_paid` bounds
+    what `on_unknown` may pay again over the whole life of a run, and `retries` how often a failed take is paid for
+    again. `scout` takes of every model and settings go first. `limits` are the bounds on money, submissions and time.
 
     Raises:
         UsageError: with one of the numbers nothing could ever happen.
@@ -75,7 +76,8 @@ class EngineOptions:
 
     jobs: int = 4
     submit_window: int | None = None
-    looks_at_once: int = 16
+    looks_at_once: int = 128
+    looks_in_doubt: int = 16
     fetches_at_once: int = 4
     download: bool = True
     max_unknown: int = 3
@@ -97,7 +99,14 @@ class EngineOptions:
     throttled: Backoff = field(default_factory=lambda: Backoff(base=3.0, cap=300.0))
 
     def __post_init__(self) -> None:
-        for name in ("jobs", "submit_window", "looks_at_once", "fetches_at_once", "max_unknown"):
+        for name in (
+            "jobs",
+            "submit_window",
+            "looks_at_once",
+            "looks_in_doubt",
+            "fetches_at_once",
+            "max_unknown",
+        ):
             given = getattr(self, name)
             if given is not None and given < 1:
                 raise UsageError(f"{name} must be at least 1")
@@ -131,14 +140,14 @@ class RunHistory:
 
     `extra_paid` counts unknown submits that were paid again, and `spending` is all that may have been paid. `ended`
     are the takes whose costs may be asked for, the last to end first; it is read only as far as they are asked for.
-    `durations` are the seconds that jobs of each model took, oldest first. `largest_clip`, in bytes, is a guess at the
+    `durations` are the latest jobs of each model, oldest first. `largest_clip`, in bytes, is a guess at the
     size of the next one.
     """
 
     extra_paid: int = 0
     spending: Spending = NOTHING_SPENT
     ended: Iterable[Ticket] = ()
-    durations: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    durations: Sequence[PastJob] = ()
     largest_clip: int = 0
 
 

@@ -31,7 +31,7 @@ class Overdue:
     def notice(self, live: ActiveTake, word: str) -> bool:
         """Note that a job, which the API calls `word`, has not ended; return whether it is time to say so."""
         now = self._state.now
-        usual = self._durations.quantile(live.ticket.model, 0.9)
+        usual = self._durations.of(live.ticket.model, live.settings).quantile(0.9)
         # The key is the request id, since another attempt of the take is another job.
         job = live.request_id or live.id
         if now < self._next.get(job, live.born + (usual or 0.0) + PATIENCE):

@@ -1,4 +1,4 @@
-"""When to look, when to try again, and how long jobs of a model take: policy as data and pure functions.
+"""When to look, when to try again, and how long jobs take: policy as data and pure functions.
 
 In: ages, counts, recorded durations, a random number. Out: seconds to wait. Nothing here waits.
 """
@@ -6,33 +6,65 @@ In: ages, counts, recorded durations, a random number. Out: seconds to wait. Not
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from runner.domain.records import PastJob
 
 
 @dataclass(frozen=True, slots=True)
 class LookPace:
     """How closely a job is watched: often when its end is likely, and less often the longer it is overdue.
 
-    `floor` and `ceiling` bound the interval in seconds. `widening` is its share of the time since watching began.
-    `jitter` is the share by which it varies at random, so that takes submitted together are not looked at together.
-    Whatever the history, the first look waits at most `longest_wait`.
+    Where durations are known, the next look is due when the expected idle time of the job's slot since the last look
+    reaches the price of a look. The price is the share `price` of the usual duration. This is the schedule that costs
+    least in idle time and looks together: spacings of about sqrt(2 * price / hazard).
+
+    Where nothing is known, the interval is the share `widening` of the time since watching began. `floor` and `ceiling`
+    bound it in seconds. Where jobs are known to be short, the floor falls to the share `closeness` of their usual
+    duration, but not below `least`. `jitter` is the share by which an interval varies at random, so that takes
+    submitted together are not looked at together. The first look waits at most `longest_wait`.
+
+    Source: R. E. Barlow, L. C. Hunter, F. Proschan, "Optimum checking procedures", J. SIAM 11, 1963; J. B. Keller,
+    "Optimum checking schedules for systems subject to random failure", Management Science 21, 1974.
     """
 
     floor: float = 1.0
+    least: float = 0.25
     ceiling: float = 30.0
     widening: float = 0.15
     jitter: float = 0.1
     longest_wait: float = 900.0
+    price: float = 0.0075
+    closeness: float = 0.05
 
-    def first(self, soonest: float | None, *, chance: float) -> float:
+    def first(self, known: Sample, *, chance: float) -> float:
         """Return the age in seconds at which a job gets its first look."""
-        return self._blurred(min(max(self.floor, soonest or 0.0), self.longest_wait), chance)
+        wait = self._until_worth_a_look(known, 0.0, chance)
+        return min(self._blurred(self.floor, chance) if wait is None else wait, self.longest_wait)
 
-    def next(self, watched: float, *, chance: float) -> float:
-        """Return seconds until the next look at a job that has been watched for `watched` seconds."""
-        return self._blurred(min(self.ceiling, max(self.floor, self.widening * watched)), chance)
+    def next(self, known: Sample, *, age: float, watched: float, chance: float) -> float:
+        """Return seconds until the next look at a job of `age` that has been watched for `watched` seconds."""
+        wait = self._until_worth_a_look(known, age, chance)
+        if wait is None:
+            return self._blurred(
+                min(self.ceiling, max(self.floor_of(known), self.widening * watched)), chance
+            )
+        # Past the first ends, history must not leave a job alone for as long as the rarest ones took.
+        return min(wait, self.longest_wait if age < known.soonest else max(self.ceiling, self.widening * age))
+
+    def floor_of(self, known: Sample) -> float:
+        """Return the shortest interval in seconds between two looks at such a job."""
+        return min(self.floor, max(self.least, self.closeness * known.usual)) if known else self.floor
+
+    def _until_worth_a_look(self, known: Sample, age: float, chance: float) -> float | None:
+        price = self.price * known.usual
+        due = known.idle_by(age, price=price)
+        if due is None:
+            return None
+        return max(self.floor_of(known), due - age + price * (2.0 * chance - 1.0))
 
     def _blurred(self, seconds: float, chance: float) -> float:
         return seconds * (1.0 + self.jitter * (2.0 * chance - 1.0))
@@ -90,6 +122,11 @@ class OutageTest:
     def __init__(self) -> None:
         self._evidence = 0.0
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """True while there is any evidence for an outage."""
+        return self._evidence > 0.0
+
     def answered(self) -> bool:
         """Weigh a read that was answered; return whether no evidence for an outage is left."""
         self._evidence = max(0.0, self._evidence - self.ANSWER)
@@ -128,22 +165,84 @@ class RetryQuota:
         self._tokens = min(self._most, self._tokens + self._refund)
 
 
-class Durations:
-    """How long jobs of each model took, in seconds; it grows during a run, and forgets the oldest first."""
+class Sample:
+    """The latest durations of jobs that are alike, in seconds: at most `keep`, the oldest forgotten first."""
 
-    def __init__(self, recorded: Mapping[str, Iterable[float]] | None = None, *, keep: int = 400) -> None:
-        self._keep = keep
-        self._took = {model: deque(seconds, keep) for model, seconds in (recorded or {}).items()}
+    def __init__(self, seconds: Iterable[float] = (), *, keep: int = 200) -> None:
+        self._latest = deque(seconds, keep)
+        self._ranked = sorted(self._latest)
 
-    def add(self, model: str, seconds: float) -> None:
-        """Record one finished job."""
-        self._took.setdefault(model, deque(maxlen=self._keep)).append(seconds)
+    def __len__(self) -> int:
+        return len(self._ranked)
 
-    def quantile(self, model: str, share: float) -> float | None:
-        """Return the duration that `share` of the model's jobs stay below, or None without history."""
-        ranked = sorted(self._took.get(model, ()))
+    def add(self, seconds: float) -> None:
+        """Take in one more, and forget the oldest if there are too many."""
+        if len(self._latest) == self._latest.maxlen:
+            del self._ranked[bisect_left(self._ranked, self._latest[0])]
+        self._latest.append(seconds)
+        insort(self._ranked, seconds)
+
+    def quantile(self, share: float) -> float | None:
+        """Return the duration that `share` of the jobs stay below, or None if none is known."""
+        ranked = self._ranked
         return ranked[min(len(ranked) - 1, int(share * len(ranked)))] if ranked else None
 
-    def soonest(self, model: str) -> float | None:
-        """Return the age at which one job in twenty has ended, or None without history."""
-        return self.quantile(model, 0.05)
+    @property
+    def soonest(self) -> float:
+        """The age at which one job in twenty has ended, 0 if none is known."""
+        return self.quantile(0.05) or 0.0
+
+    @property
+    def usual(self) -> float:
+        """The duration that half of the jobs stay below, 0 if none is known."""
+        return self.quantile(0.5) or 0.0
+
+    def idle_by(self, age: float, *, price: float) -> float | None:
+        """Return the age by which a job that is at work at `age` will have idled for `price` seconds, as expected.
+
+        Each known duration beyond `age` is as likely as any other, and so is one beyond them all. So the job idles for
+        the sum of max(0, x - duration), divided by their number, if it is not looked at before age x. None says that
+        no job is known to have worked for longer.
+        """
+        ranked = self._ranked
+        first = bisect_right(ranked, age)
+        left = price * (len(ranked) - first + 1)
+        at, ended = age, 0
+        for index in range(first, len(ranked)):
+            idle = (ranked[index] - at) * ended
+            if idle >= left:
+                break
+            at, ended, left = ranked[index], ended + 1, left - idle
+        return at + left / ended if ended else None
+
+
+NOTHING_KNOWN = Sample()
+
+
+class Durations:
+    """How long jobs took, by model and settings; it grows during a run.
+
+    Jobs whose settings are known too little go by all jobs of their model.
+    """
+
+    _ENOUGH = 8
+    _MOST_SETTINGS = 1000
+
+    def __init__(self, recorded: Iterable[PastJob] = ()) -> None:
+        self._by_model: dict[str, Sample] = {}
+        self._by_settings: dict[tuple[str, str], Sample] = {}
+        for job in recorded:
+            self.add(job)
+
+    def add(self, job: PastJob) -> None:
+        """Record one finished job."""
+        self._by_model.setdefault(job.model, Sample()).add(job.seconds)
+        key = job.model, job.settings
+        # A board may give each take a number of its own, from which nothing is learnt.
+        if key in self._by_settings or len(self._by_settings) < self._MOST_SETTINGS:
+            self._by_settings.setdefault(key, Sample()).add(job.seconds)
+
+    def of(self, model: str, settings: str) -> Sample:
+        """Return what is known of jobs with these settings, or of the model's if that is more to go by."""
+        own = self._by_settings.get((model, settings), NOTHING_KNOWN)
+        return own if len(own) >= self._ENOUGH else self._by_model.get(model, NOTHING_KNOWN)

@@ -6,8 +6,9 @@ A failed look never fails a paid take.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import assert_never
 
@@ -15,11 +16,13 @@ from runner.domain import failpoints
 from runner.domain import states as facts
 from runner.domain.api_answers import CancelAnswer, FailureKind, JobStatus, NotReady, RequestFailure, folded
 from runner.domain.job_match import ITS_RECORD, disowned
+from runner.domain.job_settings import settings_of
+from runner.domain.records import PastJob
 from runner.domain.run_ending import EndingKind, Stop
 from runner.domain.states import FailureClass, TakeState
 from runner.engine.context import EngineContext
 from runner.engine.overdue import Overdue
-from runner.engine.poll_pace import Durations, RetryQuota
+from runner.engine.poll_pace import NOTHING_KNOWN, Durations, RetryQuota, Sample
 from runner.engine.run_state import ActiveTake
 from runner.engine.timers import Stopwatch, TimerQueue
 
@@ -31,21 +34,18 @@ _SLOWER = 2.0
 _SPREAD = 5.0
 _MOST_WORDS = 20
 
-_UNSEEN_SHARE = 0.9
-"""A job that had ended at its first look took at most its age; a low guess keeps durations from only growing."""
-
 
 class Poller:
     """Looks at every accepted take until its result is known; `succeeded` is called with those that have a clip.
 
-    `durations` are the seconds that earlier jobs of each model took.
+    `durations` are how long earlier jobs took.
     """
 
     def __init__(
         self,
         context: EngineContext,
         *,
-        durations: Mapping[str, Iterable[float]],
+        durations: Iterable[PastJob],
         succeeded: Callable[[ActiveTake], None],
     ) -> None:
         self._context = context
@@ -56,13 +56,18 @@ class Poller:
         self.overdue = Overdue(context.state, self._durations)
         self._agenda: TimerQueue[ActiveTake] = TimerQueue(context.state.clock)
         self._quota = RetryQuota()
+        self._looking = 0
+        self._has_looked = asyncio.Event()
         self._strange: set[str] = set()
         self._failed: Counter[FailureClass] = Counter()
 
     def watch(self, live: ActiveTake) -> None:
         """Put an active take on the agenda; the first look is due when its job may have ended."""
         age, pace = self._state.now - live.born, self._options.pace
-        first = pace.first(self._durations.soonest(live.ticket.model), chance=self._context.chance())
+        live.settings = sys.intern(settings_of(live.ticket.body))
+        # A job of an earlier run may have ended at any time since.
+        live.worked_until = live.born if age < pace.floor else None
+        first = pace.first(self._known(live), chance=self._context.chance())
         # After a resume all takes are overdue at once; they are spread over the shortest interval.
         spread = pace.floor * self._context.chance() if age > first else 0.0
         self._agenda.add(live, after=max(first - age, spread))
@@ -72,23 +77,44 @@ class Poller:
         self._agenda.poll_now(lambda: self._options.pace.floor * _SPREAD * self._context.chance())
 
     async def run(self) -> None:
-        """Look at whatever is due, until cancelled; run one of these for each call allowed at once."""
-        while True:
-            live = await self._agenda.next()
-            await self._context.breaker.passes()
-            if self.overdue.is_too_old(live):
-                hours = f"{self._options.job_limit / 3600:g} h"
-                self._state.leave(live, f"its job is older than {hours} (--job-limit)", is_old=True)
-            # Once a look has shown that a job ended, only its result matters.
-            elif live.has_ended:
-                await self._collect(live)
-            else:
-                await self._look(live)
+        """Look at whatever is due, until cancelled; an answer that is slow to come delays no other look.
+
+        Raises:
+            ExceptionGroup: of the failures of looks.
+        """
+        async with asyncio.TaskGroup() as looks:
+            while True:
+                live = await self._agenda.next()
+                await self._context.breaker.passes()
+                while self._looking >= self._most_at_once():
+                    self._has_looked.clear()
+                    await self._has_looked.wait()
+                self._looking += 1
+                looks.create_task(self._ask_about(live)).add_done_callback(self._looked)
+
+    def _most_at_once(self) -> int:
+        # Where reads fail, each may hang until its deadline, and a service that is coming back is not overrun.
+        is_in_doubt = self._context.breaker.is_in_doubt
+        return self._options.looks_in_doubt if is_in_doubt else self._options.looks_at_once
+
+    def _looked(self, _look: asyncio.Task[None]) -> None:
+        self._looking -= 1
+        self._has_looked.set()
+
+    async def _ask_about(self, live: ActiveTake) -> None:
+        if self.overdue.is_too_old(live):
+            hours = f"{self._options.job_limit / 3600:g} h"
+            self._state.leave(live, f"its job is older than {hours} (--job-limit)", is_old=True)
+        # Once a look has shown that a job ended, only its result matters.
+        elif live.has_ended:
+            await self._collect(live)
+        else:
+            await self._look(live)
 
     async def _look(self, live: ActiveTake) -> None:
         assert live.request_id is not None
-        first = live.watched.since is None
-        live.watched.goes_on(self._state.now)
+        asked_at = self._state.now
+        live.watched.goes_on(asked_at)
         answer = await self._context.queue.look(live.request_id)
         if isinstance(answer, RequestFailure):
             await self._handle_failure(live, answer)
@@ -96,8 +122,10 @@ class Poller:
         self._answered(live)
         if answer.status is JobStatus.ENDED:
             live.has_ended = True
+            if live.worked_until is not None:
+                live.worked_until = (live.worked_until + asked_at) / 2.0
             failpoints.hit("watch.ended")
-            await self._collect(live, found_at_once=first)
+            await self._collect(live)
             return
         if answer.status is JobStatus.RUNNING and live.state is TakeState.QUEUED:
             await self._state.record(live, facts.Started())
@@ -109,9 +137,9 @@ class Poller:
             # Its result may be there although the look does not call it ended, and asking is free.
             ended = await self._context.result(live)
             if isinstance(ended, facts.Ended) and not self._may_name_more(live, ended):
-                await self._close(live, ended, found_at_once=first)
+                await self._close(live, ended)
                 return
-        self._look_later(live)
+        self._look_later(live, seen_at=asked_at)
 
     def _may_name_more(self, live: ActiveTake, ended: facts.Ended) -> bool:
         """Return whether to ask again about a job without an output: its links may come later than its status."""
@@ -134,17 +162,27 @@ class Poller:
                 f"the API calls {live.id} {word!r}, an unknown status; asking for its result, and still looking"
             )
 
-    def _look_later(self, live: ActiveTake) -> None:
-        now, pace = self._state.now, self._options.pace
-        wait = pace.next(live.watched.goes_on(now), chance=self._context.chance())
+    def _look_later(self, live: ActiveTake, *, seen_at: float) -> None:
+        """Plan the next look at a job that was at work at `seen_at`."""
+        live.worked_until = seen_at
+        known, took = self._known(live), self._state.now - seen_at
+        interval = self._interval(live, seen_at)
         # A look that came early after a jump of the clock does not begin the dense part of the watch.
-        early = (self._durations.soonest(live.ticket.model) or 0.0) - (now - live.born)
-        if early > wait:
+        if seen_at - live.born < known.soonest:
             live.watched.is_over()
-            wait = min(early, pace.longest_wait)
-        self._agenda.add(live, after=wait)
+        # The interval counts from the request, but an API that is slow to answer is left alone for as long.
+        self._agenda.add(live, after=max(interval - took, min(took, self._options.pace.floor_of(known))))
 
-    async def _collect(self, live: ActiveTake, *, found_at_once: bool = False) -> None:
+    def _interval(self, live: ActiveTake, seen_at: float) -> float:
+        """Return the seconds from `seen_at`, when the job was at work, to the next look at it."""
+        watched = live.watched.goes_on(self._state.now)
+        age, chance = seen_at - live.born, self._context.chance()
+        return self._options.pace.next(self._known(live), age=age, watched=watched, chance=chance)
+
+    def _known(self, live: ActiveTake) -> Sample:
+        return self._durations.of(live.ticket.model, live.settings)
+
+    async def _collect(self, live: ActiveTake) -> None:
         """Read the result; the slot is freed first, since the API has ended its work, unless failures are counted."""
         if not self._options.failure_limit.limits:
             self._state.free_slot(live)
@@ -155,7 +193,7 @@ class Poller:
                 self._agenda.add(live, after=self._options.pace.floor)
             case facts.Ended():
                 self._answered(live)
-                await self._close(live, answer, found_at_once=found_at_once)
+                await self._close(live, answer)
             case NotReady():
                 self._not_yet(live, answer)
             case RequestFailure():
@@ -174,9 +212,9 @@ class Poller:
             return
         self._state.take_slot(live)
         live.has_ended = False
-        self._look_later(live)
+        self._look_later(live, seen_at=self._state.now)
 
-    async def _close(self, live: ActiveTake, ended: facts.Ended, *, found_at_once: bool) -> None:
+    async def _close(self, live: ActiveTake, ended: facts.Ended) -> None:
         """Record the end; pay for another attempt where a policy says so, else report it to scouts and limits."""
         age = max(0.0, self._state.now - live.born)
         # The server's own times are believed only as far as this machine's clock allows.
@@ -200,12 +238,18 @@ class Poller:
             self._state.requeue(live)
             return
         if live.state is TakeState.SUCCEEDED:
-            seen = age * _UNSEEN_SHARE if found_at_once else age
-            self._durations.add(live.ticket.model, seen if ended.seconds is None else ended.seconds)
+            self._learn(live, ended.seconds)
             self._succeeded(live)
         self._context.scouts.settled(live, ended)
         if ended.failure is not None:
             self._trip(live, ended.failure)
+
+    def _learn(self, live: ActiveTake, seconds: float | None) -> None:
+        """Keep how long a job took: as the API says, or else as far as looks have shown."""
+        if seconds is None and live.worked_until is not None:
+            seconds = live.worked_until - live.born
+        if seconds is not None:
+            self._durations.add(PastJob(live.ticket.model, live.settings, seconds))
 
     async def _disown(self, live: ActiveTake, undone: facts.AdoptionUndone) -> None:
         """Hold a take again when its adopted job is another take's: what that job made is not its clip."""
@@ -251,9 +295,14 @@ class Poller:
         """
         chance = self._context.chance()
         backoff = self._options.backoff.delay(live.failures, chance=chance)
-        # A job that has ended lacks only its result, however long the job took.
-        lasting = live.silent if live.has_ended else live.watched
-        pace = self._options.pace.next(lasting.goes_on(self._state.now), chance=chance)
+        now = self._state.now
+        if live.has_ended:
+            # It lacks only its result, however long the job took.
+            pace = self._options.pace.next(
+                NOTHING_KNOWN, age=0.0, watched=live.silent.goes_on(now), chance=chance
+            )
+        else:
+            pace = self._interval(live, now)
         if kind is FailureKind.TRANSIENT:
             return min(pace, backoff) if self._quota.spend() else pace
         if kind is FailureKind.THROTTLED:

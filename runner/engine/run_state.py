@@ -52,6 +52,8 @@ class ActiveTake:
     nothing, `denied` while they are refused, `mistaken` while they are about another job. `doubted` runs since its
     result first said that it has not ended, `empty` since that first named no output. `undelivered` runs since its clip
     first failed to come, `unfetched` while none of its bytes do. `at_hand` is how many bytes of the clip are on disk.
+    `settings` are those of its job. `worked_until` is the monotonic time at which a look last found it at work, or once
+    it was found ended, the middle between that and the look that found it; None says that nothing is known.
     """
 
     ticket: Ticket
@@ -68,6 +70,8 @@ class ActiveTake:
     has_ended: bool = False
     failures: int = 0
     at_hand: int = 0
+    settings: str = ""
+    worked_until: float | None = None
     watched: Stopwatch = field(default_factory=Stopwatch)
     silent: Stopwatch = field(default_factory=Stopwatch)
     missing: Stopwatch = field(default_factory=Stopwatch)

@@ -5,15 +5,13 @@ It decides which takes may go. It knows no API and records nothing.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 
+from runner.domain.job_settings import settings_of
 from runner.domain.run_ending import EndingKind, Stop
 from runner.domain.shots import Ticket
 from runner.domain.states import Ended, TakeState
 from runner.engine.run_state import ActiveTake, RunState
-
-_LONGEST_SETTING = 24
 
 
 class ScoutGate:
@@ -21,11 +19,11 @@ class ScoutGate:
 
     def __init__(self, state: RunState) -> None:
         self._state = state
-        seen: Counter[str] = Counter()
+        seen: Counter[tuple[str, str]] = Counter()
         first: list[ActiveTake] = []
         rest: list[Ticket] = []
         for ticket in state.tickets if state.options.scout else ():
-            settings = _settings_of(ticket)
+            settings = ticket.model, settings_of(ticket.body)
             seen[settings] += 1
             if seen[settings] <= state.options.scout:
                 first.append(state.active(ticket))
@@ -68,16 +66,3 @@ class ScoutGate:
 
     def _halt(self, reason: str) -> None:
         self._state.end(EndingKind.HALTED, reason, Stop.DRAIN)
-
-
-def _settings_of(ticket: Ticket) -> str:
-    """Return what makes two takes alike to a scout: the model and its settings, without seed, words and links."""
-    body = json.loads(ticket.body)
-    settings = {name: value for name, value in body.items() if name != "seed" and _is_setting(value)}
-    return json.dumps([ticket.model, settings], sort_keys=True)
-
-
-def _is_setting(value: object) -> bool:
-    if isinstance(value, str):
-        return len(value) <= _LONGEST_SETTING and "://" not in value and " " not in value
-    return isinstance(value, bool | int | float)

@@ -29,8 +29,11 @@ class TimerQueue(Generic[T]):
 
     def add(self, item: T, *, after: float = 0.0) -> None:
         """Put `item` on the list, due in `after` seconds."""
-        heapq.heappush(self._heap, (self._clock.monotonic() + after, next(self._order), item))
-        self._news.set()
+        entry = (self._clock.monotonic() + after, next(self._order), item)
+        heapq.heappush(self._heap, entry)
+        # What is due later than the head changes nothing for the worker that waits for the head.
+        if self._heap[0] is entry:
+            self._news.set()
 
     def poll_now(self, within: Callable[[], float]) -> None:
         """Make everything due soon: each item in `within()` seconds at the latest."""

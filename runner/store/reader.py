@@ -15,12 +15,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from runner.domain.job_settings import settings_of
 from runner.domain.money import Charge, Spending
 from runner.domain.records import (
     AttemptRecord,
     Completion,
     CostsUntold,
     EventRecord,
+    PastJob,
     RunRecord,
     SchemaRecord,
     SessionRecord,
@@ -184,18 +186,19 @@ class Reader:
         """Return the parts of the record that a command needs before it begins."""
         return RunRecord(self.takes(), self.spending(), self.sessions(), self.sent())
 
-    def durations(self) -> dict[str, list[float]]:
-        """Return, per model, the seconds that its latest succeeded takes took: oldest first, at most 400 each."""
+    def durations(self) -> list[PastJob]:
+        """Return how long the latest succeeded takes of each model took: oldest first, at most 400 of a model.
+
+        A body beyond 64 KiB holds a picture, and is not read for its settings.
+        """
         rows = self._rows(
-            "SELECT model, seconds FROM (SELECT model, seconds, finished_at,"
-            " row_number() OVER (PARTITION BY model ORDER BY finished_at DESC) AS age FROM takes"
-            " WHERE state = 'succeeded' AND seconds IS NOT NULL) WHERE age <= ? ORDER BY model, age DESC",
+            "SELECT model, CASE WHEN length(body) <= 65536 THEN body ELSE '{}' END, seconds"
+            " FROM (SELECT take_id, row_number() OVER (PARTITION BY model ORDER BY finished_at DESC) AS age"
+            " FROM takes WHERE state = 'succeeded' AND seconds IS NOT NULL) JOIN takes USING (take_id)"
+            " WHERE age <= ? ORDER BY model, age DESC",
             DURATIONS_KEPT,
         )
-        durations: dict[str, list[float]] = {}
-        for model, seconds in rows:
-            durations.setdefault(model, []).append(seconds)
-        return durations
+        return [PastJob(model, settings_of(body), seconds) for model, body, seconds in rows]
 
     def costs_untold(self) -> CostsUntold | None:
         """Return when late costs were last asked for in vain, None if they never were."""

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from runner.domain.errors import StateFileUnusable
+from runner.domain.job_settings import settings_of
+from runner.domain.records import PastJob
 from runner.domain.states import CostSeen, DeliveryState, Ended, RetryRequested, TakeState
 from runner.store.reader import DURATIONS_KEPT, open_reader
 from runner.store.state_file import StateFile
@@ -70,7 +72,10 @@ def test_durations_are_the_latest_of_each_model_oldest_first(tmp_path: Path) -> 
         last.result(timeout=30)
         with open_reader(state_file.path) as reader:
             durations = reader.durations()
-    assert durations == {takes[0].model: [float(n) for n in range(3, count)], "x/y": [float(count)]}
+    settings = settings_of(takes[0].body)
+    known = [PastJob(takes[0].model, settings, float(n)) for n in range(3, count)]
+    assert sorted(durations, key=lambda job: job.seconds) == [*known, PastJob("x/y", settings, float(count))]
+    assert [job for job in durations if job.model == takes[0].model] == known
 
 
 def test_failed_takes_lend_no_duration(tmp_path: Path) -> None:
@@ -79,7 +84,7 @@ def test_failed_takes_lend_no_duration(tmp_path: Path) -> None:
         for fact in (*road(take, S.FAILED, attempt="try", epoch=1), RetryRequested("ada")):
             state_file.record("a", fact, at=1.0).result(timeout=20)
         with open_reader(state_file.path) as reader:
-            assert reader.durations() == {}
+            assert reader.durations() == []
 
 
 def test_a_reader_of_a_file_at_rest_leaves_no_trace(tmp_path: Path) -> None:

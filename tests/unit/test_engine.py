@@ -22,7 +22,7 @@ from runner.domain.api_answers import (
 )
 from runner.domain.errors import DiskFailed
 from runner.domain.money import Charge, Spending
-from runner.domain.records import CostsUntold
+from runner.domain.records import CostsUntold, PastJob
 from runner.domain.run_ending import Ending, EndingKind, Stop
 from runner.domain.run_events import Message
 from runner.domain.shots import Ticket
@@ -70,6 +70,11 @@ EPOCH = 1_800_000_000.0
 def ticket(name: str, **changes: object) -> Ticket:
     plain = Ticket(name, MODEL, '{"seed":1}', f"print-of-{name}", TakeState.PENDING)
     return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def past_jobs(seconds: float, number: int = 1) -> list[PastJob]:
+    """Return so many jobs of takes as `ticket` makes them."""
+    return [PastJob(MODEL, "{}", seconds)] * number
 
 
 @dataclass
@@ -210,7 +215,7 @@ class TestLookingAtTheRightTime:
     """Looks are few, and where an end is likely."""
 
     def test_first_look_waits_for_what_history_says(self) -> None:
-        history = RunHistory(durations={MODEL: [60.0] * 20})
+        history = RunHistory(durations=past_jobs(60.0, 20))
         run = night([ticket("s010")], scripts={"s010": JobScript(runs=60.0)}, past=history)
         looks = [at for at, verb, _ in run.queue.history if verb == "look"]
         assert looks[0] == pytest.approx(60.0, abs=7.0)
@@ -531,7 +536,7 @@ class TestWhenNothingWorks:
         run = night(
             [ticket("s0")],
             options=EngineOptions(pace=pace),
-            past=RunHistory(durations={MODEL: [2000.0] * 9}),
+            past=RunHistory(durations=past_jobs(2000.0, 9)),
             at=[slept],
         )
         assert "slept for 28800 s" in run.said

@@ -66,11 +66,11 @@ class Flaky(ScriptedQueue):
 
 @cache
 def seconds(share: float, *verbs: str, kind: FailureKind = FailureKind.TRANSIENT) -> float:
-    """Return the virtual seconds of a run in which so many of the calls fail: of three, the middle one.
+    """Return the virtual seconds of a run in which so many of the calls fail: of five, the middle one.
 
     A single take that fails ten times in a row is luck, and a run is as long as its unluckiest take.
     """
-    return median(_seconds(share, *verbs, kind=kind, seed=seed) for seed in range(3))
+    return median(_seconds(share, *verbs, kind=kind, seed=seed) for seed in range(5))
 
 
 def _seconds(share: float, *verbs: str, kind: FailureKind, seed: int) -> float:

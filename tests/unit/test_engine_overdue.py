@@ -11,7 +11,7 @@ from runner.domain.states import ACTIVE, DeliveryState, Ended, TakeState
 from runner.engine.options import EngineOptions, RunHistory
 from runner.engine.overdue import EVERY, PATIENCE
 from runner.engine.testing import JobScript, MemoryJournal
-from tests.unit.test_engine import EPOCH, MODEL, Night, night, ticket
+from tests.unit.test_engine import EPOCH, Night, night, past_jobs, ticket
 
 HOUR = 3600.0
 FOREVER = 30 * 24 * HOUR
@@ -69,7 +69,7 @@ def test_many_overdue_jobs_are_one_line() -> None:
 
 def test_how_long_such_jobs_take_is_waited_for_first() -> None:
     run = night(
-        [ticket("s0")], scripts={"s0": JobScript(runs=1.5 * HOUR)}, past=RunHistory(durations={MODEL: [HOUR]})
+        [ticket("s0")], scripts={"s0": JobScript(runs=1.5 * HOUR)}, past=RunHistory(durations=past_jobs(HOUR))
     )
     (line,) = lines(run, "long overdue")
     assert "70 min (such jobs took 60 min)" in line or "71 min" in line
@@ -118,7 +118,7 @@ def test_no_run_is_silent_for_longer_than_a_stated_time() -> None:
         scripts={
             "s0": JobScript(runs=10 * HOUR, ending=Ended(TakeState.SUCCEEDED, "{}", ("https://a.example/b",)))
         },
-        past=RunHistory(durations={MODEL: [10 * HOUR]}),
+        past=RunHistory(durations=past_jobs(10 * HOUR)),
         stop=(8 * HOUR, Stop.DETACH),
     )
     told = lines(run, "still at work: 1 at the API, 0 to be sent, 1 unfinished")

@@ -24,7 +24,7 @@ from runner.domain.states import (
 from runner.engine.options import EngineOptions, RunHistory
 from runner.engine.ports import Begin
 from runner.engine.testing import JobScript, MemoryJournal, ScriptedQueue
-from tests.unit.test_engine import EPOCH, FailNth, Night, night, ticket
+from tests.unit.test_engine import EPOCH, FailNth, Night, night, past_jobs, ticket
 
 AWAY = 0.2
 WIDE = 1.2
@@ -207,7 +207,7 @@ def test_jobs_of_an_earlier_run_tell_how_wide_the_window_needs_to_be() -> None:
     def run(past: RunHistory) -> Night:
         return night(board(150), queue=FarQueue(), options=EngineOptions(jobs=100), past=past)
 
-    short, long = (run(RunHistory(durations={"pika/pikaframes": [seconds] * 9})) for seconds in (10.0, 900.0))
+    short, long = (run(RunHistory(durations=past_jobs(seconds, 9))) for seconds in (10.0, 900.0))
     assert isinstance(short.queue, FarQueue)
     assert isinstance(long.queue, FarQueue)
     assert short.queue.widest == 12
