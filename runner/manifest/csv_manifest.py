@@ -13,7 +13,7 @@ from typing import TypeAlias
 from runner.domain.errors import Position
 from runner.domain.ids import looks_mangled
 from runner.domain.shots import Fields, Items, Node, Row, Text
-from runner.manifest.csv_reader import Record, records_of
+from runner.manifest.csv_reader import Record, column_letters, records_of
 from runner.manifest.csv_sweeps import NO_ENTRIES, CellReader
 from runner.manifest.expand import Source, each_once
 from runner.manifest.fields import Section, row_name
@@ -49,11 +49,12 @@ _PLAIN = ("id", "model", "notes", "price", "take", "point", "tags")
 class _Column:
     """One column: its header, its number from 1, and the path of its input, which is empty if it is not an input.
 
-    `is_prose` is true if blanks at the ends of a cell may be intended.
+    `letters` are its name in a spreadsheet. `is_prose` is true if blanks at the ends of a cell may be intended.
     """
 
     name: str
     number: int
+    letters: str
     path: tuple[str, ...]
     at: Position
     is_prose: bool
@@ -101,7 +102,9 @@ def _columns(header: Record, findings: Findings, limits: Limits) -> list[_Column
         # A fault in a header is reported there; its cells would only report it again, or be built too deep.
         if not all(path) or len(path) > limits.depth or first < number:
             path = ()
-        columns.append(_Column(name, number, path, at, name == "notes" or "prompt" in meant))
+        columns.append(
+            _Column(name, number, column_letters(number), path, at, name == "notes" or "prompt" in meant)
+        )
     _check_together(header, columns, findings)
     return columns
 
@@ -181,7 +184,7 @@ class _RowReader:
         trimmed = cell.strip()
         if not trimmed:
             return None
-        at = record.at(self._findings.file, column.number)
+        at = Position(self._findings.file, record.line, column.number, f"{column.letters}{record.number}")
         if column.path and trimmed[0] == '"' and (marked := csv_cells.unmark(trimmed)) is not None:
             return Text(marked, at, quoted=True)
         text = Text(cell if column.is_prose else trimmed, at)

@@ -150,17 +150,19 @@ class _Expansion:
         weights = {name: weigh(node) if name in own else self._weights[name] for name, node in inputs.items()}
         repeat = self._read_repeat(row)
         # This is counted before it is built: the product of three short axes can be more than memory holds.
-        values, characters = sweep.weight
+        values, characters = (0, 0) if sweep.is_empty else sweep.weight
         values += 1 + sum([weight[0] for weight in weights.values()])
         characters += sum([weight[1] for weight in weights.values()])
-        count, at = len(sweep) * repeat, row.fields.at
+        count, at = repeat if sweep.is_empty else len(sweep) * repeat, row.fields.at
         self._budget.spend_takes(count, values=values, characters=characters, at=at, subject=row.subject)
+        templated = [name for name, weight in weights.items() if weight[2]]
+        if count == 1 and not templated and sweep.is_empty:
+            return (Variant({}, inputs, keys_at),)
         # All points share one mapping, because a sweep of thousands must not copy it thousands of times.
         swept_at = {name: at for name, at in sweep.keys_at.items() if self._is_input(name)}
         keys_at = {**keys_at, **swept_at} if swept_at else keys_at
         # The mappings are chained and not copied: there may be a thousand variables and ten thousand rows.
         known = ChainMap(names, self._variables)
-        templated = [name for name, weight in weights.items() if weight[2]]
         variants: list[Variant] = []
         for point in self._points(row, sweep, known):
             filled = self._filled(inputs, templated, point, known, row)
@@ -199,8 +201,6 @@ class _Expansion:
 
     def _points(self, row: Section, sweep: Sweep, known: _Names) -> tuple[Point, ...]:
         """Return the points with templates filled in; a swept value must not use another swept value."""
-        if not sweep.axes and not sweep.included:
-            return ({},)
         if any(has_template(text.text) for text in sweep.texts()):
             # The value of one axis inside another would make a point depend on the order of the axes.
             fixed = {name: value for name, value in known.items() if name not in sweep.keys_at}

@@ -80,6 +80,11 @@ class Sweep:
     included: tuple[Entry, ...] = ()
     keys_at: Mapping[str, Position] = field(default_factory=dict)
 
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing is swept, which is so for nearly all shots."""
+        return not (self.keys_at or self.excluded or self.included)
+
     def __len__(self) -> int:
         """How many points there are at most, before any is removed."""
         return prod(map(len, self.axes)) + len(self.included)

@@ -11,6 +11,7 @@ import copy
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeAlias
 
 from runner.domain.errors import Position, Problem
 from runner.domain.shots import Fields, Items, Node, Text
@@ -27,6 +28,9 @@ from runner.system.escapes import visible
 
 _USUAL_SCHEMA = 6_000
 _MOST_TYPED = 10_000
+_Written: TypeAlias = tuple[str, str, bool, bool]
+"""The name of an input, its text, whether that is quoted, and whether media may be private."""
+
 LARGEST_DEFAULT = 20_000
 """The most characters of a default as JSON; the body of every take that does not override it holds it."""
 
@@ -55,9 +59,7 @@ class Model:
     sha256: str = ""
     _check: BodyCheck = field(kw_only=True, repr=False, compare=False)
     # The values of texts that were found valid: a sweep of thousands repeats nearly all of them.
-    _typed: dict[tuple[str, str, bool, bool], JsonValue] = field(
-        default_factory=dict, kw_only=True, repr=False, compare=False
-    )
+    _typed: dict[_Written, JsonValue] = field(default_factory=dict, kw_only=True, repr=False, compare=False)
 
     @classmethod
     def from_file(cls, published: ModelFile) -> Model:
@@ -101,7 +103,7 @@ class Model:
             meant = self._unknown(nodes, reading, keys_at)
         body: dict[str, JsonValue] = {}
         valid: set[str] = set()
-        typed: dict[tuple[str, str, bool, bool], JsonValue] = {}
+        typed: dict[_Written, JsonValue] = {}
         for wanted in self.inputs:
             name, node = wanted.name, nodes.get(wanted.name)
             if isinstance(node, Text):
