@@ -1,9 +1,14 @@
-"""What a piece of work costs, in a unit that any machine has: how often a fixed piece of work could be done instead."""
+"""What a piece of work costs, in units that any machine has.
+
+One unit is how often a fixed piece of work could be done instead. The other is a call of a function: it shows, without
+any noise, whether twice the work costs twice as much. It does not see loops that call nothing.
+"""
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -14,6 +19,23 @@ def at_most(units: float) -> Iterator[None]:
     yield
     cost = time.process_time() - began
     assert cost < units * max(before, _unit())
+
+
+def calls(work: Callable[[], object]) -> int:
+    """Return how often `work` enters a function or resumes a generator, in this thread."""
+    entered = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal entered
+        entered += event in {"call", "c_call"}
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return entered
 
 
 def _unit() -> float:

@@ -204,6 +204,7 @@ class ScriptedQueue:
         self._scripts = dict(scripts or {})
         self._tries: Counter[str] = Counter()
         self._jobs: dict[str, _Job] = {}
+        self._out: list[_Job] = []
         self._probes = list(probes)
         self.history: list[tuple[float, str, str]] = []
         self.peak = 0
@@ -241,12 +242,15 @@ class ScriptedQueue:
     def _accept(self, take_id: str) -> str:
         request_id = f"req-{len(self._jobs) + 1}"
         self._add(request_id, take_id)
-        self.peak = max(self.peak, sum(1 for job in self._jobs.values() if not job.has_ended))
+        self._out = [job for job in self._out if not job.has_ended]
+        self.peak = max(self.peak, len(self._out))
         return request_id
 
     def _add(self, request_id: str, take_id: str) -> None:
         script = self._script(take_id)
-        self._jobs[request_id] = _Job(take_id, script, list(script.looks), list(script.results))
+        job = _Job(take_id, script, list(script.looks), list(script.results))
+        self._jobs[request_id] = job
+        self._out.append(job)
 
     def adopt(self, ticket: Ticket) -> None:
         """Add the job of a ticket that an earlier run submitted, as if accepted just now."""
