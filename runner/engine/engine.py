@@ -37,9 +37,9 @@ _GAP_THAT_COUNTS = 30.0
 class Engine:
     """Runs tickets to their ends, once; `stop` may be called from the loop's signal handlers.
 
-    `past` is what earlier runs left, and `deadline` the wall time at which submitting stops. `costs_untold` is what was
-    learnt if the API named no late cost. Before each submit `room`
-    says how many bytes there are for clips; None means that it is not known.
+    `past` is what earlier runs left, and `deadline` the wall time at which submitting stops. Before each submit `room`
+    says how many bytes there are for clips; None means that it is not known. `costs_untold` is what the run learnt if
+    the API named no late cost.
     """
 
     def __init__(
