@@ -78,7 +78,7 @@ class EngineOptions:
     submit_window: int | None = None
     looks_at_once: int = 128
     looks_in_doubt: int = 16
-    fetches_at_once: int = 4
+    fetches_at_once: int = 16
     download: bool = True
     max_unknown: int = 3
     outage_limit: float = 12 * 3600.0
