@@ -65,7 +65,9 @@ def contenders(*, shell_takes: int) -> tuple[Contender, ...]:
 
 
 def _own_command(load: Load, at: Setting) -> list[str]:
-    pace = ["-j", str(load.cap), "--poll-interval", "0.1"]
+    pace = ["-j", str(load.cap)]
+    if load.own_poll is not None:
+        pace += ["--poll-interval", str(load.own_poll)]
     rest = ["-y", "--run-dir", str(at.folder / "run"), "--progress", "none"]
     return [str(own_program()), "run", str(at.manifest), *pace, *rest]
 
@@ -100,4 +102,5 @@ def _shell(load: Load, at: Setting) -> list[str]:
 
 def _shell_absence() -> str | None:
     missing = [tool for tool in ("bash", "parallel", "curl", "jq") if shutil.which(tool) is None]
-    return f"not on this machine: {', '.join(missing)}" if missing else None
+    advice = "Debian has them in the packages parallel, curl and jq"
+    return f"not on this machine: {', '.join(missing)}; {advice}" if missing else None

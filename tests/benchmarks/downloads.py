@@ -54,7 +54,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One way to download: `prepare` makes what its command needs in a folder, and returns command and clips' folder."""
+    """One way to download: `prepare` fills a folder and returns a command, its environment, and where clips come."""
 
     name: str
     prepare: Callable[[Path, str, int], tuple[list[str], dict[str, str], Path]]

@@ -14,7 +14,11 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What every contender is asked to do; `service` and `poll` in seconds, `jitter` as a share of `service`."""
+    """What every contender is asked to do; `service`, `poll` and `delay` in seconds, `jitter` as a share of `service`.
+
+    `delay` comes before each answer. `poll` is for the peers; `own_poll` is Shotrunner's least interval, None for its
+    default.
+    """
 
     takes: int = 2000
     cap: int = 100
@@ -23,6 +27,8 @@ class Load:
     jitter: float = 0.3
     poll: float = 0.25
     seed: int = 1
+    delay: float = 0.0
+    own_poll: float | None = 0.1
 
     @property
     def least(self) -> float:

@@ -11,22 +11,23 @@ import argparse
 import hashlib
 import json
 import random
+import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from runner.commands.check import check
 from runner.commands.report import report
-from runner.commands.steps.open_run import OpenOptions, new_header
+from runner.commands.steps.open_run import OpenOptions, new_header, open_recorded
 from runner.domain.run_ending import EndingKind
 from runner.domain.shots import Plan, Price, Ticket
 from runner.domain.states import Accepted, Delivered, Ended, Fact, FetchStarted, SubmissionStarted, TakeState
 from runner.media.clips.sidecar import CLIPS, DeliveredFile, Sidecar, about_job
-from runner.store.run_dir import make
+from runner.store.run_dir import RunDir, make
 from runner.store.state_file import StateFile
 from runner.system.clock import SystemClock
 from runner.system.version import __version__
@@ -81,6 +82,13 @@ class _Job:
         return self.request_id.encode().ljust(_CLIP_BYTES, b".")
 
 
+def existing(folder: Path, *, api: str = API) -> FinishedRun:
+    """Return what `build` makes or has made in `folder`."""
+    state = str(folder / "state")
+    environment = {"RUNCOMFY_MODEL_API_BASE": f"{api}/v1", "RUNCOMFY_TOKEN": TOKEN, "XDG_STATE_HOME": state}
+    return FinishedRun(folder / "board.csv", folder / "run", environment)
+
+
 def build(
     folder: Path,
     *,
@@ -97,39 +105,62 @@ def build(
     Without `download` it is what `--no-download` leaves, and without `costs` the API told none. `api` is the origin
     that the run belongs to.
     """
-    manifest, state = folder / "board.csv", folder / "state"
-    environment = {
-        "RUNCOMFY_MODEL_API_BASE": f"{api}/v1",
-        "RUNCOMFY_TOKEN": TOKEN,
-        "XDG_STATE_HOME": str(state),
-    }
+    made = existing(folder, api=api)
     folder.mkdir(parents=True, exist_ok=True)
-    write_manifest(manifest, takes)
-    place, count = make(folder / "run"), round(takes * done)
+    write_manifest(made.manifest, takes)
+    place, count = make(made.run_dir), round(takes * done)
     # As if the last job had ended just now.
     at = SystemClock().wall() - takes * _SECONDS / _CAP - 2 * _SECONDS
-    opening = OpenOptions(environ=environment)
-    header = new_header(place, manifest, name="board", simulated=False, api_base=api, now=at)
-    with ExitStack() as opened:
-        opened.enter_context(opening.locked(place))
-        record = opened.enter_context(StateFile.create(place.state_file, header, opening.at(place)))
+    opening = OpenOptions(environ=made.environment)
+    header = new_header(place, made.manifest, name="board", simulated=False, api_base=api, now=at)
+    with opening.locked(place), StateFile.create(place.state_file, header, opening.at(place)) as record:
         record.begin(at=at)
-        record.adopt_plan(_quoted(check(manifest, allow_private_media=True), at=at), renew=(), at=at)
-        record.begin_session(at=at, version=__version__)
-        clips = make(place.path / CLIPS).path if download else None
-        chance = random.Random(seed)
-        tickets = record.tickets()[:count]
-        for start in range(0, count, _CAP):
-            jobs = [
-                _job(ticket, at=at, api=api, chance=chance, cost=_PRICE if costs else None)
-                for ticket in tickets[start : start + _CAP]
-            ]
-            _record(record, jobs, clips)
-            at += _SECONDS
-        record.end_session(at=at, ending=EndingKind.FINISHED if count == takes else EndingKind.INTERRUPTED)
+        record.adopt_plan(_quoted(check(made.manifest, allow_private_media=True), at=at), renew=(), at=at)
+        make(place.path / CLIPS)
+        _end_well(record, record.tickets()[:count], at=at, api=api, download=download, costs=costs, seed=seed)
     if reports:
         report(place.path)
-    return FinishedRun(manifest, place.path, environment)
+    return made
+
+
+def complete(run: FinishedRun, *, download: bool = True, costs: bool = True, seed: int = 2) -> None:
+    """Let all takes end well that were not sent yet; the parameters are those of `build`."""
+    place, opening = RunDir(run.run_dir), OpenOptions(environ=run.environment)
+    with opening.locked(place), open_recorded(place, opening) as record:
+        at, api = SystemClock().wall(), record.header.api_base
+        record.begin(at=at)
+        left = [ticket for ticket in record.tickets() if ticket.state is TakeState.PENDING]
+        _end_well(record, left, at=at, api=api, download=download, costs=costs, seed=seed)
+
+
+def hold_open(run: FinishedRun, until: IO[str]) -> None:
+    """Hold the run as one that goes on does, until `until` ends."""
+    place, opening = RunDir(run.run_dir), OpenOptions(environ=run.environment)
+    with opening.locked(place), open_recorded(place, opening) as record:
+        record.begin(at=SystemClock().wall())
+        print("open", flush=True)
+        until.read()
+
+
+def _end_well(
+    record: StateFile,
+    tickets: Sequence[Ticket],
+    *,
+    at: float,
+    api: str,
+    download: bool,
+    costs: bool,
+    seed: int,
+) -> None:
+    """Record a session in which these takes end well, a hundred at a time; it begins at the wall time `at`."""
+    clips, chance = record.path.parent / CLIPS if download else None, random.Random(seed)
+    record.begin_session(at=at, version=__version__)
+    for start in range(0, len(tickets), _CAP):
+        group = tickets[start : start + _CAP]
+        cost = _PRICE if costs else None
+        _record(record, [_job(ticket, at=at, api=api, chance=chance, cost=cost) for ticket in group], clips)
+        at += _SECONDS
+    record.end_session(at=at, ending=EndingKind.FINISHED)
 
 
 def _quoted(plan: Plan, *, at: float) -> Plan:
@@ -196,7 +227,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-costs", action="store_true", help="as if the API told no cost")
     parser.add_argument("--no-reports", action="store_true", help="leave out report.csv and report.html")
     parser.add_argument("--api", default=API, help="origin of the API that the run belongs to")
+    parser.add_argument("--complete", action="store_true", help="let the rest of the run in FOLDER end well")
+    parser.add_argument(
+        "--hold", action="store_true", help="hold the run in FOLDER open until the input ends"
+    )
     given = parser.parse_args(arguments)
+    if given.complete or given.hold:
+        run = existing(given.folder.absolute())
+        complete(
+            run, download=not given.no_download, costs=not given.no_costs
+        ) if given.complete else hold_open(run, sys.stdin)
+        return 0
     made = build(
         given.folder.absolute(),
         takes=given.takes,

@@ -65,6 +65,7 @@ class Server:
 def server(load: Load) -> Iterator[Server]:
     """Run a fresh counting server in a process of its own."""
     flags = {"slots": load.slots, "service": load.service * 1000, "jitter": load.jitter, "seed": load.seed}
+    flags["delay"] = load.delay * 1000
     options = [text for name, value in flags.items() for text in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "tests.outside.server", "--port", "0", *options]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
