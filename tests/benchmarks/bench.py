@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the flags; the defaults are the load of the published figures."""
     usual = Load()
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bench", description=__doc__)
     parser.add_argument("--takes", type=int, default=usual.takes)
     parser.add_argument("--cap", type=int, default=usual.cap, help="takes in flight")
     parser.add_argument("--slots", type=int, default=usual.slots, help="jobs the server runs at a time")
@@ -140,3 +140,7 @@ def yes_no(value: bool) -> str:
 def say(*lines: str) -> None:
     """Talk to whoever waits."""
     print(*lines, sep="\n", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -19,10 +19,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.bench import say
 from tests.benchmarks.contenders import own_program
 from tests.benchmarks.figures import MIB, Usage, peak_mib
-from tests.benchmarks.finished_run import build
+from tests.benchmarks.finished_run import existing
 from tests.benchmarks.harness import ROOT, measure
+from tests.benchmarks.reached import Figure, markdown
+
+CLIPS, CLIP_BYTES = 2000, 5_000_000
+ARIA2C = "aria2c -j 16"
 
 REACH = 0.9
 """The least share of aria2c's throughput."""
@@ -62,7 +67,11 @@ class Contender:
 
 def shotrunner(folder: Path, origin: str, clips: int) -> tuple[list[str], dict[str, str], Path]:
     """Make a run whose clips are all to be downloaded."""
-    made = build(folder, takes=clips, download=False, api=origin, reports=False)
+    # In a process of its own, since a child begins with the peak memory of its parent.
+    words = [str(folder), "--takes", str(clips), "--no-download", "--no-reports", "--api", origin]
+    maker = [sys.executable, "-m", "tests.benchmarks.finished_run", *words]
+    subprocess.run(maker, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    made = existing(folder, api=origin)
     flags = ["-y", "--progress", "none", "--run-dir", str(made.run_dir)]
     return (
         [str(own_program()), "run", str(made.manifest), *flags],
@@ -81,7 +90,7 @@ def aria2c(folder: Path, origin: str, clips: int) -> tuple[list[str], dict[str, 
 def contenders() -> list[Contender]:
     """Return who takes part on this machine."""
     found = [Contender("shotrunner", shotrunner)]
-    return [*found, Contender("aria2c -j 16", aria2c)] if shutil.which("aria2c") else found
+    return [*found, Contender(ARIA2C, aria2c)] if shutil.which("aria2c") else found
 
 
 @contextlib.contextmanager
@@ -109,27 +118,40 @@ def run(contender: Contender, *, clips: int, size: int) -> Fetched:
     return Fetched(contender.name, clips, size, usage, sound)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Let all contenders download in turn, and print the medians."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.downloads", description=__doc__)
-    parser.add_argument("--clips", type=int, default=2000)
-    parser.add_argument("--bytes", type=int, default=5_000_000, help="size of each clip")
-    parser.add_argument("--times", type=int, default=5, help="runs of each, of which the median counts")
-    parser.add_argument("--only", help="contenders whose name contains this")
-    given = parser.parse_args(arguments)
-    taking_part = [each for each in contenders() if not given.only or given.only in each.name]
-    sound = True
+def measure_downloads(*, clips: int, size: int, times: int) -> Iterator[Figure]:
+    """Let all contenders download in turn, so often, and yield the figures."""
+    taking_part = contenders()
     tries: dict[str, list[Fetched]] = {each.name: [] for each in taking_part}
-    for _ in range(given.times):
+    for _ in range(times):
         for contender in taking_part:
-            tries[contender.name].append(run(contender, clips=given.clips, size=given.bytes))
-    for name, done in tries.items():
-        rate = statistics.median(one.rate for one in done)
-        cpu = statistics.median(one.cpu_ms for one in done)
-        peak = max(peak_mib(one.usage) for one in done)
-        print(f"{name:<14} {rate:7.0f} MiB/s  {cpu:6.2f} ms CPU a clip  {peak:5} MiB peak")
-        sound = sound and all(one.sound for one in done)
-    return 0 if sound else 1
+            say(f"{contender.name}: {clips:,} clips of {size / 1e6:g} MB")
+            tries[contender.name].append(run(contender, clips=clips, size=size))
+    unsound = [name for name, done in tries.items() if not all(one.sound for one in done)]
+    if unsound:
+        say(f"NOT SOUND: {', '.join(unsound)}")
+    what = f"{clips:,} clips of {size / 1e6:g} MB"
+    mine, peer = tries["shotrunner"], tries.get(ARIA2C, [])
+    if not peer:
+        say("aria2c: not on this machine; Debian has it in the package aria2")
+    ratios = tuple(one.rate / other.rate for one, other in zip(mine, peer, strict=False))
+    yield Figure(f"{what}: rate over that of {ARIA2C}", ratios, "×", least=REACH)
+    beside = f"{ARIA2C} {statistics.median(one.rate for one in peer):.0f} MiB/s" if peer else ""
+    yield Figure(f"{what}: rate", tuple(one.rate for one in mine), "MiB/s", beside=beside)
+    beside = f"{ARIA2C} {statistics.median(one.cpu_ms for one in peer):.1f} ms" if peer else ""
+    yield Figure(f"{what}: CPU a clip", tuple(one.cpu_ms for one in mine), "ms", beside=beside)
+    peaks = tuple(float(peak_mib(one.usage)) for one in mine)
+    yield Figure(f"{what}: peak memory", peaks, "MiB", most=MOST_MIB)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.downloads", description=__doc__)
+    parser.add_argument("--clips", type=int, default=CLIPS)
+    parser.add_argument("--bytes", type=int, default=CLIP_BYTES, help="size of each clip")
+    parser.add_argument("--times", type=int, default=5, help="runs of each, of which the median counts")
+    given = parser.parse_args(arguments)
+    print(markdown(list(measure_downloads(clips=given.clips, size=given.bytes, times=given.times))))
+    return 0
 
 
 if __name__ == "__main__":
