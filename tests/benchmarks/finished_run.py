@@ -22,6 +22,7 @@ from typing import IO
 
 from runner.commands.check import check
 from runner.commands.report import report
+from runner.commands.steps.known_jobs import heard_now
 from runner.commands.steps.open_run import OpenOptions, new_header, open_recorded
 from runner.domain.run_ending import EndingKind
 from runner.domain.shots import Plan, Price, Ticket
@@ -118,6 +119,7 @@ def build(
         record.adopt_plan(_quoted(check(made.manifest, allow_private_media=True), at=at), renew=(), at=at)
         make(place.path / CLIPS)
         _end_well(record, record.tickets()[:count], at=at, api=api, download=download, costs=costs, seed=seed)
+        record.note_heard(heard_now(place, made.environment))
     if reports:
         report(place.path)
     return made
@@ -131,6 +133,7 @@ def complete(run: FinishedRun, *, download: bool = True, costs: bool = True, see
         record.begin(at=at)
         left = [ticket for ticket in record.tickets() if ticket.state is TakeState.PENDING]
         _end_well(record, left, at=at, api=api, download=download, costs=costs, seed=seed)
+        record.note_heard(heard_now(place, run.environment))
 
 
 def hold_open(run: FinishedRun, until: IO[str]) -> None:
