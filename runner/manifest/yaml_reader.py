@@ -8,6 +8,7 @@ faults are reported and skipped.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import takewhile
@@ -87,6 +88,7 @@ class _Builder:
         self._merged: set[Position] = set()
         self._nodes = 0
         self._aliased = 0
+        self._last = findings.at(0, 0)
 
     def document(self) -> Node | None:
         next(self._events)  # the stream's start
@@ -217,7 +219,8 @@ class _Builder:
                 self._error(at, "a key can have neither a tag nor an anchor")
             self._check_text(event, at)
             if event.style or not _NOT_TEXT.fullmatch(event.value):
-                return event.value
+                # Every shot has the same few keys.
+                return sys.intern(event.value)
             self._error(at, f"the key {shown(event.value)} is not text; quote it if it is meant")
             return None
         node = self._node(event, depth + 1)
@@ -237,9 +240,16 @@ class _Builder:
         return takewhile(lambda event: not isinstance(event, end), self._events)
 
     def _at(self, event: yaml.Event) -> Position:
-        mark = event.start_mark
+        mark, last = event.start_mark, self._last
         assert mark is not None
-        return Position(self._findings.file, mark.line + 1, mark.column + 1)
+        line, column = mark.line + 1, mark.column + 1
+        # A mapping begins where its first key does, and most of a line shares its number: a million places take memory.
+        if line == last.line:
+            line = last.line
+            if column == last.column:
+                return last
+        self._last = Position(self._findings.file, line, column)
+        return self._last
 
     def _error(self, at: Position, message: str) -> None:
         self._findings.error(at, "", message)

@@ -86,7 +86,7 @@ class BodyCheck:
         self._plain = {name: bounds for name, prop in properties if (bounds := _plain_bounds(prop))}
         whole = {k: v for k, v in schema.items() if k in validator.VALIDATORS and k not in _EACH_BY_ITSELF}
         self._whole = self._part(whole) if whole else None
-        self._has_parts = _TOGETHER.isdisjoint(whole)
+        self._has_parts = _TOGETHER.isdisjoint(whole) and schema.get("type", "object") == "object"
         required = schema.get("required")
         self._required = frozenset(map(str, required)) if isinstance(required, list) else frozenset()
 
