@@ -39,6 +39,10 @@ HEAVY_FOR_CHECK = {
     "numpy",
 }
 HEAVY_FOR_STATUS = {"pandas", "aiohttp", "httpx", "starlette", "uvicorn", "av", "PIL", "numpy"}
+HEAVY_FOR_A_FINISHED_RUN = {"pandas", "httpx", "aiohttp", "starlette", "uvicorn", "av", "PIL", "numpy"}
+MOST_MODULES = {"--help": 170, "check": 350, "run": 590}
+"""A quarter more than today, since other Pythons split their library in other ways, and each of our files is one."""
+
 COMMANDS = ("init", "check", "run", "status", "show", "report", "models", "simulate")
 
 
@@ -134,14 +138,19 @@ def test_no_command_at_all_is_64(desk: Desk) -> None:
     assert "shotrunner --help" in desk.run(code=64).err
 
 
-def loaded(desk: Desk, *arguments: object) -> set[str]:
-    """Return the top-level packages that a command imports, as the interpreter itself tells them."""
+def imported(desk: Desk, *arguments: object) -> set[str]:
+    """Return the modules that a command imports, as the interpreter itself tells them."""
     program = (sys.executable, "-X", "importtime", "-m", "runner")
     outcome = Desk(desk.folder, desk.environment, program).run(*arguments)
     lines = [line for line in outcome.err.splitlines() if line.startswith("import time:")]
-    names = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+    names = {line.rpartition("|")[2].strip() for line in lines}
     assert "argparse" in names
     return names
+
+
+def loaded(desk: Desk, *arguments: object) -> set[str]:
+    """Return the top-level packages that a command imports."""
+    return {name.partition(".")[0] for name in imported(desk, *arguments)}
 
 
 def test_help_loads_nothing_heavy(desk: Desk) -> None:
@@ -155,6 +164,24 @@ def test_check_loads_what_checking_needs(desk: Desk, tmp_path: Path) -> None:
     board = tmp_path / "board.yaml"
     desk.run("init", board)
     assert loaded(desk, "check", board) & HEAVY_FOR_CHECK == set()
+
+
+def test_a_run_with_nothing_to_do_loads_no_network(desk: Desk, tmp_path: Path) -> None:
+    """The same command again, when all is done, is ended before a library for sending is needed."""
+    board, place = tmp_path / "board.yaml", tmp_path / "run"
+    desk.run("init", board)
+    words = ("run", board, "--run-dir", place, "--simulate", "--speed", 50, "--poll-interval", 0.1)
+    desk.run(*words)
+    assert loaded(desk, *words) & HEAVY_FOR_A_FINISHED_RUN == set()
+    assert len(imported(desk, *words)) <= MOST_MODULES["run"]
+
+
+def test_few_modules_are_imported(desk: Desk, tmp_path: Path) -> None:
+    """Each takes time at every start, whether a command uses it or not."""
+    board = tmp_path / "board.yaml"
+    desk.run("init", board)
+    for words in (("--help",), ("check", board)):
+        assert len(imported(desk, *words)) <= MOST_MODULES[words[0]]
 
 
 def test_a_state_files_readers_load_no_network_and_no_tables(desk: Desk) -> None:
