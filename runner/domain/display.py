@@ -98,12 +98,12 @@ def size(count: int | None) -> str:
 
 def when(unix: float | None) -> str:
     """Return unix seconds as `2026-07-03 21:04:11 UTC`."""
-    return "unknown" if unix is None else f"{_utc(unix):%Y-%m-%d %H:%M:%S} UTC"
+    return "unknown" if unix is None else f"{_utc(unix).isoformat(' ', 'seconds')[:19]} UTC"
 
 
 def iso(unix: float | None) -> str:
     """Return unix seconds as ISO 8601 in UTC, to the second; empty for None."""
-    return "" if unix is None else f"{_utc(unix):%Y-%m-%dT%H:%M:%SZ}"
+    return "" if unix is None else f"{_utc(unix).isoformat(timespec='seconds')[:19]}Z"
 
 
 def window(start: float | None, end: float | None, zone: tzinfo | None = None) -> str:

@@ -45,6 +45,8 @@ def visible(text: str, limit: int = TEXT_LIMIT) -> str:
 
 def visible_lines(text: str, limit: int = TEXT_LIMIT) -> str:
     """Return `text` like `visible`, but keep its line breaks; `limit` holds for the whole."""
+    if "\n" not in text and "\r" not in text:
+        return visible(text, limit)
     shown = "\n".join(visible(line, limit) for line in re.split(r"\r\n|\r|\n", text[:limit]))
     return shown + "…" if len(text) > limit else shown
 

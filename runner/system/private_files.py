@@ -11,8 +11,10 @@ import errno
 import os
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 _ALWAYS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _ODD = {
@@ -129,12 +131,18 @@ def read_given(path: Path, *, limit: int) -> bytes:
 
 def write_whole(path: Path, text: str | bytes) -> None:
     """Write a file that is whole or absent, even after a power loss; an older one, or a link, is replaced."""
-    data = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
+    with whole_file(path) as file:
+        file.write(text if isinstance(text, bytes) else text.encode("utf-8", "replace"))
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a hidden file to write to, which gets its name at the end as by `write_whole`; an error removes it."""
     # Every writer has its own name: two at once must not share a half-written file.
     part = path.with_name(f".{path.name[:_STEM]}.{secrets.token_hex(4)}.part")
     with os.fdopen(open_private(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         try:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
             part.replace(path)
