@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -113,6 +114,16 @@ class Reader:
     def names(self) -> Mapping[str, str]:
         """Return the take's id for each fingerprint."""
         return dict(self._rows("SELECT fingerprint, take_id FROM takes ORDER BY rowid"))
+
+    def each_take(self) -> Iterator[TakeRecord]:
+        """Yield what `takes` returns, one after the other, so that memory does not grow with their number."""
+        # Only the places are sorted, and each row is read when its turn comes. LIMIT keeps SQLite from dropping the
+        # order of the inner query.
+        places = f"SELECT rowid AS place FROM takes {BY_PLACE} LIMIT -1"  # noqa: S608 - our own names
+        rest = f"FROM ({places}) CROSS JOIN takes ON takes.rowid = place"
+        with open_checks.readable(self.path):
+            for row in self._connection.execute(f"SELECT {columns_of(TakeRecord)} {rest}"):
+                yield decode(TakeRecord, row)
 
     def take(self, take_id: str) -> TakeRecord | None:
         """Return one take, or None if there is no such take."""
@@ -249,6 +260,23 @@ class Reader:
     def clips(self) -> list[tuple[str, int]]:
         """Return the file and its size in bytes of each delivered clip, in manifest order."""
         return self._rows(f"SELECT file, bytes FROM takes WHERE delivery = 'delivered' {BY_PLACE}")  # noqa: S608 - our own names
+
+    def mark(self) -> str:
+        """Return a text that changes with anything that a report shows: a fact, an adopted plan, the run's header."""
+        newest = self._rows(
+            f"SELECT ({NEWEST}), newest_manifest,"  # noqa: S608 - our own names
+            " (SELECT adopted_at FROM manifests WHERE id = newest_manifest) FROM run"
+        )
+        return "-".join(map(str, (*newest[0], zlib.crc32(repr(self.header).encode("utf-8", "replace")))))
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[None]:
+        """Let all calls of the block see the same moment, while others go on recording."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("ROLLBACK")
 
     def close(self) -> None:
         """Close the file; safe to call twice."""

@@ -64,7 +64,11 @@ def adopt(
             raise IllegalTransition(f"take {take_id} is not in the plan and cannot be renewed")
         _renew(connection, by_id[take_id], at=at)
     _note_wanted(connection, by_id)
-    return connection.total_changes > before
+    is_changed = connection.total_changes > before
+    if is_changed:
+        # This is how a reader recognizes that a report from before is out of date.
+        connection.execute("UPDATE manifests SET adopted_at = ? WHERE sha256 = ?", (at, manifest.sha256))
+    return is_changed
 
 
 def _store_schemas(connection: sqlite3.Connection, schemas: Mapping[str, str], *, at: float) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from runner.domain.records import PastJob
 from runner.domain.states import CostSeen, DeliveryState, Ended, RetryRequested, TakeState
 from runner.store.reader import DURATIONS_KEPT, open_reader
 from runner.store.state_file import StateFile
-from tests.integration.store_samples import HEADER, delivery_road, make_take, new_state_file, road
+from tests.integration.store_samples import HEADER, delivery_road, make_plan, make_take, new_state_file, road
 
 S, D = TakeState, DeliveryState
 
@@ -49,6 +50,48 @@ def test_takes_come_in_manifest_order(live: StateFile) -> None:
         assert [take.take_id for take in takes] == [*S, "home", "lost"]
         assert reader.take("home") == takes[-2]
         assert reader.take("nobody") is None
+
+
+def test_takes_can_be_read_one_by_one_in_the_same_order(tmp_path: Path) -> None:
+    """Manifest order is neither that of creation nor of the ids; what left the manifest is last."""
+    first = [make_take(name) for name in ("b", "gone", "a", "left")]
+    with new_state_file(tmp_path, first) as state_file:
+        plan = make_plan([make_take(name) for name in ("c", "a", "b")])
+        state_file.adopt_plan(plan, renew=(), at=1001.0)
+        with open_reader(state_file.path) as reader:
+            assert list(reader.each_take()) == reader.takes()
+            assert [take.take_id for take in reader.each_take()] == ["c", "a", "b", "gone", "left"]
+
+
+def test_all_calls_of_one_moment_see_the_same(tmp_path: Path) -> None:
+    with new_state_file(tmp_path, [make_take("a")]) as state_file, open_reader(state_file.path) as reader:
+        with reader.at_one_moment():
+            (before,) = reader.each_take()
+            state_file.record("a", CostSeen(0.5), at=1.0).result(timeout=20)
+            assert list(reader.each_take()) == [before]
+        (after,) = reader.takes()
+    assert (before.cost, after.cost) == (None, 0.5)
+
+
+def test_a_mark_changes_with_what_a_report_shows_and_only_then(tmp_path: Path) -> None:
+    take = make_take("a")
+    with new_state_file(tmp_path, [take]) as state_file:
+
+        def mark() -> str:
+            with open_reader(state_file.path) as reader:
+                return reader.mark()
+
+        first = mark()
+        state_file.begin(at=1001.0)
+        state_file.adopt_plan(make_plan([take]), renew=(), at=1001.0)
+        assert mark() == first
+        # Tags, notes, places and prices are no facts.
+        state_file.adopt_plan(make_plan([replace(take, notes="new")]), renew=(), at=1002.0)
+        second = mark()
+        state_file.record("a", CostSeen(0.5), at=1003.0).result(timeout=20)
+        third = mark()
+        state_file.note_header(replace(HEADER, manifest="/elsewhere/other.csv"))
+        assert len({first, second, third, mark()}) == 4
 
 
 def test_events_are_whole_or_of_one_take(live: StateFile) -> None:
