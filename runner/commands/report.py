@@ -31,10 +31,8 @@ def report(target: str | Path, *, simulated: bool | None = None, clock: Clock | 
     from runner.output.write_reports import write_report
 
     place = find_run(target, simulated=simulated)
-    with open_reader(place.state_file) as reader:
-        header, takes, spending = reader.header, reader.takes(), reader.spending()
-    now = (clock or SystemClock()).wall()
-    return write_report(place.path, header=header, takes=takes, spending=spending, now=now)
+    with open_reader(place.state_file) as reader, reader.at_one_moment():
+        return write_report(place.path, reader, now=(clock or SystemClock()).wall())
 
 
 def to_frame(target: str | Path, *, simulated: bool | None = None) -> pd.DataFrame:
@@ -49,4 +47,4 @@ def to_frame(target: str | Path, *, simulated: bool | None = None) -> pd.DataFra
     from runner.output.csv_report import frame
 
     with open_reader(find_run(target, simulated=simulated).state_file) as reader:
-        return frame(reader.header, reader.takes())
+        return frame(reader.header, reader.each_take())

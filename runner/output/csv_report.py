@@ -5,11 +5,12 @@ It knows no file and no HTML.
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from runner.domain import display
 from runner.domain.records import RunHeader, TakeRecord
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Cell: TypeAlias = "str | int | float | None"
+Takes: TypeAlias = "Callable[[], Iterable[TakeRecord]]"
+"""Gives all takes of a run in the order in which they are listed, from the first one at each call."""
 
 _RESULTS = (
     "take point state class stale_fields request_id seed outputs file sha256 bytes submitted_at finished_at seconds"
@@ -33,57 +36,71 @@ YAML_COLUMNS = ("id", "model", "tags", "notes")
 SEEDS = "seeds"
 SWEEP = "sweep"
 LINK_LIMIT = 8192
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _OWN = frozenset({*YAML_COLUMNS, *RESULT_COLUMNS, SEEDS, SWEEP, "price"}) - {"seed"}
 
 
-def in_order(takes: Iterable[TakeRecord]) -> list[TakeRecord]:
-    """Return the takes in the manifest's order.
-
-    Takes that are no longer in the manifest come last, and only if they were ever sent, since they may have cost money.
-    """
-    kept = [
-        take
-        for take in takes
-        if take.position is not None or take.attempts or take.state is not TakeState.PENDING
-    ]
-    return sorted(kept, key=lambda take: (take.position is None, take.position or 0))
+def is_listed(take: TakeRecord) -> bool:
+    """Return whether the reports list a take: one that left the manifest only if it was sent, as it may have cost."""
+    return take.position is not None or take.attempts > 0 or take.state is not TakeState.PENDING
 
 
-def frame(header: RunHeader, takes: Sequence[TakeRecord]) -> pd.DataFrame:
+def frame(header: RunHeader, takes: Iterable[TakeRecord]) -> pd.DataFrame:
     """Return one row per take: the manifest's columns first, then those of `RESULT_COLUMNS` that it lacks.
 
     All columns have dtype object, so that a seed stays an integer. A missing value is None.
     """
     import pandas as pd
 
-    columns, rows = _table(header, takes)
-    return pd.DataFrame(rows, columns=columns, dtype=object)
+    rows = [_row(header, take) for take in takes if is_listed(take)]
+    columns = _columns(header, (name for _, names in rows for name in names))
+    table = [[cells.get(column) for column in columns] for cells, _ in rows]
+    return pd.DataFrame(table, columns=columns, dtype=object)
 
 
-def csv_text(header: RunHeader, takes: Sequence[TakeRecord]) -> str:
-    """Return the table as CSV: a BOM for spreadsheets, CRLF, empty for None, cells guarded against formulas."""
-    columns, rows = _table(header, takes)
-    text = io.StringIO(newline="")
+def write_csv(file: BinaryIO, header: RunHeader, takes: Takes) -> None:
+    """Write the table as CSV: a BOM for spreadsheets, CRLF, empty for None, cells guarded against formulas.
+
+    It is written row by row, and a second time if a later take has an input that the first one lacks: the columns come
+    first, and no row is kept. `file` is at its start.
+    """
+    lacked = [name for take in islice(filter(is_listed, takes()), 1) for name in _row(header, take)[1]]
+    columns = _columns(header, lacked)
+    while more := _write_table(file, header, takes(), columns):
+        columns = _columns(header, more)
+        file.seek(0)
+        file.truncate()
+
+
+def _write_table(
+    file: BinaryIO, header: RunHeader, takes: Iterable[TakeRecord], columns: Sequence[str]
+) -> Iterable[str]:
+    """Write the table, or return the columns of all inputs as soon as it is known that some are missing."""
+    text = codecs.getwriter("utf-8")(file, "replace")
+    text.write("\ufeff")
     writer = csv.writer(text, lineterminator="\r\n")
-    table: list[Sequence[Cell]] = [columns, *rows]
-    for row in table:
-        writer.writerow(csv_cells.guard(cell) if isinstance(cell, str) else cell for cell in row)
-    return "\ufeff" + text.getvalue()
+    writer.writerow(map(csv_cells.guard, columns))
+    known, lacked = frozenset(columns), dict[str, None]()
+    for cells, names in (_row(header, take) for take in takes if is_listed(take)):
+        lacked.update(dict.fromkeys(names))
+        if known.issuperset(lacked):
+            row = map(cells.get, columns)
+            writer.writerow([csv_cells.guard(cell) if isinstance(cell, str) else cell for cell in row])
+    return () if known.issuperset(lacked) else lacked
 
 
-def _table(header: RunHeader, takes: Sequence[TakeRecord]) -> tuple[list[str], list[list[Cell]]]:
-    rows = [_row(header, take) for take in in_order(takes)]
-    lacked = (name for _, names in rows for name in names)
-    columns = list(dict.fromkeys((*(header.columns or YAML_COLUMNS), *lacked, *RESULT_COLUMNS)))
-    return columns, [[cells.get(column) for column in columns] for cells, _ in rows]
+def _columns(header: RunHeader, lacked: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys((*(header.columns or YAML_COLUMNS), *lacked, *RESULT_COLUMNS)))
 
 
 def _row(header: RunHeader, take: TakeRecord) -> tuple[Mapping[str, Cell], Sequence[str]]:
     """Return one take's cells by column, and the columns of inputs that the manifest itself lacks."""
-    inputs = {_column(name): cell for name, cell in _flat(json.loads(take.body)).items()}
-    result = _result(take) | {"seed": inputs.get("seed", "")}
+    body, result = json.loads(take.body), _result(take)
     if header.columns and not take.point and _is_as_written(take):
-        return {**take.cells, SWEEP: "", **result}, ()
+        seed = _flat({name: given for name, given in body.items() if name == "seed"}).get("seed", "")
+        return {**take.cells, SWEEP: "", **result, "seed": seed}, ()
+    inputs = {_column(name): cell for name, cell in _flat(body).items()}
+    result["seed"] = inputs.get("seed", "")
     own = {"id": take.shot_id, "model": take.model, "tags": ", ".join(take.tags), "notes": take.notes}
     if header.columns:
         # Read as a manifest, this row must give this one take as it was sent, not its sweep or its present row.
@@ -109,10 +126,9 @@ def _column(name: str) -> str:
 def _result(take: TakeRecord) -> dict[str, Cell]:
     # Only the missing row keeps such a take from being sent, and the report must not serve as that row.
     is_removed = take.position is None and take.state is TakeState.PENDING
-    point = json.dumps(dict(take.point), ensure_ascii=False, separators=(",", ":"))
     return {
         "take": take.take_id,
-        "point": point if take.point else None,
+        "point": _compact(dict(take.point)) if take.point else None,
         "state": csv_cells.REMOVED if is_removed else display.standing(take.state, take.delivery),
         "class": take.failure.value if take.failure else None,
         "stale_fields": "; ".join(field.field for field in take.stale_fields()) if take.is_stale else None,

@@ -1,57 +1,79 @@
-"""The HTML page: one self-contained contact sheet of a run's takes, to be opened from the disk.
+"""The HTML page: one self-contained file with a run's takes as data, to be opened from the disk.
 
-The page loads nothing but the clips beside it: style and script are inline and allowed by their hash alone.
+The page loads nothing but the clips beside it: style and script are inline and allowed by their hash alone. The data is
+JSON, deflated so that a hundred thousand takes stay a small file, and in base64, in which no markup can be written.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
 from importlib import resources
-from pathlib import Path
-from typing import TYPE_CHECKING
+from itertools import islice
+from string import Template
+from typing import BinaryIO
 
 from runner.domain import display
-from runner.domain.money import Spending
+from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.records import RunHeader, TakeRecord
-from runner.output import csv_report
-from runner.output.report_view import cards, totals
-from runner.output.status_text import causes
+from runner.output.csv_report import is_listed
+from runner.output.report_view import Card, Head, Summary, card
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-TEXT_LIMIT = 8192
+BLOCK = 1000
+"""Takes in one block of data: as many as are in memory at once."""
+_FASTEST = 1
 
 
-def html(header: RunHeader, takes: Sequence[TakeRecord], spending: Spending, now: float) -> str:
-    """Return the page; `now` in unix seconds is shown as the time it was made.
+def write_page(
+    file: BinaryIO,
+    header: RunHeader,
+    takes: Iterable[TakeRecord],
+    spending: Spending,
+    *,
+    made: float,
+    mark: str = "",
+) -> None:
+    """Write the page; `made` in unix seconds is shown as the time it was made, `mark` is kept near its beginning.
 
     The page shows the same words and sums of money as `status`: every submission counts, not only each take's latest.
     """
-    from markupsafe import Markup
+    style, script = _part("page.css"), _part("page.js")
+    before, _, after = _part("page.html").partition("<!-- data -->\n")
+    sealed = {"policy": policy(style=style, script=script), "style": style, "script": script}
+    file.write(Template(before).substitute(sealed, mark=escape(mark)).encode())
+    summary = Summary()
+    cards = _cards(header, takes, spending, summary)
+    while block := list(islice(cards, BLOCK)):
+        file.write(_data("takes", block))
+    head = summary.head(header, spending, made=made)
+    file.write(_data("run", head))
+    file.write(Template(after).substitute(sealed, plain=_plain(head)).encode())
 
-    ordered = csv_report.in_order(takes)
-    style, script = _part("report.css"), _part("report.js")
-    # These are files of the package, not text from outside. They are the page's code and must not be escaped.
-    parts = {"style": Markup(style), "script": Markup(script)}  # noqa: S704
-    return (
-        _environment()
-        .from_string(_part("report.html.jinja"))
-        .render(
-            **parts,
-            policy=policy(style=style, script=script),
-            header=header,
-            manifest=Path(header.manifest).name,
-            cards=cards(header, ordered, spending),
-            totals=totals(ordered),
-            causes=causes(ordered, least=2),
-            spent=display.spent_words(spending, simulated=header.simulated),
-            made=display.when(now),
-            wording=display,
-        )
-    )
+
+def _cards(
+    header: RunHeader, takes: Iterable[TakeRecord], spending: Spending, summary: Summary
+) -> Iterator[Card]:
+    earlier = spending.earlier
+    for take in filter(is_listed, takes):
+        summary.note(take)
+        yield card(header, take, earlier.get(take.take_id, NOTHING_SPENT))
+
+
+def _data(kind: str, value: Sequence[Card] | Head) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    packed = base64.b64encode(zlib.compress(text.encode(), _FASTEST))
+    return b'<script type="text/plain" class="%b">%b</script>\n' % (kind.encode(), packed)
+
+
+def _plain(head: Head) -> str:
+    """Return what a browser without scripts shows, as HTML."""
+    simulated = ["SIMULATED – nothing was paid"] if head["simulated"] else []
+    said = [*simulated, head["name"], *head["facts"], display.tally(dict(head["totals"]))]
+    return "".join(f"<p>{escape(each)}</p>" for each in said if each)
 
 
 def policy(*, style: str, script: str) -> str:
@@ -64,31 +86,4 @@ def policy(*, style: str, script: str) -> str:
 
 
 def _part(name: str) -> str:
-    return resources.files("runner.output").joinpath(name).read_text("utf-8")
-
-
-def _environment() -> Environment:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
-    )
-    environment.filters["lines"] = _Kept
-    return environment
-
-
-class _Kept(str):
-    """Text whose line breaks are kept, such as a prompt."""
-
-    __slots__ = ()
-
-
-def _finalize(found: object) -> object:
-    # Everything on the page passes through here, so that no place in the template can forget to escape.
-    from markupsafe import Markup
-
-    if isinstance(found, Markup) or not isinstance(found, str):
-        return found
-    if isinstance(found, _Kept):
-        return display.visible_lines(found, TEXT_LIMIT)
-    return display.visible(found, TEXT_LIMIT)
+    return resources.files("runner.output").joinpath("page", name).read_text("utf-8")

@@ -1,6 +1,7 @@
-"""What the page shows of each take and of the whole run, as plain values for a template.
+"""What the page shows of each take and of the whole run, as plain values that become JSON.
 
-It knows no HTML: texts are as recorded, and the template escapes them. Only safe addresses are links.
+All words are made here, and none of them holds a hidden character; the page's script only puts them in their places. It
+knows no HTML. Only safe addresses are links.
 """
 
 from __future__ import annotations
@@ -8,108 +9,141 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypedDict
 from urllib.parse import quote, urlsplit
 
 from runner.domain import display
 from runner.domain.body_diff import Difference
+from runner.domain.display import visible, visible_lines
 from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import ACTIVE, IN_DOUBT, OVER, DeliveryState, TakeState
+from runner.output.status_text import Causes
 from runner.system.canonical_json import JsonValue
 from runner.system.hosts import is_loopback
 
 _CHANGE_SHOWN = 60
 _STALE = "stale"
 LONGEST_URL = 8192
+TEXT_LIMIT = 8192
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
 _PLAIN_URL = re.compile(r"[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")
-EAGER_PLAYERS = 24
-"""Players that load their first frame at once; a script loads the others when they come near the screen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A link's text and its checked target; None where the address may not become a link."""
+class Card(TypedDict):
+    """One take on the page; `page.js` declares the same.
 
-    text: str
-    href: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One take on the page. `player` is the checked link to its clip, `eager` whether it loads at once.
-
-    `seed` is None if the model has none or `point` already shows it. `stale` holds what has changed in its row since.
+    `clip` and `sidecar` are checked links to its files. `seed` is empty if the model has none or `point` already shows
+    it. `stale` holds each changed field of its row with the old and the new value. With each text of `outputs` and
+    `inputs` comes whether it may be a link. `prompt` is the number of the input that is the prompt, -1 without one.
     """
 
-    take: TakeRecord
-    point: tuple[str, ...]
+    id: str
+    shot: str
+    point: list[str]
+    model: str
     standing: str
+    stale: list[tuple[str, str, str]]
     note: str
-    prompt: str
-    seed: int | None
-    player: str | None
-    eager: bool
-    facts: tuple[str, ...]
-    links: tuple[Link, ...]
-    inputs: tuple[tuple[str, Link], ...]
-    details: tuple[tuple[str, str], ...]
-    stale: tuple[Difference, ...]
+    seed: str
+    clip: str | None
+    sidecar: str | None
+    facts: list[str]
+    tags: list[str]
+    outputs: list[tuple[str, bool]]
+    inputs: list[tuple[str, str, bool]]
+    prompt: int
+    details: list[tuple[str, str]]
 
 
-def totals(takes: Sequence[TakeRecord]) -> tuple[tuple[str, int], ...]:
-    """Return counts by state in the order of `display.STANDINGS`, then of stale takes."""
-    counts = Counter(display.standing(take.state, take.delivery) for take in takes)
-    counts[_STALE] = sum(1 for take in takes if take.is_stale)
-    return tuple((word, counts[word]) for word in (*display.STANDINGS, _STALE) if counts[word])
+class Head(TypedDict):
+    """What the page says of the whole run; `facts` begin with the number of takes, `totals` are counts by state."""
+
+    name: str
+    simulated: bool
+    version: str
+    facts: list[str]
+    totals: list[tuple[str, int]]
+    causes: list[str]
 
 
-def cards(
-    header: RunHeader, takes: Sequence[TakeRecord], spending: Spending = NOTHING_SPENT
-) -> tuple[Card, ...]:
-    """Return a card for each take, in the order given; `spending` says what earlier attempts cost."""
-    earlier = spending.earlier
-    made: list[Card] = []
-    players = 0
-    for take in takes:
-        before = earlier.get(take.take_id, NOTHING_SPENT)
-        made.append(_card(header, take, eager=players < EAGER_PLAYERS, before=before))
-        players += made[-1].player is not None
-    return tuple(made)
+@dataclass(slots=True)
+class Summary:
+    """What the page says of the whole run, from all its takes, each noted once."""
+
+    takes: int = 0
+    standings: Counter[str] = field(default_factory=Counter)
+    causes: Causes = field(default_factory=Causes)
+
+    def note(self, take: TakeRecord) -> None:
+        """Count one take."""
+        self.takes += 1
+        self.standings[display.standing(take.state, take.delivery)] += 1
+        self.standings[_STALE] += take.is_stale
+        self.causes.note(take)
+
+    @property
+    def totals(self) -> list[tuple[str, int]]:
+        """Counts by state in the order of `display.STANDINGS`, then of stale takes."""
+        words = (*display.STANDINGS, _STALE)
+        return [(word, self.standings[word]) for word in words if self.standings[word]]
+
+    def head(self, header: RunHeader, spending: Spending, *, made: float) -> Head:
+        """Return the head of the page; `made` is in unix seconds."""
+        return Head(
+            name=_line(header.name),
+            simulated=header.simulated,
+            version=_line(header.version),
+            facts=[
+                display.counted(self.takes, "take"),
+                display.spent_words(spending, simulated=header.simulated) or "nothing spent",
+                _line(Path(header.manifest).name),
+                f"made {display.when(made)}",
+            ],
+            totals=self.totals,
+            causes=list(self.causes.sentences(least=2)),
+        )
 
 
-def _card(header: RunHeader, take: TakeRecord, *, eager: bool, before: Spending) -> Card:
+def card(header: RunHeader, take: TakeRecord, before: Spending = NOTHING_SPENT) -> Card:
+    """Return what the page shows of a take; `before` is what its earlier attempts cost."""
     body: dict[str, JsonValue] = json.loads(take.body)
-    file = take.file if take.delivery is DeliveryState.DELIVERED else None
-    player = file_link(file)
-    here = [("clip", player), ("data", file_link(sidecar(file)))] if file else []
-    names = (
-        ["output link"] if len(take.outputs) == 1 else [f"output {at + 1}" for at in range(len(take.outputs))]
-    )
-    there = [(name, _web(header, url)) for name, url in zip(names, take.outputs, strict=True)]
+    clip = file_link(take.file) if take.delivery is DeliveryState.DELIVERED else None
+    facts = _facts(take, before)
     return Card(
-        take,
-        point=display.sweep(take.point),
+        id=_line(take.take_id),
+        shot=_line(take.shot_id),
+        point=list(display.sweep(take.point)),
+        model=_line(take.model),
         standing=display.standing(take.state, take.delivery),
+        stale=[_short(each) for each in take.stale_fields()] if take.is_stale else [],
         note=_note(take),
-        prompt=next((str(given) for name, given in body.items() if _is_prompt(name, given)), ""),
-        seed=None if "seed" in take.point else take.seed,
-        player=player,
-        eager=eager,
-        facts=_facts(take, before),
-        links=tuple(Link(name, href) for name, href in (*here, *there)),
-        inputs=tuple((name, _input(header, given)) for name, given in body.items()),
-        details=_details(header, take),
-        stale=tuple(map(_short, take.stale_fields())) if take.is_stale else (),
+        seed="" if "seed" in take.point or take.seed is None else str(take.seed),
+        clip=clip,
+        sidecar=clip and sidecar(clip),
+        facts=facts if take.position is not None else [*facts, "no longer in the manifest"],
+        tags=[_line(tag) for tag in take.tags],
+        outputs=[(_line(url), _is_link(header, url)) for url in take.outputs],
+        inputs=[_input(header, name, given) for name, given in body.items()],
+        prompt=next((at for at, item in enumerate(body.items()) if _is_prompt(*item)), -1),
+        details=[(name, _lines(text)) for name, text in _details(header, take)],
     )
 
 
-def _short(changed: Difference) -> Difference:
+def _line(text: str) -> str:
+    return visible(text, TEXT_LIMIT)
+
+
+def _lines(text: str) -> str:
+    return visible_lines(text, TEXT_LIMIT)
+
+
+def _short(changed: Difference) -> tuple[str, str, str]:
     old, new = display.apart(changed.old, changed.new, _CHANGE_SHOWN)
-    field = changed.field.removeprefix("inputs.")
-    return Difference(field, display.visible(old, 2 * _CHANGE_SHOWN), display.visible(new, 2 * _CHANGE_SHOWN))
+    name = changed.field.removeprefix("inputs.")
+    return _line(name), visible(old, 2 * _CHANGE_SHOWN), visible(new, 2 * _CHANGE_SHOWN)
 
 
 def _is_prompt(name: str, given: JsonValue) -> bool:
@@ -117,14 +151,14 @@ def _is_prompt(name: str, given: JsonValue) -> bool:
     return isinstance(given, str) and bool(given) and "prompt" in name and "negative" not in name
 
 
-def _input(header: RunHeader, given: JsonValue) -> Link:
+def _input(header: RunHeader, name: str, given: JsonValue) -> tuple[str, str, bool]:
     if isinstance(given, str):
-        return Link(given, _web(header, given))
-    return Link(json.dumps(given, ensure_ascii=False), None)
+        return _line(name), _lines(given), _is_link(header, given)
+    return _line(name), _lines(_encoded(given)), False
 
 
-def _web(header: RunHeader, url: str) -> str | None:
-    return web_link(url, simulated=header.simulated)
+def _is_link(header: RunHeader, url: str) -> bool:
+    return web_link(url, simulated=header.simulated) is not None
 
 
 def _note(take: TakeRecord) -> str:
@@ -136,7 +170,7 @@ def _note(take: TakeRecord) -> str:
     return display.trouble(take.failure if take.state in OVER else None, take.reason) or otherwise
 
 
-def _facts(take: TakeRecord, before: Spending) -> tuple[str, ...]:
+def _facts(take: TakeRecord, before: Spending) -> list[str]:
     said = []
     if take.seconds is not None:
         said.append(f"took {display.duration(take.seconds)}")
@@ -151,12 +185,11 @@ def _facts(take: TakeRecord, before: Spending) -> tuple[str, ...]:
         said.append(display.earlier_words(before))
     if take.bytes is not None:
         said.append(display.size(take.bytes))
-    return tuple(said)
+    return said
 
 
 def _details(header: RunHeader, take: TakeRecord) -> tuple[tuple[str, str], ...]:
     said = {
-        "model": take.model,
         "request": take.request_id,
         "submitted": None if take.submitted_at is None else display.when(take.submitted_at),
         "finished": None if take.finished_at is None else display.when(take.finished_at),
@@ -166,10 +199,9 @@ def _details(header: RunHeader, take: TakeRecord) -> tuple[tuple[str, str], ...]
         "sha256": take.sha256,
         "fingerprint": take.fingerprint,
     }
-    outputs = (("output", url) for url in take.outputs)
     missed = () if take.delivery is DeliveryState.DELIVERED else take.links(header.api_base).doubtful
     left = (("not taken", str(each)) for each in missed)
-    return (*((name, text) for name, text in said.items() if text), *outputs, *left)
+    return (*((name, text) for name, text in said.items() if text), *left)
 
 
 def web_link(url: str, *, simulated: bool) -> str | None:
@@ -177,7 +209,7 @@ def web_link(url: str, *, simulated: bool) -> str | None:
 
     It refuses other schemes, user names in the address, and every character that RFC 3986 does not allow.
     """
-    if len(url) > LONGEST_URL or not _PLAIN_URL.fullmatch(url):
+    if "://" not in url or len(url) > LONGEST_URL or not _PLAIN_URL.fullmatch(url):
         return None
     try:
         parts = urlsplit(url)
@@ -195,12 +227,11 @@ def file_link(file: str | None) -> str | None:
     """Return a path below the run directory as a relative, percent-encoded reference; None if it leads outside."""
     if not file or "\\" in file or "\0" in file:
         return None
-    path = PurePosixPath(file)
-    if path.is_absolute() or ".." in path.parts:
+    if file.startswith("/") or ".." in file.split("/"):
         return None
-    return quote(path.as_posix(), safe="/", errors="replace")
+    return quote(file, errors="replace")
 
 
 def sidecar(file: str) -> str:
-    """Return the name of the JSON file that lies beside a clip."""
-    return PurePosixPath(file).with_suffix(".json").as_posix()
+    """Return the name of the JSON file that lies beside a clip, or its link for a clip's link."""
+    return f"{file.rpartition('.')[0] or file}.json"

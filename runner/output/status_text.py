@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from runner.domain import display
 from runner.domain.api_answers import folded
@@ -49,23 +50,40 @@ def status_lines(
     return [*lines, "", *_held_lines(held)] if held else lines
 
 
-def causes(takes: Sequence[TakeRecord], *, least: int = 1) -> tuple[str, ...]:
-    """Return a sentence for each cause of failure that at least `least` of `takes` share, the most common first.
+@dataclass(slots=True)
+class Causes:
+    """The causes of failure among the takes that were noted.
 
     Two reasons are the same cause if their words are the same without numbers, ids and links.
     """
-    groups: dict[tuple[str, str, str], list[TakeRecord]] = {}
-    for take in takes:
+
+    _found: dict[tuple[str, str, str], tuple[str, list[str]]] = field(default_factory=dict)
+
+    def note(self, take: TakeRecord) -> None:
+        """Add one take, if it failed or its clip could not be downloaded."""
         if take.state is TakeState.FAILED or take.delivery is DeliveryState.UNDELIVERABLE:
             word = display.standing(take.state, take.delivery)
-            groups.setdefault((word, take.failure or "", folded(take.reason)), []).append(take)
-    said = []
-    for (word, _, _), group in sorted(groups.items(), key=lambda each: len(each[1]), reverse=True):
-        why = display.trouble(group[0].failure, group[0].reason, display.REASON_LIMIT)
-        names = display.listed([take.take_id for take in group])
-        if len(group) >= least:
-            said.append(f"{display.counted(len(group), 'take')} {word}{f': {why}' if why else ''} ({names})")
-    return tuple(said)
+            cause = (word, take.failure or "", folded(take.reason))
+            why = display.trouble(take.failure, take.reason, display.REASON_LIMIT)
+            _, names = self._found.setdefault(cause, (f"{word}{f': {why}' if why else ''}", []))
+            names.append(take.take_id)
+
+    def sentences(self, *, least: int = 1) -> tuple[str, ...]:
+        """Return a sentence for each cause that at least `least` takes share, the most common first."""
+        common = sorted(self._found.values(), key=lambda each: len(each[1]), reverse=True)
+        return tuple(
+            f"{display.counted(len(names), 'take')} {said} ({display.listed(names)})"
+            for said, names in common
+            if len(names) >= least
+        )
+
+
+def causes(takes: Iterable[TakeRecord]) -> tuple[str, ...]:
+    """Return a sentence for each cause of failure among `takes`, the most common first."""
+    found = Causes()
+    for take in takes:
+        found.note(take)
+    return found.sentences()
 
 
 def standings(counts: Mapping[TakeState, int], deliveries: Mapping[DeliveryState, int]) -> Counter[str]:

@@ -1,17 +1,24 @@
-"""Writes the reports beside the state file: each file is whole or absent."""
+"""Writes the reports beside the state file, each file whole or absent, and knows whether they are still current."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import DiskFailed
 from runner.domain.money import Spending
 from runner.domain.records import RunHeader, TakeRecord
 from runner.output import csv_report, html_report
-from runner.system.private_files import write_whole
+from runner.system.private_files import open_private, whole_file
+from runner.system.version import __version__
+
+_HEAD = 1024
+"""Bytes of the page in which its mark is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +29,46 @@ class Reports:
     html: Path
 
 
-def write_report(
-    run_dir: Path, *, header: RunHeader, takes: Sequence[TakeRecord], spending: Spending, now: float
-) -> Reports:
+class Record(Protocol):
+    """A run's record, as the state file's reader gives it, at one moment."""
+
+    @property
+    def header(self) -> RunHeader:
+        """Which run it is."""
+        ...
+
+    def each_take(self) -> Iterator[TakeRecord]:
+        """Yield every take in manifest order, then those that left the manifest."""
+        ...
+
+    def spending(self) -> Spending:
+        """Return all that was or may have been paid."""
+        ...
+
+    def mark(self) -> str:
+        """Return a text that is another one as soon as a report of the record would be another one."""
+        ...
+
+
+def write_report(run_dir: Path, record: Record, *, now: float) -> Reports:
     """Write `report.csv` and `report.html` into `run_dir`, replacing earlier ones; `now` is unix seconds.
 
-    `spending` is all that was or may have been paid, as the state file's reader returns it.
+    Both files get `now` as their time, by which `reports_are_current` knows them again.
 
     Raises:
         CannotCreate: no file can be made in the folder.
         DiskFailed: the disk is full or failing, or memory is short; an earlier report is untouched.
     """
-    reports = reports_of(run_dir)
+    reports, at = reports_of(run_dir), int(now * 1e9)
     try:
-        _replace(reports.csv, csv_report.csv_text(header, takes))
-        _replace(reports.html, html_report.html(header, takes, spending, now))
-    except (MemoryError, ImportError) as error:
-        # A library that finds no memory while it is loaded raises only an ImportError.
+        with _replaced(reports.csv, at) as file:
+            csv_report.write_csv(file, record.header, record.each_take)
+        with _replaced(reports.html, at) as file:
+            mark = _mark(record.mark(), at)
+            html_report.write_page(
+                file, record.header, record.each_take(), record.spending(), made=now, mark=mark
+            )
+    except MemoryError as error:
         raise DiskFailed(
             f"{run_dir}: there is not enough memory for a report",
             advice="free memory or raise ulimit -v, then make the report again",
@@ -46,14 +76,37 @@ def write_report(
     return reports
 
 
+def reports_are_current(run_dir: Path, record: Record) -> bool:
+    """Return whether both reports are on disk as this program wrote them from the record as it is now.
+
+    The page's first bytes name the program, the record, and the time that both files were given. A report that was
+    edited, copied or deleted is not current. Only the page's first kibibyte is read.
+    """
+    reports = reports_of(run_dir)
+    try:
+        with os.fdopen(open_private(reports.html), "rb") as file:
+            head, at = file.read(_HEAD), os.fstat(file.fileno()).st_mtime_ns
+        return at == reports.csv.lstat().st_mtime_ns and f'"{_mark(record.mark(), at)}"'.encode() in head
+    except OSError:
+        return False
+
+
+def _mark(record: str, at: int) -> str:
+    return f"{__version__} {record} {at}"
+
+
 def reports_of(run_dir: Path) -> Reports:
     """Return the paths of a run's reports, which need not exist yet."""
     return Reports(csv=run_dir / "report.csv", html=run_dir / "report.html")
 
 
-def _replace(path: Path, text: str) -> None:
+@contextmanager
+def _replaced(path: Path, at: int) -> Iterator[BinaryIO]:
+    """Yield a file that replaces the one at `path` once it is whole, with `at` (ns) as its time."""
     try:
-        write_whole(path, text)
+        with whole_file(path) as file:
+            yield file
+        os.utime(path, ns=(at, at))
     except OSError as error:
         advice = "make the folder writable, or move away what is in the way"
         raise file_error(error, path, "cannot be written", advice=advice) from error

@@ -29,7 +29,7 @@ import runner
 ENVIRONMENT = {"LANG": "C.UTF-8"}
 _PLAIN = ("PATH", "HOME", "TERM", "COLUMNS", "LINES")
 _OURS = ("RUNCOMFY_", "SHOTRUNNER_", "XDG_")
-_LIBRARIES = ("jinja2", "jsonschema", "pandas", "starlette.applications", "tqdm", "uvicorn")
+_LIBRARIES = ("jsonschema", "pandas", "starlette.applications", "tqdm", "uvicorn")
 _COVERAGE = ("COVERAGE_PROCESS_CONFIG",)
 _REQUEST_BYTES = 1 << 20
 

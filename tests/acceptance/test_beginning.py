@@ -22,7 +22,6 @@ HEAVY_FOR_HELP = {
     "sqlite3",
     "tqdm",
     "starlette",
-    "jinja2",
     "av",
 }
 HEAVY_FOR_CHECK = {
@@ -32,7 +31,6 @@ HEAVY_FOR_CHECK = {
     "sqlite3",
     "starlette",
     "uvicorn",
-    "jinja2",
     "tqdm",
     "av",
     "PIL",

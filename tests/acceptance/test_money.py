@@ -17,6 +17,7 @@ from tests.acceptance.command import Desk, Outcome
 from tests.acceptance.service import pointed_at, simulating
 from tests.outside.jobs import Settings
 from tests.outside.server import OutsideServer
+from tests.report_page import text_of
 
 BOARD = """\
 version: 1
@@ -337,7 +338,7 @@ def test_a_retry_is_agreed_to_by_a_cap_keeps_its_limits_and_is_counted_everywher
         status = here.run("status", board)
     spent = next(line for line in status.out.splitlines() if line.startswith("spent "))
     assert spent in done.out
-    page = (place / "report.html").read_text("utf-8")
+    page = text_of(place / "report.html")
     assert spent in page
     assert page.count("for 1 earlier attempt") == 1
 

@@ -24,6 +24,7 @@ from tests.outside.faults import Change, End, Fault, Reply, Script
 from tests.outside.jobs import Settings
 from tests.outside.server import OutsideServer
 from tests.outside.wire import Request
+from tests.report_page import text_of
 
 FAST = ("-y", "--poll-interval", 0.1, "-j", 1)
 ROUTES = ("submit", "status", "result", "model", "catalogue")
@@ -128,7 +129,7 @@ def test_a_person_reads_why_the_server_refused(desk: Desk, name: str) -> None:
         shown = here.run("show", board, "t0000", "-v")
     assert words in run.err
     assert words in report_of(place)[0]["error"]
-    assert words in (place / "report.html").read_text()
+    assert words in text_of(place / "report.html")
     assert body.decode().strip() in shown.out
 
 
@@ -184,6 +185,7 @@ def test_a_token_that_comes_back_in_any_spelling_stands_in_no_output(desk: Desk)
         outcomes += [here.run("report", board), here.run("show", board, "t0000", "--output", "json")]
     written = {str(path): path.read_bytes() for path in place.rglob("*") if path.is_file()}
     assert any("state.db" in name for name in written)
+    written["the page's data"] = text_of(place / "report.html").encode()
     written |= {f"output {n}": (each.out + each.err).encode() for n, each in enumerate(outcomes)}
     # The first and last letters of base64 belong to its neighbours, too.
     sought = {

@@ -6,6 +6,7 @@ import fcntl
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -17,11 +18,11 @@ from typing import Any
 
 import pytest
 
-from runner.domain.money import NOTHING_SPENT
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import FailureClass, TakeState
 from runner.output.write_reports import write_report
-from tests.unit.output_records import BODY, NOW, delivered, header, pending, queued
+from runner.system.canonical_json import JsonValue
+from tests.unit.output_records import BODY, NOW, FakeRecord, delivered, header, pending, queued, succeeded
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (
@@ -109,10 +110,11 @@ class Tab:
         return message
 
     def open(self, page: Path) -> None:
-        """Load a page from the disk and wait until it is complete."""
+        """Load a page from the disk and wait until it shows its takes."""
         self.events.clear()
         self.call("Page.navigate", url=page.as_uri())
         self.until("document.readyState === 'complete' && location.protocol === 'file:'")
+        self.until("document.querySelector('.tools')?.hidden === false")
 
     def js(self, expression: str) -> Any:  # noqa: ANN401  whatever the page says
         """Return the value of an expression in the page."""
@@ -201,7 +203,7 @@ def _clip(path: Path, *, width: int = 160, height: int = 90) -> None:
 
 
 def _page(folder: Path, takes: list[TakeRecord], run: RunHeader | None = None) -> Path:
-    return write_report(folder, header=run or header(), takes=takes, spending=NOTHING_SPENT, now=NOW).html
+    return write_report(folder, FakeRecord(run or header(), takes), now=NOW).html
 
 
 def _board() -> list[TakeRecord]:
@@ -231,7 +233,7 @@ def test_clips_play_from_the_disk_under_the_policy(tab: Tab, tmp_path: Path) -> 
 
 def test_style_and_script_are_let_in_by_their_hash(tab: Tab, tmp_path: Path) -> None:
     tab.open(_page(tmp_path, _board()))
-    assert tab.js("getComputedStyle(document.querySelector('main')).display") == "grid"
+    assert tab.js("getComputedStyle(document.querySelector('.list')).display") == "grid"
     assert tab.js("document.querySelector('.search').hidden") is False
     assert tab.js("document.querySelector('.chip').disabled") is False
 
@@ -245,18 +247,77 @@ def test_controls_leave_the_still_frame_alone_until_it_is_pointed_at(tab: Tab, t
     assert tab.js("document.querySelector('video').controls") is False
 
 
+SHOWN = "[...document.querySelectorAll('.take')].map((take) => take.dataset.state)"
+
+
+def test_a_held_take_comes_first_since_it_waits_for_a_person(tab: Tab, tmp_path: Path) -> None:
+    tab.open(_page(tmp_path, _board()))
+    assert tab.js(SHOWN) == ["held", "delivered", "delivered", "queued", "failed"]
+    numbers = "[...document.querySelectorAll('.edge span:first-child')].map((number) => number.textContent)"
+    assert tab.js(numbers) == ["05", "01", "02", "03", "04"]
+    assert "decide with shotrunner reconcile" in tab.js("document.querySelector('.held .note').textContent")
+
+
 def test_takes_are_filtered_by_state_and_by_words(tab: Tab, tmp_path: Path) -> None:
-    shown = "[...document.querySelectorAll('.take')].filter((take) => !take.hidden).map((take) => take.dataset.state)"
     tab.open(_page(tmp_path, _board()))
     tab.js("document.querySelector('[data-state=held].chip').click()")
-    assert tab.js(shown) == ["held"]
+    assert tab.js(SHOWN) == ["held"]
     tab.js("document.querySelector('[data-state=queued].chip').click()")
-    assert tab.js(shown) == ["queued", "held"]
+    assert tab.js(SHOWN) == ["held", "queued"]
     _search(tab, "S030 glasses")
-    assert tab.js(shown) == ["queued"]
+    assert tab.js(SHOWN) == ["queued"]
     assert tab.js("document.querySelector('.shown').textContent") == "1 of 5"
     _search(tab, "no such words")
-    assert tab.js(shown) == []
+    assert tab.js(SHOWN) == []
+    assert tab.js("document.querySelector('.empty').checkVisibility()") is True
+
+
+def test_a_card_shows_all_that_is_known_of_its_take(tab: Tab, tmp_path: Path) -> None:
+    """Also what is folded in, and what has changed in its row since."""
+    body: dict[str, JsonValue] = {
+        "promptText": "first line\nsecond",
+        "image": "https://example.com/a.jpg",
+        "seed": 2**63,
+    }
+    take = replace(
+        delivered(pending("s010@zoom=2", body=body)), point={"zoom": 2}, tags=("hero",), notes="dusk"
+    )
+    stale = replace(
+        take, wanted="f" * 64, wanted_model=take.model, wanted_body=json.dumps({**body, "seed": 7})
+    )
+    older = replace(succeeded(pending("s010~1", position=None)), outputs=("https://a/1", "ftp://b/2"))
+    tab.open(_page(tmp_path, [stale, older]))
+    tab.js("for (const each of document.querySelectorAll('details')) each.open = true")
+    tab.until("document.querySelectorAll('h3').length === 2")
+    text, other = tab.js("[...document.querySelectorAll('.take')].map((take) => take.innerText)")
+    for said in (
+        *("s010", "zoom=2", "delivered", "stale", f"seed {2**63}", "took 40 s", "$0.30", "31 kB", "#hero"),
+        *("first line\nsecond", "clip", "data", "output link", "dusk", "2026-05-28 20:25:00 UTC"),
+        *(
+            "req-s010@zoom=2",
+            "cd" * 32,
+            "ab" * 32,
+            "clips/s010@zoom=2.mp4",
+            "pika/pikaframes",
+            f"{2**63} → 7",
+        ),
+    ):
+        assert said.removeprefix("#") in text, said
+    assert "no longer in the manifest" in other
+    links = "[...document.querySelectorAll('a')].map((link) => [link.textContent, link.getAttribute('href')])"
+    assert tab.js(links) == [
+        ["clip", "clips/s010%40zoom%3D2.mp4"],
+        ["data", "clips/s010%40zoom%3D2.json"],
+        ["output link", "https://cdn.example.com/out/s010.mp4"],
+        ["https://example.com/a.jpg", "https://example.com/a.jpg"],
+        ["output 1", "https://a/1"],
+    ]
+    assert tab.js("document.querySelector('.dead').textContent") == "output 2"
+
+
+def test_a_run_without_takes_says_so(tab: Tab, tmp_path: Path) -> None:
+    tab.open(_page(tmp_path, []))
+    assert tab.js("document.querySelector('.empty').innerText") == "No takes yet."
 
 
 def _search(tab: Tab, words: str) -> None:
@@ -291,31 +352,112 @@ def test_hostile_text_runs_nothing_and_asks_for_nothing(tab: Tab, tmp_path: Path
         header(simulated=simulated, name=PAYLOADS[3]), manifest=f"/x/{PAYLOADS[0]}", version=PAYLOADS[1]
     )
     tab.open(_page(tmp_path, takes, run))
-    tab.js("for (const each of document.querySelectorAll('details')) each.open = true")
     for act in ("a, summary, .chip, video", "article *"):
         tab.js(
             f"for (const each of document.querySelectorAll('{act}')) each.dispatchEvent(new Event('mouseover'))"
         )
     assert tab.js("document.title") == f"{PAYLOADS[3]} · contact sheet"
-    assert (
-        tab.js("document.querySelectorAll('script, style, iframe, img, svg, base, link, form, math').length")
-        == 2
-    )
+    tab.js("dispatchEvent(new Event('beforeprint'))")
     assert tab.js("document.querySelectorAll('article').length") == len(takes)
+    tab.js("for (const each of document.querySelectorAll('details')) each.open = true")
+    tab.until(f"document.querySelectorAll('h3').length === {len(takes)}")
+    made = "script, style, iframe, img, svg, base, link, form, math"
+    assert tab.js(f"document.querySelectorAll('{made}').length") == 2
     hrefs = tab.js("[...document.querySelectorAll('a')].map((link) => link.protocol)")
     assert set(hrefs) <= {"https:", "file:"} | ({"http:"} if simulated else set())
-    names = "[...document.querySelectorAll('*')].flatMap((e) => e.getAttributeNames())"
+    # The boxes of the list have a height of their own, in numbers.
+    names = "[...document.querySelectorAll(':not(.group)')].flatMap((e) => e.getAttributeNames())"
     assert tab.js(f"{names}.filter((name) => /^on|^style$|srcdoc/.test(name))") == []
     assert tab.requested() <= NOT_OUTSIDE
     assert [text for text in tab.complaints() if "ERR_FILE_NOT_FOUND" not in text] == []
 
 
-def test_of_a_thousand_takes_only_those_on_the_screen_are_laid_out(tab: Tab, tmp_path: Path) -> None:
-    takes = [delivered(pending(f"s{number:04d}", position=number)) for number in range(1000)]
-    page = _page(tmp_path, takes)
-    tab.open(page)
-    styles = (
-        "[...document.querySelectorAll('article')].map((each) => getComputedStyle(each).contentVisibility)"
-    )
-    assert tab.js(styles) == ["auto"] * 1000
-    assert tab.js("document.querySelectorAll('video[preload=none]').length") > 900
+def _many(number: int) -> list[TakeRecord]:
+    return [delivered(pending(f"s{each:05d}", position=each)) for each in range(number)]
+
+
+IN_SIGHT = "document.elementsFromPoint(200, innerHeight / 2).some((each) => each.matches('.take'))"
+BUILT = "document.querySelectorAll('.take').length"
+
+
+def test_of_thousands_of_takes_only_those_near_the_screen_are_built(tab: Tab, tmp_path: Path) -> None:
+    tab.open(_page(tmp_path, _many(3000)))
+    for place in (0.5, 1, 0.25, 0):
+        tab.js(f"scrollTo(0, {place} * (document.documentElement.scrollHeight - innerHeight))")
+        tab.until(IN_SIGHT)
+        tab.until(f"{BUILT} < 150")
+    assert tab.js("document.querySelector('.take h2').textContent") == "s00000"
+    assert tab.js("document.querySelectorAll('video').length") < 150
+
+
+def test_what_a_person_has_opened_stays_when_it_leaves_the_screen(tab: Tab, tmp_path: Path) -> None:
+    tab.open(_page(tmp_path, _many(600)))
+    tab.js("document.querySelector('details').open = true")
+    tab.js("scrollTo(0, document.documentElement.scrollHeight)")
+    tab.until("[...document.querySelectorAll('h2')].some((title) => title.textContent === 's00599')")
+    tab.until(f"{BUILT} < 150")
+    assert tab.js("document.querySelectorAll('details[open] dl').length") == 2
+
+
+def test_a_list_that_no_browser_could_lay_out_is_shown_in_parts(tab: Tab, tmp_path: Path) -> None:
+    tab.open(_page(tmp_path, _many(10_001)))
+    assert tab.js("document.querySelector('.parts output').value") == "1–10000 of 10001"
+    tab.js("document.querySelector('.after').click()")
+    tab.until(f"{BUILT} === 1")
+    assert tab.js("document.querySelector('h2').textContent") == "s10000"
+    assert tab.js("document.querySelector('.after').disabled") is True
+    _search(tab, "s00007")
+    assert tab.js("document.querySelector('h2').textContent") == "s00007"
+    assert tab.js("document.querySelector('.parts').hidden") is True
+
+
+def test_on_another_width_the_same_takes_stay_in_sight(tab: Tab, tmp_path: Path) -> None:
+    tab.open(_page(tmp_path, _many(600)))
+    tab.js("scrollTo(0, document.documentElement.scrollHeight / 2)")
+    tab.until(IN_SIGHT)
+    top = "[...document.querySelectorAll('.take')].find((take) => take.getBoundingClientRect().bottom > 0)"
+    first = f"Number({top}.getAttribute('aria-posinset'))"
+    before = tab.js(first)
+    tab.call("Emulation.setDeviceMetricsOverride", width=400, height=800, deviceScaleFactor=1, mobile=False)
+    try:
+        tab.until(
+            "new Set([...document.querySelectorAll('.take')].map((take) => take.offsetLeft)).size === 1"
+        )
+        assert abs(tab.js(first) - before) < 30
+        assert tab.js("document.documentElement.scrollWidth") <= 400
+    finally:
+        tab.call("Emulation.clearDeviceMetricsOverride")
+
+
+def test_all_takes_are_printed_up_to_a_limit_that_is_said(tab: Tab, tmp_path: Path) -> None:
+    tab.open(_page(tmp_path, _many(1200)))
+    tab.js("dispatchEvent(new Event('beforeprint'))")
+    assert 900 <= tab.js(BUILT) < 950
+    assert tab.js("document.querySelector('.unprinted').hidden") is False
+    tab.js("dispatchEvent(new Event('afterprint'))")
+    tab.until(f"{BUILT} < 150")
+
+
+def test_a_page_that_cannot_be_read_leads_to_the_table(tab: Tab, tmp_path: Path) -> None:
+    """As in a browser that cannot inflate, or where the file was cut."""
+    page = _page(tmp_path, _board())
+    page.write_text(re.sub(r'class="takes">.{9}', 'class="takes">', page.read_text("utf-8")), "utf-8")
+    tab.call("Page.navigate", url=page.as_uri())
+    tab.until("document.querySelector('.empty')?.checkVisibility()")
+    assert "report.csv" in tab.js("document.querySelector('.empty').innerText")
+    assert "5 takes" in tab.js("document.body.innerText")
+
+
+def test_without_scripts_the_counts_and_the_way_to_the_table_are_shown(tab: Tab, tmp_path: Path) -> None:
+    page = _page(tmp_path, _board())
+    tab.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        tab.call("Page.navigate", url=page.as_uri())
+        tab.until("document.querySelector('noscript p')?.checkVisibility()")
+        text = tab.js("document.body.innerText")
+    finally:
+        tab.call("Emulation.setScriptExecutionDisabled", value=False)
+    assert "5 takes" in text
+    assert "2 delivered · 1 queued · 1 held · 1 failed" in text
+    assert "report.csv" in text
+    assert "SIMULATED" not in text

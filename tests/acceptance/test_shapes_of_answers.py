@@ -18,6 +18,7 @@ from tests.integration.test_delivery_server import film
 from tests.outside.faults import Fault, Reply
 from tests.outside.jobs import Settings
 from tests.outside.server import OutsideServer
+from tests.report_page import text_of
 
 FAST = ("-y", "--poll-interval", 0.1, "-j", 1)
 CLIP = film(5000)
@@ -174,7 +175,7 @@ def test_what_looks_like_a_link_and_is_not_taken_is_said_everywhere_before_anyth
     assert said in row["error"]
     assert said in here.run("show", board, "t0000").out
     assert json.loads(here.run("show", board, "t0000", "--output", "json").out)["links"]["left"]
-    assert "s3://bucket/a.mp4" in (place / "report.html").read_text("utf-8")
+    assert "s3://bucket/a.mp4" in text_of(place / "report.html")
     asked = here.run("retry", board, "t0000", code=64)
     assert f"t0000: its record names {said}" in asked.err
     assert len(server.ledger()) == 1

@@ -12,6 +12,7 @@ import pytest
 
 from tests.acceptance.boards import REPOSITORY, copy_examples, is_whole_mp4
 from tests.acceptance.command import Desk, new_desk
+from tests.report_page import text_of
 
 EXTRAS = {"av", "PIL", "pillow", "uvloop"}
 
@@ -126,7 +127,7 @@ def test_the_installed_wheel_checks_and_runs_from_another_folder(clean: Desk) ->
     clips = list((place / "clips").glob("*.mp4"))
     assert len(clips) == 2
     assert all(is_whole_mp4(clip) for clip in clips)
-    assert "s030" in (place / "report.html").read_text("utf-8")
+    assert "s030" in text_of(place / "report.html")
     assert there.run("init", "new.yaml").out.startswith("wrote new.yaml")
     assert "all valid" in there.run("check", "new.yaml").out
 

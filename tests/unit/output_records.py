@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
 
+from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import DeliveryState, TakeState
+from runner.output.csv_report import write_csv
 from runner.system.canonical_json import JsonValue
 
 NOW = 1_780_000_000.0
@@ -26,6 +29,32 @@ def header(*, columns: tuple[str, ...] = (), simulated: bool = False, name: str 
         version="1.2.3",
         columns=columns,
     )
+
+
+@dataclass(frozen=True)
+class FakeRecord:
+    """A run's record without a state file."""
+
+    header: RunHeader
+    takes: Sequence[TakeRecord] = ()
+    spent: Spending = NOTHING_SPENT
+    named: str = "7"
+
+    def each_take(self) -> Iterator[TakeRecord]:
+        return iter(self.takes)
+
+    def spending(self) -> Spending:
+        return self.spent
+
+    def mark(self) -> str:
+        return self.named
+
+
+def csv_text(run: RunHeader, takes: Sequence[TakeRecord]) -> str:
+    """Return the table of a run as text."""
+    file = BytesIO()
+    write_csv(file, run, lambda: takes)
+    return file.getvalue().decode("utf-8")
 
 
 def pending(

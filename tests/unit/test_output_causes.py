@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from runner.domain.records import TakeRecord
 from runner.domain.states import DeliveryState, FailureClass, TakeState
-from runner.output.status_text import causes
+from runner.output.status_text import Causes, causes
 from tests.unit.output_records import pending
 
 
@@ -24,7 +24,10 @@ def test_one_sentence_a_cause_the_most_common_first() -> None:
         "7 takes failed: moderation: flagged, case 000 (a0, a1, a2, a3, a4 and 2 more)",
         "1 take failed: provider-failed: worker 7 died (s1)",
     )
-    assert causes(takes, least=2) == causes(takes)[:1]
+    found = Causes()
+    for take in takes:
+        found.note(take)
+    assert found.sentences(least=2) == causes(takes)[:1]
 
 
 def test_a_clip_that_did_not_come_is_another_cause_than_a_job_that_failed() -> None:

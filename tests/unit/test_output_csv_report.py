@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,10 +13,10 @@ import pytest
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import DeliveryState, FailureClass, TakeState
 from runner.manifest import csv_manifest
-from runner.output.csv_report import RESULT_COLUMNS, csv_text, frame, in_order
+from runner.output.csv_report import RESULT_COLUMNS, frame, write_csv
 from runner.system.canonical_json import JsonValue
 from runner.system.csv_cells import unguard
-from tests.unit.output_records import BODY, delivered, header, pending, queued, succeeded
+from tests.unit.output_records import BODY, csv_text, delivered, header, pending, queued, succeeded
 from tests.unit.test_cells import FORMULAS
 
 COLUMNS = ("id", "model", "seeds", "notes", "promptText", "seed", "camera.zoom")
@@ -153,15 +154,42 @@ def test_a_seed_stays_the_integer_it_is_beside_takes_without_one() -> None:
     assert "nan" not in csv_text(header(), takes).lower()
 
 
-def test_takes_stand_in_the_manifests_order_and_those_taken_out_of_it_come_last() -> None:
-    takes = [
-        succeeded(pending("gone", position=None)),
-        pending("never-sent", position=None),
-        pending("b", position=1),
-        pending("a", position=0),
-    ]
-    assert [take.take_id for take in in_order(takes)] == ["a", "b", "gone"]
-    assert [row["take"] for row in _read(header(), *takes)] == ["a", "b", "gone"]
+def test_rows_are_written_while_takes_are_read() -> None:
+    """So memory does not grow with the number of takes."""
+    file, written = io.BytesIO(), list[int]()
+
+    def takes() -> Iterator[TakeRecord]:
+        for number in range(5):
+            written.append(file.tell())
+            yield pending(f"s{number}")
+
+    write_csv(file, header(), takes)
+    assert written[-1] > written[-2] > 0
+
+
+def test_takes_that_left_the_manifest_are_listed_only_if_they_were_sent() -> None:
+    takes = [pending("a"), succeeded(pending("gone", position=None)), pending("never-sent", position=None)]
+    assert [row["take"] for row in _read(header(), *takes)] == ["a", "gone"]
+
+
+def test_a_table_is_written_in_one_pass_and_in_two_if_its_takes_have_other_inputs() -> None:
+    """The columns come first, so an input that only a later take has is known too late; no row is kept meanwhile."""
+    passes = []
+    alike = [pending(f"s{number}") for number in range(3)]
+    for takes in (alike, [*alike, pending("odd", body={"prompt": "x", "zoom": 2})]):
+        calls = 0
+
+        def anew(takes: list[TakeRecord] = takes) -> list[TakeRecord]:
+            nonlocal calls
+            calls += 1
+            return takes
+
+        file = io.BytesIO()
+        write_csv(file, header(), anew)
+        passes.append(calls - 1)
+        assert file.getvalue().decode() == csv_text(header(), takes)
+        assert file.getvalue().count(b"\r\n") == len(takes) + 1
+    assert passes == [1, 2]
 
 
 @pytest.mark.parametrize("text", FORMULAS, ids=ascii)

@@ -8,6 +8,8 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
 
 import pytest
 
@@ -15,26 +17,27 @@ from runner.domain import display
 from runner.domain.money import NOTHING_SPENT, Charge, Spending
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import DeliveryState, FailureClass, TakeState
-from runner.output.html_report import html
-from runner.output.report_view import EAGER_PLAYERS, cards, file_link, sidecar, totals, web_link
+from runner.output.html_report import BLOCK, write_page
+from runner.output.report_view import Summary, card, file_link, sidecar, web_link
 from runner.output.status_text import status_lines
+from tests.report_page import takes_in
 from tests.unit.output_records import BODY, NOW, delivered, header, pending, queued, succeeded
 
 
 class _Page(HTMLParser):
-    """The tags of a page with their attributes, and its visible text."""
+    """The tags of a page with their attributes, and its style and script."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
         self._code = ""
         self.code: dict[str, str] = {}
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        self._code = tag if tag in {"style", "script"} else ""
+        is_code = tag == "style" or (tag == "script" and not attrs)
+        self._code = tag if is_code else ""
 
     def handle_endtag(self, tag: str) -> None:
         self._code = "" if tag == self._code else self._code
@@ -42,15 +45,19 @@ class _Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._code:
             self.code[self._code] = self.code.get(self._code, "") + data
-        else:
-            self.text += data
-
-    def all(self, tag: str, attribute: str) -> list[str | None]:
-        return [attrs[attribute] for name, attrs in self.tags if name == tag and attribute in attrs]
 
 
-def _page(*takes: TakeRecord, run: RunHeader | None = None, spending: Spending = NOTHING_SPENT) -> _Page:
-    return _Page(html(run or header(), takes, spending, NOW))
+def _source(*takes: TakeRecord, run: RunHeader | None = None, spending: Spending = NOTHING_SPENT) -> str:
+    file = BytesIO()
+    write_page(file, run or header(), takes, spending, made=NOW, mark='<a "mark">')
+    return file.getvalue().decode()
+
+
+def _head(*takes: TakeRecord, run: RunHeader | None = None, spending: Spending = NOTHING_SPENT) -> str:
+    summary = Summary()
+    for take in takes:
+        summary.note(take)
+    return json.dumps(summary.head(run or header(), spending, made=NOW), ensure_ascii=False)
 
 
 @pytest.mark.parametrize(
@@ -116,49 +123,37 @@ def test_the_sidecar_keeps_the_dots_of_a_take() -> None:
     assert sidecar("clips/s1@scale=0.5.mp4") == "clips/s1@scale=0.5.json"
 
 
-def test_a_delivered_take_has_a_player_and_its_files() -> None:
-    page = _page(delivered(pending("s010@seed=1000")))
-    assert page.all("video", "src") == ["clips/s010%40seed%3D1000.mp4#t=0.1"]
-    assert page.all("a", "href") == [
-        "clips/s010%40seed%3D1000.mp4",
-        "clips/s010%40seed%3D1000.json",
-        "https://cdn.example.com/out/s010.mp4",
-    ]
+def test_a_delivered_take_has_a_clip_and_its_files() -> None:
+    shown = card(header(), delivered(pending("s010@seed=1000")))
+    assert shown["clip"] == "clips/s010%40seed%3D1000.mp4"
+    assert shown["sidecar"] == "clips/s010%40seed%3D1000.json"
+    assert shown["outputs"] == [("https://cdn.example.com/out/s010.mp4", True)]
 
 
 @pytest.mark.parametrize("delivery", [kind for kind in DeliveryState if kind is not DeliveryState.DELIVERED])
-def test_a_clip_that_is_not_here_has_no_player_but_its_link(delivery: DeliveryState) -> None:
-    page = _page(replace(delivered(pending()), delivery=delivery))
-    assert page.all("video", "src") == []
-    assert page.all("a", "href") == ["https://cdn.example.com/out/s010.mp4"]
-
-
-def test_only_the_first_players_load_by_themselves() -> None:
-    takes = [delivered(pending(f"s{number}", position=number)) for number in range(EAGER_PLAYERS + 3)]
-    preloads = _page(*takes).all("video", "preload")
-    assert preloads == ["metadata"] * EAGER_PLAYERS + ["none"] * 3
+def test_a_clip_that_is_not_here_is_not_shown_but_its_link_is(delivery: DeliveryState) -> None:
+    shown = card(header(), replace(delivered(pending()), delivery=delivery))
+    assert (shown["clip"], shown["sidecar"]) == (None, None)
+    assert shown["outputs"] == [("https://cdn.example.com/out/s010.mp4", True)]
 
 
 def test_a_card_says_prompt_seed_state_time_and_cost() -> None:
-    take = replace(delivered(pending()), tags=("hero",), notes="second half")
-    text = _page(take).text
-    for said in (
-        "A hand lifts the glasses",
-        "seed 1000",
-        "delivered",
-        "took 40 s",
-        "$0.30",
-        "31 kB",
-        "hero",
-        "second half",
-    ):
-        assert said in text
-    assert "2026-05-28 20:25:00 UTC" in text
+    shown = card(header(), replace(delivered(pending()), tags=("hero",), notes="second half"))
+    assert (shown["standing"], shown["seed"], shown["tags"]) == ("delivered", "1000", ["hero"])
+    assert shown["facts"] == ["took 40 s", "$0.30", "31 kB"]
+    assert shown["inputs"][shown["prompt"]] == ("promptText", "A hand lifts the glasses", False)
+    assert ("notes", "second half") in shown["details"]
+    assert ("submitted", "2026-05-28 20:25:00 UTC") in shown["details"]
 
 
 def test_a_swept_seed_is_said_once() -> None:
-    card = cards(header(), [replace(pending(), point={"seed": 1000, "resolution": "720p"})])[0]
-    assert (card.point, card.seed) == (("seed=1000", "resolution=720p"), None)
+    shown = card(header(), replace(pending(), point={"seed": 1000, "resolution": "720p"}))
+    assert (shown["point"], shown["seed"]) == (["seed=1000", "resolution=720p"], "")
+
+
+def test_a_seed_keeps_all_its_digits() -> None:
+    """A script's numbers have 53 bits."""
+    assert card(header(), pending(body={"seed": 2**64 - 1}))["seed"] == "18446744073709551615"
 
 
 @pytest.mark.parametrize(
@@ -172,32 +167,34 @@ def test_a_swept_seed_is_said_once() -> None:
     ids=["promptText", "negative-first", "negative-only", "list"],
 )
 def test_the_prompt_is_found_by_its_name(body: dict[str, object], prompt: str) -> None:
-    take = pending(body=body)  # type: ignore[arg-type]
-    assert cards(header(), [take])[0].prompt == prompt
+    shown = card(header(), pending(body=body))  # type: ignore[arg-type]
+    found = shown["inputs"][shown["prompt"]][1] if shown["prompt"] >= 0 else ""
+    assert found == prompt
 
 
 def test_a_failure_is_told_with_its_class_and_reason() -> None:
     take = replace(
         queued(pending()), state=TakeState.FAILED, failure=FailureClass.MODERATION, reason="a hat\x1b"
     )
-    assert "moderation: a hat\\x1b" in _page(take).text
+    assert card(header(), take)["note"] == "moderation: a hat\\x1b"
 
 
 def test_a_held_take_says_what_to_do() -> None:
-    text = _page(replace(pending(), state=TakeState.HELD, attempts=1, reason="reset")).text
-    assert f"reset; {display.HELD_ADVICE}" in text
-    assert "cost unknown" in text
+    shown = card(header(), replace(pending(), state=TakeState.HELD, attempts=1, reason="reset"))
+    assert shown["note"] == f"reset; {display.HELD_ADVICE}"
+    assert "cost unknown" in shown["facts"]
 
 
 def test_a_take_out_of_the_manifest_is_marked() -> None:
-    assert "no longer in the manifest" in _page(succeeded(pending(position=None))).text
-    assert "no longer in the manifest" not in _page(succeeded(pending())).text
+    assert "no longer in the manifest" in card(header(), succeeded(pending(position=None)))["facts"]
+    assert "no longer in the manifest" not in card(header(), succeeded(pending()))["facts"]
 
 
-def test_counts_are_chips_in_the_order_of_the_words() -> None:
-    takes = [queued(pending("a")), delivered(pending("b")), delivered(pending("c")), pending("d")]
-    assert totals(takes) == (("delivered", 2), ("queued", 1), ("pending", 1))
-    assert _page(*takes).all("button", "data-state") == ["delivered", "queued", "pending"]
+def test_takes_are_counted_in_the_order_of_the_words() -> None:
+    summary = Summary()
+    for take in (queued(pending("a")), delivered(pending("b")), delivered(pending("c")), pending("d")):
+        summary.note(take)
+    assert summary.totals == [("delivered", 2), ("queued", 1), ("pending", 1)]
 
 
 def test_money_is_told_in_the_very_words_of_status() -> None:
@@ -211,9 +208,9 @@ def test_money_is_told_in_the_very_words_of_status() -> None:
     )
     takes = [delivered(pending("a"), cost=0.2), replace(pending("h"), state=TakeState.HELD, attempts=1)]
     said = "spent $0.60 of an estimated $0.85; 1 job without a known cost"
-    assert said in _page(*takes, spending=spent).text
+    assert said in _head(*takes, spending=spent)
     assert said in status_lines(header(), {}, {}, held=(), spending=spent)
-    assert "nothing spent" in _page(pending()).text
+    assert "nothing spent" in _head(pending())
 
 
 EARLIER = {
@@ -229,28 +226,38 @@ EARLIER = {
 @pytest.mark.parametrize("said", EARLIER)
 def test_a_card_tells_what_earlier_attempts_were_paid_beside_the_latest(said: str) -> None:
     spent = Spending((*EARLIER[said], Charge("a", 0.3, 0.2), Charge("b", 0.3, 0.2)))
-    first, second = cards(header(), [delivered(pending("a"), cost=0.2), delivered(pending("b"))], spent)
-    assert said in first.facts
-    assert "$0.20" in first.facts
-    assert not any("earlier" in fact for fact in second.facts)
+    facts = card(header(), delivered(pending("a"), cost=0.2), spent.earlier["a"])["facts"]
+    assert {said, "$0.20"} <= set(facts)
+    assert not any("earlier" in fact for fact in card(header(), delivered(pending("b")))["facts"])
 
 
 def test_a_simulated_run_can_not_be_mistaken_for_a_paid_one() -> None:
-    assert "SIMULATED – nothing was paid" in _page(delivered(pending()), run=header(simulated=True)).text
     spent = Spending((Charge("s010", 0.3, 0.3),))
-    page = _page(delivered(pending()), run=header(simulated=True), spending=spent)
-    assert "spent $0.30, invented, of an estimated $0.30" in page.text
-    assert "SIMULATED" not in _page(delivered(pending())).text
+    simulated, paid = (
+        _source(delivered(pending()), run=header(simulated=each), spending=spent) for each in (True, False)
+    )
+    for page, count in ((simulated, 2), (paid, 1)):
+        # The banner is always there, and a browser without scripts shows it as well.
+        assert page.count("SIMULATED – nothing was paid") == count
+    said = _head(delivered(pending()), run=header(simulated=True), spending=spent)
+    assert "spent $0.30, invented, of an estimated $0.30" in said
+    assert '"simulated": true' in said
+
+
+def test_without_scripts_the_page_gives_the_counts_and_leads_to_the_table() -> None:
+    page = _source(delivered(pending("a")), queued(pending("b")), run=header(name="<b>teaser"))
+    plain = page[page.index("<noscript>") : page.index("</noscript>")]
+    for said in ("&lt;b&gt;teaser", "2 takes", "1 delivered · 1 queued", "report.csv"):
+        assert said in plain
 
 
 def test_the_manifest_is_named_without_its_folder() -> None:
-    page = html(header(), [], NOTHING_SPENT, NOW)
-    assert "storyboard.yaml" in page
-    assert "somebody" not in page
+    assert '"storyboard.yaml"' in _head()
+    assert "somebody" not in _head()
 
 
 def test_the_page_is_sealed_by_a_policy_that_knows_its_code_by_hash() -> None:
-    page = _page(delivered(pending()))
+    page = _Page(_source(delivered(pending())))
     policy = next(
         attrs["content"] for tag, attrs in page.tags if attrs.get("http-equiv") == "Content-Security-Policy"
     )
@@ -263,51 +270,83 @@ def test_the_page_is_sealed_by_a_policy_that_knows_its_code_by_hash() -> None:
 
 
 def test_nothing_is_loaded_from_elsewhere_and_no_code_is_in_attributes() -> None:
-    page = _page(delivered(pending()), queued(pending("b")))
+    page = _Page(_source(delivered(pending()), queued(pending("b"))))
     names = {name for _, attrs in page.tags for name in attrs}
-    assert not [
-        name for name in names if name.startswith("on") or name in {"style", "srcdoc", "srcset", "poster"}
-    ]
-    assert {tag for tag, attrs in page.tags if "src" in attrs} == {"video"}
+    assert not [name for name in names if name.startswith("on") or name in {"style", "src", "srcdoc", "href"}]
     assert not re.search(r"url\(|@import|https?://", page.code["style"] + page.code["script"])
+
+
+def test_the_script_makes_no_markup_of_text() -> None:
+    script = _Page(_source()).code["script"]
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacent|document\.write|DOMParser|eval|Function\(", script
+    )
 
 
 @pytest.mark.parametrize(
     "place", ["take_id", "shot_id", "model", "reason", "notes", "request_id", "fingerprint"]
 )
-def test_every_text_is_escaped_and_made_visible(place: str) -> None:
-    evil = "<b>&\"'\x1b\u202e"
+def test_every_text_is_made_visible_and_none_is_markup(place: str) -> None:
+    evil = "</script><b>&\"'\x1b\u202e\u2028\ud800"
     take = replace(queued(pending()), state=TakeState.FAILED, **{place: evil})  # type: ignore[arg-type]
-    page = html(header(), [take], NOTHING_SPENT, NOW)
-    assert "&lt;b&gt;&amp;&#34;&#39;\\x1b\\u202e" in page
-    assert "<b>&" not in page
-    assert not re.search("[\x1b\u202e]", page)
+    said = json.dumps(card(header(), take), ensure_ascii=False)
+    assert "</script><b>&\\\"'\\\\x1b\\\\u202e\\\\u2028\\\\ud800" in said
+    page = _source(take, take)
+    assert "<b>" not in page
+    assert not re.search("[\x1b\u202e\u2028]", page + said)
+    assert page.count("</script>") == 3
 
 
 def test_a_prompt_keeps_its_lines_and_loses_its_controls() -> None:
-    page = html(header(), [pending(body={"prompt": "one\ntwo\x07 {{ 7 * 7 }}"})], NOTHING_SPENT, NOW)
-    assert "one\ntwo\\x07 {{ 7 * 7 }}</p>" in page
+    shown = card(header(), pending(body={"prompt": "one\ntwo\x07 {{ 7 * 7 }} $policy"}))
+    assert shown["inputs"] == [("prompt", "one\ntwo\\x07 {{ 7 * 7 }} $policy", False)]
 
 
-def test_a_run_without_takes_says_so() -> None:
-    assert "No takes yet." in _page().text
+def test_the_mark_stands_near_the_beginning_and_cannot_end_its_attribute() -> None:
+    assert 'content="&lt;a &quot;mark&quot;&gt;"' in _source()[:1024]
+
+
+def test_data_of_many_takes_is_written_in_blocks(tmp_path: Path) -> None:
+    """So no more takes than one block are in memory at once."""
+    page = tmp_path / "report.html"
+    page.write_text(_source(*(pending(f"s{number}") for number in range(BLOCK + 1))))
+    assert page.read_text().count('class="takes"') == 2
+    assert [take["id"] for take in takes_in(page)] == [f"s{number}" for number in range(BLOCK + 1)]
+
+
+def test_ten_thousand_takes_are_a_small_page() -> None:
+    """The limit is 6 MB; hashes and ids differ in each take, as they do in life."""
+    takes = 500
+    digest = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(takes)]
+    page = _source(
+        *(
+            replace(
+                delivered(pending(f"s{number}", body={**BODY, "seed": number})),
+                request_id=mixed[:36],
+                sha256=mixed,
+                fingerprint=mixed[::-1],
+                outputs=(f"https://cdn.example.com/{mixed[:36]}.mp4",),
+            )
+            for number, mixed in enumerate(digest)
+        )
+    )
+    assert (len(page) - len(_source())) / takes < 400
 
 
 def test_the_same_records_make_the_same_page() -> None:
     takes = [delivered(pending()), queued(pending("b"))]
-    assert html(header(), takes, NOTHING_SPENT, NOW) == html(header(), list(takes), NOTHING_SPENT, NOW)
+    assert _source(*takes) == _source(*takes)
 
 
-def test_a_stale_clip_says_so_and_can_be_filtered_for() -> None:
-    """A badge, in what its row differs from where it differs, and a chip beside those of the states."""
+def test_a_stale_clip_says_so_where_it_differs_and_is_counted() -> None:
     body = {"prompt": "a long way round the harbour, and then " + "on " * 30 + "to the boat"}
     wanted = {"prompt": body["prompt"].replace("boat", "ship")}
     take = replace(succeeded(pending("s010")), body=json.dumps(body))
     stale = replace(take, wanted="f" * 64, wanted_model=take.model, wanted_body=json.dumps(wanted))
-    page = html(header(), (stale, succeeded(pending("s020"))), NOTHING_SPENT, NOW)
-    assert 'data-state="stale" aria-pressed="false" disabled><b>1</b> stale' in page
-    assert page.count('<span class="state stale">stale</span>') == 1
-    changed = page[page.index('<dl class="changed">') :]
-    assert "<del>…" in changed
-    assert "to the boat</del>" in changed
-    assert "to the ship</ins>" in changed
+    assert '["stale", 1]' in _head(stale, succeeded(pending("s020")))
+    ((name, old, new),) = card(header(), stale)["stale"]
+    assert name == "prompt"
+    assert old.startswith("…")
+    assert old.endswith("to the boat")
+    assert new.endswith("to the ship")
+    assert card(header(), take)["stale"] == []

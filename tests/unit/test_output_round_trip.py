@@ -12,14 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.commands.check import check
-from runner.domain.money import NOTHING_SPENT
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Plan, Take
-from runner.output.csv_report import csv_text
 from runner.output.write_reports import write_report
 from runner.system.canonical_json import JsonValue
 from tests.unit.any_boards import INPUTS, board, put_schema
-from tests.unit.output_records import NOW, delivered, header, pending
+from tests.unit.output_records import NOW, FakeRecord, csv_text, delivered, header, pending
 
 CSV = """id;model;tags;notes;seeds;promptText;image;resolution
 s010;pika/pika-2-2/image-to-video;hero, night;'=1+1;1000-1001;"=take {{ seed }}, a ""quote""
@@ -84,9 +82,7 @@ def test_a_report_read_as_a_manifest_gives_the_same_takes(tmp_path: Path, name: 
     columns = plan.manifest.columns
     for _ in range(2):
         records = [_record(take, number) for number, take in enumerate(plan.takes)]
-        report = write_report(
-            tmp_path, header=header(columns=columns), takes=records, spending=NOTHING_SPENT, now=NOW
-        ).csv
+        report = write_report(tmp_path, FakeRecord(header(columns=columns), records), now=NOW).csv
         plan = check(report)
         columns = plan.manifest.columns
         assert [
@@ -113,9 +109,7 @@ def _content(plan: Plan) -> list[tuple[object, ...]]:
 
 def _read_back(folder: Path, plan: Plan, *schema_dirs: Path) -> Plan:
     records = [_record(take, number) for number, take in enumerate(plan.takes)]
-    report = write_report(
-        folder, header=header(columns=plan.manifest.columns), takes=records, spending=NOTHING_SPENT, now=NOW
-    ).csv
+    report = write_report(folder, FakeRecord(header(columns=plan.manifest.columns), records), now=NOW).csv
     return check(report, schema_dirs=schema_dirs)
 
 

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from runner.domain.errors import CannotCreate
-from runner.domain.money import NOTHING_SPENT
 from runner.domain.states import TakeState
-from runner.output.write_reports import write_report
-from tests.unit.output_records import NOW, delivered, header, pending
+from runner.output.write_reports import Reports, reports_are_current, write_report
+from runner.system import version
+from tests.report_page import head_in, takes_in, text_of
+from tests.unit.output_records import NOW, FakeRecord, delivered, header, pending
 
 
 def test_both_files_are_written_and_nothing_else(tmp_path: Path) -> None:
-    reports = write_report(
-        tmp_path, header=header(), takes=[delivered(pending())], spending=NOTHING_SPENT, now=NOW
-    )
+    reports = write_report(tmp_path, FakeRecord(header(), [delivered(pending())]), now=NOW)
     assert (reports.csv, reports.html) == (tmp_path / "report.csv", tmp_path / "report.html")
     assert {path.name for path in tmp_path.iterdir()} == {"report.csv", "report.html"}
     assert reports.csv.read_bytes().startswith(b"\xef\xbb\xbfid,model,")
@@ -30,30 +27,29 @@ def test_both_files_are_written_and_nothing_else(tmp_path: Path) -> None:
 
 def test_a_killed_run_has_a_report_too(tmp_path: Path) -> None:
     caught = replace(pending(), state=TakeState.SUBMITTING, attempts=1)
-    reports = write_report(tmp_path, header=header(), takes=[caught], spending=NOTHING_SPENT, now=NOW)
+    reports = write_report(tmp_path, FakeRecord(header(), [caught]), now=NOW)
     assert ",submitting," in reports.csv.read_text("utf-8")
 
 
 def test_a_later_report_replaces_the_earlier_one(tmp_path: Path) -> None:
-    write_report(tmp_path, header=header(name="monday"), takes=[], spending=NOTHING_SPENT, now=NOW)
-    reports = write_report(tmp_path, header=header(name="tuesday"), takes=[], spending=NOTHING_SPENT, now=NOW)
-    text = reports.html.read_text("utf-8")
-    assert "tuesday" in text
-    assert "monday" not in text
+    write_report(tmp_path, FakeRecord(header(name="monday"), []), now=NOW)
+    reports = write_report(tmp_path, FakeRecord(header(name="tuesday"), []), now=NOW)
+    assert head_in(reports.html)["name"] == "tuesday"
+    assert "monday" not in text_of(reports.html)
 
 
 def test_lone_surrogates_do_not_break_a_report(tmp_path: Path) -> None:
     take = replace(pending(body={"promptText": "a\ud800b"}), notes="c\udfffd")
-    reports = write_report(tmp_path, header=header(), takes=[take], spending=NOTHING_SPENT, now=NOW)
+    reports = write_report(tmp_path, FakeRecord(header(), [take]), now=NOW)
     assert "a?b" in reports.csv.read_text("utf-8")
-    assert r"a\ud800b" in reports.html.read_text("utf-8")
+    assert [["promptText", r"a\ud800b", False]] in [take["inputs"] for take in takes_in(reports.html)]
 
 
 def test_a_report_is_private_to_its_owner(tmp_path: Path) -> None:
     """It holds links that anyone who has them may follow."""
     before = os.umask(0)
     try:
-        reports = write_report(tmp_path, header=header(), takes=[], spending=NOTHING_SPENT, now=NOW)
+        reports = write_report(tmp_path, FakeRecord(header(), []), now=NOW)
     finally:
         os.umask(before)
     assert {stat.S_IMODE(path.stat().st_mode) for path in (reports.csv, reports.html)} == {0o600}
@@ -61,39 +57,54 @@ def test_a_report_is_private_to_its_owner(tmp_path: Path) -> None:
 
 def test_a_missing_folder_is_told_with_a_way_out(tmp_path: Path) -> None:
     with pytest.raises(CannotCreate, match=r"report\.csv: cannot be written") as caught:
-        write_report(tmp_path / "gone", header=header(), takes=[], spending=NOTHING_SPENT, now=NOW)
+        write_report(tmp_path / "gone", FakeRecord(header(), []), now=NOW)
     assert caught.value.advice == "make the folder writable, or move away what is in the way"
 
 
 def test_a_failed_write_leaves_no_part_behind(tmp_path: Path) -> None:
     (tmp_path / "report.csv").mkdir()
     with pytest.raises(CannotCreate):
-        write_report(tmp_path, header=header(), takes=[], spending=NOTHING_SPENT, now=NOW)
+        write_report(tmp_path, FakeRecord(header(), []), now=NOW)
     assert [path.name for path in tmp_path.iterdir()] == ["report.csv"]
 
 
-_WITHOUT_JINJA = """
-import pathlib, sys
-sys.modules["jinja2"] = None
-from runner.domain.errors import DiskFailed
-from runner.domain.money import NOTHING_SPENT
-from runner.output.write_reports import write_report
-from tests.unit.output_records import NOW, header
-try:
-    write_report(pathlib.Path(sys.argv[1]), header=header(), takes=[], spending=NOTHING_SPENT, now=NOW)
-except DiskFailed as error:
-    print(error.message)
-"""
+def _whole(folder: Path) -> tuple[FakeRecord, Reports]:
+    record = FakeRecord(header(), [delivered(pending())])
+    return record, write_report(folder, record, now=NOW + 0.123456)
 
 
-def test_a_library_that_cannot_be_loaded_is_a_lack_of_memory(tmp_path: Path) -> None:
-    """A run that ended well must still be summed up, and not end as a bug, if no memory is left for its page."""
-    root = Path(__file__).parents[2]
-    child = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_JINJA, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=root,
-    )
-    assert "not enough memory for a report" in child.stdout
+def test_reports_are_current_until_the_record_is_another(tmp_path: Path) -> None:
+    record, _ = _whole(tmp_path)
+    assert reports_are_current(tmp_path, record)
+    assert not reports_are_current(tmp_path, replace(record, named="8"))
+    assert not reports_are_current(tmp_path, replace(record, named=""))
+    assert not reports_are_current(tmp_path / "elsewhere", record)
+
+
+@pytest.mark.parametrize("name", ["report.csv", "report.html"])
+@pytest.mark.parametrize("change", ["edited", "touched", "deleted", "a folder", "a link"])
+def test_a_report_that_a_person_changed_is_not_current(tmp_path: Path, name: str, change: str) -> None:
+    record, _ = _whole(tmp_path)
+    path = tmp_path / name
+    if change == "edited":
+        path.write_bytes(path.read_bytes() + b" ")
+    elif change == "touched":
+        path.touch()
+    else:
+        path.rename(tmp_path / "aside")
+    if change == "a folder":
+        path.mkdir()
+    elif change == "a link":
+        path.symlink_to(tmp_path / "gone")
+    assert not reports_are_current(tmp_path, record)
+
+
+def test_a_report_of_another_version_of_the_program_is_not_current(tmp_path: Path) -> None:
+    record, reports = _whole(tmp_path)
+    at = reports.html.stat().st_mtime_ns
+    mark = f'content="{version.__version__} '.encode()
+    page = reports.html.read_bytes()
+    assert page.count(mark, 0, 1024) == 1
+    reports.html.write_bytes(page.replace(mark, b'content="0.0.1 '))
+    os.utime(reports.html, ns=(at, at))
+    assert not reports_are_current(tmp_path, record)

@@ -145,13 +145,13 @@ def sum_up(
     from runner.output.write_reports import write_report
 
     with open_reader(place.state_file, checked=True) as reader:
+        reports, failed = None, list[str]()
+        try:
+            reports = write_report(place.path, reader, now=now)
+        except (CannotCreate, DiskFailed) as error:
+            # A page that cannot be written, since a program holds it open, fails no finished run.
+            failed.append(f"the report could not be written: {error.message}")
         header, takes, spending = reader.header, reader.takes(), reader.spending()
-    reports, failed = None, list[str]()
-    try:
-        reports = write_report(place.path, header=header, takes=takes, spending=spending, now=now)
-    except (CannotCreate, DiskFailed) as error:
-        # A page that cannot be written, since a program holds it open, fails no finished run.
-        failed.append(f"the report could not be written: {error.message}")
     mine = [take for take in takes if take.take_id in about]
     delivered = [take for take in mine if take.delivery is DeliveryState.DELIVERED]
     return RunSummary(
