@@ -24,7 +24,7 @@ from runner.domain.token_leaks import tokens_in
 from runner.engine.late_costs import asks_since
 from runner.manifest.reader import manifest_bytes, name_in, opener_beside
 from runner.models.registry import Models, search_path
-from runner.output.write_reports import reports_of
+from runner.output.write_reports import reports_are_current, reports_of
 from runner.store.location import is_same, machine_id, place_of
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir, is_run
@@ -113,9 +113,7 @@ def _summary(place: RunDir, reader: Reader) -> RunSummary | None:
     clips = [(place.path / file, size) for file, size in reader.clips()]
     if any(clip.stat().st_size != size for clip, size in clips):
         return None
-    reports = reports_of(place.path)
-    written = place.state_file.stat().st_mtime_ns
-    if any(path.stat().st_mtime_ns < written for path in (reports.csv, reports.html)):
+    if not reports_are_current(place.path, reader):
         return None
     counts, deliveries = reader.counts(), reader.deliveries()
     return RunSummary(
@@ -127,6 +125,6 @@ def _summary(place: RunDir, reader: Reader) -> RunSummary | None:
         deliveries={state: count for state, count in deliveries.items() if count},
         clips=tuple(clip for clip, _ in clips),
         held=(),
-        reports=reports,
+        reports=reports_of(place.path),
         spending=reader.spending(),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,34 +140,49 @@ def _remarks(comparison: Comparison, stale: Collection[str]) -> tuple[str, ...]:
 def sum_up(
     place: RunDir, about: Mapping[str, int], *, ending: Ending, signal: int | None, now: float
 ) -> RunSummary:
-    """Write the reports and return how the run ended for the takes it was `about`, with their submissions before it."""
-    from runner.output.status_text import causes
-    from runner.output.write_reports import write_report
+    """Bring the reports up to date, and return how the run ended for the takes `about`.
 
+    `about` holds the submissions of each before the run. Of takes that are simply done, no record stays in memory.
+    """
+    from runner.output.status_text import causes
+    from runner.output.write_reports import reports_are_current, reports_of, write_report
+
+    reports, failed = None, list[str]()
+    counts, deliveries = Counter[TakeState](), Counter[DeliveryState]()
+    clips: list[Path] = []
+    unusual: list[TakeRecord] = []
+    submitted = -sum(about.values())
     with open_reader(place.state_file, checked=True) as reader:
-        reports, failed = None, list[str]()
         try:
-            reports = write_report(place.path, reader, now=now)
+            is_current = reports_are_current(place.path, reader)
+            reports = reports_of(place.path) if is_current else write_report(place.path, reader, now=now)
         except (CannotCreate, DiskFailed) as error:
             # A page that cannot be written, since a program holds it open, fails no finished run.
             failed.append(f"the report could not be written: {error.message}")
-        header, takes, spending = reader.header, reader.takes(), reader.spending()
-    mine = [take for take in takes if take.take_id in about]
-    delivered = [take for take in mine if take.delivery is DeliveryState.DELIVERED]
+        for take in reader.each_take():
+            if take.take_id in about:
+                counts[take.state] += 1
+                deliveries[take.delivery] += take.state is TakeState.SUCCEEDED
+                submitted += take.attempts
+                clips += [place.path / take.file] if _is_delivered(take) and take.file else []
+            if not (_is_delivered(take) or _is_rendered(take)) or take.is_stale or take.reason:
+                unusual.append(take)
+        header, spending = reader.header, reader.spending()
+    mine = [take for take in unusual if take.take_id in about]
     return RunSummary(
         run_dir=place.path,
         simulated=header.simulated,
         ending=ending,
-        submitted=sum(take.attempts for take in mine) - sum(about.values()),
-        counts=Counter(take.state for take in mine),
-        deliveries=Counter(take.delivery for take in mine if take.state is TakeState.SUCCEEDED),
-        clips=tuple(place.path / take.file for take in delivered if take.file),
-        held=tuple(take for take in takes if take.state in IN_DOUBT),
+        submitted=submitted,
+        counts=counts,
+        deliveries=+deliveries,
+        clips=tuple(clips),
+        held=tuple(take for take in unusual if take.state in IN_DOUBT),
         stale=sum(1 for take in mine if take.is_stale and take.state is TakeState.SUCCEEDED),
-        dropped=sum(1 for take in takes if take.state is TakeState.DROPPED and take.position is not None),
+        dropped=sum(1 for take in unusual if take.state is TakeState.DROPPED and take.position is not None),
         reports=reports,
         signal=signal,
-        remarks=(*failed, *_odd_clips(delivered)),
+        remarks=(*failed, *_odd_clips(take for take in mine if _is_delivered(take))),
         causes=causes(mine),
         spending=spending,
         left=tuple(take for take in mine if take.state is TakeState.PENDING),
@@ -180,7 +195,15 @@ def sum_up(
     )
 
 
-def _odd_clips(delivered: Sequence[TakeRecord]) -> Iterator[str]:
+def _is_delivered(take: TakeRecord) -> bool:
+    return take.delivery is DeliveryState.DELIVERED
+
+
+def _is_rendered(take: TakeRecord) -> bool:
+    return take.state is TakeState.SUCCEEDED and take.delivery is DeliveryState.NONE
+
+
+def _odd_clips(delivered: Iterable[TakeRecord]) -> Iterator[str]:
     """Return a sentence for each thing that is unusual about clips, with their takes."""
     said: dict[str, list[str]] = {}
     for take in delivered:
