@@ -230,7 +230,7 @@ def main() -> int:
     given = parser.parse_args()
     print("| takes | cpu ms/take | looks/take | MiB at start | MiB at peak |\n|---|---|---|---|---|")
     done: list[Figures] = []
-    for takes in (*given.takes, *([LARGE] if given.large else [])):
+    for takes in sorted({*given.takes, *([LARGE] if given.large else [])}):
         found = measured(takes, cap=given.cap)
         done.append(found)
         print(
