@@ -11,11 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from runner.commands.run import run_manifest
+from runner.commands.steps.summary import RunEstimate, RunSummary
+from runner.commands.verify import verify
+from runner.store.run_dir import RunDir
 from tests.benchmarks import failing_shares
 from tests.benchmarks.bench import main, run
 from tests.benchmarks.contenders import Contender, contenders
 from tests.benchmarks.figures import Load
+from tests.benchmarks.finished_run import build, complete
 from tests.benchmarks.harness import COLUMNS, measure, write_manifest
+from tests.benchmarks.reached import Figure
 
 TINY = Load(takes=20, cap=10, slots=10, service=0.05, poll=0.05)
 
@@ -102,3 +108,30 @@ def test_a_failing_share_is_measured_beside_what_it_costs(capsys: pytest.Capture
     assert (calm["share"], calm["exit_code"], calm["accepted"]) == (0.0, 0, 6)
     assert (half["share"], half["exit_code"], half["accepted"]) == (0.5, 4, 6)
     assert half["ideal"] == pytest.approx(2 * calm["seconds"])
+
+
+def test_a_made_run_is_taken_for_a_real_one(tmp_path: Path) -> None:
+    """Only what was left out is submitted; once that is completed, nothing is."""
+    made = build(tmp_path, takes=20, done=0.9)
+    submits = []
+
+    def refuse(estimate: RunEstimate) -> bool:
+        submits.append(estimate.submits)
+        return False
+
+    def run_it() -> RunSummary:
+        return run_manifest(made.manifest, run_dir=made.run_dir, environ=made.environment, confirm=refuse)
+
+    assert (run_it().exit_code, submits) == (3, [2])
+    complete(made)
+    again = run_it()
+    assert (again.exit_code, again.submitted, len(again.clips), submits) == (0, 0, 20, [2])
+    found = verify(RunDir(made.run_dir))
+    assert (found.checked, found.findings) == (20, ())
+
+
+def test_a_figure_is_reached_by_its_median() -> None:
+    within, above = Figure("a", (1.0, 2.0, 9.0), most=2.0), Figure("b", (1.0, 3.0, 9.0), most=2.0)
+    enough, alone = Figure("c", (0.9,), least=0.9), Figure("d", (1.0,))
+    assert [each.is_reached for each in (within, above, enough, alone)] == [True, False, True, None]
+    assert Figure("e", (), most=1.0).cells()[-1] == "not measured"
