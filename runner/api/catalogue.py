@@ -81,9 +81,9 @@ class Catalogue:
         return await self._read(self._till, "/prod/v2/balance", _balance)
 
     async def _read(
-        self, lanes: ReadPool, path: str, read: Callable[[JsonObject], T | RequestFailure]
+        self, pool: ReadPool, path: str, read: Callable[[JsonObject], T | RequestFailure]
     ) -> T | RequestFailure:
-        exchange = self._redactor.cleaned(await lanes.ask(path))
+        exchange = self._redactor.cleaned(await pool.ask(path))
         found = read_record(exchange, now=self._clock.wall())
         if not isinstance(found, RequestFailure):
             return self._redactor.cleaned_value(read(found))

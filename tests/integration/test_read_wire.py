@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -23,7 +24,7 @@ from tests.outside.wire import Request
 T = TypeVar("T")
 
 TOKEN = Secret("bench-token")
-QUICK = Deadlines(connect=1.0, write=1.0, read=0.5, overall=1.0)
+QUICK = Deadlines(connect=2.0, write=2.0, read=1.0, overall=2.0)
 STATUS, CANCEL = "/v1/requests/nobody/status", "/v1/requests/nobody/cancel"
 
 
@@ -85,7 +86,9 @@ def test_every_fault_is_an_answer_or_a_silence_and_nothing_is_sent_twice(
     else:
         assert isinstance(exchange, NoResponse)
         stalls = fault.end is End.STALL
-        assert exchange.kind is (SilenceKind.TIMEOUT if stalls else SilenceKind.BROKEN), exchange
+        kinds = {SilenceKind.TIMEOUT if stalls else SilenceKind.BROKEN}
+        # A connection that the other end drops at once may be noticed before or after our first byte.
+        assert exchange.kind in kinds | ({SilenceKind.UNREACHABLE} if route == "connect" else set()), exchange
         assert exchange.milestone is SendStage.SENT or route == "connect"
     if isinstance(exchange, Answer):
         assert exchange.complete is (name not in CUT)
@@ -168,31 +171,28 @@ def test_a_path_is_sent_as_it_is_written(request_id: str) -> None:
     assert seen == [f"/v1/requests/{request_id}/status"]
 
 
-def test_connections_are_kept_and_a_hundred_reads_do_not_wait_for_a_slow_one() -> None:
-    slow = Script({("status", 1): Fault(delay=0.3)})
+def test_connections_are_kept_and_a_hundred_reads_do_not_wait_for_one_that_is_never_answered() -> None:
+    silent = Script({("result", 0): Fault(cut=0, end=End.STALL)})
 
-    async def use(pool: ReadPool) -> list[int]:
-        order: list[int] = []
+    async def use(pool: ReadPool) -> set[type]:
+        slow = asyncio.ensure_future(pool.ask("/v1/requests/nobody/result"))
+        found = [
+            answer
+            for _ in range(3)
+            for answer in await asyncio.gather(*(pool.ask(STATUS) for _ in range(39)))
+        ]
+        slow.cancel()
+        with suppress(asyncio.CancelledError):
+            await slow
+        return {type(each) for each in found}
 
-        async def one(number: int) -> None:
-            assert isinstance(await pool.ask(STATUS), Answer)
-            order.append(number)
-
-        first = asyncio.ensure_future(one(0))
-        await asyncio.sleep(0.05)
-        for _ in range(3):
-            await asyncio.gather(*(one(number) for number in range(1, 40)))
-        await first
-        return order
-
-    with server(slow) as outside:
-        order = with_pool(outside.url, use, calls=40)
-        assert order[-1] == 0
+    with server(silent) as outside:
+        assert with_pool(outside.url, use, calls=40) == {Answer}
         assert outside.stats()["calls"]["connect"] <= 40
 
 
 def test_the_time_in_which_a_read_waits_for_its_turn_is_not_its_own() -> None:
-    slow = Script({("status", 0): Fault(delay=0.4)})
+    slow = Script({("status", 0): Fault(delay=0.7)})
 
     async def use(pool: ReadPool) -> list[HttpOutcome]:
         return await asyncio.gather(*(pool.ask(STATUS) for _ in range(4)))
