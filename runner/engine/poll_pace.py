@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 from runner.domain.records import PastJob
 
+ENOUGH = 8
+"""How many durations tell something for sure: after a sleep of the machine a few jobs seem to have been short."""
+
 
 @dataclass(frozen=True, slots=True)
 class LookPace:
@@ -57,7 +60,9 @@ class LookPace:
 
     def floor_of(self, known: Sample) -> float:
         """Return the shortest interval in seconds between two looks at such a job."""
-        return min(self.floor, max(self.least, self.closeness * known.usual)) if known else self.floor
+        if len(known) < ENOUGH:
+            return self.floor
+        return min(self.floor, max(self.least, self.closeness * known.usual))
 
     def _until_worth_a_look(self, known: Sample, age: float, chance: float) -> float | None:
         price = self.price * known.usual
@@ -225,7 +230,6 @@ class Durations:
     Jobs whose settings are known too little go by all jobs of their model.
     """
 
-    _ENOUGH = 8
     _MOST_SETTINGS = 1000
 
     def __init__(self, recorded: Iterable[PastJob] = ()) -> None:
@@ -245,4 +249,4 @@ class Durations:
     def of(self, model: str, settings: str) -> Sample:
         """Return what is known of jobs with these settings, or of the model's if that is more to go by."""
         own = self._by_settings.get((model, settings), NOTHING_KNOWN)
-        return own if len(own) >= self._ENOUGH else self._by_model.get(model, NOTHING_KNOWN)
+        return own if len(own) >= ENOUGH else self._by_model.get(model, NOTHING_KNOWN)

@@ -65,7 +65,7 @@ class Poller:
         """Put an active take on the agenda; the first look is due when its job may have ended."""
         age, pace = self._state.now - live.born, self._options.pace
         live.settings = sys.intern(settings_of(live.ticket.body))
-        # A job of an earlier run may have ended at any time since.
+        # The age of a job of an earlier run is by the wall clock, which may have been set since; it teaches nothing.
         live.worked_until = live.born if age < pace.floor else None
         first = pace.first(self._known(live), chance=self._context.chance())
         # After a resume all takes are overdue at once; they are spread over the shortest interval.
@@ -164,7 +164,8 @@ class Poller:
 
     def _look_later(self, live: ActiveTake, *, seen_at: float) -> None:
         """Plan the next look at a job that was at work at `seen_at`."""
-        live.worked_until = seen_at
+        if live.worked_until is not None:
+            live.worked_until = seen_at
         known, took = self._known(live), self._state.now - seen_at
         interval = self._interval(live, seen_at)
         # A look that came early after a jump of the clock does not begin the dense part of the watch.

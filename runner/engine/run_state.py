@@ -53,7 +53,7 @@ class ActiveTake:
     result first said that it has not ended, `empty` since that first named no output. `undelivered` runs since its clip
     first failed to come, `unfetched` while none of its bytes do. `at_hand` is how many bytes of the clip are on disk.
     `settings` are those of its job. `worked_until` is the monotonic time at which a look last found it at work, or once
-    it was found ended, the middle between that and the look that found it; None says that nothing is known.
+    it was found ended, the middle between that and the look that found it; None if this run did not submit it.
     """
 
     ticket: Ticket

@@ -26,7 +26,6 @@ class Load:
     seconds: float
     pace: LookPace = field(default_factory=LookPace)
     away: float = 0.0
-    window: int = 1
 
     def __str__(self) -> str:
         flag = "" if self.pace == LookPace() else f", --poll-interval {self.pace.floor:g}"
@@ -35,7 +34,7 @@ class Load:
 
 LOADS = (
     Load(1000, 100, 60.0),
-    Load(200, 50, 5.0, away=0.2, window=6),
+    Load(200, 50, 5.0, away=0.2),
     Load(2000, 100, 1.0, LookPace(floor=0.05, least=0.05)),
 )
 
@@ -59,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def row(load: Load, price: float, *, seeds: int) -> str:
     """Return one line of the table: means over so many runs."""
-    options = EngineOptions(jobs=load.cap, submit_window=load.window, pace=replace(load.pace, price=price))
+    options = EngineOptions(jobs=load.cap, pace=replace(load.pace, price=price))
     looks = waits = busy = 0.0
     for seed in range(1, seeds + 1):
         durations = spread_evenly(load.takes, load.seconds, seed=seed)

@@ -98,8 +98,8 @@ def take_of(body: str) -> str:
 class NightApi:
     """The service; its ledger is the truth about money.
 
-    `asked` has every request by the service's time, `left_at` the same by the machine's own; `posting` is set
-    whenever a POST has begun.
+    `asked` has every request by the service's time, `left_at` the same by the machine's own, and `accepted_at` when
+    jobs were accepted, also by the machine's own. `posting` is set whenever a POST has begun.
     """
 
     def __init__(self, *, seed: int, weather: Iterable[Spell] = (), fates: Fates | None = None) -> None:
@@ -108,6 +108,7 @@ class NightApi:
         self.ledger: list[Job] = []
         self.asked: list[Asked] = []
         self.left_at: list[float] = []
+        self.accepted_at: list[float] = []
         self.clips: list[tuple[str, str]] = []
         self.posting = asyncio.Event()
         self._seed = seed
@@ -218,6 +219,7 @@ class NightApi:
         if chance.random() < self.fates.refused:
             return _json(422, {"detail": [{"loc": ["body", "image"], "msg": "cannot be read"}]})
         self._charges[take] += 1
+        self.accepted_at.append(asyncio.get_running_loop().time())
         now = self.now()
         starts = now + chance.expovariate(1 / 8.0)
         lasts = self.fates.median * chance.lognormvariate(0.0, 0.4)

@@ -97,7 +97,7 @@ def _quiet(morning: Morning, spell: Spell) -> Iterator[str]:
         yield f"{len(noisy)} requests in {length:.0f} s of {spell.bad}"
     settled = min(spell.end, spell.begin + SETTLING)
     first = [asked for asked in morning.api.asked if spell.begin <= asked.at < settled]
-    if len(first) > 2 * EngineOptions().looks_at_once + 8:
+    if len(first) > 2 * EngineOptions().looks_in_doubt + 8:
         yield f"{len(first)} requests in the first {SETTLING:.0f} s of {spell.bad}"
 
 
