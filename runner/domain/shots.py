@@ -10,11 +10,15 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TypeAlias
 
 from runner.domain.errors import Position, Problem
 from runner.domain.states import DeliveryState, FailureClass, TakeState, is_given_up
 from runner.system.canonical_json import JsonValue
+
+# A board of YAML has a hundred thousand rows without cells, and an empty mapping of each is six megabytes.
+_NO_CELLS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ class Row:
 
     fields: Fields
     at: Position
-    cells: Mapping[str, str] = field(default_factory=dict)
+    cells: Mapping[str, str] = field(default_factory=lambda: _NO_CELLS)
 
 
 class PriceUnit(StrEnum):
@@ -137,7 +141,7 @@ class Shot:
     at: Position
     tags: tuple[str, ...] = ()
     notes: str = ""
-    cells: Mapping[str, str] = field(default_factory=dict)
+    cells: Mapping[str, str] = field(default_factory=lambda: _NO_CELLS)
     take_id: str | None = None
     faulty: bool = False
     price: Price | None = None
@@ -184,7 +188,7 @@ class Take:
     at: Position
     tags: tuple[str, ...] = ()
     notes: str = ""
-    cells: Mapping[str, str] = field(default_factory=dict)
+    cells: Mapping[str, str] = field(default_factory=lambda: _NO_CELLS)
     price: Price | None = None
     seed_from_id: str = ""
 

@@ -20,6 +20,7 @@ from runner.manifest.templates import has_template
 
 _NAMED = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,79}"
 _NAME_RULE = "letters, digits, '.', '_' and '-', beginning with a letter, digit or '_', at most 80"
+_REFERRING: Mapping[str, Collection[str]] = {"inputs": (), "sweep": POINT_KEYS}
 _REFERENCE = re.compile(f"@({_NAMED})")
 _LITERAL = re.compile(f"@(@+{_NAMED})")
 
@@ -97,6 +98,13 @@ def _names_in(section: Section) -> Iterator[str]:
         yield name
 
 
+def _is_plain(node: Node | None) -> bool:
+    """Return whether a mapping holds only texts that stand for themselves; what is no mapping refers to nothing."""
+    if not isinstance(node, Fields):
+        return True
+    return all(isinstance(value, Text) and value.text[:1] != "@" for value in node.items.values())
+
+
 @dataclass(frozen=True, slots=True)
 class References:
     """Replaces the references of rows; `style` is the default style."""
@@ -113,17 +121,21 @@ class References:
         Raises:
             Stop: the manifest asks for more than its limits allow; the problem has been reported.
         """
-        subject = row_name(row, f"entry {number} of shots")
+        items = row.fields.items
         # A program wrote a row of one concrete take, from what was sent; its texts must not be resolved again.
-        if "take" in row.fields.items:
+        if "take" in items:
             return row
+        # Nearly all rows name nothing, and a storyboard has tens of thousands, so this check comes first.
+        if self.style is None and "style" not in items and all(map(_is_plain, map(items.get, _REFERRING))):
+            return row
+        subject = row_name(row, f"entry {number} of shots")
         fields = self._styled(self.inner(row.fields, subject), subject)
         return row if fields is row.fields else replace(row, fields=fields)
 
     def inner(self, fields: Fields, subject: str) -> Fields:
         """Return a row or the defaults with the references in its inputs and its sweep replaced."""
         changed: dict[str, Node] = {}
-        for key, entries in (("inputs", ()), ("sweep", POINT_KEYS)):
+        for key, entries in _REFERRING.items():
             if isinstance(node := fields.items.get(key), Fields):
                 inner = self._mapping(node, joined(subject, key), entries)
                 if inner is not node:
@@ -131,8 +143,7 @@ class References:
         return replace(fields, items={**fields.items, **changed}) if changed else fields
 
     def _mapping(self, node: Fields, where: str, entries: Collection[str] = ()) -> Fields:
-        # Nearly all inputs stand for themselves, and a storyboard has tens of thousands, so this check comes first.
-        if all(isinstance(value, Text) and value.text[:1] != "@" for value in node.items.values()):
+        if _is_plain(node):
             return node
         items = {
             name: (self._entries if name in entries else self._node)(value, f"{where}.{name}")

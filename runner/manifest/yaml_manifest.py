@@ -20,6 +20,8 @@ from runner.manifest.sequences import Sequences
 from runner.manifest.size_limits import Limits, SizeBudget
 from runner.manifest.templates import has_template, is_variable_name
 
+_SHOT_KEYS = frozenset(SHOT_KEYS)
+
 
 def source_of(node: Node, findings: Findings, limits: Limits, open_beside: OpenBeside | None) -> Source:
     """Return the rows, variables and defaults of a document.
@@ -102,5 +104,6 @@ def _rows(top: Section, sequences: Sequences) -> list[Row]:
             rows += sequences.place(name, entry.subject) if name else ()
         else:
             rows.append(Row(entry.fields, entry.fields.at))
-            replace(entry, subject=row_name(rows[-1], entry.subject)).check_keys(SHOT_KEYS)
+            if not entry.fields.items.keys() <= _SHOT_KEYS:
+                replace(entry, subject=row_name(rows[-1], entry.subject)).check_keys(SHOT_KEYS)
     return [*rows, *sequences.rest()]

@@ -11,7 +11,6 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import takewhile
 from typing import TypeAlias
 
 import yaml
@@ -29,6 +28,7 @@ _NOT_TEXT = re.compile(
     r"|[-+]?(?:0x[0-9a-fA-F]+|0o?[0-7]+|\d[\d_]*(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+|\.inf|\.nan)"
 )
 _COMMENT = re.compile(r"[ \t]+#(\S?)[^\r\n]*")
+_NODES = (yaml.ScalarEvent, yaml.CollectionStartEvent)
 _MERGE = "<<"
 _LIST_KEYS_UNDER = "sweep"
 
@@ -78,6 +78,7 @@ class _Builder:
 
     def __init__(self, text: str, findings: Findings, limits: Limits, events: Iterator[yaml.Event]) -> None:
         self._text = text
+        self._has_comments = "#" in text
         self._findings = findings
         self._limits = limits
         self._events = events
@@ -109,7 +110,7 @@ class _Builder:
     def _node(self, event: yaml.Event, depth: int, owner: str = "") -> Node:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
-        assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)
+        assert isinstance(event, _NODES)
         at, before, anchor = self._at(event), self._nodes, event.anchor
         self._nodes += 1
         # What aliases stand for is counted apart, so that a large honest file is not mistaken for a bomb.
@@ -158,7 +159,7 @@ class _Builder:
         self._check_text(event, at)
         if not event.style:
             assert event.end_mark is not None
-            comment = _COMMENT.match(self._text, event.end_mark.index)
+            comment = _COMMENT.match(self._text, event.end_mark.index) if self._has_comments else None
             # `duration: 5  # seconds` is a comment; `a shot #3 of cat` was surely meant as text.
             if comment and (comment[1] or " " in event.value):
                 dropped = shown(comment[0].strip())
@@ -237,7 +238,10 @@ class _Builder:
         return None
 
     def _events_before(self, end: type[yaml.Event]) -> Iterator[yaml.Event]:
-        return takewhile(lambda event: not isinstance(event, end), self._events)
+        for event in self._events:
+            if isinstance(event, end):
+                return
+            yield event
 
     def _at(self, event: yaml.Event) -> Position:
         mark, last = event.start_mark, self._last

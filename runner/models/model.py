@@ -176,9 +176,10 @@ class Model:
     ) -> None:
         incomplete = bool(reading.problems)
         for found in self._check.complaints(body, valid=valid):
-            is_reported = found.rule == "required" and len(found.path) == 1
-            # A rule over the whole body is not useful while parts of it are missing for other reasons.
-            if is_reported or (incomplete and not found.path):
+            # A rule over the whole body is not useful while parts of it are missing for other reasons. What the model
+            # always requires is one of these reasons; what it requires beside another input is not reported yet.
+            is_about_all = not found.path or (found.rule == "required" and len(found.path) == 1)
+            if incomplete and is_about_all:
                 continue
             where = ".".join(["inputs", *map(str, found.path)])
             place = _position(found.path, nodes, at)

@@ -398,7 +398,8 @@ def test_a_text_too_long_for_its_pattern_is_refused_and_not_tried() -> None:
 
 
 def test_a_rule_over_the_whole_body_is_told_at_the_shot() -> None:
-    model = made({"a": {"type": "string"}, "b": {"type": "string"}}, dependentRequired={"a": ["b"]})
+    rule: Schema = {"if": {"required": ["a"]}, "then": {"required": ["b"]}}
+    model = made({"a": {"type": "string"}, "b": {"type": "string"}}, **rule)
     problem = only_problem(model, {"a": text("x")})
     assert (problem.at, problem.subject) == (SHOT_AT, "shot s010, inputs")
 
@@ -446,3 +447,11 @@ def test_every_missing_field_of_a_json_body_is_named() -> None:
     assert pikaframes().body_faults({}) == [
         (name, missing) for name in ("keyFramesFirst", "keyFramesLast", "promptText")
     ]
+
+
+def test_an_input_that_is_required_beside_another_one_is_missing_when_that_one_is_given() -> None:
+    rule: Schema = {"if": {"required": ["a"]}, "then": {"required": ["b"]}}
+    model = made({"a": {"type": "string"}, "b": {"type": "string"}}, **rule)
+    missing = only_problem(model, {"a": text("x")})
+    assert (missing.at, missing.subject) == (SHOT_AT, "shot s010, inputs.b")
+    assert bind(model, {"a": text("x"), "b": text("y")}).problems == ()
