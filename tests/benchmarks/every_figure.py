@@ -1,13 +1,14 @@
 """All figures of speed in one table: `make bench`, or `python -m tests.benchmarks`.
 
 Each group of figures is measured five times, beside what a user would pick instead, and the table shows medians.
-`--quick` measures a smaller load once. `--only NAME` takes a group. It takes half an hour and 30 GB below the folder
+`--quick` measures a smaller load once. `--only NAME` takes one group. It takes half an hour and 30 GB below the folder
 for temporary files; nothing fails for being slow. Talk goes to stderr, the table to stdout.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import platform
@@ -38,22 +39,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--times", type=int, help=f"runs of each, of which the median counts (default {_TIMES})"
     )
-    parser.add_argument("--only", action="append", metavar="NAME", help="groups whose name contains NAME")
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", help="the group NAME alone; may be repeated"
+    )
     given = parser.parse_args(arguments)
     every = groups(times=given.times or (1 if given.quick else _TIMES), quick=given.quick)
-    chosen = {
-        name: group
-        for name, group in every.items()
-        if not given.only or any(part in name for part in given.only)
-    }
-    if not chosen:
-        parser.error(f"no such group; there are {', '.join(every)}")
+    if unknown := sorted(set(given.only or ()) - set(every)):
+        parser.error(f"no group is called {', '.join(unknown)}; there are {', '.join(every)}")
+    chosen = given.only or list(every)
     said, figures = conditions(), list[Figure]()
     say(*said)
-    for name, group in chosen.items():
-        begun = time.perf_counter()
-        figures += group()
-        say(f"{name}: measured in {time.perf_counter() - begun:.0f} s")
+    # Who stops it sees what was measured so far.
+    with contextlib.suppress(KeyboardInterrupt):
+        for name in chosen:
+            begun = time.perf_counter()
+            for figure in every[name]():
+                figures.append(figure)
+                say(" ".join(filter(None, figure.cells())))
+            say(f"{name}: measured in {time.perf_counter() - begun:.0f} s")
     print("\n".join(said), markdown(figures), sep="\n\n")
     return 0
 
