@@ -14,7 +14,7 @@ from tests.benchmarks.contenders import Contender, contenders
 from tests.benchmarks.figures import Load, Measurement, peak_mib
 from tests.benchmarks.reached import Figure
 
-SHELL_TAKES = 500
+SHELL_TAKES = 200
 _GIVE_UP = 30.0
 
 
@@ -130,7 +130,7 @@ def measure_scenario(key: str, *, times: int, quick: bool) -> Iterator[Figure]:
     runs: dict[str, list[Measurement]] = {}
     for number in range(times):
         for contender in present:
-            # The shell is as slow each time, and takes a minute.
+            # The shell is as slow each time.
             if number == 0 or contender.takes_at_most is None:
                 runs.setdefault(contender.name, []).append(run(contender, scenario.load, factor=_GIVE_UP))
     middle = [(each, _middle(runs[each.name])) for each in present]
