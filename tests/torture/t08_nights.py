@@ -108,13 +108,20 @@ def erring(seed: int) -> Verdict:
     calm = Plan(seed, takes=300, jobs=12, fates=Fates(median=300.0))
     healthy, ill = live(calm), live(replace(calm, weather=(spell,)))
     verdict = judge(ill)
-    needed, asked = (_reads_within(morning, spell) for morning in (healthy, ill))
-    print(f"T8 erring night {seed}: {asked} reads with {spell.share:.0%} bad, {needed} without", flush=True)
+    asked, reads = len(_reads(ill, spell)), _reads(healthy, spell)
+    # For each job the look at its end and the read of its result are repeated until they are answered.
+    needed = round(len(reads) + 2 * reads.count("result") * spell.share / (1.0 - spell.share))
+    print(f"T8 erring night {seed}: {asked} reads with {spell.share:.0%} bad, {needed} needed", flush=True)
     if asked > 1.1 * needed:
-        text = f"{asked} reads while {spell.share:.0%} of them failed, where {needed} would have been needed"
+        text = f"{asked} reads while {spell.share:.0%} of them failed, where {needed} were needed"
         return replace(verdict, cases=2, failures=(*verdict.failures, text))
     return replace(verdict, cases=2)
 
 
-def _reads_within(morning: Morning, spell: Spell) -> int:
-    return sum(spell.begin <= asked.at < spell.end and asked.verb != "submit" for asked in morning.api.asked)
+def _reads(morning: Morning, spell: Spell) -> list[str]:
+    """Return what was asked while the service erred, besides the submits."""
+    return [
+        asked.verb
+        for asked in morning.api.asked
+        if spell.begin <= asked.at < spell.end and asked.verb != "submit"
+    ]
