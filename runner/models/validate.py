@@ -84,8 +84,8 @@ class BodyCheck:
         self._inputs: dict[str, Validator] = {name: self._part(prop) for name, prop in properties}
         # Texts and seeds are nearly all that differs from take to take, and few of them have other rules than bounds.
         self._plain = {name: bounds for name, prop in properties if (bounds := _plain_bounds(prop))}
-        whole = {k: v for k, v in schema.items() if k in validator.VALIDATORS and k not in _EACH_BY_ITSELF}
-        self._whole = self._part(whole) if whole else None
+        whole = {keyword: value for keyword, value in schema.items() if keyword not in _EACH_BY_ITSELF}
+        self._whole = None if whole.keys().isdisjoint(validator.VALIDATORS) else self._part(whole)
         self._has_parts = _TOGETHER.isdisjoint(whole) and schema.get("type", "object") == "object"
         required = schema.get("required")
         self._required = frozenset(map(str, required)) if isinstance(required, list) else frozenset()

@@ -398,8 +398,7 @@ def test_a_text_too_long_for_its_pattern_is_refused_and_not_tried() -> None:
 
 
 def test_a_rule_over_the_whole_body_is_told_at_the_shot() -> None:
-    rule: Schema = {"if": {"required": ["a"]}, "then": {"required": ["b"]}}
-    model = made({"a": {"type": "string"}, "b": {"type": "string"}}, **rule)
+    model = made({"a": {"type": "string"}, "b": {"type": "string"}}, dependentRequired={"a": ["b"]})
     problem = only_problem(model, {"a": text("x")})
     assert (problem.at, problem.subject) == (SHOT_AT, "shot s010, inputs")
 

@@ -66,20 +66,29 @@ PARTS = st.recursive(
     ),
     max_leaves=4,
 )
-WHOLE = st.fixed_dictionaries(
-    {"type": st.just("object"), "properties": st.dictionaries(st.sampled_from(NAMES), PARTS, min_size=1)},
-    optional={
-        "required": st.lists(st.sampled_from(NAMES), max_size=2, unique=True),
-        "additionalProperties": PARTS,
-        "patternProperties": st.fixed_dictionaries({"^s": PARTS}),
-        "unevaluatedProperties": st.booleans(),
-        "propertyNames": st.just({"maxLength": 5}),
-        "maxProperties": SIZES,
-        "dependentRequired": st.just({"seed": ["size"]}),
-        "if": st.just({"required": ["image"]}),
-        "then": st.just({"required": ["prompt"]}),
-        "allOf": st.lists(st.fixed_dictionaries({"properties": st.dictionaries(WORDS, PARTS)}), min_size=1),
-    },
+# Rules over a whole body; one or two at a time, or hardly any body would be valid.
+RULES: list[Schema] = [
+    {},
+    {},
+    {"patternProperties": {"^s": {"type": "integer"}}},
+    {"unevaluatedProperties": False},
+    {"propertyNames": {"maxLength": 4}},
+    {"maxProperties": 2},
+    {"dependentRequired": {"seed": ["size"]}},
+    {"dependentSchemas": {"seed": {"required": ["size"]}}},
+    {"if": {"required": ["image"]}, "then": {"required": ["prompt"]}},
+    {"if": {"required": ["image"]}, "else": {"required": ["prompt"]}},
+    {"allOf": [{"properties": {"size": {"type": "integer"}}}]},
+    {"anyOf": [{"required": ["size"]}, {"required": ["seed"]}]},
+    {"not": {"required": ["other"]}},
+    {"additionalProperties": False},
+    {"additionalProperties": {"type": "string"}},
+    {"required": ["prompt"]},
+]
+WHOLE: st.SearchStrategy[Schema] = st.builds(
+    lambda inputs, rules: {"type": "object", "properties": inputs, **rules[0], **rules[1]},
+    st.dictionaries(st.sampled_from(NAMES), LEAVES | PARTS, min_size=1),
+    st.tuples(st.sampled_from(RULES), st.sampled_from(RULES)),
 )
 BODIES = st.dictionaries(st.sampled_from((*NAMES, "other")), VALUES)
 
