@@ -197,6 +197,14 @@ def read_witness(path: Path, *, heard: Heard = NOTHING_HEARD) -> Testimony | Non
     return Testimony(header, (*sent, *adopted.values()), frozenset(left), ended)
 
 
+def _run_of(path: Path) -> str | None:
+    """Return the id of the run that the witness at `path` belongs to, None if it does not say; raises OSError."""
+    for line in _lines(open_private(path), 0, run_id=""):
+        with suppress(KeyError, TypeError, ValueError, OverflowError):
+            return _header(line["run"]).run_id
+    return None
+
+
 def _lines(descriptor: int, known: int, *, run_id: str) -> Iterator[dict[str, Any]]:
     """Yield each line; after the header of the run `run_id` the first `known` bytes are passed over."""
     with os.fdopen(descriptor, "rb") as file:
@@ -276,8 +284,7 @@ class Witness:
         """Write to the second file that the run ended in order, with its record in place and no job unfinished."""
         for place in self.places:
             with suppress(OSError):
-                known = read_witness(place)
-                if known and known.header and known.header.run_id == self.header.run_id:
+                if _run_of(place) == self.header.run_id:
                     with os.fdopen(open_private(place, _APPEND), "wb", buffering=0) as file:
                         _write(file.fileno(), [{"ended": True}])
 
