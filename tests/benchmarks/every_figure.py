@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := sorted(set(given.only or ()) - set(every)):
         parser.error(f"no group is called {', '.join(unknown)}; there are {', '.join(every)}")
     chosen = given.only or list(every)
-    said, figures = conditions(), list[Figure]()
+    said, figures = conditions(sys.argv[1:] if arguments is None else arguments), list[Figure]()
     say(*said)
     # Who stops it sees what was measured so far.
     with contextlib.suppress(KeyboardInterrupt):
@@ -80,16 +80,17 @@ def groups(*, times: int, quick: bool) -> Mapping[str, Group]:
     return found
 
 
-def conditions() -> list[str]:
-    """Say when, on what machine, of what commit and by what command this is measured."""
+def conditions(words: Sequence[str]) -> list[str]:
+    """Say when, on what machine, of what commit and by what command this is measured; `words` are its flags."""
     asked = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
     )
+    asked_for = " ".join(["python -m tests.benchmarks", *words])
     machine = (
         f"{processors():g} usable processors, {platform.machine()}, {platform.system()} {platform.release()}"
     )
     return [
-        f"{time.strftime('%Y-%m-%d')}, commit {asked.stdout.strip() or 'unknown'}: `{' '.join(sys.argv)}`",
+        f"{time.strftime('%Y-%m-%d')}, commit {asked.stdout.strip() or 'unknown'}: `{asked_for}`",
         f"{machine}, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f} at the start",
     ]
 
