@@ -109,6 +109,12 @@ def _report_gone(studio: Studio) -> RunRequest:
     return studio.request
 
 
+def _table_edited(studio: Studio) -> RunRequest:
+    table = studio.home / "report.csv"
+    table.write_bytes(table.read_bytes().replace(b"rain", b"snow"))
+    return studio.request
+
+
 CHANGES: dict[str, Callable[[Studio], RunRequest]] = {
     "the manifest was edited": _edited,
     "a prompt file was edited": _another_prompt,
@@ -117,6 +123,7 @@ CHANGES: dict[str, Callable[[Studio], RunRequest]] = {
     "a clip is gone": _clip_gone,
     "a clip is cut": _clip_cut,
     "a report is gone": _report_gone,
+    "a report was edited": _table_edited,
     "only some takes are chosen": lambda studio: replace(studio.request, choice=Choice(only=("a",))),
     "less is allowed": lambda studio: replace(studio.request, manifest_limits=replace(LIMITS, takes=1)),
     "another API is meant": lambda studio: replace(studio.request, api_base="https://api.example.com"),
