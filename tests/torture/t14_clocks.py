@@ -244,7 +244,7 @@ def _objections(case: Jump, jumped: Scene, twin: Scene) -> Iterator[str]:
         return
     asleep = case.jump == "asleep for 8 h"
     window = WINDOW_AFTER_SLEEP if asleep else WINDOW
-    more = _asked_within(jumped, window) - _asked_within(twin, window)
+    more: float = _asked_within(jumped, window) - _asked_within(twin, window)
     more -= LOOKS_OF_A_NEW_JOB * max(0, _begun_within(jumped, window) - _begun_within(twin, window))
     if more >= MOST_MORE:
         yield f"{more} requests more than without the jump in the {window:.0f} s after it"
