@@ -111,6 +111,8 @@ def test_json_holds_the_derived_figures_beside_what_they_come_from() -> None:
         "service": 2.0,
         "jitter": 0.3,
         "poll": 0.25,
+        "own_poll": 0.1,
+        "delay": 0.0,
         "seed": 1,
         "least": 8.0,
     }
