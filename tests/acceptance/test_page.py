@@ -417,13 +417,14 @@ def test_on_another_width_the_same_takes_stay_in_sight(tab: Tab, tmp_path: Path)
     tab.until(IN_SIGHT)
     top = "[...document.querySelectorAll('.take')].find((take) => take.getBoundingClientRect().bottom > 0)"
     first = f"Number({top}.getAttribute('aria-posinset'))"
+    tab.until(top + " !== undefined")
     before = tab.js(first)
     tab.call("Emulation.setDeviceMetricsOverride", width=400, height=800, deviceScaleFactor=1, mobile=False)
     try:
-        tab.until(
+        is_one_column = (
             "new Set([...document.querySelectorAll('.take')].map((take) => take.offsetLeft)).size === 1"
         )
-        assert abs(tab.js(first) - before) < 30
+        tab.until(f"{is_one_column} && {top} && Math.abs({first} - {before}) < 30")
         assert tab.js("document.documentElement.scrollWidth") <= 400
     finally:
         tab.call("Emulation.clearDeviceMetricsOverride")
