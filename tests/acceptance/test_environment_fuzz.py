@@ -195,7 +195,7 @@ def test_a_saved_token_that_is_none_is_the_accounts_affair(here: Desk, put: Call
 @pytest.mark.parametrize(
     "words", [SIMULATED, PAID, ("check", "board.yaml")], ids=["simulated", "paid", "check"]
 )
-@pytest.mark.parametrize("limit", ["-n 6", "-n 9", "-n 12", "-n 16", "-v 100000"])
+@pytest.mark.parametrize("limit", ["-n 6", "-n 9", "-n 12", "-n 16", "-v 120000"])
 def test_a_machine_that_has_too_little_is_74_or_does_the_work(
     here: Desk, limit: str, words: tuple[object, ...]
 ) -> None:
