@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from runner.domain.records import PastJob
 
 ENOUGH = 8
-"""How many durations are enough to rely on: after a sleep of the machine a few jobs seem to have been short."""
+"""How many durations shorten an interval: after a sleep of the machine a few jobs seem to have been short."""
 
 
 @dataclass(frozen=True, slots=True)

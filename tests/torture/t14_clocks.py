@@ -244,8 +244,8 @@ def _objections(case: Jump, jumped: Scene, twin: Scene) -> Iterator[str]:
         return
     asleep = case.jump == "asleep for 8 h"
     window = WINDOW_AFTER_SLEEP if asleep else WINDOW
-    more: float = _asked_within(jumped, window) - _asked_within(twin, window)
-    more -= LOOKS_OF_A_NEW_JOB * max(0, _begun_within(jumped, window) - _begun_within(twin, window))
+    begun = max(0.0, _begun_within(jumped, window) - _begun_within(twin, window))
+    more = _asked_within(jumped, window) - _asked_within(twin, window) - round(LOOKS_OF_A_NEW_JOB * begun)
     if more >= MOST_MORE:
         yield f"{more} requests more than without the jump in the {window:.0f} s after it"
     # A pause that was asked for before the jump is stored by the wall clock, and bounded by an hour.

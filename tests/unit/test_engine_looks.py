@@ -9,11 +9,12 @@ from collections.abc import Sequence
 import pytest
 
 from runner.domain.api_answers import FailureKind, LookAnswer, RequestFailure
+from runner.domain.states import TakeState
 from runner.engine.options import EngineOptions
 from runner.engine.poll_pace import LookPace
-from runner.engine.testing import JobScript, ScriptedQueue
+from runner.engine.testing import JobScript, MemoryJournal, ScriptedQueue
 from tests.drawn_jobs import Watched, least_makespan, spread_evenly, watch
-from tests.unit.test_engine import night, ticket
+from tests.unit.test_engine import EPOCH, night, ticket
 
 CAP = 100
 
@@ -72,6 +73,17 @@ def test_as_many_looks_are_in_the_air_as_slow_answers_need() -> None:
     run = watch(durations, EngineOptions(jobs=400, submit_window=32), away=0.2)
     assert run.most_at_once > 40
     assert lost(run, durations, cap=400) <= 1.2
+
+
+def test_a_job_of_an_earlier_run_teaches_nothing_about_how_long_jobs_take() -> None:
+    """Its age is by the wall clock, which may have been set meanwhile."""
+    old = ticket("old", state=TakeState.RUNNING, request_id="req-old", submitted_at=EPOCH - 8 * 3600.0)
+    journal = MemoryJournal(["old", "new"])
+    row = journal._rows["old"]
+    row.state, row.request_id = TakeState.RUNNING, "req-old"
+    scripts = {"old": JobScript(runs=3.0), "new": JobScript(runs=5.0)}
+    run = night([old, ticket("new")], scripts=scripts, journal=journal, options=EngineOptions(jobs=1))
+    assert run.seconds < 30.0
 
 
 class HangsOnce(ScriptedQueue):
