@@ -99,7 +99,7 @@ def _names_in(section: Section) -> Iterator[str]:
 
 
 def _is_plain(node: Node | None) -> bool:
-    """Return whether a mapping holds only texts that stand for themselves; anything else refers to nothing."""
+    """Return whether a node refers to nothing: it is not a mapping, or one of texts that stand for themselves."""
     if not isinstance(node, Fields):
         return True
     return all(isinstance(value, Text) and value.text[:1] != "@" for value in node.items.values())
