@@ -177,16 +177,24 @@ def test_what_the_record_was_noted_to_hold_is_not_read_again(tmp_path: Path) -> 
     assert heard_now(place, {}) == {}
 
 
-def test_sidecars_are_read_again_once_a_name_in_their_folder_changed(tmp_path: Path) -> None:
+def test_only_sidecars_that_came_since_are_read_again(tmp_path: Path) -> None:
+    """One that is moved here counts as new, however old it says it is."""
     folder = tmp_path / "clips"
     folder.mkdir()
     (folder / "a.json").write_bytes(Sidecar("a", "r-1", ()).to_bytes())
+    moved = tmp_path / "b.json"
+    moved.write_bytes(Sidecar("b", "r-2", ()).to_bytes())
+    os.utime(moved, ns=(1, 1))
     with new_state_file(tmp_path, [A]) as state:
         place = RunDir(state.path.parent)
-        state.note_heard(heard_now(place, {}))
+        heard = heard_now(place, {})
+        state.note_heard({key: changed + 10**12 for key, changed in heard.items()})
     assert known_outside(place, {}) == []
-    os.utime(folder, ns=(1, 1))
-    assert [each.request_id for found in known_outside(place, {}) for each in found.sent] == ["r-1"]
+    with StateFile.open(place.state_file) as state:
+        state.note_heard(heard)
+    assert known_outside(place, {}) == []
+    moved.rename(folder / "b.json")
+    assert "r-2" in {each.request_id for found in known_outside(place, {}) for each in found.sent}
     assert read_heard(tmp_path / "none.db") == NOTHING_HEARD
 
 

@@ -99,9 +99,11 @@ def known_outside(run_dir: RunDir, environ: Mapping[str, str], *, whole: bool = 
                 advice="move away what stands there, or make it readable, then give the same command again",
             ) from error
         found += [testimony] if testimony else []
-    if _changed_at(run_dir.path / CLIPS).items() <= heard.extents.items():
+    changed = _changed_at(run_dir.path / CLIPS)
+    if changed.items() <= heard.extents.items():
         return found
-    sidecars = tuple(_told_by_sidecars(run_dir, whole=whole))
+    since = max((heard.extents.get(key, 0) for key in changed), default=0)
+    sidecars = tuple(_told_by_sidecars(run_dir, whole=whole, since=since))
     return [*found, Testimony(sent=sidecars)] if sidecars else found
 
 
@@ -120,19 +122,22 @@ def heard_now(run_dir: RunDir, environ: Mapping[str, str]) -> Mapping[str, int]:
 
 
 def _changed_at(folder: Path) -> Mapping[str, int]:
-    """Return the time (ns) at which a name in `folder` last changed, by the folder's key; nothing if unknown."""
+    """Return the time (ns) at which a name in `folder` last changed, by the folder's key; nothing if unknown.
+
+    It is the time that no program can set, so a file that was moved here later has a later one.
+    """
     with suppress(OSError):
         found = folder.stat()
-        return {key_of(found): found.st_mtime_ns}
+        return {key_of(found): found.st_ctime_ns}
     return {}
 
 
-def _told_by_sidecars(run_dir: RunDir, *, whole: bool = False) -> Iterator[Sent]:
-    """Yield what each sidecar says, or its head alone unless `whole`: ten thousand are read at every start.
+def _told_by_sidecars(run_dir: RunDir, *, whole: bool = False, since: int = 0) -> Iterator[Sent]:
+    """Yield what each sidecar that changed since `since` (ns) says, or its head alone unless `whole`.
 
     Of one that is damaged behind its head the head counts in both, or one reader would ask for what the other denies.
     """
-    for path in _sidecar_paths(run_dir):
+    for path in _sidecar_paths(run_dir, since=since):
         sent = _head(path)
         if (whole or sent is None) and (sidecar := _sidecar(path)) is not None:
             model, fingerprint = (str(sidecar.about.get(name, "")) for name in ("model", "fingerprint"))
@@ -149,10 +154,12 @@ def sidecars_of(run_dir: RunDir) -> Iterator[Sidecar]:
             yield sidecar
 
 
-def _sidecar_paths(run_dir: RunDir) -> Iterator[str]:
+def _sidecar_paths(run_dir: RunDir, *, since: int = 0) -> Iterator[str]:
     with suppress(OSError), os.scandir(run_dir.path / CLIPS) as entries:
         for entry in entries:
-            if entry.name.endswith(".json") and not entry.name.startswith("."):
+            if not entry.name.endswith(".json") or entry.name.startswith("."):
+                continue
+            if not since or entry.stat(follow_symlinks=False).st_ctime_ns >= since:
                 yield entry.path
 
 
