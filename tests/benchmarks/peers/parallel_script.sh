@@ -7,13 +7,15 @@ export BASE=$1 POLL=$4
 export AUTH="Authorization: Bearer $RUNCOMFY_TOKEN"
 
 one() {
-  local id
+  local id said
   id=$(curl -sf -XPOST "$BASE/v1/models/$1" -H "$AUTH" -H 'Content-Type: application/json' \
     -d "{\"keyFramesFirst\":\"$2\",\"keyFramesLast\":\"$3\",\"promptText\":\"$4\",\"seed\":$5,\"resolution\":\"$6\",\"duration\":$7}" \
     | jq -r .request_id) || exit 1
   while :; do
     sleep "$POLL"
-    [ "$(curl -sf -H "$AUTH" "$BASE/v1/requests/$id/status" | jq -r .status)" = completed ] && break
+    # A server that is gone ends the loop: parallel's own jobs outlive a benchmark that is killed.
+    said=$(curl -sf -H "$AUTH" "$BASE/v1/requests/$id/status") || exit 1
+    [ "$(jq -r .status <<< "$said")" = completed ] && break
   done
   curl -sf -H "$AUTH" "$BASE/v1/requests/$id/result" | jq -r .output.video
 }
