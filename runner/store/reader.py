@@ -75,6 +75,9 @@ def open_reader(path: Path, *, checked: bool = False) -> Reader:
 
 def read_heard(path: Path) -> Heard:
     """Return what the state file at `path` was last noted to contain; nothing if it cannot be read, or has no note."""
+    # A pipe of this name would be waited for.
+    if not path.is_file():
+        return NOTHING_HEARD
     with (
         suppress(sqlite3.Error, OSError, ValueError, TypeError),
         closing(database.connect_glance(path)) as connection,

@@ -128,6 +128,9 @@ def submissions(connection: sqlite3.Connection) -> list[Sent]:
 
 def unrecorded(connection: sqlite3.Connection, told: Iterable[Sent]) -> list[Sent]:
     """Return the submissions in `told` that the record does not know, or whose request id it does not know."""
+    told = tuple(told)
+    if not told:
+        return []
     attempts, ids = set[str](), set[str]()
     for attempt, request_id in connection.execute("SELECT attempt, request_id FROM attempts"):
         attempts.add(attempt)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from runner.commands.steps.known_jobs import known_outside
 from runner.commands.steps.open_run import new_header
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.summary import RunSummary
@@ -26,6 +27,7 @@ from runner.manifest.reader import manifest_bytes, name_in, opener_beside
 from runner.models.registry import Models, search_path
 from runner.output.write_reports import reports_are_current, reports_of
 from runner.store.location import is_same, machine_id, place_of
+from runner.store.open_checks import refuse_less_known
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir, is_run
 from runner.system.version import __version__
@@ -57,7 +59,9 @@ def complete_run(request: RunRequest) -> RunSummary | None:
         place = RunDir(request.home(name_in(data, request.manifest)))
         if not is_run(place.path):
             return None
+        told = known_outside(place, request.environ)
         with open_reader(place.state_file) as reader:
+            refuse_less_known(reader.path, reader.header.run_id, told, unknown=reader.unrecorded)
             if (
                 _is_same_run(request, place, reader)
                 and _is_as_it_was(request, data, reader.completion())
