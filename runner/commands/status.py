@@ -58,7 +58,7 @@ def status(target: str | Path, *, simulated: bool | None = None) -> RunStatus:
         counts = reader.counts()
         takes = reader.takes() if counts.get(TakeState.HELD) else ()
         held = tuple(take for take in takes if take.state is TakeState.HELD)
-        return RunStatus(place.path, reader.header, counts, reader.deliveries(), held, reader.spending())
+        return RunStatus(place.path, reader.header, counts, reader.deliveries(), held, reader.sums())
 
 
 def take_history(target: str | Path, take_id: str, *, simulated: bool | None = None) -> TakeHistory:

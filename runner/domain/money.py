@@ -22,13 +22,15 @@ _NUMBER = re.compile(r"\d{1,6}(\.\d{1,6})?", re.ASCII)
 class Charge:
     """One submission that was or may have been paid for: what it should cost, and what it did cost, if known.
 
-    `latest` says that it is its take's newest submission, whose cost may still come. Amounts are US dollars.
+    `latest` says that it is its take's newest submission, whose cost may still come. `times` counts the submissions
+    that it stands for, where only sums matter. Amounts are US dollars.
     """
 
     take_id: str
     estimate: float | None = None
     cost: float | None = None
     latest: bool = True
+    times: int = 1
 
     @property
     def usd(self) -> float:
@@ -45,17 +47,19 @@ class Spending:
     @property
     def committed(self) -> float:
         """The sum that a cap is compared with: real costs where they are known, and estimates for the rest."""
-        return total(charge.usd for charge in self.charges)
+        return usd(sum(micros(charge.usd) * charge.times for charge in self.charges))
 
     @property
     def billed(self) -> float:
         """The sum of the costs that are known."""
-        return total(charge.cost for charge in self.charges if charge.cost is not None)
+        known = ((charge.cost, charge.times) for charge in self.charges if charge.cost is not None)
+        return usd(sum(micros(cost) * times for cost, times in known))
 
     @property
     def estimated(self) -> float:
         """What all submissions should cost, as far as there are prices."""
-        return total(charge.estimate for charge in self.charges if charge.estimate is not None)
+        known = ((charge.estimate, charge.times) for charge in self.charges if charge.estimate is not None)
+        return usd(sum(micros(price) * times for price, times in known))
 
     @property
     def earlier(self) -> Mapping[str, Spending]:
@@ -69,12 +73,12 @@ class Spending:
     @property
     def without_cost(self) -> int:
         """How many submissions have no known cost yet."""
-        return sum(1 for charge in self.charges if charge.cost is None)
+        return sum(charge.times for charge in self.charges if charge.cost is None)
 
     @property
     def unpriced(self) -> int:
         """How many submissions have neither a cost nor an estimate, and so count for nothing."""
-        return sum(1 for charge in self.charges if charge.cost is None and charge.estimate is None)
+        return sum(charge.times for charge in self.charges if charge.cost is None and charge.estimate is None)
 
 
 NOTHING_SPENT = Spending()

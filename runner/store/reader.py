@@ -44,6 +44,10 @@ R = TypeVar("R", TakeRecord, Standing, AttemptRecord, EventRecord, SchemaRecord,
 E = TypeVar("E", bound=StrEnum)
 DURATIONS_KEPT = 400
 _AT_ONCE = 100
+_CHARGED = (
+    "FROM attempts a JOIN takes t ON t.take_id = a.take_id WHERE a.request_id IS NOT NULL"
+    f" OR coalesce(a.outcome, '') NOT IN ({', '.join(repr(str(word)) for word in sorted(FREE))})"
+)
 
 
 def open_reader(path: Path, *, checked: bool = False) -> Reader:
@@ -176,16 +180,20 @@ class Reader:
         recorded estimate gets its take's present one.
         """
         rows = self._rows(
-            "SELECT a.take_id, coalesce(a.estimate, t.estimate), a.cost, a.number = t.attempts, a.outcome,"
-            " a.request_id FROM attempts a JOIN takes t ON t.take_id = a.take_id ORDER BY a.rowid"
+            f"SELECT a.take_id, coalesce(a.estimate, t.estimate), a.cost, a.number = t.attempts {_CHARGED}"
+            " ORDER BY a.rowid"
         )
         return Spending(
-            tuple(
-                Charge(take_id, estimate, cost, bool(latest))
-                for take_id, estimate, cost, latest, outcome, request_id in rows
-                if outcome not in FREE or request_id is not None
-            )
+            tuple(Charge(take_id, estimate, cost, bool(latest)) for take_id, estimate, cost, latest in rows)
         )
+
+    def sums(self) -> Spending:
+        """Return what `spending` does, with equal amounts in one charge, whatever takes they are of."""
+        rows = self._rows(
+            f"SELECT '', coalesce(a.estimate, t.estimate) AS quoted, a.cost, 1, count(*) {_CHARGED}"
+            " GROUP BY quoted, a.cost"
+        )
+        return Spending(tuple(Charge(*row) for row in rows))
 
     def unrecorded(self, told: Iterable[Sent]) -> list[Sent]:
         """Return the submissions in `told`, from witnesses, that the record does not know."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.domain.money import Charge
+from runner.domain.money import Charge, Spending
 from runner.domain.records import CostsUntold, schema_of
 from runner.domain.shots import Plan, Price, Take
 from runner.domain.states import (
@@ -86,6 +86,10 @@ def state(tmp_path: Path) -> Iterator[StateFile]:
         yield state_file
 
 
+def sums_of(found: Spending) -> tuple[float, ...]:
+    return found.committed, found.billed, found.estimated, found.without_cost, found.unpriced
+
+
 @pytest.mark.parametrize("fate", FATES)
 def test_every_attempt_that_may_have_been_charged_is_counted(state: StateFile, fate: str) -> None:
     facts, charges = FATES[fate]
@@ -93,6 +97,7 @@ def test_every_attempt_that_may_have_been_charged_is_counted(state: StateFile, f
         state.record("a", fact, at=1.0).result(20)
     with open_reader(state.path) as reader:
         assert list(reader.spending().charges) == charges
+        assert sums_of(reader.sums()) == sums_of(reader.spending())
 
 
 def test_the_sums_are_exact_and_say_what_is_not_known(state: StateFile) -> None:
