@@ -16,7 +16,7 @@ from runner.domain.run_ending import EXIT_CODES, Ending, EndingKind, exit_code_b
 from runner.domain.states import ACTIVE, IN_DOUBT, UNFINISHED, DeliveryState, TakeState
 from runner.engine.options import EngineOptions
 from runner.plan.actions import Action
-from runner.store.reader import open_reader
+from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
 
 if TYPE_CHECKING:
@@ -145,20 +145,13 @@ def sum_up(
     `about` holds the submissions of each before the run. Of takes that are simply done, no record stays in memory.
     """
     from runner.output.status_text import causes
-    from runner.output.write_reports import reports_are_current, reports_of, write_report
 
-    reports, failed = None, list[str]()
     counts, deliveries = Counter[TakeState](), Counter[DeliveryState]()
     clips: list[Path] = []
     unusual: list[TakeRecord] = []
     submitted = -sum(about.values())
     with open_reader(place.state_file, checked=True) as reader:
-        try:
-            is_current = reports_are_current(place.path, reader)
-            reports = reports_of(place.path) if is_current else write_report(place.path, reader, now=now)
-        except (CannotCreate, DiskFailed) as error:
-            # A page that cannot be written, since a program holds it open, fails no finished run.
-            failed.append(f"the report could not be written: {error.message}")
+        reports, failed = _reports(place, reader, now=now)
         for take in reader.each_take():
             if take.take_id in about:
                 counts[take.state] += 1
@@ -193,6 +186,18 @@ def sum_up(
             if take.state is TakeState.CANCELLED and take.position is not None and not take.is_stale
         ),
     )
+
+
+def _reports(place: RunDir, reader: Reader, *, now: float) -> tuple[Reports | None, tuple[str, ...]]:
+    """Write the reports unless they are current; a page that a program holds open fails no finished run."""
+    from runner.output.write_reports import reports_are_current, reports_of, write_report
+
+    try:
+        if reports_are_current(place.path, reader):
+            return reports_of(place.path), ()
+        return write_report(place.path, reader, now=now), ()
+    except (CannotCreate, DiskFailed) as error:
+        return None, (f"the report could not be written: {error.message}",)
 
 
 def _is_delivered(take: TakeRecord) -> bool:
