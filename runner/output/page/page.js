@@ -247,7 +247,7 @@ function head(/** @type {Head} */ run) {
   at(".causes").append(...run.causes.map((cause) => make("li", {}, cause)));
   at(".causes").hidden = !run.causes.length;
   for (const [word, count] of run.totals) {
-    const chip = make("button", { type: "button", className: `chip ${word}`, ariaPressed: "false" }, make("b", {}, String(count)), ` ${word}`);
+    const chip = make("button", { type: "button", className: `chip ${word}`, ariaPressed: "false" }, make("b", {}, count.toLocaleString("en")), ` ${word}`);
     chip.dataset.state = word;
     at(".chips").append(make("li", {}, chip));
   }
