@@ -37,16 +37,15 @@ from runner.system.web_links import is_same_api
 def completion_of(request: RunRequest, plan: Plan) -> Completion:
     """Return what a run of `plan` is made from; the state file adds the number of its newest fact."""
     manifest = plan.manifest
-    return Completion(
-        __version__,
-        manifest.sha256,
-        manifest.files,
-        plan.schemas,
-        request.on_this_machine,
-        json.dumps(asdict(request.manifest_limits)),
-        0,
-        request.options.download,
-    )
+    return _made_from(request, manifest.sha256, files=manifest.files, schemas=plan.schemas, events=0)
+
+
+def _made_from(
+    request: RunRequest, sha256: str, *, files: Mapping[str, str], schemas: Mapping[str, str], events: int
+) -> Completion:
+    limits = json.dumps(asdict(request.manifest_limits))
+    private, downloads = request.on_this_machine, request.options.download
+    return Completion(__version__, sha256, files, schemas, private, limits, events, downloads)
 
 
 def complete_run(request: RunRequest) -> RunSummary | None:
@@ -59,14 +58,16 @@ def complete_run(request: RunRequest) -> RunSummary | None:
         place = RunDir(request.home(name_in(data, request.manifest)))
         if not is_run(place.path):
             return None
-        told = known_outside(place, request.environ)
         with open_reader(place.state_file) as reader:
-            refuse_less_known(reader.path, reader.header.run_id, told, unknown=reader.unrecorded)
             if (
                 _is_same_run(request, place, reader)
                 and _is_as_it_was(request, data, reader.completion())
                 and not _asks_costs_again(reader.costs_untold(), now=request.clock.wall())
+                and reports_are_current(place.path, reader)
             ):
+                # This comes last: after a kill there is much to read, and the opening of the record reads it as well.
+                told = known_outside(place, request.environ)
+                refuse_less_known(reader.path, reader.header.run_id, told, unknown=reader.unrecorded)
                 return _summary(place, reader)
     return None
 
@@ -90,15 +91,12 @@ def _is_as_it_was(request: RunRequest, data: bytes, known: Completion | None) ->
     if known is None or any(token.encode() in data for token in tokens_in(request.environ)):
         return False
     models = Models.bundled(search_path(request.manifest, request.schema_dirs))
-    return known == Completion(
-        __version__,
+    return known == _made_from(
+        request,
         hashlib.sha256(data).hexdigest(),
-        _files(request.manifest, known.files, most=request.manifest_limits.text_bytes + 1),
-        {model: models.sha256(model) for model in known.schemas},
-        request.on_this_machine,
-        json.dumps(asdict(request.manifest_limits)),
-        known.events,
-        request.options.download,
+        files=_files(request.manifest, known.files, most=request.manifest_limits.text_bytes + 1),
+        schemas={model: models.sha256(model) for model in known.schemas},
+        events=known.events,
     )
 
 
@@ -113,11 +111,9 @@ def _files(manifest: Path, known: Mapping[str, str], *, most: int) -> Mapping[st
 
 
 def _summary(place: RunDir, reader: Reader) -> RunSummary | None:
-    """Return what the whole flow would, or None if a clip or a report is not what it was."""
+    """Return what the whole flow would, or None if a clip is not what it was."""
     clips = [(place.path / file, size) for file, size in reader.clips()]
     if any(clip.stat().st_size != size for clip, size in clips):
-        return None
-    if not reports_are_current(place.path, reader):
         return None
     counts, deliveries = reader.counts(), reader.deliveries()
     return RunSummary(
