@@ -32,12 +32,47 @@ class RunHeader:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a take stands, and how many submissions of it have begun; the fields are those of a `TakeRecord`."""
+    """What a decision needs to know of a recorded take: what was sent, where it stands, and which clip it has.
+
+    `file` is relative to the run directory. `attempts` counts begun submissions. `wanted` is the fingerprint of what
+    the manifest asks for now, if that is not what was sent; `kept_for` is the one for which a person keeps the clip
+    anyway. `price_now` is the price (JSON text, empty if there is none) of what the manifest asks for now.
+    """
 
     take_id: str
+    shot_id: str
+    model: str
+    body: str
+    fingerprint: str
+    tags: tuple[str, ...]
     state: TakeState
     delivery: DeliveryState
+    failure: FailureClass | None
+    reason: str
     attempts: int
+    request_id: str | None
+    outputs: tuple[str, ...]
+    file: str | None
+    sha256: str | None
+    bytes: int | None
+    wanted: str | None
+    kept_for: str | None
+    price_now: str
+
+    @property
+    def is_given_up(self) -> bool:
+        """True for a failed take whose clip may still exist; its id is known, and a look is free."""
+        return is_given_up(self.state, self.failure) and self.request_id is not None
+
+    @property
+    def may_have_a_clip(self) -> bool:
+        """True for a take that ended without a clip but whose job has an id, so that its record may name one."""
+        return self.state in OVER and self.request_id is not None
+
+    @property
+    def is_stale(self) -> bool:
+        """True for a take made from another body than its row asks for now, unless a person kept it for that."""
+        return self.wanted is not None and self.wanted != self.kept_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,76 +85,40 @@ class PastJob:
 
 
 @dataclass(frozen=True, slots=True)
-class TakeRecord:
+class TakeRecord(Standing):
     """Everything recorded about one take; times are unix seconds, `cost` is USD, `seconds` is how long the job took.
 
     `position` is the take's place in the newest manifest, None once it is no longer in it. `result` is the API's final
-    record as it came; above 1 MiB only what matters. `file` is relative to the run directory. `attempts` counts begun
-    submissions. `wanted` is the fingerprint of what the manifest asks for now, if that is not what was sent. `kept_for`
-    is the one for which a person keeps the clip anyway. `estimate` (USD) is by `price`, a JSON text, empty if there is
-    none. A sent take keeps those of its latest submission; one that waits has the newest. `estimate_now` and
-    `price_now` are always the newest, for what the manifest asks for now. `schema` is the hash of the model's schema at
-    the latest submission, or else at the last check; None if an older program noted none.
+    record as it came; above 1 MiB only what matters. `estimate` (USD) is by `price`, a JSON text, empty if there is
+    none. A sent take keeps those of its latest submission; one that waits has the newest. `estimate_now` is always the
+    newest. `schema` is the hash of the model's schema at the latest submission, or else at the last check; None if an
+    older program noted none.
     """
 
-    take_id: str
-    shot_id: str
-    model: str
-    body: str
-    fingerprint: str
     seed: int | None
     point: Mapping[str, JsonValue]
-    tags: tuple[str, ...]
     notes: str
     cells: Mapping[str, str]
     position: int | None
-    state: TakeState
-    delivery: DeliveryState
-    failure: FailureClass | None
-    reason: str
-    attempts: int
-    request_id: str | None
     submitted_at: float | None
     finished_at: float | None
     seconds: float | None
     not_before: float
     cost: float | None
-    outputs: tuple[str, ...]
     result: str | None
-    file: str | None
-    sha256: str | None
-    bytes: int | None
     cancel_requested: str | None
-    wanted: str | None = None
     wanted_model: str | None = None
     wanted_body: str | None = None
-    kept_for: str | None = None
     estimate: float | None = None
     price: str = ""
     estimate_now: float | None = None
-    price_now: str = ""
     schema: str | None = None
-
-    @property
-    def is_given_up(self) -> bool:
-        """True for a failed take whose clip may still exist; its id is known, and a look is free."""
-        return is_given_up(self.state, self.failure) and self.request_id is not None
-
-    @property
-    def may_have_a_clip(self) -> bool:
-        """True for a take that ended without a clip but whose job has an id, so that its record may name one."""
-        return self.state in OVER and self.request_id is not None
 
     def links(self, origin: str) -> OutputLinks:
         """Return what the kept record of its job names as outputs; `origin` is the API's."""
         # If the job did not end well, a link counts only if something says that it is an output.
         sure = self.state is not TakeState.SUCCEEDED
         return output_links(parsed_json(self.result), sent=self.body, origin=origin, only_sure=sure)
-
-    @property
-    def is_stale(self) -> bool:
-        """True for a take made from another body than its row asks for now, unless a person kept it for that."""
-        return self.wanted is not None and self.wanted != self.kept_for
 
     def stale_fields(self) -> tuple[Difference, ...]:
         """Return the fields in which the row differs from what was sent; empty if it does not."""
@@ -173,7 +172,7 @@ class SessionRecord:
 class RunRecord:
     """What a run's record says when a command begins: takes, money, sessions, and the ids of all takes ever sent."""
 
-    takes: Sequence[TakeRecord] = ()
+    takes: Sequence[Standing] = ()
     spending: Spending = NOTHING_SPENT
     sessions: Sequence[SessionRecord] = ()
     sent: frozenset[str] = frozenset()

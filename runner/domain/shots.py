@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -103,6 +104,7 @@ class Price:
         return json.dumps(asdict(self))
 
     @classmethod
+    @lru_cache(maxsize=64)  # A record of a hundred thousand takes holds few prices.
     def from_json(cls, text: str | None) -> Price | None:
         """Return the price that `to_json` wrote; None for no text."""
         if not text:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from runner.domain.body_diff import Difference, differences
 from runner.domain.money import estimate
-from runner.domain.records import TakeRecord
+from runner.domain.records import Standing
 from runner.domain.shots import Take
 from runner.domain.states import PAID, DeliveryState, TakeState
 from runner.plan.compare import Comparison, ended_in_vain, older_id
@@ -54,7 +54,7 @@ class Step:
 
 def steps(
     takes: Sequence[Take],
-    recorded: Mapping[str, TakeRecord],
+    recorded: Mapping[str, Standing],
     comparison: Comparison,
     *,
     files_missing: Collection[str] = (),
@@ -71,7 +71,7 @@ def steps(
 class _Planner:
     def __init__(
         self,
-        recorded: Mapping[str, TakeRecord],
+        recorded: Mapping[str, Standing],
         comparison: Comparison,
         files_missing: Collection[str],
         *,
@@ -146,7 +146,7 @@ class _Planner:
         return f"; the same request {ended} before, as {before.take_id}"
 
     def _of_changed(
-        self, take: Take, record: TakeRecord, action: Action, reason: str, *, is_renamed: bool
+        self, take: Take, record: Standing, action: Action, reason: str, *, is_renamed: bool
     ) -> tuple[Action, str]:
         """Return what becomes of a take whose row changed after it was sent, from what else a run would do with it."""
         if action is Action.HELD:
@@ -158,7 +158,7 @@ class _Planner:
             return Action.ADOPT if is_renamed else action, kept
         return action, f"{kept}; {reason}"
 
-    def _standing(self, record: TakeRecord) -> tuple[Action, str]:
+    def _standing(self, record: Standing) -> tuple[Action, str]:
         match record.state:
             case S.PENDING:
                 return Action.SUBMIT, "not submitted yet" if record.attempts else "new"
@@ -173,7 +173,7 @@ class _Planner:
             case S.CANCELLED | S.DROPPED:
                 return Action.SKIP, f"{record.state} before"
 
-    def _clip(self, record: TakeRecord) -> tuple[Action, str]:
+    def _clip(self, record: Standing) -> tuple[Action, str]:
         is_missing = record.take_id in self._missing
         if record.delivery is DeliveryState.DELIVERED and not is_missing:
             return Action.SKIP, "complete"
@@ -186,7 +186,7 @@ class _Planner:
         return Action.DOWNLOAD, "rendered, not fetched yet"
 
 
-def _without_row(take_id: str, record: TakeRecord, action: Action, reason: str) -> Step:
+def _without_row(take_id: str, record: Standing, action: Action, reason: str) -> Step:
     return Step(take_id, record.shot_id, record.model, action, reason, is_removed=True)
 
 
@@ -194,6 +194,6 @@ def _called(was: str | None, reason: str) -> str:
     return f"was {was}; {reason}" if was else reason
 
 
-def _failed(record: TakeRecord) -> str:
+def _failed(record: Standing) -> str:
     why = ": ".join(filter(None, (record.failure and record.failure.value, record.reason)))
     return f"failed before: {why or 'unknown'}"

@@ -26,7 +26,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from runner.domain.records import TakeRecord
+from runner.domain.records import Standing
 from runner.domain.shots import Take
 from runner.domain.states import IN_DOUBT, OVER, PAID, TakeState, was_refused
 from runner.system.canonical_json import canonical_json
@@ -73,7 +73,7 @@ class Comparison:
 
 
 def compare(
-    takes: Sequence[Take], recorded: Iterable[TakeRecord], *, replace: Collection[str] = ()
+    takes: Sequence[Take], recorded: Iterable[Standing], *, replace: Collection[str] = ()
 ) -> Comparison:
     """Return what happened to each take and each record.
 
@@ -108,17 +108,17 @@ def older_id(take_id: str) -> str | None:
     return found[1] if found else None
 
 
-def ended_in_vain(record: TakeRecord) -> bool:
+def ended_in_vain(record: Standing) -> bool:
     """Return whether a request failed, was cancelled or was given up after it may have been charged."""
     return record.state in OVER and not _is_free(record)
 
 
-def _is_free(record: TakeRecord) -> bool:
+def _is_free(record: Standing) -> bool:
     """Return whether a take waits or was refused, and so was certainly not charged."""
     return record.state is TakeState.PENDING or was_refused(record.state, record.failure)
 
 
-def _standing(take: Take, record: TakeRecord | None, replace: Collection[str]) -> str:
+def _standing(take: Take, record: Standing | None, replace: Collection[str]) -> str:
     if record is None:
         return "new"
     if record.fingerprint == take.fingerprint:
@@ -144,7 +144,7 @@ def _numbering(take_ids: Iterable[str]) -> Callable[[str], str]:
 
 
 def _adoptions(
-    takes: Sequence[Take], records: Mapping[str, TakeRecord], replace: Collection[str]
+    takes: Sequence[Take], records: Mapping[str, Standing], replace: Collection[str]
 ) -> dict[str, str]:
     """Return which record each renamed take takes over, by the take's id."""
     # A take that waits to be sent can still adopt what was paid for under another id.
@@ -172,12 +172,12 @@ def _adoptions(
     return adoptions
 
 
-def _has_own(take: Take, records: Mapping[str, TakeRecord]) -> bool:
+def _has_own(take: Take, records: Mapping[str, Standing]) -> bool:
     return take.id in records and records[take.id].fingerprint == take.fingerprint
 
 
 def _offers(
-    takes: Sequence[Take], records: Mapping[str, TakeRecord], served: Collection[str]
+    takes: Sequence[Take], records: Mapping[str, Standing], served: Collection[str]
 ) -> tuple[dict[str, list[str]], dict[tuple[str, str], list[str]]]:
     """Return the records that a row may take over, by what they were sent for.
 
@@ -203,7 +203,7 @@ def _offers(
 
 
 def _followed(
-    takes: Sequence[Take], records: Mapping[str, TakeRecord], adoptions: Mapping[str, str]
+    takes: Sequence[Take], records: Mapping[str, Standing], adoptions: Mapping[str, str]
 ) -> dict[str, str]:
     """Return by take id the records of changed rows that have another id now; they stay changed or kept."""
     if all(take.id in adoptions or _has_own(take, records) for take in takes):
@@ -234,7 +234,7 @@ def _followed(
     return followed
 
 
-def _other_rows(record: TakeRecord, seeds: Mapping[str, str]) -> tuple[object, ...]:
+def _other_rows(record: Standing, seeds: Mapping[str, str]) -> tuple[object, ...]:
     """Return what identifies the rows that a take was compared with or kept for, but not sent with.
 
     `seeds` names, by model, the input whose value the manifest leaves to be made from the id.
@@ -243,7 +243,7 @@ def _other_rows(record: TakeRecord, seeds: Mapping[str, str]) -> tuple[object, .
     return (*known, *_but_for_seed(record, seeds.get(record.model, "")))
 
 
-def _but_for_seed(sent: Take | TakeRecord, seed: str) -> tuple[tuple[str, str], ...]:
+def _but_for_seed(sent: Take | Standing, seed: str) -> tuple[tuple[str, str], ...]:
     """Return the model and the body without its seed, or nothing if the manifest gave the seed."""
     if not seed:
         return ()

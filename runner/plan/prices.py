@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from runner.domain.display import counted, visible
 from runner.domain.money import dollars, micros
-from runner.domain.records import TakeRecord
+from runner.domain.records import Standing
 from runner.domain.shots import Plan, Price
 
 INVENTED = "invented by the simulator"
@@ -90,7 +90,7 @@ def unpriced_models(plan: Plan) -> tuple[str, ...]:
     return tuple(sorted({take.model for take in plan.takes if take.price is None}))
 
 
-def recorded_prices(takes: Iterable[TakeRecord]) -> dict[str, Price]:
+def recorded_prices(takes: Iterable[Standing]) -> dict[str, Price]:
     """Return the newest price on record that a catalogue gave for each model."""
     found: dict[str, Price] = {}
     for take in takes:

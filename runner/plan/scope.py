@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from runner.domain.records import RunRecord, Standing, TakeRecord
+from runner.domain.records import RunRecord, Standing
 from runner.domain.shots import Plan
 from runner.domain.states import ACTIVE, PAID, DeliveryState, TakeState
 from runner.plan.actions import Action, Step, steps
@@ -18,7 +18,7 @@ from runner.plan.compare import Comparison, compare, older_id
 from runner.plan.duplicates import paid_twice
 from runner.plan.selection import Candidate, Choice, choose
 
-T = TypeVar("T", TakeRecord, Standing)
+T = TypeVar("T", bound=Standing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Decision:
         return tuple(step for step in self.steps if step.action is Action.SUBMIT)
 
 
-def scope_of(plan: Plan, recorded: Sequence[TakeRecord], choice: Choice, *, stale: bool = False) -> Scope:
+def scope_of(plan: Plan, recorded: Sequence[Standing], choice: Choice, *, stale: bool = False) -> Scope:
     """Return what a run of `plan` would find and send; with `stale`, chosen stale takes are rendered again.
 
     A limit counts takes that were never sent first, and then stale ones.
@@ -119,7 +119,7 @@ def takes_in_scope(takes: Iterable[T], found: Scope) -> list[T]:
     ]
 
 
-def _views(plan: Plan, records: Mapping[str, TakeRecord], comparison: Comparison) -> list[Candidate]:
+def _views(plan: Plan, records: Mapping[str, Standing], comparison: Comparison) -> list[Candidate]:
     """Return what can be chosen: the takes of the plan, then the records that belong to none of them."""
     came_from, new = comparison.came_from, frozenset(comparison.new)
     # These are sent whatever their record says.

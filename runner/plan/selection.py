@@ -9,11 +9,11 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from runner.domain.display import listed
 from runner.domain.errors import UsageError
-from runner.domain.records import TakeRecord
+from runner.domain.records import Standing
 from runner.domain.states import DeliveryState, TakeState
 
 STALE = "stale"
@@ -36,7 +36,8 @@ class Candidate:
     waits: bool = False
 
 
-Choosable: TypeAlias = Candidate | TakeRecord
+Choosable: TypeAlias = Candidate | Standing
+R = TypeVar("R", bound=Standing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def choose(takes: Iterable[Choosable], choice: Choice) -> tuple[str, ...]:
     return tuple(take.take_id for take in known if take.take_id in chosen)
 
 
-def pick(takes: Sequence[TakeRecord], choice: Choice, which: Callable[[TakeRecord], bool]) -> list[str]:
+def pick(takes: Sequence[R], choice: Choice, which: Callable[[R], bool]) -> list[str]:
     """Return the ids of the chosen takes for which `which` is true, at most as many as the limit says.
 
     Raises:

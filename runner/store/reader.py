@@ -109,14 +109,14 @@ class Reader:
         with open_checks.readable(self.path):
             return read_epoch(self._connection)
 
-    def takes(self, *, delivered: bool = False) -> list[TakeRecord]:
-        """Return every take, or every `delivered` one, in manifest order, then those that left the manifest."""
-        which = "WHERE delivery = 'delivered' " if delivered else ""
-        return self._select(TakeRecord, f"FROM takes {which}{BY_PLACE}")
+    def takes(self) -> list[TakeRecord]:
+        """Return every take in manifest order, then those that left the manifest."""
+        return self._select(TakeRecord, f"FROM takes {BY_PLACE}")
 
-    def standings(self) -> list[Standing]:
-        """Return where every take stands, in the order of `takes`."""
-        return self._select(Standing, f"FROM takes {BY_PLACE}")
+    def standings(self, *, delivered: bool = False) -> list[Standing]:
+        """Return where every take, or every `delivered` one, stands, in the order of `takes`."""
+        which = "WHERE delivery = 'delivered' " if delivered else ""
+        return self._select(Standing, f"FROM takes {which}{BY_PLACE}")
 
     def names(self) -> Mapping[str, str]:
         """Return the take's id for each fingerprint."""
@@ -206,7 +206,7 @@ class Reader:
 
     def record(self) -> RunRecord:
         """Return the parts of the record that a command needs before it begins."""
-        return RunRecord(self.takes(), self.spending(), self.sessions(), self.sent())
+        return RunRecord(self.standings(), self.spending(), self.sessions(), self.sent())
 
     def durations(self) -> list[PastJob]:
         """Return how long the latest succeeded takes of each model took: oldest first, at most 400 of a model.

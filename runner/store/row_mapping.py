@@ -77,8 +77,11 @@ NEXT_TERMS = {name: f"CASE WHEN wanted IS NULL THEN {name} ELSE {kept} END" for 
 A submission without a price has today's. These are expressions over a row of `takes`.
 """
 
+_NOW = {"price_now": "price"}
+
 # A sent take keeps its price and schema of that time; only a take that is still to be sent has today's.
 _EXPRESSIONS: Mapping[type, Mapping[str, str]] = {
+    Standing: _NOW,
     TakeRecord: {
         **{
             name: f"CASE state WHEN 'pending' THEN {NEXT_TERMS[name]} ELSE {kept} END"
@@ -86,7 +89,7 @@ _EXPRESSIONS: Mapping[type, Mapping[str, str]] = {
         },
         "schema": f"CASE attempts WHEN 0 THEN {IN_USE} ELSE {LATEST.format('a.schema')} END",
         "estimate_now": "estimate",
-        "price_now": "price",
+        **_NOW,
     },
     Ticket: {
         "estimate": NEXT_TERMS["estimate"],

@@ -91,6 +91,9 @@ def pending(
         sha256=None,
         bytes=None,
         cancel_requested=None,
+        wanted=None,
+        kept_for=None,
+        price_now="",
     )
 
 

@@ -15,7 +15,7 @@ from runner.commands.steps.summary import RunEstimate
 from runner.domain.api_answers import FailureKind
 from runner.domain.display import iso, visible
 from runner.domain.errors import AccountRefused, NoSuchHost, ServiceUnavailable, UsageError
-from runner.domain.records import TakeRecord
+from runner.domain.records import Standing
 from runner.domain.shots import Plan, Price, PriceUnit
 from runner.models.registry import Models, search_path
 from runner.plan import prices
@@ -28,7 +28,7 @@ _ANSWERED = frozenset({FailureKind.MISSING, FailureKind.STRANGE, FailureKind.TOO
 """A catalogue that does not know a model, or answers with nonsense, has answered."""
 
 
-def known_prices(request: RunRequest, plan: Plan, recorded: Sequence[TakeRecord]) -> Plan:
+def known_prices(request: RunRequest, plan: Plan, recorded: Sequence[Standing]) -> Plan:
     """Return the plan with the prices that can be known without asking, where the manifest gives none."""
     models = prices.unpriced_models(plan)
     if not models:

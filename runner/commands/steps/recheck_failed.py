@@ -16,10 +16,11 @@ from runner.domain.api_answers import RequestFailure, ResultAnswer
 from runner.domain.display import listed, visible
 from runner.domain.errors import AccountRefused
 from runner.domain.job_match import disowned, unless_of_another
-from runner.domain.records import TakeRecord
+from runner.domain.records import Standing
 from runner.domain.shots import Ticket
 from runner.domain.states import AdoptionUndone, CostSeen, Ended, FoundAfterAll, TakeState
 from runner.engine.ports import Queue
+from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock
@@ -53,7 +54,7 @@ class RecheckResult:
 
 
 def recheck(
-    request: RunRequest, place: RunDir, state: StateFile, takes: Sequence[TakeRecord], *, insist: bool = False
+    request: RunRequest, place: RunDir, state: StateFile, takes: Sequence[Standing], *, insist: bool = False
 ) -> RecheckResult:
     """Look at those of `takes` that may have a clip after all, and record what is found.
 
@@ -71,15 +72,16 @@ def recheck(
     if not suspects:
         return RecheckResult()
     tickets = [ticket for ticket in state.tickets(dropped=insist) if ticket.take_id in suspects]
+    with open_reader(place.state_file, checked=True) as reader:
+        results = {take.take_id: take.result for take in map(reader.take, suspects) if take}
     answers: dict[str, ResultAnswer] = {}
     asked = []
     for ticket in tickets:
-        take = suspects[ticket.take_id]
-        ended = read_again(take.result, sent=ticket.body, origin=request.origin)
+        ended = read_again(results[ticket.take_id], sent=ticket.body, origin=request.origin)
         if ended is not None and ended.outcome is TakeState.SUCCEEDED:
             # The record, as it was kept, names a clip after all.
-            answers[take.take_id] = ended
-        elif take.is_given_up or ticket.state is TakeState.DROPPED:
+            answers[ticket.take_id] = ended
+        elif suspects[ticket.take_id].is_given_up or ticket.state is TakeState.DROPPED:
             # Where the record named a failure, the API has said all.
             asked.append(ticket)
     try:
@@ -130,7 +132,7 @@ def _news(ticket: Ticket, ended: Ended) -> FoundAfterAll | AdoptionUndone | Cost
 
 
 async def _answers(
-    queue: Queue, asked: Sequence[Ticket], takes: Sequence[TakeRecord]
+    queue: Queue, asked: Sequence[Ticket], takes: Sequence[Standing]
 ) -> Mapping[str, ResultAnswer]:
     """Return what came within the patience there is; an answer that did not come is not in it."""
 

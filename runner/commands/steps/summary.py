@@ -108,7 +108,7 @@ def foresee(decision: Decision, record: RunRecord, *, host: str, simulated: bool
     )
 
 
-def needs_nothing(take: TakeRecord | Standing, options: EngineOptions) -> bool:
+def needs_nothing(take: Standing, options: EngineOptions) -> bool:
     """Return whether a run has nothing left to do for a take by itself."""
     if take.state is TakeState.SUCCEEDED:
         return not options.download or take.delivery is DeliveryState.DELIVERED

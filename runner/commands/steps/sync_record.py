@@ -7,6 +7,7 @@ follows them here, or it would know a renamed take by its old id alone.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from runner.commands.steps.open_for_decision import OpenRecord, named
 from runner.commands.steps.open_run import OpenOptions, open_recorded
 from runner.domain import failpoints
 from runner.domain.errors import DiskFailed, FileMissing, ManifestInvalid, RunInUse, UsageError
-from runner.domain.records import RunHeader, RunRecord, TakeRecord
+from runner.domain.records import RunHeader, RunRecord, Standing, TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import ClipMoved, DeliveryState, FileGone
 from runner.manifest.size_limits import CEILING
@@ -54,7 +55,7 @@ def read_record(place: RunDir) -> RunRecord:
 
 
 def sync(
-    state: StateFile, plan: Plan, recorded: Sequence[TakeRecord], comparison: Comparison, *, clock: Clock
+    state: StateFile, plan: Plan, recorded: Sequence[Standing], comparison: Comparison, *, clock: Clock
 ) -> tuple[str, ...]:
     """Make record and disk fit the plan, as it compares with what is `recorded`; return remarks about files.
 
@@ -71,20 +72,21 @@ def sync(
         takes = _delivered(place)
     if gone := missing(takes, place):
         # So they are fetched again.
-        lost = [take for take in takes if take.take_id in gone]
-        restore_sidecars(place.path, lost)
+        lost = [take.take_id for take in takes if take.take_id in gone]
+        with open_reader(place.state_file, checked=True) as reader:
+            restore_sidecars(place.path, [take for take in map(reader.take, lost) if take])
         fact = FileGone("the file is not there any more, or not whole")
-        for waiting in [state.record(take.take_id, fact, at=clock.wall()) for take in lost]:
+        for waiting in [state.record(take_id, fact, at=clock.wall()) for take_id in lost]:
             waiting.result()
     return remarks
 
 
-def _delivered(place: RunDir) -> list[TakeRecord]:
+def _delivered(place: RunDir) -> list[Standing]:
     with open_reader(place.state_file, checked=True) as reader:
-        return reader.takes(delivered=True)
+        return reader.standings(delivered=True)
 
 
-def missing(takes: Sequence[TakeRecord], place: RunDir) -> frozenset[str]:
+def missing(takes: Sequence[Standing], place: RunDir) -> frozenset[str]:
     """Return the ids of delivered takes of which a clip is nowhere where a run looks for it.
 
     Raises:
@@ -96,7 +98,7 @@ def missing(takes: Sequence[TakeRecord], place: RunDir) -> frozenset[str]:
     return frozenset(take.take_id for take in gone) - _strayed(gone, place)
 
 
-def _strayed(takes: Sequence[TakeRecord], place: RunDir) -> frozenset[str]:
+def _strayed(takes: Sequence[Standing], place: RunDir) -> frozenset[str]:
     """Return the ids of takes whose clips are where a kill in mid-rename left them, and not where the record says."""
     lost = [take for take in takes if _is_misnamed(take) and _is_gone(take, place)]
     try:
@@ -108,17 +110,18 @@ def _strayed(takes: Sequence[TakeRecord], place: RunDir) -> frozenset[str]:
         raise DiskFailed(message, advice="see to the disk") from error
 
 
-def _is_gone(take: TakeRecord, place: RunDir) -> bool:
+def _is_gone(take: Standing, place: RunDir) -> bool:
     """Return whether a delivered clip is not on disk any more, or not of its size."""
     if take.delivery is not DeliveryState.DELIVERED or take.file is None:
         return False
     try:
-        return (place.path / take.file).stat().st_size != take.bytes
+        # A path object a clip would cost as much as the look itself.
+        return os.stat(f"{place.path}/{take.file}").st_size != take.bytes  # noqa: PTH116
     except OSError:
         return True
 
 
-def _rename_clips(state: StateFile, takes: Sequence[TakeRecord], clock: Clock) -> tuple[str, ...]:
+def _rename_clips(state: StateFile, takes: Sequence[Standing], clock: Clock) -> tuple[str, ...]:
     """Let clips follow their takes' new names; what must stay is said, and stays where the record says it is."""
 
     def told(take_id: str, file: str) -> None:
@@ -138,11 +141,11 @@ def _rename_clips(state: StateFile, takes: Sequence[TakeRecord], clock: Clock) -
     )
 
 
-def _clips(takes: Iterable[TakeRecord]) -> list[Clip]:
+def _clips(takes: Iterable[Standing]) -> list[Clip]:
     return [Clip(take.take_id, take.file, take.sha256) for take in takes if take.file and take.sha256]
 
 
-def _is_misnamed(take: TakeRecord) -> bool:
+def _is_misnamed(take: Standing) -> bool:
     """Return whether a delivered clip has another name than its take."""
     if take.delivery is not DeliveryState.DELIVERED or take.file is None:
         return False

@@ -10,7 +10,7 @@ from pathlib import Path
 from runner.domain import failpoints
 from runner.domain.display import iso
 from runner.domain.errors import DiskFailed, UsageError
-from runner.domain.records import TakeRecord
+from runner.domain.records import Standing, TakeRecord
 from runner.domain.states import DeliveryState
 from runner.media.clips.clip_names import clip_name, extension_of, sidecar_name, stem_of
 from runner.media.clips.folder import Folder, NameConflict
@@ -54,7 +54,7 @@ def contested(takes: Iterable[str]) -> frozenset[str]:
     return frozenset(owner for take in known if (owner := _owner_of(take)) in known)
 
 
-def give_own_names(run_dir: Path, takes: Sequence[TakeRecord]) -> None:
+def give_own_names(run_dir: Path, takes: Sequence[Standing]) -> None:
     """Move contested files to the takes that they belong to, proved by their hashes; may be interrupted.
 
     Raises:
@@ -85,7 +85,7 @@ def _owner_of(take: str) -> str:
     return owner if number.isascii() and number.isdigit() else ""
 
 
-def _own(folder: Folder, owner: str, landed: DeliveredFile, known: Mapping[str, TakeRecord]) -> DeliveredFile:
+def _own(folder: Folder, owner: str, landed: DeliveredFile, known: Mapping[str, Standing]) -> DeliveredFile:
     """Return an output under its own name, and move the file there if it is this output and not the other's clip."""
     other = known.get(stem_of(landed.file))
     if other is None or other.take_id == owner:
@@ -101,7 +101,7 @@ def _own(folder: Folder, owner: str, landed: DeliveredFile, known: Mapping[str, 
     return replace(landed, file=name)
 
 
-def _move_back(folder: Folder, take: TakeRecord, file: str) -> None:
+def _move_back(folder: Folder, take: Standing, file: str) -> None:
     """Find a clip that was moved aside for the other's output, to a name like `sc1.changed.2.mp4`."""
     aside = f"{_owner_of(take.take_id)}.changed"
     for name in folder.names():
@@ -110,7 +110,7 @@ def _move_back(folder: Folder, take: TakeRecord, file: str) -> None:
             return
 
 
-def without_further_outputs(run_dir: Path, takes: Sequence[TakeRecord]) -> tuple[TakeRecord, ...]:
+def without_further_outputs(run_dir: Path, takes: Sequence[Standing]) -> tuple[Standing, ...]:
     """Return delivered takes with a further output, beside the recorded clip, that is gone or has another size.
 
     Their sidecars list the outputs; without a sidecar a take is not checked.
@@ -126,7 +126,7 @@ def without_further_outputs(run_dir: Path, takes: Sequence[TakeRecord]) -> tuple
         return tuple(take for take in several if _lacks_output(folder, take))
 
 
-def _lacks_output(folder: Folder, take: TakeRecord) -> bool:
+def _lacks_output(folder: Folder, take: Standing) -> bool:
     try:
         sidecar = read_sidecar(folder.read(sidecar_name(take.take_id)), take=take.take_id)
     except NameConflict:
