@@ -46,6 +46,11 @@ class Speller:
         return self._found[key]
 
 
+def plain(name: str) -> str:
+    """Return the letters and digits of a name without case: `First frame`, `first_frame` and `firstFrame` are one."""
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
 def folded(name: str) -> str:
     """Return the form shared by all names that a file system may treat as one: without case, and composed.
 

@@ -1,0 +1,56 @@
+"""A word of an artist's spreadsheet means the input or column that its author means, and nothing farther away."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.manifest.column_names import meant_column
+from runner.models.input_names import edits, meant_input
+from runner.models.registry import Models
+
+BUNDLED = Models.bundled()
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("Prompt", "promptText"),
+        ("prompttext", "promptText"),
+        ("promtText", "promptText"),
+        ("First frame", "keyFramesFirst"),
+        ("Start Image", "keyFramesFirst"),
+        ("LAST FRAME", "keyFramesLast"),
+        ("Seconds", "duration"),
+        ("resoluton", "resolution"),
+        ("Scene", None),
+        ("Takes", None),
+        ("Camera notes", None),
+        ("", None),
+    ],
+)
+def test_a_word_means_the_input_that_its_author_means(word: str, meant: str | None) -> None:
+    model = BUNDLED.find("pika/pikaframes")
+    assert model is not None
+    assert meant_input(word, model) == meant
+
+
+@pytest.mark.parametrize(
+    ("heading", "meant"),
+    [
+        ("Shot #", "id"),
+        ("#", "id"),
+        (" ID ", "id"),
+        ("Scene", "tags"),
+        ("Director notes", "notes"),
+        ("Takes", "takes"),
+        ("Prompt", None),
+    ],
+)
+def test_a_heading_means_the_column_that_its_author_means(heading: str, meant: str | None) -> None:
+    assert meant_column(heading) == meant
+
+
+def test_edits_are_counted_up_to_a_bound() -> None:
+    assert [edits("seed", word, most=2) for word in ("seed", "sede", "sed", "sand", "duration")] == [
+        0, 1, 1, 2, 3,
+    ]  # fmt: skip
