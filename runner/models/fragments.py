@@ -12,7 +12,10 @@ from runner.models.schema_file import Schema, mapping
 from runner.system.canonical_json import JsonValue
 
 # A property with one of these says itself which values it takes.
-_SAY_ENOUGH = frozenset({"type", "enum", "const", "allOf", "anyOf", "oneOf", "properties", "items"})
+_SAY_ENOUGH = frozenset(
+    {"type", "enum", "const", "allOf", "anyOf", "oneOf", "properties", "items", "prefixItems"}
+    | {"unevaluatedItems", "unevaluatedProperties"}
+)
 
 
 def fragments(schema: Schema, *, always: bool = True) -> Iterator[tuple[Schema, bool]]:

@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -148,10 +148,7 @@ def _validator_class() -> Any:  # noqa: ANN401 - jsonschema makes its classes at
 def _is_between_steps(step: float, value: JsonValue) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    try:
-        return Decimal(str(value)) % Decimal(str(step)) != 0
-    except InvalidOperation:
-        return True
+    return Fraction(str(value)) % Fraction(str(step)) != 0
 
 
 def _is_unmatched(pattern: str, value: JsonValue) -> bool:
