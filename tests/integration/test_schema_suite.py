@@ -32,8 +32,8 @@ DIALECTS = {
 NO_VERDICT = {
     "optional/content.json": "what a text encodes is a note: no API of a model decodes it to validate it"
 }
-REFUSED = {
-    # A reference to another document: nothing is fetched, so that no file of a stranger chooses an address.
+REFUSED: dict[str, dict[str, tuple[str, ...]]] = {
+    # A reference to another document: nothing is fetched, so that no stranger chooses an address.
     "may only point into": {
         "definitions.json": ("validate definition against metaschema",),
         "defs.json": ("validate definition against metaschema",),
@@ -69,7 +69,7 @@ REFUSED = {
             "root ref in remote ref",
         ),
     },
-    # A recursive schema: a request body is finite, and a form of inputs has an end.
+    # A recursive schema: a request body is finite, and so is a form of inputs.
     "leads back": {
         "ref.json": (
             "Recursive references between schemas",
@@ -83,26 +83,26 @@ REFUSED = {
         "dynamicRef.json": (
             "$dynamicRef points to a boolean schema",
             "$dynamicRef skips over intermediate resources - direct reference",
-            "A $dynamicRef resolves to the first $dynamicAnchor still in scope that is encountered when the schema is evaluated",
-            "A $dynamicRef that initially resolves to a schema with a matching $dynamicAnchor resolves to the first $dynamicAnchor in the dynamic scope",
-            "A $dynamicRef that initially resolves to a schema without a matching $dynamicAnchor behaves like a normal $ref to $anchor",
-            "A $dynamicRef to a $dynamicAnchor in the same schema resource behaves like a normal $ref to an $anchor",
-            "A $dynamicRef to an $anchor in the same schema resource behaves like a normal $ref to an $anchor",
-            "A $dynamicRef with a non-matching $dynamicAnchor in the same schema resource behaves like a normal $ref to $anchor",
-            "A $dynamicRef with intermediate scopes that don't include a matching $dynamicAnchor does not affect dynamic scope resolution",
-            "A $dynamicRef without a matching $dynamicAnchor in the same schema resource behaves like a normal $ref to $anchor",
+            "A $dynamicRef resolves to the first $dynamicAnchor still in scope that",
+            "A $dynamicRef that initially resolves to a schema with a matching $dyn",
+            "A $dynamicRef that initially resolves to a schema without a matching $",
+            "A $dynamicRef to a $dynamicAnchor in the same schema resource behaves ",
+            "A $dynamicRef to an $anchor in the same schema resource behaves like a",
+            "A $dynamicRef with a non-matching $dynamicAnchor in the same schema re",
+            "A $dynamicRef with intermediate scopes that don't include a matching $",
+            "A $dynamicRef without a matching $dynamicAnchor in the same schema res",
             "A $dynamicRef without anchor in fragment behaves identical to $ref",
-            "An $anchor with the same name as a $dynamicAnchor is not used for dynamic scope resolution",
+            "An $anchor with the same name as a $dynamicAnchor is not used for dyna",
             "after leaving a dynamic scope, it is not used by a $dynamicRef",
             "multiple dynamic paths to the $dynamicRef keyword",
         ),
         "optional/dynamicRef.json": (
-            "$dynamicRef skips over intermediate resources - pointer reference across resource boundary",
+            "$dynamicRef skips over intermediate resources - pointer reference acro",
         ),
         "unevaluatedItems.json": ("unevaluatedItems with $dynamicRef",),
         "unevaluatedProperties.json": ("unevaluatedProperties with $dynamicRef",),
     },
-    # Rules in words of the schema's own: nobody knows what they mean.
+    # Words of the schema's own: nobody knows which rules they set.
     "unknown $schema": {
         "optional/format-assertion.json": (
             "schema that uses custom metaschema with format-assertion: false",
@@ -114,7 +114,9 @@ REFUSED = {
         ),
     },
 }
-"""The tests that are refused on purpose, by what the message says. Above each kind stands the reason."""
+"""The tests that are refused on purpose, by what the message says; of a long name the first 70 characters. Above each kind
+stands the reason.
+"""
 
 AT = Position("board.yaml", 1, 1)
 
@@ -146,7 +148,9 @@ def suite(pytestconfig: pytest.Config) -> Path:
     ]
     if not list(folder.glob("*.tar.gz")):
         try:
-            subprocess.run([*command, SOURCE], check=True, capture_output=True, timeout=300)
+            subprocess.run(
+                [*command, "-d", str(folder), SOURCE], check=True, capture_output=True, timeout=300
+            )
         except (OSError, subprocess.SubprocessError) as error:
             pytest.skip(f"the source of {SOURCE}, which holds the suite, cannot be downloaded: {error}")
     [archive] = folder.glob("*.tar.gz")
@@ -162,7 +166,7 @@ def cases(suite: Path) -> Iterator[Case]:
         for file in (*sorted(folder.glob("*.json")), *sorted(folder.glob("optional/*.json"))):
             name = file.relative_to(folder).as_posix()
             for published in json.loads(file.read_text("utf-8")) if name not in NO_VERDICT else ():
-                yield from of_published(f"{dialect}/{name}: {published['description']}", published, uri)
+                yield from of_published(f"{dialect}/{name}: {published['description'][:70]}", published, uri)
 
 
 def of_published(name: str, published: dict[str, Any], uri: str) -> Iterator[Case]:
