@@ -114,9 +114,7 @@ REFUSED: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
 }
-"""The tests that are refused on purpose, by what the message says; of a long name the first 70 characters. Above each kind
-stands the reason.
-"""
+"""The tests that are refused on purpose, by what the message says; names end after 70 characters."""
 
 AT = Position("board.yaml", 1, 1)
 
@@ -135,22 +133,10 @@ def suite(pytestconfig: pytest.Config) -> Path:
     """Return the folder of the suite, downloaded once for all runs of the tests."""
     assert pytestconfig.cache is not None
     folder = pytestconfig.cache.mkdir("json-schema-test-suite")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--no-deps",
-        "--no-binary",
-        "jsonschema",
-        "-d",
-        folder,
-    ]
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", "jsonschema", SOURCE]
     if not list(folder.glob("*.tar.gz")):
         try:
-            subprocess.run(
-                [*command, "-d", str(folder), SOURCE], check=True, capture_output=True, timeout=300
-            )
+            subprocess.run([*command, "-d", str(folder)], check=True, capture_output=True, timeout=300)
         except (OSError, subprocess.SubprocessError) as error:
             pytest.skip(f"the source of {SOURCE}, which holds the suite, cannot be downloaded: {error}")
     [archive] = folder.glob("*.tar.gz")
