@@ -57,7 +57,7 @@ def with_fragments(schema: Schema) -> Schema:
     properties = dict(own)
     for name in {**certain, **others}:
         given, found = mapping(own.get(name)), certain.get(name, [])
-        if not _SAY_ENOUGH.isdisjoint(given):
+        if own.get(name) is False or not _SAY_ENOUGH.isdisjoint(given):
             continue
         if name not in own and len(found) == 1:
             properties[name] = found[0]

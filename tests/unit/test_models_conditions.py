@@ -240,6 +240,13 @@ def test_the_inputs_of_fragments_are_inputs() -> None:
     assert model.by_name["prompt"].title == "Prompt"
 
 
+def test_an_input_that_is_excluded_stays_so() -> None:
+    model = model_of(
+        {"properties": {"a": False, "b": TEXT}, "dependentSchemas": {"b": {"properties": {"a": TEXT}}}}
+    )
+    assert [field for field, _ in model.body_faults({"a": "x"})] == ["a"]
+
+
 def test_a_root_that_is_a_reference_is_read() -> None:
     model = model_of({"$ref": "#/$defs/Input", "$defs": {"Input": {"type": "object", "properties": THREE}}})
     assert [*model.by_name] == [*THREE]

@@ -113,11 +113,8 @@ def test_a_pattern_for_names_is_set_aside_if_nothing_depends_on_it() -> None:
 
 
 def test_names_are_matched_as_javascript_does() -> None:
-    numbers = {
-        "type": "object",
-        "patternProperties": {r"^\d$": {"type": "number"}, "^[0-9]$": {"minimum": 3}},
-    }
-    model = model_of(a={**numbers, "additionalProperties": False})
+    keyed: JsonValue = {r"^\d$": {"type": "number"}, "^[0-9]$": {"minimum": 3}}
+    model = model_of(a={"type": "object", "patternProperties": keyed, "additionalProperties": False})
     assert model.body_faults({"a": {"5": 3}}) == []
     assert [field for field, _ in model.body_faults({"a": {"5": "x"}})] == ["a.5"]
     assert [field for field, _ in model.body_faults({"a": {"5": 2}})] == ["a.5"]
