@@ -184,8 +184,7 @@ class Model:
         for found in self._check.complaints(body, valid=valid):
             # A rule over the whole body is not useful while parts of it are missing for other reasons. What the model
             # always requires is one of these reasons; what it requires beside another input is not reported yet.
-            is_about_all = not found.path or (found.rule == "required" and len(found.path) == 1)
-            if incomplete and is_about_all:
+            if incomplete and found.about_all:
                 continue
             where = ".".join(["inputs", *map(str, found.path)])
             place = _position(found.path, nodes, at)

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -54,13 +55,13 @@ class BodyCheck:
             where = ".".join(map(str, error.absolute_path)) or "the schema"
             raise unusable(file, f"{where}: {error.message}") from error
         # An empty registry cannot fetch anything; the default one would follow http references.
-        schema = mapping(_with_python_keys(schema))
+        schema = mapping(_for_jsonschema(schema))
         self._validator: Validator = validator(schema, registry=Registry())
         self.speller = Speller()
         # jsonschema makes a validator at each step down, which takes longer than most checks. These are made once.
         properties = mapping(schema.get("properties")) if inputs is None else inputs
         self._inputs: dict[str, Validator] = {
-            name: self._part(_with_python_keys(prop)) for name, prop in properties.items()
+            name: self._part(_for_jsonschema(prop)) for name, prop in properties.items()
         }
         # Texts and seeds are nearly all that differs from take to take, and few of them have other rules than bounds.
         self._plain = {name: bounds for name, prop in properties.items() if (bounds := _plain_bounds(prop))}
@@ -83,7 +84,8 @@ class BodyCheck:
                 return []
         found = []
         for error in self._validator.iter_errors(body):
-            found += violations(error, self.speller)
+            about_all = _is_about_all(error)
+            found += [replace(each, about_all=about_all) for each in violations(error, self.speller)]
             _release(error)
         return list(dict.fromkeys(found))
 
@@ -101,16 +103,19 @@ class BodyCheck:
         return part
 
 
-def _with_python_keys(schema: JsonValue, _: str = "") -> JsonValue:
+def _for_jsonschema(schema: JsonValue, _: str = "") -> JsonValue:
     """Return `schema` with the keys of `patternProperties` in Python's words, which jsonschema matches itself."""
     if not isinstance(schema, dict):
-        return schema
+        # The error of a schema `false` would not say where it is.
+        return {"not": {}} if schema is False else schema
     keyed: Schema = {}
     for pattern, part in mapping(schema.get("patternProperties")).items():
         key = python_pattern(pattern)
-        # Two patterns may mean the same.
-        keyed[f"(?:{key})" if key in keyed else key] = part
-    return each_subschema({**schema, "patternProperties": keyed} if keyed else schema, _with_python_keys)
+        # Several patterns may mean the same.
+        while key in keyed:
+            key = f"(?:{key})"
+        keyed[key] = part
+    return each_subschema({**schema, "patternProperties": keyed} if keyed else schema, _for_jsonschema)
 
 
 def _plain_bounds(schema: JsonValue) -> tuple[type, float, float] | None:
@@ -163,6 +168,14 @@ def _repeats(wanted: JsonValue, value: JsonValue) -> bool:
         return False
     whole = json.loads(canonical_json(value), parse_float=lambda text: plain_number(float(text)))
     return len(set(map(canonical_json, whole))) < len(value)
+
+
+def _is_about_all(error: ValidationError) -> bool:
+    """Return whether other inputs decide as well: what a schema says of one input alone is below its `properties`."""
+    steps = list(error.absolute_schema_path)
+    while steps[:1] == ["allOf"]:
+        del steps[:2]
+    return steps[:1] != ["properties"]
 
 
 def _is_valid(validator: Validator, value: JsonValue | Mapping[str, JsonValue]) -> bool:

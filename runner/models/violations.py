@@ -44,13 +44,17 @@ _MESSAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class SchemaViolation:
-    """One rule of the schema that a body breaks; `rule` is the keyword, `path` leads to the value."""
+    """One rule of the schema that a body breaks; `rule` is the keyword, `path` leads to the value.
+
+    `about_all` says that other inputs decide as well whether the rule is broken.
+    """
 
     path: tuple[str | int, ...]
     rule: str
     message: str
     allowed: tuple[str, ...] = ()
     nearest: str | None = None
+    about_all: bool = False
 
 
 def violations(error: ValidationError, speller: Speller) -> list[SchemaViolation]:
@@ -118,10 +122,8 @@ def _forms_meant(errors: Sequence[ValidationError]) -> list[list[ValidationError
     """Return the errors of each form that may have been meant."""
     by_form: dict[str | int, list[ValidationError]] = {}
     for error in errors:
-        # A form that is `false` has no path, and nothing can fit it.
-        if error.relative_schema_path:
-            by_form.setdefault(error.relative_schema_path[0], []).append(error)
-    forms = list(by_form.values()) or [list(errors)]
+        by_form.setdefault(error.relative_schema_path[0], []).append(error)
+    forms = list(by_form.values())
     of_its_type = [
         form for form in forms if not any(e.validator == "type" and not e.relative_path for e in form)
     ]

@@ -169,6 +169,22 @@ def test_a_rule_holds_and_is_told_where_it_is_broken(
     assert told({"type": "object", **schema}, **written) == [problem]
 
 
+def test_what_depends_on_a_faulty_input_is_not_told_yet() -> None:
+    schema: Schema = {
+        "properties": {**THREE, "n": NUMBER},
+        "oneOf": [form("a", "prompt"), form("b", "start")],
+    }
+    assert told(schema, n="x") == ["n: x is not a number as JSON writes it"]
+
+
+def test_what_always_holds_is_told_beside_other_problems() -> None:
+    schema: Schema = {
+        "properties": {**THREE, "n": NUMBER},
+        "allOf": [{"properties": {"prompt": {"maxLength": 1}}}],
+    }
+    assert len(told(schema, n="x", prompt="yy")) == 2
+
+
 # A reference, and the document beside it that it leads into.
 REFERENCES: dict[str, tuple[str, Schema]] = {
     "a blank": ("#/definitions/Image%20Size", {"definitions": {"Image Size": NUMBER}}),

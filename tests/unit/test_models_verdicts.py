@@ -49,7 +49,7 @@ LEAVES: st.SearchStrategy[JsonValue] = st.fixed_dictionaries(
     },
 )  # fmt: skip
 PARTS = st.recursive(
-    LEAVES | st.booleans(),
+    LEAVES | st.sampled_from([True, {"not": {}}]),
     lambda inner: st.fixed_dictionaries(
         {},
         optional={
