@@ -23,7 +23,7 @@ from runner.models.normalise import normalise
 from runner.models.resolve_refs import expand
 from runner.models.scalars import shown
 from runner.models.schema_file import ModelFile, Schema, mapping, unusable
-from runner.models.set_aside import without_unusable_patterns
+from runner.models.set_aside import undescribed, without_unusable_patterns
 from runner.models.validate import BodyCheck
 from runner.system.canonical_json import JsonValue, canonical_json
 from runner.system.escapes import visible
@@ -72,7 +72,9 @@ class Model:
             SchemaInvalid: the schema is unsafe or not that of an object; the message names the file.
         """
         file = published.file
-        strict, notes = without_unusable_patterns(normalise(expand(published.input, file=file)), file=file)
+        expanded = expand(published.input, file=file)
+        strict, notes = without_unusable_patterns(normalise(expanded), file=file)
+        notes += undescribed(expanded, strict)
         schema = with_fragments(strict)
         if "object" not in (declared_kinds(schema) or ("object",)) or "properties" not in schema:
             raise unusable(file, "the input is not an object with properties")

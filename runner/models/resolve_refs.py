@@ -146,12 +146,17 @@ class _Expansion:
         if "$ref" in node and self.specification.name == "draft-07":
             # Before 2019 a reference was all of its schema; notes beside it are for people.
             kept = {k: v for k, v in kept.items() if k in _NOTES}
-        modern = _modern_items(_modern_dependencies(kept, node.get("dependencies")))
+        modern = _modern_items(_modern_dependencies(_told_apart(kept), node.get("dependencies")))
         inner = each_subschema(modern, lambda sub, label: self.schema(sub, at.inside(label)))
         for keyword, value in inner.items():
             if keyword not in _NAMED | _LISTED | _SINGLE:
                 self._weigh(value, at.where, at.depth + 1)
-        return self._with_target(node["$ref"], inner, at) if "$ref" in node else inner
+        if "$ref" in node:
+            return self._with_target(node["$ref"], inner, at)
+        parts = inner.get("allOf")
+        if isinstance(parts, list) and len(parts) == 1 and isinstance(parts[0], dict):
+            return _both(parts[0], {keyword: value for keyword, value in inner.items() if keyword != "allOf"})
+        return inner
 
     def _with_target(self, ref: JsonValue, beside: Schema, at: _Place) -> bool | Schema:
         node, resolver = self._resolve(ref, at)
@@ -163,13 +168,7 @@ class _Expansion:
         target = self.schema(node, opened)
         if isinstance(target, bool):
             return beside if target else {**beside, "not": {}}
-        rules = beside.keys() - _NOTES
-        if target.keys().isdisjoint(rules) and _BESIDE_OTHERS.isdisjoint(rules):
-            return {**target, **beside}
-        # A rule beside a reference narrows it, so both must hold.
-        also = beside.get("allOf")
-        notes = {k: v for k, v in target.items() if k in _NOTES}
-        return {**notes, **beside, "allOf": [target, *(also if isinstance(also, list) else ())]}
+        return _both(target, beside)
 
     def _resolve(self, ref: JsonValue, at: _Place) -> tuple[JsonValue, Resolver[Any]]:
         from referencing.exceptions import NoSuchAnchor, PointerToNowhere, Unresolvable
@@ -236,3 +235,31 @@ def _modern_dependencies(schema: Schema, dependencies: JsonValue) -> Schema:
             schemas = {**schemas, name: {"allOf": [whole, schemas[name]]} if name in schemas else whole}
     added = {"dependentRequired": required, "dependentSchemas": schemas}
     return {**schema, **{keyword: rules for keyword, rules in added.items() if rules}}
+
+
+def _both(target: Schema, beside: Schema) -> Schema:
+    """Return the schema of values that fit `target` and `beside`, in one piece if no rule depends on the others."""
+    rules = beside.keys() - _NOTES
+    if "type" in rules and beside["type"] == target.get("type"):
+        rules -= {"type"}
+    if target.keys().isdisjoint(rules) and _BESIDE_OTHERS.isdisjoint(rules):
+        return {**target, **beside}
+    also = beside.get("allOf")
+    notes = {keyword: value for keyword, value in target.items() if keyword in _NOTES}
+    return {**notes, **beside, "allOf": [target, *(also if isinstance(also, list) else ())]}
+
+
+def _told_apart(schema: Schema) -> Schema:
+    """Return `schema` such that each form allows only the words that OpenAPI's `discriminator` gives it."""
+    discriminator = mapping(schema.get("discriminator"))
+    name, words = discriminator.get("propertyName"), mapping(discriminator.get("mapping"))
+
+    def form(part: JsonValue) -> JsonValue:
+        ref = str(mapping(part).get("$ref", ""))
+        own: list[JsonValue] = [word for word, target in words.items() if f"/{ref}".endswith(f"/{target}")]
+        return {"allOf": [part, {"properties": {str(name): {"enum": own}}}]} if own else part
+
+    if not isinstance(name, str):
+        return schema
+    forms = {word: parts for word in ("anyOf", "oneOf") if isinstance(parts := schema.get(word), list)}
+    return {**schema, **{word: list(map(form, parts)) for word, parts in forms.items()}}

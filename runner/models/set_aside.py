@@ -1,6 +1,6 @@
-"""Takes out of a schema the patterns that cannot be used, such that nothing else that the schema says is lost.
+"""Reports the rules of a schema that no request is checked against, and takes unusable patterns out of it.
 
-In: a strict schema. Out: the same without these patterns, and a sentence for each. A schema without a pattern allows
+In: a strict schema. Out: the same without these patterns, and a sentence for each rule. A schema without a pattern allows
 more. So where allowing more could forbid something else, as under `not`, the whole schema is refused.
 """
 
@@ -56,3 +56,11 @@ def without_unusable_patterns(schema: Schema, *, file: str) -> tuple[Schema, tup
         )
 
     return mapping(usable(schema, "input", decides_more=False)), tuple(notes)
+
+
+def undescribed(published: Schema, strict: Schema) -> tuple[str, ...]:
+    """Return a sentence for each required input that the schema does not describe, so that nobody can give it."""
+    listed, kept = published.get("required"), strict.get("required")
+    names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+    lost = [name for name in names if not isinstance(kept, list) or name not in kept]
+    return tuple(f"{shown(name)} is required and not described; requests go without it" for name in lost)

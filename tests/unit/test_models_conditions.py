@@ -131,6 +131,18 @@ ENFORCED: dict[str, tuple[Schema, dict[str, str], str]] = {
         {"mode": "b", "size": "l"},
         "size: l is not an allowed value (m)",
     ),
+    "a form told by OpenAPI": (
+        {
+            "oneOf": [{"$ref": "#/$defs/Text"}, {"$ref": "#/$defs/Image"}],
+            "discriminator": {"propertyName": "kind", "mapping": {"t": "#/$defs/Text", "i": "Image"}},
+            "$defs": {
+                "Text": {"properties": {"kind": TEXT, "prompt": TEXT}, "required": ["prompt"]},
+                "Image": {"properties": {"kind": TEXT, "start": TEXT}, "required": ["start"]},
+            },
+        },
+        {"kind": "i", "prompt": "x"},
+        "start: missing, and the model requires it",
+    ),
     "forms of one word": (
         {"properties": {"n": {"oneOf": [{"const": 5, "title": "5 s"}, {"const": 10}]}}},
         {"n": "7"},
@@ -225,6 +237,14 @@ def test_fields_beside_a_reference_do_not_open_a_closed_target() -> None:
     )
     assert model.body_faults({"x": {"a": "1"}}) == []
     assert model.body_faults({"x": {"b": "1"}}) == [("x.b", "is not allowed here")]
+
+
+def test_a_choice_that_stands_behind_a_reference_is_described_as_if_it_stood_here() -> None:
+    size: Schema = {"allOf": [{"$ref": "#/$defs/Size"}], "default": "s", "x-order": 3}
+    [wanted] = model_of(
+        {"properties": {"size": size}, "$defs": {"Size": {"enum": ["s", "m"], "title": "Size"}}}
+    ).inputs
+    assert (wanted.title, wanted.allowed, wanted.default) == ("Size", ("s", "m"), "s")
 
 
 def test_a_recursive_schema_is_refused_with_a_sentence() -> None:
