@@ -102,7 +102,7 @@ def _meaning(member: re.Match[str]) -> int | _Ranges:
     """Return the code point that a character or an escape stands for, or the set of them."""
     if digits := member["byte"] or member["braced"] or member["unit"]:
         if int(digits, 16) > sys.maxunicode:
-            raise ValueError(f"has {member[0]}, which is no character")
+            raise ValueError(f"has {member[0]}, which is not a character")
         return int(digits, 16)
     if member["high"]:
         return 0x10000 + (int(member["high"], 16) - 0xD800) * 0x400 + int(member["low"], 16) - 0xDC00

@@ -1,7 +1,7 @@
-"""Reports the rules of a schema that no request is checked against, and takes unusable patterns out of it.
+"""Reports the rules of a schema that no request is checked against, and takes unusable patterns out.
 
-In: a strict schema. Out: the same without these patterns, and a sentence for each rule. A schema without a pattern allows
-more. So where allowing more could forbid something else, as under `not`, the whole schema is refused.
+In: a strict schema. Out: the same without these patterns, and a sentence for each rule. A schema without a pattern
+allows more. So where allowing more could forbid something else, as under `not`, the whole schema is refused.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def without_unusable_patterns(schema: Schema, *, file: str) -> tuple[Schema, tup
 
 
 def undescribed(published: Schema, strict: Schema) -> tuple[str, ...]:
-    """Return a sentence for each required input that the schema does not describe, so that nobody can give it."""
+    """Return a sentence for each required input that the schema does not describe and no manifest can give."""
     listed, kept = published.get("required"), strict.get("required")
     names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
     lost = [name for name in names if not isinstance(kept, list) or name not in kept]

@@ -84,7 +84,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "look-ahead": ("^(?!a)", "has look-around"),
     "look-behind": ("(?<=a)b", "has look-around"),
     "an order": ("[z-a]", "out of order"),
-    "no character": (r"\u{110000}", "no character"),
+    "no character": (r"\u{110000}", "not a character"),
 }
 
 
