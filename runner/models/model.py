@@ -16,12 +16,14 @@ from typing import TypeAlias
 from runner.domain.errors import Position, Problem
 from runner.domain.shots import Fields, Items, Node, Text
 from runner.models.coerce import Reading
-from runner.models.inputs import MISSING, Input, Missing, inputs_of
+from runner.models.fragments import with_fragments
+from runner.models.inputs import MISSING, Input, Missing, declared_kinds, inputs_of
 from runner.models.media_inputs import frame_inputs
 from runner.models.normalise import normalise
 from runner.models.resolve_refs import expand
 from runner.models.scalars import shown
 from runner.models.schema_file import ModelFile, Schema, mapping, unusable
+from runner.models.set_aside import undescribed, without_unusable_patterns
 from runner.models.validate import BodyCheck
 from runner.system.canonical_json import JsonValue, canonical_json
 from runner.system.escapes import visible
@@ -48,7 +50,7 @@ class Model:
     """A model's strict schema with everything made from it once.
 
     `input_schema` is JSON Schema 2020-12 without references. `source` says from where and when the file was copied, and
-    `sha256` is the hash of its bytes.
+    `sha256` is the hash of its bytes. `notes` are rules that no body is checked against, each with the reason.
     """
 
     id: str
@@ -57,6 +59,7 @@ class Model:
     input_schema: Schema
     inputs: tuple[Input, ...]
     sha256: str = ""
+    notes: tuple[str, ...] = ()
     _check: BodyCheck = field(kw_only=True, repr=False, compare=False)
     # The values of texts that were found valid: a sweep of thousands repeats nearly all of them.
     _typed: dict[_Written, JsonValue] = field(default_factory=dict, kw_only=True, repr=False, compare=False)
@@ -69,13 +72,18 @@ class Model:
             SchemaInvalid: the schema is unsafe or not that of an object; the message names the file.
         """
         file = published.file
-        schema = normalise(expand(published.input, file=file))
-        if schema.get("type", "object") != "object" or "properties" not in schema:
+        expanded = expand(published.input, file=file)
+        strict, notes = without_unusable_patterns(normalise(expanded), file=file)
+        notes += undescribed(expanded, strict)
+        schema = with_fragments(strict)
+        if "object" not in (declared_kinds(schema) or ("object",)) or "properties" not in schema:
             raise unusable(file, "the input is not an object with properties")
-        check = BodyCheck(schema, file=file)
+        check = BodyCheck(strict, file=file, inputs=mapping(schema["properties"]))
         _settle_defaults(schema, check, file)
         inputs = inputs_of(schema, media=published.media)
-        return cls(published.model, file, published.source, schema, inputs, published.sha256, _check=check)
+        return cls(
+            published.model, file, published.source, schema, inputs, published.sha256, notes, _check=check
+        )
 
     @cached_property
     def seed_input(self) -> Input | None:
@@ -178,8 +186,7 @@ class Model:
         for found in self._check.complaints(body, valid=valid):
             # A rule over the whole body is not useful while parts of it are missing for other reasons. What the model
             # always requires is one of these reasons; what it requires beside another input is not reported yet.
-            is_about_all = not found.path or (found.rule == "required" and len(found.path) == 1)
-            if incomplete and is_about_all:
+            if incomplete and found.about_all:
                 continue
             where = ".".join(["inputs", *map(str, found.path)])
             place = _position(found.path, nodes, at)

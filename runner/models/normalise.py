@@ -2,17 +2,19 @@
 
 Providers publish schemas that look like JSON Schema but are not: `"type": "float"`, an integer whose default is null,
 `required` with a field that does not exist, numbers written as text in an enum. The result is JSON Schema 2020-12,
-without the private `validations`. Unknown `format`s stay and are not enforced.
+without the private `validations`. Unknown `format`s stay and are not enforced. What an `allOf` or an `if` holds is a
+fragment: it may require what only the schema around it describes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
+from runner.models.fragments import described
 from runner.models.inputs import declared_kinds, kind_of
 from runner.models.resolve_refs import each_subschema
 from runner.models.scalars import READERS, ParseError, plain_number
-from runner.models.schema_file import Schema
+from runner.models.schema_file import Schema, mapping
 from runner.system.canonical_json import JsonValue
 
 _STANDARD = ("array", "boolean", "integer", "null", "number", "object", "string")
@@ -27,21 +29,29 @@ _TYPES = {
     "none": "null",
 }
 # These keywords may hold null as a value; anywhere else null means that the provider has no such rule.
+_WORDS = ("true", "false")
 _MAY_BE_NULL = frozenset({"const", "default"})
+_FRAGMENTS = ("allOf", "anyOf", "oneOf", "if", "then", "else", "not", "dependentSchemas")
+_NOTES = frozenset({"title", "description", "default", "examples"})
 
 
-def normalise(schema: Schema, *, is_part: bool = False) -> Schema:
-    """Return `schema` made strict; it is not changed itself. `is_part` says that it is inside another schema."""
+def normalise(schema: Schema, *, is_fragment: bool = False) -> Schema:
+    """Return `schema` made strict; it is not changed itself. `is_fragment` says that it adds to another schema."""
     strict = {k: v for k, v in schema.items() if v is not None or k in _MAY_BE_NULL}
     strict.pop("validations", None)
-    strict = _with_types(strict)
+    strict = _with_null(_with_types(strict))
     _read_flags(strict)
     _read_choices(strict)
     _read_default(strict)
-    _read_required(strict, whole=not is_part or strict.get("type") == "object")
-    return each_subschema(
-        strict, lambda sub, _: normalise(sub, is_part=True) if isinstance(sub, dict) else sub
-    )
+    _read_required(strict, is_fragment=is_fragment)
+
+    def inner(sub: JsonValue, label: str) -> JsonValue:
+        if not isinstance(sub, dict):
+            return sub
+        is_part = is_fragment or label.partition(".")[0] in _FRAGMENTS
+        return normalise(sub, is_fragment=is_part or _takes_any_name(sub))
+
+    return each_subschema(strict, inner)
 
 
 def _with_types(schema: Schema) -> Schema:
@@ -59,6 +69,15 @@ def _with_types(schema: Schema) -> Schema:
     return {"type": types[0] if len(types) == 1 else types, **schema}
 
 
+def _with_null(schema: Schema) -> Schema:
+    """Return a schema without `type` such that OpenAPI's `nullable: true` allows null."""
+    if schema.pop("nullable", None) is not True or schema.keys() <= _NOTES:
+        return schema
+    notes = {k: v for k, v in schema.items() if k in _NOTES}
+    rules = {k: v for k, v in schema.items() if k not in _NOTES}
+    return {**notes, "anyOf": [rules, {"type": "null"}]}
+
+
 def _read_flags(schema: Schema) -> None:
     """Read draft-04's `exclusiveMinimum: true` beside a `minimum` as today's number."""
     for plain, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
@@ -74,6 +93,8 @@ def _read_choices(schema: Schema) -> None:
         schema["enum"] = [_coerced(v, kinds) for v in values if v is not None or "null" in kinds or not kinds]
         if not schema["enum"]:
             del schema["enum"]
+    if "const" in schema:
+        schema["const"] = _coerced(schema["const"], kinds)
 
 
 def _read_default(schema: Schema) -> None:
@@ -85,20 +106,25 @@ def _read_default(schema: Schema) -> None:
             del schema["default"]
 
 
-def _read_required(schema: Schema, *, whole: bool) -> None:
-    properties, listed = schema.get("properties"), schema.get("required")
-    if not isinstance(properties, dict):
+def _read_required(schema: Schema, *, is_fragment: bool) -> None:
+    properties, listed = mapping(schema.get("properties")), schema.get("required")
+    if isinstance(listed, bool) or (isinstance(listed, str) and listed in _WORDS):
         # Draft 3 wrote `required: true` inside the property, and the parent has already read it.
-        if not isinstance(listed, list):
-            schema.pop("required", None)
+        del schema["required"]
+        listed = None
+    # The check against the meta-schema reports anything but a list of names.
+    if not isinstance(listed, list | str | None) or not all(isinstance(name, str) for name in listed or ()):
         return
+    flagged = [name for name, prop in properties.items() if mapping(prop).get("required") in (True, "true")]
+    names = [*([listed] if isinstance(listed, str) else listed or ()), *flagged]
+    known = names if is_fragment else described(schema) or names
     schema.pop("required", None)
-    flagged = [n for n, p in properties.items() if isinstance(p, dict) and p.get("required") is True]
-    names = dict.fromkeys(map(str, [*(listed if isinstance(listed, list) else ()), *flagged]))
-    # A fragment (a `then`, an `allOf` part) may require what only its parent describes.
-    known: list[JsonValue] = [name for name in names if name in properties or not whole]
-    if known:
-        schema["required"] = known
+    if kept := [name for name in dict.fromkeys(names) if name in known]:
+        schema["required"] = kept
+
+
+def _takes_any_name(schema: Schema) -> bool:
+    return schema.get("additionalProperties", False) is not False or "patternProperties" in schema
 
 
 def _coerced(value: JsonValue, kinds: Collection[str]) -> JsonValue:

@@ -1,9 +1,10 @@
 """Decides which regular expressions a schema may use, and on how long a text, so that none can hang the check.
 
-Python's matcher retries every choice of a pattern, so `^(a+)+$` can take hours on a short text. A pattern may have at
-most 500 characters, and no look-around, back-reference or inline flag. For a text of 256 characters it may take at most
-40 million steps, some 50 ms, counted as below. The greatest length up to 4,096 that stays below this is the longest
-text that is matched; a longer text is refused. It knows no schema.
+In: a pattern in JavaScript's words, as JSON Schema has it. Python's matcher retries every choice of a pattern, so
+`^(a+)+$` can take hours on a short text. A pattern may have at most 500 characters, and no look-around, back-reference
+or inline flag. For a text of 256 characters it may take at most 40 million steps, some 50 ms, counted as below. The
+greatest length up to 4,096 that stays below this is the longest text that is matched; a longer text is refused. It
+knows no schema.
 
 Counting: a sequence multiplies, an alternative adds, and `x{m,n}` gives (n - m + 1) * ways(x)**n. An open end counts as
 the text's length, and a pattern that may start anywhere starts at each character. Each way has one step per piece of
@@ -17,6 +18,8 @@ import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
+from runner.models.ecma_patterns import python_pattern
+
 LONGEST_PATTERN = 500
 LONGEST_TEXTS = (4096, 2048, 1024, 512, 256)
 MOST_STEPS = 40_000_000
@@ -24,9 +27,8 @@ MOST_STEPS = 40_000_000
 _MOST_REPEATS = 24
 
 _ESCAPE = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|.)", re.DOTALL)
-# Other classes become tables of bits; in a class with one of these, the matcher tries each part.
-_PARTS = re.compile(r"\\[wWdDsS]|[\U00010000-\U0010ffff]")
-_BACK_REFERENCE = re.compile(r"\\[1-9]")
+# Other members of a class become a table of bits; the matcher tries each of these.
+_PARTS = re.compile(r"[\U00010000-\U0010ffff]")
 _CLASS = re.compile(r"\[\^?\]?[^\]]*\]")
 _TOKEN = re.compile(r"(?P<repeat>[*+?]|\{(?:\d+,?\d*|,\d*)\})[?+]?|(?P<other>.)", re.DOTALL)
 
@@ -36,15 +38,17 @@ def pattern_fault(pattern: str) -> str | None:
     if len(pattern) > LONGEST_PATTERN:
         return f"the pattern is longer than {LONGEST_PATTERN} characters"
     try:
+        translated = python_pattern(pattern)
+    except ValueError as error:
+        return f"the pattern {error}"
+    if "(?" in _bare(translated):
+        return "the pattern has look-around or a flag"
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            re.compile(pattern)
+            re.compile(translated)
     except (re.error, OverflowError, RecursionError, Warning) as error:
         return f"the pattern is not a usable regular expression ({error})"
-    if _BACK_REFERENCE.search(pattern.replace("\\\\", "")):
-        return "the pattern has a back-reference"
-    if "(?" in _bare(pattern):
-        return "the pattern has look-around, a named group or a flag"
     if not longest_text(pattern):
         return "the pattern repeats what is itself repeated, optional or a choice, and could take forever"
     return None
@@ -54,9 +58,9 @@ def pattern_fault(pattern: str) -> str | None:
 @lru_cache(maxsize=4096)
 def longest_text(pattern: str) -> int:
     """Return how many characters a text may have to be matched with a pattern; 0 means that it is not usable."""
-    bare = _bare(pattern)
-    classes = (found for found in _CLASS.findall(pattern) if _PARTS.search(found))
-    weight = max((len(found) // 2 for found in classes), default=1)
+    translated = python_pattern(pattern)
+    bare = _bare(translated)
+    weight = max((len(_PARTS.findall(found)) for found in _CLASS.findall(translated)), default=1) or 1
     for longest in LONGEST_TEXTS:
         ways, size, has_alternatives = _measured(bare, longest)
         start = 1 if bare.startswith("^") and not has_alternatives else longest
@@ -66,8 +70,8 @@ def longest_text(pattern: str) -> int:
 
 
 def _bare(pattern: str) -> str:
-    """Return the pattern with one character for each escape and class, and with plain groups only."""
-    return _CLASS.sub("x", _ESCAPE.sub("x", pattern)).replace("(?:", "(")
+    """Return a pattern of Python with one character for each escape and class, and with plain groups only."""
+    return _CLASS.sub("x", _ESCAPE.sub("x", pattern)).replace("(?:", "(").replace("(?a:", "(")
 
 
 @dataclass(slots=True)

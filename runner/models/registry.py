@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -138,6 +138,15 @@ class Models:
                 message, subject = "this file replaces the bundled schema", f"model {model_id}"
                 found.append(Problem(Position(str(file)), subject, message, severity=Severity.WARNING))
         return tuple(found)
+
+    def unchecked(self, model_ids: Iterable[str]) -> tuple[Problem, ...]:
+        """Return the warnings about rules of these models that no request is checked against."""
+        found = (model for model in map(self.find, model_ids) if model)
+        return tuple(
+            Problem(Position(model.file), f"model {model.id}", note, severity=Severity.WARNING)
+            for model in found
+            for note in model.notes
+        )
 
     def _locate(self, model_id: str) -> tuple[Traversable, _SchemaFolder] | None:
         # The id becomes a path, so only plain names may pass.

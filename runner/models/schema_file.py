@@ -2,7 +2,8 @@
 
 In: the bytes of a file and the model id from its path. Out: a `ModelFile`, as published and unchanged. The wrapper
 holds `model`, `source`, `sha256` (of `input` and `output` as canonical JSON), `input` and `output`, and may list its
-`media` inputs. Anything else in it is ignored. It knows no directory and makes nothing strict.
+`media` inputs. A catalogue's answer is a wrapper too, with other names. Anything else in it is ignored. It knows no
+directory and makes nothing strict.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from runner.system.canonical_json import JsonValue, canonical_hash
 
 Schema: TypeAlias = "dict[str, JsonValue]"
 MOST_BYTES: Final = 4 * 2**20
+_INPUTS: Final = ("input", "input_schema", "inputSchema")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +48,14 @@ def parse_model_file(data: bytes, *, model: str, file: str, hashes_needed: bool 
     """
     document = _parsed(data, file)
     sha256 = hashlib.sha256(data).hexdigest()
-    if not isinstance(document.get("input"), dict) or "properties" in document:
+    inside = next((document[name] for name in _INPUTS if isinstance(document.get(name), dict)), None)
+    if inside is None or "properties" in document:
         if hashes_needed:
             raise unusable(file, "it has no `input`")
         return ModelFile(model, file, {}, None, document, sha256)
-    if document.get("model", model) != model:
-        raise unusable(file, f"it says that it describes {document['model']}, but its path says {model}")
+    described = document.get("model", document.get("model_id", model))
+    if described != model:
+        raise unusable(file, f"it says that it describes {described}, but its path says {model}")
     hashes, media = mapping(document.get("sha256")), document.get("media")
     for part in ("input", "output"):
         is_checked = hashes_needed or part in hashes
@@ -62,7 +66,7 @@ def parse_model_file(data: bytes, *, model: str, file: str, hashes_needed: bool 
         file,
         mapping(document.get("source")),
         tuple(map(str, media)) if isinstance(media, list) else None,
-        mapping(document["input"]),
+        mapping(inside),
         sha256,
     )
 

@@ -1,8 +1,8 @@
-"""Validates bodies with jsonschema, which only this module uses, and words its errors for users.
+"""Validates bodies with jsonschema.
 
-In: a strict schema, then JSON bodies. Out: `SchemaViolation`s with the path of the wrong value, what is allowed and the
-nearest choice. Three keywords are replaced. `multipleOf` counts in decimal, so that 0.3 is a multiple of 0.1. `pattern`
-is not tried on a text too long for it. `uniqueItems` compares no two items twice. It fetches nothing.
+In: a strict schema, then JSON bodies. Out: a `SchemaViolation` for each rule that a body breaks. Three keywords
+are replaced. `multipleOf` counts in decimal, so that 0.3 is a multiple of 0.1. `pattern` is JavaScript's, and is not
+tried on a text too long for it. `uniqueItems` compares no two items twice. It fetches nothing.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
+from dataclasses import replace
+from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from runner.models.ecma_patterns import python_pattern
 from runner.models.regex_safety import longest_text
-from runner.models.scalars import choices, plain_number, shown
+from runner.models.resolve_refs import each_subschema
+from runner.models.scalars import plain_number
 from runner.models.schema_file import Schema, mapping, unusable
+from runner.models.violations import SchemaViolation, violations
 from runner.system.canonical_json import JsonValue, canonical_json
 from runner.system.nearest_name import Speller
 
@@ -31,59 +34,37 @@ _EACH_BY_ITSELF = frozenset({"type", "properties", "required", "additionalProper
 # These depend on which inputs the other keywords have seen, so that a body cannot be checked in parts.
 _TOGETHER = frozenset({"patternProperties", "unevaluatedProperties"})
 _LENGTHS, _VALUES = ("minLength", "maxLength"), ("minimum", "maximum")
-_MESSAGES: Final = {
-    "maxLength": "is {size} characters long; at most {limit} are allowed",
-    "minLength": "is {size} characters long; at least {limit} are needed",
-    "minimum": "{value} is less than {limit}",
-    "exclusiveMinimum": "{value} is not more than {limit}",
-    "maximum": "{value} is more than {limit}",
-    "exclusiveMaximum": "{value} is not less than {limit}",
-    "maxItems": "has {size} items; at most {limit} are allowed",
-    "minItems": "has {size} items; at least {limit} are needed",
-    "multipleOf": "{value} is not a multiple of {limit}",
-    "type": "{value} is not of type {limit}",
-    "uniqueItems": "has an item twice",
-    "pattern": "{value} does not match {limit}",
-    "too long": "is {size} characters long; at most {most} can be checked against {limit}",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class SchemaViolation:
-    """One rule of the schema that a body breaks; `rule` is the keyword, `path` leads to the value."""
-
-    path: tuple[str | int, ...]
-    rule: str
-    message: str
-    allowed: tuple[str, ...] = ()
-    nearest: str | None = None
 
 
 class BodyCheck:
-    """A compiled schema.
+    """A compiled schema; `inputs` are its properties, with those that it describes under conditions.
 
     Raises:
         SchemaInvalid: it is not a valid JSON Schema; the message names `file`.
     """
 
-    def __init__(self, schema: Schema, *, file: str) -> None:
+    def __init__(self, schema: Schema, *, file: str, inputs: Mapping[str, JsonValue] | None = None) -> None:
         from jsonschema import SchemaError
         from referencing import Registry
 
         validator = _validator_class()
         try:
-            validator.check_schema(schema)
+            # Python does not know each pattern of JavaScript, and would refuse it as a format.
+            validator.check_schema(schema, format_checker=None)
         except SchemaError as error:
             where = ".".join(map(str, error.absolute_path)) or "the schema"
             raise unusable(file, f"{where}: {error.message}") from error
         # An empty registry cannot fetch anything; the default one would follow http references.
+        schema = mapping(_for_jsonschema(schema))
         self._validator: Validator = validator(schema, registry=Registry())
         self.speller = Speller()
         # jsonschema makes a validator at each step down, which takes longer than most checks. These are made once.
-        properties = mapping(schema.get("properties")).items()
-        self._inputs: dict[str, Validator] = {name: self._part(prop) for name, prop in properties}
+        properties = mapping(schema.get("properties")) if inputs is None else inputs
+        self._inputs: dict[str, Validator] = {
+            name: self._part(_for_jsonschema(prop)) for name, prop in properties.items()
+        }
         # Texts and seeds are nearly all that differs from take to take, and few of them have other rules than bounds.
-        self._plain = {name: bounds for name, prop in properties if (bounds := _plain_bounds(prop))}
+        self._plain = {name: bounds for name, prop in properties.items() if (bounds := _plain_bounds(prop))}
         whole = {keyword: value for keyword, value in schema.items() if keyword not in _EACH_BY_ITSELF}
         self._whole = None if whole.keys().isdisjoint(validator.VALIDATORS) else self._part(whole)
         self._has_parts = _TOGETHER.isdisjoint(whole) and schema.get("type", "object") == "object"
@@ -103,9 +84,10 @@ class BodyCheck:
                 return []
         found = []
         for error in self._validator.iter_errors(body):
-            found.append(_explained(error, self.speller))
+            about_all = _is_about_all(error)
+            found += [replace(each, about_all=about_all) for each in violations(error, self.speller)]
             _release(error)
-        return found
+        return list(dict.fromkeys(found))
 
     def accepts(self, name: str, value: JsonValue) -> bool:
         """Return whether the schema has an input `name` that may be `value`."""
@@ -119,6 +101,21 @@ class BodyCheck:
     def _part(self, schema: JsonValue) -> Validator:
         part: Validator = self._validator.evolve(schema=schema)
         return part
+
+
+def _for_jsonschema(schema: JsonValue, _: str = "") -> JsonValue:
+    """Return `schema` with the keys of `patternProperties` in Python's words, which jsonschema matches itself."""
+    if not isinstance(schema, dict):
+        # The error of a schema `false` would not say where it is.
+        return {"not": {}} if schema is False else schema
+    keyed: Schema = {}
+    for pattern, part in mapping(schema.get("patternProperties")).items():
+        key = python_pattern(pattern)
+        # Several patterns may mean the same.
+        while key in keyed:
+            key = f"(?:{key})"
+        keyed[key] = part
+    return each_subschema({**schema, "patternProperties": keyed} if keyed else schema, _for_jsonschema)
 
 
 def _plain_bounds(schema: JsonValue) -> tuple[type, float, float] | None:
@@ -156,14 +153,13 @@ def _validator_class() -> Any:  # noqa: ANN401 - jsonschema makes its classes at
 def _is_between_steps(step: float, value: JsonValue) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    try:
-        return Decimal(str(value)) % Decimal(str(step)) != 0
-    except InvalidOperation:
-        return True
+    return Fraction(str(value)) % Fraction(str(step)) != 0
 
 
 def _is_unmatched(pattern: str, value: JsonValue) -> bool:
-    return isinstance(value, str) and (len(value) > longest_text(pattern) or not re.search(pattern, value))
+    return isinstance(value, str) and (
+        len(value) > longest_text(pattern) or not re.search(python_pattern(pattern), value)
+    )
 
 
 def _repeats(wanted: JsonValue, value: JsonValue) -> bool:
@@ -172,6 +168,14 @@ def _repeats(wanted: JsonValue, value: JsonValue) -> bool:
         return False
     whole = json.loads(canonical_json(value), parse_float=lambda text: plain_number(float(text)))
     return len(set(map(canonical_json, whole))) < len(value)
+
+
+def _is_about_all(error: ValidationError) -> bool:
+    """Return whether other inputs decide as well: what a schema says of one input alone is below its `properties`."""
+    steps = list(error.absolute_schema_path)
+    while steps[:1] == ["allOf"]:
+        del steps[:2]
+    return steps[:1] != ["properties"]
 
 
 def _is_valid(validator: Validator, value: JsonValue | Mapping[str, JsonValue]) -> bool:
@@ -186,46 +190,3 @@ def _release(error: ValidationError) -> None:
     for inner in error.context or ():
         inner.parent = None
         _release(inner)
-
-
-def _explained(error: ValidationError, speller: Speller) -> SchemaViolation:
-    from jsonschema.exceptions import best_match
-
-    path, rule = tuple(error.absolute_path), str(error.validator)
-    value: Any = error.instance
-    limit: Any = error.validator_value
-    match rule:
-        case "enum" | "const":
-            values = limit if rule == "enum" else [limit]
-            message = f"{shown(value)} is not an allowed value"
-            return SchemaViolation(path, rule, message, choices(values), _nearest(value, values, speller))
-        case "required":
-            # jsonschema reports one error per missing name, and only its message says which.
-            name = next((n for n in limit if error.message.startswith(repr(n))), "")
-            return SchemaViolation((*path, name), rule, "missing, and the model requires it")
-        case "anyOf" | "oneOf" if error.context:
-            # None of several forms fits, and the error of the nearest one explains why.
-            best = best_match([error])
-            if best is None or best is error:
-                return SchemaViolation(path, rule, f"{shown(value)} fits none of the allowed forms")
-            return replace(_explained(best, speller), rule=rule)
-    return SchemaViolation(path, rule, _message(rule, value, limit) or shown(error.message))
-
-
-def _message(rule: str, value: Any, limit: Any) -> str:  # noqa: ANN401 - any JSON value under any keyword
-    most = longest_text(limit) if rule == "pattern" else 0
-    size = len(value) if isinstance(value, str | list) else 0
-    if rule == "pattern":
-        limit = shown(limit)
-    elif rule == "type" and not isinstance(limit, str):
-        limit = " or ".join(limit)
-    form = _MESSAGES.get("too long" if rule == "pattern" and size > most else rule, "")
-    return form.format(value=shown(value), limit=limit, size=size, most=most)
-
-
-def _nearest(value: JsonValue, values: list[JsonValue], speller: Speller) -> str | None:
-    if not isinstance(value, str):
-        return None
-    # 480p and 1080p look alike, but one is not a typing error for the other; pam and pan may be.
-    likeness = 0.75 if any(char.isdigit() for char in value) else 0.6
-    return speller.nearest(value, [v for v in values if isinstance(v, str)], likeness=likeness)

@@ -66,6 +66,7 @@ def make_plan(
         *repeated_seed_warnings(takes),
         *continuity_warnings(takes, chain.joins, models=models),
         *duplicate_warnings(takes),
+        *models.unchecked(planner.schemas),
     )
     # The points of one sweep share what is not swept, and each would report the same problem.
     problems = dict.fromkeys((*chain.problems, *planner.problems))

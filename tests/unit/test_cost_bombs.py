@@ -48,7 +48,7 @@ BOMBS: list[tuple[str, dict[str, object], str, str]] = [
     ("a default of megabytes", {"p": TEXT | {"default": "y" * 3_000_000}}, OWN + rows(300, "p: x"), "the default is"),
     ("names that look alike", INPUTS | names(3_000), OWN + rows(100, f"p{'q' * 49}z#: x"), "unknown input"),
     ("choices that look alike", {"p": {"enum": [*names(9_000)]}}, OWN + rows(90, f"p: {'q' * 49}z#"), "not an allowed"),
-    ("many forms", {"p": {"anyOf": [{"const": f"v{n}"} for n in range(900)]}}, OWN + rows(300, "p: z#"), "none of the"),
+    ("many forms", {"p": {"anyOf": [{"const": f"v{n}"} for n in range(900)]}}, OWN + rows(300, "p: z#"), "not an"),
     ("items to tell apart", {"p": {"type": "array", "uniqueItems": True, "items": {"type": "object"}}},
      OWN + one("{p: [" + ",".join(f"{{a: {n}}}" for n in range(4_000)) + ", {a: 7}]}"), "has an item twice"),
     ("a key for a pattern", {"p": {"type": "object", "patternProperties": {"a*b": TEXT}}},

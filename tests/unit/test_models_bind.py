@@ -377,7 +377,7 @@ RULES: dict[str, tuple[JsonValue, str, str]] = {
     "pattern": ({"type": "string", "pattern": "^#[0-9a-f]{6}$"}, "red", "red does not match ^#[0-9a-f]{6}$"),
     "step": ({"type": "number", "multipleOf": 0.1}, "0.35", "0.35 is not a multiple of 0.1"),
     "constant": ({"const": "x"}, "y", "y is not an allowed value"),
-    "not": ({"type": "string", "not": {"enum": ["a"]}}, "a", "'a' should not be valid under {'enum': ['a']}"),
+    "not": ({"type": "string", "not": {"enum": ["a"]}}, "a", "a is what the model excludes here"),
 }
 
 
@@ -397,10 +397,18 @@ def test_a_text_too_long_for_its_pattern_is_refused_and_not_tried() -> None:
     assert problem.message == "is 5000 characters long; at most 2048 can be checked against ^.*.*$"
 
 
-def test_a_rule_over_the_whole_body_is_told_at_the_shot() -> None:
+def test_what_another_input_requires_is_missing_at_the_shot() -> None:
     model = made({"a": {"type": "string"}, "b": {"type": "string"}}, dependentRequired={"a": ["b"]})
     problem = only_problem(model, {"a": text("x")})
+    assert (problem.at, problem.subject) == (SHOT_AT, "shot s010, inputs.b")
+    assert problem.message == "missing, and the model requires it with a"
+
+
+def test_a_rule_over_the_whole_body_is_told_at_the_shot() -> None:
+    model = made({"a": {"type": "string"}, "b": {"type": "string"}}, minProperties=2)
+    problem = only_problem(model, {"a": text("x")})
     assert (problem.at, problem.subject) == (SHOT_AT, "shot s010, inputs")
+    assert problem.message == "has 1 fields; at least 2 are needed"
 
 
 def test_such_a_rule_is_silent_while_the_body_is_incomplete_for_other_reasons() -> None:

@@ -32,6 +32,13 @@ def test_a_bare_schema_needs_no_wrapper() -> None:
     assert parse(SCHEMA).input == SCHEMA
 
 
+@pytest.mark.parametrize("name", ["input_schema", "inputSchema"])
+def test_the_answer_of_a_catalogue_is_a_wrapper(name: str) -> None:
+    assert parse({"model_id": "acme/dream", "base_price_usd": 0.1, name: SCHEMA}).input == SCHEMA
+    with pytest.raises(SchemaInvalid, match="describes acme/other"):
+        parse({"model_id": "acme/other", name: SCHEMA})
+
+
 def test_a_file_is_known_by_the_hash_of_its_bytes() -> None:
     data = json.dumps(SCHEMA).encode()
     assert parse(data).sha256 == hashlib.sha256(data).hexdigest() != parse(data + b"\n").sha256

@@ -88,6 +88,12 @@ def test_required_names_without_a_property_are_ignored() -> None:
     assert result["required"] == ["a"]
 
 
+def test_a_required_name_that_is_ignored_is_noted() -> None:
+    schema: Schema = {"type": "object", "properties": {"a": {}}, "required": ["a", "ghost"]}
+    made = Model.from_file(ModelFile("acme/dream", "dream.json", {}, None, schema))
+    assert made.notes == ("ghost is required and not described; requests go without it",)
+
+
 def test_a_fragment_may_require_what_its_parent_describes() -> None:
     then: Schema = {"properties": {"a": {"const": 1}}, "required": ["b"]}
     result = normalise({"type": "object", "properties": {"a": {}, "b": {}}, "allOf": [then]})

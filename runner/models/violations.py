@@ -1,0 +1,166 @@
+"""Words the errors of jsonschema for users.
+
+In: an error about a body. Out: `SchemaViolation`s with the path of the wrong value, what is allowed and the nearest
+choice. Where none of several forms fits, they are about the form that was meant. It validates nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from runner.models.regex_safety import longest_text
+from runner.models.scalars import choices, shown
+from runner.models.schema_file import mapping
+from runner.system.canonical_json import JsonValue, canonical_json
+from runner.system.nearest_name import Speller
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+
+_CHOICES = ("enum", "const")
+_MESSAGES: Final = {
+    "maxLength": "is {size} characters long; at most {limit} are allowed",
+    "minLength": "is {size} characters long; at least {limit} are needed",
+    "minimum": "{value} is less than {limit}",
+    "exclusiveMinimum": "{value} is not more than {limit}",
+    "maximum": "{value} is more than {limit}",
+    "exclusiveMaximum": "{value} is not less than {limit}",
+    "maxProperties": "has {size} fields; at most {limit} are allowed",
+    "minProperties": "has {size} fields; at least {limit} are needed",
+    "maxItems": "has {size} items; at most {limit} are allowed",
+    "minItems": "has {size} items; at least {limit} are needed",
+    "multipleOf": "{value} is not a multiple of {limit}",
+    "type": "{value} is not of type {limit}",
+    "uniqueItems": "has an item twice",
+    "pattern": "{value} does not match {limit}",
+    "not": "{value} is what the model excludes here",
+    "unevaluatedProperties": "has a field that its form does not describe",
+    "None": "is not allowed here",
+    "too long": "is {size} characters long; at most {most} can be checked against {limit}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaViolation:
+    """One rule of the schema that a body breaks; `rule` is the keyword, `path` leads to the value.
+
+    `about_all` says that other inputs decide as well whether the rule is broken.
+    """
+
+    path: tuple[str | int, ...]
+    rule: str
+    message: str
+    allowed: tuple[str, ...] = ()
+    nearest: str | None = None
+    about_all: bool = False
+
+
+def violations(error: ValidationError, speller: Speller) -> list[SchemaViolation]:
+    """Return what an error of jsonschema means to the person who wrote the value."""
+    path, rule = tuple(error.absolute_path), str(error.validator)
+    value: Any = error.instance
+    limit: Any = error.validator_value
+    match rule:
+        case "enum" | "const":
+            return [_not_allowed(path, rule, value, limit if rule == "enum" else [limit], speller)]
+        case "required":
+            # jsonschema reports one error per missing name, and only its message says which.
+            name = next((n for n in limit if error.message.startswith(repr(n))), "")
+            return [SchemaViolation((*path, name), rule, "missing, and the model requires it")]
+        case "dependentRequired":
+            pairs = ((beside, name) for beside, names in limit.items() for name in names)
+            beside, name = next(p for p in pairs if error.message == f"{p[1]!r} is a dependency of {p[0]!r}")
+            message = f"missing, and the model requires it with {shown(beside)}"
+            return [SchemaViolation((*path, name), "required", message)]
+        case "additionalProperties" if limit is False:
+            schema: Any = error.schema
+            extra = [name for name in value if name not in mapping(schema.get("properties"))]
+            return [SchemaViolation((*path, name), rule, "is not allowed here") for name in extra]
+        case "anyOf" | "oneOf":
+            return _of_forms(error, speller)
+    message = _message(rule, value, limit) or shown(error.message)
+    is_name = "propertyNames" in error.absolute_schema_path
+    return [SchemaViolation(path, rule, f"the name {shown(value)} {message}" if is_name else message)]
+
+
+def _not_allowed(
+    path: tuple[str | int, ...], rule: str, value: JsonValue, values: list[JsonValue], speller: Speller
+) -> SchemaViolation:
+    message = f"{shown(value)} is not an allowed value"
+    return SchemaViolation(path, rule, message, choices(values), _nearest(value, values, speller))
+
+
+def _of_forms(error: ValidationError, speller: Speller) -> list[SchemaViolation]:
+    """Return what is wrong with a value in the form that was meant.
+
+    A form was meant if the value has its type and every word by which the forms differ.
+    """
+    from jsonschema.exceptions import best_match
+
+    path, rule = tuple(error.absolute_path), str(error.validator)
+    value: Any = error.instance
+    if not error.context:
+        message = f"{shown(value)} fits several forms, and the model wants exactly one"
+        return [SchemaViolation(path, rule, message)]
+    forms = _forms_meant(error.context)
+    if len(forms) == 1:
+        return [each for inner in forms[0] for each in violations(inner, speller)]
+    if wrong := set.intersection(*map(_wrong_choices, forms)):
+        return [_of_all_forms(forms, each, speller) for each in sorted(wrong, key=str)]
+    if all(inner.validator == "required" and not inner.relative_path for form in forms for inner in form):
+        ways = [" and ".join(shown(violations(each, speller)[0].path[-1]) for each in form) for form in forms]
+        return [SchemaViolation(path, rule, f"needs one of these: {', or '.join(dict.fromkeys(ways))}")]
+    best = best_match([error])
+    if best is None or best is error:
+        return [SchemaViolation(path, rule, f"{shown(value)} fits none of the allowed forms")]
+    return violations(best, speller)
+
+
+def _forms_meant(errors: Sequence[ValidationError]) -> list[list[ValidationError]]:
+    """Return the errors of each form that may have been meant."""
+    by_form: dict[str | int, list[ValidationError]] = {}
+    for error in errors:
+        by_form.setdefault(error.relative_schema_path[0], []).append(error)
+    forms = list(by_form.values())
+    of_its_type = [
+        form for form in forms if not any(e.validator == "type" and not e.relative_path for e in form)
+    ]
+    forms = of_its_type or forms
+    shared = set.intersection(*map(_wrong_choices, forms))
+    return [form for form in forms if _wrong_choices(form) == shared] or forms
+
+
+def _wrong_choices(form: list[ValidationError]) -> set[tuple[str | int, ...]]:
+    return {tuple(error.absolute_path) for error in form if error.validator in _CHOICES}
+
+
+def _of_all_forms(
+    forms: list[list[ValidationError]], path: tuple[str | int, ...], speller: Speller
+) -> SchemaViolation:
+    """Return the violation of a value that is in the list of no form."""
+    found = [e for form in forms for e in form if e.validator in _CHOICES and tuple(e.absolute_path) == path]
+    value: Any = found[0].instance
+    limits: list[Any] = [e.validator_value if e.validator == "enum" else [e.validator_value] for e in found]
+    values = {canonical_json(each): each for limit in limits for each in limit}
+    return _not_allowed(path, "enum", value, list(values.values()), speller)
+
+
+def _message(rule: str, value: Any, limit: Any) -> str:  # noqa: ANN401 - any JSON value under any keyword
+    most = longest_text(limit) if rule == "pattern" else 0
+    size = len(value) if isinstance(value, str | list | dict) else 0
+    if rule == "pattern":
+        limit = shown(limit)
+    elif rule == "type" and not isinstance(limit, str):
+        limit = " or ".join(limit)
+    form = _MESSAGES.get("too long" if rule == "pattern" and size > most else rule, "")
+    return form.format(value=shown(value), limit=limit, size=size, most=most)
+
+
+def _nearest(value: JsonValue, values: list[JsonValue], speller: Speller) -> str | None:
+    if not isinstance(value, str):
+        return None
+    # 480p and 1080p look alike, but one is not a typing error for the other; pam and pan may be.
+    likeness = 0.75 if any(char.isdigit() for char in value) else 0.6
+    return speller.nearest(value, [v for v in values if isinstance(v, str)], likeness=likeness)
