@@ -62,6 +62,7 @@ def make_plan(
             break
     takes = tuple(planner.takes.values())
     warnings = (
+        *planner.warnings,
         *default_seed_warnings(takes, planner.on_default_seed),
         *repeated_seed_warnings(takes),
         *continuity_warnings(takes, chain.joins, models=models),
@@ -84,6 +85,7 @@ class _Planner:
     allow_private_media: bool = field(kw_only=True)
     takes: dict[str, Take] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    warnings: dict[Problem, None] = field(default_factory=dict)
     on_default_seed: set[str] = field(default_factory=set)
     schemas: dict[str, str] = field(default_factory=dict)
     reported: set[Position] = field(default_factory=set)
@@ -149,6 +151,8 @@ class _Planner:
             allow_private_media=self.allow_private_media,
         )
         self.problems.extend(bound.problems)
+        # A sweep reads the same text at the same place again and again.
+        self.warnings.update(dict.fromkeys(bound.warnings))
         if bound.problems or is_faulty:
             self.faulty += model.weight
             if self.is_full:

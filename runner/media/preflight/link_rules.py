@@ -11,6 +11,7 @@ from runner.domain.errors import Severity
 from runner.media.file_kinds import FORMATS, SUFFIXES, Family, Format
 from runner.media.preflight.probe import LinkProbe
 from runner.media.preflight.signed_urls import ends_at
+from runner.models.share_pages import share_page
 
 MOST_BYTES = 50_000_000
 MOST_VIDEO_BYTES = 100_000_000
@@ -25,19 +26,6 @@ _REFUSALS = {
 }
 _BUSY = frozenset({408, 425, 429})
 _SIGNATURE_REFUSED = frozenset({400, 401, 403, 404, 410})
-_OWN_PAGE = "{} shows a page of its own; put the file where its address ends in the file itself"
-_SHARES = {
-    **dict.fromkeys(("drive.google.com", "docs.google.com"), _OWN_PAGE.format("Google Drive")),
-    **dict.fromkeys(("photos.app.goo.gl", "photos.google.com"), _OWN_PAGE.format("Google Photos")),
-    **dict.fromkeys(("1drv.ms", "onedrive.live.com"), _OWN_PAGE.format("OneDrive")),
-    **dict.fromkeys(("wetransfer.com", "we.tl"), _OWN_PAGE.format("WeTransfer")),
-    "sharepoint.com": _OWN_PAGE.format("SharePoint"),
-    "icloud.com": _OWN_PAGE.format("iCloud"),
-    "dropbox.com": "end the Dropbox link in raw=1 instead of dl=0",
-    "box.com": "take Box's direct link instead of the shared one",
-    "imgur.com": "take the address of the picture itself, on i.imgur.com",
-    "github.com": "take the address of the raw file, on raw.githubusercontent.com",
-}
 _SELDOM_TAKEN = frozenset({"AVIF", "HEIC", "SVG", "TIFF"})
 
 
@@ -112,12 +100,11 @@ def _wrong_kind(url: str, look: LinkProbe, found: Format | None, wanted: Family)
 
 
 def _direct_link(url: str, look: LinkProbe) -> str:
-    for host in (_host(url), _host(look.url)):
-        if host.split(".")[0] in {"accounts", "login", "signin", "auth"}:
+    for address in (url, look.url):
+        if _host(address).split(".")[0] in {"accounts", "login", "signin", "auth"}:
             return f"it leads to a login; {_PUBLIC}"
-        for name, advice in _SHARES.items():
-            if host == name or host.endswith(f".{name}"):
-                return advice
+        if page := share_page(address):
+            return f"{page.owner} shows a page of its own; {page.advice}"
     return "is it a share link? write the address of the file itself"
 
 
