@@ -31,11 +31,16 @@ _SELDOM_TAKEN = frozenset({"AVIF", "HEIC", "SVG", "TIFF"})
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: what it is, and what to do about it."""
+    """One fault: what it is, and what to do about it.
+
+    With one that `is_certain`, the job fails whatever the API does. With one that `is_silent`, no one has answered.
+    """
 
     message: str
     advice: str
     severity: Severity = Severity.ERROR
+    is_certain: bool = False
+    is_silent: bool = False
 
 
 def link_faults(
@@ -62,7 +67,8 @@ def _unreachable(look: LinkProbe) -> Fault:
     status = look.status
     if status is None:
         advice = "check that the address opens without login, by https alone"
-        return Fault(f"cannot be fetched: {look.trouble}", advice)
+        message = f"cannot be fetched: {look.trouble}"
+        return Fault(message, advice, is_certain=not look.away, is_silent=look.away)
     if status in _BUSY:
         message = f"was not looked at: its server gets too many requests (HTTP {status})"
         return Fault(message, "check again later", Severity.WARNING)
@@ -70,13 +76,13 @@ def _unreachable(look: LinkProbe) -> Fault:
         message = f"cannot be fetched: its server fails (HTTP {status})"
         return Fault(message, "check again later, or move the file")
     words, advice = _REFUSALS.get(status, ("is refused", _PUBLIC))
-    return Fault(f"{words} (HTTP {status})", advice)
+    return Fault(f"{words} (HTTP {status})", advice, is_certain=status in _REFUSALS)
 
 
 def _of_file(url: str, look: LinkProbe, wants: Family | None) -> Iterator[Fault]:
     found = FORMATS.get(look.format)
     if look.size == 0:
-        yield Fault("is empty", "upload the file again")
+        yield Fault("is empty", "upload the file again", is_certain=True)
     elif (
         found is None or found.family in {Family.PAGE, Family.OTHER} or (wants and found.family is not wants)
     ):
@@ -92,11 +98,11 @@ def _of_file(url: str, look: LinkProbe, wants: Family | None) -> Iterator[Fault]
 def _wrong_kind(url: str, look: LinkProbe, found: Format | None, wanted: Family) -> Fault:
     html = FORMATS["HTML"]
     if found is html or (found is None and look.content_type in html.types):
-        return Fault(f"is a web page, not a {wanted}", _direct_link(url, look))
+        return Fault(f"is a web page, not a {wanted}", _direct_link(url, look), is_certain=True)
     if found is None:
         said = f", though its server calls it {look.content_type}" if look.content_type else ""
         return Fault(f"does not begin like a known {wanted}{said}", f"give a {wanted} in a common format")
-    return Fault(f"is a {found.family} ({found.name}), not a {wanted}", f"give a {wanted}")
+    return Fault(f"is a {found.family} ({found.name}), not a {wanted}", f"give a {wanted}", is_certain=True)
 
 
 def _direct_link(url: str, look: LinkProbe) -> str:
@@ -115,7 +121,7 @@ def _size_faults(look: LinkProbe, found: Format) -> Iterator[Fault]:
         yield Fault(message, "check its size yourself", Severity.WARNING)
     elif look.size > most:
         message = f"has {look.size:,} bytes, and the API fetches at most {display.size(most)}"
-        yield Fault(message, "make it smaller")
+        yield Fault(message, "make it smaller", is_certain=True)
 
 
 def _misnamed(url: str, look: LinkProbe, found: Format) -> Iterator[Fault]:
@@ -132,17 +138,23 @@ def _misnamed(url: str, look: LinkProbe, found: Format) -> Iterator[Fault]:
         yield Fault(message, advice, Severity.WARNING)
 
 
+def expiry_faults(url: str, *, now: float, wait: float) -> tuple[Fault, ...]:
+    """Return what the link itself shows of its end: it has expired, or does within `wait` seconds from `now`."""
+    return tuple(_ending(ends_at(url), now=now, wait=wait))
+
+
 def _ending(ends: float | None, *, now: float, wait: float) -> Iterator[Fault]:
     if ends is None:
         return
     if ends <= now:
-        yield Fault(f"is a signed link that expired at {display.when(ends)}", "sign it again")
+        message = f"is a signed link that expired at {display.when(ends)}"
+        yield Fault(message, "sign it again", is_certain=True)
     elif ends < now + wait:
         message = (
             f"is a signed link that expires at {display.when(ends)}, in {display.duration(ends - now)}; "
             f"a job may wait {display.duration(wait)}"
         )
-        advice = "sign it again for longer, or say with --wait how long jobs wait"
+        advice = "sign it again for longer; `check --wait` says how long jobs wait"
         yield Fault(message, advice, Severity.WARNING)
 
 
