@@ -246,7 +246,7 @@ def retry(
         known = replace(known, simulate=request.simulate, schema_dirs=request.schema_dirs)
         look = _look_first(place, asked, request=known)
         asked = tuple(take for take in asked if take.take_id not in {*look.found, *look.disowned})
-        # A link that fails is found before anything is recorded, or the next run would send the take all the same.
+        # A link that fails is found before anything is recorded, or the next run would still send the take.
         look_before_paying(request, proposal.plan, {take.take_id for take in asked}, place)
         recorded = request_retries(place, asked, by=by, reason=reason, opening=opening)
         for note in (*look.remarks, *recorded.remarks):

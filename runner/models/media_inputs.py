@@ -130,9 +130,10 @@ def is_local_file(text: str) -> bool:
 
 def url_fault(url: str, *, allow_private: bool = False) -> str | None:
     """Return why the API could not fetch `url`, or None; `allow_private` is for an API on this machine."""
-    if fault := _fault_of_text(url):
+    is_plain = url.startswith("https://") and "://" not in url[8:]
+    if not is_plain and (fault := _fault_of_text(url)):
         return fault
-    name = url.partition("?")[0]
+    name = "" if is_plain else url.partition("?")[0]
     if name and is_local_file(url):
         # A forgotten scheme is not the same mistake as a file, but it looks the same here.
         web = "; if it is on the web, begin it with https://" if _LIKE_A_HOST.match(url) else ""

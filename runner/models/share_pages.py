@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 LONGEST_ADDRESS: Final = 300
 """The most characters of an address that a message repeats; a cut one would be of no use."""
 
+_HOST = re.compile(r"https://(?:www\.)?([^/?#:]+)", re.IGNORECASE)
 _ADVICE = "put the file where its address ends in the file itself, and write that address"
 
 
@@ -37,9 +38,8 @@ _Rule: TypeAlias = "SharePage | Callable[[SplitResult], SharePage | None]"
 
 def share_page(url: str) -> SharePage | None:
     """Return the page that `url` leads to, or None if it may be a file."""
-    scheme, _, rest = url.partition("://")
-    host = re.split(r"[/?#:]", rest, maxsplit=1)[0].lower().removeprefix("www.")
-    if scheme.lower() != "https" or not (rule := _rule_of(host)):
+    found = _HOST.match(url)
+    if found is None or (rule := _rule_of(found[1].lower())) is None:
         return None
     return rule if isinstance(rule, SharePage) else rule(urlsplit(url))
 

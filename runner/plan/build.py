@@ -151,8 +151,9 @@ class _Planner:
             allow_private_media=self.allow_private_media,
         )
         self.problems.extend(bound.problems)
-        # A sweep reads the same text at the same place again and again.
-        self.warnings.update(dict.fromkeys(bound.warnings))
+        if bound.warnings:
+            # A sweep reads the same text at the same place again and again.
+            self.warnings.update(dict.fromkeys(bound.warnings))
         if bound.problems or is_faulty:
             self.faulty += model.weight
             if self.is_full:

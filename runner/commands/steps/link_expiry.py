@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from runner.domain.shots import Take
-from runner.media.preflight.signed_urls import MAY_EXPIRE
+from runner.media.preflight.signed_urls import may_expire
 from runner.models.registry import Models
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def expiring_links(takes: Iterable[Take], *, folders: Sequence[Path], now: float
 
     `now` is in unix seconds; `folders` are searched for the schemas of the models.
     """
-    signed = [take for take in takes if MAY_EXPIRE.search(take.body)]
+    signed = [take for take in takes if may_expire(take.body)]
     if not signed:
         return ()
     # Few boards have signed links, and the others need no more than the line above.
