@@ -27,7 +27,7 @@ _EARLIEST = 1e9
 
 
 def may_expire(text: str) -> bool:
-    """Return whether a text may hold a link of which `ends_at` gives the end; most texts are told apart at once."""
+    """Return whether a text may hold a link of which `ends_at` gives the end; for most texts one look is enough."""
     return ("=" in text and _HINTS.search(text) is not None) or "airtableusercontent" in text
 
 
