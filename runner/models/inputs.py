@@ -228,7 +228,9 @@ def _own_shape(schema: Schema, *, is_link: bool, handed_on: bool | None, by_name
         nullable="null" in kinds,
         media=is_link,
         items=shape_of(items, media=handed_on, by_name=by_name) if isinstance(items, dict) else None,
-        prefix=tuple(shape_of(item, by_name=by_name) for item in prefix) if isinstance(prefix, list) else (),
+        prefix=tuple(shape_of(item, media=handed_on, by_name=by_name) for item in prefix)
+        if isinstance(prefix, list)
+        else (),
         fields=fields or _NO_FIELDS,
         extras=not closed or schema.get("additionalProperties", False) is not False,
         extra=_extra(schema, media=handed_on, by_name=by_name),

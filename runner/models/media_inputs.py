@@ -83,7 +83,7 @@ def _scalars(schema: Schema) -> Iterator[Schema]:
     forms, types = forms_of(schema), _types(schema)
     # A list that says nothing of its items may hold any.
     inner = [schema.get("items", {} if "array" in types else None), schema.get("additionalProperties")]
-    parts = [*forms, *(part for part in inner if isinstance(part, dict))]
+    parts = [*forms, *forms_of(schema, "prefixItems"), *(part for part in inner if isinstance(part, dict))]
     for part in parts:
         yield from _scalars(part)
     if types - _CONTAINERS or not ("type" in schema or "properties" in schema or parts):

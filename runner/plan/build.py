@@ -151,7 +151,7 @@ class _Planner:
             allow_private_media=self.allow_private_media,
         )
         self.problems.extend(bound.problems)
-        if bound.warnings:
+        if bound.warnings and len(self.warnings) < MOST_PROBLEMS:
             # A sweep reads the same text at the same place again and again.
             self.warnings.update(dict.fromkeys(bound.warnings))
         if bound.problems or is_faulty:

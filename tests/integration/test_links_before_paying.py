@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from runner.cli.main import main
-from runner.commands.check import check_board
+from runner.commands.check import check, check_board
 from runner.commands.plan import preview
 from runner.commands.run import run
-from runner.commands.steps.media_check import sorted_out
+from runner.commands.steps.media_check import look_before_paying, sorted_out
 from runner.commands.steps.request import RunRequest, Warn, no_warnings
 from runner.commands.steps.summary import RunEstimate
 from runner.domain.errors import ManifestInvalid, Position, Problem, Severity
 from runner.domain.run_ending import EndingKind
 from runner.manifest.size_limits import LIMITS
 from runner.media.preflight.preflight import Finding
+from runner.store.run_dir import RunDir
+from tests.integration.test_delivery_server import body, raw_server, status
+from tests.unit.test_preflight_pixels import png
 
 AWAY = "https://api.example.com"
 OVER = "https://cdn.example.com/a.jpg?X-Amz-Date=20200101T000000Z&X-Amz-Expires=60&X-Amz-Signature=SECRET"
@@ -37,7 +41,9 @@ def board(folder: Path, *links: str) -> Path:
     return path
 
 
-def request(manifest: Path, asked: list[RunEstimate], *, warn: Warn = no_warnings) -> RunRequest:
+def request(
+    manifest: Path, asked: list[RunEstimate], *, warn: Warn = no_warnings, look: bool = False
+) -> RunRequest:
     """Return a request of a run at an API that is not on this machine, to which nobody agrees."""
 
     def decline(estimate: RunEstimate) -> bool:
@@ -45,7 +51,7 @@ def request(manifest: Path, asked: list[RunEstimate], *, warn: Warn = no_warning
         return False
 
     environ = {"RUNCOMFY_TOKEN": "t" * 20, "HOME": str(manifest.parent)}
-    return RunRequest(manifest, api_base=AWAY, environ=environ, confirm=decline, look=False, warn=warn)
+    return RunRequest(manifest, api_base=AWAY, environ=environ, confirm=decline, look=look, warn=warn)
 
 
 def test_an_expired_link_is_refused_before_anybody_is_asked(tmp_path: Path) -> None:
@@ -71,6 +77,47 @@ def test_a_link_that_ends_soon_is_a_warning_before_the_question(tmp_path: Path) 
     assert ending.kind is EndingKind.DECLINED
     (warning,) = said
     assert warning.severity is Severity.WARNING
+
+
+def test_links_that_nobody_answers_for_stop_no_run(tmp_path: Path) -> None:
+    """The names end in .invalid, which no resolver knows (RFC 2606)."""
+    said: list[Problem] = []
+    asked: list[RunEstimate] = []
+
+    def warn(problems: Sequence[Problem], _known: bool) -> None:
+        assert asked == []
+        said.extend(problem for problem in problems if problem.subject == "media")
+
+    manifest = board(tmp_path, "https://a.invalid/1.png", "https://b.invalid/2.png")
+    assert run(request(manifest, asked, warn=warn, look=True)).ending.kind is EndingKind.DECLINED
+    assert len(asked) == 1
+    (warning,) = said
+    assert warning.message.startswith("this machine reached none of 2 links: ")
+
+
+def test_a_link_to_this_machine_is_refused_without_a_request(tmp_path: Path) -> None:
+    with raw_server() as server:
+        link = server.serve(body(png(1280, 1080)), path="/a.png")
+        manifest = board(tmp_path, link)
+        plan = check(manifest, allow_private_media=True)
+        wanted = request(manifest, [], look=True)
+        with pytest.raises(ManifestInvalid) as caught:
+            look_before_paying(wanted, plan, {"s000"}, RunDir(tmp_path / "run"))
+        first, advice = caught.value.problems
+        assert "where the API does not go" in first.message
+        assert "--no-look" in advice.message
+        # Only what is about to be sent is looked at.
+        look_before_paying(wanted, plan, {"another"}, RunDir(tmp_path / "run"))
+        assert server.asked == []
+
+
+def test_an_api_on_this_machine_looks_at_nothing(tmp_path: Path) -> None:
+    with raw_server() as server:
+        manifest = board(tmp_path, server.serve(status(404), path="/a.png"))
+        plan = check(manifest, allow_private_media=True)
+        wanted = replace(request(manifest, [], look=True), api_base="http://127.0.0.1:9")
+        look_before_paying(wanted, plan, {"s000"}, RunDir(tmp_path / "run"))
+        assert server.asked == []
 
 
 def test_a_plan_warns_of_what_a_run_refuses(tmp_path: Path) -> None:

@@ -571,6 +571,11 @@ PLACES: dict[str, tuple[str, Schema, Node]] = {
     "list": ("images", {"type": "array", "items": LINK}, Items((text("a.png"),), WHERE)),
     "list without items": ("images", {"type": "array"}, Items((text("a.png"),), WHERE)),
     "list with a format": ("refs", {"type": "array", "format": "image_uris"}, Items((text("a.png"),), WHERE)),
+    "list with described places": (
+        "images",
+        {"type": "array", "prefixItems": [LINK, LINK], "items": False},
+        Items((text("a.png"),), WHERE),
+    ),
     "nullable list": (
         "image_urls",
         {"type": ["array", "null"], "items": LINK},

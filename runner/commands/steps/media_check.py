@@ -100,7 +100,9 @@ def look_before_paying(request: RunRequest, plan: Plan, going: Collection[str], 
         findings, unreached = expiring_links(takes, folders=folders, now=request.clock.wall()), ""
     errors, doubts = sorted_out(findings, unreached=unreached, file=plan.manifest.file)
     if errors:
-        raise ManifestInvalid([*errors, *doubts])
+        told = "a run sends no link that certainly fails; --no-look sends links unseen"
+        advice = Problem(Position(plan.manifest.file), "media", told, severity=Severity.WARNING)
+        raise ManifestInvalid([*errors, *doubts, *([advice] if request.look else [])])
     # A link may have broken since an earlier session.
     is_known = False
     if doubts:
