@@ -262,11 +262,17 @@ _CAUTION = _group(
         "queued jobs (cancel-queued)",
     ),
 )
+_NO_LOOK = _switch(
+    "--no-look",
+    "do not look at the media links of what is about to be paid for; only links that show themselves that they have "
+    "expired are refused",
+)
 _RUNNING: tuple[Argument | Group, ...] = (
     _choosing("submit"),
     *_EXTENT,
     _LIMITS,
     _CAUTION,
+    _NO_LOOK,
     _one_of("--progress", ("auto", "bar", "plain", "json", "none"), "how to show progress"),
     _API_BASE,
     *_consent(),

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Literal
 
 from runner.cli.from_flags import choice_of, manifest_limits, opening_of
+from runner.cli.terminal import note
 from runner.commands.steps.request import Progress, RunRequest
+from runner.domain.display import counted
 from runner.domain.errors import FileMissing, ManifestInvalid, Position, Problem, UsageError
 from runner.domain.limits import Limits
 from runner.domain.run_ending import Stop
 from runner.engine.options import EngineOptions, FailureLimit, OnUnknown
 from runner.engine.poll_pace import LookPace
 from runner.output.progress import Kind, make_progress
+from runner.output.safe_stream import Canvas
 from runner.simulator.settings import Script, SimulatorSettings, load_script
 from runner.system.clock import SystemClock
 from runner.system.private_files import read_given
@@ -40,7 +43,17 @@ def request_of(arguments: Namespace, *, manifest: Path, simulate: SimulatorSetti
         stale=arguments.stale,
         manifest_limits=manifest_limits(arguments),
         run_dir=arguments.run_dir,
+        warn=lambda problems, _known: note(map(str, problems)),
+        look=not arguments.no_look,
+        on_link=_show_looks,
     )
+
+
+def _show_looks(done: int, of: int) -> None:
+    """Overwrite a line of progress, on a terminal alone; the last look clears it."""
+    if sys.stderr.isatty():
+        told = f"looked at {done:,} of {counted(of, 'media link')}" if done < of else ""
+        Canvas.over(sys.stderr).draw(f"\r\x1b[K{told}")
 
 
 def limits_of(arguments: Namespace) -> Limits:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from runner.manifest.reader import read_manifest
 from runner.manifest.size_limits import LIMITS, Limits
 from runner.models.registry import Models, search_path
 from runner.plan.build import make_plan
+from runner.system.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from runner.commands.steps.request import RunRequest
@@ -127,10 +128,12 @@ def check_board(
     wait: float,
     refresh: bool,
     on_link: Callable[[int, int], None],
+    clock: Clock | None = None,
 ) -> Checked:
     """Check a manifest as `check` does, compare its schemas with its run's, and with `online` look at its media links.
 
-    Media may be private if the run is `simulated` or the API of the environment runs on this machine.
+    Media may be private if the run is `simulated` or the API of the environment runs on this machine. Signed links that
+    have expired by the `clock` are errors for takes that were not sent yet.
 
     Raises:
         FileMissing, ManifestInvalid, StateFileUnusable: as for `check`, and the run's state file cannot be read.
@@ -142,24 +145,47 @@ def check_board(
     plan = check(manifest, schema_dirs=schema_dirs, allow_private_media=private, limits=limits, given=given)
     home = run_dir or default_run_dir(manifest, name=plan.manifest.name, simulated=simulated)
     warnings = (*plan.warnings, *_schema_warnings(plan, home))
+    folders = search_path(manifest, schema_dirs)
     if not online:
-        return Checked(plan, warnings)
+        now = (clock or SystemClock()).wall()
+        expired = () if private else _expiring(plan, home, folders=folders, now=now)
+        errors = tuple(problem for problem in expired if problem.severity is Severity.ERROR)
+        return Checked(plan, (*warnings, *(problem for problem in expired if problem not in errors)), errors)
     from runner.commands.steps.media_check import check_media
 
-    models = Models.bundled(search_path(manifest, schema_dirs))
+    models = Models.bundled(folders)
     seen = check_media(
         plan, home, models=models, allow_private_media=private, wait=wait, refresh=refresh, tell=on_link
     )
     findings = [asdict(found) for found in seen.findings]
     for finding in findings:
-        del finding["at"]
+        for name in ("at", "is_certain", "is_silent"):
+            del finding[name]
+    unreached = (Problem(Position(str(manifest)), "media", seen.unreached),) if seen.unreached else ()
     return Checked(
         plan,
         (*warnings, *(found.problem for found in seen.warnings)),
-        tuple(found.problem for found in seen.errors),
+        (*unreached, *(found.problem for found in seen.errors)),
         seen.notes,
         {"links": seen.links, "reused": seen.reused, "notes": list(seen.notes), "findings": findings},
     )
+
+
+def _expiring(plan: Plan, home: Path, *, folders: Sequence[Path], now: float) -> tuple[Problem, ...]:
+    """Return the signed links of takes that were not sent yet and that have expired or soon will."""
+    from runner.commands.steps.link_expiry import expiring_links
+
+    if not (found := expiring_links(plan.takes, folders=folders, now=now)):
+        return ()
+    from runner.store.reader import open_reader
+    from runner.store.run_dir import RunDir, is_run
+
+    sent: Collection[str] = ()
+    if is_run(home):
+        with open_reader(RunDir(home).state_file) as reader:
+            sent = reader.sent()
+    left = (replace(each, takes=tuple(take for take in each.takes if take not in sent)) for each in found)
+    return tuple(each.problem for each in left if each.takes)
 
 
 def _schema_warnings(plan: Plan, home: Path) -> tuple[Problem, ...]:

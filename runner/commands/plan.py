@@ -137,7 +137,7 @@ def _shown(
         spending=record.spending,
         forecast=forecast(Counter(going.values()), _durations(place), at_once=request.options.jobs),
         left_out=decision.left_out,
-        warnings=(*plan.warnings, *_unwritable(request, place, going)),
+        warnings=(*plan.warnings, *_expiring(request, plan, going), *_unwritable(request, place, going)),
         prices=pricing.rates(plan, going),
     )
 
@@ -179,6 +179,18 @@ def _twice(plan: Plan, doubles: Sequence[str]) -> Iterator[Problem]:
             "where no one can be asked, a run is refused without --allow-duplicates",
             severity=Severity.WARNING,
         )
+
+
+def _expiring(request: RunRequest, plan: Plan, going: Collection[str]) -> Iterator[Problem]:
+    """Yield a warning for each signed link that has expired, where a run would refuse it, or soon will."""
+    if request.on_this_machine or not going:
+        return
+    from runner.commands.steps.link_expiry import expiring_links
+
+    takes = (take for take in plan.takes if take.id in going)
+    folders = search_path(request.manifest, request.schema_dirs)
+    for found in expiring_links(takes, folders=folders, now=request.clock.wall()):
+        yield replace(found.problem, severity=Severity.WARNING)
 
 
 def _unwritable(request: RunRequest, place: RunDir, going: Collection[str]) -> Iterator[Problem]:

@@ -234,6 +234,8 @@ def retry(
         AccountRefused: there is no token; nothing was recorded.
         ShotrunnerError: as `run_manifest` raises it.
     """
+    from runner.commands.steps.media_check import look_before_paying
+
     place, opening = proposal.place, request.opening
     # One lock covers both steps. Otherwise another process could leave a request that a later run pays without asking.
     with RunLock(place.path) as lock:
@@ -244,6 +246,8 @@ def retry(
         known = replace(known, simulate=request.simulate, schema_dirs=request.schema_dirs)
         look = _look_first(place, asked, request=known)
         asked = tuple(take for take in asked if take.take_id not in {*look.found, *look.disowned})
+        # A link that fails is found before anything is recorded, or the next run would still send the take.
+        look_before_paying(request, proposal.plan, {take.take_id for take in asked}, place)
         recorded = request_retries(place, asked, by=by, reason=reason, opening=opening)
         for note in (*look.remarks, *recorded.remarks):
             say(note)

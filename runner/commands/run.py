@@ -52,6 +52,7 @@ def run_manifest(
     moved: bool = False,
     allow_network_fs: bool = False,
     new_run: bool = False,
+    look: bool = True,
 ) -> RunSummary:
     """Render what the manifest asks for and the run directory does not have yet; calling it again goes on.
 
@@ -60,7 +61,8 @@ def run_manifest(
     is watched. `stale` renders chosen takes again whose rows changed after they were paid for, and keeps older clips.
     Signals are handled in the main thread; `on_interrupt` says what the first Ctrl-C does. `moved` agrees to go on with
     a run that was moved or copied, `allow_network_fs` to one on a network share, `new_run` to forget a run whose folder
-    is gone; `manifest_limits` are how large the manifest may be.
+    is gone; `manifest_limits` are how large the manifest may be. With `look`, the media links of what is about to be
+    paid for are looked at first, unless that was done within the hour.
 
     Raises:
         ShotrunnerError: one of its classes says what to do; everything recorded so far stays.
@@ -83,6 +85,7 @@ def run_manifest(
             stale,
             manifest_limits,
             None if run_dir is None else Path(run_dir),
+            look=look,
         )
     )
 

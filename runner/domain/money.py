@@ -15,7 +15,7 @@ from runner.domain.shots import Price, PriceUnit
 
 _MICROS = 1_000_000
 _MOST = 1e12
-_NUMBER = re.compile(r"\d{1,6}(\.\d{1,6})?", re.ASCII)
+_SECONDS = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?(?:s|secs?|seconds?)?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ NOTHING_SPENT = Spending()
 def estimate(price: Price | None, body: str) -> float | None:
     """Return what one submission of `body`, canonical JSON text, should cost in US dollars; None if unknown.
 
-    A price by the second needs the body to say its `duration`, in seconds.
+    A price by the second needs the body to say its `duration` in seconds, such as 8, "8" or "8s".
     """
     if price is None:
         return None
@@ -120,8 +120,8 @@ def total(amounts: Iterable[float]) -> float:
 
 
 def _seconds(duration: object) -> float | None:
-    if isinstance(duration, str) and _NUMBER.fullmatch(duration):
-        duration = float(duration)
+    if isinstance(duration, str) and (found := _SECONDS.fullmatch(duration)):
+        duration = float(found[1])
     if isinstance(duration, bool) or not isinstance(duration, int | float):
         return None
     # A whole number that is too large for a float is not a duration either.

@@ -10,11 +10,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from runner.domain.errors import Position, Problem
+from runner.domain.errors import Position, Problem, Severity
 from runner.domain.shots import Fields, Items, Node, Text
 from runner.models.inputs import MISSING, Missing, Shape
 from runner.models.media_inputs import url_fault
-from runner.models.scalars import READERS, ParseError, choices
+from runner.models.scalars import MOST_DIGITS, READERS, ParseError, choices, shown
+from runner.models.share_pages import share_page
 from runner.system.canonical_json import JsonValue
 from runner.system.escapes import visible
 from runner.system.nearest_name import Speller
@@ -36,7 +37,7 @@ _Tree: TypeAlias = "dict[str, _Tree | Node]"
 
 @dataclass(slots=True)
 class Reading:
-    """One shot's inputs being read: values are returned, problems are collected.
+    """One shot's inputs being read: values are returned, problems and warnings are collected.
 
     `subject` names the shot ("shot s010"); addresses inside it are dotted ("inputs.images.0").
     """
@@ -45,6 +46,7 @@ class Reading:
     allow_private_media: bool = False
     speller: Speller = field(default_factory=Speller)
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
 
     def complain(
         self,
@@ -55,9 +57,11 @@ class Reading:
         nearest: str | None = None,
     ) -> Missing:
         """Add a problem and return `MISSING`, so that a reader can return that."""
-        subject = f"{self.subject}, {where}" if self.subject else where
-        self.problems.append(Problem(at, subject, message, allowed, nearest))
+        self.problems.append(Problem(at, self._about(where), message, allowed, nearest))
         return MISSING
+
+    def _about(self, where: str) -> str:
+        return f"{self.subject}, {where}" if self.subject else where
 
     def value(self, node: Node, shape: Shape, where: str) -> JsonValue | Missing:
         """Return what `node` means in `shape`, or `MISSING` after a problem."""
@@ -82,9 +86,11 @@ class Reading:
             return self.complain(node.at, where, "no value given; write one or leave the key out")
         read = [READERS[kind](node.text) for kind in shape.kinds if kind in READERS]
         value = next((value for value in read if not isinstance(value, ParseError)), None)
-        if value is not None and not node.quoted:
+        may_be_text = not shape.kinds or "string" in shape.kinds
+        # More digits than a number keeps are text where they may be.
+        if value is not None and not node.quoted and not (may_be_text and len(node.text) > MOST_DIGITS):
             return value
-        if not shape.kinds or "string" in shape.kinds:
+        if may_be_text:
             return self._plain_text(node, shape, where)
         if not read:
             return self._wrong_kind(node, shape, where, "text")
@@ -92,27 +98,33 @@ class Reading:
             hint = "" if isinstance(read[0], ParseError) else "; remove the quotes"
             return self._wrong_kind(node, shape, where, "text (in quotes)", hint)
         misread = next(value for value in read if isinstance(value, ParseError))
-        return self.complain(node.at, where, misread.message, choices(shape.choices), misread.nearest)
+        # A proposal that is refused next would not help.
+        fits = not shape.choices or any(misread.nearest == shown(choice) for choice in shape.choices)
+        nearest = misread.nearest if fits else None
+        return self.complain(node.at, where, misread.message, choices(shape.choices), nearest)
 
     def _plain_text(self, node: Text, shape: Shape, where: str) -> JsonValue | Missing:
         # A request is UTF-8, which has no half characters.
         if not node.text.isascii() and any("\ud800" <= c <= "\udfff" for c in node.text):
             return self.complain(node.at, where, "holds half a character (a lone surrogate)")
-        if shape.media and node.text:
+        if shape.media and node.text and node.text not in shape.choices:
             fault = url_fault(node.text, allow_private=self.allow_private_media)
             if fault:
                 return self.complain(node.at, where, fault)
+            if page := share_page(node.text):
+                problem = Problem(node.at, self._about(where), page.message, severity=Severity.WARNING)
+                self.warnings.append(problem)
         return node.text
 
     def _entry(self, node: Fields, key: str, shape: Shape, where: str) -> JsonValue | Missing:
-        inner, address = shape.fields.get(key), f"{where}.{key}"
-        if inner is None and len(key) > LONGEST_KEY:
+        inner, address = shape.entry(key), f"{where}.{key}"
+        if key not in shape.fields and len(key) > LONGEST_KEY:
             fault = f"the name is longer than {LONGEST_KEY} characters"
             return self.complain(node.key_at(key), f"{where}.{visible(key, 40)}", fault)
-        if inner is None and not shape.extras:
+        if inner is None:
             nearest = self.speller.nearest(key, shape.fields)
             return self.complain(node.key_at(key), address, "unknown field", nearest=nearest)
-        return self.value(node.items[key], inner or Shape(), address)
+        return self.value(node.items[key], inner, address)
 
     def _wrong_kind(self, node: Node, shape: Shape, where: str, found: str, hint: str = "") -> Missing:
         needed = " or ".join(_NEEDED.get(kind, kind) for kind in shape.kinds)

@@ -6,13 +6,15 @@ schema offers several forms, the shape combines them, and the validator decides 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from runner.models.media_inputs import has_media_format, is_media
+from runner.models.media_inputs import FORMS, forms_of, has_media_format, is_media
 from runner.models.schema_file import Schema, mapping
 from runner.system.canonical_json import JsonValue
 
@@ -27,6 +29,7 @@ MISSING: Final = Missing.MISSING
 Number: TypeAlias = int | float
 
 _NO_FIELDS: Mapping[str, Shape] = MappingProxyType({})
+_BOUNDS: Final = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
 _KINDS: Final = {
     type(None): "null",
     bool: "boolean",
@@ -43,8 +46,8 @@ class Shape:
     """The JSON types a value may have, in the schema's order, and the shapes inside it.
 
     `kinds` is empty if the schema does not say. `prefix` holds the shapes of a list's first items, and `items` that
-    of the others. `extras` is true if keys other than `fields` are allowed; `choices` are the values of an enum, for
-    messages.
+    of the others. `extras` is true if keys other than `fields` are allowed, and `extra` is their shape. `choices` are
+    the values of an enum or const.
     """
 
     kinds: tuple[str, ...] = ()
@@ -54,14 +57,55 @@ class Shape:
     prefix: tuple[Shape, ...] = ()
     fields: Mapping[str, Shape] = field(default_factory=lambda: _NO_FIELDS)
     extras: bool = True
+    extra: Shape | None = None
     choices: tuple[JsonValue, ...] = ()
 
     def item(self, index: int) -> Shape:
         """Return the shape of a list's item."""
-        return self.prefix[index] if index < len(self.prefix) else self.items or _ANY
+        if index < len(self.prefix):
+            return _freed(self.prefix[index])
+        # A list of links need not describe its items.
+        return _freed(self.items) if self.items else _LINK if self.media else _FREE
+
+    def entry(self, key: str) -> Shape | None:
+        """Return the shape of the value under a key of a mapping, or None if the key is not allowed."""
+        if key in self.fields:
+            return _freed(self.fields[key])
+        return (_freed(self.extra) if self.extra else _FREE) if self.extras else None
 
 
 _ANY = Shape()
+_FREE = Shape(kinds=("number", "boolean", "string", "array", "object"))
+"""Inside a list or mapping, what is written without quotes keeps the type that it has in JSON."""
+
+_LINK = replace(_FREE, media=True)
+
+
+def _freed(shape: Shape) -> Shape:
+    """Return the shape of a part of a value: one without a type takes any."""
+    return shape if shape.kinds or shape.media or shape.nullable else replace(shape, kinds=_FREE.kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeNumbers:
+    """The whole numbers that a schema allows: the multiples of `step` from `least` to `most`, both included.
+
+    If `listed` is not empty, only its numbers are allowed.
+    """
+
+    least: Number = -math.inf
+    most: Number = math.inf
+    step: int = 1
+    listed: tuple[int, ...] = ()
+
+    def __and__(self, other: WholeNumbers) -> WholeNumbers:
+        """Return the numbers that both allow."""
+        return WholeNumbers(
+            max(self.least, other.least),
+            min(self.most, other.most),
+            math.lcm(self.step, other.step),
+            tuple(one for one in self.listed if one in other.listed or not other.listed) or other.listed,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +114,7 @@ class Input:
 
     `type` is a JSON Schema type, or several joined by " or "; it is "string" if the schema does not say. The `default`
     of a required input is the page's example, and is never sent for the user. `allowed` is empty if any value is
-    allowed; `max_length` counts characters; `media` means a public https link.
+    allowed; `max_length` counts characters; `media` means a public https link. `whole` are its whole numbers.
     """
 
     name: str
@@ -84,6 +128,7 @@ class Input:
     maximum: Number | None
     media: bool
     shape: Shape = field(repr=False)
+    whole: WholeNumbers = field(default=WholeNumbers(), repr=False)
 
 
 def inputs_of(schema: Schema, *, media: Collection[str] | None) -> tuple[Input, ...]:
@@ -92,7 +137,7 @@ def inputs_of(schema: Schema, *, media: Collection[str] | None) -> tuple[Input, 
     for name, given in mapping(schema.get("properties")).items():
         prop = mapping(given)
         is_link = is_media(name, prop) if media is None else name in media
-        shape = shape_of(given, media=is_link or None)
+        shape = shape_of(given, media=is_link or None, by_name=media is None)
         described = Input(
             name=name,
             title=str(prop.get("title", "")),
@@ -105,6 +150,7 @@ def inputs_of(schema: Schema, *, media: Collection[str] | None) -> tuple[Input, 
             maximum=most if isinstance(most := prop.get("maximum"), int | float) else None,
             media=is_link,
             shape=shape,
+            whole=_whole_numbers(prop),
         )
         inputs.append(described)
     return tuple(inputs)
@@ -116,37 +162,91 @@ def _allowed(schema: Schema) -> tuple[JsonValue, ...]:
     return tuple(values) if isinstance(values, list) else ()
 
 
-def shape_of(schema: JsonValue, *, media: bool | None = None) -> Shape:
-    """Return the shape that `schema` describes; `media` overrides what its format says."""
+def _whole_numbers(schema: Schema) -> WholeNumbers:
+    """Return the whole numbers that a schema allows; of several forms, those of the first that may be a number."""
+
+    def bound(keyword: str, otherwise: Number) -> Number:
+        value = schema.get(keyword)
+        return value if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
+
+    below, above = bound("exclusiveMinimum", -math.inf), bound("exclusiveMaximum", math.inf)
+    found = WholeNumbers(
+        max(bound("minimum", -math.inf), below if math.isinf(below) else math.floor(below) + 1),
+        min(bound("maximum", math.inf), above if math.isinf(above) else math.ceil(above) - 1),
+        # A multiple of 2.5 that is whole is a multiple of 5.
+        Fraction(str(bound("multipleOf", 1))).numerator or 1,
+        tuple(value for value in _allowed(schema) if type(value) is int),
+    )
+    for keyword in FORMS:
+        parts = [_whole_numbers(part) for part in forms_of(schema, keyword) if _may_be_number(part)]
+        for part in parts if keyword == "allOf" else parts[:1]:
+            found &= part
+    return found
+
+
+def _may_be_number(schema: Schema) -> bool:
+    kinds = _kinds(schema)
+    return not kinds or not {"integer", "number"}.isdisjoint(kinds)
+
+
+def shape_of(schema: JsonValue, *, media: bool | None = None, by_name: bool = False) -> Shape:
+    """Return the shape that `schema` describes; `media` overrides what its format says.
+
+    With `by_name`, the rule of `is_media` finds the links inside a mapping; otherwise only their format does.
+    """
+    shape = _shape_of_forms(schema, media=media, by_name=by_name)
+    if shape.kinds or shape.nullable or not isinstance(schema, dict):
+        return shape
+    # A bound does not forbid text, but it says what a plain number means.
+    is_bounded = any(not _BOUNDS.isdisjoint(part) for part in (schema, *forms_of(schema)))
+    return replace(shape, kinds=("number", "string")) if is_bounded else shape
+
+
+def _shape_of_forms(schema: JsonValue, *, media: bool | None, by_name: bool) -> Shape:
     if not isinstance(schema, dict):
         return _ANY
     is_link = has_media_format(schema) if media is None else media
     handed_on = is_link or media
-    shapes = [_own_shape(schema, is_link=is_link, handed_on=handed_on)]
-    for keyword in ("allOf", "anyOf", "oneOf"):
-        parts = schema.get(keyword)
-        shapes += [shape_of(part, media=handed_on) for part in parts] if isinstance(parts, list) else []
+    shapes = [_own_shape(schema, is_link=is_link, handed_on=handed_on, by_name=by_name)]
+    shapes += [_shape_of_forms(part, media=handed_on, by_name=by_name) for part in forms_of(schema)]
     shape = shapes[0] if len(shapes) == 1 else _united(shapes)
     if shape.kinds or shape.nullable or "default" not in schema:
         return shape
     return replace(shape, kinds=(kind_of(schema["default"]),))
 
 
-def _own_shape(schema: Schema, *, is_link: bool, handed_on: bool | None) -> Shape:
+def _own_shape(schema: Schema, *, is_link: bool, handed_on: bool | None, by_name: bool) -> Shape:
     kinds = _kinds(schema)
     properties, items, prefix = schema.get("properties"), schema.get("items"), schema.get("prefixItems")
+    fields = {
+        name: shape_of(given, media=(by_name and is_media(name, mapping(given))) or None, by_name=by_name)
+        for name, given in mapping(properties).items()
+    }
+    closed = isinstance(properties, dict) and "patternProperties" not in schema
     return Shape(
         kinds=tuple(kind for kind in kinds if kind != "null"),
         nullable="null" in kinds,
         media=is_link,
-        items=shape_of(items, media=handed_on) if isinstance(items, dict) else None,
-        prefix=tuple(map(shape_of, prefix)) if isinstance(prefix, list) else (),
-        fields={n: shape_of(p) for n, p in properties.items()}
-        if isinstance(properties, dict)
-        else _NO_FIELDS,
-        extras=not isinstance(properties, dict) or schema.get("additionalProperties", False) is not False,
-        choices=tuple(enum) if isinstance(enum := schema.get("enum"), list) else (),
+        items=shape_of(items, media=handed_on, by_name=by_name) if isinstance(items, dict) else None,
+        prefix=tuple(shape_of(item, media=handed_on, by_name=by_name) for item in prefix)
+        if isinstance(prefix, list)
+        else (),
+        fields=fields or _NO_FIELDS,
+        extras=not closed or schema.get("additionalProperties", False) is not False,
+        extra=_extra(schema, media=handed_on, by_name=by_name),
+        choices=_allowed(schema),
     )
+
+
+def _extra(schema: Schema, *, media: bool | None, by_name: bool) -> Shape | None:
+    """Return the shape of the keys that a schema does not list, or None if it says nothing about them."""
+    rest, patterns = schema.get("additionalProperties"), mapping(schema.get("patternProperties"))
+    described = [*patterns.values(), *([rest] if isinstance(rest, dict) else [])]
+    shapes = [shape_of(given, media=media, by_name=by_name) for given in described]
+    if not shapes:
+        return None
+    is_open = not isinstance(rest, dict) and rest is not False
+    return _united([*shapes, _FREE] if is_open else shapes)
 
 
 def _kinds(schema: Schema) -> tuple[str, ...]:
@@ -172,7 +272,11 @@ def kind_of(value: JsonValue) -> str:
 
 
 def _united(shapes: list[Shape]) -> Shape:
-    fields = {name: inner for shape in shapes for name, inner in shape.fields.items()}
+    fields: dict[str, Shape] = {}
+    for name, inner in (each for shape in shapes for each in shape.fields.items()):
+        # A part that only narrows a field says no type.
+        known = fields.get(name)
+        fields[name] = inner if known is None or (known.kinds and inner.kinds) else _united([known, inner])
     return Shape(
         kinds=tuple(dict.fromkeys(kind for shape in shapes for kind in shape.kinds)),
         nullable=any(shape.nullable for shape in shapes),
@@ -181,5 +285,6 @@ def _united(shapes: list[Shape]) -> Shape:
         prefix=next((shape.prefix for shape in shapes if shape.prefix), ()),
         fields=fields,
         extras=not fields or any(shape.fields and shape.extras for shape in shapes),
-        choices=next((shape.choices for shape in shapes if shape.choices), ()),
+        extra=next((shape.extra for shape in shapes if shape.extra), None),
+        choices=tuple(choice for shape in shapes for choice in shape.choices),
     )

@@ -9,7 +9,7 @@ password.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -18,7 +18,29 @@ from runner.models.schema_file import Schema
 from runner.system.hosts import LONGEST_HOST, host_fault, is_public_host, plain_host
 
 _MEDIA_WORDS = frozenset({"image", "video", "audio", "frame", "picture", "photo", "clip", "url", "uri"})
+FORMS = ("allOf", "anyOf", "oneOf")
+"""The keywords of JSON Schema that combine several schemas of one value."""
+
+_CONTAINERS = frozenset({"array", "null", "object"})
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?=:)")
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+_SECOND = re.compile(r"[\s,;|]\s*https?://", re.IGNORECASE)
+_CLOSERS = {
+    "(": r"\)",
+    "<": ">",
+    "[": r"\]",
+    "]": r"\[",
+    ">": "<",
+    "{": "}",
+    '"': '"',
+    "'": "'",
+    "“": "”",
+    ",": ",",
+    ";": ";",
+}
+"""What ends an address in a text, by the character before it: Markdown, HTML, BBCode, quotes, and calls of formulas."""
+
+_CELL_ERROR = re.compile(r"#(?:[A-Z]+|DIV/0|N/A|GETTING_DATA)[!?]?|Loading\.\.\.")
 _FIRST_WORDS = frozenset({"first", "start", "begin", "initial", "head"})
 _LAST_WORDS = frozenset({"last", "end", "final", "tail"})
 _PLAIN_WORDS = frozenset({"image", "picture", "photo", "frame", "input", "source", "url", "uri"})
@@ -29,21 +51,52 @@ _UPLOAD = "put the file on a public https host that asks for no login, and write
 
 
 def is_media(name: str, schema: Schema) -> bool:
-    """Return whether a property holds a media link, or a list of them.
+    """Return whether a property holds a media link, or a list or mapping of them.
 
-    Text without an enum holds one in three cases. Its `format` mentions a uri, url, image, video, audio or file. Or its
-    default is an https URL. Or its name, or its title of at most two words, ends in image, video, frame, url or the
-    like. A file's own `media` list overrides this rule.
+    It holds one in three cases, if any of its forms is text without an enum. Its `format` mentions a uri, url, image,
+    video, audio or file. Or its default is an https URL. Or its name, or its title of at most two words, ends in image,
+    video, frame, url or the like, and none of its forms is a number. A file's own `media` list overrides this rule.
     """
-    items = schema.get("items")
-    leaf = items if schema.get("type") == "array" and isinstance(items, dict) else schema
-    if leaf.get("type", "string") != "string" or "enum" in leaf or "const" in leaf:
+    scalars = list(_scalars(schema))
+    texts = [each for each in scalars if _is_text(each) and each.keys().isdisjoint({"enum", "const"})]
+    if not texts:
         return False
-    if has_media_format(leaf) or str(schema.get("default", "")).startswith("https://"):
+    default = schema.get("default")
+    first = default[0] if isinstance(default, list) and default else default
+    if any(map(has_media_format, (schema, *texts))) or str(first).startswith("https://"):
         return True
+    if not all(map(_is_text, scalars)):
+        return False
     title = words_of(str(schema.get("title", "")))
     ends = [*words_of(name)[-1:], *(title[-1:] if len(title) <= 2 else ())]
     return not _MEDIA_WORDS.isdisjoint(ends)
+
+
+def forms_of(schema: Schema, *keywords: str) -> list[Schema]:
+    """Return the schemas under these keywords, or under all of `FORMS`."""
+    found = (part for keyword in keywords or FORMS if isinstance(part := schema.get(keyword), list))
+    return [form for part in found for form in part if isinstance(form, dict)]
+
+
+def _scalars(schema: Schema) -> Iterator[Schema]:
+    """Yield the schemas of all scalars that a property may hold: its own, and those of its forms and its parts."""
+    forms, types = forms_of(schema), _types(schema)
+    # A list that says nothing of its items may hold any.
+    inner = [schema.get("items", {} if "array" in types else None), schema.get("additionalProperties")]
+    parts = [*forms, *forms_of(schema, "prefixItems"), *(part for part in inner if isinstance(part, dict))]
+    for part in parts:
+        yield from _scalars(part)
+    if types - _CONTAINERS or not ("type" in schema or "properties" in schema or parts):
+        yield schema
+
+
+def _is_text(scalar: Schema) -> bool:
+    return _types(scalar) - _CONTAINERS <= {"string"}
+
+
+def _types(schema: Schema) -> frozenset[str]:
+    declared = schema.get("type", [])
+    return frozenset(map(str, declared if isinstance(declared, list) else [declared]))
 
 
 def has_media_format(schema: Schema) -> bool:
@@ -64,23 +117,24 @@ def frame_inputs(titles: Mapping[str, str]) -> tuple[str | None, str | None]:
     return first or next(plain, None), last
 
 
-def local_file(text: str) -> str | None:
-    """Return the name of the file that `text` means on this machine, without its folders, or None.
+def is_local_file(text: str) -> bool:
+    """Return whether `text` means a file on this machine, and not a link.
 
-    Only this function distinguishes a file from a link. A feature that uploads files would put the address in here,
-    before the request body is made and hashed.
+    Only this function distinguishes the two. A feature that uploads files would put the address in here, before the
+    request body is made and hashed.
     """
     scheme = _SCHEME.match(text)
     # One letter before a colon is a Windows drive, which the pattern does not match as a scheme.
-    if scheme and scheme[0].lower() != "file":
-        return None
-    return re.split(r"[/\\]", text.rstrip("/\\"))[-1] or text
+    return scheme is None or scheme[0].lower() == "file"
 
 
 def url_fault(url: str, *, allow_private: bool = False) -> str | None:
     """Return why the API could not fetch `url`, or None; `allow_private` is for an API on this machine."""
-    local = None if url.startswith("https://") else local_file(url)
-    if name := (local or "").partition("?")[0]:
+    is_plain = url.startswith("https://") and "://" not in url[8:]
+    if not is_plain and (fault := _fault_of_text(url)):
+        return fault
+    name = "" if is_plain else url.partition("?")[0]
+    if name and is_local_file(url):
         # A forgotten scheme is not the same mistake as a file, but it looks the same here.
         web = "; if it is on the web, begin it with https://" if _LIKE_A_HOST.match(url) else ""
         return f"{shown(name)} is a file on this machine, and {_ADVICE}; {_UPLOAD}{web}"
@@ -90,6 +144,28 @@ def url_fault(url: str, *, allow_private: bool = False) -> str | None:
         return "the URL has a blank or a control character in it"
     origin = _ORIGIN.match(url)
     return _origin_fault(origin[0] if origin else "", allow_private=allow_private)
+
+
+def _fault_of_text(text: str) -> str | None:
+    """Return why a text is not one address: it holds two, it is a cell's formula or error, or it wraps an address."""
+    if _ADDRESS.match(text):
+        second = _SECOND.search(text) if "://" in text[8:] else None
+        # An address may hold another one in its path or query, as those of image proxies do.
+        is_list = second and text.count("://", 0, second.start()) == 1
+        return "holds more than one address; write one here" if is_list else None
+    if (found := _ADDRESS.search(text)) and text[:5].lower() != "data:":
+        opener = text[found.start() - 1]
+        if opener in _CLOSERS or opener.isspace():
+            # Behind a word without brackets, the address ends at the next blank.
+            address = re.split(_CLOSERS.get(opener, r"[\s,;]"), text[found.start() :], maxsplit=1)[0]
+            plain, _, query = address.partition("?")
+            told = f"{shown(plain)}{'?…' if query else ''}"
+            return f"is more than an address; write only the address, which stands in it: {told}"
+    if text.startswith("="):
+        return f"{shown(text)} is a formula; write the address itself"
+    return (
+        f"{shown(text)} is an error of a spreadsheet, not an address" if _CELL_ERROR.fullmatch(text) else None
+    )
 
 
 # Thousands of links lead to few hosts, and what follows a host decides nothing.

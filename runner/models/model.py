@@ -39,10 +39,14 @@ LARGEST_DEFAULT = 20_000
 
 @dataclass(frozen=True, slots=True)
 class RequestBody:
-    """A request body and what is wrong with it; only a body without problems may be sent."""
+    """A request body and what is wrong with it; only a body without problems may be sent.
+
+    `warnings` are about values that are valid and will probably fail.
+    """
 
     body: dict[str, JsonValue]
     problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,8 +91,9 @@ class Model:
 
     @cached_property
     def seed_input(self) -> Input | None:
-        """The integer input that is called seed, if the model has one."""
-        return next((i for i in self.inputs if i.name.lower() == "seed" and i.type == "integer"), None)
+        """The input for a number that is called seed, if the model has one."""
+        numbers = {"integer", "number"}
+        return next((i for i in self.inputs if i.name.lower() == "seed" and i.type in numbers), None)
 
     def bind(
         self,
@@ -123,12 +128,15 @@ class Model:
             # A misspelled name is one mistake, and not both an unknown input and a missing one.
             if node is None and name in meant:
                 continue
+            doubts = len(reading.warnings)
             value = _value(wanted, node, reading, at)
             if value is MISSING:
                 continue
             body[name] = value
             if isinstance(node, Text):
-                typed[key] = value
+                # A text that is warned of is read each time, so that each of its places is named.
+                if len(reading.warnings) == doubts:
+                    typed[key] = value
             elif node is None:
                 valid.add(name)
         self._validate(body, nodes, reading, at, valid=valid)
@@ -136,7 +144,7 @@ class Model:
             if len(self._typed) > _MOST_TYPED:
                 self._typed.clear()
             self._typed.update(typed)
-        return RequestBody(body, tuple(reading.problems))
+        return RequestBody(body, tuple(reading.problems), tuple(reading.warnings))
 
     def body_faults(self, body: Mapping[str, JsonValue]) -> list[tuple[str, str]]:
         """Return (dotted field, message) for every fault of a body that is already JSON."""

@@ -1,7 +1,8 @@
 """Reads a bare word of a manifest as the type that the schema says, and shows values in messages.
 
-In: text exactly as written. Out: an integer, number or boolean in JSON's own spelling, or why the text is not one and
-what to write instead. Nothing is guessed: `007` is not 7, `no` is not false, `1e3` is not an integer.
+In: text exactly as written. Out: an integer, number or boolean, or why the text is not one and what to write instead.
+Nothing is guessed: `007` is not 7, `no` is not false, `1e3` is not an integer. Only booleans have further spellings:
+every spreadsheet writes TRUE and FALSE.
 """
 
 from __future__ import annotations
@@ -19,7 +20,20 @@ MOST_CHOICES = 40
 MOST_DIGITS = 19
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+_THOUSANDS = r"[+-]?[1-9][0-9]{0,2}(?:%s[0-9]{3})+"
+_GROUPED = {
+    # One comma alone may also be a decimal comma: 1,234 is 1.234 in many countries.
+    ",": re.compile(_THOUSANDS % "," + r"(\.[0-9]+)?", re.ASCII),
+    ".": re.compile(_THOUSANDS % r"\." + r"(,[0-9]+)?", re.ASCII),
+    **{blank: re.compile(_THOUSANDS % blank + r"([.,][0-9]+)?", re.ASCII) for blank in " \xa0\u2009\u202f'’"},
+}
+_SECONDS = re.compile(
+    r"([0-9]+(?:[.,][0-9]+)?)\s*(?:s|secs?|seconds?|sek|sekunden?)\.?", re.ASCII | re.IGNORECASE
+)
+_CLOCK = re.compile(r"(?:0{1,2}:){1,2}([0-9]{1,2})", re.ASCII)
+_SHORTENED = re.compile(r"-?[0-9](?:[.,][0-9]+)?E\+[0-9]{2,3}", re.ASCII)
 _LOOSE_NUMBER = re.compile(r"[+-]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)([eE][+-]?[0-9]+)?", re.ASCII)
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _TRUE = frozenset({"true", "yes", "on", "y", "1"})
 _FALSE = frozenset({"false", "no", "off", "n", "0"})
 
@@ -59,6 +73,8 @@ def read_integer(text: str) -> int | ParseError:
         return int(text)
     if re.fullmatch(r"-?0[0-9]+", text, re.ASCII):
         return ParseError(f"{shown(text)} has leading zeros, which could mean octal", _whole(text))
+    if _SHORTENED.fullmatch(text):
+        return ParseError(f"{shown(text)} is a number that a spreadsheet shortened; write all its digits")
     return ParseError(f"{shown(text)} is not a whole number in plain digits", _whole(text))
 
 
@@ -75,9 +91,9 @@ def read_number(text: str) -> int | float | ParseError:
 
 
 def read_boolean(text: str) -> bool | ParseError:
-    """Return the boolean for `true` or `false`, the only two spellings."""
-    if text in {"true", "false"}:
-        return text == "true"
+    """Return the boolean for `true` or `false`, also as True or TRUE, which are YAML 1.2's spellings (10.3.2)."""
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
     lower = text.lower()
     nearest = "true" if lower in _TRUE else "false" if lower in _FALSE else None
     return ParseError(f"{shown(text)} is neither true nor false", nearest)
@@ -97,7 +113,7 @@ def plain_number(value: float) -> int | float:
 
 
 def _whole(text: str) -> str | None:
-    """Return the plain digits for a whole number in another spelling, such as 1e3, 1_000, 5.0 or 0x1F."""
+    """Return the plain digits for a whole number in another spelling, such as 1e3, 1_000, 5.0, 1,000, 5 sec or 0x1F."""
     if len(text) > MOST_DIGITS:
         return None
     if re.fullmatch(r"0[xob][0-9A-Fa-f]+", text, re.ASCII):
@@ -105,15 +121,35 @@ def _whole(text: str) -> str | None:
             return str(int(text, 0))
         except ValueError:
             return None
-    decimal = _decimal(text)
+    # Three digits behind one mark are thousands to some and decimals to others; only a comma leaves no doubt here.
+    if re.fullmatch(r"-?[0-9]+\.[0-9]{3}", text, re.ASCII):
+        return None
+    plain = text.replace(",", "") if _GROUPED[","].fullmatch(text.strip()) else text
+    decimal = _decimal(plain)
     value = float(decimal) if decimal is not None else math.nan
     return str(int(value)) if value.is_integer() and abs(value) < 2**53 else None
 
 
 def _decimal(text: str) -> str | None:
-    """Return JSON's spelling of a number written loosely: +5, .5, 5., 1_000, 007.5 or 1,5."""
-    loose = text.strip().replace(",", ".") if text.count(",") == 1 and "." not in text else text.strip()
-    if len(loose) > MOST_DIGITS or not _LOOSE_NUMBER.fullmatch(loose):
+    """Return JSON's spelling of a number written loosely: +5, .5, 5., 1_000, 007.5, 1,5, 1,234.5, 5s or 0:05."""
+    loose = text.strip()
+    if len(loose) > MOST_DIGITS:
+        return None
+    if timed := _SECONDS.fullmatch(loose) or _CLOCK.fullmatch(loose):
+        loose = timed[1]
+    loose = _ungrouped(loose)
+    if not _LOOSE_NUMBER.fullmatch(loose):
         return None
     value = float(loose.replace("_", ""))
     return str(plain_number(value)) if math.isfinite(value) else None
+
+
+def _ungrouped(text: str) -> str:
+    """Return a number without the marks of its thousands, and with a decimal point; an ambiguous one stays as it is."""
+    for mark, grouped in _GROUPED.items():
+        found = grouped.fullmatch(text)
+        if found and (found[1] or mark not in ",." or text.count(mark) > 1):
+            return text.replace(mark, "").replace(",", ".")
+        if found:
+            return text
+    return text.replace(",", ".") if text.count(",") == 1 and "." not in text else text

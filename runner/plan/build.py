@@ -62,6 +62,7 @@ def make_plan(
             break
     takes = tuple(planner.takes.values())
     warnings = (
+        *planner.warnings,
         *default_seed_warnings(takes, planner.on_default_seed),
         *repeated_seed_warnings(takes),
         *continuity_warnings(takes, chain.joins, models=models),
@@ -85,6 +86,7 @@ class _Planner:
     allow_private_media: bool = field(kw_only=True)
     takes: dict[str, Take] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    warnings: dict[Problem, None] = field(default_factory=dict)
     on_default_seed: set[str] = field(default_factory=set)
     schemas: dict[str, str] = field(default_factory=dict)
     reported: set[Position] = field(default_factory=set)
@@ -150,6 +152,9 @@ class _Planner:
             allow_private_media=self.allow_private_media,
         )
         self.problems.extend(bound.problems)
+        if bound.warnings and len(self.warnings) < MOST_PROBLEMS:
+            # A sweep reads the same text at the same place again and again.
+            self.warnings.update(dict.fromkeys(bound.warnings))
         if bound.problems or is_faulty:
             self.faulty += model.weight
             if self.is_full:

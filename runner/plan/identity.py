@@ -81,18 +81,19 @@ def derived_seed(shot_id: str, *, lowest: int = 0, highest: int = LARGEST) -> in
 
 
 def seed_for(shot_id: str, wanted: Input) -> int:
-    """Return a derived seed that the model's bounds allow; if the model lists its seeds, it is one of them.
+    """Return a derived seed that the model's rules allow; if the model lists its seeds, it is one of them.
 
     A model whose bounds leave out all of 0 … 2^31-1 gets its lowest seed, or 0.
     """
+    allowed = wanted.whole
     # They are sorted, because the order in which a page lists its values must not decide what is rendered.
-    least = -math.inf if wanted.minimum is None else wanted.minimum
-    most = math.inf if wanted.maximum is None else wanted.maximum
-    listed = sorted(seed for seed in wanted.allowed if type(seed) is int and least <= seed <= most)
-    if listed:
+    fitting = (seed for seed in allowed.listed if allowed.least <= seed <= allowed.most)
+    if listed := sorted(seed for seed in fitting if seed % allowed.step == 0):
         return listed[derived_seed(shot_id, highest=len(listed) - 1)]
-    lowest, highest = math.ceil(max(0, least)), math.floor(min(LARGEST, most))
-    return derived_seed(shot_id, lowest=lowest, highest=max(lowest, highest))
+    # Counted in steps, and rounded up by the two minus signs.
+    lowest = -(-math.ceil(max(0, allowed.least)) // allowed.step)
+    highest = math.floor(min(LARGEST, allowed.most)) // allowed.step
+    return allowed.step * derived_seed(shot_id, lowest=lowest, highest=max(lowest, highest))
 
 
 def fingerprint(model: str, body_text: str) -> str:

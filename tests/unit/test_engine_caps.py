@@ -155,6 +155,16 @@ def test_a_duration_that_is_none_makes_no_price(digits: str) -> None:
     assert estimate(BY_SECOND, f'{{"duration": {digits}}}') is None
 
 
+@pytest.mark.parametrize("duration", ["8", '"8"', '"8s"', '"8 s"', '"8.0 sec"', '"8 seconds"', '"8S"'])
+def test_a_duration_has_its_price_however_the_model_spells_its_seconds(duration: str) -> None:
+    assert estimate(Price(0.4, PriceUnit.SECOND), f'{{"duration": {duration}}}') == 3.2
+
+
+@pytest.mark.parametrize("duration", ['"8m"', '"8ms"', '"8 frames"', '"auto"', '"s"', '"0:08"'])
+def test_a_duration_in_another_unit_makes_no_price(duration: str) -> None:
+    assert estimate(BY_SECOND, f'{{"duration": {duration}}}') is None
+
+
 @contextmanager
 def clocks_of(zone: str) -> Iterator[None]:
     """Set this process's clocks to a zone, as a machine's are."""

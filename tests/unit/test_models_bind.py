@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from runner.domain.errors import Position, Problem
+from runner.domain.errors import Position, Problem, Severity
 from runner.domain.shots import Fields, Items, Node, Text
 from runner.models.model import Model, RequestBody
 from runner.models.registry import Models
@@ -113,7 +113,7 @@ WRONG: dict[str, tuple[str, Node, str, tuple[str, ...], str | None]] = {
     ),
     "octal": ("seed", text("007"), "007 has leading zeros, which could mean octal", (), "7"),
     "exponent": ("duration", text("1e0"), "1e0 is not a whole number in plain digits", ("1…10",), "1"),
-    "clock": ("duration", text("0:05"), "0:05 is not a whole number in plain digits", ("1…10",), None),
+    "clock": ("duration", text("0:05"), "0:05 is not a whole number in plain digits", ("1…10",), "5"),
     "quoted number": (
         "seed",
         text("5", quoted=True),
@@ -462,3 +462,201 @@ def test_an_input_that_is_required_beside_another_one_is_missing_when_that_one_i
     missing = only_problem(model, {"a": text("x")})
     assert (missing.at, missing.subject) == (SHOT_AT, "shot s010, inputs.b")
     assert bind(model, {"a": text("x"), "b": text("y")}).problems == ()
+
+
+def test_a_proposal_that_would_be_refused_next_is_not_made() -> None:
+    problem = only_problem(pikaframes(), frames(duration=text("12 seconds")))
+    assert (problem.nearest, problem.allowed) == (None, ("1…10",))
+
+
+@pytest.mark.parametrize(("cell", "value"), [("TRUE", True), ("False", False), ("true", True)])
+def test_a_boolean_is_read_as_a_spreadsheet_writes_it(cell: str, value: bool) -> None:
+    assert bind(made({"audio": {"type": "boolean"}}), {"audio": text(cell)}).body == {"audio": value}
+
+
+# what a schema leaves open
+
+WHERE = Position("board.yaml", 13, 1)
+OPEN_PARTS = {
+    "decimal": (text("0.8"), 0.8),
+    "whole": (text("5"), 5),
+    "boolean": (text("true"), True),
+    "word": (text("slow"), "slow"),
+    "quoted": (text("5", quoted=True), "5"),
+    "no number of JSON": (text("007"), "007"),
+    "more digits than a number keeps": (text("9" * 25), "9" * 25),
+    "list": (Items((text("1"), text("b")), WHERE), [1, "b"]),
+    "mapping": (Fields({"x": text("1.5")}, WHERE), {"x": 1.5}),
+}
+OPEN_SCHEMAS: dict[str, Schema] = {
+    "free": {"type": "object"},
+    "field without a type": {"type": "object", "properties": {"part": {"description": "anything"}}},
+    "true": {"type": "object", "properties": {"part": True}},
+    "open": {"type": "object", "properties": {"other": {}}, "additionalProperties": True},
+}
+
+
+@pytest.mark.parametrize("schema", OPEN_SCHEMAS.values(), ids=OPEN_SCHEMAS)
+@pytest.mark.parametrize(("node", "value"), OPEN_PARTS.values(), ids=OPEN_PARTS)
+def test_a_part_without_a_type_keeps_what_is_written(schema: Schema, node: Node, value: JsonValue) -> None:
+    bound = bind(made({"camera": schema}), {"camera": Fields({"part": node}, WHERE)})
+    assert (bound.body, bound.problems) == ({"camera": {"part": value}}, ())
+
+
+@pytest.mark.parametrize(("node", "value"), OPEN_PARTS.values(), ids=OPEN_PARTS)
+def test_an_item_without_a_type_keeps_what_is_written(node: Node, value: JsonValue) -> None:
+    bound = bind(made({"points": {"type": "array"}}), {"points": Items((node,), WHERE)})
+    assert (bound.body, bound.problems) == ({"points": [value]}, ())
+
+
+def test_text_without_a_type_stays_text_where_it_is_an_input_of_its_own() -> None:
+    assert bind(made({"prompt": {"title": "Prompt"}}), {"prompt": text("5")}).body == {"prompt": "5"}
+
+
+KEYS: dict[str, Schema] = {
+    "any key": {"type": "object", "additionalProperties": {"type": "number"}},
+    "beside fields": {
+        "type": "object",
+        "properties": {"name": {"type": "string"}},
+        "additionalProperties": {"type": "number"},
+    },
+    "keys of a pattern": {
+        "type": "object",
+        "properties": {"name": {"type": "string"}},
+        "patternProperties": {"^style_": {"type": "number"}},
+    },
+}
+
+
+@pytest.mark.parametrize("schema", KEYS.values(), ids=KEYS)
+def test_a_key_that_is_not_listed_has_the_type_that_its_schema_says(schema: Schema) -> None:
+    bound = bind(made({"weights": schema}), {"weights": Fields({"style_a": text("0.8")}, WHERE)})
+    assert (bound.body, bound.problems) == ({"weights": {"style_a": 0.8}}, ())
+
+
+def test_a_typed_key_keeps_text_where_its_schema_says_text() -> None:
+    schema: Schema = {"type": "object", "additionalProperties": {"type": "string"}}
+    bound = bind(made({"labels": schema}), {"labels": Fields({"a": text("5")}, WHERE)})
+    assert bound.body == {"labels": {"a": "5"}}
+
+
+BOUNDS: dict[str, Schema] = {
+    "maximum": {"minimum": 0, "maximum": 100},
+    "exclusive": {"exclusiveMaximum": 100},
+    "draft 4": {"maximum": 100, "exclusiveMaximum": True},
+    "steps": {"multipleOf": 3},
+    "in a form": {"anyOf": [{"maximum": 100}, {"maximum": 50}]},
+}
+
+
+@pytest.mark.parametrize("schema", BOUNDS.values(), ids=BOUNDS)
+def test_a_number_is_compared_with_bounds_that_have_no_type(schema: Schema) -> None:
+    assert "500" in only_problem(made({"strength": schema}), {"strength": text("500")}).message
+    assert bind(made({"strength": schema}), {"strength": text("48")}).body == {"strength": 48}
+
+
+def test_a_part_that_only_narrows_a_field_leaves_its_type() -> None:
+    narrowed: Schema = {
+        "type": "object",
+        "properties": {"zoom": {"type": "integer"}},
+        "allOf": [{"properties": {"zoom": {"maximum": 10}}}],
+    }
+    camera = Fields({"zoom": text("5")}, WHERE)
+    assert bind(made({"camera": narrowed}), {"camera": camera}).body == {"camera": {"zoom": 5}}
+
+
+# links in every place
+
+LINK: Schema = {"type": "string"}
+PLACES: dict[str, tuple[str, Schema, Node]] = {
+    "nullable": ("image_url", {"type": ["string", "null"]}, text("a.png")),
+    "one of several forms": ("image", {"anyOf": [LINK, {"type": "null"}]}, text("a.png")),
+    "form with a format": (
+        "source",
+        {"oneOf": [{"type": "integer"}, {"type": "string", "format": "uri"}]},
+        text("a.png"),
+    ),
+    "list": ("images", {"type": "array", "items": LINK}, Items((text("a.png"),), WHERE)),
+    "list without items": ("images", {"type": "array"}, Items((text("a.png"),), WHERE)),
+    "list with a format": ("refs", {"type": "array", "format": "image_uris"}, Items((text("a.png"),), WHERE)),
+    "list with described places": (
+        "images",
+        {"type": "array", "prefixItems": [LINK, LINK], "items": False},
+        Items((text("a.png"),), WHERE),
+    ),
+    "nullable list": (
+        "image_urls",
+        {"type": ["array", "null"], "items": LINK},
+        Items((text("a.png"),), WHERE),
+    ),
+    "text or list": (
+        "images",
+        {"anyOf": [LINK, {"type": "array", "items": LINK}]},
+        Items((text("a.png"),), WHERE),
+    ),
+    "list with defaults": (
+        "refs",
+        {"type": "array", "items": LINK, "default": ["https://example.com/a.jpg"]},
+        Items((text("a.png"),), WHERE),
+    ),
+    "field of a mapping": (
+        "reference",
+        {"type": "object", "properties": {"image_url": LINK}},
+        Fields({"image_url": text("a.png")}, WHERE),
+    ),
+    "list of mappings": (
+        "elements",
+        {"type": "array", "items": {"type": "object", "properties": {"frontal_image": LINK}}},
+        Items((Fields({"frontal_image": text("a.png")}, WHERE),), WHERE),
+    ),
+    "mapping of links": (
+        "images",
+        {"type": "object", "additionalProperties": LINK},
+        Fields({"left": text("a.png")}, WHERE),
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "schema", "node"), PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("a.png", "file on this machine"),
+        ("http://example.com/a.png", "not https"),
+        ("data:image/png;base64,AA", "data"),
+    ],
+)
+def test_a_link_is_refused_wherever_it_stands(
+    name: str, schema: Schema, node: Node, written: str, reason: str
+) -> None:
+    assert reason in only_problem(made({name: schema}), {name: _with(node, written)}).message
+
+
+def _with(node: Node, written: str) -> Node:
+    match node:
+        case Text():
+            return text(written)
+        case Items():
+            return Items(tuple(_with(item, written) for item in node), node.at)
+        case Fields():
+            return Fields({key: _with(inner, written) for key, inner in node.items.items()}, node.at)
+
+
+def test_a_word_that_the_schema_lists_is_not_a_link() -> None:
+    model = made({"image": {"anyOf": [{"enum": ["auto"]}, {"type": "string", "format": "uri"}]}})
+    assert bind(model, {"image": text("auto")}).body == {"image": "auto"}
+    assert "file on this machine" in only_problem(model, {"image": text("autos")}).message
+
+
+def test_a_list_that_may_hold_numbers_is_not_a_list_of_links() -> None:
+    model = made({"frames": {"type": "array"}})
+    assert bind(model, {"frames": Items((text("0"), text("24")), WHERE)}).body == {"frames": [0, 24]}
+
+
+def test_a_share_page_is_a_warning_at_each_of_its_places() -> None:
+    model, link = made({"image": LINK}), "https://drive.google.com/file/d/1AbC/view"
+    for _ in range(2):
+        bound = bind(model, {"image": text(link)})
+        (warning,) = bound.warnings
+        assert (bound.problems, warning.at, warning.severity) == ((), VALUE_AT, Severity.WARNING)
+        assert "https://drive.google.com/uc?export=download&id=1AbC" in warning.message

@@ -60,13 +60,13 @@ REFUSED = {
     "other scheme": ("ftp://example.com/a.jpg", "ftp is not https"),
     "script": ("javascript:alert(1)", "javascript is not https"),
     "embedded": ("data:image/png;base64,AAAA", "embedded data"),
-    "relative path": ("board/010a.jpg", "010a.jpg is a file on this machine"),
+    "relative path": ("board/010a.jpg", "board/010a.jpg is a file on this machine"),
     "absolute path": ("/home/me/010a.jpg", "010a.jpg is a file on this machine"),
     "windows path": ("C:\\board\\010a.jpg", "010a.jpg is a file on this machine"),
     "home path": ("~/010a.jpg", "010a.jpg is a file on this machine"),
     "network path": ("\\\\nas\\board\\010a.jpg", "010a.jpg is a file on this machine"),
     "windows path with a blank": ("C:/my board/010a.jpg", "010a.jpg is a file on this machine"),
-    "folder": ("board/", "board is a file on this machine"),
+    "folder": ("board/", "board/ is a file on this machine"),
     "forgotten scheme": ("www.example.com/a.jpg?x=secret", "if it is on the web, begin it with https://"),
     "embedded with a blank": ("DATA:image/png;base64, secret", "embedded data"),
     "file url": ("file:///home/me/010a.jpg", "010a.jpg is a file on this machine"),
@@ -102,6 +102,64 @@ def test_anything_else_is_refused_with_its_reason(url: str, reason: str) -> None
     assert fault is not None
     assert reason in fault
     assert "secret" not in fault
+
+
+PLAIN = "https://example.com/a.jpg"
+WRAPPED = {
+    "name and address": f"frame 010.jpg ({PLAIN})",
+    "Markdown link": f"[a]({PLAIN})",
+    "Markdown picture": f"![a]({PLAIN})",
+    "angle brackets": f"<{PLAIN}>",
+    "HYPERLINK": f'=HYPERLINK("{PLAIN}","a")',
+    "IMAGE": f'=IMAGE("{PLAIN}")',
+    "HTML": f"<img src='{PLAIN}'>",
+    "BBCode": f"[img]{PLAIN}[/img]",
+    "quotes": f'"{PLAIN}"',
+    "curly quotes": f"“{PLAIN}”",
+    "a word before it": f"start: {PLAIN}",
+}
+
+
+@pytest.mark.parametrize("text", WRAPPED.values(), ids=WRAPPED)
+def test_an_address_in_a_wrapping_is_shown_alone(text: str) -> None:
+    fault = url_fault(text) or ""
+    assert fault.endswith(f"write only the address, which stands in it: {PLAIN}")
+
+
+def test_a_signature_in_a_wrapped_address_is_not_shown() -> None:
+    fault = url_fault(f"[a]({PLAIN}?signature=secret)") or ""
+    assert "secret" not in fault
+    assert fault.endswith(f"{PLAIN}?…")
+
+
+@pytest.mark.parametrize("between", [",", ";", ", ", "\n", " ", " | "])
+def test_two_addresses_are_refused(between: str) -> None:
+    assert "more than one address" in (url_fault(f"{PLAIN}{between}{PLAIN}") or "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://proxy.example.com/?url={PLAIN}",
+        f"https://proxy.example.com/w_300,h_200/{PLAIN}",
+        f"https://proxy.example.com/collage?of={PLAIN},{PLAIN}",
+        "https://example.com/a_(b).jpg",
+    ],
+)
+def test_an_address_may_hold_another(url: str) -> None:
+    assert url_fault(url) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("=IMAGE(A1)", "is a formula"),
+        ("#REF!", "an error of a spreadsheet"),
+        ("#N/A", "an error of a spreadsheet"),
+    ],
+)
+def test_what_a_spreadsheet_left_is_named(text: str, reason: str) -> None:
+    assert reason in (url_fault(text) or "")
 
 
 def test_a_local_path_is_answered_with_what_to_do() -> None:
@@ -157,6 +215,8 @@ MEDIA: dict[str, tuple[str, Schema]] = {
     "list format": ("refs", {"type": "array", "items": {"type": "string", "format": "video_uri"}}),
 }
 NOT_MEDIA: dict[str, tuple[str, Schema]] = {
+    "number or word": ("frame", {"anyOf": [{"type": "integer"}, {"type": "string"}]}),
+    "mapping or nothing": ("image", {"anyOf": [{"type": "object"}, {"type": "null"}]}),
     "prompt": ("promptText", {"type": "string", "title": "Prompt"}),
     "number": ("num_frames", {"type": "integer"}),
     "size": ("image_size", TEXT),

@@ -38,6 +38,27 @@ def test_an_integer_in_plain_digits_is_read(text: str) -> None:
         (" 5", "plain digits", "5"),
         ("1e999", "plain digits", None),
         ("9223372036854775808", "too large", None),
+        ("5s", "plain digits", "5"),
+        ("5 sec", "plain digits", "5"),
+        ("12 seconds", "plain digits", "12"),
+        ("5 Sek.", "plain digits", "5"),
+        ("5.5s", "plain digits", None),
+        ("0:05", "plain digits", "5"),
+        ("00:00:07", "plain digits", "7"),
+        ("16:9", "plain digits", None),
+        ("1,000", "plain digits", "1000"),
+        ("-1,000", "plain digits", "-1000"),
+        ("12,345", "plain digits", "12345"),
+        ("1,234,567", "plain digits", "1234567"),
+        ("1.234.567", "plain digits", "1234567"),
+        ("12 345", "plain digits", "12345"),
+        ("12\u202f345", "plain digits", "12345"),
+        ("1.000", "plain digits", None),
+        ("12,34", "plain digits", None),
+        ("0,500", "plain digits", None),
+        ("1,234.5", "plain digits", None),
+        ("1.23E+09", "spreadsheet shortened", None),
+        ("1E+09", "spreadsheet shortened", None),
         ("1" * 5000, "too large", None),
         ("0" * 5000, "leading zeros", None),
         ("1_" * 5000, "plain digits", None),
@@ -75,6 +96,15 @@ def test_equal_numbers_have_one_spelling_in_a_body(text: str, value: str) -> Non
         (".5", "0.5"),
         ("5.", "5"),
         ("1,5", "1.5"),
+        ("0,500", "0.5"),
+        ("1,234", None),
+        ("1,234.5", "1234.5"),
+        ("1.234,5", "1234.5"),
+        ("1,234,567", "1234567"),
+        ("1 000", "1000"),
+        ("5s", "5"),
+        ("2,5 s", "2.5"),
+        ("0:05", "5"),
         ("1_000", "1000"),
         ("007", "7"),
         (".nan", None),
@@ -93,7 +123,7 @@ def test_any_other_number_is_refused_with_what_to_write(text: str, nearest: str 
 @pytest.mark.parametrize(
     ("text", "nearest"),
     [
-        ("True", "true"),
+        ("tRUE", "true"),
         ("yes", "true"),
         ("on", "true"),
         ("1", "true"),
@@ -104,7 +134,11 @@ def test_any_other_number_is_refused_with_what_to_write(text: str, nearest: str 
 )
 def test_only_true_and_false_are_booleans(text: str, nearest: str | None) -> None:
     assert read_boolean(text) == ParseError(f"{text} is neither true nor false", nearest)
-    assert (read_boolean("true"), read_boolean("false")) == (True, False)
+
+
+def test_a_boolean_is_read_in_the_spelling_of_json_python_and_spreadsheets() -> None:
+    assert [read_boolean(text) for text in ("true", "True", "TRUE")] == [True] * 3
+    assert [read_boolean(text) for text in ("false", "False", "FALSE")] == [False] * 3
 
 
 @given(st.integers(-(2**63), 2**63 - 1))

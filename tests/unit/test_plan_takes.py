@@ -143,6 +143,50 @@ def test_a_derived_seed_keeps_to_the_models_bounds_and_replaces_a_required_examp
     assert set(seeds) == {10, 11, 12}
 
 
+SEEDS: dict[str, tuple[dict[str, object], set[int]]] = {
+    "exclusive": ({"type": "integer", "exclusiveMinimum": 9, "exclusiveMaximum": 13}, {10, 11, 12}),
+    "exclusive as in draft 4": (
+        {"type": "integer", "minimum": 9, "exclusiveMinimum": True, "maximum": 13, "exclusiveMaximum": True},
+        {10, 11, 12},
+    ),
+    "exclusive between whole numbers": (
+        {"type": "integer", "exclusiveMinimum": 9.5, "exclusiveMaximum": 12.5},
+        {10, 11, 12},
+    ),
+    "steps": ({"type": "integer", "minimum": 9, "maximum": 40, "multipleOf": 10}, {10, 20, 30, 40}),
+    "steps of half a number": ({"type": "number", "minimum": 1, "maximum": 6, "multipleOf": 2.5}, {5}),
+    "listed, in steps": ({"type": "integer", "enum": [10, 15, 20], "multipleOf": 10}, {10, 20}),
+    "nullable": ({"type": ["integer", "null"], "minimum": 10, "maximum": 12}, {10, 11, 12}),
+    "number": ({"type": "number", "minimum": 9.5, "maximum": 12.5}, {10, 11, 12}),
+    "one of several forms": (
+        {"anyOf": [{"type": "integer", "minimum": 10, "maximum": 12}, {"type": "null"}]},
+        {10, 11, 12},
+    ),
+    "listed in a form": ({"anyOf": [{"type": "null"}, {"type": "integer", "enum": [10, 20]}]}, {10, 20}),
+    "narrowed": ({"type": "integer", "minimum": 10, "allOf": [{"maximum": 12}]}, {10, 11, 12}),
+}
+
+
+@pytest.mark.parametrize(("seed", "expected"), SEEDS.values(), ids=SEEDS)
+def test_a_derived_seed_is_one_that_the_schema_allows(
+    tmp_path: Path, seed: dict[str, object], expected: set[int]
+) -> None:
+    (tmp_path / "acme").mkdir()
+    (tmp_path / "acme" / "a.json").write_text(json.dumps({"properties": {"seed": seed}}))
+    shots = (shot(f"s{i}", {}, model="acme/a") for i in range(60))
+    planned = plan(*shots, models=Models.bundled([tmp_path]))
+    assert planned.problems == ()
+    assert {take.seed for take in planned.plan.takes} == expected
+
+
+def test_a_bound_of_another_kind_changes_no_seed_that_was_made(tmp_path: Path) -> None:
+    """The literal is the seed of a model without any bound, as it always was."""
+    (tmp_path / "acme").mkdir()
+    seed = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "multipleOf": 1}
+    (tmp_path / "acme" / "a.json").write_text(json.dumps({"properties": {"seed": seed}}))
+    assert seed_of(plan(shot("s010", {}, model="acme/a"), models=Models.bundled([tmp_path]))) == 1574875597
+
+
 def test_derived_seeds_lie_in_range_and_differ() -> None:
     seeds = [derived_seed(f"s{i}") for i in range(1000)]
     assert all(0 <= seed <= LARGEST for seed in seeds)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.media.preflight.signed_urls import ends_at
+from runner.media.preflight.signed_urls import ends_at, may_expire
 
 END = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC).timestamp()
 UNIX = int(END)
@@ -41,12 +41,22 @@ def cloudfront_policy(end: object) -> str:
         pytest.param(f"expires={UNIX}", id="plain seconds"),
         pytest.param(f"exp={UNIX}000", id="milliseconds"),
         pytest.param("expires_at=2026-11-21T12:00:00Z", id="plain iso"),
+        pytest.param(f"expirationTimestamp={UNIX}000&signature=ab", id="notion"),
         pytest.param(f"ex={UNIX:x}&is=6700&hm=ab", id="discord"),
         pytest.param(f"expires={UNIX}&exp={UNIX + 99}", id="the soonest of two"),
     ],
 )
 def test_every_spelling_of_an_end_is_read(query: str) -> None:
-    assert ends_at(f"https://cdn.example.com/a.jpg?{query}") == END
+    link = f"https://cdn.example.com/a.jpg?{query}"
+    assert ends_at(link) == END
+    assert may_expire(json.dumps({"image": link}))
+
+
+def test_an_attachment_of_airtable_tells_its_end_in_its_path() -> None:
+    link = f"https://v5.airtableusercontent.com/v3/u/41/41/{UNIX}000/ab/cd"
+    assert ends_at(link) == END
+    assert may_expire(json.dumps({"image": link}))
+    assert ends_at(link.replace("airtableusercontent", "example")) is None
 
 
 @pytest.mark.parametrize(

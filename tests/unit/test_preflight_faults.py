@@ -37,6 +37,54 @@ def refused(status: int) -> LinkProbe:
     return LinkProbe(NOW, trouble=f"HTTP {status} from {URL}", status=status)
 
 
+CERTAIN = {
+    "login": refused(401),
+    "forbidden": refused(403),
+    "not there": refused(404),
+    "gone": refused(410),
+    "page": replace(GOOD, format="HTML"),
+    "another kind": replace(GOOD, format="MP4"),
+    "empty": replace(GOOD, size=0),
+    "too large": replace(GOOD, size=60_000_000),
+    "leads to a private host": LinkProbe(NOW, trouble="it leads to where the API does not go"),
+}
+DOUBTFUL = {
+    "busy": refused(429),
+    "failing": refused(503),
+    "refused in another way": refused(418),
+    "no answer": LinkProbe(NOW, trouble="no route", away=True),
+    "unknown kind": replace(GOOD, format=""),
+    "unknown size": replace(GOOD, size=None),
+}
+
+
+@pytest.mark.parametrize("look", CERTAIN.values(), ids=CERTAIN)
+def test_a_job_with_such_a_link_fails_whatever_the_api_does(look: LinkProbe) -> None:
+    (fault,) = faults(look)
+    assert (fault.is_certain, fault.is_silent) == (True, False)
+
+
+@pytest.mark.parametrize("look", DOUBTFUL.values(), ids=DOUBTFUL)
+def test_a_job_with_such_a_link_may_still_succeed(look: LinkProbe) -> None:
+    (fault,) = faults(look)
+    assert (fault.is_certain, fault.is_silent) == (False, look.away)
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("[Errno -2] Name or service not known (ConnectError)", "no host has this name"),
+        ("[Errno 111] Connection refused (ConnectError)", "Connection refused"),
+        ("took longer than 20 s", "took longer than 20 s"),
+    ],
+)
+def test_a_person_reads_no_codes_and_names_of_classes(message: str, words: str) -> None:
+    def peek(_url: str, _enough: object) -> FileHead:
+        raise DownloadError(message, unreachable=True)
+
+    assert look_at(URL, peek=peek, at=NOW).trouble == words
+
+
 def test_a_sound_picture_has_no_fault() -> None:
     assert faults(GOOD) == []
     assert is_sound(GOOD)

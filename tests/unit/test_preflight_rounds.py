@@ -137,6 +137,22 @@ def test_a_look_that_never_ends_holds_up_nobody() -> None:
     assert [seen[url].trouble[:11] for url in urls[:9]] == ["took longer"] * 2 + ["not asked: "] * 7
 
 
+def test_all_links_together_have_a_time() -> None:
+    free = threading.Event()
+
+    def look(_: str) -> LinkProbe:
+        free.wait()
+        return GOOD
+
+    urls = [f"https://{host}.example/{n}" for host in "abc" for n in range(5)]
+    try:
+        seen, _ = look_all(urls, look, Limits(total_s=0.2))
+    finally:
+        free.set()
+    assert all(look.away for look in seen.values())
+    assert seen[urls[14]].trouble == "not asked: all links together took longer than 0.2 s"
+
+
 def test_when_all_threads_are_stuck_the_rest_is_told_as_not_asked() -> None:
     free = threading.Event()
 
@@ -226,6 +242,7 @@ def take(take_id: str, model: str = "pika/pikaframes", **body: JsonValue) -> Tak
 FRAMES = take(
     "s010", keyFramesFirst="https://x.example/1.png?sig=SECRET", keyFramesLast="https://x.example/2.png"
 )
+LINKS = ("https://x.example/1.png?sig=SECRET", "https://x.example/2.png")
 MODELS = Models.bundled()
 
 
@@ -252,6 +269,27 @@ def test_each_distinct_link_is_looked_at_once() -> None:
     inspection, asked = inspected(FRAMES, replace(FRAMES, id="s020"))
     assert asked == ["https://x.example/1.png?sig=SECRET", "https://x.example/2.png"]
     assert (inspection.links, inspection.reused, inspection.findings) == (2, 0, ())
+
+
+def test_a_machine_that_reaches_no_link_is_one_sentence() -> None:
+    inspection, _ = inspected(FRAMES, eyes=Eyes(dict.fromkeys(LINKS, AWAY)))
+    assert inspection.findings == ()
+    assert inspection.unreached == "this machine reached none of 2 links: no route"
+
+
+def test_one_answer_shows_that_there_is_a_network() -> None:
+    inspection, _ = inspected(FRAMES, eyes=Eyes({LINKS[0]: AWAY}))
+    assert inspection.unreached == ""
+    (found,) = inspection.findings
+    assert (found.is_silent, found.is_certain) == (True, False)
+
+
+def test_an_expired_link_is_told_without_a_network_too() -> None:
+    over = take("s030", keyFramesFirst=f"{LINKS[1]}?expires=1700000000", keyFramesLast=LINKS[1])
+    eyes = Eyes({LINKS[1]: AWAY, f"{LINKS[1]}?expires=1700000000": AWAY})
+    inspection, _ = inspected(over, eyes=eyes)
+    (found,) = inspection.findings
+    assert (found.is_certain, "expired" in found.message) == (True, True)
 
 
 def test_what_was_seen_within_the_hour_is_not_looked_at_again() -> None:

@@ -1,24 +1,35 @@
-"""The media links of a plan, checked over the network. The run directory keeps the results for an hour."""
+"""The media links of a plan, checked over the network. The run directory keeps the results for an hour.
+
+A paid run checks the links of what it is about to send, so that no one waits for a job that cannot succeed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from runner.domain.errors import CannotCreate
+from runner.commands.steps.link_expiry import SOON_S, expiring_links
+from runner.commands.steps.request import RunRequest
+from runner.domain.display import counted
+from runner.domain.errors import CannotCreate, ManifestInvalid, Position, Problem, Severity
 from runner.domain.shots import Plan
 from runner.media.http.peek import HeadReader
-from runner.media.preflight.preflight import WAIT_S, PreflightReport, inspect
+from runner.media.preflight.preflight import WAIT_S, Finding, PreflightReport, inspect
 from runner.media.preflight.probe import MOST_BYTES, LinkProbe, look_at
 from runner.media.preflight.probe_all import Limits, look_at_all
-from runner.models.registry import Models
+from runner.models.registry import Models, search_path
 from runner.store import run_dir as rundir
+from runner.store.run_dir import RunDir
 from runner.system.clock import SystemClock
 from runner.system.daemon_executor import DaemonExecutor
 from runner.system.private_files import read_private, write_whole
 
 MEDIA_FILE = "preflight.json"
+_MOST_S = 60.0
+"""How long a run looks at links before it goes on without the others."""
+
 _DAMAGED = "not to be read"
 
 
@@ -31,18 +42,22 @@ def check_media(
     wait: float = WAIT_S,
     refresh: bool = False,
     tell: Callable[[int, int], None] = lambda _done, _all: None,
+    only: Collection[str] | None = None,
+    within: float = math.inf,
 ) -> PreflightReport:
-    """Look once at every media link of a plan, and return what is wrong with them.
+    """Look once at every media link of a plan, or of the takes `only`, and return what is wrong with them.
 
     Results of the last hour are read from `preflight.json` in the run directory `home`, unless `refresh` asks for
-    another look. `wait` is how many seconds the API may take to fetch a link; `tell` gets how many are done.
+    another look. `wait` is how many seconds the API may take to fetch a link; `tell` gets how many are done. After
+    `within` seconds, links without an answer are left.
     """
     clock = SystemClock()
+    takes = plan.takes if only is None else [take for take in plan.takes if take.id in only]
 
     def look(urls: Sequence[str]) -> Mapping[str, LinkProbe]:
         if not urls:
             return {}
-        limits = Limits()
+        limits = Limits(total_s=within)
         pool = DaemonExecutor(limits.at_once, name="preflight")
         with HeadReader(allow_loopback=allow_private_media) as reader:
             try:
@@ -58,8 +73,64 @@ def check_media(
                 pool.shutdown(wait=False)
 
     kept = "" if refresh else _kept(home / MEDIA_FILE)
-    found = inspect(plan.takes, find=models.find, look_at_all=look, kept=kept, now=clock.wall(), wait=wait)
+    found = inspect(takes, find=models.find, look_at_all=look, kept=kept, now=clock.wall(), wait=wait)
     return replace(found, notes=(*found.notes, *_keep(home, found)))
+
+
+def look_before_paying(request: RunRequest, plan: Plan, going: Collection[str], place: RunDir) -> None:
+    """Look at the links of the `going` takes before they are paid for, and show what is doubtful.
+
+    With `request.look` false no connection is opened, and only the ends of signed links are read. For an API on this
+    machine, such as the simulator, nothing is done. A link that gives no answer stops nothing.
+
+    Raises:
+        ManifestInvalid: a link certainly fails.
+    """
+    if request.on_this_machine or not going:
+        return
+    folders = search_path(request.manifest, request.schema_dirs)
+    if request.look:
+        models = Models.bundled(folders)
+        seen = check_media(
+            plan, place.path, models=models, wait=SOON_S, tell=request.on_link, only=going, within=_MOST_S
+        )
+        findings, unreached = seen.findings, seen.unreached
+    else:
+        takes = (take for take in plan.takes if take.id in going)
+        findings, unreached = expiring_links(takes, folders=folders, now=request.clock.wall()), ""
+    errors, doubts = sorted_out(findings, unreached=unreached, file=plan.manifest.file)
+    if errors:
+        told = "a run sends no link that certainly fails; --no-look sends links unseen"
+        advice = Problem(Position(plan.manifest.file), "media", told, severity=Severity.WARNING)
+        raise ManifestInvalid([*errors, *doubts, *([advice] if request.look else [])])
+    # A link may have broken since an earlier session.
+    is_known = False
+    if doubts:
+        request.warn(doubts, is_known)
+
+
+def sorted_out(
+    findings: Sequence[Finding], *, unreached: str, file: str
+) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+    """Return the faults that fail a job whatever the API does, and what is doubtful, as warnings.
+
+    Links without an answer are one warning together, at the first of them or at `file`.
+    """
+    errors = tuple(found.problem for found in findings if found.is_certain)
+    others = [found for found in findings if not found.is_certain]
+    silent = [found for found in others if found.is_silent]
+    doubts = [replace(found.problem, severity=Severity.WARNING) for found in others if not found.is_silent]
+    if silent:
+        first = silent[0]
+        told = f"{counted(len(silent), 'link')} gave this machine no answer, such as {first.url}: {first.message}"
+        doubts.append(Problem(first.at, "media", told, severity=Severity.WARNING))
+    if unreached:
+        doubts.append(
+            Problem(
+                Position(file), "media", f"{unreached}; they were not looked at", severity=Severity.WARNING
+            )
+        )
+    return errors, tuple(doubts)
 
 
 def _kept(path: Path) -> str:

@@ -54,6 +54,7 @@ def prepare(request: RunRequest, plan: Plan, place: RunDir, state: StateFile) ->
     estimate = foresee(decision, record, host=request.origin, simulated=request.simulated)
     prices.refuse_unpriced(request, estimate)
     tried = _try_the_writes(request, place, quoted, record, decision)
+    _look_at_links(request, place, quoted, decision)
     agreed = not decision.submits or request.confirm(estimate)
     # Only now, so that after a no the clips of stale takes keep their names.
     comparison = decision.comparison if agreed else decision.scope.comparison
@@ -88,6 +89,13 @@ def _decided(
     gone = missing(record.takes, place)
     decision = decide(quoted, record, scope, files_missing=gone, download=request.options.download)
     return plan, quoted, decision
+
+
+def _look_at_links(request: RunRequest, place: RunDir, plan: Plan, decision: Decision) -> None:
+    if decision.submits:
+        from runner.commands.steps.media_check import look_before_paying
+
+        look_before_paying(request, plan, {step.take_id for step in decision.submits}, place)
 
 
 def _try_the_writes(

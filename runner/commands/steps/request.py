@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TypeAlias
 from runner.api.account import named_base, on_this_machine
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.commands.steps.summary import RunEstimate
+from runner.domain.errors import Problem
 from runner.domain.run_ending import Stop
 from runner.domain.run_events import Listener, Listeners
 from runner.engine.options import EngineOptions
@@ -28,6 +29,14 @@ Progress: TypeAlias = Callable[[int, int], AbstractContextManager[Listener]]
 """Makes the listener of a run from the number of its takes and of those already finished."""
 
 
+Warn: TypeAlias = Callable[[Sequence[Problem], bool], None]
+"""Shows the warnings about a manifest; the flag says that an earlier session of this manifest has shown them."""
+
+
+def no_warnings(_problems: Sequence[Problem], _known: bool) -> None:  # noqa: FBT001 - the shape of `Warn`
+    """Show no warnings."""
+
+
 def no_progress(_total: int, _done: int) -> AbstractContextManager[Listener]:
     """Listen to a run and report nothing."""
     return nullcontext(Listeners())
@@ -38,7 +47,8 @@ class RunRequest:
     """The arguments of `run_manifest`, with their defaults.
 
     `run_dir` is None for the directory that the manifest's name leads to; `environ` holds the token, the API's address
-    and the user's folders.
+    and the user's folders. With `look`, a paid run looks at the media links of what it sends, and `on_link` gets how
+    many of them are done.
     """
 
     manifest: Path
@@ -56,6 +66,9 @@ class RunRequest:
     stale: bool = False
     manifest_limits: ManifestLimits = LIMITS
     run_dir: Path | None = None
+    warn: Warn = no_warnings
+    look: bool = True
+    on_link: Callable[[int, int], None] = lambda _done, _all: None
 
     @property
     def simulated(self) -> bool:

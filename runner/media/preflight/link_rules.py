@@ -11,6 +11,7 @@ from runner.domain.errors import Severity
 from runner.media.file_kinds import FORMATS, SUFFIXES, Family, Format
 from runner.media.preflight.probe import LinkProbe
 from runner.media.preflight.signed_urls import ends_at
+from runner.models.share_pages import share_page
 
 MOST_BYTES = 50_000_000
 MOST_VIDEO_BYTES = 100_000_000
@@ -25,29 +26,21 @@ _REFUSALS = {
 }
 _BUSY = frozenset({408, 425, 429})
 _SIGNATURE_REFUSED = frozenset({400, 401, 403, 404, 410})
-_OWN_PAGE = "{} shows a page of its own; put the file where its address ends in the file itself"
-_SHARES = {
-    **dict.fromkeys(("drive.google.com", "docs.google.com"), _OWN_PAGE.format("Google Drive")),
-    **dict.fromkeys(("photos.app.goo.gl", "photos.google.com"), _OWN_PAGE.format("Google Photos")),
-    **dict.fromkeys(("1drv.ms", "onedrive.live.com"), _OWN_PAGE.format("OneDrive")),
-    **dict.fromkeys(("wetransfer.com", "we.tl"), _OWN_PAGE.format("WeTransfer")),
-    "sharepoint.com": _OWN_PAGE.format("SharePoint"),
-    "icloud.com": _OWN_PAGE.format("iCloud"),
-    "dropbox.com": "end the Dropbox link in raw=1 instead of dl=0",
-    "box.com": "take Box's direct link instead of the shared one",
-    "imgur.com": "take the address of the picture itself, on i.imgur.com",
-    "github.com": "take the address of the raw file, on raw.githubusercontent.com",
-}
 _SELDOM_TAKEN = frozenset({"AVIF", "HEIC", "SVG", "TIFF"})
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: what it is, and what to do about it."""
+    """One fault: what it is, and what to do about it.
+
+    With one that `is_certain`, the job fails whatever the API does. With one that `is_silent`, no one has answered.
+    """
 
     message: str
     advice: str
     severity: Severity = Severity.ERROR
+    is_certain: bool = False
+    is_silent: bool = False
 
 
 def link_faults(
@@ -74,7 +67,8 @@ def _unreachable(look: LinkProbe) -> Fault:
     status = look.status
     if status is None:
         advice = "check that the address opens without login, by https alone"
-        return Fault(f"cannot be fetched: {look.trouble}", advice)
+        message = f"cannot be fetched: {look.trouble}"
+        return Fault(message, advice, is_certain=not look.away, is_silent=look.away)
     if status in _BUSY:
         message = f"was not looked at: its server gets too many requests (HTTP {status})"
         return Fault(message, "check again later", Severity.WARNING)
@@ -82,13 +76,13 @@ def _unreachable(look: LinkProbe) -> Fault:
         message = f"cannot be fetched: its server fails (HTTP {status})"
         return Fault(message, "check again later, or move the file")
     words, advice = _REFUSALS.get(status, ("is refused", _PUBLIC))
-    return Fault(f"{words} (HTTP {status})", advice)
+    return Fault(f"{words} (HTTP {status})", advice, is_certain=status in _REFUSALS)
 
 
 def _of_file(url: str, look: LinkProbe, wants: Family | None) -> Iterator[Fault]:
     found = FORMATS.get(look.format)
     if look.size == 0:
-        yield Fault("is empty", "upload the file again")
+        yield Fault("is empty", "upload the file again", is_certain=True)
     elif (
         found is None or found.family in {Family.PAGE, Family.OTHER} or (wants and found.family is not wants)
     ):
@@ -104,20 +98,19 @@ def _of_file(url: str, look: LinkProbe, wants: Family | None) -> Iterator[Fault]
 def _wrong_kind(url: str, look: LinkProbe, found: Format | None, wanted: Family) -> Fault:
     html = FORMATS["HTML"]
     if found is html or (found is None and look.content_type in html.types):
-        return Fault(f"is a web page, not a {wanted}", _direct_link(url, look))
+        return Fault(f"is a web page, not a {wanted}", _direct_link(url, look), is_certain=True)
     if found is None:
         said = f", though its server calls it {look.content_type}" if look.content_type else ""
         return Fault(f"does not begin like a known {wanted}{said}", f"give a {wanted} in a common format")
-    return Fault(f"is a {found.family} ({found.name}), not a {wanted}", f"give a {wanted}")
+    return Fault(f"is a {found.family} ({found.name}), not a {wanted}", f"give a {wanted}", is_certain=True)
 
 
 def _direct_link(url: str, look: LinkProbe) -> str:
-    for host in (_host(url), _host(look.url)):
-        if host.split(".")[0] in {"accounts", "login", "signin", "auth"}:
+    for address in (url, look.url):
+        if _host(address).split(".")[0] in {"accounts", "login", "signin", "auth"}:
             return f"it leads to a login; {_PUBLIC}"
-        for name, advice in _SHARES.items():
-            if host == name or host.endswith(f".{name}"):
-                return advice
+        if page := share_page(address):
+            return f"{page.owner} shows a page of its own; {page.advice}"
     return "is it a share link? write the address of the file itself"
 
 
@@ -128,7 +121,7 @@ def _size_faults(look: LinkProbe, found: Format) -> Iterator[Fault]:
         yield Fault(message, "check its size yourself", Severity.WARNING)
     elif look.size > most:
         message = f"has {look.size:,} bytes, and the API fetches at most {display.size(most)}"
-        yield Fault(message, "make it smaller")
+        yield Fault(message, "make it smaller", is_certain=True)
 
 
 def _misnamed(url: str, look: LinkProbe, found: Format) -> Iterator[Fault]:
@@ -145,17 +138,23 @@ def _misnamed(url: str, look: LinkProbe, found: Format) -> Iterator[Fault]:
         yield Fault(message, advice, Severity.WARNING)
 
 
+def expiry_faults(url: str, *, now: float, wait: float) -> tuple[Fault, ...]:
+    """Return what the link itself shows of its end: it has expired, or does within `wait` seconds from `now`."""
+    return tuple(_ending(ends_at(url), now=now, wait=wait))
+
+
 def _ending(ends: float | None, *, now: float, wait: float) -> Iterator[Fault]:
     if ends is None:
         return
     if ends <= now:
-        yield Fault(f"is a signed link that expired at {display.when(ends)}", "sign it again")
+        message = f"is a signed link that expired at {display.when(ends)}"
+        yield Fault(message, "sign it again", is_certain=True)
     elif ends < now + wait:
         message = (
             f"is a signed link that expires at {display.when(ends)}, in {display.duration(ends - now)}; "
             f"a job may wait {display.duration(wait)}"
         )
-        advice = "sign it again for longer, or say with --wait how long jobs wait"
+        advice = "sign it again for longer; `check --wait` says how long jobs wait"
         yield Fault(message, advice, Severity.WARNING)
 
 

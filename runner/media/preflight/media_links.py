@@ -75,12 +75,12 @@ def _shapes(model: Model | None) -> Mapping[str, tuple[Shape, Family | None]]:
 
 def _links(value: JsonValue, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
     match value:
-        case str() if shape.media and value:
+        case str() if shape.media and value and value not in shape.choices:
             yield path, value
         case list():
             for index, item in enumerate(value):
                 yield from _links(item, shape.item(index), f"{path}.{index}")
         case dict():
             for key, item in value.items():
-                if key in shape.fields:
-                    yield from _links(item, shape.fields[key], f"{path}.{key}")
+                if inner := shape.entry(key):
+                    yield from _links(item, inner, f"{path}.{key}")

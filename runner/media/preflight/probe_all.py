@@ -5,6 +5,7 @@ A host that gives no answer is not asked again and again.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -21,12 +22,14 @@ class Limits:
 
     `deadline_s` is for one link, counted from its request. It should be longer than the probe's own limit, and ends
     what the probe cannot abort. After `patience` probes in a row without an answer, a host is not asked again.
+    `total_s` is for all links together.
     """
 
     at_once: int = 8
     per_host: int = 2
     deadline_s: float = 25.0
     patience: int = 3
+    total_s: float = math.inf
 
 
 def look_at_all(
@@ -39,8 +42,8 @@ def look_at_all(
     tell: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> dict[str, LinkProbe]:
     """Return what each of `urls` shows, in their order; `tell` receives how many are done, and how many there are."""
-    wanted = list(dict.fromkeys(urls))
-    probes = _Probes(look, executor, clock, limits or Limits())
+    wanted, limits = list(dict.fromkeys(urls)), limits or Limits()
+    probes = _Probes(look, executor, clock, limits, clock.monotonic() + limits.total_s)
     for url in wanted:
         probes.waiting.setdefault((urlsplit(url).hostname or "").lower(), deque()).append(url)
     while True:
@@ -61,12 +64,16 @@ class _Asked:
 
 @dataclass(slots=True)
 class _Probes:
-    """Waiting links by host; running probes; abandoned probes that still hold a thread; results."""
+    """Waiting links by host; running probes; abandoned probes that still hold a thread; results.
+
+    At `ends`, by the monotonic clock, what has not answered is abandoned.
+    """
 
     look: Callable[[str], LinkProbe]
     executor: Executor
     clock: Clock
     limits: Limits
+    ends: float
     waiting: dict[str, deque[str]] = field(default_factory=dict)
     going: dict[Future[LinkProbe], _Asked] = field(default_factory=dict)
     stuck: dict[Future[LinkProbe], str] = field(default_factory=dict)
@@ -86,16 +93,16 @@ class _Probes:
     def gather(self) -> None:
         """Wait for the next result or deadline."""
         limit = self.limits.deadline_s
-        soonest = min(asked.since for asked in self.going.values()) + limit
+        soonest = min(self.ends, min(asked.since for asked in self.going.values()) + limit)
         wait(self.going, timeout=max(0.0, soonest - self.clock.monotonic()), return_when=FIRST_COMPLETED)
         now = self.clock.monotonic()
         for future, asked in list(self.going.items()):
             if future.done():
                 look = future.result()
-            elif now >= asked.since + limit:
+            elif now >= min(self.ends, asked.since + limit):
                 # The look-up of a name cannot be aborted from outside: its thread and its place stay occupied.
                 self.stuck[future] = asked.host
-                look = self._absent(f"took longer than {limit:g} s")
+                look = self._absent(f"took longer than {now - asked.since:.0f} s")
             else:
                 continue
             del self.going[future]
@@ -106,7 +113,9 @@ class _Probes:
     def leave_hosts_that_stay_away(self) -> None:
         stuck = Counter(self.stuck.values())
         for host, urls in self.waiting.items():
-            if self.failures[host] >= self.limits.patience or stuck[host] >= self.limits.per_host:
+            if self.clock.monotonic() >= self.ends:
+                why = f"not asked: all links together took longer than {self.limits.total_s:g} s"
+            elif self.failures[host] >= self.limits.patience or stuck[host] >= self.limits.per_host:
                 why = f"not asked: {host} gave no answer {self.failures[host]} times in a row"
             elif len(self.stuck) >= self.limits.at_once:
                 why = "not asked: too many hosts give no answer"

@@ -1,7 +1,8 @@
 """Finds the time at which a signed link expires, if the link itself shows it; it does not check the signature.
 
 Sources: AWS Signature Version 4, query parameters (the same form at Google and others); Signature Version 2 and
-CloudFront (`Expires`, `Policy`); Azure service SAS (`se`); the `expires` and `exp` of many; `ex` of Discord.
+CloudFront (`Expires`, `Policy`); Azure service SAS (`se`); the `expires` and `exp` of many; `ex` of Discord; the third
+number of Airtable's paths.
 """
 
 from __future__ import annotations
@@ -14,19 +15,27 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
 
+_HINTS = re.compile(r"[?&](?:x-[a-z]{1,16}-)?(?:expir|exp=|se=|ex=|policy=)", re.IGNORECASE)
+_AIRTABLE = re.compile(r"/v3/u/[0-9]+/[0-9]+/([0-9]{13})/")
 _DATED = re.compile(r"(?P<vendor>x-[a-z]{1,16})-date")
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _LONGEST_QUERY = 16_384
 _MOST_PARAMETERS = 200
-_PLAIN = ("expires", "expires_at", "expire", "expiry", "exp")
+_PLAIN = ("expires", "expires_at", "expire", "expiry", "exp", "expirationtimestamp")
 _IN_MILLISECONDS = 1e11
 _EARLIEST = 1e9
+
+
+def may_expire(text: str) -> bool:
+    """Return whether a text may hold a link of which `ends_at` gives the end; for most texts one look is enough."""
+    return ("=" in text and _HINTS.search(text) is not None) or "airtableusercontent" in text
 
 
 def ends_at(url: str) -> float | None:
     """Return when the link expires, the earliest moment if it names several, or None."""
     try:
-        text = urlsplit(url).query[:_LONGEST_QUERY]
+        parts = urlsplit(url)
+        text = parts.query[:_LONGEST_QUERY]
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
     except ValueError:
         return None
@@ -36,6 +45,8 @@ def ends_at(url: str) -> float | None:
         ends.append(_iso(query["se"]))
     if {"is", "hm"} <= query.keys() and re.fullmatch(r"[0-9a-fA-F]{8}", query.get("ex", "")):
         ends.append(float(int(query["ex"], 16)))
+    if parts.netloc.lower().endswith(".airtableusercontent.com") and (found := _AIRTABLE.match(parts.path)):
+        ends.append(_absolute(found[1]))
     return min((end for end in ends if end is not None), default=None)
 
 
