@@ -238,7 +238,7 @@ def test_all_problems_are_told_in_the_order_of_the_file() -> None:
     problems = told(text)
     assert [p.split(": ", 1)[1] for p in problems] == [
         "version: '2' is not known (allowed: 1)",
-        f"name: 'a/b' is not an id: {ID_RULE}; it names the run's folder",
+        f"name: 'a/b' is not an id: {ID_RULE}; write a-b; it names the run's folder",
         "sequences: no sequences",
         "unknown field 'shtos'; did you mean shots?",
         "vars, id: the name 'id' is the shot's own",
