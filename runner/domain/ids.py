@@ -15,7 +15,7 @@ ID_RULE = "letters a to z, digits, '.', '_' and '-', beginning with a letter or 
 
 _LONGEST = 80
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-_SEPARATORS = re.compile(r"[\s/\u2010-\u2015\u2212]+")
+_SEPARATORS = re.compile(r"[\s/:\u2010-\u2015\u2212]+")
 # A name is reserved with any suffix too: nul.mp4 is the null device.
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 # The ending of a take that a newer render has put aside: s010~1.

@@ -1,4 +1,4 @@
-"""Recognises files of word processors, browsers and spreadsheets, whose markup nobody means as text.
+"""Recognises files of word processors, browsers and spreadsheets, whose markup is not meant as text.
 
 In: the first bytes of a file. Out: the name of its form, or None for what may be plain text. It opens no file.
 """

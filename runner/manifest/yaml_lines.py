@@ -121,7 +121,7 @@ def tight_field(text: str) -> tuple[str, str] | None:
 
 
 def unseen_in(text: str) -> str | None:
-    """Return the first character of a text that cannot be seen and is no ordinary blank, or None."""
+    """Return the first character of a text that cannot be seen and is not an ordinary blank, or None."""
     found = _UNSEEN.search(text)
     return found[0] if found else None
 

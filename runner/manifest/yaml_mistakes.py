@@ -189,6 +189,18 @@ def _missing_comma(failure: Failure) -> Mistake | None:
     return Mistake(failure.line, start, f"a comma is missing before {word[1]}")
 
 
+def _open_quote(failure: Failure) -> Mistake | None:
+    """Recognise a text that begins with an apostrophe."""
+    if "end of stream" not in failure.words or failure.opened is None:
+        return None
+    line, column = failure.opened
+    parts = parts_of(failure.lines[line])
+    if parts is None or parts.column != column or not parts.value.startswith("'"):
+        return None
+    advice = quote_it(parts.lead, parts.value, advice="close it, or quote the whole text")
+    return Mistake(line, column, f"the quote that opens here is never closed; {advice}")
+
+
 def _value_goes_on(failure: Failure) -> Mistake | None:
     if "expected key" not in failure.words and "block end" not in failure.words:
         return None
@@ -258,7 +270,15 @@ def _indentation(failure: Failure) -> Mistake | None:
     wanted, indent = _nearest_column(failure), _indent(failure.text)
     if wanted is None or wanted == indent:
         return None
-    lines = "entries" if failure.text.lstrip().startswith("- ") else "fields"
+    is_entry = failure.text.lstrip().startswith("- ")
+    above = failure.above(failure.line)
+    parts = parts_of(failure.lines[above]) if above is not None else None
+    if is_entry and parts and parts.key and parts.indent == indent:
+        message = (
+            f"this entry of a list stands among fields; remove its dash, or indent it by {wanted} blanks"
+        )
+        return Mistake(failure.line, indent, message)
+    lines = "entries" if is_entry else "fields"
     message = (
         f"this line is not indented like the {lines} above it; indent it by {wanted} blanks, not {indent}"
     )
@@ -293,6 +313,7 @@ _RECOGNISERS: tuple[_Recogniser, ...] = (
     _second_document,
     _closed_twice,
     _in_flow,
+    _open_quote,
     _value_goes_on,
     _block_text,
     _field,

@@ -47,7 +47,7 @@ _REST = re.compile(r"[^\r\n]*")
 _GOES_ON = re.compile(r"[ \t]+[^\s#,\]}]|[^\s,\]}]")
 _COLON = re.compile(r"\s*:")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
-# A quote that holds such a line, no deeper than its own field, was not closed where it should have been.
+# A quote that holds such a line, as deep as its own field or less, was not closed where it should have been.
 _SWALLOWED = re.compile(r"[\r\n](?P<indent> *)(?:(?:- +)?[\w.-]+:(?=\s)|- +\{)")
 _QUOTES = ("'", '"')
 _CURLY = frozenset("“”„«»")
@@ -213,6 +213,9 @@ class _Builder:
             self._check_plain(event, begin, end, at)
         elif spans and event.style in _QUOTES:
             self._check_quote(event, end, at)
+        elif not event.value and event.style not in _QUOTES:
+            message = "this block text is empty; indent its lines deeper than its key"
+            self._findings.warn(at, "", message)
         if spans and not event.style and _LIST_BELOW.search(self._text, begin, end):
             self._findings.warn(
                 at, "", "this text takes in the list below it; put the list alone under its key"
@@ -243,7 +246,7 @@ class _Builder:
         before = self._text[begin - _mark(event).column : begin]
         lead = _LEAD.match(before)
         assert lead is not None
-        # A field ends where a line is no deeper than its key; a bare entry where one is no deeper than its dash.
+        # Where a line is not deeper than the key, the field ends; a bare entry ends so at its dash.
         column = lead.end()
         if column == len(before):
             column = before.rfind("-") if "-" in before else column - 1
@@ -257,7 +260,10 @@ class _Builder:
     def _check_text(self, event: yaml.ScalarEvent, at: Position) -> None:
         # Only an escape can write these here: as characters of the file they were already reported and replaced.
         if event.style == '"' and FORBIDDEN.search(event.value):
-            self._error(at, "an escape here writes a control character or half a surrogate pair; remove it")
+            self._error(
+                at,
+                "an escape here writes a control character or half a surrogate pair; write a backslash twice",
+            )
         if self._limits.too_long(event.value):
             self._error(at, f"this text is larger than {self._limits.text_bytes:,} bytes; {LONGER_TEXT}")
 

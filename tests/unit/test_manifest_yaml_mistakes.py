@@ -234,6 +234,10 @@ LAYOUT = {
     ),
     "three dashes": ("---\n" + S2, "7:1: a second document begins here"),
     "three dots": ("...\n" + S2, "7:1: '...' ends the manifest, and text follows it; remove this line"),
+    "an entry among fields": (
+        P + "x\n      - seed: 7\n",
+        "8:7: this entry of a list stands among fields; remove its dash, or indent it by 2 blanks",
+    ),
     "a field twice": (
         "      seed: 7\n      seed: 8\n",
         "8:7: 'seed' is written twice in one mapping (first at line 7)",
@@ -253,6 +257,10 @@ QUOTES = {
         f"7:26: {OPEN.format(8)}",
     ),
     "an id": ("  - id: 's2\n    model: m\n    notes: it's\n", f"7:9: {OPEN.format(9)}"),
+    "an apostrophe to the end": (
+        P + "'70s look\n      seed: 7\n",
+        '7:19: the quote that opens here is never closed; close it, or quote the whole text: promptText: "\'70s look"',
+    ),
     "to the end": (P + '"A hand\n      seed: 7\n', "7:19: the quote that opens here is never closed"),
 }
 
@@ -330,8 +338,12 @@ def test_a_line_separator_of_unicode_is_a_part_of_a_text(separator: str) -> None
             '“ and ” are not quotes of YAML, and are sent with the text; to leave them out, write: "A hand"',
         ),
         ("    notes: a\n      - b\n", "7:12: warning: this text takes in the list below it"),
+        (
+            P + "|\n      Close: hand\n",
+            "7:19: warning: this block text is empty; indent its lines deeper than its key",
+        ),
     ],
-    ids=["comment", "colour", "curly quotes", "list"],
+    ids=["comment", "colour", "curly quotes", "list", "block"],
 )
 def test_a_text_that_was_hardly_meant_is_a_warning(text: str, words: str) -> None:
     assert [problem for problem in told(HEAD + text) if words in problem], told(HEAD + text)
