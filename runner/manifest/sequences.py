@@ -127,6 +127,12 @@ class Sequences:
         """Return an entry of `prompts` as the mapping that it abbreviates."""
         if not isinstance(node, Fields) or set(node.items) == {"file"}:
             return Fields({"prompt": node}, node.at, {"prompt": node.at})
+        key, value = next(iter(node.items.items()), ("", node))
+        # Keys are lower-case words, so this is a text whose colon made it a mapping.
+        if len(node.items) == 1 and isinstance(value, Text) and (" " in key or key[:1].isupper()):
+            text = Text(f"{key}: {value.text}", node.at, quoted=True)
+            self._findings.error(node.at, subject, f'quote a text that holds a colon: "{bare(text.text)}"')
+            return Fields({"prompt": text}, node.at, {"prompt": node.at})
         Section(node, self._findings, subject).check_keys(ENTRY_KEYS)
         if "prompt" not in node.items:
             self._findings.error(node.at, subject, "has no prompt")

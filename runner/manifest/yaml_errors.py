@@ -29,7 +29,7 @@ _PLAIN_WORDS = (
         "unknown escape|expected hexdecimal",
         "a backslash in double quotes begins an escape; write it twice or use single quotes",
     ),
-    ("expected <document start>", "text follows '...', which ends the manifest"),
+    ("expected <document start>", "the manifest ends before this line"),
     ("directive", "'%' begins a directive"),
     ("tag", "'!' begins a tag, and tags are not allowed"),
     ("alias", "'*' begins an alias"),

@@ -39,7 +39,7 @@ _CURLY = re.compile(rf"[ ]*(?:- +)*(?:(?:{_KEY}): +)?(?P<sign>[“”„«‘’
 _NO_BLANK_AFTER_DASH = re.compile(rf"(?P<head> *)-(?P<rest>(?:{_KEY}):(?:\s.*)?)")
 _NO_BLANK_AFTER_COLON = re.compile(r"(?P<head> *(?:- +)*)(?P<key>[A-Za-z_][\w.-]*):(?P<rest>(?!//)\S.*)")
 _NO_COLON = re.compile(
-    r"(?P<head> *(?:- +)*)(?P<key>[A-Za-z_][\w.-]*)(?:(?P<sign>\s*[=;])\s*|\s+|$)(?P<rest>.*)"
+    r"(?P<head> *(?:- +)*)(?P<key>[A-Za-z_][\w.-]*)(?:(?P<sign>\s*(?:=>|->|[=;])|\s+:)\s*|\s+|$)(?P<rest>.*)"
 )
 _TIGHT = re.compile(rf"(?P<key>[A-Za-z_][\w.-]*)\s?[:{_COLONS}](?!//)\s*(?P<value>.*)")
 _UNSEEN = re.compile(_NO_BLANK)
@@ -48,6 +48,7 @@ _IN_BRACKETS = re.compile(r"()[\[,]\s*")
 _NEXT_FIELD = re.compile(r",\s*[\"']?[\w.-]+[\"']?:\s")
 _MOST_WORDS = 3
 
+_BRACKETS = frozenset("[]{}")
 CLOSES = {"[": "]", "{": "}"}
 """The sign that closes each bracket."""
 
@@ -168,8 +169,13 @@ def flow_value(text: str, column: int, sign: str) -> tuple[str, int, str]:
     following = _NEXT_FIELD.search(text, max(start, column))
     end = following.start() if following else len(text.rstrip())
     if not following:
-        # The last closing signs belong to what opened before this value.
-        for opener in reversed([c for c in text[:start] if c in CLOSES]):
-            if text[start:end].endswith(CLOSES[opener]):
-                end -= 1
+        # The last closing signs belong to what opened before this value, the very last to the first.
+        closing: list[str] = []
+        for bracket in filter(_BRACKETS.__contains__, text[:start]):
+            if bracket in CLOSES:
+                closing.append(CLOSES[bracket])
+            elif closing:
+                closing.pop()
+        for bracket in closing:
+            end -= text[start:end].endswith(bracket)
     return lead, start, text[start:end].strip()

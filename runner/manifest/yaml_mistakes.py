@@ -32,6 +32,9 @@ _COMMENT = re.compile(r"\s#.*")
 _KEY_ALONE = re.compile(r"\s*(?:- +)*[\w.-]+\s*")
 _BLOCK_TEXT = re.compile(r".*(?:: |- )[|>][-+0-9]*\s*(?:#.*)?")
 _GIT = re.compile(r"(?:<{7}|={7}|>{7}|\|{7})(?: .*)?")
+_BEGINS = frozenset("{['\"")
+_ENDS = frozenset("}]'\"")
+_FENCE = re.compile(r"\s*(?:`{3}|~{3})\w*\s*")
 _RULER = re.compile(r"\s*([-=_~*])\1{2,}\s*")
 _WHOLE_THEN_COMMA = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'),")
 _LAST_WORD = re.compile(r"(?:.*[\s,{])?[\"']?([\w.-]+)[\"']?\s*")
@@ -87,8 +90,20 @@ def _suspects(failure: Failure) -> Iterator[int]:
         return
     if failure.line < len(failure.lines):
         yield failure.line
-    if _KEY_ALONE.fullmatch(failure.before) and (above := failure.above(failure.line)) is not None:
-        yield above
+    if _KEY_ALONE.fullmatch(failure.before) and (first := _first_of_text(failure)) is not None:
+        yield first
+
+
+def _first_of_text(failure: Failure) -> int | None:
+    """Return the line above where the text begins that the failing line continues."""
+    line = failure.above(failure.line)
+    while line is not None:
+        parts, above = parts_of(failure.lines[line]), failure.above(line)
+        owner = parts_of(failure.lines[above]) if above is not None else None
+        if owner is None or (owner.key and not owner.value) or (parts and (parts.key or parts.is_entry)):
+            return line
+        line = above
+    return None
 
 
 def _tab(failure: Failure) -> Mistake | None:
@@ -101,12 +116,14 @@ def _tab(failure: Failure) -> Mistake | None:
     return Mistake(failure.line, failure.column, message)
 
 
-def _merge_conflict(failure: Failure) -> Mistake | None:
+def _foreign_line(failure: Failure) -> Mistake | None:
     for line in _suspects(failure):
         if _GIT.fullmatch(failure.lines[line]):
             return Mistake(
                 line, 0, "git left a conflict here; keep one of the two versions, and remove its marks"
             )
+        if _FENCE.fullmatch(failure.lines[line]):
+            return Mistake(line, 0, "a fence of Markdown is not YAML; remove this line")
         if _RULER.fullmatch(failure.lines[line]):
             return Mistake(line, 0, "a line of signs is not YAML; remove it, or begin it with # as a comment")
     return None
@@ -123,7 +140,9 @@ def _foreign_sign(failure: Failure) -> Mistake | None:
 def _second_document(failure: Failure) -> Mistake | None:
     if "<document start>" not in failure.words:
         return None
-    first = next((line for line in failure.lines if line.strip()), "")
+    number, first = next(((n, line) for n, line in enumerate(failure.lines) if line.strip()), (0, ""))
+    if _indent(first) > _indent(failure.text):
+        return Mistake(number, 0, "blanks indent this line, and not the fields below it; remove them")
     if first.startswith("{") and failure.text.startswith("{"):
         message = "a second JSON object begins here: JSON Lines are not read; write one list of shots: in one object"
         return Mistake(failure.line, failure.column, message)
@@ -163,7 +182,7 @@ def _in_flow(failure: Failure) -> Mistake | None:
             return Mistake(
                 above, len(end), f"a comma is missing here: {shown(end.strip())} and the next line"
             )
-    if comma := _missing_comma(failure):
+    if comma := _missing_comma(failure) or _missing_comma_between(failure):
         return comma
     lead, start, value = flow_value(failure.text, failure.column, sign)
     return Mistake(failure.line, start, f"{_INSIDE}; {quote_it(lead, unquoted(value))}")
@@ -187,6 +206,23 @@ def _missing_comma(failure: Failure) -> Mistake | None:
         return None
     start = failure.column if after else failure.before.rindex(word[1])
     return Mistake(failure.line, start, f"a comma is missing before {word[1]}")
+
+
+def _missing_comma_between(failure: Failure) -> Mistake | None:
+    """Recognise a mapping, a list or a quoted text right after another one."""
+    line, before = failure.line, failure.before.rstrip()
+    if not before and (above := failure.above(line)) is not None:
+        line, before = above, failure.lines[above].rstrip()
+    if failure.text[failure.column : failure.column + 1] not in _BEGINS or before[-1:] not in _ENDS:
+        return None
+    return Mistake(line, len(before), "a comma is missing here")
+
+
+def _dash_in_flow(failure: Failure) -> Mistake | None:
+    if "node content" not in failure.words or not failure.text[failure.column :].startswith("- "):
+        return None
+    message = "an entry inside [] begins without a dash; remove the dash, or the brackets around the list"
+    return Mistake(failure.line, failure.column, message)
 
 
 def _open_quote(failure: Failure) -> Mistake | None:
@@ -228,17 +264,16 @@ def _block_text(failure: Failure) -> Mistake | None:
         first, above = key, failure.above(above)
     if above is None or not _BLOCK_TEXT.fullmatch(failure.lines[above]):
         return None
+    if first == indent:
+        ends = next(n for n in range(line - 1, above, -1) if failure.lines[n].lstrip().startswith("#"))
+        return Mistake(ends, 0, "a comment ends the block text here; indent it like the text, or remove it")
     message = "this line of a block text is indented less than its first line"
-    return Mistake(line, indent, f"{message}; indent it by {first} blanks")
+    return Mistake(line, indent, f"{message}; {_indent_it(first)}")
 
 
 def _field(failure: Failure) -> Mistake | None:
     """Recognise a field that lacks its colon or a blank, which the parser notices on the line below."""
     for line in _suspects(failure):
-        # A line as deep as the failing one is a text that goes on, and not the field that began it.
-        is_beside = line != failure.line and "simple key" not in failure.words
-        if is_beside and _indent(failure.lines[line]) >= _indent(failure.text):
-            continue
         if fault := misspelt_field(failure.lines[line]):
             return Mistake(line, *fault)
     return None
@@ -253,14 +288,10 @@ def _second_colon(failure: Failure) -> Mistake | None:
         if parts and word and {parts.key, word[1]} <= FIELDS:
             return Mistake(failure.line, word.start(1), f"write {word[1]}: on a line of its own")
         return None
-    wanted = _nearest_column(failure)
     message = "this line continues the text above, since it is indented deeper"
-    advice = (
-        f"indent it by {wanted} blanks, or quote the whole text"
-        if wanted is not None
-        else "quote the whole text"
-    )
-    return Mistake(failure.line, _indent(failure.text), f"{message}; {advice}")
+    wanted = _nearest_column(failure)
+    advice = "" if wanted is None else f"{_indent_it(wanted)}, or "
+    return Mistake(failure.line, _indent(failure.text), f"{message}; {advice}quote the whole text")
 
 
 def _indentation(failure: Failure) -> Mistake | None:
@@ -274,15 +305,15 @@ def _indentation(failure: Failure) -> Mistake | None:
     above = failure.above(failure.line)
     parts = parts_of(failure.lines[above]) if above is not None else None
     if is_entry and parts and parts.key and parts.indent == indent:
-        message = (
-            f"this entry of a list stands among fields; remove its dash, or indent it by {wanted} blanks"
-        )
+        message = f"this entry of a list stands among fields; remove its dash, or {_indent_it(wanted)}"
         return Mistake(failure.line, indent, message)
     lines = "entries" if is_entry else "fields"
-    message = (
-        f"this line is not indented like the {lines} above it; indent it by {wanted} blanks, not {indent}"
-    )
+    message = f"this line is not indented like the {lines} above it; {_indent_it(wanted)}, not by {indent}"
     return Mistake(failure.line, indent, message)
+
+
+def _indent_it(column: int) -> str:
+    return f"indent it by {column} blanks" if column else "do not indent it"
 
 
 def _nearest_column(failure: Failure) -> int | None:
@@ -308,11 +339,12 @@ def _indent(text: str) -> int:
 
 _RECOGNISERS: tuple[_Recogniser, ...] = (
     _tab,
-    _merge_conflict,
+    _foreign_line,
     _foreign_sign,
     _second_document,
     _closed_twice,
     _in_flow,
+    _dash_in_flow,
     _open_quote,
     _value_goes_on,
     _block_text,

@@ -51,7 +51,7 @@ _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
 _SWALLOWED = re.compile(r"[\r\n](?P<indent> *)(?:(?:- +)?[\w.-]+:(?=\s)|- +\{)")
 _QUOTES = ("'", '"')
 _CURLY = frozenset("“”„«»")
-_LIST_BELOW = re.compile(r"[\r\n] *- ")
+_LIST_BELOW = re.compile(r"[\r\n] *(?:- |-\w|•)")
 _LEAD = re.compile(r" *(?:- +)*")
 _NODES = (yaml.ScalarEvent, yaml.CollectionStartEvent)
 _MERGE = "<<"
@@ -130,6 +130,8 @@ class _Builder:
         self._open: set[str] = set()
         self._keys: dict[str, str] = {}
         self._unused: dict[str, Position] = {}
+        # These become warnings at the end, since a syntax error often has the same cause.
+        self._doubts: dict[Position, str] = {}
         # These are the places of mappings that used `<<`; merging one again turns a few lines into gigabytes.
         self._merged: set[Position] = set()
         self._nodes = 0
@@ -144,7 +146,9 @@ class _Builder:
         top = self._node(next(self._events), 1)
         # An anchor on plain text is nearly always a lost word: "&black cat" is read as "cat".
         for name, at in self._unused.items():
-            self._findings.warn(at, "", f"the anchor &{name} is never used; quote the text if '&' is meant")
+            self._doubts[at] = f"the anchor &{name} is never used; quote the text if '&' is meant"
+        for at, message in self._doubts.items():
+            self._findings.warn(at, "", message)
         next(self._events)  # the document's end
         after = next(self._events)
         if isinstance(after, yaml.DocumentStartEvent):
@@ -204,39 +208,34 @@ class _Builder:
         self._check_text(event, at)
         assert event.start_mark is not None
         assert event.end_mark is not None
-        begin, end, spans = (
-            event.start_mark.index,
-            event.end_mark.index,
-            event.end_mark.line - event.start_mark.line,
-        )
+        begin, end = event.start_mark.index, event.end_mark.index
+        has_lines = event.end_mark.line > event.start_mark.line
         if not event.style:
             self._check_plain(event, begin, end, at)
-        elif spans and event.style in _QUOTES:
+            if has_lines and _LIST_BELOW.search(self._text, begin, end):
+                self._doubts[at] = (
+                    "this text takes in the list below it; begin each entry with '- ' under the key"
+                )
+        elif event.style not in _QUOTES:
+            if not event.value:
+                self._doubts[at] = "this block text is empty; indent its lines deeper than its key"
+        elif has_lines:
             self._check_quote(event, end, at)
-        elif not event.value and event.style not in _QUOTES:
-            message = "this block text is empty; indent its lines deeper than its key"
-            self._findings.warn(at, "", message)
-        if spans and not event.style and _LIST_BELOW.search(self._text, begin, end):
-            self._findings.warn(
-                at, "", "this text takes in the list below it; put the list alone under its key"
-            )
         return Text(event.value, at, bool(event.style))
 
     def _check_plain(self, event: yaml.ScalarEvent, begin: int, end: int, at: Position) -> None:
+        text = event.value
         comment = _COMMENT.match(self._text, end) if self._has_comments else None
         # `duration: 5  # seconds` is a comment; `a shot #3 of cat` was surely meant as text.
-        if comment and (comment[1] or " " in event.value):
+        if comment and (comment[1] or " " in text):
             advice = quote_it("", self._text[begin : comment.end()].strip(), advice="quote the whole text")
             message = f"text after ' #' was dropped as a comment: {shown(comment[0].strip())}; {advice}"
             self._findings.warn(at, "", message)
-        if event.value[:1] in _CURLY and event.value[-1:] in _CURLY and len(event.value) > 1:
-            message = (
-                f"{event.value[0]} and {event.value[-1]} are not quotes of YAML, and are sent with the text"
-            )
-            self._findings.warn(
-                at, "", f"{message}; {quote_it('', event.value[1:-1], advice='to leave them out, write')}"
-            )
-        if event.anchor is not None and not event.value:
+        if text[:1] in _CURLY and text[-1] in _CURLY:
+            advice = quote_it("", text[1:-1], advice="to leave them out, write")
+            message = f"{text[0]} and {text[-1]} are not quotes of YAML, and are sent with the text; {advice}"
+            self._findings.warn(at, "", message)
+        if event.anchor is not None and not text:
             name = event.anchor
             self._error(at, f'&{name} names an empty value; quote the text: "&{name}"')
 
@@ -387,7 +386,7 @@ class _Builder:
             if not _GOES_ON.match(self._text, end):
                 template = bare(self._text[index:end])
                 self._error(at, f'quote a value that begins with a template: "{template}"')
-        else:
+        elif not isinstance(event, yaml.AliasEvent) or event.anchor in self._anchors:
             self._error(at, "a key must be text, not a list, mapping or alias")
         return None
 

@@ -131,7 +131,7 @@ def test_lines_and_columns_count_from_one(loader: Loader) -> None:
         ("p: 1\n      p: 2", "7:7: 'p' is written twice in one mapping (first at line 6)"),
         (
             "p: 1\n     q: 2",
-            "7:6: this line is not indented like the fields above it; indent it by 6 blanks, not 5",
+            "7:6: this line is not indented like the fields above it; indent it by 6 blanks, not by 5",
         ),
         ("<<: {a: 1}\n      <<: {b: 2}", "7:7: '<<' is written twice in one mapping (first at line 6)"),
         ("a: &A {<<: {b: 1}}\n      <<: *A", "7:7: '<<' cannot merge a mapping that itself uses '<<'"),

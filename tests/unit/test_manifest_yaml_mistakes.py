@@ -11,6 +11,7 @@ from runner.manifest.problems import Findings
 from runner.manifest.size_limits import Limits
 from runner.manifest.yaml_reader import parse_yaml
 from tests.effort import at_most
+from tests.unit.test_manifest_yaml import node_of
 from tests.unit.whole_readings import Reading, parse_manifest
 
 HEAD = "version: 1\nshots:\n  - id: s1\n    model: m\n    inputs:\n      image: https://e.com/a\n"
@@ -70,6 +71,19 @@ SIGNS = {
     "no comma at a line's end": (
         "  - {id: s2,\n     model: m\n     tags: a}\n",
         "8:14: a comma is missing here",
+    ),
+    "no comma between mappings": (
+        '  - {id: s2, inputs: {a: [{b: "c"}\n      {b: "d"}]}}\n',
+        "7:35: a comma is missing here",
+    ),
+    "an arrow": ("      seed -> 7\n      size: 5\n", "7:11: a colon is missing here; write 'seed: 7'"),
+    "a colon before the blank": (
+        "      seed :7\n      size: 5\n",
+        "7:11: a colon is missing here; write 'seed: 7'",
+    ),
+    "no colon in the first input": (
+        "  - id: s2\n    inputs:\n      seed 7\n      size: 5\n",
+        "9:11: a colon is missing here; write 'seed: 7'",
     ),
     "two fields on a line": ("  - id: s2 model: m\n", "7:12: write model: on a line of its own"),
 }
@@ -186,11 +200,11 @@ LAYOUT = {
     ),
     "a field not deep enough": (
         "     seed: 7\n",
-        "7:6: this line is not indented like the fields above it; indent it by 6 blanks, not 5",
+        "7:6: this line is not indented like the fields above it; indent it by 6 blanks, not by 5",
     ),
     "a field of a shot": (
         "      seed: 7\n   notes: x\n",
-        "8:4: this line is not indented like the fields above it; indent it by 4 blanks, not 3",
+        "8:4: this line is not indented like the fields above it; indent it by 4 blanks, not by 3",
     ),
     "an entry too deep": (
         "    - id: s2\n      model: m\n",
@@ -227,6 +241,19 @@ LAYOUT = {
         "  - {id: s2, inputs: {p: Shot #3, a}}\n",
         "7:26: the '{' before it is not closed, for a comment begins at ' #'",
     ),
+    "a field behind lines of a text": (
+        P + "A hand\n        lifts it\n        seed: 7\n",
+        "9:9: this line continues the text above, since it is indented deeper; indent it by 6 blanks",
+    ),
+    "a dash inside brackets": (
+        "    tags: [\n      - a\n    ]\n",
+        "8:7: an entry inside [] begins without a dash; remove the dash",
+    ),
+    "a comment inside a block text": (
+        P + "|\n        a\n# c\n        b\n",
+        "9:1: a comment ends the block text here",
+    ),
+    "a fence": ("```\n", "7:1: a fence of Markdown is not YAML"),
     "a ruler": ("-----\n" + S2, "7:1: a line of signs is not YAML"),
     "a conflict": (
         "<<<<<<< HEAD\n      seed: 7\n=======\n      seed: 8\n>>>>>>> x\n",
@@ -347,6 +374,38 @@ def test_a_line_separator_of_unicode_is_a_part_of_a_text(separator: str) -> None
 )
 def test_a_text_that_was_hardly_meant_is_a_warning(text: str, words: str) -> None:
     assert [problem for problem in told(HEAD + text) if words in problem], told(HEAD + text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("version 1\nshots: []\n", "1:8: a colon is missing here; write 'version: 1'"),
+        ("version:1\nshots: []\n", "1:9: a blank is missing after the colon; write 'version: 1'"),
+        (
+            " version: 1\nshots: []\n",
+            "1:1: blanks indent this line, and not the fields below it; remove them",
+        ),
+        (
+            "version: 1\n shots: []\n",
+            "2:2: this line continues the text above, since it is indented deeper; do not",
+        ),
+        ("```yaml\nversion: 1\n```\n", "1:1: a fence of Markdown is not YAML"),
+        ("shots:\n  – id: s1\n", "2:3: – (U+2013, en dash) does not begin an entry"),
+        ("shots:\n  -id: s1\n", "2:3: a blank is missing after the dash; write '- id: s1'"),
+        ("shots:\n  - *a : 1\n", "2:5: *a refers to nothing above it"),
+    ],
+    ids=["colon", "blank", "first line", "second line", "fence", "en dash", "dash", "alias"],
+)
+def test_a_mistake_at_the_top_is_reported_where_it_was_made(text: str, expected: str) -> None:
+    _, problems = node_of(text)
+    assert len(problems) == 1, problems
+    assert problems[0].startswith(f"m.yaml:{expected}")
+
+
+def test_a_prompt_with_a_colon_is_not_a_mapping() -> None:
+    text = "version: 1\nsequences:\n- {id: w, model: m, frames: [a, b], prompts: [Wide shot: he turns]}\n"
+    (problem,) = told(text)
+    assert problem == '3:47: sequence w, prompt 1: quote a text that holds a colon: "Wide shot: he turns"'
 
 
 def test_json_lines_are_named() -> None:
