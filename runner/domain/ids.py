@@ -9,9 +9,13 @@ from __future__ import annotations
 import re
 import unicodedata
 
-ID_RULE = "letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 80"
+from runner.system.escapes import character_name
 
+ID_RULE = "letters a to z, digits, '.', '_' and '-', beginning with a letter or digit, at most 80"
+
+_LONGEST = 80
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_SEPARATORS = re.compile(r"[\s/:\u2010-\u2015\u2212]+")
 # A name is reserved with any suffix too: nul.mp4 is the null device.
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 # The ending of a take that a newer render has put aside: s010~1.
@@ -28,12 +32,25 @@ def why_no_id(text: str) -> str | None:
     if not text:
         return "is empty"
     if not _ID.fullmatch(text):
-        return f"is not an id: {ID_RULE}"
+        foreign = next((character for character in text if not character.isascii()), None)
+        found = f" (it holds {character_name(foreign)})" if foreign else ""
+        likeness = _as_id(text)
+        return f"is not an id{found}: {ID_RULE}" + (f"; write {likeness}" if likeness else "")
     if text.endswith("."):
         return "ends with a dot, which some systems drop from file names"
     if _RESERVED.fullmatch(text):
         return "is a reserved file name on Windows"
     return None
+
+
+def _as_id(text: str) -> str | None:
+    """Return the id that looks like `text`, or None if letters would be lost: scene-1 for "scène 1"."""
+    if len(text) > _LONGEST:
+        return None
+    apart = unicodedata.normalize("NFKD", text)
+    kept = (c for c in apart if not unicodedata.combining(c) and unicodedata.category(c) != "Cf")
+    written = _SEPARATORS.sub("-", "".join(kept).strip())
+    return written if _ID.fullmatch(written) and why_no_id(written) is None else None
 
 
 def why_no_take(take: str, *, shot: str) -> str | None:

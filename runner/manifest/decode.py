@@ -10,6 +10,7 @@ import codecs
 import re
 from itertools import islice
 
+from runner.manifest.document_forms import document_form
 from runner.manifest.problems import Findings
 from runner.manifest.size_limits import MORE_BYTES, Limits
 
@@ -35,6 +36,10 @@ def decode(data: bytes, findings: Findings, limits: Limits) -> str:
     """
     if len(data) > limits.file_bytes:
         findings.stop(findings.at(), "", f"larger than {limits.file_bytes:,} bytes; {MORE_BYTES}")
+    if form := document_form(data):
+        findings.stop(
+            findings.at(), "", f"this is {form}, and a manifest is plain text; save it as plain text or CSV"
+        )
     mark = next(filter(data.startswith, _MARKS), b"")
     codec = _MARKS.get(mark, "utf-8")
     if not codec:

@@ -112,7 +112,8 @@ class Section:
             if isinstance(node, Fields):
                 yield Section(node, self.findings, subject)
             else:
-                self.findings.error(node.at, subject, "must be a mapping that begins with 'id:'")
+                message = "must be a mapping that begins with 'id:'" + _as_field(node)
+                self.findings.error(node.at, subject, message)
 
     def flag(self, key: str) -> bool:
         """Return a field that must be true or false; if it is missing, it is false."""
@@ -145,8 +146,19 @@ class Section:
         elif isinstance(node, kind):
             return node
         else:
-            self.error(node.at, key, f"must be {wanted}, not {_KINDS[type(node)]}")
+            found = _KINDS[type(node)] + _as_field(node)
+            self.error(node.at, key, f"must be {wanted}, not {found}")
         return None
+
+
+def _as_field(node: Node) -> str:
+    """Return what a text lacks to be the field that was meant, such as a blank behind its colon; or nothing."""
+    from runner.manifest.yaml_lines import look_alike, misspelt_field
+
+    if not isinstance(node, Text) or node.quoted:
+        return ""
+    fault = look_alike(node.text) or (misspelt_field(node.text) if ":" in node.text else None)
+    return f"; {fault.message}" if fault else ""
 
 
 def words_of(node: Node | None) -> tuple[Node, ...]:

@@ -15,11 +15,14 @@ from typing import TypeAlias
 from runner.domain.errors import FileMissing
 from runner.domain.shots import Text
 from runner.manifest.decode import FORBIDDEN, place
+from runner.manifest.document_forms import document_form
 from runner.manifest.problems import Findings, shown
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, Limits
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 _LONGEST = 1_000
+# Instead of a text that cannot be read, this keeps the model from reporting that the text is missing as well.
+_STAND_IN = "no text"
 
 
 OpenBeside: TypeAlias = Callable[[str, int], bytes]
@@ -41,7 +44,7 @@ class PromptFiles:
         self._bytes = 0
 
     def text(self, name: Text, subject: str) -> Text:
-        """Return the text of the file, or an empty one after a finding.
+        """Return the text of the file, or after a finding some text in its place.
 
         Raises:
             Stop: the files together hold more than a manifest may.
@@ -56,7 +59,7 @@ class PromptFiles:
             self._findings.error(name.at, subject, f"the file {shown(name.text)} {fault}")
         # A problem names the file by its path from where the manifest is.
         path = str(PurePath(self._findings.file).parent / name.text) if text else ""
-        return Text(text, name.at, quoted=True, file=path)
+        return Text(text or _STAND_IN, name.at, quoted=True, file=path)
 
     def _content(self, name: Text, subject: str) -> str:
         if fault := _name_fault(name.text):
@@ -70,6 +73,8 @@ class PromptFiles:
         if self._bytes > whole:
             message = f"the files of this manifest hold more than {whole:,} bytes; {MORE_BYTES}"
             self._findings.stop(name.at, subject, message)
+        if form := document_form(data):
+            raise FileMissing(f"is {form}, and a prompt is plain text; save it as plain text (.txt, UTF-8)")
         if len(data) > most:
             raise FileMissing(f"is larger than {most:,} bytes; {LONGER_TEXT}")
         try:

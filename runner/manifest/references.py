@@ -23,6 +23,10 @@ _NAME_RULE = "letters, digits, '.', '_' and '-', beginning with a letter, digit 
 _REFERRING: Mapping[str, Collection[str]] = {"inputs": (), "sweep": POINT_KEYS}
 _REFERENCE = re.compile(f"@({_NAMED})")
 _LITERAL = re.compile(f"@(@+{_NAMED})")
+# A dot would make it a file, which is another mistake.
+_BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}")
+# Instead of a frame that is not there, this keeps the model from reporting the same mistake again.
+_STAND_IN = "https://example.com/frame.jpg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +45,18 @@ class Frames:
 
     def plain(self, node: Text, subject: str) -> Text:
         """Return the frame that `node` refers to where only frames are allowed, so a bare name is one too."""
-        return self.frames.get(node.text) or self.text(node, subject)
+        if node.text in self.frames or (self.frames and _BARE.fullmatch(node.text)):
+            return self.named(node.text, node, subject)
+        return self.text(node, subject)
 
     def named(self, name: str, node: Text, subject: str) -> Text:
-        """Return the frame called `name`, or `node` after a finding."""
+        """Return the frame called `name`, or after a finding an address in its place."""
         if name not in self.frames:
             message = f"{shown(name)} is not a frame of this manifest"
             if not self.frames:
                 message += ", which gives none under frames: (a text that begins with @ is written @@)"
             self.findings.unknown(name, self.frames, node.at, subject, message)
-        return self.frames.get(name, node)
+        return self.frames.get(name) or Text(_STAND_IN, node.at, quoted=True)
 
 
 def frames_of(top: Section) -> Frames:

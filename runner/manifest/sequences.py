@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from runner.domain.display import counted
 from runner.domain.errors import Position
 from runner.domain.ids import why_no_id
 from runner.domain.shots import Fields, Items, Node, Row, Text
@@ -126,6 +127,12 @@ class Sequences:
         """Return an entry of `prompts` as the mapping that it abbreviates."""
         if not isinstance(node, Fields) or set(node.items) == {"file"}:
             return Fields({"prompt": node}, node.at, {"prompt": node.at})
+        key, value = next(iter(node.items.items()), ("", node))
+        # Keys are lower-case words, so this is a text whose colon made it a mapping.
+        if len(node.items) == 1 and isinstance(value, Text) and (" " in key or key[:1].isupper()):
+            text = Text(f"{key}: {value.text}", node.at, quoted=True)
+            self._findings.error(node.at, subject, f'quote a text that holds a colon: "{bare(text.text)}"')
+            return Fields({"prompt": text}, node.at, {"prompt": node.at})
         Section(node, self._findings, subject).check_keys(ENTRY_KEYS)
         if "prompt" not in node.items:
             self._findings.error(node.at, subject, "has no prompt")
@@ -136,10 +143,16 @@ def _counts_fit(sequence: Section, frames: Items, prompts: Items, *, chained: bo
     given, wanted = len(prompts.items), len(frames.items) - 1
     if given and (given == wanted or (chained and given == wanted + 1)):
         return True
-    needed = f"{wanted + 1} frames need {wanted} prompts" if wanted > 0 else "a sequence needs two frames"
+    needed = (
+        f"{wanted + 1} frames need {counted(wanted, 'prompt')}"
+        if wanted > 0
+        else "a sequence needs two frames"
+    )
     if chained and frames.items:
         needed += f", or {wanted + 1} where the first shot begins with the frame before it"
     message = f"{needed}, and there {'is' if given == 1 else 'are'} {given}"
+    if given > wanted > 0:
+        message += "; a prompt that holds a comma needs quotes inside []"
     sequence.error(prompts.at, "prompts", message)
     return False
 

@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
-import json
 import re
-from itertools import islice
 
 import yaml
 
 from runner.domain.errors import Position
 from runner.manifest.problems import shown
+from runner.manifest.yaml_lines import parts_of, quote_it
+from runner.manifest.yaml_mistakes import Failure, recognise
 
 # The left parts are found in messages of libyaml and of the pure scanner; the first one that matches decides.
 _PLAIN_WORDS = (
     ("mapping values are not allowed", "there is a second ': ' where only text is allowed"),
-    ("could not find expected ':'", "expected 'key: value'"),
+    (
+        "could not find expected ':'",
+        "expected 'key: value'; indent the line deeper if it continues the text above",
+    ),
     ("found unexpected (end of stream|document indicator)", "the quote that opens here is never closed"),
     ("expected ',' or ']'", "the list that opens with '[' is not closed"),
     ("expected ',' or '}'", "the mapping that opens with '{' is not closed"),
     ("expected node content", "a value is missing here"),
     ("expected (<block end>|key)", "this line is not indented like the lines around it"),
     ("expected '-' indicator", "this line is not indented like the list it is in"),
-    ("unknown escape", "a backslash in double quotes begins an escape; write it twice or use single quotes"),
-    ("expected <document start>", "text follows '...', which ends the manifest"),
+    ("block sequence entries|mapping keys are not allowed", "a list or a key cannot begin inside a value"),
+    (
+        "unknown escape|expected hexdecimal",
+        "a backslash in double quotes begins an escape; write it twice or use single quotes",
+    ),
+    ("expected <document start>", "the manifest ends before this line"),
     ("directive", "'%' begins a directive"),
     ("tag", "'!' begins a tag, and tags are not allowed"),
     ("alias", "'*' begins an alias"),
     ("anchor", "'&' begins an anchor"),
     ("block scalar", "text after '|' or '>' begins on the next line"),
 )
-_OPENERS = ("quoted scalar", "flow sequence", "flow mapping")
-# This is for lines without blanks at their ends, since matching those takes time with the square of their number.
-_VALUE = re.compile(r"(\s*(?:- +)?)([\w.-]+): +(\S.*)")
-_ITEM = re.compile(r"(\s*- +)()(\S.*)")
+_OPENERS = ("simple key", "quoted scalar", "flow sequence", "flow mapping")
 # Text that begins like this, or holds a colon and a blank, is syntax to YAML but prose to its author.
-_NEEDS_QUOTES = re.compile(r"[@`%*&!|>?]|.*: |.*:$")
-_SHOWN = 60
+_NEEDS_QUOTES = re.compile(r"[@`%*&!|>?]|[-,\]}](?:\s|$)|.*: |.*:$")
 _HALF = re.compile(r"(?<!\\)(?:\\\\)*\\u([dD][89abAB][0-9a-fA-F]{2})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?")
 
 
@@ -45,7 +48,7 @@ def explain(error: Exception, text: str, file: str) -> tuple[Position, str]:
         return Position(file), f"not valid YAML: {shown(str(error))}"
     problem, context = error.problem or "", error.context or ""
     mark = error.problem_mark or error.context_mark
-    # The place where a quote or bracket opens helps the user; the end of the file does not.
+    # The place where a quote, bracket or key begins helps the user; the end of the file does not.
     if error.context_mark and any(word in context for word in _OPENERS):
         mark = error.context_mark
     if mark is None:
@@ -53,16 +56,17 @@ def explain(error: Exception, text: str, file: str) -> tuple[Position, str]:
     at = Position(file, mark.line + 1, mark.column + 1)
     if "invalid Unicode character escape" in problem:
         return at, _escape(text, mark.index)
-    lines = re.finditer(r"([^\r\n]*)(?:\r\n|\r|\n|\Z)", text)
-    line = next((found[1] for found in islice(lines, mark.line, None)), "")
-    if "\t" in line[: len(line) - len(line.lstrip())]:
-        return at, "a tab indents this line; YAML is indented with spaces only"
-    message = _in_plain_words(problem, context, line[mark.column : mark.column + 1])
-    # The parser names the block it could not close; on the same line the cause is a quote that ended early.
-    if "not indented" in message and line[: mark.column].strip():
-        message = "the value ended before this; quote all of it, and write a quote inside it twice"
-    quoted = _quoted(line.rstrip())
-    return at, f"{message}; quote the text: {quoted}" if quoted else message
+    lines = re.split(r"\r\n|\r|\n", text)
+    opened = (error.context_mark.line, error.context_mark.column) if error.context_mark else None
+    words, noticed = f"{problem} {context}", error.problem_mark or mark
+    failure = Failure(words, lines, noticed.line, noticed.column, opened)
+    if mistake := recognise(failure):
+        return Position(file, mistake.line + 1, mistake.column + 1), mistake.message
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    parts = parts_of(line)
+    message = _in_plain_words(words, line[mark.column : mark.column + 1])
+    needs_quotes = parts is not None and _NEEDS_QUOTES.match(parts.value)
+    return at, f"{message}; {quote_it(parts.lead, parts.value)}" if parts and needs_quotes else message
 
 
 def _escape(text: str, start: int) -> str:
@@ -78,19 +82,8 @@ def _escape(text: str, start: int) -> str:
     return f"{halves}; write {shown(chr(code))} or \\U{code:08X}"
 
 
-def _in_plain_words(problem: str, context: str, character: str) -> str:
-    said = f"{problem} {context}"
-    if "cannot start any token" in said:
-        name = "a tab" if character == "\t" else shown(character)
-        return f"{name} cannot begin a value"
-    words = next((words for part, words in _PLAIN_WORDS if re.search(part, said)), None)
-    return words or f"not valid YAML: {problem or 'the line cannot be read'}"
-
-
-def _quoted(line: str) -> str | None:
-    found = _VALUE.fullmatch(line) or _ITEM.fullmatch(line)
-    if found is None or not found[3].isprintable() or not _NEEDS_QUOTES.match(found[3]):
-        return None
-    value = found[3] if len(found[3]) <= _SHOWN else found[3][: _SHOWN - 1] + "…"
-    text = json.dumps(value, ensure_ascii=False)
-    return f"{found[2]}: {text}" if found[2] else f"- {text}"
+def _in_plain_words(words: str, character: str) -> str:
+    if "cannot start any token" in words:
+        return f"{shown(character)} cannot begin a value"
+    plain = next((plain for part, plain in _PLAIN_WORDS if re.search(part, words)), None)
+    return plain or f"not valid YAML: {words.strip() or 'the line cannot be read'}"

@@ -9,18 +9,29 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import TypeAlias
+from dataclasses import replace
+from typing import TypeAlias, cast
 
 import yaml
 
 from runner.domain.errors import Position
 from runner.domain.shots import Fields, Items, Node, Text
-from runner.manifest.decode import FORBIDDEN
+from runner.manifest.decode import FORBIDDEN, place
 from runner.manifest.problems import Findings, Stop, bare, shown
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, Limits
 from runner.manifest.yaml_errors import explain
+from runner.manifest.yaml_lines import (
+    flow_value,
+    look_alike,
+    misspelt_field,
+    quote_it,
+    tight_field,
+    unseen_in,
+)
+from runner.manifest.yaml_mistakes import FIELDS
+from runner.system.escapes import character_name
 
 # YAML itself would read these keys as a number, boolean or null, so no user means them as names.
 _NOT_TEXT = re.compile(
@@ -28,6 +39,20 @@ _NOT_TEXT = re.compile(
     r"|[-+]?(?:0x[0-9a-fA-F]+|0o?[0-7]+|\d[\d_]*(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+|\.inf|\.nan)"
 )
 _COMMENT = re.compile(r"[ \t]+#(\S?)[^\r\n]*")
+# YAML 1.2, 5.4: these are ordinary characters. The parser is one of YAML 1.1, where they end a line.
+_LINE_SEPARATORS = "\u2028\u2029"
+_PRIVATE = range(0xE000, 0xF900)
+_NEAR = 1_000
+_REST = re.compile(r"[^\r\n]*")
+_GOES_ON = re.compile(r"[ \t]+[^\s#,\]}]|[^\s,\]}]")
+_COLON = re.compile(r"\s*:")
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
+# A quote that holds such a line, as deep as its own field or less, was not closed where it should have been.
+_SWALLOWED = re.compile(r"[\r\n](?P<indent> *)(?:(?:- +)?[\w.-]+:(?=\s)|- +\{)")
+_QUOTES = ("'", '"')
+_CURLY = frozenset("“”„«»")
+_LIST_BELOW = re.compile(r"[\r\n] *(?:- |-\w|•)")
+_LEAD = re.compile(r" *(?:- +)*")
 _NODES = (yaml.ScalarEvent, yaml.CollectionStartEvent)
 _MERGE = "<<"
 _LIST_KEYS_UNDER = "sweep"
@@ -40,9 +65,8 @@ FAST_LOADER: Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def parse_yaml(text: str, findings: Findings, limits: Limits, *, loader: Loader = FAST_LOADER) -> Node | None:
     """Return the top node of the one document in `text`, or None if there is none or reading had to stop."""
-    builder = _Builder(text, findings, limits, yaml.parse(text, Loader=loader))
     try:
-        return builder.document()
+        return _Builder(text, findings, limits, _events_of(text, loader)).document()
     except Stop:
         return None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
@@ -52,6 +76,21 @@ def parse_yaml(text: str, findings: Findings, limits: Limits, *, loader: Loader 
         return None
 
 
+def _events_of(text: str, loader: Loader) -> Iterator[yaml.Event]:
+    """Yield the parser's events, with the line and paragraph separators of Unicode as a part of their texts."""
+    if not any(separator in text for separator in _LINE_SEPARATORS):
+        yield from yaml.parse(text, Loader=loader)
+        return
+    # The stand-ins are as long as what they stand for, so that all places stay right.
+    unused = (code for code in _PRIVATE if chr(code) not in text)
+    back = dict(zip(unused, _LINE_SEPARATORS, strict=False))
+    there = {ord(separator): code for code, separator in back.items()}
+    for event in yaml.parse(text.translate(there), Loader=loader):
+        if isinstance(event, yaml.ScalarEvent):
+            event.value = event.value.translate(back)
+        yield event
+
+
 def top_text(text: str, key: str) -> str | None:
     """Return the plain text of `key` in the top mapping; no more is read than leads to it.
 
@@ -59,7 +98,7 @@ def top_text(text: str, key: str) -> str | None:
     """
     depth, is_key, found = 0, True, False
     with suppress(yaml.YAMLError, ValueError, OverflowError):
-        for event in yaml.parse(text, Loader=FAST_LOADER):
+        for event in _events_of(text, FAST_LOADER):
             if depth == 1 and found:
                 if isinstance(event, yaml.ScalarEvent) and not _NOT_TEXT.fullmatch(event.value):
                     return str(event.value)
@@ -73,6 +112,11 @@ def top_text(text: str, key: str) -> str | None:
     return None
 
 
+def _mark(event: yaml.Event) -> yaml.Mark:
+    """Return where an event begins."""
+    return cast("yaml.Mark", event.start_mark)
+
+
 class _Builder:
     """Builds nodes from events; `_nodes` counts them as if every alias were written out."""
 
@@ -84,7 +128,10 @@ class _Builder:
         self._events = events
         self._anchors: dict[str, tuple[Node, int]] = {}
         self._open: set[str] = set()
+        self._keys: dict[str, str] = {}
         self._unused: dict[str, Position] = {}
+        # These become warnings at the end, since a syntax error often has the same cause.
+        self._doubts: dict[Position, str] = {}
         # These are the places of mappings that used `<<`; merging one again turns a few lines into gigabytes.
         self._merged: set[Position] = set()
         self._nodes = 0
@@ -99,7 +146,9 @@ class _Builder:
         top = self._node(next(self._events), 1)
         # An anchor on plain text is nearly always a lost word: "&black cat" is read as "cat".
         for name, at in self._unused.items():
-            self._findings.warn(at, "", f"the anchor &{name} is never used; quote the text if '&' is meant")
+            self._doubts[at] = f"the anchor &{name} is never used; quote the text if '&' is meant"
+        for at, message in self._doubts.items():
+            self._findings.warn(at, "", message)
         next(self._events)  # the document's end
         after = next(self._events)
         if isinstance(after, yaml.DocumentStartEvent):
@@ -131,7 +180,7 @@ class _Builder:
             items = self._events_before(yaml.SequenceEndEvent)
             node = Items(tuple(self._node(item, depth + 1) for item in items), at)
         else:
-            node = self._fields(at, depth, owner)
+            node = self._fields(event, at, depth, owner)
         if anchor is not None:
             self._open.discard(anchor)
             self._anchors[anchor] = (node, self._nodes - before)
@@ -157,32 +206,77 @@ class _Builder:
 
     def _scalar(self, event: yaml.ScalarEvent, at: Position) -> Text:
         self._check_text(event, at)
+        assert event.start_mark is not None
+        assert event.end_mark is not None
+        begin, end = event.start_mark.index, event.end_mark.index
+        has_lines = event.end_mark.line > event.start_mark.line
         if not event.style:
-            assert event.end_mark is not None
-            comment = _COMMENT.match(self._text, event.end_mark.index) if self._has_comments else None
-            # `duration: 5  # seconds` is a comment; `a shot #3 of cat` was surely meant as text.
-            if comment and (comment[1] or " " in event.value):
-                dropped = shown(comment[0].strip())
-                message = f"text after ' #' was dropped as a comment: {dropped}; quote the whole text"
-                self._findings.warn(at, "", message)
-            if event.anchor is not None and not event.value:
-                name = event.anchor
-                self._error(at, f'&{name} names an empty value; quote the text: "&{name}"')
+            self._check_plain(event, begin, end, at)
+            if has_lines and _LIST_BELOW.search(self._text, begin, end):
+                self._doubts[at] = (
+                    "this text takes in the list below it; begin each entry with '- ' under the key"
+                )
+        elif event.style not in _QUOTES:
+            if not event.value:
+                self._doubts[at] = "this block text is empty; indent its lines deeper than its key"
+        elif has_lines:
+            self._check_quote(event, end, at)
         return Text(event.value, at, bool(event.style))
+
+    def _check_plain(self, event: yaml.ScalarEvent, begin: int, end: int, at: Position) -> None:
+        text = event.value
+        comment = _COMMENT.match(self._text, end) if self._has_comments else None
+        # `duration: 5  # seconds` is a comment; `a shot #3 of cat` was surely meant as text.
+        if comment and (comment[1] or " " in text):
+            advice = quote_it("", self._text[begin : comment.end()].strip(), advice="quote the whole text")
+            message = f"text after ' #' was dropped as a comment: {shown(comment[0].strip())}; {advice}"
+            self._findings.warn(at, "", message)
+        if text[:1] in _CURLY and text[-1] in _CURLY:
+            advice = quote_it("", text[1:-1], advice="to leave them out, write")
+            message = f"{text[0]} and {text[-1]} are not quotes of YAML, and are sent with the text; {advice}"
+            self._findings.warn(at, "", message)
+        if event.anchor is not None and not text:
+            name = event.anchor
+            self._error(at, f'&{name} names an empty value; quote the text: "&{name}"')
+
+    def _check_quote(self, event: yaml.ScalarEvent, end: int, at: Position) -> None:
+        """Stop at a quote that took in the fields below it: nothing behind it is what anybody meant."""
+        begin = _mark(event).index
+        before = self._text[begin - _mark(event).column : begin]
+        lead = _LEAD.match(before)
+        assert lead is not None
+        # Where a line is not deeper than the key, the field ends; a bare entry ends so at its dash.
+        column = lead.end()
+        if column == len(before):
+            column = before.rfind("-") if "-" in before else column - 1
+        inside = _SWALLOWED.finditer(self._text, begin, end)
+        if any(len(found["indent"]) <= column for found in inside):
+            line, _ = place(self._text, end)
+            message = f"the quote that opens here ends at line {line}, behind other fields"
+            self._error(at, f"{message}; close it where its text ends, or indent all of its lines deeper")
+            raise Stop
 
     def _check_text(self, event: yaml.ScalarEvent, at: Position) -> None:
         # Only an escape can write these here: as characters of the file they were already reported and replaced.
         if event.style == '"' and FORBIDDEN.search(event.value):
-            self._error(at, "an escape here writes a control character or half a surrogate pair; remove it")
+            self._error(
+                at,
+                "an escape here writes a control character or half a surrogate pair; write a backslash twice",
+            )
         if self._limits.too_long(event.value):
             self._error(at, f"this text is larger than {self._limits.text_bytes:,} bytes; {LONGER_TEXT}")
 
-    def _fields(self, at: Position, depth: int, owner: str) -> Fields:
+    def _fields(self, start: yaml.CollectionStartEvent, at: Position, depth: int, owner: str) -> Node:
         items: dict[str, Node] = {}
         keys_at: dict[str, Position] = {}
         merge: tuple[Position, Node] | None = None
+        loose: list[yaml.ScalarEvent] = []
         for event in self._events_before(yaml.MappingEndEvent):
             key_at = self._at(event)
+            if start.flow_style and isinstance(event, yaml.ScalarEvent) and self._is_loose(event):
+                loose.append(event)
+                next(self._events)  # its value, which is empty
+                continue
             key = self._key(event, key_at, depth, owner)
             value = self._node(next(self._events), depth + 1, key or "")
             if key is None:
@@ -202,7 +296,63 @@ class _Builder:
             # What is written in the mapping itself wins, wherever `<<` is in it.
             keys_at = {**{key: base.key_at(key) for key in base.items}, **keys_at}
             items |= {key: node for key, node in base.items.items() if key not in items}
-        return Fields(items, at, keys_at)
+        fields = Fields(items, at, keys_at)
+        return self._without_loose(loose, start, fields, owner) if loose else fields
+
+    def _is_loose(self, key: yaml.ScalarEvent) -> bool:
+        """Return whether a key inside braces has no colon: it is a part of a text that holds a comma."""
+        assert key.end_mark is not None
+        end = key.end_mark.index
+        return self._text[end : end + 1] != ":" and not _COLON.match(self._text, end)
+
+    def _without_loose(
+        self, loose: Sequence[yaml.ScalarEvent], start: yaml.CollectionStartEvent, fields: Fields, owner: str
+    ) -> Node:
+        """Report the texts that braces and commas have cut into `loose` keys, and return what was meant."""
+        fixed: dict[str, Node] = {}
+        end = 0
+        for key in loose:
+            if field := tight_field(key.value):
+                fault = look_alike(key.value) or misspelt_field(key.value)
+                self._error(self._at(key), fault.message if fault else "expected 'key: value'")
+                fixed[field[0]] = Text(field[1], self._at(key))
+            elif not (fields.items or fixed or owner in FIELDS):
+                return self._braced_text(start, fields.at, owner)
+            # Each further comma of a text makes a key of its own.
+            elif _mark(key).index >= end:
+                end = self._report_comma(key)
+        return replace(fields, items={**fixed, **fields.items})
+
+    def _report_comma(self, key: yaml.ScalarEvent) -> int:
+        """Report the text that a comma has cut before `key`, and return the index of its end."""
+        mark = _mark(key)
+        line, column = self._near(key)
+        lead, begin, value = flow_value(line, column, "{")
+        message = f"a comma inside {{}} ends the value; {quote_it(lead, value)}"
+        if _THOUSANDS.fullmatch(value):
+            message = f"a comma inside {{}} ends the value; write {lead}{value.replace(',', '')}"
+        if not lead:
+            message = f"{shown(key.value)} has neither a colon nor a value"
+        self._error(self._findings.at(mark.line + 1, mark.column + 1 - column + begin), message)
+        return mark.index - column + begin + len(value)
+
+    def _braced_text(self, start: yaml.CollectionStartEvent, at: Position, owner: str) -> Text:
+        """Return the text that braces without any field were meant as, after a finding."""
+        begin = _mark(start).index
+        end = self._text.index("}", begin) + 1
+        text = self._text[begin:end]
+        # A template, and a text that goes on behind the brace, are reported as such.
+        if self._text[begin - 1 : begin] != "{" and not _GOES_ON.match(self._text, end):
+            advice = quote_it(f"{bare(owner)}: " if owner else "", text)
+            self._error(at, f"{{}} hold fields with values; {advice}")
+        return Text(text, at, quoted=True)
+
+    def _near(self, event: yaml.Event) -> tuple[str, int]:
+        """Return the line on which an event begins, or the part of a long one around it, and the column in it."""
+        mark = _mark(event)
+        column = min(mark.column, _NEAR)
+        found = _REST.match(self._text, mark.index - column, mark.index + _NEAR)
+        return found[0] if found else "", column
 
     def _base(self, at: Position, node: Node) -> Fields:
         """Return the mapping that `<<` merges, or an empty one after a finding."""
@@ -218,12 +368,11 @@ class _Builder:
         if isinstance(event, yaml.ScalarEvent):
             if event.tag is not None or event.anchor is not None:
                 self._error(at, "a key can have neither a tag nor an anchor")
-            self._check_text(event, at)
-            if event.style or not _NOT_TEXT.fullmatch(event.value):
-                # Every shot has the same few keys.
-                return sys.intern(event.value)
-            self._error(at, f"the key {shown(event.value)} is not text; quote it if it is meant")
-            return None
+            return (
+                self._keys.get(event.value)
+                if not event.style and event.value in self._keys
+                else self._new_key(event, at)
+            )
         node = self._node(event, depth + 1)
         if isinstance(node, Items) and owner == _LIST_KEYS_UNDER and all(isinstance(n, Text) for n in node):
             return f"[{', '.join(n.text for n in node if isinstance(n, Text))}]"
@@ -231,11 +380,36 @@ class _Builder:
         index = event.start_mark.index - 1
         # YAML reads an unquoted {{ name }} as a mapping whose key is a mapping.
         if isinstance(event, yaml.MappingStartEvent) and self._text[index : index + 1] == "{":
-            template = bare(self._text[index:].split("}}", 1)[0] + "}}")
-            self._error(at, f'quote a value that begins with a template: "{template}"')
-        else:
+            closes = self._text.find("}}", index)
+            end = closes + 2 if closes >= 0 else len(self._text)
+            # Where text follows, the parser stops, and all of it is shown in quotes.
+            if not _GOES_ON.match(self._text, end):
+                template = bare(self._text[index:end])
+                self._error(at, f'quote a value that begins with a template: "{template}"')
+        elif not isinstance(event, yaml.AliasEvent) or event.anchor in self._anchors:
             self._error(at, "a key must be text, not a list, mapping or alias")
         return None
+
+    def _new_key(self, event: yaml.ScalarEvent, at: Position) -> str | None:
+        """Return a key that was not seen before, or None after a finding."""
+        self._check_text(event, at)
+        if event.style:
+            # Every shot has the same few keys.
+            return sys.intern(event.value)
+        if _NOT_TEXT.fullmatch(event.value):
+            self._error(at, f"the key {shown(event.value)} is not text; quote it if it is meant")
+            return None
+        if event.value[0] in "-*" or not event.value.isascii():
+            line, _ = self._near(event)
+            fault = look_alike(line) or (misspelt_field(line) if event.value[0] == "-" else None)
+            if fault:
+                self._error(at, fault.message)
+                raise Stop
+            if character := unseen_in(event.value):
+                self._error(at, f"{character_name(character)} is in the key {shown(event.value)}; remove it")
+                return event.value.replace(character, "")
+        self._keys[event.value] = sys.intern(event.value)
+        return self._keys[event.value]
 
     def _events_before(self, end: type[yaml.Event]) -> Iterator[yaml.Event]:
         for event in self._events:

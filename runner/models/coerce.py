@@ -70,7 +70,8 @@ class Reading:
             return self._plain_text(node, shape, where) if is_text else self._text(node, shape, where)
         kind = "array" if isinstance(node, Items) else "object"
         if shape.kinds and kind not in shape.kinds:
-            return self._wrong_kind(node, shape, where, _NEEDED[kind])
+            hint = "; put a text that begins with a bracket in quotes" if "string" in shape.kinds else ""
+            return self._wrong_kind(node, shape, where, _NEEDED[kind], hint)
         if isinstance(node, Items):
             read = [self.value(item, shape.item(i), f"{where}.{i}") for i, item in enumerate(node)]
             values = [value for value in read if value is not MISSING]

@@ -64,6 +64,14 @@ def escaped(text: str, *, kept: str = "") -> str:
     return "".join(shown)
 
 
+def character_name(character: str) -> str:
+    """Return how a message names one character: itself if it can be seen, its code point, and its Unicode name."""
+    code = f"U+{ord(character):04X}"
+    name = unicodedata.name(character, "no character").lower()
+    is_seen = not character.isspace() and escaped(character) == character
+    return f"{character} ({code}, {name})" if is_seen else f"{code} ({name})"
+
+
 def _is_hidden(text: str, at: int) -> bool:
     char = text[at]
     if unicodedata.category(char) not in _HIDDEN_CATEGORIES and not _NO_PICTURE.match(char):

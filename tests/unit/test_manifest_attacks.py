@@ -149,7 +149,7 @@ def test_utf_32_is_one_problem(codec: str) -> None:
 
 def test_text_behind_the_end_of_a_document_is_told_in_plain_words() -> None:
     (problem,) = told(one_shot("notes: x\n...\nid: s2"))
-    assert problem == "m.yaml:7:1: text follows '...', which ends the manifest"
+    assert problem == "m.yaml:6:1: '...' ends the manifest, and text follows it; remove this line"
 
 
 @pytest.mark.parametrize("mark", ["\u202e", "\ufeff", "\u200b"])

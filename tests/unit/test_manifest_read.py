@@ -173,6 +173,32 @@ def test_plain_names_are_ids(text: str) -> None:
     assert why_no_take(f"{text}@seed=7,size=720p", shot=text) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("scène 1", "is not an id (it holds è (U+00E8, latin small letter e with grave)): letters a to z"),
+        ("s1\u200b", "is not an id (it holds U+200B (zero width space))"),
+        ("s\u00a01", "is not an id (it holds U+00A0 (no-break space))"),
+        ("ｓ１", "(U+FF53, fullwidth latin small letter s))"),
+    ],
+)
+def test_a_character_that_no_id_has_is_named(text: str, words: str) -> None:
+    assert words in str(why_no_id(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("scène 1", "scene-1"), ("ｓ１\u200b", "s1"), ("a/b", "a-b"), ("1–2", "1-2"), ("e\u0301", "e")],
+)
+def test_an_id_is_proposed_where_nothing_is_lost(text: str, meant: str) -> None:
+    assert str(why_no_id(text)).endswith(f"; write {meant}")
+
+
+@pytest.mark.parametrize("text", ["сцена", "straße", "1.23E+09", "#REF!", "_a", "CO\u0301N", "1½"])
+def test_no_id_is_proposed_where_something_would_be_lost(text: str) -> None:
+    assert "; write" not in str(why_no_id(text))
+
+
 @pytest.mark.parametrize("text", ["1E5", "1.23E+12", "12-Mar", "1-Jan-24", "####"])
 def test_ids_a_spreadsheet_mangled_are_recognised(text: str) -> None:
     assert looks_mangled(text)

@@ -219,6 +219,37 @@ def test_a_file_that_cannot_be_used_is_told_with_its_name_and_the_place_of_the_r
     assert expected in problem
 
 
+@pytest.mark.parametrize(
+    ("data", "form"),
+    [
+        (rb"{\rtf1\ansi A hand}", "RTF"),
+        (b"PK\x03\x04" + bytes(200), "a packed document, such as .docx"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document, such as .doc"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"\xef\xbb\xbf<!DOCTYPE html><p>A hand", "HTML"),
+        (b"\n <html lang=en>", "HTML"),
+    ],
+    ids=["rtf", "docx", "doc", "pdf", "doctype", "html"],
+)
+def test_a_document_of_another_program_is_named_and_not_sent(data: bytes, form: str) -> None:
+    (problem,) = told(
+        read(shot("inputs: {p: {file: a.txt}}"), files={"a.txt": data}, limits=Limits(text_bytes=100))
+    )
+    assert f"the file 'a.txt' is {form}" in problem
+    (problem,) = told(parse_manifest(data, file="m.yaml", name="m"))
+    assert problem.startswith(f"m.yaml: this is {form}")
+
+
+def test_a_reference_to_nothing_is_one_problem() -> None:
+    """What holds its place must not look like a second mistake to a model, such as a local or an empty file."""
+    for text in (FRAMES + shot("inputs: {a: '@Door'}"), shot("inputs: {a: {file: no.txt}}")):
+        reading = read(text)
+        node = reading.shots[0].variants[0].inputs["a"]
+        assert isinstance(node, Text)
+        assert node.text.startswith("https://") or node.text == "no text"
+        assert len(reading.problems) == 1
+
+
 def test_the_files_of_one_manifest_are_bounded_together() -> None:
     files = {f"{n}.txt": b"x" * 90 for n in range(3)}
     entries = ", ".join(f"{{id: s{n}, model: m, inputs: {{p: {{file: {n}.txt}}}}}}" for n in range(3))

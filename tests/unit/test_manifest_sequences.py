@@ -155,6 +155,10 @@ WRONG = {
     ),
     "place with more": (walk(more="shots: [{sequence: walk, model: m}]"), "entry 1 of shots: unknown field 'model'"),
     "chain": (f"{ONE[:-2]}, chain: yes}}]", "shot s1, chain: must be true or false, not 'yes'"),
+    "a frame in another case": (
+        walk(frames=FOUR.replace("https://e.com/2", "hall"), more="frames: {Hall: https://e.com/x}"),
+        "m.yaml:6:31: sequence walk, frame 2: 'hall' is not a frame of this manifest; did you mean Hall?",
+    ),
     "two of one id": (
         walk() + "  - {id: walk, model: m, frames: [x, y], prompts: [a]}\n", "sequence walk: 'walk' is used twice"
     ),
@@ -169,6 +173,8 @@ def test_what_is_wrong_is_told_with_its_place(text: str, expected: str) -> None:
 
 def test_a_frame_that_is_no_address_is_told_where_it_is_written() -> None:
     """The shots on both sides of a frame point at the one place where it stands."""
-    first, second, _ = shots(walk(frames="[a, {frame: x}, c, d]", more="frames: {x: https://e.com/x}"))
+    first, second, _ = shots(
+        walk(frames=FOUR.replace("https://e.com/2", "{frame: x}"), more="frames: {x: https://e.com/x}")
+    )
     ends = first.variants[0].inputs["keyFramesLast"], second.variants[0].inputs["keyFramesFirst"]
     assert [(node.at.line, node.at.column) for node in ends] == [(2, 13), (2, 13)]

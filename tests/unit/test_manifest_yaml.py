@@ -129,7 +129,10 @@ def test_lines_and_columns_count_from_one(loader: Loader) -> None:
         ("[1, 2]: x", "6:7: a key must be text, not a list, mapping or alias"),
         ("? {a: b}\n      : c", "6:9: a key must be text"),
         ("p: 1\n      p: 2", "7:7: 'p' is written twice in one mapping (first at line 6)"),
-        ("p: 1\n     q: 2", "7:6: this line is not indented like the lines around it"),
+        (
+            "p: 1\n     q: 2",
+            "7:6: this line is not indented like the fields above it; indent it by 6 blanks, not by 5",
+        ),
         ("<<: {a: 1}\n      <<: {b: 2}", "7:7: '<<' is written twice in one mapping (first at line 6)"),
         ("a: &A {<<: {b: 1}}\n      <<: *A", "7:7: '<<' cannot merge a mapping that itself uses '<<'"),
         ("<<: [a, b]", "6:7: '<<' takes one mapping, as in <<: *base"),
@@ -238,7 +241,7 @@ def test_all_problems_are_told_in_the_order_of_the_file() -> None:
     problems = told(text)
     assert [p.split(": ", 1)[1] for p in problems] == [
         "version: '2' is not known (allowed: 1)",
-        f"name: 'a/b' is not an id: {ID_RULE}; it names the run's folder",
+        f"name: 'a/b' is not an id: {ID_RULE}; write a-b; it names the run's folder",
         "sequences: no sequences",
         "unknown field 'shtos'; did you mean shots?",
         "vars, id: the name 'id' is the shot's own",
@@ -283,7 +286,7 @@ def test_a_field_of_the_wrong_shape_is_told(text: str, expected: str) -> None:
 @settings(max_examples=150)
 @given(
     st.text(
-        st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff\u2028\u2029\ufeff"),
+        st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff\ufeff"),
         max_size=60,
     )
 )

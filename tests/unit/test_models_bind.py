@@ -16,6 +16,7 @@ from runner.system.canonical_json import JsonValue
 SHOT_AT = Position("board.yaml", 10, 3)
 KEY_AT = Position("board.yaml", 12, 5)
 VALUE_AT = Position("board.yaml", 12, 20)
+NO_BRACKETS = "is a list where text is needed; put a text that begins with a bracket in quotes"
 A, B = "https://example.com/a.jpg", "https://example.com/b.jpg"
 
 
@@ -151,7 +152,7 @@ WRONG: dict[str, tuple[str, Node, str, tuple[str, ...], str | None]] = {
         (),
         None,
     ),
-    "list for text": ("promptText", Items((), VALUE_AT), "is a list where text is needed", (), None),
+    "list for text": ("promptText", Items((), VALUE_AT), NO_BRACKETS, (), None),
     "mapping for number": (
         "seed",
         Fields({}, VALUE_AT),
