@@ -30,7 +30,7 @@ _MANGLED = re.compile(
     rf"\d+(?:[.,]\d+)?E[+-]?\d+|\d{{1,2}}[-./ ](?i:{_MONTHS})\.?(?:[-./ ]\d{{2,4}})?|[A-Z][a-z]{{2}}-\d{{2}}"
     r"|\d{1,2}[./]\d{1,2}[./](?:19|20)\d\d|\d{4}-\d\d-\d\d 00:00:00|4\d{4}|#+|#N/A|#[A-Z0-9/]+[!?]"
 )
-MANGLED = "a spreadsheet seems to have changed it; format the column as text and write the id again"
+MANGLED = "looks as if a spreadsheet had changed it; format the column as text"
 """What to do about an id of which `looks_mangled` is true."""
 
 

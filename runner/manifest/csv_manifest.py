@@ -261,7 +261,7 @@ class _RowReader:
         identity = items.get("id")
         if isinstance(identity, Text) and looks_mangled(identity.text) and why_no_id(identity.text) is None:
             subject = row_name(Row(Fields(items, at), at), "")
-            self._findings.warn(identity.at, subject, f"{shown(identity.text)}: {MANGLED}")
+            self._findings.warn(identity.at, subject, f"{shown(identity.text)} {MANGLED}")
         cells = [(c.path, c, text) for c in self._inputs if (text := self._text(record, c))]
         reported = _NOTHING if self._is_report else self._reported(record, cells, Row(Fields(items, at), at))
         if reported:

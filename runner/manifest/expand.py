@@ -335,7 +335,7 @@ class _Ids:
         """Return whether an id, and the take of a report's row, can be used; if not, report it."""
         if reason := why_no_id(identity.text):
             # A spreadsheet's doing explains why, and an author did not write it.
-            why = f"; {MANGLED}" if identity.at.cell and looks_mangled(identity.text) else ""
+            why = f"; it {MANGLED}" if identity.at.cell and looks_mangled(identity.text) else ""
             row.error(identity.at, "id", f"{shown(identity.text)} {reason}{why}")
             return False
         # Case is ignored: on a file system that ignores it, two such shots would write the same clip.

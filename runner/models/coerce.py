@@ -31,6 +31,11 @@ _NEEDED: Final = {
     "object": "a mapping",
 }
 _TEXT_ALONE: Final = ("string",)
+_SHEET_BOOLEANS: Final = {
+    **dict.fromkeys(("TRUE", "WAHR", "VRAI", "VERDADERO", "VERO"), True),
+    **dict.fromkeys(("FALSE", "FALSCH", "FAUX", "FALSO"), False),
+}
+"""The only ways in which a spreadsheet writes a boolean: Excel in English, German, French, Spanish and Italian."""
 _Tree: TypeAlias = "dict[str, _Tree | Node]"
 
 
@@ -66,7 +71,9 @@ class Reading:
             return self._plain_text(node, shape, where) if is_text else self._text(node, shape, where)
         kind = "array" if isinstance(node, Items) else "object"
         if shape.kinds and kind not in shape.kinds:
-            return self._wrong_kind(node, shape, where, _NEEDED[kind])
+            is_counted = "array" in shape.kinds and isinstance(node, Fields) and all(map(str.isdecimal, node.items))
+            hint = "; the parts of a list count from 0, without a gap" if is_counted else ""
+            return self._wrong_kind(node, shape, where, _NEEDED[kind], hint)
         if isinstance(node, Items):
             read = [self.value(item, shape.item(i), f"{where}.{i}") for i, item in enumerate(node)]
             values = [value for value in read if value is not MISSING]
@@ -80,6 +87,8 @@ class Reading:
             if shape.nullable and node.text:
                 return None
             return self.complain(node.at, where, "no value given; write one or leave the key out")
+        if node.at.cell and shape.kinds == ("boolean",) and not node.quoted and node.text in _SHEET_BOOLEANS:
+            return _SHEET_BOOLEANS[node.text]
         read = [READERS[kind](node.text) for kind in shape.kinds if kind in READERS]
         value = next((value for value in read if not isinstance(value, ParseError)), None)
         if value is not None and not node.quoted:
@@ -87,7 +96,9 @@ class Reading:
         if not shape.kinds or "string" in shape.kinds:
             return self._plain_text(node, shape, where)
         if not read:
-            return self._wrong_kind(node, shape, where, "text")
+            is_list = node.at.cell and "array" in shape.kinds
+            hint = "; a list has a column for each of its parts: {0}.0, {0}.1".format(where.partition(".")[2])
+            return self._wrong_kind(node, shape, where, "text", hint if is_list else "")
         if node.quoted:
             hint = "" if isinstance(read[0], ParseError) else "; remove the quotes"
             return self._wrong_kind(node, shape, where, "text (in quotes)", hint)
