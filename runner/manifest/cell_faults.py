@@ -43,11 +43,11 @@ _WRAPPED: Final = re.compile(
     r"""<[^<>]*> | [^()\[\]]*\(\s*https?://[^()]*\) | !?\[[^\]]*\]\([^()]*\) | "[^"]*" | '[^']*'""", re.VERBOSE
 )
 _SHORTENED: Final = re.compile(r"-?[0-9](?:[.,][0-9]+)?E\+?[0-9]+", re.ASCII)
-_FILLERS: Final = frozenset({"None", "NONE", "NULL", "nan", "NaN", "N/A", "n/a", "TBD", "tbd", "TBC", "TODO", "undefined"})
+_FILLERS: Final = frozenset({"None", "NONE", "nan", "NaN", "N/A", "n/a", "TBD", "tbd", "TBC", "TODO", "undefined"})
 _LONGEST: Final = 100
 _FIRST_LETTERS: Final = frozenset("#=EL")
 SHORTENED: Final = "is a number that a spreadsheet shortened, and its last digits are lost; format the column as text"
-"""What happened to a number such as 1.23E+09; no digits are proposed, because nobody knows them."""
+"""What happened to a number such as 1.23E+09; no digits are proposed, because they are not in the file."""
 
 
 def is_error_value(text: str) -> bool:
@@ -61,7 +61,7 @@ def is_shortened(text: str) -> bool:
 
 
 def fault_of(text: str, kind: CellKind, *, is_guarded: bool = False) -> CellFault | None:
-    """Return what is wrong with the trimmed text of an input's cell; a guarded cell is no formula."""
+    """Return what is wrong with the trimmed text of an input's cell; a guarded cell is not a formula."""
     if text[:1] in _FIRST_LETTERS:
         if is_error_value(text):
             return CellFault(f"{shown(text)} is the error of a spreadsheet and not a value; mend the cell in the sheet")

@@ -48,11 +48,16 @@ MISPLACED: Mapping[str, str] = {
 """What people miss in a CSV, and what to do instead; an input of the model with such a name takes precedence."""
 
 KNOWN_COLUMNS = RESERVED_COLUMNS + RESULT_COLUMNS
+OWN_COLUMNS = (*RESERVED_COLUMNS, "take", "point")
+"""The columns that no manifest has as inputs; the other results are results in a report only."""
+
 _PLAIN = ("id", "model", "notes", "price", "take", "point", TAKES)
 _OF_A_REPORT = {"take", "fingerprint"}
 _TAG_ENDS = re.compile(r"[,;]")
 _NUMBER = re.compile(r"[-+]?[$€£]?\s?\d[\d.,\s']*[$€£%]?")
 _SUM = re.compile(r"(?:grand |sub)?totals?|sum|summe|gesamt|somme|suma", re.IGNORECASE)
+# A lone number of this size is more often meant as a number of takes than as a seed.
+_COUNT = re.compile(r"[2-9]|10", re.ASCII)
 _LINE_END = re.compile(r"\r\n?")
 _NOTHING = frozenset[str]()
 
@@ -90,7 +95,7 @@ def source_of(text: str, findings: Findings, limits: Limits) -> Source:
     is_report = _OF_A_REPORT.issubset(header.cells)
     columns = _columns(header, findings, limits, is_report=is_report)
     reader = _RowReader(columns, findings, limits, is_report=is_report)
-    own = tuple(column.name for column in columns if not is_report or column.name not in RESULT_COLUMNS)
+    own = tuple(column.name for column in columns if column.name not in RESULT_COLUMNS)
     # The table is read to its end first: one that is past the limits, or broken, is not worked on.
     shots = list(records)
     if not is_report:
@@ -144,7 +149,7 @@ def _is_sum(cells: Sequence[str], filled: Sequence[int], *, id_at: int) -> bool:
 
 def _columns(header: Record, findings: Findings, limits: Limits, *, is_report: bool) -> list[_Column]:
     columns: list[_Column] = []
-    known = KNOWN_COLUMNS if is_report else RESERVED_COLUMNS
+    known = KNOWN_COLUMNS if is_report else OWN_COLUMNS
     names = [_name(heading, is_report=is_report) for heading in header.cells]
     for number, name in enumerate(names, 1):
         at, first = header.at(findings.file, number), names.index(name) + 1
@@ -176,7 +181,7 @@ def _name(heading: str, *, is_report: bool) -> str:
     # A report adds a column seed, which is then this one.
     if heading.casefold() in RESERVED_COLUMNS or (heading.casefold() == "seed" and not is_report):
         return heading.casefold()
-    is_input = heading in RESULT_COLUMNS and not is_report
+    is_input = heading in RESULT_COLUMNS and heading not in OWN_COLUMNS and not is_report
     return csv_cells.SHADOWED + heading if is_input else heading
 
 
@@ -232,7 +237,7 @@ class _RowReader:
         self._limits = limits
         self._is_report = is_report
         self._inputs = [column for column in columns if column.path]
-        self._own = [(c.name, c.number - 1) for c in columns if not is_report or c.name not in RESULT_COLUMNS]
+        self._own = [(c.name, c.number - 1) for c in columns if c.name not in RESULT_COLUMNS]
         self._reserved = {column.name: column for column in columns if not column.path}
         self._plain = [self._reserved[name] for name in _PLAIN if name in self._reserved]
         self._is_flat = all(len(column.path) == 1 for column in self._inputs)
@@ -345,9 +350,9 @@ class _RowReader:
         elif seeds:
             if "seed" in axes:
                 row.error(seeds.at, "seeds", "the seed is swept in the cell sweep too; keep one of them")
-            if re.fullmatch(r"[2-9]|1\d|20", seeds.text, re.ASCII):
-                count = f"for {seeds.text} takes write {seeds.text} in a column takes"
-                self._findings.warn(seeds.at, row.where("seeds"), f"is one take with the seed {seeds.text}; {count}")
+            elif _COUNT.fullmatch(seeds.text):
+                wanted = f"for {seeds.text} takes write {seeds.text} in a column takes"
+                self._findings.warn(seeds.at, row.where("seeds"), f"is one take with seed {seeds.text}; {wanted}")
             values = reader.seeds(seeds)
             axes |= {"seed": Items(tuple(values), seeds.at)} if values else {}
         if at := (cell or seeds) if axes else None:

@@ -70,7 +70,7 @@ class Columns:
     def fitted(
         self, inputs: Mapping[str, Node], shot: Shot, model: Model
     ) -> tuple[Mapping[str, Node], frozenset[str]]:
-        """Return the inputs of a row by their names in the schema, and the names with a problem that is told already.
+        """Return the inputs of a row by their names in the schema, and the names that a problem was reported for.
 
         A row with such a name is faulty.
         """
@@ -91,12 +91,11 @@ class Columns:
     def problems(self) -> Iterator[Problem]:
         """Yield one problem for each column that does not fit, and for each that is missing."""
         for heading, misfit in self._unknown.items():
-            at, remedy = self._manifest.headings[heading], self._manifest.misplaced.get(heading)
-            message = f"{shown(heading)} is not an input of {listed([*misfit.models])}"
-            if remedy:
-                message = f"unknown input: {remedy}"
             rows = f"{counted(misfit.rows, 'row')} {'fills' if misfit.rows == 1 else 'fill'} it"
-            yield Problem(at, HEADER, f"{message}; {rows}", nearest=misfit.nearest)
+            message = f"{shown(heading)} is not an input of {listed([*misfit.models])}; {rows}"
+            if remedy := self._manifest.misplaced.get(heading):
+                message = f"unknown input: {remedy}"
+            yield Problem(self._manifest.headings[heading], HEADER, message, nearest=misfit.nearest)
         for name, misfit in self._missing.items():
             at = self._manifest.header or Position(self._manifest.file)
             rows = f"{listed([*misfit.models])} requires it in {counted(misfit.rows, 'row')}"
