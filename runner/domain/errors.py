@@ -93,10 +93,11 @@ class ManifestInvalid(ShotrunnerError):
 
     exit_code = 65
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], *, advice: str = "") -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
-        super().__init__(f"{count} problem{'s' if count != 1 else ''} in the manifest; nothing was submitted")
+        message = f"{count} problem{'s' if count != 1 else ''} in the manifest; nothing was submitted"
+        super().__init__(message, advice=advice)
 
 
 class SchemaInvalid(ShotrunnerError):

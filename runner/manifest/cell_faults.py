@@ -36,17 +36,26 @@ _ERROR: Final = re.compile(
     r"|BEZUG|WERT|ZAHL|LEER|ÜBERLAUF|VALEUR|NOMBRE|NUL|¡REF|¡VALOR|¡DIV/0|¡NUM|¡NULO)!"
     r"|#¿?(?:NAME|NOM|NOMBRE)\?|#N/[AD]|#NV|#GETTING_DATA|#{2,}|Err:[0-9]{3}|Loading(?:\.{3}|…)"
 )
-_FORMULA: Final = re.compile(r"=\s*(?:[+-]?\s*[A-Z][A-Z0-9._]*\(|\$?[A-Z]{1,3}\$?[0-9]+\b|'?[\w .-]+'?!\$?[A-Z])")
+_FORMULA: Final = re.compile(
+    r"=\s*(?:[+-]?\s*[A-Z][A-Z0-9._]*\(|\$?[A-Z]{1,3}\$?[0-9]+\b|'?[\w .-]+'?!\$?[A-Z])"
+)
 _ADDRESS: Final = re.compile(r"https?://[^\s\"'<>()\[\]]+", re.ASCII)
 _SECOND: Final = re.compile(r"[\s,;|]\s*https?://", re.ASCII)
 _WRAPPED: Final = re.compile(
-    r"""<[^<>]*> | [^()\[\]]*\(\s*https?://[^()]*\) | !?\[[^\]]*\]\([^()]*\) | "[^"]*" | '[^']*'""", re.VERBOSE
+    r"""<[^<>]*> | [^()\[\]]*\(\s*https?://[^()]*\) | !?\[[^\]]*\]\([^()]*\) | "[^"]*" | '[^']*'""",
+    re.VERBOSE,
 )
 _SHORTENED: Final = re.compile(r"-?[0-9](?:[.,][0-9]+)?E\+?[0-9]+", re.ASCII)
-_FILLERS: Final = frozenset({"None", "NONE", "nan", "NaN", "N/A", "n/a", "TBD", "tbd", "TBC", "TODO", "undefined"})
+_FILLERS: Final = frozenset(
+    {"None", "NONE", "nan", "NaN", "N/A", "n/a", "TBD", "tbd", "TBC", "TODO", "undefined"}
+)
 _LONGEST: Final = 100
 _FIRST_LETTERS: Final = frozenset("#=EL")
-SHORTENED: Final = "is a number that a spreadsheet shortened, and its last digits are lost; format the column as text"
+SUSPECT_LETTERS: Final = _FIRST_LETTERS | frozenset(" \t\n\r\xa0")
+"""Only a cell that begins with one of these, a short one, and one with an address in it, can have a fault."""
+SHORTENED: Final = (
+    "is a number that a spreadsheet shortened, and its last digits are lost; format the column as text"
+)
 """What happened to a number such as 1.23E+09; no digits are proposed, because they are not in the file."""
 
 
@@ -64,7 +73,9 @@ def fault_of(text: str, kind: CellKind, *, is_guarded: bool = False) -> CellFaul
     """Return what is wrong with the trimmed text of an input's cell; a guarded cell is not a formula."""
     if text[:1] in _FIRST_LETTERS:
         if is_error_value(text):
-            return CellFault(f"{shown(text)} is the error of a spreadsheet and not a value; mend the cell in the sheet")
+            return CellFault(
+                f"{shown(text)} is the error of a spreadsheet and not a value; mend the cell in the sheet"
+            )
         if not is_guarded and _FORMULA.match(text):
             return _formula_fault(text)
     if kind is CellKind.PROMPT:
@@ -85,12 +96,16 @@ def _formula_fault(text: str) -> CellFault:
 def _address_fault(text: str) -> CellFault | None:
     if _ADDRESS.match(text):
         count = 1 + len(_SECOND.findall(text))
-        message = f"holds {count} addresses; write one a cell, for a list in columns such as images.0 and images.1"
+        message = (
+            f"holds {count} addresses; write one a cell, for a list in columns such as images.0 and images.1"
+        )
         return CellFault(message) if count > 1 else None
     address = _ADDRESS.search(text)
     if address is None or not _WRAPPED.fullmatch(text):
         return None
-    return CellFault(f"{bare(text)} is more than an address; write only the address in it", _safe_address(address[0]))
+    return CellFault(
+        f"{bare(text)} is more than an address; write only the address in it", _safe_address(address[0])
+    )
 
 
 def _safe_address(address: str) -> str | None:

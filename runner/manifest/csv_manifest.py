@@ -15,7 +15,7 @@ from runner.domain.display import counted
 from runner.domain.errors import Position
 from runner.domain.ids import MANGLED, looks_mangled, why_no_id
 from runner.domain.shots import Fields, Items, Node, Row, Text
-from runner.manifest.cell_faults import CellKind, fault_of
+from runner.manifest.cell_faults import SUSPECT_LETTERS, CellKind, fault_of
 from runner.manifest.column_names import meant_column
 from runner.manifest.csv_reader import Record, column_letters, records_of
 from runner.manifest.csv_sweeps import NO_ENTRIES, CellReader
@@ -60,6 +60,7 @@ _SUM = re.compile(r"(?:grand |sub)?totals?|sum|summe|gesamt|somme|suma", re.IGNO
 _COUNT = re.compile(r"[2-9]|10", re.ASCII)
 _LINE_END = re.compile(r"\r\n?")
 _NOTHING = frozenset[str]()
+_OTHER, _PROMPT, _SEED = CellKind.OTHER, CellKind.PROMPT, CellKind.SEED
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,10 @@ def source_of(text: str, findings: Findings, limits: Limits) -> Source:
     is_report = _OF_A_REPORT.issubset(header.cells)
     columns = _columns(header, findings, limits, is_report=is_report)
     reader = _RowReader(columns, findings, limits, is_report=is_report)
-    own = tuple(column.name for column in columns if column.name not in RESULT_COLUMNS)
+    own = tuple(column.name for column in columns if column.name and column.name not in RESULT_COLUMNS)
     # The table is read to its end first: one that is past the limits, or broken, is not worked on.
     shots = list(records)
+    _check_nameless(header, shots, findings)
     if not is_report:
         shots = _shots_of(shots, columns, findings, has_returns="\r" in text)
     rows = (reader.row(record) for record in each_once(shots) if not reader.is_removed(record))
@@ -141,10 +143,19 @@ def _shots_of(
     return shots
 
 
+def _check_nameless(header: Record, records: list[Record], findings: Findings) -> None:
+    """Report the columns that have cells and no heading; a column without both only keeps others apart."""
+    for number in (number for number, heading in enumerate(header.cells, 1) if not heading):
+        if any(record.cells[number - 1].strip() for record in records):
+            findings.error(header.at(findings.file, number), "header", "a column between others has no name")
+
+
 def _is_sum(cells: Sequence[str], filled: Sequence[int], *, id_at: int) -> bool:
     numbers = [n for n in filled if _NUMBER.fullmatch(cells[n].strip())]
     labels = [n for n in filled if n not in numbers]
-    return id_at not in numbers and bool(numbers) and all(_SUM.fullmatch(cells[n].strip(" :")) for n in labels)
+    return (
+        id_at not in numbers and bool(numbers) and all(_SUM.fullmatch(cells[n].strip(" :")) for n in labels)
+    )
 
 
 def _columns(header: Record, findings: Findings, limits: Limits, *, is_report: bool) -> list[_Column]:
@@ -155,12 +166,10 @@ def _columns(header: Record, findings: Findings, limits: Limits, *, is_report: b
         at, first = header.at(findings.file, number), names.index(name) + 1
         path = () if name in known else _path(name)
         meant = name.casefold()
-        if not name:
-            findings.error(at, "header", "a column between others has no name")
-        elif first < number:
+        if name and first < number:
             message = f"the column {shown(name)} appears twice (first as column {first})"
             findings.error(at, "header", message)
-        elif not all(path):
+        elif name and not all(path):
             findings.error(at, "header", f"{shown(name)} has a dot with no name beside it")
         elif len(path) > limits.depth:
             findings.error(at, "header", f"{shown(name)} has more than {limits.depth} parts")
@@ -185,9 +194,7 @@ def _name(heading: str, *, is_report: bool) -> str:
     return csv_cells.SHADOWED + heading if is_input else heading
 
 
-def _check_together(
-    header: Record, columns: list[_Column], findings: Findings, *, is_report: bool
-) -> None:
+def _check_together(header: Record, columns: list[_Column], findings: Findings, *, is_report: bool) -> None:
     # In a report one take may have an empty list where another has parts, so each row is checked by itself.
     paths = set() if is_report else {column.path for column in columns}
     for column in columns:
@@ -237,7 +244,7 @@ class _RowReader:
         self._limits = limits
         self._is_report = is_report
         self._inputs = [column for column in columns if column.path]
-        self._own = [(c.name, c.number - 1) for c in columns if c.name not in RESULT_COLUMNS]
+        self._own = [(c.name, c.number - 1) for c in columns if c.name and c.name not in RESULT_COLUMNS]
         self._reserved = {column.name: column for column in columns if not column.path}
         self._plain = [self._reserved[name] for name in _PLAIN if name in self._reserved]
         self._is_flat = all(len(column.path) == 1 for column in self._inputs)
@@ -268,7 +275,23 @@ class _RowReader:
             subject = row_name(Row(Fields(items, at), at), "")
             self._findings.warn(identity.at, subject, f"{shown(identity.text)} {MANGLED}")
         cells = [(c.path, c, text) for c in self._inputs if (text := self._text(record, c))]
-        reported = _NOTHING if self._is_report else self._reported(record, cells, Row(Fields(items, at), at))
+        # Nearly all cells are sound, and a call for each of them would be felt.
+        suspects = (
+            []
+            if self._is_report
+            else [
+                (path, column, text)
+                for path, column, text in cells
+                if text.text[:1] in SUSPECT_LETTERS
+                or (
+                    text.text.rfind("://") > 5
+                    if column.kind is _OTHER
+                    else column.kind is _PROMPT and len(text.text) < 12
+                )
+                or (column.kind is _SEED and "E" in text.text)
+            ]
+        )
+        reported = self._reported(record, suspects, Row(Fields(items, at), at)) if suspects else _NOTHING
         if reported:
             cells = [cell for cell in cells if cell[0][0] not in reported]
         flat = {path[0]: _leaf(text) for path, _, text in cells} if self._is_flat else None
@@ -308,7 +331,7 @@ class _RowReader:
                 self._findings.error(text.at, where, fault.message, nearest=fault.nearest)
             else:
                 self._findings.warn(text.at, where, fault.message)
-        return frozenset(reported) if reported else _NOTHING
+        return frozenset(reported)
 
     def _text(self, record: Record, column: _Column) -> Text | None:
         cell = record.cells[column.number - 1]
@@ -352,7 +375,9 @@ class _RowReader:
                 row.error(seeds.at, "seeds", "the seed is swept in the cell sweep too; keep one of them")
             elif _COUNT.fullmatch(seeds.text):
                 wanted = f"for {seeds.text} takes write {seeds.text} in a column takes"
-                self._findings.warn(seeds.at, row.where("seeds"), f"is one take with seed {seeds.text}; {wanted}")
+                self._findings.warn(
+                    seeds.at, row.where("seeds"), f"is one take with seed {seeds.text}; {wanted}"
+                )
             values = reader.seeds(seeds)
             axes |= {"seed": Items(tuple(values), seeds.at)} if values else {}
         if at := (cell or seeds) if axes else None:

@@ -176,9 +176,7 @@ class _Reader:
 
     def _reader(self, *, skip_blanks: bool = False) -> Iterator[list[str]]:
         """Return a reader that goes on where the text was read to."""
-        return csv.reader(
-            self._feed(), delimiter=self.separator, strict=True, skipinitialspace=skip_blanks
-        )
+        return csv.reader(self._feed(), delimiter=self.separator, strict=True, skipinitialspace=skip_blanks)
 
     def _without_blanks(self, begin: int, line: int) -> list[str] | None:
         """Read a record again with the blanks before its quotes skipped; None if its quotes are no quotes of CSV."""

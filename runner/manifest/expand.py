@@ -112,7 +112,7 @@ class _Expansion:
             tags = tuple(dict.fromkeys(tags + self._read_tags(section)))
         style = section.text("style")
         own = {name: text for name, text in (("id", identity), ("style", style)) if text is not None}
-        takes = self._read_count(section, TAKES, 1)
+        takes = self._read_count(section, TAKES, 1) if TAKES in section else 1
         variants = self._variants(section, sweep, own, takes)
         chained = section.flag("chain")
         model = self._own_model(section, sweep) or next((v.model for v in variants if v.model), None)

@@ -71,7 +71,9 @@ class Reading:
             return self._plain_text(node, shape, where) if is_text else self._text(node, shape, where)
         kind = "array" if isinstance(node, Items) else "object"
         if shape.kinds and kind not in shape.kinds:
-            is_counted = "array" in shape.kinds and isinstance(node, Fields) and all(map(str.isdecimal, node.items))
+            is_counted = (
+                "array" in shape.kinds and isinstance(node, Fields) and all(map(str.isdecimal, node.items))
+            )
             hint = "; the parts of a list count from 0, without a gap" if is_counted else ""
             return self._wrong_kind(node, shape, where, _NEEDED[kind], hint)
         if isinstance(node, Items):

@@ -120,7 +120,7 @@ class Model:
             # A misspelled name is one mistake, and not both an unknown input and a missing one.
             if node is None and name in meant:
                 continue
-            value = _value(wanted, node, reading, at.below(keys_at.get(name)))
+            value = _value(wanted, node, reading, at, keys_at)
             if value is MISSING:
                 continue
             body[name] = value
@@ -200,15 +200,20 @@ class Model:
             if incomplete and is_about_all:
                 continue
             where = ".".join(["inputs", *map(str, found.path)])
-            place = _position(found.path, nodes, at.below(keys_at.get(str(found.path[0])) if found.path else None))
+            place = _position(
+                found.path, nodes, at.below(keys_at.get(str(found.path[0])) if found.path else None)
+            )
             reading.complain(place, where, found.message, found.allowed, found.nearest)
 
 
-def _value(wanted: Input, node: Node | None, reading: Reading, at: Position) -> JsonValue | Missing:
+def _value(
+    wanted: Input, node: Node | None, reading: Reading, at: Position, keys_at: Mapping[str, Position]
+) -> JsonValue | Missing:
     """Return the value of an input; `at` is the place of its shot."""
     where = f"inputs.{wanted.name}"
     if node is None and wanted.required:
-        return reading.complain(at, where, "missing, and the model requires it")
+        place = at.below(keys_at.get(wanted.name))
+        return reading.complain(place, where, "missing, and the model requires it")
     if node is None:
         # A default that is a list or mapping must not be shared between bodies.
         is_shared = isinstance(wanted.default, list | dict)

@@ -170,11 +170,15 @@ class _Planner:
         seed_from_id = seed.name if seed and from_id else ""
         if seed and from_id and is_open:
             inputs = {**inputs, seed.name: Text(str(seed_for(shot.id, seed)), shot.at)}
+        keys_at = variant.keys_at
+        if self.manifest.header is not None:
+            places = self.columns.fit(model).at
+            keys_at = {**places, **keys_at} if variant.point else places
         bound = model.bind(
             inputs,
             subject=f"shot {shot.id}",
             at=shot.at,
-            keys_at=self._keys_at(variant, model),
+            keys_at=keys_at,
             told=told,
             allow_private_media=self.allow_private_media,
         )
@@ -194,12 +198,6 @@ class _Planner:
             self.problems.append(_clash(first, take))
         elif is_open and not from_id:
             self.on_default_seed.add(take.id)
-
-    def _keys_at(self, variant: Variant, model: Model) -> Mapping[str, Position]:
-        if self.manifest.header is None:
-            return variant.keys_at
-        places = self.columns.fit(model).at
-        return {**places, **variant.keys_at} if variant.point else places
 
     def _take(
         self,

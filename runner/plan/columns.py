@@ -7,8 +7,9 @@ one problem a column. It knows no value. A manifest of YAML has no columns, and 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from runner.domain.display import counted, listed, visible
@@ -17,20 +18,30 @@ from runner.domain.shots import Manifest, Node, Shot
 from runner.models.input_names import meant_input
 from runner.models.model import Model
 from runner.models.scalars import shown
+from runner.system.escapes import command_line
 
 _BRACKETS: Final = re.compile(r"\[(\d{1,4})\]", re.ASCII)
 HEADER: Final = "header"
 """The subject of a problem that is about a column, and not about the cell of one row."""
 
 
+def header_advice(problems: Iterable[Problem], manifest: Path) -> str:
+    """Return what to do for a sheet whose columns do not fit, or nothing if they do."""
+    if all(problem.subject != HEADER for problem in problems):
+        return ""
+    return f"`{command_line('import', manifest)}` maps the columns of a sheet as it is"
+
+
 @dataclass(frozen=True, slots=True)
 class Fit:
     """The columns as one model sees them.
 
-    `at` holds the place of each input's column, and `spelt` the inputs whose heading differs in case. `meant` has the
-    headings that are no input, each with the name that was probably meant.
+    `required` are the inputs that it always requires. `at` holds the place of each input's column, and `spelt` the
+    inputs whose heading differs in case. `meant` has the headings that are no input, each with the name that was
+    probably meant.
     """
 
+    required: frozenset[str]
     at: Mapping[str, Position]
     spelt: Mapping[str, str]
     meant: Mapping[str, str | None]
@@ -76,9 +87,14 @@ class Columns:
         """
         if self._manifest.header is None:
             return inputs, shot.reported
-        fit, known, told = self.fit(model), inputs, list[str]()
+        fit = self._fits.get(model.id) or self.fit(model)
+        if fit.required <= inputs.keys() <= model.by_name.keys():
+            return inputs, shot.reported
+        known, told = inputs, list[str]()
         if not inputs.keys() <= model.by_name.keys():
-            known = {fit.spelt.get(name, name): node for name, node in inputs.items() if name not in fit.meant}
+            known = {
+                fit.spelt.get(name, name): node for name, node in inputs.items() if name not in fit.meant
+            }
             for name in [name for name in inputs if name in fit.meant]:
                 self._unknown.setdefault(name, _Misfit(fit.meant[name])).count(shot, model)
                 told += [name, fit.meant[name] or name]
@@ -96,7 +112,11 @@ class Columns:
             if remedy := self._manifest.misplaced.get(heading):
                 message = f"unknown input: {remedy}"
             yield Problem(self._manifest.headings[heading], HEADER, message, nearest=misfit.nearest)
-        for name, misfit in self._missing.items():
+        # A column that means a missing one explains it.
+        explained = {misfit.nearest for misfit in self._unknown.values()}
+        for name, misfit in (
+            (name, misfit) for name, misfit in self._missing.items() if name not in explained
+        ):
             at = self._manifest.header or Position(self._manifest.file)
             rows = f"{listed([*misfit.models])} requires it in {counted(misfit.rows, 'row')}"
             yield Problem(at, HEADER, f"the column {visible(name)} is missing, and {rows}")
@@ -113,14 +133,17 @@ class Columns:
                 others.append(heading)
             else:
                 spelt[heading], at[name] = name, headings[heading]
-        return Fit(at, spelt, {heading: self._meant(heading, model, at) for heading in others})
+        meant: dict[str, str | None] = {}
+        for heading in others:
+            name = self._meant(heading, model)
+            # Two columns cannot have the same name.
+            meant[heading] = None if name in at or name in meant.values() else name
+        return Fit(frozenset(model.required), at, spelt, meant)
 
-    def _meant(self, heading: str, model: Model, at: Mapping[str, Position]) -> str | None:
-        """Return the name that a heading should have; one that has its column already is not proposed again."""
+    def _meant(self, heading: str, model: Model) -> str | None:
         if heading in self._manifest.misplaced:
             return None
         place = _BRACKETS.sub(r".\1", heading)
         if place != heading and place.partition(".")[0] in model.by_name:
             return place
-        name = meant_input(heading, model)
-        return name if name and name not in at else self._manifest.meant_columns.get(heading)
+        return meant_input(heading, model) or self._manifest.meant_columns.get(heading)

@@ -102,7 +102,9 @@ def further_seeds(shot_id: str, wanted: Input, count: int) -> list[int]:
 
     The first is the model's default or the one of `seed_for`. A model with few seeds may have fewer.
     """
-    first = wanted.default if type(wanted.default) is int and not wanted.required else seed_for(shot_id, wanted)
+    first = (
+        wanted.default if type(wanted.default) is int and not wanted.required else seed_for(shot_id, wanted)
+    )
     seeds: dict[int, None] = {first: None}
     for number in range(2, _TRIES * count + 2):
         if len(seeds) > count:

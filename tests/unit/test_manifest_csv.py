@@ -103,7 +103,10 @@ def test_places_are_physical_lines_field_numbers_and_spreadsheet_cells() -> None
             "id,model\n12-Mar,m\n",
             "m.csv:2:1 (cell A2): warning: shot 12-Mar: '12-Mar' looks as if a spreadsheet had changed it",
         ),
-        ("id,model\n1.23E+12,m\n", "at most 80; it looks as if a spreadsheet had changed it; format the column as"),
+        (
+            "id,model\n1.23E+12,m\n",
+            "at most 80; it looks as if a spreadsheet had changed it; format the column as",
+        ),
         ("id,model\n####,m\n", "m.csv:2:1 (cell A2): shot ####, id: '####' is not an id"),
         ("id,model,seeds\na,m,x\n", "m.csv:2:3 (cell C2): shot a, seeds: 'x' is neither a seed nor a range"),
         (

@@ -64,7 +64,10 @@ def test_a_part_of_a_style_is_one_too() -> None:
 
 def test_an_unknown_input_in_parts_is_told_once_at_its_first_column() -> None:
     (problem,) = planned(board("camra.zoom,camra.pan", "1,2", "3,4")).problems
-    assert str(problem) == "m.csv:1:6 (cell F1): header: camra is not an input of pika/pikaframes; 2 rows fill it"
+    assert (
+        str(problem)
+        == "m.csv:1:6 (cell F1): header: camra is not an input of pika/pikaframes; 2 rows fill it"
+    )
 
 
 def test_a_model_with_an_input_of_that_name_gets_it(tmp_path: Path) -> None:
