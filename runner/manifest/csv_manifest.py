@@ -7,7 +7,7 @@ result columns are known and ignored, so a report is a manifest too.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -180,13 +180,13 @@ def _columns(header: Record, findings: Findings, limits: Limits, *, is_report: b
         kind = CellKind.PROMPT if is_prompt else CellKind.SEED if meant == "seed" else CellKind.OTHER
         prose = is_prompt or name == "notes"
         columns.append(_Column(name, number, column_letters(number), path, at, prose, kind))
-    _check_together(header, columns, findings, is_report=is_report)
+    _check_together(columns, findings)
     _check_needed(header, names, findings)
     return columns
 
 
 def _name(heading: str, *, is_report: bool) -> str:
-    """Return the name of a column: case does not matter in the program's own; elsewhere a result's name is an input's."""
+    """Return the name of a column; case does not matter in the program's own, and a board has no column of a result."""
     # A report adds a column seed, which is then this one.
     if heading.casefold() in RESERVED_COLUMNS or (heading.casefold() == "seed" and not is_report):
         return heading.casefold()
@@ -194,9 +194,10 @@ def _name(heading: str, *, is_report: bool) -> str:
     return csv_cells.SHADOWED + heading if is_input else heading
 
 
-def _check_together(header: Record, columns: list[_Column], findings: Findings, *, is_report: bool) -> None:
+def _check_together(columns: list[_Column], findings: Findings) -> None:
     # In a report one take may have an empty list where another has parts, so each row is checked by itself.
-    paths = set() if is_report else {column.path for column in columns}
+    is_of_takes = any(column.name == "take" for column in columns)
+    paths = set() if is_of_takes else {column.path for column in columns}
     for column in columns:
         for end in range(1, len(column.path)):
             if column.path[:end] in paths:
@@ -224,8 +225,9 @@ def _check_needed(header: Record, names: Sequence[str], findings: Findings) -> N
             message += "; cells are separated by commas, semicolons or tabs"
         elif needed == "model":
             message += "; give every row the id of a model (`shotrunner models` lists them)"
-        add = findings.stop if needed is missing[-1] else findings.error
-        add(at, "header", message)
+        findings.error(at, "header", message)
+    if missing:
+        findings.cut()
 
 
 def _path(name: str) -> tuple[str, ...]:

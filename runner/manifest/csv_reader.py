@@ -190,18 +190,19 @@ class _Reader:
 
     def _check_swallowed(self, cells: Sequence[str], line: int, subject: str) -> None:
         """Report a quoted cell with whole rows in it: its quote was not closed, and the next one seemed to close it."""
-        slashed = [n for n, cell in enumerate(cells) if _SLASHED.fullmatch(cell.strip())]
+        slashed = {n: cell.strip() for n, cell in enumerate(cells) if _SLASHED.fullmatch(cell.strip())}
+
+        def is_row(text: str) -> bool:
+            parts = text.split(self.separator)
+            same = (parts[n].strip() == cell or "://" in parts[n] for n, cell in slashed.items())
+            return len(parts) >= len(cells) and any(same)
+
         for column, cell in enumerate(cells, 1):
-            for inner in _LINE_END.sub("\n", cell).split("\n")[1:]:
-                parts = inner.split(self.separator)
-                if len(parts) >= len(cells) and any(
-                    parts[n].strip() == cells[n].strip() or "://" in parts[n] for n in slashed
-                ):
-                    first = line + sum(map(line_breaks, cells[: column - 1]))
-                    last = first + line_breaks(cell)
-                    message = f"the quote that opens here ends at line {last}, and what looks like rows is in it; close it"
-                    self.findings.error(Position(self.findings.file, first, column), subject, message)
-                    return
+            if any(map(is_row, _LINE_END.sub("\n", cell).split("\n")[1:])):
+                first = line + sum(map(line_breaks, cells[: column - 1]))
+                last = first + line_breaks(cell)
+                message = f"the quote that opens here ends at line {last}, and in it is what looks like rows; close it"
+                self.findings.error(Position(self.findings.file, first, column), subject, message)
 
     def _check_sizes(self, record: Record) -> None:
         subject = f"row {record.number}"

@@ -103,13 +103,14 @@ class _Planner:
             self._add_swept(shot, {name: self._model(shot, name, text.at) for name, text in swept.items()})
         elif model := self._model(shot, shot.model, shot.model_at):
             for variant in shot.variants:
-                self._add_takes(shot, variant, model)
+                if not self.is_full:
+                    self._add_takes(shot, variant, model)
 
     def _add_swept(self, shot: Shot, models: Mapping[str, Model | None]) -> None:
         known = {name for model in models.values() if model for name in model.by_name}
         for variant in shot.variants:
             model = models[variant.model.text] if variant.model else None
-            if model:
+            if model and not self.is_full:
                 self._add_takes(shot, _meant_for(model, variant, known), model)
 
     def _model(self, shot: Shot, name: str, at: Position) -> Model | None:
@@ -161,8 +162,6 @@ class _Planner:
         self, shot: Shot, variant: Variant, model: Model, told: frozenset[str], *, is_own_seed: bool = False
     ) -> None:
         """Plan one take; `told` is as in `Model.bind`, and `is_own_seed` says that its seed was made from its id."""
-        if self.is_full:
-            return
         inputs, seed = variant.inputs, model.seed_input
         # A seed that neither the shot nor the model's default gives is made from the shot's id.
         is_open = seed is not None and seed.name not in inputs
