@@ -134,11 +134,14 @@ def _shots_of(
             shots.append(replace(record, cells=tuple(_LINE_END.sub("\n", cell) for cell in cells)))
         else:
             shots.append(record)
-    for others, why in ((headings, "has only its first cell filled"), (sums, "has numbers and no id")):
+    for others, why in (
+        (headings, "has only its first cell filled, so it is a heading"),
+        (sums, "has numbers and no id, so it is a sum"),
+    ):
         if others:
-            what = "heading" if others is headings else "sum"
-            more = f", and so are {counted(len(others) - 1, 'row')} below" if len(others) > 1 else ""
-            message = f"the row {why}, so it is a {what} and not a shot{more}"
+            more = len(others) - 1
+            also = f", as {'is' if more == 1 else 'are'} {counted(more, 'row')} below" if more else ""
+            message = f"the row {why} and not a shot{also}"
             findings.warn(others[0].at(findings.file, 1), f"row {others[0].number}", message)
     return shots
 

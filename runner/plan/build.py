@@ -146,7 +146,7 @@ class _Planner:
             return
         where = f"shot {shot.id}, takes"
         if seed.name in inputs:
-            message = f"a row with a {seed.name} is one take; leave {seed.name} or takes empty"
+            message = f"the row gives {seed.name} itself; leave that or takes empty"
             self.problems.append(Problem(inputs[seed.name].at, where, message))
             return
         seeds = further_seeds(shot.id, seed, count)
