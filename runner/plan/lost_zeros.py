@@ -25,5 +25,6 @@ def lost_zeros(plan: Plan, sent: Collection[str], recorded: Iterable[Standing]) 
     if not pairs:
         return None
     which = listed([f"{new} was {old}" for new, old in pairs.items()])
-    message = f"{which}: a spreadsheet drops zeros before a number; write the ids as before, or pay for these shots again"
+    otherwise = "write the ids as before, or these shots are paid for again"
+    message = f"{which}: a spreadsheet drops zeros before a number; {otherwise}"
     return Problem(planned[next(iter(pairs))].at, "id", message, severity=Severity.WARNING)

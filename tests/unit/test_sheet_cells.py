@@ -212,11 +212,12 @@ def test_headings_and_sums_are_passed_over_with_one_warning_each() -> None:
         f"{HEAD},duration\nSCENE 1,,,,\ns1,m,{LINK},hi,5\nSCENE 2,,,,\ns2,m,{LINK},ho,5\nTotal,,,,10\n,,,,$10.50\n"
     )
     assert [shot.id for shot in reading.shots] == ["s1", "s2"]
-    assert [str(problem) for problem in reading.problems] == [
-        "m.csv:2:1 (cell A2): warning: row 2: the row has only its first cell filled,"
-        " so it is a heading and not a shot, as is 1 row below",
-        "m.csv:6:1 (cell A6): warning: row 6: the row has numbers and no id,"
-        " so it is a sum and not a shot, as is 1 row below",
+    assert [(problem.at.cell, problem.message) for problem in reading.problems] == [
+        (
+            "A2",
+            "the row has only its first cell filled, so it is a heading and not a shot, as is 1 row below",
+        ),
+        ("A6", "the row has numbers and no id, so it is a sum and not a shot, as is 1 row below"),
     ]
 
 
