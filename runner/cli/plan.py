@@ -13,6 +13,7 @@ from runner.cli.from_flags import from_stdin
 from runner.cli.run_flags import request_of
 from runner.cli.terminal import note, show, show_json
 from runner.commands.plan import PlanPreview, preview
+from runner.commands.steps.prices import price_source
 from runner.domain.body_diff import Difference
 from runner.domain.display import apart, counted, duration, money, spent_words, visible
 from runner.plan.actions import Action, Step
@@ -111,7 +112,8 @@ def _live_lines(live: LiveCatalogue) -> Iterator[str]:
 
 def _money_line(found: PlanPreview, submits: int) -> str:
     if found.unpriced == submits:
-        return f"cost    unknown: no price for {counted(submits, 'take')} (see prices: in the manifest, or --online)"
+        source = f"see {price_source(found.manifest)}, or --online"
+        return f"cost    unknown: no price for {counted(submits, 'take')} ({source})"
     more = f", and {counted(found.unpriced, 'take')} without a price" if found.unpriced else ""
     return f"cost    {money(found.estimate)} estimated{more}"
 

@@ -25,6 +25,7 @@ from runner.manifest.reader import read_manifest
 from runner.manifest.size_limits import LIMITS, Limits
 from runner.models.registry import Models, search_path
 from runner.plan.build import make_plan
+from runner.plan.columns import header_advice
 from runner.system.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def check(
     found |= dict.fromkeys(models.overridden)
     problems = sorted(found, key=lambda problem: place_in(problem.at, reading.manifest.file))
     if errors := [problem for problem in problems if problem.severity is Severity.ERROR]:
-        raise ManifestInvalid(errors)
+        raise ManifestInvalid(errors, advice=header_advice(errors, path))
     return replace(planned.plan, warnings=tuple(problems))
 
 

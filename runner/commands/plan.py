@@ -29,6 +29,7 @@ from runner.models.registry import Models, search_path
 from runner.plan import prices as pricing
 from runner.plan.actions import Action, Step
 from runner.plan.blocked import barred, blocked
+from runner.plan.lost_zeros import lost_zeros
 from runner.plan.scope import Decision, decide, scope_of
 from runner.plan.timing import Forecast, forecast
 from runner.store import run_dir as rundir
@@ -137,7 +138,12 @@ def _shown(
         spending=record.spending,
         forecast=forecast(Counter(going.values()), _durations(place), at_once=request.options.jobs),
         left_out=decision.left_out,
-        warnings=(*plan.warnings, *_expiring(request, plan, going), *_unwritable(request, place, going)),
+        warnings=(
+            *plan.warnings,
+            *filter(None, [lost_zeros(plan, going, record.takes)]),
+            *_expiring(request, plan, going),
+            *_unwritable(request, place, going),
+        ),
         prices=pricing.rates(plan, going),
     )
 

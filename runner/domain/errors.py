@@ -19,6 +19,13 @@ class Position(NamedTuple):
     column: int | None = None
     cell: str | None = None
 
+    def below(self, heading: Position | None) -> Position:
+        """Return the cell of this row of a sheet that is below `heading`; without one, this place itself."""
+        if not self.cell or heading is None or not heading.cell:
+            return self
+        letters, row = heading.cell.rstrip("0123456789"), self.cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+        return self._replace(column=heading.column, cell=letters + row)
+
     def __str__(self) -> str:
         address = ":".join([self.file, *(str(n) for n in (self.line, self.column) if n is not None)])
         return f"{address} (cell {self.cell})" if self.cell else address
@@ -86,10 +93,11 @@ class ManifestInvalid(ShotrunnerError):
 
     exit_code = 65
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], *, advice: str = "") -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
-        super().__init__(f"{count} problem{'s' if count != 1 else ''} in the manifest; nothing was submitted")
+        message = f"{count} problem{'s' if count != 1 else ''} in the manifest; nothing was submitted"
+        super().__init__(message, advice=advice)
 
 
 class SchemaInvalid(ShotrunnerError):

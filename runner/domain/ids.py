@@ -24,7 +24,18 @@ _OLDER = re.compile(r"~[1-9][0-9]{0,8}\Z")
 _UNSAFE_IN_TAKE = frozenset('/\\:*?"<>|+ ')
 # File systems allow 255 bytes; suffixes such as .mp4.part and .json need their share.
 _TAKE_BYTES = 200
-_MANGLED = re.compile(r"\d+(?:\.\d+)?E\+?\d+|\d{1,2}-[A-Z][a-z]{2}(?:-\d{2,4})?|[A-Z][a-z]{2}-\d{2}")
+# The short names of Excel in English, German, French, Spanish and Italian.
+_MONTHS = (
+    "jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec|mrz|mär|mai|okt|dez|janv|févr|avr|juin|juil|août|déc"
+    "|ene|abr|ago|dic|gen|mag|giu|lug|ott"
+)
+_MANGLED = re.compile(
+    # A shortened number; a day and a month by name, or the reverse; a date, or its number since 1900; an error value.
+    rf"\d+(?:[.,]\d+)?E[+-]?\d+|\d{{1,2}}[-./ ](?i:{_MONTHS})\.?(?:[-./ ]\d{{2,4}})?|[A-Z][a-z]{{2}}-\d{{2}}"
+    r"|\d{1,2}[./]\d{1,2}[./](?:19|20)\d\d|\d{4}-\d\d-\d\d 00:00:00|4\d{4}|#+|#N/A|#[A-Z0-9/]+[!?]"
+)
+MANGLED = "looks as if a spreadsheet had changed it; format the column as text"
+"""What to do about an id of which `looks_mangled` is true."""
 
 
 def why_no_id(text: str) -> str | None:
@@ -67,8 +78,8 @@ def why_no_take(take: str, *, shot: str) -> str | None:
 
 
 def looks_mangled(text: str) -> bool:
-    """Return whether a spreadsheet seems to have turned an id into a number or a date (1.23E+12, 12-Mar)."""
-    return _MANGLED.fullmatch(text) is not None or (bool(text) and set(text) == {"#"})
+    """Return whether a spreadsheet seems to have changed an id: 1.23E+12, 12-Mar, 3.Jan, the date 44928, or #REF!."""
+    return _MANGLED.fullmatch(text) is not None
 
 
 def folder_name(stem: str, *, composed: bool = True) -> str:

@@ -72,12 +72,14 @@ Node: TypeAlias = "Text | Items | Fields"
 class Row:
     """One entry of the manifest as written, before defaults and templates.
 
-    `cells` are the CSV cells by header, verbatim, so that a report can repeat them; empty for YAML.
+    `cells` are the CSV cells by header, verbatim, so that a report can repeat them; empty for YAML. `reported` names
+    inputs with a problem that was reported already, so they are left out of `fields`.
     """
 
     fields: Fields
     at: Position
     cells: Mapping[str, str] = field(default_factory=lambda: _NO_CELLS)
+    reported: frozenset[str] = frozenset()
 
 
 class PriceUnit(StrEnum):
@@ -133,7 +135,8 @@ class Shot:
     `take_id` is set when the row names one concrete take (a line of an earlier report), which keeps that id. `point` is
     set when the row names the point of its sweep. A `faulty` shot has a problem already: it is checked with the rest,
     so that all problems are reported at once, and never planned. `continues` is where the row says that it begins with
-    the last picture of the shot before it, None if it does not.
+    the last picture of the shot before it, None if it does not. `takes` is how many takes each point has; `reported`
+    is the same as in a `Row`.
     """
 
     id: str
@@ -149,6 +152,8 @@ class Shot:
     price: Price | None = None
     point: Mapping[str, JsonValue] | None = None
     continues: Position | None = None
+    takes: int = 1
+    reported: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,9 @@ class Manifest:
     """What a manifest says besides its shots; `text` and `sha256` are of the file as it was.
 
     `columns` are the CSV headers in their order, empty for YAML; `prices` are by model id, as the manifest gives them.
-    `files` are the SHA-256 of the prompt files that it names, by name.
+    `files` are the SHA-256 of the prompt files that it names, by name. `headings` says where the column of each input
+    begins, and `header` where the row of the headings does; it is None for YAML. `meant_columns` are the columns that
+    are no inputs and that such headings probably mean.
     `misplaced` are words that this form of manifest has no place for, each with the remedy. It is shown where such a
     word is given as an input that the model does not have.
     """
@@ -169,6 +176,9 @@ class Manifest:
     prices: Mapping[str, Price] = field(default_factory=dict)
     misplaced: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    headings: Mapping[str, Position] = field(default_factory=dict)
+    header: Position | None = None
+    meant_columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,34 @@
 """Turns CSV records into the same rows that YAML gives.
 
-A CSV manifest has neither variables nor defaults. The result columns of a report are known and ignored, so a report is
-a manifest too.
+A CSV manifest has neither variables nor defaults. In a report, which has the columns `take` and `fingerprint`, the
+result columns are known and ignored, so a report is a manifest too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from runner.domain.display import counted
 from runner.domain.errors import Position
-from runner.domain.ids import looks_mangled
+from runner.domain.ids import MANGLED, looks_mangled, why_no_id
 from runner.domain.shots import Fields, Items, Node, Row, Text
+from runner.manifest.cell_faults import SUSPECT_LETTERS, CellKind, fault_of
+from runner.manifest.column_names import meant_column
 from runner.manifest.csv_reader import Record, column_letters, records_of
 from runner.manifest.csv_sweeps import NO_ENTRIES, CellReader
 from runner.manifest.expand import Source, each_once
 from runner.manifest.fields import Section, row_name
 from runner.manifest.problems import Findings, bare, shown
 from runner.manifest.size_limits import Limits
-from runner.manifest.sweep_points import REPEAT, axis_names
+from runner.manifest.sweep_points import REPEAT, TAKES, axis_names
 from runner.system import csv_cells
+from runner.system.escapes import visible
+from runner.system.nearest_name import edits
 
-RESERVED_COLUMNS = ("id", "model", "tags", "notes", "price", "seeds", "sweep")
+RESERVED_COLUMNS = ("id", "model", "tags", "notes", "price", "seeds", "sweep", TAKES)
 RESULT_COLUMNS = (
     "take", "point", "state", "class", "stale_fields", "request_id", "outputs", "file", "sha256", "bytes",
     "submitted_at", "finished_at", "seconds", "cost", "estimate", "error", "fingerprint",
@@ -36,13 +42,25 @@ MISPLACED: Mapping[str, str] = {
     ),
     "chain": "a CSV has no chains; write the end frame of the shot before as this one's start frame",
     "inputs": "every column is an input of the model by its bare name, without inputs. before it",
-    REPEAT: "repeats go in the column sweep, as repeat=3",
+    REPEAT: "write the number of takes in a column takes",
     **dict.fromkeys(("exclude", "include"), NO_ENTRIES),
 }
 """What people miss in a CSV, and what to do instead; an input of the model with such a name takes precedence."""
 
 KNOWN_COLUMNS = RESERVED_COLUMNS + RESULT_COLUMNS
-_PLAIN = ("id", "model", "notes", "price", "take", "point", "tags")
+OWN_COLUMNS = (*RESERVED_COLUMNS, "take", "point")
+"""The columns that no manifest has as inputs; the other results are results in a report only."""
+
+_PLAIN = ("id", "model", "notes", "price", "take", "point", TAKES)
+_OF_A_REPORT = {"take", "fingerprint"}
+_TAG_ENDS = re.compile(r"[,;]")
+_NUMBER = re.compile(r"[-+]?[$€£]?\s?\d[\d.,\s']*[$€£%]?")
+_SUM = re.compile(r"(?:grand |sub)?totals?|sum|summe|gesamt|somme|suma", re.IGNORECASE)
+# A lone number of this size is more often meant as a number of takes than as a seed.
+_COUNT = re.compile(r"[2-9]|10", re.ASCII)
+_LINE_END = re.compile(r"\r\n?")
+_NOTHING = frozenset[str]()
+_OTHER, _PROMPT, _SEED = CellKind.OTHER, CellKind.PROMPT, CellKind.SEED
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +76,7 @@ class _Column:
     path: tuple[str, ...]
     at: Position
     is_prose: bool
+    kind: CellKind
 
 
 _Cell: TypeAlias = tuple[tuple[str, ...], _Column, Text]
@@ -67,62 +86,151 @@ def source_of(text: str, findings: Findings, limits: Limits) -> Source:
     """Return the rows of a table, and the user's own columns in their order.
 
     Raises:
-        Stop: the table cannot be read to its end; the problem has been reported.
+        Stop: the table cannot be read to its end, or has no column for ids or models; the problem has been reported.
     """
     records = records_of(text, findings, limits, known=KNOWN_COLUMNS)
     header = next(records, None)
     if header is None:
         return Source(())
-    columns = _columns(header, findings, limits)
-    reader = _RowReader(columns, findings, limits)
-    own = tuple(column.name for column in columns if column.name not in RESULT_COLUMNS)
+    # Only in a report are the names of its columns not those of inputs.
+    is_report = _OF_A_REPORT.issubset(header.cells)
+    columns = _columns(header, findings, limits, is_report=is_report)
+    reader = _RowReader(columns, findings, limits, is_report=is_report)
+    own = tuple(column.name for column in columns if column.name and column.name not in RESULT_COLUMNS)
     # The table is read to its end first: one that is past the limits, or broken, is not worked on.
-    records = each_once(list(records))
-    rows = (reader.row(record) for record in records if not reader.is_removed(record))
-    return Source(rows, columns=own, misplaced=MISPLACED)
+    shots = list(records)
+    _check_nameless(header, shots, findings)
+    if not is_report:
+        shots = _shots_of(shots, columns, findings, has_returns="\r" in text)
+    rows = (reader.row(record) for record in each_once(shots) if not reader.is_removed(record))
+    wanted = {name: meant for name in reader.headings if (meant := meant_column(name)) and meant not in own}
+    return Source(
+        rows,
+        columns=own,
+        misplaced=MISPLACED,
+        headings=reader.headings,
+        header=header.at(findings.file, 1),
+        meant_columns=wanted,
+    )
 
 
-def _columns(header: Record, findings: Findings, limits: Limits) -> list[_Column]:
+def _shots_of(
+    records: list[Record], columns: list[_Column], findings: Findings, *, has_returns: bool
+) -> list[Record]:
+    """Return the records that are shots, with plain line ends; headings and sums are left out with a warning each."""
+    places = {column.name: column.number - 1 for column in columns}
+    shots: list[Record] = []
+    headings: list[Record] = []
+    sums: list[Record] = []
+    for record in records:
+        cells = record.cells
+        filled = [] if cells[places["model"]].strip() else [n for n, cell in enumerate(cells) if cell.strip()]
+        if filled == [0] and len(cells) > 2:
+            headings.append(record)
+        elif filled and _is_sum(cells, filled, id_at=places["id"]):
+            sums.append(record)
+        elif has_returns and any("\r" in cell for cell in cells):
+            # The same board, saved by another program, asks for the same takes.
+            shots.append(replace(record, cells=tuple(_LINE_END.sub("\n", cell) for cell in cells)))
+        else:
+            shots.append(record)
+    for others, why in (
+        (headings, "has only its first cell filled, so it is a heading"),
+        (sums, "has numbers and no id, so it is a sum"),
+    ):
+        if others:
+            more = len(others) - 1
+            also = f", as {'is' if more == 1 else 'are'} {counted(more, 'row')} below" if more else ""
+            message = f"the row {why} and not a shot{also}"
+            findings.warn(others[0].at(findings.file, 1), f"row {others[0].number}", message)
+    return shots
+
+
+def _check_nameless(header: Record, records: list[Record], findings: Findings) -> None:
+    """Report the columns that have cells and no heading; a column without both only keeps others apart."""
+    for number in (number for number, heading in enumerate(header.cells, 1) if not heading):
+        if any(record.cells[number - 1].strip() for record in records):
+            findings.error(header.at(findings.file, number), "header", "a column between others has no name")
+
+
+def _is_sum(cells: Sequence[str], filled: Sequence[int], *, id_at: int) -> bool:
+    numbers = [n for n in filled if _NUMBER.fullmatch(cells[n].strip())]
+    labels = [n for n in filled if n not in numbers]
+    return (
+        id_at not in numbers and bool(numbers) and all(_SUM.fullmatch(cells[n].strip(" :")) for n in labels)
+    )
+
+
+def _columns(header: Record, findings: Findings, limits: Limits, *, is_report: bool) -> list[_Column]:
     columns: list[_Column] = []
-    for number, name in enumerate(header.cells, 1):
-        at, first = header.at(findings.file, number), header.cells.index(name) + 1
-        path = () if name in KNOWN_COLUMNS else _path(name)
+    known = KNOWN_COLUMNS if is_report else OWN_COLUMNS
+    names = [_name(heading, is_report=is_report) for heading in header.cells]
+    for number, name in enumerate(names, 1):
+        at, first = header.at(findings.file, number), names.index(name) + 1
+        path = () if name in known else _path(name)
         meant = name.casefold()
-        if not name:
-            findings.error(at, "header", "a column between others has no name")
-        elif first < number:
+        if name and first < number:
             message = f"the column {shown(name)} appears twice (first as column {first})"
             findings.error(at, "header", message)
-        elif meant in RESERVED_COLUMNS and meant != name:
-            findings.error(at, "header", f"the column {shown(name)} is not known", nearest=meant)
-        elif not all(path):
+        elif name and not all(path):
             findings.error(at, "header", f"{shown(name)} has a dot with no name beside it")
         elif len(path) > limits.depth:
             findings.error(at, "header", f"{shown(name)} has more than {limits.depth} parts")
         # A fault in a header is reported there; its cells would only report it again, or be built too deep.
         if not all(path) or len(path) > limits.depth or first < number:
             path = ()
-        columns.append(
-            _Column(name, number, column_letters(number), path, at, name == "notes" or "prompt" in meant)
-        )
-    _check_together(header, columns, findings)
+        is_prompt = "prompt" in meant
+        kind = CellKind.PROMPT if is_prompt else CellKind.SEED if meant == "seed" else CellKind.OTHER
+        prose = is_prompt or name == "notes"
+        columns.append(_Column(name, number, column_letters(number), path, at, prose, kind))
+    _check_together(columns, findings)
+    _check_needed(header, names, findings)
     return columns
 
 
-def _check_together(header: Record, columns: list[_Column], findings: Findings) -> None:
-    for needed in ("id", "model"):
-        if needed not in header.cells:
-            message = f"the column {needed} is missing; cells are separated by commas, semicolons or tabs"
-            nearest = findings.nearest(needed, header.cells)
-            findings.error(header.at(findings.file, 1), "header", message, nearest=nearest)
+def _name(heading: str, *, is_report: bool) -> str:
+    """Return the name of a column; case does not matter in the program's own, and a board has no column of a result."""
+    # A report adds a column seed, which is then this one.
+    if heading.casefold() in RESERVED_COLUMNS or (heading.casefold() == "seed" and not is_report):
+        return heading.casefold()
+    is_input = heading in RESULT_COLUMNS and heading not in OWN_COLUMNS and not is_report
+    return csv_cells.SHADOWED + heading if is_input else heading
+
+
+def _check_together(columns: list[_Column], findings: Findings) -> None:
     # In a report one take may have an empty list where another has parts, so each row is checked by itself.
-    paths = set() if "take" in header.cells else {column.path for column in columns}
+    is_of_takes = any(column.name == "take" for column in columns)
+    paths = set() if is_of_takes else {column.path for column in columns}
     for column in columns:
         for end in range(1, len(column.path)):
             if column.path[:end] in paths:
                 whole = shown(".".join(column.path[:end]))
                 message = f"{shown(column.name)} is a part of the column {whole}; keep one of them"
                 findings.error(column.at, "header", message)
+
+
+def _check_needed(header: Record, names: Sequence[str], findings: Findings) -> None:
+    """Report that the column id or model is missing; every row would only report it again, so reading stops.
+
+    Raises:
+        Stop: a column is missing.
+    """
+    missing = [needed for needed in ("id", "model") if needed not in names]
+    for needed in missing:
+        meant = [n for n, name in enumerate(names, 1) if meant_column(name) == needed]
+        near = meant or [n for n, name in enumerate(names, 1) if edits(needed, name.casefold(), most=1) <= 1]
+        near = near if meant or needed == "model" else []
+        at = header.at(findings.file, near[0] if near else 1)
+        message = f"the column {needed} is missing"
+        if near:
+            message += f"; if it is {shown(header.cells[near[0] - 1])}, rename that to {needed}"
+        elif len(names) == 1:
+            message += "; cells are separated by commas, semicolons or tabs"
+        elif needed == "model":
+            message += "; give every row the id of a model (`shotrunner models` lists them)"
+        findings.error(at, "header", message)
+    if missing:
+        findings.cut()
 
 
 def _path(name: str) -> tuple[str, ...]:
@@ -134,18 +242,22 @@ def _path(name: str) -> tuple[str, ...]:
 class _RowReader:
     """Turns records of one table into rows."""
 
-    def __init__(self, columns: list[_Column], findings: Findings, limits: Limits) -> None:
+    def __init__(
+        self, columns: list[_Column], findings: Findings, limits: Limits, *, is_report: bool
+    ) -> None:
         self._findings = findings
         self._limits = limits
+        self._is_report = is_report
         self._inputs = [column for column in columns if column.path]
-        self._own = [(c.name, c.number - 1) for c in columns if c.name not in RESULT_COLUMNS]
+        self._own = [(c.name, c.number - 1) for c in columns if c.name and c.name not in RESULT_COLUMNS]
         self._reserved = {column.name: column for column in columns if not column.path}
         self._plain = [self._reserved[name] for name in _PLAIN if name in self._reserved]
         self._is_flat = all(len(column.path) == 1 for column in self._inputs)
         # A wrong column name is one mistake of the header, however many rows it affects.
         self._keys_at = {column.name: column.at for column in columns}
         # The first of several columns of an input stands for all, so the order is reversed: the last entry stays.
-        self._inputs_at = {column.path[0]: column.at for column in reversed(self._inputs)}
+        self.headings = {column.path[0]: column.at for column in reversed(self._inputs)}
+        self._has_blank_tags = False
 
     def is_removed(self, record: Record) -> bool:
         """Return whether a report shows this take as removed: no row asks for it any more, and it was not rendered."""
@@ -161,23 +273,70 @@ class _RowReader:
         for column in self._plain:
             if text := self._text(record, column):
                 items[column.name] = text
+        if "tags" in self._reserved and (tags := self._text(record, self._reserved["tags"])):
+            items["tags"] = self._tags(tags)
         identity = items.get("id")
-        if isinstance(identity, Text) and looks_mangled(identity.text):
-            message = "looks as if a spreadsheet had changed it; format the column as text"
+        if isinstance(identity, Text) and looks_mangled(identity.text) and why_no_id(identity.text) is None:
             subject = row_name(Row(Fields(items, at), at), "")
-            self._findings.warn(identity.at, subject, f"{shown(identity.text)} {message}")
+            self._findings.warn(identity.at, subject, f"{shown(identity.text)} {MANGLED}")
         cells = [(c.path, c, text) for c in self._inputs if (text := self._text(record, c))]
+        # Nearly all cells are sound, and a call for each of them would be felt.
+        suspects = (
+            []
+            if self._is_report
+            else [
+                (path, column, text)
+                for path, column, text in cells
+                if text.text[:1] in SUSPECT_LETTERS
+                or (
+                    text.text.rfind("://") > 5
+                    if column.kind is _OTHER
+                    else column.kind is _PROMPT and len(text.text) < 12
+                )
+                or (column.kind is _SEED and "E" in text.text)
+            ]
+        )
+        reported = self._reported(record, suspects, Row(Fields(items, at), at)) if suspects else _NOTHING
+        if reported:
+            cells = [cell for cell in cells if cell[0][0] not in reported]
         flat = {path[0]: _leaf(text) for path, _, text in cells} if self._is_flat else None
         inputs = _parts(cells, self._findings) if flat is None else flat
         if "seeds" in self._reserved or "sweep" in self._reserved:
             given = {column.name for _, column, _ in cells}
             row = Section(Fields(items, at), self._findings, row_name(Row(Fields(items, at), at), ""))
-            name = identity.text if isinstance(identity, Text) else row.subject
-            items |= self._swept(CellReader(row, name, self._limits.points), record, given, inputs)
-        items["inputs"] = Fields(inputs, at, self._inputs_at)
+            shot = identity.text if isinstance(identity, Text) else row.subject
+            items |= self._swept(CellReader(row, shot, self._limits.points), record, given, inputs)
+        if "take" in items:
+            items.pop(TAKES, None)
+        items["inputs"] = Fields(inputs, at, self.headings)
         # Result columns are left out, because the next report writes its own.
         own = {name: record.cells[index] for name, index in self._own}
-        return Row(Fields(items, at, self._keys_at), at, own)
+        return Row(Fields(items, at, self._keys_at), at, own, reported)
+
+    def _tags(self, cell: Text) -> Items:
+        """Return the tags of a cell, which commas and semicolons separate; a blank is a part of a tag."""
+        tags = [" ".join(tag.split()) for tag in _TAG_ENDS.split(cell.text)]
+        if " " in cell.text and len(tags) == 1 and not self._has_blank_tags and not self._is_report:
+            self._has_blank_tags = True
+            message = f"{shown(tags[0])} is one tag; separate several with commas, here and in the rows below"
+            self._findings.warn(cell.at, "tags", message)
+        return Items(tuple(Text(tag, cell.at, quoted=True) for tag in tags if tag), cell.at)
+
+    def _reported(self, record: Record, cells: list[_Cell], row: Row) -> frozenset[str]:
+        """Report cells that a spreadsheet spoilt, and return the names of their inputs."""
+        reported: list[str] = []
+        for path, column, text in cells:
+            is_guarded = column.number - 1 in record.guarded
+            fault = None if text.quoted else fault_of(text.text.strip(), column.kind, is_guarded=is_guarded)
+            if fault is None:
+                continue
+            where = f"{row_name(row, '')}, inputs.{visible('.'.join(path))}"
+            if fault.is_error:
+                reported.append(path[0])
+                self._findings.error(text.at, where, fault.message, nearest=fault.nearest)
+            else:
+                self._findings.warn(text.at, where, fault.message)
+        return frozenset(reported)
 
     def _text(self, record: Record, column: _Column) -> Text | None:
         cell = record.cells[column.number - 1]
@@ -219,6 +378,11 @@ class _RowReader:
         elif seeds:
             if "seed" in axes:
                 row.error(seeds.at, "seeds", "the seed is swept in the cell sweep too; keep one of them")
+            elif _COUNT.fullmatch(seeds.text):
+                wanted = f"for {seeds.text} takes write {seeds.text} in a column takes"
+                self._findings.warn(
+                    seeds.at, row.where("seeds"), f"is one take with seed {seeds.text}; {wanted}"
+                )
             values = reader.seeds(seeds)
             axes |= {"seed": Items(tuple(values), seeds.at)} if values else {}
         if at := (cell or seeds) if axes else None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import NoReturn
@@ -27,15 +27,24 @@ _DECLARED = re.compile(r'"?sep=([,;\t|])"?(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
 _HEADER = 100_000
 _SPREADSHEET_ROWS = 1_048_576
 _QUOTED = re.compile(r'"[^"]*(?:""[^"]*)*"')
+_LINE_END = re.compile(r"\r\n?")
+# A model's id or an address: each row has them in the same cells, and a line of prose does not.
+_SLASHED = re.compile(r"\S+/\S+")
+# These are invisible, so a heading that begins with one looks right.
+_INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row: `number` is its row in a spreadsheet, `line` the physical line on which it begins."""
+    """One row: `number` is its row in a spreadsheet, `line` the physical line on which it begins.
+
+    `guarded` holds the places, from 0, of cells of which an apostrophe was taken off.
+    """
 
     number: int
     line: int
     cells: tuple[str, ...]
+    guarded: tuple[int, ...] = ()
 
     def at(self, file: str, column: int) -> Position:
         """Return the place of a cell; `column` counts from 1."""
@@ -52,13 +61,18 @@ def column_letters(column: int) -> str:
     return letters
 
 
+def plain_heading(heading: str) -> str:
+    """Return a heading without the blanks and invisible characters around it."""
+    return heading.strip(f"{_INVISIBLE} \t\r\n\u00a0\u202f")
+
+
 def detect_separator(text: str, known: Iterable[str]) -> str:
     """Return the separator that splits the first row into most known names, then into most cells."""
-    names = frozenset(known)
+    names = frozenset(map(str.casefold, known))
     first = next((line[0][:_HEADER] for line in _LINE.finditer(text) if not line[0].isspace()), "")
 
     def score(separator: str) -> tuple[int, int]:
-        cells = [cell.strip().strip('"') for cell in first.split(separator)]
+        cells = [plain_heading(cell.strip().strip('"')).casefold() for cell in first.split(separator)]
         return sum(cell in names for cell in cells), len(cells)
 
     # The first of several equals wins, so a file of one column counts as separated by commas.
@@ -104,7 +118,7 @@ class _Reader:
         if header is None:
             self.findings.error(self.findings.at(1), "", "no shots: the file is empty")
             return
-        names = [name.strip() for name in header.cells]
+        names = [plain_heading(name) for name in header.cells]
         while names and not names[-1]:
             names.pop()
         yield replace(header, cells=tuple(names))
@@ -129,7 +143,7 @@ class _Reader:
     def _records(self) -> Iterator[Record]:
         # The csv module has one limit for the whole process, far below what a person may ask for.
         csv.field_size_limit(max(131_072, self.limits.text_bytes + 1))
-        reader = csv.reader(self._feed(), delimiter=self.separator, strict=True)
+        reader = self._reader()
         for number in range(1, _SPREADSHEET_ROWS + 1):
             begin, line = self.end, self.lines + 1
             try:
@@ -144,12 +158,51 @@ class _Reader:
             # A blank row is skipped, but a spreadsheet counts it, and so does `number`.
             if not whole or whole.isspace():
                 continue
-            record = Record(number, line, tuple(map(unguard, cells) if GUARD in whole else cells))
+            if '"' in whole and any(cell[0].isspace() and cell.lstrip()[:1] == '"' for cell in cells if cell):
+                cells = self._without_blanks(begin, line) or cells
+                reader = self._reader()
+            if "\n" in whole or "\r" in whole:
+                self._check_swallowed(cells, line, f"row {number}")
+            record = Record(number, line, tuple(cells))
+            if GUARD in whole:
+                plain = tuple(map(unguard, cells))
+                guarded = tuple(i for i, cell in enumerate(cells) if cell != plain[i])
+                record = replace(record, cells=plain, guarded=guarded)
             if len(cells) > self.limits.columns or self.limits.too_long(whole):
                 self._check_sizes(record)
             yield record
         message = f"more than {_SPREADSHEET_ROWS:,} rows, the most a spreadsheet can have"
         self._stop(self.lines + 1, "", message)
+
+    def _reader(self, *, skip_blanks: bool = False) -> Iterator[list[str]]:
+        """Return a reader that goes on where the text was read to."""
+        return csv.reader(self._feed(), delimiter=self.separator, strict=True, skipinitialspace=skip_blanks)
+
+    def _without_blanks(self, begin: int, line: int) -> list[str] | None:
+        """Read a record again with the blanks before its quotes skipped; None if its quotes are no quotes of CSV."""
+        after = self.end, self.lines
+        self.end, self.lines = begin, line - 1
+        try:
+            return next(self._reader(skip_blanks=True))
+        except (csv.Error, StopIteration):
+            self.end, self.lines = after
+            return None
+
+    def _check_swallowed(self, cells: Sequence[str], line: int, subject: str) -> None:
+        """Report a quoted cell with whole rows in it: its quote was not closed, and the next one seemed to close it."""
+        slashed = {n: cell.strip() for n, cell in enumerate(cells) if _SLASHED.fullmatch(cell.strip())}
+
+        def is_row(text: str) -> bool:
+            parts = text.split(self.separator)
+            same = (parts[n].strip() == cell or "://" in parts[n] for n, cell in slashed.items())
+            return len(parts) >= len(cells) and any(same)
+
+        for column, cell in enumerate(cells, 1):
+            if any(map(is_row, _LINE_END.sub("\n", cell).split("\n")[1:])):
+                first = line + sum(map(line_breaks, cells[: column - 1]))
+                last = first + line_breaks(cell)
+                message = f"the quote that opens here ends at line {last}, and in it is what looks like rows; close it"
+                self.findings.error(Position(self.findings.file, first, column), subject, message)
 
     def _check_sizes(self, record: Record) -> None:
         subject = f"row {record.number}"

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from runner.domain.shots import Items, Node, Text
+from runner.manifest.cell_faults import SHORTENED, is_shortened
 from runner.manifest.fields import POINT_KEYS, SEPARATOR, Section, whole_number
 from runner.manifest.problems import shown
 from runner.manifest.sweep_points import drawn_seeds, range_values
@@ -24,6 +25,7 @@ _BETWEEN_VALUES = re.compile(r"\s*\|\s*")
 _TOGETHER = re.compile(r"\s*\+\s*")
 _BETWEEN_AXES = re.compile(r"\s*;\s*|\s+|$")
 _RANDOM = re.compile(r"random:(\d{1,18})(?::(.{1,80}))?", re.ASCII)
+_GROUPED = re.compile(r"\d{1,3}(?:([,.\s'’])\d{3})(?:\1\d{3})*")
 _EXAMPLE = "seed=1000-1003 resolution=720p|1080p"
 _ENTRIES = re.compile(rf"(?:{'|'.join(POINT_KEYS)})(?=[\s:=]|$)")
 
@@ -48,6 +50,9 @@ class CellReader:
         compact = re.sub(r"\brandom (?=\d)", "random:", " ".join(cell.text.split()))
         if re.search(r"\d\s+-\s*\d|\d\s*:\s+\d|\d\s+:", compact):
             compact = re.sub(r"\s*([-:])\s*(?=\d)", r"\1", compact)
+        if fault := _number_fault(cell.text.strip()):
+            self.row.error(cell.at, "seeds", f"{shown(cell.text)} {fault}")
+            return []
         seeds: list[Text] = []
         if not compact.strip(";, "):
             self.row.error(cell.at, "seeds", "has no seeds")
@@ -122,3 +127,14 @@ class CellReader:
         if not 1 <= count <= room:
             return f"{shown(part)} must ask for 1 to {room:,} seeds"
         return drawn_seeds(drawn[2] or self.shot, count, at=cell.at)
+
+
+def _number_fault(text: str) -> str | None:
+    """Return why a cell that a spreadsheet wrote may be no list of seeds; a wrong guess would be paid for."""
+    if is_shortened(text):
+        return SHORTENED
+    if not _GROUPED.fullmatch(text):
+        return None
+    plain = "".join(filter(str.isdecimal, text))
+    apart = "; ".join(re.split(r"\D", text))
+    return f"may be one number or several seeds; write {plain} for one seed, or {apart} for several"

@@ -1,4 +1,4 @@
-"""Decodes bytes to text: UTF-8 with or without a byte-order mark, or UTF-16 with one; all else is refused.
+"""Decodes bytes to text: UTF-8 with or without a byte-order mark, UTF-16 with one, and unmistakable Windows-1252.
 
 Control characters are reported, and each is replaced by one other character. So positions stay right, and the rest of
 the file can still be checked. It knows no file format.
@@ -26,6 +26,14 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+# What a spreadsheet of Western Europe writes: quotes, dashes, an ellipsis, the euro, and letters of common words.
+_WESTERN = frozenset("‚„‘’“”–—…€«»°\xa0ÀÂÄÅÆÇÉÈÊÑÖØÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüœ")
+_NOT_WESTERN = re.compile(
+    # Three such letters in a row are another alphabet, and a capital behind a small letter is another code page.
+    "[À-ÖØ-öø-ÿœ]{3}|[a-zß-öø-ÿ][À-ÖØ-Þ]"
+)
+_UTF8_CHARACTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_NAMED = 8
 
 
 def decode(data: bytes, findings: Findings, limits: Limits) -> str:
@@ -51,14 +59,36 @@ def decode(data: bytes, findings: Findings, limits: Limits) -> str:
         text = data[len(mark) :].decode(codec)
     except UnicodeDecodeError as error:
         offset = error.start + len(mark)
-        name = "UTF-8" if codec == "utf-8" else "UTF-16"
-        message = f"byte {offset} is not {name}; save the file as UTF-8 (in a spreadsheet: CSV UTF-8)"
-        findings.stop(findings.at(data.count(b"\n", 0, offset) + 1), "", message)
+        line = findings.at(data.count(b"\n", 0, offset) + 1)
+        western = None if mark else _western(data)
+        if western is None:
+            name = "UTF-8" if codec == "utf-8" else "UTF-16"
+            message = f"byte {offset} is not {name}; save the file as UTF-8 (in a spreadsheet: CSV UTF-8)"
+            findings.stop(line, "", message)
+        text = western
+        odd = sorted({char for char in text if not char.isascii()})
+        some = " ".join(odd[:_NAMED]) + (f" and {len(odd) - _NAMED} more" if len(odd) > _NAMED else "")
+        message = f"the file is not UTF-8 and was read as Windows-1252, with the characters {some}; save it as UTF-8"
+        findings.warn(line, "", message)
+    # A file that went through two programs may have two marks.
+    text = text.lstrip("\ufeff")
     for found in islice(FORBIDDEN.finditer(text), _MOST):
         message = f"the control character U+{ord(found[0]):04X} is not allowed; remove it"
         findings.error(findings.at(*place(text, found.start())), "", message)
     # Each one is replaced by one character, so that every later line and column is still right.
     return FORBIDDEN.sub("�", text)
+
+
+def _western(data: bytes) -> str | None:
+    """Return the text of Windows-1252, or None if the bytes could be anything else."""
+    if _UTF8_CHARACTER.search(data):
+        return None
+    try:
+        text = data.decode("cp1252")
+    except UnicodeDecodeError:
+        return None
+    is_western = _WESTERN.issuperset(char for char in set(text) if not char.isascii())
+    return text if is_western and not _NOT_WESTERN.search(text) else None
 
 
 def place(text: str, index: int) -> tuple[int, int]:

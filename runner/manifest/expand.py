@@ -14,19 +14,21 @@ from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 from runner.domain.errors import Position
-from runner.domain.ids import why_no_id, why_no_take
+from runner.domain.ids import MANGLED, looks_mangled, why_no_id, why_no_take
 from runner.domain.shots import Fields, Items, Node, Price, Row, Shot, Text, Variant
 from runner.manifest.fields import Section, row_name, weigh, whole_number, words_of
 from runner.manifest.prices import price_of, warn_of_unused
 from runner.manifest.problems import Findings, bare, shown
 from runner.manifest.size_limits import Limits, SizeBudget
-from runner.manifest.sweep_points import MODEL, REPEAT, Point, Sweep, points_of
+from runner.manifest.sweep_points import MODEL, REPEAT, TAKES, Point, Sweep, points_of
 from runner.manifest.sweep_reader import read_sweep
 from runner.manifest.templates import Templates, has_template
 from runner.system.canonical_json import JsonValue
 from runner.system.nearest_name import folded
 
 _TAG = re.compile(r"[\w.+-]{1,80}")
+# A cell of a spreadsheet is split at commas and semicolons alone, so its tags may have blanks.
+_CELL_TAG = re.compile(r"(?=.{1,80}\Z)[\w.+-]+(?: [\w.+#&/()-]+)*")
 _Thing = TypeVar("_Thing")
 _Names: TypeAlias = ChainMap[str, Text]
 _TWICE = "is given and swept at once; keep one (sweep: {} switches the defaults' sweep off)"
@@ -37,7 +39,8 @@ class Source:
     """Rows in the order of the file and without references, with the variables and defaults that apply to them.
 
     The rows can be read once. `name` is None if the file gives none; `columns` are the user's CSV headers, empty for
-    YAML; `prices_at` says where the manifest gives `prices`. `misplaced` is the same as in a `Manifest`.
+    YAML; `prices_at` says where the manifest gives `prices`. The fields from `misplaced` on are the same as in a
+    `Manifest`.
     """
 
     rows: Iterable[Row]
@@ -48,6 +51,9 @@ class Source:
     prices: dict[str, Price] = field(default_factory=dict)
     prices_at: Mapping[str, Position] = field(default_factory=dict)
     misplaced: Mapping[str, str] = field(default_factory=dict)
+    headings: Mapping[str, Position] = field(default_factory=dict)
+    header: Position | None = None
+    meant_columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def each_once(things: list[_Thing]) -> Iterator[_Thing]:
@@ -90,14 +96,15 @@ class _Expansion:
         self._weights = {name: weigh(node) for name, node in self._inputs.items()}
         self._tags = tuple(dict.fromkeys(self._read_tags(defaults)))
         self._sweep, self._repeat = Sweep(), 1
-        self._sweep, self._repeat = self._read_sweep(defaults), self._read_repeat(defaults)
+        self._sweep, self._repeat = self._read_sweep(defaults), self._read_count(defaults, REPEAT, 1)
 
     def shot(self, row: Row, number: int) -> Shot | None:
         """Return the row's shot, or None if it has no model to check it by; it is faulty if its id cannot be used."""
         section = Section(row.fields, self._findings, row_name(row, f"entry {number} of shots"))
         identity, take, notes = section.text("id"), section.text("take"), section.text("notes")
         if "id" not in section:
-            self._findings.error(row.at, section.subject, "has no id")
+            at = row.at.below(row.fields.keys_at.get("id"))
+            self._findings.error(at, section.subject, "has no id")
         named = identity is not None and self._ids.admit(section, identity, take)
         sweep = self._read_sweep(section)
         tags = self._tags
@@ -105,7 +112,8 @@ class _Expansion:
             tags = tuple(dict.fromkeys(tags + self._read_tags(section)))
         style = section.text("style")
         own = {name: text for name, text in (("id", identity), ("style", style)) if text is not None}
-        variants = self._variants(section, sweep, own)
+        takes = self._read_count(section, TAKES, 1) if TAKES in section else 1
+        variants = self._variants(section, sweep, own, takes)
         chained = section.flag("chain")
         model = self._own_model(section, sweep) or next((v.model for v in variants if v.model), None)
         if model is None:
@@ -127,6 +135,8 @@ class _Expansion:
             point=_read_point(section) if take else None,
             # One concrete take already has its frames, and may follow any other.
             continues=row.fields.items["chain"].at if chained and not take else None,
+            takes=takes,
+            reported=row.reported,
         )
 
     def _own_model(self, row: Section, sweep: Sweep) -> Text | None:
@@ -134,10 +144,14 @@ class _Expansion:
         if own is not None and MODEL in sweep.keys_at:
             row.error(own.at, "model", f"{_TWICE}; an input called model cannot be swept")
         elif self._model is None and "model" not in row and MODEL not in sweep.keys_at:
-            row.findings.error(row.fields.at, row.subject, "has no model, and defaults give none")
+            at = row.fields.at.below(row.fields.keys_at.get("model"))
+            otherwise = "write one in the column model" if at.cell else "and defaults give none"
+            row.findings.error(at, row.subject, f"has no model{';' if at.cell else ','} {otherwise}")
         return own or self._model
 
-    def _variants(self, row: Section, sweep: Sweep, names: dict[str, Text]) -> tuple[Variant, ...]:
+    def _variants(
+        self, row: Section, sweep: Sweep, names: dict[str, Text], takes: int
+    ) -> tuple[Variant, ...]:
         own, keys_at = self._read_inputs(row)
         # It is not known which of the two was meant, and the user would pay for a wrong guess.
         for axis in filter(self._is_input, sweep.keys_at):
@@ -148,13 +162,14 @@ class _Expansion:
         if self._inputs:
             inputs, keys_at = {**self._inputs, **own}, {**self._inputs_at, **keys_at}
         weights = {name: weigh(node) if name in own else self._weights[name] for name, node in inputs.items()}
-        repeat = self._read_repeat(row)
+        repeat = self._read_count(row, REPEAT, self._repeat)
         # This is counted before it is built: the product of three short axes can be more than memory holds.
         values, characters = (0, 0) if sweep.is_empty else sweep.weight
         values += 1 + sum([weight[0] for weight in weights.values()])
         characters += sum([weight[1] for weight in weights.values()])
         count, at = repeat if sweep.is_empty else len(sweep) * repeat, row.fields.at
-        self._budget.spend_takes(count, values=values, characters=characters, at=at, subject=row.subject)
+        budgeted = count * takes
+        self._budget.spend_takes(budgeted, values=values, characters=characters, at=at, subject=row.subject)
         templated = [name for name, weight in weights.items() if weight[2]]
         if count == 1 and not templated and sweep.is_empty:
             return (Variant({}, inputs, keys_at),)
@@ -208,14 +223,14 @@ class _Expansion:
             sweep = sweep.rendered(lambda text, axis: render(text, fixed, row.where(f"sweep.{axis}")))
         return points_of(sweep, row, known["id"].text if "id" in known else row.subject)
 
-    def _read_repeat(self, section: Section) -> int:
-        text = section.text(REPEAT)
+    def _read_count(self, section: Section, key: str, otherwise: int) -> int:
+        text = section.text(key)
         number = whole_number(text.text) if text else None
         if text and (number is None or not 1 <= number <= self._limits.points):
             message = f"must be a whole number from 1 to {self._limits.points:,}, not {shown(text.text)}"
-            section.error(text.at, REPEAT, message)
-            return self._repeat
-        return number or self._repeat
+            section.error(text.at, key, message)
+            return otherwise
+        return number or otherwise
 
     def _filled(
         self, inputs: Mapping[str, Node], templated: Sequence[str], point: Point, known: _Names, row: Section
@@ -245,7 +260,7 @@ class _Expansion:
                 section.error(word.at, "tags", wanted)
                 continue
             tags.append(word.text)
-            if not _TAG.fullmatch(word.text):
+            if not (_CELL_TAG if word.at.cell else _TAG).fullmatch(word.text):
                 rule = "one word of letters, digits, '.', '_', '+' and '-'"
                 section.error(node.at, "tags", f"{shown(word.text)} is not a tag: {rule}")
         if len(tags) > self._limits.tags:
@@ -319,7 +334,9 @@ class _Ids:
     def admit(self, row: Section, identity: Text, take: Text | None) -> bool:
         """Return whether an id, and the take of a report's row, can be used; if not, report it."""
         if reason := why_no_id(identity.text):
-            row.error(identity.at, "id", f"{shown(identity.text)} {reason}")
+            # A spreadsheet's doing explains why, and an author did not write it.
+            why = f"; it {MANGLED}" if identity.at.cell and looks_mangled(identity.text) else ""
+            row.error(identity.at, "id", f"{shown(identity.text)} {reason}{why}")
             return False
         # Case is ignored: on a file system that ignores it, two such shots would write the same clip.
         first, among_takes = self._shots.setdefault(folded(identity.text), (identity, take is not None))

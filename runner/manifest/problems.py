@@ -48,7 +48,7 @@ class Findings:
     def stop(self, at: Position, subject: str, message: str) -> NoReturn:
         """Add an error after which reading cannot continue."""
         self.error(at, subject, message)
-        self._cut()
+        self.cut()
 
     def warn(self, at: Position, subject: str, message: str) -> None:
         """Add a warning, which stops nothing."""
@@ -64,9 +64,10 @@ class Findings:
         if len(self._problems) >= _MOST:
             message = f"reading stopped here after {_MOST:,} problems"
             self._problems[problem.at, message] = Problem(problem.at, "", message)
-            self._cut()
+            self.cut()
 
-    def _cut(self) -> NoReturn:
+    def cut(self) -> NoReturn:
+        """Stop reading because of problems that were added before."""
         self.is_cut = True
         raise Stop
 

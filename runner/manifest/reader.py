@@ -140,6 +140,9 @@ def parse_manifest(
         columns=source.columns,
         prices=source.prices,
         misplaced=source.misplaced,
+        headings=source.headings,
+        header=source.header,
+        meant_columns=source.meant_columns,
     )
     return Reading(manifest, _shots_of(source, findings, limits), findings)
 

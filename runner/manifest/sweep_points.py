@@ -37,6 +37,9 @@ MODEL: Final = "model"
 REPEAT: Final = "repeat"
 """The name under which a point holds the number of its repeat, counted from 2."""
 
+TAKES: Final = "takes"
+"""The column that says how many takes a row has, each with a seed of its own."""
+
 Point: TypeAlias = dict[str, Text]
 
 

@@ -32,6 +32,11 @@ _NEEDED: Final = {
     "object": "a mapping",
 }
 _TEXT_ALONE: Final = ("string",)
+_SHEET_BOOLEANS: Final = {
+    **dict.fromkeys(("TRUE", "WAHR", "VRAI", "VERDADERO", "VERO"), True),
+    **dict.fromkeys(("FALSE", "FALSCH", "FAUX", "FALSO"), False),
+}
+"""The only ways in which a spreadsheet writes a boolean: Excel in English, German, French, Spanish and Italian."""
 _Tree: TypeAlias = "dict[str, _Tree | Node]"
 
 
@@ -71,6 +76,8 @@ class Reading:
         kind = "array" if isinstance(node, Items) else "object"
         if shape.kinds and kind not in shape.kinds:
             hint = "; put a text that begins with a bracket in quotes" if "string" in shape.kinds else ""
+            if "array" in shape.kinds and isinstance(node, Fields) and all(map(str.isdecimal, node.items)):
+                hint = "; the parts of a list count from 0, without a gap"
             return self._wrong_kind(node, shape, where, _NEEDED[kind], hint)
         if isinstance(node, Items):
             read = [self.value(item, shape.item(i), f"{where}.{i}") for i, item in enumerate(node)]
@@ -85,6 +92,8 @@ class Reading:
             if shape.nullable and node.text:
                 return None
             return self.complain(node.at, where, "no value given; write one or leave the key out")
+        if node.at.cell and shape.kinds == ("boolean",) and not node.quoted and node.text in _SHEET_BOOLEANS:
+            return _SHEET_BOOLEANS[node.text]
         read = [READERS[kind](node.text) for kind in shape.kinds if kind in READERS]
         value = next((value for value in read if not isinstance(value, ParseError)), None)
         may_be_text = not shape.kinds or "string" in shape.kinds
@@ -94,7 +103,9 @@ class Reading:
         if may_be_text:
             return self._plain_text(node, shape, where)
         if not read:
-            return self._wrong_kind(node, shape, where, "text")
+            is_list = node.at.cell and "array" in shape.kinds
+            hint = "; a list has a column for each of its parts: {0}.0, {0}.1".format(where.partition(".")[2])
+            return self._wrong_kind(node, shape, where, "text", hint if is_list else "")
         if node.quoted:
             hint = "" if isinstance(read[0], ParseError) else "; remove the quotes"
             return self._wrong_kind(node, shape, where, "text (in quotes)", hint)

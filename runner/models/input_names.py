@@ -6,10 +6,11 @@ In: a word and a model. Out: the name of an input, or None. Case, blanks and pun
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from itertools import islice
+from typing import Final, Protocol
 
-from runner.models.model import Model
-from runner.system.nearest_name import plain
+from runner.models.inputs import Input
+from runner.system.nearest_name import LONGEST, edits, plain
 
 _FIRST: Final = (
     "firstframe firstimage firstpicture firststill startframe startimage startpicture startstill openingframe"
@@ -32,15 +33,30 @@ _SYNONYMS: Final[Mapping[str, str]] = {
 """Words that people use, and the plain names of inputs that may be meant by them, the likeliest first."""
 
 _FURTHEST: Final = 2
+_SHORTEST: Final = 3
+_LONG: Final = 8
+_NAMES: Final = 500
 
 
-def meant_input(word: str, model: Model) -> str | None:
+class HasInputs(Protocol):
+    """What of a model is needed here; a `Model` itself asks with this module for the names in a board."""
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """The inputs in the order of the schema."""
+
+    @property
+    def frames(self) -> tuple[str | None, str | None]:
+        """The inputs that are the first and the last frame."""
+
+
+def meant_input(word: str, model: HasInputs) -> str | None:
     """Return the input of `model` that `word` means by its name, its title, or the words that people use.
 
     A misspelling has at most two wrong letters, and one if it is short.
     """
     wanted = plain(word)
-    by_plain = {plain(name): name for name in model.by_name}
+    by_plain = {plain(each.name): each.name for each in model.inputs}
     titles = {plain(each.title): each.name for each in model.inputs if each.title}
     for names in (by_plain, titles):
         if wanted in names:
@@ -57,25 +73,9 @@ def meant_input(word: str, model: Model) -> str | None:
 
 
 def _misspelt(wanted: str, names: Mapping[str, str]) -> str | None:
-    furthest = min(_FURTHEST, len(wanted) // 4)
-    near = {name: edits(wanted, name, most=furthest) for name in names}
+    furthest = 0 if len(wanted) < _SHORTEST else 1 if len(wanted) < _LONG else _FURTHEST
+    # A hostile schema may have ten thousand names, and a board as many wrong words.
+    first = islice(names, _NAMES) if len(wanted) <= LONGEST else ()
+    near = {name: edits(wanted, name, most=furthest) for name in first}
     best = min(near, key=near.__getitem__, default="")
     return names[best] if best and near[best] <= furthest else None
-
-
-def edits(one: str, other: str, *, most: int) -> int:
-    """Return how many letters must change, go or come to turn one word into the other; `most` + 1 if it is more.
-
-    Source: the edit distance of Levenshtein (1966), two neighbours that changed places counting as one.
-    """
-    if abs(len(one) - len(other)) > most:
-        return most + 1
-    before, row = list[int](), list(range(len(other) + 1))
-    for i, letter in enumerate(one, 1):
-        above, before = before, row
-        row = [i]
-        for j, wanted in enumerate(other, 1):
-            row.append(min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != wanted)))
-            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
-                row[j] = min(row[j], above[j - 2] + 1)
-    return min(row[-1], most + 1)

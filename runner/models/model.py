@@ -17,6 +17,7 @@ from runner.domain.errors import Position, Problem
 from runner.domain.shots import Fields, Items, Node, Text
 from runner.models.coerce import Reading
 from runner.models.fragments import with_fragments
+from runner.models.input_names import meant_input
 from runner.models.inputs import MISSING, Input, Missing, declared_kinds, inputs_of
 from runner.models.media_inputs import frame_inputs
 from runner.models.normalise import normalise
@@ -30,6 +31,7 @@ from runner.system.escapes import visible
 
 _USUAL_SCHEMA = 6_000
 _MOST_TYPED = 10_000
+_MOST_MEANT = 100
 _Written: TypeAlias = tuple[str, str, bool, bool]
 """The name of an input, its text, whether that is quoted, and whether media may be private."""
 
@@ -67,6 +69,7 @@ class Model:
     _check: BodyCheck = field(kw_only=True, repr=False, compare=False)
     # The values of texts that were found valid: a sweep of thousands repeats nearly all of them.
     _typed: dict[_Written, JsonValue] = field(default_factory=dict, kw_only=True, repr=False, compare=False)
+    _meanings: dict[str, str | None] = field(default_factory=dict, kw_only=True, repr=False, compare=False)
 
     @classmethod
     def from_file(cls, published: ModelFile) -> Model:
@@ -102,18 +105,20 @@ class Model:
         subject: str,
         at: Position,
         keys_at: Mapping[str, Position],
+        told: frozenset[str] = frozenset(),
         allow_private_media: bool = False,
     ) -> RequestBody:
         """Return the request body for `inputs`, and every problem at its own place.
 
         `at` is the place of the shot, for what is missing; `subject` names it ("shot s010"); `keys_at` says where each
-        input's name stands. `allow_private_media` accepts links that only this machine can reach.
+        input's name stands. `told` names inputs that are left out because of problems that are reported already; a
+        body without them must not be sent. `allow_private_media` accepts links that only this machine can reach.
         """
         reading = Reading(subject, allow_private_media=allow_private_media, speller=self._check.speller)
-        nodes, meant = inputs, set[str | None]()
+        nodes, meant = inputs, set[str | None](told)
         if not inputs.keys() <= self.by_name.keys():
             nodes = reading.fold(inputs, names=self.by_name, keys_at=keys_at)
-            meant = self._unknown(nodes, reading, keys_at)
+            meant |= self._unknown(nodes, reading, keys_at)
         body: dict[str, JsonValue] = {}
         valid: set[str] = set()
         typed: dict[_Written, JsonValue] = {}
@@ -129,7 +134,7 @@ class Model:
             if node is None and name in meant:
                 continue
             doubts = len(reading.warnings)
-            value = _value(wanted, node, reading, at)
+            value = _value(wanted, node, reading, at, keys_at)
             if value is MISSING:
                 continue
             body[name] = value
@@ -139,7 +144,7 @@ class Model:
                     typed[key] = value
             elif node is None:
                 valid.add(name)
-        self._validate(body, nodes, reading, at, valid=valid)
+        self._validate(body, nodes, reading, at, valid=valid, keys_at=keys_at, is_partial=bool(told))
         if not reading.problems:
             if len(self._typed) > _MOST_TYPED:
                 self._typed.clear()
@@ -160,6 +165,11 @@ class Model:
         return 1 + len(canonical_json(self.input_schema)) // _USUAL_SCHEMA
 
     @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The names of the inputs that the model always requires."""
+        return tuple(wanted.name for wanted in self.inputs if wanted.required)
+
+    @cached_property
     def by_name(self) -> Mapping[str, Input]:
         """The inputs by their names, in the same order."""
         return {wanted.name: wanted for wanted in self.inputs}
@@ -175,11 +185,17 @@ class Model:
         """Report the inputs that the model does not have, and return the names that were probably meant."""
         meant = set()
         for name in [name for name in nodes if name not in self.by_name]:
-            nearest = reading.speller.nearest(name, self.by_name)
+            nearest = self._meant(name)
             where = keys_at.get(name, nodes[name].at)
             reading.complain(where, f"inputs.{visible(name)}", "unknown input", nearest=nearest)
             meant.add(nearest)
         return meant
+
+    def _meant(self, name: str) -> str | None:
+        # A person only reads the first problems, and a board may hold as many wrong words as a schema has names.
+        if name not in self._meanings and len(self._meanings) < _MOST_MEANT:
+            self._meanings[name] = meant_input(name, self)
+        return self._meanings.get(name)
 
     def _validate(
         self,
@@ -189,23 +205,30 @@ class Model:
         at: Position,
         *,
         valid: Collection[str],
+        keys_at: Mapping[str, Position],
+        is_partial: bool,
     ) -> None:
-        incomplete = bool(reading.problems)
+        incomplete = is_partial or bool(reading.problems)
         for found in self._check.complaints(body, valid=valid):
             # A rule over the whole body is not useful while parts of it are missing for other reasons. What the model
             # always requires is one of these reasons; what it requires beside another input is not reported yet.
             if incomplete and found.about_all:
                 continue
             where = ".".join(["inputs", *map(str, found.path)])
-            place = _position(found.path, nodes, at)
+            place = _position(
+                found.path, nodes, at.below(keys_at.get(str(found.path[0])) if found.path else None)
+            )
             reading.complain(place, where, found.message, found.allowed, found.nearest)
 
 
-def _value(wanted: Input, node: Node | None, reading: Reading, at: Position) -> JsonValue | Missing:
+def _value(
+    wanted: Input, node: Node | None, reading: Reading, at: Position, keys_at: Mapping[str, Position]
+) -> JsonValue | Missing:
     """Return the value of an input; `at` is the place of its shot."""
     where = f"inputs.{wanted.name}"
     if node is None and wanted.required:
-        return reading.complain(at, where, "missing, and the model requires it")
+        place = at.below(keys_at.get(wanted.name))
+        return reading.complain(place, where, "missing, and the model requires it")
     if node is None:
         # A default that is a list or mapping must not be shared between bodies.
         is_shared = isinstance(wanted.default, list | dict)

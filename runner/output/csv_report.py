@@ -9,6 +9,7 @@ import codecs
 import csv
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
@@ -37,7 +38,7 @@ SEEDS = "seeds"
 SWEEP = "sweep"
 LINK_LIMIT = 8192
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_OWN = frozenset({*YAML_COLUMNS, *RESULT_COLUMNS, SEEDS, SWEEP, "price"}) - {"seed"}
+_OWN = frozenset({*YAML_COLUMNS, *RESULT_COLUMNS, SEEDS, SWEEP, "price", "takes"}) - {"seed"}
 
 
 def is_listed(take: TakeRecord) -> bool:
@@ -99,7 +100,7 @@ def _row(header: RunHeader, take: TakeRecord) -> tuple[Mapping[str, Cell], Seque
     if header.columns and not take.point and _is_as_written(take):
         seed = _flat({name: given for name, given in body.items() if name == "seed"}).get("seed", "")
         return {**take.cells, SWEEP: "", **result, "seed": seed}, ()
-    inputs = {_column(name): cell for name, cell in _flat(body).items()}
+    inputs = {_column(name, header.columns): cell for name, cell in _flat(body).items()}
     result["seed"] = inputs.get("seed", "")
     own = {"id": take.shot_id, "model": take.model, "tags": ", ".join(take.tags), "notes": take.notes}
     if header.columns:
@@ -109,9 +110,16 @@ def _row(header: RunHeader, take: TakeRecord) -> tuple[Mapping[str, Cell], Seque
     # The result columns already hold the seed.
     lacked = [name for name in inputs if name != "seed"]
     if header.columns and _is_as_written(take):
-        lacked = [name for name in lacked if name in {_column(axis) for axis in take.point}]
+        swept = {_column(axis, header.columns) for axis in take.point}
+        lacked = [name for name in lacked if name in swept]
         inputs = {name: cell for name, cell in inputs.items() if name in {*header.columns, *lacked}}
     return {**inputs, **own, **result}, lacked
+
+
+@lru_cache(maxsize=4)
+def _spelling(columns: tuple[str, ...]) -> Mapping[str, str]:
+    """Return the user's spelling of each column by its spelling without case, which does not count in a manifest."""
+    return {name.casefold(): name for name in columns}
 
 
 def _is_as_written(take: TakeRecord) -> bool:
@@ -119,8 +127,10 @@ def _is_as_written(take: TakeRecord) -> bool:
     return take.position is not None and take.wanted is None and bool(take.cells)
 
 
-def _column(name: str) -> str:
-    return csv_cells.SHADOWED + name if name.casefold() in _OWN else name
+def _column(name: str, columns: tuple[str, ...]) -> str:
+    """Return the column of an input, spelt as it is among `columns`, the user's own."""
+    column = csv_cells.SHADOWED + name if name.casefold() in _OWN else name
+    return _spelling(columns).get(column.casefold(), column)
 
 
 def _result(take: TakeRecord) -> dict[str, Cell]:

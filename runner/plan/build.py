@@ -13,12 +13,13 @@ from dataclasses import dataclass, field, replace
 
 from runner.domain.errors import Position, Problem, SchemaInvalid
 from runner.domain.shots import Fields, Items, Manifest, Node, Plan, Shot, Take, Text, Variant
-from runner.models.inputs import MISSING
+from runner.models.inputs import MISSING, Input
 from runner.models.model import Model
 from runner.models.registry import Models
 from runner.models.scalars import shown
+from runner.plan.columns import Columns
 from runner.plan.duplicates import default_seed_warnings, duplicate_warnings, repeated_seed_warnings
-from runner.plan.identity import MODEL, REPEAT, fingerprint, seed_for, take_id
+from runner.plan.identity import MODEL, REPEAT, fingerprint, further_seeds, seed_for, take_id
 from runner.plan.shot_chains import Chain, continuity_warnings
 from runner.system.canonical_json import JsonValue, canonical_json
 from runner.system.nearest_name import folded
@@ -54,7 +55,7 @@ def make_plan(
 
     `allow_private_media` accepts media links that only this machine can reach, for an API that runs on it.
     """
-    planner = _Planner(models, manifest, allow_private_media=allow_private_media)
+    planner = _Planner(models, manifest, Columns(manifest), allow_private_media=allow_private_media)
     chain = Chain(models)
     for shot in shots:
         planner.add(chain.linked(shot))
@@ -70,26 +71,23 @@ def make_plan(
         *models.unchecked(planner.schemas),
     )
     # The points of one sweep share what is not swept, and each would report the same problem.
-    problems = dict.fromkeys((*chain.problems, *planner.problems))
+    problems = dict.fromkeys((*planner.columns.problems(), *chain.problems, *planner.problems))
     return Planned(Plan(manifest, takes, warnings, planner.schemas), tuple(problems))
 
 
 @dataclass(slots=True)
 class _Planner:
-    """The takes and problems so far; the keys of `takes` ignore case, because a file system may ignore it too.
-
-    `reported` are the places of misplaced words that already have a problem.
-    """
+    """The takes and problems so far; the keys of `takes` ignore case, because a file system may ignore it too."""
 
     models: Models
     manifest: Manifest
+    columns: Columns
     allow_private_media: bool = field(kw_only=True)
     takes: dict[str, Take] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     warnings: dict[Problem, None] = field(default_factory=dict)
     on_default_seed: set[str] = field(default_factory=set)
     schemas: dict[str, str] = field(default_factory=dict)
-    reported: set[Position] = field(default_factory=set)
     faulty: int = 0
     values: int = 0
     characters: int = 0
@@ -109,14 +107,14 @@ class _Planner:
         elif model := self._model(shot, shot.model, shot.model_at):
             for variant in shot.variants:
                 if not self.is_full:
-                    self._add_take(shot, variant, model)
+                    self._add_takes(shot, variant, model)
 
     def _add_swept(self, shot: Shot, models: Mapping[str, Model | None]) -> None:
         known = {name for model in models.values() if model for name in model.by_name}
         for variant in shot.variants:
             model = models[variant.model.text] if variant.model else None
             if model and not self.is_full:
-                self._add_take(shot, _meant_for(model, variant, known), model)
+                self._add_takes(shot, _meant_for(model, variant, known), model)
 
     def _model(self, shot: Shot, name: str, at: Position) -> Model | None:
         message, nearest = "no model given", None
@@ -135,30 +133,66 @@ class _Planner:
         self.problems.append(Problem(at, f"shot {shot.id}, model", message, nearest=nearest))
         return None
 
-    def _add_take(self, shot: Shot, variant: Variant, model: Model) -> None:
-        inputs = self._without_misplaced(shot, variant, model)
-        is_faulty, seed = shot.faulty or len(inputs) < len(variant.inputs), model.seed_input
+    def _add_takes(self, shot: Shot, variant: Variant, model: Model) -> None:
+        """Plan as many takes of one point as the shot asks for; a model with seeds gets another one for each."""
+        inputs, told = self.columns.fitted(variant.inputs, shot, model)
+        variant = variant if inputs is variant.inputs else replace(variant, inputs=inputs)
+        # The first one is the take that the row has without a number, so it is not paid for again.
+        self._add_take(shot, variant, model, told)
+        seed, count = model.seed_input, shot.takes - 1
+        if not count or told:
+            return
+        if seed is None:
+            for number in range(2, count + 2):
+                point = {**variant.point, REPEAT: Text(str(number), shot.at)}
+                self._add_take(shot, replace(variant, point=point), model, told)
+            return
+        where = f"shot {shot.id}, takes"
+        if seed.name in inputs:
+            message = f"the row gives {seed.name} itself; leave that or takes empty"
+            self.problems.append(Problem(inputs[seed.name].at, where, message))
+            return
+        seeds = further_seeds(shot.id, seed, count)
+        if len(seeds) < count:
+            message = f"{model.id} has only {len(seeds) + 1} seeds, which is too few for {shot.takes} takes"
+            self.problems.append(Problem(shot.at, where, message))
+        for value in seeds:
+            text = Text(str(value), shot.at)
+            point, own = {**variant.point, seed.name: text}, {**inputs, seed.name: text}
+            self._add_take(shot, replace(variant, point=point, inputs=own), model, told, is_own_seed=True)
+
+    def _add_take(
+        self, shot: Shot, variant: Variant, model: Model, told: frozenset[str], *, is_own_seed: bool = False
+    ) -> None:
+        """Plan one take; `told` is as in `Model.bind`, and `is_own_seed` says that its seed was made from its id."""
+        inputs, seed = variant.inputs, model.seed_input
         # A seed that neither the shot nor the model's default gives is made from the shot's id.
-        has_default = seed is not None and not seed.required and seed.default is not MISSING
         is_open = seed is not None and seed.name not in inputs
-        seed_from_id = seed.name if seed and is_open and not has_default else ""
-        if seed and seed_from_id:
+        from_id = seed is not None and (is_own_seed or (is_open and not _has_default(seed)))
+        seed_from_id = seed.name if seed and from_id else ""
+        if seed and from_id and is_open:
             inputs = {**inputs, seed.name: Text(str(seed_for(shot.id, seed)), shot.at)}
+        keys_at = variant.keys_at
+        if self.manifest.header is not None:
+            places = self.columns.fit(model).at
+            keys_at = {**places, **keys_at} if variant.point else places
         bound = model.bind(
             inputs,
             subject=f"shot {shot.id}",
             at=shot.at,
-            keys_at=variant.keys_at,
+            keys_at=keys_at,
+            told=told,
             allow_private_media=self.allow_private_media,
         )
         self.problems.extend(bound.problems)
         if bound.warnings and len(self.warnings) < MOST_PROBLEMS:
             # A sweep reads the same text at the same place again and again.
             self.warnings.update(dict.fromkeys(bound.warnings))
-        if bound.problems or is_faulty:
+        if bound.problems or shot.faulty:
             self.faulty += model.weight
             if self.is_full:
                 self.problems.append(Problem(shot.at, "", "checking stopped here: too many takes are faulty"))
+        if bound.problems or shot.faulty or told:
             return
         point = shot.point
         if point is None:
@@ -167,23 +201,8 @@ class _Planner:
         first = self.takes.setdefault(folded(take.id), take)
         if first is not take:
             self.problems.append(_clash(first, take))
-        elif is_open and has_default:
+        elif is_open and not from_id:
             self.on_default_seed.add(take.id)
-
-    def _without_misplaced(self, shot: Shot, variant: Variant, model: Model) -> Mapping[str, Node]:
-        """Return the inputs, without words that this form of manifest has no place for, which are problems."""
-        misplaced = self.manifest.misplaced
-        wrong = misplaced.keys() & variant.inputs.keys() - model.by_name.keys()
-        if not wrong:
-            return variant.inputs
-        for name in sorted(wrong):
-            at = variant.keys_at.get(name, variant.inputs[name].at)
-            # A wrong column is one mistake, however many rows fill it.
-            if at not in self.reported:
-                self.reported.add(at)
-                message = f"unknown input: {misplaced[name]}"
-                self.problems.append(Problem(at, f"shot {shot.id}, inputs.{name}", message))
-        return {name: node for name, node in variant.inputs.items() if name not in wrong}
 
     def _take(
         self,
@@ -218,6 +237,10 @@ class _Planner:
             price=shot.price or self.manifest.prices.get(model.id),
             seed_from_id=seed_from_id,
         )
+
+
+def _has_default(seed: Input) -> bool:
+    return not seed.required and seed.default is not MISSING
 
 
 def _meant_for(model: Model, variant: Variant, known: set[str]) -> Variant:

@@ -22,6 +22,8 @@ MODEL: Final = "model"
 REPEAT: Final = "repeat"
 """The two axes that are not inputs: which model, and which rendering of the same body, counted from 2."""
 
+_TRIES: Final = 64
+"""How many seeds are drawn for each one that is wanted: few of a model with few seeds are new."""
 _REPEATED: Final = f"{REPEAT}="
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._-]{1,24}", re.ASCII)
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
@@ -94,6 +96,22 @@ def seed_for(shot_id: str, wanted: Input) -> int:
     lowest = -(-math.ceil(max(0, allowed.least)) // allowed.step)
     highest = math.floor(min(LARGEST, allowed.most)) // allowed.step
     return allowed.step * derived_seed(shot_id, lowest=lowest, highest=max(lowest, highest))
+
+
+def further_seeds(shot_id: str, wanted: Input, count: int) -> list[int]:
+    """Return `count` more seeds of a shot that the model allows, besides its first; a larger count keeps them.
+
+    The first is the model's default or the one of `seed_for`. A model with few seeds may have fewer.
+    """
+    first = (
+        wanted.default if type(wanted.default) is int and not wanted.required else seed_for(shot_id, wanted)
+    )
+    seeds: dict[int, None] = {first: None}
+    for number in range(2, _TRIES * count + 2):
+        if len(seeds) > count:
+            break
+        seeds.setdefault(seed_for(f"{number}:{shot_id}", wanted))
+    return list(seeds)[1:]
 
 
 def fingerprint(model: str, body_text: str) -> str:

@@ -46,6 +46,29 @@ class Speller:
         return self._found[key]
 
 
+def edits(one: str, other: str, *, most: int) -> int:
+    """Return how many letters must change, go or come to turn one word into the other; `most` + 1 if it is more.
+
+    Source: the edit distance of Levenshtein (1966), two neighbours that changed places counting as one.
+    """
+    if abs(len(one) - len(other)) > most:
+        return most + 1
+    before, row = list[int](), list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        above, before = before, row
+        row = [i] + [most + 1] * len(other)
+        # What is farther from the diagonal needs more edits than that.
+        for j in range(max(1, i - most), min(len(other), i + most) + 1):
+            wanted = other[j - 1]
+            row[j] = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != wanted))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                row[j] = min(row[j], above[j - 2] + 1)
+        # Names that have nothing in common are given up at their first letters.
+        if min(row) > most:
+            return most + 1
+    return min(row[-1], most + 1)
+
+
 def plain(name: str) -> str:
     """Return the letters and digits of a name without case: `First frame`, `first_frame` and `firstFrame` are one."""
     return "".join(filter(str.isalnum, name.casefold()))

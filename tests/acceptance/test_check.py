@@ -81,10 +81,10 @@ s 70,pika/pikaframes,https://example.com/a.jpg,https://example.com/b.jpg,,x,720p
 """.replace("LONG", "x" * 2001)
 
 CSV_PROBLEMS = [
-    ("1:10 (cell J1)", ("s060", "inputs.promptTxt", "unknown", "did you mean promptText?")),
+    ("1:10 (cell J1)", ("header", "promptTxt", "not an input of pika/pikaframes", "1 row fills it")),
     ("2:8 (cell H2)", ("s010", "inputs.duration", "11", "1…10")),
-    ("3:1 (cell A3)", ("s020", "inputs.promptText", "missing")),
     ("3:4 (cell D3)", ("s020", "inputs.keyFramesLast", "https")),
+    ("3:6 (cell F3)", ("s020", "inputs.promptText", "missing")),
     ("4:1 (cell A4)", ("S010", "id", "twice")),
     ("5:7 (cell G5)", ("s040", "inputs.resolution", "16:9", "720p, 1080p")),
     ("5:8 (cell H5)", ("s040", "inputs.duration", "no", "5, 10")),

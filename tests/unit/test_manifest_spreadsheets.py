@@ -32,7 +32,8 @@ def board(column: str, *cells: str, model: str = "pika/pikaframes") -> str:
 @pytest.mark.parametrize("column", MISPLACED)
 def test_a_column_for_a_word_of_yaml_says_what_to_do_instead(column: str) -> None:
     problems = [str(problem) for problem in planned(board(column, "noir", "", "noir")).problems]
-    assert problems == [f"m.csv:1:6 (cell F1): shot s0, inputs.{column}: unknown input: {MISPLACED[column]}"]
+    (problem,) = problems
+    assert problem == f"m.csv:1:6 (cell F1): header: unknown input: {MISPLACED[column]}"
 
 
 def test_a_style_is_refused_with_the_two_ways_that_work() -> None:
@@ -51,19 +52,22 @@ def test_an_empty_cell_asks_for_no_style_and_hides_no_other_mistake() -> None:
     found = planned(board("style,seed", "noir,x", ",7"))
     assert [take.id for take in found.plan.takes] == ["s1"]
     assert [problem.subject for problem in found.problems] == [
-        "shot s0, inputs.style",
+        "header",
         "shot s0, inputs.seed",
     ]
 
 
 def test_a_part_of_a_style_is_one_too() -> None:
     (problem,) = planned(board("style.text", "noir")).problems
-    assert (str(problem.at), problem.subject) == ("m.csv:1:6 (cell F1)", "shot s0, inputs.style")
+    assert (str(problem.at), problem.subject) == ("m.csv:1:6 (cell F1)", "header")
 
 
-def test_an_unknown_input_in_parts_is_told_at_its_first_column() -> None:
-    problems = [str(p) for p in planned(board("camra.zoom,camra.pan", "1,2", "3,4")).problems]
-    assert problems == [f"m.csv:1:6 (cell F1): shot s{n}, inputs.camra: unknown input" for n in (0, 1)]
+def test_an_unknown_input_in_parts_is_told_once_at_its_first_column() -> None:
+    (problem,) = planned(board("camra.zoom,camra.pan", "1,2", "3,4")).problems
+    assert (
+        str(problem)
+        == "m.csv:1:6 (cell F1): header: camra is not an input of pika/pikaframes; 2 rows fill it"
+    )
 
 
 def test_a_model_with_an_input_of_that_name_gets_it(tmp_path: Path) -> None:

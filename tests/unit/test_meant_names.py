@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from runner.manifest.column_names import meant_column
-from runner.models.input_names import edits, meant_input
+from runner.models.input_names import meant_input
 from runner.models.registry import Models
+from runner.system.nearest_name import edits
 
 BUNDLED = Models.bundled()
 

@@ -7,7 +7,7 @@ only what a kill interrupted.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runner.commands.steps import prices
 from runner.commands.steps.complete_run import completion_of
@@ -18,6 +18,7 @@ from runner.commands.steps.sync_record import missing, read_record, sync, take_o
 from runner.domain.records import Completion, RunRecord, SessionRecord
 from runner.domain.shots import Plan
 from runner.domain.states import ACTIVE, TakeState
+from runner.plan.lost_zeros import lost_zeros
 from runner.plan.prices import price_changes
 from runner.plan.scope import Decision, decide, scope_of, takes_in_scope
 from runner.store.reader import open_reader
@@ -52,6 +53,8 @@ def prepare(request: RunRequest, plan: Plan, place: RunDir, state: StateFile) ->
     record, again = _taken_over(request, place, state)
     plan, quoted, decision = _decided(request, plan, record, place)
     estimate = foresee(decision, record, host=request.origin, simulated=request.simulated)
+    if doubt := lost_zeros(plan, {step.take_id for step in decision.submits}, record.takes):
+        estimate = replace(estimate, warnings=(str(doubt),))
     prices.refuse_unpriced(request, estimate)
     tried = _try_the_writes(request, place, quoted, record, decision)
     _look_at_links(request, place, quoted, decision)

@@ -73,9 +73,7 @@ def _refuse_unanswered(said: LiveCatalogue, models: Collection[str]) -> None:
             raise AccountRefused(told, advice="put the token or the balance right")
         if trouble.kind is FailureKind.NO_HOST:
             raise NoSuchHost(told, advice="check the API base (--api-base, or its environment variable)")
-        raise ServiceUnavailable(
-            told, advice="try again later, or give the model a price under prices: in the manifest"
-        )
+        raise ServiceUnavailable(told, advice="try again later, or give the model a price in the manifest")
 
 
 def refuse_unpriced(request: RunRequest, estimate: RunEstimate) -> None:
@@ -90,8 +88,14 @@ def refuse_unpriced(request: RunRequest, estimate: RunEstimate) -> None:
     if why:
         raise UsageError(
             f"{why}, so --max-cost cannot hold; nothing was sent",
-            advice="give their models a price under prices: in the manifest, or add --allow-unpriced",
+            advice=f"give them a price in {price_source(request.manifest)}, or add --allow-unpriced",
         )
+
+
+def price_source(manifest: Path) -> str:
+    """Return where a manifest gives its prices: a table has a column for them."""
+    is_table = manifest.suffix.lower() in {".csv", ".tsv"}
+    return "the column price of the manifest" if is_table else "prices: in the manifest"
 
 
 def invented_prices(models: Iterable[str], folders: Sequence[Path]) -> dict[str, Price]:

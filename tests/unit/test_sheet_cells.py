@@ -1,0 +1,271 @@
+"""What a spreadsheet made of a cell is read as it was meant, or named for what it is, and never paid for in silence."""
+
+from __future__ import annotations
+
+import codecs
+
+import pytest
+
+from runner.domain.errors import Severity
+from runner.domain.ids import looks_mangled
+from runner.domain.shots import Text
+from runner.manifest.cell_faults import CellKind, fault_of
+from tests.unit.whole_readings import Reading, parse_manifest
+
+HEAD = "id,model,image,promptText"
+LINK = "https://example.com/a.jpg"
+
+
+def read(text: str) -> Reading:
+    return parse_manifest(text.encode(), file="m.csv", name="m")
+
+
+def told(text: str) -> list[str]:
+    return [str(problem) for problem in read(text).problems]
+
+
+def prompt(reading: Reading) -> str:
+    node = reading.shots[0].variants[0].inputs["promptText"]
+    assert isinstance(node, Text)
+    return node.text
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "#REF!",
+        "#NAME?",
+        "#N/A",
+        "#VALUE!",
+        "#DIV/0!",
+        "#NULL!",
+        "####",
+        "#WERT!",
+        "#NV",
+        "Loading...",
+        "Err:502",
+    ],
+)
+@pytest.mark.parametrize("column", ["promptText", "image", "duration"])
+def test_the_error_of_a_spreadsheet_is_an_error_in_every_input(column: str, cell: str) -> None:
+    (problem,) = told(f"id,model,{column}\ns1,m,{cell}\n")
+    assert problem.startswith(
+        f"m.csv:2:3 (cell C2): shot s1, inputs.{column}: '{cell}' is the error of a spreadsheet"
+    )
+
+
+@pytest.mark.parametrize(
+    "cell", ["#1 the hero enters", "# a title", "Loading a truck", "#", "= means equal", "=)", "E = mc²"]
+)
+def test_a_text_that_only_begins_like_one_is_a_prompt(cell: str) -> None:
+    assert fault_of(cell, CellKind.PROMPT) is None
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        '=IMAGE("https://example.com/a.jpg")',
+        "=A1&B2",
+        "=SUM(A1:A9)",
+        "='Sheet 1'!A1",
+        "=+CONCAT(A1)",
+        "=$A$1",
+    ],
+)
+def test_a_formula_is_an_error_and_its_guarded_text_is_not(cell: str) -> None:
+    quoted = cell.replace('"', '""')
+    (problem,) = told(f'{HEAD}\ns1,m,{LINK},"{quoted}"\n')
+    assert "is a formula; write" in problem
+    reading = read(f'{HEAD}\ns1,m,{LINK},"\'{quoted}"\n')
+    assert not reading.problems
+    assert prompt(reading) == cell
+
+
+@pytest.mark.parametrize("cell", ["None", "nan", "NaN", "TBD", "TODO", "N/A", "undefined"])
+def test_a_prompt_that_only_fills_its_cell_is_a_warning(cell: str) -> None:
+    (problem,) = read(f"{HEAD}\ns1,m,{LINK},{cell}\n").problems
+    assert (problem.severity, problem.at.cell) == (Severity.WARNING, "D2")
+    assert not read(f"id,model,mode\ns1,m,{cell}\n").problems
+
+
+@pytest.mark.parametrize(
+    ("cell", "nearest"),
+    [
+        ("frame 010.jpg (https://example.com/v3/010.jpg)", "https://example.com/v3/010.jpg"),
+        ("[a](https://example.com/a.jpg)", LINK),
+        ("![a](https://example.com/a.jpg)", LINK),
+        ("<https://example.com/a.jpg>", LINK),
+        ("'https://example.com/a.jpg'", LINK),
+        ("<https://example.com/a.jpg?sig=secret>", None),
+        ("<https://user:secret@example.com/a.jpg>", None),
+    ],
+)
+def test_a_wrapped_address_is_told_and_proposed_unless_it_may_hold_a_secret(
+    cell: str, nearest: str | None
+) -> None:
+    (problem,) = read(f"id,model,image\ns1,m,{cell}\n").problems
+    assert problem.nearest == nearest
+    assert "write only the address in it" in problem.message
+
+
+@pytest.mark.parametrize("between", [",", ", ", ";", " ", "\n", " | "])
+def test_two_addresses_in_a_cell_are_one_problem(between: str) -> None:
+    (problem,) = told(f'id,model,image\ns1,m,"{LINK}{between}{LINK}"\n')
+    assert "(cell C2)" in problem
+    assert "holds 2 addresses" in problem
+
+
+@pytest.mark.parametrize(
+    "cell", [LINK, "https://example.com/?of=https://example.org/b.jpg", "HTTPS://EXAMPLE.COM/A"]
+)
+def test_one_address_is_one_whatever_it_holds(cell: str) -> None:
+    assert not told(f"id,model,image\ns1,m,{cell}\n")
+
+
+@pytest.mark.parametrize("cell", ["12,345", "12 345", "1,234,567", "12.345", "12’345", "12\u00a0345"])
+def test_a_number_in_groups_is_a_question_and_not_two_seeds(cell: str) -> None:
+    reading = read(f'id,model,seeds\ns1,m,"{cell}"\n')
+    (problem,) = reading.problems
+    assert "may be one number or several seeds; write 1" in problem.message
+    assert problem.nearest is None
+
+
+@pytest.mark.parametrize("cell", ["100, 200", "100; 200", "12,34", "1000,2000", "1234,567"])
+def test_seeds_that_can_be_no_groups_of_one_number_are_seeds(cell: str) -> None:
+    reading = read(f'id,model,seeds\ns1,m,"{cell}"\n')
+    assert not reading.problems
+    assert len(reading.shots[0].variants) == 2
+
+
+@pytest.mark.parametrize("column", ["seed", "seeds"])
+def test_a_shortened_seed_is_told_as_what_it_is_and_no_digits_are_made_up(column: str) -> None:
+    (problem,) = read(f"id,model,{column}\ns1,m,1.23E+09\n").problems
+    assert "its last digits are lost; format the column as text" in problem.message
+    assert problem.nearest is None
+
+
+def test_a_lone_small_number_of_seeds_is_asked_about() -> None:
+    (problem,) = read("id,model,seeds\ns1,m,3\ns2,m,7000\n").problems
+    assert (problem.severity, problem.at.cell) == (Severity.WARNING, "C2")
+    assert problem.message == "is one take with seed 3; for 3 takes write 3 in a column takes"
+
+
+@pytest.mark.parametrize(
+    "text", ["3.Jan", "01-ene", "1.00E-05", "44928", "1-Mär", "3/1/2026", "#REF!", "12-déc", "Jan-03"]
+)
+def test_an_id_that_a_spreadsheet_changed_is_recognised(text: str) -> None:
+    assert looks_mangled(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["010", "1.2.30", "set-01", "may-01", "01-out", "4492", "54928", "1e05", "s-3-jan"]
+)
+def test_an_id_that_people_write_is_not_mangled(text: str) -> None:
+    assert not looks_mangled(text)
+
+
+def test_why_an_id_is_refused_includes_what_the_spreadsheet_did() -> None:
+    (problem,) = told(f"{HEAD}\n1.23E+12,m,{LINK},hi\n")
+    assert "is not an id" in problem
+    assert "it looks as if a spreadsheet had changed it; format the column as text" in problem
+
+
+def test_line_ends_in_a_cell_do_not_depend_on_the_program_that_saved_it() -> None:
+    texts = {prompt(read(f'{HEAD}\ns1,m,{LINK},"A hand{end}lifts"\n')) for end in ("\n", "\r\n", "\r")}
+    assert texts == {"A hand\nlifts"}
+
+
+def test_a_blank_before_a_quote_is_no_part_of_the_cell() -> None:
+    reading = read(
+        'id, model, image, promptText, seed\ns1, m, https://example.com/a.jpg, "A hand, ""slowly""\nenters", 7\n'
+    )
+    assert not reading.problems
+    assert prompt(reading) == 'A hand, "slowly"\nenters'
+    assert reading.shots[0].cells["seed"].strip() == "7"
+
+
+def test_a_quotation_in_a_prompt_is_not_the_quote_of_a_cell() -> None:
+    reading = read('id,model,promptText\ns1,m, "Hi" she says\ns2,m,b\n')
+    assert not reading.problems
+    assert prompt(reading) == ' "Hi" she says'
+    assert [shot.at.line for shot in reading.shots] == [2, 3]
+
+
+def test_a_quote_that_swallows_rows_is_told_where_it_opens() -> None:
+    problems = told(
+        f'{HEAD}\ns1,a/m,{LINK},"Hero enters\ns2,a/m,{LINK},he smiles\ns3,a/m,{LINK},a TV of 24"\ns4,a/m,{LINK},end\n'
+    )
+    assert problems == [
+        "m.csv:2:4: row 2: the quote that opens here ends at line 4, and in it is what looks like rows; close it"
+    ]
+
+
+@pytest.mark.parametrize("text", ["one, two, three, four", "fade in/out, and/or, x/y, b/c, d"])
+def test_lines_of_prose_with_commas_are_not_rows(text: str) -> None:
+    reading = read(f'{HEAD}\ns1,a/m,{LINK},"First line\n{text}"\n')
+    assert not reading.problems
+    assert prompt(reading) == f"First line\n{text}"
+
+
+def test_headings_and_sums_are_passed_over_with_one_warning_each() -> None:
+    reading = read(
+        f"{HEAD},duration\nSCENE 1,,,,\ns1,m,{LINK},hi,5\nSCENE 2,,,,\ns2,m,{LINK},ho,5\nTotal,,,,10\n,,,,$10.50\n"
+    )
+    assert [shot.id for shot in reading.shots] == ["s1", "s2"]
+    assert [(problem.at.cell, problem.message) for problem in reading.problems] == [
+        (
+            "A2",
+            "the row has only its first cell filled, so it is a heading and not a shot, as is 1 row below",
+        ),
+        ("A6", "the row has numbers and no id, so it is a sum and not a shot, as is 1 row below"),
+    ]
+
+
+def test_a_row_with_a_model_is_a_shot_however_empty_it_is() -> None:
+    assert [p for p in told("id,model,p\n,m,\n") if "has no id" in p]
+
+
+def test_tags_of_a_sheet_are_split_at_commas_and_semicolons() -> None:
+    reading = read("id,model,tags\ns1,m,Sc 1; hero\ns2,m,Sc  1\ns3,m,Sc 2\n")
+    assert [shot.tags for shot in reading.shots] == [("Sc 1", "hero"), ("Sc 1",), ("Sc 2",)]
+    (warning,) = reading.problems
+    assert (warning.severity, warning.at.cell) == (Severity.WARNING, "C3")
+
+
+@pytest.mark.parametrize("before", ["\u200b", "\ufeff", "\ufeff\ufeff", "\u00a0", "\u2060"])
+def test_an_invisible_character_before_a_heading_is_passed_over(before: str) -> None:
+    reading = read(f"{before}id,model,promptText\ns1,m,hi\n")
+    assert not reading.problems
+    assert reading.manifest.columns == ("id", "model", "promptText")
+
+
+@pytest.mark.parametrize("odd", ["It’s — “warm”…", "fünf € für Käthe", "à l’école «là»", "Señor"])
+def test_unmistakable_windows_1252_is_read_with_a_warning_that_names_the_characters(odd: str) -> None:
+    reading = parse_manifest(f"id;model;promptText\ns1;m;{odd}\n".encode("cp1252"), file="m.csv", name="m")
+    assert prompt(reading) == odd
+    (warning,) = [p for p in reading.problems if "Windows-1252" in p.message]
+    assert warning.severity is Severity.WARNING
+    assert all(char in warning.message for char in odd if not char.isascii())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "привет".encode("cp1251"),
+        "It’s warm".encode("mac-roman"),
+        "füße".encode() + b" \xe4",
+        "日本語の文".encode("shift-jis"),
+        b"caf\x81",
+        "zażółć".encode("cp1250"),
+    ],
+    ids=["cp1251", "mac", "mixed", "shift-jis", "undefined", "cp1250"],
+)
+def test_bytes_that_could_be_something_else_are_refused(data: bytes) -> None:
+    reading = parse_manifest(b"id,model,promptText\ns1,m," + data + b"\n", file="m.csv", name="m")
+    assert [p for p in reading.problems if "is not UTF-8" in p.message and p.severity is Severity.ERROR]
+
+
+def test_the_unicode_text_of_excel_is_read() -> None:
+    data = codecs.BOM_UTF16_LE + "id\tmodel\tpromptText\r\ns1\tm\tfür\r\n".encode("utf-16-le")
+    reading = parse_manifest(data, file="m.csv", name="m")
+    assert prompt(reading) == "für"
