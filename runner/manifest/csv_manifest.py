@@ -13,6 +13,7 @@ from typing import TypeAlias
 from runner.domain.errors import Position
 from runner.domain.ids import looks_mangled
 from runner.domain.shots import Fields, Items, Node, Row, Text
+from runner.manifest.column_map import LEFT_OUT, ColumnMap, mapped
 from runner.manifest.csv_reader import Record, column_letters, records_of
 from runner.manifest.csv_sweeps import NO_ENTRIES, CellReader
 from runner.manifest.expand import Source, each_once
@@ -63,8 +64,10 @@ class _Column:
 _Cell: TypeAlias = tuple[tuple[str, ...], _Column, Text]
 
 
-def source_of(text: str, findings: Findings, limits: Limits) -> Source:
+def source_of(text: str, findings: Findings, limits: Limits, chosen: ColumnMap | None = None) -> Source:
     """Return the rows of a table, and the user's own columns in their order.
+
+    `chosen` says what the columns are, if these are not the manifest's own.
 
     Raises:
         Stop: the table cannot be read to its end; the problem has been reported.
@@ -73,19 +76,28 @@ def source_of(text: str, findings: Findings, limits: Limits) -> Source:
     header = next(records, None)
     if header is None:
         return Source(())
-    columns = _columns(header, findings, limits)
+    # The table is read to its end first: one that is past the limits, or broken, is not worked on.
+    listed = list(records)
+    added: Mapping[str, Position] = {}
+    if chosen:
+        header, listed, added = mapped(chosen, header, listed, findings)
+    columns = _columns(header, findings, limits, added)
     reader = _RowReader(columns, findings, limits)
     own = tuple(column.name for column in columns if column.name not in RESULT_COLUMNS)
-    # The table is read to its end first: one that is past the limits, or broken, is not worked on.
-    records = each_once(list(records))
+    records = each_once(listed)
     rows = (reader.row(record) for record in records if not reader.is_removed(record))
     return Source(rows, columns=own, misplaced=MISPLACED)
 
 
-def _columns(header: Record, findings: Findings, limits: Limits) -> list[_Column]:
+def _columns(
+    header: Record, findings: Findings, limits: Limits, added: Mapping[str, Position]
+) -> list[_Column]:
+    """Return the columns of a header; `added` are those that the sheet itself does not have, with their places."""
     columns: list[_Column] = []
     for number, name in enumerate(header.cells, 1):
-        at, first = header.at(findings.file, number), header.cells.index(name) + 1
+        if name == LEFT_OUT:
+            continue
+        at, first = added.get(name) or header.at(findings.file, number), header.cells.index(name) + 1
         path = () if name in KNOWN_COLUMNS else _path(name)
         meant = name.casefold()
         if not name:
@@ -184,7 +196,10 @@ class _RowReader:
         trimmed = cell.strip()
         if not trimmed:
             return None
-        at = Position(self._findings.file, record.line, column.number, f"{column.letters}{record.number}")
+        at = column.at
+        # A column that a map adds has one place for all rows, outside the sheet.
+        if at.cell:
+            at = Position(at.file, record.line, column.number, f"{column.letters}{record.number}")
         if column.path and trimmed[0] == '"' and (marked := csv_cells.unmark(trimmed)) is not None:
             return Text(marked, at, quoted=True)
         text = Text(cell if column.is_prose else trimmed, at)

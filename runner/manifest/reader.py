@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.domain.errors import FileMissing, Problem, UsageError
 from runner.domain.ids import folder_name, why_no_id
@@ -27,7 +28,14 @@ from runner.manifest.problems import Findings, Stop
 from runner.manifest.prompt_files import OpenBeside
 from runner.manifest.size_limits import CEILING, LIMITS, Limits
 
+if TYPE_CHECKING:
+    from runner.manifest.column_map import ColumnMap
+
 _CSV_HEADER = re.compile(r'(?!#)(?:"?sep=.|(?:[^:\r\n]*[,;\t])?[ "]*(?:id|model)[ "]*[,;\t])', re.IGNORECASE)
+_YAML = frozenset({".yaml", ".yml"})
+_WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".numbers"})
+_TABLES = frozenset({".csv", ".tsv"}) | _WORKBOOKS
+_ZIP = b"PK\x03\x04"
 STDIN = "stdin"
 """The name of a manifest from standard input in problems, and of its run if the manifest has no name."""
 
@@ -70,14 +78,39 @@ def read_manifest(path: Path, *, limits: Limits = LIMITS, given: bytes | None = 
     file, name = (str(path), path.stem) if given is None else (STDIN, STDIN)
     data = manifest_bytes(path, limits) if given is None else given
     opened, beside = dict[str, str](), opener_beside(path)
+    chosen = None if given is not None else column_map_of(path, limits)
+    if chosen is not None:
+        opened[map_path(path).name] = hashlib.sha256(chosen).hexdigest()
 
     def open_beside(name: str, most: int) -> bytes:
         found = beside(name, most)
         opened[name] = hashlib.sha256(found).hexdigest()
         return found
 
-    reading = parse_manifest(data, file=file, name=name, limits=limits, open_beside=open_beside)
+    reading = parse_manifest(
+        data, file=file, name=name, limits=limits, open_beside=open_beside, column_map=chosen
+    )
     return replace(reading, manifest=replace(reading.manifest, files=opened))
+
+
+def map_path(sheet: Path) -> Path:
+    """Return where the column map of a sheet is: `board.columns.yaml` beside `board.csv`."""
+    return sheet.with_name(f"{sheet.stem}.columns.yaml")
+
+
+def column_map_of(path: Path, limits: Limits) -> bytes | None:
+    """Return the content of the column map beside a sheet, or None if there is none or `path` is a YAML manifest.
+
+    Raises:
+        FileMissing: it cannot be read, or a link leads out of the sheet's folder.
+    """
+    place = map_path(path)
+    if path.suffix.lower() in _YAML or not os.path.lexists(place):
+        return None
+    try:
+        return opener_beside(path)(place.name, limits.text_bytes + 1)
+    except FileMissing as error:
+        raise FileMissing(f"{place}: the column map {error.message}", advice="correct or remove it") from error
 
 
 def manifest_name(path: Path) -> str:
@@ -94,9 +127,8 @@ def name_in(data: bytes, path: Path) -> str:
     """Return the name that the manifest in `data`, the content of `path`, gives to its run."""
     findings, name = Findings(str(path)), None
     with suppress(Stop):
-        text = decode(data, findings, CEILING)
-        # A CSV has only the name of its file.
-        if not _is_csv(text, str(path)):
+        # A table has only the name of its file.
+        if not _is_workbook(data, str(path)) and not _is_csv(text := decode(data, findings, CEILING), str(path)):
             from runner.manifest.yaml_manifest import name_of
             from runner.manifest.yaml_reader import parse_yaml, top_text
 
@@ -119,19 +151,28 @@ def parse_manifest(
     name: str,
     limits: Limits = LIMITS,
     open_beside: OpenBeside | None = None,
+    column_map: bytes | None = None,
 ) -> Reading:
     """Read a manifest from the bytes of a file; what is wrong with them is returned, never raised.
 
     `file` is its name in problems. The suffix, or else the content, distinguishes YAML from CSV. `name` is used if the
     manifest has no name of its own. `open_beside` opens the prompt files that it names; without it they are
-    problems.
+    problems. `column_map` is the content of the file that says what the columns of a sheet are.
+
+    Raises:
+        ExtraMissing: it is a workbook, and the package that reads one is not installed.
     """
     findings = Findings(file)
     # Whatever stops the reading, the caller gets what is known of the manifest, and every problem found so far.
     text, source = "", Source(())
     with suppress(Stop):
-        text = decode(text_or_bytes, findings, limits)
-        source = _source_of(text, findings, limits, open_beside)
+        chosen = None
+        if column_map is not None:
+            from runner.manifest.column_map import read_map
+
+            chosen = read_map(column_map, str(map_path(Path(file))), findings, limits)
+        text = _text_of(text_or_bytes, findings, limits, sheet=chosen.sheet if chosen else "")
+        source = _source_of(text, findings, limits, open_beside, chosen)
     manifest = Manifest(
         name=source.name or folder_name(name),
         file=file,
@@ -142,6 +183,19 @@ def parse_manifest(
         misplaced=source.misplaced,
     )
     return Reading(manifest, _shots_of(source, findings, limits), findings)
+
+
+def _is_workbook(data: bytes, file: str) -> bool:
+    return data.startswith(_ZIP) or Path(file).suffix.lower() in _WORKBOOKS
+
+
+def _text_of(data: bytes, findings: Findings, limits: Limits, *, sheet: str = "") -> str:
+    """Return the text of a manifest; that of a workbook is one of its sheets as CSV."""
+    if _is_workbook(data, findings.file):
+        from runner.manifest.xlsx import csv_of
+
+        data = csv_of(data, findings, limits, sheet=sheet)
+    return decode(data, findings, limits)
 
 
 def _shots_of(source: Source, findings: Findings, limits: Limits) -> Iterator[Shot]:
@@ -205,12 +259,18 @@ def _reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or "not a usable path").lower()
 
 
-def _source_of(text: str, findings: Findings, limits: Limits, open_beside: OpenBeside | None) -> Source:
+def _source_of(
+    text: str,
+    findings: Findings,
+    limits: Limits,
+    open_beside: OpenBeside | None,
+    chosen: ColumnMap | None,
+) -> Source:
     # The two parsers are imported only when they are needed, so that the program starts quickly.
     if _is_csv(text, findings.file):
         from runner.manifest.csv_manifest import source_of as source_of_csv
 
-        return source_of_csv(text, findings, limits)
+        return source_of_csv(text, findings, limits, chosen)
     from runner.manifest.yaml_manifest import source_of
     from runner.manifest.yaml_reader import parse_yaml
 
@@ -220,6 +280,6 @@ def _source_of(text: str, findings: Findings, limits: Limits, open_beside: OpenB
 
 def _is_csv(text: str, file: str) -> bool:
     suffix = Path(file).suffix.lower()
-    if suffix in {".yaml", ".yml", ".csv", ".tsv"}:
-        return suffix in {".csv", ".tsv"}
+    if suffix in _YAML | _TABLES:
+        return suffix in _TABLES
     return _CSV_HEADER.match(text.lstrip()) is not None
