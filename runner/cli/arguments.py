@@ -350,6 +350,20 @@ COMMANDS = (
         ),
     ),
     _command(
+        "import",
+        "take a spreadsheet as it is: propose what its columns are, and write that down beside it. "
+        "It writes one file, such as board.columns.yaml, which check, plan and run read by themselves. "
+        "The sheet stays yours: it is never written, and you can export it again and again.",
+        _place("board", "CSV or Excel (.xlsx) file", type=Path),
+        _value("--model ID", str, "model of rows that name none, such as pika/pikaframes"),
+        _value("--columns FILE", Path, "column map of another sheet, to take the same headings from"),
+        _value("--sheet NAME", str, "sheet of a workbook (default: the first)"),
+        _switch("-n, --dry-run", "only show what would be written"),
+        _switch("-y, --yes", "write without asking"),
+        _switch("--force", "replace an existing column map"),
+        _MORE_SCHEMAS,
+    ),
+    _command(
         "check",
         "report every problem in a manifest at once; needs no network and no key",
         _FILE_OR_STDIN,

@@ -25,13 +25,13 @@ from runner.system.csv_cells import SHADOWED
 
 FORMAT: Final = "shotrunner-columns/1"
 COLUMNS: Final = ("id", "model", "tags", "notes", "takes", "seeds", "price", "sweep")
+JOINED: Final = ("tags", "notes")
 IGNORE: Final = "ignore"
 INPUT: Final = "input "
 LEFT_OUT: Final = "\0"
 """The name in the header of a column that the map leaves out; no file can hold this character."""
 
 _REST: Final = "*"
-_JOINED: Final = ("tags", "notes")
 _KEYS: Final = ("format", "sheet", "columns", "fixed", "headings", "sum rows")
 _TARGETS: Final = f"{', '.join(COLUMNS)}, {INPUT}NAME or {IGNORE}"
 _SPLIT = re.compile(r"[,;\n]")
@@ -60,7 +60,7 @@ class ColumnMap:
 
     def means(self, heading: str) -> str | None:
         """Return what a heading of the sheet means, or None if the map does not say."""
-        found = self.columns.get(_folded(heading))
+        found = self.columns.get(heading_key(heading))
         return found.text if found else IGNORE if self.rest_is_ignored or not heading else None
 
 
@@ -75,6 +75,8 @@ def read_map(data: bytes, file: str, findings: Findings, limits: Limits) -> Colu
 
     own, found = Findings(file), ColumnMap(file, {})
     with suppress(Stop):
+        if len(data) > limits.text_bytes:
+            own.stop(own.at(), "", f"a column map has at most {limits.text_bytes:,} bytes")
         top = parse_yaml(decode(data, own, limits), own, limits)
         if isinstance(top, Fields):
             found = _map_of(Section(top, own), file)
@@ -90,7 +92,9 @@ def _map_of(top: Section, file: str) -> ColumnMap:
     if "format" not in top:
         top.error(top.fields.at, "format", f"is missing; write 'format: {FORMAT}' at the top")
     elif version and version.text != FORMAT:
-        top.findings.unknown(version.text, (FORMAT,), version.at, "format", f"{shown(version.text)} is not known")
+        top.findings.unknown(
+            version.text, (FORMAT,), version.at, "format", f"{shown(version.text)} is not known"
+        )
     columns = _targets(top.section("columns"))
     rest = columns.pop(_REST, None)
     if rest and rest.text != IGNORE:
@@ -124,9 +128,9 @@ def _targets(section: Section) -> dict[str, Text]:
         word = " ".join(target.text.split())
         if word not in (*COLUMNS, IGNORE) and not word.removeprefix(INPUT.strip()).startswith(" "):
             section.error(target.at, heading, f"{shown(target.text)} is not a column; write {_TARGETS}")
-        elif _folded(heading) in targets:
+        elif heading_key(heading) in targets:
             section.error(section.fields.key_at(heading), heading, "is given twice: case does not matter")
-        targets[_folded(heading)] = replace(target, text=word)
+        targets.setdefault(heading_key(heading), replace(target, text=word))
     return targets
 
 
@@ -153,7 +157,7 @@ def _name_of(target: str) -> str:
     return SHADOWED + name if name != target and name.casefold() in COLUMNS else name
 
 
-def _folded(heading: str) -> str:
+def heading_key(heading: str) -> str:
     """Return a heading without case, line breaks, doubled blanks and characters that cannot be seen."""
     seen = "".join(char for char in heading if char.isprintable() or char.isspace())
     return " ".join(seen.casefold().split())
@@ -182,14 +186,16 @@ def mapped(
 
 def _check_headings(chosen: ColumnMap, header: Record, findings: Findings) -> None:
     """Report headings that only the sheet or only the map has: a renamed column must not be lost without a word."""
-    present = {_folded(heading) for heading in header.cells}
+    present = {heading_key(heading) for heading in header.cells}
     lacking = [heading for heading in chosen.columns if heading not in present]
     first = dict[str, str]()
     for number, heading in enumerate(header.cells, 1):
         at, name = header.at(findings.file, number), bare(chosen.file)
-        target = chosen.columns.get(_folded(heading))
-        if target and target.text in {*first} - {IGNORE, *_JOINED}:
-            message = f"{shown(heading)} and {shown(first[target.text])} are both {bare(target.text)}; keep one"
+        target = chosen.columns.get(heading_key(heading))
+        if target and target.text in {*first} - {IGNORE, *JOINED}:
+            message = (
+                f"{shown(heading)} and {shown(first[target.text])} are both {bare(target.text)}; keep one"
+            )
             findings.error(at, "header", message)
         if target or not heading:
             first |= {target.text: heading} if target else {}
@@ -201,7 +207,7 @@ def _check_headings(chosen: ColumnMap, header: Record, findings: Findings) -> No
     for heading in lacking:
         target = chosen.columns[heading]
         message = f"the sheet has no column {shown(heading)}; correct its heading here, or remove the line"
-        report = findings.warn if target.text in {IGNORE, *_JOINED} else findings.error
+        report = findings.warn if target.text in {IGNORE, *JOINED} else findings.error
         report(target.at, "columns", message)
 
 
@@ -244,7 +250,9 @@ def _tagged(
         if chosen.headings_are_tags and len(filled) == 1 and filled[0] in {0, first}:
             text = record.cells[filled[0]]
             # A shot that is not described yet is no heading: it is named as the others are.
-            shapes = shapes or {_shape(each.cells[first]) for each in records if sum(map(bool, each.cells)) > 1}
+            shapes = shapes or {
+                _shape(each.cells[first]) for each in records if sum(map(bool, each.cells)) > 1
+            }
             if why_no_id(text.strip()) or _shape(text) not in shapes:
                 tag = _slug(text)
                 continue
@@ -297,22 +305,33 @@ def _shape(text: str) -> str:
     return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", text.strip()))
 
 
-def map_text(chosen: ColumnMap, headings: Mapping[str, str], *, sheet: str) -> str:
-    """Return the text of a map for the file called `sheet`; `headings` are those of the sheet, with their meaning."""
+def map_text(
+    targets: Sequence[tuple[str, str]], fixed: Mapping[str, str], *, file: str, sheet: str = ""
+) -> str:
+    """Return the text of a map for the sheet in `file`, from each heading with its meaning, and the fixed values."""
+    known: dict[str, tuple[str, str]] = {}
+    for heading, target in targets:
+        if heading:
+            known.setdefault(heading_key(heading), (heading, target))
     lines = [
-        f"# Which column of {bare(sheet)} is what. check, plan and run read this file beside the sheet by themselves.",
-        f"# A column is one of: {_TARGETS}.",
+        f"# What the columns of {bare(file)} are. check, plan and run read this file by themselves.",
+        f"# A column is {_TARGETS}.",
         f"format: {FORMAT}",
-        *([f"sheet: {_quoted(chosen.sheet)}"] if chosen.sheet else []),
+        *([f"sheet: {_quoted(sheet)}"] if sheet else []),
         "columns:",
-        *(f"  {_quoted(heading)}: {target}" for heading, target in headings.items()),
+        *(f"  {_quoted(heading)}: {target}" for heading, target in known.values()),
         f'  "{_REST}": {IGNORE}',
     ]
-    if chosen.fixed:
-        lines += ["fixed:", *(f"  {name}: {_quoted(text.text)}" for name, text in chosen.fixed.items())]
-    lines += ["headings: tags"] if chosen.headings_are_tags else []
-    lines += ["sum rows: leave out"] if chosen.sums_are_left_out else []
-    return "\n".join([*lines, ""])
+    if fixed:
+        lines += ["# Values for rows that have none of their own.", "fixed:"]
+        lines += (f"  {name}: {_quoted(value)}" for name, value in fixed.items())
+    lines += [
+        "# A row with only its first cell is a tag of the rows below it.",
+        "headings: tags",
+        "sum rows: leave out",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def _quoted(text: str) -> str:

@@ -64,10 +64,17 @@ class _Column:
 _Cell: TypeAlias = tuple[tuple[str, ...], _Column, Text]
 
 
-def source_of(text: str, findings: Findings, limits: Limits, chosen: ColumnMap | None = None) -> Source:
+def source_of(
+    text: str,
+    findings: Findings,
+    limits: Limits,
+    chosen: ColumnMap | None = None,
+    *,
+    is_workbook: bool = False,
+) -> Source:
     """Return the rows of a table, and the user's own columns in their order.
 
-    `chosen` says what the columns are, if these are not the manifest's own.
+    `chosen` says what the columns are, if these are not the manifest's own. The lines of a workbook are its rows.
 
     Raises:
         Stop: the table cannot be read to its end; the problem has been reported.
@@ -78,6 +85,8 @@ def source_of(text: str, findings: Findings, limits: Limits, chosen: ColumnMap |
         return Source(())
     # The table is read to its end first: one that is past the limits, or broken, is not worked on.
     listed = list(records)
+    if is_workbook:
+        header, *listed = (replace(record, line=record.number) for record in (header, *listed))
     added: Mapping[str, Position] = {}
     if chosen:
         header, listed, added = mapped(chosen, header, listed, findings)

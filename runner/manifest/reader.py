@@ -30,11 +30,12 @@ from runner.manifest.size_limits import CEILING, LIMITS, Limits
 
 if TYPE_CHECKING:
     from runner.manifest.column_map import ColumnMap
+    from runner.manifest.csv_reader import Record
 
 _CSV_HEADER = re.compile(r'(?!#)(?:"?sep=.|(?:[^:\r\n]*[,;\t])?[ "]*(?:id|model)[ "]*[,;\t])', re.IGNORECASE)
 _YAML = frozenset({".yaml", ".yml"})
 _WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".numbers"})
-_TABLES = frozenset({".csv", ".tsv"}) | _WORKBOOKS
+_TABLES = frozenset({".csv", ".tsv"})
 _ZIP = b"PK\x03\x04"
 STDIN = "stdin"
 """The name of a manifest from standard input in problems, and of its run if the manifest has no name."""
@@ -72,13 +73,13 @@ def read_manifest(path: Path, *, limits: Limits = LIMITS, given: bytes | None = 
     `given` is the content of standard input if the path is `-`; it is read like a file in the current folder.
 
     Raises:
-        FileMissing: there is no such file, it cannot be read, or it is not a regular file.
+        FileMissing: there is no such file, or it or its column map cannot be read or is not a regular file.
         UsageError: the path is `-`, and nothing is given.
     """
     file, name = (str(path), path.stem) if given is None else (STDIN, STDIN)
     data = manifest_bytes(path, limits) if given is None else given
     opened, beside = dict[str, str](), opener_beside(path)
-    chosen = None if given is not None else column_map_of(path, limits)
+    chosen = None if given is not None else _column_map(path, limits)
     if chosen is not None:
         opened[map_path(path).name] = hashlib.sha256(chosen).hexdigest()
 
@@ -98,19 +99,22 @@ def map_path(sheet: Path) -> Path:
     return sheet.with_name(f"{sheet.stem}.columns.yaml")
 
 
-def column_map_of(path: Path, limits: Limits) -> bytes | None:
-    """Return the content of the column map beside a sheet, or None if there is none or `path` is a YAML manifest.
+def map_beside(manifest: Path) -> Path | None:
+    """Return the column map that a manifest is read through, or None if there is none; YAML needs none."""
+    place = map_path(manifest)
+    return None if manifest.suffix.lower() in _YAML or not os.path.lexists(place) else place
 
-    Raises:
-        FileMissing: it cannot be read, or a link leads out of the sheet's folder.
-    """
-    place = map_path(path)
-    if path.suffix.lower() in _YAML or not os.path.lexists(place):
+
+def _column_map(manifest: Path, limits: Limits) -> bytes | None:
+    place = map_beside(manifest)
+    if place is None:
         return None
     try:
-        return opener_beside(path)(place.name, limits.text_bytes + 1)
+        return opener_beside(manifest)(place.name, limits.text_bytes + 1)
     except FileMissing as error:
-        raise FileMissing(f"{place}: the column map {error.message}", advice="correct or remove it") from error
+        raise FileMissing(
+            f"{place}: the column map {error.message}", advice="correct or remove it"
+        ) from error
 
 
 def manifest_name(path: Path) -> str:
@@ -128,7 +132,9 @@ def name_in(data: bytes, path: Path) -> str:
     findings, name = Findings(str(path)), None
     with suppress(Stop):
         # A table has only the name of its file.
-        if not _is_workbook(data, str(path)) and not _is_csv(text := decode(data, findings, CEILING), str(path)):
+        if not _is_workbook(data, str(path)) and not _is_csv(
+            text := decode(data, findings, CEILING), str(path)
+        ):
             from runner.manifest.yaml_manifest import name_of
             from runner.manifest.yaml_reader import parse_yaml, top_text
 
@@ -172,7 +178,8 @@ def parse_manifest(
 
             chosen = read_map(column_map, str(map_path(Path(file))), findings, limits)
         text = _text_of(text_or_bytes, findings, limits, sheet=chosen.sheet if chosen else "")
-        source = _source_of(text, findings, limits, open_beside, chosen)
+        is_workbook = _is_workbook(text_or_bytes, file)
+        source = _source_of(text, findings, limits, open_beside, chosen, is_workbook=is_workbook)
     manifest = Manifest(
         name=source.name or folder_name(name),
         file=file,
@@ -187,6 +194,23 @@ def parse_manifest(
 
 def _is_workbook(data: bytes, file: str) -> bool:
     return data.startswith(_ZIP) or Path(file).suffix.lower() in _WORKBOOKS
+
+
+def read_table(
+    data: bytes, *, file: str, limits: Limits = LIMITS, sheet: str = ""
+) -> tuple[list[Record], tuple[Problem, ...]]:
+    """Return the records of a sheet as they are, its headings first, and what is wrong with the file.
+
+    Raises:
+        ExtraMissing: it is a workbook, and the package that reads one is not installed.
+    """
+    from runner.manifest.csv_reader import records_of
+
+    findings = Findings(file)
+    records: list[Record] = []
+    with suppress(Stop):
+        records += records_of(_text_of(data, findings, limits, sheet=sheet), findings, limits, known=())
+    return records, findings.in_order()
 
 
 def _text_of(data: bytes, findings: Findings, limits: Limits, *, sheet: str = "") -> str:
@@ -265,12 +289,14 @@ def _source_of(
     limits: Limits,
     open_beside: OpenBeside | None,
     chosen: ColumnMap | None,
+    *,
+    is_workbook: bool,
 ) -> Source:
     # The two parsers are imported only when they are needed, so that the program starts quickly.
-    if _is_csv(text, findings.file):
+    if is_workbook or _is_csv(text, findings.file):
         from runner.manifest.csv_manifest import source_of as source_of_csv
 
-        return source_of_csv(text, findings, limits, chosen)
+        return source_of_csv(text, findings, limits, chosen, is_workbook=is_workbook)
     from runner.manifest.yaml_manifest import source_of
     from runner.manifest.yaml_reader import parse_yaml
 

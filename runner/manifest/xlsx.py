@@ -15,7 +15,9 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
-from runner.domain.errors import ExtraMissing
+from runner.domain.display import counted
+from runner.domain.errors import ExtraMissing, Position
+from runner.manifest.csv_reader import column_letters
 from runner.manifest.problems import Findings, Stop, shown
 from runner.manifest.size_limits import MORE_BYTES, Limits
 from runner.system.csv_cells import guard
@@ -105,21 +107,26 @@ def _rows(sheet: Any, findings: Findings, limits: Limits) -> Iterator[list[str]]
 
 
 def _text(rows: Iterator[list[str]], findings: Findings, limits: Limits) -> str:
+    """Return the rows as CSV, each as wide as the first one that is not blank."""
     out = io.StringIO(newline="")
     out.write(SEPARATOR_LINE)
     writer = csv.writer(out)
-    blank = 0
-    for cells in rows:
+    blank, width, over = 0, 0, list[str]()
+    for number, cells in enumerate(rows, 1):
         if not cells:
             blank += 1
             continue
         # Blank rows count in a sheet, but those at its end are only formatted.
         out.write("\r\n" * blank)
-        blank = 0
-        writer.writerow(map(guard, cells))
+        blank, width = 0, width or len(cells)
+        over += [f"{column_letters(width + 1)}{number}"] if any(cells[width:]) else []
+        writer.writerow(map(guard, [*cells[:width], *[""] * (width - len(cells))]))
         if out.tell() > limits.file_bytes:
             message = f"the sheet has more than {limits.file_bytes:,} characters; {MORE_BYTES}"
             findings.stop(findings.at(), "", message)
+    if over:
+        message = f"cells without a heading above them are left out, in {counted(len(over), 'row')}"
+        findings.warn(Position(findings.file, cell=over[0]), "", message)
     return out.getvalue()
 
 
