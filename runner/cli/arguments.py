@@ -354,7 +354,7 @@ COMMANDS = (
         "take a spreadsheet as it is: propose what its columns are, and write that down beside it. "
         "It writes one file, such as board.columns.yaml, which check, plan and run read by themselves. "
         "The sheet stays yours: it is never written, and you can export it again and again.",
-        _place("board", "CSV or Excel (.xlsx) file", type=Path),
+        _place("manifest", "CSV or Excel (.xlsx) file", type=Path, metavar="BOARD"),
         _value("--model ID", str, "model of rows that name none, such as pika/pikaframes"),
         _value("--columns FILE", Path, "column map of another sheet, to take the same headings from"),
         _value("--sheet NAME", str, "sheet of a workbook (default: the first)"),

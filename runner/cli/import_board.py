@@ -22,7 +22,7 @@ _DECLINED = 3
 
 def command(arguments: argparse.Namespace) -> int:
     """Propose a map, show what comes of it, and write it if the person agrees."""
-    board = arguments.board
+    board = arguments.manifest
     if not arguments.dry_run:
         refuse_existing(map_path(board), force=arguments.force)
     models = Models.bundled(search_path(board, arguments.schema_dir))

@@ -24,6 +24,7 @@ from runner.domain.errors import (
     UsageError,
 )
 from runner.domain.shots import Shot
+from runner.domain.token_leaks import leaks, tokens_in
 from runner.manifest.column_map import (
     COLUMNS,
     IGNORE,
@@ -123,13 +124,15 @@ def propose(
     model: Model | None = None,
     like: Path | None = None,
     limits: Limits = LIMITS,
+    environ: Mapping[str, str] = os.environ,
 ) -> Proposal:
     """Return what the columns of a sheet probably are; rows without a model get `model`.
 
     `like` is the column map of another sheet, whose headings count first.
 
     Raises:
-        FileMissing, ManifestInvalid: that map cannot be read.
+        FileMissing: that map is not there.
+        ManifestInvalid: that map is wrong, or the sheet holds a token of `environ`.
     """
     known = _map_in(like, limits) if like else ColumnMap("", {})
     fixed = {name: text.text for name, text in known.fixed.items()}
@@ -141,6 +144,8 @@ def propose(
     )
     shots = list(reading.shots)
     planned = make_plan(reading.manifest, shots, models=models)
+    if leaked := list(leaks(reading.manifest.text, str(sheet.path), planned.plan.takes, tokens_in(environ))):
+        raise ManifestInvalid(leaked)
     found = dict.fromkeys((*reading.problems(), *planned.problems, *planned.plan.warnings))
     letters = (sheet.header.at("", number).cell or "" for number in range(1, len(targets) + 1))
     return Proposal(

@@ -118,8 +118,10 @@ def test_a_renamed_column_is_not_lost_without_a_word() -> None:
     reading = read(SHOT, header=HEADER.replace("Seconds", "Length"))
     assert said(reading) == [
         "board.csv:1:4 (cell D1): warning: header: the column 'Length' is not in board.columns.yaml, and is left out",
-        "board.columns.yaml:8:14: columns: the sheet has no column 'seconds'; correct its heading here, or remove"
-        " the line",
+        (
+            "board.columns.yaml:8:14: columns: the sheet has no column 'seconds'; correct its heading here, or remove"
+            " the line"
+        ),
     ]
 
 
@@ -158,7 +160,7 @@ def test_an_input_may_have_the_name_of_a_column() -> None:
             "2:21",
             "'promt' is not a column",
         ),
-        (f"format: {FORMAT}\ncolumns: {{A: id, a: notes}}\nfixed: {{model: m}}", "2:17", "given twice"),
+        (f"format: {FORMAT}\ncolumns: {{A: id, a: notes}}\nfixed: {{model: m}}", "2:18", "given twice"),
         (f"format: {FORMAT}\ncolumns: {{A: id}}\nfixed: {{model: m, id: x}}", "3:19", "cannot be fixed"),
         (
             f"format: {FORMAT}\ncolumns: {{A: id}}\nfixed: {{model: m}}\nheadings: drop",
