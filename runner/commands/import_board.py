@@ -18,7 +18,6 @@ from runner.domain.errors import (
     CannotCreate,
     FileMissing,
     ManifestInvalid,
-    Position,
     Problem,
     Severity,
     UsageError,
@@ -106,15 +105,14 @@ def read_sheet(path: Path, *, models: Models, sheet: str = "", limits: Limits = 
     if path.suffix.lower() in _YAML:
         raise UsageError(f"{path} is a manifest already", advice=f"shotrunner check {path}")
     data = manifest_bytes(path, limits)
-    records, problems = read_table(data, file=str(path), limits=limits, sheet=sheet)
-    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
-    if errors or not records:
-        raise ManifestInvalid(errors or [Problem(Position(str(path)), "", "no shots: the sheet is empty")])
-    header, *rows = records
+    table = read_table(data, file=str(path), limits=limits, sheet=sheet)
+    if errors := [problem for problem in table.problems if problem.severity is Severity.ERROR]:
+        raise ManifestInvalid(errors)
+    header, *rows = table.records
     named = [place for place, heading in enumerate(header.cells) if meant_column(heading) == "model"]
     ids = dict.fromkeys(row.cells[place].strip() for place in named for row in rows)
     known = tuple(model for each in ids if each and (model := models.find(each)))
-    return Sheet(path, data, header, rows, problems, known, sheet)
+    return Sheet(path, data, header, rows, table.problems, known, table.sheet)
 
 
 def propose(

@@ -177,7 +177,7 @@ def parse_manifest(
             from runner.manifest.column_map import read_map
 
             chosen = read_map(column_map, str(map_path(Path(file))), findings, limits)
-        text = _text_of(text_or_bytes, findings, limits, sheet=chosen.sheet if chosen else "")
+        text, _ = _text_of(text_or_bytes, findings, limits, sheet=chosen.sheet if chosen else "")
         is_workbook = _is_workbook(text_or_bytes, file)
         source = _source_of(text, findings, limits, open_beside, chosen, is_workbook=is_workbook)
     manifest = Manifest(
@@ -196,30 +196,39 @@ def _is_workbook(data: bytes, file: str) -> bool:
     return data.startswith(_ZIP) or Path(file).suffix.lower() in _WORKBOOKS
 
 
-def read_table(
-    data: bytes, *, file: str, limits: Limits = LIMITS, sheet: str = ""
-) -> tuple[list[Record], tuple[Problem, ...]]:
-    """Return the records of a sheet as they are, its headings first, and what is wrong with the file.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The records of a sheet as they are, its headings first; `sheet` is its name in a workbook."""
+
+    records: tuple[Record, ...]
+    problems: tuple[Problem, ...]
+    sheet: str = ""
+
+
+def read_table(data: bytes, *, file: str, limits: Limits = LIMITS, sheet: str = "") -> Table:
+    """Return a sheet as it is, and what is wrong with the file.
 
     Raises:
         ExtraMissing: it is a workbook, and the package that reads one is not installed.
     """
     from runner.manifest.csv_reader import records_of
 
-    findings = Findings(file)
+    findings, name = Findings(file), ""
     records: list[Record] = []
     with suppress(Stop):
-        records += records_of(_text_of(data, findings, limits, sheet=sheet), findings, limits, known=())
-    return records, findings.in_order()
+        text, name = _text_of(data, findings, limits, sheet=sheet)
+        records += records_of(text, findings, limits, known=())
+    return Table(tuple(records), findings.in_order(), name)
 
 
-def _text_of(data: bytes, findings: Findings, limits: Limits, *, sheet: str = "") -> str:
-    """Return the text of a manifest; that of a workbook is one of its sheets as CSV."""
+def _text_of(data: bytes, findings: Findings, limits: Limits, *, sheet: str = "") -> tuple[str, str]:
+    """Return the text of a manifest, which for a workbook is one of its sheets as CSV, and the name of that sheet."""
+    name = ""
     if _is_workbook(data, findings.file):
         from runner.manifest.xlsx import csv_of
 
-        data = csv_of(data, findings, limits, sheet=sheet)
-    return decode(data, findings, limits)
+        data, name = csv_of(data, findings, limits, sheet=sheet)
+    return decode(data, findings, limits), name
 
 
 def _shots_of(source: Source, findings: Findings, limits: Limits) -> Iterator[Shot]:

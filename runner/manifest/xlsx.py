@@ -33,47 +33,56 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _PADDED = re.compile("0{2,}")
 
 
-def csv_of(data: bytes, findings: Findings, limits: Limits, *, sheet: str = "") -> bytes:
-    """Return a sheet of a workbook as CSV: the one called `sheet`, or else the first that is not hidden.
+def csv_of(data: bytes, findings: Findings, limits: Limits, *, sheet: str = "") -> tuple[bytes, str]:
+    """Return a sheet of a workbook as CSV, and its name: the one called `sheet`, or else the first that is not hidden.
 
     Raises:
         ExtraMissing: openpyxl is not installed.
         Stop: this is not a workbook that can be read, or it is too large; the problem has been reported.
     """
-    _check_parts(data, findings, limits)
+    has_formulas = _check_parts(data, findings, limits)
     try:
         from openpyxl import load_workbook
     except ImportError as error:
         raise ExtraMissing("an Excel workbook", extra="excel") from error
+
+    def book(*, shows_values: bool) -> Any:  # noqa: ANN401 - openpyxl has no types
+        return load_workbook(io.BytesIO(data), read_only=True, data_only=shows_values, keep_links=False)
+
     try:
         # openpyxl warns of styles and rules that it leaves out, and none of them changes a value.
         with warnings.catch_warnings(action="ignore"):
-            book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
-            rows = _rows(_sheet(book, sheet, findings), findings, limits)
-            text = _text(rows, findings, limits)
+            chosen = _sheet(book(shows_values=True), sheet, findings)
+            written = book(shows_values=False)[chosen.title] if has_formulas else None
+            text = _text(_rows(chosen, written, findings, limits), findings, limits)
     except (Stop, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - in a damaged workbook openpyxl stumbles in many ways
         findings.stop(findings.at(), "", f"the workbook is damaged ({type(error).__name__}); {_SAVE}")
-    return text.encode("utf-8", "replace")
+    return text.encode("utf-8", "replace"), chosen.title
 
 
-def _check_parts(data: bytes, findings: Findings, limits: Limits) -> None:
-    """Refuse what should not be unpacked: another program's file, macros, and a small file that becomes a large one."""
+def _check_parts(data: bytes, findings: Findings, limits: Limits) -> bool:
+    """Return whether there are formulas.
+
+    Refuse what should not be unpacked: another program's file, macros, and a small file that becomes a large one.
+    """
     if len(data) > limits.file_bytes:
         message = f"larger than {limits.file_bytes:,} bytes, pictures included; save the sheet as CSV UTF-8"
         findings.stop(findings.at(), "", message)
     try:
-        with ZipFile(io.BytesIO(data)) as archive:
-            sizes = {part.filename.lower(): part.file_size for part in archive.infolist()}
+        archive = ZipFile(io.BytesIO(data))
     except BadZipFile:
-        sizes = {}
+        findings.stop(findings.at(), "", f"not an .xlsx workbook, or it has a password; {_SAVE}")
+    sizes = {part.filename.lower(): part.file_size for part in archive.infolist()}
     if "xl/workbook.xml" not in sizes:
         findings.stop(findings.at(), "", f"not an .xlsx workbook, or it has a password; {_SAVE}")
     if any(name.endswith("vbaproject.bin") for name in sizes):
         findings.stop(findings.at(), "", f"a workbook with macros is not opened; {_SAVE}")
     if sum(size for name, size in sizes.items() if name.endswith(".xml")) > _UNPACKED * limits.file_bytes:
         findings.stop(findings.at(), "", f"the workbook unpacks to too many bytes; {MORE_BYTES}")
+    sheets = [name for name in archive.namelist() if name.lower().startswith("xl/worksheets/")]
+    return any(b"<f" in archive.read(name) for name in sheets if not name.endswith("/"))
 
 
 def _sheet(book: Any, wanted: str, findings: Findings) -> Any:  # noqa: ANN401 - openpyxl has no types
@@ -91,16 +100,23 @@ def _sheet(book: Any, wanted: str, findings: Findings) -> Any:  # noqa: ANN401 -
     return sheets[wanted or first]
 
 
-def _rows(sheet: Any, findings: Findings, limits: Limits) -> Iterator[list[str]]:  # noqa: ANN401 - as above
-    """Yield each row without the empty cells at its end."""
+def _rows(sheet: Any, written: Any, findings: Findings, limits: Limits) -> Iterator[list[str]]:  # noqa: ANN401 - as above
+    """Yield each row without the empty cells at its end; `written` is the same sheet with formulas, if it has any."""
     # A workbook may claim any size, and the claim would be filled with empty cells.
     sheet.reset_dimensions()
+    if written:
+        written.reset_dimensions()
+    formulas = written.iter_rows() if written else iter(())
     wide = 0
     for number, row in enumerate(sheet.iter_rows(), 1):
         wide += len(row)
         if number > _ROWS or wide > 4 * limits.cells:
             findings.stop(findings.at(), "", f"more than {4 * limits.cells:,} cells; {MORE_BYTES}")
-        cells = [_shown(cell.value, cell) for cell in row]
+        cells = [guard(_shown(cell.value, cell)) for cell in row]
+        # A formula whose value no program has stored would look like an empty cell.
+        for place, (cell, own) in enumerate(zip(row, next(formulas, ()), strict=False)):
+            if cell.value is None and own.value is not None:
+                cells[place] = str(own.value)
         while cells and not cells[-1]:
             cells.pop()
         yield cells
@@ -120,7 +136,7 @@ def _text(rows: Iterator[list[str]], findings: Findings, limits: Limits) -> str:
         out.write("\r\n" * blank)
         blank, width = 0, width or len(cells)
         over += [f"{column_letters(width + 1)}{number}"] if any(cells[width:]) else []
-        writer.writerow(map(guard, [*cells[:width], *[""] * (width - len(cells))]))
+        writer.writerow([*cells[:width], *[""] * (width - len(cells))])
         if out.tell() > limits.file_bytes:
             message = f"the sheet has more than {limits.file_bytes:,} characters; {MORE_BYTES}"
             findings.stop(findings.at(), "", message)
@@ -154,7 +170,7 @@ def _shown(value: object, cell: Any) -> str:  # noqa: ANN401 - as above
 
 def _number(value: float, shape: str) -> str:
     # Excel keeps and shows 15 digits; more would show how binary fractions are stored.
-    text = f"{value:.15g}" if isinstance(value, float) else str(value)
+    text = f"{value:.15g}"
     return text.zfill(len(shape)) if _PADDED.fullmatch(shape) else text
 
 
