@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.boards import copy_examples
 from tests.acceptance.command import Desk
 
 HEADINGS = ["Shot #", "Scene", "Prompt", "First frame", "Last frame", "Seconds", "Camera notes", "Status", ""]
@@ -212,3 +213,14 @@ def test_init_of_a_table_writes_a_table(desk: Desk, name: str) -> None:
 def test_init_of_a_workbook_says_what_to_do(desk: Desk) -> None:
     assert "init board.csv" in desk.run("init", "board.xlsx", code=64).err
     assert not any(desk.folder.iterdir())
+
+
+def test_the_example_of_an_artists_sheet_runs_as_it_is(desk: Desk) -> None:
+    """And `import` would propose its map again, but for what a person has added to it."""
+    folder = copy_examples(desk.folder)
+    board, place = folder / "artist-board.csv", folder / "artist-board.columns.yaml"
+    outcome = desk.run("run", board, "--simulate", "--speed", 50, "--poll-interval", 0.1)
+    assert "4 takes: 4 delivered" in outcome.out
+    kept = place.read_text("utf-8")
+    desk.run("import", board, "--model", MODEL, "-y", "--force")
+    assert place.read_text("utf-8") == kept.replace('  resolution: "720p"\n', "")

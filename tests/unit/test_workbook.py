@@ -6,6 +6,7 @@ import csv
 import io
 import sys
 import time
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from datetime import time as clock
 from typing import Any
@@ -29,7 +30,7 @@ def saved(book: Any) -> bytes:  # noqa: ANN401 - openpyxl has no types
     return out.getvalue()
 
 
-def workbook(*rows: list[object], title: str = "Board") -> Any:  # noqa: ANN401 - as above
+def workbook(*rows: Sequence[object], title: str = "Board") -> Any:  # noqa: ANN401 - as above
     book = openpyxl.Workbook()
     book.active.title = title
     for row in rows:
@@ -83,7 +84,7 @@ def inline(*cells: tuple[str, str]) -> str:
 
 
 def test_a_workbook_gives_the_shots_of_its_csv_export() -> None:
-    rows: list[list[object]] = [
+    rows: list[Sequence[object]] = [
         HEADER,
         ["s010", "m", "a boat, “late”\nand rain", 5],
         ["s020", "m", "'=x", 7.5],
