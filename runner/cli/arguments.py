@@ -104,7 +104,7 @@ def _command(
 _TARGET = _place("target", "a manifest that was run, or a run directory", type=Path, metavar="RUN")
 _SIMULATED = _switch("--simulate", "use the manifest's simulated run")
 _TARGET_OF_TWO = (_TARGET, _SIMULATED)
-_FILE_OR_STDIN = _place("manifest", "YAML or CSV file of shots; - is standard input", type=Path)
+_FILE_OR_STDIN = _place("manifest", "YAML, CSV or .xlsx file of shots; - is standard input", type=Path)
 _TAKES = _several("takes", "TAKE", "ids of takes")
 _SCHEMAS = _values("--schema-dir DIR", Path, "folder with more model schemas; may be repeated")
 _MORE_SCHEMAS = _values(
@@ -343,7 +343,7 @@ COMMANDS = (
         "write a small manifest to start from",
         _place(
             "manifest",
-            "file to write (default: storyboard.yaml)",
+            "file to write, YAML or CSV by its suffix (default: storyboard.yaml)",
             nargs="?",
             type=Path,
             default=Path("storyboard.yaml"),
@@ -399,7 +399,7 @@ COMMANDS = (
         "run",
         "render what is missing; the same command again continues where it stopped. "
         "It submits nothing while the manifest has a problem.",
-        _place("manifest", "YAML or CSV file of shots", type=Path),
+        _place("manifest", "YAML, CSV or .xlsx file of shots", type=Path),
         _switch("-n, --dry-run", "only show what the run would do, as plan does"),
         *_PLANNING,
         *_RUNNING,

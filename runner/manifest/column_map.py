@@ -249,7 +249,7 @@ def _tagged(
             continue
         if chosen.headings_are_tags and len(filled) == 1 and filled[0] in {0, first}:
             text = record.cells[filled[0]]
-            # A shot that is not described yet is no heading: it is named as the others are.
+            # A shot that is not described yet is not a heading: it is named as the others are.
             shapes = shapes or {
                 _shape(each.cells[first]) for each in records if sum(map(bool, each.cells)) > 1
             }
