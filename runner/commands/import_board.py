@@ -105,7 +105,7 @@ def read_sheet(path: Path, *, models: Models, sheet: str = "", limits: Limits = 
     if path.suffix.lower() in _YAML:
         raise UsageError(f"{path} is a manifest already", advice=f"shotrunner check {path}")
     data = manifest_bytes(path, limits)
-    table = read_table(data, file=str(path), limits=limits, sheet=sheet)
+    table = read_table(data, file=str(path), are_headings=_are_headings, limits=limits, sheet=sheet)
     if errors := [problem for problem in table.problems if problem.severity is Severity.ERROR]:
         raise ManifestInvalid(errors)
     header, *rows = table.records
@@ -136,7 +136,7 @@ def propose(
     fixed = {name: text.text for name, text in known.fixed.items()}
     fixed |= {"model": model.id} if model else {}
     targets = _targets(sheet, [*sheet.models, *([model] if model else [])], known)
-    text = map_text(targets, fixed, file=sheet.path.name, sheet=sheet.name)
+    text = map_text(targets, fixed, file=sheet.path.name, sheet=sheet.name, header_row=sheet.header.number)
     reading = parse_manifest(
         sheet.data, file=str(sheet.path), name=sheet.path.stem, limits=limits, column_map=text.encode()
     )
@@ -177,6 +177,11 @@ def refuse_existing(path: Path, *, force: bool) -> None:
         raise CannotCreate(
             f"{path} is there already", advice="edit it, or add --force to write the proposal over it"
         )
+
+
+def _are_headings(cells: Sequence[str]) -> bool:
+    """Return whether a row can be that of the headings: a title above it names no column of ids."""
+    return len(list(filter(None, cells))) > 1 and "id" in map(meant_column, cells)
 
 
 def _map_in(path: Path, limits: Limits) -> ColumnMap:

@@ -18,7 +18,7 @@ from runner.domain.ids import why_no_id
 from runner.domain.shots import Fields, Text
 from runner.manifest.csv_reader import Record
 from runner.manifest.decode import decode
-from runner.manifest.fields import Section
+from runner.manifest.fields import Section, whole_number
 from runner.manifest.problems import Findings, Stop, bare, shown
 from runner.manifest.size_limits import Limits
 from runner.system.csv_cells import SHADOWED
@@ -32,7 +32,7 @@ LEFT_OUT: Final = "\0"
 """The name in the header of a column that the map leaves out; no file can hold this character."""
 
 _REST: Final = "*"
-_KEYS: Final = ("format", "sheet", "columns", "fixed", "headings", "sum rows")
+_KEYS: Final = ("format", "sheet", "header row", "columns", "fixed", "headings", "sum rows")
 _TARGETS: Final = f"{', '.join(COLUMNS)}, {INPUT}NAME or {IGNORE}"
 _SPLIT = re.compile(r"[,;\n]")
 _NO_TAG = re.compile(r"[^\w.+-]+")
@@ -57,6 +57,7 @@ class ColumnMap:
     headings_are_tags: bool = False
     sums_are_left_out: bool = False
     sheet: str = ""
+    header_row: int = 1
 
     def means(self, heading: str) -> str | None:
         """Return what a heading of the sheet means, or None if the map does not say."""
@@ -116,6 +117,7 @@ def _map_of(top: Section, file: str) -> ColumnMap:
         _is_chosen(top, "headings", "tags"),
         _is_chosen(top, "sum rows", "leave out"),
         sheet.text if sheet else "",
+        _header_row(top),
     )
 
 
@@ -149,6 +151,14 @@ def _is_chosen(top: Section, key: str, word: str) -> bool:
     if text and text.text != word:
         top.error(text.at, key, f"must be {word}, or the line is left out")
     return text is not None
+
+
+def _header_row(top: Section) -> int:
+    text = top.text("header row")
+    number = whole_number(text.text) if text else 1
+    if text and (number is None or number < 1):
+        top.error(text.at, "header row", f"must be the number of a row, not {shown(text.text)}")
+    return number or 1
 
 
 def _name_of(target: str) -> str:
@@ -306,7 +316,12 @@ def _shape(text: str) -> str:
 
 
 def map_text(
-    targets: Sequence[tuple[str, str]], fixed: Mapping[str, str], *, file: str, sheet: str = ""
+    targets: Sequence[tuple[str, str]],
+    fixed: Mapping[str, str],
+    *,
+    file: str,
+    sheet: str = "",
+    header_row: int = 1,
 ) -> str:
     """Return the text of a map for the sheet in `file`, from each heading with its meaning, and the fixed values."""
     known: dict[str, tuple[str, str]] = {}
@@ -318,6 +333,7 @@ def map_text(
         f"# A column is {_TARGETS}.",
         f"format: {FORMAT}",
         *([f"sheet: {_quoted(sheet)}"] if sheet else []),
+        *([f"header row: {header_row}"] if header_row > 1 else []),
         "columns:",
         *(f"  {_quoted(heading)}: {target}" for heading, target in known.values()),
         f'  "{_REST}": {IGNORE}',

@@ -79,7 +79,8 @@ def source_of(
     Raises:
         Stop: the table cannot be read to its end; the problem has been reported.
     """
-    records = records_of(text, findings, limits, known=KNOWN_COLUMNS)
+    header_row = chosen.header_row if chosen else 1
+    records = records_of(text, findings, limits, known=KNOWN_COLUMNS, header_row=header_row)
     header = next(records, None)
     if header is None:
         return Source(())

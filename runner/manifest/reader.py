@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +37,9 @@ _YAML = frozenset({".yaml", ".yml"})
 _WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".numbers"})
 _TABLES = frozenset({".csv", ".tsv"})
 _ZIP = b"PK\x03\x04"
+MOST_ABOVE = 20
+"""How many rows of a sheet, such as a title, may stand above its headings and be found by themselves."""
+
 STDIN = "stdin"
 """The name of a manifest from standard input in problems, and of its run if the manifest has no name."""
 
@@ -177,7 +180,8 @@ def parse_manifest(
             from runner.manifest.column_map import read_map
 
             chosen = read_map(column_map, str(map_path(Path(file))), findings, limits)
-        text, _ = _text_of(text_or_bytes, findings, limits, sheet=chosen.sheet if chosen else "")
+        sheet, header_row = (chosen.sheet, chosen.header_row) if chosen else ("", 1)
+        text, _ = _text_of(text_or_bytes, findings, limits, sheet=sheet, header_row=header_row)
         is_workbook = _is_workbook(text_or_bytes, file)
         source = _source_of(text, findings, limits, open_beside, chosen, is_workbook=is_workbook)
     manifest = Manifest(
@@ -192,10 +196,6 @@ def parse_manifest(
     return Reading(manifest, _shots_of(source, findings, limits), findings)
 
 
-def _is_workbook(data: bytes, file: str) -> bool:
-    return data.startswith(_ZIP) or Path(file).suffix.lower() in _WORKBOOKS
-
-
 @dataclass(frozen=True, slots=True)
 class Table:
     """The records of a sheet as they are, its headings first; `sheet` is its name in a workbook."""
@@ -205,29 +205,49 @@ class Table:
     sheet: str = ""
 
 
-def read_table(data: bytes, *, file: str, limits: Limits = LIMITS, sheet: str = "") -> Table:
-    """Return a sheet as it is, and what is wrong with the file.
+def read_table(
+    data: bytes,
+    *,
+    file: str,
+    are_headings: Callable[[Sequence[str]], bool],
+    limits: Limits = LIMITS,
+    sheet: str = "",
+) -> Table:
+    """Return a sheet as it is, and what is wrong with the file; the first `MOST_ABOVE` rows may be its headings.
 
     Raises:
         ExtraMissing: it is a workbook, and the package that reads one is not installed.
     """
     from runner.manifest.csv_reader import records_of
 
-    findings, name = Findings(file), ""
+    findings, name, row = Findings(file), "", 1
     records: list[Record] = []
     with suppress(Stop):
-        text, name = _text_of(data, findings, limits, sheet=sheet)
-        records += records_of(text, findings, limits, known=())
+        text, name = _text_of(data, Findings(file), limits, sheet=sheet)
+        for number in range(1, MOST_ABOVE + 1):
+            first = next(records_of(text, Findings(file), limits, known=(), header_row=number), None)
+            if first and are_headings(first.cells):
+                row = first.number
+                break
+    with suppress(Stop):
+        text, _ = _text_of(data, findings, limits, sheet=name, header_row=row)
+        records += records_of(text, findings, limits, known=(), header_row=row)
     return Table(tuple(records), findings.in_order(), name)
 
 
-def _text_of(data: bytes, findings: Findings, limits: Limits, *, sheet: str = "") -> tuple[str, str]:
+def _is_workbook(data: bytes, file: str) -> bool:
+    return data.startswith(_ZIP) or Path(file).suffix.lower() in _WORKBOOKS
+
+
+def _text_of(
+    data: bytes, findings: Findings, limits: Limits, *, sheet: str = "", header_row: int = 1
+) -> tuple[str, str]:
     """Return the text of a manifest, which for a workbook is one of its sheets as CSV, and the name of that sheet."""
     name = ""
     if _is_workbook(data, findings.file):
         from runner.manifest.xlsx import csv_of
 
-        data, name = csv_of(data, findings, limits, sheet=sheet)
+        data, name = csv_of(data, findings, limits, sheet=sheet, header_row=header_row)
     return decode(data, findings, limits), name
 
 

@@ -33,8 +33,12 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _PADDED = re.compile("0{2,}")
 
 
-def csv_of(data: bytes, findings: Findings, limits: Limits, *, sheet: str = "") -> tuple[bytes, str]:
+def csv_of(
+    data: bytes, findings: Findings, limits: Limits, *, sheet: str = "", header_row: int = 1
+) -> tuple[bytes, str]:
     """Return a sheet of a workbook as CSV, and its name: the one called `sheet`, or else the first that is not hidden.
+
+    Its rows are as wide as that of the headings, the first one from `header_row` on that is not blank.
 
     Raises:
         ExtraMissing: openpyxl is not installed.
@@ -54,7 +58,8 @@ def csv_of(data: bytes, findings: Findings, limits: Limits, *, sheet: str = "") 
         with warnings.catch_warnings(action="ignore"):
             chosen = _sheet(book(shows_values=True), sheet, findings)
             written = book(shows_values=False)[chosen.title] if has_formulas else None
-            text = _text(_rows(chosen, written, findings, limits), findings, limits)
+            rows = _rows(chosen, written, findings, limits)
+            text = _text(rows, findings, limits, header_row)
     except (Stop, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - in a damaged workbook openpyxl stumbles in many ways
@@ -122,8 +127,7 @@ def _rows(sheet: Any, written: Any, findings: Findings, limits: Limits) -> Itera
         yield cells
 
 
-def _text(rows: Iterator[list[str]], findings: Findings, limits: Limits) -> str:
-    """Return the rows as CSV, each as wide as the first one that is not blank."""
+def _text(rows: Iterator[list[str]], findings: Findings, limits: Limits, header_row: int) -> str:
     out = io.StringIO(newline="")
     out.write(SEPARATOR_LINE)
     writer = csv.writer(out)
@@ -134,9 +138,9 @@ def _text(rows: Iterator[list[str]], findings: Findings, limits: Limits) -> str:
             continue
         # Blank rows count in a sheet, but those at its end are only formatted.
         out.write("\r\n" * blank)
-        blank, width = 0, width or len(cells)
-        over += [f"{column_letters(width + 1)}{number}"] if any(cells[width:]) else []
-        writer.writerow([*cells[:width], *[""] * (width - len(cells))])
+        blank, width = 0, width or (len(cells) if number >= header_row else 0)
+        over += [f"{column_letters(width + 1)}{number}"] if width and any(cells[width:]) else []
+        writer.writerow([*cells[: width or None], *[""] * (width - len(cells))])
         if out.tell() > limits.file_bytes:
             message = f"the sheet has more than {limits.file_bytes:,} characters; {MORE_BYTES}"
             findings.stop(findings.at(), "", message)

@@ -172,6 +172,11 @@ def test_an_input_may_have_the_name_of_a_column() -> None:
             "4:1",
             "did you mean columns?",
         ),
+        (
+            f"format: {FORMAT}\nheader row: x\ncolumns: {{A: id}}\nfixed: {{model: m}}",
+            "2:13",
+            "number of a row",
+        ),
         (f"format: {FORMAT}\ncolumns: {{A: id\n", "2:10", "is not closed"),
     ],
 )

@@ -95,3 +95,29 @@ def test_a_token_in_a_sheet_is_not_shown(tmp_path: Path) -> None:
             environ={"RUNCOMFY_TOKEN": "rc-0123456789abcdef"},
         )
     assert "0123456789abcdef" not in str(caught.value.problems)
+
+
+TITLED = ["PAPER BOAT;version 3;", ";;", "Shot;Prompt;Seconds", "010;a boat, small;5", "020;a dog;5"]
+
+
+def test_headings_below_a_title_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "board.csv"
+    path.write_text("\n".join(TITLED), "utf-8")
+    proposal = propose(read_sheet(path, models=MODELS), models=MODELS, model=MODEL, environ={})
+    assert "header row: 3\n" in proposal.text
+    assert [shot.id for shot in proposal.shots] == ["010", "020"]
+    assert {problem.at.cell for problem in proposal.problems if "promptText" in problem.subject} == set()
+    assert str(proposal.shots[1].at) == f"{path}:5:1 (cell A5)"
+
+
+def test_headings_below_a_title_are_found_in_a_workbook(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl", reason="the extra [excel] is not installed")
+    path, book = tmp_path / "board.xlsx", openpyxl.Workbook()
+    for line in TITLED:
+        book.active.append([cell or None for cell in line.split(";")])
+    book.active["D4"] = "stray"
+    book.save(path)
+    proposal = propose(read_sheet(path, models=MODELS), models=MODELS, model=MODEL, environ={})
+    assert "header row: 3\n" in proposal.text
+    assert [shot.id for shot in proposal.shots] == ["010", "020"]
+    assert any(problem.at.cell == "D4" and "left out" in problem.message for problem in proposal.problems)
