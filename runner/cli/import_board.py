@@ -16,7 +16,7 @@ from runner.models.registry import Models, search_path
 from runner.system.escapes import command_line
 
 _CELL = 72
-_PROBLEMS = 12
+_PROBLEMS = 20
 _DECLINED = 3
 
 
@@ -27,7 +27,6 @@ def command(arguments: argparse.Namespace) -> int:
         refuse_existing(map_path(board), force=arguments.force)
     models = Models.bundled(search_path(board, arguments.schema_dir))
     sheet = read_sheet(board, models=models, sheet=arguments.sheet or "")
-    note(map(str, sheet.warnings))
     model = _model(arguments, sheet, models)
     proposal = propose(sheet, models=models, model=model, like=arguments.columns)
     if not proposal.is_needed:
@@ -35,6 +34,7 @@ def command(arguments: argparse.Namespace) -> int:
         show(["the columns have the names of a manifest already, so no map is needed", f"  → {check}"])
         return 0
     show(_lines(proposal))
+    note(str(warning) for warning in sheet.warnings if warning not in proposal.problems)
     warn(_problem_lines(proposal, board=str(board)))
     place = visible(str(proposal.path), PATH_LIMIT)
     if arguments.dry_run:
@@ -66,11 +66,11 @@ def _lines(proposal: Proposal) -> Iterator[str]:
     if proposal.shots:
         yield f"\n{counted(proposal.count, 'shot')}; the first:"
     for shot in proposal.shots:
-        yield from _shot_lines(shot)
+        yield from _shot_lines(shot, proposal.takes[shot.id])
 
 
-def _shot_lines(shot: Shot) -> Iterator[str]:
-    takes = f"  {len(shot.variants)} takes" if len(shot.variants) > 1 else ""
+def _shot_lines(shot: Shot, count: int) -> Iterator[str]:
+    takes = f"  {counted(count, 'take')}" if count > 1 else ""
     tags = f"  tags: {', '.join(map(visible, shot.tags))}" if shot.tags else ""
     yield f"  {visible(shot.id)}  {visible(shot.model)}{takes}{tags}"
     inputs = shot.variants[0].inputs if shot.variants else {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -76,7 +77,7 @@ class Proposal:
     """A column map for a sheet, and what comes of it.
 
     `meanings` holds what each column means, by its letters and heading. `shots` are the first ones, of `count` in all;
-    `problems` are those of the sheet's content, which the map cannot mend.
+    `takes` counts the valid takes of each shot; `problems` are those of the sheet's content, which the map cannot mend.
     """
 
     path: Path
@@ -85,6 +86,7 @@ class Proposal:
     fixed: Mapping[str, str]
     shots: tuple[Shot, ...]
     count: int
+    takes: Counter[str]
     problems: tuple[Problem, ...]
 
     @property
@@ -153,6 +155,7 @@ def propose(
         fixed,
         tuple(shots[:SHOTS_SHOWN]),
         len(shots),
+        Counter(take.shot_id for take in planned.plan.takes),
         tuple(sorted(found, key=lambda problem: place_in(problem.at, str(sheet.path)))),
     )
 
