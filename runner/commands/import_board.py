@@ -23,6 +23,7 @@ from runner.domain.errors import (
     Severity,
     UsageError,
 )
+from runner.domain.ids import why_no_id
 from runner.domain.shots import Shot
 from runner.domain.token_leaks import leaks, tokens_in
 from runner.manifest.column_map import (
@@ -132,7 +133,7 @@ def propose(
 
     Raises:
         FileMissing: that map is not there.
-        ManifestInvalid: that map is wrong, or the sheet holds a token of `environ`.
+        ManifestInvalid: that map is wrong, no column can be the ids, or the sheet holds a token of `environ`.
     """
     known = _map_in(like, limits) if like else ColumnMap("", {})
     fixed = {name: text.text for name, text in known.fixed.items()}
@@ -212,7 +213,21 @@ def _targets(sheet: Sheet, models: Sequence[Model], known: ColumnMap) -> list[tu
             target = "notes"
         targets[place] = target
         taken |= {target} - {IGNORE, *JOINED}
+    if "id" not in taken:
+        targets[_place_of_ids(sheet, targets)] = "id"
     return [*zip(headings, targets, strict=True)]
+
+
+def _place_of_ids(sheet: Sheet, targets: Sequence[str]) -> int:
+    """Return the first column without a meaning whose cells could be ids: each another one, with a number in it."""
+    for place in (place for place, target in enumerate(targets) if target == IGNORE):
+        cells = [cell for record in sheet.records if (cell := record.cells[place].strip())]
+        ids = {cell for cell in cells if why_no_id(cell) is None and any(map(str.isdecimal, cell))}
+        if cells and len(ids) >= _NEARLY_ALL * len(cells):
+            return place
+    at = sheet.header.at(str(sheet.path), 1)
+    message = "no column looks like the ids of the shots; give it the heading id, or a name such as Shot #"
+    raise ManifestInvalid([Problem(at, "header", message)])
 
 
 def _meaning(heading: str, models: Sequence[Model], known: ColumnMap) -> tuple[int, str]:

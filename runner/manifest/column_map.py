@@ -37,7 +37,8 @@ _TARGETS: Final = f"{', '.join(COLUMNS)}, {INPUT}NAME or {IGNORE}"
 _SPLIT = re.compile(r"[,;\n]")
 _NO_TAG = re.compile(r"[^\w.+-]+")
 _TAG_LENGTH: Final = 80
-_AMOUNT = re.compile(r"[-+$€£]?\s*\d[\d.,:'\s]*(?:s|sec|[€$£%])?", re.IGNORECASE)
+# A workbook may hold a formula whose value no program has stored.
+_AMOUNT = re.compile(r"[-+$€£]?\s*\d[\d.,:'\s]*(?:s|sec|[€$£%])?|=[A-Z.]+\(.*\)", re.IGNORECASE)
 _TOTAL = re.compile(r"(?:(?:sub|grand) ?-?)?(?:totals?|sum|summe|gesamt)\s*:?", re.IGNORECASE)
 
 

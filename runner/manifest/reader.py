@@ -223,7 +223,7 @@ def read_table(
     findings, name, row = Findings(file), "", 1
     records: list[Record] = []
     with suppress(Stop):
-        text, name = _text_of(data, Findings(file), limits, sheet=sheet)
+        text, name = _text_of(data, Findings(file), limits, sheet=sheet, header_row=0)
         for number in range(1, MOST_ABOVE + 1):
             first = next(records_of(text, Findings(file), limits, known=(), header_row=number), None)
             if first and are_headings(first.cells):

@@ -38,7 +38,8 @@ def csv_of(
 ) -> tuple[bytes, str]:
     """Return a sheet of a workbook as CSV, and its name: the one called `sheet`, or else the first that is not hidden.
 
-    Its rows are as wide as that of the headings, the first one from `header_row` on that is not blank.
+    Its rows are as wide as that of the headings, the first one from `header_row` on that is not blank. With a
+    `header_row` of 0 each row is as wide as it is.
 
     Raises:
         ExtraMissing: openpyxl is not installed.
@@ -138,7 +139,7 @@ def _text(rows: Iterator[list[str]], findings: Findings, limits: Limits, header_
             continue
         # Blank rows count in a sheet, but those at its end are only formatted.
         out.write("\r\n" * blank)
-        blank, width = 0, width or (len(cells) if number >= header_row else 0)
+        blank, width = 0, width or (len(cells) if number >= header_row > 0 else 0)
         over += [f"{column_letters(width + 1)}{number}"] if width and any(cells[width:]) else []
         writer.writerow([*cells[: width or None], *[""] * (width - len(cells))])
         if out.tell() > limits.file_bytes:

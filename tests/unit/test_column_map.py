@@ -82,7 +82,9 @@ def test_a_shot_that_is_only_numbered_yet_is_no_heading() -> None:
     assert [shot.id for shot in read(SHOT, "020,,,,,,").shots] == ["010", "020"]
 
 
-@pytest.mark.parametrize("row", [",,,198.5,,,", "Total:,,,198.5,,,", ",,TOTAL,198.5 s,,,", ',,,"1,204",,,'])
+@pytest.mark.parametrize(
+    "row", [",,,198.5,,,", "Total:,,,198.5,,,", ",,TOTAL,198.5 s,,,", ",,,=SUM(D2:D9),,,", ',,,"1,204",,,']
+)
 def test_a_row_of_sums_is_no_shot(row: str) -> None:
     reading = read(SHOT, row)
     assert not reading.problems

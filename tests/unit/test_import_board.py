@@ -45,7 +45,8 @@ def meanings(folder: Path, *lines: str, like: Path | None = None) -> dict[str, s
 def test_a_heading_is_taken_for_what_its_cells_can_be(
     tmp_path: Path, heading: str, cell: str, meant: str
 ) -> None:
-    assert meanings(tmp_path, f"{heading},Mood", f"{cell},calm") == {heading: meant, "Mood": "ignore"}
+    found = meanings(tmp_path, f"{heading},Plan", f"{cell},p1")
+    assert found == {heading: meant, "Plan": "ignore" if meant == "id" else "id"}
 
 
 def test_of_two_headings_with_one_meaning_the_surer_one_has_it(tmp_path: Path) -> None:
@@ -97,6 +98,17 @@ def test_a_token_in_a_sheet_is_not_shown(tmp_path: Path) -> None:
     assert "0123456789abcdef" not in str(caught.value.problems)
 
 
+def test_a_column_of_ids_is_known_by_its_cells_where_no_heading_says_it(tmp_path: Path) -> None:
+    found = meanings(tmp_path, "Mood,Einstellung,Prompt", "calm sea,e010,a boat", "calm sea,e020,a dog")
+    assert found == {"Mood": "ignore", "Einstellung": "id", "Prompt": "input promptText"}
+
+
+def test_a_sheet_without_ids_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ManifestInvalid) as caught:
+        meanings(tmp_path, "Mood,Prompt", "calm sea,a boat", "calm sea,a dog")
+    assert "Shot #" in caught.value.problems[0].message
+
+
 TITLED = ["PAPER BOAT;version 3;", ";;", "Shot;Prompt;Seconds", "010;a boat, small;5", "020;a dog;5"]
 
 
@@ -115,6 +127,7 @@ def test_headings_below_a_title_are_found_in_a_workbook(tmp_path: Path) -> None:
     path, book = tmp_path / "board.xlsx", openpyxl.Workbook()
     for line in TITLED:
         book.active.append([cell or None for cell in line.split(";")])
+    book.active["B1"] = None
     book.active["D4"] = "stray"
     book.save(path)
     proposal = propose(read_sheet(path, models=MODELS), models=MODELS, model=MODEL, environ={})
