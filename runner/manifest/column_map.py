@@ -327,7 +327,7 @@ def map_text(
     """Return the text of a map for the sheet in `file`, from each heading with its meaning, and the fixed values."""
     known: dict[str, tuple[str, str]] = {}
     for heading, target in targets:
-        if heading:
+        if heading and heading != _REST:
             known.setdefault(heading_key(heading), (heading, target))
     lines = [
         f"# What the columns of {bare(file)} are. check, plan and run read this file by themselves.",
@@ -336,12 +336,12 @@ def map_text(
         *([f"sheet: {_quoted(sheet)}"] if sheet else []),
         *([f"header row: {header_row}"] if header_row > 1 else []),
         "columns:",
-        *(f"  {_quoted(heading)}: {target}" for heading, target in known.values()),
+        *(f"  {_quoted(heading)}: {_word(target)}" for heading, target in known.values()),
         f'  "{_REST}": {IGNORE}',
     ]
     if fixed:
         lines += ["# Values for rows that have none of their own.", "fixed:"]
-        lines += (f"  {name}: {_quoted(value)}" for name, value in fixed.items())
+        lines += (f"  {_word(name)}: {_quoted(value)}" for name, value in fixed.items())
     lines += [
         "# A row with only its first cell is a tag of the rows below it.",
         "headings: tags",
@@ -349,6 +349,10 @@ def map_text(
         "",
     ]
     return "\n".join(lines)
+
+
+def _word(text: str) -> str:
+    return text if re.fullmatch(r"[\w./ -]+", text) else _quoted(text)
 
 
 def _quoted(text: str) -> str:

@@ -45,7 +45,6 @@ def csv_of(
         ExtraMissing: openpyxl is not installed.
         Stop: this is not a workbook that can be read, or it is too large; the problem has been reported.
     """
-    has_formulas = _check_parts(data, findings, limits)
     try:
         from openpyxl import load_workbook
     except ImportError as error:
@@ -57,8 +56,9 @@ def csv_of(
     try:
         # openpyxl warns of styles and rules that it leaves out, and none of them changes a value.
         with warnings.catch_warnings(action="ignore"):
+            archive = _unpacked(data, findings, limits)
             chosen = _sheet(book(shows_values=True), sheet, findings)
-            written = book(shows_values=False)[chosen.title] if has_formulas else None
+            written = book(shows_values=False)[chosen.title] if _has_formulas(archive) else None
             rows = _rows(chosen, written, findings, limits)
             text = _text(rows, findings, limits, header_row)
     except (Stop, MemoryError):
@@ -68,11 +68,8 @@ def csv_of(
     return text.encode("utf-8", "replace"), chosen.title
 
 
-def _check_parts(data: bytes, findings: Findings, limits: Limits) -> bool:
-    """Return whether there are formulas.
-
-    Refuse what should not be unpacked: another program's file, macros, and a small file that becomes a large one.
-    """
+def _unpacked(data: bytes, findings: Findings, limits: Limits) -> ZipFile:
+    """Return the parts of a workbook that is safe to unpack: no macros, and no small file that becomes a large one."""
     if len(data) > limits.file_bytes:
         message = f"larger than {limits.file_bytes:,} bytes, pictures included; save the sheet as CSV UTF-8"
         findings.stop(findings.at(), "", message)
@@ -85,10 +82,16 @@ def _check_parts(data: bytes, findings: Findings, limits: Limits) -> bool:
         findings.stop(findings.at(), "", f"not an .xlsx workbook, or it has a password; {_SAVE}")
     if any(name.endswith("vbaproject.bin") for name in sizes):
         findings.stop(findings.at(), "", f"a workbook with macros is not opened; {_SAVE}")
-    if sum(size for name, size in sizes.items() if name.endswith(".xml")) > _UNPACKED * limits.file_bytes:
+    if sum(sizes.values()) > _UNPACKED * limits.file_bytes:
         findings.stop(findings.at(), "", f"the workbook unpacks to too many bytes; {MORE_BYTES}")
-    sheets = [name for name in archive.namelist() if name.lower().startswith("xl/worksheets/")]
-    return any(b"<f" in archive.read(name) for name in sheets if not name.endswith("/"))
+    return archive
+
+
+def _has_formulas(archive: ZipFile) -> bool:
+    sheets = [
+        name for name in archive.namelist() if re.fullmatch(r"xl/worksheets/.*\.xml", name, re.IGNORECASE)
+    ]
+    return any(b"<f" in archive.read(name) for name in sheets)
 
 
 def _sheet(book: Any, wanted: str, findings: Findings) -> Any:  # noqa: ANN401 - openpyxl has no types
