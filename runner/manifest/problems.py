@@ -63,7 +63,8 @@ class Findings:
         for problem in other.in_order():
             self._add(problem)
         if any(problem.severity is Severity.ERROR for problem in other.in_order()):
-            self._cut()
+            self.is_cut = True
+            raise Stop
 
     def nearest(self, name: str, known: Iterable[str]) -> str | None:
         """Return the known name that was probably meant, if one is close."""
