@@ -104,7 +104,7 @@ def _command(
 _TARGET = _place("target", "a manifest that was run, or a run directory", type=Path, metavar="RUN")
 _SIMULATED = _switch("--simulate", "use the manifest's simulated run")
 _TARGET_OF_TWO = (_TARGET, _SIMULATED)
-_FILE_OR_STDIN = _place("manifest", "YAML or CSV file of shots; - is standard input", type=Path)
+_FILE_OR_STDIN = _place("manifest", "YAML, CSV or .xlsx file of shots; - is standard input", type=Path)
 _TAKES = _several("takes", "TAKE", "ids of takes")
 _SCHEMAS = _values("--schema-dir DIR", Path, "folder with more model schemas; may be repeated")
 _MORE_SCHEMAS = _values(
@@ -349,11 +349,25 @@ COMMANDS = (
         "write a small manifest to start from",
         _place(
             "manifest",
-            "file to write (default: storyboard.yaml)",
+            "file to write, YAML or CSV by its suffix (default: storyboard.yaml)",
             nargs="?",
             type=Path,
             default=Path("storyboard.yaml"),
         ),
+    ),
+    _command(
+        "import",
+        "take a spreadsheet as it is: propose what its columns are, and write that down beside it. "
+        "It writes one file, such as board.columns.yaml, which check, plan and run read by themselves. "
+        "The sheet stays yours: it is never written, and you can export it again and again.",
+        _place("manifest", "CSV or Excel (.xlsx) file", type=Path, metavar="BOARD"),
+        _value("--model ID", str, "model of rows that name none, such as pika/pikaframes"),
+        _value("--columns FILE", Path, "column map of another sheet, to take the same headings from"),
+        _value("--sheet NAME", str, "sheet of a workbook (default: the first)"),
+        _switch("-n, --dry-run", "only show what would be written"),
+        _switch("-y, --yes", "write without asking"),
+        _switch("--force", "replace an existing column map"),
+        _MORE_SCHEMAS,
     ),
     _command(
         "check",
@@ -391,7 +405,7 @@ COMMANDS = (
         "run",
         "render what is missing; the same command again continues where it stopped. "
         "It submits nothing while the manifest has a problem.",
-        _place("manifest", "YAML or CSV file of shots", type=Path),
+        _place("manifest", "YAML, CSV or .xlsx file of shots", type=Path),
         _switch("-n, --dry-run", "only show what the run would do, as plan does"),
         *_PLANNING,
         *_RUNNING,

@@ -1,40 +1,62 @@
-"""`init`: writes a manifest to start from, and beside it the JSON Schema that helps an editor check it."""
+"""`init`: writes a manifest to start from; beside one in YAML, the JSON Schema that helps an editor check it."""
 
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 from pathlib import Path
 
 from runner.domain.disk_errors import file_error
 from runner.domain.display import PATH_LIMIT
-from runner.domain.errors import CannotCreate
+from runner.domain.errors import CannotCreate, UsageError
 from runner.models.registry import schemas_root
 from runner.system.escapes import command_line, visible
 
 SCHEMA_NAME = "manifest.schema.json"
 _START = "starter.yaml"
+_TABLE = "starter.csv"
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xls", ".ods"})
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Write both files, never over an existing one."""
+    """Write a manifest in the form that its suffix names, and never over an existing file."""
     manifest: Path = arguments.manifest
-    schema = manifest.with_name(SCHEMA_NAME)
-    if not schema.exists():
-        _write(schema, (schemas_root() / SCHEMA_NAME).read_text("utf-8"))
-    _write(manifest, Path(__file__).with_name(_START).read_text("utf-8"))
+    suffix = manifest.suffix.lower()
+    if suffix in _WORKBOOKS:
+        raise UsageError(
+            "a workbook is written by a spreadsheet program",
+            advice=f"{command_line('init', manifest.with_suffix('.csv'))}, then open that file in the program",
+        )
+    if suffix in _SEPARATORS:
+        _write(manifest, _table(_SEPARATORS[suffix]))
+    else:
+        schema = manifest.with_name(SCHEMA_NAME)
+        if not schema.exists():
+            _write(schema, (schemas_root() / SCHEMA_NAME).read_text("utf-8"))
+        _write(manifest, Path(__file__).with_name(_START).read_text("utf-8"))
     print(f"wrote {visible(str(manifest), PATH_LIMIT)}")
     print(f"  → {command_line('check', manifest)}")
     print(f"  → {command_line('run', manifest, '--simulate')}")
     return 0
 
 
+def _table(separator: str) -> str:
+    """Return the table to start from, as a spreadsheet program opens it: with a byte-order mark and CRLF."""
+    out = io.StringIO()
+    with Path(__file__).with_name(_TABLE).open(encoding="utf-8", newline="") as file:
+        csv.writer(out, delimiter=separator).writerows(csv.reader(file))
+    return f"\ufeff{out.getvalue()}"
+
+
 def _write(path: Path, text: str) -> None:
     try:
-        with path.open("x", encoding="utf-8") as file:
+        with path.open("x", encoding="utf-8", newline="") as file:
             file.write(text)
     except FileExistsError as error:
         raise CannotCreate(
-            f"{path} is there already", advice="give another name: shotrunner init NAME.yaml"
+            f"{path} is there already", advice=f"give another name: shotrunner init NAME{path.suffix}"
         ) from error
     except OSError as error:
         raise file_error(error, path, "cannot be written") from error

@@ -110,4 +110,6 @@ def _add_arguments(to: argparse._ActionsContainer, arguments: Iterable[Argument 
 
 def _later(name: str) -> Callable[[argparse.Namespace], int]:
     """Return a command that loads its code when it is called."""
-    return lambda arguments: int(import_module(f"runner.cli.{name}").command(arguments))
+    # `import` is a word of Python, so no module can be called so.
+    module = "import_board" if name == "import" else name
+    return lambda arguments: int(import_module(f"runner.cli.{module}").command(arguments))

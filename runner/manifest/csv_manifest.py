@@ -16,6 +16,7 @@ from runner.domain.errors import Position
 from runner.domain.ids import MANGLED, looks_mangled, why_no_id
 from runner.domain.shots import Fields, Items, Node, Row, Text
 from runner.manifest.cell_faults import SUSPECT_LETTERS, CellKind, fault_of
+from runner.manifest.column_map import LEFT_OUT, ColumnMap, mapped
 from runner.manifest.column_names import meant_column
 from runner.manifest.csv_reader import Record, column_letters, records_of
 from runner.manifest.csv_sweeps import NO_ENTRIES, CellReader
@@ -82,23 +83,38 @@ class _Column:
 _Cell: TypeAlias = tuple[tuple[str, ...], _Column, Text]
 
 
-def source_of(text: str, findings: Findings, limits: Limits) -> Source:
+def source_of(
+    text: str,
+    findings: Findings,
+    limits: Limits,
+    chosen: ColumnMap | None = None,
+    *,
+    is_workbook: bool = False,
+) -> Source:
     """Return the rows of a table, and the user's own columns in their order.
+
+    `chosen` says what the columns are, if these are not the manifest's own. The lines of a workbook are its rows.
 
     Raises:
         Stop: the table cannot be read to its end, or has no column for ids or models; the problem has been reported.
     """
-    records = records_of(text, findings, limits, known=KNOWN_COLUMNS)
+    header_row = chosen.header_row if chosen else 1
+    records = records_of(text, findings, limits, known=KNOWN_COLUMNS, header_row=header_row)
     header = next(records, None)
     if header is None:
         return Source(())
-    # Only in a report are the names of its columns not those of inputs.
-    is_report = _OF_A_REPORT.issubset(header.cells)
-    columns = _columns(header, findings, limits, is_report=is_report)
-    reader = _RowReader(columns, findings, limits, is_report=is_report)
-    own = tuple(column.name for column in columns if column.name and column.name not in RESULT_COLUMNS)
     # The table is read to its end first: one that is past the limits, or broken, is not worked on.
     shots = list(records)
+    if is_workbook:
+        header, *shots = (replace(record, line=record.number) for record in (header, *shots))
+    added: Mapping[str, Position] = {}
+    if chosen:
+        header, shots, added = mapped(chosen, header, shots, findings)
+    # Only in a report are the names of its columns not those of inputs.
+    is_report = _OF_A_REPORT.issubset(header.cells)
+    columns = _columns(header, findings, limits, added, is_report=is_report)
+    reader = _RowReader(columns, findings, limits, is_report=is_report)
+    own = tuple(column.name for column in columns if column.name and column.name not in RESULT_COLUMNS)
     _check_nameless(header, shots, findings)
     if not is_report:
         shots = _shots_of(shots, columns, findings, has_returns="\r" in text)
@@ -161,12 +177,17 @@ def _is_sum(cells: Sequence[str], filled: Sequence[int], *, id_at: int) -> bool:
     )
 
 
-def _columns(header: Record, findings: Findings, limits: Limits, *, is_report: bool) -> list[_Column]:
+def _columns(
+    header: Record, findings: Findings, limits: Limits, added: Mapping[str, Position], *, is_report: bool
+) -> list[_Column]:
+    """Return the columns of a header; `added` are those that the sheet itself does not have, with their places."""
     columns: list[_Column] = []
     known = KNOWN_COLUMNS if is_report else OWN_COLUMNS
     names = [_name(heading, is_report=is_report) for heading in header.cells]
     for number, name in enumerate(names, 1):
-        at, first = header.at(findings.file, number), names.index(name) + 1
+        if name == LEFT_OUT:
+            continue
+        at, first = added.get(name) or header.at(findings.file, number), names.index(name) + 1
         path = () if name in known else _path(name)
         meant = name.casefold()
         if name and first < number:
@@ -343,7 +364,10 @@ class _RowReader:
         trimmed = cell.strip()
         if not trimmed:
             return None
-        at = Position(self._findings.file, record.line, column.number, f"{column.letters}{record.number}")
+        at = column.at
+        # A column that a map adds has one place for all rows, outside the sheet.
+        if at.cell:
+            at = Position(at.file, record.line, column.number, f"{column.letters}{record.number}")
         if column.path and trimmed[0] == '"' and (marked := csv_cells.unmark(trimmed)) is not None:
             return Text(marked, at, quoted=True)
         text = Text(cell if column.is_prose else trimmed, at)

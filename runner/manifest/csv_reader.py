@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 from typing import NoReturn
 
 from runner.domain.errors import Position
@@ -79,21 +80,26 @@ def detect_separator(text: str, known: Iterable[str]) -> str:
     return max(_SEPARATORS, key=score)
 
 
-def records_of(text: str, findings: Findings, limits: Limits, *, known: Iterable[str]) -> Iterator[Record]:
+def records_of(
+    text: str, findings: Findings, limits: Limits, *, known: Iterable[str], header_row: int = 1
+) -> Iterator[Record]:
     """Yield the header, its names trimmed, and then the records, as wide as it; `known` are names a header may have.
+
+    Rows above `header_row`, which counts as a spreadsheet does, are passed over.
 
     Raises:
         Stop: the rest cannot be trusted, or is more than the limits allow; the problem has been reported.
     """
     declared = _DECLARED.match(text)
-    separator = declared[1] if declared else detect_separator(text, known)
+    head = next(islice(_LINE.finditer(text), header_row - 1, None), None)
+    separator = declared[1] if declared else detect_separator(text[head.start() if head else 0 :], known)
     if not declared and (
         separator == ";" or (separator == "\t" and not findings.file.lower().endswith(".tsv"))
     ):
         message = f"read with {_SEPARATORS[separator]} between the cells, as in the header"
         findings.warn(findings.at(1), "", message)
     end, lines = (declared.end(), 1) if declared else (0, 0)
-    return _Reader(text, separator, findings, limits, end, lines).table()
+    return _Reader(text, separator, findings, limits, end, lines, header_row).table()
 
 
 @dataclass(slots=True)
@@ -109,12 +115,13 @@ class _Reader:
     limits: Limits
     end: int
     lines: int
+    header_row: int
     broken: bool = False
 
     def table(self) -> Iterator[Record]:
         """Yield the header and the records."""
         records = self._records()
-        header = next(records, None)
+        header = next((record for record in records if record.number >= self.header_row), None)
         if header is None:
             self.findings.error(self.findings.at(1), "", "no shots: the file is empty")
             return

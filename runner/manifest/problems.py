@@ -54,6 +54,18 @@ class Findings:
         """Add a warning, which stops nothing."""
         self._add(Problem(at, subject, message, severity=Severity.WARNING))
 
+    def include(self, other: Findings) -> None:
+        """Add what was found in another file, which this one needs.
+
+        Raises:
+            Stop: there is an error, so this file cannot be read on.
+        """
+        for problem in other.in_order():
+            self._add(problem)
+        if any(problem.severity is Severity.ERROR for problem in other.in_order()):
+            self.is_cut = True
+            raise Stop
+
     def nearest(self, name: str, known: Iterable[str]) -> str | None:
         """Return the known name that was probably meant, if one is close."""
         return self._speller.nearest(name, known)

@@ -12,10 +12,11 @@ import os
 import re
 import stat
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.domain.errors import FileMissing, Problem, UsageError
 from runner.domain.ids import folder_name, why_no_id
@@ -27,7 +28,18 @@ from runner.manifest.problems import Findings, Stop
 from runner.manifest.prompt_files import OpenBeside
 from runner.manifest.size_limits import CEILING, LIMITS, Limits
 
+if TYPE_CHECKING:
+    from runner.manifest.column_map import ColumnMap
+    from runner.manifest.csv_reader import Record
+
 _CSV_HEADER = re.compile(r'(?!#)(?:"?sep=.|(?:[^:\r\n]*[,;\t])?[ "]*(?:id|model)[ "]*[,;\t])', re.IGNORECASE)
+_YAML = frozenset({".yaml", ".yml"})
+_WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".numbers"})
+_TABLES = frozenset({".csv", ".tsv"})
+_ZIP = b"PK\x03\x04"
+MOST_ABOVE = 20
+"""How many rows of a sheet, such as a title, may stand above its headings and be found by themselves."""
+
 STDIN = "stdin"
 """The name of a manifest from standard input in problems, and of its run if the manifest has no name."""
 
@@ -64,20 +76,48 @@ def read_manifest(path: Path, *, limits: Limits = LIMITS, given: bytes | None = 
     `given` is the content of standard input if the path is `-`; it is read like a file in the current folder.
 
     Raises:
-        FileMissing: there is no such file, it cannot be read, or it is not a regular file.
+        FileMissing: there is no such file, or it or its column map cannot be read or is not a regular file.
         UsageError: the path is `-`, and nothing is given.
     """
     file, name = (str(path), path.stem) if given is None else (STDIN, STDIN)
     data = manifest_bytes(path, limits) if given is None else given
     opened, beside = dict[str, str](), opener_beside(path)
+    chosen = None if given is not None else _column_map(path, limits)
+    if chosen is not None:
+        opened[map_path(path).name] = hashlib.sha256(chosen).hexdigest()
 
     def open_beside(name: str, most: int) -> bytes:
         found = beside(name, most)
         opened[name] = hashlib.sha256(found).hexdigest()
         return found
 
-    reading = parse_manifest(data, file=file, name=name, limits=limits, open_beside=open_beside)
+    reading = parse_manifest(
+        data, file=file, name=name, limits=limits, open_beside=open_beside, column_map=chosen
+    )
     return replace(reading, manifest=replace(reading.manifest, files=opened))
+
+
+def map_path(sheet: Path) -> Path:
+    """Return where the column map of a sheet is: `board.columns.yaml` beside `board.csv`."""
+    return sheet.with_name(f"{sheet.stem}.columns.yaml")
+
+
+def map_beside(manifest: Path) -> Path | None:
+    """Return the column map that a manifest is read through, or None if there is none; YAML needs none."""
+    place = map_path(manifest)
+    return None if manifest.suffix.lower() in _YAML or not os.path.lexists(place) else place
+
+
+def _column_map(manifest: Path, limits: Limits) -> bytes | None:
+    place = map_beside(manifest)
+    if place is None:
+        return None
+    try:
+        return opener_beside(manifest)(place.name, limits.text_bytes + 1)
+    except FileMissing as error:
+        raise FileMissing(
+            f"{place}: the column map {error.message}", advice="correct or remove it"
+        ) from error
 
 
 def manifest_name(path: Path) -> str:
@@ -94,9 +134,10 @@ def name_in(data: bytes, path: Path) -> str:
     """Return the name that the manifest in `data`, the content of `path`, gives to its run."""
     findings, name = Findings(str(path)), None
     with suppress(Stop):
-        text = decode(data, findings, CEILING)
-        # A CSV has only the name of its file.
-        if not _is_csv(text, str(path)):
+        # A table has only the name of its file.
+        if not _is_workbook(data, str(path)) and not _is_csv(
+            text := decode(data, findings, CEILING), str(path)
+        ):
             from runner.manifest.yaml_manifest import name_of
             from runner.manifest.yaml_reader import parse_yaml, top_text
 
@@ -119,19 +160,30 @@ def parse_manifest(
     name: str,
     limits: Limits = LIMITS,
     open_beside: OpenBeside | None = None,
+    column_map: bytes | None = None,
 ) -> Reading:
     """Read a manifest from the bytes of a file; what is wrong with them is returned, never raised.
 
     `file` is its name in problems. The suffix, or else the content, distinguishes YAML from CSV. `name` is used if the
     manifest has no name of its own. `open_beside` opens the prompt files that it names; without it they are
-    problems.
+    problems. `column_map` is the content of the file that says what the columns of a sheet are.
+
+    Raises:
+        ExtraMissing: it is a workbook, and the package that reads one is not installed.
     """
     findings = Findings(file)
     # Whatever stops the reading, the caller gets what is known of the manifest, and every problem found so far.
     text, source = "", Source(())
     with suppress(Stop):
-        text = decode(text_or_bytes, findings, limits)
-        source = _source_of(text, findings, limits, open_beside)
+        chosen = None
+        if column_map is not None:
+            from runner.manifest.column_map import read_map
+
+            chosen = read_map(column_map, str(map_path(Path(file))), findings, limits)
+        sheet, header_row = (chosen.sheet, chosen.header_row) if chosen else ("", 1)
+        text, _ = _text_of(text_or_bytes, findings, limits, sheet=sheet, header_row=header_row)
+        is_workbook = _is_workbook(text_or_bytes, file)
+        source = _source_of(text, findings, limits, open_beside, chosen, is_workbook=is_workbook)
     manifest = Manifest(
         name=source.name or folder_name(name),
         file=file,
@@ -145,6 +197,61 @@ def parse_manifest(
         meant_columns=source.meant_columns,
     )
     return Reading(manifest, _shots_of(source, findings, limits), findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The records of a sheet as they are, its headings first; `sheet` is its name in a workbook."""
+
+    records: tuple[Record, ...]
+    problems: tuple[Problem, ...]
+    sheet: str = ""
+
+
+def read_table(
+    data: bytes,
+    *,
+    file: str,
+    are_headings: Callable[[Sequence[str]], bool],
+    limits: Limits = LIMITS,
+    sheet: str = "",
+) -> Table:
+    """Return a sheet as it is, and what is wrong with the file; the first `MOST_ABOVE` rows may be its headings.
+
+    Raises:
+        ExtraMissing: it is a workbook, and the package that reads one is not installed.
+    """
+    from runner.manifest.csv_reader import records_of
+
+    findings, name, row = Findings(file), "", 1
+    records: list[Record] = []
+    with suppress(Stop):
+        text, name = _text_of(data, Findings(file), limits, sheet=sheet, header_row=0)
+        for number in range(1, MOST_ABOVE + 1):
+            first = next(records_of(text, Findings(file), limits, known=(), header_row=number), None)
+            if first and are_headings(first.cells):
+                row = first.number
+                break
+    with suppress(Stop):
+        text, _ = _text_of(data, findings, limits, sheet=name, header_row=row)
+        records += records_of(text, findings, limits, known=(), header_row=row)
+    return Table(tuple(records), findings.in_order(), name)
+
+
+def _is_workbook(data: bytes, file: str) -> bool:
+    return data.startswith(_ZIP) or Path(file).suffix.lower() in _WORKBOOKS
+
+
+def _text_of(
+    data: bytes, findings: Findings, limits: Limits, *, sheet: str = "", header_row: int = 1
+) -> tuple[str, str]:
+    """Return the text of a manifest, which for a workbook is one of its sheets as CSV, and the name of that sheet."""
+    name = ""
+    if _is_workbook(data, findings.file):
+        from runner.manifest.xlsx import csv_of
+
+        data, name = csv_of(data, findings, limits, sheet=sheet, header_row=header_row)
+    return decode(data, findings, limits), name
 
 
 def _shots_of(source: Source, findings: Findings, limits: Limits) -> Iterator[Shot]:
@@ -208,12 +315,20 @@ def _reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or "not a usable path").lower()
 
 
-def _source_of(text: str, findings: Findings, limits: Limits, open_beside: OpenBeside | None) -> Source:
+def _source_of(
+    text: str,
+    findings: Findings,
+    limits: Limits,
+    open_beside: OpenBeside | None,
+    chosen: ColumnMap | None,
+    *,
+    is_workbook: bool,
+) -> Source:
     # The two parsers are imported only when they are needed, so that the program starts quickly.
-    if _is_csv(text, findings.file):
+    if is_workbook or _is_csv(text, findings.file):
         from runner.manifest.csv_manifest import source_of as source_of_csv
 
-        return source_of_csv(text, findings, limits)
+        return source_of_csv(text, findings, limits, chosen, is_workbook=is_workbook)
     from runner.manifest.yaml_manifest import source_of
     from runner.manifest.yaml_reader import parse_yaml
 
@@ -223,6 +338,6 @@ def _source_of(text: str, findings: Findings, limits: Limits, open_beside: OpenB
 
 def _is_csv(text: str, file: str) -> bool:
     suffix = Path(file).suffix.lower()
-    if suffix in {".yaml", ".yml", ".csv", ".tsv"}:
-        return suffix in {".csv", ".tsv"}
+    if suffix in _YAML | _TABLES:
+        return suffix in _TABLES
     return _CSV_HEADER.match(text.lstrip()) is not None

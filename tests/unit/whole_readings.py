@@ -32,9 +32,17 @@ def parse_manifest(
     name: str,
     limits: Limits = LIMITS,
     open_beside: OpenBeside | None = None,
+    column_map: bytes | None = None,
 ) -> Reading:
     return _whole(
-        reader.parse_manifest(text_or_bytes, file=file, name=name, limits=limits, open_beside=open_beside)
+        reader.parse_manifest(
+            text_or_bytes,
+            file=file,
+            name=name,
+            limits=limits,
+            open_beside=open_beside,
+            column_map=column_map,
+        )
     )
 
 

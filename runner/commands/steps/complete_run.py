@@ -23,7 +23,7 @@ from runner.domain.run_ending import Ending, EndingKind
 from runner.domain.shots import Plan
 from runner.domain.token_leaks import tokens_in
 from runner.engine.late_costs import asks_since
-from runner.manifest.reader import manifest_bytes, name_in, opener_beside
+from runner.manifest.reader import manifest_bytes, map_beside, name_in, opener_beside
 from runner.models.registry import Models, search_path
 from runner.output.write_reports import reports_are_current, reports_of
 from runner.store.location import is_same, machine_id, place_of
@@ -106,8 +106,10 @@ def _asks_costs_again(untold: CostsUntold | None, *, now: float) -> bool:
 
 
 def _files(manifest: Path, known: Mapping[str, str], *, most: int) -> Mapping[str, str]:
-    open_beside = opener_beside(manifest)
-    return {name: hashlib.sha256(open_beside(name, most)).hexdigest() for name in known}
+    open_beside, column_map = opener_beside(manifest), map_beside(manifest)
+    # A map that was written since the run changes what the same sheet means.
+    names = [*known, *([column_map.name] if column_map else [])]
+    return {name: hashlib.sha256(open_beside(name, most)).hexdigest() for name in names}
 
 
 def _summary(place: RunDir, reader: Reader) -> RunSummary | None:

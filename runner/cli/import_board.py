@@ -1,0 +1,91 @@
+"""`import`: shows what the columns of an artist's sheet are taken for, asks, and writes the column map beside it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+from runner.cli.terminal import agreed, note, show, typed, warn
+from runner.commands.import_board import Proposal, Sheet, propose, read_sheet, refuse_existing, write_map
+from runner.domain.display import PATH_LIMIT, counted, visible
+from runner.domain.errors import Severity
+from runner.domain.shots import Shot, Text
+from runner.manifest.reader import map_path
+from runner.models.model import Model
+from runner.models.registry import Models, search_path
+from runner.system.escapes import command_line
+
+_CELL = 72
+_PROBLEMS = 20
+_DECLINED = 3
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Propose a map, show what comes of it, and write it if the person agrees."""
+    board = arguments.manifest
+    if not arguments.dry_run:
+        refuse_existing(map_path(board), force=arguments.force)
+    models = Models.bundled(search_path(board, arguments.schema_dir))
+    sheet = read_sheet(board, models=models, sheet=arguments.sheet or "")
+    model = _model(arguments, sheet, models)
+    proposal = propose(sheet, models=models, model=model, like=arguments.columns)
+    if not proposal.is_needed:
+        check = command_line("check", board)
+        show(["the columns have the names of a manifest already, so no map is needed", f"  → {check}"])
+        return 0
+    show(_lines(proposal))
+    note(str(warning) for warning in sheet.warnings if warning not in proposal.problems)
+    warn(_problem_lines(proposal, board=str(board)))
+    place = visible(str(proposal.path), PATH_LIMIT)
+    if arguments.dry_run:
+        return 0
+    if not arguments.yes and not agreed(f"{place} will be written.", instead="-y"):
+        return _DECLINED
+    write_map(proposal, force=arguments.force)
+    show([f"wrote {place}", f"  → {command_line('check', board)}"])
+    return 0
+
+
+def _model(arguments: argparse.Namespace, sheet: Sheet, models: Models) -> Model | None:
+    """Return the model for rows that name none: of the flag, or the answer of a person."""
+    if arguments.model:
+        return models.named(arguments.model)
+    if sheet.models or arguments.columns:
+        return None
+    note(models.ids())
+    return models.named(typed("Which of these models renders the shots? ", instead="--model ID"))
+
+
+def _lines(proposal: Proposal) -> Iterator[str]:
+    width = max(len(visible(heading, _CELL)) for _, heading, _ in proposal.meanings)
+    for letters, heading, target in proposal.meanings:
+        if heading:
+            yield f"{letters:>3}  {visible(heading, _CELL):<{width}}  {target}"
+    for name, value in proposal.fixed.items():
+        yield f"     {'(fixed)':<{width}}  {visible(name)}: {visible(value, _CELL)}"
+    if proposal.shots:
+        yield f"\n{counted(proposal.count, 'shot')}; the first:"
+    for shot in proposal.shots:
+        yield from _shot_lines(shot, proposal.takes[shot.id])
+
+
+def _shot_lines(shot: Shot, count: int) -> Iterator[str]:
+    takes = f"  {counted(count, 'take')}" if count > 1 else ""
+    tags = f"  tags: {', '.join(map(visible, shot.tags))}" if shot.tags else ""
+    yield f"  {visible(shot.id)}  {visible(shot.model)}{takes}{tags}"
+    inputs = shot.variants[0].inputs if shot.variants else {}
+    for name, node in inputs.items():
+        yield f"    {visible(name)}: {visible(node.text if isinstance(node, Text) else '…', _CELL)}"
+    if shot.notes:
+        yield f"    notes: {visible(shot.notes, _CELL)}"
+
+
+def _problem_lines(proposal: Proposal, *, board: str) -> Iterator[str]:
+    errors = [problem for problem in proposal.problems if problem.severity is Severity.ERROR]
+    if not proposal.problems:
+        return
+    yield "\nThe map cannot mend these; correct them in the sheet:" if errors else ""
+    for problem in proposal.problems[:_PROBLEMS]:
+        yield visible(str(problem), 1000)
+    if (left := len(proposal.problems) - _PROBLEMS) > 0:
+        yield f"… and {left:,} more; {command_line('check', board)} shows all"

@@ -1,0 +1,253 @@
+"""Proposes what the columns of an artist's sheet are, and writes it down once, as a column map beside the sheet.
+
+In: a sheet as it is, and the model that its shots use. Out: a `Proposal` with the map and what comes of it. The sheet
+itself is never written, and only `write_map` writes at all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.domain.disk_errors import file_error
+from runner.domain.errors import (
+    CannotCreate,
+    FileMissing,
+    ManifestInvalid,
+    Problem,
+    Severity,
+    UsageError,
+)
+from runner.domain.ids import why_no_id
+from runner.domain.shots import Shot
+from runner.domain.token_leaks import leaks, tokens_in
+from runner.manifest.column_map import (
+    COLUMNS,
+    IGNORE,
+    INPUT,
+    JOINED,
+    ColumnMap,
+    heading_key,
+    map_text,
+    read_map,
+)
+from runner.manifest.column_names import meant_column
+from runner.manifest.csv_reader import Record
+from runner.manifest.problems import Findings, Stop, place_in
+from runner.manifest.reader import manifest_bytes, map_path, parse_manifest, read_table
+from runner.manifest.size_limits import LIMITS, Limits
+from runner.models.input_names import meant_input
+from runner.models.model import Model
+from runner.models.registry import Models
+from runner.plan.build import make_plan
+from runner.system.nearest_name import plain
+from runner.system.private_files import read_given, write_whole
+
+SHOTS_SHOWN = 3
+
+_YAML = frozenset({".yaml", ".yml"})
+_SHAPES = {
+    "takes": re.compile(r"\d{1,3}(?:\.0)?"),
+    "price": re.compile(r"\d+(?:\.\d+)?"),
+    "model": re.compile(r"[\w.-]+(?:/[\w.-]+)+"),
+}
+"""What the cells of a column are if it is more than a note: a sheet may call an actor its model."""
+_NEARLY_ALL = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet as it is: its headings and rows, and the ids of models in it that there is a schema for."""
+
+    path: Path
+    data: bytes = field(repr=False)
+    header: Record
+    records: Sequence[Record] = field(repr=False)
+    warnings: tuple[Problem, ...]
+    models: tuple[Model, ...]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A column map for a sheet, and what comes of it.
+
+    `meanings` holds what each column means, by its letters and heading. `shots` are the first ones, of `count` in all;
+    `takes` counts the valid takes of each shot; `problems` are those of the sheet's content, which the map cannot mend.
+    """
+
+    path: Path
+    text: str
+    meanings: tuple[tuple[str, str, str], ...]
+    fixed: Mapping[str, str]
+    shots: tuple[Shot, ...]
+    count: int
+    takes: Counter[str]
+    problems: tuple[Problem, ...]
+
+    @property
+    def is_needed(self) -> bool:
+        """False for a sheet whose headings are the names of a manifest already."""
+        named = (target.removeprefix(INPUT) == heading for _, heading, target in self.meanings if heading)
+        return bool(self.fixed) or not all(named)
+
+
+def read_sheet(path: Path, *, models: Models, sheet: str = "", limits: Limits = LIMITS) -> Sheet:
+    """Return a sheet as it is.
+
+    Raises:
+        FileMissing: there is no such file.
+        UsageError: it is a YAML manifest, or a workbook without the extra that reads one.
+        ManifestInvalid: it cannot be read as a table.
+    """
+    if path.suffix.lower() in _YAML:
+        raise UsageError(f"{path} is a manifest already", advice=f"shotrunner check {path}")
+    data = manifest_bytes(path, limits)
+    table = read_table(data, file=str(path), are_headings=_are_headings, limits=limits, sheet=sheet)
+    if errors := [problem for problem in table.problems if problem.severity is Severity.ERROR]:
+        raise ManifestInvalid(errors)
+    header, *rows = table.records
+    named = [place for place, heading in enumerate(header.cells) if meant_column(heading) == "model"]
+    ids = dict.fromkeys(row.cells[place].strip() for place in named for row in rows)
+    known = tuple(model for each in ids if each and (model := models.find(each)))
+    return Sheet(path, data, header, rows, table.problems, known, table.sheet)
+
+
+def propose(
+    sheet: Sheet,
+    *,
+    models: Models,
+    model: Model | None = None,
+    like: Path | None = None,
+    limits: Limits = LIMITS,
+    environ: Mapping[str, str] = os.environ,
+) -> Proposal:
+    """Return what the columns of a sheet probably are; rows without a model get `model`.
+
+    `like` is the column map of another sheet, whose headings count first.
+
+    Raises:
+        FileMissing: that map is not there.
+        ManifestInvalid: that map is wrong, no column can be the ids, or the sheet holds a token of `environ`.
+    """
+    known = _map_in(like, limits) if like else ColumnMap("", {})
+    fixed = {name: text.text for name, text in known.fixed.items()}
+    fixed |= {"model": model.id} if model else {}
+    targets = _targets(sheet, [*sheet.models, *([model] if model else [])], known)
+    text = map_text(targets, fixed, file=sheet.path.name, sheet=sheet.name, header_row=sheet.header.number)
+    reading = parse_manifest(
+        sheet.data, file=str(sheet.path), name=sheet.path.stem, limits=limits, column_map=text.encode()
+    )
+    shots = list(reading.shots)
+    planned = make_plan(reading.manifest, shots, models=models)
+    if leaked := list(leaks(reading.manifest.text, str(sheet.path), planned.plan.takes, tokens_in(environ))):
+        raise ManifestInvalid(leaked)
+    found = dict.fromkeys((*reading.problems(), *planned.problems, *planned.plan.warnings))
+    letters = (sheet.header.at("", number).cell or "" for number in range(1, len(targets) + 1))
+    return Proposal(
+        map_path(sheet.path),
+        text,
+        tuple((place.rstrip("0123456789"), *each) for place, each in zip(letters, targets, strict=True)),
+        fixed,
+        tuple(shots[:SHOTS_SHOWN]),
+        len(shots),
+        Counter(take.shot_id for take in planned.plan.takes),
+        tuple(sorted(found, key=lambda problem: place_in(problem.at, str(sheet.path)))),
+    )
+
+
+def write_map(proposal: Proposal, *, force: bool = False) -> None:
+    """Write a column map, whole or not at all, and over an existing file only with `force`.
+
+    Raises:
+        CannotCreate: the file is there already, or cannot be written.
+        DiskFailed: the disk is full or failing.
+    """
+    refuse_existing(proposal.path, force=force)
+    try:
+        write_whole(proposal.path, proposal.text)
+    except OSError as error:
+        raise file_error(error, proposal.path, "cannot be written") from error
+
+
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Refuse to write over a map, which a person may have edited; raises `CannotCreate`."""
+    if os.path.lexists(path) and not force:
+        raise CannotCreate(
+            f"{path} is there already", advice="edit it, or add --force to write the proposal over it"
+        )
+
+
+def _are_headings(cells: Sequence[str]) -> bool:
+    """Return whether a row can be that of the headings: a title above it names no column of ids."""
+    return len(list(filter(None, cells))) > 1 and "id" in map(meant_column, cells)
+
+
+def _map_in(path: Path, limits: Limits) -> ColumnMap:
+    try:
+        data = read_given(path, limit=limits.text_bytes)
+    except OSError as error:
+        raise FileMissing(f"{path}: the column map cannot be read: {error.strerror}") from error
+    findings = Findings(str(path))
+    with suppress(Stop):
+        return read_map(data, str(path), findings, limits)
+    raise ManifestInvalid(findings.in_order())
+
+
+def _targets(sheet: Sheet, models: Sequence[Model], known: ColumnMap) -> list[tuple[str, str]]:
+    """Return each heading with what it means; of several with one meaning the surest has it, and the others are notes.
+
+    Notes are shown in the report and never sent, so nothing of the sheet is lost and nothing is paid by mistake.
+    """
+    headings = sheet.header.cells
+    found = [_meaning(heading, models, known) for heading in headings]
+    targets, taken = [IGNORE] * len(headings), set[str]()
+    for place in sorted(range(len(headings)), key=lambda place: found[place][0]):
+        target = found[place][1]
+        if target in taken or not _fits(sheet, place, target):
+            target = "notes"
+        targets[place] = target
+        taken |= {target} - {IGNORE, *JOINED}
+    if "id" not in taken:
+        targets[_place_of_ids(sheet, targets)] = "id"
+    return [*zip(headings, targets, strict=True)]
+
+
+def _place_of_ids(sheet: Sheet, targets: Sequence[str]) -> int:
+    """Return the first column without a meaning whose cells could be ids: each another one, with a number in it."""
+    for place in (place for place, target in enumerate(targets) if target == IGNORE):
+        cells = [cell for record in sheet.records if (cell := record.cells[place].strip())]
+        ids = {cell for cell in cells if why_no_id(cell) is None and any(map(str.isdecimal, cell))}
+        if cells and len(ids) >= _NEARLY_ALL * len(cells):
+            return place
+    at = sheet.header.at(str(sheet.path), 1)
+    message = "no column looks like the ids of the shots; give it the heading id, or a name such as Shot #"
+    raise ManifestInvalid([Problem(at, "header", message)])
+
+
+def _meaning(heading: str, models: Sequence[Model], known: ColumnMap) -> tuple[int, str]:
+    """Return what a heading means, after how unsure that is: as a map has it, by its name, or by other words."""
+    if mapped := known.columns.get(heading_key(heading)):
+        return 0, mapped.text
+    word = plain(heading)
+    if word in COLUMNS:
+        return 1, word
+    inputs = [model.by_name[name] for model in models if (name := meant_input(heading, model))]
+    exact = [each for each in inputs if word in {plain(each.name), plain(each.title)}]
+    if exact:
+        return 1, INPUT + exact[0].name
+    if column := meant_column(heading):
+        return 2, column
+    return (3, INPUT + inputs[0].name) if inputs else (4, IGNORE)
+
+
+def _fits(sheet: Sheet, place: int, target: str) -> bool:
+    """Return whether nearly all cells of a column can be what it is taken for; a row of sums cannot."""
+    cells = [cell for record in sheet.records if (cell := record.cells[place].strip())]
+    shape = _SHAPES.get(target)
+    return shape is None or sum(bool(shape.fullmatch(cell)) for cell in cells) >= _NEARLY_ALL * len(cells)

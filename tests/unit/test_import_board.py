@@ -1,0 +1,136 @@
+"""`import` proposes for each heading what its author means by it, and a note where that is not sure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner.commands.import_board import propose, read_sheet
+from runner.domain.errors import ManifestInvalid
+from runner.models.registry import Models
+
+MODELS = Models.bundled()
+MODEL = MODELS.named("pika/pikaframes")
+
+
+def meanings(folder: Path, *lines: str, like: Path | None = None) -> dict[str, str]:
+    """Return what each heading of a sheet is taken for."""
+    path = folder / "board.csv"
+    path.write_text("\n".join(lines), "utf-8")
+    proposal = propose(read_sheet(path, models=MODELS), models=MODELS, model=MODEL, like=like, environ={})
+    return {heading: target for _, heading, target in proposal.meanings}
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell", "meant"),
+    [
+        ("Shot", "010", "id"),
+        ("#", "010", "id"),
+        ("Start Image", "https://example.com/a.jpg", "input keyFramesFirst"),
+        ("LAST FRAME", "https://example.com/a.jpg", "input keyFramesLast"),
+        ("seconds", "5", "input duration"),
+        ("PROMPTTEXT", "x", "input promptText"),
+        ("Scene", "1", "tags"),
+        ("Takes", "3", "takes"),
+        ("Takes", "the second was best", "notes"),
+        ("Price", "0.30", "price"),
+        ("Cost", "from the budget", "notes"),
+        ("Model", "pika/pikaframes", "model"),
+        ("Model", "Sarah", "notes"),
+        ("Director's notes", "x", "notes"),
+        ("Assigned to", "Tom", "ignore"),
+    ],
+)
+def test_a_heading_is_taken_for_what_its_cells_can_be(
+    tmp_path: Path, heading: str, cell: str, meant: str
+) -> None:
+    found = meanings(tmp_path, f"{heading},Plan", f"{cell},p1")
+    assert found == {heading: meant, "Plan": "ignore" if meant == "id" else "id"}
+
+
+def test_of_two_headings_with_one_meaning_the_surer_one_has_it(tmp_path: Path) -> None:
+    """The other becomes a note, which is never sent."""
+    found = meanings(tmp_path, "Shot,Action,Prompt,Name", "010,he runs,a boat,boat")
+    assert found == {"Shot": "id", "Action": "notes", "Prompt": "input promptText", "Name": "notes"}
+
+
+def test_a_sheet_that_names_its_models_needs_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "board.csv"
+    path.write_text("Shot,Model,Image\n010,pika/pika-2-2/image-to-video,https://example.com/a.jpg\n", "utf-8")
+    proposal = propose(read_sheet(path, models=MODELS), models=MODELS, environ={})
+    assert [target for *_, target in proposal.meanings] == ["id", "model", "input image"]
+    assert not proposal.fixed
+
+
+def test_a_heading_that_stands_twice_is_proposed_once(tmp_path: Path) -> None:
+    assert meanings(tmp_path, "Shot,Notes,notes", "010,a,b") == {
+        "Shot": "id",
+        "Notes": "notes",
+        "notes": "notes",
+    }
+
+
+def test_the_map_of_another_sheet_counts_first(tmp_path: Path) -> None:
+    like = tmp_path / "first.columns.yaml"
+    like.write_text("format: shotrunner-columns/1\ncolumns: {Shot: id, Mood: tags}\nfixed: {model: m}\n")
+    assert meanings(tmp_path, "Shot,Mood", "010,calm", like=like)["Mood"] == "tags"
+
+
+def test_a_wrong_map_of_another_sheet_is_refused(tmp_path: Path) -> None:
+    like = tmp_path / "first.columns.yaml"
+    like.write_text("columns: {}\n")
+    with pytest.raises(ManifestInvalid) as caught:
+        meanings(tmp_path, "Shot", "010", like=like)
+    assert all(problem.at.file == str(like) for problem in caught.value.problems)
+
+
+def test_a_token_in_a_sheet_is_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "board.csv"
+    path.write_text("Shot,Prompt\n010,rc-0123456789abcdef\n", "utf-8")
+    with pytest.raises(ManifestInvalid) as caught:
+        propose(
+            read_sheet(path, models=MODELS),
+            models=MODELS,
+            model=MODEL,
+            environ={"RUNCOMFY_TOKEN": "rc-0123456789abcdef"},
+        )
+    assert "0123456789abcdef" not in str(caught.value.problems)
+
+
+def test_a_column_of_ids_is_known_by_its_cells_where_no_heading_says_it(tmp_path: Path) -> None:
+    found = meanings(tmp_path, "Mood,Einstellung,Prompt", "calm sea,e010,a boat", "calm sea,e020,a dog")
+    assert found == {"Mood": "ignore", "Einstellung": "id", "Prompt": "input promptText"}
+
+
+def test_a_sheet_without_ids_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ManifestInvalid) as caught:
+        meanings(tmp_path, "Mood,Prompt", "calm sea,a boat", "calm sea,a dog")
+    assert "Shot #" in caught.value.problems[0].message
+
+
+TITLED = ["PAPER BOAT;version 3;", ";;", "Shot;Prompt;Seconds", "010;a boat, small;5", "020;a dog;5"]
+
+
+def test_headings_below_a_title_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "board.csv"
+    path.write_text("\n".join(TITLED), "utf-8")
+    proposal = propose(read_sheet(path, models=MODELS), models=MODELS, model=MODEL, environ={})
+    assert "header row: 3\n" in proposal.text
+    assert [shot.id for shot in proposal.shots] == ["010", "020"]
+    assert {problem.at.cell for problem in proposal.problems if "promptText" in problem.subject} == set()
+    assert str(proposal.shots[1].at) == f"{path}:5:1 (cell A5)"
+
+
+def test_headings_below_a_title_are_found_in_a_workbook(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl", reason="the extra [excel] is not installed")
+    path, book = tmp_path / "board.xlsx", openpyxl.Workbook()
+    for line in TITLED:
+        book.active.append([cell or None for cell in line.split(";")])
+    book.active["B1"] = None
+    book.active["D4"] = "stray"
+    book.save(path)
+    proposal = propose(read_sheet(path, models=MODELS), models=MODELS, model=MODEL, environ={})
+    assert "header row: 3\n" in proposal.text
+    assert [shot.id for shot in proposal.shots] == ["010", "020"]
+    assert any(problem.at.cell == "D4" and "left out" in problem.message for problem in proposal.problems)
