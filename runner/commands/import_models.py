@@ -1,0 +1,157 @@
+"""Models taken from what their maker publishes, as files in a folder of the user.
+
+In: a file or an https address, and a folder. Out: a file for each model that the document describes. Every schema goes
+through the loader that a run uses, so that one that cannot be used is refused here. An address is asked without a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from runner.commands.editor_schema import EDITOR_SCHEMA, editor_schema, models_beside, write_editor_schema
+from runner.domain.disk_errors import file_error
+from runner.domain.errors import CannotCreate, FileMissing, SchemaInvalid, ServiceUnavailable, UsageError
+from runner.models.add_schema import add_file, compiled, place_of, wrapped
+from runner.models.document_text import MOST_BYTES, parse_document
+from runner.models.model import Model
+from runner.models.published import Published, published
+from runner.models.registry import is_model_id
+from runner.system.canonical_json import JsonValue
+from runner.system.clock import SystemClock
+
+_PATIENCE_S = 60.0
+_NAMED_IN_ADVICE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A model, where it was found in the document, and the path of its file."""
+
+    model: Model
+    found: Published
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """The models that can be used, the paths of all files that belong to them, and why other models cannot be used."""
+
+    models: tuple[Imported, ...]
+    written: tuple[Path, ...]
+    refused: tuple[str, ...] = ()
+
+
+def import_models(
+    given: str,
+    folder: Path,
+    *,
+    name: str | None = None,
+    ask: Callable[[str], str],
+    replace: bool = False,
+    dry_run: bool = False,
+    allow_loopback: bool = False,
+) -> Import:
+    """Write the models of a document to `folder`, and return them; with `dry_run` nothing is written.
+
+    `given` is a path or an https address. `name` chooses one of several models, or names the only one; `ask` returns
+    the id of a model that neither the document nor `name` gives. `allow_loopback` lets an address lead to this machine.
+
+    Raises:
+        FileMissing, ServiceUnavailable: the document cannot be read.
+        SchemaInvalid: it describes no model, or no schema in it can be used; nothing was written.
+        UsageError: a model has no usable id, or `name` is none of several.
+        CannotCreate: a file is there already and `replace` is false, or it cannot be written.
+    """
+    data, source = _fetched(given, allow_loopback=allow_loopback) if "://" in given else _read(Path(given))
+    try:
+        found = published(parse_document(data, name=given))
+    except RecursionError as error:
+        raise SchemaInvalid(f"{given}: it is nested too deeply") from error
+    if not found:
+        what = "it holds neither a JSON Schema, nor an answer of a catalogue, nor an OpenAPI document"
+        raise SchemaInvalid(f"{given}: {what}")
+    models, refused, files = [], [], dict[Path, bytes]()
+    for one, model_id in _named(found, name, ask):
+        path = place_of(model_id, folder)
+        content = wrapped(model_id, one.schema, {**source, **one.price})
+        try:
+            models.append(Imported(compiled(model_id, content, file=given), one, path))
+        except SchemaInvalid as error:
+            refused.append(f"{model_id}: {error.message}")
+            continue
+        files[path] = content
+    if not models:
+        raise SchemaInvalid(refused[0], advice="import the schema of the model's input alone")
+    # A manifest beside the folder is the one that can use it.
+    beside = folder.parent / EDITOR_SCHEMA
+    if not dry_run:
+        _write(files, replace=replace)
+        write_editor_schema(beside, editor_schema(models_beside(beside, [folder])))
+    return Import(tuple(models), (*files, beside), tuple(refused))
+
+
+def _named(
+    found: tuple[Published, ...], name: str | None, ask: Callable[[str], str]
+) -> list[tuple[Published, str]]:
+    """Return the schemas that are wanted, each with the id of its model."""
+    if len(found) > 1 and name is not None:
+        chosen = [one for one in found if name in {one.model, one.name}]
+        if not chosen:
+            ids = [one.model or one.name for one in found]
+            more = ", …" if len(ids) > _NAMED_IN_ADVICE else ""
+            advice = f"--name is one of {', '.join(ids[:_NAMED_IN_ADVICE])}{more}"
+            raise UsageError(f"the document has {len(found)} models, and none is {name}", advice=advice)
+        found = (chosen[0],)
+    named = [(one, one.model) for one in found]
+    if len(found) == 1:
+        # Some catalogues have only a number or a title, and a run needs the id of the model's page.
+        known = found[0].model if is_model_id(found[0].model) else ""
+        named = [(found[0], name or known or ask(found[0].name))]
+    return named
+
+
+def _write(files: Mapping[Path, bytes], *, replace: bool) -> None:
+    for path in files:
+        if path.exists() and not replace:
+            raise CannotCreate(f"{path} is there already", advice="add --force to replace it")
+    for path, content in files.items():
+        add_file(content, path, replace=replace)
+
+
+def _today() -> str:
+    return datetime.fromtimestamp(SystemClock().wall(), UTC).date().isoformat()
+
+
+def _read(path: Path) -> tuple[bytes, dict[str, JsonValue]]:
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES + 1), {"file": path.name, "retrieved": _today()}
+    except FileNotFoundError as error:
+        raise FileMissing(f"there is no file {path}", advice="give a file, or an https address") from error
+    except OSError as error:
+        raise file_error(error, path, "cannot be read") from error
+
+
+def _fetched(url: str, *, allow_loopback: bool) -> tuple[bytes, dict[str, JsonValue]]:
+    from runner.media.http.download_client import Downloads
+    from runner.media.http.response import DownloadError
+
+    data = bytearray()
+    try:
+        client = Downloads(allow_loopback=allow_loopback, deadline_s=_PATIENCE_S)
+        with client, client.open(url) as download:
+            if download.is_packed:
+                raise DownloadError(f"{download.url} sent a packed file unasked", permanent=True)
+            for chunk in download.chunks:
+                data += chunk
+                if len(data) > MOST_BYTES:
+                    break
+            # An address may hold a signature after its path.
+            return bytes(data), {"url": download.url, "retrieved": _today()}
+    except DownloadError as error:
+        if error.permanent or error.link_refused:
+            raise FileMissing(error.message, advice="download it, and import the file") from error
+        raise ServiceUnavailable(error.message, advice="download it, and import the file") from error
