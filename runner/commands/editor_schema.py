@@ -22,24 +22,30 @@ from runner.models.model import Model
 from runner.models.registry import Models, schemas_root, search_path
 from runner.models.schema_file import Schema, mapping
 from runner.system.canonical_json import JsonValue, canonical_json
+from runner.system.escapes import command_line
 from runner.system.version import __version__
 
 EDITOR_SCHEMA: Final = "manifest.schema.json"
 """The name of the file beside a manifest, which the first line of a manifest refers to."""
 
-_TITLE = "Shotrunner manifest"
+_TITLE = '"title": "Shotrunner manifest"'
 _MADE_FROM = re.compile(r'"\$comment": "made by shotrunner schema from ([0-9a-f]{64})"')
 _HEAD_BYTES = 1_000
 _ANY = "any"
 _SCALAR_KINDS = ("string", "number", "boolean")
-_NUMERIC = frozenset({"integer", "number"})
-_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
-_SIZES = ("minItems", "maxItems")
+_NO_SCALARS = frozenset({"array", "object", "null"})
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems")
 _NOTES = ("title", "description", "default")
 _COMBINED = ("allOf", "anyOf", "oneOf")
 # A text with a template becomes the value later, and one that begins with @ is the name of a frame.
 _LATER = r"\{\{|^@"
 _RANGE = r"^-?[0-9.]+-"
+_FILE_OR_FRAME: Schema = {
+    "type": "object",
+    "properties": {"file": {"type": "string"}, "frame": {"type": "string"}},
+    "minProperties": 1,
+    "additionalProperties": False,
+}
 
 
 def editor_schema(models: Models) -> str:
@@ -62,17 +68,25 @@ def editor_schema(models: Models) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def is_old(path: Path, models: Models) -> bool:
-    """Return whether a file that `editor_schema` made no longer fits the models; a foreign file is never old."""
+def old_schema_notes(manifest: Path, models: Models) -> tuple[str, ...]:
+    """Return a note if the schema beside a manifest was made from other schemas; a file of another kind has none."""
+    path = manifest.with_name(EDITOR_SCHEMA)
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES).decode("utf-8", "replace")
-        if f'"title": "{_TITLE}"' not in head:
-            return False
+        head = _head(path)
+        if _TITLE not in head:
+            return ()
         made_from = _MADE_FROM.search(head)
-        return not made_from or made_from[1] != _sources(models, _fields_of_a_manifest())
+        if made_from and made_from[1] == _sources(models, _fields_of_a_manifest()):
+            return ()
     except OSError:
-        return False
+        return ()
+    again = command_line("schema", "--out", path)
+    return (f"{path} is older than the schemas of the models, so an editor knows less: {again}",)
+
+
+def _head(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES).decode("utf-8", "replace")
 
 
 def write_editor_schema(path: Path, text: str, *, force: bool = False) -> None:
@@ -83,8 +97,10 @@ def write_editor_schema(path: Path, text: str, *, force: bool = False) -> None:
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        if not force and path.exists() and f'"title": "{_TITLE}"'.encode() not in path.read_bytes()[:_HEAD_BYTES]:
-            raise CannotCreate(f"{path} is another file", advice="give another name, or add --force")
+        if not force and path.exists() and _TITLE not in _head(path):
+            raise CannotCreate(
+                f"{path} is not the schema of a manifest", advice="give another name, or add --force"
+            )
         try:
             part.write_text(text, "utf-8")
             part.replace(path)
@@ -186,8 +202,10 @@ def _put_row(defs: Schema, name: str, inputs: Mapping[str, JsonValue]) -> None:
         "additionalProperties": False,
     }
     defs[f"sweep:{key}"] = {"properties": {each: _axis(value) for each, value in inputs.items()}}
-    both: Schema = {"inputs": _ref(f"inputs:{key}"), "sweep": _ref(f"sweep:{key}")}
-    defs[f"row:{key}"] = {"properties": {**both, "prompts": {"items": {"properties": both}}}}
+    both: Schema = {"properties": {"inputs": _ref(f"inputs:{key}"), "sweep": _ref(f"sweep:{key}")}}
+    # Only a sequence has frames, and its prompts may be shots.
+    sequence: Schema = {"if": {"required": ["frames"]}, "then": {"properties": {"prompts": {"items": both}}}}
+    defs[f"row:{key}"] = {**both, **sequence}
 
 
 def _key(name: str) -> str:
@@ -251,12 +269,16 @@ def _written(node: JsonValue, *, is_part: bool = False) -> Schema:
         if isinstance(parts := schema.get(word), list)
     ]
     written: Schema = {}
+    if "string" in kinds:
+        # A bare word is text for a text input, whatever it looks like. A mapping may be one as well, for all we know.
+        texts: list[JsonValue] = [{"type": [*dict.fromkeys((*_SCALAR_KINDS, *kinds))]}, _FILE_OR_FRAME]
+        return {"anyOf": texts}
     if kinds:
         _put_kinds(written, schema, kinds)
     if "array" in kinds and isinstance(schema.get("items"), dict) and "prefixItems" not in schema:
         written["items"] = _written(schema["items"])
     properties = schema.get("properties")
-    if isinstance(properties, dict) and "string" not in kinds:
+    if isinstance(properties, dict):
         written["properties"] = {name: _written(inner) for name, inner in properties.items()}
         is_open = is_part or combined or "patternProperties" in schema
         if schema.get("additionalProperties", bool(is_open)) is False:
@@ -265,21 +287,13 @@ def _written(node: JsonValue, *, is_part: bool = False) -> Schema:
 
 
 def _put_kinds(written: Schema, schema: Schema, kinds: Iterable[str]) -> None:
-    """Put in the types that may stand for `kinds`, and the bounds of numbers and lists."""
-    types = dict.fromkeys(kinds)
-    if "string" in types:
-        # A bare word is text for a text input, whatever it looks like. A mapping names a file or a frame.
-        types |= dict.fromkeys((*_SCALAR_KINDS, "object"))
-        if "object" not in kinds:
-            written["properties"] = {"file": {"type": "string"}, "frame": {"type": "string"}}
-            written["additionalProperties"] = False
-    elif not {*types} <= {"array", "object", "null"}:
-        types["string"] = None
+    """Put in the types that may stand for `kinds`, of which none is text, and the bounds of numbers and lists."""
+    types: list[JsonValue] = [*kinds]
+    if not {*kinds} <= _NO_SCALARS:
+        types.append("string")
         written["pattern"] = _LATER
-    if not _NUMERIC.isdisjoint(kinds) and "string" not in kinds:
-        written |= {bound: schema[bound] for bound in _BOUNDS if bound in schema}
-    written |= {size: schema[size] for size in _SIZES if size in schema}
-    written["type"] = list(types)
+    written |= {bound: schema[bound] for bound in _BOUNDS if bound in schema}
+    written["type"] = types
 
 
 def _choice(values: list[JsonValue]) -> Schema:

@@ -23,6 +23,7 @@ from runner.system.clock import SystemClock
 
 _REASON = 200
 _PATIENCE = 120.0
+_WITHOUT_TOKEN = "read a schema from a file: shotrunner models import FILE"
 
 
 def compare_with_catalogue(
@@ -41,7 +42,8 @@ def compare_with_catalogue(
     """
     known = Models.bundled(schema_dirs)
     models = [known.named(model_id) for model_id in model_ids or known.ids()]
-    account, ids = find_account(environ, base=api_base), [model.id for model in models]
+    account = find_account(environ, base=api_base, without_token=_WITHOUT_TOKEN)
+    ids = [model.id for model in models]
     answers, _ = ask_entries(account, ids, clock=SystemClock(), patience_s=_PATIENCE, insist=True)
     troubles = [trouble for answer in answers.values() if (trouble := untold(answer))]
     if troubles and len(troubles) == len(answers):
@@ -57,7 +59,7 @@ def add_from_catalogue(
     api_base: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Path:
-    """Write the catalogue's schema of a model to `folder/models/ID.json`, and return that path.
+    """Write the catalogue's schema of a model to `folder/ID.json`, and return that path.
 
     Raises:
         UsageError: this is not a model id, the catalogue does not know it, or the base is not a usable URL.
@@ -68,7 +70,7 @@ def add_from_catalogue(
     """
     # First of all: the id becomes part of a URL and of a path.
     path = place_of(model_id, folder)
-    account, clock = find_account(environ, base=api_base), SystemClock()
+    account, clock = find_account(environ, base=api_base, without_token=_WITHOUT_TOKEN), SystemClock()
     answers, _ = ask_entries(account, [model_id], clock=clock, patience_s=_PATIENCE, insist=True)
     answer = answers[model_id]
     if trouble := untold(answer):

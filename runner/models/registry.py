@@ -28,7 +28,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*
 _DEEPEST: Final = 8
 _LONGEST_ID: Final = 200
 _SAME_MAKER: Final = 0.7
-HOW_TO_ADD: Final = "shotrunner models import FILE adds a model, from the schema that its maker publishes"
+HOW_TO_ADD: Final = "`shotrunner models import FILE` adds one, from the schema that its maker publishes"
 BUNDLED: Final = "bundled"
 """Where a model comes from if it came with the program."""
 
