@@ -81,9 +81,9 @@ class Account:
 
 
 def find_account(
-    environ: Mapping[str, str], *, base: str | None = None, without_token: str = _SIMULATE
+    environ: Mapping[str, str], *, base: str | None = None, otherwise: str = _SIMULATE
 ) -> Account:
-    """Return the account to use; `without_token` is advice for a person who has no token.
+    """Return the account to use; `otherwise` is advice for a person who has no token.
 
     Raises:
         UsageError: the base is not a usable URL, or the keys of encrypted connections would be logged.
@@ -100,7 +100,7 @@ def find_account(
     if found is None:
         raise AccountRefused(
             "no API token is set",
-            advice=f"export {TOKEN_VARIABLES[0]}=… with a key from your RunComfy profile, or {without_token}",
+            advice=f"export {TOKEN_VARIABLES[0]}=… with a key from your RunComfy profile, or {otherwise}",
         )
     source, value = found
     token = clean_token(value, source=source)

@@ -492,7 +492,9 @@ COMMANDS = (
         _group(
             "diff, add and import",
             _API_BASE,
-            _value("--name ID", str, "id of the model to import, if the document does not say or has several"),
+            _value(
+                "--name ID", str, "id of the model to import, if the document does not say or has several"
+            ),
             _value(
                 "--into, --out DIR=schemas",
                 Path,

@@ -105,7 +105,8 @@ def plan_of(request: RunRequest, *, given: bytes | None = None) -> Plan:
 class Checked:
     """All that `check_board` found: a plan without problems of its own, and the faults of its media links.
 
-    `errors` are media that would fail a job; `warnings` are of the plan and of media; `notes` are about the look and the editor's schema.
+    `errors` are media that would fail a job; `warnings` are of the plan and of media; `notes` are about the look, or an
+    old schema for editors.
     `media` is None where no link was looked at, else `links`, `reused` and `findings` as values for JSON.
     """
 

@@ -149,8 +149,8 @@ def _put(
         {"if": {"required": ["model"], "properties": {"model": {"const": each}}}, "then": _row(each)}
         for each in rows
     ]
-    defs["by model"] = {"allOf": cases}
-    by_model = {"$ref": "#/$defs/by%20model"}
+    defs["by-model"] = {"allOf": cases}
+    by_model = _ref("by-model")
     for owner in (mapping(defs["shot"]), mapping(defs["sequence"])):
         owner["allOf"] = [by_model]
     mapping(top["defaults"])["allOf"] = [
@@ -263,7 +263,7 @@ def _written(node: JsonValue, *, is_part: bool = False) -> Schema:
     if isinstance(values, list):
         return _choice(values)
     kinds = declared_kinds(schema)
-    combined = [
+    combined: list[JsonValue] = [
         {("anyOf" if word == "oneOf" else word): [_written(part, is_part=True) for part in parts]}
         for word in _COMBINED
         if isinstance(parts := schema.get(word), list)

@@ -1,12 +1,12 @@
 """Models taken from what their maker publishes, as files in a folder of the user.
 
 In: a file or an https address, and a folder. Out: a file for each model that the document describes. Every schema goes
-through the loader that a run uses, so that one that cannot be used is refused here. An address is asked without a token.
+through the loader that a run uses, so that one that cannot be used is refused here. No request carries a token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from runner.system.clock import SystemClock
 
 _PATIENCE_S = 60.0
 _NAMED_IN_ADVICE = 5
+_BY_HAND = "download it, and import the file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,9 @@ def import_models(
 ) -> Import:
     """Write the models of a document to `folder`, and return them; with `dry_run` nothing is written.
 
-    `given` is a path or an https address. `name` chooses one of several models, or names the only one; `ask` returns
-    the id of a model that neither the document nor `name` gives. `allow_loopback` lets an address lead to this machine.
+    `given` is a path or an https address; after a `#` may stand the name of one of several schemas. `name` is the id of
+    the model, or chooses one of several by its id. `ask` returns the id of a model that neither gives.
+    `allow_loopback` lets an address lead to this machine.
 
     Raises:
         FileMissing, ServiceUnavailable: the document cannot be read.
@@ -65,20 +67,26 @@ def import_models(
         UsageError: a model has no usable id, or `name` is none of several.
         CannotCreate: a file is there already and `replace` is false, or it cannot be written.
     """
-    data, source = _fetched(given, allow_loopback=allow_loopback) if "://" in given else _read(Path(given))
+    place, _, part = given.partition("#")
+    data, source = _fetched(place, allow_loopback=allow_loopback) if "://" in place else _read(Path(place))
     try:
-        found = published(parse_document(data, name=given))
+        found = published(parse_document(data, name=place))
     except RecursionError as error:
-        raise SchemaInvalid(f"{given}: it is nested too deeply") from error
+        raise SchemaInvalid(f"{place}: it is nested too deeply") from error
     if not found:
         what = "it holds neither a JSON Schema, nor an answer of a catalogue, nor an OpenAPI document"
-        raise SchemaInvalid(f"{given}: {what}")
+        raise SchemaInvalid(f"{place}: {what}", advice="look into it, and import what describes the input")
+    if part:
+        found = (_chosen(found, part),)
     models, refused, files = [], [], dict[Path, bytes]()
     for one, model_id in _named(found, name, ask):
+        if len(found) > 1 and not _id(one):
+            refused.append(f"{model_id}: its id is not given; add --name VENDOR/NAME to {place}#{model_id}")
+            continue
         path = place_of(model_id, folder)
         content = wrapped(model_id, one.schema, {**source, **one.price})
         try:
-            models.append(Imported(compiled(model_id, content, file=given), one, path))
+            models.append(Imported(compiled(model_id, content, file=place), one, path))
         except SchemaInvalid as error:
             refused.append(f"{model_id}: {error.message}")
             continue
@@ -94,23 +102,29 @@ def import_models(
 
 
 def _named(
-    found: tuple[Published, ...], name: str | None, ask: Callable[[str], str]
+    found: Sequence[Published], name: str | None, ask: Callable[[str], str]
 ) -> list[tuple[Published, str]]:
     """Return the schemas that are wanted, each with the id of its model."""
     if len(found) > 1 and name is not None:
-        chosen = [one for one in found if name in {one.model, one.name}]
-        if not chosen:
-            ids = [one.model or one.name for one in found]
-            more = ", …" if len(ids) > _NAMED_IN_ADVICE else ""
-            advice = f"--name is one of {', '.join(ids[:_NAMED_IN_ADVICE])}{more}"
-            raise UsageError(f"the document has {len(found)} models, and none is {name}", advice=advice)
-        found = (chosen[0],)
-    named = [(one, one.model) for one in found]
-    if len(found) == 1:
-        # Some catalogues have only a number or a title, and a run needs the id of the model's page.
-        known = found[0].model if is_model_id(found[0].model) else ""
-        named = [(found[0], name or known or ask(found[0].name))]
-    return named
+        found = [_chosen(found, name)]
+    if len(found) > 1:
+        return [(one, _id(one) or one.name or one.model) for one in found]
+    return [(found[0], name or _id(found[0]) or ask(found[0].name))]
+
+
+def _id(found: Published) -> str:
+    """Return the id that the document gives; a number or a title without a maker is not the id of a model's page."""
+    return found.model if "/" in found.model and is_model_id(found.model) else ""
+
+
+def _chosen(found: Sequence[Published], name: str) -> Published:
+    for one in found:
+        if name in {one.model, one.name}:
+            return one
+    names = [one.model or one.name for one in found]
+    more = ", …" if len(names) > _NAMED_IN_ADVICE else ""
+    advice = f"add the one you mean after a #, as in FILE#NAME: {', '.join(names[:_NAMED_IN_ADVICE])}{more}"
+    raise UsageError(f"the document has {len(found)} models, and {name} is none of them", advice=advice)
 
 
 def _write(files: Mapping[Path, bytes], *, replace: bool) -> None:
@@ -139,19 +153,19 @@ def _fetched(url: str, *, allow_loopback: bool) -> tuple[bytes, dict[str, JsonVa
     from runner.media.http.download_client import Downloads
     from runner.media.http.response import DownloadError
 
-    data = bytearray()
+    data, packed = bytearray(), False
     try:
         client = Downloads(allow_loopback=allow_loopback, deadline_s=_PATIENCE_S)
         with client, client.open(url) as download:
-            if download.is_packed:
-                raise DownloadError(f"{download.url} sent a packed file unasked", permanent=True)
+            packed = download.is_packed
             for chunk in download.chunks:
                 data += chunk
                 if len(data) > MOST_BYTES:
                     break
-            # An address may hold a signature after its path.
-            return bytes(data), {"url": download.url, "retrieved": _today()}
     except DownloadError as error:
-        if error.permanent or error.link_refused:
-            raise FileMissing(error.message, advice="download it, and import the file") from error
-        raise ServiceUnavailable(error.message, advice="download it, and import the file") from error
+        is_wrong = error.permanent or error.link_refused
+        raise (FileMissing if is_wrong else ServiceUnavailable)(error.message, advice=_BY_HAND) from error
+    if packed:
+        raise ServiceUnavailable(f"{download.url} sends a packed file, unasked", advice=_BY_HAND)
+    # An address may hold a signature after its path, which `download.url` leaves out.
+    return bytes(data), {"url": download.url, "retrieved": _today()}

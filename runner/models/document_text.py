@@ -30,19 +30,19 @@ def parse_document(data: bytes, *, name: str) -> JsonValue:
     Raises:
         SchemaInvalid: it is too large, a web page, or neither JSON nor YAML of plain values.
     """
+    reason = f"it is larger than {MOST_BYTES // 2**20} MiB" if len(data) > MOST_BYTES else ""
     try:
-        if len(data) > MOST_BYTES:
-            raise ValueError(f"it is larger than {MOST_BYTES // 2**20} MiB")
-        text = data.decode("utf-8-sig").lstrip()
+        text = "" if reason else data.decode("utf-8-sig").lstrip()
         if text.startswith("<"):
-            raise ValueError("it is a web page, and the address of the JSON itself is needed")
-        return _json(text) if text.startswith(("{", "[")) else _yaml(text)
-    except RecursionError as error:
-        reason, cause = "it is nested too deeply", error
+            reason = "it is a web page, and the address of the JSON itself is needed"
+        elif not reason:
+            return _json(text) if text.startswith(("{", "[")) else _yaml(text)
+    except RecursionError:
+        reason = "it is nested too deeply"
     except (ValueError, OverflowError, yaml.YAMLError) as error:
-        reason, cause = " ".join(str(error).split()), error
+        reason = " ".join(str(error).split())
     advice = "give a schema, an answer of a catalogue or an OpenAPI document, as JSON or YAML"
-    raise SchemaInvalid(f"{name}: {reason}", advice=advice) from cause
+    raise SchemaInvalid(f"{name}: {reason}", advice=advice)
 
 
 def _json(text: str) -> JsonValue:
@@ -67,10 +67,10 @@ def _value(event: yaml.Event, events: Iterator[yaml.Event]) -> JsonValue:
         for key in _until(yaml.MappingEndEvent, events):
             # The keys of JSON are text, also the status of an answer, which looks like a number.
             if not isinstance(key, yaml.ScalarEvent):
-                raise ValueError("it has a key that is not text")
+                raise yaml.YAMLError("it has a key that is not text")
             fields[key.value] = _value(next(events), events)
         return fields
-    raise ValueError("it has YAML aliases, which are not read")
+    raise yaml.YAMLError("it has YAML aliases, which are not read")
 
 
 def _until(end: type[yaml.Event], events: Iterator[yaml.Event]) -> Iterator[yaml.Event]:

@@ -97,7 +97,9 @@ def _of_openapi(document: Schema) -> Iterator[Published]:
         bodies = [("", name, mapping(schemas[name])) for name in named]
     about = mapping(mapping(document.get("info")).get("x-fal-metadata")).get("endpointId")
     for path, name, schema in bodies:
-        model = about if isinstance(about, str) and len(bodies) == 1 else _VERSIONS.sub("", path.strip("/"), 1)
+        model = (
+            about if isinstance(about, str) and len(bodies) == 1 else _VERSIONS.sub("", path.strip("/"), 1)
+        )
         yield Published(_complete(schema, schemas), OPENAPI, model, name)
 
 

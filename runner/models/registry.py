@@ -88,7 +88,10 @@ class Models:
 
         A folder that does not exist holds no models; the caller decides whether that is an error.
         """
-        own = ((_SchemaFolder(each / "models", each), _SchemaFolder(each, each, bare=True)) for each in extra_dirs)
+        own = (
+            (_SchemaFolder(each / "models", each), _SchemaFolder(each, each, bare=True))
+            for each in extra_dirs
+        )
         return cls([*chain.from_iterable(own), _SchemaFolder(schemas_root() / "models")])
 
     def ids(self) -> tuple[str, ...]:
@@ -189,8 +192,9 @@ class Models:
             raise SchemaInvalid(f"{file}: cannot be read: {error.strerror}") from error
         published = parse_model_file(data, model=model_id, file=str(file), hashes_needed=shelf.bundled)
         if not shelf.bundled and (form := form_of(published.input)):
-            advice = command_line("models", "import", str(file), "--name", model_id, "--force")
-            raise SchemaInvalid(f"{file}: this is {form}, and a schema lies inside it", advice=advice)
+            # A problem of a manifest shows the message alone.
+            again = command_line("models", "import", str(file), "--name", model_id, "--force")
+            raise SchemaInvalid(f"{file}: this is {form}, with a schema inside it; `{again}` takes that out")
         return Model.from_file(published)
 
 

@@ -82,10 +82,15 @@ def test_init_in_a_folder_that_is_not_there_is_73(desk: Desk) -> None:
 
 
 def test_models_lists_what_can_be_used(desk: Desk) -> None:
-    """One id a line, the same for programs."""
-    listed = desk.run("models").out.splitlines()
-    assert {"pika/pikaframes", "pika/pika-2-2/image-to-video"} <= set(listed)
-    assert json.loads(desk.run("models", "--output", "json").out) == listed
+    """One model a line with where it comes from, the same for programs."""
+    own = desk.folder / "schemas" / "acme"
+    own.mkdir(parents=True)
+    (own / "dream.json").write_text('{"type": "object", "properties": {}}', "utf-8")
+    listed = [line.split() for line in desk.run("models").out.splitlines()]
+    bundled = [["pika/pika-2-2/image-to-video", "bundled"], ["pika/pikaframes", "bundled"]]
+    assert listed == [["acme/dream", "schemas"], *bundled]
+    found = json.loads(desk.run("models", "--output", "json").out)
+    assert [[each["model"], each["from"]] for each in found] == listed
 
 
 def test_a_models_inputs_are_a_table(desk: Desk) -> None:
