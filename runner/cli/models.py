@@ -15,7 +15,7 @@ from runner.domain.display import PATH_LIMIT, counted, visible
 from runner.domain.errors import SchemaInvalid, UsageError
 from runner.models.inputs import MISSING, Input
 from runner.models.model import Model
-from runner.models.registry import Models, search_path
+from runner.models.registry import SCHEMA_FOLDER, Models, search_path
 from runner.models.scalars import choices
 from runner.system.escapes import command_line
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CHANGED = 2
 _HERE = Path("manifest.yaml")
-_USUAL_FOLDER = Path("schemas")
+_USUAL_FOLDER = Path(SCHEMA_FOLDER)
 _DEFAULT_SHOWN = 40
 _SAID = 400
 

@@ -18,7 +18,7 @@ from runner.models.add_schema import add_file, compiled, place_of, wrapped
 from runner.models.document_text import MOST_BYTES, parse_document
 from runner.models.model import Model
 from runner.models.published import Published, published
-from runner.models.registry import is_model_id
+from runner.models.registry import SCHEMA_FOLDER, is_model_id
 from runner.system.canonical_json import JsonValue
 from runner.system.clock import SystemClock
 
@@ -93,12 +93,13 @@ def import_models(
         files[path] = content
     if not models:
         raise SchemaInvalid(refused[0], advice="import the schema of the model's input alone")
-    # A manifest beside the folder is the one that can use it.
-    beside = folder.parent / EDITOR_SCHEMA
+    # A manifest finds models by itself in the folder of this name beside it, and so does its schema for editors.
+    beside = folder.parent / EDITOR_SCHEMA if folder.name == SCHEMA_FOLDER else None
     if not dry_run:
         _write(files, replace=replace)
-        write_editor_schema(beside, editor_schema(models_beside(beside, [folder])))
-    return Import(tuple(models), (*files, beside), tuple(refused))
+        if beside:
+            write_editor_schema(beside, editor_schema(models_beside(beside)))
+    return Import(tuple(models), (*files, *([beside] if beside else [])), tuple(refused))
 
 
 def _named(

@@ -29,6 +29,9 @@ _DEEPEST: Final = 8
 _LONGEST_ID: Final = 200
 _SAME_MAKER: Final = 0.7
 HOW_TO_ADD: Final = "`shotrunner models import FILE` adds one, from the schema that its maker publishes"
+SCHEMA_FOLDER: Final = "schemas"
+"""The folder beside a manifest that is always searched."""
+
 BUNDLED: Final = "bundled"
 """Where a model comes from if it came with the program."""
 
@@ -225,5 +228,5 @@ def search_path(manifest: Path, wanted: Sequence[Path]) -> list[Path]:
     for folder in wanted:
         if not folder.is_dir():
             raise FileMissing(f"the schema folder {folder} is not there", advice="give another --schema-dir")
-    beside = manifest.parent / "schemas"
+    beside = manifest.parent / SCHEMA_FOLDER
     return [*wanted, beside] if beside.is_dir() else list(wanted)
