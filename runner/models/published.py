@@ -110,9 +110,10 @@ def _bodies(document: Schema, schemas: Schema) -> Iterator[tuple[str, str, Schem
         kinds = mapping(body.get("content"))
         kind = next((kind for kind in kinds if "json" in kind), next(iter(kinds), ""))
         schema, name = mapping(mapping(kinds.get(kind)).get("schema")), ""
-        while isinstance(ref := schema.get("$ref"), str) and ref.removeprefix(_COMPONENT) != name:
-            name = ref.removeprefix(_COMPONENT)
-            schema = mapping(schemas.get(name))
+        for _ in range(_DEEPEST):
+            if isinstance(ref := schema.get("$ref"), str):
+                name = ref.removeprefix(_COMPONENT)
+                schema = mapping(schemas.get(name))
         if "{" not in path and _is_schema(schema):
             yield path, name or str(schema.get("title", "")), schema
 

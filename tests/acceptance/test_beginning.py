@@ -104,6 +104,46 @@ def test_a_models_inputs_are_a_table(desk: Desk) -> None:
     assert "required" not in rows["duration"]
 
 
+def test_a_model_is_imported_and_used_and_an_editor_knows_it(desk: Desk) -> None:
+    """What was found is shown, and the schema for editors is renewed; check says when that is old."""
+    desk.run("init", "board.yaml")
+    schema = {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string"}}}
+    (desk.folder / "entry.json").write_text(json.dumps({"model_id": "acme/dream", "input_schema": schema}))
+    out = desk.run("models", "import", "entry.json").out
+    assert "looks like an answer of a catalogue; its model is acme/dream: 1 input, 1 required, 0 media" in out
+    assert "wrote schemas/acme/dream.json\nwrote manifest.schema.json\n" in out
+    board = "version: 1\nshots: [{id: a, model: acme/dream, inputs: {prompt: hi}}]\n"
+    (desk.folder / "board.yaml").write_text(board)
+    assert desk.run("check", "board.yaml").err == ""
+    assert "add --force" in desk.run("models", "import", "entry.json", code=73).err
+    (desk.folder / "schemas" / "acme" / "dream.json").unlink()
+    desk.run("init", "another.yaml")
+    assert "manifest.schema.json is older than the schemas" in desk.run("check", "another.yaml").err
+    desk.run("schema", "--out", "manifest.schema.json")
+    assert desk.run("check", "another.yaml").err == ""
+    made = desk.run("schema").out
+    assert made == (desk.folder / "manifest.schema.json").read_text("utf-8")
+
+
+def test_a_model_without_an_id_is_asked_for_only_where_a_person_is(desk: Desk) -> None:
+    """Without one, the flag that answers is named."""
+    (desk.folder / "bare.json").write_text('{"type": "object", "properties": {"prompt": {"type": "string"}}}')
+    assert "--name VENDOR/NAME" in desk.run("models", "import", "bare.json", code=64).err
+    asked = desk.start_at_terminal("models", "import", "bare.json")
+    asked.wait_until(lambda asked: "on the model's page?" in asked.err)
+    asked.type("acme/typed\n")
+    assert asked.end().code == 0
+    assert (desk.folder / "schemas" / "acme" / "typed.json").exists()
+
+
+def test_models_without_a_token_names_no_flag_that_it_lacks(desk: Desk) -> None:
+    """A schema from a file is what it can do without one."""
+    for words in (("diff",), ("add", "pika/pikaframes")):
+        err = desk.run("models", *words, code=77).err
+        assert "--simulate" not in err
+        assert "shotrunner models import FILE" in err
+
+
 def test_an_unknown_model_is_64_with_the_nearest(desk: Desk) -> None:
     """A slip of the pen is recognised, also in the last part alone."""
     for name in ("pika/pikafrims", "pikaframes"):

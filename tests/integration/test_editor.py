@@ -68,7 +68,7 @@ class Editor:
         self._to.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
         self._to.flush()
 
-    def _ask(self, method: str, params: object) -> Any:
+    def _ask(self, method: str, params: object) -> Any:  # noqa: ANN401 - any JSON
         number = next(self._numbers)
         self._tell(method, params, id=number)
         while True:
