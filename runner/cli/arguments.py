@@ -507,7 +507,7 @@ COMMANDS = (
     _command(
         "schema",
         "write the JSON Schema of a manifest for an editor, with the inputs of every model found. "
-        "A manifest names the file in its first line: `# yaml-language-server: $schema=manifest.schema.json`.",
+        "The first line of a manifest names the file, as in those that init writes.",
         _MORE_SCHEMAS,
         _value("-o, --out FILE", Path, "file to write (default: standard output)"),
         _switch("--force", "replace a file that is not a manifest's schema"),

@@ -118,12 +118,15 @@ def _import(documents: Sequence[str], arguments: argparse.Namespace) -> int:
         replace=arguments.force,
         dry_run=dry_run,
     )
-    for each in found.models:
-        show([f"looks like {_found(each)}", *(_table(each.model) if len(found.models) == 1 else ())])
-    show(f"{'would write' if dry_run else 'wrote'} {visible(str(p), PATH_LIMIT)}" for p in found.written)
+    lines = [f"looks like {_found(each)}" for each in found.models]
+    lines += _table(found.models[0].model) if len(found.models) == 1 else []
+    lines += [f"{'would write' if dry_run else 'wrote'} {visible(str(p), PATH_LIMIT)}" for p in found.written]
+    lines += [] if dry_run else [f"  → {_shows(found.models[0].model.id, folder)}"]
     note(f"not imported: {reason}" for reason in found.refused)
-    if not dry_run:
-        show([f"  → {_shows(found.models[0].model.id, folder)}"])
+    names = [
+        {"model": each.model.id, "file": str(each.path), "form": each.found.form} for each in found.models
+    ]
+    show_result(arguments, {"models": names, "refused": found.refused}, lines)
     return SchemaInvalid.exit_code if found.refused else 0
 
 

@@ -10,12 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from runner.domain.disk_errors import file_error
 from runner.domain.errors import CannotCreate, SchemaInvalid
 from runner.models.inputs import declared_kinds
 from runner.models.model import Model
@@ -95,19 +93,12 @@ def write_editor_schema(path: Path, text: str, *, force: bool = False) -> None:
     Raises:
         CannotCreate: another file has this name, or it cannot be written.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        if not force and path.exists() and _TITLE not in _head(path):
-            raise CannotCreate(
-                f"{path} is not the schema of a manifest", advice="give another name, or add --force"
-            )
-        try:
-            part.write_text(text, "utf-8")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise file_error(error, path, "cannot be written") from error
+    from runner.models.add_schema import add_file
+
+    if path.exists() and not force and _TITLE not in _head(path):
+        what = f"{path} is not the schema of a manifest"
+        raise CannotCreate(what, advice="give another name, or add --force")
+    add_file(text.encode(), path, replace=True)
 
 
 def models_beside(manifest: Path, schema_dirs: Iterable[Path] = ()) -> Models:
@@ -245,7 +236,7 @@ def _written_input(model: Model, name: str) -> Schema:
     schema = mapping(mapping(model.input_schema["properties"])[name])
     written = {**{note: schema[note] for note in _NOTES if schema.get(note)}, **_written(schema)}
     if is_required:
-        # The default of a required input is the page's example, and nobody should send that by accident.
+        # The default of a required input is the page's example, which must not be sent by accident.
         written.pop("default", None)
         written["description"] = f"Required. {written.get('description', '')}".strip()
     if given.media:

@@ -74,7 +74,7 @@ def import_models(
     except RecursionError as error:
         raise SchemaInvalid(f"{place}: it is nested too deeply") from error
     if not found:
-        what = "it holds neither a JSON Schema, nor an answer of a catalogue, nor an OpenAPI document"
+        what = "here is neither a JSON Schema, nor an answer of a catalogue, nor an OpenAPI document"
         raise SchemaInvalid(f"{place}: {what}", advice="look into it, and import what describes the input")
     if part:
         found = (_chosen(found, part),)
@@ -145,7 +145,7 @@ def _read(path: Path) -> tuple[bytes, dict[str, JsonValue]]:
         with path.open("rb") as file:
             return file.read(MOST_BYTES + 1), {"file": path.name, "retrieved": _today()}
     except FileNotFoundError as error:
-        raise FileMissing(f"there is no file {path}", advice="give a file, or an https address") from error
+        raise FileMissing(f"{path} is not there", advice="give a file, or an https address") from error
     except OSError as error:
         raise file_error(error, path, "cannot be read") from error
 

@@ -51,7 +51,7 @@ def form_of(document: JsonValue) -> str:
 
 
 def published(document: JsonValue, *, depth: int = 0) -> tuple[Published, ...]:
-    """Return all input schemas of a document, in its order; none if this is no such document."""
+    """Return all input schemas of a document, in its order; none if it holds none."""
     if isinstance(document, list):
         return tuple(one for entry in document for one in published(entry, depth=depth + 1))
     if not isinstance(document, dict) or depth > _DEEPEST:

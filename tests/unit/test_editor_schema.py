@@ -22,6 +22,7 @@ from runner.commands.editor_schema import (
 from runner.domain.errors import CannotCreate, ManifestInvalid
 from runner.models.document_text import parse_document
 from runner.models.registry import Models
+from tests.generated_docs import OF_EXAMPLES
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = [path for path in sorted((ROOT / "manifests").glob("*.yaml")) if "faults" not in path.name]
@@ -69,6 +70,14 @@ def board(*shots: Mapping[str, object], **more: object) -> dict[str, object]:
 
 def test_it_is_a_schema() -> None:
     Draft202012Validator.check_schema(json.loads(editor_schema(Models.bundled())))
+
+
+def test_the_schema_beside_the_examples_is_new() -> None:
+    made = (ROOT / OF_EXAMPLES).read_text("utf-8")
+    assert made == editor_schema(Models.bundled()), "run python -m tests.generated_docs"
+    assert {path.read_text("utf-8").partition("\n")[0] for path in EXAMPLES} == {
+        f"# yaml-language-server: $schema={EDITOR_SCHEMA}"
+    }
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
