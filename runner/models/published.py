@@ -27,6 +27,7 @@ _SCHEMA_WORDS = frozenset({"properties", "$ref", "allOf", "anyOf", "oneOf"})
 _COMPONENT = "#/components/schemas/"
 _DEEPEST = 4
 _VERSIONS = re.compile(r"(?:v\d+/)?(?:models/)?")
+_INPUT = "Input"
 _NAMES_OF_INPUTS = ("Input", "Request")
 
 
@@ -56,7 +57,8 @@ def published(document: JsonValue, *, depth: int = 0) -> tuple[Published, ...]:
         return tuple(one for entry in document for one in published(entry, depth=depth + 1))
     if not isinstance(document, dict) or depth > _DEEPEST:
         return ()
-    if isinstance(document.get("openapi", document.get("swagger")), str):
+    # Some catalogues cut off the version.
+    if isinstance(document.get("paths"), dict) or isinstance(_schemas_of(document), dict):
         return tuple(_of_openapi(document))
     if _is_schema(document):
         return (Published(document, BARE, name=str(document.get("title", ""))),)
@@ -87,11 +89,11 @@ def _entry(entry: Schema, found: Published) -> Published:
 
 def _of_openapi(document: Schema) -> Iterator[Published]:
     """Yield the bodies of all POST requests, or the schema that is plainly an input where no body is one."""
-    schemas = mapping(mapping(document.get("components")).get("schemas"))
+    schemas = mapping(_schemas_of(document))
     bodies = list(_bodies(document, schemas))
-    # The body of a prediction only wraps the input, which is called so.
-    if _is_schema(schemas.get("Input")) and all(name != "Input" for _, name, _ in bodies):
-        bodies = [("", "Input", mapping(schemas["Input"]))]
+    if _is_schema(schemas.get(_INPUT)) and all(name != _INPUT for _, name, _ in bodies):
+        bodies = [("", _INPUT, mapping(schemas[_INPUT]))]
+    bodies = [body for body in bodies if body[1] == _INPUT] or bodies
     if not bodies:
         named = [name for name in schemas if name.endswith(_NAMES_OF_INPUTS) and _is_schema(schemas[name])]
         bodies = [("", name, mapping(schemas[name])) for name in named]
@@ -109,13 +111,27 @@ def _bodies(document: Schema, schemas: Schema) -> Iterator[tuple[str, str, Schem
         body = _target(mapping(mapping(item).get("post")).get("requestBody"), document)
         kinds = mapping(body.get("content"))
         kind = next((kind for kind in kinds if "json" in kind), next(iter(kinds), ""))
-        schema, name = mapping(mapping(kinds.get(kind)).get("schema")), ""
-        for _ in range(_DEEPEST):
-            if isinstance(ref := schema.get("$ref"), str):
-                name = ref.removeprefix(_COMPONENT)
-                schema = mapping(schemas.get(name))
+        name, schema = _named(mapping(kinds.get(kind)).get("schema"), schemas)
+        wrapped = mapping(schema.get("properties")).get("input")
+        # The body of a prediction only wraps the input, and has the same path for every model.
+        if path.endswith("/predictions") and wrapped:
+            path, (name, schema) = "", _named(wrapped, schemas)
         if "{" not in path and _is_schema(schema):
             yield path, name or str(schema.get("title", "")), schema
+
+
+def _named(node: JsonValue, schemas: Schema) -> tuple[str, Schema]:
+    """Return the name and the schema that a reference to a component stands for, or the schema itself."""
+    name, schema = "", mapping(node)
+    for _ in range(_DEEPEST):
+        if isinstance(ref := schema.get("$ref"), str):
+            name = ref.removeprefix(_COMPONENT)
+            schema = mapping(schemas.get(name))
+    return name, schema
+
+
+def _schemas_of(document: Schema) -> JsonValue:
+    return mapping(document.get("components")).get("schemas")
 
 
 def _target(node: JsonValue, document: Schema) -> Schema:

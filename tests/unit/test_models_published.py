@@ -104,6 +104,20 @@ PREDICTIONS = openapi(
             },
             [(OPENAPI, "acme/film", "Input")],
         ),
+        (
+            {
+                "paths": {
+                    "/predictions": post(
+                        {"type": "object", "properties": {"input": {**INPUT, "title": "Input"}}}
+                    )
+                }
+            },
+            [(OPENAPI, "", "Input")],
+        ),
+        (
+            {"endpoint": "acme/e", "components": {"schemas": {"EInput": INPUT, "E": INPUT}}},
+            [(OPENAPI, "", "EInput")],
+        ),
         (openapi({"/v1/models/acme/dream": post(INPUT)}, {}), [(OPENAPI, "acme/dream", "")]),
         (openapi({}, {"VideoRequest": INPUT, "Video": INPUT}), [(OPENAPI, "", "VideoRequest")]),
     ],
