@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from runner.cli.parser import build_parser
-from runner.commands.editor_schema import EDITOR_SCHEMA, editor_schema
+from runner.commands.steps.editor_schema import EDITOR_SCHEMA, editor_schema
 from runner.domain.states import DELIVERIES, TRANSITIONS, TakeState
 from runner.models.registry import Models
 from runner.simulator.fault_rules import Route

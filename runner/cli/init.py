@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from runner.commands.editor_schema import EDITOR_SCHEMA, editor_schema, models_beside
+from runner.commands.steps.editor_schema import EDITOR_SCHEMA, editor_schema, models_beside
 from runner.domain.disk_errors import file_error
 from runner.domain.display import PATH_LIMIT
 from runner.domain.errors import CannotCreate

@@ -6,7 +6,12 @@ import argparse
 from pathlib import Path
 
 from runner.cli.terminal import show
-from runner.commands.editor_schema import EDITOR_SCHEMA, editor_schema, models_beside, write_editor_schema
+from runner.commands.steps.editor_schema import (
+    EDITOR_SCHEMA,
+    editor_schema,
+    models_beside,
+    write_editor_schema,
+)
 from runner.domain.display import PATH_LIMIT, visible
 
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.commands.editor_schema import old_schema_notes
+from runner.commands.steps.editor_schema import old_schema_notes
 from runner.domain.display import counted
 from runner.domain.errors import ManifestInvalid, Position, Problem, Severity
 from runner.domain.records import SchemaRecord, TakeRecord, schema_of

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runner.commands.editor_schema import EDITOR_SCHEMA, editor_schema, models_beside, write_editor_schema
+from runner.commands.steps.editor_schema import (
+    EDITOR_SCHEMA,
+    editor_schema,
+    models_beside,
+    write_editor_schema,
+)
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import CannotCreate, FileMissing, SchemaInvalid, ServiceUnavailable, UsageError
 from runner.models.add_schema import add_file, compiled, place_of, wrapped
@@ -74,8 +79,10 @@ def import_models(
     except RecursionError as error:
         raise SchemaInvalid(f"{place}: it is nested too deeply") from error
     if not found:
-        what = "here is neither a JSON Schema, nor an answer of a catalogue, nor an OpenAPI document"
-        raise SchemaInvalid(f"{place}: {what}", advice="look into it, and import what describes the input")
+        what = (
+            "it has no input schema; a JSON Schema, an answer of a catalogue or an OpenAPI document has one"
+        )
+        raise SchemaInvalid(f"{place}: {what}", advice="import the part that describes the model's input")
     if part:
         found = (_chosen(found, part),)
     models, refused, files = [], [], dict[Path, bytes]()
@@ -151,14 +158,14 @@ def _read(path: Path) -> tuple[bytes, dict[str, JsonValue]]:
 
 
 def _fetched(url: str, *, allow_loopback: bool) -> tuple[bytes, dict[str, JsonValue]]:
+    from runner.api.decompress import unpack
     from runner.media.http.download_client import Downloads
     from runner.media.http.response import DownloadError
 
-    data, packed = bytearray(), False
+    data = bytearray()
     try:
         client = Downloads(allow_loopback=allow_loopback, deadline_s=_PATIENCE_S)
         with client, client.open(url) as download:
-            packed = download.is_packed
             for chunk in download.chunks:
                 data += chunk
                 if len(data) > MOST_BYTES:
@@ -166,7 +173,6 @@ def _fetched(url: str, *, allow_loopback: bool) -> tuple[bytes, dict[str, JsonVa
     except DownloadError as error:
         is_wrong = error.permanent or error.link_refused
         raise (FileMissing if is_wrong else ServiceUnavailable)(error.message, advice=_BY_HAND) from error
-    if packed:
-        raise ServiceUnavailable(f"{download.url} sends a packed file, unasked", advice=_BY_HAND)
+    body = unpack(bytes(data), download.headers.get("content-encoding", ""), cap=MOST_BYTES).body
     # An address may hold a signature after its path, which `download.url` leaves out.
-    return bytes(data), {"url": download.url, "retrieved": _today()}
+    return body, {"url": download.url, "retrieved": _today()}

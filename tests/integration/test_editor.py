@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from runner.commands.editor_schema import EDITOR_SCHEMA, editor_schema, models_beside
+from runner.commands.steps.editor_schema import EDITOR_SCHEMA, editor_schema, models_beside
 
 SERVER = "yaml-language-server@1.25.0"
 ROOT = Path(__file__).parents[2]

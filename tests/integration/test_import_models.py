@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -12,8 +13,8 @@ from typing import Any
 import pytest
 
 from runner.commands.check import check
-from runner.commands.editor_schema import EDITOR_SCHEMA
 from runner.commands.import_models import Import, import_models
+from runner.commands.steps.editor_schema import EDITOR_SCHEMA
 from runner.domain.errors import (
     CannotCreate,
     FileMissing,
@@ -138,8 +139,8 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     ("document", "why"),
     [
         (BAD, "a reference may only point into the schema itself"),
-        ({"openapi": "3.0.0", "paths": {}}, "neither a JSON Schema"),
-        ({"detail": "not found"}, "neither a JSON Schema"),
+        ({"openapi": "3.0.0", "paths": {}}, "it has no input schema"),
+        ({"detail": "not found"}, "it has no input schema"),
         ({"allOf": [{"type": "object"}]}, "not an object with properties"),
     ],
     ids=str,
@@ -195,6 +196,11 @@ def test_an_address_is_read_without_a_token_and_noted_without_its_query(tmp_path
     assert stub.asked == [("/a.json?sig=1", None)]
     found = Models.bundled([tmp_path / "schemas"]).named("acme/dream")
     assert found.source["url"] == f"{stub.origin}/a.json"
+
+
+def test_an_answer_that_comes_packed_is_unpacked(tmp_path: Path) -> None:
+    with serving(a=(200, gzip.compress(json.dumps(INPUT).encode()))) as stub:
+        assert len(from_address(f"{stub.origin}/a", tmp_path).models) == 1
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from runner.commands.check import check
-from runner.commands.editor_schema import (
+from runner.commands.steps.editor_schema import (
     EDITOR_SCHEMA,
     editor_schema,
     models_beside,

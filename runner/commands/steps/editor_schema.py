@@ -14,12 +14,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from runner.commands.steps.editor_inputs import united, written_axis, written_inputs
 from runner.domain.errors import CannotCreate, SchemaInvalid
-from runner.models.inputs import declared_kinds
-from runner.models.model import Model
 from runner.models.registry import Models, schemas_root, search_path
 from runner.models.schema_file import Schema, mapping
-from runner.system.canonical_json import JsonValue, canonical_json
+from runner.system.canonical_json import JsonValue
 from runner.system.escapes import command_line
 from runner.system.version import __version__
 
@@ -29,21 +28,11 @@ EDITOR_SCHEMA: Final = "manifest.schema.json"
 _TITLE = '"title": "Shotrunner manifest"'
 _MADE_FROM = re.compile(r'"\$comment": "made by shotrunner schema from ([0-9a-f]{64})"')
 _HEAD_BYTES = 1_000
+# Only these may be escaped in every dialect of regular expressions.
+_SPECIAL = re.compile(r"[.^$*+?()[\]{}|\\/]")
 _ANY = "any"
-_SCALAR_KINDS = ("string", "number", "boolean")
-_NO_SCALARS = frozenset({"array", "object", "null"})
-_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems")
-_NOTES = ("title", "description", "default")
-_COMBINED = ("allOf", "anyOf", "oneOf")
-# A text with a template becomes the value later, and one that begins with @ is the name of a frame.
-_LATER = r"\{\{|^@"
-_RANGE = r"^-?[0-9.]+-"
-_FILE_OR_FRAME: Schema = {
-    "type": "object",
-    "properties": {"file": {"type": "string"}, "frame": {"type": "string"}},
-    "minProperties": 1,
-    "additionalProperties": False,
-}
+_SWEPT: Schema = {"required": ["sweep"], "properties": {"sweep": {"required": ["model"]}}}
+_DEFAULT_MODEL: Schema = {"required": ["defaults"], "properties": {"defaults": {"required": ["model"]}}}
 
 
 def editor_schema(models: Models) -> str:
@@ -60,15 +49,18 @@ def editor_schema(models: Models) -> str:
         except SchemaInvalid:
             continue
         if model:
-            rows[model_id] = {each.name: _written_input(model, each.name) for each in model.inputs}
-    rows_of_any: dict[str, JsonValue] = {**_united(rows.values())} if len(rows) == len(ids) else {}
-    _put(document, ids, rows, rows_of_any)
+            rows[model_id] = written_inputs(model)
+    # An input that no model has may be one of a model whose file cannot be used.
+    of_any = united(rows.values()) if len(rows) == len(ids) else {}
+    _put(document, ids, rows, of_any)
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def old_schema_notes(manifest: Path, models: Models) -> tuple[str, ...]:
-    """Return a note if the schema beside a manifest was made from other schemas; a file of another kind has none."""
+    """Return a note if the schema beside a manifest of YAML was made from other schemas than those of `models`."""
     path = manifest.with_name(EDITOR_SCHEMA)
+    if manifest.suffix.lower() == ".csv":
+        return ()
     try:
         head = _head(path)
         if _TITLE not in head:
@@ -153,10 +145,6 @@ def _put(
     document["allOf"] = [*_by_default_model(rows), {"if": _DEFAULT_MODEL, "else": _each_row(_ANY)}]
 
 
-_SWEPT: Schema = {"required": ["sweep"], "properties": {"sweep": {"required": ["model"]}}}
-_DEFAULT_MODEL: Schema = {"required": ["defaults"], "properties": {"defaults": {"required": ["model"]}}}
-
-
 def _by_default_model(rows: Iterable[str]) -> Iterable[JsonValue]:
     for model_id in rows:
         defaults: Schema = {
@@ -183,7 +171,7 @@ def _each_row(name: str) -> Schema:
 def _put_row(defs: Schema, name: str, inputs: Mapping[str, JsonValue]) -> None:
     """Put in what a row of one model may hold: its inputs, its axes, and those of the shots of a sequence."""
     key = _key(name)
-    dotted = "|".join(re.escape(each).replace("/", r"\/") for each in inputs)
+    dotted = "|".join(_SPECIAL.sub(r"\\\g<0>", each) for each in inputs)
     # A dotted name is a part of an input, as in the header of a spreadsheet.
     parts: Schema = {f"^(?:{dotted})\\.": {}} if inputs else {}
     defs[f"inputs:{key}"] = {
@@ -192,7 +180,7 @@ def _put_row(defs: Schema, name: str, inputs: Mapping[str, JsonValue]) -> None:
         "patternProperties": parts,
         "additionalProperties": False,
     }
-    defs[f"sweep:{key}"] = {"properties": {each: _axis(value) for each, value in inputs.items()}}
+    defs[f"sweep:{key}"] = {"properties": {each: written_axis(value) for each, value in inputs.items()}}
     both: Schema = {"properties": {"inputs": _ref(f"inputs:{key}"), "sweep": _ref(f"sweep:{key}")}}
     # Only a sequence has frames, and its prompts may be shots.
     sequence: Schema = {"if": {"required": ["frames"]}, "then": {"properties": {"prompts": {"items": both}}}}
@@ -210,96 +198,3 @@ def _ref(name: str) -> Schema:
 
 def _row(name: str) -> Schema:
     return _ref(f"row:{_key(name)}")
-
-
-def _axis(value: JsonValue) -> Schema:
-    """Return what a sweep may hold for an input: one value, a list, a range as text, or a mapping that makes values."""
-    others: list[JsonValue] = [{"type": "string", "pattern": _RANGE}, {"type": "object"}]
-    return {"anyOf": [value, {"type": "array", "items": value}, *others]}
-
-
-def _united(rows: Iterable[Mapping[str, JsonValue]]) -> dict[str, JsonValue]:
-    """Return the inputs of all models together; where these differ, any of their values may stand."""
-    found: dict[str, dict[str, JsonValue]] = {}
-    for inputs in rows:
-        for name, value in inputs.items():
-            found.setdefault(name, {})[canonical_json(value)] = value
-    return {
-        name: next(iter(each.values())) if len(each) == 1 else {"anyOf": [*each.values()]}
-        for name, each in found.items()
-    }
-
-
-def _written_input(model: Model, name: str) -> Schema:
-    """Return what a manifest may hold for an input of a model."""
-    given, is_required = model.by_name[name], model.by_name[name].required
-    schema = mapping(mapping(model.input_schema["properties"])[name])
-    written = {**{note: schema[note] for note in _NOTES if schema.get(note)}, **_written(schema)}
-    if is_required:
-        # The default of a required input is the page's example, which must not be sent by accident.
-        written.pop("default", None)
-        written["description"] = f"Required. {written.get('description', '')}".strip()
-    if given.media:
-        written["description"] = f"{written.get('description', '')} A public https link, or @frame.".strip()
-    return written
-
-
-def _written(node: JsonValue, *, is_part: bool = False) -> Schema:
-    """Return a schema for a value as it may be written; it allows at least what `check` accepts.
-
-    `is_part` says that other schemas describe the same value, so that it may hold more than this one knows.
-    """
-    schema = mapping(node)
-    values = schema.get("enum", [schema["const"]] if "const" in schema else None)
-    if isinstance(values, list):
-        return _choice(values)
-    kinds = declared_kinds(schema)
-    combined: list[JsonValue] = [
-        {("anyOf" if word == "oneOf" else word): [_written(part, is_part=True) for part in parts]}
-        for word in _COMBINED
-        if isinstance(parts := schema.get(word), list)
-    ]
-    written: Schema = {}
-    if "string" in kinds:
-        # A bare word is text for a text input, whatever it looks like. A mapping may be one as well, for all we know.
-        texts: list[JsonValue] = [{"type": [*dict.fromkeys((*_SCALAR_KINDS, *kinds))]}, _FILE_OR_FRAME]
-        return {"anyOf": texts}
-    if kinds:
-        _put_kinds(written, schema, kinds)
-    if "array" in kinds and isinstance(schema.get("items"), dict) and "prefixItems" not in schema:
-        written["items"] = _written(schema["items"])
-    properties = schema.get("properties")
-    if isinstance(properties, dict):
-        written["properties"] = {name: _written(inner) for name, inner in properties.items()}
-        is_open = is_part or combined or "patternProperties" in schema
-        if schema.get("additionalProperties", bool(is_open)) is False:
-            written["additionalProperties"] = False
-    return {**written, **({"allOf": combined} if combined else {})}
-
-
-def _put_kinds(written: Schema, schema: Schema, kinds: Iterable[str]) -> None:
-    """Put in the types that may stand for `kinds`, of which none is text, and the bounds of numbers and lists."""
-    types: list[JsonValue] = [*kinds]
-    if not {*kinds} <= _NO_SCALARS:
-        types.append("string")
-        written["pattern"] = _LATER
-    written |= {bound: schema[bound] for bound in _BOUNDS if bound in schema}
-    written["type"] = types
-
-
-def _choice(values: list[JsonValue]) -> Schema:
-    """Return the allowed values, each in every way that it may be written, or a text that becomes one later."""
-    if any(isinstance(value, list | dict) for value in values):
-        return {}
-    bare = [_bare(value) for value in values if isinstance(value, str)]
-    allowed = [*values, *(value for value in bare if not isinstance(value, str))]
-    return {"anyOf": [{"enum": allowed}, {"type": "string", "pattern": _LATER}]}
-
-
-def _bare(text: str) -> JsonValue:
-    """Return what an editor takes a bare word for: `720` for a number, `true` for a boolean."""
-    try:
-        value: JsonValue = json.loads(text)
-    except ValueError:
-        return text
-    return value if isinstance(value, bool | int | float) else text
