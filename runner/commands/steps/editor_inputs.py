@@ -60,7 +60,7 @@ def _any_of(schemas: Iterable[JsonValue]) -> Schema:
 
 
 def _written_input(given: Input, schema: Schema) -> Schema:
-    notes = {note: schema[note] for note in _NOTES if schema.get(note) not in {None, ""}}
+    notes = {note: schema[note] for note in _NOTES if schema.get(note) not in (None, "")}
     text = str(notes.get("description", ""))
     if given.required:
         # The default of a required input is the page's example, which must not be sent by accident.
