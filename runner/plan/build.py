@@ -15,7 +15,7 @@ from runner.domain.errors import Position, Problem, SchemaInvalid
 from runner.domain.shots import Fields, Items, Manifest, Node, Plan, Shot, Take, Text, Variant
 from runner.models.inputs import MISSING
 from runner.models.model import Model
-from runner.models.registry import HOW_TO_ADD, Models
+from runner.models.registry import HOW_TO_ADD, Models, is_model_id
 from runner.models.scalars import shown
 from runner.plan.duplicates import default_seed_warnings, duplicate_warnings, repeated_seed_warnings
 from runner.plan.identity import MODEL, REPEAT, fingerprint, seed_for, take_id
@@ -127,7 +127,7 @@ class _Planner:
             if name:
                 nearest = self.models.nearest(name)
                 message = f"unknown model {shown(name)}; `shotrunner models` lists them all"
-                message += "" if nearest else f"; {HOW_TO_ADD}"
+                message += "" if nearest or not is_model_id(name) else f"; {HOW_TO_ADD}"
                 if own and MODEL in own.by_name:
                     message += f"; the sweep is over models, and never over the input {MODEL} of {own.id}"
         self.problems.append(Problem(at, f"shot {shot.id}, model", message, nearest=nearest))

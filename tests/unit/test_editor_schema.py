@@ -35,7 +35,12 @@ WIDE: Mapping[str, Any] = {
         "size": {"type": "string", "enum": ["720", "1080", "4k"]},
         "strength": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
         "loop": {"type": "boolean"},
-        "images": {"type": "array", "maxItems": 2, "default": [], "items": {"type": "string", "format": "uri"}},
+        "images": {
+            "type": "array",
+            "maxItems": 2,
+            "default": [],
+            "items": {"type": "string", "format": "uri"},
+        },
         "camera": {
             "type": "object",
             "properties": {"move": {"type": "string", "enum": ["pan", "tilt"]}, "by": {"type": "integer"}},
