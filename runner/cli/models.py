@@ -131,8 +131,9 @@ def _import(documents: Sequence[str], arguments: argparse.Namespace) -> int:
 
 
 def _ask(title: str) -> str:
-    what = f"The document has {title!r} and no model id" if title else "The document has no model id"
-    return typed(f"{what}. Which id does it have on the model's page? ", instead="--name VENDOR/NAME")
+    schema = f"The schema “{visible(title, _DEFAULT_SHOWN)}”" if title else "The schema"
+    question = f"{schema} comes without the id of its model. What is the id on the model's page? "
+    return typed(question, instead="--name VENDOR/NAME")
 
 
 def _found(imported: Imported) -> str:

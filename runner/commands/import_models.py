@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from runner.api.decompress import unpack
+from runner.api.json_fields import can_be_written
 from runner.commands.steps.editor_schema import (
     EDITOR_SCHEMA,
     editor_schema,
@@ -74,8 +76,12 @@ def import_models(
     """
     place, _, part = given.partition("#")
     data, source = _fetched(place, allow_loopback=allow_loopback) if "://" in place else _read(Path(place))
+    document = parse_document(data, name=place)
+    if not can_be_written(document, allow_nan=False):
+        what = "it holds a number or half a character that JSON does not have"
+        raise SchemaInvalid(f"{place}: {what}", advice="correct the document, and import it again")
     try:
-        found = published(parse_document(data, name=place))
+        found = published(document)
     except RecursionError as error:
         raise SchemaInvalid(f"{place}: it is nested too deeply") from error
     if not found:
@@ -158,7 +164,6 @@ def _read(path: Path) -> tuple[bytes, dict[str, JsonValue]]:
 
 
 def _fetched(url: str, *, allow_loopback: bool) -> tuple[bytes, dict[str, JsonValue]]:
-    from runner.api.decompress import unpack
     from runner.media.http.download_client import Downloads
     from runner.media.http.response import DownloadError
 

@@ -116,6 +116,8 @@ def test_a_model_is_imported_and_used_and_an_editor_knows_it(desk: Desk) -> None
     (desk.folder / "board.yaml").write_text(board)
     assert desk.run("check", "board.yaml").err == ""
     assert "add --force" in desk.run("models", "import", "entry.json", code=73).err
+    again = desk.run("models", "import", "entry.json", "--dry-run", "--output", "json").out
+    assert [each["model"] for each in json.loads(again)["models"]] == ["acme/dream"]
     (desk.folder / "schemas" / "acme" / "dream.json").unlink()
     desk.run("init", "another.yaml")
     assert "manifest.schema.json is older than the schemas" in desk.run("check", "another.yaml").err
@@ -130,7 +132,7 @@ def test_a_model_without_an_id_is_asked_for_only_where_a_person_is(desk: Desk) -
     (desk.folder / "bare.json").write_text('{"type": "object", "properties": {"prompt": {"type": "string"}}}')
     assert "--name VENDOR/NAME" in desk.run("models", "import", "bare.json", code=64).err
     asked = desk.start_at_terminal("models", "import", "bare.json")
-    asked.wait_until(lambda asked: "on the model's page?" in asked.err)
+    asked.wait_until(lambda asked: "the id on the model's page?" in asked.err)
     asked.type("acme/typed\n")
     assert asked.end().code == 0
     assert (desk.folder / "schemas" / "acme" / "typed.json").exists()

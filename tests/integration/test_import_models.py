@@ -142,6 +142,8 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
         ({"openapi": "3.0.0", "paths": {}}, "it has no input schema"),
         ({"detail": "not found"}, "it has no input schema"),
         ({"allOf": [{"type": "object"}]}, "not an object with properties"),
+        ({**INPUT, "title": "\ud800"}, "half a character"),
+        ({**INPUT, "minimum": float("nan")}, "a number or"),
     ],
     ids=str,
 )

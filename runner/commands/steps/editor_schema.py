@@ -1,8 +1,8 @@
 """The JSON Schema of a manifest for an editor: the fields of a manifest, and under `inputs` those of each model.
 
 In: the bundled schema of the fields, and models. Out: one JSON document, which names what it was made from. What
-`check` accepts passes, apart from a swept variable that has the name of an input. Whether inputs are missing is not
-judged, since defaults, styles and sweeps give them as well.
+`check` accepts passes, with two exceptions: a swept variable that has the name of an input, and default inputs beside a
+default model that no shot uses. Missing inputs are not judged, since defaults, styles and sweeps give them as well.
 """
 
 from __future__ import annotations
