@@ -47,12 +47,19 @@ class Published:
 
 def form_of(document: JsonValue) -> str:
     """Return which kind of document holds input schemas inside itself; empty for a bare schema and all else."""
-    found = () if _is_schema(document) else published(document)
+    try:
+        found = () if _is_schema(document) else published(document)
+    except RecursionError:
+        # The loader of schemas refuses this depth with a reason.
+        found = ()
     return found[0].form if found else ""
 
 
 def published(document: JsonValue, *, depth: int = 0) -> tuple[Published, ...]:
-    """Return all input schemas of a document, in its order; none if it holds none."""
+    """Return all input schemas of a document, in its order; none if it holds none.
+
+    Raises `RecursionError` if it is nested too deeply.
+    """
     if isinstance(document, list):
         return tuple(one for entry in document for one in published(entry, depth=depth + 1))
     if not isinstance(document, dict) or depth > _DEEPEST:

@@ -186,6 +186,13 @@ def test_only_a_schema_inside_another_document_has_a_form() -> None:
     assert (form_of(ENTRY), form_of(QUEUE), form_of(INPUT), form_of({})) == (CATALOGUE, OPENAPI, "", "")
 
 
+def test_a_document_of_great_depth_has_no_form() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(2_000):
+        deep = {"type": "object", "properties": {"a": deep}}
+    assert form_of(openapi({"/acme/dream": post(deep)}, {})) == ""
+
+
 def test_the_price_of_a_catalogue_stays_with_the_model() -> None:
     (found,) = published({**ENTRY, "base_price_usd": 0.1, "price_unit": "second", "tags": ["new"]})
     assert found.price == {"base_price_usd": 0.1, "price_unit": "second"}
