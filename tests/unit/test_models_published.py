@@ -153,6 +153,12 @@ def test_a_body_and_a_schema_may_themselves_be_references() -> None:
     assert (found.model, found.name) == ("acme/a", "B")
 
 
+def test_each_form_of_a_request_is_a_model_without_an_id() -> None:
+    fast = {**INPUT, "properties": {**INPUT["properties"], "model": {"const": "fast"}}}
+    document = openapi({"/v1/acme/film": post({"oneOf": [fast, ref("Slow")]})}, {"Slow": INPUT})
+    assert [(one.model, one.name) for one in published(document)] == [("", "fast"), ("", "Slow")]
+
+
 def test_references_in_a_circle_end() -> None:
     document = openapi({"/acme/a": post(ref("A"))}, {"A": ref("B"), "B": ref("A")})
     for found in published(document):
