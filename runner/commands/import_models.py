@@ -7,7 +7,7 @@ through the loader that a run uses, so that one that cannot be used is refused h
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,11 +36,12 @@ _BY_HAND = "download it, and import the file"
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A model, where it was found in the document, and the path of its file."""
+    """A model, what was found of it in the document, and the path and content of its file."""
 
     model: Model
     found: Published
     path: Path
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ def import_models(
     """Write the models of a document to `folder`, and return them; with `dry_run` nothing is written.
 
     `given` is a path or an https address; after a `#` may stand the name of one of several schemas. `name` is the id of
-    the model, or chooses one of several by its id. `ask` returns the id of a model that neither gives.
-    `allow_loopback` lets an address lead to this machine.
+    the model, or chooses one of several by its id. `ask` returns the id of a model that neither gives, from the name of
+    its schema. `allow_loopback` lets an address lead to this machine.
 
     Raises:
         FileMissing, ServiceUnavailable: the document cannot be read.
@@ -74,55 +75,52 @@ def import_models(
         UsageError: a model has no usable id, or `name` is none of several.
         CannotCreate: a file is there already and `replace` is false, or it cannot be written.
     """
-    place, _, part = given.partition("#")
+    place, _, part = (given, "", "") if Path(given).is_file() else given.partition("#")
     data, source = _fetched(place, allow_loopback=allow_loopback) if "://" in place else _read(Path(place))
-    document = parse_document(data, name=place)
-    if not can_be_written(document, allow_nan=False):
-        what = "it holds a number or half a character that JSON does not have"
-        raise SchemaInvalid(f"{place}: {what}", advice="correct the document, and import it again")
-    try:
-        found = published(document)
-    except RecursionError as error:
-        raise SchemaInvalid(f"{place}: it is nested too deeply") from error
-    if not found:
-        what = (
-            "it has no input schema; a JSON Schema, an answer of a catalogue or an OpenAPI document has one"
-        )
-        raise SchemaInvalid(f"{place}: {what}", advice="import the part that describes the model's input")
-    if part:
-        found = (_chosen(found, part),)
-    models, refused, files = [], [], dict[Path, bytes]()
-    for one, model_id in _named(found, name, ask):
-        if len(found) > 1 and not _id(one):
-            refused.append(f"{model_id}: its id is not given; add --name VENDOR/NAME to {place}#{model_id}")
-            continue
-        path = place_of(model_id, folder)
-        content = wrapped(model_id, one.schema, {**source, **one.price})
+    found = _schemas_in(data, place)
+    models, refused = [], []
+    for one, model_id in _wanted(found, name, part, ask):
         try:
-            models.append(Imported(compiled(model_id, content, file=place), one, path))
+            models.append(_imported(one, model_id, folder, source=source, place=place))
         except SchemaInvalid as error:
-            refused.append(f"{model_id}: {error.message}")
-            continue
-        files[path] = content
+            refused.append(f"{model_id or one.name or one.model}: {error.message}")
     if not models:
         raise SchemaInvalid(refused[0], advice="import the schema of the model's input alone")
     # A manifest finds models by itself in the folder of this name beside it, and so does its schema for editors.
-    beside = folder.parent / EDITOR_SCHEMA if folder.name == SCHEMA_FOLDER else None
+    beside = [folder.parent / EDITOR_SCHEMA] if folder.name == SCHEMA_FOLDER else []
     if not dry_run:
-        _write(files, replace=replace)
-        if beside:
-            write_editor_schema(beside, editor_schema(models_beside(beside)))
-    return Import(tuple(models), (*files, *([beside] if beside else [])), tuple(refused))
+        _write(models, replace=replace)
+        for path in beside:
+            write_editor_schema(path, editor_schema(models_beside(path)))
+    return Import(tuple(models), (*(each.path for each in models), *beside), tuple(refused))
 
 
-def _named(
-    found: Sequence[Published], name: str | None, ask: Callable[[str], str]
+def _schemas_in(data: bytes, place: str) -> Sequence[Published]:
+    document, fault, found = parse_document(data, name=place), "", tuple[Published, ...]()
+    if not can_be_written(document, allow_nan=False):
+        fault = "it holds a number or half a character that JSON does not have, or is nested too deeply"
+    else:
+        try:
+            found = published(document)
+        except RecursionError:
+            fault = "it is nested too deeply"
+    if not found:
+        forms = "a JSON Schema, an answer of a catalogue or an OpenAPI document has one"
+        fault = fault or f"it has no input schema; {forms}"
+        raise SchemaInvalid(f"{place}: {fault}", advice="import the part that describes the model's input")
+    return found
+
+
+def _wanted(
+    found: Sequence[Published], name: str | None, part: str, ask: Callable[[str], str]
 ) -> list[tuple[Published, str]]:
-    """Return the schemas that are wanted, each with the id of its model."""
-    if len(found) > 1 and name is not None:
+    """Return the schemas that are wanted, each with the id of its model, which is empty for one of several without."""
+    if part:
+        found = [_chosen(found, part)]
+    elif len(found) > 1 and name is not None:
         found = [_chosen(found, name)]
     if len(found) > 1:
-        return [(one, _id(one) or one.name or one.model) for one in found]
+        return [(one, _id(one)) for one in found]
     return [(found[0], name or _id(found[0]) or ask(found[0].name))]
 
 
@@ -141,12 +139,23 @@ def _chosen(found: Sequence[Published], name: str) -> Published:
     raise UsageError(f"the document has {len(found)} models, and {name} is none of them", advice=advice)
 
 
-def _write(files: Mapping[Path, bytes], *, replace: bool) -> None:
-    for path in files:
-        if path.exists() and not replace:
-            raise CannotCreate(f"{path} is there already", advice="add --force to replace it")
-    for path, content in files.items():
-        add_file(content, path, replace=replace)
+def _imported(
+    found: Published, model_id: str, folder: Path, *, source: Mapping[str, JsonValue], place: str
+) -> Imported:
+    if not model_id:
+        again = f"{place}#{found.name or found.model} --name VENDOR/NAME"
+        raise SchemaInvalid(f"the document does not give the id of this model; import {again}")
+    path = place_of(model_id, folder)
+    content = wrapped(model_id, found.schema, {**source, **found.price})
+    return Imported(compiled(model_id, content, file=place), found, path, content)
+
+
+def _write(models: Sequence[Imported], *, replace: bool) -> None:
+    for each in models:
+        if each.path.exists() and not replace:
+            raise CannotCreate(f"{each.path} is there already", advice="add --force to replace it")
+    for each in models:
+        add_file(each.content, each.path, replace=replace)
 
 
 def _today() -> str:

@@ -105,7 +105,9 @@ def test_one_model_of_several_is_chosen_by_its_id_or_by_the_name_of_its_schema(t
         imported(tmp_path, PAGE, name="acme/three")
     assert "acme/one, acme/bad, acme/two" in refused.value.advice
     # The path of a request is not the id of a model's page.
-    with pytest.raises(SchemaInvalid, match="add --name VENDOR/NAME to"):
+    with pytest.raises(
+        SchemaInvalid, match=r"does not give the id of this model; import .*#film --name VENDOR/NAME"
+    ):
         imported(tmp_path, document)
 
 
