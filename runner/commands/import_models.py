@@ -174,7 +174,7 @@ def _read(path: Path) -> tuple[bytes, dict[str, JsonValue]]:
 
 def _fetched(url: str, *, allow_loopback: bool) -> tuple[bytes, dict[str, JsonValue]]:
     from runner.media.http.download_client import Downloads
-    from runner.media.http.response import DownloadError
+    from runner.media.http.response import DownloadError, shown
 
     data = bytearray()
     try:
@@ -185,8 +185,8 @@ def _fetched(url: str, *, allow_loopback: bool) -> tuple[bytes, dict[str, JsonVa
                 if len(data) > MOST_BYTES:
                     break
     except DownloadError as error:
-        is_wrong = error.permanent or error.link_refused
-        raise (FileMissing if is_wrong else ServiceUnavailable)(error.message, advice=_BY_HAND) from error
+        kind = FileMissing if error.permanent or error.link_refused else ServiceUnavailable
+        raise kind(f"{shown(url)} cannot be read: {error.message}", advice=_BY_HAND) from error
     body = unpack(bytes(data), download.headers.get("content-encoding", ""), cap=MOST_BYTES).body
     # An address may hold a signature after its path, which `download.url` leaves out.
     return body, {"url": download.url, "retrieved": _today()}

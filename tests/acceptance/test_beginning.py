@@ -41,7 +41,7 @@ HEAVY_FOR_A_FINISHED_RUN = {"pandas", "httpx", "aiohttp", "starlette", "uvicorn"
 MOST_MODULES = {"--help": 170, "check": 350, "run": 590}
 """A quarter more than today, since other Pythons split their library in other ways, and each of our files is one."""
 
-COMMANDS = ("init", "check", "run", "status", "show", "report", "models", "simulate")
+COMMANDS = ("init", "check", "run", "status", "show", "report", "models", "schema", "simulate")
 
 
 def test_init_writes_a_board_that_checks_and_runs(desk: Desk) -> None:
