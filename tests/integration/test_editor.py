@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from runner.commands.steps.editor_schema import EDITOR_SCHEMA, editor_schema, models_beside
 
@@ -98,20 +99,15 @@ def server(pytestconfig: pytest.Config) -> Path:
     assert pytestconfig.cache is not None
     folder = pytestconfig.cache.mkdir("editor") / SERVER
     start = folder / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
-    if not start.exists():
-        words = [
-            npm,
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--ignore-scripts",
-            "--prefix",
-            str(folder),
-            SERVER,
-        ]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=200, check=False)
-        if done.returncode or not start.exists():
-            pytest.skip(f"npm cannot install {SERVER}: {done.stderr.strip()[-200:]}")
+    words = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=0", SERVER]
+    # Tests in other processes may want it at the same time.
+    with FileLock(folder.parent / "install.lock"):
+        if not start.exists():
+            folder.mkdir(exist_ok=True)
+            (folder / "package.json").write_text("{}", "utf-8")
+            done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=200, check=False)
+            if done.returncode or not start.exists():
+                pytest.skip(f"npm cannot install {SERVER}: {done.stderr.strip()[:200]}")
     return start
 
 
