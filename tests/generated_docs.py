@@ -1,4 +1,4 @@
-"""The parts of the documents that are made from the program: help texts, states, faults.
+"""The parts of the documents that are made from the program: help texts, states, faults; the examples' editor schema.
 
 Each stands between a line `<!-- generated: NAME -->` and a line `<!-- end -->`. Run `python -m tests.generated_docs`
 from the root of a checkout to write them anew. In: the program. Out: Markdown. It decides no wording of its own.
@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from runner.cli.parser import build_parser
+from runner.commands.steps.editor_schema import EDITOR_SCHEMA, editor_schema
 from runner.domain.states import DELIVERIES, TRANSITIONS, TakeState
+from runner.models.registry import Models
 from runner.simulator.fault_rules import Route
 from runner.simulator.faults import FAULTS
 
@@ -27,6 +29,9 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "docs/simulator.md": ("faults",),
 }
 """Which document holds which kinds of parts: `help` is that of the whole program, or of one command."""
+
+OF_EXAMPLES = f"manifests/{EDITOR_SCHEMA}"
+"""The schema for editors beside the examples."""
 
 _PART = re.compile(r"<!-- generated: (?P<name>[a-z ]+) -->\n(?P<text>.*?)\n?<!-- end -->", re.DOTALL)
 
@@ -147,12 +152,12 @@ def renewed(text: str) -> str:
 
 def main() -> None:
     """Write every generated part anew."""
-    for name in HOMES:
+    fresh = {name: renewed((ROOT / name).read_text("utf-8")) for name in HOMES}
+    fresh[OF_EXAMPLES] = editor_schema(Models.bundled())
+    for name, text in fresh.items():
         path = ROOT / name
-        before = path.read_text("utf-8")
-        after = renewed(before)
-        if after != before:
-            path.write_text(after, "utf-8")
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
             print(f"wrote {name}")
 
 

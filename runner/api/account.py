@@ -23,6 +23,7 @@ from runner.system.web_links import is_on_this_machine
 DEFAULT_BASE = "https://model-api.runcomfy.net"
 BASE_VARIABLE = "RUNCOMFY_MODEL_API_BASE"
 
+_SIMULATE = "try everything without one: add --simulate"
 _TOKEN_LENGTH = 4096
 _TOKEN_FILE_BYTES = 1 << 20
 _BEARER = re.compile(r"bearer\s+", re.IGNORECASE)
@@ -79,8 +80,10 @@ class Account:
     notes: tuple[str, ...] = ()
 
 
-def find_account(environ: Mapping[str, str], *, base: str | None = None) -> Account:
-    """Return the account to use.
+def find_account(
+    environ: Mapping[str, str], *, base: str | None = None, otherwise: str = _SIMULATE
+) -> Account:
+    """Return the account to use; `otherwise` is advice for a person who has no token.
 
     Raises:
         UsageError: the base is not a usable URL, or the keys of encrypted connections would be logged.
@@ -97,8 +100,7 @@ def find_account(environ: Mapping[str, str], *, base: str | None = None) -> Acco
     if found is None:
         raise AccountRefused(
             "no API token is set",
-            advice=f"export {TOKEN_VARIABLES[0]}=… with a key from your RunComfy profile, "
-            "or try everything without one: add --simulate",
+            advice=f"export {TOKEN_VARIABLES[0]}=… with a key from your RunComfy profile, or {otherwise}",
         )
     source, value = found
     token = clean_token(value, source=source)

@@ -502,20 +502,35 @@ COMMANDS = (
         "models",
         "list the available models, or the inputs of one; compare or add models. "
         "`models diff [MODEL …]` compares the schemas here with the API's catalogue, and exits with 2 if they"
-        " differ; `models add MODEL` saves a model's schema from the catalogue. Put flags after the models.",
-        _several("asked", "MODEL", "a model id, such as pika/pikaframes; or the word diff or add"),
-        _SCHEMAS,
+        " differ; `models add MODEL` saves a model's schema from the catalogue; `models import FILE|URL` saves"
+        " the schemas in a catalogue's answer, an OpenAPI document or a JSON Schema. Put flags after the models.",
+        _several("asked", "MODEL", "a model id, such as pika/pikaframes; or the word diff, add or import"),
+        _values(
+            "--schema-dir DIR", Path, f"{_SCHEMAS.settings['help']}; the folder schemas is always searched"
+        ),
         _OUTPUT,
         _group(
-            "diff and add",
+            "diff, add and import",
             _API_BASE,
             _value(
-                "--into DIR=schemas",
-                Path,
-                "folder that add writes to (default: schemas, which a manifest beside it always searches)",
+                "--name ID", str, "id of the model to import, if the document does not say or has several"
             ),
-            _switch("--force", "let add replace an existing file"),
+            _value(
+                "--into, --out DIR=schemas",
+                Path,
+                "folder to write to (default: schemas, which a manifest beside it always searches)",
+            ),
+            _switch("-n, --dry-run", "show what import finds, and write nothing"),
+            _switch("--force", "replace existing files"),
         ),
+    ),
+    _command(
+        "schema",
+        "write the JSON Schema of a manifest for an editor, with the inputs of every model found. "
+        "The first line of a manifest names the file, as in those that init writes.",
+        _MORE_SCHEMAS,
+        _value("-o, --out FILE", Path, "file to write (default: standard output)"),
+        _switch("--force", "replace a file that is not a manifest's schema"),
     ),
     _command(
         "simulate",

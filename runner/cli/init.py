@@ -7,13 +7,12 @@ import csv
 import io
 from pathlib import Path
 
+from runner.commands.steps.editor_schema import EDITOR_SCHEMA, editor_schema, models_beside
 from runner.domain.disk_errors import file_error
 from runner.domain.display import PATH_LIMIT
 from runner.domain.errors import CannotCreate, UsageError
-from runner.models.registry import schemas_root
 from runner.system.escapes import command_line, visible
 
-SCHEMA_NAME = "manifest.schema.json"
 _START = "starter.yaml"
 _TABLE = "starter.csv"
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
@@ -32,9 +31,9 @@ def command(arguments: argparse.Namespace) -> int:
     if suffix in _SEPARATORS:
         _write(manifest, _table(_SEPARATORS[suffix]))
     else:
-        schema = manifest.with_name(SCHEMA_NAME)
+        schema = manifest.with_name(EDITOR_SCHEMA)
         if not schema.exists():
-            _write(schema, (schemas_root() / SCHEMA_NAME).read_text("utf-8"))
+            _write(schema, editor_schema(models_beside(manifest)))
         _write(manifest, Path(__file__).with_name(_START).read_text("utf-8"))
     print(f"wrote {visible(str(manifest), PATH_LIMIT)}")
     print(f"  → {command_line('check', manifest)}")

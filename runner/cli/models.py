@@ -1,27 +1,31 @@
-"""`models`: lists the models or one model's inputs, and compares them with the API's catalogue."""
+"""`models`: lists models or one model's inputs, compares them with the API's catalogue, and adds others."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.cli.terminal import show, show_result
+from runner.cli.terminal import note, show, show_result, typed
 from runner.domain.display import PATH_LIMIT, counted, visible
-from runner.domain.errors import UsageError
+from runner.domain.errors import SchemaInvalid, UsageError
 from runner.models.inputs import MISSING, Input
 from runner.models.model import Model
-from runner.models.registry import Models
+from runner.models.registry import SCHEMA_FOLDER, Models, search_path
 from runner.models.scalars import choices
 from runner.system.escapes import command_line
 
 if TYPE_CHECKING:
+    from runner.commands.import_models import Imported
     from runner.commands.steps.live_catalogue import Compared
 
 CHANGED = 2
+_HERE = Path("manifest.yaml")
+_USUAL_FOLDER = Path(SCHEMA_FOLDER)
 _DEFAULT_SHOWN = 40
 _SAID = 400
 
@@ -29,26 +33,36 @@ _SAID = 400
 def command(arguments: argparse.Namespace) -> int:
     """Print the list or the table, compare, or add."""
     first, *others = arguments.asked or [None]
-    if first == "diff":
-        return _diff(others, arguments)
-    if first == "add":
-        return _add(others, arguments)
+    if first in _ACTIONS:
+        return _ACTIONS[first](others, arguments)
     if others:
         raise UsageError("one model at a time", advice=command_line("models", first or ""))
-    models = Models.bundled(arguments.schema_dir)
+    models = Models.bundled(_folders(arguments))
     if first is None:
-        show_result(arguments, models.ids(), map(visible, models.ids()))
+        where_from = models.where_from()
+        listed = [{"model": model, "from": where} for model, where in where_from.items()]
+        show_result(arguments, listed, _list(where_from))
     else:
         model = models.named(first)
         show_result(arguments, model.input_schema, _table(model))
     return 0
 
 
+def _folders(arguments: argparse.Namespace) -> list[Path]:
+    """Return the folders that a manifest in this one would search."""
+    return search_path(_HERE, arguments.schema_dir)
+
+
+def _list(where_from: Mapping[str, str]) -> list[str]:
+    width = max(map(len, where_from))
+    return [f"{visible(model):<{width}}  {visible(where, PATH_LIMIT)}" for model, where in where_from.items()]
+
+
 def _diff(model_ids: Sequence[str], arguments: argparse.Namespace) -> int:
     from runner.commands.models import compare_with_catalogue
 
-    folders, base = arguments.schema_dir, arguments.api_base
-    compared = compare_with_catalogue(model_ids, schema_dirs=folders, api_base=base)
+    base = arguments.api_base
+    compared = compare_with_catalogue(model_ids, schema_dirs=_folders(arguments), api_base=base)
     lines = (line for each in compared for line in _lines(each))
     show_result(arguments, {"models": [_as_json(each) for each in compared]}, lines)
     return CHANGED if any(each.has_changed for each in compared) else 0
@@ -81,9 +95,61 @@ def _add(model_ids: Sequence[str], arguments: argparse.Namespace) -> int:
         raise UsageError("which model?", advice="shotrunner models add pika/pikaframes")
     model, folder = model_ids[0], arguments.into
     path = add_from_catalogue(model, folder, replace=arguments.force, api_base=arguments.api_base)
-    again = command_line("models", model, "--schema-dir", folder)
-    show([f"wrote {visible(str(path), PATH_LIMIT)}", f"  → {again}"])
+    show([f"wrote {visible(str(path), PATH_LIMIT)}", f"  → {_shows(model, folder)}"])
     return 0
+
+
+def _shows(model: str, folder: Path) -> str:
+    """Return the command that shows a model of a folder."""
+    return command_line("models", model, *(("--schema-dir", folder) if folder != _USUAL_FOLDER else ()))
+
+
+def _import(documents: Sequence[str], arguments: argparse.Namespace) -> int:
+    from runner.commands.import_models import import_models
+
+    if len(documents) != 1:
+        raise UsageError("which file or address?", advice="shotrunner models import openapi.json")
+    folder, dry_run = arguments.into, arguments.dry_run
+    found = import_models(
+        documents[0],
+        folder,
+        name=arguments.name,
+        ask=_ask,
+        replace=arguments.force,
+        dry_run=dry_run,
+    )
+    lines = [f"looks like {_found(each)}" for each in found.models]
+    lines += _table(found.models[0].model) if len(found.models) == 1 else []
+    lines += [f"{'would write' if dry_run else 'wrote'} {visible(str(p), PATH_LIMIT)}" for p in found.written]
+    lines += [] if dry_run else [f"  → {_shows(found.models[0].model.id, folder)}"]
+    note(f"not imported: {reason}" for reason in found.refused)
+    names = [
+        {"model": each.model.id, "file": str(each.path), "form": each.found.form} for each in found.models
+    ]
+    show_result(arguments, {"models": names, "refused": found.refused}, lines)
+    return SchemaInvalid.exit_code if found.refused else 0
+
+
+def _ask(title: str) -> str:
+    schema = f"The schema “{visible(title, _DEFAULT_SHOWN)}”" if title else "The schema"
+    question = f"{schema} comes without the id of its model. What is the id on the model's page? "
+    return typed(question, instead="--name VENDOR/NAME")
+
+
+def _found(imported: Imported) -> str:
+    """Return what a document is and what was found in it, as the end of a sentence."""
+    inputs, name = imported.model.inputs, imported.found.name
+    required, media = sum(each.required for each in inputs), sum(each.media for each in inputs)
+    its = f"; the input of {imported.model.id} is {name}" if name else f"; its model is {imported.model.id}"
+    counts = f"{counted(len(inputs), 'input')}, {required} required, {media} media"
+    return visible(f"{imported.found.form}{its}: {counts}", _SAID)
+
+
+_ACTIONS: Mapping[str | None, Callable[[Sequence[str], argparse.Namespace], int]] = {
+    "diff": _diff,
+    "add": _add,
+    "import": _import,
+}
 
 
 def _table(model: Model) -> list[str]:

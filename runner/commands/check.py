@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.commands.steps.editor_schema import old_schema_notes
 from runner.domain.display import counted
 from runner.domain.errors import ManifestInvalid, Position, Problem, Severity
 from runner.domain.records import SchemaRecord, TakeRecord, schema_of
@@ -106,7 +107,8 @@ def plan_of(request: RunRequest, *, given: bytes | None = None) -> Plan:
 class Checked:
     """All that `check_board` found: a plan without problems of its own, and the faults of its media links.
 
-    `errors` are media that would fail a job; `warnings` are of the plan and of media; `notes` are about the look.
+    `errors` are media that would fail a job; `warnings` are of the plan and of media; `notes` are about the look, or an
+    old schema for editors.
     `media` is None where no link was looked at, else `links`, `reused` and `findings` as values for JSON.
     """
 
@@ -146,15 +148,18 @@ def check_board(
     plan = check(manifest, schema_dirs=schema_dirs, allow_private_media=private, limits=limits, given=given)
     home = run_dir or default_run_dir(manifest, name=plan.manifest.name, simulated=simulated)
     warnings = (*plan.warnings, *_schema_warnings(plan, home))
-    folders = search_path(manifest, schema_dirs)
+    models = Models.bundled(search_path(manifest, schema_dirs))
+    notes = old_schema_notes(manifest, models)
     if not online:
         now = (clock or SystemClock()).wall()
-        expired = () if private else _expiring(plan, home, folders=folders, now=now)
+        expired = (
+            () if private else _expiring(plan, home, folders=search_path(manifest, schema_dirs), now=now)
+        )
         errors = tuple(problem for problem in expired if problem.severity is Severity.ERROR)
-        return Checked(plan, (*warnings, *(problem for problem in expired if problem not in errors)), errors)
+        others = (problem for problem in expired if problem not in errors)
+        return Checked(plan, (*warnings, *others), errors, notes)
     from runner.commands.steps.media_check import check_media
 
-    models = Models.bundled(folders)
     seen = check_media(
         plan, home, models=models, allow_private_media=private, wait=wait, refresh=refresh, tell=on_link
     )
@@ -167,7 +172,7 @@ def check_board(
         plan,
         (*warnings, *(found.problem for found in seen.warnings)),
         (*unreached, *(found.problem for found in seen.errors)),
-        seen.notes,
+        (*notes, *seen.notes),
         {"links": seen.links, "reused": seen.reused, "notes": list(seen.notes), "findings": findings},
     )
 

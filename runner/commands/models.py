@@ -23,6 +23,7 @@ from runner.system.clock import SystemClock
 
 _REASON = 200
 _PATIENCE = 120.0
+_NO_ACCOUNT = "read a schema from a file: shotrunner models import FILE"
 
 
 def compare_with_catalogue(
@@ -40,13 +41,21 @@ def compare_with_catalogue(
         ServiceUnavailable: the catalogue did not answer about any model.
     """
     known = Models.bundled(schema_dirs)
-    models = [known.named(model_id) for model_id in model_ids or known.ids()]
-    account, ids = find_account(environ, base=api_base), [model.id for model in models]
+    models, unusable = [], []
+    for model_id in model_ids or known.ids():
+        try:
+            models.append(known.named(model_id))
+        except SchemaInvalid as error:
+            if model_ids:
+                raise
+            unusable.append(Compared(model_id, fault=error.message))
+    account = find_account(environ, base=api_base, otherwise=_NO_ACCOUNT)
+    ids = [model.id for model in models]
     answers, _ = ask_entries(account, ids, clock=SystemClock(), patience_s=_PATIENCE, insist=True)
     troubles = [trouble for answer in answers.values() if (trouble := untold(answer))]
     if troubles and len(troubles) == len(answers):
         raise unanswered(troubles[0])
-    return tuple(compared(model, answers[model.id]) for model in models)
+    return (*(compared(model, answers[model.id]) for model in models), *unusable)
 
 
 def add_from_catalogue(
@@ -57,7 +66,7 @@ def add_from_catalogue(
     api_base: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Path:
-    """Write the catalogue's schema of a model to `folder/models/ID.json`, and return that path.
+    """Write the catalogue's schema of a model to `folder/ID.json`, and return that path.
 
     Raises:
         UsageError: this is not a model id, the catalogue does not know it, or the base is not a usable URL.
@@ -68,7 +77,7 @@ def add_from_catalogue(
     """
     # First of all: the id becomes part of a URL and of a path.
     path = place_of(model_id, folder)
-    account, clock = find_account(environ, base=api_base), SystemClock()
+    account, clock = find_account(environ, base=api_base, otherwise=_NO_ACCOUNT), SystemClock()
     answers, _ = ask_entries(account, [model_id], clock=clock, patience_s=_PATIENCE, insist=True)
     answer = answers[model_id]
     if trouble := untold(answer):

@@ -43,7 +43,7 @@ def compiled(model_id: str, data: bytes, *, file: str) -> Model:
 
 
 def place_of(model_id: str, folder: Path) -> Path:
-    """Return where the file of a model belongs in a folder of schemas.
+    """Return where the file of a model belongs in a folder of schemas: `ID.json`, or `models/ID.json` if it is there.
 
     Raises:
         UsageError: this cannot be a model's id, or a link in the folder leads out of it.
@@ -52,7 +52,11 @@ def place_of(model_id: str, folder: Path) -> Path:
         raise UsageError(
             f"{model_id!r} is not a model id", advice="write it as on the model's page: pika/pikaframes"
         )
-    path = folder.joinpath("models", *f"{model_id}.json".split("/"))
+    parts = f"{model_id}.json".split("/")
+    path = folder.joinpath("models", *parts)
+    # A file below `models` is found first; an id without a slash, or with that word, is found only there.
+    if len(parts) > 1 and parts[0] != "models" and not os.path.lexists(path):
+        path = folder.joinpath(*parts)
     if not path.parent.resolve().is_relative_to(folder.resolve()) or path.is_symlink():
         raise UsageError(
             f"{path} leads out of {folder} by a link", advice="choose another folder with --into"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -19,21 +19,43 @@ from typing import Final
 
 from runner.domain.errors import FileMissing, Position, Problem, SchemaInvalid, Severity, UsageError
 from runner.models.model import Model
+from runner.models.published import form_of
 from runner.models.schema_file import MOST_BYTES, parse_model_file
+from runner.system.escapes import command_line
 from runner.system.nearest_name import Speller
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*", re.ASCII)
 _DEEPEST: Final = 8
 _LONGEST_ID: Final = 200
+_SAME_MAKER: Final = 0.7
+HOW_TO_ADD: Final = "`shotrunner models import FILE` adds one, from the schema that its maker publishes"
+SCHEMA_FOLDER: Final = "schemas"
+"""The folder beside a manifest that is always searched."""
+
+BUNDLED: Final = "bundled"
+"""Where a model comes from if it came with the program."""
 
 
 @dataclass(frozen=True, slots=True)
 class _SchemaFolder:
-    """A folder of schema files; `bare` folders hold other files too, so ids there must contain a slash."""
+    """A folder of schema files; `bare` folders hold other files too, so ids there must contain a slash.
+
+    `given` is the folder that a person named, and None for the package.
+    """
 
     root: Traversable
-    bundled: bool = False
+    given: Path | None = None
     bare: bool = False
+
+    @property
+    def bundled(self) -> bool:
+        """True for the folder in the package."""
+        return self.given is None
+
+    @property
+    def name(self) -> str:
+        """The folder as a person named it, or `bundled`."""
+        return BUNDLED if self.given is None else str(self.given)
 
     def file(self, model_id: str) -> Traversable | None:
         if self.bare and ("/" not in model_id or model_id.startswith("models/")):
@@ -69,8 +91,11 @@ class Models:
 
         A folder that does not exist holds no models; the caller decides whether that is an error.
         """
-        own = ((_SchemaFolder(each / "models"), _SchemaFolder(each, bare=True)) for each in extra_dirs)
-        return cls([*chain.from_iterable(own), _SchemaFolder(schemas_root() / "models", bundled=True)])
+        own = (
+            (_SchemaFolder(each / "models", each), _SchemaFolder(each, each, bare=True))
+            for each in extra_dirs
+        )
+        return cls([*chain.from_iterable(own), _SchemaFolder(schemas_root() / "models")])
 
     def ids(self) -> tuple[str, ...]:
         """Return the sorted ids of all models, as they were at the first call; no file is opened."""
@@ -79,6 +104,11 @@ class Models:
     @cached_property
     def _ids(self) -> tuple[str, ...]:
         return tuple(sorted({model_id for shelf in self._shelves for model_id in shelf.ids()}))
+
+    def where_from(self) -> Mapping[str, str]:
+        """Return the sorted ids of all models, each with the folder that `find` reads it from, or `bundled`."""
+        found = {model_id: shelf.name for shelf in reversed(self._shelves) for model_id in shelf.ids()}
+        return dict(sorted(found.items()))
 
     def find(self, model_id: str) -> Model | None:
         """Return the model, or None if there is no file for it.
@@ -108,7 +138,7 @@ class Models:
             nearest = self.nearest(model_id)
             raise UsageError(
                 f"there is no schema for the model {model_id!r}",
-                advice=f"did you mean {nearest}?" if nearest else "shotrunner models",
+                advice=f"did you mean {nearest}?" if nearest else HOW_TO_ADD,
             )
         return model
 
@@ -118,10 +148,17 @@ class Models:
         return hashlib.sha256(located[0].read_bytes()).hexdigest() if located else ""
 
     def nearest(self, model_id: str) -> str | None:
-        """Return the id that was probably meant, even if only its last part was written."""
-        ids = self.ids()
+        """Return the id that was probably meant, even if only its last part was written.
+
+        A model of another maker is not a misspelling, however much the rest of its id resembles one that is here.
+        """
+        nearest, ids = self._speller.nearest, self.ids()
+        maker, slash, _ = model_id.partition("/")
+        if slash:
+            makers = dict.fromkeys(known.partition("/")[0] for known in ids)
+            close_maker = nearest(maker, makers, likeness=_SAME_MAKER)
+            ids = tuple(known for known in ids if known.partition("/")[0] == close_maker)
         tails = {known.rpartition("/")[2]: known for known in ids}
-        nearest = self._speller.nearest
         close = nearest(model_id, ids) or nearest(model_id.rpartition("/")[2], tails)
         return tails.get(close, close) if close else None
 
@@ -166,6 +203,10 @@ class Models:
         except OSError as error:
             raise SchemaInvalid(f"{file}: cannot be read: {error.strerror}") from error
         published = parse_model_file(data, model=model_id, file=str(file), hashes_needed=shelf.bundled)
+        if not shelf.bundled and (form := form_of(published.input)):
+            # A problem of a manifest shows the message alone.
+            again = command_line("models", "import", str(file), "--name", model_id, "--force")
+            raise SchemaInvalid(f"{file}: this is {form}, with a schema inside it; `{again}` takes that out")
         return Model.from_file(published)
 
 
@@ -196,5 +237,5 @@ def search_path(manifest: Path, wanted: Sequence[Path]) -> list[Path]:
     for folder in wanted:
         if not folder.is_dir():
             raise FileMissing(f"the schema folder {folder} is not there", advice="give another --schema-dir")
-    beside = manifest.parent / "schemas"
+    beside = manifest.parent / SCHEMA_FOLDER
     return [*wanted, beside] if beside.is_dir() else list(wanted)

@@ -15,7 +15,7 @@ from runner.domain.errors import Position, Problem, SchemaInvalid
 from runner.domain.shots import Fields, Items, Manifest, Node, Plan, Shot, Take, Text, Variant
 from runner.models.inputs import MISSING, Input
 from runner.models.model import Model
-from runner.models.registry import Models
+from runner.models.registry import HOW_TO_ADD, Models, is_model_id
 from runner.models.scalars import shown
 from runner.plan.columns import Columns
 from runner.plan.duplicates import default_seed_warnings, duplicate_warnings, repeated_seed_warnings
@@ -126,10 +126,11 @@ class _Planner:
             message = f"the schema of {shown(name)} cannot be used: {error.message}"
         else:
             if name:
+                nearest = self.models.nearest(name)
                 message = f"unknown model {shown(name)}; `shotrunner models` lists them all"
+                message += "" if nearest or not is_model_id(name) else f"; {HOW_TO_ADD}"
                 if own and MODEL in own.by_name:
                     message += f"; the sweep is over models, and never over the input {MODEL} of {own.id}"
-                nearest = self.models.nearest(name)
         self.problems.append(Problem(at, f"shot {shot.id}, model", message, nearest=nearest))
         return None
 

@@ -41,7 +41,7 @@ HEAVY_FOR_A_FINISHED_RUN = {"pandas", "httpx", "aiohttp", "starlette", "uvicorn"
 MOST_MODULES = {"--help": 170, "check": 350, "run": 590}
 """A quarter more than today, since other Pythons split their library in other ways, and each of our files is one."""
 
-COMMANDS = ("init", "check", "run", "status", "show", "report", "models", "simulate")
+COMMANDS = ("init", "check", "run", "status", "show", "report", "models", "schema", "simulate")
 
 
 def test_init_writes_a_board_that_checks_and_runs(desk: Desk) -> None:
@@ -82,10 +82,15 @@ def test_init_in_a_folder_that_is_not_there_is_73(desk: Desk) -> None:
 
 
 def test_models_lists_what_can_be_used(desk: Desk) -> None:
-    """One id a line, the same for programs."""
-    listed = desk.run("models").out.splitlines()
-    assert {"pika/pikaframes", "pika/pika-2-2/image-to-video"} <= set(listed)
-    assert json.loads(desk.run("models", "--output", "json").out) == listed
+    """One model a line with where it comes from, the same for programs."""
+    own = desk.folder / "schemas" / "acme"
+    own.mkdir(parents=True)
+    (own / "dream.json").write_text('{"type": "object", "properties": {}}', "utf-8")
+    listed = [line.split() for line in desk.run("models").out.splitlines()]
+    bundled = [["pika/pika-2-2/image-to-video", "bundled"], ["pika/pikaframes", "bundled"]]
+    assert listed == [["acme/dream", "schemas"], *bundled]
+    found = json.loads(desk.run("models", "--output", "json").out)
+    assert [[each["model"], each["from"]] for each in found] == listed
 
 
 def test_a_models_inputs_are_a_table(desk: Desk) -> None:
@@ -97,6 +102,48 @@ def test_a_models_inputs_are_a_table(desk: Desk) -> None:
     assert "720p, 1080p" in rows["resolution"]
     assert "90190857" in rows["seed"]
     assert "required" not in rows["duration"]
+
+
+def test_a_model_is_imported_and_used_and_an_editor_knows_it(desk: Desk) -> None:
+    """What was found is shown, and the schema for editors is renewed; check says when that is old."""
+    desk.run("init", "board.yaml")
+    schema = {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string"}}}
+    (desk.folder / "entry.json").write_text(json.dumps({"model_id": "acme/dream", "input_schema": schema}))
+    out = desk.run("models", "import", "entry.json").out
+    assert "looks like an answer of a catalogue; its model is acme/dream: 1 input, 1 required, 0 media" in out
+    assert "wrote schemas/acme/dream.json\nwrote manifest.schema.json\n" in out
+    board = "version: 1\nshots: [{id: a, model: acme/dream, inputs: {prompt: hi}}]\n"
+    (desk.folder / "board.yaml").write_text(board)
+    assert desk.run("check", "board.yaml").err == ""
+    assert "add --force" in desk.run("models", "import", "entry.json", code=73).err
+    again = desk.run("models", "import", "entry.json", "--dry-run", "--output", "json").out
+    assert [each["model"] for each in json.loads(again)["models"]] == ["acme/dream"]
+    (desk.folder / "schemas" / "acme" / "dream.json").unlink()
+    desk.run("init", "another.yaml")
+    assert "manifest.schema.json is older than the schemas" in desk.run("check", "another.yaml").err
+    desk.run("schema", "--out", "manifest.schema.json")
+    assert desk.run("check", "another.yaml").err == ""
+    made = desk.run("schema").out
+    assert made == (desk.folder / "manifest.schema.json").read_text("utf-8")
+
+
+def test_a_model_without_an_id_is_asked_for_only_where_a_person_is(desk: Desk) -> None:
+    """Without one, the flag that answers is named."""
+    (desk.folder / "bare.json").write_text('{"type": "object", "properties": {"prompt": {"type": "string"}}}')
+    assert "--name VENDOR/NAME" in desk.run("models", "import", "bare.json", code=64).err
+    asked = desk.start_at_terminal("models", "import", "bare.json")
+    asked.wait_until(lambda asked: "the id on the model's page?" in asked.err)
+    asked.type("acme/typed\n")
+    assert asked.end().code == 0
+    assert (desk.folder / "schemas" / "acme" / "typed.json").exists()
+
+
+def test_models_without_a_token_names_no_flag_that_it_lacks(desk: Desk) -> None:
+    """A schema from a file is what it can do without one."""
+    for words in (("diff",), ("add", "pika/pikaframes")):
+        err = desk.run("models", *words, code=77).err
+        assert "--simulate" not in err
+        assert "shotrunner models import FILE" in err
 
 
 def test_an_unknown_model_is_64_with_the_nearest(desk: Desk) -> None:

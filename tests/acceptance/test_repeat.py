@@ -45,7 +45,7 @@ def test_schemas_are_held_against_the_catalogue_and_taken_from_it(desk: Desk) ->
     with simulating(desk) as service:
         service.desk.run("models", "diff")
         service.desk.run("models", "add", model)
-        path = desk.folder / "schemas" / "models" / f"{model}.json"
+        path = desk.folder / "schemas" / f"{model}.json"
         service.desk.run("models", "add", model, code=73)
         service.desk.run("models", "add", "../x", code=64)
         document = json.loads(path.read_text("utf-8"))

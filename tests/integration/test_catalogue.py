@@ -182,7 +182,7 @@ def test_a_model_is_added_with_its_price_and_then_compared_by_it(tmp_path: Path)
         path = add_from_catalogue(MODEL, tmp_path, environ=environ(stub))
         with pytest.raises(CannotCreate):
             add_from_catalogue(MODEL, tmp_path, environ=environ(stub))
-    assert path == tmp_path / "models" / f"{MODEL}.json"
+    assert path == tmp_path / f"{MODEL}.json"
     assert TOKEN not in path.read_text("utf-8")
     with serving(entry=live(base_price_usd=0.12)) as stub:
         (found,) = compare_with_catalogue([MODEL], schema_dirs=[tmp_path], environ=environ(stub))

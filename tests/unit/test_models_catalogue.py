@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.domain.errors import SchemaInvalid, Severity
-from runner.models.registry import Models
+from runner.domain.errors import SchemaInvalid, Severity, UsageError
+from runner.models.registry import BUNDLED, Models
 
 BARE = {"type": "object", "properties": {"prompt": {"type": "string"}}}
 PIKA = Path(__file__).parents[2] / "schemas" / "models" / "pika" / "pikaframes.json"
@@ -111,6 +111,24 @@ def test_the_first_folder_goes_first(tmp_path: Path) -> None:
     assert [i.name for i in found.inputs] == ["first"]
 
 
+def test_each_model_has_the_folder_that_it_is_read_from(tmp_path: Path) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    put(first, "acme/dream")
+    put(second, "acme/dream")
+    put(second, "models/pika/pikaframes")
+    assert Models.bundled([first, second]).where_from() == {
+        "acme/dream": str(first),
+        "pika/pika-2-2/image-to-video": BUNDLED,
+        "pika/pikaframes": str(second),
+    }
+
+
+def test_who_names_an_unknown_model_of_another_maker_sees_how_to_add_it() -> None:
+    with pytest.raises(UsageError, match="no schema for the model 'acme/dream'") as refused:
+        Models.bundled().named("acme/dream")
+    assert "shotrunner models import" in refused.value.advice
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
@@ -118,7 +136,10 @@ def test_the_first_folder_goes_first(tmp_path: Path) -> None:
         ("Pika/PikaFrames", "pika/pikaframes"),
         ("pikaframes", "pika/pikaframes"),
         ("image-to-video", "pika/pika-2-2/image-to-video"),
+        ("pikka/pikaframes", "pika/pikaframes"),
         ("zzz", None),
+        ("acme/pikaframes", None),
+        ("fal-ai/kling-video/v2/master/image-to-video", None),
     ],
 )
 def test_a_misspelled_model_has_a_nearest_one(written: str, meant: str | None) -> None:

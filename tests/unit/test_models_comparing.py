@@ -76,6 +76,13 @@ def test_an_added_file_is_found_as_a_model(tmp_path: Path) -> None:
     assert [each.name for each in path.parent.iterdir()] == ["fast.json"]
 
 
+def test_a_model_stays_where_it_is_found_first(tmp_path: Path) -> None:
+    assert place_of("acme/dream", tmp_path) == tmp_path / "acme" / "dream.json"
+    assert place_of("dream", tmp_path) == tmp_path / "models" / "dream.json"
+    add_file(b"first", tmp_path / "models" / "acme" / "dream.json")
+    assert place_of("acme/dream", tmp_path) == tmp_path / "models" / "acme" / "dream.json"
+
+
 def test_a_file_is_never_overwritten_unasked(tmp_path: Path) -> None:
     path = place_of("acme/dream", tmp_path)
     add_file(b"first", path)
@@ -97,9 +104,9 @@ def test_a_path_trick_is_no_model_id(name: str, tmp_path: Path) -> None:
 
 def test_a_link_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     inside, outside = tmp_path / "schemas", tmp_path / "outside"
-    (inside / "models").mkdir(parents=True)
+    inside.mkdir()
     outside.mkdir()
-    (inside / "models" / "acme").symlink_to(outside)
+    (inside / "acme").symlink_to(outside)
     with pytest.raises(UsageError, match="leads out of"):
         place_of("acme/dream", inside)
 

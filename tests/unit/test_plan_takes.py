@@ -10,7 +10,7 @@ import pytest
 
 from runner.domain.errors import Position, Problem, Severity
 from runner.domain.shots import Items, Manifest, Node, Shot, Text, Variant
-from runner.models.registry import Models
+from runner.models.registry import HOW_TO_ADD, Models
 from runner.plan.build import Planned, make_plan
 from runner.plan.identity import LARGEST, derived_seed
 
@@ -234,10 +234,11 @@ def test_a_row_that_names_its_take_keeps_the_id() -> None:
     ("model", "message", "nearest"),
     [
         ("pika/pikaframe", "unknown model pika/pikaframe; `shotrunner models` lists them all", FRAMES),
+        ("acme/dream", f"unknown model acme/dream; `shotrunner models` lists them all; {HOW_TO_ADD}", None),
         ("../x", "unknown model ../x; `shotrunner models` lists them all", None),
         ("", "no model given", None),
     ],
-    ids=["near", "path", "none"],
+    ids=["near", "another maker", "path", "none"],
 )
 def test_an_unknown_model_is_one_problem_a_shot(model: str, message: str, nearest: str | None) -> None:
     sweep = Shot("s1", model, AT, (Variant({}, {}), Variant({}, {})), Position("board.yaml", 1))
