@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TextIO, cast
 
 from runner.domain.errors import UsageError
-from runner.output.safe_stream import SafeStream
+from runner.output.safe_stream import Canvas, SafeStream
 from runner.system.escapes import visible
 
 
@@ -50,6 +50,13 @@ def warn(lines: Iterable[str]) -> None:
     """Print lines to a person beside the result; they are safe to show."""
     for line in lines:
         print(line, file=sys.stderr, flush=True)
+
+
+def paint(lines: Iterable[str]) -> None:
+    """Print lines to a person beside the result as they are: they are safe, and may have the program's own colours."""
+    canvas = Canvas.over(sys.stderr)
+    for line in lines:
+        canvas.line(line)
 
 
 def note(remarks: Iterable[str], *, limit: int = 1000) -> None:

@@ -16,7 +16,7 @@ from runner.commands.steps.complete_run import complete_run
 from runner.commands.steps.known_jobs import heard_now
 from runner.commands.steps.open_run import OpenOptions
 from runner.commands.steps.prepare import Prepared, prepare
-from runner.commands.steps.request import Progress, RunRequest, no_progress
+from runner.commands.steps.request import Progress, RunRequest, Warn, no_progress, no_warnings
 from runner.commands.steps.session import run_engine
 from runner.commands.steps.summary import RunEstimate, RunSummary, sum_up
 from runner.domain.run_ending import Ending, EndingKind, Stop
@@ -52,6 +52,7 @@ def run_manifest(
     moved: bool = False,
     allow_network_fs: bool = False,
     new_run: bool = False,
+    warn: Warn | None = None,
 ) -> RunSummary:
     """Render what the manifest asks for and the run directory does not have yet; calling it again goes on.
 
@@ -60,7 +61,8 @@ def run_manifest(
     is watched. `stale` renders chosen takes again whose rows changed after they were paid for, and keeps older clips.
     Signals are handled in the main thread; `on_interrupt` says what the first Ctrl-C does. `moved` agrees to go on with
     a run that was moved or copied, `allow_network_fs` to one on a network share, `new_run` to forget a run whose folder
-    is gone; `manifest_limits` are how large the manifest may be.
+    is gone; `manifest_limits` are how large the manifest may be. `warn` gets the warnings about the manifest before
+    `confirm` is asked, with True if an earlier session got those of the same file.
 
     Raises:
         ShotrunnerError: one of its classes says what to do; everything recorded so far stays.
@@ -83,6 +85,7 @@ def run_manifest(
             stale,
             manifest_limits,
             None if run_dir is None else Path(run_dir),
+            warn or no_warnings,
         )
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TypeAlias
 from runner.api.account import named_base, on_this_machine
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.commands.steps.summary import RunEstimate
+from runner.domain.errors import Problem
 from runner.domain.run_ending import Stop
 from runner.domain.run_events import Listener, Listeners
 from runner.engine.options import EngineOptions
@@ -26,6 +27,14 @@ SIMULATOR_BASE = "simulator"
 
 Progress: TypeAlias = Callable[[int, int], AbstractContextManager[Listener]]
 """Makes the listener of a run from the number of its takes and of those already finished."""
+
+
+Warn: TypeAlias = Callable[[Sequence[Problem], bool], None]
+"""Shows the warnings about a manifest; the flag says that an earlier session of this manifest has shown them."""
+
+
+def no_warnings(_problems: Sequence[Problem], _known: bool) -> None:  # noqa: FBT001 - the shape of `Warn`
+    """Show no warnings."""
 
 
 def no_progress(_total: int, _done: int) -> AbstractContextManager[Listener]:
@@ -56,6 +65,7 @@ class RunRequest:
     stale: bool = False
     manifest_limits: ManifestLimits = LIMITS
     run_dir: Path | None = None
+    warn: Warn = no_warnings
 
     @property
     def simulated(self) -> bool:

@@ -1,0 +1,90 @@
+"""Finds mistakes of a manifest that can be mended without a doubt about what was meant.
+
+In: the text of a manifest and its problems. Out: changes of single words. A word is mended if the proposal differs from
+it only in case, or if it is a whole number written with a fraction, such as 5.0. Blanks at ends that no one reads go.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import yaml
+
+from runner.domain.errors import Problem
+from runner.manifest.source_text import SourceText
+from runner.manifest.yaml_reader import FAST_LOADER
+
+_TRAILING = re.compile(r"[ \t]+(?=[\r\n]|\Z)")
+_AFTER_CELL = re.compile(r" +(?=[,;\t|\r\n]|\Z)")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fix:
+    """The characters from `start` to `end` of a text, and the words to write in their place."""
+
+    start: int
+    end: int
+    words: str
+
+
+def safe_fixes(source: SourceText, problems: Iterable[Problem]) -> tuple[Fix, ...]:
+    """Return the changes of a manifest that are safe, in the order of the text; none of them overlap."""
+    found = {
+        *_corrections(source, problems),
+        *(_cell_ends(source) if source.is_table else _line_ends(source.text)),
+    }
+    return tuple(sorted(found))
+
+
+def fixed(text: str, fixes: Iterable[Fix]) -> str:
+    """Return `text` with `fixes` made; they are in order."""
+    parts, end = list[str](), 0
+    for fix in fixes:
+        parts += (text[end : fix.start], fix.words)
+        end = fix.end
+    return "".join((*parts, text[end:]))
+
+
+def _corrections(source: SourceText, problems: Iterable[Problem]) -> Iterator[Fix]:
+    for problem in problems:
+        span = source.span(problem.at) if problem.nearest else None
+        if span and problem.nearest and _is_same(source.text[slice(*span)], problem.nearest):
+            yield Fix(*span, problem.nearest)
+
+
+def _is_same(word: str, meant: str) -> bool:
+    return word.casefold() == meant.casefold() or re.fullmatch(rf"{re.escape(meant)}\.0+", word) is not None
+
+
+def _cell_ends(source: SourceText) -> Iterator[Fix]:
+    """Yield the blanks after cells, but for those of prose, which are sent as they are."""
+    prose: set[int] = set()
+    for row, start in enumerate(source.records()):
+        for number, span in enumerate(source.cells(start)):
+            heading = source.text[slice(*span)].casefold()
+            if row == 0 and (heading == "notes" or "prompt" in heading):
+                prose.add(number)
+            if (row == 0 or number not in prose) and (blanks := _AFTER_CELL.match(source.text, span[1])):
+                yield Fix(*blanks.span(), "")
+
+
+def _line_ends(text: str) -> Iterator[Fix]:
+    """Yield the blanks at the ends of lines of YAML, but for lines inside of a text; none if it cannot be parsed."""
+    inside: set[int] = set()
+    try:
+        for event in yaml.parse(text, Loader=FAST_LOADER):
+            if isinstance(event, yaml.ScalarEvent) and event.start_mark and event.end_mark:
+                # The blanks of a block are its own to its very end.
+                last = event.end_mark.line + (event.style in {"|", ">"})
+                inside.update(range(event.start_mark.line, last))
+    except (yaml.YAMLError, ValueError, OverflowError):
+        return
+    starts = [line.start() for line in re.finditer(r"[^\r\n]*(?:\r\n|\r|\n)?", text)]
+    line = 0
+    for blanks in _TRAILING.finditer(text):
+        while line + 1 < len(starts) and starts[line + 1] <= blanks.start():
+            line += 1
+        if line not in inside:
+            yield Fix(*blanks.span(), "")
