@@ -16,6 +16,7 @@ from runner.cli.terminal import agreed, note, show, show_json, warn
 from runner.commands.check import Checked, check_board
 from runner.domain.display import PATH_LIMIT, counted, visible
 from runner.domain.errors import ManifestInvalid, Problem, UsageError
+from runner.manifest.reader import is_stdin
 from runner.manifest.size_limits import Limits
 from runner.output.safe_stream import Canvas
 
@@ -66,6 +67,8 @@ def _fix(arguments: argparse.Namespace, limits: Limits) -> None:
     """Show the changes that are safe, and make them if a person agrees; with `--diff` they are the result."""
     from runner.commands.fix_manifest import propose_fixes, write_fixes
 
+    if is_stdin(arguments.manifest):
+        raise UsageError("standard input is not a file to change", advice="give the path of a file")
     proposal = propose_fixes(
         arguments.manifest, schema_dirs=arguments.schema_dir, limits=limits, simulated=arguments.simulate
     )
@@ -73,13 +76,15 @@ def _fix(arguments: argparse.Namespace, limits: Limits) -> None:
     (show if arguments.diff else warn)(lines)
     if arguments.diff:
         return
-    if not proposal.fixes:
+    if not proposal.count:
         warn(["nothing can be fixed safely"])
         return
-    changes = counted(len(proposal.fixes), "change")
+    changes = counted(proposal.count, "change")
     if arguments.yes or agreed(f"{changes} will be written.", instead="-y to agree beforehand, or --diff"):
         write_fixes(proposal)
         warn([f"{changes} written to {visible(str(proposal.path), PATH_LIMIT)}"])
+    else:
+        warn(["nothing was changed"])
 
 
 def _report(found: Checked, *, as_json: bool, every: bool) -> int:

@@ -103,9 +103,12 @@ def _nearest(word: str, known: Iterable[str]) -> str | None:
     from runner.models.input_names import edits
 
     most = min(_FURTHEST, len(word.strip("-")) // 3)
-    near = {name: 1 if name.startswith(word) else edits(word, name, most=most) for name in known}
+    begun = [name for name in known if most and name.startswith(word)]
+    near = {name: edits(word, name, most=most) for name in known}
     best = min(near, key=near.__getitem__, default="")
-    return best if best and near[best] <= most else None
+    if best and near[best] <= most:
+        return best
+    return begun[0] if len(begun) == 1 else None
 
 
 def _flags(arguments: Iterable[Argument | Group]) -> Iterator[str]:

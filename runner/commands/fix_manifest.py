@@ -1,7 +1,7 @@
 """Makes the safe changes of a manifest: a proposal to look at, then a file that differs in nothing else.
 
 In: a manifest's path. Out: a diff, and the new file. Its line ends, byte-order mark and encoding stay. A proposal that
-would change a take that is valid, or add a problem, is refused.
+would change a take that is valid is refused.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ from pathlib import Path
 
 from runner.commands.check import examined
 from runner.domain.disk_errors import file_error
-from runner.domain.errors import Problem, Severity, UsageError
-from runner.manifest.reader import manifest_bytes, read_manifest
-from runner.manifest.safe_fixes import Fix, fixed, safe_fixes
+from runner.domain.errors import Problem, UsageError
+from runner.manifest.reader import STDIN, manifest_bytes, read_manifest
+from runner.manifest.safe_fixes import fixed, safe_fixes
 from runner.manifest.size_limits import Limits
 from runner.manifest.source_text import SourceText
 from runner.models.registry import Models, search_path
 from runner.system.private_files import whole_file
 
+_ROUNDS = 5
 _BOM = "\ufeff"
 _CODECS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
 @dataclass(frozen=True, slots=True)
 class FixProposal:
-    """The changes of one file: as a unified diff, one by one, and as the bytes before and after."""
+    """The changes of one file: as a unified diff, how many they are, and the bytes before and after."""
 
     path: Path
     diff: tuple[str, ...]
-    fixes: tuple[Fix, ...]
+    count: int
     before: bytes
     after: bytes
 
@@ -47,29 +48,34 @@ def propose_fixes(
     Raises:
         FileMissing, UsageError: as `read_manifest` raises them.
         ManifestInvalid: the manifest holds a token.
-        UsageError: the changes would alter more than they should.
+        UsageError: it is not a text file, or the changes would alter a valid take.
     """
     before = manifest_bytes(manifest, limits)
+    codec = _codec(before)
     models = Models.bundled(search_path(manifest, schema_dirs))
 
-    def seen(given: bytes | None) -> tuple[dict[str, str], tuple[Problem, ...]]:
-        reading = read_manifest(manifest, limits=limits, given=given)
+    def seen(text: str) -> tuple[dict[str, str], list[Problem]]:
+        reading = read_manifest(manifest, limits=limits, given=text.encode(codec))
+        if len(reading.manifest.text) != len(text.removeprefix(_BOM)):
+            raise UsageError(f"{manifest} is not a text that can be changed here")
         plan, problems = examined(reading, models=models, allow_private_media=simulated, environ=os.environ)
-        return {take.id: take.fingerprint for take in plan.takes}, problems
+        own = [problem for problem in problems if problem.at.file == STDIN]
+        return {take.id: take.fingerprint for take in plan.takes}, own
 
-    valid, problems = seen(None)
-    codec = _codec(before)
-    text = before.decode(codec)
-    mark = _BOM if text.startswith(_BOM) else ""
-    source = SourceText(text.removeprefix(_BOM), str(manifest))
-    fixes = safe_fixes(source, [problem for problem in problems if problem.at.file == str(manifest)])
-    after = f"{mark}{fixed(source.text, fixes)}"
-    proposal = FixProposal(manifest, _diff(text, after, manifest), fixes, before, after.encode(codec))
-    if fixes:
-        still, left = seen(proposal.after)
-        if not valid.items() <= still.items() or _errors(left) > _errors(problems):
+    whole = before.decode(codec)
+    mark, text = (_BOM, whole[1:]) if whole.startswith(_BOM) else ("", whole)
+    valid, problems = seen(whole)
+    after, count = text, 0
+    # A mended header shows what is wrong in the rows.
+    for _ in range(_ROUNDS):
+        fixes = safe_fixes(SourceText(after, str(manifest)), problems)
+        if not fixes:
+            break
+        after, count = fixed(after, fixes), count + len(fixes)
+        still, problems = seen(mark + after)
+        if not valid.items() <= still.items():
             raise UsageError("the changes would alter a take that is valid", advice="make them by hand")
-    return proposal
+    return FixProposal(manifest, _diff(text, after, manifest), count, before, (mark + after).encode(codec))
 
 
 def write_fixes(proposal: FixProposal) -> None:
@@ -101,10 +107,6 @@ def _codec(data: bytes) -> str:
         # Whatever it is, each byte stays what it is.
         return "latin-1"
     return "utf-8"
-
-
-def _errors(problems: Sequence[Problem]) -> int:
-    return sum(problem.severity is Severity.ERROR for problem in problems)
 
 
 def _diff(before: str, after: str, path: Path) -> tuple[str, ...]:

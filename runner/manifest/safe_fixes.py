@@ -7,13 +7,14 @@ it only in case, or if it is a whole number written with a fraction, such as 5.0
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import yaml
 
 from runner.domain.errors import Problem
-from runner.manifest.source_text import SourceText
+from runner.manifest.source_text import SourceText, Span
 from runner.manifest.yaml_reader import FAST_LOADER
 
 _TRAILING = re.compile(r"[ \t]+(?=[\r\n]|\Z)")
@@ -48,13 +49,19 @@ def fixed(text: str, fixes: Iterable[Fix]) -> str:
 
 
 def _corrections(source: SourceText, problems: Iterable[Problem]) -> Iterator[Fix]:
+    found: dict[Span, set[str]] = defaultdict(set)
     for problem in problems:
         span = source.span(problem.at) if problem.nearest else None
         if span and problem.nearest and _is_same(source.text[slice(*span)], problem.nearest):
-            yield Fix(*span, problem.nearest)
+            found[span].add(problem.nearest)
+    for span, (meant, *others) in found.items():
+        if not others:
+            yield Fix(*span, meant)
 
 
 def _is_same(word: str, meant: str) -> bool:
+    if word == meant:
+        return False
     return word.casefold() == meant.casefold() or re.fullmatch(rf"{re.escape(meant)}\.0+", word) is not None
 
 
