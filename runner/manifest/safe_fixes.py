@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice, takewhile
 
 import yaml
 
@@ -18,6 +19,8 @@ from runner.manifest.source_text import SourceText, Span
 from runner.manifest.yaml_reader import FAST_LOADER
 
 _TRAILING = re.compile(r"[ \t]+(?=[\r\n]|\Z)")
+_KEY_END = re.compile(r"[ \t]*:(?=\s|\Z)")
+_DEEPEST = 1_000_000
 _AFTER_CELL = re.compile(r" +(?=[,;\t|\r\n]|\Z)")
 
 
@@ -55,7 +58,7 @@ def _corrections(source: SourceText, problems: Iterable[Problem]) -> Iterator[Fi
         if span and problem.nearest and _is_same(source.text[slice(*span)], problem.nearest):
             found[span].add(problem.nearest)
     for span, (meant, *others) in found.items():
-        if not others:
+        if not (others or _is_taken(source, span, meant)):
             yield Fix(*span, meant)
 
 
@@ -63,6 +66,27 @@ def _is_same(word: str, meant: str) -> bool:
     if word == meant:
         return False
     return word.casefold() == meant.casefold() or re.fullmatch(rf"{re.escape(meant)}\.0+", word) is not None
+
+
+def _is_taken(source: SourceText, span: Span, meant: str) -> bool:
+    """Return whether another column, or a key close by, already has the name `meant`."""
+    if source.is_table:
+        header = [source.text[slice(*cell)] for cell in source.cells(next(source.records()))]
+        return meant in header and span[0] < next(islice(source.records(), 1, None), len(source.text))
+    if not _KEY_END.match(source.text, span[1]):
+        return False
+    # All lines that are indented as far as the key, and the one above them, which may hold the first key of an entry.
+    above, column = source.text[: span[0]].splitlines(), span[0] - source.text.rfind("\n", 0, span[0]) - 1
+    below = source.text[span[1] :].splitlines()
+    region = [above.pop()] if above else []
+    while above and _indent(region[-1]) >= column:
+        region.append(above.pop())
+    region += [below[0], *takewhile(lambda line: _indent(line) >= column, below[1:])]
+    return any(re.search(rf"(?:^|[\s{{,\"'-]){re.escape(meant)}[\"']?\s*:", line) for line in region)
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip()) if line.strip() else _DEEPEST
 
 
 def _cell_ends(source: SourceText) -> Iterator[Fix]:

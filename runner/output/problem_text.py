@@ -69,15 +69,16 @@ def problem_lines(
     block: _Show = (
         line if style.width is None or style.is_brief else partial(_block, excerpt=excerpt, style=style)
     )
+    gap = [] if block is line else [""]
     if every:
-        return [text for problem in problems for text in block(problem)]
+        return [text for problem in problems for text in (*block(problem), *gap)]
     short = [_some(kind, line, line) for kind in kinds]
     spare = MOST_LINES - sum(map(len, short))
     if spare < 0:
         return _shortest(kinds, line, all_with)
     shown = []
     for kind, brief in zip(kinds, short, strict=True):
-        full = _some(kind, block, line)
+        full = [*_some(kind, block, line), *gap]
         spare -= len(full) - len(brief)
         shown += full if spare >= 0 else brief
     hidden = len(problems) - sum(min(len(kind), PLACES) for kind in kinds)
