@@ -88,7 +88,7 @@ def tell(error: ShotrunnerError, words: Sequence[str]) -> None:
     if isinstance(error, ManifestInvalid):
         from runner.cli.problems import show_invalid
 
-        show_invalid(error, all_with="shotrunner check shows them with --all")
+        show_invalid(error, all_with="to see all, give check --all")
         return
     lines = [f"shotrunner: {visible(error.message, limit=2000)}"]
     if isinstance(error, FlagRequired):

@@ -23,7 +23,7 @@ from runner.output.problem_text import Style, problem_lines
 from runner.output.safe_stream import SafeStream
 from runner.system.escapes import command_line, visible
 
-ADD_ALL = "add --all, or --output json"
+ADD_ALL = "to see all, add --all or --output json"
 _USUAL_WIDTH = 80
 
 
@@ -31,7 +31,7 @@ class Warnings:
     """Shows the warnings about a manifest once, however many steps of a command come upon them."""
 
     def __init__(self, manifest: Path) -> None:
-        self._all_with = f"see all with {command_line('check', manifest, '--all')}"
+        self._all_with = f"to see all: {command_line('check', manifest, '--all')}"
         self._shown: set[Problem] = set()
 
     def __call__(self, problems: Sequence[Problem], known: bool = False) -> None:  # noqa: FBT001, FBT002 - the shape of `Warn`
