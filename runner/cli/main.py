@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from runner.cli.parser import build_parser
-from runner.cli.terminal import settle_streams, warn
+from runner.cli.terminal import settle_streams, warn, wrapped
 from runner.cli.token_check import refuse_token_as_file, refuse_tokens
 from runner.domain import failpoints
 from runner.domain.disk_errors import machine_error
@@ -90,7 +90,7 @@ def tell(error: ShotrunnerError, words: Sequence[str]) -> None:
 
         show_invalid(error, all_with="to see all, give check --all")
         return
-    lines = [f"shotrunner: {visible(error.message, limit=2000)}"]
+    lines = wrapped(f"shotrunner: {visible(error.message, limit=2000)}")
     if isinstance(error, FlagRequired):
         from runner.cli.next_command import with_flags
 

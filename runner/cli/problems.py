@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from runner.cli.terminal import paint, warn
+from runner.cli.terminal import paint, warn, width_of, wrapped
 from runner.domain.errors import Excerpt, FileMissing, ManifestInvalid, Position, Problem, UsageError
 from runner.manifest.decode import decode
 from runner.manifest.problems import Findings, Stop
@@ -24,7 +24,6 @@ from runner.output.safe_stream import SafeStream
 from runner.system.escapes import command_line, visible
 
 ADD_ALL = "to see all, add --all or --output json"
-_USUAL_WIDTH = 80
 
 
 class Warnings:
@@ -44,7 +43,7 @@ class Warnings:
 def show_invalid(error: ManifestInvalid, *, all_with: str, every: bool = False) -> None:
     """Show all that is wrong with a manifest, and then how much it is."""
     show_problems(error.problems, all_with=all_with, every=every)
-    warn([f"shotrunner: {visible(error.message)}"])
+    warn(wrapped(f"shotrunner: {visible(error.message)}"))
 
 
 def show_problems(
@@ -65,15 +64,11 @@ def show_problems(
 def style_of(stream: SafeStream, environ: Mapping[str, str]) -> Style:
     """Return how to write on a stream.
 
-    Source: no-color.org, force-color.org; a terminal called `dumb` shows neither colours nor columns.
+    Source: no-color.org, force-color.org.
     """
-    is_terminal = stream.isatty() and environ.get("TERM") != "dumb"
-    colour = not environ.get("NO_COLOR") and (is_terminal or bool(environ.get("FORCE_COLOR")))
-    if not is_terminal:
-        return Style(None, colour)
-    said = environ.get("COLUMNS", "")
-    asked = int(said) if said.isascii() and said.isdigit() else 0
-    return Style(asked or stream.width or _USUAL_WIDTH, colour)
+    width = width_of(stream, environ)
+    wanted = width is not None or bool(environ.get("FORCE_COLOR"))
+    return Style(width, wanted and not environ.get("NO_COLOR"))
 
 
 def _source(file: str) -> SourceText | None:

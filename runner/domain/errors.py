@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from runner.system.escapes import visible
+
+_SHOWN = 10
+
 
 class Position(NamedTuple):
     """A place in a file the user wrote: lines and columns count from 1; `cell` is a spreadsheet name (F4)."""
@@ -109,6 +113,10 @@ class ManifestInvalid(ShotrunnerError):
         if others:
             found += f" and {others} warning{'s' if others != 1 else ''}"
         super().__init__(f"{found} in the manifest; nothing was submitted")
+
+    def __str__(self) -> str:
+        """Return the message with the first problems, for a program that only shows the exception."""
+        return "\n".join((self.message, *(visible(str(problem)) for problem in self.problems[:_SHOWN])))
 
     @property
     def errors(self) -> tuple[Problem, ...]:

@@ -18,9 +18,12 @@ from runner.domain.errors import Problem
 from runner.manifest.source_text import SourceText, Span
 from runner.manifest.yaml_reader import FAST_LOADER
 
-_TRAILING = re.compile(r"[ \t]+(?=[\r\n]|\Z)")
+_TRAILING = re.compile(r"(?<![ \t])[ \t]++(?=[\r\n]|\Z)")
+_OTHER_BREAKS = frozenset("\x85\u2028\u2029")
 _KEY_END = re.compile(r"[ \t]*:(?=\s|\Z)")
 _DEEPEST = 1_000_000
+_NEAR = 1000
+"""A mapping of more lines is not searched to its end."""
 _AFTER_CELL = re.compile(r" +(?=[,;\t|\r\n]|\Z)")
 
 
@@ -71,18 +74,20 @@ def _is_same(word: str, meant: str) -> bool:
 def _is_taken(source: SourceText, span: Span, meant: str) -> bool:
     """Return whether another column, or a key close by, already has the name `meant`."""
     if source.is_table:
-        header = [source.text[slice(*cell)] for cell in source.cells(next(source.records()))]
-        return meant in header and span[0] < next(islice(source.records(), 1, None), len(source.text))
+        return span in source.headings and meant in source.headings.values()
     if not _KEY_END.match(source.text, span[1]):
         return False
-    # All lines that are indented as far as the key, and the one above them, which may hold the first key of an entry.
-    above, column = source.text[: span[0]].splitlines(), span[0] - source.text.rfind("\n", 0, span[0]) - 1
-    below = source.text[span[1] :].splitlines()
-    region = [above.pop()] if above else []
-    while above and _indent(region[-1]) >= column:
-        region.append(above.pop())
-    region += [below[0], *takewhile(lambda line: _indent(line) >= column, below[1:])]
-    return any(re.search(rf"(?:^|[\s{{,\"'-]){re.escape(meant)}[\"']?\s*:", line) for line in region)
+    column = span[0] - source.text.rfind("\n", 0, span[0]) - 1
+    above, below = (islice(source.lines_from(span[0], step), _NEAR) for step in (-1, 1))
+    near = [next(above)]
+    if not near[0][:column].strip():
+        # The line above all that is indented as far may hold the first key of an entry.
+        for line in above:
+            near.append(line)
+            if _indent(line) < column:
+                break
+    near += takewhile(lambda line: _indent(line) >= column, islice(below, 1, None))
+    return any(re.search(rf"(?:^|[\s{{,\"'-]){re.escape(meant)}[\"']?\s*:", line) for line in near)
 
 
 def _indent(line: str) -> int:
@@ -103,6 +108,9 @@ def _cell_ends(source: SourceText) -> Iterator[Fix]:
 
 def _line_ends(text: str) -> Iterator[Fix]:
     """Yield the blanks at the ends of lines of YAML, but for lines inside of a text; none if it cannot be parsed."""
+    # YAML 1.1 breaks lines at these characters, and its numbers of lines would be others.
+    if not _OTHER_BREAKS.isdisjoint(text):
+        return
     inside: set[int] = set()
     try:
         for event in yaml.parse(text, Loader=FAST_LOADER):

@@ -7,7 +7,9 @@ is broken, so it guesses where a reader would refuse, and it knows neither shots
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import PurePath
 from typing import Final
 
@@ -17,6 +19,9 @@ Span = tuple[int, int]
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)?")
 _DECLARED = re.compile(r'"?sep=([,;\t|])"?(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
+_LONGEST_WORD: Final = 400
+"""A longer word is prose; only its beginning is marked."""
+
 _TABLES: Final = frozenset({".csv", ".tsv"})
 # A flow mapping ends a word at a comma or a bracket, which are ordinary characters of other text.
 _WORD = re.compile(
@@ -47,11 +52,12 @@ class SourceText:
         start = self._starts[at.line - 1]
         if at.cell or self.is_table:
             return next((span for n, span in enumerate(self.cells(start), 1) if n == at.column), None)
+        before = self.text[start : start + at.column - 1]
         start += at.column - 1
         if start > len(self.text):
             return None
-        before = self._line(self._starts[at.line - 1])[: at.column - 1]
-        found = (_FLOW_WORD if "{" in before or "[" in before else _WORD).match(self.text, start)
+        word = _FLOW_WORD if "{" in before or "[" in before else _WORD
+        found = word.match(self.text, start, start + _LONGEST_WORD)
         return (start, found.end() if found else start)
 
     def excerpt(self, at: Position) -> Excerpt | None:
@@ -67,13 +73,12 @@ class SourceText:
         return Excerpt(((at.line, line),), span[0] - start, min(span[1], start + len(line)) - span[0])
 
     def _cell_excerpt(self, line: int, column: int | None, span: Span) -> Excerpt:
-        words, head = self.text[slice(*span)], self._head
+        words = self.text[slice(*span)]
         cell = (line, words.splitlines()[0] if words else "")
-        headings = [] if self._starts[line - 1] <= head else list(self.cells(head))
         above = [
-            (self._starts.index(head) + 1, self.text[slice(*heading)])
-            for number, heading in enumerate(headings, 1)
-            if number == column
+            (bisect_right(self._starts, self._head), heading)
+            for number, heading in enumerate(self.headings.values(), 1)
+            if number == column and self._starts[line - 1] > self._head
         ]
         return Excerpt((*above, cell), 0, len(cell[1]))
 
@@ -81,11 +86,13 @@ class SourceText:
         """Yield where each cell of the record that begins at `start` stands, without its quotes and blanks."""
         end = start
         while end <= len(self.text):
-            if found := _QUOTED.match(self.text, end) or self._bare.match(self.text, end):
-                words = found["text"] if found.re is _QUOTED else found[0].strip()
-                first = self.text.index(words, end)
-                yield first, first + len(words)
-                end = found.end()
+            if quoted := _QUOTED.match(self.text, end):
+                yield quoted.span("text")
+                end = quoted.end()
+            elif bare := self._bare.match(self.text, end):
+                blanks = len(bare[0]) - len(bare[0].lstrip())
+                yield end + blanks, end + blanks + len(bare[0].strip())
+                end = bare.end()
             if self.text[end : end + 1] != self._separator:
                 return
             end += 1
@@ -98,6 +105,18 @@ class SourceText:
             *_, (_, end) = self.cells(start)
             found = _LINE.match(self.text, end)
             start = found.end() if found else len(self.text)
+
+    @cached_property
+    def headings(self) -> Mapping[Span, str]:
+        """The header of a table: each name by its place."""
+        return {span: self.text[slice(*span)] for span in self.cells(self._head)}
+
+    def lines_from(self, index: int, step: int) -> Iterator[str]:
+        """Yield the line of the character at `index` and those below it, or those above it for a `step` of -1."""
+        number = bisect_right(self._starts, index) - 1
+        while 0 <= number < len(self._starts):
+            yield self._line(self._starts[number])
+            number += step
 
     def _line(self, start: int) -> str:
         found = _LINE.match(self.text, start)

@@ -92,7 +92,7 @@ def _kinds(problems: Iterable[Problem]) -> list[list[Problem]]:
         shot, _, field = problem.subject.rpartition(", ")
         about = field if shot else field.partition(" ")[0]
         name = (shot or field).removeprefix("shot ")
-        message = _QUOTED.sub("…", _VALUE.sub("… ", problem.message.replace(f" {name} ", " … ")))
+        message = _QUOTED.sub("…", _VALUE.sub("… ", problem.message[:_LINE].replace(f" {name} ", " … ")))
         found[problem.severity, _DIGITS.sub("0", about), message].append(problem)
     return list(found.values())
 
@@ -133,14 +133,14 @@ def _line(problem: Problem, *, style: Style) -> list[str]:
     if style.colour:
         place = visible(str(problem.at), _LINE)
         text = text.replace(place, _painted(place, _COLOURS[problem.severity], style), 1)
-    return [text] if style.width is None else _wrapped(text, style.width, indent="    ")
+    return [text] if style.width is None else broken_lines(text, style.width, indent="    ")
 
 
 def _block(problem: Problem, *, excerpt: Callable[[Position], Excerpt | None], style: Style) -> list[str]:
     """Return one problem over several lines: the sentence, its place, its line with a mark, and the way out."""
     width, colour = max(style.width or 0, _NARROWEST), _COLOURS[problem.severity]
     sentence = ": ".join(filter(None, (problem.severity.value, problem.subject, problem.message)))
-    first, *more = _wrapped(visible(sentence, _LINE), width, indent="  ")
+    first, *more = broken_lines(visible(sentence, _LINE), width, indent="  ")
     said = _painted(problem.severity.value, colour, style) + first.removeprefix(problem.severity.value)
     found = None if problem.is_secret else excerpt(problem.at)
     gutter = max((len(str(number)) for number, _ in found.lines), default=1) if found else 1
@@ -156,7 +156,7 @@ def _block(problem: Problem, *, excerpt: Callable[[Position], Excerpt | None], s
         lines.append(_numbered(number, shown, gutter, style))
         lines.append(f"{edge}{bar} {' ' * before}{_painted('^' * length, colour, style)}")
     for words in _ways_out(problem):
-        first, *more = _wrapped(words, width - gutter - 3, indent="  ")
+        first, *more = broken_lines(words, width - gutter - 3, indent="  ")
         lines += [f"{edge}{_painted('=', _BLUE, style)} {first}", *(f"{edge}  {each}" for each in more)]
     return lines
 
@@ -199,7 +199,8 @@ def _columns(text: str) -> int:
     )
 
 
-def _wrapped(text: str, width: int, *, indent: str) -> list[str]:
+def broken_lines(text: str, width: int, *, indent: str) -> list[str]:
+    """Return `text` broken at blanks to lines of `width` columns, all but the first with `indent`."""
     return textwrap.wrap(
         text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     ) or [""]

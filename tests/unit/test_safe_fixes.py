@@ -184,9 +184,17 @@ def test_the_words_at_a_place_of_yaml_are_found(text: str, place: tuple[int, int
         ('id,a\n"s\n2", 5 \nt,6\n', (2, 2), "5"),
         ("sep=;\nid;a,b\ns;x\n", (2, 2), "a,b"),
         ('id,a\ns,"never closed\nt,6\n', (2, 2), '"never closed'),
+        ('id,a\ns,  " x "\n', (2, 2), " x "),
         ("id,a\ns\n", (2, 2), None),
     ],
 )
 def test_the_words_of_a_cell_are_found(text: str, place: tuple[int, int], words: str | None) -> None:
     span = SourceText(text, "b.csv").span(Position("b.csv", *place, "B2"))
     assert (None if span is None else text[slice(*span)]) == words
+
+
+def test_long_blanks_take_no_long_time(tmp_path: Path) -> None:
+    """A search that begins again at each blank would take minutes."""
+    blanks = " " * 90_000
+    found = proposed(tmp_path / "b.yaml", f"{HEAD}      promptText: a{blanks}b\n      seed: x{blanks}y\n")
+    assert found.count == 0
