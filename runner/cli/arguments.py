@@ -377,6 +377,19 @@ COMMANDS = (
         _MANIFEST_SIZE,
         _OUTPUT,
         _switch("--simulate", "check for a simulated run: media may be on this machine"),
+        _switch(
+            "--all", "show every problem; else 20 or more are shown by kind, with the first places of each"
+        ),
+        _group(
+            "fixes",
+            _switch(
+                "--fix",
+                "make the changes that cannot alter what is meant, such as 5.0 to 5, the case of a name, and blanks at "
+                "ends of lines; shows them as a diff and asks first",
+            ),
+            _switch("--diff", "only show what --fix would change"),
+            _switch("-y, --yes", "with --fix: change the file without asking"),
+        ),
         _group(
             "media",
             _switch(

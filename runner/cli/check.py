@@ -1,4 +1,7 @@
-"""`check`: prints the plan's size, or every problem of the manifest; with `--online` also those of its media."""
+"""`check`: prints the plan's size, or every problem of the manifest; with `--online` also those of its media.
+
+With `--fix` it first makes the changes that are safe, after a person has seen them.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,16 @@ import sys
 from collections import Counter
 
 from runner.cli.from_flags import from_stdin, manifest_limits
-from runner.cli.terminal import note, show, show_json, warn
+from runner.cli.problems import ADD_ALL, show_invalid, show_problems
+from runner.cli.terminal import agreed, note, show, show_json, warn
 from runner.commands.check import Checked, check_board
-from runner.domain.display import counted, visible
+from runner.domain.display import PATH_LIMIT, counted, visible
 from runner.domain.errors import ManifestInvalid, Problem, UsageError
+from runner.manifest.reader import is_stdin
+from runner.manifest.size_limits import Limits
 from runner.output.safe_stream import Canvas
 
-WARNINGS_SHOWN = 50
+_LONGEST_LINE = 100_000
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -22,6 +28,10 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.refresh and not arguments.online:
         raise UsageError("--refresh says how to look online", advice="add --online")
     limits, as_json = manifest_limits(arguments), arguments.output == "json"
+    if arguments.fix or arguments.diff:
+        _fix(arguments, limits)
+    if arguments.diff:
+        return 0
     try:
         found = check_board(
             arguments.manifest,
@@ -36,14 +46,15 @@ def command(arguments: argparse.Namespace) -> int:
             on_link=lambda done, of: _draw(f"looked at {done:,} of {counted(of, 'link')}"),
         )
     except ManifestInvalid as error:
-        if not as_json:
-            raise
-        show_json({"ok": False, "problems": [*map(_problem_as_json, error.problems)]})
+        if as_json:
+            show_json({"ok": False, "problems": [*map(_problem_as_json, error.problems)]})
+        else:
+            show_invalid(error, all_with=ADD_ALL, every=arguments.all)
         return error.exit_code
     finally:
         if arguments.online:
             _draw("")
-    return _report(found, as_json=as_json)
+    return _report(found, as_json=as_json, every=arguments.all)
 
 
 def _draw(text: str) -> None:
@@ -52,16 +63,39 @@ def _draw(text: str) -> None:
         Canvas.over(sys.stderr).draw(f"\r\x1b[K{text}")
 
 
-def _report(found: Checked, *, as_json: bool) -> int:
-    note(map(str, found.warnings[:WARNINGS_SHOWN]))
-    if len(found.warnings) > WARNINGS_SHOWN:
-        warn([f"… and {len(found.warnings) - WARNINGS_SHOWN:,} more; --output json has all"])
+def _fix(arguments: argparse.Namespace, limits: Limits) -> None:
+    """Show the changes that are safe, and make them if a person agrees; with `--diff` they are the result."""
+    from runner.commands.fix_manifest import propose_fixes, write_fixes
+
+    if is_stdin(arguments.manifest):
+        raise UsageError("standard input is not a file to change", advice="give the path of a file")
+    proposal = propose_fixes(
+        arguments.manifest, schema_dirs=arguments.schema_dir, limits=limits, simulated=arguments.simulate
+    )
+    lines = [visible(line, _LONGEST_LINE) for line in proposal.diff]
+    (show if arguments.diff else warn)(lines)
+    if arguments.diff:
+        return
+    if not proposal.count:
+        warn(["nothing can be fixed safely"])
+        return
+    changes = counted(proposal.count, "change")
+    if arguments.yes or agreed(f"{changes} will be written.", instead="-y to agree beforehand, or --diff"):
+        write_fixes(proposal)
+        warn([f"{changes} written to {visible(str(proposal.path), PATH_LIMIT)}"])
+    else:
+        warn(["nothing was changed"])
+
+
+def _report(found: Checked, *, as_json: bool, every: bool) -> int:
     note(f"note: {text}" for text in found.notes)
     if as_json:
         show_json(_as_json(found))
         return ManifestInvalid.exit_code if found.errors else 0
     if found.errors:
-        raise ManifestInvalid(list(found.errors))
+        show_invalid(ManifestInvalid((*found.errors, *found.warnings)), all_with=ADD_ALL, every=every)
+        return ManifestInvalid.exit_code
+    show_problems(found.warnings, all_with=ADD_ALL, every=every)
     show(_lines(found))
     return 0
 

@@ -15,14 +15,13 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from runner.cli.parser import build_parser
-from runner.cli.terminal import settle_streams, warn
+from runner.cli.terminal import settle_streams, warn, wrapped
 from runner.cli.token_check import refuse_token_as_file, refuse_tokens
 from runner.domain import failpoints
 from runner.domain.disk_errors import machine_error
 from runner.domain.errors import FlagRequired, ManifestInvalid, NoSuchHost, ShotrunnerError
 from runner.system.escapes import command_line, visible
 
-PROBLEMS_SHOWN = 50
 # Advice may be a command, and a shortened command would do something else.
 _ADVICE = 100_000
 _BUG = 70
@@ -86,12 +85,12 @@ def leave(code: int, *, cut: Callable[[int], NoReturn] = os._exit) -> NoReturn:
 
 def tell(error: ShotrunnerError, words: Sequence[str]) -> None:
     """Print what went wrong and what to do next; if the command in `words` can continue, it is the last line."""
-    lines = []
     if isinstance(error, ManifestInvalid):
-        lines += [visible(str(problem), limit=1000) for problem in error.problems[:PROBLEMS_SHOWN]]
-        if len(error.problems) > PROBLEMS_SHOWN:
-            lines.append(f"… and {len(error.problems) - PROBLEMS_SHOWN} more")
-    lines.append(f"shotrunner: {visible(error.message, limit=2000)}")
+        from runner.cli.problems import show_invalid
+
+        show_invalid(error, all_with="to see all, give check --all")
+        return
+    lines = wrapped(f"shotrunner: {visible(error.message, limit=2000)}")
     if isinstance(error, FlagRequired):
         from runner.cli.next_command import with_flags
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
 from runner.cli.arguments import COMMANDS, Argument, Command, Group
 from runner.domain.errors import UsageError
+from runner.system.escapes import visible
 from runner.system.version import __version__
 
 _ABOUT = """\
@@ -36,6 +36,7 @@ Try it without a key:
   shotrunner init && shotrunner run storyboard.yaml --simulate
 """
 
+_FURTHEST = 2
 _MAY_BE_LEFT_OUT = re.compile(r"\bTAKE\s+\[TAKE \.\.\.\]")
 
 
@@ -47,11 +48,43 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**{"allow_abbrev": False, **settings})
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the command line and exit."""
+        """Say in one sentence what is wrong with the command line, name the help, and exit."""
         from runner.cli.token_check import without_secrets
 
-        self.print_usage(sys.stderr)
-        self.exit(UsageError.exit_code, f"{self.prog}: {without_secrets(message)}\n  → {self.prog} --help\n")
+        said = message.removeprefix("argument ").replace(": expected one argument", " needs a value")
+        _, is_missing, names = said.partition("the following arguments are required: ")
+        said = f"{names} must be given" if is_missing else said
+        shown = visible(without_secrets(said), 1000)
+        self.exit(UsageError.exit_code, f"{self.prog}: {shown}\n  → {self.prog} --help\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 - argparse's own, passed on
+        """Parse words, and refuse those that are not known here, where the command's own flags are known."""
+        known, others = super().parse_known_args(args, namespace)
+        if others:
+            self._refuse(others)
+        return known, others
+
+    def _refuse(self, words: Sequence[str]) -> NoReturn:
+        """Refuse the first flag among `words`; its value may be a secret and is not shown."""
+        flag = next((word.partition("=")[0] for word in words if word.startswith("-")), None)
+        if flag is None:
+            self.error(f"one word too many: {words[0]}")
+        near = _nearest(flag, self._option_string_actions)
+        # A value may stand right behind a short flag.
+        shown = flag if near or flag.startswith("--") else flag[:2]
+        owners = [command.name for command in COMMANDS if flag in _flags(command.arguments)]
+        others = f"; it is a flag of {', '.join(owners)}" if owners else ""
+        self.error(f"no such flag: {shown}{others or _meant(near)}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 - argparse's own
+        """Refuse a word that is not among the choices, with the one that was probably meant."""
+        if action.choices is None or value in action.choices:
+            return
+        meant = _meant(_nearest(str(value), action.choices))
+        if isinstance(action, Commands):
+            kind = str(action.metavar).lower()
+            raise argparse.ArgumentError(None, f"no such {kind}: {value}{meant}")
+        raise argparse.ArgumentError(action, f"{value!r} is not one of {', '.join(action.choices)}{meant}")
 
     def format_usage(self) -> str:
         """Return the usage, with optional takes in brackets."""
@@ -63,6 +96,28 @@ class Parser(argparse.ArgumentParser):
 
 
 Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for what add_subparsers returns
+
+
+def _nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the one known word that begins so, or is at most two edits away; three letters may differ in one."""
+    from runner.system.nearest_name import edits
+
+    most = min(_FURTHEST, len(word.strip("-")) // 3)
+    begun = [name for name in known if most and name.startswith(word)]
+    near = {name: edits(word, name, most=most) for name in known}
+    best = min(near, key=near.__getitem__, default="")
+    if best and near[best] <= most:
+        return best
+    return begun[0] if len(begun) == 1 else None
+
+
+def _flags(arguments: Iterable[Argument | Group]) -> Iterator[str]:
+    for each in arguments:
+        yield from _flags(each.arguments) if isinstance(each, Group) else each.names
+
+
+def _meant(name: str | None) -> str:
+    return f"; did you mean {name}?" if name else ""
 
 
 def build_parser() -> Parser:

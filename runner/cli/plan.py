@@ -10,8 +10,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from runner.cli.from_flags import from_stdin
+from runner.cli.problems import Warnings
 from runner.cli.run_flags import request_of
-from runner.cli.terminal import note, show, show_json
+from runner.cli.terminal import show, show_json
 from runner.commands.plan import PlanPreview, preview
 from runner.commands.steps.prices import price_source
 from runner.domain.body_diff import Difference
@@ -42,7 +43,7 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.output == "json":
         show_json(as_json(found))
     else:
-        note(map(str, found.warnings))
+        Warnings(arguments.manifest)(found.warnings)
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         show(lines(found, width=width))
     return SPENDS if arguments.exit_code and found.submits else 0

@@ -8,6 +8,7 @@ from dataclasses import replace
 from runner.cli.from_flags import user_name
 from runner.cli.money_text import agreed_to_pay, duplicate_words
 from runner.cli.next_command import onward_words
+from runner.cli.problems import Warnings
 from runner.cli.run import asker, extra_words, show_end
 from runner.cli.run_flags import request_of, simulator_of
 from runner.cli.terminal import note, warn
@@ -29,6 +30,8 @@ def command(arguments: argparse.Namespace) -> int:
     for take in proposal.takes:
         doubtful = take.links(proposal.header.api_base).doubtful
         note(f"{take.take_id}: its record names {link}" for link in doubtful)
+    warnings = Warnings(proposal.manifest)
+    warnings(proposal.warnings)
     if not _agreed(arguments, proposal):
         warn(["nothing was recorded or submitted"])
         return 3
@@ -39,7 +42,7 @@ def command(arguments: argparse.Namespace) -> int:
     confirm = asker(arguments, assume_yes=assume_yes, twice=twice)
     summary = retry(
         proposal,
-        request=replace(request, simulate=simulate, confirm=confirm),
+        request=replace(request, simulate=simulate, confirm=confirm, warn=warnings),
         by=user_name(),
         reason=arguments.reason,
         say=lambda remark: note([remark]),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from runner.cli.money_text import agreed_to_pay, cost_lines, duplicate_words, limit_lines, price_words
 from runner.cli.next_command import as_retry, is_past, raised, repeated
+from runner.cli.problems import Warnings
 from runner.cli.run_flags import limits_of, request_of, simulator_of
 from runner.cli.terminal import note, show, warn
 from runner.commands.run import run
@@ -37,7 +38,8 @@ def command(arguments: argparse.Namespace) -> int:
     simulate = simulator_of(arguments, simulated=arguments.simulate)
     request = request_of(arguments, manifest=arguments.manifest, simulate=simulate)
     confirm = asker(arguments, assume_yes=arguments.yes, twice=arguments.allow_duplicates)
-    return show_end(run(replace(request, confirm=confirm)), arguments, arguments.words)
+    request = replace(request, confirm=confirm, warn=Warnings(arguments.manifest))
+    return show_end(run(request), arguments, arguments.words)
 
 
 def show_end(summary: RunSummary, arguments: argparse.Namespace, words: Sequence[str]) -> int:

@@ -6,12 +6,14 @@ import json
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TextIO, cast
 
 from runner.domain.errors import UsageError
-from runner.output.safe_stream import SafeStream
+from runner.output.safe_stream import Canvas, SafeStream
 from runner.system.escapes import visible
+
+_USUAL_WIDTH = 80
 
 
 def settle_streams() -> None:
@@ -50,6 +52,31 @@ def warn(lines: Iterable[str]) -> None:
     """Print lines to a person beside the result; they are safe to show."""
     for line in lines:
         print(line, file=sys.stderr, flush=True)
+
+
+def width_of(stream: SafeStream, environ: Mapping[str, str]) -> int | None:
+    """Return the columns of a terminal, None for anything else; a terminal called `dumb` counts as a pipe."""
+    if not stream.isatty() or environ.get("TERM") == "dumb":
+        return None
+    said = environ.get("COLUMNS", "")
+    return (int(said) if said.isascii() and said.isdigit() else 0) or stream.width or _USUAL_WIDTH
+
+
+def wrapped(sentence: str) -> list[str]:
+    """Return the lines of a sentence to a person: broken at blanks to the width of a terminal, whole in a pipe."""
+    width = width_of(SafeStream.over(sys.stderr), os.environ)
+    if width is None:
+        return [sentence]
+    from runner.output.problem_text import broken_lines
+
+    return broken_lines(sentence, width, indent="  ")
+
+
+def paint(lines: Iterable[str]) -> None:
+    """Print lines to a person beside the result as they are: they are safe, and may have the program's own colours."""
+    canvas = Canvas.over(sys.stderr)
+    for line in lines:
+        canvas.line(line)
 
 
 def note(remarks: Iterable[str], *, limit: int = 1000) -> None:

@@ -72,21 +72,8 @@ def looks_secret(text: str) -> bool:
 
 
 def without_secrets(message: str) -> str:
-    """Return argparse's message without the values of unknown flags and without words that look like a token."""
-    lead, found, rest = message.partition("unrecognized arguments: ")
-    if found:
-        message = lead + found + " ".join(_names_alone(rest.split(" ")))
+    """Return a message about the command line without words that look like a token."""
     return _CHUNK.sub(lambda chunk: "***" if looks_secret(chunk[0]) else chunk[0], message)
-
-
-def _names_alone(words: Sequence[str]) -> list[str]:
-    shown = []
-    for before, word in zip(["", *words], words, strict=False):
-        if word.startswith("-"):
-            shown.append(word.partition("=")[0])
-        elif not before.startswith("-"):
-            shown.append(word)
-    return shown
 
 
 def _refusal() -> UsageError:

@@ -22,7 +22,7 @@ from runner.domain.records import SchemaRecord, TakeRecord, schema_of
 from runner.domain.shots import Plan
 from runner.domain.token_leaks import leaks, tokens_in
 from runner.manifest.problems import place_in
-from runner.manifest.reader import read_manifest
+from runner.manifest.reader import Reading, read_manifest
 from runner.manifest.size_limits import LIMITS, Limits
 from runner.models.registry import Models, search_path
 from runner.plan.build import make_plan
@@ -31,6 +31,7 @@ from runner.system.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from runner.commands.steps.request import RunRequest
+    from runner.store.reader import Reader
 
 _PRINT = 12
 
@@ -74,6 +75,22 @@ def check(
     path = Path(manifest)
     reading = read_manifest(path, limits=limits, given=given)
     models = Models.bundled(search_path(path, schema_dirs))
+    plan, problems = examined(
+        reading, models=models, allow_private_media=allow_private_media, environ=environ
+    )
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        raise ManifestInvalid(problems, advice=header_advice(problems, path))
+    return replace(plan, warnings=problems)
+
+
+def examined(
+    reading: Reading, *, models: Models, allow_private_media: bool, environ: Mapping[str, str]
+) -> tuple[Plan, tuple[Problem, ...]]:
+    """Return the plan of the valid takes and all problems and warnings, in the order of the file.
+
+    Raises:
+        ManifestInvalid: the manifest holds a token.
+    """
     planned = make_plan(
         reading.manifest, reading.shots, models=models, allow_private_media=allow_private_media
     )
@@ -86,10 +103,7 @@ def check(
         # Beside what stopped the reading, the problems of single takes would only hide it.
         found |= dict.fromkeys((*planned.problems, *planned.plan.warnings))
     found |= dict.fromkeys(models.overridden)
-    problems = sorted(found, key=lambda problem: place_in(problem.at, reading.manifest.file))
-    if errors := [problem for problem in problems if problem.severity is Severity.ERROR]:
-        raise ManifestInvalid(errors, advice=header_advice(errors, path))
-    return replace(planned.plan, warnings=tuple(problems))
+    return planned.plan, tuple(sorted(found, key=lambda problem: place_in(problem.at, reading.manifest.file)))
 
 
 def plan_of(request: RunRequest, *, given: bytes | None = None) -> Plan:
@@ -147,7 +161,7 @@ def check_board(
     private = simulated or on_this_machine(named_base(None, os.environ))
     plan = check(manifest, schema_dirs=schema_dirs, allow_private_media=private, limits=limits, given=given)
     home = run_dir or default_run_dir(manifest, name=plan.manifest.name, simulated=simulated)
-    warnings = (*plan.warnings, *_schema_warnings(plan, home))
+    warnings = _warnings_at(home, plan)
     models = Models.bundled(search_path(manifest, schema_dirs))
     notes = old_schema_notes(manifest, models)
     if not online:
@@ -194,15 +208,23 @@ def _expiring(plan: Plan, home: Path, *, folders: Sequence[Path], now: float) ->
     return tuple(each.problem for each in left if each.takes)
 
 
-def _schema_warnings(plan: Plan, home: Path) -> tuple[Problem, ...]:
+def _warnings_at(home: Path, plan: Plan) -> tuple[Problem, ...]:
     from runner.store.run_dir import RunDir, is_run
 
     if not is_run(home):
-        return ()
+        return plan.warnings
     from runner.store.reader import open_reader
 
     with open_reader(RunDir(home).state_file) as reader:
-        return drift(plan, reader.takes(), reader.schemas())
+        return warnings_of(plan, reader)
+
+
+def warnings_of(plan: Plan, reader: Reader) -> tuple[Problem, ...]:
+    """Return the warnings about a plan, and those of comparing it with its run's record."""
+    known = reader.schemas()
+    # Only a schema that has changed can be a reason to read every take.
+    has_changed = any(each.sha256 != plan.schemas.get(each.model, each.sha256) for each in known)
+    return (*plan.warnings, *(drift(plan, reader.takes(), known) if has_changed else ()))
 
 
 def drift(plan: Plan, takes: Iterable[TakeRecord], schemas: Iterable[SchemaRecord]) -> tuple[Problem, ...]:

@@ -130,8 +130,8 @@ def _proved(text: str, takes: Sequence[Take], schemas: Sequence[Path]) -> Lock:
     models = Models.bundled(schemas)
     planned = make_plan(reading.manifest, reading.shots, models=models, allow_private_media=True)
     problems = (*reading.problems(), *planned.problems)
-    if errors := [problem for problem in problems if problem.severity is Severity.ERROR]:
-        raise ManifestInvalid(errors)
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        raise ManifestInvalid(problems)
     for wanted, found in zip(takes, planned.plan.takes, strict=True):
         if _content(wanted) != _content(found):
             raise SchemaInvalid(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.api.account import Account, find_account
-from runner.commands.check import gc_paused, plan_of
+from runner.commands.check import gc_paused, plan_of, warnings_of
 from runner.commands.steps.known_jobs import known_outside, refuse_lost_record
 from runner.commands.steps.open_run import new_header, refuse_other_run
 from runner.commands.steps.prices import known_prices
@@ -104,7 +104,8 @@ def preview(
     account = _account(request) if online else None
     plan = plan_of(request, given=given)
     place = RunDir(request.home(plan.manifest.name))
-    record = _recorded(request, plan, place)
+    record, warnings = _recorded(request, plan, place)
+    plan = replace(plan, warnings=warnings)
     said = _ask(request, account, plan) if account else None
     plan = known_prices(request, plan, record.takes)
     plan = pricing.priced(plan, said.prices) if said else plan
@@ -148,17 +149,18 @@ def _shown(
     )
 
 
-def _recorded(request: RunRequest, plan: Plan, place: RunDir) -> RunRecord:
+def _recorded(request: RunRequest, plan: Plan, place: RunDir) -> tuple[RunRecord, tuple[Problem, ...]]:
+    """Return what is on record, and the warnings about the plan beside it."""
     told = () if request.opening.new_run else known_outside(place, request.environ)
     if not os.path.lexists(place.state_file):
         refuse_lost_record(place, told)
-        return RunRecord()
+        return RunRecord(), plan.warnings
     with open_reader(place.state_file) as reader:
         refuse_less_known(reader.path, reader.header.run_id, told, unknown=reader.unrecorded)
         name, base = plan.manifest.name, reader.header.api_base
         asked = new_header(place, request.manifest, name=name, simulated=request.simulated, api_base=base)
         refuse_other_run(reader.header, asked, place, moved=request.opening.moved)
-        return reader.record()
+        return reader.record(), warnings_of(plan, reader)
 
 
 def _account(request: RunRequest) -> Account:

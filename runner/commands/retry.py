@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from unicodedata import normalize
 
-from runner.commands.check import check
+from runner.commands.check import check, drift
 from runner.commands.run import run
 from runner.commands.steps.api_session import recorded_request
 from runner.commands.steps.find_run import find_run, manifest_of, read_takes
@@ -19,7 +19,7 @@ from runner.commands.steps.request import RunRequest
 from runner.commands.steps.summary import RunSummary
 from runner.commands.steps.sync_record import as_called_now, follow, sent_unasked
 from runner.domain import failpoints
-from runner.domain.errors import FileMissing, UsageError
+from runner.domain.errors import FileMissing, Problem, UsageError
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import ACTIVE, IN_DOUBT, RETRYABLE, FailureClass, RetryRequested, TakeState
@@ -64,7 +64,8 @@ class Proposal:
     """What a retry would pay for, to be agreed to.
 
     `header` names the manifest's present place. `left_out` are sentences about takes that a pattern meant and that
-    stay as they are; `duplicates` are takes whose request another take sends or has sent.
+    stay as they are; `duplicates` are takes whose request another take sends or has sent. `warnings` are those that
+    `check` shows.
     """
 
     place: RunDir
@@ -74,6 +75,7 @@ class Proposal:
     takes: tuple[TakeRecord, ...]
     left_out: tuple[str, ...]
     duplicates: tuple[str, ...]
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def take_ids(self) -> tuple[str, ...]:
@@ -162,6 +164,7 @@ def propose(
     place = _place(target, request)
     with open_reader(place.state_file) as reader:
         header, takes, sent = reader.header, reader.takes(), reader.sent()
+        schemas = reader.schemas()
     if request.simulated and not header.simulated:
         raise UsageError(f"{place.path} holds a paid run", advice="leave out --simulate")
     manifest = _manifest(target, place, header, moved=request.opening.moved)
@@ -183,7 +186,8 @@ def propose(
     )
     sent_now = {now.take_id for then, now in zip(takes, called, strict=True) if then.take_id in sent}
     again = _duplicates(plan, called, [take.take_id for take in chosen.takes], sent_now)
-    return Proposal(place, header, manifest, plan, chosen.takes, chosen.left_out, again)
+    warnings = (*plan.warnings, *drift(plan, takes, schemas))
+    return Proposal(place, header, manifest, plan, chosen.takes, chosen.left_out, again, warnings)
 
 
 def _place(target: Path, request: RunRequest) -> RunDir:

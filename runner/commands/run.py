@@ -16,7 +16,7 @@ from runner.commands.steps.complete_run import complete_run
 from runner.commands.steps.known_jobs import heard_now
 from runner.commands.steps.open_run import OpenOptions
 from runner.commands.steps.prepare import Prepared, prepare
-from runner.commands.steps.request import Progress, RunRequest, no_progress
+from runner.commands.steps.request import Progress, RunRequest, Warn, no_progress, no_warnings
 from runner.commands.steps.session import run_engine
 from runner.commands.steps.summary import RunEstimate, RunSummary, sum_up
 from runner.domain.run_ending import Ending, EndingKind, Stop
@@ -53,6 +53,7 @@ def run_manifest(
     allow_network_fs: bool = False,
     new_run: bool = False,
     look: bool = True,
+    warn: Warn | None = None,
 ) -> RunSummary:
     """Render what the manifest asks for and the run directory does not have yet; calling it again goes on.
 
@@ -62,7 +63,8 @@ def run_manifest(
     Signals are handled in the main thread; `on_interrupt` says what the first Ctrl-C does. `moved` agrees to go on with
     a run that was moved or copied, `allow_network_fs` to one on a network share, `new_run` to forget a run whose folder
     is gone; `manifest_limits` are how large the manifest may be. With `look`, the media links of what is about to be
-    paid for are looked at first, unless that was done within the hour.
+    paid for are looked at first, unless that was done within the hour. `warn` gets the warnings about the manifest
+    before `confirm` is asked, with True if an earlier session got those of the same file.
 
     Raises:
         ShotrunnerError: one of its classes says what to do; everything recorded so far stays.
@@ -85,6 +87,7 @@ def run_manifest(
             stale,
             manifest_limits,
             None if run_dir is None else Path(run_dir),
+            warn or no_warnings,
             look=look,
         )
     )

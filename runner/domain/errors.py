@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from runner.system.escapes import visible
+
+_SHOWN = 10
+
 
 class Position(NamedTuple):
     """A place in a file the user wrote: lines and columns count from 1; `cell` is a spreadsheet name (F4)."""
@@ -31,6 +35,18 @@ class Position(NamedTuple):
         return f"{address} (cell {self.cell})" if self.cell else address
 
 
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """What stands at a place: lines of the file with their numbers, the last of them with a mark under its fault.
+
+    The mark begins at the character `start`, counted from 0, and is `length` characters long.
+    """
+
+    lines: tuple[tuple[int, str], ...]
+    start: int
+    length: int
+
+
 class Severity(StrEnum):
     """Whether a problem stops the run or is only reported."""
 
@@ -43,7 +59,7 @@ class Problem:
     """One thing wrong at one place, with what would have been right.
 
     `subject` names the shot and field ("shot s010, inputs.duration"), `allowed` the values that would pass, and
-    `nearest` the name that the user probably meant.
+    `nearest` the name that the user probably meant. `is_secret` says that the line there may hold a token.
     """
 
     at: Position
@@ -52,6 +68,7 @@ class Problem:
     allowed: tuple[str, ...] = ()
     nearest: str | None = None
     severity: Severity = Severity.ERROR
+    is_secret: bool = False
 
     def __str__(self) -> str:
         warning = "warning" if self.severity is Severity.WARNING else ""
@@ -89,15 +106,29 @@ class NoSuchHost(UsageError):
 
 
 class ManifestInvalid(ShotrunnerError):
-    """The manifest has problems to fix; all of them are in `problems`, in the order of the file."""
+    """The manifest has problems to fix; all of them are in `problems`, in the order of the file.
+
+    Warnings are among them, since a warning often explains an error.
+    """
 
     exit_code = 65
 
     def __init__(self, problems: Iterable[Problem], *, advice: str = "") -> None:
         self.problems = tuple(problems)
-        count = len(self.problems)
-        message = f"{count} problem{'s' if count != 1 else ''} in the manifest; nothing was submitted"
-        super().__init__(message, advice=advice)
+        count, others = len(self.errors), len(self.problems) - len(self.errors)
+        found = f"{count} problem{'s' if count != 1 else ''}"
+        if others:
+            found += f" and {others} warning{'s' if others != 1 else ''}"
+        super().__init__(f"{found} in the manifest; nothing was submitted", advice=advice)
+
+    def __str__(self) -> str:
+        """Return the message with the first problems, for a program that only shows the exception."""
+        return "\n".join((self.message, *(visible(str(problem)) for problem in self.problems[:_SHOWN])))
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that stop the run."""
+        return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
 
 
 class SchemaInvalid(ShotrunnerError):

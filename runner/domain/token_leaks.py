@@ -28,7 +28,7 @@ def leaks(text: str, file: str, takes: Iterable[Take], tokens: Sequence[str]) ->
     for at, length in _places(text, tokens):
         found = True
         line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
-        yield Problem(Position(file, line, column), "", _WHAT if length else _LIKE)
+        yield Problem(Position(file, line, column), "", _WHAT if length else _LIKE, is_secret=True)
     if found or not tokens:
         return
     # A template may have put the token together, or it was read from another file.
@@ -36,7 +36,7 @@ def leaks(text: str, file: str, takes: Iterable[Take], tokens: Sequence[str]) ->
     for take in takes:
         texts = (take.body, take.notes, *take.tags)
         if any(form in each for forms in spelled for form in forms for each in texts):
-            yield Problem(take.at, f"shot {take.shot_id}", f"an input {_WHAT}")
+            yield Problem(take.at, f"shot {take.shot_id}", f"an input {_WHAT}", is_secret=True)
 
 
 def _places(text: str, tokens: Sequence[str]) -> Iterator[tuple[int, int]]:

@@ -27,7 +27,7 @@ from typing import IO
 import runner
 
 ENVIRONMENT = {"LANG": "C.UTF-8"}
-_PLAIN = ("PATH", "HOME", "TERM", "COLUMNS", "LINES")
+_PLAIN = ("PATH", "HOME", "TERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
 _OURS = ("RUNCOMFY_", "SHOTRUNNER_", "XDG_")
 _LIBRARIES = ("jsonschema", "pandas", "starlette.applications", "tqdm", "uvicorn")
 _COVERAGE = ("COVERAGE_PROCESS_CONFIG",)

@@ -95,4 +95,4 @@ def test_a_shortened_flag_is_refused(given: str, capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit) as refused:
         build_parser().parse_args(given.split())
     assert refused.value.code == UsageError.exit_code
-    assert "unrecognized arguments" in capsys.readouterr().err
+    assert "no such flag" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.cli.main import main
-from runner.cli.token_check import looks_secret, refuse_tokens, without_secrets
+from runner.cli.token_check import looks_secret, refuse_tokens
 from runner.domain.errors import UsageError
 
 TOKEN = "Canary7f3c9aQz42"
@@ -69,17 +69,50 @@ def test_what_is_no_token_passes(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "shown"),
+    ("words", "shown"),
     [
-        ("unrecognized arguments: --foo hunter2 b", "unrecognized arguments: --foo b"),
-        ("unrecognized arguments: --foo=hunter2", "unrecognized arguments: --foo"),
-        ("unrecognized arguments: extra", "unrecognized arguments: extra"),
-        (f"argument --jobs: '{LONG}' is not a whole number", "argument --jobs: '***' is not a whole number"),
-        (f"unrecognized arguments: {LONG}", "unrecognized arguments: ***"),
+        (["run", "b.yaml", "--foe", "hunter2"], "no such flag: --foe; did you mean --for?"),
+        (["run", "b.yaml", "--unheard=hunter2"], "no such flag: --unheard"),
+        (["run", "b.yaml", "-khunter2"], "no such flag: -k"),
+        (["run", "b.yaml", "extra"], "one word too many: extra"),
+        (["run", "b.yaml", "--jobs", LONG], "-j/--jobs: '***' is not a whole number from 1 to 1000"),
+        (["run", "b.yaml", LONG], "one word too many: ***"),
     ],
 )
-def test_what_the_parser_says_repeats_no_secret(message: str, shown: str) -> None:
-    assert without_secrets(message) == shown
+def test_what_the_parser_says_repeats_no_secret(
+    words: list[str], shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="64"):
+        main(words)
+    assert capsys.readouterr().err == f"shotrunner run: {shown}\n  → shotrunner run --help\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["chek"], "shotrunner: no such command: chek; did you mean check?"),
+        (["pick", "b.yaml"], "shotrunner: no such command: pick"),
+        ([], "shotrunner: COMMAND must be given"),
+        (["run"], "shotrunner run: manifest must be given"),
+        (["run", "b.yaml", "--simulat"], "shotrunner run: no such flag: --simulat; did you mean --simulate?"),
+        (["run", "b.yaml", "--max-cost"], "shotrunner run: --max-cost needs a value"),
+        (["check", "b.yaml", "--jobs", "4"], "no such flag: --jobs; it is a flag of plan, run, retry"),
+        (["run", "b.yaml", "--max-su", "4"], "no such flag: --max-su; did you mean --max-submits?"),
+        (["plan", "b.yaml", "--progress", "bat"], "is not one of auto, bar, plain, json, none; did you mean bar?"),
+        (["reconcile", "b.yaml", "adop"], "shotrunner reconcile: no such decision: adop; did you mean adopt?"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_wrong_word_is_one_sentence_and_the_help_to_read(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Never the usage of the whole command, which would fill the screen."""
+    with pytest.raises(SystemExit, match="64"):
+        main(words)
+    sentence, advice = capsys.readouterr().err.splitlines()
+    assert said in sentence
+    assert advice.startswith("  → shotrunner")
+    assert advice.endswith(" --help")
 
 
 @pytest.mark.parametrize(

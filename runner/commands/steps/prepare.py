@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from runner.commands.check import warnings_of
 from runner.commands.steps import prices
 from runner.commands.steps.complete_run import completion_of
 from runner.commands.steps.recheck_failed import RecheckResult, recheck
@@ -50,6 +51,7 @@ class Prepared:
 
 def prepare(request: RunRequest, plan: Plan, place: RunDir, state: StateFile) -> Prepared:
     """Go through all steps up to the first submission; raises as `run_manifest`."""
+    _show_warnings(request, plan, place)
     record, again = _taken_over(request, place, state)
     plan, quoted, decision = _decided(request, plan, record, place)
     estimate = foresee(decision, record, host=request.origin, simulated=request.simulated)
@@ -72,6 +74,13 @@ def prepare(request: RunRequest, plan: Plan, place: RunDir, state: StateFile) ->
         (*tried, *synced, *price_changes(plan, quoted), *estimate.remarks, *again.remarks),
         completion_of(request, plan),
     )
+
+
+def _show_warnings(request: RunRequest, plan: Plan, place: RunDir) -> None:
+    """Show what `check` warns of, before anything is asked or sent."""
+    with open_reader(place.state_file, checked=True) as reader:
+        is_known = reader.manifest_sha256() == plan.manifest.sha256 and bool(reader.sessions())
+        request.warn(warnings_of(plan, reader), is_known)
 
 
 def _taken_over(request: RunRequest, place: RunDir, state: StateFile) -> tuple[RunRecord, RecheckResult]:

@@ -214,7 +214,7 @@ def follow_names(place: RunDir, header: RunHeader, names: Sequence[str], *, open
         except UsageError as lost:
             raise UsageError(
                 f"{lost.message}, and no new name can be followed while the manifest has a problem here, where no"
-                f" --schema-dir is read: {error.problems[0]}",
+                f" --schema-dir is read: {error.errors[0]}",
                 advice=lost.advice,
             ) from error
     except (FileMissing, RunInUse):

@@ -1,0 +1,98 @@
+"""Nothing is paid for with a warning unread: every command that pays shows what `check` warns of, before it asks."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.command import Desk
+from tests.acceptance.service import pointed_at
+from tests.outside.jobs import Settings
+from tests.outside.server import OutsideServer
+
+MODEL = "pika/pika-2-2/image-to-video"
+BOARD = f"""\
+version: 1
+shots:
+  - id: s010
+    model: {MODEL}
+    inputs:
+      image: https://example.com/a.jpg
+      seed: 1
+      promptText: Shot #3, a cat walks in
+"""
+MESSAGE = "text after ' #' was dropped as a comment: '#3, a cat walks in'; quote the whole text"
+WARNING = f"board.yaml:8:19: warning: {MESSAGE}"
+QUICK = ("--poll-interval", 0.1)
+
+
+@pytest.fixture
+def board(desk: Desk) -> Path:
+    path = desk.folder / "board.yaml"
+    path.write_text(BOARD)
+    return path
+
+
+def test_check_plan_and_run_show_the_same_warning(desk: Desk, board: Path) -> None:
+    """Once each, with -y, in a simulation, and with a limit."""
+    for words in (
+        ("check", board.name),
+        ("plan", board.name),
+        ("run", board.name, "-n"),
+        ("run", board.name, "--simulate", "--speed", 50, *QUICK),
+    ):
+        assert desk.run(*words).err.splitlines().count(WARNING) == 1, words
+    with OutsideServer(Settings(service=0.05)) as server:
+        paid = pointed_at(server, desk).run("run", board.name, "-y", *QUICK)
+    assert paid.err.splitlines()[0] == WARNING
+
+
+def test_the_warning_comes_before_the_question(desk: Desk, board: Path) -> None:
+    """On a terminal it stands above its line of the file."""
+    with OutsideServer(Settings(service=0.05)) as server:
+        life = pointed_at(server, desk).with_environment(NO_COLOR="1").start_at_terminal("run", board.name)
+        life.wait_until(lambda life: "Go on?" in life.err)
+        warned, asked = (life.err.index(words) for words in ("warning: text after", "Go on?"))
+        life.type("n\n")
+        outcome = life.end()
+        assert server.stats()["submits"] == 0
+    assert warned < asked
+    assert "8 |       promptText: Shot #3, a cat walks in\r\n" in outcome.err
+
+
+def test_a_retry_shows_the_warning_once_before_it_asks(desk: Desk, board: Path) -> None:
+    with OutsideServer(Settings(service=0.05, failing=1.0)) as server:
+        here = pointed_at(server, desk)
+        here.run("run", board.name, "-y", *QUICK, code=2)
+        asked = here.run("retry", board.name, "s010", code=64)
+        again = here.run("retry", board.name, "s010", "-y", *QUICK, code=2)
+    for outcome in (asked, again):
+        assert outcome.err.splitlines().count(WARNING) == 1, outcome
+    assert asked.err.index(WARNING) < asked.err.index("no one is there to answer")
+
+
+def test_an_error_hides_no_warning(desk: Desk, board: Path) -> None:
+    """The warning often explains the error: here the value was lost to a comment."""
+    board.write_text(BOARD.replace("Shot #3", "#3"))
+    for words in (("check", board.name), ("run", board.name, "-y"), ("plan", board.name)):
+        outcome = desk.run(*words, code=65)
+        assert outcome.err.count("warning: text after ' #' was dropped") == 1, outcome
+        assert "1 problem and 1 warning in the manifest; nothing was submitted" in outcome.err
+    found = json.loads(desk.run("check", board.name, "--output", "json", code=65).out)["problems"]
+    assert [each["severity"] for each in found] == ["warning", "error"]
+
+
+def test_a_wide_board_is_shown_by_kind_and_all_of_it_when_asked(desk: Desk) -> None:
+    """Sixty rows with the same three mistakes are three kinds."""
+    rows = [f"s{n:03},{MODEL},frames/{n}.jpg,5.0,16:9" for n in range(60)]
+    (desk.folder / "board.csv").write_text("\n".join(["id,model,image,duration,resolution", *rows]))
+    outcome = desk.run("check", "board.csv", code=65)
+    lines = outcome.err.splitlines()
+    assert len(lines) == 3 * 4 + 2, outcome
+    assert sum(line == "  … and 57 more like it" for line in lines) == 3
+    assert lines[-2] == "not shown: 171 of 180 problems; to see all, add --all or --output json"
+    assert re.search(r"\b180 problems\b", lines[-1])
+    assert len(desk.run("check", "board.csv", "--all", code=65).err.splitlines()) == 181
