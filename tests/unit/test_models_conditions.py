@@ -158,6 +158,26 @@ ENFORCED: dict[str, tuple[Schema, dict[str, str], str]] = {
         {},
         "inputs: needs one of these: prompt, or start and mode",
     ),
+    "never together": (
+        {"properties": THREE, "not": {"required": ["prompt", "start"]}},
+        {"prompt": "x", "start": "y"},
+        "inputs: prompt and start may not be given together",
+    ),
+    "a pattern or a word": (
+        {"properties": {"c": {"anyOf": [{**TEXT, "pattern": "^#[0-9a-f]{6}$"}, {"enum": ["red", "blue"]}]}}},
+        {"c": "redd"},
+        "c: redd does not match ^#[0-9a-f]{6}$ (red, blue)",
+    ),
+    "a name": (
+        {"properties": {"m": {"type": "object", "propertyNames": {"pattern": "^[a-z]+$"}}}},
+        {"m.A1": "x"},
+        "m: the name A1: A1 does not match ^[a-z]+$",
+    ),
+    "a kind of item": (
+        {"properties": {"l": {"type": "array", "contains": {"const": "x"}}}},
+        {"l.0": "y"},
+        "l: has no item of the kind that the model needs",
+    ),
     "two forms at once": (
         {"properties": THREE, "oneOf": [{"required": ["prompt"]}, {"required": ["start"]}]},
         {"prompt": "x", "start": "y"},
