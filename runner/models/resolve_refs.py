@@ -107,6 +107,13 @@ def expand(schema: JsonValue, *, file: str) -> Schema:
     start: Any = mapping(schema)
     base = identity if isinstance(identity := start.get("$id"), str) else ""
     registry: Registry[Any] = Registry().with_resource(base, specification.create_resource(start))
+    if _has_names(start):
+        try:
+            registry = registry.crawl()
+        except (AttributeError, TypeError, ValueError) as error:
+            raise SchemaInvalid(
+                f"{file}: it has references by name, and an $id or $anchor is not usable"
+            ) from error
     expansion = _Expansion(file, specification)
     root = expansion.schema(schema, _Place("the schema", registry.resolver(base), open_targets=(id(schema),)))
     if not isinstance(root, dict):
@@ -179,7 +186,7 @@ class _Expansion:
             found = at.resolver.lookup(ref)
         except (NoSuchAnchor, PointerToNowhere):
             self._refuse(at.where, f"the reference {ref} points at nothing")
-        # An `$id` anywhere in the schema may be no text, or no address.
+        # An `$id` on the way may be something else than an address.
         except (Unresolvable, AttributeError, TypeError, ValueError):
             self._refuse(at.where, f"the reference {ref} may only point into the schema itself (#/…)")
         return found.contents, found.resolver
@@ -252,14 +259,29 @@ def _both(target: Schema, beside: Schema) -> Schema:
 def _told_apart(schema: Schema) -> Schema:
     """Return `schema` such that each form allows only the words that OpenAPI's `discriminator` gives it."""
     discriminator = mapping(schema.get("discriminator"))
-    name, words = discriminator.get("propertyName"), mapping(discriminator.get("mapping"))
+    name = discriminator.get("propertyName")
+    words: dict[str, list[JsonValue]] = {}
+    for word, target in mapping(discriminator.get("mapping")).items():
+        words.setdefault(str(target).rpartition("/")[2], []).append(word)
 
     def form(part: JsonValue) -> JsonValue:
-        ref = str(mapping(part).get("$ref", ""))
-        own: list[JsonValue] = [word for word, target in words.items() if f"/{ref}".endswith(f"/{target}")]
-        return {"allOf": [part, {"properties": {str(name): {"enum": own}}}]} if own else part
+        own = words.get(str(mapping(part).get("$ref")).rpartition("/")[2])
+        return {"allOf": [part, {"properties": {str(name): {"enum": [*own]}}}]} if own else part
 
     if not isinstance(name, str):
         return schema
     forms = {word: parts for word in ("anyOf", "oneOf") if isinstance(parts := schema.get(word), list)}
     return {**schema, **{word: list(map(form, parts)) for word, parts in forms.items()}}
+
+
+def _has_names(schema: JsonValue) -> bool:
+    """Return whether a reference leads to a name, and not along a path, so that all names must be collected."""
+    waiting = [schema]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            ref = node.get("$ref", "#/")
+            if isinstance(ref, str) and not ref.startswith("#/"):
+                return True
+        waiting += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return False

@@ -14,6 +14,7 @@ from runner.models.scalars import shown
 from runner.models.schema_file import Schema, mapping, unusable
 from runner.system.canonical_json import JsonValue
 
+MOST_PATTERNS: Final = 200
 _DECIDES_MORE: Final = ("contains", "if", "not", "oneOf")
 _REST: Final = frozenset({"additionalProperties", "unevaluatedProperties"})
 
@@ -22,12 +23,19 @@ def without_unusable_patterns(schema: Schema, *, file: str) -> tuple[Schema, tup
     """Return `schema` with patterns that can all be used, and a sentence for each that was left out.
 
     Raises:
-        SchemaInvalid: a pattern that cannot be used decides more than whether its own text is valid.
+        SchemaInvalid: a pattern that cannot be used decides more than whether its own text is valid, or there are
+            more than `MOST_PATTERNS`, each of which takes time.
     """
     notes: list[str] = []
+    seen: set[str] = set()
 
     def is_usable(pattern: JsonValue, where: str, *, decides_more: bool) -> bool:
-        fault = pattern_fault(pattern) if isinstance(pattern, str) else None
+        if not isinstance(pattern, str):
+            return True
+        seen.add(pattern)
+        if len(seen) > MOST_PATTERNS:
+            raise unusable(file, f"it has more than {MOST_PATTERNS} patterns")
+        fault = pattern_fault(pattern)
         if fault and decides_more:
             raise unusable(file, f"{where}: {fault}: {shown(pattern)}")
         if fault:

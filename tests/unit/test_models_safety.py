@@ -76,7 +76,11 @@ REFUSED: dict[str, tuple[Schema, str]] = {
     "an identifier that is no text": (properties(a={"$id": 5}), "$id must be a text"),
     "an identifier that is no text, elsewhere": (
         {**properties(a={"$ref": "#x"}), "$defs": {"b": {"$id": 5}}},
-        "may only point into the schema itself",
+        "references by name, and an $id or $anchor is not usable",
+    ),
+    "many patterns": (
+        properties(**{f"a{n}": {"pattern": f"a{n}"} for n in range(201)}),
+        "more than 200 patterns",
     ),
     "no schema": (properties(a=5), "must be an object"),
     "wrong keyword": (properties(a={"maxLength": "long"}), "is not of type 'integer'"),
@@ -152,6 +156,7 @@ UNSAFE = {
     "script": r"\p{Script=Latin}",
     "foreign syntax": r"\Aa\Z",
     "unbalanced": "a)",
+    "too many classes of Unicode": r"\p{L}" * 10,
     "too long": "x" * (LONGEST_PATTERN + 1),
 }
 
