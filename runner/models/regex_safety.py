@@ -1,7 +1,7 @@
 """Decides which regular expressions a schema may use, and on how long a text, so that none can hang the check.
 
 In: a pattern in JavaScript's words, as JSON Schema has it. Python's matcher retries every choice of a pattern, so
-`^(a+)+$` can take hours on a short text. A pattern may have at most 500 characters, or 20,000 once it is translated, and
+`^(a+)+$` can take hours on a short text. A pattern may have at most 500 characters, or 20,000 once translated, and
 no look-around, back-reference or inline flag. For a text of 256 characters it may take at most 40 million steps, some
 50 ms, counted as below. The greatest length up to 4,096 that stays below this is the longest text that is matched; a
 longer text is refused. It knows no schema.

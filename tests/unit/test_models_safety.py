@@ -23,6 +23,10 @@ def deep(levels: int) -> Schema:
     return properties(a=schema)
 
 
+def patterns(count: int) -> JsonValue:
+    return {f"a{n}": {"pattern": f"a{n}"} for n in range(count)}
+
+
 def doubling(levels: int) -> Schema:
     """Return a schema of a few lines that unfolds to 2**levels nodes."""
     defs: Schema = {"d0": {"type": "string"}}
@@ -78,10 +82,7 @@ REFUSED: dict[str, tuple[Schema, str]] = {
         {**properties(a={"$ref": "#x"}), "$defs": {"b": {"$id": 5}}},
         "references by name, and an $id or $anchor is not usable",
     ),
-    "many patterns": (
-        properties(**{f"a{n}": {"pattern": f"a{n}"} for n in range(201)}),
-        "more than 200 patterns",
-    ),
+    "many patterns": (properties(a={"properties": patterns(201)}), "more than 200 patterns"),
     "no schema": (properties(a=5), "must be an object"),
     "wrong keyword": (properties(a={"maxLength": "long"}), "is not of type 'integer'"),
     "not an object": ({"type": "string"}, "not an object with properties"),
