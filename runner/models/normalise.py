@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from runner.models.fragments import described
+from runner.models.fragments import FRAGMENTS, described
 from runner.models.inputs import declared_kinds, kind_of
 from runner.models.resolve_refs import each_subschema
 from runner.models.scalars import READERS, ParseError, plain_number
@@ -44,7 +44,6 @@ _BOUNDS = frozenset(
     }
     | {"maxProperties", "minProperties", "multipleOf"}
 )
-_FRAGMENTS = ("allOf", "anyOf", "oneOf", "if", "then", "else", "not", "dependentSchemas")
 _NOTES = frozenset({"title", "description", "default", "examples"})
 
 
@@ -61,7 +60,7 @@ def normalise(schema: Schema, *, is_fragment: bool = False) -> Schema:
     def inner(sub: JsonValue, label: str) -> JsonValue:
         if not isinstance(sub, dict):
             return sub
-        is_part = is_fragment or label.partition(".")[0] in _FRAGMENTS
+        is_part = is_fragment or label.partition(".")[0] in FRAGMENTS
         return normalise(sub, is_fragment=is_part or _takes_any_name(sub))
 
     return each_subschema(strict, inner)

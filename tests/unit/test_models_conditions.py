@@ -296,6 +296,19 @@ def test_the_inputs_of_fragments_are_inputs() -> None:
     assert model.by_name["prompt"].title == "Prompt"
 
 
+def test_a_field_that_a_condition_describes_may_be_given() -> None:
+    camera: Schema = {
+        "type": "object",
+        "properties": {"type": TEXT},
+        "if": {"properties": {"type": {"const": "pan"}}},
+        "then": {"properties": {"x": {"type": "number", "maximum": 3}}},
+    }
+    schema: Schema = {"properties": {"camera": camera}}
+    assert told(schema, **{"camera.type": "pan", "camera.x": "2.5"}) == []
+    assert told(schema, **{"camera.type": "pan", "camera.x": "5"}) == ["camera.x: 5 is more than 3"]
+    assert told(schema, **{"camera.type": "pan", "camera.y": "5"}) == ["camera.y: unknown field"]
+
+
 def test_an_input_that_is_excluded_stays_so() -> None:
     model = model_of(
         {"properties": {"a": False, "b": TEXT}, "dependentSchemas": {"b": {"properties": {"a": TEXT}}}}
