@@ -74,7 +74,7 @@ def _gathered(schema: Schema) -> Schema:
         if own is not False and _SAY_ENOUGH.isdisjoint(mapping(own)):
             properties[name] = _property(own, found)
     known: list[JsonValue] = [name for name in required if name in properties]
-    added = {"properties": properties, "required": known}
+    added: Schema = {"properties": properties, "required": known}
     return {**schema, **{keyword: value for keyword, value in added.items() if value}}
 
 
