@@ -35,43 +35,17 @@ _SINGLE = frozenset(
 )
 _DROPPED = frozenset({"$schema", "$id", "$anchor", "$comment", "$defs", "definitions", "dependencies"})
 _NOTES = frozenset({"title", "description", "default", "examples", "deprecated", "nullable", "readOnly"})
-_LIMITS = frozenset(
-    {
-        "const",
-        "dependentRequired",
-        "enum",
-        "exclusiveMaximum",
-        "exclusiveMinimum",
-        "maximum",
-        "minimum",
-        "pattern",
-    }
-    | {
-        "maxContains",
-        "maxItems",
-        "maxLength",
-        "maxProperties",
-        "multipleOf",
-        "required",
-        "type",
-        "uniqueItems",
-    }
-    | {"minContains", "minItems", "minLength", "minProperties"}
-)
+_LIMITS = frozenset({
+    "const", "dependentRequired", "enum", "exclusiveMaximum", "exclusiveMinimum", "maxContains", "maximum", "maxItems",
+    "maxLength", "maxProperties", "minContains", "minimum", "minItems", "minLength", "minProperties", "multipleOf",
+    "pattern", "required", "type", "uniqueItems",
+})  # fmt: skip
 # What these allow depends on the keywords beside them, so that they may not come to stand beside others.
 _BESIDE_OTHERS = _SINGLE | _LISTED | _NAMED | {"maxContains", "minContains"}
-_UNSUPPORTED = frozenset(
-    {
-        "$dynamicRef",
-        "$recursiveRef",
-        "disallow",
-        "divisibleBy",
-        "extends",
-        "patternRequired",
-        "propertyDependencies",
-    }
-    | {"formatMinimum", "formatMaximum", "formatExclusiveMinimum", "formatExclusiveMaximum"}
-)
+_UNSUPPORTED = frozenset({
+    "$dynamicRef", "$recursiveRef", "disallow", "divisibleBy", "extends", "formatExclusiveMaximum",
+    "formatExclusiveMinimum", "formatMaximum", "formatMinimum", "patternRequired", "propertyDependencies",
+})  # fmt: skip
 _SPELLINGS: Final = {word.lower(): word for word in _LIMITS | _SINGLE | _LISTED | _NAMED | {"$ref"}}
 
 Change: TypeAlias = Callable[[JsonValue, str], JsonValue]
@@ -203,6 +177,8 @@ class _Expansion:
             self._refuse(where, f"unknown $schema {dialect!r}; write 2020-12")
         if not isinstance(node.get("$id", ""), str):
             self._refuse(where, "$id must be a text")
+        if not isinstance(node.get("dependencies"), dict | None):
+            self._refuse(where, "dependencies must be an object")
 
     def _weigh(self, value: JsonValue, where: str, depth: int) -> None:
         self._count(where, depth)
@@ -233,13 +209,16 @@ def _modern_items(schema: Schema) -> Schema:
 
 def _modern_dependencies(schema: Schema, dependencies: JsonValue) -> Schema:
     """Return `schema` with the `dependencies` of drafts 3 to 7 under their two newer names."""
-    required, schemas = mapping(schema.get("dependentRequired")), mapping(schema.get("dependentSchemas"))
+    required, schemas = (
+        dict(mapping(schema.get("dependentRequired"))),
+        dict(mapping(schema.get("dependentSchemas"))),
+    )
     for name, rule in mapping(dependencies).items():
         if isinstance(rule, str | list) and name not in required:
-            required = {**required, name: [rule] if isinstance(rule, str) else rule}
+            required[name] = [rule] if isinstance(rule, str) else rule
         else:
             whole: JsonValue = {"required": rule} if isinstance(rule, str | list) else rule
-            schemas = {**schemas, name: {"allOf": [whole, schemas[name]]} if name in schemas else whole}
+            schemas[name] = {"allOf": [whole, schemas[name]]} if name in schemas else whole
     added = {"dependentRequired": required, "dependentSchemas": schemas}
     return {**schema, **{keyword: rules for keyword, rules in added.items() if rules}}
 

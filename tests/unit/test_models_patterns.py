@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.commands.check import check
+from runner.domain.errors import Severity
 from runner.models.ecma_patterns import python_pattern
 from runner.models.model import Model
 from runner.models.regex_safety import longest_text, pattern_fault
@@ -133,6 +137,21 @@ def test_without_an_unusable_pattern_a_schema_allows_more_and_never_less(
     assert len(model.notes) == 1
     assert model.body_faults({"x": allowed}) == []
     assert model.body_faults({"x": refused}) != []
+
+
+def test_check_warns_of_a_pattern_that_was_set_aside(tmp_path: Path) -> None:
+    file = tmp_path / "schemas" / "acme" / "dream.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"type": "object", "properties": {"p": A}}), "utf-8")
+    board = tmp_path / "board.yaml"
+    board.write_text("version: 1\nshots:\n  - {id: s, model: acme/dream, inputs: {p: b}}\n", "utf-8")
+    [warning] = check(board).warnings
+    assert (warning.at.file, warning.subject, warning.severity) == (
+        str(file),
+        "model acme/dream",
+        Severity.WARNING,
+    )
+    assert BAD in warning.message
 
 
 def test_names_are_matched_as_javascript_does() -> None:

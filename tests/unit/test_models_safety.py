@@ -72,6 +72,7 @@ REFUSED: dict[str, tuple[Schema, str]] = {
         "maxlength is not a keyword; write maxLength",
     ),
     "keyword with underscores": ({**properties(), "any_of": []}, "any_of is not a keyword; write anyOf"),
+    "dependencies as a list": ({**properties(a={}), "dependencies": ["a"]}, "dependencies must be an object"),
     "required as a number": ({**properties(a={}), "required": 5}, "5 is not of type 'array'"),
     "an identifier that is no text": (properties(a={"$id": 5}), "$id must be a text"),
     "an identifier that is no text, elsewhere": (
