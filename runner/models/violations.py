@@ -93,8 +93,9 @@ def _worded(error: ValidationError, speller: Speller) -> list[SchemaViolation]:
             extra = [name for name in others if not patterns or not re.search(patterns, name)]
             return [SchemaViolation((*path, name), rule, "is not allowed here") for name in extra]
         case "not" if isinstance(limit, dict) and limit.keys() == {"required"}:
-            names = " and ".join(map(shown, limit["required"]))
-            return [SchemaViolation(path, rule, f"{names} may not be given together")]
+            names, together = limit["required"], " together" if len(limit["required"]) > 1 else " here"
+            message = f"{' and '.join(map(shown, names))} may not be given{together}"
+            return [SchemaViolation(path, rule, message)]
         case "anyOf" | "oneOf":
             return _of_forms(error, speller)
     return [SchemaViolation(path, rule, _message(rule, value, limit) or shown(error.message))]

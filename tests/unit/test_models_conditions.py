@@ -163,6 +163,11 @@ ENFORCED: dict[str, tuple[Schema, dict[str, str], str]] = {
         {"prompt": "x", "start": "y"},
         "inputs: prompt and start may not be given together",
     ),
+    "not here": (
+        {"properties": THREE, "if": {"required": ["mode"]}, "then": {"not": {"required": ["start"]}}},
+        {"mode": "a", "start": "y"},
+        "inputs: start may not be given here",
+    ),
     "a pattern or a word": (
         {"properties": {"c": {"anyOf": [{**TEXT, "pattern": "^#[0-9a-f]{6}$"}, {"enum": ["red", "blue"]}]}}},
         {"c": "redd"},
