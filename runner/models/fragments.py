@@ -7,10 +7,17 @@ value: a rule of a fragment stays where it is, and only the validator knows whet
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
+from runner.models.resolve_refs import each_subschema
 from runner.models.schema_file import Schema, mapping
 from runner.system.canonical_json import JsonValue
 
+FRAGMENTS: Final = frozenset({"allOf", "anyOf", "oneOf", "if", "then", "else", "not", "dependentSchemas"})
+"""The keywords whose schemas are about the same value as the schema around them."""
+
+# What a mapping inside a body may hold is read from its other fragments as they are.
+_CONDITIONS: Final = frozenset({"if", "then", "else", "dependentSchemas"})
 # A property with one of these says itself which values it takes.
 _SAY_ENOUGH = frozenset(
     {"type", "enum", "const", "allOf", "anyOf", "oneOf", "properties", "items", "prefixItems"}
@@ -42,31 +49,42 @@ def with_fragments(schema: Schema) -> Schema:
     What a fragment says under a condition is added as one of several forms, of which the last allows everything.
     Where `schema` limits names that it does not describe itself, nothing is added.
     """
+    return each_subschema(_gathered(schema), _inside)
+
+
+def _inside(part: JsonValue, label: str) -> JsonValue:
+    if not isinstance(part, dict) or label.partition(".")[0] in FRAGMENTS:
+        return part
+    return each_subschema(part if _CONDITIONS.isdisjoint(part) else _gathered(part), _inside)
+
+
+def _gathered(schema: Schema) -> Schema:
     if schema.get("additionalProperties", True) not in (True, {}):
         return schema
-    own = mapping(schema.get("properties"))
-    certain: dict[str, list[JsonValue]] = {}
-    others: dict[str, list[JsonValue]] = {}
+    properties = dict(mapping(schema.get("properties")))
     required: dict[str, None] = {}
+    said: dict[str, list[tuple[JsonValue, bool]]] = {}
     for part, always in fragments(schema):
         if always and isinstance(listed := part.get("required"), list):
             required |= dict.fromkeys(map(str, listed))
-        if part is not schema:
-            for name, prop in mapping(part.get("properties")).items():
-                (certain if always else others).setdefault(name, []).append(prop)
-    properties = dict(own)
-    for name in {**certain, **others}:
-        given, found = mapping(own.get(name)), certain.get(name, [])
-        if own.get(name) is False or not _SAY_ENOUGH.isdisjoint(given):
-            continue
-        if name not in own and len(found) == 1:
-            properties[name] = found[0]
-        else:
-            forms: list[JsonValue] = [*found, *others.get(name, []), True]
-            properties[name] = {**_notes(forms), "anyOf": forms, **given}
-    whole = {**schema, "properties": properties} if properties or "properties" in schema else schema
+        for name, prop in mapping(part.get("properties")).items() if part is not schema else ():
+            said.setdefault(name, []).append((prop, always))
+    for name, found in said.items():
+        own = properties.get(name)
+        if own is not False and _SAY_ENOUGH.isdisjoint(mapping(own)):
+            properties[name] = _property(own, found)
     known: list[JsonValue] = [name for name in required if name in properties]
-    return {**whole, "required": known} if known else whole
+    added: Schema = {"properties": properties, "required": known}
+    return {**schema, **{keyword: value for keyword, value in added.items() if value}}
+
+
+def _property(own: JsonValue, said: list[tuple[JsonValue, bool]]) -> JsonValue:
+    """Return the schema of an input of which `own` says too little, from what fragments say and whether always."""
+    certain = [prop for prop, always in said if always]
+    if own is None and len(certain) == 1:
+        return certain[0]
+    forms: list[JsonValue] = [*(prop for prop, _ in said), True]
+    return {**_notes(forms), "anyOf": forms, **mapping(own)}
 
 
 def _notes(forms: list[JsonValue]) -> Schema:

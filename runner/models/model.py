@@ -85,7 +85,8 @@ class Model:
         schema = with_fragments(strict)
         if "object" not in (declared_kinds(schema) or ("object",)) or "properties" not in schema:
             raise unusable(file, "the input is not an object with properties")
-        check = BodyCheck(strict, file=file, inputs=mapping(schema["properties"]))
+        properties = {**mapping(schema["properties"]), **mapping(strict.get("properties"))}
+        check = BodyCheck(strict, file=file, inputs=properties)
         _settle_defaults(schema, check, file)
         inputs = inputs_of(schema, media=published.media)
         return cls(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from runner.models.fragments import described
+from runner.models.fragments import FRAGMENTS, described
 from runner.models.inputs import declared_kinds, kind_of
 from runner.models.resolve_refs import each_subschema
 from runner.models.scalars import READERS, ParseError, plain_number
@@ -31,7 +31,19 @@ _TYPES = {
 # These keywords may hold null as a value; anywhere else null means that the provider has no such rule.
 _WORDS = ("true", "false")
 _MAY_BE_NULL = frozenset({"const", "default"})
-_FRAGMENTS = ("allOf", "anyOf", "oneOf", "if", "then", "else", "not", "dependentSchemas")
+_BOUNDS = frozenset(
+    {
+        "exclusiveMaximum",
+        "exclusiveMinimum",
+        "maxItems",
+        "maxLength",
+        "maximum",
+        "minItems",
+        "minLength",
+        "minimum",
+    }
+    | {"maxProperties", "minProperties", "multipleOf"}
+)
 _NOTES = frozenset({"title", "description", "default", "examples"})
 
 
@@ -40,7 +52,7 @@ def normalise(schema: Schema, *, is_fragment: bool = False) -> Schema:
     strict = {k: v for k, v in schema.items() if v is not None or k in _MAY_BE_NULL}
     strict.pop("validations", None)
     strict = _with_null(_with_types(strict))
-    _read_flags(strict)
+    _read_bounds(strict)
     _read_choices(strict)
     _read_default(strict)
     _read_required(strict, is_fragment=is_fragment)
@@ -48,7 +60,7 @@ def normalise(schema: Schema, *, is_fragment: bool = False) -> Schema:
     def inner(sub: JsonValue, label: str) -> JsonValue:
         if not isinstance(sub, dict):
             return sub
-        is_part = is_fragment or label.partition(".")[0] in _FRAGMENTS
+        is_part = is_fragment or label.partition(".")[0] in FRAGMENTS
         return normalise(sub, is_fragment=is_part or _takes_any_name(sub))
 
     return each_subschema(strict, inner)
@@ -78,8 +90,10 @@ def _with_null(schema: Schema) -> Schema:
     return {**notes, "anyOf": [rules, {"type": "null"}]}
 
 
-def _read_flags(schema: Schema) -> None:
-    """Read draft-04's `exclusiveMinimum: true` beside a `minimum` as today's number."""
+def _read_bounds(schema: Schema) -> None:
+    """Read bounds that are written as text, and draft-04's `exclusiveMinimum: true` beside a `minimum`."""
+    for keyword in _BOUNDS & schema.keys():
+        schema[keyword] = _coerced(schema[keyword], ("number",))
     for plain, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
         if isinstance(flag := schema.get(exclusive), bool):
             del schema[exclusive]

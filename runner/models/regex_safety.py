@@ -1,10 +1,10 @@
 """Decides which regular expressions a schema may use, and on how long a text, so that none can hang the check.
 
 In: a pattern in JavaScript's words, as JSON Schema has it. Python's matcher retries every choice of a pattern, so
-`^(a+)+$` can take hours on a short text. A pattern may have at most 500 characters, and no look-around, back-reference
-or inline flag. For a text of 256 characters it may take at most 40 million steps, some 50 ms, counted as below. The
-greatest length up to 4,096 that stays below this is the longest text that is matched; a longer text is refused. It
-knows no schema.
+`^(a+)+$` can take hours on a short text. A pattern may have at most 500 characters, or 20,000 once translated, and
+no look-around, back-reference or inline flag. For a text of 256 characters it may take at most 40 million steps, some
+50 ms, counted as below. The greatest length up to 4,096 that stays below this is the longest text that is matched; a
+longer text is refused. It knows no schema.
 
 Counting: a sequence multiplies, an alternative adds, and `x{m,n}` gives (n - m + 1) * ways(x)**n. An open end counts as
 the text's length, and a pattern that may start anywhere starts at each character. Each way has one step per piece of
@@ -24,6 +24,7 @@ LONGEST_PATTERN = 500
 LONGEST_TEXTS = (4096, 2048, 1024, 512, 256)
 MOST_STEPS = 40_000_000
 
+_LONGEST_TRANSLATED = 20_000
 _MOST_REPEATS = 24
 
 _ESCAPE = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|.)", re.DOTALL)
@@ -41,6 +42,8 @@ def pattern_fault(pattern: str) -> str | None:
         translated = python_pattern(pattern)
     except ValueError as error:
         return f"the pattern {error}"
+    if len(translated) > _LONGEST_TRANSLATED:
+        return "the pattern has too many classes such as \\p{L}"
     if "(?" in _bare(translated):
         return "the pattern has look-around or a flag"
     try:

@@ -35,43 +35,17 @@ _SINGLE = frozenset(
 )
 _DROPPED = frozenset({"$schema", "$id", "$anchor", "$comment", "$defs", "definitions", "dependencies"})
 _NOTES = frozenset({"title", "description", "default", "examples", "deprecated", "nullable", "readOnly"})
-_LIMITS = frozenset(
-    {
-        "const",
-        "dependentRequired",
-        "enum",
-        "exclusiveMaximum",
-        "exclusiveMinimum",
-        "maximum",
-        "minimum",
-        "pattern",
-    }
-    | {
-        "maxContains",
-        "maxItems",
-        "maxLength",
-        "maxProperties",
-        "multipleOf",
-        "required",
-        "type",
-        "uniqueItems",
-    }
-    | {"minContains", "minItems", "minLength", "minProperties"}
-)
+_LIMITS = frozenset({
+    "const", "dependentRequired", "enum", "exclusiveMaximum", "exclusiveMinimum", "maxContains", "maximum", "maxItems",
+    "maxLength", "maxProperties", "minContains", "minimum", "minItems", "minLength", "minProperties", "multipleOf",
+    "pattern", "required", "type", "uniqueItems",
+})  # fmt: skip
 # What these allow depends on the keywords beside them, so that they may not come to stand beside others.
 _BESIDE_OTHERS = _SINGLE | _LISTED | _NAMED | {"maxContains", "minContains"}
-_UNSUPPORTED = frozenset(
-    {
-        "$dynamicRef",
-        "$recursiveRef",
-        "disallow",
-        "divisibleBy",
-        "extends",
-        "patternRequired",
-        "propertyDependencies",
-    }
-    | {"formatMinimum", "formatMaximum", "formatExclusiveMinimum", "formatExclusiveMaximum"}
-)
+_UNSUPPORTED = frozenset({
+    "$dynamicRef", "$recursiveRef", "disallow", "divisibleBy", "extends", "formatExclusiveMaximum",
+    "formatExclusiveMinimum", "formatMaximum", "formatMinimum", "patternRequired", "propertyDependencies",
+})  # fmt: skip
 _SPELLINGS: Final = {word.lower(): word for word in _LIMITS | _SINGLE | _LISTED | _NAMED | {"$ref"}}
 
 Change: TypeAlias = Callable[[JsonValue, str], JsonValue]
@@ -107,6 +81,13 @@ def expand(schema: JsonValue, *, file: str) -> Schema:
     start: Any = mapping(schema)
     base = identity if isinstance(identity := start.get("$id"), str) else ""
     registry: Registry[Any] = Registry().with_resource(base, specification.create_resource(start))
+    if _has_names(start):
+        try:
+            registry = registry.crawl()
+        except (AttributeError, TypeError, ValueError) as error:
+            raise SchemaInvalid(
+                f"{file}: it has references by name, and an $id or $anchor is not usable"
+            ) from error
     expansion = _Expansion(file, specification)
     root = expansion.schema(schema, _Place("the schema", registry.resolver(base), open_targets=(id(schema),)))
     if not isinstance(root, dict):
@@ -179,7 +160,7 @@ class _Expansion:
             found = at.resolver.lookup(ref)
         except (NoSuchAnchor, PointerToNowhere):
             self._refuse(at.where, f"the reference {ref} points at nothing")
-        # An `$id` anywhere in the schema may be no text, or no address.
+        # An `$id` on the way may be something else than an address.
         except (Unresolvable, AttributeError, TypeError, ValueError):
             self._refuse(at.where, f"the reference {ref} may only point into the schema itself (#/…)")
         return found.contents, found.resolver
@@ -196,6 +177,8 @@ class _Expansion:
             self._refuse(where, f"unknown $schema {dialect!r}; write 2020-12")
         if not isinstance(node.get("$id", ""), str):
             self._refuse(where, "$id must be a text")
+        if not isinstance(node.get("dependencies"), dict | None):
+            self._refuse(where, "dependencies must be an object")
 
     def _weigh(self, value: JsonValue, where: str, depth: int) -> None:
         self._count(where, depth)
@@ -226,13 +209,16 @@ def _modern_items(schema: Schema) -> Schema:
 
 def _modern_dependencies(schema: Schema, dependencies: JsonValue) -> Schema:
     """Return `schema` with the `dependencies` of drafts 3 to 7 under their two newer names."""
-    required, schemas = mapping(schema.get("dependentRequired")), mapping(schema.get("dependentSchemas"))
+    required, schemas = (
+        dict(mapping(schema.get("dependentRequired"))),
+        dict(mapping(schema.get("dependentSchemas"))),
+    )
     for name, rule in mapping(dependencies).items():
         if isinstance(rule, str | list) and name not in required:
-            required = {**required, name: [rule] if isinstance(rule, str) else rule}
+            required[name] = [rule] if isinstance(rule, str) else rule
         else:
             whole: JsonValue = {"required": rule} if isinstance(rule, str | list) else rule
-            schemas = {**schemas, name: {"allOf": [whole, schemas[name]]} if name in schemas else whole}
+            schemas[name] = {"allOf": [whole, schemas[name]]} if name in schemas else whole
     added = {"dependentRequired": required, "dependentSchemas": schemas}
     return {**schema, **{keyword: rules for keyword, rules in added.items() if rules}}
 
@@ -252,14 +238,29 @@ def _both(target: Schema, beside: Schema) -> Schema:
 def _told_apart(schema: Schema) -> Schema:
     """Return `schema` such that each form allows only the words that OpenAPI's `discriminator` gives it."""
     discriminator = mapping(schema.get("discriminator"))
-    name, words = discriminator.get("propertyName"), mapping(discriminator.get("mapping"))
+    name = discriminator.get("propertyName")
+    words: dict[str, list[JsonValue]] = {}
+    for word, target in mapping(discriminator.get("mapping")).items():
+        words.setdefault(str(target).rpartition("/")[2], []).append(word)
 
     def form(part: JsonValue) -> JsonValue:
-        ref = str(mapping(part).get("$ref", ""))
-        own: list[JsonValue] = [word for word, target in words.items() if f"/{ref}".endswith(f"/{target}")]
-        return {"allOf": [part, {"properties": {str(name): {"enum": own}}}]} if own else part
+        own = words.get(str(mapping(part).get("$ref")).rpartition("/")[2])
+        return {"allOf": [part, {"properties": {str(name): {"enum": [*own]}}}]} if own else part
 
     if not isinstance(name, str):
         return schema
     forms = {word: parts for word in ("anyOf", "oneOf") if isinstance(parts := schema.get(word), list)}
     return {**schema, **{word: list(map(form, parts)) for word, parts in forms.items()}}
+
+
+def _has_names(schema: JsonValue) -> bool:
+    """Return whether a reference leads to a name, and not along a path, so that all names must be collected."""
+    waiting = [schema]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            ref = node.get("$ref", "#/")
+            if isinstance(ref, str) and not ref.startswith("#/"):
+                return True
+        waiting += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return False

@@ -1,11 +1,12 @@
 """Reports the rules of a schema that no request is checked against, and takes unusable patterns out.
 
-In: a strict schema. Out: the same without these patterns, and a sentence for each rule. A schema without a pattern
-allows more. So where allowing more could forbid something else, as under `not`, the whole schema is refused.
+In: a strict schema. Out: one that allows more, without these patterns, and a sentence for each rule. Under `not` and
+the like, a missing pattern would allow less. There the whole keyword goes, and of `oneOf` several forms may then fit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from runner.models.regex_safety import pattern_fault
@@ -14,48 +15,75 @@ from runner.models.scalars import shown
 from runner.models.schema_file import Schema, mapping, unusable
 from runner.system.canonical_json import JsonValue
 
-_DECIDES_MORE: Final = ("contains", "if", "not", "oneOf")
-_REST: Final = frozenset({"additionalProperties", "unevaluatedProperties"})
+MOST_PATTERNS: Final = 200
+
+_TURNED: Final = {
+    "not": ("not",),
+    "if": ("if", "then", "else"),
+    "contains": ("contains", "minContains", "maxContains"),
+}
+"""The keywords that may forbid more when their schema allows more, each with those that depend on it."""
+
+_REST: Final = ("additionalProperties", "unevaluatedProperties")
 
 
 def without_unusable_patterns(schema: Schema, *, file: str) -> tuple[Schema, tuple[str, ...]]:
     """Return `schema` with patterns that can all be used, and a sentence for each that was left out.
 
     Raises:
-        SchemaInvalid: a pattern that cannot be used decides more than whether its own text is valid.
+        SchemaInvalid: there are more than `MOST_PATTERNS`, each of which takes time; or one cannot be used, and
+            `unevaluatedItems` or `unevaluatedProperties` depend on all that a schema says.
     """
-    notes: list[str] = []
+    patterns = dict.fromkeys(_patterns(schema))
+    if len(patterns) > MOST_PATTERNS:
+        raise unusable(file, f"it has more than {MOST_PATTERNS} patterns")
+    faults = {pattern: fault for pattern in patterns if (fault := pattern_fault(pattern))}
+    if not faults:
+        return schema, ()
+    if any(word in part for part in _parts(schema) for word in ("unevaluatedItems", "unevaluatedProperties")):
+        [pattern, *_] = faults
+        raise unusable(file, f"unevaluatedProperties cannot be decided: {faults[pattern]}: {shown(pattern)}")
+    notes = (f"nothing is checked against {shown(pattern)}: {fault}" for pattern, fault in faults.items())
+    return mapping(_without(schema, faults)), tuple(notes)
 
-    def is_usable(pattern: JsonValue, where: str, *, decides_more: bool) -> bool:
-        fault = pattern_fault(pattern) if isinstance(pattern, str) else None
-        if fault and decides_more:
-            raise unusable(file, f"{where}: {fault}: {shown(pattern)}")
-        if fault:
-            notes.append(f"{where}: nothing is checked against {shown(pattern)}: {fault}")
-        return not fault
 
-    def usable(part: JsonValue, where: str, *, decides_more: bool) -> JsonValue:
-        if not isinstance(part, dict):
-            return part
-        kept, keyed = dict(part), mapping(part.get("patternProperties"))
-        if not is_usable(part.get("pattern"), where, decides_more=decides_more):
-            del kept["pattern"]
-        if keyed:
-            # A key that matches no pattern falls under these keywords.
-            is_rest = decides_more or not _REST.isdisjoint(part)
-            kept["patternProperties"] = {
-                key: value for key, value in keyed.items() if is_usable(key, where, decides_more=is_rest)
-            }
-        return each_subschema(
-            kept,
-            lambda sub, label: usable(
-                sub,
-                f"{where}.{label}".removeprefix("input.properties."),
-                decides_more=decides_more or label.partition(".")[0] in _DECIDES_MORE,
-            ),
-        )
+def _without(schema: JsonValue, faults: dict[str, str]) -> JsonValue:
+    if not isinstance(schema, dict):
+        return schema
+    kept, keyed = dict(schema), mapping(schema.get("patternProperties"))
+    dropped = [each for word, words in _TURNED.items() if _uses(schema.get(word), faults) for each in words]
+    if schema.get("pattern") in faults:
+        dropped.append("pattern")
+    if not faults.keys().isdisjoint(keyed):
+        kept["patternProperties"] = {key: part for key, part in keyed.items() if key not in faults}
+        dropped += _REST
+    for keyword in dropped:
+        kept.pop(keyword, None)
+    loose = each_subschema(kept, lambda part, _: _without(part, faults))
+    if loose.get("oneOf") != schema.get("oneOf"):
+        also = loose.get("allOf")
+        loose["allOf"] = [*(also if isinstance(also, list) else ()), {"anyOf": loose.pop("oneOf")}]
+    return loose
 
-    return mapping(usable(schema, "input", decides_more=False)), tuple(notes)
+
+def _uses(schema: JsonValue, faults: dict[str, str]) -> bool:
+    return isinstance(schema, dict) and any(pattern in faults for pattern in _patterns(schema))
+
+
+def _patterns(schema: Schema) -> Iterator[str]:
+    for part in _parts(schema):
+        yield from mapping(part.get("patternProperties"))
+        if isinstance(pattern := part.get("pattern"), str):
+            yield pattern
+
+
+def _parts(schema: Schema) -> Iterator[Schema]:
+    """Yield `schema` and all schemas inside it."""
+    yield schema
+    inner: list[Schema] = []
+    each_subschema(schema, lambda part, _: inner.append(part) if isinstance(part, dict) else part)
+    for part in inner:
+        yield from _parts(part)
 
 
 def undescribed(published: Schema, strict: Schema) -> tuple[str, ...]:

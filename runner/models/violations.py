@@ -6,8 +6,9 @@ choice. Where none of several forms fits, they are about the form that was meant
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from runner.models.regex_safety import longest_text
@@ -35,6 +36,9 @@ _MESSAGES: Final = {
     "type": "{value} is not of type {limit}",
     "uniqueItems": "has an item twice",
     "pattern": "{value} does not match {limit}",
+    "contains": "has no item of the kind that the model needs",
+    "minContains": "has too few items of the kind that the model needs; at least {limit} are needed",
+    "maxContains": "has too many items of one kind; at most {limit} are allowed",
     "not": "{value} is what the model excludes here",
     "unevaluatedProperties": "has a field that its form does not describe",
     "None": "is not allowed here",
@@ -59,6 +63,14 @@ class SchemaViolation:
 
 def violations(error: ValidationError, speller: Speller) -> list[SchemaViolation]:
     """Return what an error of jsonschema means to the person who wrote the value."""
+    found = _worded(error, speller)
+    if "propertyNames" not in error.absolute_schema_path:
+        return found
+    name: Any = error.instance
+    return [replace(each, message=f"the name {shown(name)}: {each.message}") for each in found]
+
+
+def _worded(error: ValidationError, speller: Speller) -> list[SchemaViolation]:
     path, rule = tuple(error.absolute_path), str(error.validator)
     value: Any = error.instance
     limit: Any = error.validator_value
@@ -76,13 +88,17 @@ def violations(error: ValidationError, speller: Speller) -> list[SchemaViolation
             return [SchemaViolation((*path, name), "required", message)]
         case "additionalProperties" if limit is False:
             schema: Any = error.schema
-            extra = [name for name in value if name not in mapping(schema.get("properties"))]
+            others = [name for name in value if name not in mapping(schema.get("properties"))]
+            patterns = "|".join(mapping(schema.get("patternProperties")))
+            extra = [name for name in others if not patterns or not re.search(patterns, name)]
             return [SchemaViolation((*path, name), rule, "is not allowed here") for name in extra]
+        case "not" if isinstance(limit, dict) and limit.keys() == {"required"}:
+            names, together = limit["required"], " together" if len(limit["required"]) > 1 else " here"
+            message = f"{' and '.join(map(shown, names))} may not be given{together}"
+            return [SchemaViolation(path, rule, message)]
         case "anyOf" | "oneOf":
             return _of_forms(error, speller)
-    message = _message(rule, value, limit) or shown(error.message)
-    is_name = "propertyNames" in error.absolute_schema_path
-    return [SchemaViolation(path, rule, f"the name {shown(value)} {message}" if is_name else message)]
+    return [SchemaViolation(path, rule, _message(rule, value, limit) or shown(error.message))]
 
 
 def _not_allowed(
@@ -93,12 +109,7 @@ def _not_allowed(
 
 
 def _of_forms(error: ValidationError, speller: Speller) -> list[SchemaViolation]:
-    """Return what is wrong with a value in the form that was meant.
-
-    A form was meant if the value has its type and every word by which the forms differ.
-    """
-    from jsonschema.exceptions import best_match
-
+    """Return what is wrong with a value in the form that was meant, or in all forms that may have been."""
     path, rule = tuple(error.absolute_path), str(error.validator)
     value: Any = error.instance
     if not error.context:
@@ -106,20 +117,20 @@ def _of_forms(error: ValidationError, speller: Speller) -> list[SchemaViolation]
         return [SchemaViolation(path, rule, message)]
     forms = _forms_meant(error.context)
     if len(forms) == 1:
-        return [each for inner in forms[0] for each in violations(inner, speller)]
+        return [each for inner in forms[0] for each in _worded(inner, speller)]
     if wrong := set.intersection(*map(_wrong_choices, forms)):
-        return [_of_all_forms(forms, each, speller) for each in sorted(wrong, key=str)]
+        return [_not_listed(forms, each, speller) for each in sorted(wrong, key=str)]
     if all(inner.validator == "required" and not inner.relative_path for form in forms for inner in form):
-        ways = [" and ".join(shown(violations(each, speller)[0].path[-1]) for each in form) for form in forms]
+        ways = [" and ".join(shown(_worded(each, speller)[0].path[-1]) for each in form) for form in forms]
         return [SchemaViolation(path, rule, f"needs one of these: {', or '.join(dict.fromkeys(ways))}")]
-    best = best_match([error])
-    if best is None or best is error:
-        return [SchemaViolation(path, rule, f"{shown(value)} fits none of the allowed forms")]
-    return violations(best, speller)
+    return [_of_nearest_form(error, forms, speller)]
 
 
 def _forms_meant(errors: Sequence[ValidationError]) -> list[list[ValidationError]]:
-    """Return the errors of each form that may have been meant."""
+    """Return the errors of each form that may have been meant.
+
+    A value has the type of its form, and every word inside it by which the forms differ.
+    """
     by_form: dict[str | int, list[ValidationError]] = {}
     for error in errors:
         by_form.setdefault(error.relative_schema_path[0], []).append(error)
@@ -128,23 +139,43 @@ def _forms_meant(errors: Sequence[ValidationError]) -> list[list[ValidationError
         form for form in forms if not any(e.validator == "type" and not e.relative_path for e in form)
     ]
     forms = of_its_type or forms
-    shared = set.intersection(*map(_wrong_choices, forms))
-    return [form for form in forms if _wrong_choices(form) == shared] or forms
+    wrong = [_wrong_choices(error for error in form if error.relative_path) for form in forms]
+    shared = set.intersection(*wrong)
+    return [form for form, paths in zip(forms, wrong, strict=True) if paths == shared] or forms
 
 
-def _wrong_choices(form: list[ValidationError]) -> set[tuple[str | int, ...]]:
-    return {tuple(error.absolute_path) for error in form if error.validator in _CHOICES}
+def _wrong_choices(errors: Iterable[ValidationError]) -> set[tuple[str | int, ...]]:
+    return {tuple(error.absolute_path) for error in errors if error.validator in _CHOICES}
 
 
-def _of_all_forms(
+def _not_listed(
     forms: list[list[ValidationError]], path: tuple[str | int, ...], speller: Speller
 ) -> SchemaViolation:
-    """Return the violation of a value that is in the list of no form."""
+    """Return the violation of the value at `path`, with the values that any of the forms lists for it."""
     found = [e for form in forms for e in form if e.validator in _CHOICES and tuple(e.absolute_path) == path]
     value: Any = found[0].instance
     limits: list[Any] = [e.validator_value if e.validator == "enum" else [e.validator_value] for e in found]
     values = {canonical_json(each): each for limit in limits for each in limit}
     return _not_allowed(path, "enum", value, list(values.values()), speller)
+
+
+def _of_nearest_form(
+    error: ValidationError, forms: list[list[ValidationError]], speller: Speller
+) -> SchemaViolation:
+    """Return the violation of the form that is nearest, with the values that another form lists."""
+    from jsonschema.exceptions import best_match
+
+    path = tuple(error.absolute_path)
+    others = [form for form in forms if path not in _wrong_choices(form)]
+    if len(others) < len(forms):
+        listed = _not_listed(forms, path, speller)
+        return replace(_worded(others[0][0], speller)[0], allowed=listed.allowed, nearest=listed.nearest)
+    best = best_match([error])
+    if best is None or best is error:
+        value: Any = error.instance
+        message = f"{shown(value)} fits none of the allowed forms"
+        return SchemaViolation(path, str(error.validator), message)
+    return _worded(best, speller)[0]
 
 
 def _message(rule: str, value: Any, limit: Any) -> str:  # noqa: ANN401 - any JSON value under any keyword

@@ -158,6 +158,31 @@ ENFORCED: dict[str, tuple[Schema, dict[str, str], str]] = {
         {},
         "inputs: needs one of these: prompt, or start and mode",
     ),
+    "never together": (
+        {"properties": THREE, "not": {"required": ["prompt", "start"]}},
+        {"prompt": "x", "start": "y"},
+        "inputs: prompt and start may not be given together",
+    ),
+    "not here": (
+        {"properties": THREE, "if": {"required": ["mode"]}, "then": {"not": {"required": ["start"]}}},
+        {"mode": "a", "start": "y"},
+        "inputs: start may not be given here",
+    ),
+    "a pattern or a word": (
+        {"properties": {"c": {"anyOf": [{**TEXT, "pattern": "^#[0-9a-f]{6}$"}, {"enum": ["red", "blue"]}]}}},
+        {"c": "redd"},
+        "c: redd does not match ^#[0-9a-f]{6}$ (red, blue)",
+    ),
+    "a name": (
+        {"properties": {"m": {"type": "object", "propertyNames": {"pattern": "^[a-z]+$"}}}},
+        {"m.A1": "x"},
+        "m: the name A1: A1 does not match ^[a-z]+$",
+    ),
+    "a kind of item": (
+        {"properties": {"l": {"type": "array", "contains": {"const": "x"}}}},
+        {"l.0": "y"},
+        "l: has no item of the kind that the model needs",
+    ),
     "two forms at once": (
         {"properties": THREE, "oneOf": [{"required": ["prompt"]}, {"required": ["start"]}]},
         {"prompt": "x", "start": "y"},
@@ -274,6 +299,19 @@ def test_the_inputs_of_fragments_are_inputs() -> None:
         "start": ("string", False, MISSING),
     }
     assert model.by_name["prompt"].title == "Prompt"
+
+
+def test_a_field_that_a_condition_describes_may_be_given() -> None:
+    camera: Schema = {
+        "type": "object",
+        "properties": {"type": TEXT},
+        "if": {"properties": {"type": {"const": "pan"}}},
+        "then": {"properties": {"x": {"type": "number", "maximum": 3}}},
+    }
+    schema: Schema = {"properties": {"camera": camera}}
+    assert told(schema, **{"camera.type": "pan", "camera.x": "2.5"}) == []
+    assert told(schema, **{"camera.type": "pan", "camera.x": "5"}) == ["camera.x: 5 is more than 3"]
+    assert told(schema, **{"camera.type": "pan", "camera.y": "5"}) == ["camera.y: unknown field"]
 
 
 def test_an_input_that_is_excluded_stays_so() -> None:

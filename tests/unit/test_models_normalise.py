@@ -36,6 +36,7 @@ REPAIRED: dict[str, tuple[Schema, Schema]] = {
     "null in enum": ({"type": "string", "enum": ["a", None]}, {"type": "string", "enum": ["a"]}),
     "empty enum": ({"type": "string", "enum": []}, {"type": "string"}),
     "null limit": ({"type": "string", "maxLength": None}, {"type": "string"}),
+    "text limit": ({"type": "string", "maxLength": "5"}, {"type": "string", "maxLength": 5}),
     "flag bound": (
         {"type": "number", "minimum": 0, "exclusiveMinimum": True},
         {"type": "number", "exclusiveMinimum": 0},

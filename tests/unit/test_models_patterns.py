@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.commands.check import check
+from runner.domain.errors import Severity
 from runner.models.ecma_patterns import python_pattern
 from runner.models.model import Model
 from runner.models.regex_safety import longest_text, pattern_fault
@@ -102,14 +106,52 @@ def test_a_pattern_that_cannot_be_used_is_set_aside_with_a_word() -> None:
     model = model_of(name={"type": "string", "pattern": r"^\p{Script=Greek}+$", "maxLength": 3})
     assert model.body_faults({"name": "Anna"}) == [("name", "is 4 characters long; at most 3 are allowed")]
     [note] = model.notes
-    assert note.startswith(
-        "name: nothing is checked against ^\\p{Script=Greek}+$: the pattern has \\p{Script"
+    assert note.startswith("nothing is checked against ^\\p{Script=Greek}+$: the pattern has \\p{Script")
+
+
+BAD = "^(?=a)a"
+A: Schema = {"type": "string", "pattern": BAD}
+# A schema with a pattern that cannot be used, a value that it allows, and one that it still refuses.
+LOOSER: dict[str, tuple[Schema, JsonValue, JsonValue]] = {
+    "not": ({"type": "string", "not": A}, "b", 5),
+    "not of a not": ({"type": "string", "not": {"not": A}}, "a", 5),
+    "if": ({"if": A, "then": {"maxLength": 1}, "else": {"maxLength": 2}, "type": "string"}, "bb", 5),
+    "contains": ({"type": "array", "contains": A, "maxContains": 1}, ["a", "b", "b"], 5),
+    "one of": ({"oneOf": [A, {"const": "b"}]}, "b", 5),
+    "any of": ({"anyOf": [A, {"type": "integer"}]}, "b", 2.5),
+    "names": ({"type": "object", "propertyNames": A}, {"a": 1}, 5),
+    "named by a pattern": ({"type": "object", "patternProperties": {BAD: {"type": "string"}}}, {"a": "x"}, 5),
+    "the rest": (
+        {"type": "object", "patternProperties": {BAD: {}, "^b": {"type": "string"}}, "additionalProperties": False},
+        {"a": 1},
+        {"b": 1},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema", "allowed", "refused"), LOOSER.values(), ids=LOOSER)
+def test_without_an_unusable_pattern_a_schema_allows_more_and_never_less(
+    schema: Schema, allowed: JsonValue, refused: JsonValue
+) -> None:
+    model = model_of(x=schema)
+    assert len(model.notes) == 1
+    assert model.body_faults({"x": allowed}) == []
+    assert model.body_faults({"x": refused}) != []
+
+
+def test_check_warns_of_a_pattern_that_was_set_aside(tmp_path: Path) -> None:
+    file = tmp_path / "schemas" / "acme" / "dream.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"type": "object", "properties": {"p": A}}), "utf-8")
+    board = tmp_path / "board.yaml"
+    board.write_text("version: 1\nshots:\n  - {id: s, model: acme/dream, inputs: {p: b}}\n", "utf-8")
+    [warning] = check(board).warnings
+    assert (warning.at.file, warning.subject, warning.severity) == (
+        str(file),
+        "model acme/dream",
+        Severity.WARNING,
     )
-
-
-def test_a_pattern_for_names_is_set_aside_if_nothing_depends_on_it() -> None:
-    model = model_of(tags={"type": "object", "patternProperties": {"(?=a)": {"type": "string"}}})
-    assert (model.body_faults({"tags": {"a": 1}}), len(model.notes)) == ([], 1)
+    assert BAD in warning.message
 
 
 def test_names_are_matched_as_javascript_does() -> None:

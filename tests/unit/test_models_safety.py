@@ -23,6 +23,10 @@ def deep(levels: int) -> Schema:
     return properties(a=schema)
 
 
+def patterns(count: int) -> JsonValue:
+    return {f"a{n}": {"pattern": f"a{n}"} for n in range(count)}
+
+
 def doubling(levels: int) -> Schema:
     """Return a schema of a few lines that unfolds to 2**levels nodes."""
     defs: Schema = {"d0": {"type": "string"}}
@@ -58,12 +62,8 @@ REFUSED: dict[str, tuple[Schema, str]] = {
     "deep data": (properties(a={"default": deep(70)}), "levels deep"),
     "exponential": (doubling(30), "more than 20000 nodes"),
     "unknown dialect": ({**properties(), "$schema": "https://example.com/mine"}, "unknown $schema"),
-    "hanging regex that decides a form": (
-        properties(a={"not": {"pattern": "^(a+)+$"}}),
-        "could take forever",
-    ),
-    "hanging key regex that decides the rest": (
-        properties(a={"patternProperties": {"^(a+)+$": {}}, "additionalProperties": False}),
+    "hanging regex where all that is said counts": (
+        properties(a={"patternProperties": {"^(a+)+$": {}}, "unevaluatedProperties": False}),
         "could take forever",
     ),
     "keyword of an old draft": (properties(a={"disallow": "string"}), "disallow is not supported"),
@@ -72,12 +72,14 @@ REFUSED: dict[str, tuple[Schema, str]] = {
         "maxlength is not a keyword; write maxLength",
     ),
     "keyword with underscores": ({**properties(), "any_of": []}, "any_of is not a keyword; write anyOf"),
+    "dependencies as a list": ({**properties(a={}), "dependencies": ["a"]}, "dependencies must be an object"),
     "required as a number": ({**properties(a={}), "required": 5}, "5 is not of type 'array'"),
     "an identifier that is no text": (properties(a={"$id": 5}), "$id must be a text"),
     "an identifier that is no text, elsewhere": (
         {**properties(a={"$ref": "#x"}), "$defs": {"b": {"$id": 5}}},
-        "may only point into the schema itself",
+        "references by name, and an $id or $anchor is not usable",
     ),
+    "many patterns": (properties(a={"properties": patterns(201)}), "more than 200 patterns"),
     "no schema": (properties(a=5), "must be an object"),
     "wrong keyword": (properties(a={"maxLength": "long"}), "is not of type 'integer'"),
     "not an object": ({"type": "string"}, "not an object with properties"),
@@ -152,6 +154,7 @@ UNSAFE = {
     "script": r"\p{Script=Latin}",
     "foreign syntax": r"\Aa\Z",
     "unbalanced": "a)",
+    "too many classes of Unicode": r"\p{L}" * 10,
     "too long": "x" * (LONGEST_PATTERN + 1),
 }
 
