@@ -29,6 +29,7 @@ def command(arguments: argparse.Namespace) -> int:
     for take in proposal.takes:
         doubtful = take.links(proposal.header.api_base).doubtful
         note(f"{take.take_id}: its record names {link}" for link in doubtful)
+    note(map(str, proposal.doubts))
     if not _agreed(arguments, proposal):
         warn(["nothing was recorded or submitted"])
         return 3
