@@ -29,6 +29,7 @@ MISSING: Final = Missing.MISSING
 Number: TypeAlias = int | float
 
 _NO_FIELDS: Mapping[str, Shape] = MappingProxyType({})
+_SCALARS: Final = frozenset({"boolean", "integer", "number"})
 _BOUNDS: Final = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
 _KINDS: Final = {
     type(None): "null",
@@ -195,7 +196,7 @@ def shape_of(schema: JsonValue, *, media: bool | None = None, by_name: bool = Fa
     With `by_name`, the rule of `is_media` finds the links inside a mapping; otherwise only their format does.
     """
     shape = _shape_of_forms(schema, media=media, by_name=by_name)
-    if shape.kinds or shape.nullable or not isinstance(schema, dict):
+    if shape.kinds or not isinstance(schema, dict):
         return shape
     # A bound does not forbid text, but it says what a plain number means.
     is_bounded = any(not _BOUNDS.isdisjoint(part) for part in (schema, *forms_of(schema)))
@@ -212,7 +213,9 @@ def _shape_of_forms(schema: JsonValue, *, media: bool | None, by_name: bool) -> 
     shape = shapes[0] if len(shapes) == 1 else _united(shapes)
     if shape.kinds or shape.nullable or "default" not in schema:
         return shape
-    return replace(shape, kinds=(kind_of(schema["default"]),))
+    kind = kind_of(schema["default"])
+    # A default of 1 does not forbid 0.5.
+    return replace(shape, kinds=("number" if kind == "integer" else kind,))
 
 
 def _own_shape(schema: Schema, *, is_link: bool, handed_on: bool | None, by_name: bool) -> Shape:
@@ -281,10 +284,20 @@ def _united(shapes: list[Shape]) -> Shape:
         kinds=tuple(dict.fromkeys(kind for shape in shapes for kind in shape.kinds)),
         nullable=any(shape.nullable for shape in shapes),
         media=any(shape.media for shape in shapes),
-        items=next((shape.items for shape in shapes if shape.items), None),
+        items=_either([shape.items for shape in shapes if shape.items]),
         prefix=next((shape.prefix for shape in shapes if shape.prefix), ()),
         fields=fields,
         extras=not fields or any(shape.fields and shape.extras for shape in shapes),
-        extra=next((shape.extra for shape in shapes if shape.extra), None),
+        extra=_either([shape.extra for shape in shapes if shape.extra]),
         choices=tuple(choice for shape in shapes for choice in shape.choices),
+    )
+
+
+def _either(shapes: list[Shape]) -> Shape | None:
+    """Return the shape of a part that several forms describe; if the first says text, a number stays text."""
+    if len(shapes) < 2:
+        return shapes[0] if shapes else None
+    is_text = shapes[0].kinds == ("string",)
+    return _united(
+        [shapes[0], *(shape for shape in shapes[1:] if not (is_text and _SCALARS & {*shape.kinds}))]
     )
