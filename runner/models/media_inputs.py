@@ -24,7 +24,7 @@ FORMS = ("allOf", "anyOf", "oneOf")
 _CONTAINERS = frozenset({"array", "null", "object"})
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?=:)")
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
-_SECOND = re.compile(r"[\s,;|]\s*https?://", re.IGNORECASE)
+_SECOND = re.compile(r"[\s,;|]https?://", re.IGNORECASE)
 _CLOSERS = {
     "(": r"\)",
     "<": ">",
