@@ -165,17 +165,13 @@ def _allowed(schema: Schema) -> tuple[JsonValue, ...]:
 
 def _whole_numbers(schema: Schema) -> WholeNumbers:
     """Return the whole numbers that a schema allows; of several forms, those of the first that may be a number."""
-
-    def bound(keyword: str, otherwise: Number) -> Number:
-        value = schema.get(keyword)
-        return value if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
-
-    below, above = bound("exclusiveMinimum", -math.inf), bound("exclusiveMaximum", math.inf)
+    below, above = _bound(schema, "exclusiveMinimum"), _bound(schema, "exclusiveMaximum")
+    least, most, step = _bound(schema, "minimum"), _bound(schema, "maximum"), _bound(schema, "multipleOf")
     found = WholeNumbers(
-        max(bound("minimum", -math.inf), below if math.isinf(below) else math.floor(below) + 1),
-        min(bound("maximum", math.inf), above if math.isinf(above) else math.ceil(above) - 1),
+        max(-math.inf if least is None else least, -math.inf if below is None else math.floor(below) + 1),
+        min(math.inf if most is None else most, math.inf if above is None else math.ceil(above) - 1),
         # A multiple of 2.5 that is whole is a multiple of 5.
-        Fraction(str(bound("multipleOf", 1))).numerator or 1,
+        abs(Fraction(str(step)).numerator) if step else 1,
         tuple(value for value in _allowed(schema) if type(value) is int),
     )
     for keyword in FORMS:
@@ -183,6 +179,14 @@ def _whole_numbers(schema: Schema) -> WholeNumbers:
         for part in parts if keyword == "allOf" else parts[:1]:
             found &= part
     return found
+
+
+def _bound(schema: Schema, keyword: str) -> Number | None:
+    """Return a bound of a schema; JSON's 1e999 is none, and neither is a boolean of draft 4."""
+    value = schema.get(keyword)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _may_be_number(schema: Schema) -> bool:

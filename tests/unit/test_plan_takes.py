@@ -163,6 +163,10 @@ SEEDS: dict[str, tuple[dict[str, object], set[int]]] = {
         {10, 11, 12},
     ),
     "listed in a form": ({"anyOf": [{"type": "null"}, {"type": "integer", "enum": [10, 20]}]}, {10, 20}),
+    "a bound beyond all floats": (
+        {"type": "integer", "minimum": 10, "maximum": 12, "exclusiveMaximum": 10**400},
+        {10, 11, 12},
+    ),
     "narrowed": ({"type": "integer", "minimum": 10, "allOf": [{"maximum": 12}]}, {10, 11, 12}),
 }
 
