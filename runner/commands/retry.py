@@ -189,7 +189,8 @@ def propose(
     going = [take.take_id for take in chosen.takes]
     again = _duplicates(plan, called, going, sent_now)
     # A link that fails is found before a retry is recorded, or the next run would still send the take.
-    doubts = () if private else look_before_paying(request, plan, going, place)
+    wanted = replace(request, manifest=manifest)
+    doubts = () if private else look_before_paying(wanted, plan, going, place)
     return Proposal(place, header, manifest, plan, chosen.takes, chosen.left_out, again, doubts)
 
 

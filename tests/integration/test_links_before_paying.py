@@ -143,8 +143,9 @@ def test_a_retry_with_a_link_that_fails_now_is_not_proposed(tmp_path: Path) -> N
         sent = SubmissionStarted("try", take.fingerprint, record.state.epoch)
         broken = Ended(TakeState.FAILED, "{}", failure=FailureClass.REFUSED, reason="broke")
         tell(record.state, sent, Accepted("try", "request-1"), broken, take_id="s000")
-    with pytest.raises(ManifestInvalid):
-        propose(manifest, request=asked, names=["s000"])
+    for target in (manifest, place.path):
+        with pytest.raises(ManifestInvalid):
+            propose(target, request=replace(asked, manifest=target), names=["s000"])
     assert [each.state for each in read_takes(place)] == [TakeState.FAILED]
 
 
