@@ -181,7 +181,8 @@ def check_board(
     for finding in findings:
         for name in ("at", "is_certain", "is_silent"):
             del finding[name]
-    unreached = (Problem(Position(str(manifest)), "media", seen.unreached),) if seen.unreached else ()
+    told = f"{seen.unreached}; see that this machine has a network, and check again"
+    unreached = (Problem(Position(str(manifest)), "media", told),) if seen.unreached else ()
     return Checked(
         plan,
         (*warnings, *(found.problem for found in seen.warnings)),

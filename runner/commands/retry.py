@@ -65,7 +65,7 @@ class Proposal:
 
     `header` names the manifest's present place. `left_out` are sentences about takes that a pattern meant and that
     stay as they are; `duplicates` are takes whose request another take sends or has sent. `warnings` are those that
-    `check` shows.
+    `check` shows, and doubts about media links.
     """
 
     place: RunDir
@@ -152,15 +152,17 @@ def _why_not(
 def propose(
     target: Path, *, request: RunRequest, names: Sequence[str] = (), even_moderated: bool = False
 ) -> Proposal:
-    """Return what a retry of these takes would pay for; it changes nothing.
+    """Return what a retry of these takes would pay for; it changes nothing but what is known of their links.
 
     `target` is a manifest or a run directory, `request.choice` chooses besides `names`.
 
     Raises:
         FileMissing, StateFileUnusable: there is no such run, or its record cannot be read.
-        ManifestInvalid: nothing runs while the manifest has a problem.
+        ManifestInvalid: nothing runs while the manifest has a problem, or a link of these takes certainly fails.
         UsageError: no take is named or chosen, one cannot be tried again, or the run belongs to another manifest.
     """
+    from runner.commands.steps.media_check import look_before_paying
+
     place = _place(target, request)
     with open_reader(place.state_file) as reader:
         header, takes, sent = reader.header, reader.takes(), reader.sent()
@@ -185,8 +187,12 @@ def propose(
         origin=header.api_base,
     )
     sent_now = {now.take_id for then, now in zip(takes, called, strict=True) if then.take_id in sent}
-    again = _duplicates(plan, called, [take.take_id for take in chosen.takes], sent_now)
-    warnings = (*plan.warnings, *drift(plan, takes, schemas))
+    going = [take.take_id for take in chosen.takes]
+    again = _duplicates(plan, called, going, sent_now)
+    # A link that fails is found before a retry is recorded, or the next run would still send the take.
+    wanted = replace(request, manifest=manifest)
+    doubts = () if private else look_before_paying(wanted, plan, going, place)
+    warnings = (*plan.warnings, *drift(plan, takes, schemas), *doubts)
     return Proposal(place, header, manifest, plan, chosen.takes, chosen.left_out, again, warnings)
 
 
@@ -238,8 +244,6 @@ def retry(
         AccountRefused: there is no token; nothing was recorded.
         ShotrunnerError: as `run_manifest` raises it.
     """
-    from runner.commands.steps.media_check import look_before_paying
-
     place, opening = proposal.place, request.opening
     # One lock covers both steps. Otherwise another process could leave a request that a later run pays without asking.
     with RunLock(place.path) as lock:
@@ -250,8 +254,6 @@ def retry(
         known = replace(known, simulate=request.simulate, schema_dirs=request.schema_dirs)
         look = _look_first(place, asked, request=known)
         asked = tuple(take for take in asked if take.take_id not in {*look.found, *look.disowned})
-        # A link that fails is found before anything is recorded, or the next run would still send the take.
-        look_before_paying(request, proposal.plan, {take.take_id for take in asked}, place)
         recorded = request_retries(place, asked, by=by, reason=reason, opening=opening)
         for note in (*look.remarks, *recorded.remarks):
             say(note)

@@ -41,6 +41,7 @@ def run_manifest(
     simulate: SimulatorSettings | None = None,
     choice: Choice = ALL,
     stale: bool = False,
+    look: bool = True,
     schema_dirs: Sequence[Path] = (),
     manifest_limits: ManifestLimits = LIMITS,
     api_base: str | None = None,
@@ -52,19 +53,18 @@ def run_manifest(
     moved: bool = False,
     allow_network_fs: bool = False,
     new_run: bool = False,
-    look: bool = True,
     warn: Warn | None = None,
 ) -> RunSummary:
     """Render what the manifest asks for and the run directory does not have yet; calling it again goes on.
 
     With `simulate` it uses its own local simulator and nothing is paid. `confirm` is asked before the first submission,
     and False ends the run with nothing sent; without it no one is asked. `choice` limits what is submitted, never what
-    is watched. `stale` renders chosen takes again whose rows changed after they were paid for, and keeps older clips.
+    is watched. With `look`, the media links of what is about to be paid for are looked at first.
+    `stale` renders chosen takes again whose rows changed after they were paid for, and keeps older clips.
     Signals are handled in the main thread; `on_interrupt` says what the first Ctrl-C does. `moved` agrees to go on with
     a run that was moved or copied, `allow_network_fs` to one on a network share, `new_run` to forget a run whose folder
-    is gone; `manifest_limits` are how large the manifest may be. With `look`, the media links of what is about to be
-    paid for are looked at first, unless that was done within the hour. `warn` gets the warnings about the manifest
-    before `confirm` is asked, with True if an earlier session got those of the same file.
+    is gone; `manifest_limits` are how large the manifest may be. `warn` gets the warnings about the manifest before
+    `confirm` is asked, with True if an earlier session got those of the same file.
 
     Raises:
         ShotrunnerError: one of its classes says what to do; everything recorded so far stays.

@@ -42,6 +42,11 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class DrawnSeed(Text):
+    """A seed that was drawn for the user, who only said how many; a model may need another one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Items:
     """A list as written."""
 

@@ -16,7 +16,7 @@ from math import prod
 from typing import Final, TypeAlias
 
 from runner.domain.errors import Position
-from runner.domain.shots import Text
+from runner.domain.shots import DrawnSeed, Text
 from runner.manifest.fields import Section
 from runner.manifest.problems import shown
 from runner.manifest.size_limits import MORE_TAKES
@@ -150,7 +150,7 @@ def drawn_seeds(name: str, count: int, *, at: Position) -> list[Text]:
         digest = hashlib.sha256(f"{number}:{name}".encode("utf-8", "surrogatepass")).digest()
         seeds.setdefault(int.from_bytes(digest[:8], "big") % SEEDS)
         number += 1
-    return [Text(str(seed), at) for seed in seeds]
+    return [DrawnSeed(str(seed), at) for seed in seeds]
 
 
 def _plain(number: Decimal) -> str:

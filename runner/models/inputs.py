@@ -29,6 +29,7 @@ MISSING: Final = Missing.MISSING
 Number: TypeAlias = int | float
 
 _NO_FIELDS: Mapping[str, Shape] = MappingProxyType({})
+_SCALARS: Final = frozenset({"boolean", "integer", "number"})
 _BOUNDS: Final = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
 _KINDS: Final = {
     type(None): "null",
@@ -164,17 +165,13 @@ def _allowed(schema: Schema) -> tuple[JsonValue, ...]:
 
 def _whole_numbers(schema: Schema) -> WholeNumbers:
     """Return the whole numbers that a schema allows; of several forms, those of the first that may be a number."""
-
-    def bound(keyword: str, otherwise: Number) -> Number:
-        value = schema.get(keyword)
-        return value if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
-
-    below, above = bound("exclusiveMinimum", -math.inf), bound("exclusiveMaximum", math.inf)
+    below, above = _bound(schema, "exclusiveMinimum"), _bound(schema, "exclusiveMaximum")
+    least, most, step = _bound(schema, "minimum"), _bound(schema, "maximum"), _bound(schema, "multipleOf")
     found = WholeNumbers(
-        max(bound("minimum", -math.inf), below if math.isinf(below) else math.floor(below) + 1),
-        min(bound("maximum", math.inf), above if math.isinf(above) else math.ceil(above) - 1),
+        max(-math.inf if least is None else least, -math.inf if below is None else math.floor(below) + 1),
+        min(math.inf if most is None else most, math.inf if above is None else math.ceil(above) - 1),
         # A multiple of 2.5 that is whole is a multiple of 5.
-        Fraction(str(bound("multipleOf", 1))).numerator or 1,
+        abs(Fraction(str(step)).numerator) if step else 1,
         tuple(value for value in _allowed(schema) if type(value) is int),
     )
     for keyword in FORMS:
@@ -182,6 +179,14 @@ def _whole_numbers(schema: Schema) -> WholeNumbers:
         for part in parts if keyword == "allOf" else parts[:1]:
             found &= part
     return found
+
+
+def _bound(schema: Schema, keyword: str) -> Number | None:
+    """Return a bound of a schema; JSON's 1e999 is none, and neither is a boolean of draft 4."""
+    value = schema.get(keyword)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _may_be_number(schema: Schema) -> bool:
@@ -195,7 +200,7 @@ def shape_of(schema: JsonValue, *, media: bool | None = None, by_name: bool = Fa
     With `by_name`, the rule of `is_media` finds the links inside a mapping; otherwise only their format does.
     """
     shape = _shape_of_forms(schema, media=media, by_name=by_name)
-    if shape.kinds or shape.nullable or not isinstance(schema, dict):
+    if shape.kinds or not isinstance(schema, dict):
         return shape
     # A bound does not forbid text, but it says what a plain number means.
     is_bounded = any(not _BOUNDS.isdisjoint(part) for part in (schema, *forms_of(schema)))
@@ -212,7 +217,9 @@ def _shape_of_forms(schema: JsonValue, *, media: bool | None, by_name: bool) -> 
     shape = shapes[0] if len(shapes) == 1 else _united(shapes)
     if shape.kinds or shape.nullable or "default" not in schema:
         return shape
-    return replace(shape, kinds=(kind_of(schema["default"]),))
+    kind = kind_of(schema["default"])
+    # A default of 1 does not forbid 0.5.
+    return replace(shape, kinds=("number" if kind == "integer" else kind,))
 
 
 def _own_shape(schema: Schema, *, is_link: bool, handed_on: bool | None, by_name: bool) -> Shape:
@@ -281,10 +288,20 @@ def _united(shapes: list[Shape]) -> Shape:
         kinds=tuple(dict.fromkeys(kind for shape in shapes for kind in shape.kinds)),
         nullable=any(shape.nullable for shape in shapes),
         media=any(shape.media for shape in shapes),
-        items=next((shape.items for shape in shapes if shape.items), None),
+        items=_either([shape.items for shape in shapes if shape.items]),
         prefix=next((shape.prefix for shape in shapes if shape.prefix), ()),
         fields=fields,
         extras=not fields or any(shape.fields and shape.extras for shape in shapes),
-        extra=next((shape.extra for shape in shapes if shape.extra), None),
+        extra=_either([shape.extra for shape in shapes if shape.extra]),
         choices=tuple(choice for shape in shapes for choice in shape.choices),
+    )
+
+
+def _either(shapes: list[Shape]) -> Shape | None:
+    """Return the shape of a part that several forms describe; if the first says text, a number stays text."""
+    if len(shapes) < 2:
+        return shapes[0] if shapes else None
+    is_text = shapes[0].kinds == ("string",)
+    return _united(
+        [shapes[0], *(shape for shape in shapes[1:] if not (is_text and _SCALARS & {*shape.kinds}))]
     )

@@ -24,7 +24,7 @@ FORMS = ("allOf", "anyOf", "oneOf")
 _CONTAINERS = frozenset({"array", "null", "object"})
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?=:)")
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
-_SECOND = re.compile(r"[\s,;|]\s*https?://", re.IGNORECASE)
+_SECOND = re.compile(r"[\s,;|]https?://", re.IGNORECASE)
 _CLOSERS = {
     "(": r"\)",
     "<": ">",
@@ -155,7 +155,7 @@ def _fault_of_text(text: str) -> str | None:
         return "holds more than one address; write one here" if is_list else None
     if (found := _ADDRESS.search(text)) and text[:5].lower() != "data:":
         opener = text[found.start() - 1]
-        if opener in _CLOSERS or opener.isspace():
+        if opener in _CLOSERS or opener.isspace() or not opener.isprintable():
             # Behind a word without brackets, the address ends at the next blank.
             address = re.split(_CLOSERS.get(opener, r"[\s,;]"), text[found.start() :], maxsplit=1)[0]
             plain, _, query = address.partition("?")

@@ -41,7 +41,11 @@ def share_page(url: str) -> SharePage | None:
     found = _HOST.match(url)
     if found is None or (rule := _rule_of(found[1].lower())) is None:
         return None
-    return rule if isinstance(rule, SharePage) else rule(urlsplit(url))
+    try:
+        return rule if isinstance(rule, SharePage) else rule(urlsplit(url))
+    except ValueError:
+        # What is not a URL leads to no page.
+        return None
 
 
 @lru_cache(maxsize=1024)

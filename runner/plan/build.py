@@ -18,6 +18,7 @@ from runner.models.model import Model
 from runner.models.registry import HOW_TO_ADD, Models, is_model_id
 from runner.models.scalars import shown
 from runner.plan.columns import Columns
+from runner.plan.drawn_seeds import DrawnSeeds
 from runner.plan.duplicates import default_seed_warnings, duplicate_warnings, repeated_seed_warnings
 from runner.plan.identity import MODEL, REPEAT, fingerprint, further_seeds, seed_for, take_id
 from runner.plan.shot_chains import Chain, continuity_warnings
@@ -105,16 +106,18 @@ class _Planner:
         if swept:
             self._add_swept(shot, {name: self._model(shot, name, text.at) for name, text in swept.items()})
         elif model := self._model(shot, shot.model, shot.model_at):
+            seeds = DrawnSeeds()
             for variant in shot.variants:
                 if not self.is_full:
-                    self._add_takes(shot, variant, model)
+                    self._add_takes(shot, seeds.fit(variant, model), model)
 
     def _add_swept(self, shot: Shot, models: Mapping[str, Model | None]) -> None:
         known = {name for model in models.values() if model for name in model.by_name}
+        seeds = DrawnSeeds()
         for variant in shot.variants:
             model = models[variant.model.text] if variant.model else None
             if model and not self.is_full:
-                self._add_takes(shot, _meant_for(model, variant, known), model)
+                self._add_takes(shot, seeds.fit(_meant_for(model, variant, known), model), model)
 
     def _model(self, shot: Shot, name: str, at: Position) -> Model | None:
         message, nearest = "no model given", None

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
-from runner.models.inputs import Input
+from runner.models.inputs import Input, WholeNumbers
 from runner.system.canonical_json import JsonValue, canonical_hash, canonical_json
 
 LONGEST: Final = 180
@@ -87,15 +87,29 @@ def seed_for(shot_id: str, wanted: Input) -> int:
 
     A model whose bounds leave out all of 0 … 2^31-1 gets its lowest seed, or 0.
     """
-    allowed = wanted.whole
+    seeds = _seeds(wanted.whole)
+    return seeds[derived_seed(shot_id, highest=len(seeds) - 1)]
+
+
+def fitting_seed(drawn: int, wanted: Input, *, taken: Collection[int]) -> int:
+    """Return `drawn` if the model allows it and it is not `taken`, else another seed; `drawn` again if none is left."""
+    seeds = _seeds(wanted.whole)
+    if drawn in seeds and drawn not in taken:
+        return drawn
+    tries = (seeds[(drawn + step) % len(seeds)] for step in range(min(len(seeds), len(taken) + 1)))
+    return next((seed for seed in tries if seed not in taken), drawn)
+
+
+def _seeds(allowed: WholeNumbers) -> Sequence[int]:
+    """Return the seeds of 0 … 2^31-1 that a model allows, or all that it lists."""
     # They are sorted, because the order in which a page lists its values must not decide what is rendered.
     fitting = (seed for seed in allowed.listed if allowed.least <= seed <= allowed.most)
     if listed := sorted(seed for seed in fitting if seed % allowed.step == 0):
-        return listed[derived_seed(shot_id, highest=len(listed) - 1)]
+        return listed
     # Counted in steps, and rounded up by the two minus signs.
     lowest = -(-math.ceil(max(0, allowed.least)) // allowed.step)
-    highest = math.floor(min(LARGEST, allowed.most)) // allowed.step
-    return allowed.step * derived_seed(shot_id, lowest=lowest, highest=max(lowest, highest))
+    highest = max(lowest, math.floor(min(LARGEST, allowed.most)) // allowed.step)
+    return range(lowest * allowed.step, highest * allowed.step + 1, allowed.step)
 
 
 def further_seeds(shot_id: str, wanted: Input, count: int) -> list[int]:

@@ -12,15 +12,21 @@ import pytest
 from runner.cli.main import main
 from runner.commands.check import check, check_board
 from runner.commands.plan import preview
+from runner.commands.retry import propose
 from runner.commands.run import run
+from runner.commands.steps.find_run import read_takes
 from runner.commands.steps.media_check import look_before_paying, sorted_out
+from runner.commands.steps.open_for_decision import open_for_decision
 from runner.commands.steps.request import RunRequest, Warn, no_warnings
 from runner.commands.steps.summary import RunEstimate
 from runner.domain.errors import ManifestInvalid, Position, Problem, Severity
 from runner.domain.run_ending import EndingKind
+from runner.domain.states import Accepted, Ended, FailureClass, SubmissionStarted, TakeState
 from runner.manifest.size_limits import LIMITS
 from runner.media.preflight.preflight import Finding
 from runner.store.run_dir import RunDir
+from runner.system.clock import SystemClock
+from tests.integration.store_samples import tell
 from tests.integration.test_delivery_server import body, raw_server, status
 from tests.unit.test_preflight_pixels import png
 
@@ -118,6 +124,29 @@ def test_an_api_on_this_machine_looks_at_nothing(tmp_path: Path) -> None:
         wanted = replace(request(manifest, [], look=True), api_base="http://127.0.0.1:9")
         look_before_paying(wanted, plan, {"s000"}, RunDir(tmp_path / "run"))
         assert server.asked == []
+
+
+class EarlierClock(SystemClock):
+    """A clock whose wall is years behind."""
+
+    def wall(self) -> float:
+        return 1_700_000_000.0
+
+
+def test_a_retry_with_a_link_that_fails_now_is_not_proposed(tmp_path: Path) -> None:
+    manifest = board(tmp_path, "https://cdn.example.com/a.jpg?expires=1750000000&sig=SECRET")
+    asked = request(manifest, [])
+    run(replace(asked, clock=EarlierClock()))
+    place = RunDir(tmp_path / "reports" / "board")
+    with open_for_decision(place, asked.opening, asked.clock) as record:
+        (take,) = record.reader.takes()
+        sent = SubmissionStarted("try", take.fingerprint, record.state.epoch)
+        broken = Ended(TakeState.FAILED, "{}", failure=FailureClass.REFUSED, reason="broke")
+        tell(record.state, sent, Accepted("try", "request-1"), broken, take_id="s000")
+    for target in (manifest, place.path):
+        with pytest.raises(ManifestInvalid):
+            propose(target, request=replace(asked, manifest=target), names=["s000"])
+    assert [each.state for each in read_takes(place)] == [TakeState.FAILED]
 
 
 def test_a_plan_warns_of_what_a_run_refuses(tmp_path: Path) -> None:

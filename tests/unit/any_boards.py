@@ -39,7 +39,7 @@ SCHEMA: dict[str, JsonValue] = {
             "type": "array",
             "items": {
                 "type": "object",
-                "properties": {"frame": {"type": "string"}, "at": {"type": "integer"}},
+                "properties": {"move": {"type": "string"}, "at": {"type": "integer"}},
             },
         },
         "seconds": {"type": "integer"},
@@ -70,7 +70,7 @@ INPUTS: st.SearchStrategy[dict[str, JsonValue]] = st.fixed_dictionaries(
         "words": st.lists(TEXTS, max_size=3),
         "camera": st.fixed_dictionaries({}, optional={"zoom": _NUMBERS, "name": TEXTS, "file": TEXTS}),
         "steps": st.lists(
-            st.fixed_dictionaries({"frame": TEXTS}, optional={"at": st.integers(0, 9)}), max_size=2
+            st.fixed_dictionaries({"move": TEXTS}, optional={"at": st.integers(0, 9)}), max_size=2
         ),
         "seconds": st.integers(1, 9),
         "file": TEXTS,

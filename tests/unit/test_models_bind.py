@@ -546,6 +546,7 @@ BOUNDS: dict[str, Schema] = {
     "exclusive": {"exclusiveMaximum": 100},
     "draft 4": {"maximum": 100, "exclusiveMaximum": True},
     "steps": {"multipleOf": 3},
+    "nullable": {"anyOf": [{"maximum": 100}, {"type": "null"}]},
     "in a form": {"anyOf": [{"maximum": 100}, {"maximum": 50}]},
 }
 
@@ -554,6 +555,27 @@ BOUNDS: dict[str, Schema] = {
 def test_a_number_is_compared_with_bounds_that_have_no_type(schema: Schema) -> None:
     assert "500" in only_problem(made({"strength": schema}), {"strength": text("500")}).message
     assert bind(made({"strength": schema}), {"strength": text("48")}).body == {"strength": 48}
+
+
+NUMBERS: Schema = {"type": "array", "items": {"type": "number"}}
+WORDS: Schema = {"type": "array", "items": {"type": "string"}}
+PAIRS: Schema = {"type": "array", "items": NUMBERS}
+LISTS: dict[str, tuple[list[JsonValue], Node, JsonValue]] = {
+    "numbers": ([NUMBERS, WORDS], Items((text("1"), text("2.5")), WHERE), [1, 2.5]),
+    "words": ([NUMBERS, WORDS], Items((text("a"), text("b")), WHERE), ["a", "b"]),
+    "words that look like numbers": ([WORDS, NUMBERS], Items((text("1"), text("b")), WHERE), ["1", "b"]),
+    "pairs": ([NUMBERS, PAIRS], Items((Items((text("1"), text("2")), WHERE),), WHERE), [[1, 2]]),
+}
+
+
+@pytest.mark.parametrize(("forms", "node", "value"), LISTS.values(), ids=LISTS)
+def test_an_item_may_be_of_any_form_of_its_list(forms: list[JsonValue], node: Node, value: JsonValue) -> None:
+    bound = bind(made({"values": {"anyOf": forms}}), {"values": node})
+    assert (bound.body, bound.problems) == ({"values": value}, ())
+
+
+def test_a_whole_default_without_a_type_allows_fractions() -> None:
+    assert bind(made({"scale": {"default": 1}}), {"scale": text("0.5")}).body == {"scale": 0.5}
 
 
 def test_a_part_that_only_narrows_a_field_leaves_its_type() -> None:

@@ -116,6 +116,8 @@ WRAPPED = {
     "BBCode": f"[img]{PLAIN}[/img]",
     "quotes": f'"{PLAIN}"',
     "curly quotes": f"“{PLAIN}”",
+    "an invisible character before it": f"\u200b{PLAIN}",
+    "a blank before it": f" {PLAIN}",
     "a word before it": f"start: {PLAIN}",
 }
 

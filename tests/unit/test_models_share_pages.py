@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.models.media_inputs import url_fault
 from runner.models.share_pages import share_page
@@ -102,3 +104,21 @@ def test_an_address_too_long_for_a_message_is_not_repeated() -> None:
     page = share_page(f"https://github.com/u/r/blob/main/{'a' * 2000}.jpg")
     assert page is not None
     assert len(page.message) < 200
+
+
+@given(
+    rest=st.text(max_size=60),
+    host=st.sampled_from(["drive.google.com", "www.dropbox.com", "github.com", "a.sharepoint.com"]),
+)
+def test_no_text_breaks_the_rules(rest: str, host: str) -> None:
+    page = share_page(f"https://{host}{rest}")
+    assert page is None or page.message
+    assert isinstance(url_fault(f"{rest}https://{host}{rest}"), str | None)
+
+
+@pytest.mark.parametrize("filler", [" ", ",", "(", "https://a", "\t ", "["])
+def test_a_long_text_is_judged_at_once(filler: str) -> None:
+    """With anything quadratic this would take minutes."""
+    text = filler * (100_000 // len(filler))
+    assert isinstance(url_fault(f"https://a{text}x://"), str | None)
+    assert url_fault(f"a{text}https://b") is not None

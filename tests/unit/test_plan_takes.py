@@ -10,6 +10,7 @@ import pytest
 
 from runner.domain.errors import Position, Problem, Severity
 from runner.domain.shots import Items, Manifest, Node, Shot, Text, Variant
+from runner.manifest.sweep_points import drawn_seeds
 from runner.models.registry import HOW_TO_ADD, Models
 from runner.plan.build import Planned, make_plan
 from runner.plan.identity import LARGEST, derived_seed
@@ -163,6 +164,10 @@ SEEDS: dict[str, tuple[dict[str, object], set[int]]] = {
         {10, 11, 12},
     ),
     "listed in a form": ({"anyOf": [{"type": "null"}, {"type": "integer", "enum": [10, 20]}]}, {10, 20}),
+    "a bound beyond all floats": (
+        {"type": "integer", "minimum": 10, "maximum": 12, "exclusiveMaximum": 10**400},
+        {10, 11, 12},
+    ),
     "narrowed": ({"type": "integer", "minimum": 10, "allOf": [{"maximum": 12}]}, {10, 11, 12}),
 }
 
@@ -177,6 +182,51 @@ def test_a_derived_seed_is_one_that_the_schema_allows(
     planned = plan(*shots, models=Models.bundled([tmp_path]))
     assert planned.problems == ()
     assert {take.seed for take in planned.plan.takes} == expected
+
+
+def drawn(shot_id: str, count: int) -> Shot:
+    variants = tuple(Variant({"seed": seed}, {"seed": seed}) for seed in drawn_seeds(shot_id, count, at=AT))
+    return Shot(shot_id, "acme/a", AT, variants, AT)
+
+
+@pytest.mark.parametrize(("seed", "expected"), SEEDS.values(), ids=SEEDS)
+def test_as_many_seeds_can_be_drawn_as_the_schema_allows(
+    tmp_path: Path, seed: dict[str, object], expected: set[int]
+) -> None:
+    (tmp_path / "acme").mkdir()
+    (tmp_path / "acme" / "a.json").write_text(json.dumps({"properties": {"seed": seed}}))
+    planned = plan(drawn("s010", len(expected)), models=Models.bundled([tmp_path]))
+    assert planned.problems == ()
+    assert {take.seed for take in planned.plan.takes} == expected
+    assert {take.id for take in planned.plan.takes} == {f"s010@seed={number}" for number in expected}
+
+
+def test_drawing_more_seeds_keeps_the_first_and_those_that_a_model_allows(tmp_path: Path) -> None:
+    (tmp_path / "acme").mkdir()
+    schema = {"properties": {"seed": {"type": "integer", "exclusiveMaximum": 1000}}}
+    (tmp_path / "acme" / "a.json").write_text(json.dumps(schema))
+    models = Models.bundled([tmp_path])
+    few, many = (
+        [take.seed for take in plan(drawn("s010", count), models=models).plan.takes] for count in (3, 300)
+    )
+    assert few == many[:3]
+    assert len(set(many)) == 300
+
+
+def test_a_drawn_seed_that_the_model_allows_is_sent_as_it_was_drawn() -> None:
+    seeds = drawn_seeds("s010", 3, at=AT)
+    variants = tuple(Variant({"seed": seed}, {**image(), "seed": seed}) for seed in seeds)
+    planned = plan(Shot("s010", IMAGE, AT, variants, AT))
+    assert [take.seed for take in planned.plan.takes] == [int(seed.text) for seed in seeds]
+
+
+def test_more_seeds_than_a_model_has_are_a_problem_and_no_take_twice(tmp_path: Path) -> None:
+    (tmp_path / "acme").mkdir()
+    schema = {"properties": {"seed": {"type": "integer", "minimum": 10, "maximum": 12}}}
+    (tmp_path / "acme" / "a.json").write_text(json.dumps(schema))
+    planned = plan(drawn("s010", 4), models=Models.bundled([tmp_path]))
+    assert len(planned.problems) == 1
+    assert {take.seed for take in planned.plan.takes} == {10, 11, 12}
 
 
 def test_a_bound_of_another_kind_changes_no_seed_that_was_made(tmp_path: Path) -> None:

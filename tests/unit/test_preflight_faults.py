@@ -54,6 +54,7 @@ DOUBTFUL = {
     "refused in another way": refused(418),
     "no answer": LinkProbe(NOW, trouble="no route", away=True),
     "unknown kind": replace(GOOD, format=""),
+    "an archive": replace(GOOD, format="ZIP"),
     "unknown size": replace(GOOD, size=None),
 }
 

@@ -77,8 +77,10 @@ def check_media(
     return replace(found, notes=(*found.notes, *_keep(home, found)))
 
 
-def look_before_paying(request: RunRequest, plan: Plan, going: Collection[str], place: RunDir) -> None:
-    """Look at the links of the `going` takes before they are paid for, and show what is doubtful.
+def look_before_paying(
+    request: RunRequest, plan: Plan, going: Collection[str], place: RunDir
+) -> tuple[Problem, ...]:
+    """Look at the links of the `going` takes before they are paid for, and return warnings of what is doubtful.
 
     With `request.look` false no connection is opened, and only the ends of signed links are read. For an API on this
     machine, such as the simulator, nothing is done. A link that gives no answer stops nothing.
@@ -87,7 +89,7 @@ def look_before_paying(request: RunRequest, plan: Plan, going: Collection[str], 
         ManifestInvalid: a link certainly fails.
     """
     if request.on_this_machine or not going:
-        return
+        return ()
     folders = search_path(request.manifest, request.schema_dirs)
     if request.look:
         models = Models.bundled(folders)
@@ -103,10 +105,7 @@ def look_before_paying(request: RunRequest, plan: Plan, going: Collection[str], 
         told = "a run sends no link that certainly fails; --no-look sends links unseen"
         advice = Problem(Position(plan.manifest.file), "media", told, severity=Severity.WARNING)
         raise ManifestInvalid([*errors, *doubts, *([advice] if request.look else [])])
-    # A link may have broken since an earlier session.
-    is_known = False
-    if doubts:
-        request.warn(doubts, is_known)
+    return doubts
 
 
 def sorted_out(

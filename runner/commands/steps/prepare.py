@@ -107,7 +107,11 @@ def _look_at_links(request: RunRequest, place: RunDir, plan: Plan, decision: Dec
     if decision.submits:
         from runner.commands.steps.media_check import look_before_paying
 
-        look_before_paying(request, plan, {step.take_id for step in decision.submits}, place)
+        going = {step.take_id for step in decision.submits}
+        if doubts := look_before_paying(request, plan, going, place):
+            # A link may have broken since an earlier session.
+            is_known = False
+            request.warn(doubts, is_known)
 
 
 def _try_the_writes(

@@ -60,6 +60,8 @@ class RunRequest:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     confirm: Callable[[RunEstimate], bool] = lambda _: True
     progress: Progress = no_progress
+    look: bool = field(default=True, kw_only=True)
+    on_link: Callable[[int, int], None] = field(default=lambda _done, _all: None, kw_only=True)
     clock: Clock = field(default_factory=SystemClock)
     on_interrupt: Stop = Stop.DRAIN
     opening: OpenOptions = DEFAULT_OPTIONS
@@ -67,8 +69,6 @@ class RunRequest:
     manifest_limits: ManifestLimits = LIMITS
     run_dir: Path | None = None
     warn: Warn = no_warnings
-    look: bool = True
-    on_link: Callable[[int, int], None] = lambda _done, _all: None
 
     @property
     def simulated(self) -> bool:

@@ -102,7 +102,11 @@ def _wrong_kind(url: str, look: LinkProbe, found: Format | None, wanted: Family)
     if found is None:
         said = f", though its server calls it {look.content_type}" if look.content_type else ""
         return Fault(f"does not begin like a known {wanted}{said}", f"give a {wanted} in a common format")
-    return Fault(f"is a {found.family} ({found.name}), not a {wanted}", f"give a {wanted}", is_certain=True)
+    # An input that is called after pictures may want an archive of them.
+    is_certain = found.family is not Family.OTHER
+    return Fault(
+        f"is a {found.family} ({found.name}), not a {wanted}", f"give a {wanted}", is_certain=is_certain
+    )
 
 
 def _direct_link(url: str, look: LinkProbe) -> str:
