@@ -85,8 +85,7 @@ def styles_of(top: Section, variables: Mapping[str, Text]) -> dict[str, Style]:
     styles: dict[str, Style] = {}
     section = top.section("styles")
     for name in _names_in(section):
-        given = section.section(name)
-        given.check_keys(STYLE_KEYS)
+        given = section.section(name).check_keys(STYLE_KEYS)
         text = given.text("text")
         if text and has_template(text.text):
             given.error(text.at, "text", "a style's text cannot hold templates; write it out")

@@ -23,7 +23,9 @@ from runner.manifest.problems import Findings, Stop, bare, shown
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, Limits
 from runner.manifest.yaml_errors import explain
 from runner.manifest.yaml_lines import (
+    fields_inside,
     flow_value,
+    key_column,
     look_alike,
     misspelt_field,
     quote_it,
@@ -44,15 +46,13 @@ _LINE_SEPARATORS = "\u2028\u2029"
 _PRIVATE = range(0xE000, 0xF900)
 _NEAR = 1_000
 _REST = re.compile(r"[^\r\n]*")
+_KEY_AND_BRACKET = re.compile(r"([A-Za-z_][\w.-]*):? *([{\[])")
 _GOES_ON = re.compile(r"[ \t]+[^\s#,\]}]|[^\s,\]}]")
 _COLON = re.compile(r"\s*:")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
-# A quote that holds such a line, as deep as its own field or less, was not closed where it should have been.
-_SWALLOWED = re.compile(r"[\r\n](?P<indent> *)(?:(?:- +)?[\w.-]+:(?=\s)|- +\{)")
 _QUOTES = ("'", '"')
 _CURLY = frozenset("“”„«»")
 _LIST_BELOW = re.compile(r"[\r\n] *(?:- |-\w|•)")
-_LEAD = re.compile(r" *(?:- +)*")
 _NODES = (yaml.ScalarEvent, yaml.CollectionStartEvent)
 _MERGE = "<<"
 _LIST_KEYS_UNDER = "sweep"
@@ -65,15 +65,35 @@ FAST_LOADER: Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def parse_yaml(text: str, findings: Findings, limits: Limits, *, loader: Loader = FAST_LOADER) -> Node | None:
     """Return the top node of the one document in `text`, or None if there is none or reading had to stop."""
+    # The parser drops a byte-order mark, and would then count its places from the character behind it.
+    text = text.lstrip("\ufeff")
     try:
         return _Builder(text, findings, limits, _events_of(text, loader)).document()
     except Stop:
         return None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # The pure scanner raises ValueError or OverflowError for an escape past the last code point.
-        at, message = explain(error, text, findings.file)
+        at, message = _swallowing_quote(text, findings, loader) or explain(error, text, findings.file)
         findings.error(at, "", message)
         return None
+
+
+def _swallowing_quote(text: str, findings: Findings, loader: Loader) -> tuple[Position, str] | None:
+    """Return the first quote that took in fields below it, if a syntax error comes from one that is a key."""
+    line_ends_only = text.translate(dict.fromkeys(map(ord, _LINE_SEPARATORS), " "))
+    with suppress(yaml.YAMLError, ValueError, OverflowError):
+        for token in yaml.scan(line_ends_only, Loader=loader):
+            if isinstance(token, yaml.ScalarToken) and token.style in _QUOTES:
+                start, end = token.start_mark, token.end_mark
+                before = text[start.index - start.column : start.index]
+                if end.line > start.line and fields_inside(text[start.index : end.index], key_column(before)):
+                    return findings.at(start.line + 1, start.column + 1), _open_quote(end.line + 1)
+    return None
+
+
+def _open_quote(line: int) -> str:
+    message = f"the quote that opens here ends at line {line}, behind other fields"
+    return f"{message}; close it where its text ends, or indent all of its lines deeper"
 
 
 def _events_of(text: str, loader: Loader) -> Iterator[yaml.Event]:
@@ -243,17 +263,12 @@ class _Builder:
         """Stop at a quote that took in the fields below it: nothing behind it is what anybody meant."""
         begin = _mark(event).index
         before = self._text[begin - _mark(event).column : begin]
-        lead = _LEAD.match(before)
-        assert lead is not None
-        # Where a line is not deeper than the key, the field ends; a bare entry ends so at its dash.
-        column = lead.end()
+        column = key_column(before)
+        # A bare entry may go on as deep as its quote, so only a line at its dash ends it.
         if column == len(before):
             column = before.rfind("-") if "-" in before else column - 1
-        inside = _SWALLOWED.finditer(self._text, begin, end)
-        if any(len(found["indent"]) <= column for found in inside):
-            line, _ = place(self._text, end)
-            message = f"the quote that opens here ends at line {line}, behind other fields"
-            self._error(at, f"{message}; close it where its text ends, or indent all of its lines deeper")
+        if fields_inside(self._text[begin:end], column):
+            self._error(at, _open_quote(place(self._text, end)[0]))
             raise Stop
 
     def _check_text(self, event: yaml.ScalarEvent, at: Position) -> None:
@@ -408,6 +423,9 @@ class _Builder:
             if character := unseen_in(event.value):
                 self._error(at, f"{character_name(character)} is in the key {shown(event.value)}; remove it")
                 return event.value.replace(character, "")
+        if found := _KEY_AND_BRACKET.match(event.value):
+            self._error(at, f"a colon is missing behind {found[1]}; write {shown(f'{found[1]}: {found[2]}')}")
+            raise Stop
         self._keys[event.value] = sys.intern(event.value)
         return self._keys[event.value]
 
