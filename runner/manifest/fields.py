@@ -48,6 +48,9 @@ _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 _KINDS = {Text: "one value", Items: "a list", Fields: "a mapping"}
 # A field is rarely meant by a word less like it: prompt is not point, and seed is not sweep.
 _SAME_WORD = 0.75
+_FLAGS = dict.fromkeys(("true", "yes", "on", "1"), "true") | dict.fromkeys(
+    ("false", "no", "off", "0"), "false"
+)
 _Kind = TypeVar("_Kind", Text, Items, Fields)
 
 
@@ -121,7 +124,9 @@ class Section:
         """Return a field that must be true or false; if it is missing, it is false."""
         text = self.text(key)
         if text is not None and text.text not in {"true", "false"}:
-            self.error(text.at, key, f"must be true or false, not {shown(text.text)}")
+            meant = _FLAGS.get(text.text.lower())
+            message = f"must be true or false, not {shown(text.text)}"
+            self.findings.error(text.at, self.where(key), message, nearest=meant)
         return text is not None and text.text == "true"
 
     def check_keys(self, known: Collection[str], hint: str = "") -> Section:

@@ -19,7 +19,7 @@ from runner.manifest.sweep_points import axis_names
 from runner.manifest.templates import has_template
 
 _NAMED = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,79}"
-_NAME_RULE = "letters, digits, '.', '_' and '-', beginning with a letter, digit or '_', at most 80"
+_NAME_RULE = "letters a to z, digits, '.', '_' and '-', beginning with a letter, digit or '_', at most 80"
 _REFERRING: Mapping[str, Collection[str]] = {"inputs": (), "sweep": POINT_KEYS}
 _REFERENCE = re.compile(f"@({_NAMED})")
 _LITERAL = re.compile(f"@(@+{_NAMED})")

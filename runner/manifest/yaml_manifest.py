@@ -80,7 +80,7 @@ def _variables(top: Section, limits: Limits) -> dict[str, Text]:
     for name in section.fields.items:
         value = section.text(name)
         if not is_variable_name(name) or name == "id":
-            rule = "must be a letter or '_', then letters, digits, '_' or '-'"
+            rule = "must be a letter a to z or '_', then such letters, digits, '_' or '-'"
             reason = "is the shot's own" if name == "id" else rule
             section.error(section.fields.key_at(name), name, f"the name {shown(name)} {reason}")
         elif value is not None and has_template(value.text):
