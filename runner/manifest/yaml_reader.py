@@ -87,13 +87,16 @@ def _swallowing_quote(text: str, findings: Findings, loader: Loader) -> tuple[Po
                 start, end = token.start_mark, token.end_mark
                 before = text[start.index - start.column : start.index]
                 if end.line > start.line and fields_inside(text[start.index : end.index], key_column(before)):
-                    return findings.at(start.line + 1, start.column + 1), _open_quote(end.line + 1)
+                    return findings.at(start.line + 1, start.column + 1), _open_quote(
+                        end.line + 1, token.style
+                    )
     return None
 
 
-def _open_quote(line: int) -> str:
+def _open_quote(line: int, style: str) -> str:
     message = f"the quote that opens here ends at line {line}, behind other fields"
-    return f"{message}; close it where its text ends, or indent all of its lines deeper"
+    message += "; close it where its text ends, or indent all of its lines deeper"
+    return message + "; a text that begins with an apostrophe needs double quotes" * (style == "'")
 
 
 def _events_of(text: str, loader: Loader) -> Iterator[yaml.Event]:
@@ -268,7 +271,7 @@ class _Builder:
         if column == len(before):
             column = before.rfind("-") if "-" in before else column - 1
         if fields_inside(self._text[begin:end], column):
-            self._error(at, _open_quote(place(self._text, end)[0]))
+            self._error(at, _open_quote(place(self._text, end)[0], event.style))
             raise Stop
 
     def _check_text(self, event: yaml.ScalarEvent, at: Position) -> None:

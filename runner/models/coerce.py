@@ -66,8 +66,7 @@ class Reading:
             return self._plain_text(node, shape, where) if is_text else self._text(node, shape, where)
         kind = "array" if isinstance(node, Items) else "object"
         if shape.kinds and kind not in shape.kinds:
-            hint = "; put a text that begins with a bracket in quotes" if "string" in shape.kinds else ""
-            return self._wrong_kind(node, shape, where, _NEEDED[kind], hint)
+            return self._wrong_kind(node, shape, where, _NEEDED[kind], _as_text(node, shape))
         if isinstance(node, Items):
             read = [self.value(item, shape.item(i), f"{where}.{i}") for i, item in enumerate(node)]
             values = [value for value in read if value is not MISSING]
@@ -139,6 +138,14 @@ class Reading:
                 at = keys_at.get(name, node.at)
                 self.complain(at, f"inputs.{name}", "is given here and also as part of another input")
         return {name: _built(branch, keys_at, name) for name, branch in tree.items()}
+
+
+def _as_text(node: Node, shape: Shape) -> str:
+    """Return the advice for a list that is meant as a text with brackets around it, or nothing."""
+    if not isinstance(node, Items) or "string" not in shape.kinds:
+        return ""
+    words = [item.text for item in node if isinstance(item, Text)]
+    return f'; if its brackets are meant, quote the text: "[{visible(", ".join(words), 60)}]"'
 
 
 def _inserted(tree: _Tree, path: list[str], node: Node) -> bool:
