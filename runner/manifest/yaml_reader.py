@@ -47,7 +47,7 @@ _PRIVATE = range(0xE000, 0xF900)
 _NEAR = 1_000
 _REST = re.compile(r"[^\r\n]*")
 _KEY_AND_BRACKET = re.compile(r"([A-Za-z_][\w.-]*):? *([{\[])")
-_GOES_ON = re.compile(r"[ \t]+[^\s#,\]}]|[^\s,\]}]")
+_WORD = re.compile(r"([A-Za-z_]+):\s")
 _COLON = re.compile(r"\s*:")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
 _QUOTES = ("'", '"')
@@ -79,24 +79,34 @@ def parse_yaml(text: str, findings: Findings, limits: Limits, *, loader: Loader 
 
 
 def _swallowing_quote(text: str, findings: Findings, loader: Loader) -> tuple[Position, str] | None:
-    """Return the first quote that took in fields below it, if a syntax error comes from one that is a key."""
+    """Return the first quote that took in fields below it and became a key, of which a syntax error came."""
     line_ends_only = text.translate(dict.fromkeys(map(ord, _LINE_SEPARATORS), " "))
     with suppress(yaml.YAMLError, ValueError, OverflowError):
         for token in yaml.scan(line_ends_only, Loader=loader):
             if isinstance(token, yaml.ScalarToken) and token.style in _QUOTES:
                 start, end = token.start_mark, token.end_mark
-                before = text[start.index - start.column : start.index]
-                if end.line > start.line and fields_inside(text[start.index : end.index], key_column(before)):
-                    return findings.at(start.line + 1, start.column + 1), _open_quote(
-                        end.line + 1, token.style
-                    )
+                if end.line > start.line and _takes_in_fields(text, start.index, end.index, start.column):
+                    message = _open_quote(end.line + 1, token.style)
+                    return findings.at(start.line + 1, start.column + 1), message
     return None
 
 
-def _open_quote(line: int, style: str) -> str:
+def _takes_in_fields(text: str, begin: int, end: int, column: int) -> bool:
+    """Return whether the quote from `begin` to `end` holds fields that are not deeper than the one it belongs to."""
+    before, word = text[begin - column : begin], _WORD.match(text, begin + 1)
+    own = key_column(before)
+    # A bare entry may go on as deep as its quote, so only its dash ends it; a quote before a field is not an entry.
+    if own == len(before) and not (word and word[1] in FIELDS):
+        own = before.rfind("-") if "-" in before else own - 1
+    return fields_inside(text[begin:end], own)
+
+
+def _open_quote(line: int, style: str | None) -> str:
     message = f"the quote that opens here ends at line {line}, behind other fields"
     message += "; close it where its text ends, or indent all of its lines deeper"
-    return message + "; a text that begins with an apostrophe needs double quotes" * (style == "'")
+    return (
+        f"{message}; a text that begins with an apostrophe needs double quotes" if style == "'" else message
+    )
 
 
 def _events_of(text: str, loader: Loader) -> Iterator[yaml.Event]:
@@ -153,7 +163,8 @@ class _Builder:
         self._open: set[str] = set()
         self._keys: dict[str, str] = {}
         self._unused: dict[str, Position] = {}
-        # These become warnings at the end, since a syntax error often has the same cause.
+        # These are reported at the end, the second as warnings, since a syntax error often has the same cause.
+        self._late: list[tuple[Position, str]] = []
         self._doubts: dict[Position, str] = {}
         # These are the places of mappings that used `<<`; merging one again turns a few lines into gigabytes.
         self._merged: set[Position] = set()
@@ -167,16 +178,18 @@ class _Builder:
             self._error(self._findings.at(1), "the manifest is empty")
             return None
         top = self._node(next(self._events), 1)
-        # An anchor on plain text is nearly always a lost word: "&black cat" is read as "cat".
-        for name, at in self._unused.items():
-            self._doubts[at] = f"the anchor &{name} is never used; quote the text if '&' is meant"
-        for at, message in self._doubts.items():
-            self._findings.warn(at, "", message)
         next(self._events)  # the document's end
         after = next(self._events)
         if isinstance(after, yaml.DocumentStartEvent):
             message = "a second document begins here; a manifest is one document, so remove the '---'"
             self._error(self._at(after), message)
+        # An anchor on plain text is nearly always a lost word: "&black cat" is read as "cat".
+        for name, at in self._unused.items():
+            self._doubts[at] = f"the anchor &{name} is never used; quote the text if '&' is meant"
+        for at, message in self._late:
+            self._error(at, message)
+        for at, message in self._doubts.items():
+            self._findings.warn(at, "", message)
         return top
 
     def _node(self, event: yaml.Event, depth: int, owner: str = "") -> Node:
@@ -264,13 +277,8 @@ class _Builder:
 
     def _check_quote(self, event: yaml.ScalarEvent, end: int, at: Position) -> None:
         """Stop at a quote that took in the fields below it: nothing behind it is what anybody meant."""
-        begin = _mark(event).index
-        before = self._text[begin - _mark(event).column : begin]
-        column = key_column(before)
-        # A bare entry may go on as deep as its quote, so only a line at its dash ends it.
-        if column == len(before):
-            column = before.rfind("-") if "-" in before else column - 1
-        if fields_inside(self._text[begin:end], column):
+        mark = _mark(event)
+        if _takes_in_fields(self._text, mark.index, end, mark.column):
             self._error(at, _open_quote(place(self._text, end)[0], event.style))
             raise Stop
 
@@ -351,7 +359,7 @@ class _Builder:
             message = f"a comma inside {{}} ends the value; write {lead}{value.replace(',', '')}"
         if not lead:
             message = f"{shown(key.value)} has neither a colon nor a value"
-        self._error(self._findings.at(mark.line + 1, mark.column + 1 - column + begin), message)
+        self._late.append((self._findings.at(mark.line + 1, mark.column + 1 - column + begin), message))
         return mark.index - column + begin + len(value)
 
     def _braced_text(self, start: yaml.CollectionStartEvent, at: Position, owner: str) -> Text:
@@ -359,10 +367,10 @@ class _Builder:
         begin = _mark(start).index
         end = self._text.index("}", begin) + 1
         text = self._text[begin:end]
-        # A template, and a text that goes on behind the brace, are reported as such.
-        if self._text[begin - 1 : begin] != "{" and not _GOES_ON.match(self._text, end):
+        # A template is reported as such.
+        if self._text[begin - 1 : begin] != "{":
             advice = quote_it(f"{bare(owner)}: " if owner else "", text)
-            self._error(at, f"{{}} hold fields with values; {advice}")
+            self._late.append((at, f"{{}} hold fields with values; {advice}"))
         return Text(text, at, quoted=True)
 
     def _near(self, event: yaml.Event) -> tuple[str, int]:
@@ -398,14 +406,10 @@ class _Builder:
         index = event.start_mark.index - 1
         # YAML reads an unquoted {{ name }} as a mapping whose key is a mapping.
         if isinstance(event, yaml.MappingStartEvent) and self._text[index : index + 1] == "{":
-            closes = self._text.find("}}", index)
-            end = closes + 2 if closes >= 0 else len(self._text)
-            # Where text follows, the parser stops, and all of it is shown in quotes.
-            if not _GOES_ON.match(self._text, end):
-                template = bare(self._text[index:end])
-                self._error(at, f'quote a value that begins with a template: "{template}"')
+            template = bare(self._text[index:].split("}}", 1)[0] + "}}")
+            self._late.append((at, f'quote a value that begins with a template: "{template}"'))
         elif not isinstance(event, yaml.AliasEvent) or event.anchor in self._anchors:
-            self._error(at, "a key must be text, not a list, mapping or alias")
+            self._late.append((at, "a key must be text, not a list, mapping or alias"))
         return None
 
     def _new_key(self, event: yaml.ScalarEvent, at: Position) -> str | None:
