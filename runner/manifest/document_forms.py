@@ -14,8 +14,10 @@ _SIGNATURES = {
     b"PK\x03\x04": "a packed document, such as .docx, .xlsx, .odt or .pages",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Office document, such as .doc or .xls",
     b"%PDF-": "a PDF",
+    b"<?xml": "XML",
+    b"[InternetShortcut]": "a link to a page",
 }
-_HTML = re.compile(rb"\s*<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
+_HTML = re.compile(rb"\s*<(?:!doctype\s+html|html|head|meta|!--)[\s>]", re.IGNORECASE)
 
 
 def document_form(data: bytes) -> str | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from runner.domain.errors import Position
@@ -46,6 +46,11 @@ SEPARATOR = re.compile(r"[;,\s]+")
 # There are at most eighteen digits: int() of longer hostile text gets slow, and no API takes such a number.
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 _KINDS = {Text: "one value", Items: "a list", Fields: "a mapping"}
+# A field is rarely meant by a word less like it: prompt is not point, and seed is not sweep.
+_SAME_WORD = 0.75
+_FLAGS = dict.fromkeys(("true", "yes", "on", "1"), "true") | dict.fromkeys(
+    ("false", "no", "off", "0"), "false"
+)
 _Kind = TypeVar("_Kind", Text, Items, Fields)
 
 
@@ -119,23 +124,30 @@ class Section:
         """Return a field that must be true or false; if it is missing, it is false."""
         text = self.text(key)
         if text is not None and text.text not in {"true", "false"}:
-            self.error(text.at, key, f"must be true or false, not {shown(text.text)}")
+            meant = _FLAGS.get(text.text.lower())
+            message = f"must be true or false, not {shown(text.text)}"
+            self.findings.error(text.at, self.where(key), message, nearest=meant)
         return text is not None and text.text == "true"
 
-    def check_keys(self, known: Collection[str], hint: str = "") -> None:
-        """Report every unknown field, with the nearest name, or else with `hint` and all names."""
+    def check_keys(self, known: Collection[str], hint: str = "") -> Section:
+        """Report every unknown field, with the nearest name, or else with `hint` and all names.
+
+        Return the section with the names that were meant, so that no field is reported as missing as well.
+        """
         if "inputs" in known:
             hint = "a model's inputs go under inputs:"
-        for key in self.fields.items:
-            if key in known:
-                continue
+        items, keys_at = dict(self.fields.items), dict(self.fields.keys_at)
+        for key in [key for key in items if key not in known]:
             at, message = self.fields.key_at(key), f"unknown field {shown(key)}"
             if key in LATER_KEYS:
                 self.findings.error(at, self.subject, f"{key} is not supported yet: {LATER_KEYS[key]}")
-            else:
-                if hint and not self.findings.nearest(key, known):
-                    message += f"; {hint}"
-                self.findings.unknown(key, known, at, self.subject, message)
+                continue
+            if hint and not self.findings.nearest(key, known, likeness=_SAME_WORD):
+                message += f"; {hint}"
+            meant = self.findings.unknown(key, known, at, self.subject, message, likeness=_SAME_WORD)
+            if meant and meant not in items:
+                items[meant], keys_at[meant] = items.pop(key), at
+        return replace(self, fields=replace(self.fields, items=items, keys_at=keys_at))
 
     def _field(self, key: str, kind: type[_Kind], wanted: str) -> _Kind | None:
         node = self.fields.items.get(key)

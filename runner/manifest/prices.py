@@ -57,8 +57,7 @@ def _model_price(prices: Section, model: str) -> Price | None:
     node = prices.fields.items[model]
     if not isinstance(node, Fields):
         return price_of(prices, model)
-    given = Section(node, prices.findings, prices.where(model))
-    given.check_keys(PRICE_KEYS)
+    given = Section(node, prices.findings, prices.where(model)).check_keys(PRICE_KEYS)
     if "usd" not in given:
         given.findings.error(node.at, given.subject, "needs usd, as in {usd: 0.09, per: second}")
     price, per, dated = price_of(given, "usd"), _unit(given), _day(given)

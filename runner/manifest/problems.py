@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from runner.domain.errors import Position, Problem, Severity
 from runner.system.escapes import visible
-from runner.system.nearest_name import Speller
+from runner.system.nearest_name import LIKENESS, Speller
 
 _SHOWN = 80
 _MOST = 10_000
@@ -38,12 +38,25 @@ class Findings:
         """Add a problem that stops the run."""
         self._add(Problem(at, subject, message, nearest=nearest))
 
-    def unknown(self, name: str, known: Iterable[str], at: Position, subject: str, message: str) -> None:
-        """Add an error about a name, with the known one that was probably meant, or else with some known ones."""
+    def unknown(
+        self,
+        name: str,
+        known: Iterable[str],
+        at: Position,
+        subject: str,
+        message: str,
+        *,
+        likeness: float = LIKENESS,
+    ) -> str | None:
+        """Add an error about a name, and return the known one that was probably meant.
+
+        The error has that name, or else some known ones.
+        """
         known = tuple(known)
-        nearest = self.nearest(name, known)
+        nearest = self.nearest(name, known, likeness=likeness)
         allowed = () if nearest else filter(str.isprintable, known[:20])
         self._add(Problem(at, subject, message, tuple(allowed), nearest))
+        return nearest
 
     def stop(self, at: Position, subject: str, message: str) -> NoReturn:
         """Add an error after which reading cannot continue."""
@@ -66,9 +79,9 @@ class Findings:
             self.is_cut = True
             raise Stop
 
-    def nearest(self, name: str, known: Iterable[str]) -> str | None:
+    def nearest(self, name: str, known: Iterable[str], *, likeness: float = LIKENESS) -> str | None:
         """Return the known name that was probably meant, if one is close."""
-        return self._speller.nearest(name, known)
+        return self._speller.nearest(name, known, likeness=likeness)
 
     def _add(self, problem: Problem) -> None:
         # One mistake in `defaults` or behind an alias affects every shot, but is reported once.

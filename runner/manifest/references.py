@@ -19,7 +19,7 @@ from runner.manifest.sweep_points import axis_names
 from runner.manifest.templates import has_template
 
 _NAMED = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,79}"
-_NAME_RULE = "letters, digits, '.', '_' and '-', beginning with a letter, digit or '_', at most 80"
+_NAME_RULE = "letters a to z, digits, '.', '_' and '-', beginning with a letter, digit or '_', at most 80"
 _REFERRING: Mapping[str, Collection[str]] = {"inputs": (), "sweep": POINT_KEYS}
 _REFERENCE = re.compile(f"@({_NAMED})")
 _LITERAL = re.compile(f"@(@+{_NAMED})")
@@ -85,8 +85,7 @@ def styles_of(top: Section, variables: Mapping[str, Text]) -> dict[str, Style]:
     styles: dict[str, Style] = {}
     section = top.section("styles")
     for name in _names_in(section):
-        given = section.section(name)
-        given.check_keys(STYLE_KEYS)
+        given = section.section(name).check_keys(STYLE_KEYS)
         text = given.text("text")
         if text and has_template(text.text):
             given.error(text.at, "text", "a style's text cannot hold templates; write it out")

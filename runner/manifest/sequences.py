@@ -63,7 +63,7 @@ class Sequences:
         if "id" not in entry:
             self._findings.error(entry.fields.at, entry.subject, "has no id")
         named = replace(entry, subject=f"sequence {bare(identity.text)}") if identity else entry
-        named.check_keys(SEQUENCE_KEYS)
+        named = named.check_keys(SEQUENCE_KEYS)
         if identity is None:
             return
         if reason := why_no_id(identity.text):
@@ -133,10 +133,10 @@ class Sequences:
             text = Text(f"{key}: {value.text}", node.at, quoted=True)
             self._findings.error(node.at, subject, f'quote a text that holds a colon: "{bare(text.text)}"')
             return Fields({"prompt": text}, node.at, {"prompt": node.at})
-        Section(node, self._findings, subject).check_keys(ENTRY_KEYS)
-        if "prompt" not in node.items:
+        fields = Section(node, self._findings, subject).check_keys(ENTRY_KEYS).fields
+        if "prompt" not in fields.items:
             self._findings.error(node.at, subject, "has no prompt")
-        return node
+        return fields
 
 
 def _counts_fit(sequence: Section, frames: Items, prompts: Items, *, chained: bool) -> bool:

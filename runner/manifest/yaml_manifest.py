@@ -34,11 +34,9 @@ def source_of(node: Node, findings: Findings, limits: Limits, open_beside: OpenB
         wanted = "a manifest is a mapping that begins with 'version: 1'"
         findings.error(node.at, "", "the manifest is empty" if empty else wanted)
         return Source(())
-    top = Section(node, findings)
-    top.check_keys(TOP_KEYS)
+    top = Section(node, findings).check_keys(TOP_KEYS)
     _check_version(top)
-    defaults = top.section("defaults")
-    defaults.check_keys(DEFAULT_KEYS)
+    defaults = top.section("defaults").check_keys(DEFAULT_KEYS)
     variables, frames = _variables(top, limits), frames_of(top)
     rows = _rows(top, Sequences(top, frames, SizeBudget(limits, findings)))
     styles = styles_of(top, variables)
@@ -82,7 +80,7 @@ def _variables(top: Section, limits: Limits) -> dict[str, Text]:
     for name in section.fields.items:
         value = section.text(name)
         if not is_variable_name(name) or name == "id":
-            rule = "must be a letter or '_', then letters, digits, '_' or '-'"
+            rule = "must be a letter a to z or '_', then such letters, digits, '_' or '-'"
             reason = "is the shot's own" if name == "id" else rule
             section.error(section.fields.key_at(name), name, f"the name {shown(name)} {reason}")
         elif value is not None and has_template(value.text):
@@ -103,7 +101,9 @@ def _rows(top: Section, sequences: Sequences) -> list[Row]:
             name = entry.text("sequence")
             rows += sequences.place(name, entry.subject) if name else ()
         else:
-            rows.append(Row(entry.fields, entry.fields.at))
+            row = Row(entry.fields, entry.fields.at)
             if not entry.fields.items.keys() <= _SHOT_KEYS:
-                replace(entry, subject=row_name(rows[-1], entry.subject)).check_keys(SHOT_KEYS)
+                named = replace(entry, subject=row_name(row, entry.subject))
+                row = replace(row, fields=named.check_keys(SHOT_KEYS).fields)
+            rows.append(row)
     return [*rows, *sequences.rest()]

@@ -279,6 +279,32 @@ def _field(failure: Failure) -> Mistake | None:
     return None
 
 
+def _entry_above(failure: Failure) -> Mistake | None:
+    """Recognise an entry whose first field is not where the others are, since its dash or its blanks are not."""
+    if not re.search(
+        "mapping values are not allowed|expected (?:key|'-' indicator|<block end>)", failure.words
+    ):
+        return None
+    above, indent = failure.above(failure.line), _indent(failure.text)
+    parts = parts_of(failure.lines[above]) if above is not None else None
+    if (
+        above is None
+        or parts is None
+        or not (parts.is_entry and parts.key)
+        or parts.indent == indent
+        or indent < 2
+    ):
+        return None
+    dash, others = _indent(failure.lines[above]), f"{' ' * (indent - 2)}- "
+    if dash == indent - 2:
+        message = "the fields below are not indented like this one; write one blank behind its dash"
+        return Mistake(above, dash, message)
+    if dash == parts.indent - 2 and any(line.startswith(others) for line in failure.lines[failure.line :]):
+        message = f"this entry is not indented like those below it; {_indent_it(indent - 2)}, not by {dash}"
+        return Mistake(above, dash, message)
+    return None
+
+
 def _second_colon(failure: Failure) -> Mistake | None:
     """Recognise a second field on one line, or a field that is indented like more of the text above it."""
     if "mapping values are not allowed" not in failure.words:
@@ -349,6 +375,7 @@ _RECOGNISERS: tuple[_Recogniser, ...] = (
     _value_goes_on,
     _block_text,
     _field,
+    _entry_above,
     _second_colon,
     _indentation,
 )

@@ -23,7 +23,9 @@ from runner.manifest.problems import Findings, Stop, bare, shown
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, Limits
 from runner.manifest.yaml_errors import explain
 from runner.manifest.yaml_lines import (
+    fields_inside,
     flow_value,
+    key_column,
     look_alike,
     misspelt_field,
     quote_it,
@@ -44,15 +46,13 @@ _LINE_SEPARATORS = "\u2028\u2029"
 _PRIVATE = range(0xE000, 0xF900)
 _NEAR = 1_000
 _REST = re.compile(r"[^\r\n]*")
-_GOES_ON = re.compile(r"[ \t]+[^\s#,\]}]|[^\s,\]}]")
+_KEY_AND_BRACKET = re.compile(r"([A-Za-z_][\w.-]*):? *([{\[])")
+_WORD = re.compile(r"([A-Za-z_]+):\s")
 _COLON = re.compile(r"\s*:")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
-# A quote that holds such a line, as deep as its own field or less, was not closed where it should have been.
-_SWALLOWED = re.compile(r"[\r\n](?P<indent> *)(?:(?:- +)?[\w.-]+:(?=\s)|- +\{)")
 _QUOTES = ("'", '"')
 _CURLY = frozenset("“”„«»")
 _LIST_BELOW = re.compile(r"[\r\n] *(?:- |-\w|•)")
-_LEAD = re.compile(r" *(?:- +)*")
 _NODES = (yaml.ScalarEvent, yaml.CollectionStartEvent)
 _MERGE = "<<"
 _LIST_KEYS_UNDER = "sweep"
@@ -65,15 +65,48 @@ FAST_LOADER: Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def parse_yaml(text: str, findings: Findings, limits: Limits, *, loader: Loader = FAST_LOADER) -> Node | None:
     """Return the top node of the one document in `text`, or None if there is none or reading had to stop."""
+    # The parser drops a byte-order mark, and would then count its places from the character behind it.
+    text = text.lstrip("\ufeff")
     try:
         return _Builder(text, findings, limits, _events_of(text, loader)).document()
     except Stop:
         return None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # The pure scanner raises ValueError or OverflowError for an escape past the last code point.
-        at, message = explain(error, text, findings.file)
+        at, message = _swallowing_quote(text, findings, loader) or explain(error, text, findings.file)
         findings.error(at, "", message)
         return None
+
+
+def _swallowing_quote(text: str, findings: Findings, loader: Loader) -> tuple[Position, str] | None:
+    """Return the first quote that took in fields below it and became a key, of which a syntax error came."""
+    line_ends_only = text.translate(dict.fromkeys(map(ord, _LINE_SEPARATORS), " "))
+    with suppress(yaml.YAMLError, ValueError, OverflowError):
+        for token in yaml.scan(line_ends_only, Loader=loader):
+            if isinstance(token, yaml.ScalarToken) and token.style in _QUOTES:
+                start, end = token.start_mark, token.end_mark
+                if end.line > start.line and _takes_in_fields(text, start.index, end.index, start.column):
+                    message = _open_quote(end.line + 1, token.style)
+                    return findings.at(start.line + 1, start.column + 1), message
+    return None
+
+
+def _takes_in_fields(text: str, begin: int, end: int, column: int) -> bool:
+    """Return whether the quote from `begin` to `end` holds fields that are not deeper than the one it belongs to."""
+    before, word = text[begin - column : begin], _WORD.match(text, begin + 1)
+    own = key_column(before)
+    # A bare entry may go on as deep as its quote, so only its dash ends it; a quote before a field is not an entry.
+    if own == len(before) and not (word and word[1] in FIELDS):
+        own = before.rfind("-") if "-" in before else own - 1
+    return fields_inside(text[begin:end], own)
+
+
+def _open_quote(line: int, style: str | None) -> str:
+    message = f"the quote that opens here ends at line {line}, behind other fields"
+    message += "; close it where its text ends, or indent all of its lines deeper"
+    return (
+        f"{message}; a text that begins with an apostrophe needs double quotes" if style == "'" else message
+    )
 
 
 def _events_of(text: str, loader: Loader) -> Iterator[yaml.Event]:
@@ -130,7 +163,8 @@ class _Builder:
         self._open: set[str] = set()
         self._keys: dict[str, str] = {}
         self._unused: dict[str, Position] = {}
-        # These become warnings at the end, since a syntax error often has the same cause.
+        # These are reported at the end, the second as warnings, since a syntax error often has the same cause.
+        self._late: list[tuple[Position, str]] = []
         self._doubts: dict[Position, str] = {}
         # These are the places of mappings that used `<<`; merging one again turns a few lines into gigabytes.
         self._merged: set[Position] = set()
@@ -144,16 +178,18 @@ class _Builder:
             self._error(self._findings.at(1), "the manifest is empty")
             return None
         top = self._node(next(self._events), 1)
-        # An anchor on plain text is nearly always a lost word: "&black cat" is read as "cat".
-        for name, at in self._unused.items():
-            self._doubts[at] = f"the anchor &{name} is never used; quote the text if '&' is meant"
-        for at, message in self._doubts.items():
-            self._findings.warn(at, "", message)
         next(self._events)  # the document's end
         after = next(self._events)
         if isinstance(after, yaml.DocumentStartEvent):
             message = "a second document begins here; a manifest is one document, so remove the '---'"
             self._error(self._at(after), message)
+        # An anchor on plain text is nearly always a lost word: "&black cat" is read as "cat".
+        for name, at in self._unused.items():
+            self._doubts[at] = f"the anchor &{name} is never used; quote the text if '&' is meant"
+        for at, message in self._late:
+            self._error(at, message)
+        for at, message in self._doubts.items():
+            self._findings.warn(at, "", message)
         return top
 
     def _node(self, event: yaml.Event, depth: int, owner: str = "") -> Node:
@@ -241,19 +277,9 @@ class _Builder:
 
     def _check_quote(self, event: yaml.ScalarEvent, end: int, at: Position) -> None:
         """Stop at a quote that took in the fields below it: nothing behind it is what anybody meant."""
-        begin = _mark(event).index
-        before = self._text[begin - _mark(event).column : begin]
-        lead = _LEAD.match(before)
-        assert lead is not None
-        # Where a line is not deeper than the key, the field ends; a bare entry ends so at its dash.
-        column = lead.end()
-        if column == len(before):
-            column = before.rfind("-") if "-" in before else column - 1
-        inside = _SWALLOWED.finditer(self._text, begin, end)
-        if any(len(found["indent"]) <= column for found in inside):
-            line, _ = place(self._text, end)
-            message = f"the quote that opens here ends at line {line}, behind other fields"
-            self._error(at, f"{message}; close it where its text ends, or indent all of its lines deeper")
+        mark = _mark(event)
+        if _takes_in_fields(self._text, mark.index, end, mark.column):
+            self._error(at, _open_quote(place(self._text, end)[0], event.style))
             raise Stop
 
     def _check_text(self, event: yaml.ScalarEvent, at: Position) -> None:
@@ -333,7 +359,7 @@ class _Builder:
             message = f"a comma inside {{}} ends the value; write {lead}{value.replace(',', '')}"
         if not lead:
             message = f"{shown(key.value)} has neither a colon nor a value"
-        self._error(self._findings.at(mark.line + 1, mark.column + 1 - column + begin), message)
+        self._late.append((self._findings.at(mark.line + 1, mark.column + 1 - column + begin), message))
         return mark.index - column + begin + len(value)
 
     def _braced_text(self, start: yaml.CollectionStartEvent, at: Position, owner: str) -> Text:
@@ -341,10 +367,10 @@ class _Builder:
         begin = _mark(start).index
         end = self._text.index("}", begin) + 1
         text = self._text[begin:end]
-        # A template, and a text that goes on behind the brace, are reported as such.
-        if self._text[begin - 1 : begin] != "{" and not _GOES_ON.match(self._text, end):
+        # A template is reported as such.
+        if self._text[begin - 1 : begin] != "{":
             advice = quote_it(f"{bare(owner)}: " if owner else "", text)
-            self._error(at, f"{{}} hold fields with values; {advice}")
+            self._late.append((at, f"{{}} hold fields with values; {advice}"))
         return Text(text, at, quoted=True)
 
     def _near(self, event: yaml.Event) -> tuple[str, int]:
@@ -380,14 +406,10 @@ class _Builder:
         index = event.start_mark.index - 1
         # YAML reads an unquoted {{ name }} as a mapping whose key is a mapping.
         if isinstance(event, yaml.MappingStartEvent) and self._text[index : index + 1] == "{":
-            closes = self._text.find("}}", index)
-            end = closes + 2 if closes >= 0 else len(self._text)
-            # Where text follows, the parser stops, and all of it is shown in quotes.
-            if not _GOES_ON.match(self._text, end):
-                template = bare(self._text[index:end])
-                self._error(at, f'quote a value that begins with a template: "{template}"')
+            template = bare(self._text[index:].split("}}", 1)[0] + "}}")
+            self._late.append((at, f'quote a value that begins with a template: "{template}"'))
         elif not isinstance(event, yaml.AliasEvent) or event.anchor in self._anchors:
-            self._error(at, "a key must be text, not a list, mapping or alias")
+            self._late.append((at, "a key must be text, not a list, mapping or alias"))
         return None
 
     def _new_key(self, event: yaml.ScalarEvent, at: Position) -> str | None:
@@ -408,6 +430,9 @@ class _Builder:
             if character := unseen_in(event.value):
                 self._error(at, f"{character_name(character)} is in the key {shown(event.value)}; remove it")
                 return event.value.replace(character, "")
+        if found := _KEY_AND_BRACKET.match(event.value):
+            self._error(at, f"a colon is missing behind {found[1]}; write {shown(f'{found[1]}: {found[2]}')}")
+            raise Stop
         self._keys[event.value] = sys.intern(event.value)
         return self._keys[event.value]
 

@@ -75,7 +75,7 @@ class Reading:
             return self._plain_text(node, shape, where) if is_text else self._text(node, shape, where)
         kind = "array" if isinstance(node, Items) else "object"
         if shape.kinds and kind not in shape.kinds:
-            hint = "; put a text that begins with a bracket in quotes" if "string" in shape.kinds else ""
+            hint = _as_text(node, shape)
             if "array" in shape.kinds and isinstance(node, Fields) and all(map(str.isdecimal, node.items)):
                 hint = "; the parts of a list count from 0, without a gap"
             return self._wrong_kind(node, shape, where, _NEEDED[kind], hint)
@@ -162,6 +162,14 @@ class Reading:
                 at = keys_at.get(name, node.at)
                 self.complain(at, f"inputs.{name}", "is given here and also as part of another input")
         return {name: _built(branch, keys_at, name) for name, branch in tree.items()}
+
+
+def _as_text(node: Node, shape: Shape) -> str:
+    """Return the advice for a list that is meant as a text with brackets around it, or nothing."""
+    if not isinstance(node, Items) or "string" not in shape.kinds:
+        return ""
+    words = [item.text for item in node if isinstance(item, Text)]
+    return f'; if its brackets are meant, quote the text: "[{visible(", ".join(words), 60)}]"'
 
 
 def _inserted(tree: _Tree, path: list[str], node: Node) -> bool:

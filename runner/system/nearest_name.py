@@ -16,6 +16,9 @@ from runner.system.escapes import escaped
 LONGEST = 60
 """Longer words are pasted prompts, not misspellings."""
 
+LIKENESS = 0.6
+"""The least similarity of a word and the name that it was meant to be."""
+
 _NAMES = 500
 _WORK = 200_000
 
@@ -27,7 +30,7 @@ class Speller:
         self._left = _WORK
         self._found: dict[tuple[str, float, tuple[str, ...]], str | None] = {}
 
-    def nearest(self, word: str, names: Iterable[str], *, likeness: float = 0.6) -> str | None:
+    def nearest(self, word: str, names: Iterable[str], *, likeness: float = LIKENESS) -> str | None:
         """Return the name that `word` was probably meant to be, ignoring case, or None.
 
         `likeness` is the least similarity, from 0 to 1. Only names without hidden characters are proposed.

@@ -228,8 +228,11 @@ def test_a_file_that_cannot_be_used_is_told_with_its_name_and_the_place_of_the_r
         (b"%PDF-1.7", "a PDF"),
         (b"\xef\xbb\xbf<!DOCTYPE html><p>A hand", "HTML"),
         (b"\n <html lang=en>", "HTML"),
+        (b"<meta charset='utf-8'><p>A hand", "HTML"),
+        (b'<?xml version="1.0"?><?mso-application progid="Word.Document"?>', "XML"),
+        (b"[InternetShortcut]\r\nURL=https://e.com", "a link to a page"),
     ],
-    ids=["rtf", "docx", "doc", "pdf", "doctype", "html"],
+    ids=["rtf", "docx", "doc", "pdf", "doctype", "html", "meta", "xml", "link"],
 )
 def test_a_document_of_another_program_is_named_and_not_sent(data: bytes, form: str) -> None:
     (problem,) = told(

@@ -246,7 +246,7 @@ def test_all_problems_are_told_in_the_order_of_the_file() -> None:
         "unknown field 'shtos'; did you mean shots?",
         "vars, id: the name 'id' is the shot's own",
         "vars, b: a variable cannot be made of others; write it out",
-        "vars, a b: the name 'a b' must be a letter or '_', then letters, digits, '_' or '-'",
+        "vars, a b: the name 'a b' must be a letter a to z or '_', then such letters, digits, '_' or '-'",
         "shot a: has no model, and defaults give none",
         f"shot a: unknown field 'zoom'; a model's inputs go under inputs: (allowed: {', '.join(SHOT_KEYS)})",
         "entry 2 of shots: must be a mapping that begins with 'id:'",

@@ -76,6 +76,10 @@ SIGNS = {
         '  - {id: s2, inputs: {a: [{b: "c"}\n      {b: "d"}]}}\n',
         "7:35: a comma is missing here",
     ),
+    "no colon before a brace": (
+        "  - id: s2\n    inputs {a: b, c: d}\n",
+        "8:5: a colon is missing behind inputs; write 'inputs: {'",
+    ),
     "an arrow": ("      seed -> 7\n      size: 5\n", "7:11: a colon is missing here; write 'seed: 7'"),
     "a colon before the blank": (
         "      seed :7\n      size: 5\n",
@@ -214,6 +218,10 @@ LAYOUT = {
         " - id: s2\n   model: m\n",
         "7:2: this line is not indented like the entries above it; indent it by 2 blanks",
     ),
+    "two blanks behind a dash": (
+        "  -  id: s2\n    model: m\n",
+        "7:3: the fields below are not indented like this one; write one blank behind its dash",
+    ),
     "a tab": ("\t\tseed: 7\n", "7:1: a tab indents this line"),
     "a block text like its key": (
         P + "|\n      A hand\n      seed: 7\n",
@@ -287,6 +295,11 @@ QUOTES = {
     "an apostrophe to the end": (
         P + "'70s look\n      seed: 7\n",
         '7:19: the quote that opens here is never closed; close it, or quote the whole text: promptText: "\'70s look"',
+    ),
+    "before a key": ("  - 'id: s2\n    model: m\n" + S2 + "    notes: it's\n", f"7:5: {OPEN.format(11)}"),
+    "before a key in braces": (
+        "  - {'id: s2, model: m}\n  - {id: s3, notes: 'x'}\n",
+        f"7:6: {OPEN.format(8)}",
     ),
     "to the end": (P + '"A hand\n      seed: 7\n', "7:19: the quote that opens here is never closed"),
 }
@@ -393,8 +406,12 @@ def test_a_text_that_was_hardly_meant_is_a_warning(text: str, words: str) -> Non
         ("shots:\n  – id: s1\n", "2:3: – (U+2013, en dash) does not begin an entry"),
         ("shots:\n  -id: s1\n", "2:3: a blank is missing after the dash; write '- id: s1'"),
         ("shots:\n  - *a : 1\n", "2:5: *a refers to nothing above it"),
+        (
+            "shots:\n - id: s1\n    model: m\n  - id: s2\n",
+            "2:2: this entry is not indented like those below it; indent it",
+        ),
     ],
-    ids=["colon", "blank", "first line", "second line", "fence", "en dash", "dash", "alias"],
+    ids=["colon", "blank", "first line", "second line", "fence", "en dash", "dash", "alias", "entry"],
 )
 def test_a_mistake_at_the_top_is_reported_where_it_was_made(text: str, expected: str) -> None:
     _, problems = node_of(text)
@@ -402,10 +419,36 @@ def test_a_mistake_at_the_top_is_reported_where_it_was_made(text: str, expected:
     assert problems[0].startswith(f"m.yaml:{expected}")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "version: 1\ndefualts: {model: m}\nshots: [{id: a}, {id: b}]\n",
+        "version: 1\nshtos: [{id: a, model: m}]\n",
+        "Version: 1\nshots: [{id: a, model: m}]\n",
+        "version: 1\nshots: [{ID: a, model: m}]\n",
+        "version: 1\nshots: [{id: a, modle: m}]\n",
+        "version: 1\nsequences: [{id: a, model: m, frame: [a, b], prompts: [x]}]\n",
+        "version: 1\nsequences: [{id: a, model: m, frames: [a, b], prompts: [{promt: x}]}]\n",
+    ],
+)
+def test_a_misspelt_field_is_not_missing_as_well(text: str) -> None:
+    (problem,) = told(text)
+    assert "did you mean" in problem
+
+
+def test_a_word_that_is_less_like_a_field_is_an_input() -> None:
+    (problem,) = told("version: 1\nshots: [{id: a, model: m, prompt: x}]\n")
+    assert "unknown field 'prompt'; a model's inputs go under inputs:" in problem
+
+
 def test_a_prompt_with_a_colon_is_not_a_mapping() -> None:
     text = "version: 1\nsequences:\n- {id: w, model: m, frames: [a, b], prompts: [Wide shot: he turns]}\n"
     (problem,) = told(text)
     assert problem == '3:47: sequence w, prompt 1: quote a text that holds a colon: "Wide shot: he turns"'
+
+
+def test_a_second_byte_order_mark_changes_nothing() -> None:
+    assert told("\ufeff\ufeff" + HEAD + "  - {id: s2, model: m, inputs: {a: b, c: d}}\n") == []
 
 
 def test_json_lines_are_named() -> None:

@@ -16,7 +16,7 @@ from runner.system.canonical_json import JsonValue
 SHOT_AT = Position("board.yaml", 10, 3)
 KEY_AT = Position("board.yaml", 12, 5)
 VALUE_AT = Position("board.yaml", 12, 20)
-NO_BRACKETS = "is a list where text is needed; put a text that begins with a bracket in quotes"
+NO_BRACKETS = 'is a list where text is needed; if its brackets are meant, quote the text: "[]"'
 A, B = "https://example.com/a.jpg", "https://example.com/b.jpg"
 
 
