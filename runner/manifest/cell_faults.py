@@ -47,7 +47,7 @@ _WRAPPED: Final = re.compile(
 )
 _SHORTENED: Final = re.compile(r"-?[0-9](?:[.,][0-9]+)?E\+?[0-9]+", re.ASCII)
 _FILLERS: Final = frozenset(
-    {"None", "NONE", "nan", "NaN", "N/A", "n/a", "TBD", "tbd", "TBC", "TODO", "undefined"}
+    "none null nan n/a na tbd tbc tba todo undefined xxx ? ?? ??? - -- – — ... …".split()
 )
 _LONGEST: Final = 100
 _FIRST_LETTERS: Final = frozenset("#=EL")
@@ -80,7 +80,7 @@ def fault_of(text: str, kind: CellKind, *, is_guarded: bool = False) -> CellFaul
             return _formula_fault(text)
     if kind is CellKind.PROMPT:
         filler = f"the prompt is only {shown(text)}; leave the cell empty if it has none"
-        return CellFault(filler, is_error=False) if text in _FILLERS else None
+        return CellFault(filler, is_error=False) if text.casefold() in _FILLERS else None
     if kind is CellKind.SEED and is_shortened(text):
         return CellFault(f"{shown(text)} {SHORTENED}")
     found = text.find("://")

@@ -192,17 +192,18 @@ class _Reader:
         """Report a quoted cell with whole rows in it: its quote was not closed, and the next one seemed to close it."""
         slashed = {n: cell.strip() for n, cell in enumerate(cells) if _SLASHED.fullmatch(cell.strip())}
 
-        def is_row(text: str) -> bool:
-            parts = text.split(self.separator)
+        def is_row(parts: Sequence[str]) -> bool:
             same = (parts[n].strip() == cell or "://" in parts[n] for n, cell in slashed.items())
             return len(parts) >= len(cells) and any(same)
 
         for column, cell in enumerate(cells, 1):
-            if any(map(is_row, _LINE_END.sub("\n", cell).split("\n")[1:])):
-                first = line + sum(map(line_breaks, cells[: column - 1]))
-                last = first + line_breaks(cell)
-                message = f"the quote that opens here ends at line {last}, and in it is what looks like rows; close it"
-                self.findings.error(Position(self.findings.file, first, column), subject, message)
+            first, *others = (line.split(self.separator) for line in _LINE_END.sub("\n", cell).split("\n"))
+            # The first line goes on in the middle of the row, and the others are rows of their own.
+            if others and any(map(is_row, ([""] * (column - 1) + first, *others))):
+                opens = line + sum(map(line_breaks, cells[: column - 1]))
+                ends = opens + line_breaks(cell)
+                message = f"the quote that opens here ends at line {ends}, and in it is what looks like rows; close it"
+                self.findings.error(Position(self.findings.file, opens, column), subject, message)
 
     def _check_sizes(self, record: Record) -> None:
         subject = f"row {record.number}"

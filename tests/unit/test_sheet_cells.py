@@ -81,7 +81,7 @@ def test_a_formula_is_an_error_and_its_guarded_text_is_not(cell: str) -> None:
     assert prompt(reading) == cell
 
 
-@pytest.mark.parametrize("cell", ["None", "nan", "NaN", "TBD", "TODO", "N/A", "undefined"])
+@pytest.mark.parametrize("cell", ["None", "nan", "NaN", "TBD", "TODO", "N/A", "—", "???"])
 def test_a_prompt_that_only_fills_its_cell_is_a_warning(cell: str) -> None:
     (problem,) = read(f"{HEAD}\ns1,m,{LINK},{cell}\n").problems
     assert (problem.severity, problem.at.cell) == (Severity.WARNING, "D2")
@@ -198,6 +198,11 @@ def test_a_quote_that_swallows_rows_is_told_where_it_opens() -> None:
     assert problems == [
         "m.csv:2:4: row 2: the quote that opens here ends at line 4, and in it is what looks like rows; close it"
     ]
+
+
+def test_a_swallowed_row_is_found_where_the_model_is_behind_the_prompt() -> None:
+    (problem,) = told('id,promptText,model\ns1,"Hero enters,a/m\ns2,a TV of 24",a/m\n')
+    assert "m.csv:2:2: row 2: the quote that opens here ends at line 3" in problem
 
 
 @pytest.mark.parametrize("text", ["one, two, three, four", "fade in/out, and/or, x/y, b/c, d"])
