@@ -47,7 +47,25 @@ _WRAPPED: Final = re.compile(
 )
 _SHORTENED: Final = re.compile(r"-?[0-9](?:[.,][0-9]+)?E\+?[0-9]+", re.ASCII)
 _FILLERS: Final = frozenset(
-    "none null nan n/a na tbd tbc tba todo undefined xxx ? ?? ??? - -- – — ... …".split()
+    (
+        "none",
+        "null",
+        "nan",
+        "n/a",
+        "tbd",
+        "tbc",
+        "tba",
+        "todo",
+        "undefined",
+        "xxx",
+        "?",
+        "???",
+        "-",
+        "–",
+        "—",
+        "...",
+        "…",
+    )
 )
 _LONGEST: Final = 100
 _FIRST_LETTERS: Final = frozenset("#=EL")

@@ -143,6 +143,8 @@ def _shots_of(
             also = f", as {'is' if more == 1 else 'are'} {counted(more, 'row')} below" if more else ""
             message = f"the row {why} and not a shot{also}"
             findings.warn(others[0].at(findings.file, 1), f"row {others[0].number}", message)
+    if records and not shots:
+        findings.error(records[0].at(findings.file, 1), "", "no shots: every row is a heading or a sum")
     return shots
 
 

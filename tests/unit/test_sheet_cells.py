@@ -226,6 +226,10 @@ def test_headings_and_sums_are_passed_over_with_one_warning_each() -> None:
     ]
 
 
+def test_a_sheet_of_headings_alone_has_no_shots() -> None:
+    assert [p for p in told(f"{HEAD}\nSCENE 1,,,\nSCENE 2,,,\n") if "no shots: every row is a heading" in p]
+
+
 def test_a_row_with_a_model_is_a_shot_however_empty_it_is() -> None:
     assert [p for p in told("id,model,p\n,m,\n") if "has no id" in p]
 
