@@ -257,8 +257,10 @@ class _RowReader:
         self._is_flat = all(len(column.path) == 1 for column in self._inputs)
         # A wrong column name is one mistake of the header, however many rows it affects.
         self._keys_at = {column.name: column.at for column in columns}
-        # The first of several columns of an input stands for all, so the order is reversed: the last entry stays.
-        self.headings = {column.path[0]: column.at for column in reversed(self._inputs)}
+        # The first of several columns of an input stands for all.
+        self.headings: dict[str, Position] = {}
+        for column in self._inputs:
+            self.headings.setdefault(column.path[0], column.at)
         self._has_blank_tags = False
 
     def is_removed(self, record: Record) -> bool:

@@ -231,7 +231,10 @@ class _Reader:
                 message = f"this cell is larger than {self.limits.text_bytes:,} bytes; is its quote closed?"
             self.findings.stop(at, subject, message)
         last = line + line_breaks(raw[:closed])
+        is_blank = not raw[closed:].split(self.separator)[0].strip()
         message = "text follows a closing quote; write a quote inside a quoted cell twice"
+        if is_blank:
+            message = "a blank follows a closing quote; remove it"
         # The usual mistake is a missing quote, so that the next quote, rows below, seems to close the cell.
         if last != first:
             message = f"the quote that opens here ends at line {last} in the middle of a cell; close it"

@@ -109,6 +109,9 @@ class Columns:
         for heading, misfit in self._unknown.items():
             rows = f"{counted(misfit.rows, 'row')} {'fills' if misfit.rows == 1 else 'fill'} it"
             message = f"{shown(heading)} is not an input of {listed([*misfit.models])}; {rows}"
+            folds = [name for name in self._manifest.headings if name.casefold() == heading.casefold()]
+            if folds != [heading]:
+                message = f"{shown(heading)} and {shown(folds[0])} are one input, for case does not matter; keep one"
             if remedy := self._manifest.misplaced.get(heading):
                 message = f"unknown input: {remedy}"
             yield Problem(self._manifest.headings[heading], HEADER, message, nearest=misfit.nearest)

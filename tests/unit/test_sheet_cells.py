@@ -96,6 +96,7 @@ def test_a_prompt_that_only_fills_its_cell_is_a_warning(cell: str) -> None:
         ("![a](https://example.com/a.jpg)", LINK),
         ("<https://example.com/a.jpg>", LINK),
         ("'https://example.com/a.jpg'", LINK),
+        ('<img src="https://example.com/a.jpg">', LINK),
         ("<https://example.com/a.jpg?sig=secret>", None),
         ("<https://user:secret@example.com/a.jpg>", None),
     ],
@@ -108,7 +109,7 @@ def test_a_wrapped_address_is_told_and_proposed_unless_it_may_hold_a_secret(
     assert "write only the address in it" in problem.message
 
 
-@pytest.mark.parametrize("between", [",", ", ", ";", " ", "\n", " | "])
+@pytest.mark.parametrize("between", [",", ", ", ";", " ", "\n", " | ", ""])
 def test_two_addresses_in_a_cell_are_one_problem(between: str) -> None:
     (problem,) = told(f'id,model,image\ns1,m,"{LINK}{between}{LINK}"\n')
     assert "(cell C2)" in problem
@@ -116,7 +117,13 @@ def test_two_addresses_in_a_cell_are_one_problem(between: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", [LINK, "https://example.com/?of=https://example.org/b.jpg", "HTTPS://EXAMPLE.COM/A"]
+    "cell",
+    [
+        LINK,
+        "https://e.com/https://example.com/a.jpg",
+        "https://example.com/?of=https://example.org/b.jpg",
+        "HTTPS://EXAMPLE.COM/A",
+    ],
 )
 def test_one_address_is_one_whatever_it_holds(cell: str) -> None:
     assert not told(f"id,model,image\ns1,m,{cell}\n")
@@ -182,6 +189,16 @@ def test_a_blank_before_a_quote_is_no_part_of_the_cell() -> None:
     assert not reading.problems
     assert prompt(reading) == 'A hand, "slowly"\nenters'
     assert reading.shots[0].cells["seed"].strip() == "7"
+
+
+def test_attachments_of_a_database_are_as_many_addresses_as_they_are() -> None:
+    (problem,) = told(f'id,model,image\ns1,m,"a.jpg ({LINK}),b.jpg ({LINK})"\n')
+    assert "holds 2 addresses" in problem
+
+
+def test_a_blank_behind_a_quote_is_told() -> None:
+    (problem,) = told('id,model,promptText\ns1,"m" ,hi\n')
+    assert problem == "m.csv:2:2: row 2: a blank follows a closing quote; remove it"
 
 
 def test_a_quotation_in_a_prompt_is_not_the_quote_of_a_cell() -> None:
