@@ -141,7 +141,7 @@ class _Planner:
                 self._add_take(shot, further, model, told, is_own_seed=model.seed_input is not None)
 
     def _further(self, shot: Shot, variant: Variant, model: Model) -> Iterator[Variant]:
-        """Yield a point once more for each further take: with another seed, or as a repeat if the model has none."""
+        """Yield a point again for each further take: with another seed, or as a repeat if the model has none."""
         seed, where = model.seed_input, f"shot {shot.id}, takes"
         if seed is None:
             for number in range(2, shot.takes + 1):
