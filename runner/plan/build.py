@@ -132,13 +132,13 @@ class _Planner:
 
     def _add_takes(self, shot: Shot, variant: Variant, model: Model) -> None:
         """Plan as many takes of one point as the shot asks for."""
-        inputs, told = self.columns.fitted(variant.inputs, shot, model)
+        inputs, reported = self.columns.fitted(variant.inputs, shot, model)
         variant = variant if inputs is variant.inputs else replace(variant, inputs=inputs)
         # The first one is the take that the row has without a number, so it is not paid for again.
-        self._add_take(shot, variant, model, told)
-        if shot.takes > 1 and not told:
+        self._add_take(shot, variant, model, reported)
+        if shot.takes > 1 and not reported:
             for further in self._further(shot, variant, model):
-                self._add_take(shot, further, model, told, is_own_seed=model.seed_input is not None)
+                self._add_take(shot, further, model, reported, is_own_seed=model.seed_input is not None)
 
     def _further(self, shot: Shot, variant: Variant, model: Model) -> Iterator[Variant]:
         """Yield a point again for each further take: with another seed, or as a repeat if the model has none."""
@@ -160,9 +160,15 @@ class _Planner:
             yield replace(variant, point={**variant.point, **made}, inputs={**variant.inputs, **made})
 
     def _add_take(
-        self, shot: Shot, variant: Variant, model: Model, told: frozenset[str], *, is_own_seed: bool = False
+        self,
+        shot: Shot,
+        variant: Variant,
+        model: Model,
+        reported: frozenset[str],
+        *,
+        is_own_seed: bool = False,
     ) -> None:
-        """Plan one take; `told` is as in `Model.bind`, and `is_own_seed` says that its seed was made from its id."""
+        """Plan one take; `reported` is as in `Model.bind`, and `is_own_seed` means a seed made from the id."""
         inputs, seed = variant.inputs, model.seed_input
         # A seed that neither the shot nor the model's default gives is made from the shot's id.
         is_open = seed is not None and seed.name not in inputs
@@ -179,7 +185,7 @@ class _Planner:
             subject=f"shot {shot.id}",
             at=shot.at,
             keys_at=keys_at,
-            told=told,
+            reported=reported,
             allow_private_media=self.allow_private_media,
         )
         self.problems.extend(bound.problems)
@@ -187,7 +193,7 @@ class _Planner:
             self.faulty += model.weight
             if self.is_full:
                 self.problems.append(Problem(shot.at, "", "checking stopped here: too many takes are faulty"))
-        if bound.problems or shot.faulty or told:
+        if bound.problems or shot.faulty or reported:
             return
         point = shot.point
         if point is None:
