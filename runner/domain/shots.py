@@ -185,6 +185,11 @@ class Manifest:
     header: Position | None = None
     meant_columns: Mapping[str, str] = field(default_factory=dict)
 
+    def column_of(self, name: str) -> Position | None:
+        """Return where the column of an input begins, whatever the case of its heading; None if there is none."""
+        wanted = name.partition(".")[0].casefold()
+        return next((at for heading, at in self.headings.items() if heading.casefold() == wanted), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Take:

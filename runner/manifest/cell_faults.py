@@ -40,14 +40,33 @@ _FORMULA: Final = re.compile(
     r"=\s*(?:[+-]?\s*[A-Z][A-Z0-9._]*\(|\$?[A-Z]{1,3}\$?[0-9]+\b|'?[\w .-]+'?!\$?[A-Z])"
 )
 _ADDRESS: Final = re.compile(r"https?://[^\s\"'<>()\[\]]+", re.ASCII)
-_SECOND: Final = re.compile(r"[\s,;|]\s*https?://", re.ASCII)
+# An address inside another one, as proxies have it, follows a slash or an equals sign.
+_SECOND: Final = re.compile(r"[\s,;|]\s*https?://|(?<=[0-9A-Za-z])https?://", re.ASCII)
 _WRAPPED: Final = re.compile(
-    r"""<[^<>]*> | [^()\[\]]*\(\s*https?://[^()]*\) | !?\[[^\]]*\]\([^()]*\) | "[^"]*" | '[^']*'""",
+    r"""<[^<>]*> | (?:[^()\[\]]*\(\s*https?://[^()]*\)\s*)+ | !?\[[^\]]*\]\([^()]*\) | "[^"]*" | '[^']*'""",
     re.VERBOSE,
 )
 _SHORTENED: Final = re.compile(r"-?[0-9](?:[.,][0-9]+)?E\+?[0-9]+", re.ASCII)
 _FILLERS: Final = frozenset(
-    {"None", "NONE", "nan", "NaN", "N/A", "n/a", "TBD", "tbd", "TBC", "TODO", "undefined"}
+    (
+        "none",
+        "null",
+        "nan",
+        "n/a",
+        "tbd",
+        "tbc",
+        "tba",
+        "todo",
+        "undefined",
+        "xxx",
+        "?",
+        "???",
+        "-",
+        "–",
+        "—",
+        "...",
+        "…",
+    )
 )
 _LONGEST: Final = 100
 _FIRST_LETTERS: Final = frozenset("#=EL")
@@ -80,7 +99,7 @@ def fault_of(text: str, kind: CellKind, *, is_guarded: bool = False) -> CellFaul
             return _formula_fault(text)
     if kind is CellKind.PROMPT:
         filler = f"the prompt is only {shown(text)}; leave the cell empty if it has none"
-        return CellFault(filler, is_error=False) if text in _FILLERS else None
+        return CellFault(filler, is_error=False) if text.casefold() in _FILLERS else None
     if kind is CellKind.SEED and is_shortened(text):
         return CellFault(f"{shown(text)} {SHORTENED}")
     found = text.find("://")
@@ -94,17 +113,20 @@ def _formula_fault(text: str) -> CellFault:
 
 
 def _address_fault(text: str) -> CellFault | None:
-    if _ADDRESS.match(text):
-        count = 1 + len(_SECOND.findall(text))
+    addresses = _ADDRESS.findall(text)
+    is_bare = _ADDRESS.match(text) is not None
+    if not addresses or not (is_bare or _WRAPPED.fullmatch(text)):
+        return None
+    count = 1 + len(_SECOND.findall(text)) if is_bare else len(addresses)
+    if count > 1:
         message = (
             f"holds {count} addresses; write one a cell, for a list in columns such as images.0 and images.1"
         )
-        return CellFault(message) if count > 1 else None
-    address = _ADDRESS.search(text)
-    if address is None or not _WRAPPED.fullmatch(text):
+        return CellFault(message)
+    if is_bare:
         return None
     return CellFault(
-        f"{bare(text)} is more than an address; write only the address in it", _safe_address(address[0])
+        f"{bare(text)} is more than an address; write only the address in it", _safe_address(addresses[0])
     )
 
 

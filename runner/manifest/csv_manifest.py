@@ -159,6 +159,8 @@ def _shots_of(
             also = f", as {'is' if more == 1 else 'are'} {counted(more, 'row')} below" if more else ""
             message = f"the row {why} and not a shot{also}"
             findings.warn(others[0].at(findings.file, 1), f"row {others[0].number}", message)
+    if records and not shots:
+        findings.error(records[0].at(findings.file, 1), "", "no shots: every row is a heading or a sum")
     return shots
 
 
@@ -276,8 +278,10 @@ class _RowReader:
         self._is_flat = all(len(column.path) == 1 for column in self._inputs)
         # A wrong column name is one mistake of the header, however many rows it affects.
         self._keys_at = {column.name: column.at for column in columns}
-        # The first of several columns of an input stands for all, so the order is reversed: the last entry stays.
-        self.headings = {column.path[0]: column.at for column in reversed(self._inputs)}
+        # The first of several columns of an input stands for all.
+        self.headings: dict[str, Position] = {}
+        for column in self._inputs:
+            self.headings.setdefault(column.path[0], column.at)
         self._has_blank_tags = False
 
     def is_removed(self, record: Record) -> bool:

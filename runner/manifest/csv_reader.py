@@ -199,17 +199,18 @@ class _Reader:
         """Report a quoted cell with whole rows in it: its quote was not closed, and the next one seemed to close it."""
         slashed = {n: cell.strip() for n, cell in enumerate(cells) if _SLASHED.fullmatch(cell.strip())}
 
-        def is_row(text: str) -> bool:
-            parts = text.split(self.separator)
+        def is_row(parts: Sequence[str]) -> bool:
             same = (parts[n].strip() == cell or "://" in parts[n] for n, cell in slashed.items())
             return len(parts) >= len(cells) and any(same)
 
         for column, cell in enumerate(cells, 1):
-            if any(map(is_row, _LINE_END.sub("\n", cell).split("\n")[1:])):
-                first = line + sum(map(line_breaks, cells[: column - 1]))
-                last = first + line_breaks(cell)
-                message = f"the quote that opens here ends at line {last}, and in it is what looks like rows; close it"
-                self.findings.error(Position(self.findings.file, first, column), subject, message)
+            first, *others = (line.split(self.separator) for line in _LINE_END.sub("\n", cell).split("\n"))
+            # The first line goes on in the middle of the row, and the others are rows of their own.
+            if others and any(map(is_row, ([""] * (column - 1) + first, *others))):
+                opens = line + sum(map(line_breaks, cells[: column - 1]))
+                ends = opens + line_breaks(cell)
+                message = f"the quote that opens here ends at line {ends}, and in it is what looks like rows; close it"
+                self.findings.error(Position(self.findings.file, opens, column), subject, message)
 
     def _check_sizes(self, record: Record) -> None:
         subject = f"row {record.number}"
@@ -237,7 +238,10 @@ class _Reader:
                 message = f"this cell is larger than {self.limits.text_bytes:,} bytes; is its quote closed?"
             self.findings.stop(at, subject, message)
         last = line + line_breaks(raw[:closed])
+        is_blank = not raw[closed:].split(self.separator)[0].strip()
         message = "text follows a closing quote; write a quote inside a quoted cell twice"
+        if is_blank:
+            message = "a blank follows a closing quote; remove it"
         # The usual mistake is a missing quote, so that the next quote, rows below, seems to close the cell.
         if last != first:
             message = f"the quote that opens here ends at line {last} in the middle of a cell; close it"

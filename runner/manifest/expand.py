@@ -16,6 +16,7 @@ from typing import TypeAlias, TypeVar
 from runner.domain.errors import Position
 from runner.domain.ids import MANGLED, looks_mangled, why_no_id, why_no_take
 from runner.domain.shots import Fields, Items, Node, Price, Row, Shot, Text, Variant
+from runner.manifest.cell_faults import is_error_value
 from runner.manifest.fields import Section, row_name, weigh, whole_number, words_of
 from runner.manifest.prices import price_of, warn_of_unused
 from runner.manifest.problems import Findings, bare, shown
@@ -334,8 +335,9 @@ class _Ids:
     def admit(self, row: Section, identity: Text, take: Text | None) -> bool:
         """Return whether an id, and the take of a report's row, can be used; if not, report it."""
         if reason := why_no_id(identity.text):
-            # A spreadsheet's doing explains why, and an author did not write it.
+            # It explains more that a spreadsheet wrote this than which characters are wrong.
             why = f"; it {MANGLED}" if identity.at.cell and looks_mangled(identity.text) else ""
+            why = "; it is the error of a spreadsheet" if is_error_value(identity.text) else why
             row.error(identity.at, "id", f"{shown(identity.text)} {reason}{why}")
             return False
         # Case is ignored: on a file system that ignores it, two such shots would write the same clip.

@@ -106,17 +106,17 @@ class Model:
         subject: str,
         at: Position,
         keys_at: Mapping[str, Position],
-        told: frozenset[str] = frozenset(),
+        reported: frozenset[str] = frozenset(),
         allow_private_media: bool = False,
     ) -> RequestBody:
         """Return the request body for `inputs`, and every problem at its own place.
 
         `at` is the place of the shot, for what is missing; `subject` names it ("shot s010"); `keys_at` says where each
-        input's name stands. `told` names inputs that are left out because of problems that are reported already; a
+        input's name stands. `reported` names inputs that are left out because of problems that are reported already; a
         body without them must not be sent. `allow_private_media` accepts links that only this machine can reach.
         """
         reading = Reading(subject, allow_private_media=allow_private_media, speller=self._check.speller)
-        nodes, meant = inputs, set[str | None](told)
+        nodes, meant = inputs, set[str | None](reported)
         if not inputs.keys() <= self.by_name.keys():
             nodes = reading.fold(inputs, names=self.by_name, keys_at=keys_at)
             meant |= self._unknown(nodes, reading, keys_at)
@@ -145,7 +145,7 @@ class Model:
                     typed[key] = value
             elif node is None:
                 valid.add(name)
-        self._validate(body, nodes, reading, at, valid=valid, keys_at=keys_at, is_partial=bool(told))
+        self._validate(body, nodes, reading, at, valid=valid, keys_at=keys_at, is_partial=bool(reported))
         if not reading.problems:
             if len(self._typed) > _MOST_TYPED:
                 self._typed.clear()

@@ -8,7 +8,7 @@ no record, no network and no clock; it only passes prices on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from runner.domain.errors import Position, Problem, SchemaInvalid
@@ -138,37 +138,44 @@ class _Planner:
         return None
 
     def _add_takes(self, shot: Shot, variant: Variant, model: Model) -> None:
-        """Plan as many takes of one point as the shot asks for; a model with seeds gets another one for each."""
-        inputs, told = self.columns.fitted(variant.inputs, shot, model)
+        """Plan as many takes of one point as the shot asks for."""
+        inputs, reported = self.columns.fitted(variant.inputs, shot, model)
         variant = variant if inputs is variant.inputs else replace(variant, inputs=inputs)
         # The first one is the take that the row has without a number, so it is not paid for again.
-        self._add_take(shot, variant, model, told)
-        seed, count = model.seed_input, shot.takes - 1
-        if not count or told:
-            return
+        self._add_take(shot, variant, model, reported)
+        if shot.takes > 1 and not reported:
+            for further in self._further(shot, variant, model):
+                self._add_take(shot, further, model, reported, is_own_seed=model.seed_input is not None)
+
+    def _further(self, shot: Shot, variant: Variant, model: Model) -> Iterator[Variant]:
+        """Yield a point again for each further take: with another seed, or as a repeat if the model has none."""
+        seed, where = model.seed_input, f"shot {shot.id}, takes"
         if seed is None:
-            for number in range(2, count + 2):
-                point = {**variant.point, REPEAT: Text(str(number), shot.at)}
-                self._add_take(shot, replace(variant, point=point), model, told)
+            for number in range(2, shot.takes + 1):
+                yield replace(variant, point={**variant.point, REPEAT: Text(str(number), shot.at)})
             return
-        where = f"shot {shot.id}, takes"
-        if seed.name in inputs:
+        if seed.name in variant.inputs:
             message = f"the row gives {seed.name} itself; leave that or takes empty"
-            self.problems.append(Problem(inputs[seed.name].at, where, message))
+            self.problems.append(Problem(variant.inputs[seed.name].at, where, message))
             return
-        seeds = further_seeds(shot.id, seed, count)
-        if len(seeds) < count:
+        seeds = further_seeds(shot.id, seed, shot.takes - 1)
+        if len(seeds) < shot.takes - 1:
             message = f"{model.id} has only {len(seeds) + 1} seeds, which is too few for {shot.takes} takes"
             self.problems.append(Problem(shot.at, where, message))
         for value in seeds:
-            text = Text(str(value), shot.at)
-            point, own = {**variant.point, seed.name: text}, {**inputs, seed.name: text}
-            self._add_take(shot, replace(variant, point=point, inputs=own), model, told, is_own_seed=True)
+            made = {seed.name: Text(str(value), shot.at)}
+            yield replace(variant, point={**variant.point, **made}, inputs={**variant.inputs, **made})
 
     def _add_take(
-        self, shot: Shot, variant: Variant, model: Model, told: frozenset[str], *, is_own_seed: bool = False
+        self,
+        shot: Shot,
+        variant: Variant,
+        model: Model,
+        reported: frozenset[str],
+        *,
+        is_own_seed: bool = False,
     ) -> None:
-        """Plan one take; `told` is as in `Model.bind`, and `is_own_seed` says that its seed was made from its id."""
+        """Plan one take; `reported` is as in `Model.bind`, and `is_own_seed` means a seed made from the id."""
         inputs, seed = variant.inputs, model.seed_input
         # A seed that neither the shot nor the model's default gives is made from the shot's id.
         is_open = seed is not None and seed.name not in inputs
@@ -185,7 +192,7 @@ class _Planner:
             subject=f"shot {shot.id}",
             at=shot.at,
             keys_at=keys_at,
-            told=told,
+            reported=reported,
             allow_private_media=self.allow_private_media,
         )
         self.problems.extend(bound.problems)
@@ -196,7 +203,7 @@ class _Planner:
             self.faulty += model.weight
             if self.is_full:
                 self.problems.append(Problem(shot.at, "", "checking stopped here: too many takes are faulty"))
-        if bound.problems or shot.faulty or told:
+        if bound.problems or shot.faulty or reported:
             return
         point = shot.point
         if point is None:

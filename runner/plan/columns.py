@@ -90,25 +90,33 @@ class Columns:
         fit = self._fits.get(model.id) or self.fit(model)
         if fit.required <= inputs.keys() <= model.by_name.keys():
             return inputs, shot.reported
-        known, told = inputs, list[str]()
+        known, reported = inputs, list[str]()
         if not inputs.keys() <= model.by_name.keys():
             known = {
                 fit.spelt.get(name, name): node for name, node in inputs.items() if name not in fit.meant
             }
             for name in [name for name in inputs if name in fit.meant]:
                 self._unknown.setdefault(name, _Misfit(fit.meant[name])).count(shot, model)
-                told += [name, fit.meant[name] or name]
+                reported += [name, fit.meant[name] or name]
         for name in model.required:
-            if name not in known and name not in fit.at and name not in told and name not in shot.reported:
+            if (
+                name not in known
+                and name not in fit.at
+                and name not in reported
+                and name not in shot.reported
+            ):
                 self._missing.setdefault(name, _Misfit()).count(shot, model)
-                told.append(name)
-        return known, shot.reported.union(told) if told else shot.reported
+                reported.append(name)
+        return known, shot.reported.union(reported) if reported else shot.reported
 
     def problems(self) -> Iterator[Problem]:
         """Yield one problem for each column that does not fit, and for each that is missing."""
         for heading, misfit in self._unknown.items():
             rows = f"{counted(misfit.rows, 'row')} {'fills' if misfit.rows == 1 else 'fill'} it"
             message = f"{shown(heading)} is not an input of {listed([*misfit.models])}; {rows}"
+            folds = [name for name in self._manifest.headings if name.casefold() == heading.casefold()]
+            if folds != [heading]:
+                message = f"{shown(heading)} and {shown(folds[0])} are one input, for case does not matter; keep one"
             if remedy := self._manifest.misplaced.get(heading):
                 message = f"unknown input: {remedy}"
             yield Problem(self._manifest.headings[heading], HEADER, message, nearest=misfit.nearest)

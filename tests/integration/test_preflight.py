@@ -236,6 +236,13 @@ def test_what_is_seen_is_judged_and_kept(server: RawServer, tmp_path: Path) -> N
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
+def test_a_fault_is_at_the_cell_of_its_link(server: RawServer, tmp_path: Path) -> None:
+    manifest = board(tmp_path, server.serve(status(410), path="/gone.jpg"))
+    manifest.write_text(manifest.read_text().replace("image,", "IMAGE,"))
+    (finding,) = look(manifest).findings
+    assert (finding.at.line, finding.at.cell) == (2, "C2")
+
+
 def test_a_second_look_within_the_hour_asks_nobody(server: RawServer, tmp_path: Path) -> None:
     manifest = board(tmp_path, server.serve(body(png(1280, 1080)), path="/a.png"))
     look(manifest)

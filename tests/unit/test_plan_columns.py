@@ -69,6 +69,14 @@ def test_case_and_blanks_around_a_heading_do_not_matter_and_the_schema_spells_wh
     assert take.fingerprint == same.fingerprint
 
 
+def test_two_headings_that_differ_in_case_are_one_input() -> None:
+    (problem,) = planned(
+        f"id,model,keyFramesFirst,keyFramesLast,promptText,PROMPTTEXT\ns1,{PIKA},{FRAMES},hi,ho\n"
+    ).problems
+    assert problem.at.cell == "F1"
+    assert problem.message == "PROMPTTEXT and promptText are one input, for case does not matter; keep one"
+
+
 def test_without_id_and_model_only_the_header_is_told() -> None:
     rows = f"010,Sc 1,{FRAMES}\n" * 5
     reading = parse_manifest(f"Shot #,Scene,a,b\n{rows}".encode(), file="m.csv", name="m")

@@ -81,7 +81,7 @@ def test_a_formula_is_an_error_and_its_guarded_text_is_not(cell: str) -> None:
     assert prompt(reading) == cell
 
 
-@pytest.mark.parametrize("cell", ["None", "nan", "NaN", "TBD", "TODO", "N/A", "undefined"])
+@pytest.mark.parametrize("cell", ["None", "nan", "NaN", "TBD", "TODO", "N/A", "—", "???"])
 def test_a_prompt_that_only_fills_its_cell_is_a_warning(cell: str) -> None:
     (problem,) = read(f"{HEAD}\ns1,m,{LINK},{cell}\n").problems
     assert (problem.severity, problem.at.cell) == (Severity.WARNING, "D2")
@@ -96,6 +96,7 @@ def test_a_prompt_that_only_fills_its_cell_is_a_warning(cell: str) -> None:
         ("![a](https://example.com/a.jpg)", LINK),
         ("<https://example.com/a.jpg>", LINK),
         ("'https://example.com/a.jpg'", LINK),
+        ('<img src="https://example.com/a.jpg">', LINK),
         ("<https://example.com/a.jpg?sig=secret>", None),
         ("<https://user:secret@example.com/a.jpg>", None),
     ],
@@ -108,7 +109,7 @@ def test_a_wrapped_address_is_told_and_proposed_unless_it_may_hold_a_secret(
     assert "write only the address in it" in problem.message
 
 
-@pytest.mark.parametrize("between", [",", ", ", ";", " ", "\n", " | "])
+@pytest.mark.parametrize("between", [",", ", ", ";", " ", "\n", " | ", ""])
 def test_two_addresses_in_a_cell_are_one_problem(between: str) -> None:
     (problem,) = told(f'id,model,image\ns1,m,"{LINK}{between}{LINK}"\n')
     assert "(cell C2)" in problem
@@ -116,7 +117,13 @@ def test_two_addresses_in_a_cell_are_one_problem(between: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", [LINK, "https://example.com/?of=https://example.org/b.jpg", "HTTPS://EXAMPLE.COM/A"]
+    "cell",
+    [
+        LINK,
+        "https://e.com/https://example.com/a.jpg",
+        "https://example.com/?of=https://example.org/b.jpg",
+        "HTTPS://EXAMPLE.COM/A",
+    ],
 )
 def test_one_address_is_one_whatever_it_holds(cell: str) -> None:
     assert not told(f"id,model,image\ns1,m,{cell}\n")
@@ -184,6 +191,16 @@ def test_a_blank_before_a_quote_is_no_part_of_the_cell() -> None:
     assert reading.shots[0].cells["seed"].strip() == "7"
 
 
+def test_attachments_of_a_database_are_as_many_addresses_as_they_are() -> None:
+    (problem,) = told(f'id,model,image\ns1,m,"a.jpg ({LINK}),b.jpg ({LINK})"\n')
+    assert "holds 2 addresses" in problem
+
+
+def test_a_blank_behind_a_quote_is_told() -> None:
+    (problem,) = told('id,model,promptText\ns1,"m" ,hi\n')
+    assert problem == "m.csv:2:2: row 2: a blank follows a closing quote; remove it"
+
+
 def test_a_quotation_in_a_prompt_is_not_the_quote_of_a_cell() -> None:
     reading = read('id,model,promptText\ns1,m, "Hi" she says\ns2,m,b\n')
     assert not reading.problems
@@ -198,6 +215,11 @@ def test_a_quote_that_swallows_rows_is_told_where_it_opens() -> None:
     assert problems == [
         "m.csv:2:4: row 2: the quote that opens here ends at line 4, and in it is what looks like rows; close it"
     ]
+
+
+def test_a_swallowed_row_is_found_where_the_model_is_behind_the_prompt() -> None:
+    (problem,) = told('id,promptText,model\ns1,"Hero enters,a/m\ns2,a TV of 24",a/m\n')
+    assert "m.csv:2:2: row 2: the quote that opens here ends at line 3" in problem
 
 
 @pytest.mark.parametrize("text", ["one, two, three, four", "fade in/out, and/or, x/y, b/c, d"])
@@ -219,6 +241,10 @@ def test_headings_and_sums_are_passed_over_with_one_warning_each() -> None:
         ),
         ("A6", "the row has numbers and no id, so it is a sum and not a shot, as is 1 row below"),
     ]
+
+
+def test_a_sheet_of_headings_alone_has_no_shots() -> None:
+    assert [p for p in told(f"{HEAD}\nSCENE 1,,,\nSCENE 2,,,\n") if "no shots: every row is a heading" in p]
 
 
 def test_a_row_with_a_model_is_a_shot_however_empty_it_is() -> None:

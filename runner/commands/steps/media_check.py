@@ -74,7 +74,9 @@ def check_media(
 
     kept = "" if refresh else _kept(home / MEDIA_FILE)
     found = inspect(takes, find=models.find, look_at_all=look, kept=kept, now=clock.wall(), wait=wait)
-    return replace(found, notes=(*found.notes, *_keep(home, found)))
+    column_of = plan.manifest.column_of
+    findings = tuple(replace(each, at=each.at.below(column_of(each.input))) for each in found.findings)
+    return replace(found, findings=findings, notes=(*found.notes, *_keep(home, found)))
 
 
 def look_before_paying(
