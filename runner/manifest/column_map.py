@@ -197,29 +197,28 @@ def mapped(
 
 def _check_headings(chosen: ColumnMap, header: Record, findings: Findings) -> None:
     """Report headings that only the sheet or only the map has: a renamed column must not be lost without a word."""
-    present = {heading_key(heading) for heading in header.cells}
-    lacking = [heading for heading in chosen.columns if heading not in present]
-    first = dict[str, str]()
+    first: dict[str, str] = {}
     for number, heading in enumerate(header.cells, 1):
-        at, name = header.at(findings.file, number), bare(chosen.file)
-        target = chosen.columns.get(heading_key(heading))
-        if target and target.text in {*first} - {IGNORE, *JOINED}:
-            message = (
-                f"{shown(heading)} and {shown(first[target.text])} are both {bare(target.text)}; keep one"
-            )
-            findings.error(at, "header", message)
-        if target or not heading:
-            first |= {target.text: heading} if target else {}
-        elif chosen.rest_is_ignored:
-            findings.warn(at, "header", f"the column {shown(heading)} is not in {name}, and is left out")
-        else:
+        at, target = header.at(findings.file, number), chosen.means(heading)
+        if target is None:
             advice = f'add it, or "{_REST}": {IGNORE}'
-            findings.error(at, "header", f"the column {shown(heading)} is not in {name}; {advice}")
-    for heading in lacking:
-        target = chosen.columns[heading]
-        message = f"the sheet has no column {shown(heading)}; correct its heading here, or remove the line"
-        report = findings.warn if target.text in {IGNORE, *JOINED} else findings.error
-        report(target.at, "columns", message)
+            message = f"the column {shown(heading)} is not in {bare(chosen.file)}; {advice}"
+            findings.error(at, "header", message)
+        elif heading and heading_key(heading) not in chosen.columns:
+            message = f"the column {shown(heading)} is not in {bare(chosen.file)}, and is left out"
+            findings.warn(at, "header", message)
+        elif target in first and target not in {IGNORE, *JOINED}:
+            message = f"{shown(heading)} and {shown(first[target])} are both {bare(target)}; keep one"
+            findings.error(at, "header", message)
+        first.setdefault(target or "", heading)
+    present = set(map(heading_key, header.cells))
+    for heading, written in chosen.columns.items():
+        if heading not in present:
+            message = (
+                f"the sheet has no column {shown(heading)}; correct its heading here, or remove the line"
+            )
+            report = findings.warn if written.text in {IGNORE, *JOINED} else findings.error
+            report(written.at, "columns", message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +231,7 @@ class _Source:
 
 
 def _layout(chosen: ColumnMap, header: Record) -> dict[str, _Source]:
-    """Return the columns by name; several columns of the sheet may be one of tags or notes, and no other."""
+    """Return the columns by name; only tags and notes may be several columns of the sheet."""
     layout: dict[str, _Source] = {}
     for place, heading in enumerate(header.cells):
         target = chosen.means(heading)

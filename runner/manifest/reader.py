@@ -218,20 +218,21 @@ def read_table(
     Raises:
         ExtraMissing: it is a workbook, and the package that reads one is not installed.
     """
+    from runner.manifest.csv_manifest import KNOWN_COLUMNS
     from runner.manifest.csv_reader import records_of
 
-    findings, name, row = Findings(file), "", 1
+    findings, name, row, known = Findings(file), "", 1, KNOWN_COLUMNS
     records: list[Record] = []
     with suppress(Stop):
         text, name = _text_of(data, Findings(file), limits, sheet=sheet, header_row=0)
         for number in range(1, MOST_ABOVE + 1):
-            first = next(records_of(text, Findings(file), limits, known=(), header_row=number), None)
+            first = next(records_of(text, Findings(file), limits, known=known, header_row=number), None)
             if first and are_headings(first.cells):
                 row = first.number
                 break
     with suppress(Stop):
         text, _ = _text_of(data, findings, limits, sheet=name, header_row=row)
-        records += records_of(text, findings, limits, known=(), header_row=row)
+        records += records_of(text, findings, limits, known=known, header_row=row)
     return Table(tuple(records), findings.in_order(), name)
 
 
