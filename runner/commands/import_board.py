@@ -39,7 +39,7 @@ from runner.manifest.column_map import (
 from runner.manifest.column_names import meant_column
 from runner.manifest.csv_reader import Record
 from runner.manifest.problems import Findings, Stop, place_in
-from runner.manifest.reader import manifest_bytes, map_path, parse_manifest, read_table
+from runner.manifest.reader import YAML_SUFFIXES, manifest_bytes, map_path, parse_manifest, read_table
 from runner.manifest.size_limits import LIMITS, Limits
 from runner.models.input_names import meant_input
 from runner.models.model import Model
@@ -50,7 +50,6 @@ from runner.system.private_files import read_given, write_whole
 
 SHOTS_SHOWN = 3
 
-_YAML = frozenset({".yaml", ".yml"})
 _SHAPES = {
     "takes": re.compile(r"\d{1,3}(?:\.0)?"),
     "price": re.compile(r"\d+(?:\.\d+)?"),
@@ -105,7 +104,7 @@ def read_sheet(path: Path, *, models: Models, sheet: str = "", limits: Limits = 
         UsageError: it is a YAML manifest, or a workbook without the extra that reads one.
         ManifestInvalid: it cannot be read as a table.
     """
-    if path.suffix.lower() in _YAML:
+    if path.suffix.lower() in YAML_SUFFIXES:
         raise UsageError(f"{path} is a manifest already", advice=f"shotrunner check {path}")
     data = manifest_bytes(path, limits)
     table = read_table(data, file=str(path), are_headings=_are_headings, limits=limits, sheet=sheet)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from runner.domain.display import counted
 from runner.domain.errors import Position
 from runner.domain.ids import why_no_id
 from runner.domain.shots import Fields, Text
@@ -183,6 +184,7 @@ def mapped(
     follow at the end: fixed values, and the tags of heading rows.
     """
     _check_headings(chosen, header, findings)
+    _check_nameless(header, records, findings)
     layout = _layout(chosen, header)
     shots = _tagged(chosen, layout, header, records)
     names, added = [LEFT_OUT] * len(header.cells), dict[str, Position]()
@@ -219,6 +221,15 @@ def _check_headings(chosen: ColumnMap, header: Record, findings: Findings) -> No
             )
             report = findings.warn if written.text in {IGNORE, *JOINED} else findings.error
             report(written.at, "columns", message)
+
+
+def _check_nameless(header: Record, records: Sequence[Record], findings: Findings) -> None:
+    nameless = [place for place, heading in enumerate(header.cells) if not heading]
+    filled = [(record, place) for record in records for place in nameless if record.cells[place].strip()]
+    if filled:
+        record, place = filled[0]
+        message = f"cells without a heading above them are left out: {counted(len(filled), 'cell')}"
+        findings.warn(record.at(findings.file, place + 1), "", message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,8 +79,14 @@ def source_of(
     Raises:
         Stop: the table cannot be read to its end; the problem has been reported.
     """
-    header_row = chosen.header_row if chosen else 1
-    records = records_of(text, findings, limits, known=KNOWN_COLUMNS, header_row=header_row)
+    records = records_of(
+        text,
+        findings,
+        limits,
+        known=KNOWN_COLUMNS,
+        header_row=chosen.header_row if chosen else 1,
+        keeps_nameless=chosen is not None,
+    )
     header = next(records, None)
     if header is None:
         return Source(())

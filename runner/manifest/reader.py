@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from runner.manifest.csv_reader import Record
 
 _CSV_HEADER = re.compile(r'(?!#)(?:"?sep=.|(?:[^:\r\n]*[,;\t])?[ "]*(?:id|model)[ "]*[,;\t])', re.IGNORECASE)
-_YAML = frozenset({".yaml", ".yml"})
+YAML_SUFFIXES = frozenset({".yaml", ".yml"})
 _WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".numbers"})
 _TABLES = frozenset({".csv", ".tsv"})
 _ZIP = b"PK\x03\x04"
@@ -105,7 +105,7 @@ def map_path(sheet: Path) -> Path:
 def map_beside(manifest: Path) -> Path | None:
     """Return the column map that a manifest is read through, or None if there is none; YAML needs none."""
     place = map_path(manifest)
-    return None if manifest.suffix.lower() in _YAML or not os.path.lexists(place) else place
+    return None if manifest.suffix.lower() in YAML_SUFFIXES or not os.path.lexists(place) else place
 
 
 def _column_map(manifest: Path, limits: Limits) -> bytes | None:
@@ -226,13 +226,16 @@ def read_table(
     with suppress(Stop):
         text, name = _text_of(data, Findings(file), limits, sheet=sheet, header_row=0)
         for number in range(1, MOST_ABOVE + 1):
-            first = next(records_of(text, Findings(file), limits, known=known, header_row=number), None)
+            first = next(
+                records_of(text, Findings(file), limits, known=known, header_row=number, keeps_nameless=True),
+                None,
+            )
             if first and are_headings(first.cells):
                 row = first.number
                 break
     with suppress(Stop):
         text, _ = _text_of(data, findings, limits, sheet=name, header_row=row)
-        records += records_of(text, findings, limits, known=known, header_row=row)
+        records += records_of(text, findings, limits, known=known, header_row=row, keeps_nameless=True)
     return Table(tuple(records), findings.in_order(), name)
 
 
@@ -336,6 +339,6 @@ def _source_of(
 
 def _is_csv(text: str, file: str) -> bool:
     suffix = Path(file).suffix.lower()
-    if suffix in _YAML | _TABLES:
+    if suffix in YAML_SUFFIXES | _TABLES:
         return suffix in _TABLES
     return _CSV_HEADER.match(text.lstrip()) is not None

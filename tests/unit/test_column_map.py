@@ -134,6 +134,17 @@ def test_a_column_that_the_map_does_not_name_is_an_error_where_no_rest_is_ignore
     assert "add it" in line
 
 
+@pytest.mark.parametrize("header", [HEADER + ",,", ",".join(["", HEADER, ""])])
+def test_cells_without_a_heading_are_left_out_with_a_word(header: str) -> None:
+    empty = [""] * header.split(",").index("Shot #")
+    row = ",".join([*empty, SHOT, "stray"]) + "," * (header.count(",") - SHOT.count(",") - len(empty) - 1)
+    reading = read(row, row.replace("010", "020"), header=header)
+    assert [shot.id for shot in reading.shots] == ["010", "020"]
+    (problem,) = reading.problems
+    assert problem.severity == "warning"
+    assert problem.message.endswith("2 cells")
+
+
 def test_two_columns_cannot_be_one_input() -> None:
     meanings = [("Shot", "id"), ("Prompt", "input promptText"), ("Action", "input promptText")]
     chosen = map_text(meanings, {"model": "m"}, file="board.csv")
