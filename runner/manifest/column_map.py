@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Final
 
 from runner.domain.display import counted
 from runner.domain.errors import Position
 from runner.domain.ids import why_no_id
 from runner.domain.shots import Fields, Text
-from runner.manifest.csv_reader import Record
+from runner.manifest.csv_reader import Record, records_of
 from runner.manifest.decode import decode
 from runner.manifest.fields import Section, whole_number
 from runner.manifest.problems import Findings, Stop, bare, shown
@@ -175,14 +176,43 @@ def heading_key(heading: str) -> str:
     return " ".join(seen.casefold().split())
 
 
-def mapped(
-    chosen: ColumnMap, header: Record, records: list[Record], findings: Findings
-) -> tuple[Record, list[Record], Mapping[str, Position]]:
-    """Return the header with the names that the map gives, the records of shots, and where added columns are given.
+def table_of(
+    text: str,
+    findings: Findings,
+    limits: Limits,
+    chosen: ColumnMap | None,
+    *,
+    known: Collection[str],
+    is_workbook: bool,
+) -> tuple[Iterator[Record], Mapping[str, Position]]:
+    """Return the header and the records of a sheet as the map has them, and where the columns it adds are given.
 
     Columns keep their places. What is left out is empty, and called `LEFT_OUT`. Columns that the sheet does not have
-    follow at the end: fixed values, and the tags of heading rows.
+    follow at the end: fixed values, and the tags of heading rows. Without a map the records are as they are. The lines
+    of a workbook are its rows; `known` are names that a header may have.
+
+    Raises:
+        Stop: the rest cannot be trusted, or is more than the limits allow; the problem has been reported.
     """
+    records = records_of(
+        text,
+        findings,
+        limits,
+        known=known,
+        header_row=chosen.header_row if chosen else 1,
+        keeps_nameless=chosen is not None,
+    )
+    if is_workbook:
+        records = (replace(record, line=record.number) for record in records)
+    header = next(records, None) if chosen else None
+    if not chosen or not header:
+        return records, {}
+    return _mapped(chosen, header, list(records), findings)
+
+
+def _mapped(
+    chosen: ColumnMap, header: Record, records: Sequence[Record], findings: Findings
+) -> tuple[Iterator[Record], Mapping[str, Position]]:
     _check_headings(chosen, header, findings)
     _check_nameless(header, records, findings)
     layout = _layout(chosen, header)
@@ -194,7 +224,7 @@ def mapped(
         else:
             names.append(name)
             added[name] = chosen.fixed[name].at if name in chosen.fixed else Position(chosen.file)
-    return replace(header, cells=tuple(names)), list(shots), added
+    return chain([replace(header, cells=tuple(names))], shots), added
 
 
 def _check_headings(chosen: ColumnMap, header: Record, findings: Findings) -> None:

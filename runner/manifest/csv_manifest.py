@@ -13,8 +13,8 @@ from typing import TypeAlias
 from runner.domain.errors import Position
 from runner.domain.ids import looks_mangled
 from runner.domain.shots import Fields, Items, Node, Row, Text
-from runner.manifest.column_map import LEFT_OUT, ColumnMap, mapped
-from runner.manifest.csv_reader import Record, column_letters, records_of
+from runner.manifest.column_map import LEFT_OUT, ColumnMap, table_of
+from runner.manifest.csv_reader import Record, column_letters
 from runner.manifest.csv_sweeps import NO_ENTRIES, CellReader
 from runner.manifest.expand import Source, each_once
 from runner.manifest.fields import Section, row_name
@@ -79,28 +79,15 @@ def source_of(
     Raises:
         Stop: the table cannot be read to its end; the problem has been reported.
     """
-    records = records_of(
-        text,
-        findings,
-        limits,
-        known=KNOWN_COLUMNS,
-        header_row=chosen.header_row if chosen else 1,
-        keeps_nameless=chosen is not None,
-    )
+    records, added = table_of(text, findings, limits, chosen, known=KNOWN_COLUMNS, is_workbook=is_workbook)
     header = next(records, None)
     if header is None:
         return Source(())
-    # The table is read to its end first: one that is past the limits, or broken, is not worked on.
-    listed = list(records)
-    if is_workbook:
-        header, *listed = (replace(record, line=record.number) for record in (header, *listed))
-    added: Mapping[str, Position] = {}
-    if chosen:
-        header, listed, added = mapped(chosen, header, listed, findings)
     columns = _columns(header, findings, limits, added)
     reader = _RowReader(columns, findings, limits)
     own = tuple(column.name for column in columns if column.name not in RESULT_COLUMNS)
-    records = each_once(listed)
+    # The table is read to its end first: one that is past the limits, or broken, is not worked on.
+    records = each_once(list(records))
     rows = (reader.row(record) for record in records if not reader.is_removed(record))
     return Source(rows, columns=own, misplaced=MISPLACED)
 
