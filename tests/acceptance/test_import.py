@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,6 +104,19 @@ def test_a_sheet_as_artists_keep_it_is_valid_in_two_rounds(desk: Desk, form: str
     assert report.splitlines()[0].startswith(
         "id,tags,promptText,keyFramesFirst,keyFramesLast,duration,notes,model"
     )
+
+
+def test_every_form_of_a_sheet_asks_for_the_same_takes(desk: Desk) -> None:
+    """So a board may be kept in another program tomorrow, and nothing is paid for again."""
+    asked = []
+    for number, (write, name) in enumerate(FORMS.values()):
+        folder = desk.folder / str(number)
+        folder.mkdir()
+        write(folder / name, MENDED)
+        desk.run("import", folder / name, "--model", MODEL, "-y")
+        checked = json.loads(desk.run("check", folder / name, "--output", "json").out)
+        asked.append([(take["take"], take["fingerprint"]) for take in checked["takes"]])
+    assert all(takes == asked[0] for takes in asked)
 
 
 @pytest.fixture
