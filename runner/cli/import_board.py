@@ -6,7 +6,15 @@ import argparse
 from collections.abc import Iterator
 
 from runner.cli.terminal import agreed, note, show, typed, warn
-from runner.commands.import_board import Proposal, Sheet, propose, read_sheet, refuse_existing, write_map
+from runner.commands.import_board import (
+    Proposal,
+    Sheet,
+    best_models,
+    propose,
+    read_sheet,
+    refuse_existing,
+    write_map,
+)
 from runner.domain.display import PATH_LIMIT, counted, visible
 from runner.domain.errors import Severity
 from runner.domain.shots import Shot, Text
@@ -47,13 +55,22 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _model(arguments: argparse.Namespace, sheet: Sheet, models: Models) -> Model | None:
-    """Return the model for rows that name none: of the flag, or the answer of a person."""
+    """Return the model for rows that name none: of the flag, or the answer of a person.
+
+    With `--yes` it is the one that fits best, if only one does.
+    """
     if arguments.model:
         return models.named(arguments.model)
     if sheet.models or arguments.columns:
         return None
+    best = best_models(sheet, models)
+    usual = best[0] if len(best) == 1 else None
+    if arguments.yes and usual:
+        return usual
     note(models.ids())
-    return models.named(typed("Which of these models renders the shots? ", instead="--model ID"))
+    offered = f"[{visible(usual.id)}] " if usual else ""
+    answer = typed(f"Which of these models renders the shots? {offered}", instead="--model ID")
+    return models.named(answer) if answer or not usual else usual
 
 
 def _lines(proposal: Proposal) -> Iterator[str]:

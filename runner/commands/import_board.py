@@ -20,6 +20,7 @@ from runner.domain.errors import (
     FileMissing,
     ManifestInvalid,
     Problem,
+    SchemaInvalid,
     Severity,
     UsageError,
 )
@@ -61,7 +62,7 @@ _NEARLY_ALL = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A sheet as it is: its headings and rows, and the ids of models in it that there is a schema for."""
+    """A sheet as it is: its headings and rows, and the models that its rows name."""
 
     path: Path
     data: bytes = field(repr=False)
@@ -115,6 +116,18 @@ def read_sheet(path: Path, *, models: Models, sheet: str = "", limits: Limits = 
     ids = dict.fromkeys(row.cells[place].strip() for place in named for row in rows)
     known = tuple(model for each in ids if each and (model := models.find(each)))
     return Sheet(path, data, header, rows, table.problems, known, table.sheet)
+
+
+def best_models(sheet: Sheet, models: Models) -> list[Model]:
+    """Return the models that the headings fit best: what they require has a column, and most columns are inputs."""
+    ranks: dict[tuple[int, int], list[Model]] = {}
+    for model_id in models.ids():
+        with suppress(SchemaInvalid):
+            model = models.named(model_id)
+            found = {meant_input(heading, model) for heading in sheet.header.cells} - {None}
+            lacking = sum(each.required and each.name not in found for each in model.inputs)
+            ranks.setdefault((lacking, -len(found)), []).append(model)
+    return ranks[min(ranks)] if ranks else []
 
 
 def propose(
