@@ -82,7 +82,7 @@ def read_manifest(path: Path, *, limits: Limits = LIMITS, given: bytes | None = 
     file, name = (str(path), path.stem) if given is None else (STDIN, STDIN)
     data = manifest_bytes(path, limits) if given is None else given
     opened, beside = dict[str, str](), opener_beside(path)
-    chosen = None if given is not None else _column_map(path, limits)
+    chosen = None if is_stdin(path) else _column_map(path, limits)
     if chosen is not None:
         opened[map_path(path).name] = hashlib.sha256(chosen).hexdigest()
 
