@@ -326,7 +326,7 @@ def _source_of(
     is_workbook: bool,
 ) -> Source:
     # The two parsers are imported only when they are needed, so that the program starts quickly.
-    if is_workbook or _is_csv(text, findings.file):
+    if is_workbook or chosen or _is_csv(text, findings.file):
         from runner.manifest.csv_manifest import source_of as source_of_csv
 
         return source_of_csv(text, findings, limits, chosen, is_workbook=is_workbook)
