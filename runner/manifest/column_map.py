@@ -296,7 +296,8 @@ def _tagged(
     first, shapes, tag = ids[0] if ids else 0, set[str](), ""
     for record in records:
         filled = [place for place, cell in enumerate(record.cells) if cell and not cell.isspace()]
-        if chosen.sums_are_left_out and _is_sum(record, filled, first):
+        # A sheet made for printing repeats its headings on each page.
+        if record.cells == header.cells or (chosen.sums_are_left_out and _is_sum(record, filled, first)):
             continue
         if chosen.headings_are_tags and len(filled) == 1 and filled[0] in {0, first}:
             text = record.cells[filled[0]]
