@@ -57,7 +57,7 @@ def command(arguments: argparse.Namespace) -> int:
 def _model(arguments: argparse.Namespace, sheet: Sheet, models: Models) -> Model | None:
     """Return the model for rows that name none: of the flag, or the answer of a person.
 
-    With `--yes` it is the one that fits best, if only one does.
+    With `--yes` or `--dry-run` it is the one that fits best, if only one does.
     """
     if arguments.model:
         return models.named(arguments.model)
@@ -65,7 +65,7 @@ def _model(arguments: argparse.Namespace, sheet: Sheet, models: Models) -> Model
         return None
     best = best_models(sheet, models)
     usual = best[0] if len(best) == 1 else None
-    if arguments.yes and usual:
+    if usual and (arguments.yes or arguments.dry_run):
         return usual
     note(models.ids())
     offered = f"[{visible(usual.id)}] " if usual else ""
@@ -77,7 +77,7 @@ def _lines(proposal: Proposal) -> Iterator[str]:
     width = max(len(visible(heading, _CELL)) for _, heading, _ in proposal.meanings)
     for letters, heading, target in proposal.meanings:
         if heading:
-            yield f"{letters:>3}  {visible(heading, _CELL):<{width}}  {target}"
+            yield f"{letters:>3}  {visible(heading, _CELL):<{width}}  {visible(target)}"
     for name, value in proposal.fixed.items():
         yield f"     {'(fixed)':<{width}}  {visible(name)}: {visible(value, _CELL)}"
     if proposal.shots:
@@ -98,10 +98,9 @@ def _shot_lines(shot: Shot, count: int) -> Iterator[str]:
 
 
 def _problem_lines(proposal: Proposal, *, board: str) -> Iterator[str]:
-    errors = [problem for problem in proposal.problems if problem.severity is Severity.ERROR]
-    if not proposal.problems:
-        return
-    yield "\nThe map cannot mend these; correct them in the sheet:" if errors else ""
+    errors = sum(problem.severity is Severity.ERROR for problem in proposal.problems)
+    if errors:
+        yield f"\n{counted(errors, 'problem')} to correct in the sheet itself:"
     for problem in proposal.problems[:_PROBLEMS]:
         yield visible(str(problem), 1000)
     if (left := len(proposal.problems) - _PROBLEMS) > 0:
